@@ -1,0 +1,51 @@
+# make run: start the app. make test: run every test. Both set up .venv first, once.
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+RUN_READY := .venv/.run-ready
+TEST_READY := .venv/.test-ready
+
+help:
+	@echo "make run     start the app on http://127.0.0.1:$(PORT)"
+	@echo "make test    run the whole test suite"
+	@echo "make check   lint, format, types, import rules, dependencies"
+	@echo "make bench   measure this machine (minutes)"
+	@echo "make clean   remove .venv"
+
+# The stamps make a second start free of pip: they are older than the requirements only when those changed.
+$(RUN_READY): requirements.txt
+	@bash tools/preflight.sh "$(PYTHON)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@echo "Installing what the app needs (once; llama.cpp is compiled, which takes some minutes) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(TEST_READY): requirements-dev.txt $(RUN_READY)
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(RUN_READY)
+	@$(BIN)/python tools/port_is_free.py $(PORT)
+	@echo "Adapt Lab: http://127.0.0.1:$(PORT)"
+	@exec $(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+
+test: $(TEST_READY)
+	@$(BIN)/python -m pytest
+
+check: $(TEST_READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+
+bench: $(TEST_READY)
+	$(BIN)/python cli.py bench
+
+clean:
+	rm -rf .venv

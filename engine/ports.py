@@ -1,0 +1,295 @@
+"""The protocols that adapters fulfil. The engine speaks to the outside through these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.prediction import Passage, Prediction, Usage
+from engine.task import Document, Example
+from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, SearchMode
+
+
+class CancelSignal(Protocol):
+    """Looked at by long work; `threading.Event` fulfils it."""
+
+    def is_set(self) -> bool:
+        """Tell whether the work is to stop."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a chat: role `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelFacts:
+    """What is known of a model without asking it anything."""
+
+    id: str
+    name: str
+    backend: str
+    path: str
+    architecture: str
+    quantization: str
+    size_bytes: int
+    context_tokens: int
+    parameters: int
+    chat_template: str | None
+    digest: str
+    """SHA-256 of the file, in hex."""
+    licence: str = ""
+    terms: str = ""
+    """Terms to be shown before first use; empty if there are none."""
+
+    @property
+    def template_digest(self) -> str:
+        """A short digest of the chat template, or `none`."""
+        import hashlib
+
+        return hashlib.sha256(self.chat_template.encode()).hexdigest()[:16] if self.chat_template else "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoding:
+    """How the answer is drawn; `labels` for choice, `json_schema` for JSON."""
+
+    mode: DecodingMode
+    labels: tuple[str, ...] = ()
+    json_schema: Mapping[str, Any] | None = None
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateRequest:
+    """One answer wanted from a language model."""
+
+    messages: tuple[Message, ...]
+    decoding: Decoding
+    prefix_messages: int = 0
+    """How many leading messages are the same in every request of this slot: their evaluation is kept."""
+    slot: str = ""
+    """Requests of one slot share a kept prefix; usually the variant's id."""
+    lora: str | None = None
+    """Path of LoRA weights in GGUF form."""
+    lora_scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextPiece:
+    """A piece of the answer as it is written."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """A whole answer with what it took, as the backend measured it."""
+
+    text: str
+    usage: Usage
+    prefill_s: float
+    decode_s: float
+    ttft_s: float
+    """From the backend's receipt of the request to its first token or decided label."""
+    cpu_s: float = 0.0
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    prompt: str = ""
+    rss_bytes: int = 0
+    finish: str = "stop"
+    """`stop` or `length`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenPair:
+    """A training row as token ids: the loss is on `answer_ids` alone."""
+
+    prompt_ids: tuple[int, ...]
+    answer_ids: tuple[int, ...]
+    """The answer with the token that ends the turn."""
+
+
+class LanguageModel(Protocol):
+    """A model that answers. Streams pieces, then one completion; raises the errors of `engine.errors`."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model."""
+        ...
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory now."""
+        ...
+
+    def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:
+        """Load the model with room for so many slots; return the seconds it took (0 if it was loaded)."""
+        ...
+
+    def generate(
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+    ) -> Iterator[TextPiece | Completion]:
+        """Answer one request."""
+        ...
+
+    def generate_batch(
+        self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
+    ) -> list[Completion | Exception]:
+        """Answer several requests of one slot at once, in order; a failed one yields its error."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of a prompt in the model's own chat template."""
+        ...
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
+        """Turn prompts and their right answers into token ids for training."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """How far a preparation is. `fraction` is 0 to 1; `left_s` is an estimate, None while unknown."""
+
+    stage: str
+    fraction: float
+    left_s: float | None = None
+    detail: str = ""
+    step: int | None = None
+    loss: float | None = None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """Something that was made ready once and is kept: an index or a classifier."""
+
+    id: str
+    build_s: float
+    """Seconds it took when it was built, which may have been earlier."""
+    reused: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a search found, nearest first, and what it took."""
+
+    passages: tuple[Passage, ...]
+    retrieval_s: float
+    cpu_s: float
+    rss_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Classified:
+    """A class for one text."""
+
+    label: str
+    probabilities: Mapping[str, float]
+    total_s: float
+    cpu_s: float
+    rss_bytes: int
+    tokens: int
+
+
+class Retriever(Protocol):
+    """Embeds, indexes and searches; also fits the small classifier on the same embeddings."""
+
+    def index(
+        self,
+        examples: Sequence[Example],
+        documents: Sequence[Document],
+        spec: RetrievalSpec,
+        *,
+        cancel: CancelSignal | None = None,
+    ) -> Iterator[Progress | Prepared]:
+        """Build the index of these items unless it stands already; the last item tells what stands now."""
+        ...
+
+    def search(self, index_id: str, query: str, *, kind: str, k: int, mode: SearchMode) -> Found:
+        """Find the k nearest items of one kind (`example` or `document`)."""
+        ...
+
+    def fit_classifier(
+        self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
+    ) -> Iterator[Progress | Prepared]:
+        """Fit a calibrated logistic head on the embeddings, or find it; the last item tells what stands now."""
+        ...
+
+    def classify(self, classifier_id: str, text: str) -> Classified:
+        """Classify one text."""
+        ...
+
+    def close(self) -> None:
+        """End the worker."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraWeights:
+    """Trained LoRA weights on disk."""
+
+    key: str
+    folder: Path
+    gguf: Path
+    base_digest: str
+    template_digest: str
+    train_s: float
+
+
+class Trainer(Protocol):
+    """Trains LoRA weights for a base and keeps them."""
+
+    def find(self, key: str) -> LoraWeights | None:
+        """Return the weights kept under this key, if they are whole."""
+        ...
+
+    def train(
+        self,
+        *,
+        key: str,
+        model: ModelFacts,
+        pairs: Sequence[TokenPair],
+        data_digest: str,
+        spec: LoraSpec,
+        cancel: CancelSignal | None = None,
+    ) -> Iterator[Progress | LoraWeights]:
+        """Train; yield progress, then the weights. A cancelled training leaves nothing behind."""
+        ...
+
+
+class RunStore(Protocol):
+    """Where runs and their predictions are kept, each prediction committed as it is made."""
+
+    def create_run(self, run_id: str, manifest: Mapping[str, Any]) -> None:
+        """Keep a new run."""
+        ...
+
+    def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
+        """Change a run's status or manifest."""
+        ...
+
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        """Commit predictions; one that is there already is left as it is."""
+        ...
+
+    def predictions(self, run_id: str) -> list[Prediction]:
+        """Read all predictions of a run, in the order in which they were made."""
+        ...
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """Read a run's manifest, with its `status`."""
+        ...

@@ -1,0 +1,95 @@
+"""A prediction: what a variant answered on one example, or why it could not, and what that took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    """Why a variant has no answer on an example."""
+
+    UNPARSED = "unparsed"
+    CONTEXT_OVERFLOW = "context_overflow"
+    WORKER_DIED = "worker_died"
+    RETRIEVAL = "retrieval"
+    BACKEND = "backend"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A failure is a record, never a missing row and never a zero."""
+
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens of one call."""
+
+    prompt_tokens: int = 0
+    cached_prompt_tokens: int = 0
+    """Those of the prompt whose evaluation was kept from an earlier call."""
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Seconds of one prediction. In throughput mode all but `batch_share_s` are None."""
+
+    retrieval_s: float | None = None
+    ttft_s: float | None = None
+    """From the start of the row, retrieval included, to the first token or the decided label."""
+    total_s: float | None = None
+    prefill_s: float | None = None
+    decode_s: float | None = None
+    batch_share_s: float | None = None
+    """Throughput mode: the batch's seconds divided by its rows. Never shown as a latency."""
+    cpu_s: float = 0.0
+    """CPU time of the workers for this prediction, all threads."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passage:
+    """Something retrieved for a row."""
+
+    id: str
+    kind: str
+    """`example` or `document`."""
+    text: str
+    score: float
+    """Similarity, higher is nearer; its scale depends on the search mode."""
+    source: str = ""
+    """Document name or example id."""
+    target: str = ""
+    """For examples: their target."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """One variant on one example."""
+
+    run_id: str
+    variant_id: str
+    technique: str
+    example_id: str
+    target: str
+    text: str = ""
+    """What the model wrote, untouched."""
+    answer: str | None = None
+    """What was read from the text; None if that failed."""
+    score: float | None = None
+    """The primary score, 0 to 1; None for a failure."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    usage: Usage = field(default_factory=Usage)
+    timing: Timing = field(default_factory=Timing)
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    passages: tuple[Passage, ...] = ()
+    prompt: str = ""
+    """The exact prompt as the model saw it; empty for the classifier."""
+    rss_bytes: int = 0
+    """Resident memory of the workers that served this prediction, read right after it."""
+    attempts: int = 1

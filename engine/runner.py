@@ -1,0 +1,159 @@
+"""The runner: a plan goes in, events come out, each prediction is in the store before its event.
+
+Variants take turns row by row, so that a slow minute of the machine hits all alike. A run that ended early is
+run again with the same plan: what is in the store is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.answering import Desk, ReadyVariant, answer_batch, answer_row
+from engine.errors import AdaptLabError, CancelledError
+from engine.events import (
+    Event,
+    Notice,
+    PredictionMade,
+    PredictionStarted,
+    PreparationProgress,
+    RunEnded,
+    RunStarted,
+    TextStreamed,
+    VariantReady,
+)
+from engine.ports import CancelSignal, LanguageModel, Progress, Retriever, RunStore, Trainer
+from engine.prediction import Prediction
+from engine.preparing import prepare, run_canary, warm_up
+from engine.run import RunPlan
+from engine.task import Example, Task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """The adapters of one run."""
+
+    model: LanguageModel
+    retriever: Retriever
+    trainer: Trainer
+    store: RunStore
+
+
+def run(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterator[Event]:
+    """Carry out a plan, or what is left of it. The last event is always `RunEnded`.
+
+    The run must be in the store. Errors of single rows are failures in the store; an error that stops the run
+    is told by `RunEnded`, and what was done is kept.
+    """
+    try:
+        ports.store.update_run(plan.run_id, status="running")
+        yield from _carry_out(plan, task, ports, cancel)
+    except CancelledError:
+        yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to go on where it stood.")
+    except AdaptLabError as error:
+        yield _end(plan, ports, "failed", error.what, error.mend)
+    else:
+        yield _end(plan, ports, "done", "", "")
+
+
+def _end(plan: RunPlan, ports: Ports, status: str, message: str, mend: str) -> RunEnded:
+    try:
+        ports.store.update_run(plan.run_id, status=status)
+    except AdaptLabError as error:
+        message = message or error.what
+        mend = mend or error.mend
+    return RunEnded(status=status, message=message, mend=mend)
+
+
+def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterator[Event]:
+    by_id = {example.id: example for example in task.examples}
+    train = [by_id[example_id] for example_id in plan.train_ids]
+    test = [by_id[example_id] for example_id in plan.test_ids]
+    desk = Desk(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
+    kept = ports.store.predictions(plan.run_id)
+    yield RunStarted(plan=plan, kept_rows=len(kept), targets=tuple(example.target for example in test))
+    for prediction in kept:
+        yield PredictionMade(prediction=prediction, kept=True)
+    done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
+    if len(done) == len(plan.variants) * len(test):
+        return
+    ready: list[ReadyVariant] = []
+    for event in prepare(desk, ports.trainer, train, ready.append):
+        if isinstance(event, VariantReady):
+            _keep_preparation(plan, ports.store, event)
+        yield event
+        _check(cancel)
+    if any(variant.generates for variant in plan.variants):
+        yield from _load(desk, ports.store, len(plan.variants) + 1)
+    probe = train[0] if train else test[0]
+    for variant in ready:
+        if variant.lora_path is not None:
+            change = run_canary(desk, variant, probe)
+            yield Notice(text=f"Canary of {variant.variant.id}: the weights move a probability by {change:.2g}.")
+    yield from warm_up(desk, ready, probe)
+    if plan.throughput:
+        yield from _in_batches(desk, ports.store, ready, test, done)
+    else:
+        yield from _row_by_row(desk, ports.store, ready, test, done)
+
+
+def _load(desk: Desk, store: RunStore, slots: int) -> Iterator[Event]:
+    yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=0.0))
+    seconds = desk.model.load(slots=slots, context_tokens=desk.plan.context_tokens, cancel=desk.cancel)
+    store.update_run(desk.plan.run_id, manifest={"load_s": seconds})
+    yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=1.0))
+
+
+def _keep_preparation(plan: RunPlan, store: RunStore, event: VariantReady) -> None:
+    kept = dict(store.manifest(plan.run_id).get("prepared", {}))
+    if event.variant_id not in kept:
+        kept[event.variant_id] = {"prepare_s": event.prepare_s, "reused": event.reused}
+        store.update_run(plan.run_id, manifest={"prepared": kept})
+
+
+def _row_by_row(
+    desk: Desk, store: RunStore, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
+) -> Iterator[Event]:
+    for row, example in enumerate(test):
+        turn = row % len(variants)
+        for ready in (*variants[turn:], *variants[:turn]):
+            variant_id = ready.variant.id
+            if (variant_id, example.id) in done:
+                continue
+            _check(desk.cancel)
+            yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
+            steps = answer_row(desk, ready, example, row)
+            while True:
+                try:
+                    text = next(steps)
+                except StopIteration as stop:
+                    prediction: Prediction = stop.value
+                    break
+                yield TextStreamed(variant_id=variant_id, example_id=example.id, text=text)
+            store.add([prediction])
+            yield PredictionMade(prediction=prediction)
+
+
+def _in_batches(
+    desk: Desk, store: RunStore, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
+) -> Iterator[Event]:
+    """Batches are cut by row number, so that a resumed run computes the very batches of an unbroken one."""
+    size = desk.plan.batch_rows
+    for start in range(0, len(test), size):
+        rows = list(enumerate(test))[start : start + size]
+        for ready in variants:
+            variant_id = ready.variant.id
+            if all((variant_id, example.id) in done for _row, example in rows):
+                continue
+            _check(desk.cancel)
+            yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)
+            made = answer_batch(desk, ready, rows)
+            fresh = [p for p in made if (variant_id, p.example_id) not in done]
+            store.add(fresh)
+            for prediction in fresh:
+                yield PredictionMade(prediction=prediction)
+
+
+def _check(cancel: CancelSignal) -> None:
+    if cancel.is_set():
+        raise CancelledError("The run was stopped.")

@@ -1,0 +1,91 @@
+"""A variant: one technique fully specified. Retrieval and LoRA are parts, so that any mix is a variant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Technique(StrEnum):
+    """How a foundation model is adapted; `classifier` is the baseline that generates nothing."""
+
+    ZERO_SHOT = "zero-shot"
+    FEW_SHOT = "few-shot"
+    RAG = "rag"
+    LORA = "lora"
+    RAG_LORA = "rag+lora"
+    CLASSIFIER = "classifier"
+
+
+class SearchMode(StrEnum):
+    """How the nearest items are found."""
+
+    VECTOR = "vector"
+    FULL_TEXT = "full-text"
+    HYBRID = "hybrid"
+
+
+class DecodingMode(StrEnum):
+    """How an answer is drawn from the model; the same for all variants of a run."""
+
+    CHOICE = "choice"
+    JSON = "json"
+    FREE = "free"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrievalSpec:
+    """What is fetched for each row and put into its prompt."""
+
+    examples_k: int = 0
+    """Nearest training examples shown as shots."""
+    passages_k: int = 0
+    """Nearest document passages shown before the input."""
+    mode: SearchMode = SearchMode.VECTOR
+    chunk_words: int = 120
+    chunk_overlap_words: int = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraSpec:
+    """How LoRA weights are trained. Defaults were measured on `support-tickets`; see docs/training.md."""
+
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    epochs: int = 6
+    learning_rate: float = 1e-3
+    batch_size: int = 8
+    seed: int = 0
+    validation_share: float = 0.0
+    """Share of the training rows held out for early stopping; 0 trains on all rows for all epochs."""
+    patience_epochs: int = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """One technique fully specified."""
+
+    id: str
+    technique: Technique
+    shots_k: int = 0
+    retrieval: RetrievalSpec | None = None
+    lora: LoraSpec | None = None
+    lora_scale: float = 1.0
+
+    @property
+    def generates(self) -> bool:
+        """Tell whether a language model answers."""
+        return self.technique is not Technique.CLASSIFIER
+
+
+LABELS: dict[Technique, str] = {
+    Technique.ZERO_SHOT: "Zero-shot",
+    Technique.FEW_SHOT: "Few-shot",
+    Technique.RAG: "RAG",
+    Technique.LORA: "LoRA",
+    Technique.RAG_LORA: "RAG + LoRA",
+    Technique.CLASSIFIER: "Classifier",
+}
+"""How techniques are written on screen, in the order in which they are shown."""

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Looks for what setting up needs, and says in one line what is missing and how to mend it.
+python="$1"
+if ! command -v "$python" >/dev/null 2>&1; then
+  echo "'$python' was not found. Install Python 3.11 to 3.13, or name yours: make run PYTHON=python3.12" >&2
+  exit 1
+fi
+if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+  version=$("$python" -c 'import platform; print(platform.python_version())' 2>/dev/null)
+  echo "Python ${version:-of this kind} does not fit: 3.11 to 3.13 is needed. Name one: make run PYTHON=python3.12" >&2
+  exit 1
+fi
+if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
+  echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt install python3-venv" >&2
+  exit 1
+fi
+if ! command -v "${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1 && ! command -v clang >/dev/null 2>&1; then
+  echo "No C compiler was found; llama.cpp needs one. On Debian and Ubuntu: sudo apt install build-essential; on macOS: xcode-select --install" >&2
+  exit 1
+fi
