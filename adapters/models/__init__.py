@@ -1,0 +1,1 @@
+"""Language models: the catalog of those that are here, and one folder or file per backend."""

@@ -1,0 +1,113 @@
+"""How one answer is drawn: a label by search, text token by token, JSON under a grammar."""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from llama_cpp.llama_grammar import json_schema_to_gbnf
+from numpy.typing import NDArray
+
+from adapters.models.llama_cpp.native import NativeModel
+from engine.errors import UnsupportedError
+
+Logits = NDArray[np.float32]
+
+
+class TokenPicker:
+    """Picks the next token: the most probable one, or a draw at a temperature, under a grammar if there is one."""
+
+    def __init__(self, model: NativeModel, *, temperature: float, seed: int, grammar: Any = None) -> None:
+        """Set up; `grammar` is a llama.cpp sampler."""
+        self._model = model
+        self._temperature = temperature
+        self._random = np.random.default_rng(seed)
+        self._grammar = grammar
+
+    def pick(self, logits: Logits) -> int:
+        """Pick from logits of shape (vocabulary,)."""
+        token = self._draw(logits)
+        if self._grammar is None:
+            return token
+        if not self._allowed([token], logits[[token]])[0]:
+            order = np.arange(len(logits), dtype=np.int32)
+            token = self._draw(np.where(self._allowed(order, logits), logits, -np.inf).astype(np.float32))
+        llama_cpp.llama_sampler_accept(self._grammar, token)
+        return token
+
+    def _draw(self, logits: Logits) -> int:
+        if self._temperature <= 0:
+            return int(logits.argmax())
+        scaled = logits.astype(np.float64) / self._temperature
+        scaled = np.exp(scaled - scaled.max())
+        return int(self._random.choice(len(scaled), p=scaled / scaled.sum()))
+
+    def _allowed(self, tokens: Any, logits: Logits) -> NDArray[np.bool_]:
+        """Ask the grammar which tokens may come next."""
+        count = len(tokens)
+        data = np.zeros(count, dtype=[("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+        data["id"], data["logit"] = tokens, logits
+        array = llama_cpp.llama_token_data_array(
+            data=data.ctypes.data_as(ctypes.POINTER(llama_cpp.llama_token_data)), size=count, selected=-1, sorted=False
+        )
+        llama_cpp.llama_sampler_apply(self._grammar, ctypes.byref(array))
+        # The grammar sampler marks what it forbids in place, so the order of `data` still is that of `tokens`.
+        allowed: NDArray[np.bool_] = np.isfinite(data["logit"])
+        return allowed
+
+
+@contextmanager
+def json_grammar(model: NativeModel, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Make a grammar sampler for a JSON schema, and free it.
+
+    Raises:
+        UnsupportedError: llama.cpp has no grammar for this schema.
+    """
+    try:
+        grammar = json_schema_to_gbnf(json.dumps(schema))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnsupportedError(f"The JSON schema cannot be made a grammar: {error}.", "Simplify the schema.") from error
+    sampler = llama_cpp.llama_sampler_init_grammar(model.vocabulary, grammar.encode(), b"root")
+    if not sampler:
+        raise UnsupportedError("llama.cpp refuses the JSON schema's grammar.", "Simplify the schema.")
+    try:
+        yield sampler
+    finally:
+        llama_cpp.llama_sampler_free(sampler)
+
+
+class TextAssembler:
+    """Puts token pieces together as text, holding back bytes that do not yet make a character, and stop words."""
+
+    def __init__(self, piece: Callable[[int], bytes], stop: tuple[str, ...]) -> None:
+        """Begin with nothing."""
+        self._piece = piece
+        self._stop = tuple(word for word in stop if word)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = max((len(word) for word in self._stop), default=1) - 1
+        self._sent = 0
+        self.text = ""
+        self.stopped = False
+
+    def add(self, token: int) -> str:
+        """Take a token; return what can be shown now."""
+        self.text += self._decoder.decode(self._piece(token))
+        places = [place for place in (self.text.find(word) for word in self._stop) if place >= 0]
+        if places:
+            self.text, self.stopped = self.text[: min(places)], True
+        end = len(self.text) if self.stopped else max(self._sent, len(self.text) - self._held)
+        shown, self._sent = self.text[self._sent : end], max(self._sent, end)
+        return shown
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        if not self.stopped:
+            self.text += self._decoder.decode(b"", final=True)
+        shown, self._sent = self.text[self._sent :], len(self.text)
+        return shown

@@ -1,0 +1,126 @@
+"""Throughput mode: rows of one variant as sequences that share the cells of their common prefix."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import psutil
+
+from adapters.models.llama_cpp.native import Context, Entry
+from engine.errors import AdaptLabError
+from engine.labels import LabelSearch
+from engine.ports import Completion, GenerateRequest
+from engine.prediction import Usage
+from engine.variant import DecodingMode
+
+if TYPE_CHECKING:
+    from adapters.models.llama_cpp.session import Session
+
+MAX_ROWS = 32
+BATCH_CELLS = 1536
+"""Tokens a group may hold: each row's attention scans all of them, so more would cost more than it saves."""
+
+
+def answer_batch(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion | Exception]:
+    """Answer requests of one slot; a request that fails yields its error in its place.
+
+    Choice decoding is batched; free text and JSON are answered one after the other, without a latency.
+    """
+    results: dict[int, Completion | Exception] = {}
+    groups: list[list[int]] = [[]]
+    cells = 0
+    ready = {}
+    for place, request in enumerate(requests):
+        if request.decoding.mode is not DecodingMode.CHOICE:
+            results[place] = _one(session, request)
+            continue
+        try:
+            ready[place] = session.ready(request)
+        except AdaptLabError as error:
+            results[place] = error
+            continue
+        own = len(ready[place].tokens) - ready[place].prefix_length + session.trie(request.decoding.labels).longest
+        if groups[-1] and (cells + own > BATCH_CELLS or len(groups[-1]) == MAX_ROWS):
+            groups.append([])
+            cells = 0
+        cells += own + (0 if groups[-1] else ready[place].prefix_length)
+        groups[-1].append(place)
+    for group in groups:
+        if group:
+            results.update(zip(group, _answer_group(session, [requests[p] for p in group]), strict=True))
+    return [results[place] for place in range(len(requests))]
+
+
+def _one(session: Session, request: GenerateRequest) -> Completion | Exception:
+    try:
+        return session.generate(request, lambda _text: None)
+    except AdaptLabError as error:
+        return error
+
+
+def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion]:
+    started, cpu_started = time.perf_counter(), time.process_time()
+    context = session.batch_context(MAX_ROWS + 1)
+    ready = [session.ready(request) for request in requests]
+    shared = min(row.prefix_length for row in ready)
+    prefix = ready[0].tokens[:shared]
+    while any(row.tokens[:shared] != prefix for row in ready):
+        shared -= 1
+        prefix = ready[0].tokens[:shared]
+    context.set_lora(ready[0].lora)
+    for sequence in range(len(ready) + 1):
+        context.clear(sequence)
+    context.evaluate([Entry(token, place, 0) for place, token in enumerate(prefix)])
+    entries = []
+    for number, row in enumerate(ready, start=1):
+        if shared:
+            context.copy(0, number)
+        last = len(row.tokens) - 1
+        entries += [Entry(row.tokens[p], p, number, p == last) for p in range(shared, len(row.tokens))]
+    logits = context.evaluate(entries)
+    prefilled = time.perf_counter()
+    searches = [LabelSearch(session.trie(request.decoding.labels)) for request in requests]
+    for search, row_logits in zip(searches, logits, strict=True):
+        if search.wanted() is not None:
+            search.feed(row_logits)
+    _decide(context, searches, [len(row.tokens) for row in ready])
+    for sequence in range(len(ready) + 1):
+        context.clear(sequence)
+    ended, rows = time.perf_counter(), len(ready)
+    cpu_s = time.process_time() - cpu_started
+    rss_bytes = int(psutil.Process().memory_info().rss)
+    return [
+        Completion(
+            text=search.label,
+            usage=Usage(
+                prompt_tokens=len(row.tokens),
+                cached_prompt_tokens=shared if place else 0,
+                completion_tokens=len(session.trie(request.decoding.labels).sequences[search.label]) - 1,
+            ),
+            prefill_s=(prefilled - started) / rows,
+            decode_s=(ended - prefilled) / rows,
+            ttft_s=(ended - started) / rows,
+            cpu_s=cpu_s / rows,
+            probabilities=search.probabilities,
+            prompt=row.text,
+            rss_bytes=rss_bytes,
+        )
+        for place, (search, row, request) in enumerate(zip(searches, ready, requests, strict=True))
+    ]
+
+
+def _decide(context: Context, searches: Sequence[LabelSearch], lengths: Sequence[int]) -> None:
+    """Open branches for all undecided rows at once until every row is decided."""
+    while True:
+        asking = [(n, path) for n, search in enumerate(searches) if (path := search.wanted())]
+        if not asking:
+            return
+        entries = []
+        for number, path in asking:
+            context.keep(number + 1, lengths[number])
+            last = len(path) - 1
+            entries += [Entry(t, lengths[number] + p, number + 1, p == last) for p, t in enumerate(path)]
+        for (number, _path), row_logits in zip(asking, context.evaluate(entries), strict=True):
+            searches[number].feed(row_logits)

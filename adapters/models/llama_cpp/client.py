@@ -1,0 +1,104 @@
+"""The caller's side of llama.cpp: a `LanguageModel` that lives in a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from adapters.models.llama_cpp.messages import completion_from_dict, request_to_dict
+from adapters.processes.client import WorkerProcess
+from engine.errors import error_from_name
+from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+
+
+class LlamaCppModel:
+    """A GGUF served by llama.cpp in a process of its own. A worker that died is started and loaded anew."""
+
+    def __init__(self, facts: ModelFacts) -> None:
+        """Describe the model; nothing is started yet."""
+        self._facts = facts
+        self._worker = WorkerProcess("adapters.models.llama_cpp.worker", name="model worker")
+        self._room = (1, min(2048, facts.context_tokens))
+        self._loaded_pid: int | None = None
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model."""
+        return self._facts
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory of the worker."""
+        return self._worker.rss_bytes
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process id while it runs."""
+        return self._worker.pid
+
+    def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:
+        """Load with room for `slots` prompts of up to `context_tokens` tokens; seconds, 0 if it was loaded."""
+        wanted = (slots, min(context_tokens, self._facts.context_tokens))
+        if self._loaded_pid is not None and self._loaded_pid == self._worker.pid and wanted == self._room:
+            return 0.0
+        self._room = wanted
+        return self._load(cancel)
+
+    def _load(self, cancel: CancelSignal | None) -> float:
+        slots, context_tokens = self._room
+        payload = {"path": self._facts.path, "slots": slots, "context_tokens": context_tokens}
+        result = self._worker.call("load", payload, cancel=cancel)
+        self._loaded_pid = self._worker.pid
+        return float(result["load_s"])
+
+    def _ensure_loaded(self, cancel: CancelSignal | None) -> None:
+        if self._loaded_pid is None or self._loaded_pid != self._worker.pid:
+            self._load(cancel)
+
+    def generate(
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+    ) -> Iterator[TextPiece | Completion]:
+        """Answer one request: pieces of text, then the completion."""
+        self._ensure_loaded(cancel)
+        for message in self._worker.stream("generate", {"request": request_to_dict(request)}, cancel=cancel):
+            if "result" in message:
+                yield completion_from_dict(message["result"])
+            else:
+                yield TextPiece(text=str(message["text"]))
+
+    def generate_batch(
+        self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
+    ) -> list[Completion | Exception]:
+        """Answer several requests of one slot at once."""
+        self._ensure_loaded(cancel)
+        payload = {"requests": [request_to_dict(request) for request in requests]}
+        answers: list[Completion | Exception] = []
+        for item in self._worker.call("generate_batch", payload, cancel=cancel):
+            if "error" in item:
+                error = item["error"]
+                answers.append(error_from_name(error["type"], error["what"], error["mend"]))
+            else:
+                answers.append(completion_from_dict(item))
+        return answers
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of a prompt; the vocabulary suffices."""
+        return len(self._tokenize([{"messages": [asdict(message) for message in messages]}])[0]["prompt_ids"])
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
+        """Turn prompts and right answers into token ids, each answer closed by the end of its turn."""
+        items = [{"messages": [asdict(m) for m in messages], "answer": answer} for messages, answer in pairs]
+        return [
+            TokenPair(prompt_ids=tuple(row["prompt_ids"]), answer_ids=tuple(row["answer_ids"]))
+            for row in self._tokenize(items)
+        ]
+
+    def _tokenize(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._worker.call("tokenize", {"path": self._facts.path, "items": items})
+        return rows
+
+    def close(self) -> None:
+        """End the worker."""
+        self._worker.close()
+        self._loaded_pid = None

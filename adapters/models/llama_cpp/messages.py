@@ -1,0 +1,36 @@
+"""How requests and completions cross the pipe: plain dictionaries and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from engine.ports import Completion, Decoding, GenerateRequest, Message
+from engine.prediction import Usage
+from engine.variant import DecodingMode
+
+
+def request_to_dict(request: GenerateRequest) -> dict[str, Any]:
+    """Return plain data."""
+    return asdict(request)
+
+
+def request_from_dict(data: Mapping[str, Any]) -> GenerateRequest:
+    """Rebuild a request."""
+    decoding = dict(data["decoding"])
+    decoding["mode"] = DecodingMode(decoding["mode"])
+    decoding["labels"] = tuple(decoding["labels"])
+    decoding["stop"] = tuple(decoding["stop"])
+    fields = {**data, "decoding": Decoding(**decoding), "messages": tuple(Message(**m) for m in data["messages"])}
+    return GenerateRequest(**fields)
+
+
+def completion_to_dict(completion: Completion) -> dict[str, Any]:
+    """Return plain data."""
+    return asdict(completion)
+
+
+def completion_from_dict(data: Mapping[str, Any]) -> Completion:
+    """Rebuild a completion."""
+    return Completion(**{**data, "usage": Usage(**data["usage"])})

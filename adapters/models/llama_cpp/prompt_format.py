@@ -1,0 +1,156 @@
+"""From messages to token ids, by the model's own chat template.
+
+What users wrote is tokenized apart from the template, with control tokens read as plain text: a cell that
+holds `<|im_end|>` cannot end a turn. A model without a template gets a plain `Input: … Answer:` form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import jinja2
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from adapters.models.llama_cpp.native import NativeModel
+from engine.errors import ModelError
+from engine.ports import Message
+
+MARK = "\ue000{}\ue001"
+MARKS = re.compile("\ue000(\\d+)\ue001")
+SENTENCEPIECE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model sees it."""
+
+    tokens: tuple[int, ...]
+    text: str
+
+
+class PromptFormat:
+    """How one model wants its prompts."""
+
+    def __init__(self, model: NativeModel) -> None:
+        """Read the template of a loaded model.
+
+        Raises:
+            ModelError: the template is broken.
+        """
+        self._model = model
+        self._source = model.chat_template()
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+        environment.globals["raise_exception"] = _refuse
+        try:
+            self._template = environment.from_string(self._source) if self._source else None
+        except jinja2.TemplateError as error:
+            raise ModelError(f"The model's chat template is broken: {error}.", "Choose another model.") from error
+
+    @property
+    def answer_lead(self) -> str:
+        """What stands between the prompt and the answer's first letter."""
+        return "" if self._template else " "
+
+    @cached_property
+    def end_tokens(self) -> tuple[int, ...]:
+        """The token that ends an answer: the template's own, or a line break for models without one."""
+        if self._template is None:
+            return tuple(self._model.tokenize("\n", special=False, begin=False)[-1:])
+        with_answer, _ = self._fill([Message(role="user", content="a"), Message(role="assistant", content="b")], False)
+        tail = with_answer.rsplit(MARK.format(1), 1)[-1]
+        for token in self._model.tokenize(tail, special=True, begin=False):
+            if self._model.ends_turn(token):
+                return (token,)
+        import llama_cpp
+
+        return (int(llama_cpp.llama_vocab_eos(self._model.vocabulary)),)
+
+    def prompt(self, messages: Sequence[Message], *, open_answer: bool = True) -> Prompt:
+        """Turn messages into a prompt; `open_answer` adds the beginning of the assistant's turn."""
+        filled, contents = self._fill(messages, open_answer)
+        begin = self._begin_text
+        starts_itself = bool(begin) and filled.startswith(begin)
+        text = MARKS.sub(lambda match: contents[int(match[1])], filled)
+        if self._prefixes_space:
+            safe = [self._harmless(content) for content in contents]
+            whole = MARKS.sub(lambda match: safe[int(match[1])], filled)
+            return Prompt(tuple(self._model.tokenize(whole, special=True, begin=not starts_itself)), text)
+        tokens: list[int] = []
+        at = 0
+        for match in MARKS.finditer(filled):
+            tokens += self._fixed(filled[at : match.start()], begin=not starts_itself and not tokens and at == 0)
+            tokens += self._model.tokenize(contents[int(match[1])], special=False, begin=False)
+            at = match.end()
+        tokens += self._fixed(filled[at:], begin=not starts_itself and at == 0)
+        return Prompt(tuple(tokens), text)
+
+    def answer(self, text: str) -> tuple[int, ...]:
+        """Turn an answer's text into the token ids that would follow the prompt, without the end."""
+        return tuple(self._model.tokenize(self.answer_lead + text, special=False, begin=False))
+
+    def _fixed(self, text: str, *, begin: bool) -> list[int]:
+        return self._model.tokenize(text, special=True, begin=begin) if text or begin else []
+
+    def _fill(self, messages: Sequence[Message], open_answer: bool) -> tuple[str, list[str]]:
+        """Fill the template with marks in place of the contents."""
+        contents = [message.content for message in messages]
+        if self._template is None:
+            return _plain(messages, open_answer), contents
+        turns = [{"role": message.role, "content": MARK.format(n)} for n, message in enumerate(messages)]
+        try:
+            return self._render(turns, open_answer), contents
+        except jinja2.TemplateError:
+            if len(turns) < 2 or turns[0]["role"] != "system":
+                raise ModelError("The model's chat template refuses the messages.", "Choose another model.") from None
+        merged = [{"role": "user", "content": turns[0]["content"] + "\n\n" + turns[1]["content"]}, *turns[2:]]
+        try:
+            return self._render(merged, open_answer), contents
+        except jinja2.TemplateError as error:
+            raise ModelError(f"The model's chat template fails: {error}.", "Choose another model.") from error
+
+    def _render(self, turns: list[dict[str, str]], open_answer: bool) -> str:
+        if self._template is None:
+            raise ModelError("The model has no chat template.")
+        return self._template.render(
+            messages=turns,
+            add_generation_prompt=open_answer,
+            bos_token=self._begin_text,
+            eos_token="",
+            enable_thinking=False,
+        )
+
+    @cached_property
+    def _begin_text(self) -> str:
+        import llama_cpp
+
+        token = int(llama_cpp.llama_vocab_bos(self._model.vocabulary))
+        return self._model.text([token], special=True) if token >= 0 else ""
+
+    @cached_property
+    def _prefixes_space(self) -> bool:
+        """Whether each text is tokenized as if a space stood before it; pieces would then gain spaces."""
+        import llama_cpp
+
+        sentencepiece = int(llama_cpp.llama_vocab_type(self._model.vocabulary)) == SENTENCEPIECE
+        return sentencepiece and self._model.metadata("tokenizer.ggml.add_space_prefix") != "false"
+
+    def _harmless(self, text: str) -> str:
+        """Break up control tokens in a text that is tokenized together with the template."""
+        return re.sub(r"<(?=[|/]?\w+[|]?>)", "< ", text)
+
+
+def _plain(messages: Sequence[Message], open_answer: bool) -> str:
+    lines = []
+    for number, message in enumerate(messages):
+        mark = MARK.format(number)
+        lead = {"system": "", "user": "Input: ", "assistant": "Answer: "}[message.role]
+        lines.append(lead + mark + ("\n" if message.role == "user" else "\n\n"))
+    return "".join(lines) + ("Answer:" if open_answer else "")
+
+
+def _refuse(message: str) -> None:
+    raise jinja2.TemplateError(message)

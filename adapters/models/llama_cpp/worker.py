@@ -1,0 +1,91 @@
+"""The model worker: `python -m adapters.models.llama_cpp.worker`, spoken to by `client`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import llama_cpp
+
+from adapters.models.llama_cpp.messages import completion_to_dict, request_from_dict
+from adapters.models.llama_cpp.native import NativeModel
+from adapters.models.llama_cpp.prompt_format import PromptFormat
+from adapters.models.llama_cpp.session import Session
+from adapters.processes.server import Emit, serve
+from engine.errors import AdaptLabError, ModelError
+from engine.ports import Message
+
+_quiet = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
+
+
+class Worker:
+    """Holds at most one loaded model."""
+
+    def __init__(self) -> None:
+        """Begin with nothing loaded."""
+        self._session: Session | None = None
+        self._vocabulary: tuple[str, NativeModel] | None = None
+
+    def load(self, request: dict[str, Any], _emit: Emit, cancel: threading.Event) -> dict[str, Any]:
+        """Load a model and make room."""
+        started = time.perf_counter()
+        self._session = None
+        self._session = Session(
+            request["path"], slots=request["slots"], context_tokens=request["context_tokens"], cancel=cancel
+        )
+        return {"load_s": time.perf_counter() - started, "context_tokens": self._session.context_tokens}
+
+    def generate(self, request: dict[str, Any], emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
+        """Answer one request, streaming."""
+        session = self._loaded()
+        wanted = request_from_dict(request["request"])
+        return completion_to_dict(session.generate(wanted, lambda text: emit({"text": text})))
+
+    def generate_batch(self, request: dict[str, Any], _emit: Emit, _cancel: threading.Event) -> list[dict[str, Any]]:
+        """Answer several requests at once."""
+        answers = self._loaded().generate_batch([request_from_dict(item) for item in request["requests"]])
+        return [
+            {"error": {"type": type(a).__name__, "what": a.what, "mend": a.mend}}
+            if isinstance(a, AdaptLabError)
+            else {"error": {"type": "ModelError", "what": str(a), "mend": ""}}
+            if isinstance(a, Exception)
+            else completion_to_dict(a)
+            for a in answers
+        ]
+
+    def tokenize(self, request: dict[str, Any], _emit: Emit, _cancel: threading.Event) -> list[dict[str, Any]]:
+        """Turn prompts, and answers where given, into token ids; loads the vocabulary alone if need be."""
+        form = self._format(request["path"])
+        rows = []
+        for item in request["items"]:
+            prompt = form.prompt([Message(**message) for message in item["messages"]])
+            answer = item.get("answer")
+            tokens = (*form.answer(answer), *form.end_tokens) if answer is not None else ()
+            rows.append({"prompt_ids": prompt.tokens, "answer_ids": tokens, "text": prompt.text})
+        return rows
+
+    def _format(self, path: str) -> PromptFormat:
+        if self._session is not None:
+            return self._session.format
+        if self._vocabulary is None or self._vocabulary[0] != path:
+            self._vocabulary = (path, NativeModel(path, vocabulary_only=True))
+        return PromptFormat(self._vocabulary[1])
+
+    def _loaded(self) -> Session:
+        if self._session is None:
+            raise ModelError("No model is loaded.", "Load one first.")
+        return self._session
+
+
+if __name__ == "__main__":
+    llama_cpp.llama_log_set(_quiet, None)
+    worker = Worker()
+    serve(
+        {
+            "load": worker.load,
+            "generate": worker.generate,
+            "generate_batch": worker.generate_batch,
+            "tokenize": worker.tokenize,
+        }
+    )

@@ -1,0 +1,80 @@
+"""The worker's side: read requests from standard input, answer on standard output, leave when input ends.
+
+Native code likes to print; standard output is therefore handed to standard error, and answers go out on a
+descriptor that nothing else knows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.errors import AdaptLabError
+
+Emit = Callable[[dict[str, Any]], None]
+Handler = Callable[[dict[str, Any], Emit, threading.Event], Any]
+
+
+def serve(handlers: Mapping[str, Handler]) -> None:
+    """Answer requests one by one until input ends.
+
+    A handler gets the request, a function that sends an event to the caller, and an event that is set when
+    the caller cancels; what it returns is sent as `result`. A cancelled handler raises `CancelledError`.
+    """
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    requests: queue.Queue[dict[str, Any]] = queue.Queue()
+    cancel = threading.Event()
+    current = {"id": 0}
+    sending = threading.Lock()
+
+    def send(message: dict[str, Any]) -> None:
+        line = json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+        with sending:
+            answers.write(line)
+            answers.flush()
+
+    def listen() -> None:
+        for line in sys.stdin.buffer:
+            message = json.loads(line)
+            if message.get("operation") == "cancel":
+                if message.get("cancels") == current["id"]:
+                    cancel.set()
+            else:
+                cancel.clear()
+                current["id"] = message["id"]
+                requests.put(message)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        request = requests.get()
+        number = request["id"]
+        try:
+            handler = handlers[request["operation"]]
+            result = handler(request, _emitter(send, number), cancel)
+            send({"id": number, "result": result})
+        except AdaptLabError as error:
+            send({"id": number, "error": {"type": type(error).__name__, "what": error.what, "mend": error.mend}})
+        except MemoryError:
+            send({"id": number, "error": {"type": "WorkerError", "what": "Out of memory.", "mend": "Free memory."}})
+        except Exception as error:  # noqa: BLE001 - the boundary of the process: whatever it is, the caller must hear of it
+            traceback.print_exc(file=sys.stderr)
+            what = f"{type(error).__name__}: {error}"
+            send({"id": number, "error": {"type": "WorkerError", "what": what, "mend": ""}})
+
+
+def _emitter(send: Emit, number: int) -> Emit:
+    """Return what a handler calls to send an event of its request."""
+
+    def emit(event: dict[str, Any]) -> None:
+        send({"id": number, **event})
+
+    return emit

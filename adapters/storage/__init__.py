@@ -1,0 +1,1 @@
+"""What is kept on disk: the home folder, the run store (SQLite), and task folders."""

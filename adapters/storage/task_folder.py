@@ -1,0 +1,302 @@
+"""Reading a task folder: `task.toml`, `examples.jsonl`, `documents/*.md`. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import TaskError
+from engine.scoring import KINDS, RUN_SCORERS, SCORERS
+from engine.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
+
+Text = Annotated[str, Field(min_length=1)]
+MAX_DOCUMENT_BYTES = 5_000_000
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Answer(_Strict):
+    kind: Literal["label", "short", "json", "text"]
+    labels: list[Text] = []
+    schema_file: str | None = None
+    refusal: str | None = None
+
+
+class _Rule(_Strict):
+    name: Text
+    pattern: str | None = None
+    forbid: str | None = None
+    max_words_after: str | None = None
+    max_words: int | None = None
+
+
+class _Scoring(_Strict):
+    primary: Text
+    scorers: list[Text]
+    rules: list[_Rule] = []
+
+
+class _Documents(_Strict):
+    folder: str = "documents"
+    about: str = ""
+
+
+class _TaskFile(_Strict):
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: Text
+    summary: str = ""
+    instructions: Text
+    licence: str = ""
+    answer: _Answer
+    scoring: _Scoring
+    splits: dict[str, int] = {}
+    documents: _Documents | None = None
+    card: dict[str, str] = {}
+    source: dict[str, Any] = {}
+
+
+class _Row(_Strict):
+    id: Text
+    input: Text
+    target: str | dict[str, Any]
+    split: Text
+    metadata: dict[str, Any] = {}
+
+
+def read_task(folder: Path) -> Task:
+    """Read a task folder whole.
+
+    Raises:
+        TaskError: with file, line, field, value and mend of the first fault.
+    """
+    definition = _read_definition(folder / "task.toml")
+    kind = AnswerKind(definition.answer.kind)
+    schema = _read_schema(folder, definition)
+    answer = AnswerSpec(
+        kind=kind, labels=tuple(definition.answer.labels), json_schema=schema, refusal=definition.answer.refusal
+    )
+    _check_scoring(definition, kind)
+    examples = _read_examples(folder / "examples.jsonl", answer)
+    _check_splits(definition, examples)
+    documents = _read_documents(folder, definition)
+    rules = tuple(Rule(**rule.model_dump()) for rule in definition.scoring.rules)
+    task = Task(
+        id=definition.id,
+        title=definition.title,
+        summary=definition.summary,
+        instructions=definition.instructions.strip(),
+        answer=answer,
+        primary_scorer=definition.scoring.primary,
+        scorers=tuple(definition.scoring.scorers),
+        examples=examples,
+        documents=documents,
+        rules=rules,
+        licence=definition.licence,
+        card=definition.card,
+        digest=digest_of(definition.model_dump_json(), schema, examples, documents),
+    )
+    return task
+
+
+def digest_of(
+    definition: str, schema: Mapping[str, Any] | None, examples: tuple[Example, ...], documents: tuple[Document, ...]
+) -> str:
+    """SHA-256 over all that makes a task."""
+    digest = hashlib.sha256(definition.encode())
+    digest.update(json.dumps(schema, sort_keys=True).encode())
+    for example in examples:
+        digest.update(json.dumps([example.id, example.input, example.target, example.split]).encode())
+    for document in documents:
+        digest.update(json.dumps([document.name, document.text]).encode())
+    return digest.hexdigest()
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise TaskError(
+            f"{path.parent.name}/{path.name} is missing.", "Add it; docs/tasks.md shows its form."
+        ) from None
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{path.name} is not UTF-8 at byte {error.start}.", "Save it as UTF-8.") from error
+    except OSError as error:
+        raise TaskError(f"{path.name} cannot be read ({error.strerror}).", "Look at its rights.") from error
+
+
+def _read_definition(path: Path) -> _TaskFile:
+    try:
+        return _TaskFile.model_validate(tomllib.loads(_read_text(path)))
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(f"task.toml: {error}.", "Correct this line.") from error
+    except ValidationError as error:
+        raise TaskError(f"task.toml: {_first_fault(error)}", "docs/tasks.md lists the keys.") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = ".".join(str(part) for part in fault["loc"]) or "row"
+    value = str(fault.get("input", ""))[:60]
+    return f"field '{place}': {fault['msg']} (value {value!r})."
+
+
+def _read_schema(folder: Path, definition: _TaskFile) -> Mapping[str, Any] | None:
+    name = definition.answer.schema_file
+    if definition.answer.kind != "json":
+        return None
+    if not name or Path(name).name != name:
+        raise TaskError(f"task.toml: field 'answer.schema_file': {name!r} is no file beside it.", "Name one.")
+    try:
+        schema = json.loads(_read_text(folder / name))
+    except ValueError as error:
+        raise TaskError(f"{name}: {error}.", "Correct the JSON.") from error
+    if not isinstance(schema, dict):
+        raise TaskError(f"{name}: a JSON schema is an object.", "Correct the schema.")
+    return schema
+
+
+def _check_scoring(definition: _TaskFile, kind: AnswerKind) -> None:
+    scoring = definition.scoring
+    for name in [scoring.primary, *scoring.scorers]:
+        known = sorted(n for n in KINDS if kind in KINDS[n])
+        if name not in known:
+            raise TaskError(
+                f"task.toml: field 'scoring': '{name}' does not score answers of kind '{kind}'.",
+                f"Choose from {', '.join(known)}.",
+            )
+    if scoring.primary not in scoring.scorers or scoring.primary in RUN_SCORERS or scoring.primary not in SCORERS:
+        raise TaskError(
+            f"task.toml: field 'scoring.primary': '{scoring.primary}' must be among the scorers and score single rows.",
+            "Choose another one.",
+        )
+    for rule in scoring.rules:
+        forms = [rule.pattern, rule.forbid, rule.max_words_after]
+        if sum(form is not None for form in forms) != 1 or (rule.max_words_after is None) != (rule.max_words is None):
+            raise TaskError(
+                f"task.toml: rule '{rule.name}' needs exactly one of pattern, forbid, or max_words_after with max_words.",
+                "Correct the rule.",
+            )
+        for form in forms:
+            try:
+                re.compile(form or "")
+            except re.error as error:
+                raise TaskError(f"task.toml: rule '{rule.name}': {error}.", "Correct the expression.") from error
+    if kind is AnswerKind.LABEL and len(set(definition.answer.labels)) < 2:
+        raise TaskError("task.toml: field 'answer.labels': at least two labels are needed.", "Name them.")
+
+
+def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:
+    examples: list[Example] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = _Row.model_validate_json(line)
+        except ValidationError as error:
+            raise TaskError(f"{path.name}, line {number}: {_first_fault(error)}", "Correct this line.") from error
+        if row.id in seen:
+            raise TaskError(
+                f"{path.name}, line {number}: field 'id': '{row.id}' stands on line {seen[row.id]} already.",
+                "Give each row its own id.",
+            )
+        seen[row.id] = number
+        examples.append(_example(row, answer, f"{path.name}, line {number}"))
+    if not examples:
+        raise TaskError(f"{path.name} has no rows.", "Add examples.")
+    return tuple(examples)
+
+
+def _example(row: _Row, answer: AnswerSpec, place: str) -> Example:
+    target = row.target
+    if answer.kind is AnswerKind.LABEL and target not in answer.labels:
+        raise TaskError(f"{place}: field 'target': {target!r} is no label.", f"Labels: {', '.join(answer.labels)}.")
+    if answer.kind is AnswerKind.JSON:
+        import jsonschema
+
+        if not isinstance(target, dict):
+            raise TaskError(f"{place}: field 'target': a JSON object is wanted.", "Write the record as an object.")
+        fault = next(iter(jsonschema.Draft202012Validator(answer.json_schema or {}).iter_errors(target)), None)
+        if fault is not None:
+            raise TaskError(f"{place}: field 'target': {fault.message}.", "Correct it, or the schema.")
+    elif not isinstance(target, str) or not target.strip():
+        raise TaskError(f"{place}: field 'target': {target!r} is no text.", "Write the right answer as text.")
+    text = target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)
+    return Example(id=row.id, input=row.input, target=text, split=row.split, metadata=row.metadata)
+
+
+def _check_splits(definition: _TaskFile, examples: tuple[Example, ...]) -> None:
+    for name, wanted in definition.splits.items():
+        found = sum(example.split == name for example in examples)
+        if found != wanted:
+            raise TaskError(
+                f"task.toml: field 'splits.{name}': {wanted} rows are declared, examples.jsonl has {found}.",
+                "Make them agree.",
+            )
+
+
+def _read_documents(folder: Path, definition: _TaskFile) -> tuple[Document, ...]:
+    if definition.documents is None:
+        return ()
+    name = definition.documents.folder
+    if Path(name).name != name or name in {"", ".", ".."}:
+        raise TaskError(f"task.toml: field 'documents.folder': '{name}' must be a folder beside it.", "Name one.")
+    documents = []
+    for path in sorted((folder / name).glob("*.md")):
+        if path.stat().st_size > MAX_DOCUMENT_BYTES:
+            raise TaskError(f"{name}/{path.name} is larger than 5 MB.", "Split it.")
+        documents.append(Document(name=path.name, text=_read_text(path)))
+    if not documents:
+        raise TaskError(f"The folder '{name}' has no Markdown files.", "Add documents or leave the table out.")
+    return tuple(documents)
+
+
+def write_task(task: Task, folder: Path) -> None:
+    """Write a task as a folder of the same form, whole or not at all; one that is there is replaced.
+
+    Raises:
+        TaskError: the disk refuses.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    definition: dict[str, Any] = {
+        "id": task.id,
+        "title": task.title,
+        "summary": task.summary,
+        "instructions": task.instructions,
+        "licence": task.licence,
+        "answer": {"kind": str(task.answer.kind)},
+        "scoring": {"primary": task.primary_scorer, "scorers": list(task.scorers)},
+        "splits": {name: len(task.split(name)) for name in sorted({e.split for e in task.examples})},
+        "card": dict(task.card),
+    }
+    if task.answer.labels:
+        definition["answer"]["labels"] = list(task.answer.labels)
+    if task.answer.refusal:
+        definition["answer"]["refusal"] = task.answer.refusal
+    lines = [
+        json.dumps(
+            {"id": e.id, "input": e.input, "target": e.target, "split": e.split, "metadata": dict(e.metadata)},
+            ensure_ascii=False,
+        )
+        for e in task.examples
+    ]
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / "task.toml").write_text(tomli_w.dumps(definition), encoding="utf-8")
+        (partial / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    except OSError as error:
+        raise TaskError(f"The task cannot be written ({error.strerror}).", "Free space or look at rights.") from error

@@ -1,0 +1,316 @@
+"""The terminal front door: `python cli.py tasks | models | compare | train | bench`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import terminal
+from engine.costing import CostAssumptions
+from engine.defaults import technique_from_name
+from engine.errors import AdaptLabError, CancelledError, UsageError
+from engine.events import RunEnded
+from engine.laboratory import Laboratory
+from engine.run import RunPlan
+from engine.snapshot import LiveRun
+from engine.variant import LABELS, DecodingMode
+from wiring import LocalShelf, open_shelf
+
+EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 3
+ALL_VARIANTS = ",".join(LABELS)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is one or two lines, not the whole help."""
+
+    def error(self, message: str) -> Any:
+        self.exit(EXIT_USAGE, f"{message}\nSee '{self.prog} --help'.\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    errors = Console(stderr=True, highlight=False)
+    try:
+        return int(options.command(options))
+    except CancelledError as error:
+        errors.print(escape(error.what))
+        return EXIT_CANCELLED
+    except UsageError as error:
+        _say(errors, error)
+        return EXIT_USAGE
+    except AdaptLabError as error:
+        _say(errors, error)
+        return EXIT_ERROR
+
+
+def _say(console: Console, error: AdaptLabError) -> None:
+    console.print(escape(error.what), soft_wrap=True)
+    if error.mend:
+        console.print(escape(error.mend), soft_wrap=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python cli.py",
+        description="Learn, with evidence, whether a narrow task is best served by a prompt, retrieval, a LoRA "
+        "fine-tune, a mix, or a small classifier. Everything runs on this machine.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cancelled (kept, resumable).",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    commands.add_parser("tasks", help="list the tasks, or check a task folder").set_defaults(command=_tasks)
+    checks = commands.choices["tasks"].add_subparsers(metavar="check", parser_class=_Parser)
+    check = checks.add_parser("check", help="check a task folder; names file, line, field, value and mend")
+    check.add_argument("path", type=Path)
+    check.set_defaults(command=_check_task)
+    commands.add_parser("models", help="list the models that are here").set_defaults(command=_models)
+    _add_compare(commands)
+    _add_train(commands)
+    bench = commands.add_parser("bench", help="measure the app on this machine (also: make bench)")
+    bench.add_argument("names", nargs="*", help="which benchmarks; all by default")
+    bench.set_defaults(command=_bench)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data")
+    data.add_argument("--task", help="a task's name, its folder, or a CSV file")
+    data.add_argument("--input-column", help="CSV: the column with the input")
+    data.add_argument("--target-column", help="CSV: the column with the right answer")
+    data.add_argument("--split-column", help="CSV: the column that says train, validation or test")
+    data.add_argument("--train-rows", type=_count, default=50, help="training rows to learn from (default: 50)")
+    parser.add_argument("--model", help="a model's name, or a GGUF file (default: smollm2-135m-instruct)")
+    parser.add_argument("--seed", type=int, default=0, help="draws training rows, shots, test rows, LoRA (default: 0)")
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="run variants side by side and write the figures",
+        description="Run variants side by side: row by row in turns, each prediction kept as it is made. LoRA "
+        "weights are trained inside the run when no fitting ones exist. Ctrl-C stops; --resume goes on.",
+        epilog="Example: python cli.py compare --task support-tickets --limit 100 --out out",
+    )
+    _add_data(compare)
+    compare.add_argument("--variants", default=ALL_VARIANTS, help=f"which, by comma (default: {ALL_VARIANTS})")
+    compare.add_argument("--limit", type=_count, help="answer this many test rows (default: all)")
+    compare.add_argument("--split", default="test", help="the split to answer (default: test)")
+    compare.add_argument("--out", type=Path, help="folder for run.json, predictions.*, summary.json")
+    compare.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
+    compare.add_argument("--decoding", choices=[str(mode) for mode in DecodingMode], default="choice")
+    compare.add_argument("--throughput", action="store_true", help="answer in batches: examples/s, no latencies")
+    compare.add_argument("--context", type=_count, default=2048, help="tokens of context per row (default: 2048)")
+    costs = compare.add_argument_group("assumptions for estimated costs")
+    defaults = CostAssumptions()
+    costs.add_argument("--usd-per-hour", type=float, default=defaults.machine_usd_per_hour, help="machine price")
+    costs.add_argument("--watts", type=float, default=defaults.watts, help="power under full load")
+    costs.add_argument("--usd-per-kwh", type=float, default=defaults.electricity_usd_per_kwh, help="electricity price")
+    compare.set_defaults(command=_compare)
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser("train", help="train LoRA weights for a task and keep them")
+    _add_data(train)
+    train.add_argument("--rank", type=_count, help="rank of the LoRA matrices")
+    train.add_argument("--alpha", type=float, help="LoRA alpha; the scale is alpha / rank")
+    train.add_argument("--dropout", type=float, help="dropout before the LoRA matrices")
+    train.add_argument("--epochs", type=_count, help="passes over the rows")
+    train.add_argument("--learning-rate", type=float, help="peak learning rate")
+    train.add_argument("--batch-size", type=_count, help="rows per step")
+    train.add_argument("--validation-share", type=float, help="share of rows held out for early stopping")
+    train.set_defaults(command=_train)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def _tasks(_options: argparse.Namespace) -> int:
+    table = Table("task", "title", "rows", "documents", "what", box=None)
+    for info in open_shelf().tasks():
+        rows = ", ".join(f"{name} {count}" for name, count in info.rows.items())
+        table.add_row(*map(escape, (info.id, info.title, rows, str(info.documents), info.summary)))
+    Console().print(table)
+    return EXIT_DONE
+
+
+def _check_task(options: argparse.Namespace) -> int:
+    from adapters.storage.task_folder import read_task
+
+    task = read_task(options.path)
+    Console(highlight=False).print(
+        f"{escape(task.id)}: {len(task.examples)} rows, {len(task.documents)} documents. No faults."
+    )
+    return EXIT_DONE
+
+
+def _models(_options: argparse.Namespace) -> int:
+    shelf = open_shelf()
+    table = Table(
+        "model", "name", "architecture", "quantization", "size", "context", "chat template", "digest", box=None
+    )
+    for facts in shelf.models():
+        digest = shelf.model(facts.id).digest[:12]
+        template = facts.template_digest if facts.chat_template else "none"
+        size = f"{facts.size_bytes / 1e6:,.0f} MB"
+        cells = (facts.id, facts.name, facts.architecture, facts.quantization, size, f"{facts.context_tokens:,}")
+        table.add_row(*map(escape, (*cells, template, digest)))
+    console = Console()
+    console.print(table)
+    for facts in shelf.models():
+        if facts.terms:
+            console.print(f"{escape(facts.id)}: {escape(facts.terms)}")
+    for reason in shelf.refused_models():
+        console.print(f"Not usable: {escape(reason)}")
+    return EXIT_DONE
+
+
+def _task_name(options: argparse.Namespace, shelf: LocalShelf) -> str:
+    if not options.task:
+        raise UsageError("Which task?", "Name one with --task; 'cli.py tasks' lists them.")
+    path = Path(options.task)
+    if path.suffix.lower() != ".csv":
+        return str(options.task)
+    if not options.input_column or not options.target_column:
+        raise UsageError(f"Which columns of '{path.name}'?", "Name them with --input-column and --target-column.")
+    return shelf.add_csv_task(
+        path,
+        input_column=options.input_column,
+        target_column=options.target_column,
+        split_column=options.split_column,
+        train_rows=options.train_rows,
+        seed=options.seed,
+    )
+
+
+def _compare(options: argparse.Namespace) -> int:
+    shelf = open_shelf()
+    laboratory = Laboratory(shelf)
+    plan = laboratory.kept_plan(options.resume) if options.resume else _new_plan(options, shelf, laboratory)
+    if options.out is not None:
+        _writable(options.out)
+    preflight = laboratory.preflight(plan)
+    if preflight.problems:
+        raise UsageError(preflight.problems[0])
+    console = Console(stderr=True)
+    try:
+        ended = _carry_out(laboratory, plan, console, resume=bool(options.resume), cores=shelf.machine()["cores"])
+        summary = laboratory.summary(plan.run_id)
+        if options.out is not None:
+            for name, data in laboratory.export(plan.run_id).items():
+                (options.out / name).write_bytes(data)
+    finally:
+        laboratory.close()
+    Console().print(terminal.results_table(summary))
+    if ended.status == "done":
+        return EXIT_DONE
+    errors = Console(stderr=True, highlight=False)
+    errors.print(escape(f"{ended.message} {ended.mend}".strip()), soft_wrap=True)
+    errors.print(f"Go on with: python cli.py compare --resume {plan.run_id}", soft_wrap=True)
+    return EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR
+
+
+def _new_plan(options: argparse.Namespace, shelf: LocalShelf, laboratory: Laboratory) -> RunPlan:
+    return laboratory.plan(
+        task_id=_task_name(options, shelf),
+        model_id=options.model or "smollm2-135m-instruct",
+        techniques=[technique_from_name(name) for name in options.variants.split(",") if name.strip()],
+        limit=options.limit,
+        train_rows=options.train_rows,
+        seed=options.seed,
+        decoding=DecodingMode(options.decoding),
+        throughput=options.throughput,
+        context_tokens=options.context,
+        test_split=options.split,
+        costs=CostAssumptions(
+            machine_usd_per_hour=options.usd_per_hour,
+            watts=options.watts,
+            electricity_usd_per_kwh=options.usd_per_kwh,
+        ),
+    )
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"'{folder}' cannot be made ({error.strerror}).", "Choose another --out.") from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"'{folder}' cannot be written to.", "Choose another --out.")
+
+
+def _carry_out(laboratory: Laboratory, plan: RunPlan, console: Console, *, resume: bool, cores: int) -> RunEnded:
+    cancel = threading.Event()
+
+    def stop(_signal: int, _frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    before = signal.signal(signal.SIGINT, stop), signal.signal(signal.SIGTERM, stop)
+    live = LiveRun(plan, cores=cores)
+    ended = RunEnded(status="failed", message="The run ended without a word.")
+    console.print(f"run {plan.run_id}", highlight=False)
+    try:
+        with terminal.progress_display(live, console):
+            for event in laboratory.carry_out(plan, cancel, resume=resume):
+                live.apply(event)
+                if isinstance(event, RunEnded):
+                    ended = event
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    for notice in live.snapshot().notices:
+        console.print(escape(notice), highlight=False, style="dim")
+    return ended
+
+
+def _train(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from engine.training import train_lora
+    from engine.variant import LoraSpec
+
+    shelf = open_shelf()
+    given = {
+        name: getattr(options, name)
+        for name in ("rank", "alpha", "dropout", "epochs", "learning_rate", "batch_size", "validation_share")
+        if getattr(options, name) is not None
+    }
+    task = shelf.task(_task_name(options, shelf))
+    spec = replace(LoraSpec(seed=options.seed), **given)
+    ports = shelf.ports(options.model or "smollm2-135m-instruct")
+    cancel = threading.Event()
+    signal.signal(signal.SIGINT, lambda _signal, _frame: cancel.set())
+    console = Console(stderr=True)
+    try:
+        steps = train_lora(task, ports, spec, train_rows=options.train_rows, seed=options.seed, cancel=cancel)
+        weights, reused = terminal.show_training(steps, console)
+    finally:
+        shelf.release()
+    word = "Found" if reused else "Trained"
+    Console(highlight=False).print(f"{word} {weights.key} ({weights.train_s:.1f} s): {escape(str(weights.folder))}")
+    return EXIT_DONE
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from benchmarks.run import run_benchmarks
+
+    return run_benchmarks(options.names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
