@@ -1,0 +1,80 @@
+"""Choice decoding in throughput mode against a plain loop of `create_chat_completion` with a grammar.
+
+Same file, same prompts (zero-shot, `support-tickets`), same threads, one after the other in one process each.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from adapters.models.llama_cpp.client import LlamaCppModel
+from engine.defaults import default_variant
+from engine.ports import Completion, GenerateRequest
+from engine.prompting import build_prompt, decoding_for
+from engine.selection import choose_test_rows
+from engine.task import Example, Task
+from engine.variant import Technique
+from wiring import open_laboratory, open_shelf
+
+ROWS = 100
+
+
+def main() -> int:
+    """Measure both, alternating twice, and print the better of each."""
+    shelf, laboratory = open_shelf(), open_laboratory()
+    task, facts = shelf.task("support-tickets"), shelf.model("smollm2-135m-instruct")
+    rows = choose_test_rows(task.split("test"), ROWS, seed=0)
+    plan = laboratory.plan(
+        task_id=task.id, model_id=facts.id, techniques=[Technique.ZERO_SHOT], limit=ROWS, throughput=True
+    )
+    variant = default_variant(Technique.ZERO_SHOT, task)
+    requests = []
+    for number, row in enumerate(rows):
+        built = build_prompt(task, row.input)
+        requests.append(
+            GenerateRequest(
+                messages=built.messages,
+                prefix_messages=built.prefix_messages,
+                decoding=decoding_for(task, plan, row=number),
+                slot=variant.id,
+            )
+        )
+    model = LlamaCppModel(facts)
+    model.load(slots=1, context_tokens=2048)
+    model.generate_batch(requests[:2])
+    ours, plain = [], []
+    for _ in range(2):
+        started = time.perf_counter()
+        answers = [a for a in model.generate_batch(requests) if isinstance(a, Completion)]
+        ours.append((time.perf_counter() - started, sum(a.text == r.target for a, r in zip(answers, rows, strict=True))))
+        plain.append(_plain_loop(facts.path, task, rows, requests))
+    model.close()
+    ours_s, ours_right = min(ours)
+    plain_s, plain_right = min(plain)
+    print(f"  choice, throughput: {ROWS / ours_s:.1f} rows/s, {ours_right} of {ROWS} right")
+    print(f"  plain loop with grammar: {ROWS / plain_s:.1f} rows/s, {plain_right} of {ROWS} right")
+    print(f"  ratio: {plain_s / ours_s:.2f}")
+    return 0
+
+
+def _plain_loop(path: str, task: Task, rows: list[Example], requests: list[GenerateRequest]) -> tuple[float, int]:
+    import llama_cpp
+
+    alternatives = " | ".join(json.dumps(label) for label in task.answer.labels)
+    grammar = llama_cpp.LlamaGrammar.from_string(f"root ::= {alternatives}", verbose=False)
+    llama = llama_cpp.Llama(path, n_ctx=2048, n_threads=2, verbose=False)
+    right = 0
+    started = time.perf_counter()
+    for row, request in zip(rows, requests, strict=True):
+        messages = [{"role": message.role, "content": message.content} for message in request.messages]
+        reply = llama.create_chat_completion(messages=messages, grammar=grammar, temperature=0.0, max_tokens=32)
+        right += reply["choices"][0]["message"]["content"] == row.target
+    seconds = time.perf_counter() - started
+    llama.close()
+    return seconds, right
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The whole comparison: 50 training rows, 100 test rows, six variants, LoRA training included; and the engine's cost.
+
+The engine's cost is the wall time from the first row to the last, over the sum of the rows' own total times.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from engine.events import PredictionMade, PredictionStarted, RunEnded, VariantReady
+from engine.variant import LABELS
+from wiring import open_laboratory
+
+
+def main() -> int:
+    """Measure and print."""
+    laboratory = open_laboratory()
+    started = time.perf_counter()
+    plan = laboratory.plan(
+        task_id="support-tickets", model_id="smollm2-135m-instruct", techniques=list(LABELS), limit=100, train_rows=50
+    )
+    first_row = last_row = 0.0
+    in_rows = 0.0
+    prepare_s: dict[str, float] = {}
+    ended: RunEnded | None = None
+    for event in laboratory.carry_out(plan, threading.Event(), resume=False):
+        if isinstance(event, PredictionStarted) and not first_row:
+            first_row = time.perf_counter()
+        elif isinstance(event, PredictionMade):
+            last_row = time.perf_counter()
+            in_rows += event.prediction.timing.total_s or 0.0
+        elif isinstance(event, VariantReady):
+            prepare_s[event.variant_id] = event.prepare_s
+        elif isinstance(event, RunEnded):
+            ended = event
+    total_s = time.perf_counter() - started
+    summary = laboratory.summary(plan.run_id)
+    laboratory.close()
+    for figures in summary["variants"]:
+        quality = figures["quality"]
+        print(
+            f"  {figures['variant']:<10} {quality['value']:.0%} ({quality['ci_low']:.0%} to {quality['ci_high']:.0%}), "
+            f"p50 {figures['total_s']['p50']:.3f} s, one-off {prepare_s[figures['variant']]:.1f} s, "
+            f"failed {figures['n_failed']}"
+        )
+    rows_s = last_row - first_row
+    print(f"  whole comparison: {total_s:.0f} s; rows: {rows_s:.0f} s")
+    print(f"  engine's cost over the rows' own time: {100 * (rows_s / in_rows - 1):.2f} %")
+    return 0 if ended is not None and ended.status == "done" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Runs the benchmarks by name, each in a home folder of its own, and prints one line per figure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.machine import machine_facts
+from engine.errors import unknown_name
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = {
+    "compare": "benchmarks.compare",
+    "choice": "benchmarks.choice",
+    "cancel": "benchmarks.cancel",
+    "training": "benchmarks.training",
+}
+
+
+def run_benchmarks(names: Sequence[str]) -> int:
+    """Run the named benchmarks, or all; return the first exit code that is not 0."""
+    for name in names:
+        if name not in NAMES:
+            raise unknown_name("benchmark", name, NAMES)
+    facts = machine_facts()
+    print(f"machine: {facts['processor']}, {facts['cores']} cores, {facts['memory_bytes'] / 2**30:.1f} GiB", flush=True)
+    for name in names or NAMES:
+        print(f"\n{name}: load average {os.getloadavg()[0]:.1f} before the start", flush=True)
+        with tempfile.TemporaryDirectory(prefix="adaptlab-bench-") as home:
+            environment = {**os.environ, "ADAPTLAB_HOME": home}
+            command = [sys.executable, "-m", NAMES[name]]
+            code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+        if code:
+            return code
+    return 0
