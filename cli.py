@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     check = checks.add_parser("check", help="check a task folder; names file, line, field, value and mend")
     check.add_argument("path", type=Path)
     check.set_defaults(command=_check_task)
-    commands.add_parser("models", help="list the models that are here").set_defaults(command=_models)
+    models = commands.add_parser("models", help="list the models that are here, or accept one's terms")
+    models.add_argument("--accept", metavar="MODEL", help="accept the terms of an installed model")
+    models.set_defaults(command=_models)
     _add_compare(commands)
     _add_train(commands)
     bench = commands.add_parser("bench", help="measure the app on this machine (also: make bench)")
@@ -157,8 +159,10 @@ def _check_task(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _models(_options: argparse.Namespace) -> int:
+def _models(options: argparse.Namespace) -> int:
     shelf = open_shelf()
+    if options.accept:
+        shelf.accept_model(options.accept)
     table = Table(
         "model", "name", "architecture", "quantization", "size", "context", "chat template", "digest", box=None
     )
@@ -173,6 +177,9 @@ def _models(_options: argparse.Namespace) -> int:
     for facts in shelf.models():
         if facts.terms:
             console.print(f"{escape(facts.id)}: {escape(facts.terms)}")
+    for offer in shelf.model_offers():
+        console.print(f"{escape(offer.id)} waits for its terms: {escape(offer.terms)}", soft_wrap=True)
+        console.print(f"Accept them with: python cli.py models --accept {escape(offer.id)}", soft_wrap=True)
     for reason in shelf.refused_models():
         console.print(f"Not usable: {escape(reason)}")
     return EXIT_DONE
@@ -214,7 +221,7 @@ def _compare(options: argparse.Namespace) -> int:
                 (options.out / name).write_bytes(data)
     finally:
         laboratory.close()
-    Console().print(terminal.results_table(summary))
+    terminal.show_results(summary)
     if ended.status == "done":
         return EXIT_DONE
     errors = Console(stderr=True, highlight=False)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -103,32 +104,60 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < MINUTE_S else f"{whole // MINUTE_S} min {whole % MINUTE_S} s"
 
 
-def results_table(summary: dict[str, Any]) -> Table:
-    """Return a finished run's figures as a table."""
+def results_table(summary: dict[str, Any], *, wide: bool) -> Table:
+    """Return a finished run's figures as a table; `wide` shows all columns, else those that decide."""
     metric = summary["variants"][0]["quality"]["metric"].replace("_", " ")
-    table = Table(title=escape(f"{summary['task']} · {summary['model']} · seed {summary['seed']}"), title_style="bold")
-    table.add_column("variant")
-    for name in (metric, "95 % interval", "first token", "p50", "p95", "tokens in / out", "rows/s", "one-off",
-                 "per 1,000 (est.)", "memory", "failed"):  # fmt: skip
-        table.add_column(name, justify="right")
+    table = Table(title=escape(f"{summary['task']} · {summary['model']} · seed {summary['seed']}"), box=SIMPLE_HEAD)
+    shown = [column for column in _COLUMNS if wide or column[0] in DECIDING]
+    table.add_column("variant", no_wrap=True)
+    for name, _cell in shown:
+        table.add_column(name or metric, justify="right", no_wrap=True)
     for figures in summary["variants"]:
-        quality, tokens = figures["quality"], figures["tokens"]
-        known = quality["value"] is not None
-        table.add_row(
-            LABELS[Technique(figures["technique"])],
-            f"{quality['value']:.1%}" if known else "",
-            f"{quality['ci_low']:.0%} to {quality['ci_high']:.0%}" if known else "",
-            _seconds(figures["ttft_s"]["p50"]),
-            _seconds(figures["total_s"]["p50"]),
-            _seconds(figures["total_s"]["p95"]),
-            f"{tokens['prompt_mean']:.0f} / {tokens['completion_mean']:.1f}",
-            f"{figures['examples_per_s']:.1f}" if figures["examples_per_s"] else "",
-            duration(figures["prepare_s"]) if figures["prepare_s"] is not None else "",
-            _money(figures["cost_usd_per_1k"]),
-            f"{figures['peak_rss_bytes'] / 1e6:.0f} MB" if figures["peak_rss_bytes"] else "",
-            str(figures["n_failed"]),
-        )
+        table.add_row(LABELS[Technique(figures["technique"])], *(cell(figures) for _name, cell in shown))
     return table
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    quality = figures["quality"]
+    return "" if quality["value"] is None else f"{quality['ci_low']:.0%} to {quality['ci_high']:.0%}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _megabytes(value: int | None) -> str:
+    return "" if value is None else f"{value / 1e6:.0f} MB"
+
+
+_COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
+    ("", lambda f: _share(f["quality"]["value"])),
+    ("95 %", _interval),
+    ("first token", lambda f: _seconds(f["ttft_s"]["p50"])),
+    ("p50", lambda f: _seconds(f["total_s"]["p50"])),
+    ("p95", lambda f: _seconds(f["total_s"]["p95"])),
+    ("tokens in/out", lambda f: f"{f['tokens']['prompt_mean']:.0f}/{f['tokens']['completion_mean']:.1f}"),
+    ("rows/s", lambda f: _rate(f["examples_per_s"])),
+    ("one-off", lambda f: "" if f["prepare_s"] is None else duration(f["prepare_s"])),
+    ("per 1,000*", lambda f: _money(f["cost_usd_per_1k"])),
+    ("memory", lambda f: _megabytes(f["peak_rss_bytes"])),
+    ("failed", lambda f: str(f["n_failed"])),
+)
+DECIDING = {"", "95 %", "p95", "one-off", "per 1,000*", "failed"}
+WIDE_COLUMNS = 130
+
+
+def show_results(summary: dict[str, Any]) -> None:
+    """Print a finished run's figures, in all columns where they fit or where no one counts them."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE_COLUMNS)
+    console.print(results_table(summary, wide=console.width >= WIDE_COLUMNS))
+    console.print("* estimated from the assumptions in summary.json", style="dim", highlight=False)
 
 
 def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console: Console) -> tuple[LoraWeights, bool]:

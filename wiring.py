@@ -27,10 +27,12 @@ from adapters.training.trainer import PeftTrainer
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
-from engine.ports import LanguageModel, ModelFacts
+from engine.ports import LanguageModel, ModelFacts, ModelOffer
 from engine.run import RunPlan
 from engine.runner import Ports
 from engine.task import Task
+
+_Stamp = tuple[tuple[str, int, int], ...]
 
 BUILT_IN_TASKS = Path(__file__).parent / "data" / "tasks"
 
@@ -46,7 +48,7 @@ class LocalShelf:
         self._retriever = LanceRetriever(home / "indexes")
         self._trainer = PeftTrainer(home / "lora")
         self._models: dict[str, LanguageModel] = {}
-        self._tasks: dict[str, tuple[float, Task]] = {}
+        self._tasks: dict[str, tuple[_Stamp, Task]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -96,9 +98,7 @@ class LocalShelf:
             folder = Path(name)
         if folder is None:
             raise unknown_name("task", name, folders)
-        changed = max(
-            path.stat().st_mtime for path in (folder / "task.toml", folder / "examples.jsonl") if path.exists()
-        )
+        changed = _stamp(folder)
         with self._lock:
             kept = self._tasks.get(name)
             if kept is None or kept[0] != changed:
@@ -125,6 +125,14 @@ class LocalShelf:
         if name == SCRIPTED.id and os.environ.get("ADAPTLAB_SCRIPTED") == "1":
             return SCRIPTED
         return self._catalog.model(name)
+
+    def model_offers(self) -> list[ModelOffer]:
+        """List models that wait for their terms to be accepted."""
+        return self._catalog.offers()
+
+    def accept_model(self, name: str) -> None:
+        """Accept a model's terms."""
+        self._catalog.accept(name)
 
     def refused_models(self) -> list[str]:
         """Say which files of the user's folders are no usable models, and why."""
@@ -217,6 +225,12 @@ def _language_model(facts: ModelFacts) -> LanguageModel:
 
 def _json(data: Mapping[str, Any]) -> bytes:
     return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Names, times of change and sizes of a folder's files: differs when any of them was edited, added or removed."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in (path.stat(),))
 
 
 def _slug(text: str) -> str:

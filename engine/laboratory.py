@@ -17,7 +17,7 @@ from engine.costing import CostAssumptions
 from engine.defaults import default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
-from engine.ports import ModelFacts, RunStore
+from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
 from engine.run import RunPlan, new_run_id, plan_from_dict
 from engine.runner import Ports, run
@@ -95,6 +95,14 @@ class Shelf(Protocol):
         """One model with its digest."""
         ...
 
+    def model_offers(self) -> list[ModelOffer]:
+        """Models that wait for their terms to be accepted."""
+        ...
+
+    def accept_model(self, name: str) -> None:
+        """Accept a model's terms."""
+        ...
+
     def ports(self, model_id: str) -> Ports:
         """The adapters of a run on this model."""
         ...
@@ -150,6 +158,14 @@ class Laboratory:
     def models(self) -> list[ModelFacts]:
         """List models."""
         return self._shelf.models()
+
+    def model_offers(self) -> list[ModelOffer]:
+        """List models that are installed and wait for their terms to be accepted."""
+        return self._shelf.model_offers()
+
+    def accept_model(self, name: str) -> None:
+        """Accept a model's terms, so that it can be used."""
+        self._shelf.accept_model(name)
 
     def machine(self) -> dict[str, Any]:
         """Return facts of this machine."""

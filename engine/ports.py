@@ -57,6 +57,15 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ModelOffer:
+    """A model that is installed and waits for its terms to be accepted."""
+
+    id: str
+    name: str
+    terms: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decoding:
     """How the answer is drawn; `labels` for choice, `json_schema` for JSON."""
 

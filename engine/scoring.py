@@ -7,7 +7,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.errors import UnparsedAnswerError
@@ -40,7 +40,9 @@ def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
     if mode is DecodingMode.JSON:
         found = _read_object(text)
         wanted = str(found.get("label", ""))
-    by_form = {_label_form(label): label for label in task.answer.labels}
+    if wanted.strip() in task.answer.labels:
+        return wanted.strip()
+    by_form = _labels_by_form(task.answer.labels)
     form = _label_form(wanted)
     if form in by_form:
         return by_form[form]
@@ -50,6 +52,12 @@ def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
         return inner[0]
     found_text = f"{len(inner)} labels" if inner else "no label"
     raise UnparsedAnswerError(f"The answer names {found_text}: {text[:80]!r}.")
+
+
+def _labels_by_form(labels: Sequence[str]) -> dict[str, str]:
+    """Labels by what is left of them without case and punctuation; those that it cannot tell apart are left out."""
+    counts = Counter(_label_form(label) for label in labels)
+    return {form: label for label in labels if (form := _label_form(label)) and counts[form] == 1}
 
 
 def _label_form(text: str) -> str:

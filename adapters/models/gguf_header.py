@@ -73,7 +73,7 @@ def read_header(path: Path) -> GgufHeader:
         raise ModelFileError(
             f"'{path.name}' cannot be read: {error.strerror}.", "Look at its path and rights."
         ) from error
-    except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
+    except (struct.error, ValueError, IndexError, KeyError, ArithmeticError, RecursionError) as error:
         raise ModelFileError(f"'{path.name}' is not a whole GGUF file ({error}).", "Get it again.") from error
 
 

@@ -77,6 +77,7 @@ class WorkerProcess:
             part for part in (str(ROOT), environment.get("PYTHONPATH", "")) if part
         )
         self._answers = queue.Queue()
+        self._last_words = collections.deque(maxlen=self._last_words.maxlen)
         self._process = subprocess.Popen(
             [sys.executable, "-m", self._module],
             stdin=subprocess.PIPE,

@@ -25,7 +25,7 @@ def home_folder() -> Path:
     """
     home = Path(os.environ.get("ADAPTLAB_HOME") or platformdirs.user_data_dir("adaptlab"))
     try:
-        for name in ("", "tasks", "lora", "indexes"):
+        for name in ("", "tasks", "lora", "indexes", "models"):
             (home / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(

@@ -8,6 +8,7 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,8 @@ from engine.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
 
 Text = Annotated[str, Field(min_length=1)]
 MAX_DOCUMENT_BYTES = 5_000_000
+SCHEMA_NAME = "schema.json"
+DOCUMENTS_NAME = "documents"
 
 
 class _Strict(BaseModel):
@@ -163,6 +166,13 @@ def _read_schema(folder: Path, definition: _TaskFile) -> Mapping[str, Any] | Non
         raise TaskError(f"{name}: {error}.", "Correct the JSON.") from error
     if not isinstance(schema, dict):
         raise TaskError(f"{name}: a JSON schema is an object.", "Correct the schema.")
+    import jsonschema
+
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        place = ".".join(str(part) for part in error.absolute_path) or "schema"
+        raise TaskError(f"{name}: field '{place}': {error.message}.", "Correct the schema.") from error
     return schema
 
 
@@ -284,6 +294,14 @@ def write_task(task: Task, folder: Path) -> None:
         definition["answer"]["labels"] = list(task.answer.labels)
     if task.answer.refusal:
         definition["answer"]["refusal"] = task.answer.refusal
+    if task.answer.json_schema is not None:
+        definition["answer"]["schema_file"] = SCHEMA_NAME
+    if task.rules:
+        definition["scoring"]["rules"] = [
+            {key: value for key, value in asdict(rule).items() if value is not None} for rule in task.rules
+        ]
+    if task.documents:
+        definition["documents"] = {"folder": DOCUMENTS_NAME}
     lines = [
         json.dumps(
             {"id": e.id, "input": e.input, "target": e.target, "split": e.split, "metadata": dict(e.metadata)},
@@ -296,6 +314,11 @@ def write_task(task: Task, folder: Path) -> None:
         partial.mkdir(parents=True)
         (partial / "task.toml").write_text(tomli_w.dumps(definition), encoding="utf-8")
         (partial / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if task.answer.json_schema is not None:
+            (partial / SCHEMA_NAME).write_text(json.dumps(task.answer.json_schema), encoding="utf-8")
+        for document in task.documents:
+            (partial / DOCUMENTS_NAME).mkdir(exist_ok=True)
+            (partial / DOCUMENTS_NAME / document.name).write_text(document.text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     except OSError as error:

@@ -83,7 +83,8 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
     prefilled = time.perf_counter()
     searches = [LabelSearch(session.trie(request.decoding.labels)) for request in requests]
     for search, row_logits in zip(searches, logits, strict=True):
-        if search.wanted() is not None:
+        # Labels that all begin with the same token ask for what follows it, which this evaluation did not give.
+        if search.wanted() == ():
             search.feed(row_logits)
     _decide(context, searches, [len(row.tokens) for row in ready])
     for sequence in range(len(ready) + 1):

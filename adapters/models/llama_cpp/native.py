@@ -60,6 +60,11 @@ class NativeModel:
         self.context_tokens = int(llama_cpp.llama_model_n_ctx_train(self._model))
         self._loras: dict[str, Any] = {}
 
+    def free(self) -> None:
+        """Give the memory back, that of LoRA weights included; contexts on it must be gone."""
+        llama_cpp.llama_model_free(self._model)
+        self._loras.clear()
+
     @property
     def handle(self) -> Any:
         """The C pointer."""

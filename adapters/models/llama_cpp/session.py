@@ -73,6 +73,14 @@ class Session:
             cancel=self._cancel,
         )
 
+    def free(self) -> None:
+        """Give the memory of the contexts and the weights back; the session is of no use afterwards."""
+        for context in (self._context, self._batch_context):
+            if context is not None:
+                context.free()
+        self._batch_context = None
+        self.model.free()
+
     def count_tokens(self, request: GenerateRequest) -> int:
         """Count a prompt's tokens."""
         return len(self.format.prompt(request.messages).tokens)

@@ -13,7 +13,7 @@ from adapters.models.llama_cpp.native import NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
 from adapters.models.llama_cpp.session import Session
 from adapters.processes.server import Emit, serve
-from engine.errors import AdaptLabError, ModelError
+from engine.errors import AdaptLabError, WorkerDiedError
 from engine.ports import Message
 
 _quiet = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
@@ -30,7 +30,9 @@ class Worker:
     def load(self, request: dict[str, Any], _emit: Emit, cancel: threading.Event) -> dict[str, Any]:
         """Load a model and make room."""
         started = time.perf_counter()
-        self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            session.free()
         self._session = Session(
             request["path"], slots=request["slots"], context_tokens=request["context_tokens"], cancel=cancel
         )
@@ -74,7 +76,8 @@ class Worker:
 
     def _loaded(self) -> Session:
         if self._session is None:
-            raise ModelError("No model is loaded.", "Load one first.")
+            # The caller loads before it asks: this worker took the place of one that died in between.
+            raise WorkerDiedError("The model worker was started anew and holds no model yet.", "Try again.")
         return self._session
 
 
