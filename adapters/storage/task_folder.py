@@ -304,7 +304,13 @@ def write_task(task: Task, folder: Path) -> None:
         definition["documents"] = {"folder": DOCUMENTS_NAME}
     lines = [
         json.dumps(
-            {"id": e.id, "input": e.input, "target": e.target, "split": e.split, "metadata": dict(e.metadata)},
+            {
+                "id": e.id,
+                "input": e.input,
+                "target": json.loads(e.target) if task.answer.kind is AnswerKind.JSON else e.target,
+                "split": e.split,
+                "metadata": dict(e.metadata),
+            },
             ensure_ascii=False,
         )
         for e in task.examples

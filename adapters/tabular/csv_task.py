@@ -81,6 +81,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise TaskError(f"{path.name} cannot be read ({error.strerror}).", "Look at its rights.") from error
     if "\0" in text:
         raise TaskError(f"{path.name} holds NUL bytes.", "Save it as UTF-8 CSV.")
+    csv.field_size_limit(MAX_BYTES)  # Python's own limit, 128 KiB a cell, would refuse long documents
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     found = False
     line = 1
