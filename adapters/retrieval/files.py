@@ -1,0 +1,41 @@
+"""Files that are whole or absent, and the short ids they are named by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from engine.errors import RetrievalError
+
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+def short_id(content: Any) -> str:
+    """Name content by the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def checked_id(kind: str, identifier: str) -> str:
+    """Return an id that is safe as a file name.
+
+    Raises:
+        RetrievalError: it has another form.
+    """
+    if not _ID.fullmatch(identifier):
+        raise RetrievalError(f"'{identifier[:40]}' is not the id of {kind}.", "Build it, and use the id it returns.")
+    return identifier
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it in place, so that no reader meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""The caller's side of retrieval: light, because all that is heavy runs in the worker."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adapters.processes.client import WorkerProcess
+from engine.ports import CancelSignal, Classified, Found, Prepared, Progress
+from engine.prediction import Passage
+from engine.task import Document, Example
+from engine.variant import RetrievalSpec, SearchMode
+
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    # Threads that wait must sleep: spinning ones would take the cores from the model that answers next.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # The classifier's matrices are small: with two threads its fit takes seconds, with one 0.1 s.
+    "OPENBLAS_NUM_THREADS": "1",
+    # The worker's last words are shown when it dies; Lance's warnings are none.
+    "LANCEDB_LOG": "error",
+}
+
+
+class LanceRetriever:
+    """Embeds with all-MiniLM-L6-v2, searches with LanceDB, classifies with a logistic head.
+
+    Fulfils `engine.ports.Retriever`. Index and classifier ids outlive the worker and this object: what they
+    name is on disk. A worker that dies in mid-request raises `WorkerDiedError`; the next request starts a new
+    one.
+    """
+
+    def __init__(self, index_folder: Path) -> None:
+        """Keep indexes and classifiers under this folder, which is made when first needed."""
+        self._folder = str(index_folder.resolve())
+        self._worker = WorkerProcess("adapters.retrieval.worker", name="retrieval worker", environment=_ENVIRONMENT)
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while it runs."""
+        return self._worker.pid
+
+    @property
+    def rss_bytes(self) -> int:
+        """Resident memory of the worker now; 0 when it does not run."""
+        return self._worker.rss_bytes
+
+    def index(
+        self,
+        examples: Sequence[Example],
+        documents: Sequence[Document],
+        spec: RetrievalSpec,
+        *,
+        cancel: CancelSignal | None = None,
+    ) -> Iterator[Progress | Prepared]:
+        """Build the index of these items unless it stands already; the last item tells what stands now.
+
+        Raises:
+            CancelledError: `cancel` was set; no index was left behind.
+            RetrievalError: the embedder is missing, or the disk refused.
+            UsageError: chunk size and overlap do not go together.
+        """
+        payload = {
+            "examples": _rows(examples),
+            "documents": [{"name": document.name, "text": document.text} for document in documents],
+            "chunk_words": spec.chunk_words,
+            "overlap": spec.chunk_overlap_words,
+        }
+        yield from self._prepared("index", payload, cancel)
+
+    def search(self, index_id: str, query: str, *, kind: str, k: int, mode: SearchMode) -> Found:
+        """Find the k nearest items of one kind (`example` or `document`).
+
+        Any query is taken as plain words. Scores are cosine similarity, BM25 or fused reciprocal rank, by mode.
+
+        Raises:
+            RetrievalError: there is no such index, or it is damaged.
+            UsageError: an unknown kind.
+        """
+        payload = {"index_id": index_id, "query": query, "kind": kind, "k": k, "mode": SearchMode(mode).value}
+        found = self._worker.call("search", {"folder": self._folder, **payload})
+        return Found(
+            passages=tuple(Passage(kind=kind, **passage) for passage in found["passages"]),
+            retrieval_s=found["retrieval_s"],
+            cpu_s=found["cpu_s"],
+            rss_bytes=found["rss_bytes"],
+        )
+
+    def fit_classifier(
+        self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
+    ) -> Iterator[Progress | Prepared]:
+        """Fit a calibrated logistic head on the embeddings, or find it; the last item tells what stands now.
+
+        Raises:
+            CancelledError: `cancel` was set.
+            RetrievalError: fewer than two labels.
+        """
+        yield from self._prepared("fit_classifier", {"examples": _rows(examples), "seed": seed}, cancel)
+
+    def classify(self, classifier_id: str, text: str) -> Classified:
+        """Classify one text.
+
+        Raises:
+            RetrievalError: there is no such classifier.
+        """
+        payload = {"folder": self._folder, "classifier_id": classifier_id, "text": text}
+        return Classified(**self._worker.call("classify", payload))
+
+    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> npt.NDArray[np.float32]:
+        """Embed texts as unit vectors, shape (texts, 384); the dot product of two is their cosine similarity."""
+        answer = self._worker.call("embed", {"texts": list(texts)}, cancel=cancel)
+        flat = np.frombuffer(base64.b64decode(answer["float32"]), dtype="<f4")
+        return flat.reshape(answer["shape"]).astype(np.float32)
+
+    def close(self) -> None:
+        """End the worker. What is on disk stays."""
+        self._worker.close()
+
+    def _prepared(
+        self, operation: str, payload: Mapping[str, Any], cancel: CancelSignal | None
+    ) -> Iterator[Progress | Prepared]:
+        for message in self._worker.stream(operation, {"folder": self._folder, **payload}, cancel=cancel):
+            if "progress" in message:
+                yield Progress(**message["progress"])
+            elif "result" in message:
+                yield Prepared(**message["result"])
+
+
+def _rows(examples: Sequence[Example]) -> list[dict[str, str]]:
+    return [{"id": example.id, "input": example.input, "target": example.target} for example in examples]

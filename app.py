@@ -1,0 +1,43 @@
+"""The web front door: page config, navigation and frame. `streamlit run app.py` on 127.0.0.1."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import frame, state
+from engine.errors import AdaptLabError
+from engine.laboratory import Laboratory
+
+st.set_page_config(page_title="Adapt Lab", page_icon=frame.ICON, layout="wide", initial_sidebar_state=230)
+
+
+@st.cache_resource(show_spinner=False, on_release=lambda laboratory: laboratory.close())
+def _laboratory() -> Laboratory:
+    from wiring import open_laboratory
+
+    return open_laboratory()
+
+
+PAGES = {
+    "Compare": [
+        st.Page("pages/compare/run.py", title="Run", icon=":material/play_circle:", default=True),
+    ],
+    "Prepare": [
+        st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
+        st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
+    ],
+    "Decide": [
+        st.Page("pages/decide/history.py", title="History", icon=":material/history:"),
+    ],
+}
+
+try:
+    st.session_state[state.LABORATORY] = _laboratory()
+except AdaptLabError as error:
+    st.error(f"Adapt Lab cannot open its folder. {error.what}")
+    st.text(error.mend)
+    st.stop()
+
+page = st.navigation(PAGES)
+frame.show()
+page.run()

@@ -1,0 +1,129 @@
+// Calls Plotly.react on one node per mount. Plotly comes once per page, from the browser's own cache if it can.
+
+const COLOUR = /^colour:([a-z+-]+)(?:\/([0-9.]+))?$/
+const mounts = new WeakMap()
+let library
+
+function loadScript(source) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script")
+    script.src = source
+    script.onload = () => resolve(window.Plotly)
+    script.onerror = () => reject(new Error("Plotly could not be loaded from " + source))
+    document.head.appendChild(script)
+  })
+}
+
+// Streamlit sends assets without an age or a tag, so the browser would ask for these 5 MB at every page load.
+async function fromCache(url) {
+  if (!window.caches) return url
+  const store = await caches.open("adaptlab-plotly")
+  let found = await store.match(url)
+  if (!found) {
+    for (const old of await store.keys()) await store.delete(old)
+    const answer = await fetch(url)
+    if (!answer.ok) return url
+    await store.put(url, answer.clone())
+    found = answer
+  }
+  return URL.createObjectURL(new Blob([await found.text()], { type: "text/javascript" }))
+}
+
+function plotly(component, script) {
+  if (!library) {
+    const url = new URL(`_stcore/bidi-components/${component}/${script}`, basePath()).href
+    library = window.Plotly ? Promise.resolve(window.Plotly) : fromCache(url).catch(() => url).then(loadScript)
+    library.catch(() => { library = undefined })
+  }
+  return library
+}
+
+// Streamlit's own scripts lie under <base>/static/js/, whatever page is open.
+function basePath() {
+  const own = document.querySelector('script[src*="static/js/"]')
+  return own ? own.src.slice(0, own.src.indexOf("static/js/")) : window.location.origin + "/"
+}
+
+function isDark(element) {
+  const host = element.getRootNode().host ?? element
+  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
+  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128
+}
+
+function withAlpha(hex, alpha) {
+  const [r, g, b] = hex.match(/^#(..)(..)(..)/).slice(1).map(part => parseInt(part, 16))
+  return `rgba(${r},${g},${b},${alpha})`
+}
+
+function paint(value, palette) {
+  if (typeof value === "string") {
+    const match = COLOUR.exec(value)
+    if (!match || !(match[1] in palette)) return value
+    return match[2] === undefined ? palette[match[1]] : withAlpha(palette[match[1]], match[2])
+  }
+  if (Array.isArray(value)) return value.map(item => paint(item, palette))
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, paint(item, palette)]))
+  }
+  return value
+}
+
+const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: "reset", showTips: false }
+
+async function draw(mount) {
+  const Plotly = await plotly(mount.data.component, mount.data.script)
+  if (mount.gone) return
+  const { node, data } = mount
+  const figure = paint(data.figure, data.palettes[isDark(node) ? "dark" : "light"])
+  const layout = {
+    ...figure.layout,
+    width: node.clientWidth,
+    height: data.height,
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    uirevision: "keep",
+    dragmode: false,
+  }
+  layout.font = { family: getComputedStyle(node).fontFamily, size: 11, ...layout.font }
+  await Plotly.react(node, figure.data, layout, CONFIG)
+  node.dataset.drawn = String(Number(node.dataset.drawn ?? 0) + 1)
+}
+
+// Updates that arrive while one is drawn are drawn once, with the newest data.
+function update(mount) {
+  if (mount.drawing) {
+    mount.again = true
+    return
+  }
+  mount.drawing = draw(mount)
+    .catch(error => { mount.node.textContent = error.message })
+    .finally(() => {
+      mount.drawing = undefined
+      if (mount.again && !mount.gone) {
+        mount.again = false
+        update(mount)
+      }
+    })
+}
+
+export default function ({ data, parentElement }) {
+  const node = parentElement.querySelector(".plot")
+  let mount = mounts.get(node)
+  if (!mount) {
+    mount = { node }
+    mounts.set(node, mount)
+    mount.observer = new ResizeObserver(() => { if (window.Plotly && mount.data) update(mount) })
+    mount.observer.observe(node)
+  }
+  mount.data = data
+  node.parentElement.style.height = data.height + "px"
+  node.setAttribute("aria-label", data.alt)
+  update(mount)
+  return () => {
+    mount.gone = true
+    mount.observer.disconnect()
+    window.Plotly?.purge(node)
+    mounts.delete(node)
+  }
+}

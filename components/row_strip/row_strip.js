@@ -1,0 +1,44 @@
+// The strip keeps its nodes: columns are filled anew in place. Every string is put in as text.
+
+function isDark(node) {
+  const host = node.getRootNode().host ?? node
+  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
+  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128
+}
+
+function grow(parent, count, build) {
+  while (parent.children.length < count) parent.appendChild(build())
+  while (parent.children.length > count) parent.lastChild.remove()
+}
+
+function build(tag, name, ...children) {
+  const node = document.createElement(tag)
+  node.className = name
+  node.append(...children)
+  return node
+}
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const names = parentElement.querySelector(".names")
+  const columns = parentElement.querySelector(".columns")
+  const dark = isDark(names)
+  parentElement.querySelector(".title").textContent = data.title
+  grow(names, data.lanes.length, () => build("div", "name", build("span", "dot"), build("span", "text")))
+  data.lanes.forEach((lane, index) => {
+    names.children[index].style.setProperty("--tint", dark ? lane.dark : lane.light)
+    names.children[index].lastChild.textContent = lane.name
+  })
+  grow(columns, data.room, () => build("button", "column"))
+  ;[...columns.children].forEach((node, index) => {
+    const column = data.columns[index]
+    const marks = column ? column.marks : data.lanes.map(() => "pending")
+    grow(node, marks.length, () => build("div", "cell pending"))
+    marks.forEach((mark, row) => { node.children[row].className = `cell ${mark}` })
+    node.type = "button"
+    node.disabled = !column
+    node.title = column ? column.label : ""
+    node.setAttribute("aria-label", column ? column.label : "no row yet")
+    node.onclick = () => column && setTriggerValue("row", column.id)
+  })
+}

@@ -1,0 +1,133 @@
+"""The row browser: one example, what every variant answered, and how it came to that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import streamlit as st
+
+from components import state
+from components.palette import label
+from components.words import plain, seconds, visible
+from engine.errors import AdaptLabError
+from engine.laboratory import Laboratory
+from engine.prediction import Prediction
+from engine.run import RunPlan
+from engine.snapshot import outcome
+from engine.task import Example
+from engine.variant import Technique
+
+_SHOWN = {"all": "All", "wrong": "Any wrong", "failed": "Any failed", "differ": "Differing"}
+_LONG = 1500
+_SIGNS = {"right": "✓ right", "wrong": "✗ wrong", "failed": "▨ failed"}
+
+
+def row_browser(lab: Laboratory, plan: RunPlan) -> None:
+    """Let the user pick an example of a run and read all there is about it."""
+    st.header("Rows", anchor=False)
+    by_row: dict[str, list[Prediction]] = {example_id: [] for example_id in plan.test_ids}
+    for prediction in lab.predictions(plan.run_id):
+        by_row.setdefault(prediction.example_id, []).append(prediction)
+    filter_cell, pick_cell = st.columns([1, 1], vertical_alignment="bottom")
+    wanted = filter_cell.segmented_control(
+        "Show", list(_SHOWN), format_func=_SHOWN.__getitem__, default="all", required=True, key="row_filter"
+    )
+    ids = [example_id for example_id, made in by_row.items() if made and _wanted(made, wanted or "all")]
+    if not ids:
+        st.caption("No such row in this run.")
+        return
+    asked = st.session_state.get(state.ROW)
+    if asked not in ids:
+        st.session_state[state.ROW] = ids[0]
+    examples = _examples(lab, plan)
+    picked = pick_cell.selectbox(
+        "Row", ids, key=state.ROW, format_func=lambda item: _entry(item, plan, examples.get(item)), persist_state="page"
+    )
+    _row(examples.get(picked), by_row[picked], plan)
+
+
+def _examples(lab: Laboratory, plan: RunPlan) -> dict[str, Example]:
+    try:
+        task = lab.task(plan.task_id)
+    except AdaptLabError:
+        return {}  # the task was removed since; the predictions are still worth reading
+    return {example.id: example for example in task.examples}
+
+
+def _wanted(made: Sequence[Prediction], wanted: str) -> bool:
+    outcomes = {outcome(prediction) for prediction in made}
+    return wanted == "all" or wanted in outcomes or (wanted == "differ" and len(outcomes) > 1)
+
+
+def _entry(example_id: str, plan: RunPlan, example: Example | None) -> str:
+    place = f"{plan.test_ids.index(example_id) + 1} · " if example_id in plan.test_ids else ""
+    start = visible(example.input).replace("\n", " ")[:70] if example else ""
+    return f"{place}{visible(example_id)} · {start}"
+
+
+def _row(example: Example | None, made: Sequence[Prediction], plan: RunPlan) -> None:
+    order = {variant.id: index for index, variant in enumerate(plan.variants)}
+    made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
+    with st.container(border=True):
+        st.caption("Input")
+        st.text(visible(example.input) if example else "The task no longer has this row.")
+        st.caption("Target")
+        st.text(visible(made[0].target))
+    st.dataframe(answers_frame(made), hide_index=True, width="stretch", key="answers")
+    tabs = st.tabs([_name(prediction) for prediction in made])
+    for tab, prediction in zip(tabs, made, strict=True):
+        with tab:
+            _inside(prediction)
+
+
+def answers_frame(made: Sequence[Prediction]) -> pl.DataFrame:
+    """Return each variant's answer on one row with its times and tokens, all as they are written on screen."""
+    rows = [
+        {
+            "Variant": _name(prediction),
+            "Outcome": _SIGNS[outcome(prediction)],
+            "Answer": visible(prediction.answer if prediction.answer is not None else prediction.text),
+            "Retrieval": seconds(prediction.timing.retrieval_s),
+            "First token": seconds(prediction.timing.ttft_s),
+            "Whole answer": seconds(prediction.timing.total_s),
+            "Prompt tokens": prediction.usage.prompt_tokens,
+            "of them cached": prediction.usage.cached_prompt_tokens,
+            "Answer tokens": prediction.usage.completion_tokens,
+        }
+        for prediction in made
+    ]
+    return pl.DataFrame(rows)
+
+
+def _inside(prediction: Prediction) -> None:
+    if prediction.failure is not None:
+        st.error(plain(f"{prediction.failure.kind.value.replace('_', ' ')}: {prediction.failure.message}"))
+    if prediction.text:
+        st.caption("What the model wrote")
+        st.code(visible(prediction.text), language=None, wrap_lines=True)
+    if prediction.probabilities:
+        st.caption("Probability of each answer")
+        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        st.dataframe(
+            pl.DataFrame({"Answer": [visible(name) for name, _ in ranked], "Probability": [p for _, p in ranked]}),
+            column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
+            hide_index=True,
+            width="content",
+            key=f"probabilities_{prediction.variant_id}",
+        )
+    if prediction.prompt:
+        st.caption("The exact prompt")
+        st.code(
+            visible(prediction.prompt),
+            language=None,
+            wrap_lines=True,
+            height="content" if len(prediction.prompt) < _LONG else 320,
+        )
+    for rank, passage in enumerate(prediction.passages, start=1):
+        st.caption(plain(f"Retrieved {rank}: {passage.kind} {passage.source}, score {passage.score:.3f}"))
+        st.text(visible(passage.text + (f"\n→ {passage.target}" if passage.target else "")))
+
+
+def _name(prediction: Prediction) -> str:
+    return label(Technique(prediction.technique))

@@ -1,0 +1,180 @@
+"""A run on screen: headline, lanes, charts and the strip of rows, moving in place while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import streamlit as st
+
+from components import charts, state
+from components.lane_view import lane_views, stage, strip_view
+from components.lanes import lanes
+from components.live_plot import live_plot
+from components.palette import label
+from components.row_strip import row_strip
+from components.setup import fault
+from components.words import count, duration, percent, plain, seconds
+from engine.errors import AdaptLabError
+from engine.laboratory import Laboratory
+from engine.run import RunPlan
+from engine.snapshot import Lane, RunSnapshot
+
+REFRESH_S = 0.5
+
+
+def run_panel(lab: Laboratory, run_id: str) -> RunSnapshot:
+    """Show a run; while it goes on, this part of the page alone is drawn anew every half second."""
+    snapshot = lab.snapshot(run_id)
+    head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan))
+    watch = st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)
+    watch(lab, run_id, head, was_running=snapshot.is_running)
+    return snapshot
+
+
+def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: bool) -> None:
+    snapshot = lab.snapshot(run_id)
+    if was_running != snapshot.is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
+        st.rerun()  # the page around this part has to change with it
+    _headline(lab, snapshot, head)
+    _message(snapshot)
+    lanes(lane_views(snapshot), key=f"lanes_{run_id}")
+    _charts(snapshot, run_id)
+    with st.container(border=True):
+        clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
+    # Below all that moves, so that nothing is pushed down when one comes.
+    for notice in snapshot.notices:
+        st.caption(f":material/info: {plain(notice)}")
+    if clicked is not None:
+        st.session_state[state.ROW] = clicked
+        st.rerun()
+
+
+def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
+    plan = snapshot.plan
+    words, buttons = st.columns([5, 3], vertical_alignment="center")
+    with words, st.container(gap=None):
+        st.title(plain(head[0]), anchor=False)
+        st.caption(plain(head[1]))
+    with buttons, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        st.badge(plain(_where(snapshot)), color=_tone(snapshot), width="content")
+        if snapshot.is_running:
+            st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.cancel, args=(plan.run_id,))
+        else:
+            if snapshot.status in {"cancelled", "failed"}:
+                st.button(
+                    "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
+                )
+            st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
+
+
+def _resume(lab: Laboratory, plan: RunPlan) -> None:
+    try:
+        state.show_run(lab.resume(plan.run_id))
+    except AdaptLabError as error:
+        st.session_state[state.FAULT] = error
+
+
+def _title(lab: Laboratory, plan: RunPlan) -> str:
+    title = next((task.title for task in lab.tasks() if task.id == plan.task_id), plan.task_id)
+    return f"{title}, {count(len(plan.test_ids))} rows"
+
+
+def _about(lab: Laboratory, plan: RunPlan) -> str:
+    facts = next((model for model in lab.models() if model.id == plan.model_id), None)
+    model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
+    order = "rows in batches" if plan.throughput else "rows interleaved"
+    return " · ".join([*filter(None, model), f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+
+
+def _where(snapshot: RunSnapshot) -> str:
+    row = min((lane.rows_done for lane in snapshot.lanes), default=0)
+    rows = f"Row {count(min(row + 1, len(snapshot.plan.test_ids)))} of {count(len(snapshot.plan.test_ids))}"
+    match snapshot.status:
+        case "running":
+            left = snapshot.estimated_left_s
+            return rows if left is None else f"{rows} · {duration(left)} left"
+        case "done":
+            return f"Done · {count(snapshot.rows_done)} predictions"
+        case "cancelled" | "failed":
+            return f"{snapshot.status.capitalize()} · {count(snapshot.rows_done)} of {count(snapshot.rows_total)} kept"
+        case "queued":
+            return "Queued"
+        case _:
+            return _preparing(snapshot)
+
+
+def _preparing(snapshot: RunSnapshot) -> str:
+    if snapshot.model_progress is not None:
+        return stage(snapshot.model_progress)
+    for lane in snapshot.lanes:
+        if lane.state == "preparing" and lane.progress is not None:
+            return f"{label(lane.variant.technique)}: {stage(lane.progress)}"
+    return "Getting ready"
+
+
+def _tone(snapshot: RunSnapshot) -> Literal["green", "orange", "red", "blue"]:
+    match snapshot.status:
+        case "done":
+            return "green"
+        case "cancelled" | "queued":
+            return "orange"
+        case "failed":
+            return "red"
+        case _:
+            return "blue"
+
+
+def _message(snapshot: RunSnapshot) -> None:
+    error = st.session_state.pop(state.FAULT, None)
+    if error is not None:
+        fault(error)
+    text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.mend) if part)
+    if snapshot.status == "failed":
+        st.error(text or "The run stopped. What was done is kept.", icon=":material/error:")
+    elif snapshot.status == "cancelled":
+        st.warning(
+            text or "Cancelled. What was done is kept; Resume goes on from there.", icon=":material/pause_circle:"
+        )
+    elif snapshot.status == "queued":
+        st.info(text, icon=":material/hourglass:")
+
+
+def _charts(snapshot: RunSnapshot, run_id: str) -> None:
+    first, second, third = st.columns([4, 3.5, 3], gap="small")
+    with first, st.container(border=True, gap="xsmall"):
+        _heading("Quality against latency", "size = cost; dotted line = best tradeoffs")
+        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=_tradeoff(snapshot))
+    with second, st.container(border=True, gap="xsmall"):
+        _heading("Quality as rows come in", "band = 95 % interval of the leader")
+        rows = len(snapshot.plan.test_ids)
+        live_plot(charts.quality_so_far(snapshot.lanes, rows), key=f"progress_{run_id}", alt=_so_far(snapshot))
+    with third, st.container(border=True, gap="xsmall"):
+        _heading("Latency", "p50 to p95, and each answer")
+        live_plot(charts.latency_spread(snapshot.lanes), key=f"latency_{run_id}", alt=_latency(snapshot))
+
+
+def _heading(title: str, caption: str) -> None:
+    st.markdown(f"**{title}**  \n:small[:gray[{caption}]]")
+
+
+def _tradeoff(snapshot: RunSnapshot) -> str:
+    return "Quality against median seconds per answer. " + _each(
+        snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} at {seconds(lane.total_p50_s)}"
+    )
+
+
+def _so_far(snapshot: RunSnapshot) -> str:
+    return "Quality after each row so far. " + _each(
+        snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} after {lane.rows_done} rows"
+    )
+
+
+def _latency(snapshot: RunSnapshot) -> str:
+    return "Seconds per answer. " + _each(
+        snapshot, lambda lane: f"p50 {seconds(lane.total_p50_s)}, p95 {seconds(lane.total_p95_s)}"
+    )
+
+
+def _each(snapshot: RunSnapshot, tell: Callable[[Lane], str]) -> str:
+    return "; ".join(f"{label(lane.variant.technique)}: {tell(lane)}" for lane in snapshot.lanes) + "."

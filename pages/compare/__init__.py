@@ -1,0 +1,1 @@
+"""Compare: the live run."""

@@ -1,0 +1,36 @@
+"""Compare, Run: set up a comparison, watch it, read its result."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from components import state
+from components.history import past_runs
+from components.results import downloads, results
+from components.rows import row_browser
+from components.run_panel import run_panel
+from components.setup import fault, setup
+from engine.errors import AdaptLabError
+
+lab = state.laboratory()
+run_id = state.shown_run()
+
+if run_id is None:
+    st.title("Compare", anchor=False)
+    st.caption("One task, one model, every technique: measured on this machine, row by row.")
+    setup(lab)
+    past_runs(lab)
+    st.stop()
+
+try:
+    snapshot = run_panel(lab, run_id)
+    if not snapshot.is_running and snapshot.rows_done:
+        results(lab.summary(run_id))
+        downloads(partial(lab.export, run_id), run_id)
+    if snapshot.rows_done and (not snapshot.is_running or st.session_state.get(state.ROW)):
+        st.fragment(row_browser)(lab, snapshot.plan)
+except AdaptLabError as error:
+    fault(error)
+    st.button("Set up a comparison", on_click=state.set_up)

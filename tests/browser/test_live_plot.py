@@ -1,0 +1,78 @@
+"""The chart that moves in place: its node stays, its data changes."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import ROOT, Server, Watch
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+_PLOT = """() => {
+  for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
+    const plot = host.shadowRoot?.querySelector(".plot")
+    if (plot) return plot
+  }
+}"""
+_MARK = f"() => {{ const plot = ({_PLOT})(); plot.mark = 'kept'; plot.svg = plot.querySelector('.main-svg'); }}"
+_STATE = f"""() => {{
+  const plot = ({_PLOT})()
+  const frame = plot.parentElement.getBoundingClientRect()
+  const title = plot.querySelector(".xtitle").getBoundingClientRect()
+  return {{
+    mark: plot.mark,
+    svgKept: plot.svg === plot.querySelector(".main-svg"),
+    points: plot.data[0].x.length,
+    drawn: Number(plot.dataset.drawn),
+    colour: plot.data[0].line.color,
+    alt: plot.getAttribute("aria-label"),
+    titleInside: title.bottom <= frame.bottom && title.top >= frame.top,
+    width: plot.querySelector(".main-svg").clientWidth,
+  }}
+}}"""
+
+
+def _open(page: Page, serve: Server) -> Watch:
+    address = serve(ROOT / "tests" / "browser" / "live_plot_page.py")
+    watch = Watch(page, address)
+    page.goto(address)
+    page.wait_for_function(f"() => Number(({_PLOT})()?.dataset.drawn ?? 0) >= 2", timeout=60_000)
+    return watch
+
+
+def test_node_is_kept_while_data_changes(page: Page, serve: Server) -> None:
+    """Over more than ten updates the chart's nodes are the same and its data is not."""
+    watch = _open(page, serve)
+    page.evaluate(_MARK)
+    before = page.evaluate(_STATE)
+    page.wait_for_function(f"() => Number(({_PLOT})().dataset.drawn) >= {before['drawn'] + 11}", timeout=60_000)
+    after = page.evaluate(_STATE)
+    assert after["mark"] == "kept"
+    assert after["svgKept"]
+    assert after["points"] >= before["points"] + 10
+    assert after["alt"].startswith("A line of ")
+    assert after["alt"] != before["alt"]
+    assert after["titleInside"], "the axis title lies outside the chart: Plotly's rules do not reach the shadow root"
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def test_colours_follow_the_theme_and_the_width_follows_the_window(page: Page, serve: Server) -> None:
+    """The palette's shade is that of the theme on screen, and a narrower window gets a narrower chart."""
+    page.emulate_media(color_scheme="dark")
+    _open(page, serve)
+    wide = page.evaluate(_STATE)
+    assert wide["colour"] == "#ff8a3d"
+    page.set_viewport_size({"width": 420, "height": 800})
+    page.wait_for_function(f"() => ({_PLOT})().querySelector('.main-svg').clientWidth < {wide['width'] - 100}")
+
+
+def test_plotly_is_fetched_once(page: Page, serve: Server) -> None:
+    """Neither a rerun nor a reload of the page fetches Plotly's script again."""
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url) if "plotly.min.js" in request.url else None)
+    _open(page, serve)
+    page.reload()
+    page.wait_for_function(f"() => Number(({_PLOT})()?.dataset.drawn ?? 0) >= 3", timeout=60_000)
+    assert len(fetched) == 1

@@ -1,0 +1,194 @@
+"""The pure parts of the screen: words, palette, charts, labels, tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from components import charts, words
+from components.labels import Spot, places
+from components.lane_view import lane_views, strip_view
+from components.palette import LOOKS, PALETTES, colour
+from components.results import closed_frame, failures_frame, results_frame, scores_frame
+from engine.variant import Technique
+from tests.fake_laboratory import FakeLaboratory, fake_task, script
+
+
+def _snapshot(rows: int = 40, made: int | None = None):
+    lab = FakeLaboratory(task=fake_task(rows=rows))
+    plan = lab.plan(task_id="fake-tickets", model_id="x", techniques=list(Technique), limit=rows)
+    lab.play(plan, script(plan, lab.task("fake-tickets"))[:made])
+    return lab, plan.run_id, lab.snapshot(plan.run_id)
+
+
+@given(some.text(max_size=200))
+def test_visible_leaves_nothing_that_acts(text: str) -> None:
+    """No control character but line breaks and tabs is left, and visible text stays as it was."""
+    import unicodedata
+
+    shown = words.visible(text)
+    assert all(unicodedata.category(s) not in {"Cc", "Cs"} or s in "\n\t" for s in shown)
+    assert words.visible(shown) == shown
+
+
+def test_visible_shows_escapes_and_overrides() -> None:
+    """A terminal escape and a direction override are seen as what they are."""
+    assert words.visible("\x1b[31mred") == "\u241b[31mred"
+    assert words.visible("a\u202eb") == "a[U+202E]b"
+
+
+@pytest.mark.parametrize("text", ["*a*", "[x](y)", ":red[a]", "$x$", "<b>", "# a", "`a`", ":material/home:"])
+def test_plain_escapes_markdown(text: str) -> None:
+    """Every sign that Streamlit's Markdown acts upon is escaped."""
+    shown = words.plain(text)
+    for index, sign in enumerate(shown):
+        if sign in "*[]():$<>#`":
+            assert shown[index - 1] == "\\"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, words.MISSING),
+        (0.0052, "0.005 s"),
+        (0.0002, "< 0.001 s"),
+        (0.284, "0.28 s"),
+        (7.5, "7.50 s"),
+        (18.2, "18 s"),
+    ],
+)
+def test_seconds(value: float | None, shown: str) -> None:
+    """Latencies keep two or three figures and their unit."""
+    assert words.seconds(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0 s"), (0.6, "0.6 s"), (48.4, "48 s"), (60, "1 min"), (212, "3 min 32 s"), (7500, "2 h 5 min")],
+)
+def test_duration(value: float, shown: str) -> None:
+    """Waits are written as one would say them."""
+    assert words.duration(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"), [(None, words.MISSING), (0.0003, "0.03 ¢"), (0.031, "3.1 ¢"), (1.2, "$1.20")]
+)
+def test_money(usd: float | None, shown: str) -> None:
+    """Small sums are cents."""
+    assert words.money(usd) == shown
+
+
+def test_looks_differ_without_colour() -> None:
+    """No two techniques share dash and symbol, and none shares a colour in either theme."""
+    assert set(LOOKS) == set(Technique)
+    assert len({look.symbol for look in LOOKS.values()}) == len(LOOKS)
+    assert len({look.light for look in LOOKS.values()}) == len({look.dark for look in LOOKS.values()}) == len(LOOKS)
+    lines = [look.dash for look in LOOKS.values()]
+    assert len(set(lines)) >= len(lines) - 1
+
+
+def test_unknown_colour_is_refused() -> None:
+    """A misspelt colour fails when the figure is built, not in the browser."""
+    with pytest.raises(KeyError):
+        colour("lorra")
+
+
+@pytest.mark.parametrize("made", [0, 1, 40, 90, None])
+def test_figures_are_plain_json_at_every_stage(made: int | None) -> None:
+    """From before the first row to the end, every chart is valid JSON with known colours and finite numbers."""
+    _, _, snapshot = _snapshot(made=made)
+    lanes = snapshot.lanes
+    for figure in (
+        charts.quality_against_latency(lanes),
+        charts.quality_so_far(lanes, 40),
+        charts.latency_spread(lanes),
+    ):
+        text = json.dumps(figure, allow_nan=False)
+        for part in text.split('"colour:')[1:]:
+            assert part.split('"')[0].split("/")[0] in PALETTES["light"]
+
+
+def test_tradeoff_chart_shows_the_lanes_figures() -> None:
+    """Each variant stands at its median seconds and its quality, with its interval as error bar."""
+    _, _, snapshot = _snapshot()
+    figure = charts.quality_against_latency(snapshot.lanes)
+    for lane, trace in zip(snapshot.lanes, figure["data"][1:], strict=True):
+        assert trace["x"] == [lane.total_p50_s]
+        assert trace["y"] == [lane.quality.value]
+        assert math.isclose(trace["y"][0] + trace["error_y"]["array"][0], lane.quality.high)
+
+
+def test_front_keeps_what_none_beats() -> None:
+    """Cheapest first; a point that is dearer and no better is out."""
+    assert charts.front([(1, 0.5), (2, 0.4), (3, 0.9), (3, 0.8), (0.5, 0.5)]) == [4, 2]
+
+
+def test_long_runs_are_thinned() -> None:
+    """A run of thousands of rows sends a line of bounded length, its last value among them."""
+    _, _, snapshot = _snapshot()
+    lane = replace(snapshot.lanes[0], running_quality=tuple(n / 5000 for n in range(5000)))
+    trace = charts.quality_so_far([lane], 5000)["data"][1]
+    assert len(trace["x"]) <= 160
+    assert (trace["x"][-1], trace["y"][-1]) == (5000, 0.9998)
+
+
+def test_labels_keep_clear_of_each_other() -> None:
+    """Two markers close to each other get their labels on different sides."""
+    spots = [Spot(x=200, y=y, low=y - 20, high=y + 20, radius=8, text="RAG + LoRA") for y in (150, 155)]
+    chosen = places(spots, (245, 208))
+    assert len(set(chosen)) == 2
+
+
+def test_throughput_run_shows_no_latency() -> None:
+    """Batched answers have no latency of their own, and none is made up."""
+    _, _, snapshot = _snapshot()
+    lane = replace(snapshot.lanes[0], ttft_p50_s=None, total_p50_s=None, total_p95_s=None, latencies_s=())
+    view = lane_views(replace(snapshot, lanes=(lane,)))[0]
+    figures = {name: value for name, value, _ in view["figures"]}
+    assert figures["first token"] == figures["p95"] == words.MISSING
+    assert len(charts.quality_against_latency([lane])["data"]) == 1
+
+
+def test_strip_marks_rows_not_reached_as_pending() -> None:
+    """A variant that is a row behind has a pending cell, not a wrong one."""
+    _, _, snapshot = _snapshot(made=120)
+    last = strip_view(snapshot)["columns"][-1]["marks"]
+    done = [lane.rows_done for lane in snapshot.lanes]
+    assert [mark == "pending" for mark in last] == [count < max(done) for count in done]
+
+
+def test_results_table_has_every_figure() -> None:
+    """The table carries the summary's figures unchanged but for their units."""
+    lab, run_id, _ = _snapshot()
+    variants = lab.summary(run_id)["variants"]
+    frame = results_frame(variants)
+    assert frame["quality"].to_list() == [v["quality"]["value"] * 100 for v in variants]
+    assert frame["memory"].to_list() == [410.0] * len(variants)
+    assert failures_frame(variants)["Rows"].sum() == sum(v["n_failed"] for v in variants)
+
+
+def test_other_scores_and_closed_prices() -> None:
+    """Scores besides the primary one, and closed APIs' prices where tokens are sent, have tables of their own."""
+    lab, run_id, _ = _snapshot()
+    variants = lab.summary(run_id)["variants"]
+    assert scores_frame(variants, "accuracy").columns == ["Variant", "Macro f1"]
+    closed = closed_frame(variants)
+    assert "Classifier" not in closed["Variant"].to_list()
+    assert closed["other-model"].to_list() == [20.0] * 5
+
+
+def test_results_table_takes_missing_figures() -> None:
+    """A figure that was not measured is an empty cell, never a zero."""
+    lab, run_id, _ = _snapshot()
+    variants = lab.summary(run_id)["variants"]
+    for variant in variants:
+        variant["ttft_s"] = {"p50": None, "p95": None}
+        variant["cost_usd_per_1k"] = None
+    frame = results_frame(variants)
+    assert frame["ttft_p50"].null_count() == frame["cost"].null_count() == len(variants)

@@ -1,0 +1,177 @@
+"""The Run page in odd states: queued, failed, cancelled, failures, many labels, hostile and long answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from components.words import MISSING
+from engine.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
+from engine.ports import Progress
+from engine.run import RunPlan
+from engine.variant import Technique
+from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, queued, script
+from tests.pages.conftest import Opener
+
+
+def _plan(lab: FakeLaboratory, rows: int = 6) -> RunPlan:
+    return lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows)
+
+
+def _shown(lab: FakeLaboratory, plan: RunPlan, events: list[Event], open_app: Opener) -> AppTest:
+    lab.play(plan, events)
+    app = open_app(lab)
+    app.query_params["run_id"] = plan.run_id
+    app.run()
+    assert not app.exception
+    return app
+
+
+def _lanes(app: AppTest) -> list[dict[str, Any]]:
+    found = [json.loads(item.proto.json) for item in app.get("bidi_component") if "lanes" in item.proto.component_name]
+    lanes: list[dict[str, Any]] = found[0]["lanes"]
+    return lanes
+
+
+def _buttons(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
+def test_queued_run_says_who_is_ahead(open_app: Opener) -> None:
+    """A waiting run names what it waits for and can be cancelled."""
+    lab = FakeLaboratory()
+    plan = _plan(lab)
+    app = _shown(lab, plan, queued(plan), open_app)
+    assert "Waiting for the run 20261124" in app.info[0].value.replace("\\", "")
+    assert "Cancel" in _buttons(app)
+
+
+def test_failed_run_tells_what_happened_and_resumes(open_app: Opener) -> None:
+    """A failed run shows its message and mend, keeps its table, and offers Resume."""
+    lab = FakeLaboratory(speed=50)
+    plan = _plan(lab)
+    events = [*script(plan, lab.task("fake-tickets"))[:80], _end("failed", "No space is left.", "Free 1 GB.")]
+    app = _shown(lab, plan, events, open_app)
+    assert "No space is left" in app.error[0].value.replace("\\", "")
+    assert "Free 1 GB" in app.error[0].value.replace("\\", "")
+    assert "Resume" in _buttons(app)
+    assert app.dataframe
+    app.button(key="resume").click().run()
+    assert not app.exception
+    assert "Resume" not in _buttons(app)
+
+
+def test_cancelled_before_any_row(open_app: Opener) -> None:
+    """A run cancelled at once has lanes without figures, no table, and a way on."""
+    lab = FakeLaboratory()
+    plan = _plan(lab)
+    app = _shown(lab, plan, [RunStarted(plan=plan, kept_rows=0), _end("cancelled")], open_app)
+    assert app.warning
+    assert not app.dataframe
+    assert {lane["quality"] for lane in _lanes(app)} == {MISSING}
+
+
+def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:
+    """A finished run shows one line per variant, every file, and the row browser."""
+    lab = FakeLaboratory()
+    plan = _plan(lab)
+    app = _shown(lab, plan, [*script(plan, lab.task("fake-tickets")), _end("done")], open_app)
+    table = app.dataframe[0].value
+    assert list(table["variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
+    assert {item.label for item in app.get("download_button")} >= {"run.json", "predictions.csv", "summary.json"}
+    assert app.selectbox(key="row").value == "test-000"
+
+
+def test_failures_are_counted_by_kind(open_app: Opener) -> None:
+    """Failures are a table of their own, and the lane counts them."""
+    lab = FakeLaboratory()
+    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.ZERO_SHOT], limit=60, seed=1)
+    app = _shown(lab, plan, [*script(plan, lab.task("fake-tickets")), _end("done")], open_app)
+    failed = [frame.value for frame in app.dataframe if "Kind" in frame.value]
+    assert list(failed[0]["Kind"]) == ["unparsed"]
+    assert {name: value for name, value, _ in _lanes(app)[0]["figures"]}["failed"] != "0"
+
+
+def test_fifteen_labels(open_app: Opener) -> None:
+    """A task of many classes fits the same page."""
+    task = fake_task(labels=[f"intent_number_{n}_with_a_long_name" for n in range(15)])
+    lab = FakeLaboratory(task=task)
+    plan = _plan(lab, rows=20)
+    app = _shown(lab, plan, [*script(plan, task), _end("done")], open_app)
+    assert len(_lanes(app)) == 6
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "word " * 4000, "\u202e" * 50, "```\n# x\n```"])
+def test_answers_are_text(text: str, open_app: Opener) -> None:
+    """Markup, Markdown, terminal escapes and direction overrides in answers reach no Markdown element."""
+    task = fake_task(text=text[:500])
+    lab = FakeLaboratory(task=task)
+    plan = _plan(lab)
+    app = _shown(lab, plan, [*script(plan, task, text=text), _end("done")], open_app)
+    for element in app.markdown:
+        assert "<script>" not in element.value
+        assert "# heading" not in element.value
+    shown = json.dumps(_lanes(app), ensure_ascii=False)
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert not [code for code in app.code if "\u202e" in code.value or "\x1b" in code.value]
+
+
+def test_training_shows_its_progress(open_app: Opener) -> None:
+    """While LoRA weights are trained, the lane tells step, loss and time left."""
+    lab = FakeLaboratory()
+    plan = _plan(lab)
+    progress = Progress(stage="Training LoRA weights", fraction=0.5, left_s=40, step=21, loss=0.431, tokens_per_s=640)
+    events: list[Event] = [
+        RunStarted(plan=plan, kept_rows=0),
+        PreparationProgress(variant_id="lora", progress=progress),
+    ]
+    app = _shown(lab, plan, events, open_app)
+    preparing = next(lane["preparing"] for lane in _lanes(app) if lane["id"] == "lora")
+    assert preparing == {
+        "fraction": 0.5,
+        "text": "Training LoRA weights · 40 s left",
+        "detail": "step 21 · loss 0.431 · 640 tokens/s",
+    }
+
+
+def test_unknown_run_in_the_url(open_app: Opener) -> None:
+    """A run id that nobody knows is told, with a way back."""
+    app = open_app(FakeLaboratory())
+    app.query_params["run_id"] = "20200101-000000-dead"
+    app.run()
+    assert not app.exception
+    assert "Unknown run" in app.error[0].value
+    app.button[0].click().run()
+    assert [button.label for button in app.button] == ["Run"]
+
+
+def test_second_tab_attaches_to_the_run_that_goes_on(open_app: Opener) -> None:
+    """Without a run id in the URL the run that is going on comes up."""
+    lab = FakeLaboratory()
+    plan = _plan(lab)
+    lab.play(plan, script(plan, lab.task("fake-tickets"))[:60])
+    app = open_app(lab).run()
+    assert app.query_params["run_id"] == plan.run_id
+    assert "Cancel" in _buttons(app)
+
+
+def test_strip_shows_the_last_rows(open_app: Opener) -> None:
+    """The strip has one column per row, each with an outcome per variant, in the lanes' order."""
+    lab = FakeLaboratory()
+    plan = _plan(lab, rows=30)
+    events = script(plan, lab.task("fake-tickets"))
+    app = _shown(lab, plan, [*events, _end("done")], open_app)
+    strip = next(json.loads(i.proto.json) for i in app.get("bidi_component") if "strip" in i.proto.component_name)
+    assert [column["id"] for column in strip["columns"]] == list(plan.test_ids[-24:])
+    made = [event.prediction for event in events if isinstance(event, PredictionMade)]
+    last = {item.variant_id: item for item in made if item.example_id == plan.test_ids[-1]}
+    wanted = ["failed" if (p := last[v.id]).failure else ("right" if p.score else "wrong") for v in plan.variants]
+    assert strip["columns"][-1]["marks"] == wanted
+
+
+def _end(status: str, message: str = "", mend: str = "") -> RunEnded:
+    return RunEnded(status=status, message=message, mend=mend)
