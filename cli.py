@@ -150,9 +150,7 @@ def _tasks(_options: argparse.Namespace) -> int:
 
 
 def _check_task(options: argparse.Namespace) -> int:
-    from adapters.storage.task_folder import read_task
-
-    task = read_task(options.path)
+    task = open_shelf().check_task(options.path)
     Console(highlight=False).print(
         f"{escape(task.id)}: {len(task.examples)} rows, {len(task.documents)} documents. No faults."
     )

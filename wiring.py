@@ -106,6 +106,10 @@ class LocalShelf:
                 self._tasks[name] = kept
         return kept[1]
 
+    def check_task(self, folder: Path) -> Task:
+        """Read any task folder; the first fault is raised with file, line, field, value and mend."""
+        return read_task(folder)
+
     def add_csv_task(self, path: Path, **columns: Any) -> str:
         """Read a CSV as a task, keep it as a task folder, and return its id."""
         task = read_csv_task(path, **columns)
@@ -209,7 +213,7 @@ class LocalShelf:
 
 def open_shelf(home: Path | None = None) -> LocalShelf:
     """Open the shelf of this machine."""
-    return LocalShelf(home or home_folder())
+    return LocalShelf(home_folder(home))
 
 
 def open_laboratory(home: Path | None = None) -> Laboratory:

@@ -71,6 +71,7 @@ def answer_row(desk: Desk, ready: ReadyVariant, example: Example, row: int) -> G
                 return _classified(desk, ready, example, attempt)
             return (yield from _generated(desk, ready, example, row, attempt))
         except WorkerDiedError as error:
+            _stop_if_cancelled(desk, error)
             if attempt == MAX_ATTEMPTS:
                 return failed(desk, ready, example, error, attempts=attempt)
             attempt += 1
@@ -161,9 +162,16 @@ def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> Sequence[Co
         try:
             return desk.model.generate_batch(requests, cancel=desk.cancel)
         except WorkerDiedError as error:
+            _stop_if_cancelled(desk, error)
             if attempt == MAX_ATTEMPTS:
                 return [error] * len(requests)
     return []
+
+
+def _stop_if_cancelled(desk: Desk, error: Exception) -> None:
+    """A worker that ended because the run was stopped is not started anew, and its row is no failure."""
+    if desk.cancel.is_set():
+        raise CancelledError("The run was stopped.") from error
 
 
 def next_prediction(steps: Generator[str, None, Prediction]) -> Prediction:

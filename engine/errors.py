@@ -30,6 +30,7 @@ class AdaptLabError(Exception):
     """Base of all errors shown to users: `what` happened and the `mend`."""
 
     def __init__(self, what: str, mend: str = "") -> None:
+        """Say what happened and how to mend it."""
         super().__init__(what if not mend else f"{what} {mend}")
         self.what = what
         self.mend = mend

@@ -138,7 +138,7 @@ class LiveRun:
         with self._lock:
             self._apply(event)
 
-    def _apply(self, event: Event) -> None:  # noqa: C901 - one branch per event
+    def _apply(self, event: Event) -> None:
         match event:
             case RunQueued():
                 self._status, self._message = "queued", f"Waiting for {event.ahead}."

@@ -56,7 +56,7 @@ class LoraSpec:
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     epochs: int = 6
     learning_rate: float = 1e-3
-    batch_size: int = 8
+    batch_size: int = 4
     seed: int = 0
     validation_share: float = 0.0
     """Share of the training rows held out for early stopping; 0 trains on all rows for all epochs."""

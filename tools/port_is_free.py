@@ -9,4 +9,4 @@ with socket.socket() as probe:
     try:
         probe.bind(("127.0.0.1", port))
     except OSError:
-        sys.exit(f"Port {port} is taken, perhaps by an Adapt Lab that runs already. Another one: make run PORT={port + 1}")
+        sys.exit(f"Port {port} is taken, perhaps by an Adapt Lab already. Another one: make run PORT={port + 1}")

@@ -17,13 +17,13 @@ else:
     import fcntl
 
 
-def home_folder() -> Path:
-    """Return `ADAPTLAB_HOME`, or the platform's folder for user data.
+def home_folder(chosen: Path | None = None) -> Path:
+    """Return the folder that was chosen, else `ADAPTLAB_HOME`, else the platform's folder for user data; make it.
 
     Raises:
         StoreError: it cannot be made.
     """
-    home = Path(os.environ.get("ADAPTLAB_HOME") or platformdirs.user_data_dir("adaptlab"))
+    home = chosen or Path(os.environ.get("ADAPTLAB_HOME") or platformdirs.user_data_dir("adaptlab"))
     try:
         for name in ("", "tasks", "lora", "indexes", "models"):
             (home / name).mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,7 @@ def read_task(folder: Path) -> Task:
     _check_splits(definition, examples)
     documents = _read_documents(folder, definition)
     rules = tuple(Rule(**rule.model_dump()) for rule in definition.scoring.rules)
-    task = Task(
+    return Task(
         id=definition.id,
         title=definition.title,
         summary=definition.summary,
@@ -109,7 +109,6 @@ def read_task(folder: Path) -> Task:
         card=definition.card,
         digest=digest_of(definition.model_dump_json(), schema, examples, documents),
     )
-    return task
 
 
 def digest_of(
