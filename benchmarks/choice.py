@@ -48,7 +48,9 @@ def main() -> int:
     for _ in range(2):
         started = time.perf_counter()
         answers = [a for a in model.generate_batch(requests) if isinstance(a, Completion)]
-        ours.append((time.perf_counter() - started, sum(a.text == r.target for a, r in zip(answers, rows, strict=True))))
+        ours.append(
+            (time.perf_counter() - started, sum(a.text == r.target for a, r in zip(answers, rows, strict=True)))
+        )
         plain.append(_plain_loop(facts.path, task, rows, requests))
     model.close()
     ours_s, ours_right = min(ours)

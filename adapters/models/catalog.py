@@ -32,9 +32,7 @@ MAX_SCANNED_FILES = 2000
 
 @dataclass(frozen=True, slots=True)
 class _Packaged:
-    """A model that a package carries. Without a pattern it comes in parts and is put together once, after its terms
-    were accepted.
-    """
+    """A model that a package carries; without a pattern it comes in parts and waits for its terms to be accepted."""
 
     package: str
     pattern: str

@@ -159,7 +159,7 @@ class ScriptedModel:
         """Count words."""
         return sum(len(WORD.findall(message.content)) + 1 for message in messages)
 
-    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:  # noqa: ARG002
         """Refuse: there is nothing to train."""
         raise UnsupportedError("The scripted backend cannot be trained.", "Choose a real model.")
 

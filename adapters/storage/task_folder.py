@@ -193,7 +193,7 @@ def _check_scoring(definition: _TaskFile, kind: AnswerKind) -> None:
         forms = [rule.pattern, rule.forbid, rule.max_words_after]
         if sum(form is not None for form in forms) != 1 or (rule.max_words_after is None) != (rule.max_words is None):
             raise TaskError(
-                f"task.toml: rule '{rule.name}' needs exactly one of pattern, forbid, or max_words_after with max_words.",
+                f"task.toml: rule '{rule.name}' needs exactly one of pattern, forbid, max_words_after with max_words.",
                 "Correct the rule.",
             )
         for form in forms:

@@ -30,11 +30,14 @@ from engine.variant import DecodingMode
 Emit = Callable[[str], None]
 
 
+BASE = Lora()
+
+
 @dataclass(slots=True)
 class _Slot:
     number: int
     prefix: tuple[int, ...] = ()
-    lora: Lora = Lora()
+    lora: Lora = BASE
 
 
 @dataclass(frozen=True, slots=True)
