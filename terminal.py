@@ -148,7 +148,7 @@ _COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("failed", lambda f: str(f["n_failed"])),
 )
 DECIDING = {"", "95 %", "p95", "one-off", "per 1,000*", "failed"}
-WIDE_COLUMNS = 130
+WIDE_COLUMNS = 150
 
 
 def show_results(summary: dict[str, Any]) -> None:

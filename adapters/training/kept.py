@@ -1,0 +1,93 @@
+"""Where trained LoRA weights are kept: one folder per key, whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from engine.errors import UsageError
+from engine.ports import LoraWeights
+
+GGUF_NAME = "lora.gguf"
+MANIFEST_NAME = "manifest.json"
+FILE_NAMES = ("adapter_config.json", "adapter_model.safetensors", GGUF_NAME, MANIFEST_NAME)
+_PARTIAL = re.compile(r"\.partial-.+-(\d+)")
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,150}")
+
+
+def checked_key(key: str) -> str:
+    """Return the key; raise `UsageError` unless it can be a folder's name on every system."""
+    if not _KEY.fullmatch(key):
+        raise UsageError(f"'{key}' cannot name LoRA weights.", "Use letters, digits, '.', '_' and '-'.")
+    return key
+
+
+def find_weights(lora_folder: Path, key: str) -> LoraWeights | None:
+    """Return the weights kept under this key, or None unless every file is there and the manifest is sound."""
+    folder = lora_folder / checked_key(key)
+    if not all((folder / name).is_file() for name in FILE_NAMES):
+        return None
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.get("key") != key:
+        return None
+    try:
+        return LoraWeights(
+            key=key,
+            folder=folder,
+            gguf=folder / GGUF_NAME,
+            base_digest=str(manifest["base_digest"]),
+            template_digest=str(manifest["template_digest"]),
+            train_s=float(manifest["train_s"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read a folder's manifest; None if it is not one."""
+    try:
+        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) else None
+
+
+def start_partial(lora_folder: Path, key: str) -> Path:
+    """Remove what dead trainings left and make an empty folder for a new one."""
+    lora_folder.mkdir(parents=True, exist_ok=True)
+    for folder in lora_folder.glob(".partial-*"):
+        match = _PARTIAL.fullmatch(folder.name)
+        if match and not _still_written(folder, int(match.group(1))):
+            shutil.rmtree(folder, ignore_errors=True)
+    partial = lora_folder / f".partial-{key}-{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    return partial
+
+
+def keep(partial: Path, lora_folder: Path, key: str) -> LoraWeights:
+    """Move a whole result in its place, over an older one of the same key."""
+    folder = lora_folder / key
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    found = find_weights(lora_folder, key)
+    if found is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UsageError(f"The result of training '{key}' is not whole.", "Train again.")
+    return found
+
+
+def _still_written(folder: Path, pid: int) -> bool:
+    """Tell whether the process that made this folder still runs; a number taken over by a later process is not it."""
+    if pid == os.getpid():
+        return False
+    try:
+        return bool(psutil.Process(pid).create_time() <= folder.stat().st_mtime)
+    except (psutil.Error, OSError):
+        return False

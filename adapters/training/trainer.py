@@ -1,0 +1,167 @@
+"""The caller's side of training: refuse early, run the worker, keep the result or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from adapters.processes.client import WorkerProcess
+from adapters.training import kept
+from adapters.training.architectures import Architecture, architecture_named, modules_for, refuse_unlike
+from adapters.training.gguf_header import GgufHeader, read_header
+from adapters.training.machine import has_fast_bf16
+from adapters.training.memory import MemoryEstimate, estimate, refuse_if_too_large, shape_of
+from engine.errors import CancelledError, TrainingError, UsageError
+from engine.ports import CancelSignal, LoraWeights, ModelFacts, Progress, TokenPair
+from engine.variant import LoraSpec
+
+WORKER_MODULE = "adapters.training.worker"
+_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+"""Waiting threads sleep instead of spinning, which with one busy program beside it made training 20 times slower."""
+_MOST_PACKED_TOKENS = 1024
+"""As `adapters.training.loop.MOST_TOKENS`, which this side must not import (a test holds them equal)."""
+
+
+class PeftTrainer:
+    """Trains LoRA weights in a process of its own and keeps them under `lora_folder`; one training at a time."""
+
+    def __init__(self, lora_folder: Path) -> None:
+        """Keep weights under this folder, which is made when first needed."""
+        self._lora_folder = lora_folder
+        self._busy = threading.Lock()
+
+    def find(self, key: str) -> LoraWeights | None:
+        """Return the weights kept under this key, if they are whole."""
+        return kept.find_weights(self._lora_folder, key)
+
+    def train(
+        self,
+        *,
+        key: str,
+        model: ModelFacts,
+        pairs: Sequence[TokenPair],
+        data_digest: str,
+        spec: LoraSpec,
+        cancel: CancelSignal | None = None,
+    ) -> Iterator[Progress | LoraWeights]:
+        """Train; yield progress, then the weights. A cancelled training leaves nothing behind.
+
+        Raises:
+            UsageError: a key, row or figure of the spec that makes no sense.
+            UntrainableError: an architecture or file that cannot be trained here.
+            NotEnoughMemoryError: the memory estimate exceeds what is free.
+            CancelledError: `cancel` was set.
+            WorkerDiedError: the training process ended before its result.
+        """
+        kept.checked_key(key)
+        _check(pairs, spec)
+        architecture = architecture_named(model.architecture)
+        header = read_header(Path(model.path))
+        refuse_unlike(header)
+        needed = estimate_for(model, header, architecture, pairs, spec)
+        refuse_if_too_large(needed, psutil.virtual_memory().available)
+        request = {
+            "model_path": model.path,
+            "architecture": architecture.name,
+            "bf16": has_fast_bf16(),
+            "rows": [[pair.prompt_ids, pair.answer_ids] for pair in pairs],
+            "spec": dataclasses.asdict(spec),
+            "modules": modules_for(architecture, spec.targets),
+            "manifest": {
+                "key": key,
+                "base_digest": model.digest,
+                "base_name": Path(model.path).name,
+                "template_digest": model.template_digest,
+                "data_digest": data_digest,
+                "architecture": model.architecture,
+                "estimated_peak_bytes": needed.estimated_peak_bytes,
+            },
+        }
+        if not self._busy.acquire(blocking=False):
+            raise TrainingError("Another training is running.", "Wait for it or cancel it.")
+        try:
+            yield from self._run(key, request, cancel)
+        finally:
+            self._busy.release()
+
+    def _run(
+        self, key: str, request: Mapping[str, Any], cancel: CancelSignal | None
+    ) -> Iterator[Progress | LoraWeights]:
+        if cancel is not None and cancel.is_set():
+            raise CancelledError("The training was stopped before it began.")
+        partial = kept.start_partial(self._lora_folder, key)
+        worker = WorkerProcess(WORKER_MODULE, name="training process", environment=_ENVIRONMENT)
+        whole = False
+        try:
+            payload = {**request, "folder": str(partial)}
+            with closing(worker.stream("train", payload, cancel=cancel)) as messages:
+                try:
+                    for message in messages:
+                        if "progress" in message:
+                            yield Progress(**message["progress"])
+                        whole = whole or "result" in message
+                except GeneratorExit:
+                    # Whoever leaves early waits for nothing: without this, `closing` would ask the worker politely.
+                    worker.kill()
+                    raise
+            if not whole:
+                raise TrainingError("The training process gave no result.", "Train again.")
+            yield kept.keep(partial, self._lora_folder, key)
+        finally:
+            worker.close()
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def estimate_for(
+    model: ModelFacts, header: GgufHeader, architecture: Architecture, pairs: Sequence[TokenPair], spec: LoraSpec
+) -> MemoryEstimate:
+    """Estimate the memory from the longest rows, as if they fell into one batch."""
+    longest = sorted((len(pair.prompt_ids) + len(pair.answer_ids) for pair in pairs), reverse=True)[: spec.batch_size]
+    answers = sorted((len(pair.answer_ids) for pair in pairs), reverse=True)[: spec.batch_size]
+    return estimate(
+        shape_of(header, model.parameters),
+        spec,
+        packed_tokens=max(longest[0], min(_packed_tokens(pairs, longest), _MOST_PACKED_TOKENS)),
+        packed_targets=sum(answers),
+        weight_bytes=2 if has_fast_bf16() else 4,
+        modules=modules_for(architecture, spec.targets),
+    )
+
+
+def _packed_tokens(pairs: Sequence[TokenPair], longest: Sequence[int]) -> int:
+    """Count the tokens of these lengths packed: the prefix that all rows share is there once."""
+    prompts = [pair.prompt_ids for pair in pairs]
+    low, high = min(prompts), max(prompts)
+    # Of all rows in order, the first and the last share the least: their common prefix is that of all.
+    shared = next((place for place, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
+    return shared + sum(max(1, length - shared) for length in longest)
+
+
+def _check(pairs: Sequence[TokenPair], spec: LoraSpec) -> None:
+    if not pairs:
+        raise UsageError("There are no rows to train on.", "Add rows to the task's train split.")
+    if any(not pair.prompt_ids or not pair.answer_ids for pair in pairs):
+        raise UsageError("A training row has an empty prompt or answer.", "Every row needs both.")
+    wrong = [
+        f"{name} = {getattr(spec, name)}"
+        for name, sound in (
+            ("rank", 1 <= spec.rank <= 256),
+            ("alpha", spec.alpha > 0),
+            ("dropout", 0 <= spec.dropout < 1),
+            ("epochs", spec.epochs >= 1),
+            ("learning_rate", 0 < spec.learning_rate < 1),
+            ("batch_size", spec.batch_size >= 1),
+            ("validation_share", 0 <= spec.validation_share < 1),
+            ("patience_epochs", spec.patience_epochs >= 1),
+        )
+        if not sound
+    ]
+    if wrong:
+        raise UsageError(f"LoRA settings out of range: {', '.join(wrong)}.", "See docs/training.md.")

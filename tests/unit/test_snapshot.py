@@ -1,0 +1,208 @@
+"""Folding a run's events into what screens show."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from engine.events import (
+    Event,
+    Notice,
+    PredictionMade,
+    PredictionStarted,
+    PreparationProgress,
+    RunEnded,
+    RunQueued,
+    RunStarted,
+    TextStreamed,
+    VariantReady,
+)
+from engine.ports import Progress
+from engine.prediction import Failure, FailureKind, Prediction, Timing, Usage
+from engine.run import RunPlan
+from engine.snapshot import LiveRun, outcome
+from engine.summary import summarize
+from engine.variant import Technique, Variant
+from tests.helpers import small_task
+
+VARIANTS = (
+    Variant(id="zero-shot", technique=Technique.ZERO_SHOT),
+    Variant(id="classifier", technique=Technique.CLASSIFIER),
+)
+TASK = small_task(test=4)
+IDS = tuple(example.id for example in TASK.split("test"))
+PLAN = RunPlan(run_id="r1", task_id="small", model_id="m", variants=VARIANTS, test_ids=IDS, train_ids=())
+
+
+def made(row: int, variant: str = "zero-shot", score: float | None = 1.0, total_s: float = 0.5) -> Prediction:
+    """Build a prediction; without a score it is a failure."""
+    target = TASK.split("test")[row].target
+    return Prediction(
+        run_id="r1",
+        variant_id=variant,
+        technique=variant,
+        example_id=IDS[row],
+        target=target,
+        text=target,
+        answer=target if score else "billing" if score is not None else None,
+        score=score,
+        scores={} if score is None else {"accuracy": score},
+        failure=Failure(kind=FailureKind.UNPARSED, message="x") if score is None else None,
+        usage=Usage(prompt_tokens=100, cached_prompt_tokens=60, completion_tokens=2),
+        timing=Timing(ttft_s=total_s / 2, total_s=total_s, prefill_s=0.2, decode_s=0.1, cpu_s=1.0),
+        rss_bytes=1000 + row,
+    )
+
+
+def folded(*events: Event) -> LiveRun:
+    """Apply events in order."""
+    live = LiveRun(PLAN, cores=2)
+    for event in events:
+        live.apply(event)
+    return live
+
+
+def test_a_new_run_is_starting_with_nothing_done() -> None:
+    """Before any event there are lanes for all variants, no figure and no guess of the time left."""
+    snapshot = folded().snapshot()
+    assert (snapshot.status, snapshot.rows_done, snapshot.rows_total) == ("starting", 0, 8)
+    assert snapshot.estimated_left_s is None
+    assert snapshot.is_running
+    assert [lane.quality for lane in snapshot.lanes] == [None, None]
+    assert [lane.estimated_cost_usd_per_1k for lane in snapshot.lanes] == [None, None]
+
+
+def test_waiting_says_for_whom() -> None:
+    """A queued run names what is ahead of it, and goes on as preparing."""
+    live = folded(RunQueued(run_id="r1", ahead="another run"))
+    assert (live.snapshot().status, live.snapshot().message) == ("queued", "Waiting for another run.")
+    live.apply(RunStarted(plan=PLAN, kept_rows=0))
+    assert (live.snapshot().status, live.snapshot().message) == ("preparing", "")
+
+
+def test_preparation_is_shown_in_its_lane() -> None:
+    """Progress of a variant stands in its lane, that of the model apart, and both vanish when rows begin."""
+    step = Progress(stage="train", fraction=0.5)
+    live = folded(
+        RunStarted(plan=PLAN, kept_rows=0),
+        PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=0.1)),
+        PreparationProgress(variant_id="classifier", progress=step),
+    )
+    assert live.snapshot().lanes[1].progress == step
+    assert live.snapshot().model_progress is not None
+    live.apply(VariantReady(variant_id="classifier", prepare_s=2.5, reused=True))
+    live.apply(PredictionStarted(variant_id="zero-shot", example_id=IDS[0], target="billing"))
+    snapshot = live.snapshot()
+    assert snapshot.status == "running"
+    assert snapshot.model_progress is None
+    assert (snapshot.lanes[1].state, snapshot.lanes[1].prepare_s, snapshot.lanes[1].prepare_reused) == (
+        "ready",
+        2.5,
+        True,
+    )
+
+
+def test_the_answer_grows_as_it_is_written() -> None:
+    """Streamed text stands in its lane, and the next row begins empty."""
+    live = folded(
+        PredictionStarted(variant_id="zero-shot", example_id=IDS[0], target="billing"),
+        TextStreamed(variant_id="zero-shot", example_id=IDS[0], text="bil"),
+        TextStreamed(variant_id="zero-shot", example_id=IDS[0], text="ling"),
+    )
+    lane = live.snapshot().lanes[0]
+    assert (lane.text, lane.target, lane.state) == ("billing", "billing", "answering")
+    live.apply(PredictionStarted(variant_id="zero-shot", example_id=IDS[1], target="fault"))
+    assert live.snapshot().lanes[0].text == ""
+
+
+def test_failures_count_as_wrong_and_are_counted_apart() -> None:
+    """A failure lowers quality, is never a missing row, and has an outcome of its own."""
+    events = [PredictionMade(prediction=made(n, score=s)) for n, s in enumerate((1.0, None, 0.0, 1.0))]
+    lane = folded(*events).snapshot().lanes[0]
+    assert lane.quality is not None
+    assert lane.quality.value == 0.5
+    assert lane.failed == 1
+    assert [what for _id, what in lane.outcomes] == ["right", "failed", "wrong", "right"]
+    assert lane.running_quality == pytest.approx((1.0, 0.5, 1 / 3, 0.5))
+    assert lane.state == "done"
+    assert outcome(made(0, score=0.5)) == "right"
+
+
+def test_figures_are_of_what_was_measured() -> None:
+    """Latencies are quantiles of the rows, rates leave cached tokens out, cost follows the assumptions."""
+    lane = folded(*[PredictionMade(prediction=made(n, total_s=0.1 * (n + 1))) for n in range(4)]).snapshot().lanes[0]
+    assert lane.total_p50_s == pytest.approx(0.25)
+    assert lane.prefill_tokens_per_s == pytest.approx(40 / 0.2)
+    assert lane.decode_tokens_per_s == pytest.approx(2 / 0.1)
+    hours = 0.25 / 3600
+    watt_hours = 28.0 * 0.5 / 3600
+    assert lane.estimated_cost_usd_per_1k == pytest.approx(1000 * (0.13 * hours + 0.25 * watt_hours / 1000))
+
+
+def test_the_time_left_is_known_once_rows_are_made() -> None:
+    """Kept rows of a resumed run do not make the rest look fast; an ended run has nothing left."""
+    kept = [PredictionMade(prediction=made(n), kept=True) for n in range(2)]
+    live = folded(RunStarted(plan=PLAN, kept_rows=2), *kept)
+    live.apply(PredictionStarted(variant_id="zero-shot", example_id=IDS[2], target="x"))
+    assert live.snapshot().estimated_left_s is None
+    live.apply(PredictionMade(prediction=made(2)))
+    left = live.snapshot().estimated_left_s
+    assert left is not None
+    assert left >= 0
+    live.apply(RunEnded(status="cancelled", message="Stopped.", mend="Resume."))
+    snapshot = live.snapshot()
+    assert (snapshot.estimated_left_s, snapshot.is_running, snapshot.mend) == (0.0, False, "Resume.")
+    assert live.snapshot().elapsed_s == snapshot.elapsed_s
+
+
+def test_notices_are_kept() -> None:
+    """What the user should know stays on the screen."""
+    assert folded(Notice(text="a"), Notice(text="b")).snapshot().notices == ("a", "b")
+
+
+def test_snapshots_may_be_taken_while_events_come() -> None:
+    """A reader in another thread sees whole states only: as many outcomes as rows."""
+    live = folded(RunStarted(plan=PLAN, kept_rows=0))
+    stop = threading.Event()
+    odd: list[object] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            lanes = live.snapshot().lanes
+            odd.extend(one for one in lanes if not one.rows_done == len(one.outcomes) == len(one.running_quality))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(200):
+        live.apply(PredictionMade(prediction=made(0)))
+    stop.set()
+    reader.join()
+    assert not odd
+
+
+def test_a_summary_counts_what_the_store_holds() -> None:
+    """Failures by kind, quality over all rows, peak memory, and the names of all estimates."""
+    rows = [made(0), made(1, score=None), made(2, score=0.0), made(0, "classifier")]
+    manifest = {
+        "machine": {"cores": 2},
+        "prepared": {"classifier": {"prepare_s": 3.0, "reused": False}},
+        "status": "done",
+    }
+    zero, classifier = summarize(PLAN, TASK, rows, manifest)["variants"]
+    assert (zero["n"], zero["n_failed"], zero["failures"]) == (3, 1, {"unparsed": 1})
+    assert zero["quality"]["value"] == pytest.approx(1 / 3)
+    assert zero["peak_rss_bytes"] == 1002
+    assert zero["scores"]["macro_f1"]["value"] is not None
+    assert set(zero["estimated"]) == {"cost_usd_per_1k", "energy_wh_per_1k", "closed_api_cost_usd_per_1k"}
+    assert (classifier["prepare_s"], classifier["n"]) == (3.0, 1)
+    assert "closed_api_cost_usd_per_1k" not in classifier
+
+
+def test_a_summary_of_nothing_has_no_figures() -> None:
+    """A run that failed before its first row has None for each figure, never 0."""
+    for figures in summarize(PLAN, TASK, [], {})["variants"]:
+        assert figures["quality"]["value"] is None
+        assert figures["ttft_s"] == {"p50": None, "p95": None}
+        assert figures["cost_usd_per_1k"] is None
+        assert figures["peak_rss_bytes"] is None

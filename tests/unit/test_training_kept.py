@@ -1,0 +1,80 @@
+"""Keeping LoRA weights: whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from adapters.training.kept import FILE_NAMES, checked_key, find_weights, keep, start_partial
+from engine.errors import UsageError
+
+MANIFEST = {"key": "one", "base_digest": "b", "template_digest": "t", "train_s": 1.5}
+
+
+def fill(folder: Path) -> None:
+    """Write a whole result."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILE_NAMES:
+        (folder / name).write_text("x")
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST))
+
+
+def test_a_whole_folder_is_found(tmp_path: Path) -> None:
+    """What was kept is found again with its digests."""
+    fill(tmp_path / "one")
+    found = find_weights(tmp_path, "one")
+    assert found is not None
+    assert (found.base_digest, found.template_digest, found.train_s) == ("b", "t", 1.5)
+    assert found.gguf == tmp_path / "one" / "lora.gguf"
+
+
+@pytest.mark.parametrize("lost", FILE_NAMES)
+def test_a_folder_with_a_file_missing_is_not_found(tmp_path: Path, lost: str) -> None:
+    """Half a result must never be served."""
+    fill(tmp_path / "one")
+    (tmp_path / "one" / lost).unlink()
+    assert find_weights(tmp_path, "one") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", json.dumps({**MANIFEST, "key": "other"})])
+def test_a_folder_with_a_broken_manifest_is_not_found(tmp_path: Path, text: str) -> None:
+    """A manifest that cannot be trusted makes the weights unknown."""
+    fill(tmp_path / "one")
+    (tmp_path / "one" / "manifest.json").write_text(text)
+    assert find_weights(tmp_path, "one") is None
+
+
+def test_stale_partial_folders_go_and_living_ones_stay(tmp_path: Path) -> None:
+    """What a killed training left is cleared by the next; another process's work is not touched."""
+    dead = tmp_path / ".partial-old-999999999"
+    alive = tmp_path / f".partial-other-{os.getppid()}"
+    foreign = tmp_path / "kept-by-user"
+    for folder in (dead, alive, foreign):
+        folder.mkdir()
+    mine = start_partial(tmp_path, "new")
+    assert mine.is_dir()
+    assert not dead.exists()
+    assert alive.exists()
+    assert foreign.exists()
+
+
+def test_keeping_replaces_an_older_result(tmp_path: Path) -> None:
+    """Training again under a key leaves the new weights alone in its folder."""
+    fill(tmp_path / "one")
+    (tmp_path / "one" / "leftover").write_text("x")
+    partial = start_partial(tmp_path, "one")
+    fill(partial)
+    weights = keep(partial, tmp_path, "one")
+    assert weights.folder == tmp_path / "one"
+    assert not (tmp_path / "one" / "leftover").exists()
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize("key", ["", "..", "a/b", "../x", ".hidden", "a\\b", "x" * 200, "a b"])
+def test_a_key_that_is_no_plain_name_is_refused(key: str) -> None:
+    """A key becomes a folder's name, so it must not lead anywhere else."""
+    with pytest.raises(UsageError):
+        checked_key(key)
