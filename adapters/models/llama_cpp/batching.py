@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from adapters.models.llama_cpp.session import Session
 
 MAX_ROWS = 32
-BATCH_CELLS = 1536
+BATCH_CELLS = 1024
 """Tokens a group may hold: each row's attention scans all of them, so more would cost more than it saves."""
 
 
@@ -49,7 +49,7 @@ def answer_batch(session: Session, requests: Sequence[GenerateRequest]) -> list[
         groups[-1].append(place)
     for group in groups:
         if group:
-            results.update(zip(group, _answer_group(session, [requests[p] for p in group]), strict=True))
+            results.update(zip(group, _answer_or_clear(session, [requests[p] for p in group]), strict=True))
     return [results[place] for place in range(len(requests))]
 
 
@@ -58,6 +58,17 @@ def _one(session: Session, request: GenerateRequest) -> Completion | Exception:
         return session.generate(request, lambda _text: None)
     except AdaptLabError as error:
         return error
+
+
+def _answer_or_clear(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion]:
+    """Answer a group; one that was stopped half-way leaves nothing behind in the cache."""
+    try:
+        return _answer_group(session, requests)
+    except AdaptLabError:
+        session.batch_prefix = None
+        for sequence in range(MAX_ROWS + 1):
+            session.batch_context(MAX_ROWS + 1).clear(sequence)
+        raise
 
 
 def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion]:
@@ -70,9 +81,13 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
         shared -= 1
         prefix = ready[0].tokens[:shared]
     context.set_lora(ready[0].lora)
-    for sequence in range(len(ready) + 1):
-        context.clear(sequence)
-    context.evaluate([Entry(token, place, 0) for place, token in enumerate(prefix)])
+    kept = (prefix, ready[0].lora)
+    was_kept = session.batch_prefix == kept
+    if not was_kept:
+        session.batch_prefix = None
+        context.clear(0)
+        context.evaluate([Entry(token, place, 0) for place, token in enumerate(prefix)])
+        session.batch_prefix = kept
     entries = []
     for number, row in enumerate(ready, start=1):
         if shared:
@@ -87,7 +102,7 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
         if search.wanted() == ():
             search.feed(row_logits)
     _decide(context, searches, [len(row.tokens) for row in ready])
-    for sequence in range(len(ready) + 1):
+    for sequence in range(1, len(ready) + 1):
         context.clear(sequence)
     ended, rows = time.perf_counter(), len(ready)
     cpu_s = time.process_time() - cpu_started
@@ -97,7 +112,7 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
             text=search.label,
             usage=Usage(
                 prompt_tokens=len(row.tokens),
-                cached_prompt_tokens=shared if place else 0,
+                cached_prompt_tokens=shared if place or was_kept else 0,
                 completion_tokens=len(session.trie(request.decoding.labels).sequences[search.label]) - 1,
             ),
             prefill_s=(prefilled - started) / rows,

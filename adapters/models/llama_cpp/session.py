@@ -62,6 +62,8 @@ class Session:
         self.context_tokens = min(context_tokens, self.model.context_tokens)
         self._context = self._make_context(slots, shared=False)
         self._batch_context: Context | None = None
+        self.batch_prefix: tuple[tuple[int, ...], Lora] | None = None
+        """What sequence 0 of the batch context holds: the prefix of the variant that was answered last."""
         self._free = list(range(slots))
         self._slots: dict[str, _Slot] = {}
         self._tries: dict[tuple[str, ...], LabelTrie] = {}
