@@ -25,7 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from adapters.training.gguf_header import read_header
+from adapters.models.gguf_header import read_header
 from adapters.training.kept import read_manifest
 from adapters.training.trainer import PeftTrainer
 from engine.ports import LoraWeights, ModelFacts, TokenPair

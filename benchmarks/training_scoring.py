@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from peft import PeftModel
 
+from adapters.models.gguf_header import read_header
 from adapters.training.architectures import architecture_named
 from adapters.training.attention import use_packed_attention
 from adapters.training.base_model import load_base
-from adapters.training.gguf_header import read_header
 from adapters.training.loop import packed_masks
 from adapters.training.packing import pack
 

@@ -137,7 +137,7 @@ def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Exam
         for place, item in enumerate(found)
         if isinstance(item, _Retrieved)
     ]
-    answers = _batch_twice(desk, requests)
+    answers, attempts = _batch_twice(desk, requests)
     share_s = (time.perf_counter() - started) / len(rows)
     by_place = dict(zip(good, answers, strict=True))
     made = []
@@ -148,24 +148,27 @@ def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Exam
             prediction = _completed(desk, ready, example, answer, item)
             cpu_s = answer.cpu_s + item.cpu_s
             timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, batch_share_s=share_s, cpu_s=cpu_s)
-            made.append(replace(prediction, timing=timing))
+            made.append(replace(prediction, timing=timing, attempts=attempts))
         elif isinstance(answer, CancelledError):
             raise answer
         else:
             error = answer if isinstance(answer, Exception) else ModelError("The backend ended without an answer.")
-            made.append(failed(desk, ready, example, error, attempts=1))
+            made.append(failed(desk, ready, example, error, attempts=attempts))
     return made
 
 
-def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> Sequence[Completion | Exception]:
+def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> tuple[Sequence[Completion | Exception], int]:
+    """Ask for a batch, once more if the worker died; return the answers and how many attempts they took."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            return desk.model.generate_batch(requests, cancel=desk.cancel)
+            return desk.model.generate_batch(requests, cancel=desk.cancel), attempt
         except WorkerDiedError as error:
             _stop_if_cancelled(desk, error)
             if attempt == MAX_ATTEMPTS:
-                return [error] * len(requests)
-    return []
+                return [error] * len(requests), attempt
+        except (ModelError, WorkerError) as error:
+            return [error] * len(requests), attempt
+    return [], MAX_ATTEMPTS
 
 
 def _stop_if_cancelled(desk: Desk, error: Exception) -> None:
@@ -202,10 +205,15 @@ def retrieve(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved:
 
 
 def _retrieve_or_error(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved | Exception:
-    try:
-        return retrieve(desk, ready, example)
-    except (RetrievalError, WorkerError) as error:
-        return error
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return retrieve(desk, ready, example)
+        except WorkerDiedError as error:
+            if attempt == MAX_ATTEMPTS:
+                return error
+        except (RetrievalError, WorkerError) as error:
+            return error
+    return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
 
 
 def request_for(

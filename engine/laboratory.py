@@ -346,10 +346,17 @@ class Laboratory:
         task = self._shelf.task(plan.task_id)
         told = False
         while True:
+            ended: RunEnded | None = None
             with self._shelf.machine_lock() as free:
                 if free:
-                    yield from run(plan, task, self._shelf.ports(plan.model_id), cancel)
-                    return
+                    for event in run(plan, task, self._shelf.ports(plan.model_id), cancel):
+                        if isinstance(event, RunEnded):
+                            ended = event
+                        else:
+                            yield event
+            if ended is not None:  # told only now: whoever stops listening at the end must not keep the machine
+                yield ended
+                return
             if not told:
                 told = True
                 yield RunQueued(run_id=plan.run_id, ahead="another run on this machine")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.training.gguf_header import GgufHeader
+from adapters.models.gguf_header import GgufHeader
 from engine.errors import UntrainableError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import AutoConfig, PreTrainedConfig
 
+from adapters.models.gguf_header import GgufHeader
 from adapters.training.architectures import Architecture
-from adapters.training.gguf_header import GgufHeader
 
 _GEMMA_27B_LAYERS = {"gemma2": 46, "gemma3": 62}
 """Gemma's 27B sizes scale attention by hidden / heads, the others by the head's width (as in llama.cpp)."""

@@ -18,9 +18,9 @@ from gguf.tensor_mapping import TensorNameMap
 from transformers import AutoModelForCausalLM
 from transformers.initialization import no_init_weights
 
+from adapters.models.gguf_header import GgufHeader, TensorPlace
 from adapters.training.architectures import Architecture
 from adapters.training.base_config import config_from
-from adapters.training.gguf_header import GgufHeader, TensorPlace
 from engine.errors import UntrainableError
 
 _SLICE_ROWS = 4096

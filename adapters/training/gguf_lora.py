@@ -13,9 +13,9 @@ from pathlib import Path
 import gguf
 import torch
 
+from adapters.models.gguf_header import GgufHeader
 from adapters.training.architectures import Architecture
 from adapters.training.base_model import names_in_gguf
-from adapters.training.gguf_header import GgufHeader
 from adapters.training.lora_layers import State
 from engine.errors import UntrainableError
 

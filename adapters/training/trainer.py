@@ -12,10 +12,10 @@ from typing import Any
 
 import psutil
 
+from adapters.models.gguf_header import GgufHeader, read_header
 from adapters.processes.client import WorkerProcess
 from adapters.training import kept
 from adapters.training.architectures import Architecture, architecture_named, modules_for, refuse_unlike
-from adapters.training.gguf_header import GgufHeader, read_header
 from adapters.training.machine import has_fast_bf16
 from adapters.training.memory import MemoryEstimate, estimate, refuse_if_too_large, shape_of
 from engine.errors import CancelledError, TrainingError, UsageError

@@ -58,10 +58,10 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event) -> dict
     progress("loading", 0.0, detail="libraries")
     import torch
 
+    from adapters.models.gguf_header import read_header
     from adapters.training.architectures import architecture_named
     from adapters.training.attention import use_packed_attention
     from adapters.training.base_model import load_base
-    from adapters.training.gguf_header import read_header
     from adapters.training.gguf_lora import write_gguf_lora
     from adapters.training.loop import train_layers
     from adapters.training.lora_layers import attach, write_peft

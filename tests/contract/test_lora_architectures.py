@@ -17,10 +17,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from adapters.models.gguf_header import GgufHeader, read_header
 from adapters.training.architectures import ARCHITECTURES, Architecture, modules_for, refuse_unlike
 from adapters.training.attention import use_packed_attention
 from adapters.training.base_model import load_base, names_in_gguf
-from adapters.training.gguf_header import GgufHeader, read_header
 from adapters.training.gguf_lora import permuted, write_gguf_lora
 from adapters.training.loop import packed_masks
 from adapters.training.lora_layers import attach, state_of

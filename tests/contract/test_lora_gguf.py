@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import torch
 
+from adapters.models.gguf_header import read_header
 from adapters.training.architectures import architecture_named
 from adapters.training.base_model import load_base
-from adapters.training.gguf_header import read_header
 from adapters.training.kept import FILE_NAMES, read_manifest
 from adapters.training.trainer import PeftTrainer
 from engine.errors import CancelledError

@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
+from adapters.models.gguf_header import read_header
 from adapters.training import loop, trainer
 from adapters.training.architectures import architecture_named, modules_for
-from adapters.training.gguf_header import read_header
 from adapters.training.trainer import PeftTrainer
 from engine.errors import (
     AdaptLabError,
