@@ -28,8 +28,6 @@ def main() -> None:
     base = AutoModelForCausalLM.from_pretrained(
         str(path.parent), gguf_file=path.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
     )
-    # A loaded file leaves this note behind, and PEFT would take the dense layers for packed ones.
-    del base.config.quantization_config
     model: Any = get_peft_model(
         base,
         LoraConfig(

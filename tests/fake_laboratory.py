@@ -28,7 +28,7 @@ from engine.events import (
     VariantReady,
 )
 from engine.laboratory import Preflight, RunInfo, TaskInfo
-from engine.ports import ModelFacts, Progress
+from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 from engine.run import RunPlan, new_run_id
 from engine.snapshot import LiveRun, RunSnapshot
@@ -115,6 +115,8 @@ class FakeLaboratory:
         """Set the pace and what is there."""
         self.speed = speed
         self._task = task or fake_task()
+        self.offers: list[ModelOffer] = []
+        self.accepted: list[str] = []
         self._models = list(models) if models is not None else [fake_model()]
         self._runs: dict[str, LiveRun] = {}
         self._plans: dict[str, RunPlan] = {}
@@ -144,6 +146,15 @@ class FakeLaboratory:
             message = f"Unknown task '{task_id}'."
             raise UsageError(message)
         return self._task
+
+    def model_offers(self) -> list[ModelOffer]:
+        """Offer what waits for its terms."""
+        return self.offers
+
+    def accept_model(self, name: str) -> None:
+        """Take an offer off the list and its model in."""
+        self.offers = [offer for offer in self.offers if offer.id != name]
+        self.accepted.append(name)
 
     def models(self) -> list[ModelFacts]:
         """List the models it was given."""

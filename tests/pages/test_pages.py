@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.ports import ModelOffer
 from engine.task import AnswerKind, AnswerSpec
 from engine.variant import DecodingMode, Technique
 from tests.fake_laboratory import FakeLaboratory, fake_model, fake_task, script
@@ -124,3 +125,16 @@ def test_throughput_and_seed_are_passed_on(open_app: Opener) -> None:
     app.button[0].click().run()
     assert lab.started[0].throughput
     assert len(lab.started[0].train_ids) == 20
+
+
+def test_terms_are_shown_before_first_use(open_app: Opener) -> None:
+    """A model under terms is named with them, and only a press of the button makes it usable."""
+    lab = FakeLaboratory()
+    lab.offers = [ModelOffer(id="gemma3-270m", name="Gemma 3 270M (base)", terms="Under the Gemma Terms of Use")]
+    app = open_app(lab).run()
+    app.switch_page("pages/prepare/models.py").run()
+    assert any("Gemma Terms" in element.value for element in app.text)
+    assert not lab.accepted
+    app.button(key="accept_gemma3-270m").click().run()
+    assert not app.exception
+    assert lab.accepted == ["gemma3-270m"]
