@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from rich.table import Table
 
 import terminal
 from engine.costing import CostAssumptions
-from engine.defaults import technique_from_name
+from engine.defaults import Choices, technique_from_name
 from engine.errors import AdaptLabError, CancelledError, UsageError
 from engine.events import RunEnded
 from engine.laboratory import Laboratory
 from engine.run import RunPlan
 from engine.snapshot import LiveRun
-from engine.variant import LABELS, DecodingMode
+from engine.variant import LABELS, DecodingMode, LoraSpec, SearchMode
 from wiring import LocalShelf, open_shelf
 
 EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 3
@@ -112,6 +113,12 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument("--decoding", choices=[str(mode) for mode in DecodingMode], default="choice")
     compare.add_argument("--throughput", action="store_true", help="answer in batches: examples/s, no latencies")
     compare.add_argument("--context", type=_count, default=2048, help="tokens of context per row (default: 2048)")
+    prompts = compare.add_argument_group("prompts and retrieval (defaults fit the task)")
+    prompts.add_argument("--shots", type=_count, help="few-shot: fixed examples")
+    prompts.add_argument("--examples", type=int, help="RAG: nearest training examples shown as shots")
+    prompts.add_argument("--passages", type=int, help="RAG: nearest document passages shown")
+    prompts.add_argument("--search", choices=[str(mode) for mode in SearchMode], help="RAG: how the nearest are found")
+    _add_lora(compare)
     costs = compare.add_argument_group("assumptions for estimated costs")
     defaults = CostAssumptions()
     costs.add_argument("--usd-per-hour", type=float, default=defaults.machine_usd_per_hour, help="machine price")
@@ -120,16 +127,21 @@ def _add_compare(commands: Any) -> None:
     compare.set_defaults(command=_compare)
 
 
+def _add_lora(parser: argparse.ArgumentParser) -> None:
+    lora = parser.add_argument_group("LoRA training")
+    lora.add_argument("--rank", type=_count, help="rank of the LoRA matrices")
+    lora.add_argument("--alpha", type=float, help="LoRA alpha; the scale is alpha / rank")
+    lora.add_argument("--dropout", type=float, help="dropout before the LoRA matrices")
+    lora.add_argument("--epochs", type=_count, help="passes over the rows")
+    lora.add_argument("--learning-rate", type=float, help="peak learning rate")
+    lora.add_argument("--batch-size", type=_count, help="rows per step")
+    lora.add_argument("--validation-share", type=float, help="share of rows held out for early stopping")
+
+
 def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train LoRA weights for a task and keep them")
     _add_data(train)
-    train.add_argument("--rank", type=_count, help="rank of the LoRA matrices")
-    train.add_argument("--alpha", type=float, help="LoRA alpha; the scale is alpha / rank")
-    train.add_argument("--dropout", type=float, help="dropout before the LoRA matrices")
-    train.add_argument("--epochs", type=_count, help="passes over the rows")
-    train.add_argument("--learning-rate", type=float, help="peak learning rate")
-    train.add_argument("--batch-size", type=_count, help="rows per step")
-    train.add_argument("--validation-share", type=float, help="share of rows held out for early stopping")
+    _add_lora(train)
     train.set_defaults(command=_train)
 
 
@@ -240,6 +252,13 @@ def _new_plan(options: argparse.Namespace, shelf: LocalShelf, laboratory: Labora
         throughput=options.throughput,
         context_tokens=options.context,
         test_split=options.split,
+        choices=Choices(
+            shots_k=options.shots,
+            examples_k=options.examples,
+            passages_k=options.passages,
+            search=SearchMode(options.search) if options.search else None,
+            lora=_lora_spec(options),
+        ),
         costs=CostAssumptions(
             machine_usd_per_hour=options.usd_per_hour,
             watts=options.watts,
@@ -283,20 +302,21 @@ def _carry_out(laboratory: Laboratory, plan: RunPlan, console: Console, *, resum
     return ended
 
 
-def _train(options: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    from engine.training import train_lora
-    from engine.variant import LoraSpec
-
-    shelf = open_shelf()
+def _lora_spec(options: argparse.Namespace) -> LoraSpec:
     given = {
         name: getattr(options, name)
         for name in ("rank", "alpha", "dropout", "epochs", "learning_rate", "batch_size", "validation_share")
         if getattr(options, name) is not None
     }
+    return replace(LoraSpec(seed=options.seed), **given)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from engine.training import train_lora
+
+    shelf = open_shelf()
     task = shelf.task(_task_name(options, shelf))
-    spec = replace(LoraSpec(seed=options.seed), **given)
+    spec = _lora_spec(options)
     ports = shelf.ports(options.model or "smollm2-135m-instruct")
     cancel = threading.Event()
     signal.signal(signal.SIGINT, lambda _signal, _frame: cancel.set())

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.energy import RaplMeter
 from adapters.machine import free_memory_bytes, machine_facts, versions
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
@@ -151,7 +152,9 @@ class LocalShelf:
             if facts.digest not in self._models:
                 self._models[facts.digest] = _language_model(facts)
             model = self._models[facts.digest]
-        return Ports(model=model, retriever=self._retriever, trainer=self._trainer, store=self._store)
+        return Ports(
+            model=model, retriever=self._retriever, trainer=self._trainer, store=self._store, meter=RaplMeter()
+        )
 
     def preflight(self, plan: RunPlan, task: Task) -> Preflight:
         """Estimate a plan."""

@@ -5,8 +5,10 @@ Every figure from here is an estimate unless energy was measured; callers list t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from engine.prediction import Timing
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -25,6 +27,14 @@ class CostAssumptions:
 def energy_wh(cpu_s: float, cores: int, assumptions: CostAssumptions) -> float:
     """Estimate watt-hours from CPU seconds: full power is drawn when all cores are busy."""
     return assumptions.watts * cpu_s / max(cores, 1) / SECONDS_PER_HOUR
+
+
+def energy_of(timings: Sequence[Timing], cores: int, assumptions: CostAssumptions) -> tuple[float, bool]:
+    """Return watt-hours of these rows, and whether all were measured; else they are estimated."""
+    measured = [timing.energy_wh for timing in timings if timing.energy_wh is not None]
+    if timings and len(measured) == len(timings):
+        return sum(measured), True
+    return energy_wh(sum(timing.cpu_s for timing in timings), cores, assumptions), False
 
 
 def local_cost_usd(busy_s: float, energy_watt_hours: float, assumptions: CostAssumptions) -> float:

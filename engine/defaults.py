@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from engine.errors import UsageError, unknown_name
 from engine.task import AnswerKind, Task
 from engine.variant import LABELS, LoraSpec, RetrievalSpec, SearchMode, Technique, Variant
 
 MAX_SHOTS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """What the user may set of the techniques; None takes the default that fits the task."""
+
+    shots_k: int | None = None
+    examples_k: int | None = None
+    passages_k: int | None = None
+    search: SearchMode | None = None
+    lora: LoraSpec | None = None
 
 
 def technique_from_name(name: str) -> Technique:
@@ -28,15 +40,33 @@ def applies(technique: Technique, task: Task) -> bool:
     return technique is not Technique.CLASSIFIER or task.answer.kind is AnswerKind.LABEL
 
 
-def default_variant(technique: Technique, task: Task, *, seed: int = 0) -> Variant:
-    """Specify a technique with sound defaults for this task."""
+def default_variant(technique: Technique, task: Task, *, seed: int = 0, choices: Choices | None = None) -> Variant:
+    """Specify a technique with the user's choices, and sound defaults for this task where there are none."""
+    chosen = choices or Choices()
+    shots_k = default_shots(task) if chosen.shots_k is None else chosen.shots_k
+    lora = LoraSpec() if chosen.lora is None else chosen.lora
     return Variant(
         id=str(technique),
         technique=technique,
-        shots_k=default_shots(task) if technique is Technique.FEW_SHOT else 0,
-        retrieval=default_retrieval(task) if technique in {Technique.RAG, Technique.RAG_LORA} else None,
-        lora=LoraSpec(seed=seed) if technique in {Technique.LORA, Technique.RAG_LORA} else None,
+        shots_k=shots_k if technique is Technique.FEW_SHOT else 0,
+        retrieval=_retrieval(task, chosen) if technique in {Technique.RAG, Technique.RAG_LORA} else None,
+        lora=replace(lora, seed=seed) if technique in {Technique.LORA, Technique.RAG_LORA} else None,
     )
+
+
+def _retrieval(task: Task, chosen: Choices) -> RetrievalSpec:
+    spec = default_retrieval(task)
+    spec = replace(
+        spec,
+        examples_k=spec.examples_k if chosen.examples_k is None else chosen.examples_k,
+        passages_k=spec.passages_k if chosen.passages_k is None else chosen.passages_k,
+        mode=chosen.search or spec.mode,
+    )
+    if spec.examples_k + spec.passages_k == 0:
+        raise UsageError("Retrieval of nothing was asked for.", "Retrieve at least one example or passage.")
+    if spec.passages_k and not task.documents:
+        raise UsageError(f"The task '{task.id}' has no documents to take passages from.", "Retrieve examples alone.")
+    return spec
 
 
 def default_shots(task: Task) -> int:
@@ -55,7 +85,9 @@ def default_retrieval(task: Task) -> RetrievalSpec:
     return RetrievalSpec(examples_k=3)
 
 
-def default_variants(techniques: Sequence[Technique], task: Task, *, seed: int = 0) -> tuple[Variant, ...]:
+def default_variants(
+    techniques: Sequence[Technique], task: Task, *, seed: int = 0, choices: Choices | None = None
+) -> tuple[Variant, ...]:
     """Specify several techniques, each once.
 
     Raises:
@@ -70,4 +102,4 @@ def default_variants(techniques: Sequence[Technique], task: Task, *, seed: int =
             raise UsageError(
                 f"The {technique} cannot do '{task.id}', whose answers are not labels.", "Leave it out of the variants."
             )
-    return tuple(default_variant(technique, task, seed=seed) for technique in techniques)
+    return tuple(default_variant(technique, task, seed=seed, choices=choices) for technique in techniques)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.costing import CostAssumptions
-from engine.defaults import default_variants
+from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
 from engine.ports import ModelFacts, ModelOffer, RunStore
@@ -185,6 +185,7 @@ class Laboratory:
         context_tokens: int = 2048,
         costs: CostAssumptions | None = None,
         test_split: str = "test",
+        choices: Choices | None = None,
     ) -> RunPlan:
         """Fix what a run computes.
 
@@ -202,7 +203,7 @@ class Laboratory:
             run_id=new_run_id(),
             task_id=task_id,
             model_id=model_id,
-            variants=default_variants(techniques, task, seed=seed),
+            variants=default_variants(techniques, task, seed=seed, choices=choices),
             test_ids=tuple(example.id for example in test),
             train_ids=tuple(example.id for example in train),
             seed=seed,

@@ -280,6 +280,14 @@ class Trainer(Protocol):
         ...
 
 
+class EnergyMeter(Protocol):
+    """Counts the energy of this machine's processor."""
+
+    def read_joules(self) -> float | None:
+        """Return joules since some fixed moment; None where nothing is counted."""
+        ...
+
+
 class RunStore(Protocol):
     """Where runs and their predictions are kept, each prediction committed as it is made."""
 

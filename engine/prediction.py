@@ -49,6 +49,8 @@ class Timing:
     """Throughput mode: the batch's seconds divided by its rows. Never shown as a latency."""
     cpu_s: float = 0.0
     """CPU time of the workers for this prediction, all threads."""
+    energy_wh: float | None = None
+    """Measured by the processor's own counters, whatever else ran meanwhile included; None where there are none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ run again with the same plan: what is in the store is passed over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.answering import Desk, ReadyVariant, answer_batch, answer_row
 from engine.errors import AdaptLabError, CancelledError
@@ -22,11 +22,13 @@ from engine.events import (
     TextStreamed,
     VariantReady,
 )
-from engine.ports import CancelSignal, LanguageModel, Progress, Retriever, RunStore, Trainer
+from engine.ports import CancelSignal, EnergyMeter, LanguageModel, Progress, Retriever, RunStore, Trainer
 from engine.prediction import Prediction
 from engine.preparing import prepare, run_canary, warm_up
 from engine.run import RunPlan
 from engine.task import Example, Task
+
+JOULES_PER_WATT_HOUR = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,7 @@ class Ports:
     retriever: Retriever
     trainer: Trainer
     store: RunStore
+    meter: EnergyMeter
 
 
 def run(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterator[Event]:
@@ -92,9 +95,9 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
             yield Notice(text=f"Canary of {variant.variant.id}: the weights move a probability by {change:.2g}.")
     yield from warm_up(desk, ready, probe)
     if plan.throughput:
-        yield from _in_batches(desk, ports.store, ready, test, done)
+        yield from _in_batches(desk, ports, ready, test, done)
     else:
-        yield from _row_by_row(desk, ports.store, ready, test, done)
+        yield from _row_by_row(desk, ports, ready, test, done)
 
 
 def _load(desk: Desk, store: RunStore, slots: int) -> Iterator[Event]:
@@ -112,7 +115,7 @@ def _keep_preparation(plan: RunPlan, store: RunStore, event: VariantReady) -> No
 
 
 def _row_by_row(
-    desk: Desk, store: RunStore, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
+    desk: Desk, ports: Ports, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
 ) -> Iterator[Event]:
     for row, example in enumerate(test):
         turn = row % len(variants)
@@ -122,6 +125,7 @@ def _row_by_row(
                 continue
             _check(desk.cancel)
             yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
+            before = ports.meter.read_joules()
             steps = answer_row(desk, ready, example, row)
             while True:
                 try:
@@ -130,12 +134,13 @@ def _row_by_row(
                     prediction: Prediction = stop.value
                     break
                 yield TextStreamed(variant_id=variant_id, example_id=example.id, text=text)
-            store.add([prediction])
+            (prediction,) = _with_energy([prediction], before, ports.meter.read_joules())
+            ports.store.add([prediction])
             yield PredictionMade(prediction=prediction)
 
 
 def _in_batches(
-    desk: Desk, store: RunStore, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
+    desk: Desk, ports: Ports, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
 ) -> Iterator[Event]:
     """Batches are cut by row number, so that a resumed run computes the very batches of an unbroken one."""
     size = desk.plan.batch_rows
@@ -147,11 +152,20 @@ def _in_batches(
                 continue
             _check(desk.cancel)
             yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)
-            made = answer_batch(desk, ready, rows)
+            before = ports.meter.read_joules()
+            made = _with_energy(answer_batch(desk, ready, rows), before, ports.meter.read_joules())
             fresh = [p for p in made if (variant_id, p.example_id) not in done]
-            store.add(fresh)
+            ports.store.add(fresh)
             for prediction in fresh:
                 yield PredictionMade(prediction=prediction)
+
+
+def _with_energy(made: Sequence[Prediction], before: float | None, after: float | None) -> list[Prediction]:
+    """Share measured joules out over the predictions made between two readings."""
+    if before is None or after is None:
+        return list(made)
+    share_wh = (after - before) / JOULES_PER_WATT_HOUR / len(made)
+    return [replace(p, timing=replace(p.timing, energy_wh=share_wh)) for p in made]
 
 
 def _check(cancel: CancelSignal) -> None:

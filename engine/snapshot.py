@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-from engine.costing import energy_wh, local_cost_usd
+from engine.costing import energy_of, local_cost_usd
 from engine.events import (
     Event,
     Notice,
@@ -232,7 +232,7 @@ class LiveRun:
         busy = [t.total_s if t.total_s is not None else (t.batch_share_s or 0.0) for t in timings]
         cost = None
         if lane.predictions:
-            watt_hours = energy_wh(sum(t.cpu_s for t in timings), self._cores, self._plan.costs)
+            watt_hours, _measured = energy_of(timings, self._cores, self._plan.costs)
             cost = local_cost_usd(sum(busy), watt_hours, self._plan.costs) / len(busy) * 1000
         return Lane(
             variant=lane.variant,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.costing import closed_api_cost_usd, energy_wh, local_cost_usd
+from engine.costing import closed_api_cost_usd, energy_of, local_cost_usd
 from engine.prediction import Prediction
 from engine.run import RunPlan
 from engine.snapshot import decode_rate, prefill_rate
@@ -60,7 +60,7 @@ def _variant(
     quality = mean_interval([row.score or 0.0 for row in rows])
     timings = [row.timing for row in rows]
     busy_s = sum(t.total_s if t.total_s is not None else (t.batch_share_s or 0.0) for t in timings)
-    watt_hours = energy_wh(sum(t.cpu_s for t in timings), int(machine.get("cores", 1)), plan.costs)
+    watt_hours, measured = energy_of(timings, int(machine.get("cores", 1)), plan.costs)
     count = len(rows)
     figures: dict[str, Any] = {
         "variant": variant.id,
@@ -90,7 +90,7 @@ def _variant(
         "peak_rss_bytes": max((row.rss_bytes for row in rows), default=0) or None,
         "cost_usd_per_1k": local_cost_usd(busy_s, watt_hours, plan.costs) / count * PER if count else None,
         "energy_wh_per_1k": watt_hours / count * PER if count else None,
-        "estimated": ["cost_usd_per_1k", "energy_wh_per_1k"],
+        "estimated": ["cost_usd_per_1k"] if measured else ["cost_usd_per_1k", "energy_wh_per_1k"],
     }
     if variant.generates and count:
         figures["closed_api_cost_usd_per_1k"] = {
