@@ -7,8 +7,8 @@ holds `<|im_end|>` cannot end a turn. A model without a template gets a plain `I
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import jinja2
@@ -30,6 +30,8 @@ class Prompt:
 
     tokens: tuple[int, ...]
     text: str
+    starts: Mapping[int, int] = field(default_factory=dict)
+    """Where the content of each message begins, in tokens; empty where texts are not tokenized apart."""
 
 
 class PromptFormat:
@@ -80,13 +82,15 @@ class PromptFormat:
             whole = MARKS.sub(lambda match: safe[int(match[1])], filled)
             return Prompt(tuple(self._model.tokenize(whole, special=True, begin=not starts_itself)), text)
         tokens: list[int] = []
+        starts: dict[int, int] = {}
         at = 0
         for match in MARKS.finditer(filled):
             tokens += self._fixed(filled[at : match.start()], begin=not starts_itself and not tokens and at == 0)
+            starts[int(match[1])] = len(tokens)
             tokens += self._model.tokenize(contents[int(match[1])], special=False, begin=False)
             at = match.end()
         tokens += self._fixed(filled[at:], begin=not starts_itself and at == 0)
-        return Prompt(tuple(tokens), text)
+        return Prompt(tuple(tokens), text, starts)
 
     def answer(self, text: str) -> tuple[int, ...]:
         """Turn an answer's text into the token ids that would follow the prompt, without the end."""

@@ -251,9 +251,12 @@ class Session:
     def _ready(self, request: GenerateRequest) -> _Ready:
         prompt = self.format.prompt(request.messages)
         shared = 0
-        if request.prefix_messages:
+        if request.prefix_messages in prompt.starts:  # the opening of the next turn is the same on every row, too
+            shared = prompt.starts[request.prefix_messages] if request.prefix_messages else 0
+        elif request.prefix_messages:
             prefix = self.format.prompt(request.messages[: request.prefix_messages], open_answer=False)
-            shared = min(_common(prefix.tokens, prompt.tokens), len(prompt.tokens) - 1)
+            shared = _common(prefix.tokens, prompt.tokens)
+        shared = min(shared, len(prompt.tokens) - 1)
         return _Ready(prompt.tokens, shared, prompt.text, Lora(request.lora or "", request.lora_scale))
 
     def _check_room(self, ready: _Ready, decoding: Decoding) -> None:
