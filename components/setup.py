@@ -7,6 +7,7 @@ import streamlit as st
 from components import state
 from components.palette import label
 from components.words import count, duration, plain, size, visible
+from engine.costing import CostAssumptions
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory, Preflight, TaskInfo
 from engine.ports import ModelFacts
@@ -53,7 +54,7 @@ def setup(lab: Laboratory) -> None:
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
-        train_rows, seed, decoding, throughput = _options(task, kind)
+        train_rows, seed, decoding, throughput, costs = _options(task, kind)
     if not techniques:
         st.info("Choose at least one variant.")
         return
@@ -67,6 +68,7 @@ def setup(lab: Laboratory) -> None:
             seed=seed,
             decoding=decoding,
             throughput=throughput,
+            costs=costs,
         )
         preflight = lab.preflight(plan)
     except AdaptLabError as error:
@@ -112,7 +114,7 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     return task, facts[model_id], int(rows)
 
 
-def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool]:
+def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, CostAssumptions]:
     most = max(task.rows.get("train", 0), 1)
     if int(st.session_state.get(state.TRAIN_ROWS, 1)) > most:
         st.session_state[state.TRAIN_ROWS] = most
@@ -151,7 +153,43 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             persist_state="session",
             help="Answers rows in batches: faster in all, and no latency is reported for single answers.",
         )
-    return int(train_rows), int(seed), decoding or _FITTING[kind][0], throughput
+        costs = _costs()
+    return int(train_rows), int(seed), decoding or _FITTING[kind][0], throughput, costs
+
+
+def _costs() -> CostAssumptions:
+    defaults = CostAssumptions()
+    st.caption("What costs are estimated from")
+    usd_per_hour = st.number_input(
+        "Machine, USD per hour",
+        min_value=0.0,
+        value=defaults.machine_usd_per_hour,
+        step=0.01,
+        key=state.USD_PER_HOUR,
+        persist_state="session",
+        help="What an hour of this machine costs: its price over its working hours, or its rent.",
+    )
+    watts = st.number_input(
+        "Power under load, watts",
+        min_value=0.0,
+        value=defaults.watts,
+        step=1.0,
+        key=state.WATTS,
+        persist_state="session",
+        help="Power of the whole machine when all cores are busy; used where energy cannot be measured.",
+    )
+    usd_per_kwh = st.number_input(
+        "Electricity, USD per kWh",
+        min_value=0.0,
+        value=defaults.electricity_usd_per_kwh,
+        step=0.01,
+        key=state.USD_PER_KWH,
+        persist_state="session",
+        help="What your electricity costs.",
+    )
+    return CostAssumptions(
+        machine_usd_per_hour=float(usd_per_hour), watts=float(watts), electricity_usd_per_kwh=float(usd_per_kwh)
+    )
 
 
 def _launch(lab: Laboratory, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:

@@ -29,6 +29,9 @@ SEED = "setup_seed"
 DECODING = "setup_decoding"
 THROUGHPUT = "setup_throughput"
 TERMS = "setup_terms"
+USD_PER_HOUR = "setup_usd_per_hour"
+WATTS = "setup_watts"
+USD_PER_KWH = "setup_usd_per_kwh"
 
 
 def laboratory() -> Laboratory:

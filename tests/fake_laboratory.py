@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.costing import CostAssumptions
 from engine.errors import UsageError
 from engine.events import (
     Event,
@@ -171,6 +172,7 @@ class FakeLaboratory:
         seed: int = 0,
         decoding: DecodingMode = DecodingMode.CHOICE,
         throughput: bool = False,
+        costs: CostAssumptions | None = None,
     ) -> RunPlan:
         """Fix a plan."""
         return RunPlan(
@@ -183,6 +185,7 @@ class FakeLaboratory:
             seed=seed,
             decoding=decoding,
             throughput=throughput,
+            costs=costs or CostAssumptions(),
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:

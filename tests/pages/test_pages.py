@@ -138,3 +138,13 @@ def test_terms_are_shown_before_first_use(open_app: Opener) -> None:
     app.button(key="accept_gemma3-270m").click().run()
     assert not app.exception
     assert lab.accepted == ["gemma3-270m"]
+
+
+def test_cost_assumptions_can_be_edited(open_app: Opener) -> None:
+    """What costs are estimated from is the user's to change, and goes into the plan."""
+    lab = FakeLaboratory(speed=50)
+    app = open_app(lab).run()
+    app.number_input(key="setup_watts").set_value(65.0)
+    app.run()
+    app.button[0].click().run()
+    assert lab.started[0].costs.watts == 65.0
