@@ -17,6 +17,7 @@ from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
+from engine.intake import Intake
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
 from engine.run import RunPlan, new_run_id, plan_from_dict
@@ -77,6 +78,11 @@ class Shelf(Protocol):
     @property
     def store(self) -> RunStore:
         """The run store."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """What turns files into tasks."""
         ...
 
     def tasks(self) -> list[TaskInfo]:
@@ -146,6 +152,11 @@ class Laboratory:
         self._live: dict[str, LiveRun] = {}
         self._cancels: dict[str, threading.Event] = {}
         self._order: list[str] = []
+
+    @property
+    def intake(self) -> Intake:
+        """What turns a user's files into tasks."""
+        return self._shelf.intake
 
     def tasks(self) -> list[TaskInfo]:
         """List tasks."""

@@ -36,6 +36,7 @@ def summarize(
         "throughput": plan.throughput,
         "status": manifest.get("status"),
         "train_rows": len(plan.train_ids),
+        "leak_guard": task.source.get("leak_guard"),
         "machine": machine,
         "costs": {
             "machine_usd_per_hour": plan.costs.machine_usd_per_hour,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
+from typing import Any
 
 from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
 from adapters.tabular.source import MAX_BYTES, Opened, Row, Source
@@ -132,7 +133,8 @@ def _at_most(lines: Iterator[str], characters: int) -> Iterator[str]:
             return
 
 
-def _reader(lines: Iterator[str], delimiter: str, quote: str) -> csv._reader:
+def _reader(lines: Iterator[str], delimiter: str, quote: str) -> Any:
+    """Make a strict reader; its type has no public name."""
     csv.field_size_limit(MAX_BYTES)  # Python's own limit, 128 KiB a cell, would refuse long documents
     if not quote:
         return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
