@@ -25,6 +25,7 @@ PAGES = {
     "Prepare": [
         st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
+        st.Page("pages/prepare/upload.py", title="Upload", icon=":material/upload_file:"),
     ],
     "Decide": [
         st.Page("pages/decide/history.py", title="History", icon=":material/history:"),

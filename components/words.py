@@ -14,6 +14,7 @@ from engine.statistics import Interval
 
 MISSING = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 _KEPT = {"\n", "\t"}
 _MINUTE_S = 60.0
 _HOUR_S = 3600.0
@@ -31,6 +32,12 @@ def _shown(sign: str) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return sign if sign in "\u200c\u200d" else f"[U+{code:04X}]"
+
+
+def inert(text: str) -> str:
+    """Return a cell for a table on screen, which the browser can save as CSV: no spreadsheet takes it for a formula."""
+    shown = visible(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
 
 
 def plain(text: str) -> str:

@@ -118,7 +118,8 @@ def assign_splits(table: Table, rows: Sequence[Row], roles: Roles, plan: SplitPl
 
 def leak_sides(rows: Sequence[Row], splits: Mapping[int, str]) -> tuple[list[Text], list[Text]]:
     """Return the texts that variants may learn from, and those that they are tested on; ids are places."""
-    learn, test = [], []
+    learn: list[Text] = []
+    test: list[Text] = []
     for row in rows:
         split = splits.get(row.place)
         if split is not None:

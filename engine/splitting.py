@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -173,4 +174,4 @@ def _named(labels: Sequence[str]) -> str:
 
 def _points(rows: int) -> int:
     """Half the width of a 95 % interval of a share of one half, in points (normal approximation)."""
-    return round(98 / rows**0.5)
+    return round(98 / math.sqrt(rows))
