@@ -36,6 +36,7 @@ from engine.snapshot import LiveRun, RunSnapshot
 from engine.statistics import mean_interval
 from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
+from tests.fake_intake import fake_intake
 
 LABELS = ("account_access", "billing_refund", "delivery_order", "device_fault", "how_to_setup")
 HOSTILE = (
@@ -127,6 +128,7 @@ class FakeLaboratory:
         self.note = note
         self.answer_text = ""
         self.started: list[RunPlan] = []
+        self.intake = fake_intake()
 
     def tasks(self) -> list[TaskInfo]:
         """List the one task."""

@@ -140,7 +140,7 @@ def _choose(draft: Draft, table: Table) -> Roles:
         template = "" if template == usual else template
     else:
         template = ""
-    if split != draft.split.column:
+    if split != roles.split:
         draft.split = replace(draft.split, column=split, meanings={})
     return Roles(
         inputs=tuple(inputs),

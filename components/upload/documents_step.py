@@ -17,7 +17,9 @@ _SHOWN = 3000
 
 def documents_step(lab: Laboratory, draft: Draft) -> None:
     """Take documents, show their text as it will be cut, and let them be removed."""
-    st.caption("Optional. Retrieval can put passages of these before each question; without them it shows rows to learn from.")
+    st.caption(
+        "Optional. Retrieval can put passages of these before each question."
+    )
     files = st.file_uploader(
         "Documents",
         type=_EXTENSIONS,
