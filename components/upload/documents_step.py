@@ -17,9 +17,7 @@ _SHOWN = 3000
 
 def documents_step(lab: Laboratory, draft: Draft) -> None:
     """Take documents, show their text as it will be cut, and let them be removed."""
-    st.caption(
-        "Optional. Retrieval can put passages of these before each question."
-    )
+    st.caption("Optional. Retrieval can put passages of these before each question.")
     files = st.file_uploader(
         "Documents",
         type=_EXTENSIONS,
