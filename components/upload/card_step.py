@@ -73,6 +73,9 @@ def choose_model(lab: Laboratory, draft: Draft, key: str, words: str) -> ModelFa
     )
     if chosen != draft.model_id:
         draft.model_id = chosen
+        if draft.tokens is not None and draft.tokens.too_long:
+            draft.examined = None  # which rows are too long is the model's affair
+            draft.jobs.pop("examined", None)
         draft.tokens = None
         draft.jobs.pop("tokens", None)
     return models[chosen]
@@ -222,8 +225,7 @@ def _rows(draft: Draft, finding: Finding) -> None:
     if table is None or roles is None or finding.id == "ragged":
         return
     try:
-        wanted = set(finding.lines[:_ROWS_SHOWN])
-        rows = [row for row in build_rows(table, roles) if row.line in wanted]
+        rows = build_rows(table.only(table.places_of(finding.lines[:_ROWS_SHOWN])), roles)
     except AdaptLabError as error:
         fault(error)
         return

@@ -191,12 +191,7 @@ def _kind(draft: Draft) -> None:
 
 
 def _preview(table: Table, roles: Roles) -> None:
-    small = replace(
-        table,
-        columns=tuple(type(column).of(column[:_SHOWN_ROWS]) for column in table.columns),
-        lines=table.lines[:_SHOWN_ROWS],
-    )
-    rows = build_rows(small, roles)
+    rows = build_rows(table.only(range(min(_SHOWN_ROWS, table.rows))), roles)
     st.dataframe(
         pl.DataFrame(
             {

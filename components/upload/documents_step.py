@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.setup import fault
-from components.upload.draft import LEAKS, Draft, next_button
+from components.upload.draft import Draft, next_button
 from components.words import count, plain, visible
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory
@@ -56,9 +56,9 @@ def _add(draft: Draft, document: Document) -> None:
     while name in names:
         name, number = f"{document.name.removesuffix('.md')}-{number}.md", number + 1
     draft.documents = (*draft.documents, Document(name=name, text=document.text))
-    draft.void_from(LEAKS)
+    draft.compare_again()
 
 
 def _remove(draft: Draft, name: str) -> None:
     draft.documents = tuple(document for document in draft.documents if document.name != name)
-    draft.void_from(LEAKS)
+    draft.compare_again()

@@ -81,6 +81,12 @@ class Draft:
         self.jobs.clear()
         self.reached = min(self.reached, max(step, self.step))
 
+    def compare_again(self) -> None:
+        """Forget which rows are nearly the same; what was embedded stays."""
+        self.pairs = self.splits_after = self.record = self.saved_id = None
+        if (job := self.jobs.pop("pairs", None)) is not None:
+            job.stop.set()
+
     def go(self, step: int) -> None:
         """Show a step."""
         self.step = step

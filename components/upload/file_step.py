@@ -56,10 +56,13 @@ def first_rows(look: FirstLook) -> tuple[pl.DataFrame, bool]:
         cells = [row[place] if place < len(row) else "" for row in look.rows]
         shown = [inert(cell[:2000]) for cell in cells]
         formulas = formulas or any(one != visible(cell[:2000]) for one, cell in zip(shown, cells, strict=True))
-        columns[inert(name) or f"column {place + 1}"] = shown
+        title = inert(name)
+        while title in columns:
+            title += " "
+        columns[title] = shown
     uneven = [row for row in look.rows if len(row) != width]
     if uneven:
-        columns["Cells"] = [len(row) for row in look.rows]
+        columns["Cells in the row"] = [len(row) for row in look.rows]
     return pl.DataFrame(columns), formulas
 
 

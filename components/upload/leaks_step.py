@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import streamlit as st
 
-from components.upload.draft import LEAKS, Draft, next_button, worked_out
+from components.upload.draft import Draft, next_button, worked_out
 from components.words import count, inert, plain
 from engine.data_card import Row
 from engine.importing import LeakMend, leak_sides, mend_leaks, record_leaks
@@ -56,7 +56,7 @@ def leaks_step(lab: Laboratory, draft: Draft) -> None:
     )
     if alike != draft.alike:
         draft.alike = alike
-        draft.void_from(LEAKS)
+        draft.compare_again()
     documents = [Text(id=document.name, text=document.text) for document in draft.documents]
     sides = leak_sides(rows, splits)
     if draft.pairs is None:
@@ -70,7 +70,9 @@ def leaks_step(lab: Laboratory, draft: Draft) -> None:
             next_button(draft, disabled=True)
             return
     _meanings(lab, draft, sides)
-    pairs = (*draft.pairs, *(draft.meaning_pairs or ()))
+    known = {(pair.test_id, pair.other_id) for pair in draft.pairs}
+    meant = [pair for pair in draft.meaning_pairs or () if (pair.test_id, pair.other_id) not in known]
+    pairs = (*draft.pairs, *meant)
     if draft.record is None:
         _settle(draft, rows, splits, pairs, documents)
     if pairs:
