@@ -200,12 +200,9 @@ class Table:
 
     def places_of(self, lines: Sequence[int]) -> list[int]:
         """Return the places of rows that begin on these lines."""
-        found = np.searchsorted(self.lines, lines)
-        return [
-            int(place)
-            for place, line in zip(found, lines, strict=True)
-            if place < self.rows and self.lines[place] == line
-        ]
+        found = np.searchsorted(self.lines, lines).tolist()
+        pairs = zip(found, lines, strict=True)
+        return [place for place, line in pairs if place < self.rows and self.lines[place] == line]
 
 
 def usable_names(header: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
