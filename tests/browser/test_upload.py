@@ -18,7 +18,8 @@ _STEPS = ("Columns", "Data card", "Splits", "Documents", "Leak guard", "Instruct
 
 
 def _open(page: Page, address: str) -> None:
-    page.goto(f"{address}/upload")
+    page.goto(address)
+    page.get_by_role("link", name="Upload").click(timeout=_LONG_MS)
     expect(page.get_by_text("What it needs")).to_be_visible(timeout=_LONG_MS)
 
 
