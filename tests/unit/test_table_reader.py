@@ -369,3 +369,11 @@ def test_a_column_holds_what_was_put_in(values: list[str]) -> None:
     assert list(column) == values
     assert column[:] == values
     assert [column[place] for place in range(-len(values), 0)] == values
+
+
+def test_rows_are_found_by_line() -> None:
+    """Lines that begin a row give its place, others none; a table of some rows keeps their lines and cells."""
+    found = table('a,b\n"1\n1",x\n2,y\n3,z\n')
+    assert found.places_of([2, 3, 4, 5, 99]) == [0, 1, 2]
+    assert cells(found.only([2, 0])) == [["3", "z"], ["1\n1", "x"]]
+    assert found.only([2]).lines.tolist() == [5]
