@@ -171,6 +171,8 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
 def _balance(card: DataCard) -> None:
     most = card.labels[0][1]
     words = f"Class balance: the most frequent label has {card.imbalance or 1:.1f} times the rows of the rarest"
+    if card.imbalance == 1:
+        words = f"Class balance: each label has {count(most)} rows"
     with st.expander(words, expanded=len(card.labels) <= 12):
         st.dataframe(
             pl.DataFrame(

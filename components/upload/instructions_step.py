@@ -20,7 +20,7 @@ from engine.intake import ANSWER_TOKENS, ROW_CONTEXT_TOKENS, preview_prompt
 from engine.kinds import answer_spec
 from engine.laboratory import Laboratory
 from engine.ports import ModelFacts, Progress
-from engine.task import AnswerSpec, Task
+from engine.task import AnswerKind, AnswerSpec, Task
 
 
 def instructions_step(lab: Laboratory, draft: Draft) -> None:
@@ -83,7 +83,7 @@ def _preview(lab: Laboratory, model: ModelFacts, instructions: str, answer: Answ
         return
     room = min(ROW_CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS
     st.caption(f"The exact zero-shot prompt: **{count(shown.tokens)} tokens** of {count(room)} that fit.")
-    st.code(visible(shown.text), language=None, wrap_lines=True, height=280)
+    st.code(visible(shown.text), language=None, wrap_lines=True, height=330)
     if shown.tokens > room:
         st.warning("This prompt does not fit beside an answer. Shorten the instructions.", icon=":material/warning:")
 
@@ -101,12 +101,16 @@ def _keep(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
     if saving:
         try:
             draft.saved_id = lab.intake.save(_task(draft, splits))
+            draft.index_asked = False
+            draft.jobs.pop("index", None)
         except AdaptLabError as error:
             fault(error)
             return
         st.rerun()
     if draft.saved_id is None:
         return
+    # Where facts are asked for, retrieval shows passages by default; elsewhere it shows rows.
+    indexable = bool(draft.documents) and draft.kind is AnswerKind.SHORT
     st.success(f"Kept as '{plain(draft.saved_id)}'. It is among the tasks now.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Compare with this task", key="compare_task", type="primary", icon=":material/play_circle:"):
@@ -120,7 +124,7 @@ def _keep(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
             icon=":material/folder_zip:",
             on_click="ignore",
         )
-        if draft.documents and "index" not in draft.jobs:
+        if indexable and not draft.index_asked:
             st.button(
                 "Index the documents now",
                 key="index_task",
@@ -128,14 +132,14 @@ def _keep(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
                 on_click=_begin_index,
                 args=(draft,),
             )
-    if draft.documents and draft.saved_id in st.session_state.get("index_asked", ()):
+    if draft.index_asked:
         told = worked_out(draft, "index", "Cutting, embedding and indexing", _indexing(lab, draft.saved_id))
         if told is not None:
             st.caption(f":material/check_circle: {plain(told)}")
 
 
 def _begin_index(draft: Draft) -> None:
-    st.session_state["index_asked"] = {draft.saved_id}
+    draft.index_asked = True
 
 
 def _indexing(lab: Laboratory, task_id: str) -> Callable[[Callable[[float], None], Event], str]:

@@ -150,8 +150,26 @@ def test_documents_are_taken_and_saved(opened) -> None:
     screen.next()
     screen.next()
     screen.app.button(key="save_task").click().run()
+    assert not any(button.key == "index_task" for button in screen.app.button)
     folder = screen.lab.intake._task_folder(screen.draft.saved_id)
     assert (folder / "documents" / "hand-book.md").read_text().startswith("# Help")
+
+
+def test_passages_are_indexed_where_facts_are_asked_for(opened) -> None:
+    """A task of short answers with documents offers to build the index that its first run will look for."""
+    screen = opened("question,answer\n" + "".join(f"How is thing {n}?,{n} apples\n" for n in range(12)))
+    for _ in range(4):
+        screen.next()
+    screen.draft.documents = (screen.lab.intake.read_document("help.md", b"# Help\nTurn it off."),)
+    screen.app.run()
+    screen.next()
+    screen.next()
+    screen.app.button(key="save_task").click().run()
+    screen.lab.tell_of(read_task(screen.lab.intake._task_folder(screen.draft.saved_id)))
+    screen.app.button(key="index_task").click().run()
+    screen.app.run()
+    assert not screen.app.exception
+    assert "Indexed in 0.1 s" in screen.texts().replace("\\", "")
 
 
 @pytest.mark.parametrize(
