@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from engine.data_card import line_ranges
+from engine.data_card import counted, line_ranges
 from engine.ports import LoraWeights, Progress
 from engine.quick_import import Imported
 from engine.snapshot import Lane, LiveRun, RunSnapshot
@@ -186,7 +186,7 @@ def show_import(imported: Imported) -> None:
         console.print(escape(f"note: {_harmless(note)}"), soft_wrap=True)
     for finding in card.findings:
         lines = line_ranges(finding.lines, most=8)
-        words = f"{finding.title}: {len(finding.lines):,} rows (lines {lines}). Done: {finding.chosen}."
+        words = f"{finding.title}: {counted(len(finding.lines), 'row')} (line {lines}). Done: {finding.chosen}."
         console.print(escape(_harmless(words)), soft_wrap=True)
     console.print(escape(imported.leaks.sentence()), soft_wrap=True)
 

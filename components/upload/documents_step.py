@@ -7,6 +7,7 @@ import streamlit as st
 from components.setup import fault
 from components.upload.draft import Draft, next_button
 from components.words import count, plain, visible
+from engine.data_card import counted
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory
 from engine.task import Document
@@ -38,9 +39,13 @@ def documents_step(lab: Laboratory, draft: Draft) -> None:
             fault(problem)
     if draft.documents:
         passages = lab.intake.chunks(draft.documents)
-        st.caption(f"{len(draft.documents)} documents, {count(sum(passages))} passages of about 120 words.")
+        st.caption(
+            f"{counted(len(draft.documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words."
+        )
         for document, number in zip(draft.documents, passages, strict=True):
-            with st.expander(f"{plain(document.name)} · {count(len(document.text.split()))} words, {number} passages"):
+            with st.expander(
+                f"{plain(document.name)} · {count(len(document.text.split()))} words, {counted(number, 'passage')}"
+            ):
                 st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
                 if len(document.text) > _SHOWN:
                     st.caption(f"The first {count(_SHOWN)} of {count(len(document.text))} characters.")
