@@ -24,7 +24,7 @@ from engine.events import RunEnded
 from engine.laboratory import Laboratory
 from engine.run import RunPlan
 from engine.snapshot import LiveRun
-from engine.variant import LABELS, DecodingMode, LoraSpec, SearchMode
+from engine.variant import LABELS, DecodingMode, LoraSpec, Reranker, SearchMode, TrainingPrompts
 from wiring import LocalShelf, open_shelf
 
 EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 3
@@ -118,6 +118,14 @@ def _add_compare(commands: Any) -> None:
     prompts.add_argument("--examples", type=int, help="RAG: nearest training examples shown as shots")
     prompts.add_argument("--passages", type=int, help="RAG: nearest document passages shown")
     prompts.add_argument("--search", choices=[str(mode) for mode in SearchMode], help="RAG: how the nearest are found")
+    prompts.add_argument("--reranker", choices=[str(one) for one in Reranker], help="hybrid search: how it joins")
+    prompts.add_argument("--chunk-words", type=_count, help="documents: words of a passage")
+    prompts.add_argument("--chunk-overlap", type=int, help="documents: words that a passage repeats of the one before")
+    prompts.add_argument(
+        "--lora-prompts",
+        choices=[str(one) for one in TrainingPrompts],
+        help="RAG + LoRA: trained on plain prompts, or on those that are served, retrieved text included",
+    )
     _add_lora(compare)
     costs = compare.add_argument_group("assumptions for estimated costs")
     defaults = CostAssumptions()
@@ -257,6 +265,10 @@ def _new_plan(options: argparse.Namespace, shelf: LocalShelf, laboratory: Labora
             examples_k=options.examples,
             passages_k=options.passages,
             search=SearchMode(options.search) if options.search else None,
+            reranker=Reranker(options.reranker) if options.reranker else None,
+            chunk_words=options.chunk_words,
+            chunk_overlap_words=options.chunk_overlap,
+            lora_prompts=TrainingPrompts(options.lora_prompts) if options.lora_prompts else None,
             lora=_lora_spec(options),
         ),
         costs=CostAssumptions(

@@ -187,8 +187,8 @@ def next_prediction(steps: Generator[str, None, Prediction]) -> Prediction:
             return prediction
 
 
-def retrieve(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved:
-    """Fetch what the variant wants for this row."""
+def retrieve(desk: Desk, ready: ReadyVariant, example: Example, *, without: str = "") -> _Retrieved:
+    """Fetch what the variant wants for this row; `without` names an example that must not be among it."""
     spec = ready.variant.retrieval
     if spec is None:
         return _Retrieved()
@@ -197,8 +197,15 @@ def retrieve(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved:
     cpu_s, rss_bytes = 0.0, 0
     for kind, count in (("example", spec.examples_k), ("document", spec.passages_k)):
         if count:
-            found = desk.retriever.search(ready.index_id, example.input, kind=kind, k=count, mode=spec.mode)
-            passages += found.passages
+            found = desk.retriever.search(
+                ready.index_id,
+                example.input,
+                kind=kind,
+                k=count + 1 if without else count,
+                mode=spec.mode,
+                reranker=spec.reranker,
+            )
+            passages += [passage for passage in found.passages if passage.id != without][:count]
             cpu_s += found.cpu_s
             rss_bytes = max(rss_bytes, found.rss_bytes)
     return _Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)

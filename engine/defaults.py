@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.errors import UsageError, unknown_name
 from engine.task import AnswerKind, Task
-from engine.variant import LABELS, LoraSpec, RetrievalSpec, SearchMode, Technique, Variant
+from engine.variant import LABELS, LoraSpec, Reranker, RetrievalSpec, SearchMode, Technique, TrainingPrompts, Variant
 
 MAX_SHOTS = 10
 
@@ -20,7 +20,12 @@ class Choices:
     examples_k: int | None = None
     passages_k: int | None = None
     search: SearchMode | None = None
+    reranker: Reranker | None = None
+    chunk_words: int | None = None
+    chunk_overlap_words: int | None = None
     lora: LoraSpec | None = None
+    lora_prompts: TrainingPrompts | None = None
+    """For the mix of RAG and LoRA; LoRA alone is always trained on plain prompts."""
 
 
 def technique_from_name(name: str) -> Technique:
@@ -45,6 +50,8 @@ def default_variant(technique: Technique, task: Task, *, seed: int = 0, choices:
     chosen = choices or Choices()
     shots_k = default_shots(task) if chosen.shots_k is None else chosen.shots_k
     lora = LoraSpec() if chosen.lora is None else chosen.lora
+    if technique is Technique.RAG_LORA and chosen.lora_prompts is not None:
+        lora = replace(lora, prompts=chosen.lora_prompts)
     return Variant(
         id=str(technique),
         technique=technique,
@@ -61,12 +68,22 @@ def _retrieval(task: Task, chosen: Choices) -> RetrievalSpec:
         examples_k=spec.examples_k if chosen.examples_k is None else chosen.examples_k,
         passages_k=spec.passages_k if chosen.passages_k is None else chosen.passages_k,
         mode=chosen.search or spec.mode,
+        reranker=chosen.reranker or spec.reranker,
+        chunk_words=spec.chunk_words if chosen.chunk_words is None else chosen.chunk_words,
+        chunk_overlap_words=_overlap(spec, chosen),
     )
     if spec.examples_k + spec.passages_k == 0:
         raise UsageError("Retrieval of nothing was asked for.", "Retrieve at least one example or passage.")
     if spec.passages_k and not task.documents:
         raise UsageError(f"The task '{task.id}' has no documents to take passages from.", "Retrieve examples alone.")
     return spec
+
+
+def _overlap(spec: RetrievalSpec, chosen: Choices) -> int:
+    """The user's overlap; else the usual one, made smaller where the chunks are small."""
+    if chosen.chunk_overlap_words is not None:
+        return chosen.chunk_overlap_words
+    return min(spec.chunk_overlap_words, (chosen.chunk_words or spec.chunk_words) // 4)
 
 
 def default_shots(task: Task) -> int:

@@ -8,9 +8,10 @@ from engine.laboratory import Preflight
 from engine.ports import ModelFacts
 from engine.run import RunPlan
 from engine.task import Task
-from engine.variant import LoraSpec, Technique, Variant
+from engine.variant import LoraSpec, Technique, TrainingPrompts, Variant
 
 CHARACTERS_PER_TOKEN = 4.0
+TOKENS_PER_WORD = 1.4
 TURN_TOKENS = 6
 FLOPS_PER_CORE = 45e9
 """Measured with SmolLM2-135M Q4_1 in llama.cpp: 330 tokens/s on 2 cores with AVX-512 at 2 x 135M flops a token."""
@@ -43,10 +44,18 @@ def estimate_run(
         * _row_seconds(variant, row_tokens, shot_tokens, plan.max_tokens if not task.answer.labels else 1, tokens_per_s)
         for variant in plan.variants
     )
-    lora = next((variant.lora for variant in plan.variants if variant.lora is not None), None)
-    training_s = 0.0
-    if lora is not None:
-        training_s = _training_seconds(lora, len(plan.train_ids), row_tokens, instructions, tokens_per_s)
+    trainings = {variant.lora: variant for variant in plan.variants if variant.lora is not None}
+    lora = next(iter(trainings), None)
+    training_s = sum(
+        _training_seconds(
+            spec,
+            len(plan.train_ids),
+            row_tokens + (_fetched_tokens(variant, shot_tokens) if spec.prompts is TrainingPrompts.SERVED else 0.0),
+            instructions,
+            tokens_per_s,
+        )
+        for spec, variant in trainings.items()
+    )
     retrieves = any(v.retrieval or v.technique is Technique.CLASSIFIER for v in plan.variants)
     answering = facts.size_bytes + WORKER_BYTES + (RETRIEVAL_BYTES if retrieves else 0)
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
@@ -68,12 +77,16 @@ def _row_seconds(
 ) -> float:
     if not variant.generates:
         return 0.02
-    fetched = 0.0
-    if variant.retrieval is not None:
-        fetched = variant.retrieval.examples_k * shot_tokens
-        fetched += variant.retrieval.passages_k * variant.retrieval.chunk_words * 1.4
+    fetched = _fetched_tokens(variant, shot_tokens)
     # Decoding token by token reaches about a third of the prefill rate.
     return (row_tokens + fetched + 3 * answer_tokens) / tokens_per_s
+
+
+def _fetched_tokens(variant: Variant, shot_tokens: float) -> float:
+    spec = variant.retrieval
+    if spec is None:
+        return 0.0
+    return spec.examples_k * shot_tokens + spec.passages_k * spec.chunk_words * TOKENS_PER_WORD
 
 
 def _training_seconds(spec: LoraSpec, rows: int, row_tokens: float, instructions: float, tokens_per_s: float) -> float:

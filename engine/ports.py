@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from engine.prediction import Passage, Prediction, Usage
 from engine.task import Document, Example
-from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, SearchMode
+from engine.variant import DecodingMode, LoraSpec, Reranker, RetrievalSpec, SearchMode
 
 
 class CancelSignal(Protocol):
@@ -228,8 +228,17 @@ class Retriever(Protocol):
         """Build the index of these items unless it stands already; the last item tells what stands now."""
         ...
 
-    def search(self, index_id: str, query: str, *, kind: str, k: int, mode: SearchMode) -> Found:
-        """Find the k nearest items of one kind (`example` or `document`)."""
+    def search(
+        self,
+        index_id: str,
+        query: str,
+        *,
+        kind: str,
+        k: int,
+        mode: SearchMode,
+        reranker: Reranker = Reranker.RECIPROCAL_RANK,
+    ) -> Found:
+        """Find the k nearest items of one kind (`example` or `document`); the reranker serves hybrid search alone."""
         ...
 
     def fit_classifier(

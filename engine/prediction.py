@@ -67,6 +67,9 @@ class Passage:
     """Document name or example id."""
     target: str = ""
     """For examples: their target."""
+    start: int | None = None
+    """For documents: where the text, without its line of headings, begins in the document, in characters."""
+    end: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from engine.answering import Desk, ReadyVariant, answer_row, next_prediction
-from engine.errors import CanaryError, RetrievalError, TrainingError
+from engine.answering import Desk, ReadyVariant, answer_row, next_prediction, retrieve
+from engine.errors import CanaryError, CancelledError, RetrievalError, TrainingError
 from engine.events import Event, Notice, PreparationProgress, VariantReady
 from engine.ports import (
     Completion,
@@ -25,7 +25,7 @@ from engine.ports import (
 from engine.prompting import build_prompt, training_answer
 from engine.selection import choose_shots
 from engine.task import AnswerKind, Example, Task
-from engine.variant import DecodingMode, LoraSpec, Technique
+from engine.variant import DecodingMode, LoraSpec, Technique, TrainingPrompts
 
 CANARY_LEAST_CHANGE = 1e-4
 """Least change of a class probability; numerical noise between two evaluations of one base is exactly 0."""
@@ -60,7 +60,7 @@ def prepare(desk: Desk, trainer: Trainer, train: Sequence[Example], keep: Keep) 
             ready = replace(ready, classifier_id=fitted.id)
             prepare_s, reused = prepare_s + fitted.build_s, reused or fitted.reused
         if variant.lora is not None:
-            weights, found = yield from _lora(desk, trainer, train, variant.id, variant.lora)
+            weights, found = yield from _lora(desk, trainer, train, ready, variant.lora)
             ready = replace(ready, lora_path=str(weights.gguf))
             prepare_s, reused = prepare_s + weights.train_s, reused or found
         keep(ready)
@@ -93,9 +93,13 @@ def lora_key(facts: ModelFacts, digest: str, spec: LoraSpec) -> str:
 
 
 def _lora(
-    desk: Desk, trainer: Trainer, train: Sequence[Example], variant_id: str, spec: LoraSpec
+    desk: Desk, trainer: Trainer, train: Sequence[Example], ready: ReadyVariant, spec: LoraSpec
 ) -> Generator[Event, None, tuple[LoraWeights, bool]]:
-    pairs = desk.model.tokenize_pairs(training_pairs(desk.task, train))
+    variant_id = ready.variant.id
+    texts = training_pairs(desk.task, train)
+    if spec.prompts is TrainingPrompts.SERVED:
+        texts = yield from _served_pairs(desk, train, ready)
+    pairs = desk.model.tokenize_pairs(texts)
     digest = data_digest(pairs)
     key = lora_key(desk.model.facts, digest, spec)
     weights, found = trainer.find(key), True
@@ -113,6 +117,22 @@ def _lora(
         raise TrainingError("The trainer ended without weights.", "Start the run again.")
     check_belonging(weights.base_digest, weights.template_digest, desk.model.facts)
     return weights, found
+
+
+def _served_pairs(
+    desk: Desk, train: Sequence[Example], ready: ReadyVariant
+) -> Generator[Event, None, list[tuple[tuple[Message, ...], str]]]:
+    """Build the training prompts with what the variant retrieves for each row, as it will be served."""
+    pairs = []
+    for place, example in enumerate(train):
+        if desk.cancel.is_set():
+            raise CancelledError("The run was stopped.")
+        found = retrieve(desk, ready, example, without=example.id)
+        built = build_prompt(desk.task, example.input, shots=ready.shots, passages=found.passages)
+        pairs.append((built.messages, training_answer(example)))
+        progress = Progress(stage="Retrieving for training", fraction=(place + 1) / len(train))
+        yield PreparationProgress(variant_id=ready.variant.id, progress=progress)
+    return pairs
 
 
 def check_belonging(weights_digest: str, weights_template: str, facts: ModelFacts) -> None:

@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engine.costing import CostAssumptions
-from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, SearchMode, Technique, Variant
+from engine.variant import (
+    DecodingMode,
+    LoraSpec,
+    Reranker,
+    RetrievalSpec,
+    SearchMode,
+    Technique,
+    TrainingPrompts,
+    Variant,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,10 +65,12 @@ def _variant_from_dict(data: Mapping[str, Any]) -> Variant:
     if fields["retrieval"] is not None:
         retrieval = dict(fields["retrieval"])
         retrieval["mode"] = SearchMode(retrieval["mode"])
+        retrieval["reranker"] = Reranker(retrieval.get("reranker", Reranker.RECIPROCAL_RANK))
         fields["retrieval"] = RetrievalSpec(**retrieval)
     if fields["lora"] is not None:
         lora = dict(fields["lora"])
         lora["targets"] = tuple(lora["targets"])
+        lora["prompts"] = TrainingPrompts(lora.get("prompts", TrainingPrompts.PLAIN))
         fields["lora"] = LoraSpec(**lora)
     return Variant(**fields)
 

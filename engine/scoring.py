@@ -205,6 +205,11 @@ KINDS: Mapping[str, frozenset[AnswerKind]] = {
 """Which kinds of answer each scorer is for."""
 
 
+RULE = "rule "
+"""Before a rule's name, where its result stands among the scores."""
+
+
 def score_answer(task: Task, example: Example, answer: str) -> dict[str, float]:
-    """Score one answer with all scorers of the task that score single predictions."""
-    return {name: SCORERS[name](task, example, answer) for name in task.scorers if name in SCORERS}
+    """Score one answer with all scorers of the task that score single predictions, and with its rules one by one."""
+    scores = {name: SCORERS[name](task, example, answer) for name in task.scorers if name in SCORERS}
+    return scores | {RULE + name: float(kept) for name, kept in rule_results(task, answer).items()}

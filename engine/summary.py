@@ -9,7 +9,9 @@ from typing import Any
 
 from engine.costing import closed_api_cost_usd, energy_of, local_cost_usd
 from engine.prediction import Prediction
+from engine.retrieval_quality import quality_figures, retrieval_quality
 from engine.run import RunPlan
+from engine.scoring import RULE
 from engine.snapshot import decode_rate, prefill_rate
 from engine.statistics import macro_f1, mean_interval, quantile
 from engine.task import Task
@@ -78,6 +80,7 @@ def _variant(
         "ttft_s": _quantiles([t.ttft_s for t in timings]),
         "total_s": _quantiles([t.total_s for t in timings]),
         "retrieval_s": _quantiles([t.retrieval_s for t in timings]),
+        "retrieval": quality_figures(retrieval_quality(task, rows)),
         "tokens": {
             "prompt_mean": _mean([row.usage.prompt_tokens for row in rows]),
             "cached_prompt_mean": _mean([row.usage.cached_prompt_tokens for row in rows]),
@@ -105,7 +108,7 @@ def _variant(
 
 def _scores(task: Task, rows: Sequence[Prediction]) -> dict[str, dict[str, float | None]]:
     scores: dict[str, dict[str, float | None]] = {}
-    for name in task.scorers:
+    for name in (*task.scorers, *(RULE + rule.name for rule in task.rules)):
         if name == "macro_f1":
             value = macro_f1([r.target for r in rows], [r.answer for r in rows], task.answer.labels)
             scores[name] = {"value": _number(value)}
