@@ -50,13 +50,14 @@ def default_variant(technique: Technique, task: Task, *, seed: int = 0, choices:
     chosen = choices or Choices()
     shots_k = default_shots(task) if chosen.shots_k is None else chosen.shots_k
     lora = LoraSpec() if chosen.lora is None else chosen.lora
-    if technique is Technique.RAG_LORA and chosen.lora_prompts is not None:
-        lora = replace(lora, prompts=chosen.lora_prompts)
+    retrieval = _retrieval(task, chosen) if technique in {Technique.RAG, Technique.RAG_LORA} else None
+    if technique is Technique.RAG_LORA and retrieval is not None:
+        lora = replace(lora, prompts=chosen.lora_prompts or default_training_prompts(retrieval))
     return Variant(
         id=str(technique),
         technique=technique,
         shots_k=shots_k if technique is Technique.FEW_SHOT else 0,
-        retrieval=_retrieval(task, chosen) if technique in {Technique.RAG, Technique.RAG_LORA} else None,
+        retrieval=retrieval,
         lora=replace(lora, seed=seed) if technique in {Technique.LORA, Technique.RAG_LORA} else None,
     )
 
@@ -86,6 +87,14 @@ def _overlap(spec: RetrievalSpec, chosen: Choices) -> int:
     return min(spec.chunk_overlap_words, (chosen.chunk_words or spec.chunk_words) // 4)
 
 
+def default_training_prompts(spec: RetrievalSpec) -> TrainingPrompts:
+    """Passages are something to be read, which is learnt with passages; similar rows need no training of their own.
+
+    On the validation rows of `policy-qa` (30 rows, one seed): token F1 52 % with served prompts, 29 % with plain ones.
+    """
+    return TrainingPrompts.SERVED if spec.passages_k else TrainingPrompts.PLAIN
+
+
 def default_shots(task: Task) -> int:
     """One shot per label up to ten; four for other answers, three for long ones."""
     if task.answer.kind is AnswerKind.LABEL:
@@ -96,7 +105,15 @@ def default_shots(task: Task) -> int:
 def default_retrieval(task: Task) -> RetrievalSpec:
     """Similar rows as shots where answers are alike from row to row; passages where facts are asked for."""
     if task.answer.kind is AnswerKind.SHORT and task.documents:
-        return RetrievalSpec(examples_k=0, passages_k=3, mode=SearchMode.HYBRID)
+        # Chosen on the training and validation questions of `policy-qa`: `python cli.py bench retrieval`.
+        return RetrievalSpec(
+            examples_k=0,
+            passages_k=3,
+            mode=SearchMode.HYBRID,
+            reranker=Reranker.LINEAR,
+            chunk_words=40,
+            chunk_overlap_words=6,
+        )
     if task.answer.kind is AnswerKind.LABEL:
         return RetrievalSpec(examples_k=4)
     return RetrievalSpec(examples_k=3)

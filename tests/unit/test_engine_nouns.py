@@ -108,12 +108,12 @@ def test_the_users_choices_are_taken() -> None:
     """Chunks, search and training prompts are as chosen; a usual overlap shrinks with the chunks; LoRA stays plain."""
     asked = small_task(kind=AnswerKind.SHORT, documents=[Document(name="d", text="t")])
     choices = Choices(
-        chunk_words=40, search=SearchMode.HYBRID, reranker=Reranker.LINEAR, lora_prompts=TrainingPrompts.SERVED
+        chunk_words=20, search=SearchMode.HYBRID, reranker=Reranker.RECIPROCAL_RANK, lora_prompts=TrainingPrompts.SERVED
     )
     lora, mix = default_variants([Technique.LORA, Technique.RAG_LORA], asked, choices=choices)
     assert mix.retrieval is not None
-    assert (mix.retrieval.chunk_words, mix.retrieval.chunk_overlap_words) == (40, 10)
-    assert mix.retrieval.reranker is Reranker.LINEAR
+    assert (mix.retrieval.chunk_words, mix.retrieval.chunk_overlap_words) == (20, 5)
+    assert mix.retrieval.reranker is Reranker.RECIPROCAL_RANK
     assert mix.lora is not None
     assert lora.lora is not None
     assert (mix.lora.prompts, lora.lora.prompts) == (TrainingPrompts.SERVED, TrainingPrompts.PLAIN)
