@@ -20,6 +20,7 @@ from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
 from engine.run import RunPlan, new_run_id, plan_from_dict
+from engine.run_table import RunTable, build_table, record_from_json
 from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
 from engine.snapshot import LiveRun, RunSnapshot
@@ -272,6 +273,20 @@ class Laboratory:
     def predictions(self, run_id: str) -> list[Prediction]:
         """Return all predictions of a run so far."""
         return self._shelf.store.predictions(run_id)
+
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Return what all variants of a run answered on one example."""
+        return self._shelf.store.predictions_of(run_id, example_id)
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """Return a run's manifest: plan, machine, versions, digests, status."""
+        return self._shelf.store.manifest(run_id)
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns."""
+        plan = plan_from_dict(self.manifest(run_id)["plan"])
+        records = (record_from_json(*record) for record in self._shelf.store.records(run_id))
+        return build_table([variant.id for variant in plan.variants], plan.test_ids, records)
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return a run in figures."""

@@ -307,6 +307,14 @@ class RunStore(Protocol):
         """Read all predictions of a run, in the order in which they were made."""
         ...
 
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Read what all variants of a run answered on one example."""
+        ...
+
+    def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
+        """Read a run as (variant id, example id, JSON list of the fields in `engine.run_table.COLUMNS`)."""
+        ...
+
     def manifest(self, run_id: str) -> dict[str, Any]:
         """Read a run's manifest, with its `status`."""
         ...
