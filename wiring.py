@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.energy import RaplMeter
 from adapters.machine import free_memory_bytes, machine_facts, versions
+from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from adapters.models.scripted import FACTS as SCRIPTED
@@ -28,6 +29,7 @@ from adapters.training.trainer import PeftTrainer
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
+from engine.memo import MemoContents
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
 from engine.run import RunPlan
 from engine.runner import Ports
@@ -204,6 +206,10 @@ class LocalShelf:
             "predictions.csv": to_csv(predictions),
             "summary.json": _json(summary),
         }
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """Return a memo as `html` or `md`."""
+        return memo_markdown(contents) if form == "md" else memo_html(contents)
 
     def release(self) -> None:
         """End the workers."""

@@ -17,8 +17,11 @@ from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
+from engine.limits import Limits
+from engine.memo import MemoContents, gather_memo
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
+from engine.report import Report, assess
 from engine.run import RunPlan, new_run_id, plan_from_dict
 from engine.run_table import RunTable, build_table, record_from_json
 from engine.runner import Ports, run
@@ -130,6 +133,10 @@ class Shelf(Protocol):
 
     def export(self, run_id: str, summary: dict[str, Any]) -> dict[str, bytes]:
         """A run's files by name."""
+        ...
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """A memo as `html` or `md`."""
         ...
 
     def release(self) -> None:
@@ -293,6 +300,21 @@ class Laboratory:
         manifest = self._shelf.store.manifest(run_id)
         plan = plan_from_dict(manifest["plan"])
         return summarize(plan, self._shelf.task(plan.task_id), self.predictions(run_id), manifest)
+
+    def report(self, run_id: str, limits: Limits) -> Report:
+        """Assess a run under the user's limits."""
+        manifest = self.manifest(run_id)
+        plan = plan_from_dict(manifest["plan"])
+        return assess(plan, self._shelf.task(plan.task_id), self.table(run_id), manifest, limits)
+
+    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
+        """Write a run's memo as `html` or `md`."""
+        manifest, table = self.manifest(run_id), self.table(run_id)
+        plan = plan_from_dict(manifest["plan"])
+        task = self._shelf.task(plan.task_id)
+        report = assess(plan, task, table, manifest, limits)
+        first = self.predictions_of(run_id, plan.test_ids[0])
+        return self._shelf.memo(gather_memo(run_id, report, task, table, manifest, first), form)
 
     def export(self, run_id: str) -> dict[str, bytes]:
         """Return a run's files by name."""
