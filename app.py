@@ -27,6 +27,7 @@ PAGES = {
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
     ],
     "Decide": [
+        st.Page("pages/decide/report.py", title="Report", icon=":material/gavel:"),
         st.Page("pages/decide/history.py", title="History", icon=":material/history:"),
     ],
 }

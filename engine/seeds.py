@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student
 
+from engine.run import RunPlan
 from engine.statistics import Interval
+from engine.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,3 +60,17 @@ def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | Non
         deviation_over_seeds=deviation,
         deviation_over_rows=over_rows,
     )
+
+
+def same_but_for_seed(first: RunPlan, second: RunPlan) -> bool:
+    """Tell whether two plans are draws of one experiment: all is the same but the seed and what it decides."""
+    return _experiment(first) == _experiment(second)
+
+
+def _experiment(plan: RunPlan) -> tuple[object, ...]:
+    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput)
+    return (*names, len(plan.train_ids), len(plan.test_ids), tuple(_unseeded(variant) for variant in plan.variants))
+
+
+def _unseeded(variant: Variant) -> Variant:
+    return variant if variant.lora is None else replace(variant, lora=replace(variant.lora, seed=0))

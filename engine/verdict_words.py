@@ -27,8 +27,7 @@ def headline(scene: Scene) -> str:
         case Standing.ALONE:
             return f"Choose {_the(pick)}: it alone keeps your limits."
         case Standing.WINNER:
-            beaten = "the other" if len(scene.kept) == 2 else f"all {len(scene.kept) - 1} others"
-            return f"Choose {_the(pick)}. It is better than {beaten} that keep your limits."
+            return f"Choose {_the(pick)}. It is better than {_beaten(scene, pick)}."
         case Standing.TIED:
             return f"Choose {_the(pick)}. {_names(others)} tied with it on quality{_slower(pick, others)}."
         case _:
@@ -36,6 +35,13 @@ def headline(scene: Scene) -> str:
                 f"Take {_the(pick)} for now, the simplest of {len(scene.tied)}. {_names(others)} not told apart "
                 f"from it by {pick.rows:,} rows{_slower(pick, others)}."
             )
+
+
+def _beaten(scene: Scene, pick: Candidate) -> str:
+    rivals = [item for item in scene.kept if item is not pick]
+    if len(rivals) == 1:
+        return f"{_the(rivals[0])}, the only other that keeps your limits"
+    return f"all {len(rivals)} others that keep your limits"
 
 
 def sureness(scene: Scene) -> Sentence:
