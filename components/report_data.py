@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from components import state
 from components.words import visible, when
+from engine.costing import CostAssumptions
 from engine.laboratory import Laboratory, RunInfo
 from engine.limits import Limits
 from engine.report import Report, assess
@@ -50,9 +53,9 @@ def table_of(lab: Laboratory, info: RunInfo) -> RunTable:
     return _table(lab, info.run_id, info.rows_done)
 
 
-def report_of(lab: Laboratory, info: RunInfo, limits: Limits) -> Report:
-    """Return a run's assessment."""
-    return _report(lab, info.run_id, info.rows_done, limits)
+def report_of(lab: Laboratory, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
+    """Return a run's assessment, on other cost assumptions than its own if there are any."""
+    return _report(lab, info.run_id, info.rows_done, limits, costs)
 
 
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
@@ -61,7 +64,8 @@ def _table(_lab: Laboratory, run_id: str, rows_done: int) -> RunTable:  # noqa: 
 
 
 @st.cache_resource(show_spinner="Weighing the figures", max_entries=_KEPT * 4)
-def _report(_lab: Laboratory, run_id: str, rows_done: int, limits: Limits) -> Report:
+def _report(_lab: Laboratory, run_id: str, rows_done: int, limits: Limits, costs: CostAssumptions | None) -> Report:
     manifest = _lab.manifest(run_id)
     plan = plan_from_dict(manifest["plan"])
+    plan = plan if costs is None else replace(plan, costs=costs)
     return assess(plan, _lab.task(plan.task_id), _table(_lab, run_id, rows_done), manifest, limits)

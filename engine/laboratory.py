@@ -23,7 +23,7 @@ from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
 from engine.report import Report, assess
 from engine.run import RunPlan, new_run_id, plan_from_dict
-from engine.run_table import RunTable, build_table, record_from_json
+from engine.run_table import RunTable
 from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
 from engine.snapshot import LiveRun, RunSnapshot
@@ -133,6 +133,10 @@ class Shelf(Protocol):
 
     def export(self, run_id: str, summary: dict[str, Any]) -> dict[str, bytes]:
         """A run's files by name."""
+        ...
+
+    def table(self, run_id: str) -> RunTable:
+        """A run's predictions as columns."""
         ...
 
     def memo(self, contents: MemoContents, form: str) -> bytes:
@@ -291,9 +295,7 @@ class Laboratory:
 
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
-        plan = plan_from_dict(self.manifest(run_id)["plan"])
-        records = (record_from_json(*record) for record in self._shelf.store.records(run_id))
-        return build_table([variant.id for variant in plan.variants], plan.test_ids, records)
+        return self._shelf.table(run_id)
 
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return a run in figures."""
@@ -373,6 +375,7 @@ class Laboratory:
         try:
             for event in self._events(plan, cancel):
                 live.apply(event)
+            self._shelf.table(plan.run_id)  # kept from now on, so that the report of a large run opens at once
         except AdaptLabError as error:
             live.apply(RunEnded(status="failed", message=error.what, mend=error.mend))
         except Exception as error:  # the thread's end: a fault of ours must reach the screen  # noqa: BLE001

@@ -311,10 +311,6 @@ class RunStore(Protocol):
         """Read what all variants of a run answered on one example."""
         ...
 
-    def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
-        """Read a run as (variant id, example id, JSON list of the fields in `engine.run_table.COLUMNS`)."""
-        ...
-
     def manifest(self, run_id: str) -> dict[str, Any]:
         """Read a run's manifest, with its `status`."""
         ...

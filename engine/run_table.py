@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +19,18 @@ FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
 SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
 TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens")
 
-Record = tuple[str, str, Mapping[str, Any]]
-"""Variant id, example id, and what `COLUMNS` names."""
-COLUMNS = ("target", "answer", "score", "scores", "failure", "usage", "timing", "probabilities", "rss_bytes")
-"""Fields of a prediction that the table is made from; the long ones, prompts and passages, stay in the store."""
+COLUMNS: Mapping[str, str] = {
+    "target": "$.target",
+    "answer": "$.answer",
+    "score": "$.score",
+    "failure": "$.failure.kind",
+    "rss_bytes": "$.rss_bytes",
+    "scores": "$.scores",
+    "probabilities": "$.probabilities",
+    **{name: f"$.timing.{name}" for name in SECONDS},
+    **{name: f"$.usage.{name}" for name in TOKENS},
+}
+"""What the table is made from, with its place in a kept prediction; prompts and passages stay in the store."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,84 +87,90 @@ class RunTable:
 
 
 def table_from_predictions(
-    variant_ids: Sequence[str], example_ids: Sequence[str], predictions: Iterable[Prediction]
+    variant_ids: Sequence[str], example_ids: Sequence[str], predictions: Sequence[Prediction]
 ) -> RunTable:
     """Put predictions into columns."""
-    return build_table(variant_ids, example_ids, (_record(prediction) for prediction in predictions))
+    places = [(prediction.variant_id, prediction.example_id) for prediction in predictions]
+    return _build(variant_ids, example_ids, places, [_values(prediction) for prediction in predictions])
 
 
-def build_table(variant_ids: Sequence[str], example_ids: Sequence[str], records: Iterable[Record]) -> RunTable:
-    """Put records into columns; those of variants or examples that are not asked for are left out."""
+def table_from_json(
+    variant_ids: Sequence[str], example_ids: Sequence[str], records: Iterable[tuple[str, str, str]]
+) -> RunTable:
+    """Put records into columns: variant id, example id, and a JSON list with the values of `COLUMNS` in order."""
+    read = list(records)
+    values = json.loads(f"[{','.join(text for _variant, _example, text in read)}]")
+    return _build(variant_ids, example_ids, [(variant, example) for variant, example, _text in read], values)
+
+
+def _build(
+    variant_ids: Sequence[str],
+    example_ids: Sequence[str],
+    places: Sequence[tuple[str, str]],
+    values: Sequence[Sequence[Any]],
+) -> RunTable:
+    """Spread values over the table; those of variants or examples that are not asked for are left out."""
     lines = {name: place for place, name in enumerate(variant_ids)}
     rows = {name: place for place, name in enumerate(example_ids)}
     shape = (len(lines), len(rows))
-    places: list[int] = []
-    kept: list[Mapping[str, Any]] = []
-    for variant_id, example_id, fields in records:
-        line, row = lines.get(variant_id), rows.get(example_id)
-        if line is not None and row is not None:
-            places.append(line * shape[1] + row)
-            kept.append(fields)
-    flat = np.array(places, dtype=np.int64)
+    known = [variant in lines and example in rows for variant, example in places]
+    kept = list(values) if all(known) else list(itertools.compress(values, known))
+    flat = np.array(
+        [lines[v] * shape[1] + rows[e] for (v, e), k in zip(places, known, strict=True) if k], dtype=np.int64
+    )
+    columns: dict[str, Sequence[Any]] = dict(zip(COLUMNS, zip(*kept, strict=True), strict=True)) if kept else {}
 
-    def spread(values: Sequence[Any], *, empty: float = math.nan) -> Floats:
-        column = np.full(shape[0] * shape[1], empty, dtype=np.float64)
-        column[flat] = np.array(values, dtype=np.float64)
-        return column.reshape(shape)
+    def spread(column: Sequence[Any], *, empty: float = math.nan) -> Floats:
+        found = np.full(shape[0] * shape[1], empty, dtype=np.float64)
+        found[flat] = np.array(column, dtype=np.float64)
+        return found.reshape(shape)
+
+    def column(name: str) -> Sequence[Any]:
+        return columns.get(name, ())
 
     targets = [""] * shape[1]
-    for place, fields in zip(places, kept, strict=True):
-        targets[place % shape[1]] = fields["target"]
+    for place, target in zip(flat.tolist(), column("target"), strict=True):
+        targets[place % shape[1]] = target
     answers: dict[str, int] = {}
-    codes = [-1 if fields["answer"] is None else answers.setdefault(fields["answer"], len(answers)) for fields in kept]
-    names = sorted({name for fields in kept for name in fields["scores"]})
+    codes = [-1 if answer is None else answers.setdefault(answer, len(answers)) for answer in column("answer")]
+    kinds = {None: -1} | {kind: code for code, kind in enumerate(FAILURES)}
+    score = spread(column("score"))
     made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
     made[flat] = True
+    grid = made.reshape(shape)
+    score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
     return RunTable(
         variant_ids=tuple(variant_ids),
         example_ids=tuple(example_ids),
         targets=tuple(targets),
         answers=tuple(answers),
-        made=made.reshape(shape),
-        score=spread([fields["score"] or 0.0 for fields in kept]),
-        scores={name: spread([fields["scores"].get(name, 0.0) for fields in kept]) for name in names},
-        failure=spread([_failure_code(fields["failure"]) for fields in kept], empty=-1).astype(np.int8),
-        answer=spread(codes, empty=-1).astype(np.int32),
-        confidence=spread([_confidence(fields) for fields in kept]),
-        seconds={name: spread([fields["timing"].get(name) for fields in kept]) for name in SECONDS},
-        tokens={name: spread([fields["usage"].get(name, 0) for fields in kept]) for name in TOKENS},
-        rss_bytes=spread([fields["rss_bytes"] for fields in kept]),
-    )
-
-
-def record_from_json(variant_id: str, example_id: str, text: str) -> Record:
-    """Read a record from a JSON list with the values of `COLUMNS` in order."""
-    return variant_id, example_id, dict(zip(COLUMNS, json.loads(text), strict=True))
-
-
-def _record(prediction: Prediction) -> Record:
-    usage, timing = prediction.usage, prediction.timing
-    return (
-        prediction.variant_id,
-        prediction.example_id,
-        {
-            "target": prediction.target,
-            "answer": prediction.answer,
-            "score": prediction.score,
-            "scores": prediction.scores,
-            "failure": {"kind": str(prediction.failure.kind)} if prediction.failure else None,
-            "usage": {name: getattr(usage, name) for name in TOKENS},
-            "timing": {name: getattr(timing, name) for name in SECONDS},
-            "probabilities": prediction.probabilities,
-            "rss_bytes": prediction.rss_bytes,
+        made=grid,
+        score=score,
+        scores={
+            name: spread([scores.get(name, 0.0) for scores in column("scores")])
+            for name in sorted({name for scores in column("scores") for name in scores})
         },
+        failure=spread([kinds[kind] for kind in column("failure")], empty=-1).astype(np.int8),
+        answer=spread(codes, empty=-1).astype(np.int32),
+        confidence=spread(
+            [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+        ),
+        seconds={name: spread(column(name)) for name in SECONDS},
+        tokens={name: spread(column(name)) for name in TOKENS},
+        rss_bytes=spread(column("rss_bytes")),
     )
 
 
-def _failure_code(failure: Mapping[str, Any] | None) -> int:
-    return -1 if failure is None else FAILURES.index(failure["kind"])
-
-
-def _confidence(fields: Mapping[str, Any]) -> float:
-    value = fields["probabilities"].get(fields["answer"]) if fields["probabilities"] else None
-    return math.nan if value is None else float(value)
+def _values(prediction: Prediction) -> list[Any]:
+    """Return a prediction's values of `COLUMNS` in order."""
+    return [
+        prediction.target,
+        prediction.answer,
+        prediction.score,
+        str(prediction.failure.kind) if prediction.failure else None,
+        prediction.rss_bytes,
+        prediction.scores,
+        prediction.probabilities,
+        *(getattr(prediction.timing, name) for name in SECONDS),
+        *(getattr(prediction.usage, name) for name in TOKENS),
+    ]

@@ -77,6 +77,8 @@ def _common(contents: MemoContents) -> dict[str, Any]:
         "identity": identity(contents),
         "leaks": leaks(contents),
         "signs": SIGNS,
+        "started": str(contents.manifest.get("started_at", ""))[:16].replace("T", " "),
+        "model_name": str(dict(contents.manifest.get("model", {})).get("name", contents.report.plan.model_id)),
     }
 
 

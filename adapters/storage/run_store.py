@@ -138,8 +138,11 @@ class SqliteRunStore:
             return [prediction_from_dict(json.loads(record)) for (record,) in rows]
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
-        """Read a run's short fields as JSON lists: SQLite takes them out, so that prompts need not be read."""
-        fields = ", ".join(f"'$.{name}'" for name in COLUMNS)
+        """Read a run as (variant id, example id, JSON list of the values of `engine.run_table.COLUMNS`).
+
+        SQLite takes them out, so that prompts and passages need not be read.
+        """
+        fields = ", ".join(f"'{path}'" for path in COLUMNS.values())
         with self._errors():
             yield from self._connection().execute(
                 f"SELECT variant_id, example_id, json_extract(record, {fields})"  # noqa: S608 - the fields are ours

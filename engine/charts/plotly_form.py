@@ -31,6 +31,7 @@ def to_plotly(chart: Chart) -> Figure:
     }
     if any(series.bars for series in chart.series):
         layout["barmode"] = "stack"
+        layout["legend"]["traceorder"] = "normal"
     if chart.legend:
         layout["margin"]["t"] = 34
     return {"data": [_trace(series, chart) for series in chart.series], "layout": layout}
