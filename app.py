@@ -27,6 +27,8 @@ PAGES = {
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
     ],
     "Decide": [
+        st.Page("pages/decide/report.py", title="Report", icon=":material/gavel:"),
+        st.Page("pages/decide/costs.py", title="Costs", icon=":material/payments:"),
         st.Page("pages/decide/history.py", title="History", icon=":material/history:"),
     ],
 }

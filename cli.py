@@ -1,4 +1,4 @@
-"""The terminal front door: `python cli.py tasks | models | compare | train | bench`."""
+"""The terminal front door: `python cli.py tasks | models | compare | report | train | bench`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from engine.defaults import Choices, technique_from_name
 from engine.errors import AdaptLabError, CancelledError, UsageError
 from engine.events import RunEnded
 from engine.laboratory import Laboratory
+from engine.limits import Limits
 from engine.run import RunPlan
 from engine.snapshot import LiveRun
 from engine.variant import LABELS, DecodingMode, LoraSpec, Reranker, SearchMode, TrainingPrompts
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     models.set_defaults(command=_models)
     _add_compare(commands)
     _add_train(commands)
+    _add_report(commands)
     bench = commands.add_parser("bench", help="measure the app on this machine (also: make bench)")
     bench.add_argument("names", nargs="*", help="which benchmarks; all by default")
     bench.set_defaults(command=_bench)
@@ -144,6 +146,32 @@ def _add_lora(parser: argparse.ArgumentParser) -> None:
     lora.add_argument("--learning-rate", type=float, help="peak learning rate")
     lora.add_argument("--batch-size", type=_count, help="rows per step")
     lora.add_argument("--validation-share", type=float, help="share of rows held out for early stopping")
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        help="write the memo of a kept run: one offline HTML file, or Markdown",
+        description="Assess a kept run under your limits and write its memo. The end of --out decides the form: .html "
+        "works offline with everything in it, .md is Markdown.",
+        epilog="Example: python cli.py report 20261124-201500-ab12 --out memo.html",
+    )
+    report.add_argument("run", metavar="RUN", help="the run's id; 'latest' takes the newest")
+    report.add_argument("--out", type=Path, required=True, help="memo.html or memo.md")
+    limits = report.add_argument_group("your limits and assumptions ('none' sets no limit)")
+    defaults = Limits()
+    limits.add_argument("--least-quality", type=_limit, default=defaults.least_quality, help="0 to 1")
+    limits.add_argument("--highest-p95", type=_limit, default=defaults.highest_p95_s, help="seconds per answer")
+    limits.add_argument("--highest-cost", type=_limit, default=defaults.highest_cost_usd_per_1k, help="USD per 1,000")
+    limits.add_argument("--calls-per-month", type=_count, default=defaults.calls_per_month)
+    limits.add_argument("--months", type=_count, default=defaults.months)
+    limits.add_argument("--labelling-usd", type=float, default=defaults.labelling_usd_per_row, help="USD per row")
+    limits.add_argument("--data-may-leave", action="store_true", help="inputs may be sent to closed APIs")
+    report.set_defaults(command=_report)
+
+
+def _limit(text: str) -> float | None:
+    return None if text.strip().lower() == "none" else float(text)
 
 
 def _add_train(commands: Any) -> None:
@@ -340,6 +368,33 @@ def _train(options: argparse.Namespace) -> int:
         shelf.release()
     word = "Found" if reused else "Trained"
     Console(highlight=False).print(f"{word} {weights.key} ({weights.train_s:.1f} s): {escape(str(weights.folder))}")
+    return EXIT_DONE
+
+
+def _report(options: argparse.Namespace) -> int:
+    laboratory = Laboratory(open_shelf())
+    form = {".html": "html", ".htm": "html", ".md": "md"}.get(options.out.suffix.lower())
+    if form is None:
+        raise UsageError(f"A memo is no '{options.out.suffix or options.out.name}' file.", "Name a .html or .md file.")
+    runs = laboratory.runs()
+    if options.run == "latest" and not runs:
+        raise UsageError("No run is kept yet.", "Start one with 'python cli.py compare'.")
+    run_id = runs[0].run_id if options.run == "latest" else options.run
+    limits = Limits(
+        least_quality=options.least_quality,
+        highest_p95_s=options.highest_p95,
+        highest_cost_usd_per_1k=options.highest_cost,
+        calls_per_month=options.calls_per_month,
+        months=options.months,
+        labelling_usd_per_row=options.labelling_usd,
+        data_may_leave=options.data_may_leave,
+    )
+    memo = laboratory.memo(run_id, limits, form=form)
+    try:
+        options.out.write_bytes(memo)
+    except OSError as error:
+        raise UsageError(f"'{options.out}' cannot be written ({error.strerror}).", "Choose another --out.") from error
+    Console(highlight=False).print(escape(laboratory.report(run_id, limits).verdict.headline), soft_wrap=True)
     return EXIT_DONE
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.energy import RaplMeter
 from adapters.machine import free_memory_bytes, machine_facts, versions
+from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from adapters.models.scripted import FACTS as SCRIPTED
@@ -20,6 +21,7 @@ from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder, machine_lock
 from adapters.storage.run_store import SqliteRunStore
+from adapters.storage.table_keeper import TableKeeper
 from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.csv_task import read_csv_task
 from adapters.tabular.export import to_csv, to_parquet
@@ -28,8 +30,10 @@ from adapters.training.trainer import PeftTrainer
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
+from engine.memo import MemoContents
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
 from engine.run import RunPlan
+from engine.run_table import RunTable
 from engine.runner import Ports
 from engine.task import Task
 
@@ -45,6 +49,7 @@ class LocalShelf:
         """Open the home folder."""
         self._home = home
         self._store = SqliteRunStore(home / "runs.sqlite3")
+        self._tables = TableKeeper(self._store, home / "tables")
         self._catalog = Catalog(home / "digests.json")
         self._retriever = LanceRetriever(home / "indexes")
         self._trainer = PeftTrainer(home / "lora")
@@ -204,6 +209,14 @@ class LocalShelf:
             "predictions.csv": to_csv(predictions),
             "summary.json": _json(summary),
         }
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns, kept beside the store once the run is over."""
+        return self._tables.table(run_id)
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """Return a memo as `html` or `md`."""
+        return memo_markdown(contents) if form == "md" else memo_html(contents)
 
     def release(self) -> None:
         """End the workers."""

@@ -19,6 +19,7 @@ NAMES = {
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
+    "verdict_simulation": "benchmarks.verdict_simulation",
 }
 
 

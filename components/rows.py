@@ -47,7 +47,7 @@ def row_browser(lab: Laboratory, plan: RunPlan) -> None:
     picked = pick_cell.selectbox(
         "Row", ids, key=state.ROW, format_func=lambda item: _entry(item, plan, examples.get(item)), persist_state="page"
     )
-    _row(examples.get(picked), by_row[picked], plan, documents)
+    row_detail(examples.get(picked), by_row[picked], plan, documents)
 
 
 def _task(lab: Laboratory, plan: RunPlan) -> Task | None:
@@ -68,7 +68,10 @@ def _entry(example_id: str, plan: RunPlan, example: Example | None) -> str:
     return f"{place}{visible(example_id)} · {start}"
 
 
-def _row(example: Example | None, made: Sequence[Prediction], plan: RunPlan, documents: Mapping[str, Document]) -> None:
+def row_detail(
+    example: Example | None, made: Sequence[Prediction], plan: RunPlan, documents: Mapping[str, Document]
+) -> None:
+    """Show all there is about one row: input, target, every variant's answer, prompt and passages."""
     order = {variant.id: index for index, variant in enumerate(plan.variants)}
     made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
     with st.container(border=True):

@@ -33,6 +33,14 @@ USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
 
+LEAST_QUALITY = "limit_least_quality"
+HIGHEST_P95 = "limit_highest_p95_s"
+HIGHEST_COST = "limit_highest_cost_usd_per_1k"
+CALLS_PER_MONTH = "limit_calls_per_month"
+MONTHS = "limit_months"
+LABELLING_USD = "limit_labelling_usd_per_row"
+DATA_MAY_LEAVE = "limit_data_may_leave"
+
 
 def laboratory() -> Laboratory:
     """Return the app's facade."""

@@ -17,9 +17,13 @@ from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
+from engine.limits import Limits
+from engine.memo import MemoContents, gather_memo
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
+from engine.report import Report, assess
 from engine.run import RunPlan, new_run_id, plan_from_dict
+from engine.run_table import RunTable
 from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
 from engine.snapshot import LiveRun, RunSnapshot
@@ -129,6 +133,14 @@ class Shelf(Protocol):
 
     def export(self, run_id: str, summary: dict[str, Any]) -> dict[str, bytes]:
         """A run's files by name."""
+        ...
+
+    def table(self, run_id: str) -> RunTable:
+        """A run's predictions as columns."""
+        ...
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """A memo as `html` or `md`."""
         ...
 
     def release(self) -> None:
@@ -273,11 +285,38 @@ class Laboratory:
         """Return all predictions of a run so far."""
         return self._shelf.store.predictions(run_id)
 
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Return what all variants of a run answered on one example."""
+        return self._shelf.store.predictions_of(run_id, example_id)
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """Return a run's manifest: plan, machine, versions, digests, status."""
+        return self._shelf.store.manifest(run_id)
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns."""
+        return self._shelf.table(run_id)
+
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return a run in figures."""
         manifest = self._shelf.store.manifest(run_id)
         plan = plan_from_dict(manifest["plan"])
         return summarize(plan, self._shelf.task(plan.task_id), self.predictions(run_id), manifest)
+
+    def report(self, run_id: str, limits: Limits) -> Report:
+        """Assess a run under the user's limits."""
+        manifest = self.manifest(run_id)
+        plan = plan_from_dict(manifest["plan"])
+        return assess(plan, self._shelf.task(plan.task_id), self.table(run_id), manifest, limits)
+
+    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
+        """Write a run's memo as `html` or `md`."""
+        manifest, table = self.manifest(run_id), self.table(run_id)
+        plan = plan_from_dict(manifest["plan"])
+        task = self._shelf.task(plan.task_id)
+        report = assess(plan, task, table, manifest, limits)
+        first = self.predictions_of(run_id, plan.test_ids[0])
+        return self._shelf.memo(gather_memo(run_id, report, task, table, manifest, first), form)
 
     def export(self, run_id: str) -> dict[str, bytes]:
         """Return a run's files by name."""
@@ -336,6 +375,7 @@ class Laboratory:
         try:
             for event in self._events(plan, cancel):
                 live.apply(event)
+            self._shelf.table(plan.run_id)  # kept from now on, so that the report of a large run opens at once
         except AdaptLabError as error:
             live.apply(RunEnded(status="failed", message=error.what, mend=error.mend))
         except Exception as error:  # the thread's end: a fault of ours must reach the screen  # noqa: BLE001

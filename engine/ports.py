@@ -316,6 +316,10 @@ class RunStore(Protocol):
         """Read all predictions of a run, in the order in which they were made."""
         ...
 
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Read what all variants of a run answered on one example."""
+        ...
+
     def manifest(self, run_id: str) -> dict[str, Any]:
         """Read a run's manifest, with its `status`."""
         ...

@@ -29,9 +29,11 @@ from engine.events import (
     VariantReady,
 )
 from engine.laboratory import Preflight, RunInfo, TaskInfo
+from engine.limits import Limits
 from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 from engine.run import RunPlan, new_run_id
+from engine.run_table import RunTable, table_from_predictions
 from engine.snapshot import LiveRun, RunSnapshot
 from engine.statistics import mean_interval
 from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
@@ -262,6 +264,33 @@ class FakeLaboratory:
     def predictions(self, run_id: str) -> list[Prediction]:
         """Return a run's predictions so far."""
         return [p for v in self._plans[run_id].variants for p in self._runs[run_id].predictions(v.id)]
+
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Return what all variants answered on one example."""
+        return [item for item in self.predictions(run_id) if item.example_id == example_id]
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """Return a manifest of the kind that is kept with a run."""
+        lanes = self.snapshot(run_id).lanes
+        prepared = {lane.variant.id: {"prepare_s": lane.prepare_s or 0.0, "reused": False} for lane in lanes}
+        return {
+            "plan": self._plans[run_id].to_dict(),
+            "machine": self.machine(),
+            "versions": {"python": "3.11"},
+            "model": {"name": "SmolLM2 135M Instruct", "digest": "ab" * 32},
+            "prepared": prepared,
+            "status": "done",
+            "started_at": "2026-11-24T20:05:00+00:00",
+        }
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns."""
+        plan = self._plans[run_id]
+        return table_from_predictions([v.id for v in plan.variants], plan.test_ids, self.predictions(run_id))
+
+    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
+        """Return next to nothing."""
+        return f"{run_id} {limits.months} {form}".encode()
 
     def current_run_id(self) -> str | None:
         """Return the run that plays."""
