@@ -21,10 +21,12 @@ def _laboratory() -> Laboratory:
 PAGES = {
     "Compare": [
         st.Page("pages/compare/run.py", title="Run", icon=":material/play_circle:", default=True),
+        st.Page("pages/compare/playground.py", title="Playground", icon=":material/science:"),
     ],
     "Prepare": [
         st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
+        st.Page("pages/prepare/train.py", title="Train", icon=":material/model_training:"),
     ],
     "Decide": [
         st.Page("pages/decide/report.py", title="Report", icon=":material/gavel:"),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.checkup import check_machine
 from adapters.energy import RaplMeter
 from adapters.machine import free_memory_bytes, machine_facts, versions
 from adapters.memo.html import memo_html, memo_markdown
@@ -20,18 +21,24 @@ from adapters.models.scripted import FACTS as SCRIPTED
 from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder, machine_lock
+from adapters.storage.own_rows import add_row
 from adapters.storage.run_store import SqliteRunStore
+from adapters.storage.sample_run import read_recorded
+from adapters.storage.speeds import SpeedFile
 from adapters.storage.table_keeper import TableKeeper
 from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.csv_task import read_csv_task
 from adapters.tabular.export import to_csv, to_parquet
 from adapters.training.architectures import ARCHITECTURES
+from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
+from engine.checkup import Finding
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
 from engine.memo import MemoContents
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
+from engine.recorded import RecordedRun
 from engine.run import RunPlan
 from engine.run_table import RunTable
 from engine.runner import Ports
@@ -40,6 +47,7 @@ from engine.task import Task
 _Stamp = tuple[tuple[str, int, int], ...]
 
 BUILT_IN_TASKS = Path(__file__).parent / "data" / "tasks"
+SAMPLE_RUN = Path(__file__).parent / "data" / "sample_run"
 
 
 class LocalShelf:
@@ -53,6 +61,8 @@ class LocalShelf:
         self._catalog = Catalog(home / "digests.json")
         self._retriever = LanceRetriever(home / "indexes")
         self._trainer = PeftTrainer(home / "lora")
+        self._library = LoraLibrary(home / "lora")
+        self._speeds = SpeedFile(home / "speeds.json")
         self._models: dict[str, LanguageModel] = {}
         self._tasks: dict[str, tuple[_Stamp, Task]] = {}
         self._lock = threading.Lock()
@@ -71,6 +81,33 @@ class LocalShelf:
     def trainer(self) -> PeftTrainer:
         """The trainer."""
         return self._trainer
+
+    @property
+    def library(self) -> LoraLibrary:
+        """Kept LoRA weights."""
+        return self._library
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Add a row to a task of the user's, or to a copy of one that ships; return the id of the task that has it."""
+        ships = self._folders().get(task_id, BUILT_IN_TASKS).is_relative_to(BUILT_IN_TASKS)
+        own = self._home / "tasks"
+        return add_row(self.task(task_id), own, text=text, target=target, split=split, copied=ships)
+
+    def sample_run(self) -> RecordedRun | None:
+        """Return the recorded run that ships with the app."""
+        return read_recorded(SAMPLE_RUN)
+
+    def checkup(self) -> list[Finding]:
+        """Say what is missing on this machine."""
+        return check_machine(self._home, models=len(self.models()))
+
+    def speeds(self) -> dict[str, dict[str, Any]]:
+        """Return kept speed tests of this machine by model digest."""
+        return self._speeds.read(machine_facts()["processor"])
+
+    def keep_speed(self, digest: str, figures: dict[str, Any]) -> None:
+        """Keep a speed test of this machine."""
+        self._speeds.keep(machine_facts()["processor"], digest, figures)
 
     def _folders(self) -> dict[str, Path]:
         """Task folders by id: the user's own first, so that they may stand in for built-in ones."""

@@ -74,7 +74,7 @@ def quality_against_latency(lanes: Sequence[Lane]) -> Figure:
                 ),
             }
         )
-    layout = _layout()
+    layout = plain_layout()
     layout["xaxis"] |= x_axis
     layout["yaxis"] |= y_axis
     if not shown and any(lane.rows_done for lane in lanes):
@@ -107,8 +107,8 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
                 "hovertemplate": f"{name}: %{{y:.0%}} after %{{x}} rows<extra></extra>",
             }
         )
-    layout = _layout()
-    layout["xaxis"] |= {"title": _title("rows"), "range": [0, max(rows_total, 1)], "nticks": 6}
+    layout = plain_layout()
+    layout["xaxis"] |= {"title": axis_title("rows"), "range": [0, max(rows_total, 1)], "nticks": 6}
     tails = [min(lane.running_quality[len(lane.running_quality) // 4 :]) for lane in shown]
     layout["yaxis"] |= _quality_axis(tails)
     return {"data": data, "layout": layout}
@@ -146,7 +146,7 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
                 "hovertemplate": f"{name}, p50 and p95: %{{x:.3f}} s<extra></extra>",
             }
         )
-    layout = _layout(left=86)
+    layout = plain_layout(left=86)
     layout["xaxis"] |= _log_axis(values, "seconds (log)", most_ticks=4)
     layout["yaxis"] |= {
         "type": "category",
@@ -240,7 +240,7 @@ def _log_axis(values: Sequence[float], title: str, *, most_ticks: int = 6) -> di
         "range": bounds,
         "tickvals": ticks,
         "ticktext": [f"{tick:g}" for tick in ticks],
-        "title": _title(title),
+        "title": axis_title(title),
     }
 
 
@@ -254,11 +254,13 @@ def _note(text: str) -> dict[str, Any]:
     return {"text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "font": font}
 
 
-def _title(text: str) -> dict[str, Any]:
+def axis_title(text: str) -> dict[str, Any]:
+    """Return an axis title in the charts' style."""
     return {"text": text, "standoff": 6, "font": {"size": 11, "color": colour("muted")}}
 
 
-def _layout(*, left: int = 46) -> Figure:
+def plain_layout(*, left: int = 46) -> Figure:
+    """Return the layout that all charts begin with; `left` is the margin in pixels."""
     axis = {
         "gridcolor": colour("grid"),
         "zeroline": False,

@@ -83,7 +83,7 @@ def row_detail(
     tabs = st.tabs([_name(prediction) for prediction in made])
     for tab, prediction in zip(tabs, made, strict=True):
         with tab:
-            _inside(prediction)
+            inside(prediction)
 
 
 def answers_frame(
@@ -114,7 +114,8 @@ def answers_frame(
     return pl.DataFrame(rows)
 
 
-def _inside(prediction: Prediction) -> None:
+def inside(prediction: Prediction) -> None:
+    """Show how a variant came to its answer: text, probabilities, exact prompt, what was retrieved."""
     if prediction.failure is not None:
         st.error(plain(f"{prediction.failure.kind.value.replace('_', ' ')}: {prediction.failure.message}"))
     if prediction.text:

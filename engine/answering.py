@@ -35,6 +35,7 @@ class ReadyVariant:
     index_id: str = ""
     classifier_id: str = ""
     lora_path: str | None = None
+    lora_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -163,9 +163,9 @@ def _sums(counts: Floats, codes: Counts, classes: int) -> Floats:
 
 def _without_one(counts: Counts, wanted: Counts, given: Counts, classes: int) -> Floats:
     """Macro F1 with one row of each cell left out: only the two classes of that cell change."""
-    hits = np.bincount(wanted[wanted == given], counts[wanted == given], minlength=classes)
+    hits: Floats = np.bincount(wanted[wanted == given], counts[wanted == given], minlength=classes).astype(np.float64)
     answered = given >= 0
-    seen = np.bincount(wanted, counts, minlength=classes)
+    seen: Floats = np.bincount(wanted, counts, minlength=classes).astype(np.float64)
     seen += np.bincount(given[answered], counts[answered], minlength=classes)
     scores = np.divide(2 * hits, seen, out=np.zeros(classes), where=seen > 0)
     right = (wanted == given).astype(np.float64)

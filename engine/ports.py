@@ -179,6 +179,8 @@ class Progress:
     detail: str = ""
     step: int | None = None
     loss: float | None = None
+    validation_loss: float | None = None
+    """Of the rows held out, after the epoch that has just ended; None within an epoch and where none are."""
     tokens_per_s: float | None = None
 
 
@@ -286,6 +288,10 @@ class Trainer(Protocol):
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | LoraWeights]:
         """Train; yield progress, then the weights. A cancelled training leaves nothing behind."""
+        ...
+
+    def note(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Keep facts beside weights: what they were made for, their canary, their quality. Later ones win."""
         ...
 
 

@@ -61,7 +61,7 @@ def prepare(desk: Desk, trainer: Trainer, train: Sequence[Example], keep: Keep) 
             prepare_s, reused = prepare_s + fitted.build_s, reused or fitted.reused
         if variant.lora is not None:
             weights, found = yield from _lora(desk, trainer, train, ready, variant.lora)
-            ready = replace(ready, lora_path=str(weights.gguf))
+            ready = replace(ready, lora_path=str(weights.gguf), lora_key=weights.key)
             prepare_s, reused = prepare_s + weights.train_s, reused or found
         keep(ready)
         yield VariantReady(variant_id=variant.id, prepare_s=prepare_s, reused=reused)
@@ -116,6 +116,10 @@ def _lora(
     if weights is None:
         raise TrainingError("The trainer ended without weights.", "Start the run again.")
     check_belonging(weights.base_digest, weights.template_digest, desk.model.facts)
+    if not found:
+        plan = desk.plan
+        facts = {"task_id": plan.task_id, "model_id": plan.model_id, "seed": plan.seed, "rows": len(train)}
+        trainer.note(key, facts)
     return weights, found
 
 

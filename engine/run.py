@@ -42,6 +42,8 @@ class RunPlan:
     throughput: bool = False
     batch_rows: int = 16
     costs: CostAssumptions = field(default_factory=CostAssumptions)
+    stop_when_clear: bool = False
+    """End before the last row once one variant is clearly the best: `engine.sequential`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a manifest."""

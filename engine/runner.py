@@ -13,6 +13,7 @@ from engine.answering import Desk, ReadyVariant, answer_batch, answer_row
 from engine.errors import AdaptLabError, CancelledError
 from engine.events import (
     Event,
+    LeaderClear,
     Notice,
     PredictionMade,
     PredictionStarted,
@@ -26,6 +27,7 @@ from engine.ports import CancelSignal, EnergyMeter, LanguageModel, Progress, Ret
 from engine.prediction import Prediction
 from engine.preparing import prepare, run_canary, warm_up
 from engine.run import RunPlan
+from engine.sequential import ClearLeader, clear_leader
 from engine.task import Example, Task
 
 JOULES_PER_WATT_HOUR = 3600.0
@@ -78,8 +80,9 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
-    if len(done) == len(plan.variants) * len(test):
+    if len(done) == len(plan.variants) * len(test) or "stopped_early" in ports.store.manifest(plan.run_id):
         return
+    tally = Tally(plan, kept)
     ready: list[ReadyVariant] = []
     for event in prepare(desk, ports.trainer, train, ready.append):
         if isinstance(event, VariantReady):
@@ -92,12 +95,13 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     for variant in ready:
         if variant.lora_path is not None:
             change = run_canary(desk, variant, probe)
+            ports.trainer.note(variant.lora_key, {"canary_change": change})
             yield Notice(text=f"Canary of {variant.variant.id}: the weights move a probability by {change:.2g}.")
     yield from warm_up(desk, ready, probe)
     if plan.throughput:
-        yield from _in_batches(desk, ports, ready, test, done)
+        yield from _in_batches(desk, ports, ready, test, done, tally)
     else:
-        yield from _row_by_row(desk, ports, ready, test, done)
+        yield from _row_by_row(desk, ports, ready, test, done, tally)
 
 
 def _load(desk: Desk, store: RunStore, slots: int) -> Iterator[Event]:
@@ -115,7 +119,12 @@ def _keep_preparation(plan: RunPlan, store: RunStore, event: VariantReady) -> No
 
 
 def _row_by_row(
-    desk: Desk, ports: Ports, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
+    desk: Desk,
+    ports: Ports,
+    variants: Sequence[ReadyVariant],
+    test: Sequence[Example],
+    done: set[tuple[str, str]],
+    tally: Tally,
 ) -> Iterator[Event]:
     for row, example in enumerate(test):
         turn = row % len(variants)
@@ -136,11 +145,20 @@ def _row_by_row(
                 yield TextStreamed(variant_id=variant_id, example_id=example.id, text=text)
             (prediction,) = _with_energy([prediction], before, ports.meter.read_joules())
             ports.store.add([prediction])
+            tally.add(prediction)
             yield PredictionMade(prediction=prediction)
+        if leader := tally.leader():
+            yield from _leader_is_clear(desk.plan, ports.store, leader)
+            return
 
 
 def _in_batches(
-    desk: Desk, ports: Ports, variants: Sequence[ReadyVariant], test: Sequence[Example], done: set[tuple[str, str]]
+    desk: Desk,
+    ports: Ports,
+    variants: Sequence[ReadyVariant],
+    test: Sequence[Example],
+    done: set[tuple[str, str]],
+    tally: Tally,
 ) -> Iterator[Event]:
     """Batches are cut by row number, so that a resumed run computes the very batches of an unbroken one."""
     size = desk.plan.batch_rows
@@ -157,7 +175,41 @@ def _in_batches(
             fresh = [p for p in made if (variant_id, p.example_id) not in done]
             ports.store.add(fresh)
             for prediction in fresh:
+                tally.add(prediction)
                 yield PredictionMade(prediction=prediction)
+        if leader := tally.leader():
+            yield from _leader_is_clear(desk.plan, ports.store, leader)
+            return
+
+
+class Tally:
+    """Scores of the rows that all variants have answered, for telling whether a leader is clear."""
+
+    def __init__(self, plan: RunPlan, kept: Sequence[Prediction]) -> None:
+        """Begin with what is kept from before."""
+        self._plan = plan
+        self._scores: dict[str, dict[str, float]] = {variant.id: {} for variant in plan.variants}
+        for prediction in kept:
+            self.add(prediction)
+
+    def add(self, prediction: Prediction) -> None:
+        """Take a score; a failure counts as wrong."""
+        self._scores[prediction.variant_id][prediction.example_id] = prediction.score or 0.0
+
+    def leader(self) -> ClearLeader | None:
+        """Return the leader if the plan asks to stop for one, it is clear, and rows are left to answer."""
+        if not self._plan.stop_when_clear:
+            return None
+        rows = [row for row in self._plan.test_ids if all(row in scores for scores in self._scores.values())]
+        if len(rows) == len(self._plan.test_ids):
+            return None
+        return clear_leader({name: [scores[row] for row in rows] for name, scores in self._scores.items()})
+
+
+def _leader_is_clear(plan: RunPlan, store: RunStore, leader: ClearLeader) -> Iterator[Event]:
+    stopped = {"variant_id": leader.variant_id, "rows": leader.rows, "evidence": leader.evidence}
+    store.update_run(plan.run_id, manifest={"stopped_early": stopped})
+    yield LeaderClear(variant_id=leader.variant_id, rows=leader.rows)
 
 
 def _with_energy(made: Sequence[Prediction], before: float | None, after: float | None) -> list[Prediction]:

@@ -37,6 +37,7 @@ def summarize(
         "decoding": str(plan.decoding),
         "throughput": plan.throughput,
         "status": manifest.get("status"),
+        "stopped_early": manifest.get("stopped_early"),
         "train_rows": len(plan.train_ids),
         "machine": machine,
         "costs": {

@@ -14,15 +14,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.checkup import Finding
 from engine.costing import CostAssumptions
-from engine.errors import UsageError
+from engine.defaults import Choices
+from engine.errors import UsageError, unknown_name
 from engine.events import (
     Event,
     Notice,
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
+    RunContinued,
     RunEnded,
+    RunPaused,
     RunQueued,
     RunStarted,
     TextStreamed,
@@ -30,14 +34,19 @@ from engine.events import (
 )
 from engine.laboratory import Preflight, RunInfo, TaskInfo
 from engine.limits import Limits
+from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.recorded import SAMPLE, RecordedRun
 from engine.run import RunPlan, new_run_id
 from engine.run_table import RunTable, table_from_predictions
 from engine.snapshot import LiveRun, RunSnapshot
+from engine.speed import SpeedTests
 from engine.statistics import mean_interval
 from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
+from engine.trainings import Trainings
 from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
+from tests.fake_bench import FakeBench
 
 LABELS = ("account_access", "billing_refund", "delivery_order", "device_fault", "how_to_setup")
 HOSTILE = (
@@ -124,6 +133,14 @@ class FakeLaboratory:
         self._runs: dict[str, LiveRun] = {}
         self._plans: dict[str, RunPlan] = {}
         self._cancel: dict[str, threading.Event] = {}
+        self._pause = threading.Event()
+        self.bench = FakeBench(self._task, self._models[0] if self._models else fake_model())
+        self.playground = Playground(self.bench)
+        self.trainings = Trainings(self.bench)
+        self.speed_tests = SpeedTests(self.bench)
+        self.findings: list[Finding] = []
+        self.sample: RecordedRun | None = None
+        self.added: list[tuple[str, str, str, str]] = []
         self._current: str | None = None
         self.problems: tuple[str, ...] = ()
         self.note = note
@@ -163,6 +180,44 @@ class FakeLaboratory:
         """List the models it was given."""
         return self._models
 
+    def model(self, model_id: str) -> ModelFacts:
+        """Return one of them."""
+        found = next((model for model in self._models if model.id == model_id), None)
+        if found is None:
+            raise unknown_name("model", model_id, [model.id for model in self._models])
+        return found
+
+    def checkup(self) -> list[Finding]:
+        """Say what it was told to miss."""
+        return self.findings
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Take note of a row."""
+        self.added.append((task_id, text, target, split))
+        return f"{task_id}-own"
+
+    def recorded(self, run_id: str) -> RecordedRun:
+        """Return a run whole."""
+        if run_id == SAMPLE:
+            if self.sample is None:
+                raise unknown_name("run", run_id, [])
+            return self.sample
+        plan, snapshot = self._plans[run_id], self.snapshot(run_id)
+        manifest = {
+            "plan": plan.to_dict(), "status": snapshot.status, "started_at": "2026-11-24T20:05:00+00:00",
+            "machine": self.machine(), "model": {"name": "SmolLM2 135M Instruct", "quantization": "Q4_1"},
+            "prepared": {v.id: {"prepare_s": 81.0 if v.lora else 0.0, "reused": False} for v in plan.variants},
+        }  # fmt: skip
+        return RecordedRun(manifest=manifest, predictions=tuple(self.predictions(run_id)))
+
+    def pause(self, run_id: str) -> None:
+        """Stand still."""
+        self._pause.set()
+
+    def go_on(self, run_id: str) -> None:
+        """Go on."""
+        self._pause.clear()
+
     def plan(
         self,
         *,
@@ -175,6 +230,8 @@ class FakeLaboratory:
         decoding: DecodingMode = DecodingMode.CHOICE,
         throughput: bool = False,
         costs: CostAssumptions | None = None,
+        choices: Choices | None = None,
+        stop_when_clear: bool = False,
     ) -> RunPlan:
         """Fix a plan."""
         return RunPlan(
@@ -188,6 +245,7 @@ class FakeLaboratory:
             decoding=decoding,
             throughput=throughput,
             costs=costs or CostAssumptions(),
+            stop_when_clear=stop_when_clear,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -230,6 +288,11 @@ class FakeLaboratory:
                 status = "cancelled"
                 break
             live.apply(event)
+            if self._pause.is_set() and isinstance(event, PredictionMade):
+                live.apply(RunPaused())
+                while self._pause.is_set() and not stop.wait(0.02):
+                    pass
+                live.apply(RunContinued())
             if not isinstance(event, VariantReady | RunStarted) and not getattr(event, "kept", False):
                 time.sleep(0.02 / self.speed)
         live.apply(RunEnded(status=status))

@@ -145,9 +145,9 @@ def _marker(a: float, b: float, radius: float, symbol: str, tint: str) -> str:
         return f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{tint}"/>'
     count, turn = corners
     made = []
-    for corner in range(count):
-        reach = radius * (0.5 if symbol == "star" and corner % 2 else 1.15)
-        angle = math.radians(turn + 360 * corner / count)
+    for number in range(count):
+        reach = radius * (0.5 if symbol == "star" and number % 2 else 1.15)
+        angle = math.radians(turn + 360 * number / count)
         made.append(f"{a + reach * math.cos(angle):.1f},{b + reach * math.sin(angle):.1f}")
     return f'<polygon points="{" ".join(made)}" fill="{tint}"/>'
 
