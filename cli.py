@@ -1,4 +1,4 @@
-"""The terminal front door: `python cli.py tasks | models | compare | report | train | bench`."""
+"""The terminal front door: `python cli.py tasks | models | import-csv | compare | report | train | bench`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,24 @@ from rich.table import Table
 
 import terminal
 from engine.costing import CostAssumptions
+from engine.data_card import Mend
 from engine.defaults import Choices, technique_from_name
 from engine.errors import AdaptLabError, CancelledError, UsageError
 from engine.events import RunEnded
+from engine.importing import LeakMend, SplitPlan
 from engine.laboratory import Laboratory
 from engine.limits import Limits
+from engine.quick_import import FINDINGS, Wishes
 from engine.run import RunPlan
 from engine.snapshot import LiveRun
+from engine.task import AnswerKind
 from engine.variant import LABELS, DecodingMode, LoraSpec, Reranker, SearchMode, TrainingPrompts
-from wiring import LocalShelf, open_shelf
+from wiring import LocalShelf, open_shelf, slug
 
 EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 3
 ALL_VARIANTS = ",".join(LABELS)
+TABLES = {".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".parquet"}
+"""Names of files that --task takes for tables."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -78,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models that are here, or accept one's terms")
     models.add_argument("--accept", metavar="MODEL", help="accept the terms of an installed model")
     models.set_defaults(command=_models)
+    _add_import(commands)
     _add_compare(commands)
     _add_train(commands)
     _add_report(commands)
@@ -89,10 +96,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
-    data.add_argument("--task", help="a task's name, its folder, or a CSV file")
-    data.add_argument("--input-column", help="CSV: the column with the input")
-    data.add_argument("--target-column", help="CSV: the column with the right answer")
-    data.add_argument("--split-column", help="CSV: the column that says train, validation or test")
+    data.add_argument("--task", help="a task's name, its folder, or a table (CSV, XLSX, JSONL, Parquet)")
+    data.add_argument("--input-column", help="table: the column with the input; several by comma")
+    data.add_argument("--target-column", help="table: the column with the right answer")
+    data.add_argument("--split-column", help="table: the column that says train, validation or test")
     data.add_argument("--train-rows", type=_count, default=50, help="training rows to learn from (default: 50)")
     parser.add_argument("--model", help="a model's name, or a GGUF file (default: smollm2-135m-instruct)")
     parser.add_argument("--seed", type=int, default=0, help="draws training rows, shots, test rows, LoRA (default: 0)")
@@ -181,6 +188,56 @@ def _add_train(commands: Any) -> None:
     train.set_defaults(command=_train)
 
 
+def _add_import(commands: Any) -> None:
+    table = commands.add_parser(
+        "import-csv",
+        help="turn a table (CSV, XLSX, JSONL, Parquet) into a task folder",
+        description="Read a table exactly as it stands, look for what is odd, split it, look for leaks, and write a "
+        "task folder. Rows that cannot be used stop it, with their line, unless a mend is asked for.",
+        epilog="Example: python cli.py import-csv my.csv --input-column text --target-column label --out my-task",
+    )
+    table.add_argument("file", type=Path, help="the table")
+    table.add_argument("--input-column", help="the column with the input; several by comma (default: guessed)")
+    table.add_argument("--target-column", help="the column with the right answer (default: guessed)")
+    table.add_argument("--split-column", help="the column that says train, validation or test")
+    table.add_argument("--kind", choices=[str(kind) for kind in AnswerKind], help="kind of answer (default: guessed)")
+    table.add_argument("--test-share", type=_share, default=0.4, help="without a split column (default: 0.4)")
+    table.add_argument("--validation-share", type=_share, default=0.0, help="without a split column (default: 0)")
+    table.add_argument("--seed", type=int, default=0, help="draws the splits (default: 0)")
+    table.add_argument(
+        "--mend",
+        type=_mend,
+        action="append",
+        default=[],
+        metavar="FINDING=WHAT",
+        help=f"what to do about a finding: {', '.join(FINDINGS)}; keep, drop, merge, trim, mask or rename",
+    )
+    table.add_argument(
+        "--leaks",
+        choices=[str(mend) for mend in LeakMend],
+        default="keep",
+        help="test rows that are like learning rows: keep, drop or move them, or drop the learning rows",
+    )
+    table.add_argument("--out", type=Path, required=True, help="the task folder to write")
+    table.add_argument("--replace", action="store_true", help="replace a task that is there")
+    table.set_defaults(command=_import_table)
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share < 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to below 1, got {text}")
+    return share
+
+
+def _mend(text: str) -> tuple[str, Mend]:
+    name, _, what = text.partition("=")
+    try:
+        return name, Mend(what)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write FINDING=WHAT with {', '.join(Mend)}, got {text!r}") from None
+
+
 def _count(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -235,7 +292,7 @@ def _task_name(options: argparse.Namespace, shelf: LocalShelf) -> str:
     if not options.task:
         raise UsageError("Which task?", "Name one with --task; 'cli.py tasks' lists them.")
     path = Path(options.task)
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in TABLES:
         return str(options.task)
     if not options.input_column or not options.target_column:
         raise UsageError(f"Which columns of '{path.name}'?", "Name them with --input-column and --target-column.")
@@ -244,9 +301,39 @@ def _task_name(options: argparse.Namespace, shelf: LocalShelf) -> str:
         input_column=options.input_column,
         target_column=options.target_column,
         split_column=options.split_column,
-        train_rows=options.train_rows,
         seed=options.seed,
     )
+
+
+def _import_table(options: argparse.Namespace) -> int:
+    wishes = Wishes(
+        kind=AnswerKind(options.kind) if options.kind else None,
+        mends=dict(options.mend),
+        split=SplitPlan(
+            seed=options.seed,
+            shares={
+                "train": 1 - options.test_share - options.validation_share,
+                "validation": options.validation_share,
+                "test": options.test_share,
+            },
+        ),
+        leaks=LeakMend(options.leaks),
+    )
+    if (options.out / "task.toml").exists() and not options.replace:
+        raise UsageError(f"'{options.out}' holds a task already.", "Choose another --out, or add --replace.")
+    shelf = open_shelf()
+    imported = shelf.import_table(
+        options.file,
+        input_column=options.input_column,
+        target_column=options.target_column,
+        split_column=options.split_column,
+        wishes=wishes,
+        task_id=slug(options.out.resolve().name),
+    )
+    shelf.write_task(imported.task, options.out)
+    terminal.show_import(imported)
+    Console(highlight=False).print(f"Written: {escape(str(options.out))}", soft_wrap=True)
+    return EXIT_DONE
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -15,9 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from engine.data_card import line_ranges
 from engine.ports import LoraWeights, Progress
+from engine.quick_import import Imported
 from engine.retrieval_quality import Blame
 from engine.snapshot import Lane, LiveRun, RunSnapshot
+from engine.splitting import SPLITS
 from engine.variant import LABELS, Technique
 
 REFRESH_S = 0.25
@@ -214,3 +217,24 @@ def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console:
             last = step
     message = "the training ended without weights"
     raise RuntimeError(message)
+
+
+def show_import(imported: Imported) -> None:
+    """Print what became of a table: rows, splits, findings with what was done, and leaks."""
+    console = Console(highlight=False)
+    task, card = imported.task, imported.card
+    splits = ", ".join(f"{name} {len(task.split(name)):,}" for name in SPLITS if task.split(name))
+    console.print(f"{card.rows_read:,} rows read, {len(task.examples):,} used: {splits}")
+    console.print(escape(f"answers: {task.answer.kind}. {imported.kind_reason}"), soft_wrap=True)
+    for note in task.source["notes"]:
+        console.print(escape(f"note: {_harmless(note)}"), soft_wrap=True)
+    for finding in card.findings:
+        lines = line_ranges(finding.lines, most=8)
+        words = f"{finding.title}: {len(finding.lines):,} rows (lines {lines}). Done: {finding.chosen}."
+        console.print(escape(_harmless(words)), soft_wrap=True)
+    console.print(escape(imported.leaks.sentence()), soft_wrap=True)
+
+
+def _harmless(text: str) -> str:
+    """Return a text as one line in which control and direction signs do nothing."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

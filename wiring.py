@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.checkup import check_machine
 from adapters.energy import RaplMeter
+from adapters.intake import LocalIntake
 from adapters.machine import free_memory_bytes, machine_facts, versions
 from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.catalog import Catalog
@@ -27,18 +28,22 @@ from adapters.storage.sample_run import read_recorded
 from adapters.storage.speeds import SpeedFile
 from adapters.storage.table_keeper import TableKeeper
 from adapters.storage.task_folder import read_task, write_task
-from adapters.tabular.csv_task import read_csv_task
 from adapters.tabular.export import to_csv, to_parquet
+from adapters.tabular.reader import read_table
+from adapters.tabular.source import source_from_path
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
 from engine.checkup import Finding
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
+from engine.importing import SplitPlan
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
 from engine.memo import MemoContents
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
+from engine.quick_import import Imported, Wishes, import_table
 from engine.recorded import RecordedRun
+from engine.roles import Roles, guess_roles
 from engine.run import RunPlan
 from engine.run_table import RunTable
 from engine.runner import Ports
@@ -66,6 +71,13 @@ class LocalShelf:
         self._models: dict[str, LanguageModel] = {}
         self._tasks: dict[str, tuple[_Stamp, Task]] = {}
         self._lock = threading.Lock()
+        self._intake = LocalIntake(
+            tasks=home / "tasks",
+            task_folder=self._folder,
+            tokenizer=lambda model_id: _language_model(self.model(model_id)),
+            embedder=self._retriever,
+            machine_lock=self.machine_lock,
+        )
 
     @property
     def store(self) -> SqliteRunStore:
@@ -76,6 +88,11 @@ class LocalShelf:
     def retriever(self) -> LanceRetriever:
         """The retrieval worker's client."""
         return self._retriever
+
+    @property
+    def intake(self) -> LocalIntake:
+        """What turns files into tasks."""
+        return self._intake
 
     @property
     def trainer(self) -> PeftTrainer:
@@ -135,12 +152,7 @@ class LocalShelf:
 
     def task(self, name: str) -> Task:
         """Return a task by id, or by the path of its folder."""
-        folders = self._folders()
-        folder = folders.get(name)
-        if folder is None and (os.sep in name or "/" in name) and (Path(name) / "task.toml").is_file():
-            folder = Path(name)
-        if folder is None:
-            raise unknown_name("task", name, folders)
+        folder = self._folder(name)
         changed = _stamp(folder)
         with self._lock:
             kept = self._tasks.get(name)
@@ -149,18 +161,65 @@ class LocalShelf:
                 self._tasks[name] = kept
         return kept[1]
 
+    def _folder(self, name: str) -> Path:
+        """Return a task's folder.
+
+        Raises:
+            UsageError: there is no such task; the nearest names are offered.
+        """
+        folders = self._folders()
+        folder = folders.get(name)
+        if folder is None and (os.sep in name or "/" in name) and (Path(name) / "task.toml").is_file():
+            folder = Path(name)
+        if folder is None:
+            raise unknown_name("task", name, folders)
+        return folder
+
     def check_task(self, folder: Path) -> Task:
         """Read any task folder; the first fault is raised with file, line, field, value and mend."""
         return read_task(folder)
 
-    def add_csv_task(self, path: Path, **columns: Any) -> str:
-        """Read a CSV as a task, keep it as a task folder, and return its id."""
-        task = read_csv_task(path, **columns)
-        name = f"{_slug(path.stem)}-{task.digest[:8]}"
-        folder = self._home / "tasks" / name
-        if not (folder / "task.toml").is_file():
-            write_task(replace(task, id=name), folder)
-        return name
+    def import_table(
+        self,
+        path: Path,
+        *,
+        input_column: str | None = None,
+        target_column: str | None = None,
+        split_column: str | None = None,
+        wishes: Wishes | None = None,
+        task_id: str | None = None,
+    ) -> Imported:
+        """Read a table as a task; several input columns are given with commas, and what is not given is guessed."""
+        table = read_table(source_from_path(path))
+        wishes = wishes or Wishes()
+        if input_column and target_column:
+            roles = Roles(inputs=_names(input_column, table.header), target=target_column, split=split_column)
+        else:
+            guessed = guess_roles(table).roles
+            roles = replace(
+                guessed,
+                inputs=_names(input_column, table.header) if input_column else guessed.inputs,
+                target=target_column or guessed.target,
+                split=split_column or guessed.split,
+            )
+        if roles.split:
+            wishes = replace(wishes, split=replace(wishes.split, column=roles.split))
+        return import_table(table, roles, wishes, task_id=task_id or slug(path.stem), title=path.name)
+
+    def add_csv_task(
+        self, path: Path, *, input_column: str, target_column: str, split_column: str | None = None, seed: int = 0
+    ) -> str:
+        """Read a table as a task, keep it as a task folder, and return its id."""
+        wishes = Wishes(split=SplitPlan(seed=seed))
+        imported = self.import_table(
+            path, input_column=input_column, target_column=target_column, split_column=split_column, wishes=wishes
+        )
+        return self._intake.save(imported.task)
+
+    def write_task(self, task: Task, folder: Path) -> None:
+        """Write a task as a folder, and read it back as the app would."""
+        write_task(task, folder)
+        read_task(folder)
 
     def models(self) -> list[ModelFacts]:
         """List the models; the scripted one only where it was asked for."""
@@ -261,6 +320,7 @@ class LocalShelf:
             models, self._models = list(self._models.values()), {}
         for model in models:
             model.close()
+        self._intake.close()
         self._retriever.close()
 
 
@@ -290,5 +350,12 @@ def _stamp(folder: Path) -> _Stamp:
     return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in (path.stat(),))
 
 
-def _slug(text: str) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower()).strip("-") or "table"
+def slug(text: str) -> str:
+    """Return a name fit for a task's id: small letters, digits, hyphens."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
+    return plain.strip("-")[:60].strip("-") or "table"
+
+
+def _names(given: str, header: Sequence[str]) -> tuple[str, ...]:
+    """Read names of columns: one that holds a comma is taken whole if there is such a column."""
+    return (given,) if given in header else tuple(name.strip() for name in given.split(","))

@@ -2,7 +2,8 @@
 
 AdaptLabError
 ├── UsageError                 wrong name, option or combination
-├── TaskError                  a task folder or table that cannot be read as asked
+├── TaskError                  a task folder that cannot be read as asked
+│   └── TableError             a table that cannot be read as asked; says the line where there is one
 ├── ModelError
 │   ├── ModelFileError         not a whole, supported GGUF file
 │   ├── ContextOverflowError   prompt and answer exceed the context
@@ -41,7 +42,11 @@ class UsageError(AdaptLabError):
 
 
 class TaskError(AdaptLabError):
-    """A task folder or table that cannot be read as asked."""
+    """A task folder that cannot be read as asked."""
+
+
+class TableError(TaskError):
+    """A table that cannot be read as asked; says the line where there is one."""
 
 
 class ModelError(AdaptLabError):

@@ -18,6 +18,7 @@ from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
+from engine.intake import Intake
 from engine.library import Library
 from engine.limits import Limits
 from engine.memo import MemoContents, gather_memo
@@ -87,6 +88,11 @@ class Shelf(Protocol):
     @property
     def store(self) -> RunStore:
         """The run store."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """What turns files into tasks."""
         ...
 
     def tasks(self) -> list[TaskInfo]:
@@ -193,6 +199,11 @@ class Laboratory:
         self.trainings = Trainings(shelf)
         self.speed_tests = SpeedTests(shelf)
         self._order: list[str] = []
+
+    @property
+    def intake(self) -> Intake:
+        """What turns a user's files into tasks."""
+        return self._shelf.intake
 
     def tasks(self) -> list[TaskInfo]:
         """List tasks."""

@@ -39,6 +39,7 @@ def summarize(
         "status": manifest.get("status"),
         "stopped_early": manifest.get("stopped_early"),
         "train_rows": len(plan.train_ids),
+        "leak_guard": task.source.get("leak_guard"),
         "machine": machine,
         "costs": {
             "machine_usd_per_hour": plan.costs.machine_usd_per_hour,

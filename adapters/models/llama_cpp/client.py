@@ -91,6 +91,11 @@ class LlamaCppModel:
         """Count the tokens of a prompt; the vocabulary suffices."""
         return len(self._tokenize([{"messages": [asdict(message) for message in messages]}])[0]["prompt_ids"])
 
+    def prompt_text(self, messages: Sequence[Message]) -> tuple[str, int]:
+        """Return the exact text that a prompt becomes in the model's chat template, and its tokens."""
+        row = self._tokenize([{"messages": [asdict(message) for message in messages]}])[0]
+        return str(row["text"]), len(row["prompt_ids"])
+
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
         """Turn prompts and right answers into token ids, each answer closed by the end of its turn."""
         items = [{"messages": [asdict(m) for m in messages], "answer": answer} for messages, answer in pairs]
