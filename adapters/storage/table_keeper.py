@@ -8,6 +8,7 @@ import os
 import zipfile
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,11 +77,12 @@ def _read(path: Path) -> RunTable | None:
         texts = json.loads(arrays.pop("texts").tobytes().decode("utf-8", "surrogatepass"))
         if texts.pop("form") != FORM:
             return None
-        groups = {
+        groups: dict[str, Any] = {
             group: {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(f"{group}/")}
             for group in _GROUPS
         }
-        single = {name: array for name, array in arrays.items() if "/" not in name}
-        return RunTable(**{name: tuple(texts[name]) for name in _TEXTS}, **groups, **single)
+        single: dict[str, Any] = {name: array for name, array in arrays.items() if "/" not in name}
+        names: dict[str, Any] = {name: tuple(texts[name]) for name in _TEXTS}
+        return RunTable(**names, **groups, **single)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
