@@ -20,6 +20,7 @@ from adapters.models.scripted import FACTS as SCRIPTED
 from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder, machine_lock
+from adapters.storage.run_archive import pack_run, unpack_run
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.table_keeper import TableKeeper
 from adapters.storage.task_folder import read_task, write_task
@@ -195,6 +196,9 @@ class LocalShelf:
                 started_at=started_at,
                 rows_done=count,
                 rows_total=len(manifest["plan"]["variants"]) * len(manifest["plan"]["test_ids"]),
+                techniques=tuple(variant["technique"] for variant in manifest["plan"]["variants"]),
+                seed=manifest["plan"]["seed"],
+                note=str(manifest.get("note", "")),
             )
             for run_id, started_at, status, count, manifest in self._store.runs()
         ]
@@ -213,6 +217,19 @@ class LocalShelf:
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns, kept beside the store once the run is over."""
         return self._tables.table(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        self._store.delete_run(run_id)
+        self._tables.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file."""
+        return pack_run(self._store, run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run."""
+        return unpack_run(self._store, data)
 
     def memo(self, contents: MemoContents, form: str) -> bytes:
         """Return a memo as `html` or `md`."""

@@ -58,6 +58,10 @@ class RunInfo:
     """UTC, ISO 8601."""
     rows_done: int
     rows_total: int
+    techniques: tuple[str, ...] = ()
+    seed: int = 0
+    note: str = ""
+    """What the user wrote about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +141,18 @@ class Shelf(Protocol):
 
     def table(self, run_id: str) -> RunTable:
         """A run's predictions as columns."""
+        ...
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        ...
+
+    def pack(self, run_id: str) -> bytes:
+        """A run as one file that `unpack` takes in elsewhere."""
+        ...
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run; its id."""
         ...
 
     def memo(self, contents: MemoContents, form: str) -> bytes:
@@ -317,6 +333,36 @@ class Laboratory:
         report = assess(plan, task, table, manifest, limits)
         first = self.predictions_of(run_id, plan.test_ids[0])
         return self._shelf.memo(gather_memo(run_id, report, task, table, manifest, first), form)
+
+    def note(self, run_id: str, text: str) -> None:
+        """Keep what the user writes about a run."""
+        self.manifest(run_id)
+        self._shelf.store.update_run(run_id, manifest={"note": text})
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run for good.
+
+        Raises:
+            UsageError: there is no such run, or it goes on.
+        """
+        with self._lock:
+            live = self._live.get(run_id)
+            if live is not None and live.snapshot().is_running:
+                raise UsageError(f"Run {run_id} goes on.", "Cancel it before you delete it.")
+            self._live.pop(run_id, None)
+        self._shelf.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file that can be taken in elsewhere."""
+        return self._shelf.pack(run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run and return its id.
+
+        Raises:
+            UsageError: it is no packed run, or is here already.
+        """
+        return self._shelf.unpack(data)
 
     def export(self, run_id: str) -> dict[str, bytes]:
         """Return a run's files by name."""

@@ -129,6 +129,8 @@ class FakeLaboratory:
         self.note = note
         self.answer_text = ""
         self.started: list[RunPlan] = []
+        self.notes: dict[str, str] = {}
+        self.unpacked: list[bytes] = []
 
     def tasks(self) -> list[TaskInfo]:
         """List the one task."""
@@ -292,6 +294,26 @@ class FakeLaboratory:
         """Return next to nothing."""
         return f"{run_id} {limits.months} {form}".encode()
 
+    def note(self, run_id: str, text: str) -> None:
+        """Keep a note."""
+        self.notes[run_id] = text
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run."""
+        del self._plans[run_id]
+
+    def pack(self, run_id: str) -> bytes:
+        """Return next to nothing."""
+        return run_id.encode()
+
+    def unpack(self, data: bytes) -> str:
+        """Take in anything but a broken file."""
+        if not data.startswith(b"PK"):
+            what = "The file is no packed run."
+            raise UsageError(what, "Choose another.")
+        self.unpacked.append(data)
+        return next(iter(self._plans))
+
     def current_run_id(self) -> str | None:
         """Return the run that plays."""
         return self._current
@@ -310,6 +332,9 @@ class FakeLaboratory:
                     started_at="2026-11-24T20:05:00+00:00",
                     rows_done=snapshot.rows_done,
                     rows_total=snapshot.rows_total,
+                    techniques=tuple(variant.technique.value for variant in plan.variants),
+                    seed=plan.seed,
+                    note=self.notes.get(run_id, ""),
                 )
             )
         return infos

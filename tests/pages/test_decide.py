@@ -194,3 +194,77 @@ def test_costs_follow_the_assumptions(open_app: Opener) -> None:
     assert after["Zero-shot"] > 10 * before["Zero-shot"] > 0
     assert after["gpt-5-nano"] > before["gpt-5-nano"]
     assert "Data may not leave" in told(app) or "data may not leave" in told(app)
+
+
+HISTORY = "pages/decide/history.py"
+
+
+def test_history_finds_runs_by_what_is_known_of_them(open_app: Opener) -> None:
+    """Filters by text and state leave the runs that match, and say so when there is none."""
+    lab = FakeLaboratory()
+    first, second = finished(lab), finished(lab, seed=1)
+    lab.note(first, "before the new prompt")
+    app = opened(open_app, lab, HISTORY)
+    assert list(app.dataframe[0].value["Run"]) == [second, first]
+    app.text_input(key="history_text").set_value("New Prompt")
+    app.run()
+    assert list(app.dataframe[0].value["Run"]) == [first]
+    app.text_input(key="history_text").set_value("nothing like it")
+    app.run()
+    assert "No run is like that" in told(app)
+
+
+def test_two_runs_are_compared_on_the_same_rows(open_app: Opener) -> None:
+    """The newest run stands against the one before it, variant by variant, on the rows that both have."""
+    lab = FakeLaboratory()
+    finished(lab, rows=40)
+    finished(lab, rows=30, seed=1)
+    app = opened(open_app, lab, HISTORY)
+    frame = next(item.value for item in app.dataframe if "Told apart" in item.value)
+    assert len(frame) == 6
+    assert set(frame["Rows"]) == {30}
+    assert "Paired on the 30 rows" in told(app)
+
+
+def test_models_and_techniques_of_one_task(open_app: Opener) -> None:
+    """The matrix has a line per model and a column per technique."""
+    lab = FakeLaboratory()
+    finished(lab)
+    app = opened(open_app, lab, HISTORY)
+    app.session_state["history_tab"] = "Models and techniques"
+    app.run()
+    assert not app.exception
+    charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
+    assert charts[0]["alt"].startswith("Quality by model and technique: SmolLM2 135M Instruct Zero-shot")
+
+
+def _actions(lab_in: FakeLaboratory, run_id: str) -> AppTest:
+    def page() -> None:
+        import streamlit as st
+
+        from components import state
+        from components.run_keeping import run_actions
+
+        lab = st.session_state[state.LABORATORY]
+        runs = {info.run_id: info for info in lab.runs()}
+        if st.session_state["wanted"] in runs:
+            run_actions(lab, runs[st.session_state["wanted"]])
+
+    app = AppTest.from_function(page, default_timeout=30)
+    app.session_state["laboratory"] = lab_in
+    app.session_state["wanted"] = run_id
+    return app.run()
+
+
+def test_a_note_is_kept_and_a_run_deleted() -> None:
+    """A note goes to the run; deleting takes the run away and leaves the others."""
+    lab = FakeLaboratory()
+    first, second = finished(lab), finished(lab, seed=1)
+    app = _actions(lab, first)
+    assert not app.exception
+    app.text_area(key=f"note_{first}").set_value("**not bold**").run()
+    app.button(key="keep_note").click().run()
+    assert lab.notes == {first: "**not bold**"}
+    app.button(key="delete_run").click().run()
+    assert not app.exception
+    assert [info.run_id for info in lab.runs()] == [second]
