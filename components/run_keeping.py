@@ -74,7 +74,7 @@ def take_in(lab: Laboratory) -> None:
 
 def _note(lab: Laboratory, run_id: str) -> None:
     try:
-        lab.note(run_id, str(st.session_state[f"note_{run_id}"])[:_MOST_NOTE_CHARACTERS])
+        lab.keep_note(run_id, str(st.session_state[f"note_{run_id}"])[:_MOST_NOTE_CHARACTERS])
     except AdaptLabError as error:
         st.session_state[state.FAULT] = error
 

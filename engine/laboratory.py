@@ -334,7 +334,7 @@ class Laboratory:
         first = self.predictions_of(run_id, plan.test_ids[0])
         return self._shelf.memo(gather_memo(run_id, report, task, table, manifest, first), form)
 
-    def note(self, run_id: str, text: str) -> None:
+    def keep_note(self, run_id: str, text: str) -> None:
         """Keep what the user writes about a run."""
         self.manifest(run_id)
         self._shelf.store.update_run(run_id, manifest={"note": text})

@@ -294,7 +294,7 @@ class FakeLaboratory:
         """Return next to nothing."""
         return f"{run_id} {limits.months} {form}".encode()
 
-    def note(self, run_id: str, text: str) -> None:
+    def keep_note(self, run_id: str, text: str) -> None:
         """Keep a note."""
         self.notes[run_id] = text
 

@@ -143,8 +143,8 @@ def _series(series: Series, x: Place, y: Place, palette: dict[str, str]) -> list
 def _marker(a: float, b: float, radius: float, symbol: str, tint: str) -> str:
     if symbol == "square":
         side = radius * 1.7
-        corner = f'x="{a - side / 2:.1f}" y="{b - side / 2:.1f}"'
-        return f'<rect {corner} width="{side:.1f}" height="{side:.1f}" fill="{tint}"/>'
+        place = f'x="{a - side / 2:.1f}" y="{b - side / 2:.1f}"'
+        return f'<rect {place} width="{side:.1f}" height="{side:.1f}" fill="{tint}"/>'
     corners = {"diamond": (4, 0.0), "triangle-up": (3, -90.0), "hexagon": (6, 0.0), "star": (10, -90.0)}.get(symbol)
     if corners is None:
         return f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{tint}"/>'

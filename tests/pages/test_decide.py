@@ -203,7 +203,7 @@ def test_history_finds_runs_by_what_is_known_of_them(open_app: Opener) -> None:
     """Filters by text and state leave the runs that match, and say so when there is none."""
     lab = FakeLaboratory()
     first, second = finished(lab), finished(lab, seed=1)
-    lab.note(first, "before the new prompt")
+    lab.keep_note(first, "before the new prompt")
     app = opened(open_app, lab, HISTORY)
     assert list(app.dataframe[0].value["Run"]) == [second, first]
     app.text_input(key="history_text").set_value("New Prompt")
