@@ -18,6 +18,7 @@ NAMES = {
     "choice": "benchmarks.choice",
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
+    "report_speed": "benchmarks.report_speed",
     "verdict_simulation": "benchmarks.verdict_simulation",
 }
 

@@ -309,6 +309,10 @@ class Laboratory:
         """Return a run's manifest: plan, machine, versions, digests, status."""
         return self._shelf.store.manifest(run_id)
 
+    def plan_of(self, run_id: str) -> RunPlan:
+        """Return a kept run's plan as it was, whatever became of its task and model."""
+        return plan_from_dict(self.manifest(run_id)["plan"])
+
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
         return self._shelf.table(run_id)

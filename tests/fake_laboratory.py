@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.costing import CostAssumptions
+from engine.defaults import Choices
 from engine.errors import UsageError
 from engine.events import (
     Event,
@@ -177,6 +178,8 @@ class FakeLaboratory:
         decoding: DecodingMode = DecodingMode.CHOICE,
         throughput: bool = False,
         costs: CostAssumptions | None = None,
+        test_split: str = "test",
+        choices: Choices | None = None,
     ) -> RunPlan:
         """Fix a plan."""
         return RunPlan(
@@ -184,7 +187,7 @@ class FakeLaboratory:
             task_id=task_id,
             model_id=model_id,
             variants=tuple(variant_of(technique) for technique in techniques),
-            test_ids=tuple(example.id for example in self._task.split("test")[:limit]),
+            test_ids=tuple(example.id for example in self._task.split(test_split)[:limit]),
             train_ids=tuple(example.id for example in self._task.split("train")[:train_rows]),
             seed=seed,
             decoding=decoding,
@@ -284,6 +287,10 @@ class FakeLaboratory:
             "status": "done",
             "started_at": "2026-11-24T20:05:00+00:00",
         }
+
+    def plan_of(self, run_id: str) -> RunPlan:
+        """Return a run's plan."""
+        return self._plans[run_id]
 
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
