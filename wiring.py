@@ -32,6 +32,7 @@ from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
 from engine.memo import MemoContents
+from engine.perturbing import is_perturbed
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
 from engine.run import RunPlan
 from engine.run_table import RunTable
@@ -85,6 +86,8 @@ class LocalShelf:
         """List the tasks that can be read."""
         found = []
         for name in self._folders():
+            if is_perturbed(name):
+                continue  # made to test others with; not a task of its own
             try:
                 task = self.task(name)
             except AdaptLabError:
@@ -112,6 +115,10 @@ class LocalShelf:
                 kept = (changed, read_task(folder))
                 self._tasks[name] = kept
         return kept[1]
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task as one of the user's own."""
+        write_task(task, self._home / "tasks" / task.id)
 
     def check_task(self, folder: Path) -> Task:
         """Read any task folder; the first fault is raised with file, line, field, value and mend."""

@@ -19,6 +19,7 @@ from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
 from engine.limits import Limits
 from engine.memo import MemoContents, gather_memo
+from engine.perturbing import perturbed_task
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
 from engine.report import Report, assess
@@ -93,6 +94,10 @@ class Shelf(Protocol):
 
     def task(self, name: str) -> Task:
         """One task by id."""
+        ...
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task under its id."""
         ...
 
     def models(self) -> list[ModelFacts]:
@@ -182,6 +187,18 @@ class Laboratory:
     def task(self, task_id: str) -> Task:
         """Return a task."""
         return self._shelf.task(task_id)
+
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make the task whose test rows are perturbed, unless it is here as it would be made; return its id."""
+        task = self._shelf.task(task_id)
+        made = perturbed_task(task, kind, seed=seed)
+        try:
+            kept = self._shelf.task(made.id)
+        except UsageError:
+            kept = None
+        if kept is None or kept.examples != made.examples or kept.documents != made.documents:
+            self._shelf.keep_task(made)
+        return made.id
 
     def models(self) -> list[ModelFacts]:
         """List models."""

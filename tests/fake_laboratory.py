@@ -31,6 +31,7 @@ from engine.events import (
 )
 from engine.laboratory import Preflight, RunInfo, TaskInfo
 from engine.limits import Limits
+from engine.perturbing import perturbed_task
 from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 from engine.run import RunPlan, new_run_id
@@ -130,6 +131,7 @@ class FakeLaboratory:
         self.note = note
         self.answer_text = ""
         self.started: list[RunPlan] = []
+        self.made_tasks: dict[str, Task] = {}
         self.notes: dict[str, str] = {}
         self.unpacked: list[bytes] = []
 
@@ -146,8 +148,16 @@ class FakeLaboratory:
             )
         ]
 
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make a perturbed task."""
+        made = perturbed_task(self._task, kind, seed=seed)
+        self.made_tasks[made.id] = made
+        return made.id
+
     def task(self, task_id: str) -> Task:
         """Return it."""
+        if task_id in self.made_tasks:
+            return self.made_tasks[task_id]
         if task_id != self._task.id:
             message = f"Unknown task '{task_id}'."
             raise UsageError(message)
@@ -230,7 +240,7 @@ class FakeLaboratory:
     def _play(self, plan: RunPlan, kept: Sequence[Prediction]) -> None:
         live, stop = self._runs[plan.run_id], self._cancel[plan.run_id]
         status = "done"
-        for event in script(plan, self._task, kept, self.answer_text):
+        for event in script(plan, self.task(plan.task_id), kept, self.answer_text):
             if stop.is_set():
                 status = "cancelled"
                 break

@@ -135,7 +135,7 @@ def _axis(axis: Axis, limits: tuple[float, float]) -> Figure:
             "title": {"text": ""},
         }
     places = ticks(axis, *limits)
-    made |= {"tickvals": places, "ticktext": [written(place, axis.form) for place in places]}
+    made |= {"tickvals": places, "ticktext": [_safe(written(place, axis)) for place in places]}
     return made | ({"type": "log"} if axis.log else {})
 
 

@@ -96,7 +96,7 @@ def _axes(
     for value in ticks(chart.x, *x_bounds):
         at = x(value)
         made.append(f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{bottom}" stroke="{palette["grid"]}"/>')
-        made.append(_text(at, bottom + 15, written(value, chart.x.form), palette["muted"], 11, "middle"))
+        made.append(_text(at, bottom + 15, written(value, chart.x), palette["muted"], 11, "middle"))
     if chart.y.categories:
         for place, name in enumerate(chart.y.categories):
             made.append(_text(left - 8, y(place) + 4, name[:20], palette["text"], 12, "end"))
@@ -106,7 +106,7 @@ def _axes(
             made.append(
                 f'<line x1="{left}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="{palette["grid"]}"/>'
             )
-            made.append(_text(left - 7, at + 4, written(value, chart.y.form), palette["muted"], 11, "end"))
+            made.append(_text(left - 7, at + 4, written(value, chart.y), palette["muted"], 11, "end"))
     made.append(_text((left + WIDTH - RIGHT) / 2, HEIGHT - 8, chart.x.title, palette["muted"], 12, "middle"))
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -268,3 +269,44 @@ def test_a_note_is_kept_and_a_run_deleted() -> None:
     app.button(key="delete_run").click().run()
     assert not app.exception
     assert [info.run_id for info in lab.runs()] == [second]
+
+
+def test_a_learning_curve_is_measured_and_shown(open_app: Opener) -> None:
+    """The button makes the runs in the background; then there is a point per technique and size, and an answer."""
+    lab = FakeLaboratory(speed=500)
+    app = opened(open_app, lab, "pages/decide/learning_curve.py")
+    assert "Nothing was measured yet" in app.info[0].value
+    app.number_input(key="curve_rows_fake-tickets").set_value(6)
+    app.number_input(key="curve_draws").set_value(2)
+    app.run()
+    app.button(key="series_start").click().run()
+    assert not app.exception
+    ends = time.monotonic() + 25
+    while (len(lab.runs()) < 11 or lab.current_run_id()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    app.run()
+    assert not app.exception
+    frame = next(item.value for item in app.dataframe if "Each draw" in item.value)
+    assert set(frame["Technique"]) == {"Zero-shot", "Few-shot", "RAG", "Classifier"}
+    assert set(frame["Training rows"]) == {0, 5, 10, 25, 50, 60}.intersection(set(frame["Training rows"]))
+    assert "training rows" in told(app)
+
+
+def test_drift_shows_who_breaks(open_app: Opener) -> None:
+    """Without runs on changed rows the page offers to make them; with them it names each kind."""
+    lab = FakeLaboratory(speed=500)
+    finished(lab, rows=6)
+    app = opened(open_app, lab, "pages/decide/drift.py")
+    assert "Nothing was measured yet" in app.info[0].value
+    app.button(key="series_start").click().run()
+    ends = time.monotonic() + 25
+    while (len(lab.runs()) < 4 or lab.current_run_id()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    app.run()
+    assert not app.exception
+    assert "Under typing errors" in told(app)
+    frame = next(item.value for item in app.dataframe if "Breaks" in item.value)
+    assert set(frame["Rows"]) == {"typing errors", "other case", "shuffled clauses"}
+    assert set(frame["Compared"]) == {"same rows"}
