@@ -70,6 +70,8 @@ class MemoContents:
     manifest: Mapping[str, Any]
     instructions: str
     licence: str
+    leak_guard: str
+    """What the leak guard found when the task was made, in a sentence; empty where none was run."""
 
 
 def gather_memo(
@@ -99,6 +101,7 @@ def gather_memo(
         manifest=manifest,
         instructions=task.instructions,
         licence=task.licence,
+        leak_guard=str(task.card.get("leak_guard", "")),
     )
 
 
