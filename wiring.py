@@ -28,6 +28,7 @@ from adapters.tabular.csv_task import read_csv_task
 from adapters.tabular.export import to_csv, to_parquet
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.trainer import PeftTrainer
+from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
@@ -86,7 +87,7 @@ class LocalShelf:
         """List the tasks that can be read."""
         found = []
         for name in self._folders():
-            if is_perturbed(name):
+            if is_perturbed(name) or is_context_task(name):
                 continue  # made to test others with; not a task of its own
             try:
                 task = self.task(name)

@@ -189,16 +189,18 @@ class Laboratory:
         return self._shelf.task(task_id)
 
     def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
-        """Make the task whose test rows are perturbed, unless it is here as it would be made; return its id."""
-        task = self._shelf.task(task_id)
-        made = perturbed_task(task, kind, seed=seed)
+        """Make the task whose test rows are perturbed; return its id."""
+        return self.keep_made(perturbed_task(self._shelf.task(task_id), kind, seed=seed))
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another, unless it is here as it was made; return its id."""
         try:
-            kept = self._shelf.task(made.id)
+            kept = self._shelf.task(task.id)
         except UsageError:
             kept = None
-        if kept is None or kept.examples != made.examples or kept.documents != made.documents:
-            self._shelf.keep_task(made)
-        return made.id
+        if kept is None or (kept.examples, kept.documents) != (task.examples, task.documents):
+            self._shelf.keep_task(task)
+        return task.id
 
     def models(self) -> list[ModelFacts]:
         """List models."""

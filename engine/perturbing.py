@@ -114,4 +114,4 @@ def perturbed_id(task_id: str, kind: str) -> str:
 
 def is_perturbed(task_id: str) -> bool:
     """Tell whether a task was made by perturbing another."""
-    return task_id.rpartition(MARK)[2] in PERTURBATIONS and MARK in task_id
+    return MARK in task_id and task_id.rpartition(MARK)[2] in PERTURBATIONS

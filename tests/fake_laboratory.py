@@ -95,13 +95,16 @@ def fake_model(**changes: Any) -> ModelFacts:
     return replace(facts, **changes)
 
 
-def variant_of(technique: Technique) -> Variant:
-    """Build the usual variant of a technique."""
+def variant_of(technique: Technique, choices: Choices | None = None) -> Variant:
+    """Build the usual variant of a technique, with as many passages as were chosen."""
+    passages = choices.passages_k if choices and choices.passages_k else 0
     return Variant(
         id=technique.value,
         technique=technique,
         shots_k=5 if technique is Technique.FEW_SHOT else 0,
-        retrieval=RetrievalSpec(examples_k=5) if technique in {Technique.RAG, Technique.RAG_LORA} else None,
+        retrieval=RetrievalSpec(examples_k=0 if passages else 5, passages_k=passages)
+        if technique in {Technique.RAG, Technique.RAG_LORA}
+        else None,
         lora=LoraSpec() if technique in {Technique.LORA, Technique.RAG_LORA} else None,
     )
 
@@ -150,9 +153,12 @@ class FakeLaboratory:
 
     def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
         """Make a perturbed task."""
-        made = perturbed_task(self._task, kind, seed=seed)
-        self.made_tasks[made.id] = made
-        return made.id
+        return self.keep_made(perturbed_task(self._task, kind, seed=seed))
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another."""
+        self.made_tasks[task.id] = task
+        return task.id
 
     def task(self, task_id: str) -> Task:
         """Return it."""
@@ -189,6 +195,7 @@ class FakeLaboratory:
         throughput: bool = False,
         costs: CostAssumptions | None = None,
         test_split: str = "test",
+        context_tokens: int = 2048,
         choices: Choices | None = None,
     ) -> RunPlan:
         """Fix a plan."""
@@ -196,8 +203,8 @@ class FakeLaboratory:
             run_id=new_run_id(),
             task_id=task_id,
             model_id=model_id,
-            variants=tuple(variant_of(technique) for technique in techniques),
-            test_ids=tuple(example.id for example in self._task.split(test_split)[:limit]),
+            variants=tuple(variant_of(technique, choices) for technique in techniques),
+            test_ids=tuple(example.id for example in self.task(task_id).split(test_split)[:limit]),
             train_ids=tuple(example.id for example in self._task.split("train")[:train_rows]),
             seed=seed,
             decoding=decoding,

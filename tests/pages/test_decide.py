@@ -15,6 +15,7 @@ from engine.task import AnswerKind, AnswerSpec
 from engine.variant import Technique
 from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
 from tests.pages.conftest import Opener
+from tests.unit.test_context import marked_task
 
 REPORT, COSTS = "pages/decide/report.py", "pages/decide/costs.py"
 TABS = ("Every pair", "Classes", "Confidence", "Where the time goes", "Draws")
@@ -310,3 +311,29 @@ def test_drift_shows_who_breaks(open_app: Opener) -> None:
     frame = next(item.value for item in app.dataframe if "Breaks" in item.value)
     assert set(frame["Rows"]) == {"typing errors", "other case", "shuffled clauses"}
     assert set(frame["Compared"]) == {"same rows"}
+
+
+def test_context_is_measured_and_shown(open_app: Opener) -> None:
+    """Runs by number of passages and by place are made, and both answers are given."""
+    lab = FakeLaboratory(speed=500, task=marked_task(8))
+    app = opened(open_app, lab, "pages/decide/context.py")
+    app.number_input(key="context_rows_fake-tickets").set_value(6)
+    app.number_input(key="context_passages").set_value(4)
+    app.run()
+    app.button(key="series_start").click().run()
+    ends = time.monotonic() + 25
+    while (len(lab.runs()) < 7 or lab.current_run_id()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    app.run()
+    assert not app.exception
+    assert "Quality is highest at" in told(app)
+    assert "Among 4 passages" in told(app)
+    assert len(app.get("bidi_component")) == 3
+
+
+def test_context_needs_documents(open_app: Opener) -> None:
+    """A machine whose tasks have no documents is told what is needed."""
+    lab = FakeLaboratory(task=replace(fake_task(), documents=()))
+    app = opened(open_app, lab, "pages/decide/context.py")
+    assert "documents" in app.warning[0].value
