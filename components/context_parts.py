@@ -12,7 +12,7 @@ from engine.context import SIZES
 from engine.context_tasks import supported_rows
 from engine.laboratory import Laboratory, RunInfo
 from engine.limits import Limits
-from engine.report import VariantFigures
+from engine.measured import VariantFigures
 from engine.task import AnswerKind
 from engine.variant import DecodingMode
 

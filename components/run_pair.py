@@ -14,7 +14,7 @@ from components.setup import fault
 from components.words import count, percent, plain, visible, when
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory, RunInfo
-from engine.report import variant_names
+from engine.measured import variant_names
 from engine.run_comparison import VariantChange, compare_runs, portability_grid
 
 _MOST_RUNS = 30

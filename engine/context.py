@@ -11,8 +11,8 @@ import numpy as np
 from engine import phrases as say
 from engine.context_tasks import PLACES, context_task
 from engine.defaults import Choices
+from engine.measured import VariantFigures
 from engine.pairwise import compare_all, holm
-from engine.report import VariantFigures
 from engine.run import RunPlan, new_run_id
 from engine.run_table import RunTable
 from engine.statistics import Interval

@@ -13,9 +13,9 @@ from engine import phrases as say
 from engine.bootstrap import Floats
 from engine.charts.chart import Axis, Chart, Series
 from engine.charts.looks import LOOKS
+from engine.measured import score_interval, variant_names
 from engine.pairwise import LEVEL, compare_all, holm
 from engine.perturbing import WORDS
-from engine.report import score_interval, variant_names
 from engine.run import RunPlan
 from engine.run_table import RunTable
 from engine.statistics import Z_95, Interval, wilson

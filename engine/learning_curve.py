@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from engine import phrases as say
-from engine.report import score_interval
+from engine.measured import score_interval
 from engine.run import RunPlan
 from engine.run_table import RunTable
 from engine.seeds import seed_variation

@@ -19,8 +19,9 @@ from engine.charts.of_report import (
     tradeoff_chart,
 )
 from engine.classification import ClassFigures, class_figures, confusion
+from engine.measured import VariantFigures
 from engine.prediction import Prediction
-from engine.report import Report, VariantFigures
+from engine.report import Report
 from engine.run_table import FAILURES, RunTable
 from engine.task import AnswerKind, Task
 from engine.total_cost import BreakEven, CostLine, break_evens, closed_lines

@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.charts.chart import Grid
 from engine.errors import UsageError
+from engine.measured import score_interval
 from engine.pairwise import Difference, compare_all, holm
-from engine.report import score_interval
 from engine.run import RunPlan
 from engine.run_table import RunTable
 from engine.statistics import Interval

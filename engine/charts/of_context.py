@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from engine import phrases as say
 from engine.charts.chart import Axis, Chart, Series
 from engine.context_tasks import PLACES
-from engine.report import VariantFigures
+from engine.measured import VariantFigures
 
 
 def number_chart(found: Mapping[int, VariantFigures], *, latency: bool) -> Chart:

@@ -14,10 +14,11 @@ from engine.context_tasks import context_task, is_context_task, sections, suppor
 from engine.errors import UsageError
 from engine.events import PredictionMade
 from engine.limits import Limits
+from engine.measured import VariantFigures
 from engine.perturbing import is_perturbed
 from engine.prediction import Passage
 from engine.prompting import build_prompt
-from engine.report import VariantFigures, assess
+from engine.report import assess
 from engine.run import RunPlan
 from engine.run_table import RunTable, table_from_predictions
 from engine.task import Document, Task
