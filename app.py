@@ -31,6 +31,9 @@ PAGES = {
     "Decide": [
         st.Page("pages/decide/report.py", title="Report", icon=":material/gavel:"),
         st.Page("pages/decide/costs.py", title="Costs", icon=":material/payments:"),
+        st.Page("pages/decide/learning_curve.py", title="Learning curve", icon=":material/show_chart:"),
+        st.Page("pages/decide/context.py", title="Context", icon=":material/article:"),
+        st.Page("pages/decide/drift.py", title="Drift", icon=":material/trending_down:"),
         st.Page("pages/decide/history.py", title="History", icon=":material/history:"),
     ],
 }

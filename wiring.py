@@ -23,6 +23,7 @@ from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder, machine_lock
 from adapters.storage.own_rows import add_row
+from adapters.storage.run_archive import pack_run, unpack_run
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.sample_run import read_recorded
 from adapters.storage.speeds import SpeedFile
@@ -35,11 +36,13 @@ from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
 from engine.checkup import Finding
+from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.importing import SplitPlan
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
 from engine.memo import MemoContents
+from engine.perturbing import is_perturbed
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
 from engine.quick_import import Imported, Wishes, import_table
 from engine.recorded import RecordedRun
@@ -138,6 +141,8 @@ class LocalShelf:
         """List the tasks that can be read."""
         found = []
         for name in self._folders():
+            if is_perturbed(name) or is_context_task(name):
+                continue  # made to test others with; not a task of its own
             try:
                 task = self.task(name)
             except AdaptLabError:
@@ -174,6 +179,10 @@ class LocalShelf:
         if folder is None:
             raise unknown_name("task", name, folders)
         return folder
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task as one of the user's own."""
+        write_task(task, self._home / "tasks" / task.id)
 
     def check_task(self, folder: Path) -> Task:
         """Read any task folder; the first fault is raised with file, line, field, value and mend."""
@@ -291,6 +300,9 @@ class LocalShelf:
                 started_at=started_at,
                 rows_done=count,
                 rows_total=len(manifest["plan"]["variants"]) * len(manifest["plan"]["test_ids"]),
+                techniques=tuple(variant["technique"] for variant in manifest["plan"]["variants"]),
+                seed=manifest["plan"]["seed"],
+                note=str(manifest.get("note", "")),
             )
             for run_id, started_at, status, count, manifest in self._store.runs()
         ]
@@ -309,6 +321,19 @@ class LocalShelf:
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns, kept beside the store once the run is over."""
         return self._tables.table(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        self._store.delete_run(run_id)
+        self._tables.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file."""
+        return pack_run(self._store, run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run."""
+        return unpack_run(self._store, data)
 
     def memo(self, contents: MemoContents, form: str) -> bytes:
         """Return a memo as `html` or `md`."""

@@ -11,9 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from adapters.storage.home import home_folder
+from adapters.storage.task_folder import write_task
 from engine.limits import Limits
 from engine.prediction import Prediction, Timing, Usage
 from engine.run import RunPlan
@@ -21,6 +24,7 @@ from engine.task import Example, Task
 from engine.variant import LABELS, RetrievalSpec, Variant
 from wiring import LocalShelf, open_laboratory, open_shelf
 
+ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "Sort the customer's message into one category. " * 30
 
 
@@ -30,10 +34,11 @@ def main() -> int:
     big = _keep_run(shelf, "big", rows=10_000, variants=10)
     small = _keep_run(shelf, "small", rows=2_000, variants=6)
     laboratory = open_laboratory()
+    laboratory.table(big)  # as a run does at its end
     started = time.perf_counter()
     memo = laboratory.memo(small, Limits())
     print(f"  memo of 2,000 rows, 6 variants: {time.perf_counter() - started:.2f} s, {len(memo) / 1e6:.1f} MB")
-    app = AppTest.from_file("app.py", default_timeout=120).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.query_params["run_id"] = big
     started = time.perf_counter()
     app.switch_page("pages/decide/report.py").run()
@@ -61,7 +66,7 @@ def _keep_run(shelf: LocalShelf, name: str, *, rows: int, variants: int) -> str:
         replace(task.examples[number % len(task.examples)], id=f"made-{number:05}", split="test")
         for number in range(rows)
     ]
-    shelf.add_made_task(replace(task, id=f"made-{name}", examples=tuple(examples)))
+    write_task(replace(task, id=f"made-{name}", examples=tuple(examples)), home_folder() / "tasks" / f"made-{name}")
     kinds = [
         Variant(
             id=f"v{number}",

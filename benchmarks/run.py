@@ -19,6 +19,7 @@ NAMES = {
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
+    "report_speed": "benchmarks.report_speed",
     "verdict_simulation": "benchmarks.verdict_simulation",
 }
 

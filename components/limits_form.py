@@ -13,45 +13,59 @@ def limits_form() -> Limits:
     defaults = Limits()
     with st.popover("Limits", icon=":material/tune:"):
         st.caption("What you can live with. An empty field sets no limit.")
-        quality = st.number_input(
+        quality = _optional(
             "Least quality, %",
-            min_value=0.0,
-            max_value=100.0,
-            value=(defaults.least_quality or 0.0) * 100,
+            state.LEAST_QUALITY,
+            (defaults.least_quality or 0.0) * 100,
             step=1.0,
-            key=state.LEAST_QUALITY,
-            persist_state="session",
-            help="A variant whose mean score lies below this is out.",
+            most=100.0,
+            help_text="A variant whose mean score lies below this is out.",
         )
-        p95 = st.number_input(
+        p95 = _optional(
             "Highest p95, seconds",
-            min_value=0.0,
-            value=defaults.highest_p95_s,
+            state.HIGHEST_P95,
+            defaults.highest_p95_s,
             step=0.1,
-            key=state.HIGHEST_P95,
-            persist_state="session",
-            help="95 of 100 answers must be complete within this time.",
+            help_text="95 of 100 answers must be complete within this time.",
         )
-        cost = st.number_input(
+        cost = _optional(
             "Highest cost, USD per 1,000 answers",
-            min_value=0.0,
-            value=defaults.highest_cost_usd_per_1k,
+            state.HIGHEST_COST,
+            defaults.highest_cost_usd_per_1k,
             step=0.05,
-            key=state.HIGHEST_COST,
-            persist_state="session",
-            help="Running cost alone; what is paid once counts in the total.",
+            help_text="Running cost alone; what is paid once counts in the total.",
         )
         st.caption("What it will be used for")
         calls, months, labelling, leave = use_form(defaults)
     return Limits(
-        least_quality=None if quality is None else float(quality) / 100,
-        highest_p95_s=None if p95 is None else float(p95),
-        highest_cost_usd_per_1k=None if cost is None else float(cost),
+        least_quality=None if quality is None else quality / 100,
+        highest_p95_s=p95,
+        highest_cost_usd_per_1k=cost,
         calls_per_month=calls,
         months=months,
         labelling_usd_per_row=labelling,
         data_may_leave=leave,
     )
+
+
+def _optional(
+    label: str, key: str, default: float | None, *, step: float, help_text: str, most: float | None = None
+) -> float | None:
+    """Ask for a number that may be left out: the field is one that can be emptied, and begins with the default."""
+    if key not in st.session_state:
+        st.session_state[key] = default
+    value = st.number_input(
+        label,
+        min_value=0.0,
+        max_value=most,
+        value=None,
+        step=step,
+        key=key,
+        persist_state="session",
+        placeholder="no limit",
+        help=help_text,
+    )
+    return None if value is None else float(value)
 
 
 def use_form(defaults: Limits) -> tuple[int, int, float, bool]:

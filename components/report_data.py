@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from components import state
@@ -11,7 +9,8 @@ from components.words import visible, when
 from engine.costing import CostAssumptions
 from engine.laboratory import Laboratory, RunInfo
 from engine.limits import Limits
-from engine.report import Report, assess
+from engine.measured import Measured, measure, repriced
+from engine.report import Report, judge
 from engine.run import RunPlan, plan_from_dict
 from engine.run_table import RunTable
 
@@ -55,7 +54,7 @@ def table_of(lab: Laboratory, info: RunInfo) -> RunTable:
 
 def report_of(lab: Laboratory, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, on other cost assumptions than its own if there are any."""
-    return _report(lab, info.run_id, info.rows_done, limits, costs)
+    return judge(_measured(lab, info.run_id, info.rows_done, costs), limits)
 
 
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
@@ -64,8 +63,10 @@ def _table(_lab: Laboratory, run_id: str, rows_done: int) -> RunTable:  # noqa: 
 
 
 @st.cache_resource(show_spinner="Weighing the figures", max_entries=_KEPT * 4)
-def _report(_lab: Laboratory, run_id: str, rows_done: int, limits: Limits, costs: CostAssumptions | None) -> Report:
+def _measured(_lab: Laboratory, run_id: str, rows_done: int, costs: CostAssumptions | None) -> Measured:
     manifest = _lab.manifest(run_id)
     plan = plan_from_dict(manifest["plan"])
-    plan = plan if costs is None else replace(plan, costs=costs)
-    return assess(plan, _lab.task(plan.task_id), _table(_lab, run_id, rows_done), manifest, limits)
+    table = _table(_lab, run_id, rows_done)
+    if costs is None or costs == plan.costs:
+        return measure(plan, _lab.task(plan.task_id), table, manifest)
+    return repriced(_measured(_lab, run_id, rows_done, None), table, manifest, costs)

@@ -54,7 +54,7 @@ def bca(value: float, replicates: Floats, acceleration: float) -> Interval:
     Where all replicates are alike the interval is that one point.
     """
     spread = float(np.ptp(replicates)) if len(replicates) else 0.0
-    if spread <= 1e-12 * max(1.0, abs(value)):
+    if spread <= 1e-6 * abs(value) or spread == 0:  # what single precision leaves of equal values
         return Interval(value=value, low=value, high=value)
     below = float(np.mean(replicates < value)) + float(np.mean(replicates == value)) / 2
     bias = float(ndtri(np.clip(below, 1 / len(replicates), 1 - 1 / len(replicates))))
@@ -163,9 +163,9 @@ def _sums(counts: Floats, codes: Counts, classes: int) -> Floats:
 
 def _without_one(counts: Counts, wanted: Counts, given: Counts, classes: int) -> Floats:
     """Macro F1 with one row of each cell left out: only the two classes of that cell change."""
-    hits: Floats = np.bincount(wanted[wanted == given], counts[wanted == given], minlength=classes).astype(np.float64)
+    hits = np.bincount(wanted[wanted == given], counts[wanted == given], minlength=classes).astype(np.float64)
     answered = given >= 0
-    seen: Floats = np.bincount(wanted, counts, minlength=classes).astype(np.float64)
+    seen = np.bincount(wanted, counts, minlength=classes).astype(np.float64)
     seen += np.bincount(given[answered], counts[answered], minlength=classes)
     scores = np.divide(2 * hits, seen, out=np.zeros(classes), where=seen > 0)
     right = (wanted == given).astype(np.float64)
@@ -176,4 +176,4 @@ def _without_one(counts: Counts, wanted: Counts, given: Counts, classes: int) ->
 
 
 def _f1(twice_hits: Floats, seen: Floats) -> Floats:
-    return np.divide(twice_hits, seen, out=np.zeros_like(twice_hits), where=seen > 0)
+    return np.divide(twice_hits, seen, out=np.zeros(len(seen)), where=seen > 0)

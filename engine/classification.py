@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.bootstrap import Counts, bca
+from engine.bootstrap import Counts
 from engine.statistics import Interval, wilson
-
-NO_ANSWER = -1
-RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,11 +60,9 @@ def confusion(targets: Counts, answers: Counts, labels: Sequence[str]) -> Confus
     return Confusion(labels=tuple(labels), counts=tuple(tuple(int(n) for n in line) for line in table))
 
 
-def class_figures(matrix: Confusion, *, seed: int = 0) -> tuple[ClassFigures, ...]:
-    """Return each class's figures with 95 % intervals: Wilson's for precision and recall, BCa bootstrap for F1."""
+def class_figures(matrix: Confusion) -> tuple[ClassFigures, ...]:
+    """Return each class's figures with 95 % intervals, Wilson's for precision and recall."""
     counts = np.asarray(matrix.counts, dtype=np.int64).reshape(len(matrix.labels), -1)
-    total = int(counts.sum())
-    generator = np.random.default_rng(seed)
     found = []
     for index, label in enumerate(matrix.labels):
         rows, answered, hits = int(counts[index].sum()), int(counts[:, index].sum()), int(counts[index, index])
@@ -78,24 +73,17 @@ def class_figures(matrix: Confusion, *, seed: int = 0) -> tuple[ClassFigures, ..
                 answered=answered,
                 precision=wilson(hits, answered) if answered else None,
                 recall=wilson(hits, rows) if rows else None,
-                f1=_f1(hits, rows - hits, answered - hits, total, generator) if rows + answered else None,
+                f1=_f1(hits, rows + answered - hits) if rows + answered else None,
             )
         )
     return tuple(found)
 
 
-def _f1(hits: int, missed: int, false: int, total: int, generator: np.random.Generator) -> Interval:
-    """Bootstrap F1: to one class a row is a hit, a miss, a false answer or none of its business."""
-    cells = np.array([hits, missed, false, total - hits - missed - false], dtype=np.int64)
-    drawn = generator.multinomial(total, cells / total, size=RESAMPLES)
-    replicates = _share(2 * drawn[:, 0], 2 * drawn[:, 0] + drawn[:, 1] + drawn[:, 2])
-    without = cells[None, :] - np.eye(4, dtype=np.int64)
-    left = _share(2 * without[:, 0], 2 * without[:, 0] + without[:, 1] + without[:, 2])
-    centred = np.where(cells > 0, np.average(left, weights=cells) - left, 0.0)
-    square = float(np.sum(cells * centred**2))
-    acceleration = float(np.sum(cells * centred**3)) / (6 * square**1.5) if square > 0 else 0.0
-    return bca(2 * hits / (2 * hits + missed + false), replicates, acceleration)
+def _f1(hits: int, concerned: int) -> Interval:
+    """F1 from the share J of hits among the rows that are or were answered so: F1 = 2 J / (1 + J) grows with J.
 
-
-def _share(part: Counts, whole: Counts) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    Wilson's interval of J therefore gives F1's; unlike the bootstrap's it does not shrink to a point at 0 or 1.
+    """
+    share = wilson(hits, concerned)
+    low, value, high = (2 * end / (1 + end) for end in (share.low, share.value, share.high))
+    return Interval(value=value, low=low, high=high)

@@ -22,6 +22,7 @@ from engine.intake import Intake
 from engine.library import Library
 from engine.limits import Limits
 from engine.memo import MemoContents, gather_memo
+from engine.perturbing import perturbed_task
 from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
@@ -65,6 +66,10 @@ class RunInfo:
     """UTC, ISO 8601."""
     rows_done: int
     rows_total: int
+    techniques: tuple[str, ...] = ()
+    seed: int = 0
+    note: str = ""
+    """What the user wrote about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +106,10 @@ class Shelf(Protocol):
 
     def task(self, name: str) -> Task:
         """One task by id."""
+        ...
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task under its id."""
         ...
 
     def models(self) -> list[ModelFacts]:
@@ -149,6 +158,18 @@ class Shelf(Protocol):
 
     def table(self, run_id: str) -> RunTable:
         """A run's predictions as columns."""
+        ...
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        ...
+
+    def pack(self, run_id: str) -> bytes:
+        """A run as one file that `unpack` takes in elsewhere."""
+        ...
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run; its id."""
         ...
 
     def memo(self, contents: MemoContents, form: str) -> bytes:
@@ -212,6 +233,20 @@ class Laboratory:
     def task(self, task_id: str) -> Task:
         """Return a task."""
         return self._shelf.task(task_id)
+
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make the task whose test rows are perturbed; return its id."""
+        return self.keep_made(perturbed_task(self._shelf.task(task_id), kind, seed=seed))
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another, unless it is here as it was made; return its id."""
+        try:
+            kept = self._shelf.task(task.id)
+        except UsageError:
+            kept = None
+        if kept is None or (kept.examples, kept.documents) != (task.examples, task.documents):
+            self._shelf.keep_task(task)
+        return task.id
 
     def models(self) -> list[ModelFacts]:
         """List models."""
@@ -363,6 +398,10 @@ class Laboratory:
         """Return a run's manifest: plan, machine, versions, digests, status."""
         return self._shelf.store.manifest(run_id)
 
+    def plan_of(self, run_id: str) -> RunPlan:
+        """Return a kept run's plan as it was, whatever became of its task and model."""
+        return plan_from_dict(self.manifest(run_id)["plan"])
+
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
         return self._shelf.table(run_id)
@@ -387,6 +426,36 @@ class Laboratory:
         report = assess(plan, task, table, manifest, limits)
         first = self.predictions_of(run_id, plan.test_ids[0])
         return self._shelf.memo(gather_memo(run_id, report, task, table, manifest, first), form)
+
+    def keep_note(self, run_id: str, text: str) -> None:
+        """Keep what the user writes about a run."""
+        self.manifest(run_id)
+        self._shelf.store.update_run(run_id, manifest={"note": text})
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run for good.
+
+        Raises:
+            UsageError: there is no such run, or it goes on.
+        """
+        with self._lock:
+            live = self._live.get(run_id)
+            if live is not None and live.snapshot().is_running:
+                raise UsageError(f"Run {run_id} goes on.", "Cancel it before you delete it.")
+            self._live.pop(run_id, None)
+        self._shelf.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file that can be taken in elsewhere."""
+        return self._shelf.pack(run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run and return its id.
+
+        Raises:
+            UsageError: it is no packed run, or is here already.
+        """
+        return self._shelf.unpack(data)
 
     def export(self, run_id: str) -> dict[str, bytes]:
         """Return a run's files by name."""

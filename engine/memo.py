@@ -19,8 +19,9 @@ from engine.charts.of_report import (
     tradeoff_chart,
 )
 from engine.classification import ClassFigures, class_figures, confusion
+from engine.measured import VariantFigures
 from engine.prediction import Prediction
-from engine.report import Report, VariantFigures
+from engine.report import Report
 from engine.run_table import FAILURES, RunTable
 from engine.task import AnswerKind, Task
 from engine.total_cost import BreakEven, CostLine, break_evens, closed_lines
@@ -70,6 +71,8 @@ class MemoContents:
     manifest: Mapping[str, Any]
     instructions: str
     licence: str
+    leak_guard: str
+    """What the leak guard found when the task was made, in a sentence; empty where none was run."""
 
 
 def gather_memo(
@@ -99,6 +102,7 @@ def gather_memo(
         manifest=manifest,
         instructions=task.instructions,
         licence=task.licence,
+        leak_guard=str(task.card.get("leak_guard", "")),
     )
 
 

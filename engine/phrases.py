@@ -32,13 +32,15 @@ def span(low: float, high: float) -> str:
 def seconds(value: float) -> str:
     """Write a latency with two significant figures."""
     if value < 0.0095:
-        return f"{value:.3f} s"
+        return f"{value:.3f} s" if value else "0 s"
     return f"{value:.2f} s" if value < 9.95 else f"{value:,.0f} s"
 
 
 def money(usd: float) -> str:
     """Write a sum: cents below a dollar, dollars above."""
     cents = usd * 100
+    if usd == 0:
+        return "$0"
     if usd >= 0.995:
         return f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"
     return f"{cents:.2f} ¢" if cents < 0.095 else f"{cents:.1f} ¢"

@@ -322,6 +322,10 @@ class RunStore(Protocol):
         """Read all predictions of a run, in the order in which they were made."""
         ...
 
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with its predictions."""
+        ...
+
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
         """Read what all variants of a run answered on one example."""
         ...

@@ -1,71 +1,19 @@
-"""A finished run, assessed: every figure with its interval, every pair, the costs and the verdict. Pure functions."""
+"""A finished run, assessed under the user's limits: its figures, the costs in total and the verdict. Pure functions."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from engine.bootstrap import Floats, macro_f1_interval, mean_intervals, quantile_interval, row_weights
-from engine.costing import CostAssumptions, energy_wh
 from engine.limits import Limits
-from engine.pairwise import Difference, compare_all
+from engine.measured import PER, Measured, VariantFigures, measure
+from engine.pairwise import Difference
 from engine.run import RunPlan
-from engine.run_table import FAILURES, RunTable
-from engine.statistics import Interval, wilson
+from engine.run_table import RunTable
 from engine.task import Task
-from engine.total_cost import CostLine, local_line
-from engine.variant import LABELS, Variant
+from engine.total_cost import local_line
 from engine.verdict import Candidate, Verdict, decide
-
-PER = 1000
-SECONDS_PER_HOUR = 3600.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LatencyParts:
-    """Mean seconds of an answer's parts; None in throughput mode, which knows no latency of single rows."""
-
-    retrieval_s: float
-    prefill_s: float
-    decode_s: float
-    other_s: float
-    """What is left of the total: embedding a text and classifying it, and the way to and from the worker."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VariantFigures:
-    """One variant of a run in figures. None was not measured."""
-
-    variant: Variant
-    name: str
-    """As screens and the memo write it."""
-    rows: int
-    failed: int
-    failures: Mapping[str, int]
-    quality: Interval
-    scores: Mapping[str, Interval]
-    """Every scorer of the task."""
-    ttft_p50_s: Interval | None
-    total_p50_s: Interval | None
-    total_p95_s: Interval | None
-    latency: LatencyParts | None
-    prompt_tokens: float
-    cached_prompt_tokens: float
-    completion_tokens: float
-    busy_s_per_call: float
-    rows_per_s: float | None
-    cost_usd_per_1k: Interval
-    """Estimated."""
-    energy_wh_per_1k: float
-    energy_measured: bool
-    prepare_s: float | None
-    prepare_reused: bool
-    peak_rss_bytes: int | None
-    cost: CostLine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,65 +35,42 @@ class Report:
         return next(item for item in self.figures if item.variant.id == variant_id)
 
 
-def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
-    """Write each variant by its technique, and by its id too where two share a technique."""
-    techniques = [variant.technique for variant in variants]
-    return {
-        variant.id: LABELS[variant.technique]
-        + (f" ({variant.id})" if techniques.count(variant.technique) > 1 and variant.id != variant.technique else "")
-        for variant in variants
-    }
-
-
 def assess(
     plan: RunPlan, task: Task, table: RunTable, manifest: Mapping[str, Any], limits: Limits, *, seed: int = 0
 ) -> Report:
-    """Assess a run. Variants without a single prediction are left out.
+    """Assess a run under the user's limits. Variants without a single prediction are left out."""
+    return judge(measure(plan, task, table, manifest, seed=seed), limits)
 
-    Args:
-        plan: of the run; its cost assumptions are used.
-        task: names scorers and labels.
-        table: the run's predictions.
-        manifest: of the run; `machine` and `prepared` are read.
-        limits: the user's.
-        seed: of the bootstrap.
-    """
-    cores = int(dict(manifest.get("machine", {})).get("cores", 1))
-    prepared: Mapping[str, Any] = manifest.get("prepared", {})
-    names = variant_names(plan.variants)
-    weights = row_weights(len(table.example_ids), seed=seed) if table.made.all() and table.example_ids else None
-    figures = []
-    for variant in plan.variants:
-        line = table.place(variant.id)
-        if table.made[line].any():
-            paid = prepared.get(variant.id, {})
-            figures.append(
-                _figures(
-                    variant,
-                    line,
-                    name=names[variant.id],
-                    plan=plan,
-                    task=task,
-                    table=table,
-                    paid=paid,
-                    cores=cores,
-                    limits=limits,
-                    weights=weights,
-                )
-            )
-    lines = [table.place(item.variant.id) for item in figures]
-    differences = compare_all([item.variant.id for item in figures], table.score[lines], table.made[lines], seed=seed)
-    is_share = bool(np.isin(table.score[table.made], (0.0, 1.0)).all())
-    verdict = decide([_candidate(item) for item in figures], differences, limits, is_share=is_share)
+
+def judge(measured: Measured, limits: Limits) -> Report:
+    """Set limits: what each variant costs in total, and the verdict."""
+    plan = measured.plan
+    figures = tuple(
+        replace(
+            item,
+            cost=local_line(
+                item.variant,
+                name=item.name,
+                train_rows=len(plan.train_ids),
+                prepare_s=item.prepare_s,
+                cost_usd_per_call=item.cost_usd_per_1k.value / PER,
+                busy_s_per_call=item.busy_s_per_call,
+                costs=plan.costs,
+                limits=limits,
+            ),
+        )
+        for item in measured.figures
+    )
+    candidates = [_candidate(item) for item in figures]
     return Report(
         plan=plan,
-        task_title=task.title,
-        metric=task.primary_scorer,
-        is_share=is_share,
+        task_title=measured.task_title,
+        metric=measured.metric,
+        is_share=measured.is_share,
         limits=limits,
-        figures=tuple(figures),
-        differences=differences,
-        verdict=verdict,
+        figures=figures,
+        differences=measured.differences,
+        verdict=decide(candidates, measured.differences, limits, is_share=measured.is_share),
     )
 
 
@@ -162,104 +87,3 @@ def _candidate(item: VariantFigures) -> Candidate:
         cost=item.cost,
         prepare_s=item.prepare_s,
     )
-
-
-def _figures(
-    variant: Variant,
-    line: int,
-    *,
-    name: str,
-    plan: RunPlan,
-    task: Task,
-    table: RunTable,
-    paid: Mapping[str, Any],
-    cores: int,
-    limits: Limits,
-    weights: np.ndarray[Any, Any] | None,
-) -> VariantFigures:
-    made = table.made[line]
-    rows = int(made.sum())
-    seconds = {key: values[line, made] for key, values in table.seconds.items()}
-    tokens = {key: values[line, made] for key, values in table.tokens.items()}
-    busy = np.where(np.isnan(seconds["total_s"]), np.nan_to_num(seconds["batch_share_s"]), seconds["total_s"])
-    watt_hours, measured = _energy(seconds, cores, plan.costs)
-    cost = plan.costs.machine_usd_per_hour * busy / SECONDS_PER_HOUR
-    cost = cost + plan.costs.electricity_usd_per_kwh * watt_hours / PER
-    per_1k = mean_intervals(cost[None, :] * PER, weights=weights)[0]
-    prepare_s = paid.get("prepare_s")
-    kinds = table.failure[line, made]
-    peak = float(np.nanmax(table.rss_bytes[line, made]))
-    return VariantFigures(
-        variant=variant,
-        name=name,
-        rows=rows,
-        failed=int((kinds >= 0).sum()),
-        failures={kind: int((kinds == code).sum()) for code, kind in enumerate(FAILURES) if (kinds == code).any()},
-        quality=score_interval(table.score[line, made], weights),
-        scores=_scores(task, table, line, weights),
-        ttft_p50_s=quantile_interval(seconds["ttft_s"], 0.5),
-        total_p50_s=quantile_interval(seconds["total_s"], 0.5),
-        total_p95_s=quantile_interval(seconds["total_s"], 0.95),
-        latency=_latency(seconds),
-        prompt_tokens=float(tokens["prompt_tokens"].mean()),
-        cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
-        completion_tokens=float(tokens["completion_tokens"].mean()),
-        busy_s_per_call=float(busy.mean()),
-        rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
-        cost_usd_per_1k=per_1k,
-        energy_wh_per_1k=float(watt_hours.mean()) * PER,
-        energy_measured=measured,
-        prepare_s=prepare_s,
-        prepare_reused=bool(paid.get("reused", False)),
-        peak_rss_bytes=int(peak) or None,
-        cost=local_line(
-            variant,
-            name=name,
-            train_rows=len(plan.train_ids),
-            prepare_s=prepare_s,
-            cost_usd_per_call=per_1k.value / PER,
-            busy_s_per_call=float(busy.mean()),
-            costs=plan.costs,
-            limits=limits,
-        ),
-    )
-
-
-def _energy(seconds: Mapping[str, Floats], cores: int, costs: CostAssumptions) -> tuple[Floats, bool]:
-    """Watt-hours of each row, and whether all were measured."""
-    measured = seconds["energy_wh"]
-    if len(measured) and not np.isnan(measured).any():
-        return measured, True
-    return np.nan_to_num(seconds["cpu_s"]) * energy_wh(1.0, cores, costs), False
-
-
-def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:
-    total = seconds["total_s"]
-    known = ~np.isnan(total)
-    if not known.any():
-        return None
-    parts = {key: float(np.nan_to_num(seconds[key][known]).mean()) for key in ("retrieval_s", "prefill_s", "decode_s")}
-    return LatencyParts(**parts, other_s=max(float(total[known].mean()) - sum(parts.values()), 0.0))
-
-
-def _scores(task: Task, table: RunTable, line: int, weights: np.ndarray[Any, Any] | None) -> dict[str, Interval]:
-    made = table.made[line]
-    found = {}
-    for name in task.scorers:
-        if name == "macro_f1":
-            targets = table.target_codes(task.answer.labels)[made]
-            answers = table.answer_codes(task.answer.labels)[line, made]
-            known = targets >= 0
-            found[name] = macro_f1_interval(targets[known], answers[known], len(task.answer.labels))
-        elif name in table.scores:
-            found[name] = score_interval(table.scores[name][line, made], weights)
-    return found
-
-
-def score_interval(scores: Floats, weights: np.ndarray[Any, Any] | None = None) -> Interval:
-    """Wilson's interval where all scores are 0 or 1, the BCa bootstrap of the mean otherwise."""
-    if not len(scores):
-        return Interval(value=math.nan, low=0.0, high=1.0)
-    if bool(np.isin(scores, (0.0, 1.0)).all()):
-        return wilson(int(scores.sum()), len(scores))
-    return mean_intervals(scores[None, :], weights=weights)[0]

@@ -65,9 +65,9 @@ def sureness(scene: Scene) -> Sentence:
             figures={"effect": effect.value, "low": effect.low, "high": effect.high, "p": nearest.p_holm},
         )
     # The most that the pick may be behind any of those it is tied with.
-    rivals = [(scene.between(pick, item), item) for item in scene.tied if item is not pick]
+    tied = [(scene.between(pick, item), item) for item in scene.tied if item is not pick]
     lost = max(
-        ((-gap.seen_from(pick.variant.id).low, gap, item) for gap, item in rivals if gap), key=lambda part: part[0]
+        ((-gap.seen_from(pick.variant.id).low, gap, item) for gap, item in tied if gap), key=lambda part: part[0]
     )
     behind, gap, item = lost
     if behind <= 0:

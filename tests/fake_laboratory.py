@@ -34,6 +34,7 @@ from engine.events import (
 )
 from engine.laboratory import Preflight, RunInfo, TaskInfo
 from engine.limits import Limits
+from engine.perturbing import perturbed_task
 from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
@@ -102,13 +103,16 @@ def fake_model(**changes: Any) -> ModelFacts:
     return replace(facts, **changes)
 
 
-def variant_of(technique: Technique) -> Variant:
-    """Build the usual variant of a technique."""
+def variant_of(technique: Technique, choices: Choices | None = None) -> Variant:
+    """Build the usual variant of a technique, with as many passages as were chosen."""
+    passages = choices.passages_k if choices and choices.passages_k else 0
     return Variant(
         id=technique.value,
         technique=technique,
         shots_k=5 if technique is Technique.FEW_SHOT else 0,
-        retrieval=RetrievalSpec(examples_k=5) if technique in {Technique.RAG, Technique.RAG_LORA} else None,
+        retrieval=RetrievalSpec(examples_k=0 if passages else 5, passages_k=passages)
+        if technique in {Technique.RAG, Technique.RAG_LORA}
+        else None,
         lora=LoraSpec() if technique in {Technique.LORA, Technique.RAG_LORA} else None,
     )
 
@@ -146,6 +150,9 @@ class FakeLaboratory:
         self.note = note
         self.answer_text = ""
         self.started: list[RunPlan] = []
+        self.made_tasks: dict[str, Task] = {}
+        self.notes: dict[str, str] = {}
+        self.unpacked: list[bytes] = []
 
     def tasks(self) -> list[TaskInfo]:
         """List the one task."""
@@ -160,8 +167,19 @@ class FakeLaboratory:
             )
         ]
 
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make a perturbed task."""
+        return self.keep_made(perturbed_task(self._task, kind, seed=seed))
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another."""
+        self.made_tasks[task.id] = task
+        return task.id
+
     def task(self, task_id: str) -> Task:
         """Return it."""
+        if task_id in self.made_tasks:
+            return self.made_tasks[task_id]
         if task_id != self._task.id:
             message = f"Unknown task '{task_id}'."
             raise UsageError(message)
@@ -232,14 +250,16 @@ class FakeLaboratory:
         costs: CostAssumptions | None = None,
         choices: Choices | None = None,
         stop_when_clear: bool = False,
+        test_split: str = "test",
+        context_tokens: int = 2048,
     ) -> RunPlan:
         """Fix a plan."""
         return RunPlan(
             run_id=new_run_id(),
             task_id=task_id,
             model_id=model_id,
-            variants=tuple(variant_of(technique) for technique in techniques),
-            test_ids=tuple(example.id for example in self._task.split("test")[:limit]),
+            variants=tuple(variant_of(technique, choices) for technique in techniques),
+            test_ids=tuple(example.id for example in self.task(task_id).split(test_split)[:limit]),
             train_ids=tuple(example.id for example in self._task.split("train")[:train_rows]),
             seed=seed,
             decoding=decoding,
@@ -283,7 +303,7 @@ class FakeLaboratory:
     def _play(self, plan: RunPlan, kept: Sequence[Prediction]) -> None:
         live, stop = self._runs[plan.run_id], self._cancel[plan.run_id]
         status = "done"
-        for event in script(plan, self._task, kept, self.answer_text):
+        for event in script(plan, self.task(plan.task_id), kept, self.answer_text):
             if stop.is_set():
                 status = "cancelled"
                 break
@@ -346,6 +366,10 @@ class FakeLaboratory:
             "started_at": "2026-11-24T20:05:00+00:00",
         }
 
+    def plan_of(self, run_id: str) -> RunPlan:
+        """Return a run's plan."""
+        return self._plans[run_id]
+
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
         plan = self._plans[run_id]
@@ -354,6 +378,26 @@ class FakeLaboratory:
     def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
         """Return next to nothing."""
         return f"{run_id} {limits.months} {form}".encode()
+
+    def keep_note(self, run_id: str, text: str) -> None:
+        """Keep a note."""
+        self.notes[run_id] = text
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run."""
+        del self._plans[run_id]
+
+    def pack(self, run_id: str) -> bytes:
+        """Return next to nothing."""
+        return run_id.encode()
+
+    def unpack(self, data: bytes) -> str:
+        """Take in anything but a broken file."""
+        if not data.startswith(b"PK"):
+            what = "The file is no packed run."
+            raise UsageError(what, "Choose another.")
+        self.unpacked.append(data)
+        return next(iter(self._plans))
 
     def current_run_id(self) -> str | None:
         """Return the run that plays."""
@@ -373,6 +417,9 @@ class FakeLaboratory:
                     started_at="2026-11-24T20:05:00+00:00",
                     rows_done=snapshot.rows_done,
                     rows_total=snapshot.rows_total,
+                    techniques=tuple(variant.technique.value for variant in plan.variants),
+                    seed=plan.seed,
+                    note=self.notes.get(run_id, ""),
                 )
             )
         return infos

@@ -144,10 +144,5 @@ def identity(contents: MemoContents) -> list[tuple[str, str]]:
 
 
 def leaks(contents: MemoContents) -> list[str]:
-    """Return what the leak guard found when the run began, as it was kept with the run."""
-    kept = contents.manifest.get("leaks")
-    if kept is None:
-        return ["No findings of a leak guard are kept with this run."]
-    if not kept:
-        return ["Clean: no test row was found among training rows, shots or documents."]
-    return [item if isinstance(item, str) else ", ".join(f"{k}: {v}" for k, v in dict(item).items()) for item in kept]
+    """Return what the leak guard found when the task was made."""
+    return [contents.leak_guard or "The task carries no finding of a leak guard."]

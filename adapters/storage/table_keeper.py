@@ -82,7 +82,7 @@ def _read(path: Path) -> RunTable | None:
             for group in _GROUPS
         }
         single: dict[str, Any] = {name: array for name, array in arrays.items() if "/" not in name}
-        named: dict[str, Any] = {name: tuple(texts[name]) for name in _TEXTS}
-        return RunTable(**named, **groups, **single)
+        names: dict[str, Any] = {name: tuple(texts[name]) for name in _TEXTS}
+        return RunTable(**names, **groups, **single)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None

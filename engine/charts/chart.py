@@ -20,7 +20,9 @@ class Axis:
     low: float | None = None
     high: float | None = None
     categories: tuple[str, ...] = ()
-    """Names in order, first at the top or left; empty for numbers."""
+    """Names in order, first at the top, of an upright axis; empty for numbers."""
+    words: tuple[str, ...] = ()
+    """Names of the places 0, 1, 2 … of an axis that lies flat; empty for numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +91,8 @@ class Chart:
             if not series.in_table:
                 continue
             for place, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
-                row: dict[str, Any] = {"Series": series.name, self.x.title: x}
+                across = self.x.words[round(x)] if self.x.words else x
+                row: dict[str, Any] = {"Series": series.name, self.x.title: across}
                 row[self.y.title] = self.y.categories[int(y)] if self.y.categories else y
                 if series.low:
                     row |= {"95 % low": series.low[place], "95 % high": series.high[place]}
@@ -149,6 +152,8 @@ def bounds(axis: Axis, values: Sequence[float]) -> tuple[float, float]:
 
 def ticks(axis: Axis, low: float, high: float, most: int = 6) -> list[float]:
     """Return round values between the bounds, in the axis's own unit."""
+    if axis.words:
+        return [float(place) for place in range(len(axis.words))]
     if axis.log:
         for leads in ((1, 2, 5), (1, 3), (1,)):
             found = [lead * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for lead in leads]
@@ -163,8 +168,11 @@ def ticks(axis: Axis, low: float, high: float, most: int = 6) -> list[float]:
     return [round((first + place) * step, 12) for place in range(most + 2) if (first + place) * step <= high + 1e-12]
 
 
-def written(value: float, form: Form) -> str:
+def written(value: float, axis: Axis) -> str:
     """Write a tick."""
+    form = axis.form
+    if axis.words:
+        return axis.words[round(value)]
     if form == "percent":
         return f"{value * 100:g} %"
     if form == "money":

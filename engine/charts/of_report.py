@@ -10,7 +10,8 @@ from engine.calibration import Calibration, Coverage
 from engine.charts.chart import Axis, Chart, Grid, Series, Zone
 from engine.charts.looks import LOOKS
 from engine.classification import Confusion
-from engine.report import Report, VariantFigures
+from engine.measured import VariantFigures
+from engine.report import Report
 from engine.verdict import between
 
 LARGEST_PX, SMALLEST_PX = 22.0, 9.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from engine.charts.chart import Axis, Chart, Grid, Series, Zone, bounds, ticks, written
@@ -34,7 +35,9 @@ def to_plotly(chart: Chart) -> Figure:
         layout["legend"]["traceorder"] = "normal"
     if chart.legend:
         layout["margin"]["t"] = 34
-    return {"data": [_trace(series, chart) for series in chart.series], "layout": layout}
+    if sum(series.in_table for series in chart.series) > 4 and chart.legend:
+        layout["margin"]["t"] = 58
+    return {"data": [_trace(series, chart, x_bounds) for series in chart.series], "layout": layout}
 
 
 def _stacked(chart: Chart) -> list[float]:
@@ -45,7 +48,7 @@ def _stacked(chart: Chart) -> list[float]:
     return list(totals.values())
 
 
-def _trace(series: Series, chart: Chart) -> Figure:
+def _trace(series: Series, chart: Chart, across: tuple[float, float]) -> Figure:
     tint = colour(series.colour, 0.35 if series.faint else None)
     if series.bars:
         return {
@@ -77,7 +80,7 @@ def _trace(series: Series, chart: Chart) -> Figure:
     if series.labelled:
         trace |= {
             "text": ["" for _ in series.x[:-1]] + [_safe(series.name)],
-            "textposition": "top center" if not series.line else "middle left",
+            "textposition": _side(series.x[-1], chart.x, across),
             "textfont": {"color": colour("text"), "size": 11},
         }
     if series.low:
@@ -92,6 +95,12 @@ def _trace(series: Series, chart: Chart) -> Figure:
         }
         trace["customdata"] = [list(pair) for pair in zip(series.low, series.high, strict=True)]
     return trace
+
+
+def _side(x: float, axis: Axis, across: tuple[float, float]) -> str:
+    """Put a name beside its marker, where no error bar runs through it, on the side that has room."""
+    place = math.log10(x) if axis.log and x > 0 else x
+    return "middle left" if (place - across[0]) / (across[1] - across[0]) > 0.75 else "middle right"
 
 
 def _hover(series: Series, chart: Chart) -> str:
@@ -126,7 +135,7 @@ def _axis(axis: Axis, limits: tuple[float, float]) -> Figure:
             "title": {"text": ""},
         }
     places = ticks(axis, *limits)
-    made |= {"tickvals": places, "ticktext": [written(place, axis.form) for place in places]}
+    made |= {"tickvals": places, "ticktext": [_safe(written(place, axis)) for place in places]}
     return made | ({"type": "log"} if axis.log else {})
 
 
@@ -149,8 +158,6 @@ def _up(value: float, axis: Axis) -> float:
 
 
 def _note(x: float, y: float, text: str, chart: Chart) -> Figure:
-    import math
-
     return {
         "x": math.log10(x) if chart.x.log else x,
         "y": math.log10(y) if chart.y.log else y,

@@ -15,6 +15,7 @@ from engine.charts.looks import PALETTES
 WIDTH, HEIGHT = 640, 330
 LEFT, RIGHT, TOP, BOTTOM = 66, 22, 16, 46
 CATEGORY_LEFT = 120
+LEGEND_LINE = 15
 _DASHES = {"dot": "2 4", "dash": "7 5", "dashdot": "7 4 2 4", "longdash": "12 5"}
 Place = Callable[[float], float]
 
@@ -33,8 +34,11 @@ def to_svg(chart: Chart, *, theme: str = "light") -> str:
         y_bounds = y_bounds[::-1]
     x = _scale(chart.x, x_bounds, left, WIDTH - RIGHT)
     y = _scale(chart.y, y_bounds, HEIGHT - BOTTOM, TOP)
+    legend = _legend(chart, palette, left) if chart.legend else []
+    above = LEGEND_LINE * max(len(legend) - 1, 0)
+    frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 {-above} {WIDTH} {HEIGHT + above}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" class="picture">',
+        f'<svg {frame} role="img" class="picture">',
         f"<title>{escape(chart.alt)}</title>",
         *_zones(chart, x, y, palette, left),
         *_axes(chart, x_bounds, y_bounds, x, y, palette, left),
@@ -45,8 +49,7 @@ def to_svg(chart: Chart, *, theme: str = "light") -> str:
         for series in chart.series:
             parts.extend(_series(series, x, y, palette))
     parts.extend(_notes(chart, x, y, palette))
-    if chart.legend:
-        parts.extend(_legend(chart, palette, left))
+    parts.extend(sign for line in legend for sign in line)
     parts.append("</svg>")
     return "".join(parts)
 
@@ -67,6 +70,8 @@ def _zones(chart: Chart, x: Place, y: Place, palette: dict[str, str], left: floa
     made = []
     for zone in chart.zones:
         x0 = left if zone.x_low is None else x(zone.x_low)
+        if x0 >= WIDTH - RIGHT:
+            continue
         x1 = WIDTH - RIGHT if zone.x_high is None else x(zone.x_high)
         y0 = HEIGHT - BOTTOM if zone.y_low is None else y(zone.y_low)
         y1 = TOP if zone.y_high is None else y(zone.y_high)
@@ -91,7 +96,7 @@ def _axes(
     for value in ticks(chart.x, *x_bounds):
         at = x(value)
         made.append(f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{bottom}" stroke="{palette["grid"]}"/>')
-        made.append(_text(at, bottom + 15, written(value, chart.x.form), palette["muted"], 11, "middle"))
+        made.append(_text(at, bottom + 15, written(value, chart.x), palette["muted"], 11, "middle"))
     if chart.y.categories:
         for place, name in enumerate(chart.y.categories):
             made.append(_text(left - 8, y(place) + 4, name[:20], palette["text"], 12, "end"))
@@ -101,7 +106,7 @@ def _axes(
             made.append(
                 f'<line x1="{left}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="{palette["grid"]}"/>'
             )
-            made.append(_text(left - 7, at + 4, written(value, chart.y.form), palette["muted"], 11, "end"))
+            made.append(_text(left - 7, at + 4, written(value, chart.y), palette["muted"], 11, "end"))
     made.append(_text((left + WIDTH - RIGHT) / 2, HEIGHT - 8, chart.x.title, palette["muted"], 12, "middle"))
     return made
 
@@ -138,18 +143,18 @@ def _series(series: Series, x: Place, y: Place, palette: dict[str, str]) -> list
 def _marker(a: float, b: float, radius: float, symbol: str, tint: str) -> str:
     if symbol == "square":
         side = radius * 1.7
-        corner = f'x="{a - side / 2:.1f}" y="{b - side / 2:.1f}"'
-        return f'<rect {corner} width="{side:.1f}" height="{side:.1f}" fill="{tint}"/>'
+        place = f'x="{a - side / 2:.1f}" y="{b - side / 2:.1f}"'
+        return f'<rect {place} width="{side:.1f}" height="{side:.1f}" fill="{tint}"/>'
     corners = {"diamond": (4, 0.0), "triangle-up": (3, -90.0), "hexagon": (6, 0.0), "star": (10, -90.0)}.get(symbol)
     if corners is None:
         return f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{tint}"/>'
     count, turn = corners
-    made = []
-    for number in range(count):
-        reach = radius * (0.5 if symbol == "star" and number % 2 else 1.15)
-        angle = math.radians(turn + 360 * number / count)
-        made.append(f"{a + reach * math.cos(angle):.1f},{b + reach * math.sin(angle):.1f}")
-    return f'<polygon points="{" ".join(made)}" fill="{tint}"/>'
+    spots = []
+    for corner in range(count):
+        reach = radius * (0.5 if symbol == "star" and corner % 2 else 1.15)
+        angle = math.radians(turn + 360 * corner / count)
+        spots.append(f"{a + reach * math.cos(angle):.1f},{b + reach * math.sin(angle):.1f}")
+    return f'<polygon points="{" ".join(spots)}" fill="{tint}"/>'
 
 
 def _totals(chart: Chart) -> list[float]:
@@ -185,15 +190,26 @@ def _notes(chart: Chart, x: Place, y: Place, palette: dict[str, str]) -> list[st
     return made
 
 
-def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[str]:
-    made = []
+def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[list[str]]:
+    """Name the series in lines; the last line lies just above the plot, earlier ones higher."""
+    lines: list[list[Series]] = [[]]
     at = left
-    for series in chart.series:
-        if not series.in_table:
-            continue
-        made.append(f'<rect x="{at:.1f}" y="2" width="10" height="10" fill="{palette[series.colour]}"/>')
-        made.append(_text(at + 14, 11, series.name, palette["text"], 11, "start"))
-        at += 26 + 6.4 * len(series.name)
+    for series in (item for item in chart.series if item.in_table):
+        width = 26 + 6.4 * len(series.name)
+        if at + width > WIDTH and lines[-1]:
+            lines.append([])
+            at = left
+        lines[-1].append(series)
+        at += width
+    made = []
+    for place, line in enumerate(lines):
+        y = 2 - LEGEND_LINE * (len(lines) - 1 - place)
+        at, signs = left, []
+        for series in line:
+            signs.append(f'<rect x="{at:.1f}" y="{y}" width="10" height="10" fill="{palette[series.colour]}"/>')
+            signs.append(_text(at + 14, y + 9, series.name, palette["text"], 11, "start"))
+            at += 26 + 6.4 * len(series.name)
+        made.append(signs)
     return made
 
 
