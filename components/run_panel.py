@@ -8,6 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from components import charts, state
+from components.bests import show_bests
 from components.lane_view import lane_views, lanes_frame, stage, strip_view
 from components.lanes import lanes
 from components.live_plot import live_plot
@@ -38,6 +39,10 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
         st.rerun()  # the page around this part has to change with it
     _headline(lab, snapshot, head)
     _message(snapshot)
+    if st.session_state.pop(state.PRESENTING, False):
+        state.present(run_id)
+    if snapshot.status == "done":
+        show_bests(snapshot.lanes)
     lanes(lane_views(snapshot), key=f"lanes_{run_id}")
     _charts(snapshot, run_id)
     _table(snapshot)
@@ -67,6 +72,8 @@ def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> 
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )
+            if snapshot.rows_done:
+                st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
 
 
@@ -183,7 +190,7 @@ def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     first, second, third = st.columns([4, 3.5, 3], gap="small")
     with first, st.container(border=True, gap="xsmall"):
         _heading("Quality against latency", "size = cost; dotted line = best tradeoffs")
-        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=_tradeoff(snapshot))
+        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=told_tradeoff(snapshot))
     with second, st.container(border=True, gap="xsmall"):
         _heading("Quality as rows come in", "band = 95 % interval of the leader")
         rows = len(snapshot.plan.test_ids)
@@ -206,7 +213,8 @@ def _heading(title: str, caption: str) -> None:
     st.markdown(f"**{title}**  \n:small[:gray[{caption}]]")
 
 
-def _tradeoff(snapshot: RunSnapshot) -> str:
+def told_tradeoff(snapshot: RunSnapshot) -> str:
+    """Tell the tradeoff chart in words."""
     return "Quality against median seconds per answer. " + _each(
         snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} at {seconds(lane.total_p50_s)}"
     )

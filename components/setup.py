@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components import state
-from components.choosing import choose_model, choose_task, missing
+from components.choosing import FIRST_TASK, choose_model, choose_task, missing
 from components.palette import label
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
@@ -74,6 +74,25 @@ def setup(lab: Laboratory) -> None:
         fault(error)
         return
     _launch(lab, plan, preflight, model)
+
+
+def default_plan(lab: Laboratory) -> RunPlan | None:
+    """Return the comparison that one click starts: all variants that can do the first task, on the first model."""
+    tasks, models = {task.id: task for task in lab.tasks()}, lab.models()
+    model = next((model for model in models if not model.terms), None)
+    if not tasks or model is None:
+        return None
+    task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))
+    kind = lab.task(task.id).answer.kind
+    return lab.plan(
+        task_id=task.id,
+        model_id=model.id,
+        techniques=[
+            technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL
+        ],
+        limit=min(_DEFAULT_ROWS, max(task.rows.get("test", 0), 1)),
+        decoding=FITTING[kind][0],
+    )
 
 
 def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo, ModelFacts, int]:
