@@ -24,17 +24,18 @@ PLOT_PX = (245.0, 208.0)
 _TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
 
 
-def quality_against_latency(lanes: Sequence[Lane]) -> Figure:
+def quality_against_latency(lanes: Sequence[Lane], *, plot_px: tuple[float, float] = PLOT_PX) -> Figure:
     """Draw each variant's quality with its 95 % interval over its median seconds per answer.
 
     A marker's area grows with the cost per 1,000; the dotted line joins the variants that none beats on both.
+    `plot_px` is the size of the plot inside the axes, for placing labels.
     """
     shown = [lane for lane in lanes if lane.quality is not None and lane.total_p50_s]
     data = [_front(shown)]
     costs = [lane.estimated_cost_usd_per_1k or 0.0 for lane in shown]
     x_axis = _log_axis([lane.total_p50_s or 0.0 for lane in shown], "seconds per answer (log)")
     y_axis = _quality_axis([quality.low for lane in shown if (quality := lane.quality)])
-    sides = _places(shown, costs, x_axis["range"], y_axis["range"])
+    sides = _places(shown, costs, x_axis["range"], y_axis["range"], plot_px)
     for lane, cost, place in zip(shown, costs, sides, strict=True):
         quality = lane.quality
         if quality is None:
@@ -199,16 +200,18 @@ def _band(lane: Lane) -> dict[str, Any]:
     }
 
 
-def _places(lanes: Sequence[Lane], costs: Sequence[float], across: list[float], up: list[float]) -> list[str]:
-    """Find a side for each label, on a plot of the usual size, where it hides least of the rest."""
+def _places(
+    lanes: Sequence[Lane], costs: Sequence[float], across: list[float], up: list[float], plot_px: tuple[float, float]
+) -> list[str]:
+    """Find a side for each label, on a plot of this size, where it hides least of the rest."""
     spots = []
     for lane, cost in zip(lanes, costs, strict=True):
         quality = lane.quality or Interval(value=0.0, low=0.0, high=0.0)
-        x = (math.log10(lane.total_p50_s or 1.0) - across[0]) / (across[1] - across[0]) * PLOT_PX[0]
-        ys = [(end - up[0]) / (up[1] - up[0]) * PLOT_PX[1] for end in (quality.low, quality.value, quality.high)]
+        x = (math.log10(lane.total_p50_s or 1.0) - across[0]) / (across[1] - across[0]) * plot_px[0]
+        ys = [(end - up[0]) / (up[1] - up[0]) * plot_px[1] for end in (quality.low, quality.value, quality.high)]
         radius = _diameter(cost, max(costs)) / 2
         spots.append(Spot(x=x, y=ys[1], low=ys[0], high=ys[2], radius=radius, text=label(lane.variant.technique)))
-    return places(spots, PLOT_PX)
+    return places(spots, plot_px)
 
 
 def _thinned(count: int) -> list[int]:

@@ -12,7 +12,7 @@ from components.words import visible
 from engine.laboratory import TaskInfo
 from engine.ports import ModelFacts
 
-_FIRST_TASK = "support-tickets"
+FIRST_TASK = "support-tickets"
 """The task that a first visit starts with: single labels, at which all techniques can be compared."""
 
 
@@ -22,7 +22,7 @@ def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
     task_id = cell.selectbox(
         "Task",
         list(by_id),
-        index=list(by_id).index(_FIRST_TASK) if _FIRST_TASK in by_id else 0,
+        index=list(by_id).index(FIRST_TASK) if FIRST_TASK in by_id else 0,
         format_func=lambda item: visible(by_id[item].title),
         key=state.TASK,
         persist_state="session",

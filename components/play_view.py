@@ -58,7 +58,9 @@ def _figures(made: Prediction | None) -> dict[str, str]:
         return dict.fromkeys(list(HELP)[1:], MISSING)
     usage = made.usage
     kept = f" ({usage.cached_prompt_tokens} kept)" if usage.cached_prompt_tokens else ""
-    speeds = [rate for rate in (prefill_rate([made]), decode_rate([made])) if rate is not None]
+    # A label that is chosen is not written token by token, so that a speed of writing would mean nothing.
+    written = None if made.probabilities else decode_rate([made])
+    speeds = [rate for rate in (prefill_rate([made]), written) if rate is not None]
     return {
         "first token": seconds(made.timing.ttft_s),
         "retrieval": seconds(made.timing.retrieval_s),

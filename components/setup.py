@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components import state
-from components.choosing import choose_model, choose_task, missing
+from components.choosing import FIRST_TASK, choose_model, choose_task, missing
 from components.palette import label
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
@@ -52,7 +52,7 @@ def setup(lab: Laboratory) -> None:
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
-        train_rows, seed, decoding, throughput, costs = _options(task, kind)
+        train_rows, seed, decoding, throughput, stop_when_clear, costs = _options(task, kind)
     if not techniques:
         st.info("Choose at least one variant.")
         return
@@ -67,12 +67,32 @@ def setup(lab: Laboratory) -> None:
             decoding=decoding,
             throughput=throughput,
             costs=costs,
+            stop_when_clear=stop_when_clear,
         )
         preflight = lab.preflight(plan)
     except AdaptLabError as error:
         fault(error)
         return
     _launch(lab, plan, preflight, model)
+
+
+def default_plan(lab: Laboratory) -> RunPlan | None:
+    """Return the comparison that one click starts: all variants that can do the first task, on the first model."""
+    tasks, models = {task.id: task for task in lab.tasks()}, lab.models()
+    model = next((model for model in models if not model.terms), None)
+    if not tasks or model is None:
+        return None
+    task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))
+    kind = lab.task(task.id).answer.kind
+    return lab.plan(
+        task_id=task.id,
+        model_id=model.id,
+        techniques=[
+            technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL
+        ],
+        limit=min(_DEFAULT_ROWS, max(task.rows.get("test", 0), 1)),
+        decoding=FITTING[kind][0],
+    )
 
 
 def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo, ModelFacts, int]:
@@ -93,7 +113,7 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     return task, model, int(rows)
 
 
-def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, CostAssumptions]:
+def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, bool, CostAssumptions]:
     most = max(task.rows.get("train", 0), 1)
     if int(st.session_state.get(state.TRAIN_ROWS, 1)) > most:
         st.session_state[state.TRAIN_ROWS] = most
@@ -132,8 +152,15 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             persist_state="session",
             help="Answers rows in batches: faster in all, and no latency is reported for single answers.",
         )
+        stop_when_clear = st.toggle(
+            "Stop when the leader is clear",
+            key=state.STOP_WHEN_CLEAR,
+            persist_state="session",
+            help="Ends the run once one variant is clearly better than every other one. The test allows for looking "
+            "after every row: a wrong leader is named in at most 5 of 100 runs. Such runs are marked.",
+        )
         costs = _costs()
-    return int(train_rows), int(seed), decoding or FITTING[kind][0], throughput, costs
+    return int(train_rows), int(seed), decoding or FITTING[kind][0], throughput, stop_when_clear, costs
 
 
 def _costs() -> CostAssumptions:

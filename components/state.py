@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from engine.laboratory import Laboratory
+from engine.recorded import SAMPLE
 
 LABORATORY = "laboratory"
 """The app's one `Laboratory`, put there by `app.py`."""
@@ -50,6 +53,9 @@ PRESENTED = "presented"
 """In the URL: the run that is presented; `sample` is the one that ships."""
 PRESENT_STEP = "step"
 """In the URL: the step of the presentation, from 1."""
+PRESENTING = "presenting"
+LEAVING = "leaving"
+"""Marks of a press that leads to another page: a callback cannot go there itself."""
 ATTACHED = "attached"
 """This session has once been brought to the run that was going on when it began."""
 
@@ -104,3 +110,52 @@ def set_up() -> None:
     st.session_state.pop(ROW, None)
     if RUN_ID in st.query_params:
         del st.query_params[RUN_ID]
+
+
+def has_page(path: str) -> bool:
+    """Tell whether this copy of the app has a page of this path."""
+    return (Path(__file__).parents[1] / path).is_file()
+
+
+def present(run_id: str) -> None:
+    """Go to the presentation of a run."""
+    st.session_state.pop(PRESENT_STEP, None)
+    st.switch_page("pages/compare/present.py", query_params={PRESENTED: run_id, PRESENT_STEP: "1"})
+
+
+def mark_presenting() -> None:
+    """Take note that the run on screen is to be presented."""
+    st.session_state[PRESENTING] = True
+
+
+def mark_leaving() -> None:
+    """Take note that the presentation is to be left."""
+    st.session_state[LEAVING] = True
+
+
+def present_step(steps: int) -> int:
+    """Return the step of the presentation that the URL names, from 1."""
+    asked = st.query_params.get(PRESENT_STEP, "1")
+    return min(max(int(asked), 1), steps) if asked.isdecimal() else 1
+
+
+def move_presentation(move: str, steps: int) -> None:
+    """Go on, go back, or go to the step of this number."""
+    now = present_step(steps)
+    wanted = {"next": now + 1, "back": now - 1}.get(move) or int(move)
+    st.query_params[PRESENT_STEP] = str(min(max(wanted, 1), steps))
+
+
+def jump_presentation(key: str, steps: int) -> None:
+    """Go to the step that a widget was set to."""
+    wanted = st.session_state.get(key)
+    if wanted is not None:
+        move_presentation(str(wanted), steps)
+
+
+def leave_presentation(run_id: str) -> None:
+    """Go back to where a presentation began."""
+    if run_id == SAMPLE:
+        st.switch_page("pages/start/start.py")
+    keep_for_page(run_id)
+    st.switch_page("pages/compare/run.py")

@@ -62,7 +62,6 @@ def _panel(lab: Laboratory, training_id: str, *, going_on: bool) -> None:
 
 
 def _figures(snapshot: TrainingSnapshot) -> None:
-    progress = snapshot.progress
     loss = f"{snapshot.losses[-1][1]:.3f}" if snapshot.losses else MISSING
     held_out = f"{snapshot.validation[-1][1]:.3f}" if snapshot.validation else MISSING
     st.metric(
@@ -71,8 +70,11 @@ def _figures(snapshot: TrainingSnapshot) -> None:
     st.metric(
         "Loss, held out", held_out, help="The same on rows that are not learnt from; rises when rows are memorized."
     )
-    speed = short(progress.tokens_per_s) if progress and progress.tokens_per_s else MISSING
-    st.metric("Tokens/s", speed, help="Tokens of training rows computed per second, forward and backward.")
+    st.metric(
+        "Tokens/s",
+        short(snapshot.tokens_per_s),
+        help="Tokens of training rows computed per second, forward and backward.",
+    )
 
 
 def _standing(snapshot: TrainingSnapshot) -> str:

@@ -73,6 +73,8 @@ class TrainingSnapshot:
     """(step, mean loss per answer token)."""
     validation: tuple[tuple[int, float], ...]
     """(step, mean loss per answer token of the rows held out)."""
+    tokens_per_s: float | None
+    """Tokens computed per second, forward and backward, as last told."""
     weights_key: str
     """Of the weights once they are kept, else empty."""
     reused: bool
@@ -91,6 +93,7 @@ class _Training:
     progress: Progress | None = None
     losses: list[tuple[int, float]] = field(default_factory=list)
     validation: list[tuple[int, float]] = field(default_factory=list)
+    tokens_per_s: float | None = None
     weights_key: str = ""
     reused: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,6 +104,7 @@ class _Training:
                 self.weights_key, self.reused = step[0].key, step[1]
                 return
             self.progress = step
+            self.tokens_per_s = step.tokens_per_s or self.tokens_per_s
             if step.step is None:
                 return
             if step.loss is not None:
@@ -160,6 +164,7 @@ class Trainings:
                 progress=training.progress,
                 losses=tuple(training.losses),
                 validation=tuple(training.validation),
+                tokens_per_s=training.tokens_per_s,
                 weights_key=training.weights_key,
                 reused=training.reused,
             )

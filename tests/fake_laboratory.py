@@ -220,7 +220,8 @@ class FakeLaboratory:
             if self.sample is None:
                 raise unknown_name("run", run_id, [])
             return self.sample
-        plan, snapshot = self._plans[run_id], self.snapshot(run_id)
+        snapshot = self.snapshot(run_id)
+        plan = snapshot.plan
         manifest = {
             "plan": plan.to_dict(), "status": snapshot.status, "started_at": "2026-11-24T20:05:00+00:00",
             "machine": self.machine(), "model": {"name": "SmolLM2 135M Instruct", "quantization": "Q4_1"},
