@@ -26,6 +26,7 @@ PAGES = {
     "Prepare": [
         st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
+        st.Page("pages/prepare/upload.py", title="Upload", icon=":material/upload_file:"),
         st.Page("pages/prepare/train.py", title="Train", icon=":material/model_training:"),
     ],
     "Compare": [

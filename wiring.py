@@ -78,7 +78,7 @@ class LocalShelf:
             tasks=home / "tasks",
             task_folder=self._folder,
             tokenizer=lambda model_id: _language_model(self.model(model_id)),
-            embedder=self._retriever,
+            retriever=self._retriever,
             machine_lock=self.machine_lock,
         )
 

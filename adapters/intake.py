@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -20,13 +20,17 @@ from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.encodings import OFFERED
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
+from engine.defaults import default_retrieval
 from engine.errors import TaskError, UsageError
 from engine.intake import Report
-from engine.ports import CancelSignal, LanguageModel, Message
+from engine.ports import CancelSignal, LanguageModel, Message, Prepared, Progress
+from engine.selection import balanced_sample
 from engine.table import Asked, FirstLook, Table
-from engine.task import Document, Task
+from engine.task import AnswerKind, Document, Example, Task
 from engine.variant import RetrievalSpec
 
+DEFAULT_TRAIN_ROWS = 50
+"""As a run takes unless told otherwise."""
 EMBED_ROWS = 512
 """Texts sent to the retrieval worker at a time, so that progress and cancel come through."""
 
@@ -41,7 +45,18 @@ class ShowsPrompt(Protocol):
 
 
 class Embeds(Protocol):
-    """What embeds."""
+    """What embeds and indexes."""
+
+    def index(
+        self,
+        examples: Sequence[Example],
+        documents: Sequence[Document],
+        spec: RetrievalSpec,
+        *,
+        cancel: CancelSignal | None = None,
+    ) -> Iterator[Progress | Prepared]:
+        """Build an index."""
+        ...
 
     def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
         """Return unit vectors."""
@@ -57,17 +72,17 @@ class LocalIntake:
         tasks: Path,
         task_folder: Callable[[str], Path],
         tokenizer: Callable[[str], LanguageModel],
-        embedder: Embeds,
+        retriever: Embeds,
         machine_lock: Callable[[], AbstractContextManager[bool]],
     ) -> None:
-        """Take the user's folder of tasks, the ways to a task's folder and a model's tokenizer, embedder and lock.
+        """Take the user's folder of tasks, the ways to a task's folder and a model's tokenizer, retriever and lock.
 
         `tokenizer` gives a model of the intake's own, so that counting never touches the one that a run measures.
         """
         self._tasks = tasks
         self._task_folder = task_folder
         self._tokenizer = tokenizer
-        self._embedder = embedder
+        self._retriever = retriever
         self._machine_lock = machine_lock
         self._counting: tuple[str, LanguageModel] | None = None
         self._lock = threading.Lock()
@@ -117,18 +132,13 @@ class LocalIntake:
             UsageError: a run is going on.
             CancelledError: it was stopped.
         """
-        with self._machine_lock() as free:
-            if not free:
-                raise UsageError(
-                    "A run is being measured on this machine; embedding now would spoil its figures.",
-                    "Wait for its end, or cancel it.",
-                )
+        with self._free_machine():
             places: dict[str, int] = {}
             rows = [places.setdefault(text, len(places)) for text in texts]
             different = list(places)
             parts = [np.zeros((0, 0), dtype=np.float32)] if not different else []
             for start in range(0, len(different), EMBED_ROWS):
-                parts.append(self._embedder.embed(different[start : start + EMBED_ROWS], cancel=cancel))
+                parts.append(self._retriever.embed(different[start : start + EMBED_ROWS], cancel=cancel))
                 if report is not None:
                     report(min((start + EMBED_ROWS) / len(different), 1.0))
             return np.concatenate(parts)[rows]
@@ -140,6 +150,29 @@ class LocalIntake:
             len(chunk_document(d, size_words=spec.chunk_words, overlap_words=spec.chunk_overlap_words))
             for d in documents
         ]
+
+    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | Prepared]:
+        """Build the index that a run with default settings will look for, while no run measures this machine.
+
+        Raises:
+            UsageError: a run is going on.
+        """
+        spec = default_retrieval(task)
+        by_target = task.answer.kind is AnswerKind.LABEL
+        train = balanced_sample(task.split("train"), DEFAULT_TRAIN_ROWS, seed=0, by_target=by_target)
+        documents = task.documents if spec.passages_k else ()
+        with self._free_machine():
+            yield from self._retriever.index(train, documents, spec, cancel=cancel)
+
+    @contextmanager
+    def _free_machine(self) -> Iterator[None]:
+        with self._machine_lock() as free:
+            if not free:
+                raise UsageError(
+                    "A run is being measured on this machine; embedding now would spoil its figures.",
+                    "Wait for its end, or cancel it.",
+                )
+            yield
 
     def save(self, task: Task) -> str:
         """Keep a task under its id and a piece of its digest: the same task again is the same folder."""

@@ -21,6 +21,7 @@ NAMES = {
     "retrieval": "benchmarks.retrieval",
     "report_speed": "benchmarks.report_speed",
     "verdict_simulation": "benchmarks.verdict_simulation",
+    "upload": "benchmarks.upload",
 }
 
 

@@ -23,6 +23,9 @@ FAULT = "fault"
 ROW = "row"
 """Id of the example that is opened in the row browser."""
 
+UPLOAD = "upload"
+"""The table that is on its way to a task: a `components.upload.draft.Draft`."""
+
 TASK = "setup_task"
 MODEL = "setup_model"
 TECHNIQUES = "setup_techniques"

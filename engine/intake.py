@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.data_card import Row
 from engine.leaks import LeakPair, Text, find_meaning_leaks
-from engine.ports import CancelSignal, Message, ModelFacts
+from engine.ports import CancelSignal, Message, ModelFacts, Prepared, Progress
 from engine.prompting import build_prompt
 from engine.statistics import quantile
 from engine.table import Asked, FirstLook, Table
@@ -61,6 +61,10 @@ class Intake(Protocol):
 
     def chunks(self, documents: Sequence[Document]) -> list[int]:
         """Return into how many passages each document is cut for retrieval."""
+        ...
+
+    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | Prepared]:
+        """Build the index that a run with default settings will look for."""
         ...
 
     def save(self, task: Task) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,6 +189,20 @@ class Table:
             return self.columns[self.header.index(name)]
         except ValueError:
             raise KeyError(name) from None
+
+    def only(self, places: Sequence[int]) -> Table:
+        """Return a table of these rows alone."""
+        return replace(
+            self,
+            columns=tuple(TextColumn.of([str(column[place]) for place in places]) for column in self.columns),
+            lines=self.lines[list(places)],
+        )
+
+    def places_of(self, lines: Sequence[int]) -> list[int]:
+        """Return the places of rows that begin on these lines."""
+        found = np.searchsorted(self.lines, lines).tolist()
+        pairs = zip(found, lines, strict=True)
+        return [place for place, line in pairs if place < self.rows and self.lines[place] == line]
 
 
 def usable_names(header: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:

@@ -48,6 +48,7 @@ from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.trainings import Trainings
 from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
 from tests.fake_bench import FakeBench
+from tests.fake_intake import fake_intake
 
 LABELS = ("account_access", "billing_refund", "delivery_order", "device_fault", "how_to_setup")
 HOSTILE = (
@@ -153,6 +154,7 @@ class FakeLaboratory:
         self.made_tasks: dict[str, Task] = {}
         self.notes: dict[str, str] = {}
         self.unpacked: list[bytes] = []
+        self.intake = fake_intake()
 
     def tasks(self) -> list[TaskInfo]:
         """List the one task."""

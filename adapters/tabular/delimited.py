@@ -61,7 +61,7 @@ def open_delimited(source: Source, asked: Asked) -> Opened:
         ),
         rows=_rows(source, stream, codec, delimiter, quote, notes, first_line_names=named is not None),
         notes=notes,
-        fraction=lambda: stream.tell() / max(len(source.data), 1),
+        fraction=lambda: 1.0 if stream.closed else stream.tell() / len(source.data),
     )
 
 

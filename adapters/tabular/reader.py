@@ -72,6 +72,8 @@ def first_look(source: Source, asked: Asked | None = None) -> FirstLook:
     header, rest = _header(source, opened)
     names, notes = usable_names(header)
     found = list(islice(rest, LOOK_ROWS))
+    if not found:
+        raise _no_rows(source)
     return FirstLook(
         reading=opened.reading,
         header=names,
@@ -107,7 +109,7 @@ def read_table(source: Source, asked: Asked | None = None, *, report: Callable[[
         if report is not None:
             report(min(opened.fraction(), 1.0))
     if count == 0:
-        raise TableError(f"{source.name} has a header and no rows.", "Add rows below the header.")
+        raise _no_rows(source)
     if trailing:
         renamed.append(
             f"{len(trailing):,} row{'s end' if len(trailing) > 1 else ' ends'} with a delimiter more than the header "
@@ -124,6 +126,10 @@ def read_table(source: Source, asked: Asked | None = None, *, report: Callable[[
         ragged=tuple(ragged),
         notes=(*renamed, *opened.notes),
     )
+
+
+def _no_rows(source: Source) -> TableError:
+    return TableError(f"{source.name} has a header and no rows.", "Add rows below the header.")
 
 
 def _header(source: Source, opened: Opened) -> tuple[Sequence[str], Iterator[Row]]:

@@ -44,7 +44,7 @@ def open_jsonl(source: Source, asked: Asked) -> Opened:
         ),
         rows=_json_rows(source, stream, codec, header, notes),
         notes=notes,
-        fraction=lambda: stream.tell() / max(len(source.data), 1),
+        fraction=lambda: 1.0 if stream.closed else stream.tell() / len(source.data),
     )
 
 

@@ -201,6 +201,17 @@ def test_blank_lines_are_told_and_one_column_keeps_them() -> None:
     assert cells(table("a\nx\n\ny\n")) == [["x"], [""], ["y"]]
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_progress_is_told_to_the_end(name: str) -> None:
+    """Reading a whole file tells how far it is, and ends with all of it."""
+    data = "a,b\n" + "x,y\n" * 9000 if name == "t.csv" else '{"a": "x"}\n' * 9000
+    told: list[float] = []
+    read_table(Source(name=name, data=data.encode()), report=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) > 1
+
+
 def test_wide_tables_and_long_cells() -> None:
     """2,000 columns and a cell of 1 MB are read."""
     header = [f"c{place}" for place in range(2000)]
