@@ -51,7 +51,7 @@ except AdaptLabError as error:
     st.text(error.mend)
     st.stop()
 
-page = st.navigation(PAGES)
+page = st.navigation(PAGES, expanded=True)
 if page == PRESENT:
     st.navigation(PAGES, position="hidden")  # the whole screen is the presentation's
 else:
