@@ -46,8 +46,8 @@ def _beaten(scene: Scene, pick: Candidate) -> str:
 
 def sureness(scene: Scene) -> Sentence:
     """Say how sure the choice is."""
-    pick, leader = scene.pick, scene.leader
-    if pick is None or leader is None:
+    pick = scene.pick
+    if pick is None:
         doubtful = [item.name for item in scene.eliminated if not item.certain]
         if not doubtful:
             return Sentence(text="That is sure: each lies beyond a limit with its whole 95 % interval.")
@@ -64,6 +64,11 @@ def sureness(scene: Scene) -> Sentence:
             f"({say.span(effect.low, effect.high)}, {say.probability(nearest.p_holm)}).",
             figures={"effect": effect.value, "low": effect.low, "high": effect.high, "p": nearest.p_holm},
         )
+    return _what_may_be_lost(scene, pick)
+
+
+def _what_may_be_lost(scene: Scene, pick: Candidate) -> Sentence:
+    """Say how far the pick may be behind those it is tied with."""
     lost = most_lost(scene.differences, pick.variant.id, [item.variant.id for item in scene.tied if item is not pick])
     if lost is None:
         return Sentence(text="Some of them were not compared on the same rows.")
