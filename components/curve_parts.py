@@ -13,7 +13,7 @@ from components.words import percent, visible
 from engine.laboratory import Laboratory, RunInfo
 from engine.learning_curve import SIZES, TECHNIQUES, CurvePoint
 from engine.run import RunPlan
-from engine.run_series import find_kept
+from engine.run_series import find_all_kept
 from engine.task import AnswerKind
 from engine.variant import DecodingMode, Technique
 
@@ -114,7 +114,7 @@ def curve_setup(lab: Laboratory) -> CurveChoice | None:
 
 def kept_runs(lab: Laboratory, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo]]:
     """Return those plans whose run is done, each with it."""
-    found = [(plan, find_kept(lab, plan)) for plan in plans]
+    found = zip(plans, find_all_kept(lab, plans), strict=True)
     return [(plan, info) for plan, info in found if info is not None and info.status == "done"]
 
 
