@@ -57,6 +57,16 @@ def report_of(lab: Laboratory, info: RunInfo, limits: Limits, costs: CostAssumpt
     return judge(_measured(lab, info.run_id, info.rows_done, costs), limits)
 
 
+def tell_changes(lab: Laboratory, info: RunInfo) -> None:
+    """Say so where the task is no longer the one that the run was made on."""
+    kept = lab.manifest(info.run_id).get("task_digest")
+    if kept and lab.task(info.task_id).digest not in {kept, ""}:
+        st.warning(
+            "The task has changed since this run. Figures and answers are those of then; inputs shown are today's.",
+            icon=":material/history:",
+        )
+
+
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
 def _table(_lab: Laboratory, run_id: str, rows_done: int) -> RunTable:  # noqa: ARG001 - a key of the cache
     return _lab.table(run_id)

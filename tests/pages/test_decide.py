@@ -337,3 +337,13 @@ def test_context_needs_documents(open_app: Opener) -> None:
     lab = FakeLaboratory(task=replace(fake_task(), documents=()))
     app = opened(open_app, lab, "pages/decide/context.py")
     assert "documents" in app.warning[0].value
+
+
+def test_a_changed_task_is_told(open_app: Opener) -> None:
+    """A run whose task is another by now says so."""
+    lab = FakeLaboratory(task=replace(fake_task(), digest="cd" * 32))
+    finished(lab, rows=6)
+    kept = lab.manifest
+    lab.manifest = lambda run_id: {**kept(run_id), "task_digest": "ef" * 32}  # type: ignore[method-assign]
+    app = opened(open_app, lab, REPORT)
+    assert "task has changed" in app.warning[0].value
