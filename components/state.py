@@ -33,6 +33,9 @@ USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
 
+SERIES_DONE = "series_done"
+"""How many runs of a series in the background were done when the page was drawn last."""
+
 LEAST_QUALITY = "limit_least_quality"
 HIGHEST_P95 = "limit_highest_p95_s"
 HIGHEST_COST = "limit_highest_cost_usd_per_1k"
