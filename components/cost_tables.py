@@ -9,7 +9,8 @@ from dataclasses import asdict
 import polars as pl
 
 from components.cost_forms import Extra
-from components.words import visible
+from components.words import MISSING, visible
+from engine import phrases as say
 from engine.costing import CostAssumptions
 from engine.limits import Limits
 from engine.total_cost import BreakEven, CostLine, price_table
@@ -25,13 +26,14 @@ def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
                 "Preparing": line.preparing_usd,
                 "Per 1,000": line.per_call_usd * 1000,
                 "Total": line.total_usd(limits.calls_per_month, limits.months),
-                "Most calls a month": line.most_calls_per_month,
+                "Most calls a month": MISSING
+                if line.most_calls_per_month is None
+                else say.count(line.most_calls_per_month),
                 "Data leaves": "yes" if line.leaves_machine else "no",
                 "Price": visible(line.source),
             }
             for line in lines
-        ],
-        schema_overrides={"Most calls a month": pl.Float64},
+        ]
     )
 
 
@@ -40,7 +42,7 @@ def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "From calls a month": point.calls_per_month,
+                "From calls a month": round(point.calls_per_month),
                 "cheapest is": visible(point.dearer_at_first),
                 "instead of": visible(point.cheaper_at_first),
                 "Total there": point.total_usd,
@@ -48,7 +50,7 @@ def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
             for point in points
         ],
         schema={
-            "From calls a month": pl.Float64,
+            "From calls a month": pl.Int64,
             "cheapest is": pl.String,
             "instead of": pl.String,
             "Total there": pl.Float64,

@@ -13,7 +13,7 @@ from components.words import percent, visible
 from engine.laboratory import Laboratory, RunInfo
 from engine.learning_curve import SIZES, TECHNIQUES, CurvePoint
 from engine.run import RunPlan
-from engine.run_series import find_kept
+from engine.run_series import find_all_kept
 from engine.task import AnswerKind
 from engine.variant import DecodingMode, Technique
 
@@ -23,6 +23,7 @@ _FITTING = {
     AnswerKind.SHORT: DecodingMode.FREE,
     AnswerKind.TEXT: DecodingMode.FREE,
 }
+_FIRST_TASK = "support-tickets"
 _MOST_DRAWS = 10
 _DEFAULT_DRAWS = 3
 
@@ -54,7 +55,11 @@ def curve_setup(lab: Laboratory) -> CurveChoice | None:
         return None
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.2], vertical_alignment="bottom")
     task_id = first.selectbox(
-        "Task", list(tasks), format_func=lambda item: visible(tasks[item].title), key="curve_task"
+        "Task",
+        list(tasks),
+        index=list(tasks).index(_FIRST_TASK) if _FIRST_TASK in tasks else 0,
+        format_func=lambda item: visible(tasks[item].title),
+        key="curve_task",
     )
     model_id = second.selectbox(
         "Model", list(models), format_func=lambda item: visible(models[item].name), key="curve_model"
@@ -114,7 +119,7 @@ def curve_setup(lab: Laboratory) -> CurveChoice | None:
 
 def kept_runs(lab: Laboratory, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo]]:
     """Return those plans whose run is done, each with it."""
-    found = [(plan, find_kept(lab, plan)) for plan in plans]
+    found = zip(plans, find_all_kept(lab, plans), strict=True)
     return [(plan, info) for plan, info in found if info is not None and info.status == "done"]
 
 

@@ -54,7 +54,18 @@ def table_of(lab: Laboratory, info: RunInfo) -> RunTable:
 
 def report_of(lab: Laboratory, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, on other cost assumptions than its own if there are any."""
-    return judge(_measured(lab, info.run_id, info.rows_done, costs), limits)
+    other = None if costs == plan_of(lab, info).costs else costs
+    return judge(_measured(lab, info.run_id, info.rows_done, other), limits)
+
+
+def tell_changes(lab: Laboratory, info: RunInfo) -> None:
+    """Say so where the task is no longer the one that the run was made on."""
+    kept = lab.manifest(info.run_id).get("task_digest")
+    if kept and lab.task(info.task_id).digest not in {kept, ""}:
+        st.warning(
+            "The task has changed since this run. Figures and answers are those of then; inputs shown are today's.",
+            icon=":material/history:",
+        )
 
 
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
@@ -67,6 +78,6 @@ def _measured(_lab: Laboratory, run_id: str, rows_done: int, costs: CostAssumpti
     manifest = _lab.manifest(run_id)
     plan = plan_from_dict(manifest["plan"])
     table = _table(_lab, run_id, rows_done)
-    if costs is None or costs == plan.costs:
+    if costs is None:
         return measure(plan, _lab.task(plan.task_id), table, manifest)
     return repriced(_measured(_lab, run_id, rows_done, None), table, manifest, costs)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from components import state
 from components.words import duration, plain
 from engine.laboratory import Laboratory
 from engine.run import RunPlan
@@ -27,19 +28,19 @@ def series_panel(series: RunSeries, name: str, plans: Sequence[RunPlan], *, miss
 
 
 def _panel(series: RunSeries, name: str, plans: Sequence[RunPlan], missing: int, *, was_going_on: bool) -> None:
-    state = series.state()
-    if was_going_on != state.going_on or (was_going_on and st.session_state.get("series_done") != state.done):
-        st.session_state["series_done"] = state.done
-        st.rerun()
-    if state.going_on:
-        left = "" if state.estimated_left_s is None else f", {duration(state.estimated_left_s)} left"
+    now = series.state()
+    if was_going_on != now.going_on or (was_going_on and st.session_state.get(state.SERIES_DONE) != now.done):
+        st.session_state[state.SERIES_DONE] = now.done
+        st.rerun()  # the figures around this part have to change with it
+    if now.going_on:
+        left = "" if now.estimated_left_s is None else f", {duration(now.estimated_left_s)} left"
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(
-                state.done / max(state.total, 1),
-                text=plain(f"Run {min(state.done + 1, state.total)} of {state.total}: {state.now}{left}"),
+                now.done / max(now.total, 1),
+                text=plain(f"Run {min(now.done + 1, now.total)} of {now.total}: {now.now}{left}"),
             )
             st.button("Cancel", key="series_cancel", icon=":material/stop_circle:", on_click=series.cancel)
-        if state.name != name:
+        if now.name != name:
             st.caption("This is another series than the one chosen here; it goes first.")
     elif missing:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -52,5 +53,5 @@ def _panel(series: RunSeries, name: str, plans: Sequence[RunPlan], missing: int,
                 args=(name, plans),
             )
             st.caption(f"{missing} of {len(plans)} runs are still to be made. They go on in the background.")
-    for failure in state.failed:
+    for failure in now.failed:
         st.warning(plain(failure))

@@ -62,6 +62,9 @@ LEAVING = "leaving"
 ATTACHED = "attached"
 """This session has once been brought to the run that was going on when it began."""
 
+SERIES_DONE = "series_done"
+"""How many runs of a series in the background were done when the page was drawn last."""
+
 LEAST_QUALITY = "limit_least_quality"
 HIGHEST_P95 = "limit_highest_p95_s"
 HIGHEST_COST = "limit_highest_cost_usd_per_1k"

@@ -9,15 +9,15 @@ from engine.verdict import Standing, Verdict
 
 _SURE = {
     Standing.WINNER: ("settled", "green"),
-    Standing.TIED: ("tied, and close", "green"),
+    Standing.TIED: ("tied, little to lose", "green"),
     Standing.OPEN: ("not settled", "orange"),
     Standing.ALONE: ("one keeps the limits", "blue"),
     Standing.NONE: ("none keeps the limits", "red"),
 }
 _HELP = {
     Standing.WINNER: "It is better than every other that keeps the limits, at the 5 % level over all pairs.",
-    Standing.TIED: "The best cannot be told apart, and surely differ by at most 5 points. The simplest is taken.",
-    Standing.OPEN: "The best cannot be told apart by these rows, and may differ by more than 5 points.",
+    Standing.TIED: "The best cannot be told apart; taking the simplest surely loses at most 5 points.",
+    Standing.OPEN: "The best cannot be told apart by these rows; taking the simplest may lose more than 5 points.",
     Standing.ALONE: "No other variant keeps your limits, as measured.",
     Standing.NONE: "Every variant breaks one of your limits.",
 }

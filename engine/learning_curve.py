@@ -85,28 +85,32 @@ def would_labels_help(points: Sequence[CurvePoint], techniques: Sequence[Techniq
         line = [point for point in of_technique(points, technique) if point.train_rows]
         if len(line) < 2:
             continue
-        before, after = line[-2], line[-1]
-        gain = _gain(before, after)
-        name = LABELS[technique]
-        step = f"from {before.train_rows} to {after.train_rows} training rows"
-        if gain is None:
-            move = say.points(after.quality.value - before.quality.value)
-            way = "more" if after.quality.value >= before.quality.value else "less"
-            told.append(Sentence(text=f"{name}: {move} {way} {step}, in one draw: more draws would tell."))
-            continue
-        figures = {"gain": gain.value, "low": gain.low, "high": gain.high}
-        ends = f"{say.points(gain.value)} ({say.span(gain.low, gain.high)})"
-        if gain.low > 0:
-            text = f"{name} still gains: {ends} {step}. More labels are likely to help it."
-        elif gain.high < 0:
-            text = f"{name} lost {ends} {step}."
-        else:
-            way = "gained" if gain.value >= 0 else "lost"
-            text = (
-                f"{name} {way} {ends} {step}, over {len(after.seeds)} draws: whether more labels help cannot be told."
-            )
-        told.append(Sentence(text=text, figures=figures))
+        told.append(_last_step(LABELS[technique], line))
     return tuple(told)
+
+
+def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
+    first, before, after = line[0], line[-2], line[-1]
+    gain = _gain(before, after)
+    way_so_far = (
+        f"{name}: {say.share(first.quality.value)} with {first.train_rows} training rows, "
+        f"{say.share(after.quality.value)} with {after.train_rows}."
+    )
+    step = f"from {before.train_rows} to {after.train_rows}"
+    if gain is None:
+        move = say.points(after.quality.value - before.quality.value)
+        way = "more" if after.quality.value >= before.quality.value else "less"
+        return Sentence(text=f"{way_so_far} {move} {way} {step}, in one draw: more draws would tell.")
+    figures = {"gain": gain.value, "low": gain.low, "high": gain.high}
+    ends = f"{say.points(gain.value)} ({say.span(gain.low, gain.high)})"
+    if gain.low > 0:
+        text = f"It still gains: {ends} {step}. More labels are likely to help."
+    elif gain.high < 0:
+        text = f"It lost {ends} {step}."
+    else:
+        way = "gained" if gain.value >= 0 else "lost"
+        text = f"It {way} {ends} {step}, over {len(after.seeds)} draws: whether more labels help cannot be told."
+    return Sentence(text=f"{way_so_far} {text}", figures=figures)
 
 
 def _gain(before: CurvePoint, after: CurvePoint) -> Interval | None:

@@ -26,7 +26,8 @@ def points(value: float) -> str:
 
 def span(low: float, high: float) -> str:
     """Write the ends of an interval of points."""
-    return f"{low * 100:.0f} to {high * 100:.0f}".replace("-", "\N{MINUS SIGN}")
+    ends = (f"{0.0 if abs(end) < 0.005 else end * 100:.0f}" for end in (low, high))
+    return " to ".join(ends).replace("-", "\N{MINUS SIGN}")
 
 
 def seconds(value: float) -> str:

@@ -72,15 +72,25 @@ def same_experiment(first: RunPlan, second: RunPlan) -> bool:
 
 def find_kept(lab: SeriesLaboratory, plan: RunPlan) -> RunInfo | None:
     """Return a kept run of this experiment, a finished one before others; None if there is none."""
-    found = [
-        info
-        for info in lab.runs()
-        if info.task_id == plan.task_id
-        and info.model_id == plan.model_id
-        and info.seed == plan.seed
-        and same_experiment(lab.plan_of(info.run_id), plan)
-    ]
-    return next((info for info in found if info.status == "done"), found[0] if found else None)
+    return find_all_kept(lab, [plan])[0]
+
+
+def find_all_kept(lab: SeriesLaboratory, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
+    """Return for each plan a kept run of this experiment, or None; the store is asked once."""
+    runs = lab.runs()
+    known: dict[str, RunPlan] = {}
+    found = []
+    for plan in plans:
+        alike = []
+        for info in runs:
+            if (info.task_id, info.model_id, info.seed) != (plan.task_id, plan.model_id, plan.seed):
+                continue
+            if info.run_id not in known:
+                known[info.run_id] = lab.plan_of(info.run_id)
+            if same_experiment(known[info.run_id], plan):
+                alike.append(info)
+        found.append(next((info for info in alike if info.status == "done"), alike[0] if alike else None))
+    return found
 
 
 class RunSeries:

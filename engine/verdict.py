@@ -28,7 +28,7 @@ SIMPLEST_FIRST: tuple[Technique, ...] = (
 )
 """The classifier runs no language model at all; then each adds one thing to keep: shots, an index, weights, both."""
 LITTLE = 0.05
-"""Tied variants whose difference surely lies within 5 points lose little to one another."""
+"""A pick that is surely at most 5 points behind those it is tied with loses little."""
 
 
 class Standing(StrEnum):
@@ -37,9 +37,9 @@ class Standing(StrEnum):
     WINNER = "winner"
     """One is better than all others that keep the limits."""
     TIED = "tied"
-    """Several cannot be told apart, and surely differ by little."""
+    """Several cannot be told apart, and taking the simplest surely loses little."""
     OPEN = "open"
-    """Several cannot be told apart, and may differ by much."""
+    """Several cannot be told apart, and taking the simplest may lose much."""
     ALONE = "alone"
     """One alone keeps the limits."""
     NONE = "none"
@@ -114,7 +114,7 @@ def decide(
     leader = max(kept, key=lambda item: (item.quality.value, -_rank(item)), default=None)
     tied = [item for item in kept if leader is not None and (item is leader or not _apart(differences, leader, item))]
     pick = min(tied, key=lambda item: (_rank(item), item.cost.per_call_usd), default=None)
-    standing = _standing(kept, leader, tied, differences)
+    standing = _standing(kept, tied, pick, differences)
     scene = Scene(
         candidates=tuple(candidates),
         kept=tuple(kept),
@@ -196,20 +196,26 @@ def _apart(differences: Sequence[Difference], leader: Candidate, other: Candidat
 
 
 def _standing(
-    kept: Sequence[Candidate], leader: Candidate | None, tied: Sequence[Candidate], differences: Sequence[Difference]
+    kept: Sequence[Candidate], tied: Sequence[Candidate], pick: Candidate | None, differences: Sequence[Difference]
 ) -> Standing:
-    if leader is None:
+    if pick is None:
         return Standing.NONE
     if len(kept) == 1:
         return Standing.ALONE
     if len(tied) == 1:
         return Standing.WINNER
-    for place, first in enumerate(tied):
-        for second in tied[place + 1 :]:
-            found = between(differences, first.variant.id, second.variant.id)
-            if found is None or max(abs(found.effect.low), abs(found.effect.high)) > LITTLE:
-                return Standing.OPEN
-    return Standing.TIED
+    lost = most_lost(differences, pick.variant.id, [item.variant.id for item in tied if item is not pick])
+    return Standing.TIED if lost is not None and lost[0] <= LITTLE else Standing.OPEN
+
+
+def most_lost(differences: Sequence[Difference], pick: str, others: Sequence[str]) -> tuple[float, str] | None:
+    """Return the most that the pick may be behind any of the others, by the 95 % intervals, and behind which.
+
+    None where one of them was not compared with it. Negative where it is ahead of all for sure.
+    """
+    found = [(other, between(differences, pick, other)) for other in others]
+    behind = [(-gap.seen_from(pick).low, other) for other, gap in found if gap is not None]
+    return max(behind) if behind and len(behind) == len(found) else None
 
 
 def _eliminate(item: Candidate, limits: Limits) -> Elimination | None:

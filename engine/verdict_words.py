@@ -10,7 +10,7 @@ from engine import phrases as say
 from engine.pairwise import LEVEL, Difference
 from engine.total_cost import break_even, labelled_rows, rows_worth_labelling
 from engine.variant import Technique
-from engine.verdict import Candidate, Scene, Sentence, Standing
+from engine.verdict import Candidate, Scene, Sentence, Standing, most_lost
 
 MOST_REASONS = 4
 
@@ -29,7 +29,7 @@ def headline(scene: Scene) -> str:
         case Standing.WINNER:
             return f"Choose {_the(pick)}. It is better than {_beaten(scene, pick)}."
         case Standing.TIED:
-            return f"Choose {_the(pick)}. {_names(others)} tied with it on quality{_slower(pick, others)}."
+            return f"Choose {_the(pick)}. {_names(others)} not told apart from it on quality{_slower(pick, others)}."
         case _:
             return (
                 f"Take {_the(pick)} for now, the simplest of {len(scene.tied)}. {_names(others)} not told apart "
@@ -46,8 +46,8 @@ def _beaten(scene: Scene, pick: Candidate) -> str:
 
 def sureness(scene: Scene) -> Sentence:
     """Say how sure the choice is."""
-    pick, leader = scene.pick, scene.leader
-    if pick is None or leader is None:
+    pick = scene.pick
+    if pick is None:
         doubtful = [item.name for item in scene.eliminated if not item.certain]
         if not doubtful:
             return Sentence(text="That is sure: each lies beyond a limit with its whole 95 % interval.")
@@ -64,22 +64,27 @@ def sureness(scene: Scene) -> Sentence:
             f"({say.span(effect.low, effect.high)}, {say.probability(nearest.p_holm)}).",
             figures={"effect": effect.value, "low": effect.low, "high": effect.high, "p": nearest.p_holm},
         )
-    # The most that the pick may be behind any of those it is tied with.
-    tied = [(scene.between(pick, item), item) for item in scene.tied if item is not pick]
-    lost = max(
-        ((-gap.seen_from(pick.variant.id).low, gap, item) for gap, item in tied if gap), key=lambda part: part[0]
-    )
-    behind, gap, item = lost
+    return _what_may_be_lost(scene, pick)
+
+
+def _what_may_be_lost(scene: Scene, pick: Candidate) -> Sentence:
+    """Say how far the pick may be behind those it is tied with."""
+    lost = most_lost(scene.differences, pick.variant.id, [item.variant.id for item in scene.tied if item is not pick])
+    if lost is None:
+        return Sentence(text="Some of them were not compared on the same rows.")
+    behind, name = lost
+    item = next(item for item in scene.tied if item.variant.id == name)
     if behind <= 0:
-        return Sentence(text=f"Nothing is lost by it: it is not behind {item.name} on these rows.")
-    word = "At most" if scene.standing is Standing.TIED else "Not settled: up to"
-    text = f"{word} {say.points(behind)} may be lost against {item.name}"
-    if gap.rows_to_settle is not None:
+        text = f"Nothing to lose: it is not behind {item.name} with its whole 95 % interval."
+        return Sentence(text=text, figures={"may_be_lost": behind})
+    word = "Little to lose: at most" if scene.standing is Standing.TIED else "Not settled: it may lose up to"
+    text = f"{word} {say.points(behind)} against {item.name}"
+    gap = scene.between(pick, item)
+    figures = {"may_be_lost": behind}
+    if gap is not None and gap.rows_to_settle is not None:
         text += f"; about {say.count(gap.rows_to_settle)} more rows would tell the two apart, were the gap seen true"
-    return Sentence(
-        text=text + ".",
-        figures={"may_be_lost": behind} | ({"rows_to_settle": gap.rows_to_settle} if gap.rows_to_settle else {}),
-    )
+        figures["rows_to_settle"] = float(gap.rows_to_settle)
+    return Sentence(text=text + ".", figures=figures)
 
 
 def _sure_of_limit(scene: Scene, pick: Candidate) -> Sentence:

@@ -222,6 +222,7 @@ def grid_to_plotly(grid: Grid) -> Figure:
             | {
                 "tickvals": list(range(len(grid.columns))),
                 "ticktext": [_short(name) for name in grid.columns],
+                "tickangle": 0 if sum(len(name) for name in grid.columns) <= 60 else -35,
                 "title": {"text": _safe(grid.column_title)} | title,
             },
             "yaxis": axis

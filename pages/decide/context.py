@@ -20,7 +20,7 @@ from engine.context import (
     place_words,
 )
 from engine.errors import AdaptLabError
-from engine.run_series import find_kept
+from engine.run_series import find_all_kept
 
 lab = state.laboratory()
 st.title("Context", anchor=False)
@@ -50,7 +50,7 @@ try:
         else {}
     )
     plans = [*numbers.values(), *places.values()]
-    kept = {plan.run_id: find_kept(lab, plan) for plan in plans}
+    kept = dict(zip((plan.run_id for plan in plans), find_all_kept(lab, plans), strict=True))
     done = {name: info for name, info in kept.items() if info is not None and info.status == "done"}
     series_panel(series_of(lab, "context"), chosen.name, plans, missing=len(plans) - len(done))
     by_number = {size: (plan, done[plan.run_id]) for size, plan in numbers.items() if plan.run_id in done}

@@ -70,7 +70,9 @@ st.dataframe(
         "Preparing": usd(format="$%.4f", help="Training, indexing or fitting on this machine, once."),
         "Per 1,000": usd(format="$%.4f", help="Running cost of 1,000 answers."),
         "Total": usd(format="$%.2f", help="Once and running, over the months and calls named."),
-        "Most calls a month": usd(format="compact", help="What this machine answers without a pause, one by one."),
+        "Most calls a month": st.column_config.TextColumn(
+            alignment="right", help="What this machine answers in a month without a pause, one by one."
+        ),
         "Data leaves": st.column_config.TextColumn(help="Whether inputs are sent to another company."),
         "Price": st.column_config.TextColumn(help="Where the price per call comes from, with its date or version."),
     },

@@ -15,7 +15,7 @@ from engine.drift import drift_changes, drift_chart, who_breaks
 from engine.drift_plans import drift_plans
 from engine.errors import AdaptLabError
 from engine.perturbing import WORDS, is_perturbed
-from engine.run_series import find_kept
+from engine.run_series import find_all_kept
 
 lab = state.laboratory()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
@@ -34,7 +34,7 @@ try:
         st.info("This run is one on changed rows itself. Choose the one it was made from.")
         st.stop()
     plans = drift_plans(lab, base)
-    kept = {kind: find_kept(lab, plan) for kind, plan in plans.items()}
+    kept = dict(zip(plans, find_all_kept(lab, list(plans.values())), strict=True))
     done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}
     series_panel(
         series_of(lab, "drift"), f"drift of {info.run_id}", list(plans.values()), missing=len(plans) - len(done)

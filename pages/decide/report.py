@@ -11,7 +11,7 @@ from components.blame import blame_facets
 from components.chart_card import chart_card
 from components.explorer import explorer
 from components.limits_form import limits_form
-from components.report_data import report_of, reported_run, table_of
+from components.report_data import report_of, reported_run, table_of, tell_changes
 from components.report_parts import classes_part, confidence_part, draws_part
 from components.report_tables import show_metrics, show_pairs
 from components.setup import fault
@@ -60,6 +60,7 @@ st.caption(
         f"rows · seed {report.plan.seed}"
     )
 )
+tell_changes(lab, info)
 verdict_card(report.verdict)
 left, right = st.columns([11, 10], gap="small")
 with left:

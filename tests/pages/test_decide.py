@@ -58,7 +58,7 @@ def test_the_verdict_comes_first_with_its_figures(open_app: Opener) -> None:
     finished(lab)
     app = opened(open_app, lab, REPORT)
     assert "the classifier" in app.subheader[0].value
-    assert "may be lost" in told(app) or "Sure at the 5 % level" in told(app)
+    assert "may lose" in told(app) or "Little to lose" in told(app) or "Sure at the 5 % level" in told(app)
     metrics = next(frame.value for frame in app.dataframe if "Per 1,000 (est.)" in frame.value)
     assert list(metrics["Variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
     charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
@@ -337,3 +337,13 @@ def test_context_needs_documents(open_app: Opener) -> None:
     lab = FakeLaboratory(task=replace(fake_task(), documents=()))
     app = opened(open_app, lab, "pages/decide/context.py")
     assert "documents" in app.warning[0].value
+
+
+def test_a_changed_task_is_told(open_app: Opener) -> None:
+    """A run whose task is another by now says so."""
+    lab = FakeLaboratory(task=replace(fake_task(), digest="cd" * 32))
+    finished(lab, rows=6)
+    kept = lab.manifest
+    lab.manifest = lambda run_id: {**kept(run_id), "task_digest": "ef" * 32}  # type: ignore[method-assign]
+    app = opened(open_app, lab, REPORT)
+    assert "task has changed" in app.warning[0].value

@@ -90,7 +90,17 @@ def test_few_rows_leave_it_open() -> None:
     assert verdict.standing is Standing.OPEN
     assert "for now" in verdict.headline
     assert verdict.sureness.figures["may_be_lost"] > 0.05
-    assert "may be lost" in verdict.sureness.text
+    assert "may lose up to" in verdict.sureness.text
+
+
+def test_a_pick_that_leads_has_little_to_lose() -> None:
+    """A simple variant that leads without being told apart is chosen: what it may lose is small, and is said."""
+    lora = right_on(150)
+    classifier = [1.0] * 140 + [0.0] * 10 + [1.0] * 18 + [0.0] * 32
+    verdict = judged({Technique.LORA: lora, Technique.CLASSIFIER: classifier})
+    assert (verdict.standing, verdict.pick, verdict.leader) == (Standing.TIED, "classifier", "classifier")
+    assert "not told apart" in verdict.headline
+    assert verdict.sureness.figures["may_be_lost"] < 0.05
 
 
 def test_limits_eliminate_with_the_reason() -> None:
