@@ -18,6 +18,7 @@ NAMES = {
     "choice": "benchmarks.choice",
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
+    "screens": "benchmarks.screens",
 }
 
 

@@ -120,6 +120,19 @@ class Watch:
             self.foreign.append(url)
 
 
+def open_page(page: Page, address: str, name: str) -> None:
+    """Open the app and go to one of its pages through the menu."""
+    page.goto(address)
+    page.get_by_role("link", name=name, exact=True).click(timeout=60_000)
+
+
+@pytest.fixture
+def stand_in(serve: Server) -> str:
+    """Serve the app with the fake laboratory: a run's events without a model."""
+    folder = ROOT / "tests" / "browser" / "stand_in"
+    return serve(PYTHONPATH=f"{ROOT}{os.pathsep}{folder}", STAND_IN_SPEED="8")
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """Open an empty page in a fresh profile, at a laptop's size."""

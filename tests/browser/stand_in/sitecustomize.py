@@ -10,7 +10,9 @@ if "streamlit" in " ".join(sys.orig_argv):
     def open_laboratory() -> FakeLaboratory:
         """Open a laboratory whose every answer and input is hostile, if asked for."""
         hostile = os.environ.get("STAND_IN_HOSTILE") == "1"
-        lab = FakeLaboratory(speed=4, task=fake_task(text=HOSTILE) if hostile else None)
+        lab = FakeLaboratory(
+            speed=float(os.environ.get("STAND_IN_SPEED", "4")), task=fake_task(text=HOSTILE) if hostile else None
+        )
         lab.answer_text = HOSTILE if hostile else ""
         return lab
 
