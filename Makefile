@@ -33,7 +33,7 @@ $(TEST_READY): requirements-dev.txt $(RUN_READY)
 run: $(RUN_READY)
 	@$(BIN)/python tools/port_is_free.py $(PORT)
 	@echo "Adapt Lab: http://127.0.0.1:$(PORT)"
-	@exec $(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+	@exec $(BIN)/python tools/serve.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
 
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest

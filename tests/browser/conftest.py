@@ -69,7 +69,8 @@ def _server(script: Path, environment: dict[str, str], folder: Path) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / f"server-{port}.log"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    serve = [str(ROOT / "tools" / "serve.py")] if script == ROOT / "app.py" else ["-m", "streamlit", "run", str(script)]
+    command = [sys.executable, *serve, "--server.port", str(port)]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with log.open("wb") as out:
         process = subprocess.Popen(

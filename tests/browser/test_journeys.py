@@ -34,6 +34,14 @@ def test_first_visit_to_result_with_one_click(page: Page, stand_in: str) -> None
     assert watch.foreign == []
 
 
+def test_the_first_visitor_may_come_by_a_link(page: Page, stand_in: str) -> None:
+    """A link to a page of a server that nobody has visited yet opens that page, with no word of it not existing."""
+    page.goto(f"{stand_in}/models")
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible(timeout=_LONG_MS)
+    page.wait_for_timeout(500)
+    assert page.get_by_role("dialog").count() == 0
+
+
 def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> None:
     """A row is answered by several variants at once; edited instructions are answered again and set against it."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")

@@ -4,7 +4,7 @@ import os
 import sys
 import types
 
-if "streamlit" in " ".join(sys.orig_argv):
+if any(name in " ".join(sys.orig_argv) for name in ("streamlit", "tools/serve.py")):
     from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task
 
     def open_laboratory() -> FakeLaboratory:
