@@ -16,6 +16,7 @@ from components.training_view import (
     kept_curves,
     library_frame,
     loss_figure,
+    losses_frame,
     quality_told,
 )
 from components.words import plain, visible, when
@@ -89,6 +90,8 @@ def _one(lab: Laboratory, one: KeptWeights) -> None:
                 "Quality before", quality_told(one.before), help="The bare model on rows that were not trained on."
             )
             st.metric("Quality after", quality_told(one.after), help="With these weights, on the same rows.")
+        with st.expander("The figures behind the chart", icon=":material/table:"):
+            st.dataframe(losses_frame(losses, held_out), hide_index=True, width="stretch", key="kept_losses")
         st.dataframe(facts_frame(one), hide_index=True, width="stretch", key="weights_facts")
         st.caption("Take them away")
         with st.container(horizontal=True):
