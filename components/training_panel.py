@@ -93,7 +93,11 @@ def _standing(snapshot: TrainingSnapshot) -> str:
         case "done":
             return "Found: these weights were there already" if snapshot.reused else "Trained, tried and kept"
         case "cancelled":
-            return "Cancelled: nothing was left behind"
+            return (
+                "Stopped while measuring: the weights are kept"
+                if snapshot.weights_key
+                else "Cancelled: nothing was kept"
+            )
         case _:
             return "Failed"
 
