@@ -121,6 +121,7 @@ def _add_compare(commands: Any) -> None:
     compare.add_argument("--resume", metavar="RUN", help="go on with a run that was stopped or killed")
     compare.add_argument("--decoding", choices=[str(mode) for mode in DecodingMode], default="choice")
     compare.add_argument("--throughput", action="store_true", help="answer in batches: examples/s, no latencies")
+    compare.add_argument("--stop-when-clear", action="store_true", help="end once one variant is clearly the best")
     compare.add_argument("--context", type=_count, default=2048, help="tokens of context per row (default: 2048)")
     prompts = compare.add_argument_group("prompts and retrieval (defaults fit the task)")
     prompts.add_argument("--shots", type=_count, help="few-shot: fixed examples")
@@ -373,6 +374,7 @@ def _new_plan(options: argparse.Namespace, shelf: LocalShelf, laboratory: Labora
         seed=options.seed,
         decoding=DecodingMode(options.decoding),
         throughput=options.throughput,
+        stop_when_clear=options.stop_when_clear,
         context_tokens=options.context,
         test_split=options.split,
         choices=Choices(
@@ -424,7 +426,13 @@ def _carry_out(laboratory: Laboratory, plan: RunPlan, console: Console, *, resum
     finally:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
-    for notice in live.snapshot().notices:
+    snapshot = live.snapshot()
+    if snapshot.clear_leader is not None:
+        done = f"{snapshot.rows_done} of {snapshot.rows_total} answers"
+        console.print(
+            escape(f"Stopped early after {done}: {snapshot.clear_leader} is clearly the best."), highlight=False
+        )
+    for notice in snapshot.notices:
         console.print(escape(notice), highlight=False, style="dim")
     return ended
 

@@ -79,8 +79,8 @@ def _install(package: str) -> str:
 def _ollama_answers() -> bool:
     """Try the address that Ollama's own client would use, if it is on this machine."""
     address = os.environ.get("OLLAMA_HOST", "") or f"127.0.0.1:{OLLAMA_PORT}"
-    parts = urlsplit(address if "//" in address else f"//{address}")
     try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
         host, port = parts.hostname or "127.0.0.1", parts.port or OLLAMA_PORT
     except ValueError:
         return False

@@ -22,6 +22,7 @@ NAMES = {
     "report_speed": "benchmarks.report_speed",
     "verdict_simulation": "benchmarks.verdict_simulation",
     "upload": "benchmarks.upload",
+    "screens": "benchmarks.screens",
 }
 
 

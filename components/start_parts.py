@@ -6,7 +6,7 @@ import streamlit as st
 
 from components import charts, state
 from components.bests import show_bests
-from components.lane_view import lane_views
+from components.lane_view import lane_views, lanes_frame
 from components.lanes import lanes
 from components.live_plot import live_plot
 from components.run_panel import told_tradeoff
@@ -102,6 +102,8 @@ def recorded_run(lab: Laboratory) -> None:
             alt=told_tradeoff(snapshot),
             height=300,
         )
+    with st.expander("The figures behind the chart", icon=":material/table:"):
+        st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="start_table")
     with st.container(horizontal=True):
         if st.button("Present it", icon=":material/slideshow:", key="start_present"):
             state.present(own or SAMPLE)

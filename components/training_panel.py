@@ -9,7 +9,7 @@ import streamlit as st
 from components import state
 from components.lane_view import stage
 from components.live_plot import live_plot
-from components.training_view import loss_figure
+from components.training_view import loss_figure, losses_frame
 from components.words import MISSING, duration, plain, short
 from engine.laboratory import Laboratory
 from engine.trainings import TrainingSnapshot
@@ -59,6 +59,13 @@ def _panel(lab: Laboratory, training_id: str, *, going_on: bool) -> None:
             )
         with figures:
             _figures(snapshot)
+        behind = st.expander(
+            "The figures behind the chart", icon=":material/table:", on_change="rerun", key="behind_losses"
+        )
+        if behind.open:
+            with behind:
+                frame = losses_frame(snapshot.losses, snapshot.validation)
+                st.dataframe(frame, hide_index=True, width="stretch", key="losses_table")
 
 
 def _figures(snapshot: TrainingSnapshot) -> None:
@@ -86,7 +93,11 @@ def _standing(snapshot: TrainingSnapshot) -> str:
         case "done":
             return "Found: these weights were there already" if snapshot.reused else "Trained, tried and kept"
         case "cancelled":
-            return "Cancelled: nothing was left behind"
+            return (
+                "Stopped while measuring: the weights are kept"
+                if snapshot.weights_key
+                else "Cancelled: nothing was kept"
+            )
         case _:
             return "Failed"
 

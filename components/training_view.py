@@ -69,6 +69,15 @@ def loss_figure(curves: Sequence[tuple[str, Sequence[tuple[int, float]], Sequenc
     return {"data": data, "layout": layout}
 
 
+def losses_frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pl.DataFrame:
+    """Return the figures behind the loss chart: one row per step."""
+    beside = dict(held_out)
+    return pl.DataFrame(
+        [{"Step": step, "Loss": loss, "Loss, held out": beside.get(step)} for step, loss in losses],
+        schema={"Step": pl.Int64, "Loss": pl.Float64, "Loss, held out": pl.Float64},
+    )
+
+
 def kept_curves(one: KeptWeights) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
     """Return a kept training's curves as (step, loss); the rows held out were looked at after each epoch."""
     losses = list(enumerate(one.loss_curve, start=1))

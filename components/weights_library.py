@@ -16,9 +16,10 @@ from components.training_view import (
     kept_curves,
     library_frame,
     loss_figure,
+    losses_frame,
     quality_told,
 )
-from components.words import plain, visible
+from components.words import plain, visible, when
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory
 from engine.library import EXPORTS, KeptWeights
@@ -32,30 +33,34 @@ _FORM_HELP = {
 
 
 def weights_library(lab: Laboratory) -> None:
-    """Show all kept weights; a row opens one, two rows compare."""
+    """Show all kept weights, and one of them, or two side by side."""
     st.header("Trained weights", anchor=False)
     weights = lab.trainings.library.weights()
     if not weights:
         st.caption("None yet. Press Train, or run a comparison with LoRA: what it trains is kept here as well.")
         return
-    picked = st.dataframe(
-        library_frame(weights),
-        column_config=_columns(),
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="multi-row",
-        key="weights_table",
+    st.dataframe(
+        library_frame(weights), column_config=_columns(), hide_index=True, width="stretch", key="weights_table"
     )
-    chosen = [weights[place] for place in picked.selection.rows if place < len(weights)]
-    if not chosen:
-        st.caption("Select a row to look at it, two to compare them.")
-    elif len(chosen) == 1:
-        _one(lab, chosen[0])
-    else:
-        _two(chosen[0], chosen[1])
-        if len(chosen) > 2:
-            st.caption("The first two of the selected rows are compared.")
+    by_key = {one.key: one for one in weights}
+    first_cell, second_cell = st.columns(2)
+    look = first_cell.selectbox(
+        "Look at", list(by_key), index=None, format_func=lambda key: _named(by_key[key]), key="weights_look",
+        placeholder="Choose weights",
+    )  # fmt: skip
+    others = [key for key in by_key if key != look]
+    beside = second_cell.selectbox(
+        "Compare with", others, index=None, format_func=lambda key: _named(by_key[key]), key="weights_beside",
+        placeholder="Choose others", disabled=look is None or not others,
+    )  # fmt: skip
+    if look in by_key and beside in by_key:
+        _two(by_key[look], by_key[beside])
+    elif look in by_key:
+        _one(lab, by_key[look])
+
+
+def _named(one: KeptWeights) -> str:
+    return f"{visible(one.task_id) or 'task not noted'} · {one.rows} rows · {when(one.created_at)} · {one.key[:6]}"
 
 
 def _columns() -> dict[str, Any]:
@@ -85,6 +90,8 @@ def _one(lab: Laboratory, one: KeptWeights) -> None:
                 "Quality before", quality_told(one.before), help="The bare model on rows that were not trained on."
             )
             st.metric("Quality after", quality_told(one.after), help="With these weights, on the same rows.")
+        with st.expander("The figures behind the chart", icon=":material/table:"):
+            st.dataframe(losses_frame(losses, held_out), hide_index=True, width="stretch", key="kept_losses")
         st.dataframe(facts_frame(one), hide_index=True, width="stretch", key="weights_facts")
         st.caption("Take them away")
         with st.container(horizontal=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -95,7 +95,11 @@ class SpeedTests:
 
     def kept(self) -> dict[str, Speed]:
         """Return the kept tests of this machine by model digest."""
-        return {digest: Speed(**figures) for digest, figures in self._bench.speeds().items()}
+        found = {}
+        for digest, figures in self._bench.speeds().items():
+            with suppress(TypeError):  # figures of another version of the app are measured anew
+                found[digest] = Speed(**figures)
+        return found
 
     def close(self) -> None:
         """Stop what goes on."""

@@ -26,6 +26,10 @@ MOST_MEASURED_ROWS = 30
 """Rows on which quality is measured before and after: enough to see a change, and some seconds of work."""
 
 
+MOST_REMEMBERED = 20
+"""Trainings whose course is remembered; the oldest is forgotten first, its weights are not."""
+
+
 class Bench(Protocol):
     """What training asks of the shelf."""
 
@@ -140,6 +144,8 @@ class Trainings:
         training_id = secrets.token_hex(8)
         with self._lock:
             self._trainings[training_id] = training
+            while len(self._trainings) > MOST_REMEMBERED:
+                self._trainings.pop(next(iter(self._trainings)))
         training.errand.start()
         return training_id
 

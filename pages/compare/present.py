@@ -15,7 +15,6 @@ from components.run_panel import told_tradeoff
 from components.setup import fault
 from components.slide import slide
 from components.slides import STEPS, rivals_slide, task_slide, verdict_slide, where
-from components.words import plain, visible
 from engine.errors import AdaptLabError
 from engine.recorded import fold
 from engine.task import Task
@@ -36,43 +35,14 @@ except AdaptLabError as error:
     fault(error)
     st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
     st.stop()
+if st.session_state.pop(state.LEAVING, False):
+    state.leave_presentation(run_id)
 st.query_params[state.PRESENTED] = run_id
 task: Task | None = None
 with suppress(AdaptLabError):  # it may have been removed since; the run is still worth showing
     task = lab.task(recorded.plan.task_id)
 
 step = state.present_step(len(STEPS))
-pressed = keys(MOVES, hint="← → move · 1 to 5 jump · Esc leaves", key="present_keys")
-if pressed == "leave":
-    state.leave_presentation(run_id)
-elif pressed is not None:
-    state.move_presentation(pressed, len(STEPS))
-    st.rerun()
-
-with st.container(height=600, border=False):
-    if step == 1:
-        slide(task_slide(task, recorded), key="present_task")
-    elif step == 2:
-        slide(rivals_slide(snapshot, recorded), key="present_rivals")
-    elif step == 3:
-        view = race_view(snapshot.lanes)
-        headline = "Every lane on its own clock, as recorded"
-        slide(
-            {"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, key="present_race_head"
-        )
-        race(view, key=f"present_race_{run_id}")
-    elif step == 4:
-        headline = "Further left is faster, higher is better, larger costs more"
-        slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
-        live_plot(
-            charts.quality_against_latency(snapshot.lanes, plot_px=(1100.0, 380.0)),
-            key=f"present_tradeoff_{run_id}",
-            alt=told_tradeoff(snapshot),
-            height=450,
-        )
-    else:
-        slide(verdict_slide(snapshot, recorded), key="present_verdict")
-
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.button("Leave", icon=":material/close:", on_click=state.mark_leaving, key="present_leave")
     st.segmented_control(
@@ -94,6 +64,31 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
             "Next", icon=":material/arrow_forward:", disabled=step == len(STEPS), type="primary",
             on_click=state.move_presentation, args=("next", len(STEPS)), key="present_next",
         )  # fmt: skip
-if st.session_state.pop(state.LEAVING, False):
+
+if step == 1:
+    slide(task_slide(task, recorded), key="present_task")
+elif step == 2:
+    slide(rivals_slide(snapshot, recorded), key="present_rivals")
+elif step == 3:
+    view = race_view(snapshot.lanes)
+    headline = "Every lane on its own clock, as recorded"
+    slide({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, key="present_race_head")
+    race(view, key=f"present_race_{run_id}")
+elif step == 4:
+    headline = "Further left is faster, higher is better, larger costs more"
+    slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
+    live_plot(
+        charts.quality_against_latency(snapshot.lanes, plot_px=(1100.0, 380.0)),
+        key=f"present_tradeoff_{run_id}",
+        alt=told_tradeoff(snapshot),
+        height=450,
+    )
+else:
+    slide(verdict_slide(snapshot, recorded), key="present_verdict")
+
+pressed = keys(MOVES, hint="← → move · 1 to 5 jump · Esc leaves", key="present_keys")
+if pressed == "leave":
     state.leave_presentation(run_id)
-st.caption(plain(visible(f"{recorded.plan.task_id} · {where(recorded)}")))
+elif pressed is not None:
+    state.move_presentation(pressed, len(STEPS))
+    st.rerun()

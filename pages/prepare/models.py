@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components import state
+from components.speed_panel import speed_panel
 from components.words import MISSING, plain, visible
 from engine.errors import AdaptLabError
 
@@ -72,6 +73,8 @@ st.dataframe(
     width="stretch",
     key="models_table",
 )
+
+speed_panel(lab, models)
 
 for model in models:
     with st.expander(plain(model.name)):
