@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adapters.archives import checked_entries
+from adapters.tabular.sheet_extent import check_extent
 from adapters.tabular.source import Opened, Row, Source
 from engine.errors import TableError, TaskError, unknown_name
 from engine.table import Asked, Reading
@@ -30,6 +31,10 @@ def open_sheet(source: Source, asked: Asked) -> Opened:
         raise TableError(f"{source.name} is a packed task, not a table.", "Bring it in under 'Import a packed task'.")
     if _WORKBOOK not in names:
         raise TableError(f"{source.name} is an archive and no XLSX workbook.", "Save the sheet as XLSX or CSV.")
+    try:
+        check_extent(source.name, source.data, names)
+    except TaskError as error:
+        raise TableError(error.what, error.mend) from error
     workbook = _workbook(source)
     sheets = tuple(workbook.sheet_names)
     if asked.sheet is not None and asked.sheet not in sheets:

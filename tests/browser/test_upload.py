@@ -18,7 +18,8 @@ _STEPS = ("Columns", "Data card", "Splits", "Documents", "Leak guard", "Instruct
 
 
 def _open(page: Page, address: str) -> None:
-    page.goto(f"{address}/upload")
+    page.goto(address)
+    page.get_by_role("link", name="Upload").click(timeout=_LONG_MS)
     expect(page.get_by_text("What it needs")).to_be_visible(timeout=_LONG_MS)
 
 
@@ -43,7 +44,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     for name in _STEPS[:5]:
         _next(page, name)
     expect(page.get_by_text(re.compile("1 of 7 test rows"))).to_be_visible(timeout=_LONG_MS)
-    page.get_by_role("button", name="Drop the test rows").click()
+    page.get_by_text("Drop the test rows", exact=True).click()
     expect(page.get_by_text("1 test rows were dropped")).to_be_visible(timeout=_LONG_MS)
     _next(page, "Instructions")
     expect(page.get_by_text(re.compile("The exact zero-shot prompt"))).to_be_visible(timeout=_LONG_MS)

@@ -191,3 +191,38 @@ def test_hostile_cells_stay_text(opened) -> None:
     assert "<img src=x>.csv" not in "".join(part.value for part in screen.app.markdown)
     screen.app.button(key="step_0").click().run()
     assert {cell for frame in screen.app.dataframe for cell in frame.value.iloc[:, 2]} >= {"'=1+1"}
+
+
+def test_columns_change_their_roles(opened) -> None:
+    """A column taken as input, target or split leaves the metadata, and the kind of answer is guessed anew."""
+    screen = opened(
+        "text,label,note,set\n" + "".join(f"words {n},{'ab'[n % 2]},note {n} is long,x\n" for n in range(12))
+    )
+    screen.next()
+    assert screen.draft.roles.metadata == ("note", "set")
+    screen.app.multiselect(key="role_inputs").set_value(["text", "note"]).run()
+    assert not screen.app.exception
+    assert (screen.draft.roles.inputs, screen.draft.roles.metadata) == (("text", "note"), ("set",))
+    screen.app.selectbox(key="role_target").set_value("set").run()
+    assert not screen.app.exception
+    assert screen.draft.kind is AnswerKind.SHORT
+    screen.app.selectbox(key="role_target").set_value("label").run()
+    screen.app.multiselect(key="role_inputs").set_value([]).run()
+    assert "No input column" in screen.texts()
+    screen.app.multiselect(key="role_inputs").set_value(["label"]).run()
+    assert "both input and target" in screen.texts()
+    assert screen.app.button(key="step_next").disabled
+
+
+def test_reading_can_be_overruled(opened) -> None:
+    """Another sign between cells gives other columns, and what was worked out before is gone."""
+    screen = opened("a;b,c\n1;2,3\n4;5,6\n")
+    screen.app.selectbox(key="read_delimiter").set_value(";").run()
+    assert not screen.app.exception
+    assert screen.draft.look.header == ("a", "b,c")
+    screen.app.toggle(key="read_header").set_value(False).run()
+    assert screen.draft.look.header == ("column 1", "column 2")
+    screen.app.selectbox(key="read_encoding").set_value("utf-16").run()
+    assert screen.app.error
+    screen.app.selectbox(key="read_encoding").set_value("").run()
+    assert screen.draft.look.header == ("column 1", "column 2")

@@ -326,6 +326,25 @@ def test_bombs_are_refused_before_they_are_unpacked() -> None:
     assert "leads elsewhere" in fault(workbook([["a"]], **{"../../evil": "x"}), "slip.xlsx")
 
 
+def test_cells_far_out_are_refused_before_room_is_made_for_them() -> None:
+    """A sheet with a cell in the last corner is refused with its reach; a stray one nearby is read."""
+
+    def with_cell(place: str, row: int) -> bytes:
+        far = f'<row r="{row}"><c r="{place}{row}"><v>1</v></c></row>'
+        sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{NEAR}{far}'
+        return workbook([], **{"xl/worksheets/sheet1.xml": sheet + "</sheetData></worksheet>"})
+
+    assert "row 1,048,576 and column 16,384" in fault(with_cell("XFD", 1_048_576), "far.xlsx")
+    assert [row.line for row in table(with_cell("A", 9), "near.xlsx").ragged] == []
+    assert table(with_cell("A", 9), "near.xlsx").lines.tolist() == [2, 9]
+
+
+NEAR = (
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c><c r="B1" t="inlineStr"><is><t>b</t></is></c></row>'
+    '<row r="2"><c r="A2"><v>1</v></c><c r="B2"><v>2</v></c></row>'
+)
+
+
 def test_typed_columns_of_parquet_are_written_plainly() -> None:
     """Numbers, dates, truth values, lists and nulls become text by fixed rules, and nulls are told."""
     buffer = io.BytesIO()
@@ -350,3 +369,11 @@ def test_a_column_holds_what_was_put_in(values: list[str]) -> None:
     assert list(column) == values
     assert column[:] == values
     assert [column[place] for place in range(-len(values), 0)] == values
+
+
+def test_rows_are_found_by_line() -> None:
+    """Lines that begin a row give its place, others none; a table of some rows keeps their lines and cells."""
+    found = table('a,b\n"1\n1",x\n2,y\n3,z\n')
+    assert found.places_of([2, 3, 4, 5, 99]) == [0, 1, 2]
+    assert cells(found.only([2, 0])) == [["3", "z"], ["1\n1", "x"]]
+    assert found.only([2]).lines.tolist() == [5]
