@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from engine.portability import Matrix, in_words
 from engine.ports import LoraWeights, Progress
 from engine.snapshot import Lane, LiveRun, RunSnapshot
 from engine.variant import LABELS, Technique
@@ -158,6 +159,32 @@ def show_results(summary: dict[str, Any]) -> None:
         console = Console(width=WIDE_COLUMNS)
     console.print(results_table(summary, wide=console.width >= WIDE_COLUMNS))
     console.print("* estimated from the assumptions in summary.json", style="dim", highlight=False)
+
+
+def show_matrix(table: Matrix) -> None:
+    """Print techniques by models, and whether the models agree on the order of the techniques."""
+    shown = Table(title=escape(f"{table.task} · {table.metric.replace('_', ' ')} by model"), box=SIMPLE_HEAD)
+    shown.add_column("variant", no_wrap=True)
+    for model in table.models:
+        shown.add_column(escape(model), justify="right")
+    for technique in table.techniques:
+        cells = [table.cells.get((technique, model)) for model in table.models]
+        shown.add_row(
+            LABELS[technique],
+            *("" if c is None else f"{c.value:.0%} ({c.low or 0:.0%} to {c.high or 0:.0%})" for c in cells),
+        )
+    console = Console()
+    console.print(shown)
+    for line in in_words(table):
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def show_pull(steps: Iterator[Progress], console: Console) -> None:
+    """Show a model being got by its server."""
+    last: Progress | None = None
+    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
+        for step in steps:
+            last = step
 
 
 def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console: Console) -> tuple[LoraWeights, bool]:
