@@ -39,6 +39,10 @@ def backend_limits(
         notes.append(_note("batching", capabilities))
     if facts.server and not _is_this_machine(facts.server):
         notes.append(f"The task's rows leave this machine: they are sent to {urlsplit(facts.server).netloc}.")
+        if not facts.price_ref:
+            notes.append(
+                "What its tokens cost, if anything, is not known here: no cost is shown, and no limit stops it."
+            )
     return tuple(problems), tuple(notes)
 
 

@@ -116,6 +116,19 @@ def test_the_same_rows_run_on_ollama(
     replay.close()
 
 
+def test_addresses_that_are_none_take_nothing_else_down(
+    server: FaultyServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong address in the environment is told as that server's problem, without the password that is in it."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://me:hunter2secret@host/v1")
+    monkeypatch.setenv("OLLAMA_HOST", "http://me:hunter2secret@host")
+    assert cli.main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert f"box/{MODEL}" in out
+    assert out.count("user name or password") == 2
+    assert "hunter2" not in out
+
+
 @pytest.mark.parametrize("fault", ["wrong key", "unknown model"])
 def test_a_fault_of_all_rows_stops_the_run_and_it_goes_on_later(server: FaultyServer, task: str, fault: str) -> None:
     """What every row would meet stops the run with the mend; resumed, it ends with all rows."""

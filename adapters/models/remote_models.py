@@ -22,7 +22,8 @@ from adapters.models.openai_compatible.dialects import VLLM, dialect_named
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.lora import load_into_vllm
-from adapters.models.openai_compatible.model import OpenAICompatibleModel
+from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
+from adapters.models.remote.address import checked_url
 from adapters.models.remote.keys import key_for, variable_for
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
 from adapters.models.stores import FIND_VARIABLE, finds_by_itself
@@ -32,6 +33,7 @@ from engine.ports import CancelSignal, LanguageModel, ModelFacts, Progress
 from engine.servers import ServerState
 
 KEPT_S = 20.0
+ROWS_VARIABLE = "ADAPTLAB_ROWS_IN_FLIGHT"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,15 @@ class _Listed:
     state: ServerState
     models: tuple[ModelFacts, ...]
     asked_at: float
+
+
+def _rows_in_flight() -> int:
+    text = os.environ.get(ROWS_VARIABLE, "")
+    if not text:
+        return PARALLEL
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"{ROWS_VARIABLE} is '{text[:20]}'.", "Set it to a whole number of rows, or unset it.")
+    return int(text)
 
 
 class RemoteModels:
@@ -97,8 +108,7 @@ class RemoteModels:
             own_file = LlamaCppModel(replace(facts, backend="llama.cpp", server="")) if facts.path else None
             return OllamaModel(facts, server, own_file=own_file, thinks=listing.thinks(facts))
         door = Door(facts.id.partition("/")[0], facts.server)
-        parallel = int(os.environ.get("ADAPTLAB_ROWS_IN_FLIGHT", "4"))
-        return OpenAICompatibleModel(facts, door, dialect_named(facts.backend), parallel=parallel)
+        return OpenAICompatibleModel(facts, door, dialect_named(facts.backend), parallel=_rows_in_flight())
 
     def capabilities(self, facts: ModelFacts) -> Capabilities:
         """Return what is known beforehand of what the model's backend can do."""
@@ -125,7 +135,8 @@ class RemoteModels:
         server.check_version()
         yield from server.pull(name, cancel=cancel)
         with self._lock:
-            self._listed.pop((BACKEND, url), None)
+            for place in [place for place in self._listed if place[0] == BACKEND]:
+                del self._listed[place]
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
         """Have a vLLM server load LoRA weights, in PEFT's form, from a folder of its own machine.
@@ -146,8 +157,8 @@ class RemoteModels:
     def _places(self) -> dict[str, str]:
         """Return addresses by server's name."""
         found: dict[str, str] = {}
-        named = address_from_environment()
-        if named is not None or finds_by_itself():
+        named = os.environ.get("OLLAMA_HOST", "").strip()
+        if named or finds_by_itself():
             found[BACKEND] = named or DEFAULT_URL
         return {**found, **self._book.servers()}
 
@@ -189,11 +200,12 @@ class RemoteModels:
         return self._ask(place)
 
     def _ask(self, place: tuple[str, str]) -> _Listed:
-        name, url = place
-        named = name != BACKEND or address_from_environment() is not None
+        name, entered = place
+        named = name != BACKEND or bool(os.environ.get("OLLAMA_HOST", "").strip())
         models: list[ModelFacts] = []
-        problem, kind = "", ""
+        problem, kind, url = "", "", ""
         try:
+            url = (address_from_environment() or DEFAULT_URL) if name == BACKEND else checked_url(entered)
             models, kind = self._lister(name, url)()
         except ServerAbsentError as error:
             problem = str(error) if named else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
-from adapters.models.openai_compatible.llama_server import as_dicts
+from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
 from adapters.models.remote.label_odds import Step, label_schema
 from engine.errors import BrokenAnswerError, UnsupportedError, UsageError
 from engine.ports import Decoding, GenerateRequest
@@ -51,6 +51,8 @@ def body_of(request: GenerateRequest, dialect: Dialect, *, model: str, without: 
     extra: dict[str, Any] = dict(NATURAL) if dialect.sampling_options else {}
     if dialect.sampling_options:
         body["top_p"] = extra.pop("top_p")
+    if dialect.template_options:
+        extra |= {"chat_template_kwargs": dict(NO_THINKING)}
     _hold_to_form(body, extra, decoding, dialect, without)
     for name in without:
         body.pop(name, None)

@@ -32,6 +32,8 @@ class Dialect:
     """The schema goes into `response_format` of type `json_object`, not `json_schema`."""
     sampling_options: bool = False
     """Takes top_k, min_p and repeat_penalty, so that nothing but temperature and seed decides."""
+    template_options: bool = False
+    """Takes options of the chat template, so that models that can think are asked not to, as llama.cpp is here."""
     usage_in_stream: bool = True
     max_tokens_name: str = "max_tokens"
 
@@ -76,6 +78,7 @@ LLAMA_SERVER = Dialect(
     title="llama-server",
     choice_by=ChoiceBy.TOKENS,
     sampling_options=True,
+    template_options=True,
     capabilities=_with(
         dict.fromkeys(
             ("choice", "choice_probabilities", "json_schema", "logprobs", "own_timings", "cached_tokens",
@@ -111,6 +114,7 @@ VLLM = Dialect(
     name="vllm",
     title="vLLM",
     choice_by=ChoiceBy.CHOICE_OPTION,
+    template_options=True,
     capabilities=_with(
         {
             "choice": Support.YES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +13,11 @@ from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.prices import price_ref
 from engine.ports import ModelFacts
 
+_ANSWERS_NOTHING = re.compile(
+    r"embed|tts|whisper|transcri|dall-e|image|audio|realtime|moderation|sora|rerank|guard", re.IGNORECASE
+)
+"""In the names of closed APIs' models that do not answer in text; their lists tell no kinds."""
+
 
 def list_models(door: Door) -> list[ModelFacts]:
     """Return what a server lists; LoRA weights that are listed as models of their own are left out.
@@ -20,7 +26,8 @@ def list_models(door: Door) -> list[ModelFacts]:
         ModelError: the list cannot be had.
     """
     listed = [one for one in door.models() if not one.get("parent")]
-    return [_facts(door, one, listed) for one in listed]
+    found = [_facts(door, one, listed) for one in listed]
+    return [facts for facts in found if not (facts.price_ref and _ANSWERS_NOTHING.search(facts.name))]
 
 
 def _facts(door: Door, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:

@@ -23,6 +23,8 @@ _MARK = "\N{BLACK SQUARE}answer\N{BLACK SQUARE}"
 _LIFT = 100.0
 """Added to the logits of the tokens that are asked about, so that they are the ones that are listed."""
 _LEAST = 1e-40
+NO_THINKING: Mapping[str, bool] = {"enable_thinking": False}
+"""What chat templates of models that can think take for "do not"; others pass it over."""
 
 
 class NoOddsError(Exception):
@@ -52,7 +54,8 @@ class LlamaServer:
 
     def prompt(self, messages: Sequence[Message]) -> tuple[str, list[int]]:
         """Return a prompt in the model's chat template, as text and as token ids."""
-        text = str(self._post("/apply-template", {"messages": as_dicts(messages)})["prompt"])
+        body = {"messages": as_dicts(messages), "chat_template_kwargs": dict(NO_THINKING)}
+        text = str(self._post("/apply-template", body)["prompt"])
         return text, self._tokens(text, special=True)
 
     def _tokens(self, text: str, *, special: bool) -> list[int]:

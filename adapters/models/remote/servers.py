@@ -28,16 +28,12 @@ class ServerBook:
         self._lock = threading.Lock()
 
     def servers(self) -> dict[str, str]:
-        """Return addresses by name: those of the file, and that of `OPENAI_BASE_URL`.
-
-        Raises:
-            UsageError: an address that is none.
-        """
+        """Return addresses by name, as they were entered: those of the file, and that of `OPENAI_BASE_URL`."""
         found = self._read()
         url = os.environ.get("OPENAI_BASE_URL", "").strip()
         if url:
             found[FROM_ENVIRONMENT] = url
-        return {name: checked_url(address) for name, address in found.items()}
+        return found
 
     def add(self, name: str, url: str) -> None:
         """Keep a server, over an older one of the same name.
