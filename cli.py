@@ -210,6 +210,8 @@ def _models(options: argparse.Namespace) -> int:
         console.print(f"Accept them with: python cli.py models --accept {escape(offer.id)}", soft_wrap=True)
     for reason in shelf.refused_models():
         console.print(f"Not usable: {escape(reason)}")
+    for reason in shelf.set_aside_models():
+        console.print(f"Set aside: {escape(reason)}")
     for server in shelf.servers.states():
         key = f"key from {server.key_variable}" if server.has_key else f"no key ({server.key_variable} is not set)"
         words = server.problem or f"{server.kind}, {server.models} models, {key}"

@@ -161,6 +161,10 @@ class LocalShelf:
         """Say which files of the user's folders are no usable models, and why."""
         return list(self._catalog.refused)
 
+    def set_aside_models(self) -> list[str]:
+        """Say which files are no models of their own: vision projectors and copies."""
+        return list(self._catalog.set_aside)
+
     def ports(self, model_id: str) -> Ports:
         """Return the adapters of a run; one model is loaded at a time."""
         facts = self.model(model_id)

@@ -31,13 +31,28 @@ SERVERS = {"llama-server": "xllamacpp", "llama_cpp.server": "sse_starlette"}
 """Servers, and the package that each needs to start."""
 
 
+def real_ollama() -> str:
+    """Return the address of the real Ollama server that `OLLAMA_HOST` names, if it answers and has a model."""
+    if not OLLAMA_HOST:
+        return ""
+    url = OLLAMA_HOST if "://" in OLLAMA_HOST else f"http://{OLLAMA_HOST}"
+    try:
+        return url if OllamaListing(OllamaServer(url)).models() else ""
+    except AdaptLabError:
+        return ""
+
+
+REAL_OLLAMA = real_ollama()
+"""The names of the tests say whether they ran on a real server or on the replay."""
+
+
 @pytest.fixture(
     scope="session",
     params=[
         pytest.param("llama.cpp", marks=pytest.mark.model),
         "scripted",
         *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
-        "ollama",
+        pytest.param("ollama", id="ollama-real" if REAL_OLLAMA else "ollama-replay"),
     ],
 )
 def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
@@ -70,22 +85,9 @@ def _served(name: str, smollm2: ModelFacts) -> Iterator[LanguageModel]:
 
 @contextlib.contextmanager
 def _ollama() -> Iterator[LanguageModel]:
-    url = real_ollama()
-    replay = None if url else OllamaReplay()
-    server = OllamaServer(url or replay.url)  # type: ignore[union-attr]
+    replay = None if REAL_OLLAMA else OllamaReplay()
+    server = OllamaServer(REAL_OLLAMA or replay.url)  # type: ignore[union-attr]
     facts = OllamaListing(server).models()[0]
-    print(f"\nOllama: {f'the real server at {url}' if url else 'the replay'}, {facts.name}")  # noqa: T201 - which of the two it was
     yield OllamaModel(facts, server)
     if replay is not None:
         replay.close()
-
-
-def real_ollama() -> str:
-    """Return the address of the real Ollama server that `OLLAMA_HOST` names, if it answers and has a model."""
-    if not OLLAMA_HOST:
-        return ""
-    url = OLLAMA_HOST if "://" in OLLAMA_HOST else f"http://{OLLAMA_HOST}"
-    try:
-        return url if OllamaListing(OllamaServer(url)).models() else ""
-    except AdaptLabError:
-        return ""

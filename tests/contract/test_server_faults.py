@@ -92,6 +92,14 @@ def test_a_servers_fault_is_a_typed_error(
     assert caught.value.__suppress_context__ or "planted" not in repr(caught.value.__context__)
 
 
+def test_an_empty_answer_is_an_answer(server: FaultyServer) -> None:
+    """A model that says nothing has answered with nothing: that is for the scorer to judge, not a fault."""
+    server.text = ""
+    done = complete(at(server), ask("Where is it?", DecodingMode.FREE))
+    assert (done.text, done.finish) == ("", "stop")
+    assert complete(at(server), ask("Where is it?")).text == ""
+
+
 def test_a_dead_server_and_one_without_tls_are_told_apart(server: FaultyServer) -> None:
     """Nothing listening is not the same as https spoken to a server that speaks http."""
     with pytest.raises(ServerAbsentError, match="Nothing answers"):
