@@ -30,6 +30,7 @@ class FaultyServer:
         self.listed: list[dict[str, Any]] = [{"id": MODEL, "object": "model", "owned_by": "somebody"}]
         self.asked: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.headers: dict[str, str] = {}
         self.in_flight = 0
         self.most_in_flight = 0
         self._lock = threading.Lock()
@@ -99,6 +100,7 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.keys.append(self.headers.get("authorization", ""))
             server.asked.append(body)
+            server.headers = dict(self.headers.items())
             fault = server.misbehaves()
             option = _REFUSED_OPTION.get(fault)
             if option is not None and option not in body:

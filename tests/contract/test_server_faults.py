@@ -217,6 +217,18 @@ def test_lora_weights_are_found_in_what_a_server_lists(server: FaultyServer) -> 
     assert served_lora(door, GENERIC, "base", server.listed) is None
 
 
+def test_what_belongs_to_one_account_goes_to_no_other_server(
+    server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's organization and key of one provider are not sent to a server of another name."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-planted")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-planted")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-server")
+    complete(at(server), ask("Where is it?"))
+    assert not [value for value in server.headers.values() if "planted" in value and PLANTED not in value]
+    assert all("another" not in key for key in server.keys)
+
+
 def test_a_planted_key_is_found_nowhere(server: FaultyServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The key goes to the server and to no error, log, object or file."""
     caplog.set_level("DEBUG")

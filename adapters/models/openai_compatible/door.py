@@ -11,8 +11,11 @@ from adapters.models.openai_compatible.faults import translated
 from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.keys import key_for
 from adapters.models.remote.reading import FIRST_ITEM_S
+from adapters.models.remote.servers import FROM_ENVIRONMENT
 from engine.errors import BrokenAnswerError
 
+_ACCOUNT_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
+"""The client takes these from the environment; they concern the server that the environment names, and no other."""
 CONNECT_S = 5.0
 LISTING_S = 5.0
 
@@ -60,6 +63,7 @@ class Door:
             max_retries=0,
             timeout=openai.Timeout(FIRST_ITEM_S, connect=CONNECT_S),
             http_client=transport,
+            default_headers={} if self.name == FROM_ENVIRONMENT else dict.fromkeys(_ACCOUNT_HEADERS, openai.Omit()),
         )
 
     def translated(self, model: str = "") -> AbstractContextManager[None]:
