@@ -46,6 +46,7 @@ class OllamaReplay:
         self.fault = ""
         self.logprobs = True
         self.cut_to: int | None = None
+        self.largest_context = 1_000_000
         self.count: int | None = None
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.blobs: dict[str, bytes] = {}
@@ -85,9 +86,7 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
             elif self.path == "/api/tags":
                 self.whole({"models": [_tag(name) for name in replay.names()]})
             elif self.path == "/api/ps":
-                self.whole(
-                    {"models": [{**_tag(name), "expires_at": CREATED, "size_vram": 0} for name in replay.loaded]}
-                )
+                self.whole({"models": [_running(replay, name) for name in replay.loaded]})
             else:
                 self.refuse(404, "404 page not found")
 
@@ -200,6 +199,11 @@ def _tag(name: str) -> dict[str, Any]:
                "quantization_level": "Q4_1"}  # fmt: skip
     return {"name": name, "model": name, "modified_at": "2026-08-04T14:56:49.277302595-07:00", "size": 98_000_000,
             "digest": DIGEST if name == MODEL else hashlib.sha256(name.encode()).hexdigest(), "details": details}  # fmt: skip
+
+
+def _running(replay: OllamaReplay, name: str) -> dict[str, Any]:
+    room = min(int(replay.loaded[name].get("num_ctx", 4096)), replay.largest_context)
+    return {**_tag(name), "expires_at": CREATED, "size_vram": 0, "context_length": room}
 
 
 def _shown(replay: OllamaReplay) -> dict[str, Any]:

@@ -178,6 +178,23 @@ def test_a_cut_prompt_is_an_overflow_and_no_answer(replay: OllamaReplay) -> None
     assert str(model.count_tokens(request.messages)) in str(caught.value)
 
 
+def test_a_server_that_gives_less_context_is_heard(replay: OllamaReplay) -> None:
+    """If the server caps the context, what does not fit into that is refused before it is sent."""
+    replay.largest_context = 256
+    model = at(replay, own_file=True)
+    with pytest.raises(ContextOverflowError, match="256"):
+        complete(model, ask("Where is my parcel? " * 60))
+    assert not [path for path, _body in replay.asked if path == "/api/chat"]
+
+
+def test_a_version_that_counts_new_tokens_alone_is_not_taken_for_cutting(replay: OllamaReplay) -> None:
+    """Ollama 0.30 left kept tokens out of its count: that is no cut prompt."""
+    replay.version = "0.30.0"
+    model = at(replay, own_file=True)
+    replay.count = 4
+    assert complete(model, ask("Where is my parcel? " * 20)).text in LABELS
+
+
 def test_timings_are_the_servers_own(replay: OllamaReplay) -> None:
     """Seconds of prompt and answer are those that the server reports in nanoseconds."""
     replay.scripted._pace_s = 0.01

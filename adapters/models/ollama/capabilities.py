@@ -24,7 +24,7 @@ CAPABILITIES = Capabilities(
         "lora_training": "The server must run on this machine, the model's file be readable, and its architecture be "
         "one of those in docs/training.md.",
         "batching": "On the server's OLLAMA_NUM_PARALLEL.",
-        "cached_tokens": "It does not say; a kept prompt shows in its timings alone.",
+        "cached_tokens": "Its client does not pass on what newer servers say; a kept prompt shows in the timings.",
         "counts_tokens": "Counted with the model's file where it lies on this machine, else estimated from letters.",
     },
 )

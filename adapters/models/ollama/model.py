@@ -41,6 +41,9 @@ CONTEXT_STEP_TOKENS = 256
 LETTERS_PER_TOKEN = 4.0
 BYTES_PER_TOKEN = 3.0
 TURN_TOKENS = 5
+COUNTS_NEW_TOKENS_ALONE = (0, 30)
+"""Versions that leave kept tokens out of `prompt_eval_count` (https://github.com/ollama/ollama/pull/16428): what they
+say cannot tell a cut prompt from a kept one."""
 CUT_SHARE = 0.9
 """A server that evaluated less than this share of the prompt's counted tokens has cut it."""
 CUT_SHARE_OF_ESTIMATE = 0.4
@@ -62,6 +65,7 @@ class OllamaModel:
         self._thinks = thinks
         self._context_tokens = 2048
         self._without_logprobs = False
+        self._counts_whole = True
         self._with_lora: dict[str, str] = {}
         self._loaded: set[str] = set()
         self._jitter = random.Random(facts.id)
@@ -100,7 +104,10 @@ class OllamaModel:
         self._context_tokens = min(room, self._facts.context_tokens or room)
         started = time.perf_counter()
         self._server.check_version()
+        self._counts_whole = self._server.version()[:2] != COUNTS_NEW_TOKENS_ALONE
         self._bring_in(self._name, cancel)
+        given = self._server.running().get(self._name, 0)
+        self._context_tokens = min(self._context_tokens, given) if given else self._context_tokens
         return time.perf_counter() - started
 
     def _bring_in(self, name: str, cancel: CancelSignal | None) -> None:
@@ -210,7 +217,11 @@ class OllamaModel:
     def _check_not_cut(self, last: Any, count: int) -> None:
         evaluated = int(last.prompt_eval_count or 0)
         share = CUT_SHARE if self._own_file is not None else CUT_SHARE_OF_ESTIMATE
-        if evaluated and (evaluated < count * share - TURN_TOKENS or evaluated >= self._context_tokens):
+        if (
+            self._counts_whole
+            and evaluated
+            and (evaluated < count * share - TURN_TOKENS or evaluated >= self._context_tokens)
+        ):
             raise ContextOverflowError(
                 f"The server cut the prompt: it evaluated {evaluated} of {count} tokens; "
                 f"the context was to hold {self._context_tokens}.",

@@ -142,10 +142,10 @@ class OllamaServer:
         with self.translated(name):
             return self._quick.show(name)
 
-    def running(self) -> list[str]:
-        """Return the names of the models that are in its memory."""
+    def running(self) -> dict[str, int]:
+        """Return the models that are in its memory, each with the context it was given; 0 where that is not said."""
         with self.translated():
-            return [str(one.model or one.name) for one in self._quick.ps().models]
+            return {str(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
 
     def unload(self, name: str) -> None:
         """Have a model leave its memory."""
