@@ -14,7 +14,7 @@ from adapters.models.openai_compatible import model as model_module
 from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, LLAMA_SERVER, VLLM
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
-from adapters.models.openai_compatible.lora import served_lora
+from adapters.models.openai_compatible.lora import served_loras, the_only
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote import reading
 from engine.capabilities import Support
@@ -208,13 +208,21 @@ def test_lora_weights_are_found_in_what_a_server_lists(server: FaultyServer) -> 
     door = Door("box", server.url)
     (facts,) = list_models(door)
     assert (facts.id, facts.backend, facts.context_tokens) == ("box/base", "vllm", 2048)
-    lora = served_lora(door, VLLM, "base", server.listed)
-    assert lora is not None
-    assert lora.model == "tickets"
-    with pytest.raises(UnsupportedError, match="several"):
-        served_lora(door, VLLM, "base", [*server.listed, {"id": "more", "parent": "base"}])
-    assert served_lora(door, LLAMA_SERVER, "base", server.listed) is None
-    assert served_lora(door, GENERIC, "base", server.listed) is None
+    one = served_loras(door, VLLM, "base", server.listed)
+    assert the_only(one, "base", "host").model == "tickets"
+    two = served_loras(door, VLLM, "base", [*server.listed, {"id": "more", "parent": "base"}])
+    for served, words in ((two, "several"), ((), "no LoRA weights")):
+        with pytest.raises(UnsupportedError, match=words):
+            the_only(served, "base", "host")
+    assert served_loras(door, LLAMA_SERVER, "base", server.listed) == ()
+    assert served_loras(door, GENERIC, "base", server.listed) == ()
+    model = OpenAICompatibleModel(facts, door, VLLM)
+    model.load(slots=1, context_tokens=512)
+    assert model.served_lora() == "tickets"
+    door.post = lambda _path, _body: {"count": 12}  # type: ignore[method-assign]
+    complete(model, replace(ask("Where is it?"), lora="tickets"))
+    complete(model, ask("Where is it?"))
+    assert [body["model"] for body in server.asked] == ["tickets", "base"]
 
 
 def test_what_belongs_to_one_account_goes_to_no_other_server(

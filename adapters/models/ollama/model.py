@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from adapters.models.ollama.answers import KEEP_ALIVE, Gathered, body_of, comple
 from adapters.models.ollama.capabilities import CAPABILITIES
 from adapters.models.ollama.lora import check_template, model_with, refuse_scale
 from adapters.models.ollama.server import OllamaServer
+from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from adapters.models.remote.label_odds import written_label
-from adapters.models.remote.reading import ask_along, patiently, read_along
+from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
 from engine.capabilities import Capabilities, Support
 from engine.errors import BrokenAnswerError, ContextOverflowError, ModelError, UnsupportedError
 from engine.ports import (
@@ -38,9 +39,6 @@ from engine.variant import DecodingMode
 
 PARALLEL = 4
 CONTEXT_STEP_TOKENS = 256
-LETTERS_PER_TOKEN = 4.0
-BYTES_PER_TOKEN = 3.0
-TURN_TOKENS = 5
 COUNTS_NEW_TOKENS_ALONE = (0, 30)
 """Versions that leave kept tokens out of `prompt_eval_count` (https://github.com/ollama/ollama/pull/16428): what they
 say cannot tell a cut prompt from a kept one."""
@@ -232,25 +230,13 @@ class OllamaModel:
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
         """Answer several requests, some at once; a failed one yields its error."""
-
-        def one(request: GenerateRequest) -> Completion | Exception:
-            try:
-                found = [item for item in self.generate(request, cancel=cancel) if isinstance(item, Completion)]
-            except ModelError as error:
-                return error
-            return found[-1]
-
-        with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="rows in flight") as pool:
-            return list(pool.map(one, requests))
+        return answer_all(partial(self.generate, cancel=cancel), requests, at_once=PARALLEL)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count with the model's own file where it lies here, else estimate from letters."""
         if self._own_file is not None:
             return self._own_file.count_tokens(messages)
-        text = "".join(message.content for message in messages)
-        foreign = sum(len(sign.encode("utf-8", "replace")) for sign in text if not sign.isascii())
-        plain = sum(sign.isascii() for sign in text)
-        return round(plain / LETTERS_PER_TOKEN + foreign / BYTES_PER_TOKEN) + TURN_TOKENS * len(messages)
+        return estimated_tokens(messages)
 
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
         """Turn rows into token ids by the model's own file, after looking that the server writes prompts alike.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
 from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
-from adapters.models.remote.label_odds import Step, label_schema
+from adapters.models.remote.label_odds import Step, label_probabilities, label_schema
 from engine.errors import BrokenAnswerError, UnsupportedError, UsageError
-from engine.ports import Decoding, GenerateRequest
+from engine.ports import Completion, Decoding, GenerateRequest
 from engine.prediction import Usage
 from engine.variant import DecodingMode
 
@@ -178,3 +179,29 @@ def _steps(choice: Any) -> list[Step]:
         )
         for one in listed
     ]
+
+
+def completion_of(
+    request: GenerateRequest, gathered: Gathered, text: str, ended: float, prompt_tokens: int | None
+) -> Completion:
+    """Return the whole answer. Seconds are the server's own where it tells them, else those measured here."""
+    choice = request.decoding.mode is DecodingMode.CHOICE
+    first_at = gathered.first_at or ended
+    timings = gathered.timings
+    usage = gathered.usage or Usage(
+        prompt_tokens=prompt_tokens or 0, completion_tokens=len(gathered.steps) or gathered.pieces
+    )
+    if "cache_n" in timings and not usage.cached_prompt_tokens:
+        usage = replace(usage, cached_prompt_tokens=int(timings["cache_n"]))
+    return Completion(
+        text=text,
+        usage=usage,
+        prefill_s=float(timings["prompt_ms"]) / 1000 if "prompt_ms" in timings else first_at - gathered.started,
+        decode_s=float(timings["predicted_ms"]) / 1000 if "predicted_ms" in timings else ended - first_at,
+        ttft_s=(ended if choice else first_at) - gathered.started,
+        probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
+        prompt="\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages),
+        finish="length" if gathered.finish == "length" else "stop",
+        thinking=gathered.thinking,
+        thinking_s=(gathered.answer_at or ended) - first_at if gathered.thinking else None,
+    )

@@ -8,11 +8,8 @@ from typing import Any
 from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_SERVER, VLLM, Dialect
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.llama_server import LlamaServer, as_dicts
+from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from engine.ports import Message
-
-LETTERS_PER_TOKEN = 4.0
-TURN_TOKENS = 5
-"""Marks around a turn, as the usual chat templates have them."""
 
 
 class Counter:
@@ -41,5 +38,4 @@ class Counter:
             texts = [{"input": f"{message.role}\n{message.content}"} for message in messages]
             counts = [int(self._door.post("/extras/tokenize/count", text)["count"]) for text in texts]
             return sum(counts) + (TURN_TOKENS - 2) * len(counts) + TURN_TOKENS
-        letters = sum(len(message.content) for message in messages)
-        return round(letters / LETTERS_PER_TOKEN) + TURN_TOKENS * len(messages)
+        return estimated_tokens(messages)

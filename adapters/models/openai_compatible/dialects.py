@@ -164,3 +164,24 @@ def dialect_of(models: Sequence[Mapping[str, Any]], *, closed: bool) -> Dialect:
     if closed:
         return CLOSED
     return next((_BY_OWNER[owner] for model in models if (owner := model.get("owned_by")) in _BY_OWNER), GENERIC)
+
+
+def without_options(known: Capabilities, without: frozenset[str]) -> Capabilities:
+    """Return what is left of a server's capabilities after it has refused these options."""
+    if "logprobs" in without:
+        reason = "The server sends no log-probabilities."
+        known = replace(
+            known,
+            logprobs=Support.NO,
+            choice_probabilities=Support.NO,
+            reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
+        )
+    if "response_format" in without:
+        words = "The server knows no JSON schema: answers are free text that is read."
+        known = replace(
+            known,
+            choice=Support.NO,
+            json_schema=Support.NO,
+            reasons={**known.reasons, "choice": words, "json_schema": words},
+        )
+    return known

@@ -21,32 +21,45 @@ class ServedLora:
     number: int | None = None
 
 
-def served_lora(door: Door, dialect: Dialect, model: str, listed: Sequence[Mapping[str, Any]]) -> ServedLora | None:
-    """Return the LoRA weights that the server holds for a model; None if there are none.
-
-    Raises:
-        UnsupportedError: there is more than one set, so that it is not clear which is meant.
-    """
-    found: list[ServedLora] = []
+def served_loras(
+    door: Door, dialect: Dialect, model: str, listed: Sequence[Mapping[str, Any]]
+) -> tuple[ServedLora, ...]:
+    """Return the LoRA weights that the server holds for a model."""
     if dialect is VLLM:
         names = [str(one["id"]) for one in listed if one.get("parent") == model]
-        found = [ServedLora(name=name, model=name) for name in names]
-    elif dialect is LLAMA_SERVER:
-        try:
-            reply = door.get("/lora-adapters")
-        except ServerError:
-            return None
-        for one in reply if isinstance(reply, list) else []:
-            path = PurePath(str(one.get("path", "")))
-            name = path.parent.name if path.name == "lora.gguf" else path.stem
-            found.append(ServedLora(name=name or f"number {one['id']}", number=int(one["id"])))
-    if len(found) > 1:
+        return tuple(ServedLora(name=name, model=name) for name in names)
+    if dialect is not LLAMA_SERVER:
+        return ()
+    try:
+        reply = door.get("/lora-adapters")
+    except ServerError:
+        return ()
+    found = []
+    for one in reply if isinstance(reply, list) else []:
+        path = PurePath(str(one.get("path", "")))
+        name = path.parent.name if path.name == "lora.gguf" else path.stem
+        found.append(ServedLora(name=name or f"number {one['id']}", number=int(one["id"])))
+    return tuple(found)
+
+
+def the_only(served: Sequence[ServedLora], model: str, host: str) -> ServedLora:
+    """Return the one set of LoRA weights that a server holds for a model.
+
+    Raises:
+        UnsupportedError: it holds none, or more than one, so that it is not clear which is meant.
+    """
+    if not served:
         raise UnsupportedError(
-            f"The server at {door.host} serves several LoRA weights for '{model}': "
-            f"{', '.join(lora.name for lora in found)[:120]}.",
+            f"The server at {host} serves no LoRA weights for '{model}'.",
+            "Leave LoRA out, or start the server with weights; docs/backends.md says how.",
+        )
+    if len(served) > 1:
+        raise UnsupportedError(
+            f"The server at {host} serves several LoRA weights for '{model}': "
+            f"{', '.join(lora.name for lora in served)[:120]}.",
             "Serve one at a time, so that it is clear which a variant means.",
         )
-    return found[0] if found else None
+    return served[0]
 
 
 def load_into_vllm(door: Door, name: str, folder: str) -> None:

@@ -10,24 +10,23 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from adapters.models.openai_compatible.asking import Gathered, body_of
+from adapters.models.openai_compatible.asking import Gathered, body_of, completion_of
 from adapters.models.openai_compatible.counting import Counter
-from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect, dialect_of
+from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect, dialect_of, without_options
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsError
-from adapters.models.openai_compatible.lora import ServedLora, served_lora
-from adapters.models.remote.label_odds import label_probabilities, written_label
-from adapters.models.remote.reading import ask_along, patiently, read_along
+from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
+from adapters.models.remote.label_odds import written_label
+from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
 from engine.capabilities import Capabilities, Support
 from engine.errors import (
     BrokenAnswerError,
     CancelledError,
     ContextOverflowError,
-    ModelError,
     RefusedOptionError,
     UnknownModelError,
     UnsupportedError,
@@ -54,31 +53,14 @@ class OpenAICompatibleModel:
         self._without: frozenset[str] = frozenset()
         self._native = LlamaServer(door.post)
         self._counter = Counter(door, dialect, self._name, self._native)
-        self._lora: ServedLora | None = None
+        self._served: tuple[ServedLora, ...] = ()
         self._jitter = random.Random(facts.id)
         self._learning = threading.Lock()
 
     @property
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as it is known by now."""
-        known = self._dialect.capabilities
-        if "logprobs" in self._without:
-            reason = "The server sends no log-probabilities."
-            known = replace(
-                known,
-                logprobs=Support.NO,
-                choice_probabilities=Support.NO,
-                reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
-            )
-        if "response_format" in self._without:
-            words = "The server knows no JSON schema: answers are free text that is read."
-            known = replace(
-                known,
-                choice=Support.NO,
-                json_schema=Support.NO,
-                reasons={**known.reasons, "choice": words, "json_schema": words},
-            )
-        return known
+        return without_options(self._dialect.capabilities, self._without)
 
     @property
     def facts(self) -> ModelFacts:
@@ -106,7 +88,7 @@ class OpenAICompatibleModel:
         self._counter = Counter(self._door, self._dialect, self._name, self._native)
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
-        self._lora = served_lora(self._door, self._dialect, self._name, listed)
+        self._served = served_loras(self._door, self._dialect, self._name, listed)
         return time.perf_counter() - started
 
     def generate(
@@ -118,7 +100,7 @@ class OpenAICompatibleModel:
             ModelError: by what happened; see `engine.errors`.
             CancelledError: cancelled.
         """
-        if request.lora and (self._lora is None or request.lora != self._lora.name):
+        if request.lora and request.lora not in {lora.name for lora in self._served}:
             raise UnsupportedError(
                 f"The server at {self._door.host} does not serve the LoRA weights '{request.lora[-60:]}'.",
                 "Leave LoRA out, or start the server with these weights; docs/backends.md says how.",
@@ -187,7 +169,7 @@ class OpenAICompatibleModel:
         if choice:
             text = written_label(text, request.decoding.labels)
             yield TextPiece(text=text)
-        yield self._completion(request, gathered, text, ended, prompt_tokens)
+        yield completion_of(request, gathered, text, ended, prompt_tokens)
 
     def _begun(
         self, request: GenerateRequest, cancel: CancelSignal | None, dialect: Dialect
@@ -224,46 +206,12 @@ class OpenAICompatibleModel:
 
         return chunks
 
-    def _completion(
-        self, request: GenerateRequest, gathered: Gathered, text: str, ended: float, prompt_tokens: int | None
-    ) -> Completion:
-        choice = request.decoding.mode is DecodingMode.CHOICE
-        first_at = gathered.first_at or ended
-        timings = gathered.timings
-        usage = gathered.usage or Usage(
-            prompt_tokens=prompt_tokens or 0, completion_tokens=len(gathered.steps) or gathered.pieces
-        )
-        if "cache_n" in timings and not usage.cached_prompt_tokens:
-            usage = replace(usage, cached_prompt_tokens=int(timings["cache_n"]))
-        thinking_s = (gathered.answer_at or ended) - first_at if gathered.thinking else None
-        return Completion(
-            text=text,
-            usage=usage,
-            prefill_s=float(timings["prompt_ms"]) / 1000 if "prompt_ms" in timings else first_at - gathered.started,
-            decode_s=float(timings["predicted_ms"]) / 1000 if "predicted_ms" in timings else ended - first_at,
-            ttft_s=(ended if choice else first_at) - gathered.started,
-            probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
-            prompt="\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages),
-            finish="length" if gathered.finish == "length" else "stop",
-            thinking=gathered.thinking,
-            thinking_s=thinking_s,
-        )
-
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
         """Answer several requests, so many at once as the bound allows; a failed one yields its error."""
         most = self._parallel if self._dialect.capabilities.batching is Support.YES else 1
-
-        def one(request: GenerateRequest) -> Completion | Exception:
-            try:
-                found = [item for item in self.generate(request, cancel=cancel) if isinstance(item, Completion)]
-            except ModelError as error:
-                return error
-            return found[-1]
-
-        with ThreadPoolExecutor(max_workers=most, thread_name_prefix="rows in flight") as pool:
-            return list(pool.map(one, requests))
+        return answer_all(partial(self.generate, cancel=cancel), requests, at_once=most)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count, or estimate, the tokens of a prompt; `capabilities.counts_tokens` says which."""
@@ -286,27 +234,33 @@ class OpenAICompatibleModel:
         Raises:
             UnsupportedError: it serves none, or more than one.
         """
-        if self._lora is None:
-            self._lora = served_lora(self._door, self._dialect, self._name, self._door.models())
-        if self._lora is None:
-            raise UnsupportedError(
-                f"The server at {self._door.host} serves no LoRA weights for '{self._name}'.",
-                "Leave LoRA out, or start the server with weights; docs/backends.md says how.",
-            )
-        return self._lora.name
+        if not self._served:
+            self._served = served_loras(self._door, self._dialect, self._name, self._door.models())
+        return the_only(self._served, self._name, self._door.host).name
 
     def close(self) -> None:
         """Close the connections."""
         self._door.close()
 
+    def _wanted_lora(self, request: GenerateRequest) -> ServedLora | None:
+        return next((lora for lora in self._served if lora.name == request.lora), None)
+
     def _served_name(self, request: GenerateRequest) -> str:
-        return self._lora.model if request.lora and self._lora and self._lora.model else self._name
+        wanted = self._wanted_lora(request)
+        return wanted.model if wanted is not None and wanted.model else self._name
 
     def _lora_body(self, request: GenerateRequest) -> list[dict[str, Any]]:
-        """Return llama-server's switch of LoRA weights: on for this request, or off, whatever the server's default."""
-        if self._lora is None or self._lora.number is None:
+        """Return llama-server's switch of LoRA weights: on for this request, or off, whatever the server's default.
+
+        Weights that a request's list does not name are off.
+        """
+        numbers = [lora.number for lora in self._served if lora.number is not None]
+        if not numbers:
             return []
-        return [{"id": self._lora.number, "scale": request.lora_scale if request.lora else 0.0}]
+        wanted = self._wanted_lora(request)
+        if wanted is None:
+            return [{"id": numbers[0], "scale": 0.0}]
+        return [{"id": wanted.number, "scale": request.lora_scale}]
 
     def _checked_room(self, request: GenerateRequest) -> int | None:
         """Count the prompt where the server helps to, and refuse one that does not fit."""

@@ -7,11 +7,12 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from engine.errors import BrokenAnswerError, CancelledError, ServerBusyError
-from engine.ports import CancelSignal
+from engine.errors import BrokenAnswerError, CancelledError, ModelError, ServerBusyError
+from engine.ports import CancelSignal, Completion, GenerateRequest, TextPiece
 
 POLL_S = 0.02
 FIRST_ITEM_S = 300.0
@@ -134,3 +135,26 @@ def pause(seconds: float, cancel: CancelSignal | None) -> None:
         if cancel is not None and cancel.is_set():
             raise CancelledError("The answer was stopped.")
         time.sleep(min(left_s, POLL_S))
+
+
+def answer_all(
+    answer: Callable[[GenerateRequest], Iterator[TextPiece | Completion]],
+    requests: Sequence[GenerateRequest],
+    *,
+    at_once: int,
+) -> list[Completion | Exception]:
+    """Answer several requests, so many at once, in order; a failed one yields its error.
+
+    Raises:
+        CancelledError: cancelled; the others have stopped, too.
+    """
+
+    def one(request: GenerateRequest) -> Completion | Exception:
+        try:
+            found = [item for item in answer(request) if isinstance(item, Completion)]
+        except ModelError as error:
+            return error
+        return found[-1]
+
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="rows in flight") as pool:
+        return list(pool.map(one, requests))
