@@ -6,6 +6,7 @@ import streamlit as st
 
 from components import state
 from components.palette import label
+from components.spending import confirmed
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
 from engine.errors import AdaptLabError
@@ -71,6 +72,7 @@ def setup(lab: Laboratory) -> None:
             costs=costs,
         )
         preflight = lab.preflight(plan)
+        plan, preflight = confirmed(lab, plan, preflight)
     except AdaptLabError as error:
         fault(error)
         return
@@ -90,10 +92,12 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
         persist_state="session",
         help="The narrow job: what is asked, with examples and how an answer is scored.",
     )
+    if st.session_state.get(state.MODEL) not in facts:
+        st.session_state.pop(state.MODEL, None)  # its server is gone, or it was removed
     model_id = model_cell.selectbox(
         "Model",
         list(facts),
-        format_func=lambda item: f"{visible(facts[item].name)} · {facts[item].quantization}",
+        format_func=lambda item: _model_words(facts[item]),
         key=state.MODEL,
         persist_state="session",
         help="The language model that every variant but the classifier adapts.",
@@ -112,6 +116,12 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
         help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
     )
     return task, facts[model_id], int(rows)
+
+
+def _model_words(model: ModelFacts) -> str:
+    """Name a model and what tells it from others: how its weights are stored, or whose server holds it."""
+    where = f"{model.id.partition('/')[0]} ({model.backend})" if model.server else model.quantization
+    return f"{visible(model.name)} · {where}"
 
 
 def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, CostAssumptions]:

@@ -32,6 +32,14 @@ TERMS = "setup_terms"
 USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
+SPENDING_LIMIT = "setup_spending_limit"
+SPENDING_AGREED = "setup_spending_agreed"
+SERVER_NAME = "server_name"
+SERVER_URL = "server_url"
+PULL_NAME = "pull_name"
+PULL = "pull"
+"""A model that the Ollama server is getting: an `engine.servers.Pull`."""
+PORTABILITY_TASK = "portability_task"
 
 
 def laboratory() -> Laboratory:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from components import state
 from components.history import runs_frame
+from components.portability import portability
 
 lab = state.laboratory()
 runs = lab.runs()
@@ -18,6 +19,7 @@ if not runs:
     st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
     st.stop()
 
+portability(lab, runs)
 picked = st.dataframe(
     runs_frame(runs, lab.current_run_id()),
     column_config={
