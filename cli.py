@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 import terminal
 from engine.costing import CostAssumptions
@@ -189,10 +189,9 @@ def _models(options: argparse.Namespace) -> int:
     if options.accept:
         shelf.accept_model(options.accept)
     _change_servers(options, shelf)
-    table = Table(
-        "model", "name", "backend", "architecture", "quantization", "size", "context", "chat template", "digest",
-        box=None,
-    )  # fmt: skip
+    table = Table(Column("model", overflow="fold", min_width=24), box=None)  # ids are copied: they are never cut
+    for name in ("name", "backend", "architecture", "quantization", "size", "context", "chat template", "digest"):
+        table.add_column(name)
     for facts in shelf.models():
         digest = shelf.model(facts.id).digest[:12]
         template = facts.template_digest if facts.chat_template else "the server's" if facts.server else "none"
@@ -214,7 +213,8 @@ def _models(options: argparse.Namespace) -> int:
         console.print(f"Set aside: {escape(reason)}")
     for server in shelf.servers.states():
         key = f"key from {server.key_variable}" if server.has_key else f"no key ({server.key_variable} is not set)"
-        words = server.problem or f"{server.kind}, {server.models} models, {key}"
+        count = f"{server.models} model{'' if server.models == 1 else 's'}"
+        words = server.problem or f"{server.kind}, {count}, {key}"
         console.print(f"Server {escape(server.name)} at {escape(server.url)}: {escape(words)}", soft_wrap=True)
     return EXIT_DONE
 
