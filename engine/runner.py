@@ -95,7 +95,8 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     for variant in ready:
         if variant.lora_path is not None:
             change = run_canary(desk, variant, probe)
-            yield Notice(text=f"Canary of {variant.variant.id}: the weights move a probability by {change:.2g}.")
+            moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
+            yield Notice(text=f"Canary of {variant.variant.id}: the weights {moved}.")
     before = desk.model.capabilities
     yield from warm_up(desk, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, desk.model.capabilities))
