@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 import terminal
 from engine.costing import CostAssumptions
@@ -25,6 +26,7 @@ from engine.events import RunEnded
 from engine.importing import LeakMend, SplitPlan
 from engine.laboratory import Laboratory
 from engine.limits import Limits
+from engine.portability import matrix
 from engine.quick_import import FINDINGS, Wishes
 from engine.run import RunPlan
 from engine.snapshot import LiveRun
@@ -83,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check_task)
     models = commands.add_parser("models", help="list the models that are here, or accept one's terms")
     models.add_argument("--accept", metavar="MODEL", help="accept the terms of an installed model")
+    models.add_argument("--add", metavar="NAME=URL", help="keep an OpenAI-compatible server (its key stays outside)")
+    models.add_argument("--remove", metavar="NAME", help="forget a server")
+    models.add_argument(
+        "--load-lora", metavar="SERVER/MODEL=NAME:FOLDER", help="have a vLLM server load LoRA weights from its own disk"
+    )
+    models.add_argument("--pull", metavar="MODEL", help="have the Ollama server get a model")
     models.set_defaults(command=_models)
     _add_import(commands)
     _add_compare(commands)
@@ -101,7 +109,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--target-column", help="table: the column with the right answer")
     data.add_argument("--split-column", help="table: the column that says train, validation or test")
     data.add_argument("--train-rows", type=_count, default=50, help="training rows to learn from (default: 50)")
-    parser.add_argument("--model", help="a model's name, or a GGUF file (default: smollm2-135m-instruct)")
+    parser.add_argument(
+        "--model",
+        help="a model's name, ollama/NAME, SERVER/NAME, or a GGUF file; compare takes several, by comma "
+        "(default: smollm2-135m-instruct)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="draws training rows, shots, test rows, LoRA (default: 0)")
 
 
@@ -115,6 +127,9 @@ def _add_compare(commands: Any) -> None:
     )
     _add_data(compare)
     compare.add_argument("--variants", default=ALL_VARIANTS, help=f"which, by comma (default: {ALL_VARIANTS})")
+    compare.add_argument(
+        "--spending-limit", type=float, metavar="USD", help="closed APIs: confirms the cost, and stops the run there"
+    )
     compare.add_argument("--limit", type=_count, help="answer this many test rows (default: all)")
     compare.add_argument("--split", default="test", help="the split to answer (default: test)")
     compare.add_argument("--out", type=Path, help="folder for run.json, predictions.*, summary.json")
@@ -267,14 +282,16 @@ def _models(options: argparse.Namespace) -> int:
     shelf = open_shelf()
     if options.accept:
         shelf.accept_model(options.accept)
-    table = Table(
-        "model", "name", "architecture", "quantization", "size", "context", "chat template", "digest", box=None
-    )
+    _change_servers(options, shelf)
+    table = Table(Column("model", overflow="fold", min_width=24), box=None)  # ids are copied: they are never cut
+    for name in ("name", "backend", "architecture", "quantization", "size", "context", "chat template", "digest"):
+        table.add_column(name)
     for facts in shelf.models():
         digest = shelf.model(facts.id).digest[:12]
-        template = facts.template_digest if facts.chat_template else "none"
-        size = f"{facts.size_bytes / 1e6:,.0f} MB"
-        cells = (facts.id, facts.name, facts.architecture, facts.quantization, size, f"{facts.context_tokens:,}")
+        template = facts.template_digest if facts.chat_template else "the server's" if facts.server else "none"
+        size = f"{facts.size_bytes / 1e6:,.0f} MB" if facts.size_bytes else "not said"
+        context = f"{facts.context_tokens:,}" if facts.context_tokens else "not said"
+        cells = (facts.id, facts.name, facts.backend, facts.architecture, facts.quantization, size, context)
         table.add_row(*map(escape, (*cells, template, digest)))
     console = Console()
     console.print(table)
@@ -286,7 +303,37 @@ def _models(options: argparse.Namespace) -> int:
         console.print(f"Accept them with: python cli.py models --accept {escape(offer.id)}", soft_wrap=True)
     for reason in shelf.refused_models():
         console.print(f"Not usable: {escape(reason)}")
+    for reason in shelf.set_aside_models():
+        console.print(f"Set aside: {escape(reason)}")
+    for server in shelf.servers.states():
+        key = f"key from {server.key_variable}" if server.has_key else f"no key ({server.key_variable} is not set)"
+        count = f"{server.models} model{'' if server.models == 1 else 's'}"
+        words = server.problem or f"{server.kind}, {count}, {key}"
+        console.print(f"Server {escape(server.name)} at {escape(server.url)}: {escape(words)}", soft_wrap=True)
     return EXIT_DONE
+
+
+def _change_servers(options: argparse.Namespace, shelf: LocalShelf) -> None:
+    if options.add:
+        name, equals, url = options.add.partition("=")
+        if not equals:
+            raise UsageError("--add wants a name and an address.", "Write it like --add box=http://127.0.0.1:8080/v1.")
+        shelf.servers.add(name.strip(), url)
+    if options.remove:
+        shelf.servers.remove(options.remove)
+    if options.load_lora:
+        model, _, weights = options.load_lora.partition("=")
+        name, _, folder = weights.partition(":")
+        if not (model and name and folder):
+            raise UsageError("--load-lora wants a model, a name and a folder.", "Write it like box/MODEL=NAME:/FOLDER.")
+        shelf.servers.load_lora(model, name, folder)
+    if options.pull:
+        cancel = threading.Event()
+        before = signal.signal(signal.SIGINT, lambda _signal, _frame: cancel.set())
+        try:
+            terminal.show_pull(shelf.servers.pull(options.pull, cancel=cancel), Console(stderr=True))
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _task_name(options: argparse.Namespace, shelf: LocalShelf) -> str:
@@ -339,35 +386,63 @@ def _import_table(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     shelf = open_shelf()
+    names = [name.strip() for name in (options.model or "").split(",") if name.strip()]
+    if len(names) < 2 or options.resume:
+        return _compare_one(options, shelf, options.model, options.out)[0]
+    for name in names:
+        shelf.model(name)  # a wrong name is told before the first run, not after it
+    summaries = []
+    for name in names:
+        out = options.out / re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-") if options.out else None
+        code, summary = _compare_one(options, shelf, name, out)
+        if code != EXIT_DONE:
+            return code
+        summaries.append(summary)
+    terminal.show_matrix(matrix(summaries))
+    return EXIT_DONE
+
+
+def _compare_one(
+    options: argparse.Namespace, shelf: LocalShelf, model: str | None, out: Path | None
+) -> tuple[int, dict[str, Any]]:
     laboratory = Laboratory(shelf)
-    plan = laboratory.kept_plan(options.resume) if options.resume else _new_plan(options, shelf, laboratory)
-    if options.out is not None:
-        _writable(options.out)
+    if options.resume:
+        plan = laboratory.kept_plan(options.resume)
+        if options.spending_limit is not None:
+            plan = replace(plan, spending_limit_usd=options.spending_limit)
+    else:
+        plan = _new_plan(options, shelf, laboratory, model)
+    if out is not None:
+        _writable(out)
     preflight = laboratory.preflight(plan)
     if preflight.problems:
-        raise UsageError(preflight.problems[0])
+        mend = "Write it as --spending-limit USD." if "spending limit" in preflight.problems[0] else ""
+        raise UsageError(preflight.problems[0], mend)
     console = Console(stderr=True)
+    for note in preflight.notes:
+        console.print(escape(note), highlight=False, style="dim", soft_wrap=True)
     try:
         ended = _carry_out(laboratory, plan, console, resume=bool(options.resume), cores=shelf.machine()["cores"])
         summary = laboratory.summary(plan.run_id)
-        if options.out is not None:
+        if out is not None:
             for name, data in laboratory.export(plan.run_id).items():
-                (options.out / name).write_bytes(data)
+                (out / name).write_bytes(data)
     finally:
         laboratory.close()
     terminal.show_results(summary)
     if ended.status == "done":
-        return EXIT_DONE
+        return EXIT_DONE, summary
     errors = Console(stderr=True, highlight=False)
     errors.print(escape(f"{ended.message} {ended.mend}".strip()), soft_wrap=True)
     errors.print(f"Go on with: python cli.py compare --resume {plan.run_id}", soft_wrap=True)
-    return EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR
+    return (EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR), summary
 
 
-def _new_plan(options: argparse.Namespace, shelf: LocalShelf, laboratory: Laboratory) -> RunPlan:
+def _new_plan(options: argparse.Namespace, shelf: LocalShelf, laboratory: Laboratory, model: str | None) -> RunPlan:
     return laboratory.plan(
         task_id=_task_name(options, shelf),
-        model_id=options.model or "smollm2-135m-instruct",
+        model_id=model or "smollm2-135m-instruct",
+        spending_limit_usd=options.spending_limit,
         techniques=[technique_from_name(name) for name in options.variants.split(",") if name.strip()],
         limit=options.limit,
         train_rows=options.train_rows,

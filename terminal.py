@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.data_card import line_ranges
+from engine.portability import Matrix, in_words
 from engine.ports import LoraWeights, Progress
 from engine.quick_import import Imported
 from engine.retrieval_quality import Blame
@@ -205,6 +206,32 @@ def retrieval_table(summary: dict[str, Any]) -> Table | None:
             *(str(quality["wrong_answers"].get(str(blame), 0)) for blame in Blame),
         )
     return table
+
+
+def show_matrix(table: Matrix) -> None:
+    """Print techniques by models, and whether the models agree on the order of the techniques."""
+    shown = Table(title=escape(f"{table.task} · {table.metric.replace('_', ' ')} by model"), box=SIMPLE_HEAD)
+    shown.add_column("variant", no_wrap=True)
+    for model in table.models:
+        shown.add_column(escape(model), justify="right")
+    for technique in table.techniques:
+        cells = [table.cells.get((technique, model)) for model in table.models]
+        shown.add_row(
+            LABELS[technique],
+            *("" if c is None else f"{c.value:.0%} ({c.low or 0:.0%} to {c.high or 0:.0%})" for c in cells),
+        )
+    console = Console()
+    console.print(shown)
+    for line in in_words(table):
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def show_pull(steps: Iterator[Progress], console: Console) -> None:
+    """Show a model being got by its server."""
+    last: Progress | None = None
+    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
+        for step in steps:
+            last = step
 
 
 def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console: Console) -> tuple[LoraWeights, bool]:

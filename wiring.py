@@ -17,7 +17,10 @@ from adapters.intake import LocalIntake
 from adapters.machine import free_memory_bytes, machine_facts, versions
 from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.catalog import Catalog
+from adapters.models.llama_cpp.client import CAPABILITIES as LLAMA_CPP
 from adapters.models.llama_cpp.client import LlamaCppModel
+from adapters.models.remote_models import RemoteModels
+from adapters.models.scripted import CAPABILITIES as SCRIPTED_CAPABILITIES
 from adapters.models.scripted import FACTS as SCRIPTED
 from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
@@ -35,6 +38,7 @@ from adapters.tabular.source import source_from_path
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
+from engine.capabilities import Capabilities
 from engine.checkup import Finding
 from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
@@ -67,6 +71,7 @@ class LocalShelf:
         self._store = SqliteRunStore(home / "runs.sqlite3")
         self._tables = TableKeeper(self._store, home / "tables")
         self._catalog = Catalog(home / "digests.json")
+        self._servers = RemoteModels(home)
         self._retriever = LanceRetriever(home / "indexes")
         self._trainer = PeftTrainer(home / "lora")
         self._library = LoraLibrary(home / "lora")
@@ -230,16 +235,29 @@ class LocalShelf:
         write_task(task, folder)
         read_task(folder)
 
+    @property
+    def servers(self) -> RemoteModels:
+        """The servers that hold models."""
+        return self._servers
+
     def models(self) -> list[ModelFacts]:
-        """List the models; the scripted one only where it was asked for."""
+        """List the models, those at servers last; the scripted one only where it was asked for."""
         scripted = [SCRIPTED] if os.environ.get("ADAPTLAB_SCRIPTED") == "1" else []
-        return [*self._catalog.models(), *scripted]
+        return [*self._catalog.models(), *self._servers.models(), *scripted]
 
     def model(self, name: str) -> ModelFacts:
         """Return one model with its digest."""
         if name == SCRIPTED.id and os.environ.get("ADAPTLAB_SCRIPTED") == "1":
             return SCRIPTED
+        if self._servers.knows(name) and not Path(name).is_file():
+            return self._servers.model(name)
         return self._catalog.model(name)
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Return what is known beforehand of what a model's backend can do."""
+        if facts.server:
+            return self._servers.capabilities(facts)
+        return SCRIPTED_CAPABILITIES if facts.backend == SCRIPTED.backend else LLAMA_CPP
 
     def model_offers(self) -> list[ModelOffer]:
         """List models that wait for their terms to be accepted."""
@@ -253,28 +271,35 @@ class LocalShelf:
         """Say which files of the user's folders are no usable models, and why."""
         return list(self._catalog.refused)
 
+    def set_aside_models(self) -> list[str]:
+        """Say which files are no models of their own: vision projectors and copies."""
+        return list(self._catalog.set_aside)
+
     def ports(self, model_id: str) -> Ports:
         """Return the adapters of a run; one model is loaded at a time."""
         facts = self.model(model_id)
+        kept = facts.server + facts.id + facts.digest if facts.server else facts.digest
         with self._lock:
-            for name in [name for name in self._models if name != facts.digest]:
+            for name in [name for name in self._models if name != kept]:
                 self._models.pop(name).close()
-            if facts.digest not in self._models:
-                self._models[facts.digest] = _language_model(facts)
-            model = self._models[facts.digest]
+            if kept not in self._models:
+                self._models[kept] = self._servers.language_model(facts) if facts.server else _language_model(facts)
+            model = self._models[kept]
         return Ports(
             model=model, retriever=self._retriever, trainer=self._trainer, store=self._store, meter=RaplMeter()
         )
 
     def preflight(self, plan: RunPlan, task: Task) -> Preflight:
         """Estimate a plan."""
+        facts = self.model(plan.model_id)
         return estimate_run(
             plan,
             task,
-            self.model(plan.model_id),
+            facts,
             cores=int(machine_facts()["cores"]),
             free_memory_bytes=free_memory_bytes(),
             trainable=tuple(ARCHITECTURES),
+            capabilities=self.capabilities(facts),
         )
 
     def machine_lock(self) -> AbstractContextManager[bool]:

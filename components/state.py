@@ -72,6 +72,14 @@ CALLS_PER_MONTH = "limit_calls_per_month"
 MONTHS = "limit_months"
 LABELLING_USD = "limit_labelling_usd_per_row"
 DATA_MAY_LEAVE = "limit_data_may_leave"
+SPENDING_LIMIT = "setup_spending_limit"
+SPENDING_AGREED = "setup_spending_agreed"
+SERVER_NAME = "server_name"
+SERVER_URL = "server_url"
+PULL_NAME = "pull_name"
+PULL = "pull"
+"""A model that the Ollama server is getting: an `engine.servers.Pull`."""
+PORTABILITY_TASK = "portability_task"
 
 
 def laboratory() -> Laboratory:

@@ -32,8 +32,10 @@ from engine.run import RunPlan, new_run_id, plan_from_dict
 from engine.run_table import RunTable
 from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
+from engine.servers import ModelServers
 from engine.snapshot import LiveRun, RunSnapshot
 from engine.speed import SpeedTests
+from engine.spending import token_prices
 from engine.summary import summarize
 from engine.task import AnswerKind, Task
 from engine.trainings import Trainings
@@ -85,6 +87,8 @@ class Preflight:
     problems: tuple[str, ...]
     """Reasons why the plan cannot start; each with its mend."""
     notes: tuple[str, ...]
+    estimated_cost_usd: float = 0.0
+    """What the tokens cost at a closed API; 0 for models that run on one's own machines."""
 
 
 class Shelf(Protocol):
@@ -122,6 +126,11 @@ class Shelf(Protocol):
 
     def model_offers(self) -> list[ModelOffer]:
         """Models that wait for their terms to be accepted."""
+        ...
+
+    @property
+    def servers(self) -> ModelServers:
+        """The servers that hold models."""
         ...
 
     def accept_model(self, name: str) -> None:
@@ -268,6 +277,11 @@ class Laboratory:
         """Accept a model's terms, so that it can be used."""
         self._shelf.accept_model(name)
 
+    @property
+    def servers(self) -> ModelServers:
+        """The servers that hold models: looked at, added, removed; models pulled."""
+        return self._shelf.servers
+
     def machine(self) -> dict[str, Any]:
         """Return facts of this machine."""
         return self._shelf.machine()
@@ -288,6 +302,7 @@ class Laboratory:
         test_split: str = "test",
         choices: Choices | None = None,
         stop_when_clear: bool = False,
+        spending_limit_usd: float | None = None,
     ) -> RunPlan:
         """Fix what a run computes.
 
@@ -310,10 +325,12 @@ class Laboratory:
             train_ids=tuple(example.id for example in train),
             seed=seed,
             decoding=decoding,
-            context_tokens=min(context_tokens, facts.context_tokens),
+            context_tokens=min(context_tokens, facts.context_tokens or context_tokens),
             throughput=throughput,
             costs=costs or CostAssumptions(),
             stop_when_clear=stop_when_clear,
+            prices=token_prices(facts.price_ref) if facts.price_ref else None,
+            spending_limit_usd=spending_limit_usd,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -511,6 +528,7 @@ class Laboratory:
             "model": {
                 "id": facts.id,
                 "name": facts.name,
+                "backend": facts.backend,
                 "architecture": facts.architecture,
                 "quantization": facts.quantization,
                 "size_bytes": facts.size_bytes,

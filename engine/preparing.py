@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 
 from engine.answering import Desk, ReadyVariant, answer_row, next_prediction, retrieve
-from engine.errors import CanaryError, CancelledError, RetrievalError, TrainingError
+from engine.backend_limits import lora_comes_with_the_server
+from engine.errors import CanaryError, CancelledError, ModelError, RetrievalError, TrainingError
 from engine.events import Event, Notice, PreparationProgress, VariantReady
 from engine.ports import (
     Completion,
@@ -29,6 +30,9 @@ from engine.variant import DecodingMode, LoraSpec, Technique, TrainingPrompts
 
 CANARY_LEAST_CHANGE = 1e-4
 """Least change of a class probability; numerical noise between two evaluations of one base is exactly 0."""
+
+CANARY_TOKENS = 48
+"""Length of the free text that is compared where there are no probabilities."""
 
 Keep = Callable[[ReadyVariant], None]
 
@@ -59,7 +63,9 @@ def prepare(desk: Desk, trainer: Trainer, train: Sequence[Example], keep: Keep) 
             )
             ready = replace(ready, classifier_id=fitted.id)
             prepare_s, reused = prepare_s + fitted.build_s, reused or fitted.reused
-        if variant.lora is not None:
+        if variant.lora is not None and lora_comes_with_the_server(desk.model.capabilities):
+            ready, reused = replace(ready, lora_path=desk.model.served_lora()), True
+        elif variant.lora is not None:
             weights, found = yield from _lora(desk, trainer, train, ready, variant.lora)
             ready = replace(ready, lora_path=str(weights.gguf), lora_key=weights.key)
             prepare_s, reused = prepare_s + weights.train_s, reused or found
@@ -159,6 +165,8 @@ def check_belonging(weights_digest: str, weights_template: str, facts: ModelFact
 def run_canary(desk: Desk, ready: ReadyVariant, example: Example) -> float:
     """Second half of the canary: the weights change this base's output. Return the largest change of a probability.
 
+    Where a backend gives no probabilities, free text is compared, and a change counts as 1.
+
     Raises:
         CanaryError: they change nothing.
     """
@@ -170,9 +178,11 @@ def run_canary(desk: Desk, ready: ReadyVariant, example: Example) -> float:
         lora=ready.lora_path,
         lora_scale=ready.variant.lora_scale,
     )
-    tuned = _probabilities(desk, request)
-    base = _probabilities(desk, replace(request, lora=None))
-    change = max(abs(tuned[label] - base[label]) for label in labels)
+    tuned = _completion(desk, request)
+    base = _completion(desk, replace(request, lora=None))
+    if not (tuned.probabilities and base.probabilities):
+        return _changed_text(desk, request)
+    change = max(abs(tuned.probabilities[label] - base.probabilities[label]) for label in labels)
     if change < CANARY_LEAST_CHANGE and ready.variant.lora_scale:
         raise CanaryError(
             f"The LoRA weights change nothing: the largest change of a probability is {change:.2g}.",
@@ -181,11 +191,22 @@ def run_canary(desk: Desk, ready: ReadyVariant, example: Example) -> float:
     return change
 
 
-def _probabilities(desk: Desk, request: GenerateRequest) -> dict[str, float]:
+def _changed_text(desk: Desk, request: GenerateRequest) -> float:
+    """Compare free text where a backend gives no probabilities: the same letters throughout count as no change."""
+    written = replace(request, decoding=Decoding(mode=DecodingMode.FREE, max_tokens=CANARY_TOKENS))
+    if _completion(desk, written).text == _completion(desk, replace(written, lora=None)).text:
+        raise CanaryError(
+            f"The LoRA weights change nothing: {CANARY_TOKENS} tokens of free text are the same with and without them.",
+            "Train again with a higher learning rate or more epochs, or look whether the server uses them.",
+        )
+    return 1.0
+
+
+def _completion(desk: Desk, request: GenerateRequest) -> Completion:
     for piece in desk.model.generate(request, cancel=desk.cancel):
         if isinstance(piece, Completion):
-            return dict(piece.probabilities)
-    return {}
+            return piece
+    raise ModelError("The backend ended without an answer.", "Try again.")
 
 
 def warm_up(desk: Desk, variants: Sequence[ReadyVariant], example: Example) -> Iterator[Event]:

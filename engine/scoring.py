@@ -34,8 +34,8 @@ def read_answer(task: Task, mode: DecodingMode, text: str) -> str:
 
 
 def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
-    if mode is DecodingMode.CHOICE:
-        return text
+    if mode is DecodingMode.CHOICE and text in task.answer.labels:
+        return text  # a backend that cannot hold the model to the labels answers in free text, which is read below
     wanted = text
     if mode is DecodingMode.JSON:
         found = _read_object(text)

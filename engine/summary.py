@@ -13,6 +13,7 @@ from engine.retrieval_quality import quality_figures, retrieval_quality
 from engine.run import RunPlan
 from engine.scoring import RULE
 from engine.snapshot import decode_rate, prefill_rate
+from engine.spending import spent_usd
 from engine.statistics import macro_f1, mean_interval, quantile
 from engine.task import Task
 from engine.variant import Variant
@@ -97,6 +98,10 @@ def _variant(
         "energy_wh_per_1k": watt_hours / count * PER if count else None,
         "estimated": ["cost_usd_per_1k"] if measured else ["cost_usd_per_1k", "energy_wh_per_1k"],
     }
+    if plan.prices is not None and variant.generates:
+        paid = spent_usd(plan.prices, rows)
+        figures |= {"cost_usd_per_1k": paid / count * PER if count else None, "energy_wh_per_1k": None}
+        figures["estimated"] = []  # tokens are the server's own count, prices those of the table in the manifest
     if variant.generates and count:
         figures["closed_api_cost_usd_per_1k"] = {
             model: price * PER

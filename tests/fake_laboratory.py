@@ -9,7 +9,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing,
 from engine.recorded import SAMPLE, RecordedRun
 from engine.run import RunPlan, new_run_id
 from engine.run_table import RunTable, table_from_predictions
+from engine.servers import ServerState
 from engine.snapshot import LiveRun, RunSnapshot
 from engine.speed import SpeedTests
+from engine.spending import TokenPrices
 from engine.statistics import mean_interval
 from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.trainings import Trainings
@@ -118,6 +120,41 @@ def variant_of(technique: Technique, choices: Choices | None = None) -> Variant:
     )
 
 
+class FakeServers:
+    """Servers that are there at once, and a pull that takes a few steps."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.found: list[ServerState] = []
+        self.pulled: list[str] = []
+
+    def states(self) -> list[ServerState]:
+        """List them."""
+        return self.found
+
+    def add(self, name: str, url: str) -> None:
+        """Add one, unless its address is none."""
+        if "://" not in url:
+            message = f"'{url}' is not the address of a server."
+            raise UsageError(message, "Write it like http://127.0.0.1:8080/v1.")
+        self.found.append(
+            ServerState(name=name, url=url, kind="llama-server", models=1, problem="", key_variable="BOX_API_KEY",
+                        has_key=False, entered=True)
+        )  # fmt: skip
+
+    def remove(self, name: str) -> None:
+        """Take one away."""
+        self.found = [server for server in self.found if server.name != name]
+
+    def pull(self, name: str, *, cancel: threading.Event) -> Iterator[Progress]:
+        """Yield a few steps."""
+        for step in range(4):
+            if cancel.is_set():
+                return
+            yield Progress(stage="Getting the model", fraction=step / 3)
+        self.pulled.append(name)
+
+
 class FakeLaboratory:
     """What pages ask for, answered from memory."""
 
@@ -133,6 +170,8 @@ class FakeLaboratory:
         self.speed = speed
         self._task = task or fake_task()
         self.offers: list[ModelOffer] = []
+        self.servers = FakeServers()
+        self.prices: TokenPrices | None = None
         self.accepted: list[str] = []
         self._models = list(models) if models is not None else [fake_model()]
         self._runs: dict[str, LiveRun] = {}
@@ -269,6 +308,7 @@ class FakeLaboratory:
             throughput=throughput,
             costs=costs or CostAssumptions(),
             stop_when_clear=stop_when_clear,
+            prices=self.prices,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -279,9 +319,14 @@ class FakeLaboratory:
             estimated_training_s=81.0 if any(v.lora for v in plan.variants) else 0.0,
             estimated_memory_bytes=1_240_000_000,
             free_memory_bytes=18_400_000_000,
-            problems=self.problems,
+            problems=(*self.problems, *self._unconfirmed(plan)),
+            estimated_cost_usd=0.12 if plan.prices else 0.0,
             notes=(self.note,) if self.note else (),
         )
+
+    def _unconfirmed(self, plan: RunPlan) -> tuple[str, ...]:
+        unpaid = plan.prices is not None and plan.spending_limit_usd is None
+        return ("Confirm it with a spending limit.",) if unpaid else ()
 
     def start(self, plan: RunPlan) -> str:
         """Play a run in a thread."""
