@@ -11,36 +11,55 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.checkup import check_machine
 from adapters.energy import RaplMeter
 from adapters.intake import LocalIntake
 from adapters.machine import free_memory_bytes, machine_facts, versions
+from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.catalog import Catalog
+from adapters.models.llama_cpp.client import CAPABILITIES as LLAMA_CPP
 from adapters.models.llama_cpp.client import LlamaCppModel
+from adapters.models.remote_models import RemoteModels
+from adapters.models.scripted import CAPABILITIES as SCRIPTED_CAPABILITIES
 from adapters.models.scripted import FACTS as SCRIPTED
 from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder, machine_lock
+from adapters.storage.own_rows import add_row
+from adapters.storage.run_archive import pack_run, unpack_run
 from adapters.storage.run_store import SqliteRunStore
+from adapters.storage.sample_run import read_recorded
+from adapters.storage.speeds import SpeedFile
+from adapters.storage.table_keeper import TableKeeper
 from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.export import to_csv, to_parquet
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import source_from_path
 from adapters.training.architectures import ARCHITECTURES
+from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
+from engine.capabilities import Capabilities
+from engine.checkup import Finding
+from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.importing import SplitPlan
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
+from engine.memo import MemoContents
+from engine.perturbing import is_perturbed
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
 from engine.quick_import import Imported, Wishes, import_table
+from engine.recorded import RecordedRun
 from engine.roles import Roles, guess_roles
 from engine.run import RunPlan
+from engine.run_table import RunTable
 from engine.runner import Ports
 from engine.task import Task
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
 BUILT_IN_TASKS = Path(__file__).parent / "data" / "tasks"
+SAMPLE_RUN = Path(__file__).parent / "data" / "sample_run"
 
 
 class LocalShelf:
@@ -50,9 +69,13 @@ class LocalShelf:
         """Open the home folder."""
         self._home = home
         self._store = SqliteRunStore(home / "runs.sqlite3")
+        self._tables = TableKeeper(self._store, home / "tables")
         self._catalog = Catalog(home / "digests.json")
+        self._servers = RemoteModels(home)
         self._retriever = LanceRetriever(home / "indexes")
         self._trainer = PeftTrainer(home / "lora")
+        self._library = LoraLibrary(home / "lora")
+        self._speeds = SpeedFile(home / "speeds.json")
         self._models: dict[str, LanguageModel] = {}
         self._tasks: dict[str, tuple[_Stamp, Task]] = {}
         self._lock = threading.Lock()
@@ -84,6 +107,33 @@ class LocalShelf:
         """The trainer."""
         return self._trainer
 
+    @property
+    def library(self) -> LoraLibrary:
+        """Kept LoRA weights."""
+        return self._library
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Add a row to a task of the user's, or to a copy of one that ships; return the id of the task that has it."""
+        ships = self._folders().get(task_id, BUILT_IN_TASKS).is_relative_to(BUILT_IN_TASKS)
+        own = self._home / "tasks"
+        return add_row(self.task(task_id), own, text=text, target=target, split=split, copied=ships)
+
+    def sample_run(self) -> RecordedRun | None:
+        """Return the recorded run that ships with the app."""
+        return read_recorded(SAMPLE_RUN)
+
+    def checkup(self) -> list[Finding]:
+        """Say what is missing on this machine."""
+        return check_machine(self._home, models=len(self.models()))
+
+    def speeds(self) -> dict[str, dict[str, Any]]:
+        """Return kept speed tests of this machine by model digest."""
+        return self._speeds.read(machine_facts()["processor"])
+
+    def keep_speed(self, digest: str, figures: dict[str, Any]) -> None:
+        """Keep a speed test of this machine."""
+        self._speeds.keep(machine_facts()["processor"], digest, figures)
+
     def _folders(self) -> dict[str, Path]:
         """Task folders by id: the user's own first, so that they may stand in for built-in ones."""
         folders: dict[str, Path] = {}
@@ -96,6 +146,8 @@ class LocalShelf:
         """List the tasks that can be read."""
         found = []
         for name in self._folders():
+            if is_perturbed(name) or is_context_task(name):
+                continue  # made to test others with; not a task of its own
             try:
                 task = self.task(name)
             except AdaptLabError:
@@ -132,6 +184,10 @@ class LocalShelf:
         if folder is None:
             raise unknown_name("task", name, folders)
         return folder
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task as one of the user's own."""
+        write_task(task, self._home / "tasks" / task.id)
 
     def check_task(self, folder: Path) -> Task:
         """Read any task folder; the first fault is raised with file, line, field, value and mend."""
@@ -179,16 +235,29 @@ class LocalShelf:
         write_task(task, folder)
         read_task(folder)
 
+    @property
+    def servers(self) -> RemoteModels:
+        """The servers that hold models."""
+        return self._servers
+
     def models(self) -> list[ModelFacts]:
-        """List the models; the scripted one only where it was asked for."""
+        """List the models, those at servers last; the scripted one only where it was asked for."""
         scripted = [SCRIPTED] if os.environ.get("ADAPTLAB_SCRIPTED") == "1" else []
-        return [*self._catalog.models(), *scripted]
+        return [*self._catalog.models(), *self._servers.models(), *scripted]
 
     def model(self, name: str) -> ModelFacts:
         """Return one model with its digest."""
         if name == SCRIPTED.id and os.environ.get("ADAPTLAB_SCRIPTED") == "1":
             return SCRIPTED
+        if self._servers.knows(name) and not Path(name).is_file():
+            return self._servers.model(name)
         return self._catalog.model(name)
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Return what is known beforehand of what a model's backend can do."""
+        if facts.server:
+            return self._servers.capabilities(facts)
+        return SCRIPTED_CAPABILITIES if facts.backend == SCRIPTED.backend else LLAMA_CPP
 
     def model_offers(self) -> list[ModelOffer]:
         """List models that wait for their terms to be accepted."""
@@ -202,28 +271,35 @@ class LocalShelf:
         """Say which files of the user's folders are no usable models, and why."""
         return list(self._catalog.refused)
 
+    def set_aside_models(self) -> list[str]:
+        """Say which files are no models of their own: vision projectors and copies."""
+        return list(self._catalog.set_aside)
+
     def ports(self, model_id: str) -> Ports:
         """Return the adapters of a run; one model is loaded at a time."""
         facts = self.model(model_id)
+        kept = facts.server + facts.id + facts.digest if facts.server else facts.digest
         with self._lock:
-            for name in [name for name in self._models if name != facts.digest]:
+            for name in [name for name in self._models if name != kept]:
                 self._models.pop(name).close()
-            if facts.digest not in self._models:
-                self._models[facts.digest] = _language_model(facts)
-            model = self._models[facts.digest]
+            if kept not in self._models:
+                self._models[kept] = self._servers.language_model(facts) if facts.server else _language_model(facts)
+            model = self._models[kept]
         return Ports(
             model=model, retriever=self._retriever, trainer=self._trainer, store=self._store, meter=RaplMeter()
         )
 
     def preflight(self, plan: RunPlan, task: Task) -> Preflight:
         """Estimate a plan."""
+        facts = self.model(plan.model_id)
         return estimate_run(
             plan,
             task,
-            self.model(plan.model_id),
+            facts,
             cores=int(machine_facts()["cores"]),
             free_memory_bytes=free_memory_bytes(),
             trainable=tuple(ARCHITECTURES),
+            capabilities=self.capabilities(facts),
         )
 
     def machine_lock(self) -> AbstractContextManager[bool]:
@@ -249,6 +325,9 @@ class LocalShelf:
                 started_at=started_at,
                 rows_done=count,
                 rows_total=len(manifest["plan"]["variants"]) * len(manifest["plan"]["test_ids"]),
+                techniques=tuple(variant["technique"] for variant in manifest["plan"]["variants"]),
+                seed=manifest["plan"]["seed"],
+                note=str(manifest.get("note", "")),
             )
             for run_id, started_at, status, count, manifest in self._store.runs()
         ]
@@ -263,6 +342,27 @@ class LocalShelf:
             "predictions.csv": to_csv(predictions),
             "summary.json": _json(summary),
         }
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns, kept beside the store once the run is over."""
+        return self._tables.table(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        self._store.delete_run(run_id)
+        self._tables.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file."""
+        return pack_run(self._store, run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run."""
+        return unpack_run(self._store, data)
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """Return a memo as `html` or `md`."""
+        return memo_markdown(contents) if form == "md" else memo_html(contents)
 
     def release(self) -> None:
         """End the workers."""

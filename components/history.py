@@ -8,8 +8,10 @@ import polars as pl
 import streamlit as st
 
 from components import state
+from components.palette import label
 from components.words import plain, visible, when
 from engine.laboratory import Laboratory, RunInfo
+from engine.variant import LABELS, Technique
 
 _RECENT = 8
 
@@ -51,6 +53,8 @@ def past_runs(lab: Laboratory) -> None:
 
 def standing(run: RunInfo, going_on: str | None) -> str:
     """Say how a kept run stands; one that was left in mid-run, by a crash say, is interrupted."""
+    if run.status == "done" and run.rows_done < run.rows_total:
+        return "done, stopped early"  # a run ends before its last row for a clear leader alone
     if run.status in {"done", "cancelled", "failed"}:
         return run.status
     return "going on" if run.run_id == going_on else "interrupted"
@@ -64,9 +68,12 @@ def runs_frame(runs: Sequence[RunInfo], going_on: str | None) -> pl.DataFrame:
                 "Started": when(run.started_at),
                 "Task": visible(run.task_id),
                 "Model": visible(run.model_id),
+                "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(LABELS)),
+                "Seed": run.seed,
                 "State": standing(run, going_on),
                 "Done": run.rows_done / max(run.rows_total, 1),
                 "Predictions": run.rows_done,
+                "Note": visible(run.note).replace("\n", " "),
                 "Run": run.run_id,
             }
             for run in runs

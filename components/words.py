@@ -8,30 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 
+from engine import inert_text
 from engine.statistics import Interval
 
 MISSING = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
-_KEPT = {"\n", "\t"}
 _MINUTE_S = 60.0
 _HOUR_S = 3600.0
 
-
-def visible(text: str) -> str:
-    """Make control and direction-changing characters visible; keep line breaks and tabs."""
-    return "".join(_shown(sign) for sign in text.replace("\r\n", "\n"))
-
-
-def _shown(sign: str) -> str:
-    if sign in _KEPT or unicodedata.category(sign) not in {"Cc", "Cf", "Co", "Cs"}:
-        return sign
-    code = ord(sign)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return sign if sign in "\u200c\u200d" else f"[U+{code:04X}]"
+visible = inert_text.visible
 
 
 def inert(text: str) -> str:
