@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench screenshots clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -14,6 +14,7 @@ help:
 	@echo "make test    run the whole test suite"
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
+	@echo "make screenshots   make the pictures of the docs (needs Chromium)"
 	@echo "make clean   remove .venv"
 
 # The stamps make a second start free of pip: they are older than the requirements only when those changed.
@@ -32,7 +33,7 @@ $(TEST_READY): requirements-dev.txt $(RUN_READY)
 run: $(RUN_READY)
 	@$(BIN)/python tools/port_is_free.py $(PORT)
 	@echo "Adapt Lab: http://127.0.0.1:$(PORT)"
-	@exec $(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+	@exec $(BIN)/python tools/serve.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
 
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest
@@ -46,6 +47,9 @@ check: $(TEST_READY)
 
 bench: $(TEST_READY)
 	$(BIN)/python cli.py bench
+
+screenshots: $(TEST_READY)
+	$(BIN)/python tools/screenshots.py
 
 clean:
 	rm -rf .venv

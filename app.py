@@ -18,13 +18,21 @@ def _laboratory() -> Laboratory:
     return open_laboratory()
 
 
+PRESENT = st.Page("pages/compare/present.py", title="Present", visibility="hidden")
 PAGES = {
-    "Compare": [
-        st.Page("pages/compare/run.py", title="Run", icon=":material/play_circle:", default=True),
+    "": [
+        st.Page("pages/start/start.py", title="Start", icon=":material/home:", default=True),
     ],
     "Prepare": [
         st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
+        st.Page("pages/prepare/upload.py", title="Upload", icon=":material/upload_file:"),
+        st.Page("pages/prepare/train.py", title="Train", icon=":material/model_training:"),
+    ],
+    "Compare": [
+        st.Page("pages/compare/run.py", title="Run", icon=":material/play_circle:"),
+        st.Page("pages/compare/playground.py", title="Playground", icon=":material/science:"),
+        PRESENT,
     ],
     "Decide": [
         st.Page("pages/decide/report.py", title="Report", icon=":material/gavel:"),
@@ -43,6 +51,9 @@ except AdaptLabError as error:
     st.text(error.mend)
     st.stop()
 
-page = st.navigation(PAGES)
-frame.show()
+page = st.navigation(PAGES, expanded=True)
+if page == PRESENT:
+    st.navigation(PAGES, position="hidden")  # the whole screen is the presentation's
+else:
+    frame.show()
 page.run()

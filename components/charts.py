@@ -24,17 +24,18 @@ PLOT_PX = (245.0, 208.0)
 _TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
 
 
-def quality_against_latency(lanes: Sequence[Lane]) -> Figure:
+def quality_against_latency(lanes: Sequence[Lane], *, plot_px: tuple[float, float] = PLOT_PX) -> Figure:
     """Draw each variant's quality with its 95 % interval over its median seconds per answer.
 
     A marker's area grows with the cost per 1,000; the dotted line joins the variants that none beats on both.
+    `plot_px` is the size of the plot inside the axes, for placing labels.
     """
     shown = [lane for lane in lanes if lane.quality is not None and lane.total_p50_s]
     data = [_front(shown)]
     costs = [lane.estimated_cost_usd_per_1k or 0.0 for lane in shown]
     x_axis = _log_axis([lane.total_p50_s or 0.0 for lane in shown], "seconds per answer (log)")
     y_axis = _quality_axis([quality.low for lane in shown if (quality := lane.quality)])
-    sides = _places(shown, costs, x_axis["range"], y_axis["range"])
+    sides = _places(shown, costs, x_axis["range"], y_axis["range"], plot_px)
     for lane, cost, place in zip(shown, costs, sides, strict=True):
         quality = lane.quality
         if quality is None:
@@ -74,7 +75,7 @@ def quality_against_latency(lanes: Sequence[Lane]) -> Figure:
                 ),
             }
         )
-    layout = _layout()
+    layout = plain_layout()
     layout["xaxis"] |= x_axis
     layout["yaxis"] |= y_axis
     if not shown and any(lane.rows_done for lane in lanes):
@@ -107,8 +108,8 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
                 "hovertemplate": f"{name}: %{{y:.0%}} after %{{x}} rows<extra></extra>",
             }
         )
-    layout = _layout()
-    layout["xaxis"] |= {"title": _title("rows"), "range": [0, max(rows_total, 1)], "nticks": 6}
+    layout = plain_layout()
+    layout["xaxis"] |= {"title": axis_title("rows"), "range": [0, max(rows_total, 1)], "nticks": 6}
     tails = [min(lane.running_quality[len(lane.running_quality) // 4 :]) for lane in shown]
     layout["yaxis"] |= _quality_axis(tails)
     return {"data": data, "layout": layout}
@@ -146,7 +147,7 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
                 "hovertemplate": f"{name}, p50 and p95: %{{x:.3f}} s<extra></extra>",
             }
         )
-    layout = _layout(left=86)
+    layout = plain_layout(left=86)
     layout["xaxis"] |= _log_axis(values, "seconds (log)", most_ticks=4)
     layout["yaxis"] |= {
         "type": "category",
@@ -199,16 +200,18 @@ def _band(lane: Lane) -> dict[str, Any]:
     }
 
 
-def _places(lanes: Sequence[Lane], costs: Sequence[float], across: list[float], up: list[float]) -> list[str]:
-    """Find a side for each label, on a plot of the usual size, where it hides least of the rest."""
+def _places(
+    lanes: Sequence[Lane], costs: Sequence[float], across: list[float], up: list[float], plot_px: tuple[float, float]
+) -> list[str]:
+    """Find a side for each label, on a plot of this size, where it hides least of the rest."""
     spots = []
     for lane, cost in zip(lanes, costs, strict=True):
         quality = lane.quality or Interval(value=0.0, low=0.0, high=0.0)
-        x = (math.log10(lane.total_p50_s or 1.0) - across[0]) / (across[1] - across[0]) * PLOT_PX[0]
-        ys = [(end - up[0]) / (up[1] - up[0]) * PLOT_PX[1] for end in (quality.low, quality.value, quality.high)]
+        x = (math.log10(lane.total_p50_s or 1.0) - across[0]) / (across[1] - across[0]) * plot_px[0]
+        ys = [(end - up[0]) / (up[1] - up[0]) * plot_px[1] for end in (quality.low, quality.value, quality.high)]
         radius = _diameter(cost, max(costs)) / 2
         spots.append(Spot(x=x, y=ys[1], low=ys[0], high=ys[2], radius=radius, text=label(lane.variant.technique)))
-    return places(spots, PLOT_PX)
+    return places(spots, plot_px)
 
 
 def _thinned(count: int) -> list[int]:
@@ -240,7 +243,7 @@ def _log_axis(values: Sequence[float], title: str, *, most_ticks: int = 6) -> di
         "range": bounds,
         "tickvals": ticks,
         "ticktext": [f"{tick:g}" for tick in ticks],
-        "title": _title(title),
+        "title": axis_title(title),
     }
 
 
@@ -254,11 +257,13 @@ def _note(text: str) -> dict[str, Any]:
     return {"text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "font": font}
 
 
-def _title(text: str) -> dict[str, Any]:
+def axis_title(text: str) -> dict[str, Any]:
+    """Return an axis title in the charts' style."""
     return {"text": text, "standoff": 6, "font": {"size": 11, "color": colour("muted")}}
 
 
-def _layout(*, left: int = 46) -> Figure:
+def plain_layout(*, left: int = 46) -> Figure:
+    """Return the layout that all charts begin with; `left` is the margin in pixels."""
     axis = {
         "gridcolor": colour("grid"),
         "zeroline": False,

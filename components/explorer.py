@@ -67,7 +67,8 @@ def explorer(lab: Laboratory, info: RunInfo, report: Report, extra: Sequence[Fac
     made = lab.predictions_of(info.run_id, table.example_ids[row])
     example = next((item for item in task.examples if item.id == table.example_ids[row]), None) if task else None
     if made:
-        row_detail(example, made, report.plan)
+        documents = {document.name: document for document in task.documents} if task else {}
+        row_detail(example, made, report.plan, documents)
 
 
 def rows_frame(table: RunTable, names: dict[str, str], rows: Sequence[int], task: Task | None) -> pl.DataFrame:

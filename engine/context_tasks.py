@@ -32,7 +32,8 @@ def sections(documents: Sequence[Document]) -> list[Section]:
     """Cut documents at their Markdown headings of the second level; each part begins with the headings above it."""
     found = []
     for document in documents:
-        title, heading, lines = document.name, "", []
+        title, heading = document.name, ""
+        lines: list[str] = []
         for line in [*document.text.splitlines(), "## "]:
             if line.startswith("# "):
                 title = line[2:].strip()

@@ -72,6 +72,24 @@ class PredictionMade:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunPaused:
+    """The run stands still between two rows until it goes on; it keeps the machine."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunContinued:
+    """A paused run goes on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaderClear:
+    """One variant is clearly the best after so many rows, and the run ends for it."""
+
+    variant_id: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
     """Something the user should know that does not stop the run."""
 
@@ -95,6 +113,9 @@ Event = (
     | PredictionStarted
     | TextStreamed
     | PredictionMade
+    | RunPaused
+    | RunContinued
+    | LeaderClear
     | Notice
     | RunEnded
 )

@@ -13,23 +13,32 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.checkup import Finding
 from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
-from engine.events import Event, PredictionMade, RunEnded, RunQueued, RunStarted, VariantReady
+from engine.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
+from engine.intake import Intake
+from engine.library import Library
 from engine.limits import Limits
 from engine.memo import MemoContents, gather_memo
 from engine.perturbing import perturbed_task
+from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
+from engine.recorded import SAMPLE, RecordedRun, fold
 from engine.report import Report, assess
 from engine.run import RunPlan, new_run_id, plan_from_dict
 from engine.run_table import RunTable
 from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
+from engine.servers import ModelServers
 from engine.snapshot import LiveRun, RunSnapshot
+from engine.speed import SpeedTests
+from engine.spending import token_prices
 from engine.summary import summarize
 from engine.task import AnswerKind, Task
+from engine.trainings import Trainings
 from engine.variant import DecodingMode, Technique
 
 QUEUE_POLL_S = 0.2
@@ -78,6 +87,8 @@ class Preflight:
     problems: tuple[str, ...]
     """Reasons why the plan cannot start; each with its mend."""
     notes: tuple[str, ...]
+    estimated_cost_usd: float = 0.0
+    """What the tokens cost at a closed API; 0 for models that run on one's own machines."""
 
 
 class Shelf(Protocol):
@@ -86,6 +97,11 @@ class Shelf(Protocol):
     @property
     def store(self) -> RunStore:
         """The run store."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """What turns files into tasks."""
         ...
 
     def tasks(self) -> list[TaskInfo]:
@@ -110,6 +126,11 @@ class Shelf(Protocol):
 
     def model_offers(self) -> list[ModelOffer]:
         """Models that wait for their terms to be accepted."""
+        ...
+
+    @property
+    def servers(self) -> ModelServers:
+        """The servers that hold models."""
         ...
 
     def accept_model(self, name: str) -> None:
@@ -168,6 +189,31 @@ class Shelf(Protocol):
         """End worker processes that are idle."""
         ...
 
+    @property
+    def library(self) -> Library:
+        """Kept LoRA weights."""
+        ...
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Add a row to a task of the user's, or to a copy of one that ships; return the id of the task that has it."""
+        ...
+
+    def sample_run(self) -> RecordedRun | None:
+        """The recorded run that ships with the app."""
+        ...
+
+    def checkup(self) -> list[Finding]:
+        """What is missing on this machine."""
+        ...
+
+    def speeds(self) -> dict[str, dict[str, Any]]:
+        """Kept speed tests of this machine by model digest."""
+        ...
+
+    def keep_speed(self, digest: str, figures: dict[str, Any]) -> None:
+        """Keep a speed test."""
+        ...
+
 
 class Laboratory:
     """Tasks, models, plans, runs. Safe to call from several threads."""
@@ -178,7 +224,16 @@ class Laboratory:
         self._lock = threading.Lock()
         self._live: dict[str, LiveRun] = {}
         self._cancels: dict[str, threading.Event] = {}
+        self._pauses: dict[str, threading.Event] = {}
+        self.playground = Playground(shelf)
+        self.trainings = Trainings(shelf)
+        self.speed_tests = SpeedTests(shelf)
         self._order: list[str] = []
+
+    @property
+    def intake(self) -> Intake:
+        """What turns a user's files into tasks."""
+        return self._shelf.intake
 
     def tasks(self) -> list[TaskInfo]:
         """List tasks."""
@@ -206,6 +261,14 @@ class Laboratory:
         """List models."""
         return self._shelf.models()
 
+    def model(self, model_id: str) -> ModelFacts:
+        """Return a model with its digest.
+
+        Raises:
+            UsageError: there is none of this id.
+        """
+        return self._shelf.model(model_id)
+
     def model_offers(self) -> list[ModelOffer]:
         """List models that are installed and wait for their terms to be accepted."""
         return self._shelf.model_offers()
@@ -213,6 +276,11 @@ class Laboratory:
     def accept_model(self, name: str) -> None:
         """Accept a model's terms, so that it can be used."""
         self._shelf.accept_model(name)
+
+    @property
+    def servers(self) -> ModelServers:
+        """The servers that hold models: looked at, added, removed; models pulled."""
+        return self._shelf.servers
 
     def machine(self) -> dict[str, Any]:
         """Return facts of this machine."""
@@ -233,6 +301,8 @@ class Laboratory:
         costs: CostAssumptions | None = None,
         test_split: str = "test",
         choices: Choices | None = None,
+        stop_when_clear: bool = False,
+        spending_limit_usd: float | None = None,
     ) -> RunPlan:
         """Fix what a run computes.
 
@@ -255,9 +325,12 @@ class Laboratory:
             train_ids=tuple(example.id for example in train),
             seed=seed,
             decoding=decoding,
-            context_tokens=min(context_tokens, facts.context_tokens),
+            context_tokens=min(context_tokens, facts.context_tokens or context_tokens),
             throughput=throughput,
             costs=costs or CostAssumptions(),
+            stop_when_clear=stop_when_clear,
+            prices=token_prices(facts.price_ref) if facts.price_ref else None,
+            spending_limit_usd=spending_limit_usd,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -301,6 +374,20 @@ class Laboratory:
             cancel = self._cancels.get(run_id)
         if cancel is not None:
             cancel.set()
+
+    def pause(self, run_id: str) -> None:
+        """Let a run stand still after the row under way. It keeps the machine, so that it goes on as it began."""
+        with self._lock:
+            pause = self._pauses.get(run_id)
+        if pause is not None:
+            pause.set()
+
+    def go_on(self, run_id: str) -> None:
+        """Let a paused run go on."""
+        with self._lock:
+            pause = self._pauses.get(run_id)
+        if pause is not None:
+            pause.clear()
 
     def current_run_id(self) -> str | None:
         """Return the run that goes on or waits in this process."""
@@ -395,8 +482,36 @@ class Laboratory:
         """List kept runs, newest first."""
         return self._shelf.run_list()
 
+    def recorded(self, run_id: str) -> RecordedRun:
+        """Return a kept run whole; `sample` names the one that ships with the app.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        if run_id == SAMPLE:
+            found = self._shelf.sample_run()
+            if found is None:
+                raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
+            return found
+        return RecordedRun(manifest=self._shelf.store.manifest(run_id), predictions=tuple(self.predictions(run_id)))
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Add a row to a task; one that ships is copied first. Return the id of the task that has the row.
+
+        Raises:
+            TaskError: the row does not fit the task; nothing was changed.
+        """
+        return self._shelf.add_row(task_id, text=text, target=target, split=split)
+
+    def checkup(self) -> list[Finding]:
+        """Say what is missing on this machine, each with its mend."""
+        return self._shelf.checkup()
+
     def close(self) -> None:
         """Stop all runs and end all workers."""
+        self.playground.close()
+        self.trainings.close()
+        self.speed_tests.close()
         with self._lock:
             cancels = list(self._cancels.values())
         for cancel in cancels:
@@ -413,6 +528,7 @@ class Laboratory:
             "model": {
                 "id": facts.id,
                 "name": facts.name,
+                "backend": facts.backend,
                 "architecture": facts.architecture,
                 "quantization": facts.quantization,
                 "size_bytes": facts.size_bytes,
@@ -433,17 +549,21 @@ class Laboratory:
 
     def _begin(self, plan: RunPlan) -> None:
         live, cancel = LiveRun(plan, cores=int(self._shelf.machine()["cores"])), threading.Event()
+        pause = threading.Event()
         with self._lock:
             self._live[plan.run_id], self._cancels[plan.run_id] = live, cancel
+            self._pauses[plan.run_id] = pause
             self._order.append(plan.run_id)
         threading.Thread(
-            target=self._pass_along, args=(plan, live, cancel), name=f"run {plan.run_id}", daemon=True
+            target=self._pass_along, args=(plan, live, cancel, pause), name=f"run {plan.run_id}", daemon=True
         ).start()
 
-    def _pass_along(self, plan: RunPlan, live: LiveRun, cancel: threading.Event) -> None:
+    def _pass_along(self, plan: RunPlan, live: LiveRun, cancel: threading.Event, pause: threading.Event) -> None:
         try:
             for event in self._events(plan, cancel):
                 live.apply(event)
+                if isinstance(event, PredictionMade) and not event.kept and pause.is_set():
+                    _stand_still(live, cancel, pause)
             self._shelf.table(plan.run_id)  # kept from now on, so that the report of a large run opens at once
         except AdaptLabError as error:
             live.apply(RunEnded(status="failed", message=error.what, mend=error.mend))
@@ -484,22 +604,13 @@ class Laboratory:
         return self._rebuilt(run_id)
 
     def _rebuilt(self, run_id: str) -> LiveRun:
-        """Fold a kept run's predictions again. A run that no process carries on counts as stopped."""
-        manifest = self._shelf.store.manifest(run_id)
-        plan = plan_from_dict(manifest["plan"])
-        live = LiveRun(plan, cores=int(manifest.get("machine", {}).get("cores", 1)))
-        live.apply(RunStarted(plan=plan, kept_rows=0))
-        for variant_id, figures in manifest.get("prepared", {}).items():
-            live.apply(VariantReady(variant_id=variant_id, **figures))
-        for prediction in self.predictions(run_id):
-            live.apply(PredictionMade(prediction=prediction, kept=True))
-        status = str(manifest["status"])
-        if status in {"done", "cancelled", "failed"}:
-            live.apply(RunEnded(status=status))
-        else:
-            live.apply(
-                RunEnded(
-                    status="cancelled", message="This run was interrupted.", mend="Resume to go on where it stood."
-                )
-            )
-        return live
+        """Fold a kept run's predictions again."""
+        return fold(self._shelf.store.manifest(run_id), self.predictions(run_id))
+
+
+def _stand_still(live: LiveRun, cancel: threading.Event, pause: threading.Event) -> None:
+    """Wait between two rows: the runner is a generator, and does nothing while it is not asked for more."""
+    live.apply(RunPaused())
+    while pause.is_set() and not cancel.wait(QUEUE_POLL_S):
+        pass
+    live.apply(RunContinued())

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field, replace
 from engine.costing import energy_of, local_cost_usd
 from engine.events import (
     Event,
+    LeaderClear,
     Notice,
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
+    RunContinued,
     RunEnded,
+    RunPaused,
     RunQueued,
     RunStarted,
     TextStreamed,
@@ -25,10 +28,11 @@ from engine.events import (
 from engine.ports import Progress
 from engine.prediction import Prediction
 from engine.run import RunPlan
+from engine.spending import spent_usd
 from engine.statistics import Interval, mean_interval, quantile
 from engine.variant import Variant
 
-RUNNING = frozenset({"queued", "starting", "preparing", "running"})
+RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +75,7 @@ class RunSnapshot:
 
     plan: RunPlan
     status: str
-    """`queued`, `starting`, `preparing`, `running`, `done`, `cancelled`, `failed`."""
+    """`queued`, `starting`, `preparing`, `running`, `paused`, `done`, `cancelled`, `failed`."""
     message: str
     mend: str
     lanes: tuple[Lane, ...]
@@ -82,6 +86,8 @@ class RunSnapshot:
     estimated_left_s: float | None
     notices: tuple[str, ...]
     model_progress: Progress | None
+    clear_leader: str | None = None
+    """The variant for whose clear lead the run ended before its last row."""
 
     @property
     def is_running(self) -> bool:
@@ -132,6 +138,9 @@ class LiveRun:
         self._rows_started: float | None = None
         self._rows_kept = 0
         self._ended: float | None = None
+        self._paused: float | None = None
+        self._paused_s = 0.0
+        self._clear_leader: str | None = None
 
     def apply(self, event: Event) -> None:
         """Take one event."""
@@ -144,6 +153,24 @@ class LiveRun:
                 self._status, self._message = "queued", f"Waiting for {event.ahead}."
             case RunStarted():
                 self._status, self._message = "preparing", ""
+            case RunPaused():
+                self._status, self._paused = "paused", time.monotonic()
+            case RunContinued():
+                self._status = "running"
+                self._stop_pause()
+            case LeaderClear():
+                self._clear_leader = event.variant_id
+            case Notice():
+                self._notices.append(event.text)
+            case RunEnded():
+                self._status, self._message, self._mend = event.status, event.message, event.mend
+                self._stop_pause()
+                self._ended = time.monotonic()
+            case _:
+                self._apply_to_lane(event)
+
+    def _apply_to_lane(self, event: Event) -> None:
+        match event:
             case PreparationProgress(variant_id=""):
                 self._model_progress = event.progress
             case PreparationProgress():
@@ -164,11 +191,11 @@ class LiveRun:
             case PredictionMade():
                 self._add(event.prediction)
                 self._rows_kept += event.kept
-            case Notice():
-                self._notices.append(event.text)
-            case RunEnded():
-                self._status, self._message, self._mend = event.status, event.message, event.mend
-                self._ended = time.monotonic()
+
+    def _stop_pause(self) -> None:
+        if self._paused is not None:
+            self._paused_s += time.monotonic() - self._paused
+            self._paused = None
 
     def _add(self, prediction: Prediction) -> None:
         lane = self._lanes[prediction.variant_id]
@@ -202,14 +229,16 @@ class LiveRun:
             ]
             status, message, mend = self._status, self._message, self._mend
             notices, model_progress = tuple(self._notices), self._model_progress
-            now = self._ended if self._ended is not None else time.monotonic()
+            now = self._paused or self._ended or time.monotonic()
+            started = self._started + self._paused_s
+            rows_paused_s, clear_leader = self._paused_s, self._clear_leader
             rows_started, kept = self._rows_started, self._rows_kept
         lanes = tuple(self._lane(copy) for copy in copies)
         done = sum(lane.rows_done for lane in lanes)
         total = len(self._plan.test_ids) * len(lanes)
         left = None
-        if status == "running" and rows_started is not None and done > kept:
-            left = (now - rows_started) / (done - kept) * (total - done)
+        if status in {"running", "paused"} and rows_started is not None and done > kept:
+            left = (now - rows_started - rows_paused_s) / (done - kept) * (total - done)
         elif status not in RUNNING:
             left = 0.0
         return RunSnapshot(
@@ -220,10 +249,11 @@ class LiveRun:
             lanes=lanes,
             rows_done=done,
             rows_total=total,
-            elapsed_s=now - self._started,
+            elapsed_s=now - started,
             estimated_left_s=left,
             notices=notices,
             model_progress=model_progress,
+            clear_leader=clear_leader,
         )
 
     def _lane(self, lane: _LaneState) -> Lane:
@@ -234,6 +264,8 @@ class LiveRun:
         if lane.predictions:
             watt_hours, _measured = energy_of(timings, self._cores, self._plan.costs)
             cost = local_cost_usd(sum(busy), watt_hours, self._plan.costs) / len(busy) * 1000
+        if lane.predictions and self._plan.prices is not None and lane.variant.generates:
+            cost = spent_usd(self._plan.prices, lane.predictions) / len(lane.predictions) * 1000
         return Lane(
             variant=lane.variant,
             state=lane.state,

@@ -9,21 +9,24 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from engine.checkup import Finding
 from engine.costing import CostAssumptions
 from engine.defaults import Choices
-from engine.errors import UsageError
+from engine.errors import UsageError, unknown_name
 from engine.events import (
     Event,
     Notice,
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
+    RunContinued,
     RunEnded,
+    RunPaused,
     RunQueued,
     RunStarted,
     TextStreamed,
@@ -32,14 +35,22 @@ from engine.events import (
 from engine.laboratory import Preflight, RunInfo, TaskInfo
 from engine.limits import Limits
 from engine.perturbing import perturbed_task
+from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.recorded import SAMPLE, RecordedRun
 from engine.run import RunPlan, new_run_id
 from engine.run_table import RunTable, table_from_predictions
+from engine.servers import ServerState
 from engine.snapshot import LiveRun, RunSnapshot
+from engine.speed import SpeedTests
+from engine.spending import TokenPrices
 from engine.statistics import mean_interval
 from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
+from engine.trainings import Trainings
 from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
+from tests.fake_bench import FakeBench
+from tests.fake_intake import fake_intake
 
 LABELS = ("account_access", "billing_refund", "delivery_order", "device_fault", "how_to_setup")
 HOSTILE = (
@@ -109,6 +120,41 @@ def variant_of(technique: Technique, choices: Choices | None = None) -> Variant:
     )
 
 
+class FakeServers:
+    """Servers that are there at once, and a pull that takes a few steps."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.found: list[ServerState] = []
+        self.pulled: list[str] = []
+
+    def states(self) -> list[ServerState]:
+        """List them."""
+        return self.found
+
+    def add(self, name: str, url: str) -> None:
+        """Add one, unless its address is none."""
+        if "://" not in url:
+            message = f"'{url}' is not the address of a server."
+            raise UsageError(message, "Write it like http://127.0.0.1:8080/v1.")
+        self.found.append(
+            ServerState(name=name, url=url, kind="llama-server", models=1, problem="", key_variable="BOX_API_KEY",
+                        has_key=False, entered=True)
+        )  # fmt: skip
+
+    def remove(self, name: str) -> None:
+        """Take one away."""
+        self.found = [server for server in self.found if server.name != name]
+
+    def pull(self, name: str, *, cancel: threading.Event) -> Iterator[Progress]:
+        """Yield a few steps."""
+        for step in range(4):
+            if cancel.is_set():
+                return
+            yield Progress(stage="Getting the model", fraction=step / 3)
+        self.pulled.append(name)
+
+
 class FakeLaboratory:
     """What pages ask for, answered from memory."""
 
@@ -124,11 +170,21 @@ class FakeLaboratory:
         self.speed = speed
         self._task = task or fake_task()
         self.offers: list[ModelOffer] = []
+        self.servers = FakeServers()
+        self.prices: TokenPrices | None = None
         self.accepted: list[str] = []
         self._models = list(models) if models is not None else [fake_model()]
         self._runs: dict[str, LiveRun] = {}
         self._plans: dict[str, RunPlan] = {}
         self._cancel: dict[str, threading.Event] = {}
+        self._pause = threading.Event()
+        self.bench = FakeBench(self._task, self._models[0] if self._models else fake_model())
+        self.playground = Playground(self.bench)
+        self.trainings = Trainings(self.bench)
+        self.speed_tests = SpeedTests(self.bench)
+        self.findings: list[Finding] = []
+        self.sample: RecordedRun | None = None
+        self.added: list[tuple[str, str, str, str]] = []
         self._current: str | None = None
         self.problems: tuple[str, ...] = ()
         self.note = note
@@ -137,6 +193,7 @@ class FakeLaboratory:
         self.made_tasks: dict[str, Task] = {}
         self.notes: dict[str, str] = {}
         self.unpacked: list[bytes] = []
+        self.intake = fake_intake()
 
     def tasks(self) -> list[TaskInfo]:
         """List the one task."""
@@ -182,6 +239,45 @@ class FakeLaboratory:
         """List the models it was given."""
         return self._models
 
+    def model(self, model_id: str) -> ModelFacts:
+        """Return one of them."""
+        found = next((model for model in self._models if model.id == model_id), None)
+        if found is None:
+            raise unknown_name("model", model_id, [model.id for model in self._models])
+        return found
+
+    def checkup(self) -> list[Finding]:
+        """Say what it was told to miss."""
+        return self.findings
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Take note of a row."""
+        self.added.append((task_id, text, target, split))
+        return f"{task_id}-own"
+
+    def recorded(self, run_id: str) -> RecordedRun:
+        """Return a run whole."""
+        if run_id == SAMPLE:
+            if self.sample is None:
+                raise unknown_name("run", run_id, [])
+            return self.sample
+        snapshot = self.snapshot(run_id)
+        plan = snapshot.plan
+        manifest = {
+            "plan": plan.to_dict(), "status": snapshot.status, "started_at": "2026-11-24T20:05:00+00:00",
+            "machine": self.machine(), "model": {"name": "SmolLM2 135M Instruct", "quantization": "Q4_1"},
+            "prepared": {v.id: {"prepare_s": 81.0 if v.lora else 0.0, "reused": False} for v in plan.variants},
+        }  # fmt: skip
+        return RecordedRun(manifest=manifest, predictions=tuple(self.predictions(run_id)))
+
+    def pause(self, run_id: str) -> None:
+        """Stand still."""
+        self._pause.set()
+
+    def go_on(self, run_id: str) -> None:
+        """Go on."""
+        self._pause.clear()
+
     def plan(
         self,
         *,
@@ -194,9 +290,10 @@ class FakeLaboratory:
         decoding: DecodingMode = DecodingMode.CHOICE,
         throughput: bool = False,
         costs: CostAssumptions | None = None,
+        choices: Choices | None = None,
+        stop_when_clear: bool = False,
         test_split: str = "test",
         context_tokens: int = 2048,
-        choices: Choices | None = None,
     ) -> RunPlan:
         """Fix a plan."""
         return RunPlan(
@@ -210,6 +307,8 @@ class FakeLaboratory:
             decoding=decoding,
             throughput=throughput,
             costs=costs or CostAssumptions(),
+            stop_when_clear=stop_when_clear,
+            prices=self.prices,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -220,9 +319,14 @@ class FakeLaboratory:
             estimated_training_s=81.0 if any(v.lora for v in plan.variants) else 0.0,
             estimated_memory_bytes=1_240_000_000,
             free_memory_bytes=18_400_000_000,
-            problems=self.problems,
+            problems=(*self.problems, *self._unconfirmed(plan)),
+            estimated_cost_usd=0.12 if plan.prices else 0.0,
             notes=(self.note,) if self.note else (),
         )
+
+    def _unconfirmed(self, plan: RunPlan) -> tuple[str, ...]:
+        unpaid = plan.prices is not None and plan.spending_limit_usd is None
+        return ("Confirm it with a spending limit.",) if unpaid else ()
 
     def start(self, plan: RunPlan) -> str:
         """Play a run in a thread."""
@@ -252,6 +356,11 @@ class FakeLaboratory:
                 status = "cancelled"
                 break
             live.apply(event)
+            if self._pause.is_set() and isinstance(event, PredictionMade):
+                live.apply(RunPaused())
+                while self._pause.is_set() and not stop.wait(0.02):
+                    pass
+                live.apply(RunContinued())
             if not isinstance(event, VariantReady | RunStarted) and not getattr(event, "kept", False):
                 time.sleep(0.02 / self.speed)
         live.apply(RunEnded(status=status))

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from engine.ports import LoraWeights
 
 GGUF_NAME = "lora.gguf"
 MANIFEST_NAME = "manifest.json"
+NOTES_NAME = "notes.json"
+"""What became known after the training: the task, the canary, the quality before and after."""
 FILE_NAMES = ("adapter_config.json", "adapter_model.safetensors", GGUF_NAME, MANIFEST_NAME)
 _PARTIAL = re.compile(r"\.partial-.+-(\d+)")
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,150}")
@@ -56,6 +59,25 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest if isinstance(manifest, dict) else None
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """Read what was noted beside weights; empty if nothing readable was."""
+    try:
+        notes = json.loads((folder / NOTES_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) else {}
+
+
+def note(lora_folder: Path, key: str, facts: Mapping[str, Any]) -> None:
+    """Add facts to the notes beside weights; raise `UsageError` if there are none of this key."""
+    folder = lora_folder / checked_key(key)
+    if not folder.is_dir():
+        raise UsageError(f"There are no LoRA weights '{key}'.", "Train them again.")
+    partial = folder / f".{NOTES_NAME}.partial"
+    partial.write_text(json.dumps({**read_notes(folder), **facts}, indent=1, ensure_ascii=False), encoding="utf-8")
+    partial.replace(folder / NOTES_NAME)
 
 
 def start_partial(lora_folder: Path, key: str) -> Path:

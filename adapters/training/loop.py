@@ -48,6 +48,8 @@ class Step:
     """Tokens computed so far."""
     tokens_total: int
     """Tokens that all epochs will take, estimated."""
+    validation_loss: float | None = None
+    """After the last step of an epoch, where rows are held out."""
 
 
 def most_targets(vocabulary: int) -> int:
@@ -107,6 +109,7 @@ def train_layers(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     curves = Curves()
     best: State | None = None
+    done = 0
     for epoch in range(1, spec.epochs + 1):
         shuffled.shuffle(rows)
         model.train()
@@ -128,6 +131,16 @@ def train_layers(
         if not held_out:
             continue
         curves.validation_losses.append(_validate(model, held_out, targets, heard))
+        heard(
+            Step(
+                step=done,
+                steps=steps,
+                loss=curves.losses[-1],
+                tokens=curves.tokens,
+                tokens_total=round(curves.tokens / done * steps),
+                validation_loss=curves.validation_losses[-1],
+            )
+        )
         if curves.validation_losses[-1] <= min(curves.validation_losses):
             best, curves.best_epoch = state_of(layers), epoch
         elif epoch - curves.best_epoch >= spec.patience_epochs:

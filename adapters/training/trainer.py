@@ -91,6 +91,10 @@ class PeftTrainer:
         finally:
             self._busy.release()
 
+    def note(self, key: str, facts: Mapping[str, Any]) -> None:
+        """Keep facts beside weights; later ones win."""
+        kept.note(self._lora_folder, key, facts)
+
     def _run(
         self, key: str, request: Mapping[str, Any], cancel: CancelSignal | None
     ) -> Iterator[Progress | LoraWeights]:

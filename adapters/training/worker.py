@@ -119,7 +119,8 @@ def _figures(step: Step, elapsed_s: float) -> Mapping[str, Any]:
         "left_s": round(max(0, step.tokens_total - step.tokens) / speed, 1) if speed else None,
         "detail": f"step {step.step} of {step.steps}",
         "step": step.step,
-        "loss": round(step.loss, 5),
+        "loss": round(step.loss, 5) if step.validation_loss is None else None,
+        "validation_loss": None if step.validation_loss is None else round(step.validation_loss, 5),
         "tokens_per_s": round(speed, 1) if speed else None,
     }
 

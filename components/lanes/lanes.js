@@ -36,6 +36,7 @@ function card(id) {
     interval: make("span", "interval", quality),
     track: make("div", "track", root),
     figures: make("div", "figures", root),
+    bars: make("div", "bars", root),
     answer: make("div", "answer", root),
   }
   parts.bar = make("div", "bar", parts.track)
@@ -66,6 +67,25 @@ function fillFigures(node, figures) {
   })
 }
 
+// Bars of a share each, as a class's probability: longest first, by how Python sorted them.
+function fillBars(node, bars) {
+  node.hidden = bars.length === 0
+  while (node.children.length > bars.length) node.lastChild.remove()
+  while (node.children.length < bars.length) {
+    const row = make("div", "share", node)
+    make("span", "label", row).dir = "auto"
+    make("span", "number", row)
+    make("div", "part", make("div", "whole", row))
+  }
+  bars.forEach(([name, share, written], index) => {
+    const [label, number, whole] = node.children[index].children
+    put(label, name)
+    label.title = name
+    put(number, written)
+    whole.firstChild.style.width = `${(100 * share).toFixed(1)}%`
+  })
+}
+
 function fill(parts, lane, dark) {
   parts.root.style.setProperty("--tint", dark ? lane.dark : lane.light)
   put(parts.name, lane.name)
@@ -78,8 +98,11 @@ function fill(parts, lane, dark) {
   parts.bar.classList.toggle("preparing", Boolean(preparing))
   parts.bar.style.width = `${(100 * fraction).toFixed(1)}%`
   parts.track.setAttribute("aria-valuenow", String(Math.round(100 * fraction)))
-  parts.track.setAttribute("aria-label", preparing ? `${lane.name}: ${preparing.text}` : `${lane.name}: rows answered`)
+  const counted = lane.counted ?? "rows answered"
+  parts.track.setAttribute("aria-label", `${lane.name}: ${preparing ? preparing.text : counted}`)
   fillFigures(parts.figures, lane.figures)
+  fillBars(parts.bars, lane.bars ?? [])
+  parts.root.classList.toggle("tall", Boolean(lane.bars))
   const mark = preparing ? "none" : lane.answer.mark
   parts.mark.className = `mark ${mark}`
   parts.mark.setAttribute("aria-label", SPOKEN[mark] ?? "")

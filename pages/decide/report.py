@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from components import state
+from components.blame import blame_facets
 from components.chart_card import chart_card
 from components.explorer import explorer
 from components.limits_form import limits_form
@@ -78,7 +79,7 @@ rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab = st.tabs(
 )
 if rows_tab.open:
     with rows_tab:
-        st.fragment(explorer)(lab, info, report)
+        st.fragment(explorer)(lab, info, report, blame_facets(lab, info, report))
 if pairs_tab.open:
     with pairs_tab:
         show_pairs(report)

@@ -69,7 +69,8 @@ def _server(script: Path, environment: dict[str, str], folder: Path) -> Iterator
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = folder / f"server-{port}.log"
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    serve = [str(ROOT / "tools" / "serve.py")] if script == ROOT / "app.py" else ["-m", "streamlit", "run", str(script)]
+    command = [sys.executable, *serve, "--server.port", str(port)]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -118,6 +119,19 @@ class Watch:
     def _asked(self, url: str, address: str) -> None:
         if not url.startswith((address, address.replace("http", "ws", 1), "data:", "blob:")):
             self.foreign.append(url)
+
+
+def open_page(page: Page, address: str, name: str) -> None:
+    """Open the app and go to one of its pages through the menu."""
+    page.goto(address)
+    page.get_by_role("link", name=name, exact=True).click(timeout=60_000)
+
+
+@pytest.fixture
+def stand_in(serve: Server) -> str:
+    """Serve the app with the fake laboratory: a run's events without a model."""
+    folder = ROOT / "tests" / "browser" / "stand_in"
+    return serve(PYTHONPATH=f"{ROOT}{os.pathsep}{folder}", STAND_IN_SPEED="8")
 
 
 @pytest.fixture

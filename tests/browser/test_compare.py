@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, Watch
+from tests.browser.conftest import Server, Watch, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -16,8 +16,8 @@ _VARIANTS = ("Zero-shot", "Few-shot", "RAG", "Classifier")
 
 
 def _set_up(page: Page, address: str, *, rows: int, variants: tuple[str, ...] = _VARIANTS) -> None:
-    """Open the app and choose the scripted model, some variants and a number of rows."""
-    page.goto(address)
+    """Open the Run page and choose the scripted model, some variants and a number of rows."""
+    open_page(page, address, "Run")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("combobox", name=re.compile("Model")).click()
     page.get_by_role("option", name=re.compile("Scripted")).click()
@@ -117,6 +117,22 @@ def test_cancel_then_resume(page: Page, serve: Server) -> None:
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Done · 60 predictions")).to_be_visible(timeout=_LONG_MS)
     assert {lane["rows"] for lane in _lanes(page)} == {"30/30"}
+
+
+def test_pause_stands_still_and_goes_on(page: Page, serve: Server) -> None:
+    """A paused run makes no answer until it goes on, and then ends as if nothing had been."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
+    _set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Pause").click()
+    paused = page.get_by_text(re.compile(r"Row \d+ of 30 · paused"))
+    expect(paused).to_be_visible(timeout=_LONG_MS)
+    told = paused.text_content()
+    page.wait_for_timeout(1500)
+    assert paused.text_content() == told
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("Done · 60 predictions")).to_be_visible(timeout=_LONG_MS)
 
 
 def test_a_column_of_the_strip_opens_its_row(page: Page, serve: Server) -> None:

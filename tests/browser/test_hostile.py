@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, Server, Watch
+from tests.browser.conftest import ROOT, Server, Watch, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -23,7 +23,7 @@ def test_markup_in_answers_stays_text(page: Page, serve: Server) -> None:
     stand_in = str(ROOT / "tests" / "browser" / "stand_in")
     address = serve(PYTHONPATH=f"{ROOT}:{stand_in}", STAND_IN_HOSTILE="1")
     watch = Watch(page, address)
-    page.goto(address)
+    open_page(page, address, "Run")
     number = page.get_by_role("spinbutton", name="Test rows")
     number.fill("3", timeout=60_000)
     number.press("Tab")

@@ -15,19 +15,21 @@ from tests.fake_laboratory import FakeLaboratory
 
 ROOT = Path(__file__).parents[2]
 
-Opener = Callable[[FakeLaboratory], AppTest]
+Opener = Callable[..., AppTest]
+RUN = "pages/compare/run.py"
 
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
-    """Open the app on a given laboratory; nothing is run yet."""
+    """Open a page of the app, the Run page unless told, on a given laboratory; nothing is run yet."""
 
-    def opened(lab: FakeLaboratory) -> AppTest:
+    def opened(lab: FakeLaboratory, page: str | None = RUN) -> AppTest:
         wiring = types.ModuleType("wiring")
         wiring.open_laboratory = lambda: lab  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "wiring", wiring)
         st.cache_resource.clear()
-        return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        return app if page is None else app.switch_page(page)
 
     yield opened
     st.cache_resource.clear()

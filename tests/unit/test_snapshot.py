@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from engine.events import (
     Event,
+    LeaderClear,
     Notice,
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
+    RunContinued,
     RunEnded,
+    RunPaused,
     RunQueued,
     RunStarted,
     TextStreamed,
@@ -206,3 +210,25 @@ def test_a_summary_of_nothing_has_no_figures() -> None:
         assert figures["ttft_s"] == {"p50": None, "p95": None}
         assert figures["cost_usd_per_1k"] is None
         assert figures["peak_rss_bytes"] is None
+
+
+def test_a_pause_takes_no_time() -> None:
+    """A paused run is still a run, and the seconds it stood still count neither as elapsed nor into the time left."""
+    plan = PLAN
+    live = LiveRun(plan)
+    live.apply(RunPaused())
+    before = live.snapshot()
+    time.sleep(0.05)
+    assert live.snapshot().elapsed_s == before.elapsed_s
+    assert (before.status, before.is_running) == ("paused", True)
+    live.apply(RunContinued())
+    assert live.snapshot().status == "running"
+    assert live.snapshot().elapsed_s < before.elapsed_s + 0.05
+
+
+def test_a_clear_leader_is_told() -> None:
+    """A run that ended for a clear leader names it."""
+    live = LiveRun(PLAN)
+    live.apply(LeaderClear(variant_id="rag", rows=12))
+    live.apply(RunEnded(status="done"))
+    assert live.snapshot().clear_leader == "rag"

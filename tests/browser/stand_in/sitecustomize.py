@@ -4,13 +4,15 @@ import os
 import sys
 import types
 
-if "streamlit" in " ".join(sys.orig_argv):
+if any(name in " ".join(sys.orig_argv) for name in ("streamlit", "tools/serve.py")):
     from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task
 
     def open_laboratory() -> FakeLaboratory:
         """Open a laboratory whose every answer and input is hostile, if asked for."""
         hostile = os.environ.get("STAND_IN_HOSTILE") == "1"
-        lab = FakeLaboratory(speed=4, task=fake_task(text=HOSTILE) if hostile else None)
+        lab = FakeLaboratory(
+            speed=float(os.environ.get("STAND_IN_SPEED", "4")), task=fake_task(text=HOSTILE) if hostile else None
+        )
         lab.answer_text = HOSTILE if hostile else ""
         return lab
 

@@ -1,0 +1,136 @@
+"""The library of kept LoRA weights: listed, removed, and taken away as a PEFT folder, a GGUF file or for Ollama."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adapters.training import kept
+from engine.errors import UsageError, unknown_name
+from engine.library import EXPORTS, KeptWeights, Measured
+from engine.statistics import Interval
+
+_PEFT_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+class LoraLibrary:
+    """Reads the folders that `adapters.training.trainer` makes: `engine.library.Library`."""
+
+    def __init__(self, lora_folder: Path) -> None:
+        """Look under this folder."""
+        self._folder = lora_folder
+
+    def weights(self) -> list[KeptWeights]:
+        """List what is kept and whole, newest first; a folder that is neither is passed over."""
+        found = []
+        for path in self._folder.glob("*/" + kept.MANIFEST_NAME):
+            if path.parent.name.startswith(".") or kept.find_weights(self._folder, path.parent.name) is None:
+                continue
+            manifest = kept.read_manifest(path.parent)
+            if manifest is not None:
+                found.append(_kept_weights(path.parent, manifest, kept.read_notes(path.parent)))
+        return sorted(found, key=lambda one: one.created_at, reverse=True)
+
+    def delete(self, key: str) -> None:
+        """Remove weights; raise `UsageError` if there are none of this key."""
+        shutil.rmtree(self._existing(key), ignore_errors=True)
+
+    def export(self, key: str, form: str, *, base_path: str, instructions: str) -> tuple[str, bytes]:
+        """Return a file name and its bytes in one of the forms of `EXPORTS`.
+
+        Args:
+            key: of the weights.
+            form: `peft`, `gguf` or `ollama`.
+            base_path: where the base's GGUF lies on this machine, for the Modelfile.
+            instructions: the task's instructions, for the Modelfile's system prompt; may be empty.
+
+        Raises:
+            UsageError: an unknown key or form.
+        """
+        folder = self._existing(key)
+        if form == "gguf":
+            return f"{key}.gguf", (folder / kept.GGUF_NAME).read_bytes()
+        if form == "peft":
+            names = (*_PEFT_FILES, kept.MANIFEST_NAME)
+            return f"{key}-peft.zip", _zipped({f"{key}/{name}": (folder / name).read_bytes() for name in names})
+        if form == "ollama":
+            files = {
+                f"{key}/Modelfile": modelfile(base_path, instructions).encode(),
+                f"{key}/{kept.GGUF_NAME}": (folder / kept.GGUF_NAME).read_bytes(),
+            }
+            return f"{key}-ollama.zip", _zipped(files)
+        raise unknown_name("form of export", form, EXPORTS)
+
+    def _existing(self, key: str) -> Path:
+        folder = self._folder / kept.checked_key(key)
+        if key.startswith(".") or not (folder / kept.MANIFEST_NAME).is_file():
+            raise UsageError(f"There are no LoRA weights '{key}'.", "Look at the list again.")
+        return folder
+
+
+def modelfile(base_path: str, instructions: str) -> str:
+    """Write a Modelfile: base, weights, greedy decoding, and the instructions that the weights were trained under.
+
+    Source: docs/modelfile.mdx of https://github.com/ollama/ollama. The chat template is left to the base's GGUF.
+    """
+    lines = [
+        "# In this folder: ollama create my-model -f Modelfile",
+        "# FROM is where the base lay when this was written; on another machine, name its place there.",
+        f"FROM {base_path}",
+        f"ADAPTER ./{kept.GGUF_NAME}",
+        "PARAMETER temperature 0",
+    ]
+    if instructions.strip():
+        quoted = instructions.strip().replace('"""', '" " "')
+        lines.append(f'SYSTEM """{quoted}"""')
+    return "\n".join(lines) + "\n"
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _kept_weights(folder: Path, manifest: Mapping[str, Any], notes: Mapping[str, Any]) -> KeptWeights:
+    files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}
+    return KeptWeights(
+        key=folder.name,
+        created_at=str(manifest.get("created_at", "")),
+        base_name=str(manifest.get("base_name", "")),
+        base_digest=str(manifest.get("base_digest", "")),
+        template_digest=str(manifest.get("template_digest", "")),
+        size_bytes=files.get(kept.GGUF_NAME, 0),
+        rows=int(manifest.get("rows", 0)),
+        train_s=float(manifest.get("train_s", 0.0)),
+        peak_rss_bytes=int(manifest.get("peak_rss_bytes", 0)),
+        parameters=dict(manifest.get("parameters", {})),
+        loss_curve=tuple(map(float, manifest.get("loss_curve", ()))),
+        validation_curve=tuple(map(float, manifest.get("validation_curve", ()))),
+        best_epoch=int(manifest.get("best_epoch", 0)),
+        epochs_done=int(manifest.get("epochs_done", 0)),
+        task_id=str(notes.get("task_id", "")),
+        model_id=str(notes.get("model_id", "")),
+        seed=notes.get("seed"),
+        canary_change=notes.get("canary_change"),
+        before=_measured(notes.get("before")),
+        after=_measured(notes.get("after")),
+        files=files,
+    )
+
+
+def _measured(data: Any) -> Measured | None:
+    if not isinstance(data, dict):
+        return None
+    try:
+        fields = json.loads(json.dumps(data))
+        return Measured(**{**fields, "interval": Interval(**fields["interval"])})
+    except (KeyError, TypeError):
+        return None

@@ -1,0 +1,129 @@
+// The race runs in the browser: no rerun while it is shown. Nodes are made once; every string is put in as text.
+
+const mounts = new WeakMap()
+
+function isDark(node) {
+  const host = node.getRootNode().host ?? node
+  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
+  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128
+}
+
+function make(tag, name, parent) {
+  const node = document.createElement(tag)
+  node.className = name
+  parent.appendChild(node)
+  return node
+}
+
+// How many rows end by this moment: the first index whose end lies beyond it.
+function rowsBy(ends, moment) {
+  let low = 0
+  let high = ends.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ends[middle] <= moment) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function written(seconds) {
+  if (seconds < 60) return seconds.toFixed(1) + " s"
+  return Math.floor(seconds / 60) + " min " + Math.round(seconds % 60) + " s"
+}
+
+function draw(mount) {
+  const { data, parts, moment } = mount
+  data.lanes.forEach((lane, index) => {
+    const track = parts.tracks.children[index]
+    const rows = rowsBy(lane.ends, moment)
+    const [, way, value, count] = track.children
+    way.firstChild.style.width = `${(100 * rows / lane.ends.length).toFixed(2)}%`
+    value.textContent = rows ? `${Math.round(100 * lane.quality[rows - 1])} %` : "–"
+    count.textContent = rows === lane.ends.length ? written(lane.ends[rows - 1]) : `${rows}/${lane.ends.length}`
+  })
+  parts.moment.value = String(data.total ? Math.round(1000 * moment / data.total) : 0)
+  parts.moment.setAttribute("aria-valuetext", written(moment))
+  parts.clock.textContent = written(moment)
+  parts.play.textContent = mount.playing ? "Pause" : moment >= data.total ? "Once more" : "Play"
+}
+
+function tick(mount, now) {
+  if (!mount.playing || mount.gone) return
+  const step = (now - mount.last) / 1000
+  mount.last = now
+  mount.moment = Math.min(mount.moment + step * mount.speed, mount.data.total)
+  if (mount.moment >= mount.data.total) mount.playing = false
+  draw(mount)
+  if (mount.playing) requestAnimationFrame(time => tick(mount, time))
+}
+
+function play(mount) {
+  if (mount.moment >= mount.data.total) mount.moment = 0
+  mount.playing = true
+  mount.last = performance.now()
+  draw(mount)
+  requestAnimationFrame(time => tick(mount, time))
+}
+
+function pause(mount) {
+  mount.playing = false
+  draw(mount)
+}
+
+function build(root, data, mount) {
+  const dark = isDark(root)
+  const parts = mount.parts
+  parts.tracks.replaceChildren()
+  for (const lane of data.lanes) {
+    const track = make("div", "track", parts.tracks)
+    track.style.setProperty("--tint", dark ? lane.dark : lane.light)
+    make("span", "name", track).textContent = lane.name
+    make("div", "done", make("div", "way", track))
+    make("span", "value", track)
+    make("span", "rows", track)
+  }
+  parts.speed.replaceChildren()
+  for (const speed of data.speeds) {
+    const option = make("option", "", parts.speed)
+    option.value = String(speed)
+    option.textContent = speed === 1 ? "as recorded" : `${speed} times`
+  }
+  parts.speed.value = String(data.speed)
+  mount.speed = data.speed
+}
+
+export default function ({ data, parentElement }) {
+  const root = parentElement.querySelector(".race")
+  let mount = mounts.get(root)
+  const fresh = !mount
+  if (fresh) {
+    mount = { playing: false, moment: 0, parts: {} }
+    for (const name of ["play", "speed", "moment", "clock", "tracks", "spoken"]) {
+      mount.parts[name] = root.querySelector("." + name)
+    }
+    mounts.set(root, mount)
+    mount.parts.play.onclick = () => (mount.playing ? pause(mount) : play(mount))
+    mount.parts.speed.onchange = () => { mount.speed = Number(mount.parts.speed.value) }
+    mount.parts.moment.oninput = () => {
+      mount.playing = false
+      mount.moment = mount.data.total * Number(mount.parts.moment.value) / 1000
+      draw(mount)
+    }
+  }
+  const same = JSON.stringify(mount.data) === JSON.stringify(data)
+  mount.data = data
+  mount.parts.spoken.textContent = data.spoken
+  if (!same) {
+    build(root, data, mount)
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches
+    mount.moment = still ? data.total : 0
+    draw(mount)
+    if (!still && data.total > 0) play(mount)
+  }
+  return () => {
+    mount.gone = true
+    mounts.delete(root)
+  }
+}

@@ -1,0 +1,69 @@
+"""When a leader is clear: a test that may be looked at after every row and keeps its error rate all the same.
+
+A gambler bets on "the leader beats this rival" row by row, at odds that are fair if it does not. Under that null the
+stake is a nonnegative supermartingale, so that the chance of it ever reaching 1/a is at most a (Ville's inequality),
+however often one looks. Source: I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
+betting", JRSS B 86 (2024), arXiv 2010.09686; the bets are a uniform mixture over the fraction that is staked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+ALPHA = 0.05
+"""Chance, at most, that a run is stopped with a leader named that is not the best."""
+_FRACTIONS = (np.arange(100) + 0.5) / 100.0
+"""Fractions of the stake, from cautious to bold. Below 1, so that no single row takes everything."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClearLeader:
+    """A leader that is clear after so many rows."""
+
+    variant_id: str
+    rows: int
+    evidence: float
+    """The smallest stake won against any rival; reaches the number of variants divided by alpha."""
+
+
+def evidence_against(leader: Sequence[float], rival: Sequence[float]) -> float:
+    """Return the stake after betting on the leader, from 1, over paired scores of 0 to 1.
+
+    For right and wrong this is the mixture test of McNemar's table: rows on which both agree change nothing.
+    """
+    differences = np.asarray(leader, dtype=np.float64) - np.asarray(rival, dtype=np.float64)
+    differences = differences[differences != 0.0]
+    if not differences.size:
+        return 1.0
+    logs = np.log1p(np.outer(_FRACTIONS, differences)).sum(axis=1)
+    most = float(logs.max())
+    return float(np.exp(min(most, 600.0)) * np.exp(logs - most).mean())
+
+
+def clear_leader(scores: Mapping[str, Sequence[float]], *, alpha: float = ALPHA) -> ClearLeader | None:
+    """Return the variant that is better than every other one, once that is clear; None until then.
+
+    Wrongly named is any variant that is not strictly the best. For each variant one comparison, with the best or with
+    another best one, would have to go wrong, so that the threshold of number of variants / alpha keeps alpha over all.
+
+    Args:
+        scores: per variant the scores, 0 to 1, of the same rows in the same order; rows drawn at random.
+        alpha: chance of an error, at most, over the whole run.
+
+    Raises:
+        ValueError: the variants have different numbers of rows.
+    """
+    lengths = {len(values) for values in scores.values()}
+    if len(lengths) > 1:
+        message = f"variants must have answered the same rows, got {sorted(lengths)} rows"
+        raise ValueError(message)
+    if len(scores) < 2 or lengths == {0}:
+        return None
+    leader = max(scores, key=lambda name: sum(scores[name]))
+    least = min(evidence_against(scores[leader], scores[name]) for name in scores if name != leader)
+    if least < len(scores) / alpha:
+        return None
+    return ClearLeader(variant_id=leader, rows=lengths.pop(), evidence=least)

@@ -1,0 +1,28 @@
+"""Compare, Playground: one input, all variants answer side by side, and what a change does."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import state
+from components.choosing import missing
+from components.play_form import play_form
+from components.play_panel import ask_button, play_panel
+from components.setup import fault
+from engine.errors import AdaptLabError
+
+lab = state.laboratory()
+tasks, models = lab.tasks(), lab.models()
+
+st.title("Playground", anchor=False)
+st.caption("One input, all variants side by side. Nothing here is scored into a run or kept.")
+
+if missing(tasks, models):
+    st.stop()
+try:
+    question, task = play_form(lab, tasks, models)
+except AdaptLabError as error:
+    fault(error)
+    st.stop()
+ask_button(lab, question)
+play_panel(lab, task)

@@ -1,0 +1,94 @@
+"""Compare, Present: a finished run in five steps, for a projector. No menu; keys or buttons move."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import streamlit as st
+
+from components import charts, state
+from components.keys import keys
+from components.live_plot import live_plot
+from components.race import race
+from components.race_view import race_view
+from components.run_panel import told_tradeoff
+from components.setup import fault
+from components.slide import slide
+from components.slides import STEPS, rivals_slide, task_slide, verdict_slide, where
+from engine.errors import AdaptLabError
+from engine.recorded import fold
+from engine.task import Task
+
+MOVES = {
+    "ArrowRight": "next", "PageDown": "next", "n": "next",
+    "ArrowLeft": "back", "PageUp": "back", "p": "back",
+    "Home": "1", "End": str(len(STEPS)), "Escape": "leave",
+} | {str(number): str(number) for number in range(1, len(STEPS) + 1)}  # fmt: skip
+
+lab = state.laboratory()
+run_id = st.query_params.get(state.PRESENTED) or st.session_state.get(state.SHOWN_RUN) or ""
+try:
+    recorded = lab.recorded(run_id)
+    snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
+except AdaptLabError as error:
+    st.title("Nothing to present", anchor=False)
+    fault(error)
+    st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
+    st.stop()
+if st.session_state.pop(state.LEAVING, False):
+    state.leave_presentation(run_id)
+st.query_params[state.PRESENTED] = run_id
+task: Task | None = None
+with suppress(AdaptLabError):  # it may have been removed since; the run is still worth showing
+    task = lab.task(recorded.plan.task_id)
+
+step = state.present_step(len(STEPS))
+with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    st.button("Leave", icon=":material/close:", on_click=state.mark_leaving, key="present_leave")
+    st.segmented_control(
+        "Step",
+        list(range(1, len(STEPS) + 1)),
+        format_func=lambda number: f"{number} {STEPS[number - 1]}",
+        default=step,
+        key=f"present_steps_{step}",
+        label_visibility="collapsed",
+        on_change=state.jump_presentation,
+        args=(f"present_steps_{step}", len(STEPS)),
+    )
+    with st.container(horizontal=True, width="content"):
+        st.button(
+            "Back", icon=":material/arrow_back:", disabled=step == 1, on_click=state.move_presentation,
+            args=("back", len(STEPS)), key="present_back",
+        )  # fmt: skip
+        st.button(
+            "Next", icon=":material/arrow_forward:", disabled=step == len(STEPS), type="primary",
+            on_click=state.move_presentation, args=("next", len(STEPS)), key="present_next",
+        )  # fmt: skip
+
+if step == 1:
+    slide(task_slide(task, recorded), key="present_task")
+elif step == 2:
+    slide(rivals_slide(snapshot, recorded), key="present_rivals")
+elif step == 3:
+    view = race_view(snapshot.lanes)
+    headline = "Every lane on its own clock, as recorded"
+    slide({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, key="present_race_head")
+    race(view, key=f"present_race_{run_id}")
+elif step == 4:
+    headline = "Further left is faster, higher is better, larger costs more"
+    slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
+    live_plot(
+        charts.quality_against_latency(snapshot.lanes, plot_px=(1100.0, 380.0)),
+        key=f"present_tradeoff_{run_id}",
+        alt=told_tradeoff(snapshot),
+        height=450,
+    )
+else:
+    slide(verdict_slide(snapshot, recorded), key="present_verdict")
+
+pressed = keys(MOVES, hint="← → move · 1 to 5 jump · Esc leaves", key="present_keys")
+if pressed == "leave":
+    state.leave_presentation(run_id)
+elif pressed is not None:
+    state.move_presentation(pressed, len(STEPS))
+    st.rerun()

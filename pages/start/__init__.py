@@ -1,0 +1,1 @@
+"""Start: what the app does, a run to look at, and what to do next."""

@@ -1,0 +1,30 @@
+"""Start: what the app does, a real run on screen, three things to do, and what is missing here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import state
+from components.start_parts import actions, findings, recorded_run
+
+lab = state.laboratory()
+going_on = lab.current_run_id()
+if going_on and not st.session_state.get(state.ATTACHED):
+    st.session_state[state.ATTACHED] = True
+    state.keep_for_page(going_on)
+    st.switch_page("pages/compare/run.py")
+st.session_state[state.ATTACHED] = True
+
+st.title("Prompt, retrieval, fine-tune or a small classifier?", anchor=False)
+st.markdown(
+    "Adapt Lab runs them side by side on your own task and your own machine, and shows quality with its interval, "
+    "latency and cost while they run. Nothing leaves this machine."
+)
+if going_on:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge("A run is going on", color="blue", width="content")
+        st.page_link("pages/compare/run.py", label="Watch it", icon=":material/play_circle:")
+findings(lab, needed=True)
+actions(lab)
+recorded_run(lab)
+findings(lab, needed=False)

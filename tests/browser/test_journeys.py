@@ -1,0 +1,143 @@
+"""Journeys through the other screens, in real Chromium: first visit, playground, training and export, presentation."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server, Watch, open_page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+_LONG_MS = 120_000
+_INSIDE = """name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+  .flatMap(host => [...host.shadowRoot.querySelectorAll(name)])"""
+
+
+def _texts(page: Page, name: str) -> list[str]:
+    found: list[str] = page.evaluate(f"name => ({_INSIDE})(name).map(node => node.textContent)", name)
+    return found
+
+
+def test_first_visit_to_result_with_one_click(page: Page, stand_in: str) -> None:
+    """From the bare address one click starts a comparison, and its end names the best on quality, latency and cost."""
+    watch = Watch(page, stand_in)
+    page.goto(stand_in)
+    page.get_by_role("button", name="Start the comparison").click(timeout=_LONG_MS)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=_LONG_MS)
+    for count in ("Best quality", "Fastest", "Cheapest"):
+        expect(page.get_by_text(count, exact=True)).to_be_visible()
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def test_the_first_visitor_may_come_by_a_link(page: Page, stand_in: str) -> None:
+    """A link to a page of a server that nobody has visited yet opens that page, with no word of it not existing."""
+    page.goto(f"{stand_in}/models")
+    expect(page.get_by_role("heading", name="Models", exact=True)).to_be_visible(timeout=_LONG_MS)
+    page.wait_for_timeout(500)
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> None:
+    """A row is answered by several variants at once; edited instructions are answered again and set against it."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")
+    watch = Watch(page, address)
+    open_page(page, address, "Playground")
+    page.get_by_role("combobox", name=re.compile("Model")).click(timeout=_LONG_MS)
+    page.get_by_role("option", name=re.compile("Scripted")).click()
+    for name in ("RAG", "Classifier"):
+        page.get_by_role("button", name=name, exact=True).click()
+    page.get_by_role("combobox", name="Take a row of the task").click()
+    page.get_by_role("option").nth(2).click()
+    answer = page.get_by_role("button", name="Answer", exact=True)
+    expect(answer).to_be_enabled(timeout=_LONG_MS)
+    answer.click()
+    expect(page.get_by_text("How each answer came about")).to_be_visible(timeout=_LONG_MS)
+    assert _texts(page, ".lane .name") == ["Zero-shot", "Few-shot"]
+    assert all(re.match(r"\d", text) for text in _texts(page, ".lane .value"))
+    page.evaluate(f"() => {{ window.lanes = ({_INSIDE})('.lane') }}")
+    page.get_by_text("Change the instructions").click()
+    instructions = page.get_by_role("textbox", name="Instructions")
+    instructions.fill("Name the desk. Nothing else.")
+    instructions.press("Control+Enter")
+    expect(page.get_by_role("button", name="Back to the task's own")).to_be_visible(timeout=_LONG_MS)
+    answer.click()
+    expect(page.get_by_text("What the change did")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile("Changed since the question before: the instructions"))).to_be_visible()
+    assert page.evaluate(f"() => ({_INSIDE})('.lane').every((node, place) => node === window.lanes[place])")
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+@pytest.mark.model
+def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Server) -> None:
+    """LoRA weights trained inside a run answer in it, are in the library, and come out as a GGUF file."""
+    address = serve()
+    open_page(page, address, "Run")
+    for name in ("Few-shot", "RAG", "RAG + LoRA", "Classifier"):
+        page.get_by_role("button", name=name, exact=True).click(timeout=_LONG_MS)
+    page.get_by_role("button", name="Options").click()
+    rows = page.get_by_role("spinbutton", name="Training rows")
+    rows.fill("5")
+    rows.press("Tab")
+    page.keyboard.press("Escape")
+    tests = page.get_by_role("spinbutton", name="Test rows")
+    tests.fill("3")
+    tests.press("Tab")
+    expect(page.get_by_text("6 predictions")).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("Done · 6 predictions")).to_be_visible(timeout=300_000)
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("combobox", name="Look at").click(timeout=_LONG_MS)
+    page.get_by_role("option").first.click()
+    with page.expect_download(timeout=_LONG_MS) as download:
+        page.get_by_role("button", name="GGUF file").click()
+    assert download.value.path().read_bytes()[:4] == b"GGUF"
+
+
+def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None:
+    """A training is started, watched and kept; its weights can be looked at, taken away and deleted."""
+    open_page(page, stand_in, "Train")
+    page.get_by_role("button", name="Train", exact=True).click(timeout=_LONG_MS)
+    look = page.get_by_role("combobox", name="Look at")
+    expect(look).to_be_visible(timeout=_LONG_MS)
+    look.click()
+    page.get_by_role("option").first.click()
+    with page.expect_download(timeout=_LONG_MS) as download:
+        page.get_by_role("button", name="Ollama Modelfile").click()
+    assert b"FROM" in download.value.path().read_bytes()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete them").click()
+    expect(page.get_by_text("None yet.", exact=False)).to_be_visible(timeout=_LONG_MS)
+
+
+def test_a_presentation_by_keys_alone(page: Page, stand_in: str) -> None:
+    """A finished run is walked through with the arrow keys: five steps, a race that runs, no menu, and back again."""
+    watch = Watch(page, stand_in)
+    page.goto(stand_in)
+    page.get_by_role("button", name="Start the comparison").click(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Present").click()
+    for number, step in enumerate(("The task", "The rivals", "The race", "The tradeoff", "The verdict"), start=1):
+        page.wait_for_function(
+            f"([name, step]) => ({_INSIDE})(name).some(node => node.textContent.startsWith(step))",
+            arg=[".kicker", step],
+            timeout=_LONG_MS,
+        )
+        assert page.get_by_test_id("stSidebarNav").count() == 0
+        if number == 3:
+            page.wait_for_function(
+                f"name => ({_INSIDE})(name).some(node => parseFloat(node.style.width) > 1)",
+                arg=".done",
+                timeout=_LONG_MS,
+            )
+        if number < 5:
+            page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="New comparison")).to_be_visible(timeout=_LONG_MS)
+    assert watch.errors == []
+    assert watch.foreign == []

@@ -1,0 +1,107 @@
+"""What every screen must hold: nothing logged as an error, no other host asked, no serious fault that axe finds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watch
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+_LONG_MS = 120_000
+_SCREENS = {
+    "Start": "Start the comparison",
+    "Models": "Test its speed",
+    "Tasks": None,
+    "Train": "Train",
+    "Run": None,
+    "Playground": "Answer",
+    "History": None,
+}
+
+
+def _own_faults(page: Page) -> list[str]:
+    """Return serious and critical faults inside our own components: the nodes that lie in a shadow root of theirs."""
+    response: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{fault['id']}: {node['target']} {node.get('failureSummary', '')[:200]}"
+        for fault in response["violations"]
+        if fault["impact"] in {"serious", "critical"}
+        for node in fault["nodes"]
+        if any(isinstance(part, list) for part in node["target"])
+    ]
+
+
+def _finished_run(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Start the comparison").click(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=_LONG_MS)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_in_our_own_parts(scheme: str, page: Page, stand_in: str) -> None:
+    """Axe finds nothing serious in lanes, charts, strip, slides and race, in both themes."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    _finished_run(page, stand_in)
+    page.wait_for_timeout(1000)
+    faults = _own_faults(page)
+    page.get_by_role("button", name="Present").click()
+    for step in range(1, 6):
+        expect(page.get_by_role("button", name="Next")).to_be_visible(timeout=_LONG_MS)
+        page.wait_for_timeout(700)
+        faults += [f"step {step}: {fault}" for fault in _own_faults(page)]
+        page.keyboard.press("ArrowRight")
+    assert faults == []
+
+
+def test_every_screen_is_quiet_and_fits(page: Page, stand_in: str) -> None:
+    """No screen logs an error, asks another host for anything, or is wider than a phone."""
+    watch = Watch(page, stand_in)
+    _finished_run(page, stand_in)
+    wide = []
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for name in _SCREENS:
+            link = page.get_by_role("link", name=name, exact=True)
+            if not link.is_visible():
+                page.get_by_test_id("stExpandSidebarButton").click()
+            link.click()
+            expect(page.locator("h1").first).to_be_visible(timeout=_LONG_MS)
+            page.wait_for_timeout(400)
+            if page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth > innerWidth + 1"):
+                wide.append((name, width))
+    assert wide == []
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def test_keys_alone_start_and_cancel_a_run(page: Page, stand_in: str) -> None:
+    """With Tab and Enter alone a comparison is started, cancelled, and a row of it opened."""
+    page.goto(stand_in)
+    expect(page.get_by_role("button", name="Start the comparison")).to_be_visible(timeout=_LONG_MS)
+    _press_until(page, "Start the comparison")
+    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of"))).to_be_visible(timeout=_LONG_MS)
+    _press_until(page, "Cancel")
+    expect(page.get_by_text(re.compile("^Cancelled"))).to_be_visible(timeout=_LONG_MS)
+    _press_until(page, "Row 2,")
+    expect(page.get_by_role("combobox", name="Row")).to_have_attribute("value", re.compile("^2 · "), timeout=_LONG_MS)
+
+
+def _press_until(page: Page, label: str) -> None:
+    """Press Tab until the part of this label has the focus, then Enter."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        focused: str = page.evaluate(
+            """() => { let node = document.activeElement
+              while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement
+              return (node?.getAttribute("aria-label") || node?.textContent || "").trim() }"""
+        )
+        if focused.endswith(label) or focused.startswith(label):
+            page.keyboard.press("Enter")
+            return
+    pytest.fail(f"Tab never reached '{label}'")

@@ -1,0 +1,42 @@
+"""The Models page: a speed test of ten seconds, kept for this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+import engine.speed
+from engine.trainings import TrainingOrder
+from engine.variant import LoraSpec
+from tests.fake_bench import until
+from tests.fake_laboratory import FakeLaboratory
+from tests.pages.conftest import Opener
+
+PAGE = "pages/prepare/models.py"
+
+
+def test_a_speed_test_is_run_and_kept(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One press measures the chosen model, and its figures stand in the table from then on."""
+    monkeypatch.setattr(engine.speed.measure, "__kwdefaults__", {"seconds": 0.05})
+    lab = FakeLaboratory()
+    lab.bench.pace_s = 0.001
+    app = open_app(lab, PAGE).run()
+    assert any("No model was tested" in caption.value for caption in app.caption)
+    app.button(key="speed_start").click().run()
+    assert not app.exception
+    until(lambda: not lab.speed_tests.standing("fake-135m")[0].goes_on)
+    app.run()
+    assert not app.exception
+    speeds = next(frame.value for frame in app.dataframe if "Reads" in frame.value)
+    assert speeds["Writes"].item() > 0
+    assert list(lab.bench.kept_speeds) == [lab.models()[0].digest]
+
+
+def test_beside_a_run_no_speed_is_measured(open_app: Opener) -> None:
+    """While something holds the machine the button is off, with the reason."""
+    lab = FakeLaboratory()
+    lab.bench.taken = True
+    lab.trainings.start(TrainingOrder(task_id="fake-tickets", model_id="fake-135m", spec=LoraSpec()))
+    app = open_app(lab, PAGE).run()
+    assert app.button(key="speed_start").disabled
+    assert any("holds the machine" in caption.value for caption in app.caption)
+    lab.trainings.close()

@@ -1,0 +1,217 @@
+"""Start and Present: a first visit, a recorded run, and the walk through a finished one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from components.bests import bests
+from components.race_view import race_view
+from components.slides import STEPS
+from engine.checkup import Finding
+from engine.events import LeaderClear, RunEnded
+from engine.recorded import SAMPLE
+from engine.variant import Technique
+from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
+from tests.pages.conftest import Opener
+
+PRESENT = "pages/compare/present.py"
+
+
+def _finished(lab: FakeLaboratory, rows: int = 8, text: str = "") -> str:
+    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows)
+    return lab.play(plan, [*script(plan, lab.task("fake-tickets"), text=text), RunEnded(status="done")])
+
+
+def _with_sample() -> FakeLaboratory:
+    """Give a laboratory a sample run, and no run of its own."""
+    made, lab = FakeLaboratory(), FakeLaboratory()
+    lab.sample = made.recorded(_finished(made))
+    return lab
+
+
+def _components(app: AppTest, name: str) -> list[dict[str, Any]]:
+    return [json.loads(i.proto.json) for i in app.get("bidi_component") if name in i.proto.component_name]
+
+
+def test_first_visit_shows_a_real_run_with_machine_and_date(open_app: Opener) -> None:
+    """Before anything was run the recorded run is on screen, labelled as one, with lanes and the three bests."""
+    app = open_app(_with_sample(), page=None).run()
+    assert not app.exception
+    assert any("Recorded run" in element.value for element in app.markdown)
+    told = " ".join(caption.value.replace("\\", "") for caption in app.caption)
+    assert "Example CPU" in told
+    assert "2026-11-24" in told
+    assert len(_components(app, "lanes")[0]["lanes"]) == 6
+    assert {"Best quality", "Fastest", "Cheapest"} <= {caption.value for caption in app.caption}
+
+
+def test_one_click_starts_the_default_comparison(open_app: Opener) -> None:
+    """The first button starts all variants on the first task, and the run comes on screen."""
+    lab = FakeLaboratory(speed=50)
+    app = open_app(lab, page=None).run()
+    app.button(key="start_default").click().run()
+    assert not app.exception
+    assert len(lab.started[0].variants) == 6
+    assert app.query_params["run_id"] == [lab.started[0].run_id] or app.query_params["run_id"] == lab.started[0].run_id
+
+
+def test_the_users_own_run_replaces_the_recorded_one(open_app: Opener) -> None:
+    """Once a run of the user's is done, Start shows that one."""
+    lab = _with_sample()
+    _finished(lab)
+    app = open_app(lab, page=None).run()
+    assert any("Your last run" in element.value for element in app.markdown)
+    assert not any("Recorded run" in element.value for element in app.markdown)
+
+
+def test_without_any_run_the_rest_still_stands(open_app: Opener) -> None:
+    """A copy without the recorded run shows the three things to do all the same."""
+    app = open_app(FakeLaboratory(), page=None).run()
+    assert not app.exception
+    assert app.button(key="start_default")
+
+
+def test_what_is_missing_is_told_with_its_mend(open_app: Opener) -> None:
+    """What nothing works without is an error; what a part needs stands below."""
+    lab = FakeLaboratory()
+    lab.findings = [
+        Finding(what="The package lancedb is missing.", mend="pip install lancedb", needed=True),
+        Finding(what="No Ollama server answers.", mend="ollama serve", needed=False),
+    ]
+    app = open_app(lab, page=None).run()
+    assert "pip install lancedb" in app.error[0].value.replace("\\", "")
+    assert any("ollama serve" in caption.value for caption in app.caption)
+
+
+def test_a_new_tab_is_brought_to_the_run_that_goes_on(open_app: Opener) -> None:
+    """Opening the bare address while a run goes on shows that run; Start can be opened afterwards."""
+    lab = FakeLaboratory()
+    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=6)
+    lab.play(plan, script(plan, lab.task("fake-tickets"))[:60])
+    app = open_app(lab, page=None).run()
+    assert "Cancel" in [button.label for button in app.button]
+    app.switch_page("pages/start/start.py").run()
+    assert any("going on" in element.value for element in app.markdown)
+
+
+@pytest.mark.parametrize("step", range(1, len(STEPS) + 1))
+def test_every_step_of_a_presentation(step: int, open_app: Opener) -> None:
+    """Each of the five steps shows its own: task, rivals, race, tradeoff, verdict."""
+    lab = FakeLaboratory()
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"] = _finished(lab)
+    app.query_params["step"] = str(step)
+    app.run()
+    assert not app.exception
+    (slide,) = _components(app, "slide")
+    assert slide["kicker"].startswith(STEPS[step - 1])
+    assert bool(_components(app, "race")) == (step == 3)
+    assert bool(_components(app, "live_plot")) == (step == 4)
+
+
+def test_a_presentation_moves_and_ends(open_app: Opener) -> None:
+    """Next and back move by one and stop at the ends; leaving brings the run back."""
+    lab = FakeLaboratory()
+    run_id = _finished(lab)
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"] = run_id
+    app.run()
+    assert app.button(key="present_back").disabled
+    for _ in range(len(STEPS) - 1):
+        app.button(key="present_next").click().run()
+    assert app.button(key="present_next").disabled
+    assert _components(app, "slide")[0]["kicker"].startswith("The verdict")
+    app.button(key="present_leave").click().run()
+    assert not app.exception
+    assert any(button.label == "New comparison" for button in app.button)
+
+
+def test_the_sample_can_be_presented(open_app: Opener) -> None:
+    """The recorded run is presented like any other, from Start."""
+    app = open_app(_with_sample(), page=None).run()
+    app.button(key="start_present").click().run()
+    assert not app.exception
+    assert _components(app, "slide")[0]["kicker"].startswith("The task")
+
+
+def test_nothing_to_present_is_told(open_app: Opener) -> None:
+    """A run that nobody knows, or no run at all, is told with a way on."""
+    app = open_app(FakeLaboratory(), PRESENT)
+    app.query_params["presented"] = "20200101-000000-dead"
+    app.run()
+    assert not app.exception
+    assert "Nothing to present" in app.title[0].value
+
+
+def test_slides_are_text(open_app: Opener) -> None:
+    """Markup in a task's rows reaches no Markdown element, and direction overrides are made visible."""
+    lab = FakeLaboratory(task=fake_task(text=HOSTILE))
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"] = _finished(lab, text=HOSTILE)
+    app.run()
+    assert "\u202e" not in json.dumps(_components(app, "slide"), ensure_ascii=False)
+    assert not [element for element in app.markdown if "<script>" in element.value]
+
+
+def test_the_race_is_the_recorded_seconds() -> None:
+    """Each lane's ends are the running sum of its answers' seconds, and the race lasts as long as the slowest lane."""
+    lab = FakeLaboratory()
+    snapshot = lab.snapshot(_finished(lab))
+    view = race_view(snapshot.lanes)
+    for lane, shown in zip(snapshot.lanes, view["lanes"], strict=True):
+        assert shown["ends"][-1] == pytest.approx(sum(lane.latencies_s), abs=1e-3)
+        assert len(shown["ends"]) == len(shown["quality"]) == 8
+    assert view["total"] == max(lane["ends"][-1] for lane in view["lanes"])
+    assert race_view([])["total"] == 0.0
+
+
+def test_the_bests_name_rivals_that_may_be_as_good() -> None:
+    """The best on quality names every variant whose interval reaches into its own."""
+    lab = FakeLaboratory()
+    lanes = lab.snapshot(_finished(lab)).lanes
+    quality, fastest, cheapest = bests(lanes)
+    assert quality.lane.quality.value == max(lane.quality.value for lane in lanes)
+    assert fastest.lane.total_p50_s == min(lane.total_p50_s for lane in lanes)
+    assert cheapest.lane.estimated_cost_usd_per_1k == min(lane.estimated_cost_usd_per_1k for lane in lanes)
+    near = [lane for lane in lanes if lane is not quality.lane and lane.quality.high >= quality.lane.quality.low]
+    assert ("reach" in quality.detail) == bool(near)
+
+
+def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:
+    """A run that ended for its leader says so, with the test's error rate."""
+    lab = FakeLaboratory()
+    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=6)
+    events = [*script(plan, lab.task("fake-tickets"))[:-60], LeaderClear(variant_id="lora", rows=3)]
+    lab.play(plan, [*events, RunEnded(status="done")])
+    app = open_app(lab)
+    app.query_params["run_id"] = plan.run_id
+    app.run()
+    assert not app.exception
+    assert "LoRA is clearly better" in app.info[0].value
+    assert any("Done early" in element.value for element in app.markdown)
+
+
+def test_pause_and_go_on(open_app: Opener) -> None:
+    """A run can be paused and goes on again from the same place on screen."""
+    lab = FakeLaboratory(speed=2)
+    lab.start(lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=40))
+    app = open_app(lab).run()
+    app.button(key="pause").click().run()
+    from tests.fake_bench import until
+
+    run_id = lab.current_run_id()
+    until(lambda: lab.snapshot(run_id).status == "paused")
+    app.run()
+    assert any("paused" in element.value for element in app.markdown)
+    app.button(key="go_on").click().run()
+    until(lambda: lab.snapshot(run_id).status != "paused")
+    lab.close()
+
+
+def test_the_sample_is_named_for_what_it_is() -> None:
+    """The name of the sample run can be no run's id."""
+    assert not SAMPLE[0].isdigit()

@@ -1,0 +1,154 @@
+"""Make the pictures of the docs: `make screenshots`. Every screen, light and dark, 1280 x 800, in docs/images.
+
+The app is the real one, on a home folder of its own. The run that is shown is the recorded one that ships, put into
+that folder's store, so that nothing on a picture is made up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
+
+from adapters.storage.run_store import SqliteRunStore  # noqa: E402
+from adapters.storage.sample_run import read_recorded  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SIZE = {"width": 1280, "height": 800}
+SETTLE_MS = 1500
+LONG_MS = 60_000
+INPUT = "I typed my sign-in code three times and now the app says my account is locked."
+
+
+def main() -> None:
+    """Take all pictures."""
+    chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if chromium is None:
+        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="adaptlab-pictures-") as folder:
+        run_id = _import_sample(Path(folder))
+        with _served(Path(folder)) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            for scheme in ("light", "dark"):
+                context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
+                page = context.new_page()
+                page.set_default_timeout(LONG_MS)
+                page.goto(address)
+                for name, show in _screens(run_id).items():
+                    show(page)
+                    page.wait_for_timeout(SETTLE_MS)
+                    page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
+                    sys.stdout.write(f"{name}-{scheme}.png\n")
+                context.close()
+            browser.close()
+
+
+def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
+    """How to get to each screen, in an order that leads from one to the next."""
+    return {
+        "start": lambda page: page.get_by_role("button", name="Present it").wait_for(),
+        "models": lambda page: _menu(page, "Models"),
+        "tasks": lambda page: _menu(page, "Tasks"),
+        "train": lambda page: _menu(page, "Train"),
+        "playground": _playground,
+        "history": lambda page: _menu(page, "History"),
+        "compare": lambda page: _compare(page, run_id),
+        "compare-row": lambda page: page.get_by_role("heading", name="Rows").scroll_into_view_if_needed(),
+        "present-race": lambda page: _present(page, 3),
+        "present-tradeoff": lambda page: _present(page, 4),
+        "present-verdict": lambda page: _present(page, 5),
+        "set-up": _set_up,
+    }
+
+
+def _menu(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    page.locator("h1").first.wait_for()
+
+
+def _playground(page: Page) -> None:
+    _menu(page, "Playground")
+    text = page.get_by_role("textbox", name="Input")
+    text.fill(INPUT)
+    text.press("Control+Enter")
+    page.get_by_role("button", name="Answer", exact=True).click()
+    page.get_by_text("How each answer came about").wait_for(timeout=180_000)
+
+
+def _compare(page: Page, run_id: str) -> None:
+    page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/run?run_id={run_id}")
+    page.get_by_role("button", name="Present").wait_for()
+
+
+def _present(page: Page, step: int) -> None:
+    if "present" not in page.url:
+        page.get_by_role("button", name="Present").click()
+        page.get_by_role("button", name="Next").wait_for()
+    page.keyboard.press(str(step))
+    page.wait_for_timeout(6000 if step == 3 else 500)
+
+
+def _set_up(page: Page) -> None:
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="New comparison").click()
+    page.get_by_role("button", name="Run", exact=True).wait_for()
+
+
+def _import_sample(home: Path) -> str:
+    """Put the recorded run into a store of its own, and return its id."""
+    recorded = read_recorded(ROOT / "data" / "sample_run")
+    if recorded is None:
+        sys.exit("There is no recorded run. Make one and record it: tools/record_sample_run.py says how.")
+    manifest = dict(recorded.manifest)
+    run_id = str(manifest["run_id"])
+    store = SqliteRunStore(home / "runs.sqlite3")
+    store.create_run(run_id, {key: value for key, value in manifest.items() if key not in {"status", "started_at"}})
+    store.add(recorded.predictions)
+    store.update_run(run_id, status="done")
+    return run_id
+
+
+@contextlib.contextmanager
+def _served(home: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(ROOT / "tools" / "serve.py"), "--server.port", str(port)]
+    environment = {**os.environ, "ADAPTLAB_HOME": str(home)}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _wait(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait(port: int) -> None:
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.2)
+    sys.exit("The app did not start.")
+
+
+if __name__ == "__main__":
+    main()
