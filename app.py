@@ -26,6 +26,7 @@ PAGES = {
     "Prepare": [
         st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
+        st.Page("pages/prepare/upload.py", title="Upload", icon=":material/upload_file:"),
         st.Page("pages/prepare/train.py", title="Train", icon=":material/model_training:"),
     ],
     "Compare": [
@@ -34,6 +35,11 @@ PAGES = {
         PRESENT,
     ],
     "Decide": [
+        st.Page("pages/decide/report.py", title="Report", icon=":material/gavel:"),
+        st.Page("pages/decide/costs.py", title="Costs", icon=":material/payments:"),
+        st.Page("pages/decide/learning_curve.py", title="Learning curve", icon=":material/show_chart:"),
+        st.Page("pages/decide/context.py", title="Context", icon=":material/article:"),
+        st.Page("pages/decide/drift.py", title="Drift", icon=":material/trending_down:"),
         st.Page("pages/decide/history.py", title="History", icon=":material/history:"),
     ],
 }
@@ -45,7 +51,7 @@ except AdaptLabError as error:
     st.text(error.mend)
     st.stop()
 
-page = st.navigation(PAGES)
+page = st.navigation(PAGES, expanded=True)
 if page == PRESENT:
     st.navigation(PAGES, position="hidden")  # the whole screen is the presentation's
 else:

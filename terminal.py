@@ -15,8 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from engine.data_card import line_ranges
+from engine.portability import Matrix, in_words
 from engine.ports import LoraWeights, Progress
+from engine.quick_import import Imported
+from engine.retrieval_quality import Blame
 from engine.snapshot import Lane, LiveRun, RunSnapshot
+from engine.splitting import SPLITS
 from engine.variant import LABELS, Technique
 
 REFRESH_S = 0.25
@@ -157,7 +162,76 @@ def show_results(summary: dict[str, Any]) -> None:
     if not console.is_terminal:
         console = Console(width=WIDE_COLUMNS)
     console.print(results_table(summary, wide=console.width >= WIDE_COLUMNS))
+    scores = scores_table(summary)
+    if scores is not None:
+        console.print(scores)
+    retrieval = retrieval_table(summary)
+    if retrieval is not None:
+        console.print(retrieval)
     console.print("* estimated from the assumptions in summary.json", style="dim", highlight=False)
+
+
+def scores_table(summary: dict[str, Any]) -> Table | None:
+    """Return the other scores, a row each; None where there is only one."""
+    variants = summary["variants"]
+    names = [name for name in variants[0]["scores"] if name != variants[0]["quality"]["metric"]]
+    if not names:
+        return None
+    table = Table(title="other scores", box=SIMPLE_HEAD)
+    table.add_column("score", no_wrap=True)
+    for figures in variants:
+        table.add_column(LABELS[Technique(figures["technique"])], justify="right", no_wrap=True)
+    for name in names:
+        values = [figures["scores"][name]["value"] for figures in variants]
+        table.add_row(escape(name.replace("_", " ")), *map(_share, values))
+    return table
+
+
+def retrieval_table(summary: dict[str, Any]) -> Table | None:
+    """Return what retrieval brought against the marked passages, and whom wrong answers blame; None without marks."""
+    found = [(figures, figures["retrieval"]) for figures in summary["variants"] if figures["retrieval"]]
+    if not found:
+        return None
+    table = Table(title="retrieval against the marked passages", box=SIMPLE_HEAD)
+    table.add_column("variant", no_wrap=True)
+    for name in ("recall at k", "95 %", "MRR", *(f"wrong: {blame}" for blame in Blame)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for figures, quality in found:
+        recall = quality["recall_at_k"]
+        table.add_row(
+            LABELS[Technique(figures["technique"])],
+            f"{recall['value']:.1%} of {quality['k']}",
+            f"{recall['ci_low']:.0%} to {recall['ci_high']:.0%}",
+            f"{quality['mrr']['value']:.2f}",
+            *(str(quality["wrong_answers"].get(str(blame), 0)) for blame in Blame),
+        )
+    return table
+
+
+def show_matrix(table: Matrix) -> None:
+    """Print techniques by models, and whether the models agree on the order of the techniques."""
+    shown = Table(title=escape(f"{table.task} · {table.metric.replace('_', ' ')} by model"), box=SIMPLE_HEAD)
+    shown.add_column("variant", no_wrap=True)
+    for model in table.models:
+        shown.add_column(escape(model), justify="right")
+    for technique in table.techniques:
+        cells = [table.cells.get((technique, model)) for model in table.models]
+        shown.add_row(
+            LABELS[technique],
+            *("" if c is None else f"{c.value:.0%} ({c.low or 0:.0%} to {c.high or 0:.0%})" for c in cells),
+        )
+    console = Console()
+    console.print(shown)
+    for line in in_words(table):
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def show_pull(steps: Iterator[Progress], console: Console) -> None:
+    """Show a model being got by its server."""
+    last: Progress | None = None
+    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
+        for step in steps:
+            last = step
 
 
 def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console: Console) -> tuple[LoraWeights, bool]:
@@ -170,3 +244,24 @@ def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console:
             last = step
     message = "the training ended without weights"
     raise RuntimeError(message)
+
+
+def show_import(imported: Imported) -> None:
+    """Print what became of a table: rows, splits, findings with what was done, and leaks."""
+    console = Console(highlight=False)
+    task, card = imported.task, imported.card
+    splits = ", ".join(f"{name} {len(task.split(name)):,}" for name in SPLITS if task.split(name))
+    console.print(f"{card.rows_read:,} rows read, {len(task.examples):,} used: {splits}")
+    console.print(escape(f"answers: {task.answer.kind}. {imported.kind_reason}"), soft_wrap=True)
+    for note in task.source["notes"]:
+        console.print(escape(f"note: {_harmless(note)}"), soft_wrap=True)
+    for finding in card.findings:
+        lines = line_ranges(finding.lines, most=8)
+        words = f"{finding.title}: {len(finding.lines):,} rows (lines {lines}). Done: {finding.chosen}."
+        console.print(escape(_harmless(words)), soft_wrap=True)
+    console.print(escape(imported.leaks.sentence()), soft_wrap=True)
+
+
+def _harmless(text: str) -> str:
+    """Return a text as one line in which control and direction signs do nothing."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -13,30 +13,46 @@ from typing import Any
 
 from adapters.checkup import check_machine
 from adapters.energy import RaplMeter
+from adapters.intake import LocalIntake
 from adapters.machine import free_memory_bytes, machine_facts, versions
+from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.catalog import Catalog
+from adapters.models.llama_cpp.client import CAPABILITIES as LLAMA_CPP
 from adapters.models.llama_cpp.client import LlamaCppModel
+from adapters.models.remote_models import RemoteModels
+from adapters.models.scripted import CAPABILITIES as SCRIPTED_CAPABILITIES
 from adapters.models.scripted import FACTS as SCRIPTED
 from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder, machine_lock
 from adapters.storage.own_rows import add_row
+from adapters.storage.run_archive import pack_run, unpack_run
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.sample_run import read_recorded
 from adapters.storage.speeds import SpeedFile
+from adapters.storage.table_keeper import TableKeeper
 from adapters.storage.task_folder import read_task, write_task
-from adapters.tabular.csv_task import read_csv_task
 from adapters.tabular.export import to_csv, to_parquet
+from adapters.tabular.reader import read_table
+from adapters.tabular.source import source_from_path
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
+from engine.capabilities import Capabilities
 from engine.checkup import Finding
+from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
+from engine.importing import SplitPlan
 from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
+from engine.memo import MemoContents
+from engine.perturbing import is_perturbed
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
+from engine.quick_import import Imported, Wishes, import_table
 from engine.recorded import RecordedRun
+from engine.roles import Roles, guess_roles
 from engine.run import RunPlan
+from engine.run_table import RunTable
 from engine.runner import Ports
 from engine.task import Task
 
@@ -53,7 +69,9 @@ class LocalShelf:
         """Open the home folder."""
         self._home = home
         self._store = SqliteRunStore(home / "runs.sqlite3")
+        self._tables = TableKeeper(self._store, home / "tables")
         self._catalog = Catalog(home / "digests.json")
+        self._servers = RemoteModels(home)
         self._retriever = LanceRetriever(home / "indexes")
         self._trainer = PeftTrainer(home / "lora")
         self._library = LoraLibrary(home / "lora")
@@ -61,6 +79,13 @@ class LocalShelf:
         self._models: dict[str, LanguageModel] = {}
         self._tasks: dict[str, tuple[_Stamp, Task]] = {}
         self._lock = threading.Lock()
+        self._intake = LocalIntake(
+            tasks=home / "tasks",
+            task_folder=self._folder,
+            tokenizer=lambda model_id: _language_model(self.model(model_id)),
+            retriever=self._retriever,
+            machine_lock=self.machine_lock,
+        )
 
     @property
     def store(self) -> SqliteRunStore:
@@ -71,6 +96,11 @@ class LocalShelf:
     def retriever(self) -> LanceRetriever:
         """The retrieval worker's client."""
         return self._retriever
+
+    @property
+    def intake(self) -> LocalIntake:
+        """What turns files into tasks."""
+        return self._intake
 
     @property
     def trainer(self) -> PeftTrainer:
@@ -116,6 +146,8 @@ class LocalShelf:
         """List the tasks that can be read."""
         found = []
         for name in self._folders():
+            if is_perturbed(name) or is_context_task(name):
+                continue  # made to test others with; not a task of its own
             try:
                 task = self.task(name)
             except AdaptLabError:
@@ -130,12 +162,7 @@ class LocalShelf:
 
     def task(self, name: str) -> Task:
         """Return a task by id, or by the path of its folder."""
-        folders = self._folders()
-        folder = folders.get(name)
-        if folder is None and (os.sep in name or "/" in name) and (Path(name) / "task.toml").is_file():
-            folder = Path(name)
-        if folder is None:
-            raise unknown_name("task", name, folders)
+        folder = self._folder(name)
         changed = _stamp(folder)
         with self._lock:
             kept = self._tasks.get(name)
@@ -144,29 +171,93 @@ class LocalShelf:
                 self._tasks[name] = kept
         return kept[1]
 
+    def _folder(self, name: str) -> Path:
+        """Return a task's folder.
+
+        Raises:
+            UsageError: there is no such task; the nearest names are offered.
+        """
+        folders = self._folders()
+        folder = folders.get(name)
+        if folder is None and (os.sep in name or "/" in name) and (Path(name) / "task.toml").is_file():
+            folder = Path(name)
+        if folder is None:
+            raise unknown_name("task", name, folders)
+        return folder
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task as one of the user's own."""
+        write_task(task, self._home / "tasks" / task.id)
+
     def check_task(self, folder: Path) -> Task:
         """Read any task folder; the first fault is raised with file, line, field, value and mend."""
         return read_task(folder)
 
-    def add_csv_task(self, path: Path, **columns: Any) -> str:
-        """Read a CSV as a task, keep it as a task folder, and return its id."""
-        task = read_csv_task(path, **columns)
-        name = f"{_slug(path.stem)}-{task.digest[:8]}"
-        folder = self._home / "tasks" / name
-        if not (folder / "task.toml").is_file():
-            write_task(replace(task, id=name), folder)
-        return name
+    def import_table(
+        self,
+        path: Path,
+        *,
+        input_column: str | None = None,
+        target_column: str | None = None,
+        split_column: str | None = None,
+        wishes: Wishes | None = None,
+        task_id: str | None = None,
+    ) -> Imported:
+        """Read a table as a task; several input columns are given with commas, and what is not given is guessed."""
+        table = read_table(source_from_path(path))
+        wishes = wishes or Wishes()
+        if input_column and target_column:
+            roles = Roles(inputs=_names(input_column, table.header), target=target_column, split=split_column)
+        else:
+            guessed = guess_roles(table).roles
+            roles = replace(
+                guessed,
+                inputs=_names(input_column, table.header) if input_column else guessed.inputs,
+                target=target_column or guessed.target,
+                split=split_column or guessed.split,
+            )
+        if roles.split:
+            wishes = replace(wishes, split=replace(wishes.split, column=roles.split))
+        return import_table(table, roles, wishes, task_id=task_id or slug(path.stem), title=path.name)
+
+    def add_csv_task(
+        self, path: Path, *, input_column: str, target_column: str, split_column: str | None = None, seed: int = 0
+    ) -> str:
+        """Read a table as a task, keep it as a task folder, and return its id."""
+        wishes = Wishes(split=SplitPlan(seed=seed))
+        imported = self.import_table(
+            path, input_column=input_column, target_column=target_column, split_column=split_column, wishes=wishes
+        )
+        return self._intake.save(imported.task)
+
+    def write_task(self, task: Task, folder: Path) -> None:
+        """Write a task as a folder, and read it back as the app would."""
+        write_task(task, folder)
+        read_task(folder)
+
+    @property
+    def servers(self) -> RemoteModels:
+        """The servers that hold models."""
+        return self._servers
 
     def models(self) -> list[ModelFacts]:
-        """List the models; the scripted one only where it was asked for."""
+        """List the models, those at servers last; the scripted one only where it was asked for."""
         scripted = [SCRIPTED] if os.environ.get("ADAPTLAB_SCRIPTED") == "1" else []
-        return [*self._catalog.models(), *scripted]
+        return [*self._catalog.models(), *self._servers.models(), *scripted]
 
     def model(self, name: str) -> ModelFacts:
         """Return one model with its digest."""
         if name == SCRIPTED.id and os.environ.get("ADAPTLAB_SCRIPTED") == "1":
             return SCRIPTED
+        if self._servers.knows(name) and not Path(name).is_file():
+            return self._servers.model(name)
         return self._catalog.model(name)
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Return what is known beforehand of what a model's backend can do."""
+        if facts.server:
+            return self._servers.capabilities(facts)
+        return SCRIPTED_CAPABILITIES if facts.backend == SCRIPTED.backend else LLAMA_CPP
 
     def model_offers(self) -> list[ModelOffer]:
         """List models that wait for their terms to be accepted."""
@@ -180,28 +271,35 @@ class LocalShelf:
         """Say which files of the user's folders are no usable models, and why."""
         return list(self._catalog.refused)
 
+    def set_aside_models(self) -> list[str]:
+        """Say which files are no models of their own: vision projectors and copies."""
+        return list(self._catalog.set_aside)
+
     def ports(self, model_id: str) -> Ports:
         """Return the adapters of a run; one model is loaded at a time."""
         facts = self.model(model_id)
+        kept = facts.server + facts.id + facts.digest if facts.server else facts.digest
         with self._lock:
-            for name in [name for name in self._models if name != facts.digest]:
+            for name in [name for name in self._models if name != kept]:
                 self._models.pop(name).close()
-            if facts.digest not in self._models:
-                self._models[facts.digest] = _language_model(facts)
-            model = self._models[facts.digest]
+            if kept not in self._models:
+                self._models[kept] = self._servers.language_model(facts) if facts.server else _language_model(facts)
+            model = self._models[kept]
         return Ports(
             model=model, retriever=self._retriever, trainer=self._trainer, store=self._store, meter=RaplMeter()
         )
 
     def preflight(self, plan: RunPlan, task: Task) -> Preflight:
         """Estimate a plan."""
+        facts = self.model(plan.model_id)
         return estimate_run(
             plan,
             task,
-            self.model(plan.model_id),
+            facts,
             cores=int(machine_facts()["cores"]),
             free_memory_bytes=free_memory_bytes(),
             trainable=tuple(ARCHITECTURES),
+            capabilities=self.capabilities(facts),
         )
 
     def machine_lock(self) -> AbstractContextManager[bool]:
@@ -227,6 +325,9 @@ class LocalShelf:
                 started_at=started_at,
                 rows_done=count,
                 rows_total=len(manifest["plan"]["variants"]) * len(manifest["plan"]["test_ids"]),
+                techniques=tuple(variant["technique"] for variant in manifest["plan"]["variants"]),
+                seed=manifest["plan"]["seed"],
+                note=str(manifest.get("note", "")),
             )
             for run_id, started_at, status, count, manifest in self._store.runs()
         ]
@@ -242,12 +343,34 @@ class LocalShelf:
             "summary.json": _json(summary),
         }
 
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns, kept beside the store once the run is over."""
+        return self._tables.table(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        self._store.delete_run(run_id)
+        self._tables.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file."""
+        return pack_run(self._store, run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run."""
+        return unpack_run(self._store, data)
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """Return a memo as `html` or `md`."""
+        return memo_markdown(contents) if form == "md" else memo_html(contents)
+
     def release(self) -> None:
         """End the workers."""
         with self._lock:
             models, self._models = list(self._models.values()), {}
         for model in models:
             model.close()
+        self._intake.close()
         self._retriever.close()
 
 
@@ -277,5 +400,12 @@ def _stamp(folder: Path) -> _Stamp:
     return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in (path.stat(),))
 
 
-def _slug(text: str) -> str:
-    return "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower()).strip("-") or "table"
+def slug(text: str) -> str:
+    """Return a name fit for a task's id: small letters, digits, hyphens."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
+    return plain.strip("-")[:60].strip("-") or "table"
+
+
+def _names(given: str, header: Sequence[str]) -> tuple[str, ...]:
+    """Read names of columns: one that holds a comma is taken whole if there is such a column."""
+    return (given,) if given in header else tuple(name.strip() for name in given.split(","))

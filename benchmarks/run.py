@@ -18,6 +18,10 @@ NAMES = {
     "choice": "benchmarks.choice",
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
+    "retrieval": "benchmarks.retrieval",
+    "report_speed": "benchmarks.report_speed",
+    "verdict_simulation": "benchmarks.verdict_simulation",
+    "upload": "benchmarks.upload",
     "screens": "benchmarks.screens",
 }
 

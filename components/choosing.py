@@ -34,15 +34,23 @@ def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
 def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
     """Let the user choose a model."""
     facts = {model.id: model for model in models}
+    if st.session_state.get(state.MODEL) not in facts:
+        st.session_state.pop(state.MODEL, None)  # its server is gone, or it was removed
     model_id = cell.selectbox(
         "Model",
         list(facts),
-        format_func=lambda item: f"{visible(facts[item].name)} · {facts[item].quantization}",
+        format_func=lambda item: _words(facts[item]),
         key=state.MODEL,
         persist_state="session",
         help="The language model that every variant but the classifier adapts.",
     )
     return facts[model_id]
+
+
+def _words(model: ModelFacts) -> str:
+    """Name a model and what tells it from others: how its weights are stored, or whose server holds it."""
+    where = f"{model.id.partition('/')[0]} ({model.backend})" if model.server else model.quantization
+    return f"{visible(model.name)} · {visible(where)}"
 
 
 def missing(tasks: Sequence[TaskInfo], models: Sequence[ModelFacts]) -> bool:

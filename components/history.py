@@ -8,8 +8,10 @@ import polars as pl
 import streamlit as st
 
 from components import state
+from components.palette import label
 from components.words import plain, visible, when
 from engine.laboratory import Laboratory, RunInfo
+from engine.variant import LABELS, Technique
 
 _RECENT = 8
 
@@ -66,9 +68,12 @@ def runs_frame(runs: Sequence[RunInfo], going_on: str | None) -> pl.DataFrame:
                 "Started": when(run.started_at),
                 "Task": visible(run.task_id),
                 "Model": visible(run.model_id),
+                "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(LABELS)),
+                "Seed": run.seed,
                 "State": standing(run, going_on),
                 "Done": run.rows_done / max(run.rows_total, 1),
                 "Predictions": run.rows_done,
+                "Note": visible(run.note).replace("\n", " "),
                 "Run": run.run_id,
             }
             for run in runs

@@ -13,6 +13,7 @@ import streamlit as st
 
 from components.palette import label
 from components.words import plain
+from engine.retrieval_quality import Blame
 from engine.variant import LABELS, Technique
 
 FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
@@ -45,6 +46,10 @@ def results(summary: Mapping[str, Any]) -> None:
     if others.width > 1:
         st.markdown("**Other scores, in percent**")
         st.dataframe(others, column_config=_numbers(others, "%.1f"), hide_index=True, width="content", key="scores")
+    retrieval = retrieval_frame(variants)
+    if retrieval.height:
+        st.markdown("**What retrieval brought**", help="Against the passages marked as holding the answer.")
+        st.dataframe(retrieval, column_config=_RETRIEVAL, hide_index=True, width="content", key="retrieval")
     closed = closed_frame(variants)
     if closed.width > 1:
         st.markdown("**The same tokens at closed APIs, ¢ per 1,000**", help="List prices; their tokenizers differ.")
@@ -98,6 +103,41 @@ def scores_frame(variants: Sequence[Mapping[str, Any]], metric: str) -> pl.DataF
         for variant in variants
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def retrieval_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return one row per variant that fetched passages of documents, in percent, with whom its wrong answers blame."""
+    rows = [
+        {
+            "variant": _name(variant),
+            "k": found["k"],
+            "recall": _times(found["recall_at_k"]["value"], 100),
+            "low": _times(found["recall_at_k"]["ci_low"], 100),
+            "high": _times(found["recall_at_k"]["ci_high"], 100),
+            "mrr": found["mrr"]["value"],
+        }
+        | {blame.name: found["wrong_answers"].get(str(blame), 0) for blame in Blame}
+        for variant in variants
+        if (found := variant.get("retrieval"))
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+_RETRIEVAL: dict[str, Any] = {
+    "variant": st.column_config.TextColumn("Variant"),
+    "k": st.column_config.NumberColumn("Passages", help="Passages of documents put into each prompt (k)."),
+    "recall": st.column_config.NumberColumn(
+        "Recall at k %", format="%.1f", help="Share of the marked passages that were among the k retrieved ones."
+    ),
+    "low": st.column_config.NumberColumn("95 % low", format="%.1f"),
+    "high": st.column_config.NumberColumn("95 % high", format="%.1f"),
+    "mrr": st.column_config.NumberColumn(
+        "MRR", format="%.2f", help="Mean of 1 / rank of the first retrieved passage that holds the answer."
+    ),
+    Blame.MISSED.name: st.column_config.NumberColumn("Wrong: missed", help="The passage was not retrieved."),
+    Blame.CUT_OFF.name: st.column_config.NumberColumn("Wrong: cut off", help="Only a part of it was in the prompt."),
+    Blame.HAD_IT.name: st.column_config.NumberColumn("Wrong: had it", help="It was there; the model answered wrong."),
+}
 
 
 def closed_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

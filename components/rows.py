@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 import streamlit as st
@@ -13,9 +13,10 @@ from components.words import plain, seconds, visible
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory
 from engine.prediction import Prediction
+from engine.retrieval_quality import blame
 from engine.run import RunPlan
 from engine.snapshot import outcome
-from engine.task import Example
+from engine.task import Document, Example, Task
 from engine.variant import Technique
 
 _SHOWN = {"all": "All", "wrong": "Any wrong", "failed": "Any failed", "differ": "Differing"}
@@ -40,19 +41,20 @@ def row_browser(lab: Laboratory, plan: RunPlan) -> None:
     asked = st.session_state.get(state.ROW)
     if asked not in ids:
         st.session_state[state.ROW] = ids[0]
-    examples = _examples(lab, plan)
+    task = _task(lab, plan)
+    examples = {example.id: example for example in task.examples} if task else {}
+    documents = {document.name: document for document in task.documents} if task else {}
     picked = pick_cell.selectbox(
         "Row", ids, key=state.ROW, format_func=lambda item: _entry(item, plan, examples.get(item)), persist_state="page"
     )
-    _row(examples.get(picked), by_row[picked], plan)
+    row_detail(examples.get(picked), by_row[picked], plan, documents)
 
 
-def _examples(lab: Laboratory, plan: RunPlan) -> dict[str, Example]:
+def _task(lab: Laboratory, plan: RunPlan) -> Task | None:
     try:
-        task = lab.task(plan.task_id)
+        return lab.task(plan.task_id)
     except AdaptLabError:
-        return {}  # the task was removed since; the predictions are still worth reading
-    return {example.id: example for example in task.examples}
+        return None  # it was removed since; the predictions are still worth reading
 
 
 def _wanted(made: Sequence[Prediction], wanted: str) -> bool:
@@ -66,7 +68,10 @@ def _entry(example_id: str, plan: RunPlan, example: Example | None) -> str:
     return f"{place}{visible(example_id)} · {start}"
 
 
-def _row(example: Example | None, made: Sequence[Prediction], plan: RunPlan) -> None:
+def row_detail(
+    example: Example | None, made: Sequence[Prediction], plan: RunPlan, documents: Mapping[str, Document]
+) -> None:
+    """Show all there is about one row: input, target, every variant's answer, prompt and passages."""
     order = {variant.id: index for index, variant in enumerate(plan.variants)}
     made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
     with st.container(border=True):
@@ -74,15 +79,20 @@ def _row(example: Example | None, made: Sequence[Prediction], plan: RunPlan) -> 
         st.text(visible(example.input) if example else "The task no longer has this row.")
         st.caption("Target")
         st.text(visible(made[0].target))
-    st.dataframe(answers_frame(made), hide_index=True, width="stretch", key="answers")
+    st.dataframe(answers_frame(made, example, documents), hide_index=True, width="stretch", key="answers")
     tabs = st.tabs([_name(prediction) for prediction in made])
     for tab, prediction in zip(tabs, made, strict=True):
         with tab:
             inside(prediction)
 
 
-def answers_frame(made: Sequence[Prediction]) -> pl.DataFrame:
-    """Return each variant's answer on one row with its times and tokens, all as they are written on screen."""
+def answers_frame(
+    made: Sequence[Prediction], example: Example | None = None, documents: Mapping[str, Document] | None = None
+) -> pl.DataFrame:
+    """Return each variant's answer on one row with its times and tokens, all as they are written on screen.
+
+    Where the task marks the passages that hold the answer, a wrong one says whom it blames.
+    """
     rows = [
         {
             "Variant": _name(prediction),
@@ -97,6 +107,10 @@ def answers_frame(made: Sequence[Prediction]) -> pl.DataFrame:
         }
         for prediction in made
     ]
+    blames = [blame(prediction, example, documents or {}) if example else None for prediction in made]
+    if any(blames):
+        for row, blamed in zip(rows, blames, strict=True):
+            row["Blamed"] = str(blamed) if blamed else ""
     return pl.DataFrame(rows)
 
 

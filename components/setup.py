@@ -7,6 +7,7 @@ import streamlit as st
 from components import state
 from components.choosing import FIRST_TASK, choose_model, choose_task, missing
 from components.palette import label
+from components.spending import confirmed
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
 from engine.errors import AdaptLabError
@@ -70,6 +71,7 @@ def setup(lab: Laboratory) -> None:
             stop_when_clear=stop_when_clear,
         )
         preflight = lab.preflight(plan)
+        plan, preflight = confirmed(lab, plan, preflight)
     except AdaptLabError as error:
         fault(error)
         return

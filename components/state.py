@@ -23,6 +23,9 @@ FAULT = "fault"
 ROW = "row"
 """Id of the example that is opened in the row browser."""
 
+UPLOAD = "upload"
+"""The table that is on its way to a task: a `components.upload.draft.Draft`."""
+
 TASK = "setup_task"
 MODEL = "setup_model"
 TECHNIQUES = "setup_techniques"
@@ -58,6 +61,25 @@ LEAVING = "leaving"
 """Marks of a press that leads to another page: a callback cannot go there itself."""
 ATTACHED = "attached"
 """This session has once been brought to the run that was going on when it began."""
+
+SERIES_DONE = "series_done"
+"""How many runs of a series in the background were done when the page was drawn last."""
+
+LEAST_QUALITY = "limit_least_quality"
+HIGHEST_P95 = "limit_highest_p95_s"
+HIGHEST_COST = "limit_highest_cost_usd_per_1k"
+CALLS_PER_MONTH = "limit_calls_per_month"
+MONTHS = "limit_months"
+LABELLING_USD = "limit_labelling_usd_per_row"
+DATA_MAY_LEAVE = "limit_data_may_leave"
+SPENDING_LIMIT = "setup_spending_limit"
+SPENDING_AGREED = "setup_spending_agreed"
+SERVER_NAME = "server_name"
+SERVER_URL = "server_url"
+PULL_NAME = "pull_name"
+PULL = "pull"
+"""A model that the Ollama server is getting: an `engine.servers.Pull`."""
+PORTABILITY_TASK = "portability_task"
 
 
 def laboratory() -> Laboratory:

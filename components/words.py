@@ -8,29 +8,23 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 
+from engine import inert_text
 from engine.statistics import Interval
 
 MISSING = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
-_KEPT = {"\n", "\t"}
+_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 _MINUTE_S = 60.0
 _HOUR_S = 3600.0
 
-
-def visible(text: str) -> str:
-    """Make control and direction-changing characters visible; keep line breaks and tabs."""
-    return "".join(_shown(sign) for sign in text.replace("\r\n", "\n"))
+visible = inert_text.visible
 
 
-def _shown(sign: str) -> str:
-    if sign in _KEPT or unicodedata.category(sign) not in {"Cc", "Cf", "Co", "Cs"}:
-        return sign
-    code = ord(sign)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return sign if sign in "\u200c\u200d" else f"[U+{code:04X}]"
+def inert(text: str) -> str:
+    """Return a cell for a table on screen, which the browser can save as CSV: no spreadsheet takes it for a formula."""
+    shown = visible(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
 
 
 def plain(text: str) -> str:

@@ -7,10 +7,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.errors import (
+    AccessError,
     CancelledError,
     ContextOverflowError,
     ModelError,
     RetrievalError,
+    ServerAbsentError,
+    UnknownModelError,
     UnparsedAnswerError,
     WorkerDiedError,
     WorkerError,
@@ -24,6 +27,8 @@ from engine.task import Example, Task
 from engine.variant import Variant
 
 MAX_ATTEMPTS = 2
+STOPPING = (AccessError, ServerAbsentError, UnknownModelError)
+"""Faults of a server that every further row would meet, too: they stop the run, which can be resumed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +69,7 @@ def answer_row(desk: Desk, ready: ReadyVariant, example: Example, row: int) -> G
 
     Raises:
         CancelledError: the user stopped it.
+        ModelError: the server is gone, or refuses all that is asked of it.
     """
     attempt = 1
     while True:
@@ -76,6 +82,8 @@ def answer_row(desk: Desk, ready: ReadyVariant, example: Example, row: int) -> G
             if attempt == MAX_ATTEMPTS:
                 return failed(desk, ready, example, error, attempts=attempt)
             attempt += 1
+        except STOPPING:
+            raise
         except (ModelError, RetrievalError, WorkerError) as error:
             return failed(desk, ready, example, error, attempts=attempt)
 
@@ -118,6 +126,7 @@ def _generated(
         total_s=ended - started,
         prefill_s=completion.prefill_s,
         decode_s=completion.decode_s,
+        thinking_s=completion.thinking_s,
         cpu_s=completion.cpu_s + found.cpu_s,
     )
     return replace(_completed(desk, ready, example, completion, found), timing=timing, attempts=attempt)
@@ -150,7 +159,7 @@ def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Exam
             cpu_s = answer.cpu_s + item.cpu_s
             timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, batch_share_s=share_s, cpu_s=cpu_s)
             made.append(replace(prediction, timing=timing, attempts=attempts))
-        elif isinstance(answer, CancelledError):
+        elif isinstance(answer, (CancelledError, *STOPPING)):
             raise answer
         else:
             error = answer if isinstance(answer, Exception) else ModelError("The backend ended without an answer.")
@@ -167,6 +176,8 @@ def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> tuple[Seque
             _stop_if_cancelled(desk, error)
             if attempt == MAX_ATTEMPTS:
                 return [error] * len(requests), attempt
+        except STOPPING:
+            raise
         except (ModelError, WorkerError) as error:
             return [error] * len(requests), attempt
     return [], MAX_ATTEMPTS
@@ -188,8 +199,8 @@ def next_prediction(steps: Generator[str, None, Prediction]) -> Prediction:
             return prediction
 
 
-def retrieve(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved:
-    """Fetch what the variant wants for this row."""
+def retrieve(desk: Desk, ready: ReadyVariant, example: Example, *, without: str = "") -> _Retrieved:
+    """Fetch what the variant wants for this row; `without` names an example that must not be among it."""
     spec = ready.variant.retrieval
     if spec is None:
         return _Retrieved()
@@ -198,8 +209,15 @@ def retrieve(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved:
     cpu_s, rss_bytes = 0.0, 0
     for kind, count in (("example", spec.examples_k), ("document", spec.passages_k)):
         if count:
-            found = desk.retriever.search(ready.index_id, example.input, kind=kind, k=count, mode=spec.mode)
-            passages += found.passages
+            found = desk.retriever.search(
+                ready.index_id,
+                example.input,
+                kind=kind,
+                k=count + 1 if without else count,
+                mode=spec.mode,
+                reranker=spec.reranker,
+            )
+            passages += [passage for passage in found.passages if passage.id != without][:count]
             cpu_s += found.cpu_s
             rss_bytes = max(rss_bytes, found.rss_bytes)
     return _Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)
@@ -241,6 +259,7 @@ def _completed(
         probabilities=completion.probabilities,
         passages=found.passages,
         prompt=completion.prompt,
+        thinking=completion.thinking,
         rss_bytes=completion.rss_bytes + found.rss_bytes,
     )
     try:

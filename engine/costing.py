@@ -34,7 +34,12 @@ def energy_of(timings: Sequence[Timing], cores: int, assumptions: CostAssumption
     measured = [timing.energy_wh for timing in timings if timing.energy_wh is not None]
     if timings and len(measured) == len(timings):
         return sum(measured), True
-    return energy_wh(sum(timing.cpu_s for timing in timings), cores, assumptions), False
+    return energy_wh(sum(_cpu_s(timing, cores) for timing in timings), cores, assumptions), False
+
+
+def _cpu_s(timing: Timing, cores: int) -> float:
+    """CPU seconds of a row; where a server does not say, as if all cores had been busy meanwhile."""
+    return timing.cpu_s or (timing.total_s or timing.batch_share_s or 0.0) * cores
 
 
 def local_cost_usd(busy_s: float, energy_watt_hours: float, assumptions: CostAssumptions) -> float:

@@ -2,12 +2,20 @@
 
 AdaptLabError
 ├── UsageError                 wrong name, option or combination
-├── TaskError                  a task folder or table that cannot be read as asked
+├── TaskError                  a task folder that cannot be read as asked
+│   └── TableError             a table that cannot be read as asked; says the line where there is one
 ├── ModelError
 │   ├── ModelFileError         not a whole, supported GGUF file
 │   ├── ContextOverflowError   prompt and answer exceed the context
 │   ├── UnparsedAnswerError    the model answered, and no answer could be read from it
-│   └── UnsupportedError       this backend cannot do what was asked
+│   ├── UnsupportedError       this backend cannot do what was asked
+│   │   └── RefusedOptionError a server does not take one option of a request
+│   └── ServerError            a server that holds models
+│       ├── ServerAbsentError  nothing answers there, or not in time
+│       ├── ServerBusyError    it is there and has no room now
+│       ├── AccessError        it wants another key, or none was given
+│       ├── UnknownModelError  it does not hold this model
+│       └── BrokenAnswerError  what it sent is cut short or not what was agreed
 ├── WorkerError
 │   └── WorkerDiedError        a worker process ended in mid-request
 ├── RetrievalError
@@ -17,6 +25,7 @@ AdaptLabError
 │   └── CanaryError            LoRA weights that do not belong to, or do not change, this base
 ├── StoreError
 │   └── DiskFullError
+├── SpendingLimitError         the run has cost what the user allowed
 └── CancelledError             the user stopped it; what was done is kept
 """
 
@@ -41,7 +50,11 @@ class UsageError(AdaptLabError):
 
 
 class TaskError(AdaptLabError):
-    """A task folder or table that cannot be read as asked."""
+    """A task folder that cannot be read as asked."""
+
+
+class TableError(TaskError):
+    """A table that cannot be read as asked; says the line where there is one."""
 
 
 class ModelError(AdaptLabError):
@@ -62,6 +75,44 @@ class UnparsedAnswerError(ModelError):
 
 class UnsupportedError(ModelError):
     """The backend cannot do what was asked."""
+
+
+class RefusedOptionError(UnsupportedError):
+    """A server does not take one option of a request; the answer may be had without it."""
+
+    def __init__(self, what: str, mend: str = "", option: str = "") -> None:
+        """Say what happened and how to mend it, and name the option."""
+        super().__init__(what, mend)
+        self.option = option
+
+
+class ServerError(ModelError):
+    """A server that holds models failed, or answered with an error."""
+
+
+class ServerAbsentError(ServerError):
+    """Nothing answers at the server's address, or not in time."""
+
+
+class ServerBusyError(ServerError):
+    """The server is there and has no room for the request now."""
+
+    def __init__(self, what: str, mend: str = "", retry_after_s: float | None = None) -> None:
+        """Say what happened, how to mend it, and when the server wants to be asked again, if it said so."""
+        super().__init__(what, mend)
+        self.retry_after_s = retry_after_s
+
+
+class AccessError(ServerError):
+    """The server refuses the key, or wants one."""
+
+
+class UnknownModelError(ServerError):
+    """The server does not hold the model."""
+
+
+class BrokenAnswerError(ServerError):
+    """What the server sent is cut short, or not in the form that was agreed."""
 
 
 class WorkerError(AdaptLabError):
@@ -98,6 +149,10 @@ class StoreError(AdaptLabError):
 
 class DiskFullError(StoreError):
     """No space is left on the disk that holds the runs."""
+
+
+class SpendingLimitError(AdaptLabError):
+    """The run has cost what the user allowed; what was done is kept."""
 
 
 class CancelledError(AdaptLabError):

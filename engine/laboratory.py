@@ -18,16 +18,24 @@ from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
 from engine.errors import AdaptLabError, UsageError
 from engine.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
+from engine.intake import Intake
 from engine.library import Library
+from engine.limits import Limits
+from engine.memo import MemoContents, gather_memo
+from engine.perturbing import perturbed_task
 from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, RunStore
 from engine.prediction import Prediction
 from engine.recorded import SAMPLE, RecordedRun, fold
+from engine.report import Report, assess
 from engine.run import RunPlan, new_run_id, plan_from_dict
+from engine.run_table import RunTable
 from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
+from engine.servers import ModelServers
 from engine.snapshot import LiveRun, RunSnapshot
 from engine.speed import SpeedTests
+from engine.spending import token_prices
 from engine.summary import summarize
 from engine.task import AnswerKind, Task
 from engine.trainings import Trainings
@@ -60,6 +68,10 @@ class RunInfo:
     """UTC, ISO 8601."""
     rows_done: int
     rows_total: int
+    techniques: tuple[str, ...] = ()
+    seed: int = 0
+    note: str = ""
+    """What the user wrote about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +87,8 @@ class Preflight:
     problems: tuple[str, ...]
     """Reasons why the plan cannot start; each with its mend."""
     notes: tuple[str, ...]
+    estimated_cost_usd: float = 0.0
+    """What the tokens cost at a closed API; 0 for models that run on one's own machines."""
 
 
 class Shelf(Protocol):
@@ -85,12 +99,21 @@ class Shelf(Protocol):
         """The run store."""
         ...
 
+    @property
+    def intake(self) -> Intake:
+        """What turns files into tasks."""
+        ...
+
     def tasks(self) -> list[TaskInfo]:
         """All tasks at a glance."""
         ...
 
     def task(self, name: str) -> Task:
         """One task by id."""
+        ...
+
+    def keep_task(self, task: Task) -> None:
+        """Keep a task under its id."""
         ...
 
     def models(self) -> list[ModelFacts]:
@@ -103,6 +126,11 @@ class Shelf(Protocol):
 
     def model_offers(self) -> list[ModelOffer]:
         """Models that wait for their terms to be accepted."""
+        ...
+
+    @property
+    def servers(self) -> ModelServers:
+        """The servers that hold models."""
         ...
 
     def accept_model(self, name: str) -> None:
@@ -135,6 +163,26 @@ class Shelf(Protocol):
 
     def export(self, run_id: str, summary: dict[str, Any]) -> dict[str, bytes]:
         """A run's files by name."""
+        ...
+
+    def table(self, run_id: str) -> RunTable:
+        """A run's predictions as columns."""
+        ...
+
+    def forget(self, run_id: str) -> None:
+        """Delete a run and what is kept of it."""
+        ...
+
+    def pack(self, run_id: str) -> bytes:
+        """A run as one file that `unpack` takes in elsewhere."""
+        ...
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run; its id."""
+        ...
+
+    def memo(self, contents: MemoContents, form: str) -> bytes:
+        """A memo as `html` or `md`."""
         ...
 
     def release(self) -> None:
@@ -182,6 +230,11 @@ class Laboratory:
         self.speed_tests = SpeedTests(shelf)
         self._order: list[str] = []
 
+    @property
+    def intake(self) -> Intake:
+        """What turns a user's files into tasks."""
+        return self._shelf.intake
+
     def tasks(self) -> list[TaskInfo]:
         """List tasks."""
         return self._shelf.tasks()
@@ -189,6 +242,20 @@ class Laboratory:
     def task(self, task_id: str) -> Task:
         """Return a task."""
         return self._shelf.task(task_id)
+
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make the task whose test rows are perturbed; return its id."""
+        return self.keep_made(perturbed_task(self._shelf.task(task_id), kind, seed=seed))
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another, unless it is here as it was made; return its id."""
+        try:
+            kept = self._shelf.task(task.id)
+        except UsageError:
+            kept = None
+        if kept is None or (kept.examples, kept.documents) != (task.examples, task.documents):
+            self._shelf.keep_task(task)
+        return task.id
 
     def models(self) -> list[ModelFacts]:
         """List models."""
@@ -210,6 +277,11 @@ class Laboratory:
         """Accept a model's terms, so that it can be used."""
         self._shelf.accept_model(name)
 
+    @property
+    def servers(self) -> ModelServers:
+        """The servers that hold models: looked at, added, removed; models pulled."""
+        return self._shelf.servers
+
     def machine(self) -> dict[str, Any]:
         """Return facts of this machine."""
         return self._shelf.machine()
@@ -230,6 +302,7 @@ class Laboratory:
         test_split: str = "test",
         choices: Choices | None = None,
         stop_when_clear: bool = False,
+        spending_limit_usd: float | None = None,
     ) -> RunPlan:
         """Fix what a run computes.
 
@@ -252,10 +325,12 @@ class Laboratory:
             train_ids=tuple(example.id for example in train),
             seed=seed,
             decoding=decoding,
-            context_tokens=min(context_tokens, facts.context_tokens),
+            context_tokens=min(context_tokens, facts.context_tokens or context_tokens),
             throughput=throughput,
             costs=costs or CostAssumptions(),
             stop_when_clear=stop_when_clear,
+            prices=token_prices(facts.price_ref) if facts.price_ref else None,
+            spending_limit_usd=spending_limit_usd,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -332,11 +407,72 @@ class Laboratory:
         """Return all predictions of a run so far."""
         return self._shelf.store.predictions(run_id)
 
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Return what all variants of a run answered on one example."""
+        return self._shelf.store.predictions_of(run_id, example_id)
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """Return a run's manifest: plan, machine, versions, digests, status."""
+        return self._shelf.store.manifest(run_id)
+
+    def plan_of(self, run_id: str) -> RunPlan:
+        """Return a kept run's plan as it was, whatever became of its task and model."""
+        return plan_from_dict(self.manifest(run_id)["plan"])
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns."""
+        return self._shelf.table(run_id)
+
     def summary(self, run_id: str) -> dict[str, Any]:
         """Return a run in figures."""
         manifest = self._shelf.store.manifest(run_id)
         plan = plan_from_dict(manifest["plan"])
         return summarize(plan, self._shelf.task(plan.task_id), self.predictions(run_id), manifest)
+
+    def report(self, run_id: str, limits: Limits) -> Report:
+        """Assess a run under the user's limits."""
+        manifest = self.manifest(run_id)
+        plan = plan_from_dict(manifest["plan"])
+        return assess(plan, self._shelf.task(plan.task_id), self.table(run_id), manifest, limits)
+
+    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
+        """Write a run's memo as `html` or `md`."""
+        manifest, table = self.manifest(run_id), self.table(run_id)
+        plan = plan_from_dict(manifest["plan"])
+        task = self._shelf.task(plan.task_id)
+        report = assess(plan, task, table, manifest, limits)
+        first = self.predictions_of(run_id, plan.test_ids[0])
+        return self._shelf.memo(gather_memo(run_id, report, task, table, manifest, first), form)
+
+    def keep_note(self, run_id: str, text: str) -> None:
+        """Keep what the user writes about a run."""
+        self.manifest(run_id)
+        self._shelf.store.update_run(run_id, manifest={"note": text})
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run for good.
+
+        Raises:
+            UsageError: there is no such run, or it goes on.
+        """
+        with self._lock:
+            live = self._live.get(run_id)
+            if live is not None and live.snapshot().is_running:
+                raise UsageError(f"Run {run_id} goes on.", "Cancel it before you delete it.")
+            self._live.pop(run_id, None)
+        self._shelf.forget(run_id)
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file that can be taken in elsewhere."""
+        return self._shelf.pack(run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Take in a packed run and return its id.
+
+        Raises:
+            UsageError: it is no packed run, or is here already.
+        """
+        return self._shelf.unpack(data)
 
     def export(self, run_id: str) -> dict[str, bytes]:
         """Return a run's files by name."""
@@ -392,6 +528,7 @@ class Laboratory:
             "model": {
                 "id": facts.id,
                 "name": facts.name,
+                "backend": facts.backend,
                 "architecture": facts.architecture,
                 "quantization": facts.quantization,
                 "size_bytes": facts.size_bytes,
@@ -427,6 +564,7 @@ class Laboratory:
                 live.apply(event)
                 if isinstance(event, PredictionMade) and not event.kept and pause.is_set():
                     _stand_still(live, cancel, pause)
+            self._shelf.table(plan.run_id)  # kept from now on, so that the report of a large run opens at once
         except AdaptLabError as error:
             live.apply(RunEnded(status="failed", message=error.what, mend=error.mend))
         except Exception as error:  # the thread's end: a fault of ours must reach the screen  # noqa: BLE001

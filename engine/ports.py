@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.capabilities import Capabilities
 from engine.prediction import Passage, Prediction, Usage
 from engine.task import Document, Example
-from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, SearchMode
+from engine.variant import DecodingMode, LoraSpec, Reranker, RetrievalSpec, SearchMode
 
 
 class CancelSignal(Protocol):
@@ -36,6 +37,7 @@ class ModelFacts:
     name: str
     backend: str
     path: str
+    """The file on this machine; for a model at a server, the name that the server knows it by."""
     architecture: str
     quantization: str
     size_bytes: int
@@ -47,6 +49,10 @@ class ModelFacts:
     licence: str = ""
     terms: str = ""
     """Terms to be shown before first use; empty if there are none."""
+    server: str = ""
+    """Address of the server that holds it; empty for a file on this machine."""
+    price_ref: str = ""
+    """`provider/model` in the price table, for a model behind a closed API; else empty."""
 
     @property
     def template_digest(self) -> str:
@@ -89,7 +95,7 @@ class GenerateRequest:
     slot: str = ""
     """Requests of one slot share a kept prefix; usually the variant's id."""
     lora: str | None = None
-    """Path of LoRA weights in GGUF form."""
+    """Path of LoRA weights in GGUF form; or, for a server that holds its own, the name it serves them under."""
     lora_scale: float = 1.0
 
 
@@ -116,6 +122,10 @@ class Completion:
     rss_bytes: int = 0
     finish: str = "stop"
     """`stop` or `length`."""
+    thinking: str = ""
+    """What the model wrote to itself before the answer; its tokens are part of the answer's."""
+    thinking_s: float | None = None
+    """Seconds from the first token of the thinking to its end; None without thinking."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +139,11 @@ class TokenPair:
 
 class LanguageModel(Protocol):
     """A model that answers. Streams pieces, then one completion; raises the errors of `engine.errors`."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this backend can do."""
+        ...
 
     @property
     def facts(self) -> ModelFacts:
@@ -162,6 +177,14 @@ class LanguageModel(Protocol):
 
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
         """Turn prompts and their right answers into token ids for training."""
+        ...
+
+    def served_lora(self) -> str | None:
+        """Name the LoRA weights that the backend itself holds for this model; None where it takes those trained here.
+
+        Raises:
+            UnsupportedError: it takes none and holds none, or more than one.
+        """
         ...
 
     def close(self) -> None:
@@ -230,8 +253,17 @@ class Retriever(Protocol):
         """Build the index of these items unless it stands already; the last item tells what stands now."""
         ...
 
-    def search(self, index_id: str, query: str, *, kind: str, k: int, mode: SearchMode) -> Found:
-        """Find the k nearest items of one kind (`example` or `document`)."""
+    def search(
+        self,
+        index_id: str,
+        query: str,
+        *,
+        kind: str,
+        k: int,
+        mode: SearchMode,
+        reranker: Reranker = Reranker.RECIPROCAL_RANK,
+    ) -> Found:
+        """Find the k nearest items of one kind (`example` or `document`); the reranker serves hybrid search alone."""
         ...
 
     def fit_classifier(
@@ -311,6 +343,14 @@ class RunStore(Protocol):
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Read all predictions of a run, in the order in which they were made."""
+        ...
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with its predictions."""
+        ...
+
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Read what all variants of a run answered on one example."""
         ...
 
     def manifest(self, run_id: str) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Usage:
     cached_prompt_tokens: int = 0
     """Those of the prompt whose evaluation was kept from an earlier call."""
     completion_tokens: int = 0
+    thinking_tokens: int = 0
+    """Those of the answer that the model spent on thinking; 0 where nothing is said of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,8 @@ class Timing:
     total_s: float | None = None
     prefill_s: float | None = None
     decode_s: float | None = None
+    thinking_s: float | None = None
+    """Part of the answer's time that went into thinking; None for models that do not think."""
     batch_share_s: float | None = None
     """Throughput mode: the batch's seconds divided by its rows. Never shown as a latency."""
     cpu_s: float = 0.0
@@ -67,6 +71,9 @@ class Passage:
     """Document name or example id."""
     target: str = ""
     """For examples: their target."""
+    start: int | None = None
+    """For documents: where the text, without its line of headings, begins in the document, in characters."""
+    end: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +87,8 @@ class Prediction:
     target: str
     text: str = ""
     """What the model wrote, untouched."""
+    thinking: str = ""
+    """What it wrote to itself before that, where the backend tells the two apart."""
     answer: str | None = None
     """What was read from the text; None if that failed."""
     score: float | None = None

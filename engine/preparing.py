@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from engine.answering import Desk, ReadyVariant, answer_row, next_prediction
-from engine.errors import CanaryError, RetrievalError, TrainingError
+from engine.answering import Desk, ReadyVariant, answer_row, next_prediction, retrieve
+from engine.backend_limits import lora_comes_with_the_server
+from engine.errors import CanaryError, CancelledError, ModelError, RetrievalError, TrainingError
 from engine.events import Event, Notice, PreparationProgress, VariantReady
 from engine.ports import (
     Completion,
@@ -25,10 +26,13 @@ from engine.ports import (
 from engine.prompting import build_prompt, training_answer
 from engine.selection import choose_shots
 from engine.task import AnswerKind, Example, Task
-from engine.variant import DecodingMode, LoraSpec, Technique
+from engine.variant import DecodingMode, LoraSpec, Technique, TrainingPrompts
 
 CANARY_LEAST_CHANGE = 1e-4
 """Least change of a class probability; numerical noise between two evaluations of one base is exactly 0."""
+
+CANARY_TOKENS = 48
+"""Length of the free text that is compared where there are no probabilities."""
 
 Keep = Callable[[ReadyVariant], None]
 
@@ -59,8 +63,10 @@ def prepare(desk: Desk, trainer: Trainer, train: Sequence[Example], keep: Keep) 
             )
             ready = replace(ready, classifier_id=fitted.id)
             prepare_s, reused = prepare_s + fitted.build_s, reused or fitted.reused
-        if variant.lora is not None:
-            weights, found = yield from _lora(desk, trainer, train, variant.id, variant.lora)
+        if variant.lora is not None and lora_comes_with_the_server(desk.model.capabilities):
+            ready, reused = replace(ready, lora_path=desk.model.served_lora()), True
+        elif variant.lora is not None:
+            weights, found = yield from _lora(desk, trainer, train, ready, variant.lora)
             ready = replace(ready, lora_path=str(weights.gguf), lora_key=weights.key)
             prepare_s, reused = prepare_s + weights.train_s, reused or found
         keep(ready)
@@ -93,9 +99,13 @@ def lora_key(facts: ModelFacts, digest: str, spec: LoraSpec) -> str:
 
 
 def _lora(
-    desk: Desk, trainer: Trainer, train: Sequence[Example], variant_id: str, spec: LoraSpec
+    desk: Desk, trainer: Trainer, train: Sequence[Example], ready: ReadyVariant, spec: LoraSpec
 ) -> Generator[Event, None, tuple[LoraWeights, bool]]:
-    pairs = desk.model.tokenize_pairs(training_pairs(desk.task, train))
+    variant_id = ready.variant.id
+    texts = training_pairs(desk.task, train)
+    if spec.prompts is TrainingPrompts.SERVED:
+        texts = yield from _served_pairs(desk, train, ready)
+    pairs = desk.model.tokenize_pairs(texts)
     digest = data_digest(pairs)
     key = lora_key(desk.model.facts, digest, spec)
     weights, found = trainer.find(key), True
@@ -119,6 +129,22 @@ def _lora(
     return weights, found
 
 
+def _served_pairs(
+    desk: Desk, train: Sequence[Example], ready: ReadyVariant
+) -> Generator[Event, None, list[tuple[tuple[Message, ...], str]]]:
+    """Build the training prompts with what the variant retrieves for each row, as it will be served."""
+    pairs = []
+    for place, example in enumerate(train):
+        if desk.cancel.is_set():
+            raise CancelledError("The run was stopped.")
+        found = retrieve(desk, ready, example, without=example.id)
+        built = build_prompt(desk.task, example.input, shots=ready.shots, passages=found.passages)
+        pairs.append((built.messages, training_answer(example)))
+        progress = Progress(stage="Retrieving for training", fraction=(place + 1) / len(train))
+        yield PreparationProgress(variant_id=ready.variant.id, progress=progress)
+    return pairs
+
+
 def check_belonging(weights_digest: str, weights_template: str, facts: ModelFacts) -> None:
     """First half of the canary: the weights were trained on this very base and template.
 
@@ -139,6 +165,8 @@ def check_belonging(weights_digest: str, weights_template: str, facts: ModelFact
 def run_canary(desk: Desk, ready: ReadyVariant, example: Example) -> float:
     """Second half of the canary: the weights change this base's output. Return the largest change of a probability.
 
+    Where a backend gives no probabilities, free text is compared, and a change counts as 1.
+
     Raises:
         CanaryError: they change nothing.
     """
@@ -150,9 +178,11 @@ def run_canary(desk: Desk, ready: ReadyVariant, example: Example) -> float:
         lora=ready.lora_path,
         lora_scale=ready.variant.lora_scale,
     )
-    tuned = _probabilities(desk, request)
-    base = _probabilities(desk, replace(request, lora=None))
-    change = max(abs(tuned[label] - base[label]) for label in labels)
+    tuned = _completion(desk, request)
+    base = _completion(desk, replace(request, lora=None))
+    if not (tuned.probabilities and base.probabilities):
+        return _changed_text(desk, request)
+    change = max(abs(tuned.probabilities[label] - base.probabilities[label]) for label in labels)
     if change < CANARY_LEAST_CHANGE and ready.variant.lora_scale:
         raise CanaryError(
             f"The LoRA weights change nothing: the largest change of a probability is {change:.2g}.",
@@ -161,11 +191,22 @@ def run_canary(desk: Desk, ready: ReadyVariant, example: Example) -> float:
     return change
 
 
-def _probabilities(desk: Desk, request: GenerateRequest) -> dict[str, float]:
+def _changed_text(desk: Desk, request: GenerateRequest) -> float:
+    """Compare free text where a backend gives no probabilities: the same letters throughout count as no change."""
+    written = replace(request, decoding=Decoding(mode=DecodingMode.FREE, max_tokens=CANARY_TOKENS))
+    if _completion(desk, written).text == _completion(desk, replace(written, lora=None)).text:
+        raise CanaryError(
+            f"The LoRA weights change nothing: {CANARY_TOKENS} tokens of free text are the same with and without them.",
+            "Train again with a higher learning rate or more epochs, or look whether the server uses them.",
+        )
+    return 1.0
+
+
+def _completion(desk: Desk, request: GenerateRequest) -> Completion:
     for piece in desk.model.generate(request, cancel=desk.cancel):
         if isinstance(piece, Completion):
-            return dict(piece.probabilities)
-    return {}
+            return piece
+    raise ModelError("The backend ended without an answer.", "Try again.")
 
 
 def warm_up(desk: Desk, variants: Sequence[ReadyVariant], example: Example) -> Iterator[Event]:

@@ -9,7 +9,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engine.costing import CostAssumptions
-from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, SearchMode, Technique, Variant
+from engine.spending import TokenPrices
+from engine.variant import (
+    DecodingMode,
+    LoraSpec,
+    Reranker,
+    RetrievalSpec,
+    SearchMode,
+    Technique,
+    TrainingPrompts,
+    Variant,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +45,10 @@ class RunPlan:
     costs: CostAssumptions = field(default_factory=CostAssumptions)
     stop_when_clear: bool = False
     """End before the last row once one variant is clearly the best: `engine.sequential`."""
+    prices: TokenPrices | None = None
+    """Of a model behind a closed API; None for models that run on one's own machines."""
+    spending_limit_usd: float | None = None
+    """The run stops when it has cost so much at the closed API."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a manifest."""
@@ -49,6 +63,8 @@ def plan_from_dict(data: Mapping[str, Any]) -> RunPlan:
     fields["train_ids"] = tuple(fields["train_ids"])
     fields["decoding"] = DecodingMode(fields["decoding"])
     fields["costs"] = CostAssumptions(**fields["costs"])
+    if fields.get("prices") is not None:
+        fields["prices"] = TokenPrices(**fields["prices"])
     return RunPlan(**fields)
 
 
@@ -58,10 +74,12 @@ def _variant_from_dict(data: Mapping[str, Any]) -> Variant:
     if fields["retrieval"] is not None:
         retrieval = dict(fields["retrieval"])
         retrieval["mode"] = SearchMode(retrieval["mode"])
+        retrieval["reranker"] = Reranker(retrieval.get("reranker", Reranker.RECIPROCAL_RANK))
         fields["retrieval"] = RetrievalSpec(**retrieval)
     if fields["lora"] is not None:
         lora = dict(fields["lora"])
         lora["targets"] = tuple(lora["targets"])
+        lora["prompts"] = TrainingPrompts(lora.get("prompts", TrainingPrompts.PLAIN))
         fields["lora"] = LoraSpec(**lora)
     return Variant(**fields)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from engine.answering import Desk, ReadyVariant, answer_batch, answer_row
+from engine.capabilities import learned
 from engine.errors import AdaptLabError, CancelledError
 from engine.events import (
     Event,
@@ -26,8 +27,10 @@ from engine.events import (
 from engine.ports import CancelSignal, EnergyMeter, LanguageModel, Progress, Retriever, RunStore, Trainer
 from engine.prediction import Prediction
 from engine.preparing import prepare, run_canary, warm_up
+from engine.room import context_needed
 from engine.run import RunPlan
 from engine.sequential import ClearLeader, clear_leader
+from engine.spending import Purse
 from engine.task import Example, Task
 
 JOULES_PER_WATT_HOUR = 3600.0
@@ -90,23 +93,35 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
         yield event
         _check(cancel)
     if any(variant.generates for variant in plan.variants):
-        yield from _load(desk, ports.store, len(plan.variants) + 1)
+        yield from _load(desk, ports.store, len(plan.variants) + 1, _room(desk, train, test))
     probe = train[0] if train else test[0]
     for variant in ready:
         if variant.lora_path is not None:
             change = run_canary(desk, variant, probe)
             ports.trainer.note(variant.lora_key, {"canary_change": change})
-            yield Notice(text=f"Canary of {variant.variant.id}: the weights move a probability by {change:.2g}.")
+            moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
+            yield Notice(text=f"Canary of {variant.variant.id}: the weights {moved}.")
+    before = desk.model.capabilities
     yield from warm_up(desk, ready, probe)
+    yield from (Notice(text=reason) for reason in learned(before, desk.model.capabilities))
+    purse = Purse(plan.prices, plan.spending_limit_usd)
+    purse.pay(kept)
     if plan.throughput:
-        yield from _in_batches(desk, ports, ready, test, done, tally)
+        yield from _in_batches(desk, ports, ready, test, done, tally, purse)
     else:
-        yield from _row_by_row(desk, ports, ready, test, done, tally)
+        yield from _row_by_row(desk, ports, ready, test, done, tally, purse)
 
 
-def _load(desk: Desk, store: RunStore, slots: int) -> Iterator[Event]:
+def _room(desk: Desk, train: Sequence[Example], test: Sequence[Example]) -> int:
+    """Return tokens of context: as planned, or what the longest prompt needs where a server sets its room per run."""
+    if not desk.model.facts.server:
+        return desk.plan.context_tokens
+    return max(desk.plan.context_tokens, context_needed(desk, train, test))
+
+
+def _load(desk: Desk, store: RunStore, slots: int, context_tokens: int) -> Iterator[Event]:
     yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=0.0))
-    seconds = desk.model.load(slots=slots, context_tokens=desk.plan.context_tokens, cancel=desk.cancel)
+    seconds = desk.model.load(slots=slots, context_tokens=context_tokens, cancel=desk.cancel)
     store.update_run(desk.plan.run_id, manifest={"load_s": seconds})
     yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=1.0))
 
@@ -125,6 +140,7 @@ def _row_by_row(
     test: Sequence[Example],
     done: set[tuple[str, str]],
     tally: Tally,
+    purse: Purse,
 ) -> Iterator[Event]:
     for row, example in enumerate(test):
         turn = row % len(variants)
@@ -133,6 +149,7 @@ def _row_by_row(
             if (variant_id, example.id) in done:
                 continue
             _check(desk.cancel)
+            purse.check()
             yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
             before = ports.meter.read_joules()
             steps = answer_row(desk, ready, example, row)
@@ -146,6 +163,7 @@ def _row_by_row(
             (prediction,) = _with_energy([prediction], before, ports.meter.read_joules())
             ports.store.add([prediction])
             tally.add(prediction)
+            purse.pay([prediction])
             yield PredictionMade(prediction=prediction)
         if leader := tally.leader():
             yield from _leader_is_clear(desk.plan, ports.store, leader)
@@ -159,6 +177,7 @@ def _in_batches(
     test: Sequence[Example],
     done: set[tuple[str, str]],
     tally: Tally,
+    purse: Purse,
 ) -> Iterator[Event]:
     """Batches are cut by row number, so that a resumed run computes the very batches of an unbroken one."""
     size = desk.plan.batch_rows
@@ -169,11 +188,13 @@ def _in_batches(
             if all((variant_id, example.id) in done for _row, example in rows):
                 continue
             _check(desk.cancel)
+            purse.check()
             yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)
             before = ports.meter.read_joules()
             made = _with_energy(answer_batch(desk, ready, rows), before, ports.meter.read_joules())
             fresh = [p for p in made if (variant_id, p.example_id) not in done]
             ports.store.add(fresh)
+            purse.pay(fresh)
             for prediction in fresh:
                 tally.add(prediction)
                 yield PredictionMade(prediction=prediction)

@@ -34,8 +34,8 @@ def read_answer(task: Task, mode: DecodingMode, text: str) -> str:
 
 
 def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
-    if mode is DecodingMode.CHOICE:
-        return text
+    if mode is DecodingMode.CHOICE and text in task.answer.labels:
+        return text  # a backend that cannot hold the model to the labels answers in free text, which is read below
     wanted = text
     if mode is DecodingMode.JSON:
         found = _read_object(text)
@@ -205,6 +205,11 @@ KINDS: Mapping[str, frozenset[AnswerKind]] = {
 """Which kinds of answer each scorer is for."""
 
 
+RULE = "rule "
+"""Before a rule's name, where its result stands among the scores."""
+
+
 def score_answer(task: Task, example: Example, answer: str) -> dict[str, float]:
-    """Score one answer with all scorers of the task that score single predictions."""
-    return {name: SCORERS[name](task, example, answer) for name in task.scorers if name in SCORERS}
+    """Score one answer with all scorers of the task that score single predictions, and with its rules one by one."""
+    scores = {name: SCORERS[name](task, example, answer) for name in task.scorers if name in SCORERS}
+    return scores | {RULE + name: float(kept) for name, kept in rule_results(task, answer).items()}

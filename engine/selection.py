@@ -1,13 +1,11 @@
-"""Which rows are used: training rows, test rows, shots, splits. Pure functions of their inputs and a seed."""
+"""Which rows are used: training rows, test rows, shots. Pure functions of their inputs and a seed."""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 
-from engine.errors import UsageError
 from engine.task import Example
 
 
@@ -44,18 +42,3 @@ def choose_test_rows(examples: Sequence[Example], limit: int | None, *, seed: in
     rows = list(examples)
     random.Random(f"{seed}:test").shuffle(rows)
     return rows if limit is None else rows[:limit]
-
-
-def stratified_split(examples: Sequence[Example], *, train_rows: int, seed: int) -> list[Example]:
-    """Give rows without a split one: `train_rows` balanced training rows, the rest test.
-
-    Raises:
-        UsageError: nothing would be left to test on.
-    """
-    if train_rows >= len(examples):
-        raise UsageError(
-            f"{train_rows} training rows leave nothing of {len(examples)} rows to test on.",
-            "Ask for fewer training rows.",
-        )
-    chosen = {example.id for example in balanced_sample(examples, train_rows, seed=seed)}
-    return [replace(example, split="train" if example.id in chosen else "test") for example in examples]

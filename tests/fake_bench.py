@@ -39,7 +39,7 @@ class FakeRetriever:
         yield Progress(stage="embedding", fraction=0.5)
         yield Prepared(id="index", build_s=0.0, reused=True)
 
-    def search(self, _index: str, query: str, *, kind: str, k: int, mode: object) -> Found:
+    def search(self, _index: str, query: str, *, kind: str, k: int, mode: object, reranker: object) -> Found:
         """Find k items."""
         items = tuple(
             Passage(id=f"{kind}-{n}", kind=kind, text=f"{query} again", score=0.9 - n / 10, source=f"{kind}-{n}", target="delivery_order")

@@ -9,7 +9,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,24 @@ from engine.events import (
     VariantReady,
 )
 from engine.laboratory import Preflight, RunInfo, TaskInfo
+from engine.limits import Limits
+from engine.perturbing import perturbed_task
 from engine.playground import Playground
 from engine.ports import ModelFacts, ModelOffer, Progress
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 from engine.recorded import SAMPLE, RecordedRun
 from engine.run import RunPlan, new_run_id
+from engine.run_table import RunTable, table_from_predictions
+from engine.servers import ServerState
 from engine.snapshot import LiveRun, RunSnapshot
 from engine.speed import SpeedTests
+from engine.spending import TokenPrices
 from engine.statistics import mean_interval
 from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.trainings import Trainings
 from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
 from tests.fake_bench import FakeBench
+from tests.fake_intake import fake_intake
 
 LABELS = ("account_access", "billing_refund", "delivery_order", "device_fault", "how_to_setup")
 HOSTILE = (
@@ -100,15 +106,53 @@ def fake_model(**changes: Any) -> ModelFacts:
     return replace(facts, **changes)
 
 
-def variant_of(technique: Technique) -> Variant:
-    """Build the usual variant of a technique."""
+def variant_of(technique: Technique, choices: Choices | None = None) -> Variant:
+    """Build the usual variant of a technique, with as many passages as were chosen."""
+    passages = choices.passages_k if choices and choices.passages_k else 0
     return Variant(
         id=technique.value,
         technique=technique,
         shots_k=5 if technique is Technique.FEW_SHOT else 0,
-        retrieval=RetrievalSpec(examples_k=5) if technique in {Technique.RAG, Technique.RAG_LORA} else None,
+        retrieval=RetrievalSpec(examples_k=0 if passages else 5, passages_k=passages)
+        if technique in {Technique.RAG, Technique.RAG_LORA}
+        else None,
         lora=LoraSpec() if technique in {Technique.LORA, Technique.RAG_LORA} else None,
     )
+
+
+class FakeServers:
+    """Servers that are there at once, and a pull that takes a few steps."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.found: list[ServerState] = []
+        self.pulled: list[str] = []
+
+    def states(self) -> list[ServerState]:
+        """List them."""
+        return self.found
+
+    def add(self, name: str, url: str) -> None:
+        """Add one, unless its address is none."""
+        if "://" not in url:
+            message = f"'{url}' is not the address of a server."
+            raise UsageError(message, "Write it like http://127.0.0.1:8080/v1.")
+        self.found.append(
+            ServerState(name=name, url=url, kind="llama-server", models=1, problem="", key_variable="BOX_API_KEY",
+                        has_key=False, entered=True)
+        )  # fmt: skip
+
+    def remove(self, name: str) -> None:
+        """Take one away."""
+        self.found = [server for server in self.found if server.name != name]
+
+    def pull(self, name: str, *, cancel: threading.Event) -> Iterator[Progress]:
+        """Yield a few steps."""
+        for step in range(4):
+            if cancel.is_set():
+                return
+            yield Progress(stage="Getting the model", fraction=step / 3)
+        self.pulled.append(name)
 
 
 class FakeLaboratory:
@@ -126,6 +170,8 @@ class FakeLaboratory:
         self.speed = speed
         self._task = task or fake_task()
         self.offers: list[ModelOffer] = []
+        self.servers = FakeServers()
+        self.prices: TokenPrices | None = None
         self.accepted: list[str] = []
         self._models = list(models) if models is not None else [fake_model()]
         self._runs: dict[str, LiveRun] = {}
@@ -144,6 +190,10 @@ class FakeLaboratory:
         self.note = note
         self.answer_text = ""
         self.started: list[RunPlan] = []
+        self.made_tasks: dict[str, Task] = {}
+        self.notes: dict[str, str] = {}
+        self.unpacked: list[bytes] = []
+        self.intake = fake_intake()
 
     def tasks(self) -> list[TaskInfo]:
         """List the one task."""
@@ -158,8 +208,19 @@ class FakeLaboratory:
             )
         ]
 
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make a perturbed task."""
+        return self.keep_made(perturbed_task(self._task, kind, seed=seed))
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another."""
+        self.made_tasks[task.id] = task
+        return task.id
+
     def task(self, task_id: str) -> Task:
         """Return it."""
+        if task_id in self.made_tasks:
+            return self.made_tasks[task_id]
         if task_id != self._task.id:
             message = f"Unknown task '{task_id}'."
             raise UsageError(message)
@@ -231,20 +292,23 @@ class FakeLaboratory:
         costs: CostAssumptions | None = None,
         choices: Choices | None = None,
         stop_when_clear: bool = False,
+        test_split: str = "test",
+        context_tokens: int = 2048,
     ) -> RunPlan:
         """Fix a plan."""
         return RunPlan(
             run_id=new_run_id(),
             task_id=task_id,
             model_id=model_id,
-            variants=tuple(variant_of(technique) for technique in techniques),
-            test_ids=tuple(example.id for example in self._task.split("test")[:limit]),
+            variants=tuple(variant_of(technique, choices) for technique in techniques),
+            test_ids=tuple(example.id for example in self.task(task_id).split(test_split)[:limit]),
             train_ids=tuple(example.id for example in self._task.split("train")[:train_rows]),
             seed=seed,
             decoding=decoding,
             throughput=throughput,
             costs=costs or CostAssumptions(),
             stop_when_clear=stop_when_clear,
+            prices=self.prices,
         )
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -255,9 +319,14 @@ class FakeLaboratory:
             estimated_training_s=81.0 if any(v.lora for v in plan.variants) else 0.0,
             estimated_memory_bytes=1_240_000_000,
             free_memory_bytes=18_400_000_000,
-            problems=self.problems,
+            problems=(*self.problems, *self._unconfirmed(plan)),
+            estimated_cost_usd=0.12 if plan.prices else 0.0,
             notes=(self.note,) if self.note else (),
         )
+
+    def _unconfirmed(self, plan: RunPlan) -> tuple[str, ...]:
+        unpaid = plan.prices is not None and plan.spending_limit_usd is None
+        return ("Confirm it with a spending limit.",) if unpaid else ()
 
     def start(self, plan: RunPlan) -> str:
         """Play a run in a thread."""
@@ -282,7 +351,7 @@ class FakeLaboratory:
     def _play(self, plan: RunPlan, kept: Sequence[Prediction]) -> None:
         live, stop = self._runs[plan.run_id], self._cancel[plan.run_id]
         status = "done"
-        for event in script(plan, self._task, kept, self.answer_text):
+        for event in script(plan, self.task(plan.task_id), kept, self.answer_text):
             if stop.is_set():
                 status = "cancelled"
                 break
@@ -327,6 +396,57 @@ class FakeLaboratory:
         """Return a run's predictions so far."""
         return [p for v in self._plans[run_id].variants for p in self._runs[run_id].predictions(v.id)]
 
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Return what all variants answered on one example."""
+        return [item for item in self.predictions(run_id) if item.example_id == example_id]
+
+    def manifest(self, run_id: str) -> dict[str, Any]:
+        """Return a manifest of the kind that is kept with a run."""
+        lanes = self.snapshot(run_id).lanes
+        prepared = {lane.variant.id: {"prepare_s": lane.prepare_s or 0.0, "reused": False} for lane in lanes}
+        return {
+            "plan": self._plans[run_id].to_dict(),
+            "machine": self.machine(),
+            "versions": {"python": "3.11"},
+            "model": {"name": "SmolLM2 135M Instruct", "digest": "ab" * 32},
+            "prepared": prepared,
+            "status": "done",
+            "started_at": "2026-11-24T20:05:00+00:00",
+        }
+
+    def plan_of(self, run_id: str) -> RunPlan:
+        """Return a run's plan."""
+        return self._plans[run_id]
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns."""
+        plan = self._plans[run_id]
+        return table_from_predictions([v.id for v in plan.variants], plan.test_ids, self.predictions(run_id))
+
+    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
+        """Return next to nothing."""
+        return f"{run_id} {limits.months} {form}".encode()
+
+    def keep_note(self, run_id: str, text: str) -> None:
+        """Keep a note."""
+        self.notes[run_id] = text
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run."""
+        del self._plans[run_id]
+
+    def pack(self, run_id: str) -> bytes:
+        """Return next to nothing."""
+        return run_id.encode()
+
+    def unpack(self, data: bytes) -> str:
+        """Take in anything but a broken file."""
+        if not data.startswith(b"PK"):
+            what = "The file is no packed run."
+            raise UsageError(what, "Choose another.")
+        self.unpacked.append(data)
+        return next(iter(self._plans))
+
     def current_run_id(self) -> str | None:
         """Return the run that plays."""
         return self._current
@@ -345,6 +465,9 @@ class FakeLaboratory:
                     started_at="2026-11-24T20:05:00+00:00",
                     rows_done=snapshot.rows_done,
                     rows_total=snapshot.rows_total,
+                    techniques=tuple(variant.technique.value for variant in plan.variants),
+                    seed=plan.seed,
+                    note=self.notes.get(run_id, ""),
                 )
             )
         return infos

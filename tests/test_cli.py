@@ -327,3 +327,34 @@ def test_text_of_others_is_no_markup(run: Run, tmp_path: Path, write_csv: WriteC
     code, _, err = run("compare", "--task", "[/nope]", "--model", "scripted")
     assert code == 2
     assert "[/nope]" in err
+
+
+def test_a_table_becomes_a_task_folder(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """`import-csv` writes a folder that the app reads, says what it found, and keeps a task that is there."""
+    path = write_csv(tmp_path / "desk.csv", extra=[("the screen stays BLACK!", "fault", "test")])
+    columns = ["--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+    out = tmp_path / "My desk"
+    code, told, err = run("import-csv", path, *columns, "--leaks", "drop", "--out", out)
+    assert code == 0, err
+    assert "16 rows read, 15 used: train 9, test 6" in told
+    assert "1 test rows were dropped" in told
+    assert run("tasks", "check", out)[0] == 0
+    code, _, err = run("import-csv", path, *columns, "--out", out)
+    assert (code, "holds a task already" in err) == (2, True)
+    assert run("import-csv", path, "--out", out, "--replace")[0] == 0
+
+
+def test_a_broken_table_is_two_lines_and_exit_1(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """A ragged row stops the import with its line and the mend; asked for, it is left out."""
+    path = write_csv(tmp_path / "desk.csv")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("one, two, three,billing,test\n")
+    code, out, err = run("import-csv", path, "--out", tmp_path / "t")
+    assert (code, out) == (1, "")
+    assert "line 17" in err
+    assert "--mend ragged=drop" in err
+    assert len(err.strip().splitlines()) == 2
+    code, out, _ = run("import-csv", path, "--out", tmp_path / "t", "--mend", "ragged=drop")
+    assert code == 0
+    assert "Another number of cells: 1 rows (lines 17). Done: drop." in out
+    assert run("import-csv", path, "--out", tmp_path / "u", "--mend", "ragged=burn")[0] == 2

@@ -1,4 +1,4 @@
-"""The GGUF models that are on this machine: those that packages carry and those in the user's folders.
+"""The GGUF models that are on this machine: those of packages, of the user's folders, and of other programs' stores.
 
 Only headers are read. Digests are kept beside the runs, by path, size and time of change, since hashing a
 large file takes a while.
@@ -11,23 +11,17 @@ import importlib
 import importlib.util
 import json
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapters.models.gguf_header import GgufHeader, read_header
+from adapters.models.gguf_facts import FileFacts, read_facts
+from adapters.models.stores import FoundFile, Likeness, digest_of_blob, found_files, likeness, whole
 from engine.errors import ModelFileError, UsageError, unknown_name
 from engine.ports import ModelFacts, ModelOffer
 
-GGUF_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
-              12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K",
-              19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL",
-              26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16"}  # fmt: skip
-"""`general.file_type` as llama.cpp names it (enum llama_ftype in llama.h)."""
-
 GEMMA_TERMS = "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
-MAX_SCANNED_FILES = 2000
+BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +48,45 @@ class Catalog:
     def __init__(self, digests: Path) -> None:
         """Keep digests in this file."""
         self._digests = digests
-        self._known: dict[tuple[str, int, int], ModelFacts] = {}
+        self._known: dict[tuple[tuple[str, int, int], ...], tuple[FileFacts, Likeness]] = {}
         self.refused: list[str] = []
-        """Files of the user's folders that are no whole GGUF, each with its reason; set by `models`."""
+        """Files that are no whole GGUF, each with its reason; set by `models`."""
+        self.set_aside: list[str] = []
+        """Files that are no language model of their own, vision projectors and copies; set by `models`."""
 
     def models(self) -> list[ModelFacts]:
-        """List the models: packages first, then the folders of `ADAPTLAB_MODELS`. Digests may be empty."""
-        self.refused = []
+        """List the models: packages, then the folders of `ADAPTLAB_MODELS`, then other programs' stores.
+
+        Digests may be empty. Of several copies of a model the first is listed.
+        """
+        refused: list[str] = []
+        aside: list[str] = []
+        seen: dict[Likeness, str] = {}
         found: dict[str, ModelFacts] = {}
         for packaged in PACKAGED:
             for path in self._package_files(packaged):
-                facts = self._facts(path)
+                facts, like = self._facts(FoundFile(path=path, name=path.stem, store="package"))
+                seen[like] = packaged.id
                 found[packaged.id] = replace(
-                    facts, id=packaged.id, name=packaged.name, licence=packaged.licence, terms=packaged.terms
+                    facts.model, id=packaged.id, name=packaged.name, licence=packaged.licence, terms=packaged.terms
                 )
-        for path in _folder_files():
+        for item in found_files():
             try:
-                facts = self._facts(path)
-            except ModelFileError as error:
-                self.refused.append(str(error))
+                facts, like = self._facts(_usable(item))
+            except (ModelFileError, OSError) as error:
+                refused.append(str(error))
                 continue
-            if not facts.architecture or facts.architecture == "clip" or not facts.context_tokens:
-                continue
-            identifier, number = facts.id, 2
-            while identifier in found:
-                identifier = f"{facts.id}-{number}"
-                number += 1
-            found[identifier] = replace(facts, id=identifier)
+            name = item.path.name if isinstance(item, FoundFile) else ""
+            if facts.is_projector:
+                aside.append(f"{name} is a vision projector: it goes with the model beside it.")
+            elif facts.model.architecture and facts.model.context_tokens:
+                identifier = _free_name(facts.model.id, found)
+                copied = seen.setdefault(like, identifier)
+                if copied == identifier:
+                    found[identifier] = replace(facts.model, id=identifier)
+                else:
+                    aside.append(f"{name} is a copy of {copied}.")
+        self.refused, self.set_aside = refused, aside
         return list(found.values())
 
     def offers(self) -> list[ModelOffer]:
@@ -132,7 +138,7 @@ class Catalog:
             path = Path(name).expanduser()
             if not path.is_file():
                 raise UsageError(f"There is no file '{name}'.", "Look at its path.")
-            facts = self._facts(path.resolve())
+            facts = self._facts(_usable(whole(path)))[0].model
         else:
             by_id = {facts.id: facts for facts in self.models()}
             if name in {offer.id for offer in self.offers()}:
@@ -145,27 +151,49 @@ class Catalog:
             facts = by_id[name]
         return replace(facts, digest=self._digest(Path(facts.path)))
 
-    def _facts(self, path: Path) -> ModelFacts:
-        stat = path.stat()
-        key = (str(path), stat.st_size, stat.st_mtime_ns)
+    def _facts(self, found: FoundFile) -> tuple[FileFacts, Likeness]:
+        """Return what a file says, and what copies of it have in common; read anew only when it has changed."""
+        stats = [(path, path.stat()) for path in found.files]
+        key = tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)
         if key not in self._known:
-            self._known[key] = _read_facts(path, stat.st_size)
+            self._known[key] = (read_facts(found), likeness(found))
         return self._known[key]
 
     def _digest(self, path: Path) -> str:
-        stat = path.stat()
-        key = f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        """Return the SHA-256 of a file, or of all its parts in order; a blob of Ollama's says it in its name."""
+        if named := digest_of_blob(path):
+            return named
+        files = _usable(whole(path)).files
+        stats = [(file, file.stat()) for file in files]
+        key = "|".join(f"{file}|{stat.st_size}|{stat.st_mtime_ns}" for file, stat in stats)
         try:
             kept = json.loads(self._digests.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             kept = {}
         if not isinstance(kept.get(key), str):
-            with path.open("rb") as file:
-                kept[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            sum_of_all = hashlib.sha256()
+            for file in files:
+                with file.open("rb") as data:
+                    while block := data.read(BLOCK_BYTES):
+                        sum_of_all.update(block)
+            kept[key] = sum_of_all.hexdigest()
             temporary = self._digests.with_suffix(".partial")
             temporary.write_text(json.dumps(kept), encoding="utf-8")
             temporary.replace(self._digests)
         return str(kept[key])
+
+
+def _usable(item: FoundFile | ModelFileError | None) -> FoundFile:
+    if isinstance(item, FoundFile):
+        return item
+    raise item or ModelFileError("This is a later part of a model that was split.", "Name its first part.")
+
+
+def _free_name(name: str, taken: Mapping[str, object]) -> str:
+    identifier, number = name, 2
+    while identifier in taken:
+        identifier, number = f"{name}-{number}", number + 1
+    return identifier
 
 
 def _is_installed(packaged: _Packaged) -> bool:
@@ -176,56 +204,3 @@ def _package_files(packaged: _Packaged) -> Iterator[Path]:
     spec = importlib.util.find_spec(packaged.package)
     for place in (spec.submodule_search_locations or []) if spec else []:
         yield from sorted(Path(place).glob(packaged.pattern))[:1]
-
-
-def _folder_files() -> Iterator[Path]:
-    count = 0
-    for folder in filter(None, os.environ.get("ADAPTLAB_MODELS", "").split(os.pathsep)):
-        for path in sorted(Path(folder).expanduser().rglob("*.gguf")):
-            count += 1
-            if count > MAX_SCANNED_FILES:
-                return
-            if path.is_file():
-                yield path.resolve()
-
-
-def _read_facts(path: Path, size_bytes: int) -> ModelFacts:
-    header = read_header(path)
-    end = max((place.offset_bytes for place in header.tensors.values()), default=0)
-    if not header.tensors or end >= size_bytes:
-        raise ModelFileError(
-            f"'{path.name}' is cut short: a tensor begins at byte {end:,} of {size_bytes:,}.", "Download it again."
-        )
-    name = str(header.facts.get("general.name") or path.stem)
-    return ModelFacts(
-        id=re.sub(r"[^a-z0-9.]+", "-", path.stem.lower()).strip("-"),
-        name=name,
-        backend="llama.cpp",
-        path=str(path),
-        architecture=header.architecture,
-        quantization=GGUF_TYPES.get(_whole(header, "general.file_type"), "unknown"),
-        size_bytes=size_bytes,
-        context_tokens=max(_whole(header, f"{header.architecture}.context_length"), 0),
-        parameters=sum(_count(place.shape) for place in header.tensors.values()),
-        chat_template=_template(header),
-        digest="",
-        licence=str(header.facts.get("general.license") or ""),
-    )
-
-
-def _whole(header: GgufHeader, name: str) -> int:
-    """Return a fact that must be a whole number; -1 if it is none, as anything may stand in a stranger's file."""
-    value = header.facts.get(name)
-    return value if isinstance(value, int) else -1
-
-
-def _template(header: GgufHeader) -> str | None:
-    value = header.facts.get("tokenizer.chat_template")
-    return value if isinstance(value, str) and value else None
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count

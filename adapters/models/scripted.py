@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 
+from engine.capabilities import Capabilities, Support
 from engine.errors import CancelledError, ContextOverflowError, UnsupportedError
 from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
 from engine.prediction import Usage
@@ -30,6 +31,24 @@ FACTS = ModelFacts(
     chat_template=None,
     digest=hashlib.sha256(b"scripted 1").hexdigest(),
 )
+CAPABILITIES = Capabilities(
+    streaming=Support.YES,
+    choice=Support.YES,
+    choice_probabilities=Support.YES,
+    json_schema=Support.YES,
+    logprobs=Support.NO,
+    lora_serving=Support.NO,
+    lora_training=Support.NO,
+    batching=Support.YES,
+    own_timings=Support.YES,
+    cached_tokens=Support.YES,
+    counts_tokens=Support.YES,
+    reasons={
+        "logprobs": "It has no model.",
+        "lora_serving": "It has no weights to put LoRA on.",
+        "lora_training": "It has no weights to put LoRA on.",
+    },
+)
 WORD = re.compile(r"\w+")
 
 
@@ -42,6 +61,11 @@ class ScriptedModel:
         self._pace_s = seconds_per_piece
         self._context_tokens = facts.context_tokens
         self._prefixes: dict[str, tuple[Message, ...]] = {}
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+        return CAPABILITIES
 
     @property
     def facts(self) -> ModelFacts:
@@ -162,6 +186,10 @@ class ScriptedModel:
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:  # noqa: ARG002
         """Refuse: there is nothing to train."""
         raise UnsupportedError("The scripted backend cannot be trained.", "Choose a real model.")
+
+    def served_lora(self) -> str | None:
+        """Refuse: it holds none and takes none."""
+        raise UnsupportedError("The scripted backend has no weights to put LoRA on.", "Choose a real model.")
 
     def close(self) -> None:
         """Do nothing."""

@@ -19,18 +19,18 @@ import lancedb
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS
 from lancedb.query import MatchQuery
-from lancedb.rerankers import RRFReranker
+from lancedb.rerankers import LinearCombinationReranker, MRRReranker, RRFReranker
 
 from adapters.retrieval.embedder import Vectors, clean
 from adapters.retrieval.files import checked_id, write_whole
 from engine.errors import RetrievalError, unknown_name
 from engine.prediction import Passage
-from engine.variant import SearchMode
+from engine.variant import Reranker, SearchMode
 
 KINDS = ("example", "document")
 LEAST_DEPTH = 20
 """So many rows at least are ranked before the cut to k: over lists of 1 or 2 a fusion would only be ties."""
-_SHOWN = ["row", "id", "text", "source", "target"]
+_SHOWN = ["row", "id", "text", "source", "target", "start", "end"]
 _SCORE_COLUMN = {
     SearchMode.VECTOR: "_distance",
     SearchMode.FULL_TEXT: "_score",
@@ -47,6 +47,9 @@ class Item:
     text: str
     source: str
     target: str = ""
+    start: int | None = None
+    """For a chunk: its place in the document, in characters."""
+    end: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,11 +115,19 @@ class Indexes:
         self._opened(index_id)
 
     def search(
-        self, index_id: str, kind: str, query: str, vector: Vectors | None, *, k: int, mode: SearchMode
+        self,
+        index_id: str,
+        kind: str,
+        query: str,
+        vector: Vectors | None,
+        *,
+        k: int,
+        mode: SearchMode,
+        reranker: Reranker = Reranker.RECIPROCAL_RANK,
     ) -> list[Passage]:
         """Find the k nearest items of one kind, nearest first; fewer if there are fewer, or none has a word in common.
 
-        The score is the cosine similarity (vector), BM25 (full text) or the fused reciprocal rank (hybrid).
+        The score is the cosine similarity (vector), BM25 (full text) or what the reranker makes of both (hybrid).
         Full text needs no vector. Vectors are compared with every row: exact, and at these sizes faster than an
         approximate index.
         """
@@ -126,7 +137,7 @@ class Indexes:
         if table is None or limit < 1:
             return []
         try:
-            found = _searched(table, clean(query), vector, limit, mode)
+            found = _searched(table, clean(query), vector, limit, mode, reranker)
         except (OSError, RuntimeError, ValueError) as error:
             # Without its manifest the index counts as absent, so that the mend below is true.
             self._open.pop(index_id, None)
@@ -145,6 +156,8 @@ class Indexes:
                 score=float(score),
                 source=row["source"],
                 target=row["target"],
+                start=row["start"],
+                end=row["end"],
             )
             for score, row in scored[:limit]
         ]
@@ -174,7 +187,9 @@ class Indexes:
         return opened
 
 
-def _searched(table: Any, query: str, vector: Vectors | None, limit: int, mode: SearchMode) -> list[dict[str, Any]]:
+def _searched(
+    table: Any, query: str, vector: Vectors | None, limit: int, mode: SearchMode, reranker: Reranker
+) -> list[dict[str, Any]]:
     # MatchQuery takes the text as plain terms: quotes, operators and brackets have no meaning in it.
     match = MatchQuery(query, column="text")  # type: ignore[call-arg] # its pydantic defaults are not seen by mypy
     depth = max(LEAST_DEPTH, 4 * limit)
@@ -189,22 +204,38 @@ def _searched(table: Any, query: str, vector: Vectors | None, limit: int, mode: 
             .text(match)
             .distance_type("cosine")
             .limit(depth)
-            .rerank(_StableFusion())
+            .rerank(_RERANKERS[reranker]())
         )
     shown = _SHOWN if mode is SearchMode.HYBRID else [*_SHOWN, _SCORE_COLUMN[mode]]
     rows: list[dict[str, Any]] = search.select(shown).to_arrow().to_pylist()
     return rows
 
 
-class _StableFusion(RRFReranker):
-    """Reciprocal rank fusion in which items of equal score are ranked as they stand in the task."""
+class _Stable:
+    """Makes a fusion rank items of equal score as they stand in the task."""
 
     def rerank_hybrid(self, query: str, vector_results: Any, fts_results: Any) -> Any:
-        return super().rerank_hybrid(
+        return super().rerank_hybrid(  # type: ignore[misc] # the reranker that follows in the order of bases
             query,
             vector_results.sort_by([("_distance", "ascending"), ("row", "ascending")]),
             fts_results.sort_by([("_score", "descending"), ("row", "ascending")]),
         )
+
+
+class _ReciprocalRank(_Stable, RRFReranker): ...
+
+
+class _MeanReciprocalRank(_Stable, MRRReranker): ...
+
+
+class _Linear(_Stable, LinearCombinationReranker): ...
+
+
+_RERANKERS: dict[Reranker, Any] = {
+    Reranker.RECIPROCAL_RANK: _ReciprocalRank,
+    Reranker.MEAN_RECIPROCAL_RANK: _MeanReciprocalRank,
+    Reranker.LINEAR: _Linear,
+}
 
 
 def _arrow(items: Sequence[Item], vectors: Vectors) -> Any:
@@ -215,6 +246,8 @@ def _arrow(items: Sequence[Item], vectors: Vectors) -> Any:
             "text": [item.text for item in items],
             "source": [item.source for item in items],
             "target": [item.target for item in items],
+            "start": pa.array([item.start for item in items], pa.int64()),
+            "end": pa.array([item.end for item in items], pa.int64()),
             "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1]),
         }
     )

@@ -14,7 +14,7 @@ from adapters.processes.client import WorkerProcess
 from engine.ports import CancelSignal, Classified, Found, Prepared, Progress
 from engine.prediction import Passage
 from engine.task import Document, Example
-from engine.variant import RetrievalSpec, SearchMode
+from engine.variant import Reranker, RetrievalSpec, SearchMode
 
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -75,7 +75,16 @@ class LanceRetriever:
         }
         yield from self._prepared("index", payload, cancel)
 
-    def search(self, index_id: str, query: str, *, kind: str, k: int, mode: SearchMode) -> Found:
+    def search(
+        self,
+        index_id: str,
+        query: str,
+        *,
+        kind: str,
+        k: int,
+        mode: SearchMode,
+        reranker: Reranker = Reranker.RECIPROCAL_RANK,
+    ) -> Found:
         """Find the k nearest items of one kind (`example` or `document`).
 
         Any query is taken as plain words. Scores are cosine similarity, BM25 or fused reciprocal rank, by mode.
@@ -84,7 +93,14 @@ class LanceRetriever:
             RetrievalError: there is no such index, or it is damaged.
             UsageError: an unknown kind.
         """
-        payload = {"index_id": index_id, "query": query, "kind": kind, "k": k, "mode": SearchMode(mode).value}
+        payload = {
+            "index_id": index_id,
+            "query": query,
+            "kind": kind,
+            "k": k,
+            "mode": SearchMode(mode).value,
+            "reranker": Reranker(reranker).value,
+        }
         found = self._worker.call("search", {"folder": self._folder, **payload})
         return Found(
             passages=tuple(Passage(kind=kind, **passage) for passage in found["passages"]),

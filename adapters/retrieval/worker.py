@@ -20,9 +20,9 @@ from adapters.retrieval.files import checked_id, short_id
 from adapters.retrieval.indexes import Indexes, Item
 from engine.errors import RetrievalError
 from engine.task import Document
-from engine.variant import SearchMode
+from engine.variant import Reranker, SearchMode
 
-LAYOUT = 1
+LAYOUT = 2
 """Part of every id: to be raised when chunking, tables or the head's form change, so that nothing old is reused."""
 
 Request = dict[str, Any]
@@ -104,7 +104,10 @@ def _items(request: Request) -> list[Item]:
             overlap_words=request["overlap"],
         )
     ]
-    return examples + [Item(id=chunk.id, kind="document", text=chunk.text, source=chunk.document) for chunk in chunks]
+    return examples + [
+        Item(id=chunk.id, kind="document", text=chunk.text, source=chunk.document, start=chunk.start, end=chunk.end)
+        for chunk in chunks
+    ]
 
 
 def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
@@ -114,11 +117,19 @@ def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str,
     mode = SearchMode(request["mode"])
     clock = Clock()
     vector = None if mode is SearchMode.FULL_TEXT else model.embed_one(request["query"]).vector
-    passages = store.search(request["index_id"], request["kind"], request["query"], vector, k=request["k"], mode=mode)
+    passages = store.search(
+        request["index_id"],
+        request["kind"],
+        request["query"],
+        vector,
+        k=request["k"],
+        mode=mode,
+        reranker=Reranker(request["reranker"]),
+    )
     wall_s, cpu_s = clock.read()
     return {
         "passages": [
-            {"id": found.id, "text": found.text, "score": found.score, "source": found.source, "target": found.target}
+            {name: getattr(found, name) for name in ("id", "text", "score", "source", "target", "start", "end")}
             for found in passages
         ],
         "retrieval_s": wall_s,

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.errors import DiskFullError, StoreError, unknown_name
+from engine.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.run_table import COLUMNS
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -123,6 +124,62 @@ class SqliteRunStore:
                 "SELECT record FROM predictions WHERE run_id = ? ORDER BY number", (run_id,)
             )
             return [prediction_from_dict(json.loads(record)) for (record,) in rows]
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with its predictions.
+
+        Raises:
+            UsageError: there is no such run; the nearest names are offered.
+        """
+        self.manifest(run_id)
+        with self._errors():
+            self._connection().execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def import_run(
+        self, run_id: str, started_at: str, status: str, manifest: Mapping[str, Any], predictions: Sequence[Prediction]
+    ) -> None:
+        """Take in a run that was kept elsewhere, as a whole or not at all.
+
+        Raises:
+            UsageError: a run of this name is here already.
+        """
+        with self._errors():
+            connection = self._connection()
+            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+                raise UsageError(f"Run {run_id} is here already.", "Delete it first to take it in anew.")
+            connection.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?)", (run_id, started_at, status, json.dumps(dict(manifest)))
+            )
+        try:
+            self.add(predictions)
+        except BaseException:
+            self.delete_run(run_id)
+            raise
+
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Read what all variants of a run answered on one example."""
+        variants = [variant["id"] for variant in self.manifest(run_id)["plan"]["variants"]]
+        marks = ", ".join("?" for _ in variants)
+        with self._errors():
+            rows = self._connection().execute(
+                f"SELECT record FROM predictions WHERE run_id = ? AND variant_id IN ({marks}) AND example_id = ?"  # noqa: S608 - marks are question marks
+                " ORDER BY number",
+                (run_id, *variants, example_id),
+            )
+            return [prediction_from_dict(json.loads(record)) for (record,) in rows]
+
+    def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
+        """Read a run as (variant id, example id, JSON list of the values of `engine.run_table.COLUMNS`).
+
+        SQLite takes them out, so that prompts and passages need not be read.
+        """
+        fields = ", ".join(f"'{path}'" for path in COLUMNS.values())
+        with self._errors():
+            yield from self._connection().execute(
+                f"SELECT variant_id, example_id, json_extract(record, {fields})"  # noqa: S608 - the fields are ours
+                " FROM predictions WHERE run_id = ? ORDER BY number",
+                (run_id,),
+            )
 
     def manifest(self, run_id: str) -> dict[str, Any]:
         """Read a run's manifest, with `status` and `started_at`.

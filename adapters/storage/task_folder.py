@@ -107,6 +107,7 @@ def read_task(folder: Path) -> Task:
         rules=rules,
         licence=definition.licence,
         card=definition.card,
+        source=definition.source,
         digest=digest_of(definition.model_dump_json(), schema, examples, documents),
     )
 
@@ -288,6 +289,7 @@ def write_task(task: Task, folder: Path) -> None:
         "scoring": {"primary": task.primary_scorer, "scorers": list(task.scorers)},
         "splits": {name: len(task.split(name)) for name in sorted({e.split for e in task.examples})},
         "card": dict(task.card),
+        "source": dict(task.source),
     }
     if task.answer.labels:
         definition["answer"]["labels"] = list(task.answer.labels)

@@ -87,6 +87,10 @@ def refuse_unlike(header: GgufHeader) -> None:
     name = header.architecture
     if int(header.facts.get(f"{name}.expert_count", 0)) > 0:
         raise UntrainableError("Mixtures of experts cannot be trained here.", "Choose a dense model.")
+    if int(header.facts.get("split.count", 0)) > 1:
+        raise UntrainableError(
+            "A model that was split into several files cannot be trained here.", "Join its parts with llama-gguf-split."
+        )
     scaling = str(header.facts.get(f"{name}.rope.scaling.type", "none"))
     if scaling not in _SCALINGS or any(tensor.startswith("rope_factors_") for tensor in header.tensors):
         raise UntrainableError(

@@ -1,39 +1,81 @@
-"""Decide, History: every kept run, to be reopened."""
+"""Decide, History: every kept run: to be found, reopened, compared, noted, taken elsewhere and deleted."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from components import state
-from components.history import runs_frame
+from components.history import runs_frame, standing
+from components.run_keeping import run_actions, take_in
+from components.run_pair import compare_two, portability
+from components.setup import fault
+from components.words import visible
 
 lab = state.laboratory()
 runs = lab.runs()
+going_on = lab.current_run_id()
 
-st.title("History", anchor=False)
+title_cell, import_cell = st.columns([5, 1], vertical_alignment="center")
+title_cell.title("History", anchor=False)
+with import_cell:
+    take_in(lab)
 st.caption("Every run that was started here, with what was done kept, newest first.")
+error = st.session_state.pop(state.FAULT, None)
+if error is not None:
+    fault(error)
 
 if not runs:
-    st.info("No run is kept yet. Start one under Compare, Run.", icon=":material/history:")
+    st.info("No run is kept yet. Start one under Compare, Run, or import one.", icon=":material/history:")
     st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
     st.stop()
 
-picked = st.dataframe(
-    runs_frame(runs, lab.current_run_id()),
-    column_config={
-        "Done": st.column_config.ProgressColumn(
-            format="percent", min_value=0, max_value=1, help="Share of predictions made."
-        ),
-        "Run": st.column_config.TextColumn(help="The run's id, as the terminal's --resume takes it."),
-    },
-    hide_index=True,
-    width="stretch",
-    on_select="rerun",
-    selection_mode="single-row",
-    key="history_table",
+tasks, models, states, words = st.columns([2, 2, 2, 2])
+wanted_tasks = tasks.multiselect(
+    "Task", list(dict.fromkeys(run.task_id for run in runs)), format_func=visible, key="history_tasks"
 )
-chosen = picked.selection.rows
-st.caption("Select a row to open the run.")
-if chosen and chosen[0] < len(runs):
-    state.keep_for_page(runs[chosen[0]].run_id)
-    st.switch_page("pages/compare/run.py")
+wanted_models = models.multiselect(
+    "Model", list(dict.fromkeys(run.model_id for run in runs)), format_func=visible, key="history_models"
+)
+wanted_states = states.multiselect(
+    "State", list(dict.fromkeys(standing(run, going_on) for run in runs)), key="history_states"
+)
+text = words.text_input("In note or run", key="history_text", help="Finds runs whose note or name holds these letters.")
+shown = [
+    run
+    for run in runs
+    if (not wanted_tasks or run.task_id in wanted_tasks)
+    and (not wanted_models or run.model_id in wanted_models)
+    and (not wanted_states or standing(run, going_on) in wanted_states)
+    and text.casefold() in f"{run.note} {run.run_id}".casefold()
+]
+if not shown:
+    st.caption("No run is like that.")
+else:
+    picked = st.dataframe(
+        runs_frame(shown, going_on),
+        column_config={
+            "Done": st.column_config.ProgressColumn(
+                format="percent", min_value=0, max_value=1, help="Share of predictions made."
+            ),
+            "Seed": st.column_config.NumberColumn(help="Decides which rows are drawn and how training begins."),
+            "Run": st.column_config.TextColumn(help="The run's id, as the terminal's --resume takes it."),
+        },
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="single-row",
+        key="history_table",
+    )
+    places = [place for place in picked.selection.rows if place < len(shown)]
+    if places:
+        run_actions(lab, shown[places[0]])
+    else:
+        st.caption("Select a row to open, note, export or delete the run.")
+
+pair_tab, matrix_tab = st.tabs(["Compare two runs", "Models and techniques"], key="history_tab", on_change="rerun")
+if pair_tab.open:
+    with pair_tab:
+        compare_two(lab, runs)
+if matrix_tab.open:
+    with matrix_tab:
+        portability(lab, runs)

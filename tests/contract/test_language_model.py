@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from adapters.models.llama_cpp.client import LlamaCppModel
-from adapters.models.scripted import ScriptedModel
+from engine.capabilities import Support
 from engine.errors import CancelledError, ContextOverflowError, TrainingError, UnsupportedError, WorkerDiedError
 from engine.ports import Completion, Decoding, GenerateRequest, LanguageModel, Message, TextPiece
 from engine.variant import DecodingMode
@@ -79,6 +79,18 @@ def ask(
     )
 
 
+def on_server(model: LanguageModel) -> bool:
+    """Tell whether the model runs in a server that decides by itself what it keeps from one request to the next."""
+    return bool(model.facts.server)
+
+
+def same_odds(model: LanguageModel, one: Completion, other: Completion) -> bool:
+    """Probabilities are the very same here; at a server, kept and fresh prompts add up in another order."""
+    if not on_server(model):
+        return one.probabilities == other.probabilities
+    return one.probabilities == pytest.approx(other.probabilities, abs=NEAR_TIE)
+
+
 def every_mode(text: str = "Where is my parcel?") -> list[GenerateRequest]:
     """One request of each decoding."""
     return [
@@ -99,13 +111,18 @@ def test_the_pieces_are_the_text(model: LanguageModel, request_: GenerateRequest
 
 
 def test_a_choice_is_a_label_with_a_probability_for_each(model: LanguageModel) -> None:
-    """Choice decoding answers with one of the labels, its probabilities are over these labels and sum to 1."""
+    """Choice decoding answers with one of the labels, its probabilities are over these labels and sum to 1.
+
+    A backend that reads them from what a server sends along may have none; one that scores labels has them all.
+    """
     done = complete(model, ask("The courier left my parcel in the rain"))
     assert done.text in LABELS
-    assert set(done.probabilities) == set(LABELS)
-    assert math.isclose(sum(done.probabilities.values()), 1.0, abs_tol=1e-6)
-    assert done.text == max(done.probabilities, key=lambda label: done.probabilities[label])
     assert done.finish == "stop"
+    if done.probabilities or model.capabilities.choice_probabilities is Support.YES:
+        assert set(done.probabilities) == set(LABELS)
+        assert math.isclose(sum(done.probabilities.values()), 1.0, abs_tol=1e-6)
+    if model.capabilities.choice_probabilities is Support.YES:
+        assert done.text == max(done.probabilities, key=lambda label: done.probabilities[label])
 
 
 @pytest.mark.parametrize("labels", [("a", "a b", "ab"), ("x y one", "x y two"), ("yes",), ("😀", "日本", "é")])
@@ -114,11 +131,17 @@ def test_labels_may_begin_with_each_other(model: LanguageModel, labels: tuple[st
     request = ask("Which one?", labels=labels, slot="labels")
     done = complete(model, request)
     assert done.text in labels
-    assert set(done.probabilities) == set(labels)
-    assert math.isclose(sum(done.probabilities.values()), 1.0, abs_tol=1e-6)
     (batched,) = model.generate_batch([request])
     assert isinstance(batched, Completion)
     assert batched.text == done.text
+    if model.capabilities.choice_probabilities is not Support.YES:
+        return
+    if not done.probabilities:  # some servers list no odds of tokens that are no whole character
+        assert on_server(model)
+        assert not all(label.isascii() for label in labels)
+        return
+    assert set(done.probabilities) == set(labels)
+    assert math.isclose(sum(done.probabilities.values()), 1.0, abs_tol=1e-6)
     for label in labels:
         assert batched.probabilities[label] == pytest.approx(done.probabilities[label], abs=0.05)
 
@@ -161,15 +184,17 @@ def test_a_kept_prefix_is_counted_and_changes_nothing(model: LanguageModel) -> N
     """The first call of a slot pays for the prefix, the second does not, and both give the very same answer."""
     request = ask("Nothing works", slot="fresh " + str(time.time()))
     first, second = complete(model, request), complete(model, request)
-    assert first.usage.cached_prompt_tokens == 0
-    assert 0 < second.usage.cached_prompt_tokens < second.usage.prompt_tokens
     assert first.usage.prompt_tokens == second.usage.prompt_tokens
     assert first.usage.completion_tokens > 0
     assert first.text == second.text
-    assert first.probabilities == second.probabilities
+    assert same_odds(model, first, second)
+    if model.capabilities.cached_tokens is Support.YES:
+        assert 0 < second.usage.cached_prompt_tokens < second.usage.prompt_tokens
     between = complete(model, ask("Another row", slot=request.slot))
-    assert between.usage.cached_prompt_tokens == second.usage.cached_prompt_tokens
-    assert complete(model, request).probabilities == first.probabilities
+    if not on_server(model):
+        assert first.usage.cached_prompt_tokens == 0
+        assert between.usage.cached_prompt_tokens == second.usage.cached_prompt_tokens
+    assert same_odds(model, complete(model, request), first)
 
 
 def test_a_changed_prefix_is_not_taken_for_the_kept_one(model: LanguageModel) -> None:
@@ -177,9 +202,11 @@ def test_a_changed_prefix_is_not_taken_for_the_kept_one(model: LanguageModel) ->
     slot = "changing " + str(time.time())
     complete(model, ask("Where is it?", slot=slot))
     changed = complete(model, ask("Where is it?", slot=slot, system="Name one of: billing, delivery, device fault."))
-    assert changed.usage.cached_prompt_tokens == 0
+    assert on_server(model) or changed.usage.cached_prompt_tokens == 0
     fresh = ask("Where is it?", slot="other " + slot, system="Name one of: billing, delivery, device fault.")
-    assert complete(model, fresh).probabilities == changed.probabilities
+    again = complete(model, fresh)
+    assert again.text == changed.text
+    assert same_odds(model, again, changed)
 
 
 @pytest.mark.parametrize("request_", every_mode("How long?"), ids=["choice", "json", "free"])
@@ -190,7 +217,8 @@ def test_timings_agree(model: LanguageModel, request_: GenerateRequest) -> None:
     wall_s = time.perf_counter() - started
     assert done.prefill_s >= 0
     assert done.decode_s >= 0
-    assert 0 < done.ttft_s <= done.prefill_s + done.decode_s + 0.01
+    # A server's own seconds leave out the way to it, which our clock counts into the first token.
+    assert 0 < done.ttft_s <= (wall_s if on_server(model) else done.prefill_s + done.decode_s) + 0.01
     assert done.prefill_s + done.decode_s <= wall_s + 0.01
 
 
@@ -200,7 +228,8 @@ def test_a_prompt_that_does_not_fit_is_refused_with_both_figures(model: Language
         request = ask("word " * 1500, mode)
         with pytest.raises(ContextOverflowError) as caught:
             complete(model, request)
-        assert str(model.count_tokens(request.messages)) in str(caught.value)
+        if model.capabilities.counts_tokens is not Support.NO:
+            assert str(model.count_tokens(request.messages)) in str(caught.value)
         assert "1024" in str(caught.value)
     assert complete(model, ask("Where is my parcel?")).text in LABELS
 
@@ -214,7 +243,7 @@ def test_any_text_is_answered(model: LanguageModel, text: str) -> None:
 
 def test_a_cancelled_answer_stops_and_the_next_one_comes(model: LanguageModel) -> None:
     """Cancel in mid-answer raises `CancelledError` soon, and the backend goes on to answer as if nothing had been."""
-    before = complete(model, ask("Where is my parcel?")).probabilities
+    before = complete(model, ask("Where is my parcel?"))
     cancel = threading.Event()
     set_at = 0.0
     with pytest.raises(CancelledError):
@@ -224,7 +253,7 @@ def test_a_cancelled_answer_stops_and_the_next_one_comes(model: LanguageModel) -
                 cancel.set()
     print(f"cancelled after {(time.perf_counter() - set_at) * 1000:.0f} ms")  # noqa: T201 - shown with -s
     assert time.perf_counter() - set_at < 5
-    assert complete(model, ask("Where is my parcel?")).probabilities == before
+    assert same_odds(model, complete(model, ask("Where is my parcel?")), before)
 
 
 def test_a_caller_who_leaves_early_blocks_nobody(model: LanguageModel) -> None:
@@ -242,12 +271,12 @@ def test_a_batch_gives_the_labels_of_single_answers(model: LanguageModel) -> Non
     batched = completions(model.generate_batch(requests))
     ties = [(s, b) for s, b in zip(single, batched, strict=True) if s.text != b.text]
     assert len(ties) <= 2
-    for one, _other in ties:
+    for one, _other in ties if model.capabilities.choice_probabilities is Support.YES else ():
         best, second = sorted(one.probabilities.values())[:-3:-1]
         assert best - second < NEAR_TIE
     for one, other in zip(single, batched, strict=True):
         assert other.usage.prompt_tokens == one.usage.prompt_tokens
-        assert math.isclose(sum(other.probabilities.values()), 1.0, abs_tol=1e-6)
+        assert not other.probabilities or math.isclose(sum(other.probabilities.values()), 1.0, abs_tol=1e-6)
 
 
 def test_a_batch_keeps_its_faults_to_their_rows(model: LanguageModel) -> None:
@@ -263,7 +292,8 @@ def test_a_batch_of_free_text_is_answered_too(model: LanguageModel) -> None:
     """Decodings that are not batched still answer every row of a batch, as they do alone."""
     requests = [ask(text, DecodingMode.FREE, max_tokens=4) for text in TICKETS[:3]]
     alone = [complete(model, request).text for request in requests]
-    assert [done.text for done in completions(model.generate_batch(requests))] == alone
+    texts = [done.text for done in completions(model.generate_batch(requests))]
+    assert texts == alone or (on_server(model) and all(texts))
 
 
 def test_weights_that_are_not_there_are_a_typed_error(model: LanguageModel) -> None:
@@ -271,7 +301,8 @@ def test_weights_that_are_not_there_are_a_typed_error(model: LanguageModel) -> N
     request = replace(ask("Where is it?"), lora="/nowhere/lora.gguf")
     with pytest.raises((UnsupportedError, TrainingError)) as caught:
         complete(model, request)
-    assert isinstance(caught.value, UnsupportedError) == isinstance(model, ScriptedModel)
+    takes_weights = model.capabilities.lora_training is not Support.NO
+    assert isinstance(caught.value, TrainingError) == takes_weights
     assert caught.value.mend
     assert complete(model, replace(request, lora=None)).text in LABELS
 

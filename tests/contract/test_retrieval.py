@@ -19,7 +19,7 @@ from adapters.retrieval.retriever import LanceRetriever
 from engine.errors import CancelledError, RetrievalError, UsageError, WorkerDiedError
 from engine.ports import Prepared, Progress
 from engine.task import Document, Example
-from engine.variant import RetrievalSpec, SearchMode
+from engine.variant import Reranker, RetrievalSpec, SearchMode
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 
@@ -365,3 +365,26 @@ def test_the_caller_stays_light() -> None:
     code = f"import sys; import adapters.retrieval.retriever; print(sorted({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("reranker", list(Reranker))
+def test_every_reranker_finds_what_is_meant(retriever: LanceRetriever, index_id: str, reranker: Reranker) -> None:
+    """Hybrid search can join its lists in each of LanceDB's ways, nearest first, and the same way twice."""
+    query = "move unused days to the next year"
+    found = [
+        retriever.search(index_id, query, kind="document", k=3, mode=SearchMode.HYBRID, reranker=reranker).passages
+        for _ in range(2)
+    ]
+    assert found[0][0].id == "leave#1"
+    assert [passage.score for passage in found[0]] == sorted((passage.score for passage in found[0]), reverse=True)
+    assert found[0] == found[1]
+
+
+def test_a_passage_knows_its_place(retriever: LanceRetriever, index_id: str) -> None:
+    """A retrieved passage carries where its words stand in the document; an example has no such place."""
+    texts = {document.name: document.text for document in DOCUMENTS}
+    for passage in retriever.search(index_id, "unused days", kind="document", k=9, mode=SearchMode.HYBRID).passages:
+        assert passage.start is not None
+        assert passage.text.endswith(texts[passage.source][passage.start : passage.end])
+    example = retriever.search(index_id, "card", kind="example", k=1, mode=SearchMode.VECTOR).passages[0]
+    assert (example.start, example.end) == (None, None)

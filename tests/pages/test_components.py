@@ -192,3 +192,12 @@ def test_results_table_takes_missing_figures() -> None:
         variant["cost_usd_per_1k"] = None
     frame = results_frame(variants)
     assert frame["ttft_p50"].null_count() == frame["cost"].null_count() == len(variants)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("=1+1", "'=1+1"), (" @x", "' @x"), ("-3", "'-3"), ("\tx", "'\tx"), ("a=b", "a=b"), ("", ""), ("\x1b[0m", "␛[0m")],
+)
+def test_cells_that_a_spreadsheet_would_run_get_an_apostrophe(text: str, shown: str) -> None:
+    """What the browser can save as CSV from a table on screen is no formula."""
+    assert words.inert(text) == shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.models.scripted import ScriptedModel
-from engine.answering import Desk, ReadyVariant, answer_batch, answer_row, next_prediction
+from engine.answering import Desk, ReadyVariant, answer_batch, answer_row, next_prediction, retrieve
 from engine.errors import (
     AdaptLabError,
     CancelledError,
@@ -64,7 +64,7 @@ class Shelf:
         """Take the error to fail with."""
         self.error = error
 
-    def search(self, _index: str, _query: str, *, kind: str, k: int, mode: object) -> Found:
+    def search(self, _index: str, _query: str, *, kind: str, k: int, mode: object, reranker: object) -> Found:
         """Find k items."""
         if self.error is not None:
             raise self.error
@@ -83,6 +83,17 @@ def desk(
     if cancelled:
         cancel.set()
     return Desk(plan=plan, task=TASK, model=model, retriever=retriever or Shelf(), cancel=cancel)  # type: ignore[arg-type]
+
+
+def test_a_row_is_not_retrieved_for_itself() -> None:
+    """Training prompts hold as many retrieved rows as served ones, and never the row that they are for."""
+    ready = ReadyVariant(
+        variant=Variant(id="mix", technique=Technique.RAG_LORA, retrieval=RetrievalSpec(examples_k=3)), index_id="i"
+    )
+    served = retrieve(desk(ScriptedModel()), ready, ROW).passages
+    training = retrieve(desk(ScriptedModel()), ready, ROW, without="example1").passages
+    assert [passage.id for passage in served] == ["example0", "example1", "example2"]
+    assert [passage.id for passage in training] == ["example0", "example2", "example3"]
 
 
 def test_a_dead_worker_is_tried_once_more() -> None:

@@ -9,11 +9,19 @@ import pytest
 
 from engine import errors
 from engine.costing import CLOSED_MODELS, CostAssumptions, closed_api_cost_usd, energy_wh, local_cost_usd
-from engine.defaults import applies, default_variants, technique_from_name
+from engine.defaults import Choices, applies, default_variants, technique_from_name
 from engine.errors import AdaptLabError, UsageError, WorkerError, error_from_name, unknown_name
 from engine.run import RunPlan, new_run_id, plan_from_dict
 from engine.task import AnswerKind, Document
-from engine.variant import LABELS, DecodingMode, RetrievalSpec, SearchMode, Technique
+from engine.variant import (
+    LABELS,
+    DecodingMode,
+    Reranker,
+    RetrievalSpec,
+    SearchMode,
+    Technique,
+    TrainingPrompts,
+)
 from tests.helpers import small_task
 
 
@@ -94,6 +102,21 @@ def test_techniques_have_defaults_that_fit_the_task() -> None:
     (rag,) = default_variants([Technique.RAG], asked)
     assert rag.retrieval is not None
     assert rag.retrieval.passages_k > 0
+
+
+def test_the_users_choices_are_taken() -> None:
+    """Chunks, search and training prompts are as chosen; a usual overlap shrinks with the chunks; LoRA stays plain."""
+    asked = small_task(kind=AnswerKind.SHORT, documents=[Document(name="d", text="t")])
+    choices = Choices(
+        chunk_words=20, search=SearchMode.HYBRID, reranker=Reranker.RECIPROCAL_RANK, lora_prompts=TrainingPrompts.SERVED
+    )
+    lora, mix = default_variants([Technique.LORA, Technique.RAG_LORA], asked, choices=choices)
+    assert mix.retrieval is not None
+    assert (mix.retrieval.chunk_words, mix.retrieval.chunk_overlap_words) == (20, 5)
+    assert mix.retrieval.reranker is Reranker.RECIPROCAL_RANK
+    assert mix.lora is not None
+    assert lora.lora is not None
+    assert (mix.lora.prompts, lora.lora.prompts) == (TrainingPrompts.SERVED, TrainingPrompts.PLAIN)
 
 
 def test_wrong_techniques_are_refused() -> None:

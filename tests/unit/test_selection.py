@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UsageError
-from engine.selection import balanced_sample, choose_shots, choose_test_rows, stratified_split
+from engine.selection import balanced_sample, choose_shots, choose_test_rows
 from engine.task import Example
 
 seeds = st.integers(0, 1000)
@@ -70,18 +68,3 @@ def test_all_rows_are_kept_in_a_shuffled_order() -> None:
     drawn = choose_test_rows(many, None, seed=3)
     assert drawn != many
     assert sorted(row.id for row in drawn) == sorted(row.id for row in many)
-
-
-def test_a_split_is_stratified_and_whole() -> None:
-    """Every row gets a split, and the training rows are balanced over targets."""
-    split = stratified_split(rows(["a"] * 30 + ["b"] * 10), train_rows=10, seed=0)
-    assert len(split) == 40
-    assert Counter(row.target for row in split if row.split == "train") == {"a": 5, "b": 5}
-    assert {row.split for row in split} == {"train", "test"}
-
-
-@pytest.mark.parametrize("count", [4, 5])
-def test_a_split_that_leaves_nothing_to_test_is_refused(count: int) -> None:
-    """Asking for all rows to train on names both figures."""
-    with pytest.raises(UsageError, match=f"{count} training rows leave nothing of 4"):
-        stratified_split(rows(list("abcd")), train_rows=count, seed=0)

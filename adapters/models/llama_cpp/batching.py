@@ -75,11 +75,9 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
     started, cpu_started = time.perf_counter(), time.process_time()
     context = session.batch_context(MAX_ROWS + 1)
     ready = [session.ready(request) for request in requests]
-    shared = min(row.prefix_length for row in ready)
-    prefix = ready[0].tokens[:shared]
-    while any(row.tokens[:shared] != prefix for row in ready):
-        shared -= 1
-        prefix = ready[0].tokens[:shared]
+    prefix = ready[0].tokens[: min(row.prefix_length for row in ready)]
+    shared = min(common_length(prefix, row.tokens) for row in ready)
+    prefix = prefix[:shared]
     context.set_lora(ready[0].lora)
     kept = (prefix, ready[0].lora)
     was_kept = session.batch_prefix == kept
@@ -128,15 +126,30 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
 
 
 def _decide(context: Context, searches: Sequence[LabelSearch], lengths: Sequence[int]) -> None:
-    """Open branches for all undecided rows at once until every row is decided."""
+    """Open branches for all undecided rows at once until every row is decided.
+
+    What a row's last branch shares with its next one stays in the cache.
+    """
+    written: dict[int, tuple[int, ...]] = {}
     while True:
         asking = [(n, path) for n, search in enumerate(searches) if (path := search.wanted())]
         if not asking:
             return
         entries = []
         for number, path in asking:
-            context.keep(number + 1, lengths[number])
+            same = common_length(written.get(number, ()), path)
+            context.keep(number + 1, lengths[number] + same)
             last = len(path) - 1
-            entries += [Entry(t, lengths[number] + p, number + 1, p == last) for p, t in enumerate(path)]
+            entries += [
+                Entry(path[place], lengths[number] + place, number + 1, place == last)
+                for place in range(same, len(path))
+            ]
+            written[number] = path
         for (number, _path), row_logits in zip(asking, context.evaluate(entries), strict=True):
             searches[number].feed(row_logits)
+
+
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """Count the leading tokens that both have."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))

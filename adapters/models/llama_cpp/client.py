@@ -5,15 +5,36 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import psutil
+
+from adapters.models.fit import refuse_if_it_does_not_fit
+from adapters.models.gguf_header import read_header
 from adapters.models.llama_cpp.messages import completion_from_dict, request_to_dict
 from adapters.processes.client import WorkerProcess
+from engine.capabilities import Capabilities, Support
 from engine.errors import error_from_name
 from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
 
 _ENVIRONMENT = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
 """Waiting threads sleep instead of spinning: beside other busy programs, spinning made answers 5 to 20 times slower."""
+
+CAPABILITIES = Capabilities(
+    streaming=Support.YES,
+    choice=Support.YES,
+    choice_probabilities=Support.YES,
+    json_schema=Support.YES,
+    logprobs=Support.YES,
+    lora_serving=Support.YES,
+    lora_training=Support.DEPENDS,
+    batching=Support.YES,
+    own_timings=Support.YES,
+    cached_tokens=Support.YES,
+    counts_tokens=Support.YES,
+    reasons={"lora_training": "On the model's architecture; docs/training.md lists those that can be trained."},
+)
 
 
 class LlamaCppModel:
@@ -25,6 +46,11 @@ class LlamaCppModel:
         self._worker = WorkerProcess("adapters.models.llama_cpp.worker", name="model worker", environment=_ENVIRONMENT)
         self._room = (1, min(2048, facts.context_tokens))
         self._loaded_pid: int | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What llama.cpp can do here."""
+        return CAPABILITIES
 
     @property
     def facts(self) -> ModelFacts:
@@ -51,11 +77,26 @@ class LlamaCppModel:
 
     def _load(self, cancel: CancelSignal | None) -> float:
         slots, context_tokens = self._room
+        self._look_whether_it_fits(slots, context_tokens)
         payload = {"path": self._facts.path, "slots": slots, "context_tokens": context_tokens}
         self._loaded_pid = None  # a load that fails leaves a worker without a model
         result = self._worker.call("load", payload, cancel=cancel)
         self._loaded_pid = self._worker.pid
         return float(result["load_s"])
+
+    def _look_whether_it_fits(self, slots: int, context_tokens: int) -> None:
+        path = Path(self._facts.path)
+        if not path.is_file():
+            return  # the worker says so in its own words
+        held = self._worker.rss_bytes  # a worker that loads anew gives back what it holds
+        refuse_if_it_does_not_fit(
+            read_header(path),
+            self._facts.name,
+            size_bytes=self._facts.size_bytes,
+            slots=slots,
+            context_tokens=context_tokens,
+            free_bytes=int(psutil.virtual_memory().available) + held,
+        )
 
     def _ensure_loaded(self, cancel: CancelSignal | None) -> None:
         if self._loaded_pid is None or self._loaded_pid != self._worker.pid:
@@ -91,6 +132,11 @@ class LlamaCppModel:
         """Count the tokens of a prompt; the vocabulary suffices."""
         return len(self._tokenize([{"messages": [asdict(message) for message in messages]}])[0]["prompt_ids"])
 
+    def prompt_text(self, messages: Sequence[Message]) -> tuple[str, int]:
+        """Return the exact text that a prompt becomes in the model's chat template, and its tokens."""
+        row = self._tokenize([{"messages": [asdict(message) for message in messages]}])[0]
+        return str(row["text"]), len(row["prompt_ids"])
+
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
         """Turn prompts and right answers into token ids, each answer closed by the end of its turn."""
         items = [{"messages": [asdict(m) for m in messages], "answer": answer} for messages, answer in pairs]
@@ -102,6 +148,10 @@ class LlamaCppModel:
     def _tokenize(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._worker.call("tokenize", {"path": self._facts.path, "items": items})
         return rows
+
+    def served_lora(self) -> str | None:
+        """Tell that it takes the weights that are trained here."""
+        return None
 
     def close(self) -> None:
         """End the worker."""

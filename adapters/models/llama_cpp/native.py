@@ -6,6 +6,7 @@ This is a thin layer over the C interface, since the high-level `Llama` class ke
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from engine.errors import CanaryError, CancelledError, ModelError, ModelFileErro
 
 BATCH_TOKENS = 2048
 ABORTED = 2
+GPU_LAYERS_VARIABLE = "ADAPTLAB_GPU_LAYERS"
+ALL_LAYERS = 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ class Entry:
     wants_logits: bool = False
 
 
+def gpu_layers() -> int:
+    """Return how many layers go to the GPU: all where llama.cpp was built with one, or what the variable says."""
+    if not llama_cpp.llama_supports_gpu_offload():
+        return 0
+    try:
+        return int(os.environ.get(GPU_LAYERS_VARIABLE, ALL_LAYERS))
+    except ValueError:
+        return ALL_LAYERS
+
+
 class NativeModel:
     """The weights and the vocabulary; contexts are made on it."""
 
@@ -52,6 +65,7 @@ class NativeModel:
         llama_cpp.llama_backend_init()
         parameters = llama_cpp.llama_model_default_params()
         parameters.vocab_only = vocabulary_only
+        parameters.n_gpu_layers = gpu_layers()
         self._model: Any = llama_cpp.llama_model_load_from_file(path.encode(), parameters)
         if not self._model:
             raise ModelFileError(f"llama.cpp cannot load '{Path(path).name}'.", "Download the file again.")

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from adapters.models.llama_cpp.answering import TextAssembler, TokenPicker, json_grammar
-from adapters.models.llama_cpp.batching import BATCH_CELLS, answer_batch
+from adapters.models.llama_cpp.batching import BATCH_CELLS, answer_batch, common_length
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
 from engine.errors import CancelledError, ContextOverflowError, UsageError
@@ -153,7 +153,7 @@ class Session:
             length = len(ready.tokens)
             while (path := search.wanted()) is not None:
                 if path:
-                    same = _common(written, path)
+                    same = common_length(written, path)
                     self._context.keep(sequence, length + same)
                     (logits,) = self._context.evaluate(_entries(path[same:], length + same, sequence, last=True))
                     written = path
@@ -255,7 +255,7 @@ class Session:
             shared = prompt.starts[request.prefix_messages] if request.prefix_messages else 0
         elif request.prefix_messages:
             prefix = self.format.prompt(request.messages[: request.prefix_messages], open_answer=False)
-            shared = _common(prefix.tokens, prompt.tokens)
+            shared = common_length(prefix.tokens, prompt.tokens)
         shared = min(shared, len(prompt.tokens) - 1)
         return _Ready(prompt.tokens, shared, prompt.text, Lora(request.lora or "", request.lora_scale))
 
@@ -285,13 +285,3 @@ def _entries(tokens: Sequence[int], start: int, sequence: int, *, last: bool = F
     """Lay tokens out from a position on; `last` asks for the logits after the last one."""
     end = len(tokens) - 1
     return [Entry(token, start + place, sequence, last and place == end) for place, token in enumerate(tokens)]
-
-
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the common prefix."""
-    count = 0
-    for left, right in zip(first, second, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count

@@ -1,0 +1,127 @@
+"""Zip archives from outside: looked over before anything is unpacked."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+
+from engine.errors import TaskError
+
+MAX_UNPACKED_BYTES = 600_000_000
+MAX_RATIO = 200
+"""Unpacked over packed bytes. Real spreadsheets reach 10 to 30."""
+RATIO_FROM_BYTES = 20_000_000
+"""Below this size, unpacked, a high ratio harms nobody."""
+MAX_ENTRIES = 10_000
+_STEP = 1 << 20
+_ENCRYPTED = 0x1
+_LINK = 0o120000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A file in an archive, by its checked path, with its size unpacked."""
+
+    path: PurePosixPath
+    size_bytes: int
+
+
+def checked_entries(name: str, data: bytes) -> list[Entry]:
+    """Look over an archive: paths, links, sizes as declared and as they truly are.
+
+    The true sizes are found by inflating into nothing, a megabyte at a time.
+
+    Raises:
+        TaskError: it is broken, encrypted or a bomb, or an entry's path leads elsewhere.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = archive.infolist()
+            _check_declared(name, len(data), infos)
+            entries = [
+                Entry(path=_checked_path(name, info), size_bytes=info.file_size) for info in infos if not info.is_dir()
+            ]
+            _check_twice(name, entries)
+            for info in infos:
+                _check_true_size(name, data, info)
+    except (zipfile.BadZipFile, zlib.error, ValueError, OverflowError, NotImplementedError, OSError) as error:
+        raise TaskError(f"{name} is a broken archive ({error}).", "Save or download it again.") from error
+    return entries
+
+
+def read_entry(data: bytes, path: str) -> bytes:
+    """Read one entry of an archive that was looked over.
+
+    Raises:
+        TaskError: its content is damaged.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.read(path)
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError) as error:
+        raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
+
+
+def _check_declared(name: str, packed: int, infos: list[zipfile.ZipInfo]) -> None:
+    if len(infos) > MAX_ENTRIES:
+        raise TaskError(f"{name} holds {len(infos):,} entries.", f"At most {MAX_ENTRIES:,} are read.")
+    total = sum(info.file_size for info in infos)
+    if total > MAX_UNPACKED_BYTES or (total > RATIO_FROM_BYTES and total > MAX_RATIO * packed):
+        raise TaskError(
+            f"{name} would unpack from {packed / 1e6:,.1f} MB to {total / 1e6:,.0f} MB; it was not unpacked.",
+            "Give a smaller file, or a CSV.",
+        )
+    if any(info.flag_bits & _ENCRYPTED for info in infos):
+        raise TaskError(f"{name} is encrypted.", "Save it without a password.")
+
+
+def _checked_path(name: str, info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the path of an entry; refuse one that would lead out of the folder it is unpacked to."""
+    raw = info.orig_filename
+    path = PurePosixPath(raw)
+    foreign = "\\" in raw or "\0" in raw or PureWindowsPath(raw).drive or any(ord(sign) < 32 for sign in raw)
+    if foreign or path.is_absolute() or ".." in path.parts or (info.external_attr >> 16) & 0o170000 == _LINK:
+        raise TaskError(f"{name} holds the entry {raw[:80]!r}, which leads elsewhere.", "It was not unpacked.")
+    return path
+
+
+def _check_twice(name: str, entries: list[Entry]) -> None:
+    seen: set[str] = set()
+    for entry in entries:
+        key = str(entry.path).casefold()
+        if key in seen:
+            raise TaskError(f"{name} holds the entry '{entry.path}' twice.", "Pack it again.")
+        seen.add(key)
+
+
+def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
+    """Inflate an entry into nothing and see that it does not exceed the size it declares."""
+    if info.compress_type == zipfile.ZIP_STORED:
+        if info.compress_size != info.file_size:
+            raise TaskError(f"{name}: the entry '{info.filename[:80]}' lies about its size.", "It was not unpacked.")
+        return
+    if info.compress_type != zipfile.ZIP_DEFLATED:
+        raise TaskError(f"{name} is packed in a way that is not read.", "Pack it with plain deflate.")
+    start = _start_of(data, info)
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    rest: bytes = data[start : start + info.compress_size]
+    found = 0
+    while rest and not inflater.eof:
+        found += len(inflater.decompress(rest, _STEP))
+        rest = inflater.unconsumed_tail
+        if found > info.file_size:
+            raise TaskError(f"{name}: the entry '{info.filename[:80]}' lies about its size.", "It was not unpacked.")
+
+
+def _start_of(data: bytes, info: zipfile.ZipInfo) -> int:
+    """Return where an entry's packed bytes begin: behind its local header of 30 bytes, its name and extra field."""
+    head = info.header_offset
+    if data[head : head + 4] != b"PK\x03\x04":
+        message = f"no entry at byte {head}"
+        raise zipfile.BadZipFile(message)
+    name_size = int.from_bytes(data[head + 26 : head + 28], "little")
+    extra_size = int.from_bytes(data[head + 28 : head + 30], "little")
+    return head + 30 + name_size + extra_size

@@ -1,0 +1,91 @@
+"""Documents of a user as Markdown: Markdown and text as they are, HTML without scripts, the text of PDFs."""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+from pathlib import PurePath
+from typing import Any
+
+from adapters.tabular.encodings import detect_encoding, undecodable
+from engine.errors import TaskError
+from engine.task import Document
+
+MAX_BYTES = 50_000_000
+MAX_TEXT_BYTES = 5_000_000
+MAX_PAGES = 2_000
+_TEXT = {".md", ".markdown", ".txt", ".text", ""}
+_HTML = {".html", ".htm", ".xhtml"}
+_NOT_SHOWN = ("script", "style", "template", "noscript", "iframe", "object", "embed", "svg", "head", "nav", "form")
+
+
+def read_document(name: str, data: bytes) -> Document:
+    """Read a document; its name becomes safe as a file's, with `.md` at the end.
+
+    Raises:
+        TaskError: the kind is not known, the file is broken, encrypted or too large, or holds no text.
+    """
+    if len(data) > MAX_BYTES:
+        raise TaskError(f"{name} has {len(data) / 1e6:,.0f} MB; at most 50 MB are read.", "Split it.")
+    extension = PurePath(name).suffix.lower()
+    if data.startswith(b"%PDF") or extension == ".pdf":
+        text = _pdf(name, data)
+    elif extension in _HTML:
+        text = _html(_decoded(name, data))
+    elif extension in _TEXT:
+        text = _decoded(name, data)
+    else:
+        raise TaskError(f"{name} is no document that is read here.", "Give Markdown, text, PDF or HTML.")
+    if not text.strip():
+        raise TaskError(f"{name} holds no text.", "A scanned PDF needs text recognition first.")
+    if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
+        raise TaskError(f"{name} holds more than 5 MB of text.", "Split it.")
+    return Document(name=safe_name(name), text=text)
+
+
+def safe_name(name: str) -> str:
+    """Return a name that is safe for a file on every system: no path, no odd signs, `.md` at the end."""
+    stem = PurePath(name.replace("\\", "/")).name
+    stem = stem.rsplit(".", 1)[0] if "." in stem[1:] else stem
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in unicodedata.normalize("NFC", stem))
+    return (re.sub(r"-{2,}", "-", plain).strip("-")[:80] or "document") + ".md"
+
+
+def _decoded(name: str, data: bytes) -> str:
+    codec = detect_encoding(name, data).codec
+    try:
+        return data.decode(codec)
+    except UnicodeDecodeError as error:
+        raise undecodable(name, data, codec) from error
+
+
+def _html(markup: str) -> str:
+    from bs4 import BeautifulSoup
+    from markdownify import markdownify  # type: ignore[import-untyped]
+
+    soup: Any = BeautifulSoup(markup, "html.parser")
+    for element in soup(list(_NOT_SHOWN)):
+        element.decompose()
+    try:
+        text = str(markdownify(str(soup), heading_style="ATX", strip=["a", "img"], escape_misc=False))
+    except RecursionError:  # nested deeper than any page is
+        text = soup.get_text("\n")
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _pdf(name: str, data: bytes) -> str:
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise TaskError(f"{name} is encrypted.", "Save it without a password.")
+        if len(reader.pages) > MAX_PAGES:
+            raise TaskError(f"{name} has {len(reader.pages):,} pages.", f"Split it: at most {MAX_PAGES:,} are read.")
+        pages = [page.extract_text().strip() for page in reader.pages]
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError) as error:
+        # A broken file meets pypdf in many ways; none of them is a fault of ours.
+        raise TaskError(f"{name} cannot be read as a PDF ({type(error).__name__}).", "Save it again.") from error
+    return "\n\n".join(page for page in pages if page).encode("utf-8", "replace").decode() + "\n"

@@ -1,0 +1,220 @@
+"""From a user's files to tasks on this machine: `engine.intake.Intake`."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapters.documents import read_document
+from adapters.retrieval.chunking import chunk_document
+from adapters.storage.task_folder import read_task, write_task
+from adapters.storage.task_zip import pack_folder, unpack_into
+from adapters.tabular.encodings import OFFERED
+from adapters.tabular.reader import first_look, read_table
+from adapters.tabular.source import Source
+from engine.defaults import default_retrieval
+from engine.errors import TaskError, UsageError
+from engine.intake import Report
+from engine.ports import CancelSignal, LanguageModel, Message, Prepared, Progress
+from engine.selection import balanced_sample
+from engine.table import Asked, FirstLook, Table
+from engine.task import AnswerKind, Document, Example, Task
+from engine.variant import RetrievalSpec
+
+DEFAULT_TRAIN_ROWS = 50
+"""As a run takes unless told otherwise."""
+EMBED_ROWS = 512
+"""Texts sent to the retrieval worker at a time, so that progress and cancel come through."""
+
+
+@runtime_checkable
+class ShowsPrompt(Protocol):
+    """A backend that can say what text a prompt becomes."""
+
+    def prompt_text(self, messages: Sequence[Message]) -> tuple[str, int]:
+        """Return the text and its tokens."""
+        ...
+
+
+class Embeds(Protocol):
+    """What embeds and indexes."""
+
+    def index(
+        self,
+        examples: Sequence[Example],
+        documents: Sequence[Document],
+        spec: RetrievalSpec,
+        *,
+        cancel: CancelSignal | None = None,
+    ) -> Iterator[Progress | Prepared]:
+        """Build an index."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
+        """Return unit vectors."""
+        ...
+
+
+class LocalIntake:
+    """Reads, counts, embeds and keeps on this machine."""
+
+    def __init__(
+        self,
+        *,
+        tasks: Path,
+        task_folder: Callable[[str], Path],
+        tokenizer: Callable[[str], LanguageModel],
+        retriever: Embeds,
+        machine_lock: Callable[[], AbstractContextManager[bool]],
+    ) -> None:
+        """Take the user's folder of tasks, the ways to a task's folder and a model's tokenizer, retriever and lock.
+
+        `tokenizer` gives a model of the intake's own, so that counting never touches the one that a run measures.
+        """
+        self._tasks = tasks
+        self._task_folder = task_folder
+        self._tokenizer = tokenizer
+        self._retriever = retriever
+        self._machine_lock = machine_lock
+        self._counting: tuple[str, LanguageModel] | None = None
+        self._lock = threading.Lock()
+
+    def first_look(self, name: str, data: bytes, asked: Asked) -> FirstLook:
+        """Read the first rows of a table."""
+        return first_look(Source(name=name, data=data), asked)
+
+    def read_table(self, name: str, data: bytes, asked: Asked, report: Report | None = None) -> Table:
+        """Read a whole table."""
+        return read_table(Source(name=name, data=data), asked, report=report)
+
+    def read_document(self, name: str, data: bytes) -> Document:
+        """Read a document as Markdown."""
+        return read_document(name, data)
+
+    def encodings(self) -> Sequence[str]:
+        """Return the encodings that a user may choose from."""
+        return OFFERED
+
+    def count_tokens(self, model_id: str, prompts: Sequence[Sequence[Message]]) -> list[int]:
+        """Count tokens with a tokenizer of the intake's own: the vocabulary suffices."""
+        model = self._model(model_id)
+        return [model.count_tokens(messages) for messages in prompts]
+
+    def render(self, model_id: str, messages: Sequence[Message]) -> tuple[str, int]:
+        """Return the exact text; a backend that does not show it gives the turns one by one."""
+        model = self._model(model_id)
+        if isinstance(model, ShowsPrompt):
+            return model.prompt_text(messages)
+        return "\n\n".join(f"[{m.role}]\n{m.content}" for m in messages), model.count_tokens(messages)
+
+    def _model(self, model_id: str) -> LanguageModel:
+        with self._lock:
+            if self._counting is None or self._counting[0] != model_id:
+                if self._counting is not None:
+                    self._counting[1].close()
+                self._counting = (model_id, self._tokenizer(model_id))
+            return self._counting[1]
+
+    def embed(
+        self, texts: Sequence[str], *, report: Report | None = None, cancel: CancelSignal | None = None
+    ) -> NDArray[np.float32]:
+        """Embed texts, each different one once, while no run measures this machine.
+
+        Raises:
+            UsageError: a run is going on.
+            CancelledError: it was stopped.
+        """
+        with self._free_machine():
+            places: dict[str, int] = {}
+            rows = [places.setdefault(text, len(places)) for text in texts]
+            different = list(places)
+            parts = [np.zeros((0, 0), dtype=np.float32)] if not different else []
+            for start in range(0, len(different), EMBED_ROWS):
+                parts.append(self._retriever.embed(different[start : start + EMBED_ROWS], cancel=cancel))
+                if report is not None:
+                    report(min((start + EMBED_ROWS) / len(different), 1.0))
+            return np.concatenate(parts)[rows]
+
+    def chunks(self, documents: Sequence[Document]) -> list[int]:
+        """Cut documents as retrieval does by default, and count the passages."""
+        spec = RetrievalSpec()
+        return [
+            len(chunk_document(d, size_words=spec.chunk_words, overlap_words=spec.chunk_overlap_words))
+            for d in documents
+        ]
+
+    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | Prepared]:
+        """Build the index that a run with default settings will look for, while no run measures this machine.
+
+        Raises:
+            UsageError: a run is going on.
+        """
+        spec = default_retrieval(task)
+        by_target = task.answer.kind is AnswerKind.LABEL
+        train = balanced_sample(task.split("train"), DEFAULT_TRAIN_ROWS, seed=0, by_target=by_target)
+        documents = task.documents if spec.passages_k else ()
+        with self._free_machine():
+            yield from self._retriever.index(train, documents, spec, cancel=cancel)
+
+    @contextmanager
+    def _free_machine(self) -> Iterator[None]:
+        with self._machine_lock() as free:
+            if not free:
+                raise UsageError(
+                    "A run is being measured on this machine; embedding now would spoil its figures.",
+                    "Wait for its end, or cancel it.",
+                )
+            yield
+
+    def save(self, task: Task) -> str:
+        """Keep a task under its id and a piece of its digest: the same task again is the same folder."""
+        name = f"{task.id}-{task.digest[:8]}"
+        folder = self._tasks / name
+        if not (folder / "task.toml").is_file():
+            write_task(replace(task, id=name), folder)
+            read_task(folder)
+        return name
+
+    def pack(self, task_id: str) -> bytes:
+        """Pack a task as a zip archive."""
+        return pack_folder(self._task_folder(task_id))
+
+    def unpack(self, name: str, data: bytes) -> str:
+        """Check a packed task and keep it; one that is there already under the same id must be the same.
+
+        Raises:
+            TaskError: it is no packed task, its files are at fault, or another task has its id.
+        """
+        with tempfile.TemporaryDirectory(dir=self._tasks, prefix=".unpacking-") as scratch:
+            folder = Path(scratch) / "task"
+            folder.mkdir()
+            unpack_into(name, data, folder)
+            task = read_task(folder)
+            with suppress(UsageError):
+                if read_task(self._task_folder(task.id)).digest != task.digest:
+                    raise TaskError(
+                        f"A different task has the id '{task.id}' already.", "Change the id in its task.toml."
+                    )
+                return task.id
+            try:
+                folder.rename(self._tasks / task.id)
+            except OSError as error:
+                raise TaskError(
+                    f"The task cannot be kept ({error.strerror}).", "Free space, or look at rights."
+                ) from error
+            return task.id
+
+    def close(self) -> None:
+        """End the tokenizer's worker."""
+        with self._lock:
+            if self._counting is not None:
+                self._counting[1].close()
+                self._counting = None

@@ -1,0 +1,1 @@
+"""Models of an Ollama server, through its own client package."""

@@ -1,0 +1,30 @@
+"""What Ollama can do."""
+
+from __future__ import annotations
+
+from engine.capabilities import Capabilities, Support
+
+CAPABILITIES = Capabilities(
+    streaming=Support.YES,
+    choice=Support.YES,
+    choice_probabilities=Support.DEPENDS,
+    json_schema=Support.YES,
+    logprobs=Support.DEPENDS,
+    lora_serving=Support.DEPENDS,
+    lora_training=Support.DEPENDS,
+    batching=Support.DEPENDS,
+    own_timings=Support.YES,
+    cached_tokens=Support.NO,
+    counts_tokens=Support.DEPENDS,
+    reasons={
+        "choice_probabilities": "Read from the log-probabilities sent along (Ollama 0.12.11 or newer): tokens that are "
+        "not listed count as nothing.",
+        "logprobs": "On its version: 0.12.11 or newer.",
+        "lora_serving": "Weights that were trained here become a model of the server; it must run on this machine.",
+        "lora_training": "The server must run on this machine, the model's file be readable, and its architecture be "
+        "one of those in docs/training.md.",
+        "batching": "On the server's OLLAMA_NUM_PARALLEL.",
+        "cached_tokens": "Its client does not pass on what newer servers say; a kept prompt shows in the timings.",
+        "counts_tokens": "Counted with the model's file where it lies on this machine, else estimated from letters.",
+    },
+)

@@ -1,0 +1,72 @@
+"""The models of an Ollama server as facts. What a model says of itself is asked once per digest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.models.ollama.server import OllamaServer, architecture_fact
+from adapters.models.stores import digest_of_blob
+from engine.errors import ModelError
+from engine.ports import ModelFacts
+
+BACKEND = "ollama"
+OURS = "adaptlab-"
+"""Begins the names of the models that are made here from a base and LoRA weights."""
+
+
+class OllamaListing:
+    """Lists one server's models."""
+
+    def __init__(self, server: OllamaServer) -> None:
+        """List the models of this server."""
+        self._server = server
+        self._told: dict[str, Any] = {}
+        self._thinking: set[str] = set()
+
+    def models(self) -> list[ModelFacts]:
+        """Return the models that can answer; those that embed alone, and those made here, are left out.
+
+        Raises:
+            ModelError: the server cannot be asked.
+        """
+        self._server.check_version()
+        found = []
+        for tag in self._server.tags():
+            name = str(tag.model or "")
+            if not name or name.startswith(OURS):
+                continue
+            digest = str(tag.digest or name)
+            if digest not in self._told:
+                try:
+                    self._told[digest] = self._server.show(name)
+                except ModelError:
+                    continue  # it was removed in between, or is broken: `ollama list` shows it
+            told = self._told[digest]
+            if "completion" in (told.capabilities or ["completion"]):
+                found.append(self._facts(name, tag, told))
+            if "thinking" in (told.capabilities or []):
+                self._thinking.add(found[-1].id)
+        return found
+
+    def thinks(self, facts: ModelFacts) -> bool:
+        """Tell whether a model that was listed says that it can think before it answers."""
+        return facts.id in self._thinking
+
+    def _facts(self, name: str, tag: Any, told: Any) -> ModelFacts:
+        info, details = dict(told.modelinfo or {}), tag.details
+        weights = self._server.weights_file(str(told.modelfile or ""))
+        return ModelFacts(
+            id=f"{BACKEND}/{name.removesuffix(':latest')}",
+            name=name.removesuffix(":latest"),
+            backend=BACKEND,
+            path=str(weights or ""),
+            architecture=str(info.get("general.architecture") or (details.family if details else "") or ""),
+            quantization=str((details.quantization_level if details else "") or "not said"),
+            size_bytes=int(tag.size or 0),
+            context_tokens=architecture_fact(info, "context_length"),
+            parameters=int(info.get("general.parameter_count") or 0),
+            chat_template=str(told.template or "") or None,
+            digest=(digest_of_blob(weights) if weights else "") or str(tag.digest or "").removeprefix("sha256:"),
+            licence=str(told.license or "").strip().split("\n", 1)[0][:60],
+            server=self._server.url,
+        )

@@ -1,0 +1,72 @@
+"""LoRA weights at an Ollama server: a model of its own, made from the base and the weights through the API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from adapters.models.ollama.listing import OURS
+from adapters.models.ollama.server import OllamaServer
+from adapters.models.remote.reading import ask_along, read_along
+from engine.errors import CanaryError, TrainingError, UnsupportedError
+from engine.ports import CancelSignal, TokenPair
+
+TOLERATED_TOKENS = 1
+"""Servers differ in whether they count the token that begins a text."""
+
+
+def model_with(server: OllamaServer, base: str, lora: Path, *, cancel: CancelSignal | None) -> str:
+    """Return the name of the model that is this base with these weights, made unless it is there.
+
+    Raises:
+        TrainingError: the weights are not there.
+        ModelError: the server cannot make it.
+    """
+    if not lora.is_file():
+        raise TrainingError(f"There are no LoRA weights at '{lora.name}'.", "Train them again.")
+    name = f"{OURS}{re.sub(r'[^a-z0-9.]+', '-', base.lower())}:{lora.parent.name}"
+    if any(str(tag.model) == name for tag in server.tags()):
+        return name
+
+    def upload() -> str:
+        with server.translated(base):
+            return str(server.client.create_blob(lora))
+
+    digest = ask_along(upload, cancel=cancel, server=server.host)
+
+    def create() -> Iterator[Any]:
+        with server.translated(base):
+            yield from server.client.create(name, from_=base, adapters={lora.name: digest}, stream=True)
+
+    last = ""
+    for item in read_along(create, cancel=cancel, server=server.host):
+        last = str(item.status or last)
+    if last != "success":
+        raise CanaryError(
+            f"The Ollama server at {server.host} did not make a model of '{base}' and the LoRA weights ({last}).",
+            "Look at its log; the base must be the one that the weights were trained on.",
+        )
+    return name
+
+
+def check_template(server_count: int, pair: TokenPair, base: str) -> None:
+    """Third part of the canary: the server writes prompts as those that the weights were trained on.
+
+    Raises:
+        CanaryError: it does not, as far as the number of tokens tells.
+    """
+    ours = len(pair.prompt_ids)
+    if abs(server_count - ours) > TOLERATED_TOKENS:
+        raise CanaryError(
+            f"Ollama makes {server_count} tokens of a training prompt, the template in the file of '{base}' {ours}: "
+            "the weights would be trained on one form and asked in another.",
+            "Use the GGUF file directly; 'cli.py models' lists it with its path.",
+        )
+
+
+def refuse_scale(scale: float) -> None:
+    """Refuse a scale other than 1, which the API has no place for."""
+    if scale != 1.0:
+        raise UnsupportedError(f"Ollama cannot scale LoRA weights by {scale}.", "Use a scale of 1.")

@@ -1,0 +1,283 @@
+"""A model of an Ollama server: a `LanguageModel`.
+
+The context is set once per run, since a change makes the server load the model anew. A prompt is counted before
+it is sent and again by what the server says that it evaluated: one that was cut is an error, not an answer.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from adapters.models.ollama.answers import KEEP_ALIVE, Gathered, body_of, completion_of
+from adapters.models.ollama.capabilities import CAPABILITIES
+from adapters.models.ollama.lora import check_template, model_with, refuse_scale
+from adapters.models.ollama.server import OllamaServer
+from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
+from adapters.models.remote.label_odds import written_label
+from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
+from engine.capabilities import Capabilities, Support
+from engine.errors import BrokenAnswerError, ContextOverflowError, ModelError, UnsupportedError
+from engine.ports import (
+    CancelSignal,
+    Completion,
+    GenerateRequest,
+    LanguageModel,
+    Message,
+    ModelFacts,
+    TextPiece,
+    TokenPair,
+)
+from engine.variant import DecodingMode
+
+PARALLEL = 4
+CONTEXT_STEP_TOKENS = 256
+COUNTS_NEW_TOKENS_ALONE = (0, 30)
+"""Versions that leave kept tokens out of `prompt_eval_count` (https://github.com/ollama/ollama/pull/16428): what they
+say cannot tell a cut prompt from a kept one."""
+CUT_SHARE = 0.9
+"""A server that evaluated less than this share of the prompt's counted tokens has cut it."""
+CUT_SHARE_OF_ESTIMATE = 0.4
+ROOM_FACTOR = 1.2
+"""Memory of a loaded model over the size of its file."""
+
+
+class OllamaModel:
+    """One model of one Ollama server."""
+
+    def __init__(
+        self, facts: ModelFacts, server: OllamaServer, *, own_file: LanguageModel | None = None, thinks: bool = False
+    ) -> None:
+        """Take the facts, the server, the same file in llama.cpp if it lies here, and whether the model can think."""
+        self._facts = facts
+        self._server = server
+        self._own_file = own_file
+        self._name = facts.id.split("/", 1)[1]
+        self._thinks = thinks
+        self._context_tokens = 2048
+        self._without_logprobs = False
+        self._counts_whole = True
+        self._with_lora: dict[str, str] = {}
+        self._loaded: set[str] = set()
+        self._jitter = random.Random(facts.id)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this server can do with this model, as far as it is known by now."""
+        known, reasons = CAPABILITIES, dict(CAPABILITIES.reasons)
+        if self._own_file is None:
+            words = "The model's file is not on this machine, or may not be read."
+            reasons |= {"lora_training": words, "lora_serving": words}
+            known = replace(known, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
+        if self._without_logprobs:
+            words = "This version of Ollama sends no log-probabilities."
+            reasons |= {"logprobs": words, "choice_probabilities": words}
+            known = replace(known, logprobs=Support.NO, choice_probabilities=Support.NO, reasons=reasons)
+        return known
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model."""
+        return self._facts
+
+    @property
+    def rss_bytes(self) -> int:
+        """Nothing is held here; the server's memory is its own."""
+        return 0
+
+    def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:  # noqa: ARG002
+        """Have the server load the model with room for the longest prompt; return the seconds that took.
+
+        Raises:
+            ModelError: it cannot.
+        """
+        room = -(-context_tokens // CONTEXT_STEP_TOKENS) * CONTEXT_STEP_TOKENS
+        self._context_tokens = min(room, self._facts.context_tokens or room)
+        started = time.perf_counter()
+        self._server.check_version()
+        self._counts_whole = self._server.version()[:2] != COUNTS_NEW_TOKENS_ALONE
+        self._bring_in(self._name, cancel)
+        given = self._server.running().get(self._name, 0)
+        self._context_tokens = min(self._context_tokens, given) if given else self._context_tokens
+        return time.perf_counter() - started
+
+    def _bring_in(self, name: str, cancel: CancelSignal | None) -> None:
+        """Have a model loaded, after the others of this run have left if there is no room for both."""
+        if name in self._loaded:
+            return
+        if self._loaded and self._server.is_local:
+            free = psutil.virtual_memory().available
+            if self._facts.size_bytes * ROOM_FACTOR > free:
+                self._send_out()
+
+        def ask() -> Any:
+            with self._server.translated(name):
+                options = {"num_ctx": self._context_tokens}
+                return self._server.client.generate(model=name, options=options, keep_alive=KEEP_ALIVE)
+
+        ask_along(ask, cancel=cancel, server=self._server.host)
+        self._loaded.add(name)
+
+    def _send_out(self) -> None:
+        for name in sorted(self._loaded):
+            self._server.unload(name)
+        self._loaded.clear()
+
+    def generate(
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+    ) -> Iterator[TextPiece | Completion]:
+        """Answer one request: pieces of text, then the completion.
+
+        Raises:
+            ContextOverflowError: the prompt does not fit, or was cut by the server.
+            ModelError: by what happened; see `engine.errors`.
+            CancelledError: cancelled.
+        """
+        count = self._checked_room(request)
+        name = self._model_for(request, cancel)
+        self._bring_in(name, cancel)
+        choice = request.decoding.mode is DecodingMode.CHOICE
+        started = time.perf_counter()
+        gathered = Gathered()
+        for chunk in self._chunks(name, request, cancel):
+            text = gathered.take(chunk)
+            if text and not choice:
+                yield TextPiece(text=text)
+        if gathered.last is None:
+            raise BrokenAnswerError(
+                f"The Ollama server at {self._server.host} sent half an answer ({len(gathered.text)} letters).",
+                "Look whether it still runs, then try again.",
+            )
+        ended = time.perf_counter()
+        self._check_not_cut(gathered.last, count)
+        text = gathered.text
+        if choice:
+            text = written_label(text, request.decoding.labels)
+            yield TextPiece(text=text)
+            self._without_logprobs = self._without_logprobs or not gathered.steps
+        yield completion_of(request, gathered, text, started, ended)
+
+    def _chunks(self, name: str, request: GenerateRequest, cancel: CancelSignal | None) -> Iterator[Any]:
+        body = body_of(
+            name,
+            request,
+            context_tokens=self._context_tokens,
+            thinks=self._thinks,
+            logprobs=not self._without_logprobs,
+        )
+
+        def begin() -> Iterator[Any]:
+            with self._server.translated(name):
+                yield from self._server.client.chat(**body)
+
+        def attempt() -> tuple[Any, Iterator[Any]]:
+            chunks = read_along(begin, cancel=cancel, server=self._server.host)
+            return next(chunks, None), chunks
+
+        first, rest = patiently(attempt, cancel=cancel, jitter=self._jitter)
+        if first is not None:
+            yield first
+        yield from rest
+
+    def _model_for(self, request: GenerateRequest, cancel: CancelSignal | None) -> str:
+        """Return the base's name, or that of the model made of it and LoRA weights."""
+        if not request.lora:
+            return self._name
+        refuse_scale(request.lora_scale)
+        if self._own_file is None:
+            raise UnsupportedError(
+                f"The Ollama server at {self._server.host} cannot be given LoRA weights for '{self._name}'.",
+                "Use a server on this machine whose model files you may read, or leave LoRA out.",
+            )
+        if request.lora not in self._with_lora:
+            path = Path(request.lora)
+            self._with_lora[request.lora] = model_with(self._server, self._name, path, cancel=cancel)
+        return self._with_lora[request.lora]
+
+    def _checked_room(self, request: GenerateRequest) -> int:
+        count = self.count_tokens(request.messages)
+        if count + request.decoding.max_tokens > self._context_tokens:
+            about = "" if self._own_file is not None else "about "
+            raise ContextOverflowError(
+                f"The prompt has {about}{count} tokens and the answer up to {request.decoding.max_tokens}; "
+                f"the context holds {self._context_tokens}.",
+                "Retrieve or show less, or choose a larger context.",
+            )
+        return count
+
+    def _check_not_cut(self, last: Any, count: int) -> None:
+        evaluated = int(last.prompt_eval_count or 0)
+        share = CUT_SHARE if self._own_file is not None else CUT_SHARE_OF_ESTIMATE
+        if (
+            self._counts_whole
+            and evaluated
+            and (evaluated < count * share - TURN_TOKENS or evaluated >= self._context_tokens)
+        ):
+            raise ContextOverflowError(
+                f"The server cut the prompt: it evaluated {evaluated} of {count} tokens; "
+                f"the context was to hold {self._context_tokens}.",
+                "Start the server with a larger context (OLLAMA_CONTEXT_LENGTH), or retrieve less.",
+            )
+
+    def generate_batch(
+        self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
+    ) -> list[Completion | Exception]:
+        """Answer several requests, some at once; a failed one yields its error."""
+        return answer_all(partial(self.generate, cancel=cancel), requests, at_once=PARALLEL)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count with the model's own file where it lies here, else estimate from letters."""
+        if self._own_file is not None:
+            return self._own_file.count_tokens(messages)
+        return estimated_tokens(messages)
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
+        """Turn rows into token ids by the model's own file, after looking that the server writes prompts alike.
+
+        Raises:
+            UnsupportedError: the file is not on this machine.
+            CanaryError: the server's chat template is another.
+        """
+        if self._own_file is None:
+            raise UnsupportedError(
+                f"LoRA weights cannot be trained for '{self._name}': its file is not on this machine, or not readable.",
+                "Run Ollama on this machine under your own user, or use a GGUF file.",
+            )
+        found = self._own_file.tokenize_pairs(pairs)
+        if pairs:
+            check_template(self._evaluated(pairs[0][0]), found[0], self._name)
+        return found
+
+    def _evaluated(self, messages: Sequence[Message]) -> int:
+        """Ask the server how many tokens it makes of a prompt."""
+
+        def ask() -> Any:
+            with self._server.translated(self._name):
+                return self._server.client.chat(
+                    model=self._name,
+                    messages=[{"role": message.role, "content": message.content} for message in messages],
+                    options={"num_ctx": self._context_tokens, "num_predict": 1, "temperature": 0},
+                    keep_alive=KEEP_ALIVE,
+                )
+
+        return int(ask_along(ask, cancel=None, server=self._server.host).prompt_eval_count or 0)
+
+    def served_lora(self) -> str | None:
+        """Tell that it takes the weights that are trained here."""
+        return None
+
+    def close(self) -> None:
+        """Have the models of this run leave the server's memory, if it is still there."""
+        try:
+            self._send_out()
+        except ModelError:
+            self._loaded.clear()
+        if self._own_file is not None:
+            self._own_file.close()

@@ -1,0 +1,230 @@
+"""One Ollama server: where it is, what version, which models it has, and pulling one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from adapters.models.ollama.faults import translated
+from adapters.models.remote.address import checked_url, host_of, is_local
+from adapters.models.remote.keys import key_for
+from adapters.models.remote.reading import FIRST_ITEM_S, read_along
+from adapters.models.stores import ollama_folder
+from engine.errors import BrokenAnswerError, ModelError, ServerAbsentError, UnsupportedError
+from engine.ports import CancelSignal, Progress
+
+DEFAULT_URL = "http://127.0.0.1:11434"
+CONNECT_S = 2.0
+LISTING_S = 5.0
+OLDEST = (0, 5, 5)
+"""The first version that takes JSON schemas and LoRA weights through its API."""
+SPARE_BYTES = 1_000_000_000
+"""Disk space that a pull leaves free."""
+_FROM_FILE = re.compile(r"^FROM\s+(.+?)\s*$", re.MULTILINE)
+
+
+def address_from_environment() -> str | None:
+    """Return the address that `OLLAMA_HOST` names, in one form; None if it is not set.
+
+    A server's own setting for listening everywhere means, for a client, this machine.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    text = os.environ.get("OLLAMA_HOST", "").strip()
+    if not text:
+        return None
+    if "://" not in text:
+        text = f"http://{text}"
+    url = checked_url(text.replace("//0.0.0.0", "//127.0.0.1"))
+    host = host_of(url)
+    return url if re.search(r":\d+$", host) or url.startswith("https") else f"{url.replace(host, host + ':11434', 1)}"
+
+
+class OllamaServer:
+    """Speaks to one Ollama server, and to no other host. Safe to use from several threads."""
+
+    def __init__(self, url: str = DEFAULT_URL) -> None:
+        """Take its address."""
+        self.url = checked_url(url)
+        self._key = key_for("ollama")
+
+    @property
+    def host(self) -> str:
+        """Host and port, as errors name the server."""
+        return host_of(self.url)
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether it runs on this machine."""
+        return is_local(self.url)
+
+    @cached_property
+    def client(self) -> Any:
+        """The client of Ollama's own package. It follows no redirect and asks no proxy for the way to this machine."""
+        import ollama
+
+        return ollama.Client(
+            host=self.url,
+            timeout=(CONNECT_S, FIRST_ITEM_S, FIRST_ITEM_S, FIRST_ITEM_S),  # to connect, read, write, wait for a line
+            follow_redirects=False,
+            trust_env=not self.is_local,
+        )
+
+    @cached_property
+    def _quick(self) -> Any:
+        import ollama
+
+        timeout = (CONNECT_S, LISTING_S, LISTING_S, LISTING_S)
+        return ollama.Client(host=self.url, timeout=timeout, follow_redirects=False, trust_env=not self.is_local)
+
+    def translated(self, model: str = "") -> AbstractContextManager[None]:
+        """Turn what the client raises into the engine's errors."""
+        return translated(url=self.url, model=model, key=self._key)
+
+    def version(self) -> tuple[int, ...]:
+        """Return the server's version as numbers.
+
+        Raises:
+            ServerAbsentError: nothing answers there.
+            BrokenAnswerError: something answers that is not Ollama.
+        """
+        # The client package has no call for this.
+        handlers = [urllib.request.ProxyHandler({})] if self.is_local else []
+        opener = urllib.request.build_opener(_NoRedirect(), *handlers)
+        try:
+            with closing(opener.open(f"{self.url}/api/version", timeout=CONNECT_S)) as reply:
+                text = str(json.loads(reply.read(10_000))["version"])
+        except (ValueError, KeyError, TypeError):
+            raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Look at OLLAMA_HOST.") from None
+        except TimeoutError:
+            raise ServerAbsentError(
+                f"The Ollama server at {self.host} does not answer in {CONNECT_S:.0f} s.", "Look whether it is busy."
+            ) from None
+        except OSError as error:
+            if getattr(error, "code", None) is not None:
+                raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Look at OLLAMA_HOST.") from None
+            raise ServerAbsentError(
+                f"No Ollama server answers at {self.host}.",
+                "Start it with 'ollama serve', or name its address in OLLAMA_HOST.",
+            ) from None
+        return tuple(int(part) for part in re.findall(r"\d+", text.partition("-")[0])[:3])
+
+    def check_version(self) -> None:
+        """Refuse a server that is too old.
+
+        Raises:
+            UnsupportedError: it is.
+        """
+        version = self.version()
+        if version < OLDEST and version != (0, 0, 0):  # builds from source call themselves 0.0.0
+            raise UnsupportedError(
+                f"The Ollama server at {self.host} has version {_dotted(version)}.",
+                f"Install {_dotted(OLDEST)} or newer: older ones keep to no JSON schema.",
+            )
+
+    def tags(self) -> list[Any]:
+        """Return the models that it has, as it lists them."""
+        with self.translated():
+            return list(self._quick.list().models)
+
+    def show(self, name: str) -> Any:
+        """Return what it tells of one model."""
+        with self.translated(name):
+            return self._quick.show(name)
+
+    def running(self) -> dict[str, int]:
+        """Return the models that are in its memory, each with the context it was given; 0 where that is not said."""
+        with self.translated():
+            return {str(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
+
+    def unload(self, name: str) -> None:
+        """Have a model leave its memory."""
+        with self.translated(name):
+            self._quick.generate(model=name, keep_alive=0)
+
+    def pull(self, name: str, *, cancel: CancelSignal | None = None) -> Iterator[Progress]:
+        """Have the server get a model; yield how far it is. A pull that is left or cancelled can be taken up again.
+
+        Raises:
+            CancelledError: `cancel` was set.
+            ModelError: the server cannot get it, or its disk has no room.
+        """
+
+        def begin() -> Iterator[Any]:
+            with self.translated(name):
+                yield from self.client.pull(name, stream=True)
+
+        totals: dict[str, tuple[int, int]] = {}
+        started, checked = time.monotonic(), False
+        for item in read_along(begin, cancel=cancel, server=self.host):
+            if item.digest and item.total:
+                totals[item.digest] = (int(item.completed or 0), int(item.total))
+            done, total = (sum(part) for part in zip(*totals.values(), strict=True)) if totals else (0, 0)
+            if total and not checked:
+                self._check_disk(name, total - done)
+                checked = total > SPARE_BYTES // 10  # small parts come first: look again with the large one
+            elapsed_s = time.monotonic() - started
+            left_s = elapsed_s / done * (total - done) if done and total else None
+            fraction = 1.0 if item.status == "success" else min(done / total, 0.999) if total else 0.0
+            yield Progress(stage=_stage(str(item.status or "")), fraction=fraction, left_s=left_s, detail=name)
+
+    def _check_disk(self, name: str, needed: int) -> None:
+        """Refuse a pull that the disk has no room for; only the disk of this machine can be looked at."""
+        folder = ollama_folder()
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if self.is_local and needed + SPARE_BYTES > (free := shutil.disk_usage(folder).free):
+            raise ModelError(
+                f"'{name}' needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free.",
+                "Free some space, or choose a smaller model.",
+            )
+
+    def weights_file(self, modelfile: str) -> Path | None:
+        """Return the GGUF file of a model, if it lies on this machine and may be read."""
+        if not self.is_local:
+            return None
+        for match in _FROM_FILE.finditer(modelfile):
+            path = Path(match[1])
+            if path.is_absolute() and path.is_file() and os.access(path, os.R_OK):
+                return path
+        return None
+
+    def close(self) -> None:
+        """Close the connections."""
+        for name in ("client", "_quick"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Only the host that was entered is contacted."""
+
+    def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
+        """Follow nothing."""
+        return
+
+
+def architecture_fact(info: Mapping[str, Any], name: str) -> int:
+    """Return a whole number that a model says of its architecture; 0 if it does not."""
+    value = info.get(f"{info.get('general.architecture', '')}.{name}")
+    return value if isinstance(value, int) else 0
+
+
+def _stage(status: str) -> str:
+    if status.startswith(("pulling manifest", "verifying", "writing", "removing")):
+        return status.capitalize()
+    return "Done" if status == "success" else "Getting the model"
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,41 @@
+"""How many tokens a prompt has, asked of the server where it can be asked, estimated from letters where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_SERVER, VLLM, Dialect
+from adapters.models.openai_compatible.door import Door
+from adapters.models.openai_compatible.llama_server import LlamaServer, as_dicts
+from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
+from engine.ports import Message
+
+
+class Counter:
+    """Counts prompts of one model at one server."""
+
+    def __init__(self, door: Door, dialect: Dialect, model: str, native: LlamaServer) -> None:
+        """Take the server, its kind, the model's name, and llama-server's own routes."""
+        self._door = door
+        self._dialect = dialect
+        self._model = model
+        self._native = native
+
+    @property
+    def asks_server(self) -> bool:
+        """Tell whether the count is the server's own, or its tokenizer's."""
+        return self._dialect.name in {LLAMA_SERVER.name, VLLM.name, LLAMA_CPP_PYTHON.name}
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Return the number of tokens."""
+        if self._dialect is LLAMA_SERVER:
+            return len(self._native.prompt(messages)[1])
+        if self._dialect is VLLM:
+            reply: Any = self._door.post("/tokenize", {"model": self._model, "messages": as_dicts(messages)})
+            return int(reply["count"])
+        if self._dialect is LLAMA_CPP_PYTHON:
+            texts = [{"input": f"{message.role}\n{message.content}"} for message in messages]
+            counts = [int(self._door.post("/extras/tokenize/count", text)["count"]) for text in texts]
+            return sum(counts) + (TURN_TOKENS - 2) * len(counts) + TURN_TOKENS
+        return estimated_tokens(messages)

@@ -1,0 +1,187 @@
+"""Which kind of OpenAI-compatible server answers, and what each kind can do beyond the common ground."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from engine.capabilities import Capabilities, Support
+
+
+class ChoiceBy(StrEnum):
+    """How a server is held to the labels."""
+
+    TOKENS = "tokens"
+    """Each label scored along its own tokens, as llama.cpp does here."""
+    CHOICE_OPTION = "choice option"
+    GRAMMAR = "grammar"
+    SCHEMA = "schema"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dialect:
+    """One kind of server."""
+
+    name: str
+    title: str
+    choice_by: ChoiceBy
+    capabilities: Capabilities
+    schema_in_json_object: bool = False
+    """The schema goes into `response_format` of type `json_object`, not `json_schema`."""
+    sampling_options: bool = False
+    """Takes top_k, min_p and repeat_penalty, so that nothing but temperature and seed decides."""
+    template_options: bool = False
+    """Takes options of the chat template, so that models that can think are asked not to, as llama.cpp is here."""
+    usage_in_stream: bool = True
+    max_tokens_name: str = "max_tokens"
+
+
+_COMMON = Capabilities(
+    streaming=Support.YES,
+    choice=Support.DEPENDS,
+    choice_probabilities=Support.DEPENDS,
+    json_schema=Support.DEPENDS,
+    logprobs=Support.DEPENDS,
+    lora_serving=Support.NO,
+    lora_training=Support.NO,
+    batching=Support.YES,
+    own_timings=Support.NO,
+    cached_tokens=Support.DEPENDS,
+    counts_tokens=Support.NO,
+    reasons={
+        "choice": "Through a JSON schema, if the server keeps to schemas; else the answer is free text that is read.",
+        "choice_probabilities": "Read from the log-probabilities sent along, if any: tokens that are not listed count "
+        "as nothing.",
+        "json_schema": "On the server; one that does not know schemas says so, and the run does not start.",
+        "logprobs": "On the server and the model.",
+        "lora_serving": "There is no common way to ask for LoRA weights.",
+        "lora_training": "The weights of the model are not on this machine.",
+        "own_timings": "Times are measured here, the way through the network included.",
+        "cached_tokens": "On the server; 0 where nothing is said.",
+        "counts_tokens": "Estimated from the prompt's letters; the count that an answer brings is the server's.",
+    },
+)
+
+
+def _with(changes: Mapping[str, Support], reasons: Mapping[str, str]) -> Capabilities:
+    kept = {name: words for name, words in _COMMON.reasons.items() if changes.get(name) is not Support.YES}
+    return replace(_COMMON, **changes, reasons={**kept, **reasons})
+
+
+GENERIC = Dialect(
+    name="openai-compatible", title="Other OpenAI-compatible", choice_by=ChoiceBy.SCHEMA, capabilities=_COMMON
+)
+LLAMA_SERVER = Dialect(
+    name="llama-server",
+    title="llama-server",
+    choice_by=ChoiceBy.TOKENS,
+    sampling_options=True,
+    template_options=True,
+    capabilities=_with(
+        dict.fromkeys(
+            ("choice", "choice_probabilities", "json_schema", "logprobs", "own_timings", "cached_tokens",
+             "counts_tokens"),
+            Support.YES,
+        )
+        | {"lora_serving": Support.DEPENDS, "lora_training": Support.NO},
+        {
+            "choice_probabilities": "None for labels that begin within a character, such as some emoji: the server "
+            "lists no odds there, and a grammar holds it to the labels.",
+            "lora_serving": "Weights that the server was started with (`--lora`); they are switched per request.",
+            "lora_training": "Train on the same GGUF here, then start the server with the weights.",
+        },
+    ),
+)  # fmt: skip
+LLAMA_CPP_PYTHON = Dialect(
+    name="llama-cpp-python",
+    title="llama_cpp.server",
+    choice_by=ChoiceBy.GRAMMAR,
+    schema_in_json_object=True,
+    sampling_options=True,
+    usage_in_stream=False,
+    capabilities=_with(
+        {"choice": Support.YES, "json_schema": Support.YES, "batching": Support.NO, "cached_tokens": Support.NO},
+        {
+            "batching": "It answers one request at a time.",
+            "cached_tokens": "It does not say.",
+            "counts_tokens": "Counted by the server's tokenizer, the marks between turns estimated.",
+        },
+    ),
+)
+VLLM = Dialect(
+    name="vllm",
+    title="vLLM",
+    choice_by=ChoiceBy.CHOICE_OPTION,
+    template_options=True,
+    capabilities=_with(
+        {
+            "choice": Support.YES,
+            "json_schema": Support.YES,
+            "logprobs": Support.YES,
+            "lora_serving": Support.DEPENDS,
+            "counts_tokens": Support.YES,
+        },
+        {
+            "lora_serving": "Weights that the server serves under a name of their own, for this base.",
+            "cached_tokens": "Only where the server was started with `--enable-prompt-tokens-details`.",
+        },
+    ),
+)
+LM_STUDIO = Dialect(
+    name="lm-studio",
+    title="LM Studio",
+    choice_by=ChoiceBy.SCHEMA,
+    capabilities=_with({"choice": Support.YES, "json_schema": Support.YES}, {}),
+)
+CLOSED = Dialect(
+    name="closed API",
+    title="Closed APIs",
+    choice_by=ChoiceBy.SCHEMA,
+    max_tokens_name="max_completion_tokens",
+    capabilities=_with({}, {"lora_serving": "A closed API runs no weights of yours."}),
+)
+
+DIALECTS: tuple[Dialect, ...] = (LLAMA_SERVER, VLLM, LM_STUDIO, LLAMA_CPP_PYTHON, CLOSED, GENERIC)
+
+_BY_OWNER = {
+    "llamacpp": LLAMA_SERVER,
+    "vllm": VLLM,
+    "me": LLAMA_CPP_PYTHON,
+    "organization_owner": LM_STUDIO,
+}
+"""What servers write into `owned_by` of their model list."""
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return a dialect by its name; the generic one for a name that is not known."""
+    return next((dialect for dialect in DIALECTS if dialect.name == name), GENERIC)
+
+
+def dialect_of(models: Sequence[Mapping[str, Any]], *, closed: bool) -> Dialect:
+    """Tell the kind of server from its model list."""
+    if closed:
+        return CLOSED
+    return next((_BY_OWNER[owner] for model in models if (owner := model.get("owned_by")) in _BY_OWNER), GENERIC)
+
+
+def without_options(known: Capabilities, without: frozenset[str]) -> Capabilities:
+    """Return what is left of a server's capabilities after it has refused these options."""
+    if "logprobs" in without:
+        reason = "The server sends no log-probabilities."
+        known = replace(
+            known,
+            logprobs=Support.NO,
+            choice_probabilities=Support.NO,
+            reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
+        )
+    if "response_format" in without:
+        words = "The server knows no JSON schema: answers are free text that is read."
+        known = replace(
+            known,
+            choice=Support.NO,
+            json_schema=Support.NO,
+            reasons={**known.reasons, "choice": words, "json_schema": words},
+        )
+    return known

@@ -1,0 +1,59 @@
+"""The models of one OpenAI-compatible server as facts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from adapters.models.openai_compatible.dialects import dialect_of
+from adapters.models.openai_compatible.door import Door
+from adapters.models.openai_compatible.prices import price_ref
+from engine.ports import ModelFacts
+
+_ANSWERS_NOTHING = re.compile(
+    r"embed|tts|whisper|transcri|dall-e|image|audio|realtime|moderation|sora|rerank|guard", re.IGNORECASE
+)
+"""In the names of closed APIs' models that do not answer in text; their lists tell no kinds."""
+
+
+def list_models(door: Door) -> list[ModelFacts]:
+    """Return what a server lists; LoRA weights that are listed as models of their own are left out.
+
+    Raises:
+        ModelError: the list cannot be had.
+    """
+    listed = [one for one in door.models() if not one.get("parent")]
+    found = [_facts(door, one, listed) for one in listed]
+    return [facts for facts in found if not (facts.price_ref and _ANSWERS_NOTHING.search(facts.name))]
+
+
+def _facts(door: Door, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:
+    name = str(one["id"])
+    told = one.get("meta")
+    meta: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    shown = PurePosixPath(name.replace("\\", "/")).name if name.startswith("/") or "\\" in name else name
+    price = price_ref(door.url, name)
+    dialect = dialect_of(listed, closed=bool(price))
+    return ModelFacts(
+        id=f"{door.name}/{shown}",
+        name=shown,
+        backend=dialect.name,
+        path=name,
+        architecture="",
+        quantization=str(meta.get("ftype") or "not said"),
+        size_bytes=_whole(meta.get("size")),
+        context_tokens=_whole(meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window")),
+        parameters=_whole(meta.get("n_params")),
+        chat_template=None,
+        # The server does not show the weights: what can be told apart is which model of which server it is.
+        digest=hashlib.sha256(f"{door.url} {name} {meta.get('size', '')}".encode()).hexdigest(),
+        server=door.url,
+        price_ref=price,
+    )
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

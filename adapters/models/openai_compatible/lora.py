@@ -1,0 +1,73 @@
+"""LoRA weights that a server holds: found in what it lists, by the name or the number it serves them under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from adapters.models.openai_compatible.dialects import LLAMA_SERVER, VLLM, Dialect
+from adapters.models.openai_compatible.door import Door
+from engine.errors import ServerError, UnsupportedError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServedLora:
+    """LoRA weights at a server. vLLM serves them as a model of their own, llama-server by number and scale."""
+
+    name: str
+    model: str = ""
+    number: int | None = None
+
+
+def served_loras(
+    door: Door, dialect: Dialect, model: str, listed: Sequence[Mapping[str, Any]]
+) -> tuple[ServedLora, ...]:
+    """Return the LoRA weights that the server holds for a model."""
+    if dialect is VLLM:
+        names = [str(one["id"]) for one in listed if one.get("parent") == model]
+        return tuple(ServedLora(name=name, model=name) for name in names)
+    if dialect is not LLAMA_SERVER:
+        return ()
+    try:
+        reply = door.get("/lora-adapters")
+    except ServerError:
+        return ()
+    found = []
+    for one in reply if isinstance(reply, list) else []:
+        path = PurePath(str(one.get("path", "")))
+        name = path.parent.name if path.name == "lora.gguf" else path.stem
+        found.append(ServedLora(name=name or f"number {one['id']}", number=int(one["id"])))
+    return tuple(found)
+
+
+def the_only(served: Sequence[ServedLora], model: str, host: str) -> ServedLora:
+    """Return the one set of LoRA weights that a server holds for a model.
+
+    Raises:
+        UnsupportedError: it holds none, or more than one, so that it is not clear which is meant.
+    """
+    if not served:
+        raise UnsupportedError(
+            f"The server at {host} serves no LoRA weights for '{model}'.",
+            "Leave LoRA out, or start the server with weights; docs/backends.md says how.",
+        )
+    if len(served) > 1:
+        raise UnsupportedError(
+            f"The server at {host} serves several LoRA weights for '{model}': "
+            f"{', '.join(lora.name for lora in served)[:120]}.",
+            "Serve one at a time, so that it is clear which a variant means.",
+        )
+    return served[0]
+
+
+def load_into_vllm(door: Door, name: str, folder: str) -> None:
+    """Have vLLM load LoRA weights, in PEFT's form, from a folder of its own machine.
+
+    Works where the server was started with `VLLM_ALLOW_RUNTIME_LORA_UPDATING=True`.
+
+    Raises:
+        ModelError: it does not, or the folder holds no weights for its model.
+    """
+    door.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})

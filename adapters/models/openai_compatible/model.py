@@ -1,0 +1,293 @@
+"""A model behind an OpenAI-compatible server: a `LanguageModel`.
+
+What the server refuses for good (a temperature, log-probabilities) is left out from then on, and `capabilities`
+says so; nothing is made up in its place.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from adapters.models.openai_compatible.asking import Gathered, body_of, completion_of
+from adapters.models.openai_compatible.counting import Counter
+from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect, dialect_of, without_options
+from adapters.models.openai_compatible.door import Door
+from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsError
+from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
+from adapters.models.remote.label_odds import written_label
+from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
+from engine.capabilities import Capabilities, Support
+from engine.errors import (
+    BrokenAnswerError,
+    CancelledError,
+    ContextOverflowError,
+    RefusedOptionError,
+    UnknownModelError,
+    UnsupportedError,
+)
+from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.prediction import Usage
+from engine.variant import DecodingMode
+
+PARALLEL = 4
+"""Rows in flight at once in throughput mode, unless told otherwise."""
+
+
+class OpenAICompatibleModel:
+    """One model of one server."""
+
+    def __init__(self, facts: ModelFacts, door: Door, dialect: Dialect, *, parallel: int = PARALLEL) -> None:
+        """Take the facts, whose `path` is the name that the server knows, and the door to the server."""
+        self._facts = facts
+        self._door = door
+        self._dialect = dialect
+        self._name = facts.path
+        self._parallel = max(1, parallel)
+        self._context_tokens = facts.context_tokens
+        self._without: frozenset[str] = frozenset()
+        self._native = LlamaServer(door.post)
+        self._counter = Counter(door, dialect, self._name, self._native)
+        self._served: tuple[ServedLora, ...] = ()
+        self._jitter = random.Random(facts.id)
+        self._learning = threading.Lock()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the server can do, as far as it is known by now."""
+        return without_options(self._dialect.capabilities, self._without)
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model."""
+        return self._facts
+
+    @property
+    def rss_bytes(self) -> int:
+        """Nothing is held here; what the server holds is not known."""
+        return 0
+
+    def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:  # noqa: ARG002
+        """Look whether the server is there and holds the model; return the seconds that took.
+
+        Raises:
+            ModelError: it is not, or does not.
+        """
+        started = time.perf_counter()
+        listed = ask_along(self._door.models, cancel=cancel, server=self._door.host)
+        if self._name not in {one["id"] for one in listed}:
+            raise UnknownModelError(
+                f"The server at {self._door.host} has no model '{self._name}'.", "Choose one that it lists."
+            )
+        self._dialect = dialect_of(listed, closed=bool(self._facts.price_ref))
+        self._counter = Counter(self._door, self._dialect, self._name, self._native)
+        known = self._facts.context_tokens
+        self._context_tokens = min(context_tokens, known) if known else context_tokens
+        self._served = served_loras(self._door, self._dialect, self._name, listed)
+        return time.perf_counter() - started
+
+    def generate(
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+    ) -> Iterator[TextPiece | Completion]:
+        """Answer one request: pieces of text, then the completion.
+
+        Raises:
+            ModelError: by what happened; see `engine.errors`.
+            CancelledError: cancelled.
+        """
+        if request.lora and request.lora not in {lora.name for lora in self._served}:
+            raise UnsupportedError(
+                f"The server at {self._door.host} does not serve the LoRA weights '{request.lora[-60:]}'.",
+                "Leave LoRA out, or start the server with these weights; docs/backends.md says how.",
+            )
+        if self._dialect.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
+            try:
+                yield from self._chosen(request, cancel)
+            except NoOddsError:
+                # Nothing has been written yet. The grammar has no odds that can be told, and none are told.
+                grammar = replace(self._dialect, choice_by=ChoiceBy.GRAMMAR)
+                for item in self._written(request, cancel, None, grammar):
+                    yield replace(item, probabilities={}) if isinstance(item, Completion) else item
+            return
+        prompt_tokens = self._checked_room(request)
+        while True:
+            try:
+                yield from self._written(request, cancel, prompt_tokens, self._dialect)
+            except RefusedOptionError as error:
+                self._do_without(error, request)
+                continue
+            return
+
+    def _chosen(self, request: GenerateRequest, cancel: CancelSignal | None) -> Iterator[TextPiece | Completion]:
+        """Choose a label over its own tokens, as llama.cpp does here."""
+
+        def heed() -> None:
+            if cancel is not None and cancel.is_set():
+                raise CancelledError("The answer was stopped.")
+
+        started = time.perf_counter()
+        labels = request.decoding.labels
+
+        def choose() -> tuple[str, int, Any]:
+            text, tokens = self._native.prompt(request.messages)
+            self._check_fit(len(tokens), self._native.trie(labels).longest)
+            return text, len(tokens), self._native.choose(tokens, labels, lora=self._lora_body(request), heed=heed)
+
+        def attempt() -> tuple[str, int, Any]:
+            return ask_along(choose, cancel=cancel, server=self._door.host)
+
+        text, count, found = patiently(attempt, cancel=cancel, jitter=self._jitter)
+        yield TextPiece(text=found.label)
+        yield Completion(
+            text=found.label,
+            usage=Usage(prompt_tokens=count, cached_prompt_tokens=found.cached_tokens, completion_tokens=found.tokens),
+            prefill_s=found.prefill_s,
+            decode_s=found.decode_s,
+            ttft_s=time.perf_counter() - started,
+            probabilities=found.probabilities,
+            prompt=text,
+        )
+
+    def _written(
+        self, request: GenerateRequest, cancel: CancelSignal | None, prompt_tokens: int | None, dialect: Dialect
+    ) -> Iterator[TextPiece | Completion]:
+        """Have the answer written by the server."""
+        choice = request.decoding.mode is DecodingMode.CHOICE
+        gathered, chunks = self._begun(request, cancel, dialect)
+        for chunk in chunks:
+            text = gathered.take(chunk)
+            if text and not choice:
+                yield TextPiece(text=text)
+        gathered.check(self._door.host)
+        ended = time.perf_counter()
+        text = gathered.text
+        if choice:
+            text = written_label(text, request.decoding.labels)
+            yield TextPiece(text=text)
+        yield completion_of(request, gathered, text, ended, prompt_tokens)
+
+    def _begun(
+        self, request: GenerateRequest, cancel: CancelSignal | None, dialect: Dialect
+    ) -> tuple[Gathered, Iterator[Any]]:
+        """Send the request, again while the server is busy, until its first chunk is here."""
+        body = body_of(request, dialect, model=self._served_name(request), without=self._without)
+        if lora := self._lora_body(request):
+            body.setdefault("extra_body", {})["lora"] = lora
+
+        def attempt() -> tuple[Gathered, Iterator[Any]]:
+            gathered = Gathered()
+            chunks = read_along(self._opened(body), cancel=cancel, server=self._door.host)
+            first = next(chunks, None)
+            return gathered, _with_first(first, chunks)
+
+        return patiently(attempt, cancel=cancel, jitter=self._jitter)
+
+    def _opened(self, body: Mapping[str, Any]) -> Callable[[], Iterator[Any]]:
+        def chunks() -> Iterator[Any]:
+            with self._door.translated(self._name):
+                raw = self._door.client.chat.completions.with_raw_response.create(**body)
+                kind = raw.headers.get("content-type", "")
+                if "json" not in kind and "event-stream" not in kind:
+                    raise BrokenAnswerError(
+                        f"The server at {self._door.host} sent '{kind[:40]}' instead of JSON.",
+                        "Look at its address: most end in /v1.",
+                    )
+                reply = raw.parse()
+                if not body["stream"]:
+                    yield reply
+                    return
+                with reply:
+                    yield from reply
+
+        return chunks
+
+    def generate_batch(
+        self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
+    ) -> list[Completion | Exception]:
+        """Answer several requests, so many at once as the bound allows; a failed one yields its error."""
+        most = self._parallel if self._dialect.capabilities.batching is Support.YES else 1
+        return answer_all(partial(self.generate, cancel=cancel), requests, at_once=most)
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count, or estimate, the tokens of a prompt; `capabilities.counts_tokens` says which."""
+        return self._counter.count(messages)
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:  # noqa: ARG002
+        """Refuse: the weights are not on this machine.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(
+            f"LoRA weights cannot be trained for a model at {self._door.host}: its weights are not on this machine.",
+            "Train on the same model as a GGUF file here; docs/backends.md says how to serve the result.",
+        )
+
+    def served_lora(self) -> str | None:
+        """Name the LoRA weights that the server serves for this model.
+
+        Raises:
+            UnsupportedError: it serves none, or more than one.
+        """
+        if not self._served:
+            self._served = served_loras(self._door, self._dialect, self._name, self._door.models())
+        return the_only(self._served, self._name, self._door.host).name
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._door.close()
+
+    def _wanted_lora(self, request: GenerateRequest) -> ServedLora | None:
+        return next((lora for lora in self._served if lora.name == request.lora), None)
+
+    def _served_name(self, request: GenerateRequest) -> str:
+        wanted = self._wanted_lora(request)
+        return wanted.model if wanted is not None and wanted.model else self._name
+
+    def _lora_body(self, request: GenerateRequest) -> list[dict[str, Any]]:
+        """Return llama-server's switch of LoRA weights: on for this request, or off, whatever the server's default.
+
+        Weights that a request's list does not name are off.
+        """
+        numbers = [lora.number for lora in self._served if lora.number is not None]
+        if not numbers:
+            return []
+        wanted = self._wanted_lora(request)
+        if wanted is None:
+            return [{"id": numbers[0], "scale": 0.0}]
+        return [{"id": wanted.number, "scale": request.lora_scale}]
+
+    def _checked_room(self, request: GenerateRequest) -> int | None:
+        """Count the prompt where the server helps to, and refuse one that does not fit."""
+        if not self._counter.asks_server:
+            return None
+        count = self._counter.count(request.messages)
+        self._check_fit(count, request.decoding.max_tokens)
+        return count
+
+    def _check_fit(self, prompt: int, answer: int) -> None:
+        if self._context_tokens and prompt + answer > self._context_tokens:
+            raise ContextOverflowError(
+                f"The prompt has {prompt} tokens and the answer up to {answer}; "
+                f"the context holds {self._context_tokens}.",
+                "Retrieve or show less, or choose a larger context.",
+            )
+
+    def _do_without(self, error: RefusedOptionError, request: GenerateRequest) -> None:
+        """Leave an option out that the server refused, unless the answer would not be what was asked for."""
+        needed = error.option == "response_format" and request.decoding.mode is DecodingMode.JSON
+        with self._learning:
+            if needed or error.option in self._without:
+                raise UnsupportedError(error.what, error.mend) from error
+            self._without |= {error.option}
+
+
+def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    if first is not None:
+        yield first
+    yield from rest

@@ -1,0 +1,4 @@
+"""What all servers that hold models share: addresses, keys, reading, retries, odds of labels.
+
+May be imported by the folders of the single backends; imports the engine alone.
+"""

@@ -1,0 +1,93 @@
+"""Labels as servers write them, and their probabilities from the log-probabilities sent along. Pure functions.
+
+A server that holds its answer to the labels tells, at each token, what else the model might have written. What
+could still have become another label is that label's share. This is a reading of what was sent: tokens beyond the
+few that are listed count as nothing, and a label may be reached by several splits of its letters.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_BEFORE_LABEL = re.compile(r'\s*\{\s*"label"\s*:\s*"')
+
+
+def label_schema(labels: Sequence[str]) -> dict[str, object]:
+    """Return the JSON schema of an object that names one label."""
+    return {
+        "type": "object",
+        "properties": {"label": {"type": "string", "enum": list(labels)}},
+        "required": ["label"],
+        "additionalProperties": False,
+    }
+
+
+def written_label(text: str, labels: Sequence[str]) -> str:
+    """Return the label that was written, bare or in its JSON object; any other text as it is."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    named = value.get("label") if isinstance(value, dict) else None
+    if isinstance(named, str) and named in labels:
+        return named
+    return text.strip() if text.strip() in labels else text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One token of an answer with what might have stood in its place: texts and natural log-probabilities."""
+
+    token: str
+    logprob: float
+    others: tuple[tuple[str, float], ...] = ()
+
+
+def label_probabilities(labels: Sequence[str], steps: Sequence[Step]) -> dict[str, float]:
+    """Return a probability per label, summing to 1; empty when the steps say nothing of any label."""
+    if not steps:
+        return {}
+    text = "".join(step.token for step in steps)
+    opening = _BEFORE_LABEL.match(text)
+    start = opening.end() if opening else len(text) - len(text.lstrip())
+    closing = '"' if opening else ""
+    forms = {label: (json.dumps(label, ensure_ascii=False)[1:-1] if opening else label) + closing for label in labels}
+    mass = dict.fromkeys(labels, 0.0)
+    alive, path, before = list(labels), 1.0, ""
+    for step in steps:
+        after = before + step.token
+        if len(after) > start:
+            for token, logprob in step.others:
+                if token != step.token:
+                    _share(mass, _fitting(forms, alive, text[:start], before + token), path * math.exp(logprob))
+            alive = _fitting(forms, alive, text[:start], after)
+            path *= math.exp(step.logprob)
+            if len(alive) < 2:
+                break
+        before = after
+    _share(mass, alive, path)
+    total = sum(mass.values())
+    return {label: value / total for label, value in mass.items()} if total > 0 else {}
+
+
+def _share(mass: dict[str, float], labels: Sequence[str], amount: float) -> None:
+    for label in labels:
+        mass[label] += amount / len(labels)
+
+
+def _fitting(forms: Mapping[str, str], labels: Sequence[str], opening: str, text: str) -> list[str]:
+    """Return the labels that a text written so far can still become, or has become."""
+    if not text.startswith(opening) or len(text) <= len(opening):
+        return []
+    written = text[len(opening) :]
+    return [
+        label
+        for label in labels
+        if forms[label].startswith(written)
+        or (opening and written.startswith(forms[label]))
+        or written.rstrip() == forms[label]
+    ]

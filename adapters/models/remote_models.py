@@ -1,0 +1,248 @@
+"""All models that servers hold: those of Ollama, found by itself, and those of the servers that the user entered.
+
+Listing asks all servers at once and keeps the answer for a while, so that a screen may ask as often as it likes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.models.llama_cpp.client import LlamaCppModel
+from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
+from adapters.models.ollama.listing import BACKEND, OllamaListing
+from adapters.models.ollama.model import OllamaModel
+from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment
+from adapters.models.openai_compatible.dialects import VLLM, dialect_named
+from adapters.models.openai_compatible.door import Door
+from adapters.models.openai_compatible.listing import list_models
+from adapters.models.openai_compatible.lora import load_into_vllm
+from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
+from adapters.models.remote.address import checked_url
+from adapters.models.remote.keys import key_for, variable_for
+from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
+from adapters.models.stores import FIND_VARIABLE, finds_by_itself
+from engine.capabilities import Capabilities, Support
+from engine.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
+from engine.ports import CancelSignal, LanguageModel, ModelFacts, Progress
+from engine.servers import ServerState
+
+KEPT_S = 20.0
+ROWS_VARIABLE = "ADAPTLAB_ROWS_IN_FLIGHT"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Listed:
+    """One server as it was when it was asked last."""
+
+    state: ServerState
+    models: tuple[ModelFacts, ...]
+    asked_at: float
+
+
+def _rows_in_flight() -> int:
+    text = os.environ.get(ROWS_VARIABLE, "")
+    if not text:
+        return PARALLEL
+    if not text.isdigit() or int(text) < 1:
+        raise UsageError(f"{ROWS_VARIABLE} is '{text[:20]}'.", "Set it to a whole number of rows, or unset it.")
+    return int(text)
+
+
+class RemoteModels:
+    """Models at servers. Fulfils `engine.servers.ModelServers`; safe to use from several threads."""
+
+    def __init__(self, home: Path) -> None:
+        """Keep the servers' names and addresses in the home folder."""
+        self._book = ServerBook(home / "servers.toml")
+        self._lock = threading.Lock()
+        self._listed: dict[tuple[str, str], _Listed] = {}
+        self._refreshing: set[tuple[str, str]] = set()
+        self._ollama: dict[str, tuple[OllamaServer, OllamaListing]] = {}
+
+    def models(self) -> list[ModelFacts]:
+        """Return the models of all servers that answer."""
+        return [facts for listed in self._all() for facts in listed.models]
+
+    def states(self) -> list[ServerState]:
+        """Look at all servers."""
+        return [listed.state for listed in self._all()]
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a model's name begins with that of a server."""
+        prefix, slash, rest = name.partition("/")
+        return bool(slash and rest) and (prefix == BACKEND or prefix in self._book.servers())
+
+    def model(self, name: str) -> ModelFacts:
+        """Return one model by id; its server is asked anew if the model is not known.
+
+        Raises:
+            UsageError: there is none of this name at its server.
+            ModelError: the server does not answer.
+        """
+        prefix = name.partition("/")[0]
+        for kept_s in (KEPT_S, 0.0):
+            places = [(server, url) for server, url in self._places().items() if server == prefix]
+            if not places:
+                raise UsageError(
+                    "Ollama is not looked for.", f"Name its address in OLLAMA_HOST, or unset {FIND_VARIABLE}."
+                )
+            listed = self._one(places[0], kept_s)
+            by_id = {facts.id: facts for facts in listed.models}
+            for wanted in (name, name.removesuffix(":latest")):
+                if wanted in by_id:
+                    return by_id[wanted]
+        if listed.state.problem:
+            raise ServerAbsentError(listed.state.problem)
+        raise unknown_name("model", name, by_id)
+
+    def language_model(self, facts: ModelFacts) -> LanguageModel:
+        """Return the model behind these facts."""
+        if facts.backend == BACKEND:
+            server, listing = self._ollama_at(facts.server)
+            own_file = LlamaCppModel(replace(facts, backend="llama.cpp", server="")) if facts.path else None
+            return OllamaModel(facts, server, own_file=own_file, thinks=listing.thinks(facts))
+        door = Door(facts.id.partition("/")[0], facts.server)
+        return OpenAICompatibleModel(facts, door, dialect_named(facts.backend), parallel=_rows_in_flight())
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Return what is known beforehand of what the model's backend can do."""
+        if facts.backend != BACKEND:
+            return dialect_named(facts.backend).capabilities
+        if facts.path:
+            return OLLAMA
+        words = "The model's file is not on this machine, or may not be read."
+        reasons = {**OLLAMA.reasons, "lora_training": words, "lora_serving": words}
+        return replace(OLLAMA, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
+
+    def add(self, name: str, url: str) -> None:
+        """Keep a server's name and address."""
+        self._book.add(name, url)
+
+    def remove(self, name: str) -> None:
+        """Forget a server."""
+        self._book.remove(name)
+
+    def pull(self, name: str, *, cancel: CancelSignal) -> Iterator[Progress]:
+        """Have the Ollama server get a model; yields how far it is."""
+        url = address_from_environment() or DEFAULT_URL
+        server, _listing = self._ollama_at(url)
+        server.check_version()
+        yield from server.pull(name, cancel=cancel)
+        with self._lock:
+            for place in [place for place in self._listed if place[0] == BACKEND]:
+                del self._listed[place]
+
+    def load_lora(self, model: str, name: str, folder: str) -> None:
+        """Have a vLLM server load LoRA weights, in PEFT's form, from a folder of its own machine.
+
+        Raises:
+            UsageError: the model is at no vLLM server.
+            ModelError: the server does not load them.
+        """
+        facts = self.model(model) if self.knows(model) else None
+        if facts is None or facts.backend != VLLM.name:
+            raise UsageError(f"'{model}' is not at a vLLM server.", "Only vLLM loads LoRA weights while it runs.")
+        door = Door(model.partition("/")[0], facts.server)
+        try:
+            load_into_vllm(door, name, folder)
+        finally:
+            door.close()
+
+    def _places(self) -> dict[str, str]:
+        """Return addresses by server's name."""
+        found: dict[str, str] = {}
+        named = os.environ.get("OLLAMA_HOST", "").strip()
+        if named or finds_by_itself():
+            found[BACKEND] = named or DEFAULT_URL
+        return {**found, **self._book.servers()}
+
+    def _all(self) -> list[_Listed]:
+        places = list(self._places().items())
+        if not places:
+            return []
+        with ThreadPoolExecutor(max_workers=len(places), thread_name_prefix="looking at servers") as pool:
+            listed = list(pool.map(self._fresh_enough, places))
+        # An Ollama that was not named and is not there is nobody's fault.
+        return [one for one in listed if one.state.kind or one.state.entered or one.state.problem]
+
+    def _fresh_enough(self, place: tuple[str, str]) -> _Listed:
+        """Return what is known of a server; an old answer at once, while a new one is fetched behind it."""
+        with self._lock:
+            kept = self._listed.get(place)
+            stale = kept is not None and time.monotonic() - kept.asked_at > KEPT_S
+            begin = stale and place not in self._refreshing
+            if begin:
+                self._refreshing.add(place)
+        if kept is None:
+            return self._ask(place)
+        if begin:
+            threading.Thread(target=self._refresh, args=(place,), daemon=True).start()
+        return kept
+
+    def _refresh(self, place: tuple[str, str]) -> None:
+        try:
+            self._ask(place)
+        finally:
+            with self._lock:
+                self._refreshing.discard(place)
+
+    def _one(self, place: tuple[str, str], kept_s: float) -> _Listed:
+        with self._lock:
+            kept = self._listed.get(place)
+        if kept is not None and time.monotonic() - kept.asked_at <= kept_s:
+            return kept
+        return self._ask(place)
+
+    def _ask(self, place: tuple[str, str]) -> _Listed:
+        name, entered = place
+        named = name != BACKEND or bool(os.environ.get("OLLAMA_HOST", "").strip())
+        models: list[ModelFacts] = []
+        problem, kind, url = "", "", ""
+        try:
+            url = (address_from_environment() or DEFAULT_URL) if name == BACKEND else checked_url(entered)
+            models, kind = self._lister(name, url)()
+        except ServerAbsentError as error:
+            problem = str(error) if named else ""
+        except AdaptLabError as error:
+            problem = str(error)
+        state = ServerState(
+            name=name,
+            url=url,
+            kind=kind,
+            models=len(models),
+            problem=problem,
+            key_variable=variable_for(name),
+            has_key=bool(key_for(name)),
+            entered=name not in {BACKEND, FROM_ENVIRONMENT},
+        )
+        listed = _Listed(state=state, models=tuple(models), asked_at=time.monotonic())
+        with self._lock:
+            self._listed[place] = listed
+        return listed
+
+    def _lister(self, name: str, url: str) -> Callable[[], tuple[list[ModelFacts], str]]:
+        def ask() -> tuple[list[ModelFacts], str]:
+            if name == BACKEND:
+                server, listing = self._ollama_at(url)
+                return listing.models(), f"Ollama {'.'.join(map(str, server.version()))}"
+            door = Door(name, url)
+            try:
+                models = list_models(door)
+            finally:
+                door.close()
+            return models, dialect_named(models[0].backend).title if models else "OpenAI-compatible"
+
+        return ask
+
+    def _ollama_at(self, url: str) -> tuple[OllamaServer, OllamaListing]:
+        with self._lock:
+            if url not in self._ollama:
+                server = OllamaServer(url)
+                self._ollama[url] = (server, OllamaListing(server))
+            return self._ollama[url]

@@ -1,0 +1,75 @@
+"""A task folder as one zip archive, to be carried elsewhere and brought in there."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from adapters.archives import checked_entries, read_entry
+from engine.errors import TaskError
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest a zip can say: the same task gives the same bytes."""
+_MOST_NAMES = 3
+
+
+def pack_folder(folder: Path) -> bytes:
+    """Pack a task's files: definition, rows, schema and documents, and nothing else that lies there.
+
+    Raises:
+        TaskError: a file cannot be read.
+    """
+    buffer = io.BytesIO()
+    try:
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(folder.rglob("*")):
+                inner = PurePosixPath(path.relative_to(folder).as_posix())
+                if path.is_file() and not path.is_symlink() and _belongs(inner):
+                    entry = zipfile.ZipInfo(f"{folder.name}/{inner}", date_time=_DATE)
+                    entry.compress_type = zipfile.ZIP_DEFLATED
+                    archive.writestr(entry, path.read_bytes())
+    except OSError as error:
+        raise TaskError(f"The task cannot be packed ({error.strerror}).", "Look at its files' rights.") from error
+    return buffer.getvalue()
+
+
+def unpack_into(name: str, data: bytes, folder: Path) -> None:
+    """Unpack a packed task into an empty folder; every path and size is checked before the first byte is written.
+
+    Raises:
+        TaskError: it is no packed task, or something in it does not belong.
+    """
+    inner = _inner_paths(name, [entry.path for entry in checked_entries(name, data)])
+    for packed, path in inner.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(read_entry(data, packed))
+
+
+def _inner_paths(name: str, paths: list[PurePosixPath]) -> dict[str, PurePosixPath]:
+    """Map packed paths to paths in the task's folder: the archive may hold the folder, or what is in it."""
+    roots = {path.parent for path in paths if path.name == "task.toml"}
+    if len(roots) != 1:
+        raise TaskError(
+            f"{name} holds {len(roots)} files 'task.toml'; a packed task holds one.", "Export the task again."
+        )
+    root = roots.pop()
+    inner = {}
+    for path in paths:
+        if not path.is_relative_to(root):
+            raise TaskError(f"{name} holds '{path}' beside the task.", "Pack the task's folder alone.")
+        place = path.relative_to(root)
+        if not _belongs(place):
+            raise TaskError(f"{name} holds '{place}', which is no part of a task.", "Pack the task's folder alone.")
+        inner[str(path)] = place
+    return inner
+
+
+def _belongs(path: PurePosixPath) -> bool:
+    """A task's own files: at its top, or Markdown in one folder."""
+    if any(part.startswith(".") for part in path.parts):
+        return False
+    if len(path.parts) == 1:
+        return path.suffix in {".toml", ".jsonl", ".json"}
+    return len(path.parts) < _MOST_NAMES and path.suffix == ".md"

@@ -1,0 +1,199 @@
+"""JSONL and Parquet: records with named fields, as rows of text."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
+from adapters.tabular.sheets import as_text
+from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source
+from engine.errors import TableError
+from engine.table import Asked, Reading
+
+_BATCH_ROWS = 4096
+MAX_PARQUET_BYTES = 1_000_000_000
+"""Unpacked, as the file itself declares for its column chunks."""
+
+
+class _Number(str):
+    """A number as it stands in the file."""
+
+    __slots__ = ()
+
+
+def open_jsonl(source: Source, asked: Asked) -> Opened:
+    """Open a file of one JSON object a line. The fields of all lines are the columns.
+
+    Raises:
+        TableError: a line is no JSON object; names it.
+    """
+    if asked.encoding:
+        codec, why = checked_codec(asked.encoding), f"{asked.encoding}: you chose it."
+    else:
+        encoding = detect_encoding(source.name, source.data)
+        codec, why = encoding.codec, encoding.reason
+    notes: list[str] = []
+    header = _fields(source, codec)
+    stream = source.stream()
+    return Opened(
+        reading=Reading(
+            format="JSONL", encoding=codec.removesuffix("-sig"), reasons=(why, "JSONL: each line is an object.")
+        ),
+        rows=_json_rows(source, stream, codec, header, notes),
+        notes=notes,
+        fraction=lambda: 1.0 if stream.closed else stream.tell() / len(source.data),
+    )
+
+
+def _objects(source: Source, stream: io.BytesIO, codec: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    decoder = json.JSONDecoder(
+        parse_int=_Number, parse_float=_Number, parse_constant=_no_constant, object_pairs_hook=_unique
+    )
+    text = io.TextIOWrapper(stream, encoding=codec, errors="strict", newline="\n")
+    line = 0
+    try:
+        for line, words in enumerate(text, start=1):
+            if not words.strip():
+                continue
+            value = decoder.decode(words)
+            if not isinstance(value, dict):
+                raise TableError(f"{source.name}, line {line}: no JSON object.", "Write one object a line.")
+            yield line, value
+    except UnicodeDecodeError as error:
+        raise undecodable(source.name, source.data, codec) from error
+    except RecursionError as error:
+        raise TableError(f"{source.name}, line {line}: nested too deep.", "Flatten the record.") from error
+    except ValueError as error:
+        raise TableError(
+            f"{source.name}, line {line}: {str(error).split(': line')[0]}.", "Write one whole JSON object a line."
+        ) from error
+
+
+def _no_constant(name: str) -> Any:
+    message = f"{name} is no JSON"
+    raise ValueError(message)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        message = f"the field '{twice[:40]}' stands twice"
+        raise ValueError(message)
+    return found
+
+
+def _fields(source: Source, codec: str) -> list[str]:
+    """Return the fields of all objects, in the order in which they first appear."""
+    names: dict[str, None] = {}
+    for line, value in _objects(source, source.stream(), codec):
+        names.update(dict.fromkeys(value))
+        if len(names) > MAX_COLUMNS:
+            raise TableError(f"{source.name}, line {line}: more than {MAX_COLUMNS:,} fields.", "Give fewer fields.")
+    return list(names)
+
+
+def _json_rows(source: Source, stream: io.BytesIO, codec: str, header: list[str], notes: list[str]) -> Iterator[Row]:
+    missing = 0
+    first_missing = 0
+    if header:
+        yield 1, header
+    for line, value in _objects(source, stream, codec):
+        cells = [_cell(value[name]) if name in value else None for name in header]
+        absent = sum(cell is None for cell in cells)
+        if absent and not missing:
+            first_missing = line
+        missing += absent
+        row = [cell or "" for cell in cells]
+        if any("\ud800" <= sign <= "\udfff" for cell in row if not cell.isascii() for sign in cell):
+            raise TableError(
+                f"{source.name}, line {line}: half of a surrogate pair, which is no character.", "Correct the escape."
+            )
+        yield line, row
+    if missing:
+        notes.append(f"{missing:,} fields are absent or null (first in line {first_missing}); they count as empty.")
+
+
+def _cell(value: Any) -> str | None:
+    """Write a value as text: texts and numbers as they stand, the rest as JSON; None for null."""
+    if value is None or isinstance(value, str):
+        return value
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    """Write JSON in which numbers stand as they stood."""
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {_json(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_json(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def open_parquet(source: Source, asked: Asked) -> Opened:  # noqa: ARG001 - one signature for all formats
+    """Open a Parquet file.
+
+    Raises:
+        TableError: it is damaged, or would unpack to too much.
+    """
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(source.data))
+        facts = file.metadata
+        unpacked = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
+        header = list(file.schema_arrow.names)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise TableError(f"{source.name} cannot be read as Parquet ({_short(error)}).", "Write it again.") from error
+    if facts.num_rows > MAX_ROWS or unpacked > MAX_PARQUET_BYTES or len(header) > MAX_COLUMNS:
+        raise TableError(
+            f"{source.name} would unpack to {facts.num_rows:,} rows and {unpacked / 1e6:,.0f} MB; it was not unpacked.",
+            f"Give at most {MAX_ROWS:,} rows and {MAX_PARQUET_BYTES / 1e6:,.0f} MB.",
+        )
+    notes: list[str] = []
+    done = [0]
+    return Opened(
+        reading=Reading(format="Parquet", reasons=("Parquet: the file says so itself.",)),
+        rows=_parquet_rows(source, file, header, notes, done),
+        notes=notes,
+        fraction=lambda: done[0] / max(facts.num_rows, 1),
+    )
+
+
+def _parquet_rows(source: Source, file: Any, header: list[str], notes: list[str], done: list[int]) -> Iterator[Row]:
+    import pyarrow as pa
+
+    yield 0, header
+    nulls = 0
+    try:
+        for batch in file.iter_batches(batch_size=_BATCH_ROWS):
+            nulls += sum(column.null_count for column in batch.columns)
+            columns = [column.to_pylist() for column in batch.columns]
+            for cells in zip(*columns, strict=True):
+                done[0] += 1
+                yield done[0], [cell if isinstance(cell, str) else _typed(cell) for cell in cells]
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise TableError(
+            f"{source.name}, row {done[0] + 1}: damaged ({_short(error)}).", "Write the file again."
+        ) from error
+    if nulls:
+        notes.append(f"{nulls:,} values are null; they count as empty.")
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return as_text(value)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

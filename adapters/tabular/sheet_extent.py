@@ -1,0 +1,55 @@
+"""How far a workbook's sheets reach, before they are read.
+
+The reader of sheets makes room for every cell from the first to the last one. A sheet of two cells in opposite
+corners would ask for more memory than any machine has, and native code aborts then.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from adapters.archives import read_entry
+from engine.errors import TableError
+
+MAX_CELLS = 25_000_000
+_SLICE_BYTES = 4_000_000
+_OVERLAP_BYTES = 64
+_PLACE = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,3})(\d{1,9})\s*["']""")
+
+
+def check_extent(name: str, data: bytes, entries: Iterable[str]) -> None:
+    """Look at the places that the sheets' cells name.
+
+    Raises:
+        TableError: a sheet reaches over more than `MAX_CELLS` cells, or is written so that its places cannot be seen.
+    """
+    for entry in entries:
+        if not entry.startswith("xl/worksheets/") or not entry.endswith(".xml"):
+            continue
+        xml = read_entry(data, entry)
+        if b"\0" in xml[:200]:
+            raise TableError(f"{name}: '{entry}' is not UTF-8.", "Save it again as XLSX.")
+        rows, columns = _reach(xml)
+        if rows * columns > MAX_CELLS:
+            raise TableError(
+                f"{name}: '{entry}' reaches to row {rows:,} and column {columns:,}; it was not read.",
+                "Delete the stray cells far out, or save the sheet as CSV.",
+            )
+
+
+def _reach(xml: bytes) -> tuple[int, int]:
+    rows = columns = 1
+    for start in range(0, len(xml), _SLICE_BYTES):
+        places = set(_PLACE.findall(xml, start, min(start + _SLICE_BYTES + _OVERLAP_BYTES, len(xml))))
+        rows = max(rows, *(int(digits) for _, digits in places), 1)
+        columns = max(columns, *(_column(letters) for letters, _ in places), 1)
+    return rows, columns
+
+
+def _column(letters: bytes) -> int:
+    """Read a column's letters as a number: A is 1, Z is 26, AA is 27."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number

@@ -1,0 +1,64 @@
+"""Step 5: documents that retrieval may look up."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components.setup import fault
+from components.upload.draft import Draft, next_button
+from components.words import count, plain, visible
+from engine.errors import AdaptLabError
+from engine.laboratory import Laboratory
+from engine.task import Document
+
+_EXTENSIONS = ["md", "markdown", "txt", "pdf", "html", "htm"]
+_SHOWN = 3000
+
+
+def documents_step(lab: Laboratory, draft: Draft) -> None:
+    """Take documents, show their text as it will be cut, and let them be removed."""
+    st.caption("Optional. Retrieval can put passages of these before each question.")
+    files = st.file_uploader(
+        "Documents",
+        type=_EXTENSIONS,
+        accept_multiple_files=True,
+        key="document_files",
+        max_upload_size=50,
+        help="Markdown, text, HTML or PDF. Scripts, links and images of HTML are left out.",
+    )
+    taken = st.session_state.setdefault("document_ids", {})
+    for file in files or []:
+        if file.file_id in taken:
+            continue
+        taken[file.file_id] = True
+        try:
+            _add(draft, lab.intake.read_document(file.name, file.getvalue()))
+        except AdaptLabError as error:
+            taken[file.file_id] = error
+    for problem in [taken[file.file_id] for file in files or [] if isinstance(taken[file.file_id], AdaptLabError)]:
+        fault(problem)
+    if draft.documents:
+        passages = lab.intake.chunks(draft.documents)
+        st.caption(f"{len(draft.documents)} documents, {count(sum(passages))} passages of about 120 words.")
+        for document, number in zip(draft.documents, passages, strict=True):
+            with st.expander(f"{plain(document.name)} · {count(len(document.text.split()))} words, {number} passages"):
+                st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
+                if len(document.text) > _SHOWN:
+                    st.caption(f"The first {count(_SHOWN)} of {count(len(document.text))} characters.")
+                st.button("Remove", key=f"remove_{document.name}", on_click=_remove, args=(draft, document.name))
+    next_button(draft)
+
+
+def _add(draft: Draft, document: Document) -> None:
+    """Add a document; one of the same name gets a number."""
+    names = {known.name for known in draft.documents}
+    name, number = document.name, 2
+    while name in names:
+        name, number = f"{document.name.removesuffix('.md')}-{number}.md", number + 1
+    draft.documents = (*draft.documents, Document(name=name, text=document.text))
+    draft.compare_again()
+
+
+def _remove(draft: Draft, name: str) -> None:
+    draft.documents = tuple(document for document in draft.documents if document.name != name)
+    draft.compare_again()

@@ -1,0 +1,245 @@
+"""A chart in Plotly's form: plain `data` and `layout`, colours still by name. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from engine.charts.chart import Axis, Chart, Grid, Series, Zone, bounds, ticks, written
+from engine.charts.looks import colour
+
+Figure = dict[str, Any]
+_SIDES = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}
+
+
+def to_plotly(chart: Chart) -> Figure:
+    """Return a chart's `data` and `layout`."""
+    across = [x for series in chart.series for x in series.x]
+    up = [y for series in chart.series for y in (*series.y, *series.low, *series.high)]
+    if any(series.bars for series in chart.series):
+        across = [0.0, *_stacked(chart)]
+    x_bounds, y_bounds = bounds(chart.x, across), bounds(chart.y, up)
+    layout: Figure = {
+        "margin": {"l": 110 if chart.y.categories else 52, "r": 16, "t": 12, "b": 44},
+        "showlegend": chart.legend,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"color": colour("text")}},
+        "font": {"color": colour("text")},
+        "hoverlabel": {"font": {"size": 12}},
+        "xaxis": _axis(chart.x, x_bounds),
+        "yaxis": _axis(chart.y, y_bounds),
+        "shapes": [_shape(zone, chart, x_bounds, y_bounds) for zone in chart.zones],
+        "annotations": [_note(note.x, note.y, note.text, chart) for note in chart.notes],
+    }
+    if any(series.bars for series in chart.series):
+        layout["barmode"] = "stack"
+        layout["legend"]["traceorder"] = "normal"
+    if chart.legend:
+        layout["margin"]["t"] = 34
+    if sum(series.in_table for series in chart.series) > 4 and chart.legend:
+        layout["margin"]["t"] = 58
+    return {"data": [_trace(series, chart, x_bounds) for series in chart.series], "layout": layout}
+
+
+def _stacked(chart: Chart) -> list[float]:
+    totals: dict[float, float] = {}
+    for series in chart.series:
+        for x, y in zip(series.x, series.y, strict=True):
+            totals[y] = totals.get(y, 0.0) + x
+    return list(totals.values())
+
+
+def _trace(series: Series, chart: Chart, across: tuple[float, float]) -> Figure:
+    tint = colour(series.colour, 0.35 if series.faint else None)
+    if series.bars:
+        return {
+            "type": "bar",
+            "orientation": "h",
+            "x": list(series.x),
+            "y": list(series.y),
+            "name": series.name,
+            "marker": {"color": tint},
+            "hovertemplate": f"{_safe(series.name)}: %{{x:.3f}} s<extra></extra>",
+        }
+    modes = ["lines"] * series.line + ["markers"] * series.markers + ["text"] * series.labelled
+    trace: Figure = {
+        "type": "scatter",
+        "mode": "+".join(modes),
+        "x": list(series.x),
+        "y": list(series.y),
+        "name": series.name,
+        "line": {"color": tint, "dash": series.dash, "width": 2},
+        "marker": {
+            "color": tint,
+            "symbol": series.symbol,
+            "size": list(series.size) or 8,
+            "line": {"width": 1, "color": colour("surface")},
+        },
+        "cliponaxis": False,
+        "hovertemplate": _hover(series, chart),
+    }
+    if series.labelled:
+        trace |= {
+            "text": ["" for _ in series.x[:-1]] + [_safe(series.name)],
+            "textposition": _side(series.x[-1], chart.x, across),
+            "textfont": {"color": colour("text"), "size": 11},
+        }
+    if series.low:
+        trace["error_y"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - y for high, y in zip(series.high, series.y, strict=True)],
+            "arrayminus": [y - low for low, y in zip(series.low, series.y, strict=True)],
+            "color": tint,
+            "thickness": 1.4,
+            "width": 4,
+        }
+        trace["customdata"] = [list(pair) for pair in zip(series.low, series.high, strict=True)]
+    return trace
+
+
+def _side(x: float, axis: Axis, across: tuple[float, float]) -> str:
+    """Put a name beside its marker, where no error bar runs through it, on the side that has room."""
+    place = math.log10(x) if axis.log and x > 0 else x
+    return "middle left" if (place - across[0]) / (across[1] - across[0]) > 0.75 else "middle right"
+
+
+def _hover(series: Series, chart: Chart) -> str:
+    up, across = _SIDES[chart.y.form], _SIDES[chart.x.form]
+    ends = f" (%{{customdata[0]:{up}}} to %{{customdata[1]:{up}}})" if series.low else ""
+    return (
+        f"{_safe(series.name)}<br>{_safe(chart.y.title)}: %{{y:{up}}}{ends}"
+        f"<br>{_safe(chart.x.title)}: %{{x:{across}}}<extra></extra>"
+    )
+
+
+def _axis(axis: Axis, limits: tuple[float, float]) -> Figure:
+    made: Figure = {
+        "gridcolor": colour("grid"),
+        "zeroline": False,
+        "linecolor": colour("grid"),
+        "tickfont": {"color": colour("muted"), "size": 10.5},
+        "fixedrange": True,
+        "automargin": False,
+        "tickangle": 0,
+        "range": list(limits),
+        "title": {"text": _safe(axis.title), "standoff": 6, "font": {"size": 11, "color": colour("muted")}},
+    }
+    if axis.categories:
+        count = len(axis.categories)
+        names = [_safe(name) for name in axis.categories]
+        return made | {
+            "tickvals": list(range(count)),
+            "ticktext": names,
+            "range": list(limits)[::-1],
+            "showgrid": False,
+            "title": {"text": ""},
+        }
+    places = ticks(axis, *limits)
+    made |= {"tickvals": places, "ticktext": [_safe(written(place, axis)) for place in places]}
+    return made | ({"type": "log"} if axis.log else {})
+
+
+def _shape(zone: Zone, chart: Chart, across: tuple[float, float], up: tuple[float, float]) -> Figure:
+    ends = [10**value if chart.x.log else value for value in across]
+    return {
+        "type": "rect",
+        "layer": "below",
+        "line": {"width": 0},
+        "fillcolor": colour("shade", 0.14),
+        "x0": ends[0] if zone.x_low is None else zone.x_low,
+        "x1": ends[1] if zone.x_high is None else zone.x_high,
+        "y0": _up(up[0], chart.y) if zone.y_low is None else zone.y_low,
+        "y1": _up(up[1], chart.y) if zone.y_high is None else zone.y_high,
+    }
+
+
+def _up(value: float, axis: Axis) -> float:
+    return float(10**value) if axis.log else value
+
+
+def _note(x: float, y: float, text: str, chart: Chart) -> Figure:
+    return {
+        "x": math.log10(x) if chart.x.log else x,
+        "y": math.log10(y) if chart.y.log else y,
+        "text": _safe(text),
+        "showarrow": True,
+        "arrowhead": 0,
+        "arrowwidth": 1,
+        "arrowcolor": colour("muted"),
+        "ax": 0,
+        "ay": -26,
+        "font": {"size": 10.5, "color": colour("text")},
+        "bgcolor": colour("surface", 0.8),
+    }
+
+
+def grid_to_plotly(grid: Grid) -> Figure:
+    """Return a grid as a heat map."""
+    weights = [[grid.weight(line, column) for column in range(len(grid.columns))] for line in range(len(grid.lines))]
+    scale = [[0.0, colour("worse")], [0.5, colour("surface")], [1.0, colour("better")]]
+    shown = max(len(grid.lines), len(grid.columns)) <= 20
+    notes = [
+        {
+            "x": column,
+            "y": line,
+            "text": _safe(text),
+            "showarrow": False,
+            "font": {"size": 11, "color": colour("surface" if abs(weights[line][column]) > 0.55 else "text")},
+        }
+        for line, texts in enumerate(grid.texts)
+        for column, text in enumerate(texts)
+        if shown and text
+    ]
+    axis = {
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+        "tickfont": {"color": colour("muted"), "size": 10.5},
+    }
+    title = {"font": {"size": 11, "color": colour("muted")}, "standoff": 8}
+    return {
+        "data": [
+            {
+                "type": "heatmap",
+                "z": weights,
+                "customdata": [list(texts) for texts in grid.texts],
+                "zmin": -1 if grid.diverging else 0,
+                "zmax": 1,
+                "colorscale": scale if grid.diverging else [[0.0, colour("surface")], [1.0, colour("better")]],
+                "showscale": False,
+                "xgap": 1,
+                "ygap": 1,
+                "hovertemplate": "%{customdata}<extra></extra>"
+                if shown
+                else "%{y}, %{x}: %{customdata}<extra></extra>",
+            }
+        ],
+        "layout": {
+            "margin": {"l": 120, "r": 10, "t": 10, "b": 60},
+            "font": {"color": colour("text")},
+            "annotations": notes,
+            "xaxis": axis
+            | {
+                "tickvals": list(range(len(grid.columns))),
+                "ticktext": [_short(name) for name in grid.columns],
+                "tickangle": 0 if sum(len(name) for name in grid.columns) <= 60 else -35,
+                "title": {"text": _safe(grid.column_title)} | title,
+            },
+            "yaxis": axis
+            | {
+                "tickvals": list(range(len(grid.lines))),
+                "ticktext": [_short(name) for name in grid.lines],
+                "range": [len(grid.lines) - 0.5, -0.5],
+                "title": {"text": _safe(grid.line_title)} | title,
+            },
+        },
+    }
+
+
+def _short(name: str, most: int = 18) -> str:
+    return _safe(name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}")
+
+
+def _safe(text: str) -> str:
+    """Take the meaning from the few tags and entities that Plotly reads in texts, and from its placeholders."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")

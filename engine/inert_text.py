@@ -1,0 +1,24 @@
+"""Untrusted text made fit to be shown: control and direction-changing characters become visible. A pure function."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_KEPT = {"\n", "\t"}
+_SHOWN_CATEGORIES = {"Cc", "Cf", "Co", "Cs"}
+
+
+def visible(text: str) -> str:
+    """Make control and direction-changing characters visible; keep line breaks and tabs."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(sign) for sign in text.replace("\r\n", "\n"))
+
+
+def _shown(sign: str) -> str:
+    if sign in _KEPT or unicodedata.category(sign) not in _SHOWN_CATEGORIES:
+        return sign
+    code = ord(sign)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return sign if sign in "\u200c\u200d" else f"[U+{code:04X}]"

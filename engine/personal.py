@@ -1,0 +1,83 @@
+"""Texts that look like personal data: e-mail addresses, phone numbers, card and account numbers. Pure functions.
+
+A find is a possibility: patterns know nothing of meaning. Names and addresses are not looked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_NUMBER = re.compile(r"(?<![\w.,])(?:\+|\(?0)?\d[\d ()./\u00a0-]{5,24}\d(?![\w])")
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)")
+_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}")
+_DIGITS = re.compile(r"\d{2}")
+KINDS = {"email": "e-mail address", "phone": "phone number", "card": "card number", "iban": "bank account (IBAN)"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Personal:
+    """A place in a text."""
+
+    kind: str
+    """A key of `KINDS`."""
+    start: int
+    end: int
+
+
+def find_personal(text: str) -> list[Personal]:
+    """Find what looks like personal data, in order, without overlaps."""
+    found: list[Personal] = []
+    if "@" in text:
+        found += [Personal(kind="email", start=hit.start(), end=hit.end()) for hit in _EMAIL.finditer(text)]
+    if _DIGITS.search(text):
+        found += _numbers(text)
+    kept: list[Personal] = []
+    for item in sorted(found, key=lambda item: (item.start, -item.end)):
+        if not kept or item.start >= kept[-1].end:
+            kept.append(item)
+    return kept
+
+
+def mask_personal(text: str) -> str:
+    """Put the kind, in brackets, in the place of each find."""
+    parts: list[str] = []
+    at = 0
+    for item in find_personal(text):
+        parts += [text[at : item.start], f"[{item.kind}]"]
+        at = item.end
+    return "".join([*parts, text[at:]])
+
+
+def _numbers(text: str) -> Iterator[Personal]:
+    for hit in _IBAN.finditer(text):
+        if _iban_holds(hit[0].replace(" ", "")):
+            yield Personal(kind="iban", start=hit.start(), end=hit.end())
+    for hit in _NUMBER.finditer(text):
+        digits = re.sub(r"\D", "", hit[0])
+        if 13 <= len(digits) <= 19 and _luhn_holds(digits):
+            yield Personal(kind="card", start=hit.start(), end=hit.end())
+        elif 8 <= len(digits) <= 15 and _looks_like_phone(hit[0]):
+            yield Personal(kind="phone", start=hit.start(), end=hit.end())
+
+
+def _looks_like_phone(text: str) -> bool:
+    """A number that is dialled begins with + or 0, or is written in three groups or more; a date is none."""
+    if _DATE.search(text):
+        return False
+    return text.startswith(("+", "0", "(0")) or len(re.findall(r"\d{2,}", text)) >= 3
+
+
+def _luhn_holds(digits: str) -> bool:
+    """Check the last digit as ISO/IEC 7812 says."""
+    doubled = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits))]
+    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0 and len(set(digits)) > 1
+
+
+def _iban_holds(text: str) -> bool:
+    """Check the two digits as ISO 13616 says."""
+    if not 15 <= len(text) <= 34:
+        return False
+    return int("".join(str(int(sign, 36)) for sign in text[4:] + text[:4])) % 97 == 1

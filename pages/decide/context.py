@@ -1,0 +1,83 @@
+"""Decide, Context: what more passages bring and cost, and whether the supporting one is lost among them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import state
+from components.chart_card import chart_card
+from components.context_parts import context_setup, figures_of
+from components.report_data import table_of
+from components.series_panel import series_of, series_panel
+from components.setup import fault
+from components.words import plain
+from engine.charts.of_context import number_chart, place_chart
+from engine.context import (
+    number_plans,
+    number_words,
+    place_gaps,
+    place_plans,
+    place_words,
+)
+from engine.errors import AdaptLabError
+from engine.run_series import find_all_kept
+
+lab = state.laboratory()
+st.title("Context", anchor=False)
+st.caption("Quality and latency as passages grow in number, and as the supporting one moves through them.")
+try:
+    chosen = context_setup(lab)
+    if chosen is None:
+        st.stop()
+    numbers = number_plans(
+        lab,
+        task_id=chosen.task_id,
+        model_id=chosen.model_id,
+        sizes=chosen.sizes,
+        rows=chosen.rows,
+        decoding=chosen.decoding,
+    )
+    places = (
+        place_plans(
+            lab,
+            task_id=chosen.task_id,
+            model_id=chosen.model_id,
+            passages=chosen.passages,
+            rows=chosen.rows,
+            decoding=chosen.decoding,
+        )
+        if chosen.marked
+        else {}
+    )
+    plans = [*numbers.values(), *places.values()]
+    kept = dict(zip((plan.run_id for plan in plans), find_all_kept(lab, plans), strict=True))
+    done = {name: info for name, info in kept.items() if info is not None and info.status == "done"}
+    series_panel(series_of(lab, "context"), chosen.name, plans, missing=len(plans) - len(done))
+    by_number = {size: (plan, done[plan.run_id]) for size, plan in numbers.items() if plan.run_id in done}
+    by_place = {place: (plan, done[plan.run_id]) for place, plan in places.items() if plan.run_id in done}
+    if not done:
+        st.info("Nothing was measured yet for this choice.", icon=":material/article:")
+        st.stop()
+    sized = {size: figures_of(lab, info) for size, (_plan, info) in by_number.items()}
+    placed = {place: figures_of(lab, info) for place, (_plan, info) in by_place.items()}
+    gaps = place_gaps({place: table_of(lab, info) for place, (_plan, info) in by_place.items()})
+except AdaptLabError as error:
+    fault(error)
+    st.stop()
+
+if sized:
+    st.markdown(f"* {plain(number_words(sized).text)}")
+if len(placed) > 1:
+    st.markdown(f"* {plain(place_words(gaps, chosen.passages).text)}")
+first, second, third = st.columns(3, gap="small")
+with first:
+    if sized:
+        chart_card(number_chart(sized, latency=False), key="context_quality", height=300)
+with second:
+    if sized and any(item.total_p50_s for item in sized.values()):
+        chart_card(number_chart(sized, latency=True), key="context_latency", height=300)
+with third:
+    if placed:
+        chart_card(place_chart(placed, chosen.passages), key="context_place", height=300)
+if not chosen.marked:
+    st.caption("No test row of this task marks the passage that supports it, so its place cannot be varied.")

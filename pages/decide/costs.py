@@ -1,0 +1,113 @@
+"""Decide, Costs: what each choice costs over its whole use, and from which volume another is cheaper."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import state
+from components.chart_card import chart_card
+from components.cost_forms import extra_form, machine_form, use_of
+from components.cost_tables import assumptions_json, break_even_frame, lines_frame
+from components.report_data import plan_of, report_of, reported_run
+from components.setup import fault
+from components.words import plain
+from engine.charts.of_costs import cost_chart
+from engine.errors import AdaptLabError
+from engine.limits import Limits
+from engine.memo import closed_costs
+from engine.total_cost import break_evens, price_table
+
+lab = state.laboratory()
+title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+title_cell.title("Costs", anchor=False)
+try:
+    with run_cell:
+        info = reported_run(lab, key="costs_run")
+    if info is None:
+        st.stop()
+    plan = plan_of(lab, info)
+    machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
+    with machine_cell:
+        st.markdown("**This machine**")
+        costs = machine_form(plan.costs)
+    with use_cell:
+        st.markdown("**Use**")
+        limits = use_of(Limits())
+    with extra_cell:
+        st.markdown("**At closed APIs**")
+        extra = extra_form()
+    report = report_of(lab, info, limits, costs)
+except AdaptLabError as error:
+    fault(error)
+    st.stop()
+
+generating = {item.variant.id: item.name for item in report.figures if item.variant.generates}
+closed = []
+if generating:
+    with extra_cell:
+        chosen = st.selectbox(
+            "Tokens of",
+            list(generating),
+            format_func=generating.__getitem__,
+            key="costs_tokens_of",
+            help="Whose measured prompt and answer tokens are priced at closed APIs.",
+        )
+    closed = [
+        next(line for line in priced if line.name == base.name)
+        for base in closed_costs(report, variant_id=chosen)
+        for priced in [closed_costs(report, variant_id=chosen, extra_tokens=extra.tokens(base.name))]
+    ]
+local = [(item.cost, item.variant.technique) for item in report.figures]
+lines = [*(line for line, _technique in local), *closed]
+points = break_evens(lines, limits.months)
+
+chart_card(cost_chart(local, closed, limits), key="cost_chart", height=380)
+usd = st.column_config.NumberColumn
+st.dataframe(
+    lines_frame(lines, limits),
+    column_config={
+        "Labelling": usd(format="$%.2f", help="Labelled rows it learns from, once."),
+        "Preparing": usd(format="$%.4f", help="Training, indexing or fitting on this machine, once."),
+        "Per 1,000": usd(format="$%.4f", help="Running cost of 1,000 answers."),
+        "Total": usd(format="$%.2f", help="Once and running, over the months and calls named."),
+        "Most calls a month": st.column_config.TextColumn(
+            alignment="right", help="What this machine answers in a month without a pause, one by one."
+        ),
+        "Data leaves": st.column_config.TextColumn(help="Whether inputs are sent to another company."),
+        "Price": st.column_config.TextColumn(help="Where the price per call comes from, with its date or version."),
+    },
+    hide_index=True,
+    width="stretch",
+    key="cost_lines",
+)
+if points:
+    st.markdown("**Where the cheapest choice changes**")
+    st.dataframe(
+        break_even_frame(points),
+        column_config={
+            "From calls a month": usd(format="localized"),
+            "Total there": usd(format="$%.2f", help="What both cost at that volume."),
+        },
+        hide_index=True,
+        width="content",
+        key="cost_points",
+    )
+else:
+    st.caption("One choice is cheapest at every volume.")
+st.caption(
+    plain(
+        f"Estimates. Seconds and tokens were measured; prices are those of {price_table()}, nothing cached, and "
+        "tokenizers differ. What a closed model would get right was not measured."
+    )
+)
+if closed and not limits.data_may_leave:
+    st.caption("You named that data may not leave this machine: closed APIs are shown for comparison alone.")
+st.download_button(
+    "Assumptions and totals",
+    assumptions_json(info.run_id, costs, limits, extra, lines, points),
+    file_name=f"costs-{info.run_id}.json",
+    mime="application/json",
+    icon=":material/download:",
+    on_click="ignore",
+    key="costs_export",
+)

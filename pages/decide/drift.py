@@ -1,0 +1,84 @@
+"""Decide, Drift: the same variants on other rows and on worse written ones; who breaks?"""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from components import state
+from components.chart_card import chart_card
+from components.report_data import plan_of, reported_run, table_of
+from components.series_panel import series_of, series_panel
+from components.setup import fault
+from components.words import percent, plain, visible
+from engine.drift import drift_changes, drift_chart, who_breaks
+from engine.drift_plans import drift_plans
+from engine.errors import AdaptLabError
+from engine.perturbing import WORDS, is_perturbed
+from engine.run_series import find_all_kept
+
+lab = state.laboratory()
+title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+title_cell.title("Drift", anchor=False)
+st.caption(
+    "The variants of a run, unchanged, on the task's drift rows and on the same rows worse written: typing errors, "
+    "other case, shuffled clauses."
+)
+try:
+    with run_cell:
+        info = reported_run(lab, key="drift_run")
+    if info is None:
+        st.stop()
+    base = plan_of(lab, info)
+    if is_perturbed(base.task_id):
+        st.info("This run is one on changed rows itself. Choose the one it was made from.")
+        st.stop()
+    plans = drift_plans(lab, base)
+    kept = dict(zip(plans, find_all_kept(lab, list(plans.values())), strict=True))
+    done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}
+    series_panel(
+        series_of(lab, "drift"), f"drift of {info.run_id}", list(plans.values()), missing=len(plans) - len(done)
+    )
+    if not done:
+        st.info("Nothing was measured yet for this run.", icon=":material/trending_down:")
+        st.stop()
+    changes = drift_changes(base, table_of(lab, info), {kind: table_of(lab, run) for kind, run in done.items()})
+except AdaptLabError as error:
+    fault(error)
+    st.stop()
+
+for sentence in who_breaks(changes):
+    st.markdown(f"* {plain(sentence.text)}")
+chart_card(drift_chart(base, changes), key="drift_chart", height=380)
+number = st.column_config.NumberColumn
+st.dataframe(
+    pl.DataFrame(
+        [
+            {
+                "Variant": visible(change.name),
+                "Rows": WORDS.get(change.kind, change.kind),
+                "Before": percent(change.before.value),
+                "After": percent(change.after.value),
+                "Change": change.change.value * 100,
+                "95 % low": change.change.low * 100,
+                "95 % high": change.change.high * 100,
+                "p (Holm)": change.p_holm,
+                "Breaks": "yes" if change.breaks else "",
+                "Number": change.rows,
+                "Compared": "same rows" if change.paired else "other rows",
+            }
+            for change in changes
+        ]
+    ),
+    column_config={
+        "Change": number(format="%+.1f points", help="Quality after minus before."),
+        "95 % low": number(format="%+.1f", help="Lower end of the change's 95 % interval."),
+        "95 % high": number(format="%+.1f", help="Upper end of the change's 95 % interval."),
+        "p (Holm)": number(format="%.4f", help="Corrected for all variants and kinds; under 0.05 counts."),
+        "Breaks": st.column_config.TextColumn(help="Whether the loss is real at the 5 % level."),
+        "Compared": st.column_config.TextColumn(help="Same rows are compared in pairs, others as two samples."),
+    },
+    hide_index=True,
+    width="stretch",
+    key="drift_table",
+)

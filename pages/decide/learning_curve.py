@@ -1,0 +1,62 @@
+"""Decide, Learning curve: would more labels help, and which technique?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import state
+from components.chart_card import chart_card
+from components.curve_parts import curve_setup, kept_runs, points_frame
+from components.report_data import table_of
+from components.series_panel import series_of, series_panel
+from components.setup import fault
+from components.words import plain
+from engine.charts.of_curves import learning_chart
+from engine.curve_plans import curve_plans
+from engine.errors import AdaptLabError
+from engine.learning_curve import curve_points, would_labels_help
+
+lab = state.laboratory()
+st.title("Learning curve", anchor=False)
+st.caption("Quality as training rows grow, over several draws of them: would more labels help, and whom?")
+
+try:
+    chosen = curve_setup(lab)
+    if chosen is None:
+        st.stop()
+    plans = curve_plans(
+        lab,
+        task_id=chosen.task_id,
+        model_id=chosen.model_id,
+        techniques=chosen.techniques,
+        sizes=chosen.sizes,
+        draws=chosen.draws,
+        test_rows=chosen.test_rows,
+        decoding=chosen.decoding,
+    )
+    done = kept_runs(lab, plans)
+except AdaptLabError as error:
+    fault(error)
+    st.stop()
+
+series_panel(series_of(lab, "learning curve"), chosen.name, plans, missing=len(plans) - len(done))
+if not done:
+    st.info("Nothing was measured yet for this choice.", icon=":material/show_chart:")
+    st.stop()
+
+points = curve_points([(plan, table_of(lab, info)) for plan, info in done])
+for sentence in would_labels_help(points, chosen.techniques):
+    st.markdown(f"* {plain(sentence.text)}")
+chart_card(learning_chart(points, chosen.techniques), key="learning_curve", height=380)
+st.dataframe(
+    points_frame(points),
+    column_config={
+        "Quality": st.column_config.TextColumn(help="Mean over the draws."),
+        "95 %": st.column_config.TextColumn(help="Over draws by Student's t; with one draw over its test rows alone."),
+        "Each draw": st.column_config.TextColumn(help="Quality of each draw of training rows."),
+    },
+    hide_index=True,
+    width="content",
+    key="curve_points",
+)
+st.caption("Few-shot shows as many rows as there are, up to the task's usual number; the rest is only chosen from.")

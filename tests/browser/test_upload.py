@@ -1,0 +1,97 @@
+"""Journeys through Upload in real Chromium: a good file to a finished comparison, and three broken ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server, Watch
+from tests.helpers import WriteCsv
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+_LONG_MS = 120_000
+_STEPS = ("Columns", "Data card", "Splits", "Documents", "Leak guard", "Instructions")
+
+
+def _open(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("link", name="Upload").click(timeout=_LONG_MS)
+    expect(page.get_by_text("What it needs")).to_be_visible(timeout=_LONG_MS)
+
+
+def _give(page: Page, path: Path) -> None:
+    page.locator("input[type=file]").first.set_input_files(path)
+
+
+def _next(page: Page, name: str) -> None:
+    button = page.get_by_role("button", name=f"Next: {name}")
+    expect(button).to_be_enabled(timeout=_LONG_MS)
+    button.click()
+    expect(button).not_to_be_visible(timeout=_LONG_MS)
+
+
+def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """A file becomes a task in seven steps, is compared to the end, and goes out as a zip and in again."""
+    address = serve(ADAPTLAB_SCRIPTED="1")
+    watch = Watch(page, address)
+    _open(page, address)
+    _give(page, write_csv(tmp_path / "Desk mail.csv", extra=[("I was charged twice for october!", "billing", "test")]))
+    expect(page.get_by_text("every byte of the file fits")).to_be_visible(timeout=_LONG_MS)
+    for name in _STEPS[:5]:
+        _next(page, name)
+    expect(page.get_by_text(re.compile("1 of 7 test rows"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_text("Drop the test rows", exact=True).click()
+    expect(page.get_by_text("1 test rows were dropped")).to_be_visible(timeout=_LONG_MS)
+    _next(page, "Instructions")
+    expect(page.get_by_text(re.compile("The exact zero-shot prompt"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Save as a task").click()
+    expect(page.get_by_text("It is among the tasks now")).to_be_visible(timeout=_LONG_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as zip").click()
+    packed = tmp_path / "task.zip"
+    download.value.save_as(packed)
+    page.get_by_role("button", name="Compare with this task").click()
+    expect(page.get_by_role("combobox", name=re.compile("Task"))).to_have_attribute(
+        "value", re.compile("Desk mail"), timeout=_LONG_MS
+    )
+    page.get_by_role("combobox", name=re.compile("Model")).click()
+    page.get_by_role("option", name=re.compile("Scripted")).click()
+    for name in ("LoRA", "RAG + LoRA", "Few-shot"):
+        page.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_text("18 predictions")).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("Done · 18 predictions")).to_be_visible(timeout=_LONG_MS)
+    _open(page, address)
+    page.locator("input[type=file]").nth(1).set_input_files(packed)
+    expect(page.get_by_text("is among the tasks now")).to_be_visible(timeout=_LONG_MS)
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("quote.csv", b'text,label\nhello,a\n"never closed,b\nmore,a\n', "line 3: a quote is opened"),
+        ("image.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(64)), "an image, not a table"),
+        ("book.xlsx", b"PK\x03\x04 half a workbook", "a broken archive"),
+    ],
+)
+def test_broken_files_are_told(page: Page, serve: Server, tmp_path: Path, name: str, data: bytes, words: str) -> None:
+    """A broken file gets its line and a mend on the screen, and the next one is taken all the same."""
+    address = serve(ADAPTLAB_SCRIPTED="1")
+    watch = Watch(page, address)
+    _open(page, address)
+    path = tmp_path / name
+    path.write_bytes(data)
+    _give(page, path)
+    alert = page.get_by_role("alert")
+    expect(alert.first).to_contain_text(words, timeout=_LONG_MS)
+    good = tmp_path / "good.csv"
+    good.write_text("text,label\nhello,a\nbye,b\n", encoding="utf-8")
+    _give(page, good)
+    expect(page.get_by_role("button", name="Next: Columns")).to_be_enabled(timeout=_LONG_MS)
+    assert watch.errors == []

@@ -1,0 +1,311 @@
+"""What Ollama alone does: versions, pulling, memory, thinking, cut prompts, LoRA weights; and what it does wrong.
+
+All against the replay of its documented wire format; `test_language_model` runs against a real server, too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.models.ollama import model as model_module
+from adapters.models.ollama.listing import OllamaListing
+from adapters.models.ollama.model import OllamaModel
+from adapters.models.ollama.server import OllamaServer
+from adapters.models.remote import reading
+from adapters.models.scripted import ScriptedModel
+from engine.capabilities import Support
+from engine.errors import (
+    AccessError,
+    AdaptLabError,
+    BrokenAnswerError,
+    CanaryError,
+    CancelledError,
+    ContextOverflowError,
+    ModelError,
+    ServerAbsentError,
+    ServerBusyError,
+    ServerError,
+    TrainingError,
+    UnknownModelError,
+    UnsupportedError,
+)
+from engine.ports import Message, TokenPair
+from engine.variant import DecodingMode
+from tests.contract.test_language_model import LABELS, ask
+from tests.faulty_server import FaultyServer
+from tests.helpers import complete
+from tests.ollama_replay import DIGEST, MODEL, OllamaReplay, lora_file, tokens_of
+from tests.served import free_port
+
+pytestmark = pytest.mark.timeout(60)
+PLANTED = "planted-key-0123456789"
+
+
+@pytest.fixture
+def replay(monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaReplay]:
+    """Run a replay behind a planted key; waits are short."""
+    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setenv("OLLAMA_API_KEY", PLANTED)
+    one = OllamaReplay(pace_s=0.0)
+    yield one
+    one.close()
+
+
+class OwnFile(ScriptedModel):
+    """Stands for the model's file in llama.cpp, which counts as the replay does."""
+
+    def count_tokens(self, messages: object) -> int:
+        """Count about four letters a token."""
+        return tokens_of([{"content": message.content} for message in messages])  # type: ignore[attr-defined]
+
+    def tokenize_pairs(self, pairs: object) -> list[TokenPair]:
+        """Return as many ids."""
+        return [
+            TokenPair(prompt_ids=(1,) * self.count_tokens(messages), answer_ids=(2,)) for messages, _answer in pairs
+        ]  # type: ignore[attr-defined]
+
+
+def at(replay: OllamaReplay, *, own_file: bool = False, context_tokens: int = 1024) -> OllamaModel:
+    """Return the replay's model, loaded."""
+    server = OllamaServer(replay.url)
+    listing = OllamaListing(server)
+    facts = listing.models()[0]
+    found = OllamaModel(facts, server, own_file=OwnFile() if own_file else None, thinks=listing.thinks(facts))
+    found.load(slots=2, context_tokens=context_tokens)
+    return found
+
+
+def test_a_model_is_listed_with_what_it_says_of_itself(replay: OllamaReplay) -> None:
+    """Name, size, quantization, architecture, context, licence and digest come from the server; embedders are left out."""
+    (facts,) = OllamaListing(OllamaServer(replay.url)).models()
+    assert (facts.id, facts.backend, facts.server) == (f"ollama/{MODEL}", "ollama", replay.url)
+    assert (facts.size_bytes, facts.quantization, facts.architecture) == (98_000_000, "Q4_1", "llama")
+    assert (facts.context_tokens, facts.parameters, facts.digest) == (8192, 134_515_008, DIGEST)
+    assert facts.licence == "Apache License"
+    assert facts.path == ""
+    replay.capabilities = ["embedding"]
+    assert OllamaListing(OllamaServer(replay.url)).models() == []
+
+
+def test_a_local_blob_gives_its_path_and_digest(tmp_path: Path, replay: OllamaReplay) -> None:
+    """A server on this machine whose files may be read gives the very file that LoRA weights are trained on."""
+    blob = tmp_path / "models" / "blobs" / f"sha256-{'ab' * 32}"
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(b"weights")
+    replay.modelfile = f"FROM {blob}"
+    (facts,) = OllamaListing(OllamaServer(replay.url)).models()
+    assert (facts.path, facts.digest) == (str(blob), "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        ("busy", ServerBusyError, "busy"),
+        ("memory", ServerError, "ollama stop"),
+        ("key", AccessError, "OLLAMA_API_KEY"),
+        ("html", BrokenAnswerError, "address"),
+        ("not json", BrokenAnswerError, "address"),
+        ("half", BrokenAnswerError, "broke off"),
+    ],
+)
+def test_each_fault_has_its_own_error(replay: OllamaReplay, fault: str, error: type[AdaptLabError], words: str) -> None:
+    """What the server does wrong is a typed error with the mend, without the key."""
+    model = at(replay)
+    replay.fault = fault
+    with pytest.raises(error) as caught:
+        complete(model, ask("Where is it?", DecodingMode.FREE))
+    assert type(caught.value) is error
+    assert words in str(caught.value)
+    assert caught.value.mend
+    assert PLANTED not in repr(caught.value)
+
+
+def test_an_absent_an_old_and_an_unlike_server_are_told_apart(replay: OllamaReplay) -> None:
+    """Nothing listening, a version that lacks schemas, and another program each get their own message."""
+    with pytest.raises(ServerAbsentError, match="ollama serve"):
+        OllamaServer(f"http://127.0.0.1:{free_port()}").version()
+    replay.version = "0.3.14"
+    with pytest.raises(UnsupportedError, match=r"0\.3\.14"):
+        OllamaListing(OllamaServer(replay.url)).models()
+    other = FaultyServer()
+    try:
+        with pytest.raises(BrokenAnswerError, match="not Ollama"):
+            OllamaServer(other.url.removesuffix("/v1")).version()
+    finally:
+        other.close()
+
+
+def test_an_unknown_model_says_how_to_get_it(replay: OllamaReplay) -> None:
+    """A model that the server does not hold is named with the command that gets it."""
+    model = at(replay)
+    unknown = OllamaModel(replace(model.facts, id="ollama/nothing:7b"), OllamaServer(replay.url))
+    with pytest.raises(UnknownModelError, match="ollama pull nothing:7b"):
+        unknown.load(slots=1, context_tokens=512)
+
+
+def test_a_stall_is_left(replay: OllamaReplay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that falls silent in mid-answer ends the row, not the run."""
+    real = reading.read_along
+    monkeypatch.setattr(model_module, "read_along", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
+    model = at(replay)
+    replay.fault = "stall"
+    with pytest.raises(BrokenAnswerError, match="sent nothing"):
+        complete(model, ask("Where is my parcel, please tell me now", DecodingMode.FREE))
+
+
+def test_the_context_is_set_once_and_for_every_request(replay: OllamaReplay) -> None:
+    """The room that the longest prompt needs goes with each request, so that the model is not loaded anew."""
+    model = at(replay, context_tokens=1500)
+    complete(model, ask("Where is it?"))
+    complete(model, ask("And this one?", DecodingMode.FREE))
+    rooms = [body["options"]["num_ctx"] for path, body in replay.asked if path in {"/api/chat", "/api/generate"}]
+    assert rooms == [1536, 1536, 1536]
+
+
+def test_a_cut_prompt_is_an_overflow_and_no_answer(replay: OllamaReplay) -> None:
+    """If the server evaluated fewer tokens than the prompt has, it cut it: an error says so with both figures."""
+    model = at(replay, own_file=True)
+    request = ask("Where is my parcel? " * 20)
+    complete(model, request)
+    replay.cut_to = 60
+    with pytest.raises(ContextOverflowError, match="60 of") as caught:
+        complete(model, request)
+    assert str(model.count_tokens(request.messages)) in str(caught.value)
+
+
+def test_a_server_that_gives_less_context_is_heard(replay: OllamaReplay) -> None:
+    """If the server caps the context, what does not fit into that is refused before it is sent."""
+    replay.largest_context = 256
+    model = at(replay, own_file=True)
+    with pytest.raises(ContextOverflowError, match="256"):
+        complete(model, ask("Where is my parcel? " * 60))
+    assert not [path for path, _body in replay.asked if path == "/api/chat"]
+
+
+def test_a_version_that_counts_new_tokens_alone_is_not_taken_for_cutting(replay: OllamaReplay) -> None:
+    """Ollama 0.30 left kept tokens out of its count: that is no cut prompt."""
+    replay.version = "0.30.0"
+    model = at(replay, own_file=True)
+    replay.count = 4
+    assert complete(model, ask("Where is my parcel? " * 20)).text in LABELS
+
+
+def test_timings_are_the_servers_own(replay: OllamaReplay) -> None:
+    """Seconds of prompt and answer are those that the server reports in nanoseconds."""
+    replay.scripted._pace_s = 0.01
+    done = complete(at(replay), ask("Where is my parcel, please?", DecodingMode.FREE))
+    assert done.decode_s == pytest.approx(2 * done.prefill_s, rel=0.01)
+
+
+def test_thinking_is_kept_apart_and_timed(replay: OllamaReplay) -> None:
+    """What a model thinks is no part of its answer, its time is told, and its tokens count as answer."""
+    replay.capabilities, replay.thinking = ["completion", "thinking"], "first I look at the parcel"
+    model = at(replay)
+    done = complete(model, ask("Where is my parcel?"))
+    assert done.text in LABELS
+    assert done.thinking.split() == replay.thinking.split()
+    assert done.thinking_s is not None
+    assert done.usage.completion_tokens == 6 + 3
+    assert replay.asked[-1][1]["think"] is False
+    assert replay.asked[-1][1]["options"]["num_predict"] > 1000
+
+
+def test_without_log_probabilities_none_are_made_up(replay: OllamaReplay) -> None:
+    """An older server sends none: the choice stands, its probabilities do not, and the capabilities say so."""
+    assert complete(at(replay), ask("Where is my parcel?")).probabilities
+    replay.logprobs = False
+    model = at(replay)
+    assert complete(model, ask("Where is my parcel?")).probabilities == {}
+    assert model.capabilities.choice_probabilities is Support.NO
+
+
+def test_models_leave_the_servers_memory_with_the_run(replay: OllamaReplay) -> None:
+    """What was loaded for a run is unloaded at its end, so that models do not crowd each other."""
+    model = at(replay)
+    assert list(replay.loaded) == [MODEL]
+    model.close()
+    assert replay.loaded == {}
+
+
+def test_two_models_that_do_not_fit_are_not_held_at_once(
+    replay: OllamaReplay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory is short the base leaves before the model with LoRA weights comes in."""
+    model = at(replay, own_file=True)
+    monkeypatch.setattr(model_module.psutil, "virtual_memory", type("Memory", (), {"available": 1_000_000}))
+    complete(model, replace(ask("Where is it?"), lora=str(lora_file(tmp_path))))
+    assert len(replay.loaded) == 1
+    assert next(iter(replay.loaded)).startswith("adaptlab-")
+
+
+def test_a_pull_tells_how_far_it_is(replay: OllamaReplay) -> None:
+    """Progress grows to its end, and the model is there afterwards."""
+    steps = list(OllamaServer(replay.url).pull("tiny:1b"))
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert "tiny:1b" in replay.names()
+
+
+def test_a_pull_can_be_cancelled(replay: OllamaReplay) -> None:
+    """Cancel ends a pull at once, and the model is not taken for a whole one."""
+    cancel = threading.Event()
+    with pytest.raises(CancelledError):
+        for step in OllamaServer(replay.url).pull("tiny:1b", cancel=cancel):
+            if step.fraction > 0:
+                cancel.set()
+
+
+@pytest.mark.parametrize(("fault", "error", "words"), [("large", ModelError, "GB are free"),
+                                                       ("no such model", ModelError, "does not exist")])  # fmt: skip
+def test_a_pull_that_cannot_be_is_refused(
+    replay: OllamaReplay, fault: str, error: type[AdaptLabError], words: str
+) -> None:
+    """A model that the disk has no room for, or that nobody has, is told with the reason."""
+    replay.fault = fault
+    with pytest.raises(error, match=words):
+        list(OllamaServer(replay.url).pull("tiny:1b"))
+
+
+def test_lora_weights_become_a_model_of_the_server(replay: OllamaReplay, tmp_path: Path) -> None:
+    """Weights are uploaded once, made a model with the base, used under its name, and not listed as one of the user's."""
+    model = at(replay, own_file=True)
+    request = replace(ask("Where is my parcel?"), lora=str(lora_file(tmp_path)))
+    base, tuned = complete(model, replace(request, lora=None)), complete(model, request)
+    complete(model, request)
+    assert replay.created == ["adaptlab-smollm2-135m:0123456789abcdef"]
+    assert len(replay.blobs) == 1
+    assert [body["model"] for path, body in replay.asked if path == "/api/chat"] == [MODEL, *replay.created * 2]
+    assert tuned.probabilities != base.probabilities
+    assert [facts.name for facts in OllamaListing(OllamaServer(replay.url)).models()] == [MODEL]
+    complete(at(replay, own_file=True), request)
+    assert len(replay.created) == 1
+
+
+def test_lora_weights_need_the_models_file_here(replay: OllamaReplay, tmp_path: Path) -> None:
+    """A server whose files cannot be read is told so before training, and serves no weights."""
+    model = at(replay)
+    assert model.capabilities.lora_training is Support.NO
+    with pytest.raises(UnsupportedError, match="not on this machine"):
+        model.tokenize_pairs([((Message(role="user", content="a"),), "b")])
+    with pytest.raises(UnsupportedError):
+        complete(model, replace(ask("Where?"), lora=str(lora_file(tmp_path))))
+    with pytest.raises(TrainingError):
+        complete(at(replay, own_file=True), replace(ask("Where?"), lora=str(tmp_path / "gone" / "lora.gguf")))
+    with pytest.raises(UnsupportedError, match="scale"):
+        complete(at(replay, own_file=True), replace(ask("Where?"), lora=str(lora_file(tmp_path)), lora_scale=0.5))
+
+
+def test_another_chat_template_is_found_before_training(replay: OllamaReplay) -> None:
+    """If the server makes another number of tokens of a training prompt, weights would be trained on another form."""
+    model = at(replay, own_file=True)
+    rows = [((Message(role="user", content="Where is my parcel?"),), "delivery")]
+    assert model.tokenize_pairs(rows)
+    replay.count = 200
+    with pytest.raises(CanaryError, match="200 tokens"):
+        model.tokenize_pairs(rows)

@@ -1,0 +1,228 @@
+"""Prepare, Upload: from a file to a kept task, step by step; broken files say what to mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from adapters.storage.task_folder import read_task
+from components import state
+from components.upload.draft import Draft
+from engine.data_card import Mend
+from engine.importing import LeakMend
+from engine.task import AnswerKind
+from tests.fake_laboratory import HOSTILE, FakeLaboratory
+from tests.pages.conftest import Opener
+
+PAGE = "pages/prepare/upload.py"
+WORDS = ("parcel", "invoice", "screen", "password", "heating", "courier", "refund", "manual", "meter", "button")
+
+
+def rows(count: int = 40) -> str:
+    """Write a table of two desks, with one row that stands in both splits and one empty input."""
+    lines = ["message,desk,split"]
+    for n in range(count):
+        side = "test" if n % 2 else "train"
+        lines.append(f"the {WORDS[n % 10]} is a trouble of its own kind since day {n * 7919},{'ab'[n // 2 % 2]},{side}")
+    lines += ["Please help me now!,a,train", "please help me now,a,test", ",b,test"]
+    return "\n".join(lines) + "\n"
+
+
+class Screen:
+    """The page with a draft in the session, and the buttons that lead through it."""
+
+    def __init__(self, app: AppTest, lab: FakeLaboratory) -> None:
+        self.app, self.lab = app, lab
+
+    @property
+    def draft(self) -> Draft:
+        return self.app.session_state[state.UPLOAD]
+
+    def next(self) -> None:
+        self.app.button(key="step_next").click().run()
+        assert not self.app.exception
+
+    def texts(self) -> str:
+        parts = [*self.app.caption, *self.app.markdown, *self.app.error, *self.app.success, *self.app.info,
+                 *self.app.warning, *self.app.text]  # fmt: skip
+        return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.fixture
+def opened(open_app: Opener):
+    """Open the page with a file taken up, as the uploader would do it."""
+
+    def screen(data: str | bytes, name: str = "desk mail.csv") -> Screen:
+        lab = FakeLaboratory()
+        app = open_app(lab).run()
+        raw = data.encode() if isinstance(data, str) else data
+        app.session_state[state.UPLOAD] = Draft(file_id="f1", name=name, data=raw)
+        app.switch_page(PAGE).run()
+        assert not app.exception
+        return Screen(app, lab)
+
+    return screen
+
+
+def test_the_whole_way_from_file_to_task(opened) -> None:
+    """Each step shows what it found; the kept task holds the rows, the mends and what the leak guard did."""
+    screen = opened(rows())
+    assert "Every cell stays text" in screen.texts()
+    screen.next()
+    assert screen.draft.roles.inputs == ("message",)
+    assert screen.draft.kind is AnswerKind.LABEL
+    assert "'message': by its name" in screen.texts().replace("\\", "")
+    screen.next()
+    assert {finding.id: finding.chosen for finding in screen.draft.examined.card.findings}["empty_input"] is Mend.DROP
+    assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "42 of 43"
+    screen.next()
+    assert {metric.label: metric.value for metric in screen.app.metric}["Train rows"] == "21"
+    screen.next()
+    screen.next()
+    assert [pair.likeness for pair in screen.draft.pairs] == ["normalized"]
+    screen.app.get("segmented_control")[0].set_value(LeakMend.DROP).run()
+    assert "1 test rows were dropped" in screen.texts()
+    screen.next()
+    assert "tokens" in screen.texts()
+    screen.app.text_area[0].set_value("Sort the mail.\na\nb").run()
+    assert "Sort the mail." in screen.app.code[0].value
+    screen.app.button(key="save_task").click().run()
+    assert not screen.app.exception
+    task = read_task(Path(screen.lab.intake._task_folder(screen.draft.saved_id)))
+    assert task.instructions == "Sort the mail.\na\nb"
+    assert (len(task.split("train")), len(task.split("test"))) == (21, 20)
+    assert "1 test rows were dropped" in task.card["leak_guard"]
+    assert task.source["findings"][0]["id"] == "empty_input"
+    screen.app.button(key="compare_task").click().run()
+    assert screen.app.session_state[state.TASK] is not None
+
+
+def test_going_back_and_to_other_pages_loses_nothing(opened) -> None:
+    """Choices stand when a step or page is opened again."""
+    screen = opened(rows())
+    for _ in range(3):
+        screen.next()
+    screen.app.get("segmented_control")[0].set_value("seed").run()
+    screen.app.number_input(key="share_test").set_value(25).run()
+    screen.app.switch_page("pages/prepare/tasks.py").run()
+    screen.app.switch_page(PAGE).run()
+    assert not screen.app.exception
+    assert screen.app.number_input(key="share_test").value == 25
+    screen.app.button(key="step_1").click().run()
+    screen.app.button(key="step_3").click().run()
+    assert screen.draft.split.shares["test"] == 0.25
+    assert screen.app.number_input(key="share_test").value == 25
+
+
+def test_a_mend_changes_the_card(opened) -> None:
+    """What is chosen for a finding is done at once."""
+    screen = opened("text,label\n" + "same words,a\nsame words,b\n" * 3 + "other words,a\n" * 5)
+    screen.next()
+    screen.next()
+    controls = {control.key: control for control in screen.app.get("segmented_control")}
+    controls["mend_conflicts"].set_value(Mend.DROP).run()
+    assert not screen.app.exception
+    assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "5 of 11"
+
+
+def test_meanings_are_compared_when_asked(opened) -> None:
+    """Pairs that are near as embeddings come to the others, and the record says so."""
+    screen = opened(rows(12))
+    for _ in range(5):
+        screen.next()
+    screen.app.button(key="compare_meanings").click().run()
+    screen.app.run()
+    assert not screen.app.exception
+    assert screen.draft.meaning_pairs
+    assert "by embeddings" in screen.texts().replace("\\", "")
+
+
+def test_documents_are_taken_and_saved(opened) -> None:
+    """A document added before the leak guard is compared and kept with the task."""
+    screen = opened(rows())
+    for _ in range(4):
+        screen.next()
+    screen.draft.documents = (screen.lab.intake.read_document("hand book.html", b"<h1>Help</h1><p>Turn it off.</p>"),)
+    screen.app.run()
+    assert "1 documents, 1 passages" in screen.texts()
+    screen.next()
+    screen.next()
+    screen.app.button(key="save_task").click().run()
+    folder = screen.lab.intake._task_folder(screen.draft.saved_id)
+    assert (folder / "documents" / "hand-book.md").read_text().startswith("# Help")
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"", "a.csv", "is empty"),
+        (b'text,label\nhello,a\n"never closed,b\n', "a.csv", "line 3"),
+        (b"%PDF-1.7", "a.csv", "a PDF"),
+        (b"PK\x03\x04 nothing", "a.xlsx", "broken archive"),
+        (bytes(range(256)), "a.csv", "no text"),
+        (b"text,label\n", "a.csv", "header and no rows"),
+        (b"text\nhello\nbye\n", "a.csv", "has one column"),
+    ],
+    ids=str,
+)
+def test_broken_files_say_what_to_mend(opened, data: bytes, name: str, words: str) -> None:
+    """A broken file gets a sentence with its line, on the first step or when it is read whole."""
+    screen = opened(data, name)
+    if any(button.key == "step_next" and not button.disabled for button in screen.app.button):
+        screen.next()
+    assert words in screen.texts().replace("\\", "")
+    assert screen.app.error
+
+
+def test_hostile_cells_stay_text(opened) -> None:
+    """Markup, formulas and direction signs in cells, names of columns and the file's name reach the page as text."""
+    cell = HOSTILE.replace('"', '""')
+    data = f'"{cell}","=cmd()"\n' + "".join(f'"{cell} {n}","=1+1"\n"x {n}","b"\n' for n in range(8))
+    screen = opened(data, "<img src=x>.csv")
+    for _ in range(6):
+        screen.next()
+    screen.app.button(key="save_task").click().run()
+    assert not screen.app.exception
+    shown = screen.texts() + "".join(code.value for code in screen.app.code)
+    assert "\u202e" not in shown
+    assert "\x1b" not in shown
+    assert "<img src=x>.csv" not in "".join(part.value for part in screen.app.markdown)
+    screen.app.button(key="step_0").click().run()
+    assert {cell for frame in screen.app.dataframe for cell in frame.value.iloc[:, 2]} >= {"'=1+1"}
+
+
+def test_columns_change_their_roles(opened) -> None:
+    """A column taken as input, target or split leaves the metadata, and the kind of answer is guessed anew."""
+    screen = opened(
+        "text,label,note,set\n" + "".join(f"words {n},{'ab'[n % 2]},note {n} is long,x\n" for n in range(12))
+    )
+    screen.next()
+    assert screen.draft.roles.metadata == ("note", "set")
+    screen.app.multiselect(key="role_inputs").set_value(["text", "note"]).run()
+    assert not screen.app.exception
+    assert (screen.draft.roles.inputs, screen.draft.roles.metadata) == (("text", "note"), ("set",))
+    screen.app.selectbox(key="role_target").set_value("set").run()
+    assert not screen.app.exception
+    assert screen.draft.kind is AnswerKind.SHORT
+    screen.app.selectbox(key="role_target").set_value("label").run()
+    screen.app.multiselect(key="role_inputs").set_value([]).run()
+    assert "No input column" in screen.texts()
+    screen.app.multiselect(key="role_inputs").set_value(["label"]).run()
+    assert "both input and target" in screen.texts()
+    assert screen.app.button(key="step_next").disabled
+
+
+def test_reading_can_be_overruled(opened) -> None:
+    """Another sign between cells gives other columns, and what was worked out before is gone."""
+    screen = opened("a;b,c\n1;2,3\n4;5,6\n")
+    screen.app.selectbox(key="read_delimiter").set_value(";").run()
+    assert not screen.app.exception
+    assert screen.draft.look.header == ("a", "b,c")
+    screen.app.toggle(key="read_header").set_value(False).run()
+    assert screen.draft.look.header == ("column 1", "column 2")
+    screen.app.selectbox(key="read_encoding").set_value("utf-16").run()
+    assert screen.app.error
+    screen.app.selectbox(key="read_encoding").set_value("").run()
+    assert screen.draft.look.header == ("column 1", "column 2")

@@ -1,0 +1,188 @@
+"""Whole runs on models at servers: the terminal lists and compares them, faults end resumable, keys leak nowhere."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cli
+from adapters.models.remote import reading
+from engine.events import RunEnded
+from engine.laboratory import Laboratory
+from engine.run import RunPlan
+from engine.spending import TokenPrices
+from engine.variant import Technique
+from tests.faulty_server import MODEL, FaultyServer
+from tests.helpers import WriteCsv
+from tests.ollama_replay import OllamaReplay
+from wiring import LocalShelf, open_shelf
+
+pytestmark = pytest.mark.timeout(120)
+PLANTED = "sk-planted-9f8e7d6c5b4a"
+ZERO = ["--variants", "zero-shot", "--limit", "4"]
+
+
+@pytest.fixture
+def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """Run a server named `box` behind a planted key, in a home folder of its own."""
+    monkeypatch.setenv("BOX_API_KEY", PLANTED)
+    monkeypatch.setenv("COLUMNS", "220")
+    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
+    one = FaultyServer()
+    open_shelf(home).servers.add("box", one.url)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def task(home: Path, tmp_path: Path, write_csv: WriteCsv) -> str:
+    """Keep a small task; return its id."""
+    path = write_csv(tmp_path / "desk.csv")
+    return open_shelf(home).add_csv_task(path, input_column="message", target_column="desk", split_column="split")
+
+
+def planned(shelf: LocalShelf, task: str, **changes: object) -> RunPlan:
+    """Plan a zero-shot run of four rows on the server's model."""
+    return Laboratory(shelf).plan(
+        task_id=task,
+        model_id=f"box/{MODEL}",
+        techniques=[Technique.ZERO_SHOT],
+        limit=4,
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def ended(shelf: LocalShelf, plan: RunPlan, *, resume: bool = False) -> RunEnded:
+    """Carry a plan out and return how it ended."""
+    events = list(Laboratory(shelf).carry_out(plan, threading.Event(), resume=resume))
+    assert isinstance(events[-1], RunEnded)
+    return events[-1]
+
+
+def test_the_terminal_lists_servers_and_their_models(
+    server: FaultyServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models of all servers are listed by the ids that --model takes, with the state of each server and no key."""
+    replay = OllamaReplay()
+    monkeypatch.setenv("OLLAMA_HOST", replay.url)
+    assert cli.main(["models", "--add", "away=http://127.0.0.1:9/v1"]) == 0
+    out = capsys.readouterr().out
+    assert f"box/{MODEL}" in out
+    assert "ollama/smollm2:135m" in out
+    assert "Nothing answers at 127.0.0.1:9" in out
+    assert "Ollama 0.12.11" in out
+    assert PLANTED not in out
+    assert cli.main(["models", "--remove", "away", "--pull", "tiny:1b"]) == 0
+    out = capsys.readouterr().out
+    assert "ollama/tiny:1b" in out
+    assert "away" not in out
+    replay.close()
+
+
+def test_models_are_compared_one_after_the_other(
+    server: FaultyServer, task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--model A,B` runs both on the same rows, writes both, and ends with techniques by models."""
+    monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
+    names = f"scripted,box/{MODEL}"
+    code = cli.main(["compare", "--task", task, "--model", names, *ZERO, "--out", str(tmp_path / "out")])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "accuracy by model" in out
+    assert "scripted: Zero-shot is best" in out
+    found = [json.loads((tmp_path / "out" / name / "run.json").read_text()) for name in ("scripted", f"box-{MODEL}")]
+    assert found[0]["plan"]["test_ids"] == found[1]["plan"]["test_ids"]
+    assert [run["model"]["backend"] for run in found] == ["scripted", "openai-compatible"]
+    assert cli.main(["compare", "--task", task, "--model", "scripted,box/nothing", *ZERO]) == 2
+
+
+def test_the_same_rows_run_on_ollama(
+    home: Path, task: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run on an Ollama model goes the whole way, and LoRA is refused before it starts, with the reason."""
+    replay = OllamaReplay(pace_s=0.0)
+    monkeypatch.setenv("OLLAMA_HOST", replay.url)
+    asked = ["compare", "--task", task, "--model", "ollama/smollm2:135m", "--limit", "4", "--variants"]
+    assert cli.main([*asked, "zero-shot,few-shot"]) == 0
+    assert "Few-shot" in capsys.readouterr().out
+    assert replay.loaded == {}
+    assert cli.main([*asked, "zero-shot,lora"]) == 2
+    assert "not on this machine" in capsys.readouterr().err
+    replay.close()
+
+
+def test_addresses_that_are_none_take_nothing_else_down(
+    server: FaultyServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong address in the environment is told as that server's problem, without the password that is in it."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://me:hunter2secret@host/v1")
+    monkeypatch.setenv("OLLAMA_HOST", "http://me:hunter2secret@host")
+    assert cli.main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert f"box/{MODEL}" in out
+    assert out.count("user name or password") == 2
+    assert "hunter2" not in out
+
+
+@pytest.mark.parametrize("fault", ["wrong key", "unknown model"])
+def test_a_fault_of_all_rows_stops_the_run_and_it_goes_on_later(server: FaultyServer, task: str, fault: str) -> None:
+    """What every row would meet stops the run with the mend; resumed, it ends with all rows."""
+    shelf = open_shelf()
+    plan = planned(shelf, task)
+    server.fault = fault
+    first = ended(shelf, plan)
+    assert first.status == "failed"
+    assert first.mend
+    server.fault = ""
+    assert ended(shelf, plan, resume=True).status == "done"
+    assert len(shelf.store.predictions(plan.run_id)) == 4
+
+
+def test_a_fault_of_one_row_is_a_failure_and_the_run_goes_on(server: FaultyServer, task: str) -> None:
+    """Half an answer fails its row and no other, and is kept with its reason."""
+    shelf = open_shelf()
+    plan = planned(shelf, task)
+    server.fault, server.times = "half", 2  # the warm-up, and the first row
+    assert ended(shelf, plan).status == "done"
+    made = shelf.store.predictions(plan.run_id)
+    assert [prediction.failure is not None for prediction in made] == [True, False, False, False]
+    assert "broke off" in made[0].failure.message  # type: ignore[union-attr]
+
+
+def test_a_spending_limit_stops_the_run(server: FaultyServer, task: str) -> None:
+    """The run stops when its tokens have cost the limit, keeps what was done, and goes on with a higher one."""
+    shelf = open_shelf()
+    prices = TokenPrices(source="maker/m", input_usd=100.0, cached_input_usd=100.0, output_usd=1000.0)
+    plan = replace(planned(shelf, task), prices=prices, spending_limit_usd=0.02)  # a row costs 0.013 USD
+    stopped = ended(shelf, plan)
+    assert stopped.status == "failed"
+    assert "0.0200 USD" in stopped.message
+    assert len(shelf.store.predictions(plan.run_id)) == 2
+    assert ended(shelf, replace(plan, spending_limit_usd=9.0), resume=True).status == "done"
+    figures = Laboratory(shelf).summary(plan.run_id)["variants"][0]
+    assert figures["cost_usd_per_1k"] == pytest.approx(13.0)
+    assert figures["estimated"] == ["closed_api_cost_usd_per_1k"]
+
+
+def test_a_planted_key_is_in_nothing_that_is_kept_or_written(
+    server: FaultyServer, task: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After good and bad runs, a listing and an export, the key is in no file, table, log or word on the terminal."""
+    out = tmp_path / "out"
+    model = f"box/{MODEL}"
+    assert cli.main(["compare", "--task", task, "--model", model, *ZERO, "--out", str(out)]) == 0
+    server.fault = "wrong key"
+    assert cli.main(["compare", "--task", task, "--model", model, *ZERO]) == 1
+    cli.main(["models"])
+    words = capsys.readouterr()
+    assert "BOX_API_KEY" in words.err
+    assert PLANTED not in words.out + words.err
+    files = [path for folder in (home, out) for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 6
+    assert not [path for path in files if PLANTED.encode() in path.read_bytes()]
+    assert any(PLANTED in key for key in server.keys)

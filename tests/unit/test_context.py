@@ -1,0 +1,149 @@
+"""The context: passages in number, and the supporting one at each place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from adapters.storage.task_folder import read_task, write_task
+from engine.charts.of_context import number_chart, place_chart
+from engine.context import PLACES, number_plans, number_words, place_gaps, place_plans, place_words
+from engine.context_tasks import context_task, is_context_task, sections, supported_rows
+from engine.errors import UsageError
+from engine.events import PredictionMade
+from engine.limits import Limits
+from engine.measured import VariantFigures
+from engine.perturbing import is_perturbed
+from engine.prediction import Passage
+from engine.prompting import build_prompt
+from engine.report import assess
+from engine.run import RunPlan
+from engine.run_table import RunTable, table_from_predictions
+from engine.task import Document, Task
+from engine.variant import DecodingMode
+from tests.fake_laboratory import FakeLaboratory, fake_task, script
+
+DOCUMENTS = tuple(
+    Document(
+        name=f"doc-{n}.md", text=f"# Title {n}\n\nBegin.\n\n## Part one\n\nFact {n}.\n\n## Part two\n\nOther {n}.\n"
+    )
+    for n in range(4)
+)
+
+
+def marked_task(rows: int = 24) -> Task:
+    """Build a task whose test rows mark the passage that supports them."""
+    task = fake_task(rows=rows)
+    examples = tuple(
+        replace(e, metadata={"supporting": [{"document": f"doc-{n % 4}.md", "passage": f"Fact {n % 4}."}]})
+        if e.split == "test"
+        else e
+        for n, e in enumerate(task.examples)
+    )
+    return replace(task, examples=examples, documents=DOCUMENTS)
+
+
+def test_documents_are_cut_at_their_headings() -> None:
+    """Each part begins with the headings above it, and no text is lost."""
+    found = sections(DOCUMENTS[:1])
+    assert [section.text.splitlines()[0] for section in found] == [
+        "Title 0",
+        "Title 0 > Part one",
+        "Title 0 > Part two",
+    ]
+    assert "Fact 0." in found[1].text
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_supporting_passage_stands_where_it_should(place: str) -> None:
+    """Of five passages it is the first, the third or the last; the others are the same at every place."""
+    task = marked_task()
+    made = context_task(task, passages=5, place=place)
+    assert is_context_task(made.id)
+    assert not is_perturbed(made.id)
+    for (example, holder), row in zip(supported_rows(task), made.split("test"), strict=True):
+        parts = row.input.split("\n\n")
+        assert parts[-1] == example.input
+        assert parts.index(holder.text) == {"first": 0, "middle": 2, "last": 4}[place]
+        assert len(parts) == 6
+    others = [{*row.input.split("\n\n")} for row in context_task(task, passages=5, place="first").split("test")]
+    assert [{*row.input.split("\n\n")} for row in made.split("test")] == others
+
+
+def test_the_prompt_is_the_one_of_retrieval() -> None:
+    """A bare prompt on such a row is to the letter what RAG sends with these passages in this order."""
+    task = marked_task()
+    made = context_task(task, passages=3, place="middle").split("test")[0]
+    *texts, question = made.input.split("\n\n")
+    passages = [Passage(id=str(n), kind="document", text=text, score=1.0) for n, text in enumerate(texts)]
+    assert build_prompt(task, made.input) == build_prompt(task, question, passages=passages)
+
+
+def test_such_a_task_is_kept_and_read_again(tmp_path: Path) -> None:
+    """Written as a folder it is read back the same."""
+    made = context_task(marked_task(), passages=2, place="last")
+    write_task(made, tmp_path / made.id)
+    read = read_task(tmp_path / made.id)
+    assert (read.id, read.examples, read.documents) == (made.id, made.examples, ())
+
+
+def test_what_cannot_be_made_is_told() -> None:
+    """No marked passage, too many passages, or no such place is an error with its mend."""
+    for task, passages, place in (
+        (fake_task(), 2, "first"),
+        (marked_task(), 100, "first"),
+        (marked_task(), 2, "upstairs"),
+    ):
+        with pytest.raises(UsageError) as error:
+            context_task(task, passages=passages, place=place)
+        assert error.value.mend
+
+
+def answered(lab: FakeLaboratory, plan: RunPlan, share: float) -> RunTable:
+    """Be right on the first rows."""
+    made = [
+        replace(e.prediction, score=float(plan.test_ids.index(e.prediction.example_id) < share * len(plan.test_ids)))
+        for e in script(plan, lab.task(plan.task_id))
+        if isinstance(e, PredictionMade)
+    ]
+    return table_from_predictions([v.id for v in plan.variants], plan.test_ids, made)
+
+
+def figures(lab: FakeLaboratory, plan: RunPlan, table: RunTable) -> VariantFigures:
+    """Assess a run of one variant."""
+    return assess(plan, lab.task(plan.task_id), table, {"machine": {"cores": 2}}, Limits()).figures[0]
+
+
+def test_lost_in_the_middle_is_found() -> None:
+    """A place at which far fewer questions are answered is named with its loss; places alike are not."""
+    lab = FakeLaboratory(task=marked_task(60))
+    plans = place_plans(
+        lab, task_id="fake-tickets", model_id="fake-135m", passages=4, rows=60, decoding=DecodingMode.FREE
+    )
+    assert {plan.test_ids for plan in plans.values()} == {plans["first"].test_ids}
+    shares = {"first": 0.9, "middle": 0.4, "last": 0.85}
+    tables = {place: answered(lab, plan, shares[place]) for place, plan in plans.items()}
+    told = place_words(place_gaps(tables), 4).text
+    assert "counts most first" in told
+    assert "middle 50 points" in told
+    assert "last" not in told
+    chart = place_chart({place: figures(lab, plans[place], tables[place]) for place in PLACES}, 4)
+    assert [row["place"] for row in chart.table()] == list(PLACES)
+    alike = dict.fromkeys(PLACES, tables["first"])
+    assert "no place can be told" in place_words(place_gaps(alike), 4).text
+
+
+def test_more_passages_and_what_they_cost() -> None:
+    """The best number is named with its interval, and the price of the most beside that of the fewest."""
+    lab = FakeLaboratory(task=marked_task(40))
+    plans = number_plans(
+        lab, task_id="fake-tickets", model_id="fake-135m", sizes=(1, 4), rows=40, decoding=DecodingMode.FREE
+    )
+    assert [plan.variants[0].retrieval.passages_k for plan in plans.values() if plan.variants[0].retrieval] == [1, 4]
+    found = {size: figures(lab, plan, answered(lab, plan, 0.5 + size / 10)) for size, plan in plans.items()}
+    told = number_words(found).text
+    assert "highest at 4 passages: 90 %" in told
+    assert "4 instead of 1 take" in told
+    assert len(number_chart(found, latency=True).table()) == 2

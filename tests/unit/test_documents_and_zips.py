@@ -1,0 +1,156 @@
+"""Documents and packed tasks from outside: text comes out, and nothing gets in that does not belong."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from adapters.documents import read_document, safe_name
+from adapters.storage.task_folder import read_task
+from adapters.storage.task_zip import pack_folder, unpack_into
+from engine.errors import TaskError
+
+TASKS = Path(__file__).resolve().parents[2] / "data" / "tasks"
+
+
+def pdf(text: str) -> bytes:
+    """Write a PDF of one page by hand."""
+    stream = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET".encode()
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        (
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R "
+            b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
+        ),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    out = io.BytesIO(b"%PDF-1.4\n")
+    out.seek(0, 2)
+    places = []
+    for number, part in enumerate(parts, start=1):
+        places.append(out.tell())
+        out.write(b"%d 0 obj\n%s\nendobj\n" % (number, part))
+    start = out.tell()
+    out.write(b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places))
+    out.write(b"trailer << /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % start)
+    return out.getvalue()
+
+
+def test_each_kind_of_document_gives_its_text() -> None:
+    """Markdown and text stay as they are; HTML keeps headings and loses scripts, links and images; PDF gives its words."""
+    assert read_document("a b.md", b"# T\n<b>x</b>\r\n").text == "# T\n<b>x</b>\r\n"
+    assert read_document("notes.txt", "café".encode("latin-1")).text == "café"
+    page = (
+        b"<html><head><title>no</title></head><body><h2>Leave</h2><p>25 days <a href='javascript:x'>here</a></p>"
+        b"<script>alert(1)</script><img src=x onerror=alert(1)></body></html>"
+    )
+    text = read_document("page.html", page).text
+    assert "## Leave" in text
+    assert "25 days here" in text
+    assert not any(word in text for word in ("alert", "javascript", "title"))
+    assert read_document("scan.pdf", pdf("Hello handbook")).text.strip() == "Hello handbook"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.docx", b"PK", "no document that is read"),
+        ("a.txt", b" \n", "no text"),
+        ("a.pdf", b"%PDF-1.4 broken", "cannot be read as a PDF"),
+        ("a.pdf", pdf(""), "no text"),
+        ("a.txt", b"x" * 5_000_001, "more than 5 MB"),
+        ("a.txt", bytes(range(256)) * 9, "no text"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_faults_of_documents_say_what_and_mend(name: str, data: bytes, words: str) -> None:
+    """A broken, empty or unknown document is refused with a mend."""
+    with pytest.raises(TaskError) as caught:
+        read_document(name, data)
+    assert words in str(caught.value)
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [("../../etc/passwd", "passwd.md"), ("C:\\x\\My file.txt", "My-file.md"), ("..", "document.md"), ("<b>.md", "b.md"),
+     ("a\0b.md", "a-b.md"), (".hidden", "hidden.md"), ("Über.pdf", "Über.md"), ("CON?.html", "CON.md")],
+)  # fmt: skip
+def test_names_of_documents_become_safe(name: str, safe: str) -> None:
+    """No path, no odd sign and no other ending comes through."""
+    assert safe_name(name) == safe
+
+
+def test_a_packed_task_is_the_same_elsewhere(tmp_path: Path) -> None:
+    """Packing leaves stray files out, is the same each time, and unpacking gives the task back."""
+    folder = tmp_path / "policy-qa"
+    shutil.copytree(TASKS / "policy-qa", folder)
+    (folder / "secret.env").write_text("x")
+    (folder / ".hidden.json").write_text("{}")
+    data = pack_folder(folder)
+    assert data == pack_folder(folder)
+    unpack_into("t.zip", data, tmp_path / "out")
+    assert read_task(tmp_path / "out").digest == read_task(folder).digest
+    assert not list((tmp_path / "out").rglob("*.env"))
+
+
+def packed(entries: dict[str, bytes]) -> bytes:
+    """Pack entries under any names."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ({"../task.toml": b"x"}, "leads elsewhere"),
+        ({"t/task.toml": b"x", "t/../../evil.md": b"x"}, "leads elsewhere"),
+        ({"/etc/task.toml": b"x"}, "leads elsewhere"),
+        ({"t\\..\\task.toml": b"x"}, "leads elsewhere"),
+        ({"C:/task.toml": b"x"}, "leads elsewhere"),
+        ({"t/task.toml": b"x", "t/run.py": b"x"}, "no part of a task"),
+        ({"t/task.toml": b"x", "t/documents/x/deep.md": b"x"}, "no part of a task"),
+        ({"t/task.toml": b"x", "t/.git.json": b"x"}, "no part of a task"),
+        ({"t/task.toml": b"x", "other/a.md": b"x"}, "beside the task"),
+        ({"a/task.toml": b"x", "b/task.toml": b"x"}, "2 files 'task.toml'"),
+        ({"a.txt": b"x"}, "0 files 'task.toml'"),
+        ({"t/task.toml": b"x", "T/TASK.toml": b"x"}, "twice"),
+        ({"t/task.toml": b"x", "t/examples.jsonl": b"0" * 30_000_000}, "was not unpacked"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_archives_that_lead_elsewhere_or_swell_are_refused(
+    tmp_path: Path, entries: dict[str, bytes], words: str
+) -> None:
+    """Paths out of the folder, files that are no part of a task, and bombs are refused before a byte is written."""
+    with pytest.raises(TaskError) as caught:
+        unpack_into("t.zip", packed(entries), tmp_path / "out")
+    assert words in str(caught.value)
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_links_lies_and_damage_are_refused(tmp_path: Path) -> None:
+    """A symbolic link, an entry that is larger than it says, and a broken archive are refused."""
+    link = zipfile.ZipInfo("t/task.toml")
+    link.external_attr = 0o120777 << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    liar = packed({"t/task.toml": b"0" * 100_000}).replace(struct.pack("<I", 100_000), struct.pack("<I", 10))
+    for data, words in (
+        (buffer.getvalue(), "leads elsewhere"),
+        (liar, "lies about its size"),
+        (b"PK\x03\x04", "broken"),
+    ):
+        with pytest.raises(TaskError, match=words):
+            unpack_into("t.zip", data, tmp_path / "out")

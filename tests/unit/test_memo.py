@@ -1,0 +1,156 @@
+"""The memo: one inert file that asks for nothing, whatever the rows say."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from adapters.memo.html import memo_html, memo_markdown
+from engine.charts.chart import Axis, Chart, Series
+from engine.charts.plotly_form import to_plotly
+from engine.charts.svg_form import to_svg
+from engine.events import PredictionMade
+from engine.limits import Limits
+from engine.memo import MemoContents, gather_memo
+from engine.report import assess
+from engine.run_table import table_from_predictions
+from engine.variant import Technique
+from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
+
+EVIL = HOSTILE + "</script><script>window.hacked = 2</script>{{ 7 * 7 }} =cmd() | `code` </details></table>"
+
+
+class Elements(HTMLParser):
+    """Gathers elements, their attributes, and the texts of scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[str, str]] = []
+        self.inside: str | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        self.inside = dict(attrs).get("type") or "" if tag == "script" else None
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self.inside is not None:
+            self.scripts.append((self.inside, data))
+
+
+def contents(text: str = "Where is my parcel?", rows: int = 20, answer: str = "") -> MemoContents:
+    """Gather the memo of a made-up run."""
+    task = replace(fake_task(rows=rows, text=text), title=text[:200], instructions=text)
+    lab = FakeLaboratory(task=task)
+    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows)
+    made = [event.prediction for event in script(plan, task, (), answer) if isinstance(event, PredictionMade)]
+    if answer:
+        made = [replace(item, answer=answer) for item in made]
+    table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, made)
+    manifest = {
+        "plan": plan.to_dict(),
+        "machine": {"cores": 2, "processor": text},
+        "versions": {"python": text},
+        "model": {"name": text, "digest": "ab" * 32},
+        "started_at": "2026-11-24T20:05:00+00:00",
+    }
+    report = assess(plan, task, table, manifest, Limits())
+    return gather_memo(plan.run_id, report, task, table, manifest, made[:6])
+
+
+def test_nothing_is_asked_for() -> None:
+    """No element names an address, and the policy allows the two scripts by their digests and no other source."""
+    page = Elements(memo_html(contents()).decode())
+    for tag, attributes in page.found:
+        assert tag not in {"link", "img", "iframe", "object", "embed", "base", "form"}
+        assert not {"src", "href", "onload", "onerror", "onclick"} & set(attributes)
+    policy = next(a["content"] or "" for tag, a in page.found if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    script_policy = policy.split("script-src ")[1].split(";")[0]
+    assert "unsafe-inline" not in script_policy
+    running = [text for kind, text in page.scripts if kind == ""]
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in running]
+    assert script_policy.split() == [f"'sha256-{digest}'" for digest in digests]
+
+
+def test_hostile_text_stays_text() -> None:
+    """Markup in titles, inputs, answers, machine and versions makes no element and ends no script."""
+    plain, evil = Elements(memo_html(contents()).decode()), Elements(memo_html(contents(EVIL, answer=EVIL)).decode())
+    # Fewer charts and matrices may stand in it, but never an element that the plain memo lacks.
+    kinds = {(tag, *sorted(attributes)) for tag, attributes in plain.found}
+    assert {(tag, *sorted(attributes)) for tag, attributes in evil.found} <= kinds
+    assert [kind for kind, _text in evil.scripts].count("") == 2
+    for kind, text in evil.scripts:
+        if kind == "application/json":
+            json.loads(text)
+    page = memo_html(contents(EVIL, answer=EVIL)).decode()
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert "{{ 7 * 7 }}" in page
+
+
+def test_all_rows_and_figures_are_in_it() -> None:
+    """Every row stands behind a fold with every answer, and verdict, method, assumptions and digests are there."""
+    memo = contents(rows=15)
+    page = memo_html(memo).decode()
+    assert all(row.example_id in page for row in memo.rows)
+    assert page.count("<details><summary><span") == 15
+    for word in ("What would change this", "Method", "Assumptions", "Leak guard", "ab" * 32, "Every pair", "Classes"):
+        assert word in page
+    assert len(memo.rows[0].answers) == 6
+
+
+def test_a_script_less_reader_sees_every_chart() -> None:
+    """Each interactive chart has its static picture with a text alternative, and the figures behind it."""
+    memo = contents()
+    page = memo_html(memo).decode()
+    assert page.count('<svg xmlns="http://www.w3.org/2000/svg"') == len(memo.charts) >= 4
+    assert page.count('class="picture"><title>') == len(memo.charts)
+    assert page.count("The figures</summary>") == len(memo.charts)
+
+
+def test_markdown_is_inert_too() -> None:
+    """No cell of the Markdown memo opens a link, a heading, markup or a further column."""
+    page = memo_markdown(contents(EVIL, answer=EVIL)).decode()
+    assert "<script" not in page.replace("\\<", "")
+    assert not re.search(r"(?<!\\)\]\(", page)
+    tables = [line for line in page.splitlines() if line.startswith("| test")]
+    columns = {len(re.findall(r"(?<!\\)\|", line)) for line in tables}
+    assert len(columns) == 1
+
+
+def test_the_same_run_gives_the_same_memo() -> None:
+    """A memo has no time of its own in it: written twice it is the same file."""
+    memo = contents()
+    assert memo_html(memo) == memo_html(memo)
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_pictures_and_figures_take_odd_data(log: bool) -> None:
+    """One point, equal points and names with markup are drawn by both forms, in bounds and as text."""
+    series = Series(name="<b>&x", colour="rag", x=(1.0,), y=(0.5,), low=(0.5,), high=(0.5,), labelled=True)
+    chart = Chart(
+        title="t",
+        caption="c",
+        alt="<i>",
+        x=Axis(title="<x>", log=log),
+        y=Axis(title="y"),
+        series=(series,),
+        legend=True,
+    )
+    picture, figure = to_svg(chart), to_plotly(chart)
+    assert "<b>" not in picture
+    assert "&lt;b&gt;&amp;x" in picture
+    assert "nan" not in picture.lower()
+    assert "<b>" not in json.dumps([figure["layout"], figure["data"][0]["hovertemplate"], figure["data"][0]["text"]])

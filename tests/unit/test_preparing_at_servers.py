@@ -1,0 +1,82 @@
+"""Making LoRA variants ready at servers: weights that the server holds, and a canary where there are no odds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adapters.models.openai_compatible.dialects import VLLM
+from adapters.models.scripted import ScriptedModel
+from engine.answering import Desk, ReadyVariant
+from engine.capabilities import Capabilities
+from engine.errors import CanaryError, UnsupportedError
+from engine.events import VariantReady
+from engine.ports import Completion, GenerateRequest, TextPiece
+from engine.preparing import prepare, run_canary
+from engine.run import RunPlan
+from engine.variant import LoraSpec, Technique, Variant
+from tests.helpers import small_task
+
+TASK = small_task()
+LORA = Variant(id="lora", technique=Technique.LORA, lora=LoraSpec())
+
+
+class AtServer(ScriptedModel):
+    """A model at a server that holds LoRA weights and tells no odds; `changed` is what the weights add to its words."""
+
+    def __init__(self, *, served: str | None = "tickets", changed: str = " tuned") -> None:
+        """Say what the server holds and what it does."""
+        super().__init__()
+        self.served = served
+        self.changed = changed
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of vLLM."""
+        return VLLM.capabilities
+
+    def served_lora(self) -> str | None:
+        """Name the weights, if there are any."""
+        if self.served is None:
+            message = "The server serves no LoRA weights."
+            raise UnsupportedError(message, "Leave LoRA out.")
+        return self.served
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer without odds; with the weights, a little differently."""
+        for item in super().generate(replace(request, lora=None), cancel=cancel):
+            if isinstance(item, Completion):
+                yield replace(item, text=item.text + (self.changed if request.lora else ""), probabilities={})
+
+
+def desk(model: ScriptedModel) -> Desk:
+    """Put a desk together for the LoRA variant alone."""
+    plan = RunPlan(run_id="r", task_id="small", model_id="m", variants=(LORA,), test_ids=(), train_ids=())
+    return Desk(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
+
+
+def test_weights_of_the_server_are_taken_and_none_are_trained() -> None:
+    """The variant uses the name that the server serves, costs no training, and the trainer is never asked."""
+    ready: list[ReadyVariant] = []
+    events = list(prepare(desk(AtServer()), None, TASK.split("train"), ready.append))  # type: ignore[arg-type]
+    assert ready[0].lora_path == "tickets"
+    assert events == [VariantReady(variant_id="lora", prepare_s=0.0, reused=True)]
+
+
+def test_a_server_without_weights_stops_the_run_beforehand() -> None:
+    """Nothing is faked: without weights the LoRA variant is not made ready."""
+    with pytest.raises(UnsupportedError, match="no LoRA weights"):
+        list(prepare(desk(AtServer(served=None)), None, TASK.split("train"), lambda _ready: None))  # type: ignore[arg-type]
+
+
+def test_the_canary_reads_words_where_there_are_no_odds() -> None:
+    """Weights that change the words pass, and weights that change nothing are found out."""
+    ready = ReadyVariant(variant=LORA, lora_path="tickets")
+    probe = TASK.split("train")[0]
+    assert run_canary(desk(AtServer()), ready, probe) == 1.0
+    with pytest.raises(CanaryError, match="change nothing"):
+        run_canary(desk(AtServer(changed="")), ready, probe)

@@ -1,0 +1,72 @@
+"""Two runs on the same rows, and one task across models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.errors import UsageError
+from engine.run_comparison import compare_runs, portability_grid
+from engine.run_table import RunTable
+from engine.variant import Technique
+from tests.fake_laboratory import FakeLaboratory
+from tests.unit.test_context import answered
+
+
+def two_runs(first_share: float, second_share: float, rows: tuple[int, int] = (50, 40)) -> tuple[RunTable, RunTable]:
+    """Return two runs of one task, each right on the first rows."""
+    lab = FakeLaboratory()
+    tables = []
+    for share, count in zip((first_share, second_share), rows, strict=True):
+        plan = lab.plan(
+            task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.LORA, Technique.RAG], limit=count
+        )
+        tables.append(answered(lab, plan, share))
+    return tables[0], tables[1]
+
+
+def test_only_shared_rows_count() -> None:
+    """Both qualities and the difference are those of the rows that both runs have."""
+    first, second = two_runs(0.5, 0.9)
+    (lora, rag) = compare_runs(first, second, ["lora", "rag"])
+    assert lora.difference.rows == 40
+    assert lora.first.value == pytest.approx(25 / 40)
+    assert lora.second.value == pytest.approx(36 / 40)
+    assert lora.difference.effect.value == pytest.approx(11 / 40)
+    assert lora.difference.told_apart
+    assert rag.difference.p_holm >= rag.difference.p_value
+
+
+def test_the_same_run_twice_has_not_changed() -> None:
+    """Against itself a run has no difference and none is claimed."""
+    first, _second = two_runs(0.5, 0.9)
+    assert not any(change.difference.told_apart for change in compare_runs(first, first, ["lora", "rag"]))
+
+
+def test_rows_of_other_targets_are_not_the_same_rows() -> None:
+    """A row whose target was changed since is left out; with none left the comparison is refused."""
+    first, second = two_runs(0.5, 0.9)
+    changed = replace(second, targets=("another", *second.targets[1:]))
+    assert compare_runs(first, changed, ["lora"])[0].difference.rows == 39
+    with pytest.raises(UsageError, match="no row in common"):
+        compare_runs(first, replace(second, targets=("another",) * 40), ["lora"])
+
+
+def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
+    """A cell holds the first run of the list that has it; a technique that a model lacks is empty."""
+    lab = FakeLaboratory()
+    runs = []
+    for model, techniques, share in (
+        ("new", [Technique.LORA], 0.9),
+        ("new", [Technique.LORA, Technique.RAG], 0.5),
+        ("old", [Technique.RAG], 0.4),
+    ):
+        plan = lab.plan(task_id="fake-tickets", model_id=model, techniques=techniques, limit=20)
+        runs.append((plan, answered(lab, plan, share)))
+    grid = portability_grid(runs, {"new": "New model"})
+    assert grid.lines == ("New model", "old")
+    assert grid.columns == ("RAG", "LoRA")
+    assert np.array(grid.values, dtype=float) == pytest.approx(np.array([[0.5, 0.9], [0.4, np.nan]]), nan_ok=True)
+    assert grid.texts[1][1] == ""

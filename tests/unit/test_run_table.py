@@ -1,0 +1,166 @@
+"""Runs as columns: from predictions, from the store, from disk; and finding rows in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.storage import table_keeper
+from adapters.storage.run_store import SqliteRunStore
+from adapters.storage.table_keeper import TableKeeper
+from engine.events import PredictionMade
+from engine.prediction import Prediction
+from engine.row_filter import facets, matching
+from engine.run import RunPlan
+from engine.run_table import RunTable, table_from_predictions
+from engine.variant import Technique
+from tests.fake_laboratory import LABELS, FakeLaboratory, fake_task, script
+
+
+def made_run(rows: int = 20) -> tuple[RunPlan, list[Prediction]]:
+    """Return a plan and what its variants answered, failures among it."""
+    lab = FakeLaboratory(task=fake_task(rows=rows))
+    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows, seed=1)
+    events = script(plan, lab.task("fake-tickets"))
+    return plan, [event.prediction for event in events if isinstance(event, PredictionMade)]
+
+
+def table_of(plan: RunPlan, made: Sequence[Prediction]) -> RunTable:
+    """Put them into columns."""
+    return table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, made)
+
+
+def same(first: RunTable, second: RunTable) -> bool:
+    """Compare two tables, NaN being equal to NaN."""
+
+    def equal(one: Any, other: Any) -> bool:
+        if isinstance(one, dict):
+            return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+        if isinstance(one, np.ndarray):
+            return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+        return bool(one == other)
+
+    return all(equal(getattr(first, item.name), getattr(second, item.name)) for item in fields(first))
+
+
+def test_every_prediction_is_in_its_cell() -> None:
+    """Score, answer, failure, seconds and tokens stand at the variant's line and the row's place."""
+    plan, made = made_run()
+    table = table_of(plan, made)
+    assert table.predictions == len(made)
+    for item in made:
+        line, row = table.place(item.variant_id), plan.test_ids.index(item.example_id)
+        assert table.score[line, row] == (item.score or 0.0)
+        assert table.targets[row] == item.target
+        assert (table.failure[line, row] >= 0) == (item.failure is not None)
+        code = int(table.answer[line, row])
+        assert (table.answers[code] if code >= 0 else None) == item.answer
+        assert table.seconds["total_s"][line, row] == item.timing.total_s
+        assert table.tokens["prompt_tokens"][line, row] == item.usage.prompt_tokens
+        chance = item.probabilities.get(item.answer or "")
+        assert math.isnan(table.confidence[line, row]) if chance is None else table.confidence[line, row] == chance
+
+
+def test_rows_not_reached_are_not_made() -> None:
+    """A run that was stopped has empty cells, which count for nothing."""
+    plan, made = made_run()
+    table = table_of(plan, made[:30])
+    assert table.predictions == 30
+    assert np.isnan(table.score[~table.made]).all()
+    assert not table.right[~table.made].any()
+
+
+def test_nothing_made_is_an_empty_table() -> None:
+    """A run without predictions has the shape of its plan."""
+    plan, _made = made_run()
+    table = table_of(plan, [])
+    assert table.made.shape == (len(plan.variants), len(plan.test_ids))
+    assert table.predictions == 0
+
+
+def test_the_store_gives_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from SQLite, kept on disk, read again: always the table that the predictions give."""
+    monkeypatch.setattr(table_keeper, "LEAST_PREDICTIONS", 1)
+    plan, made = made_run()
+    store = SqliteRunStore(tmp_path / "runs.sqlite3")
+    store.create_run(plan.run_id, {"plan": plan.to_dict()})
+    store.add(made)
+    keeper = TableKeeper(store, tmp_path / "tables")
+    known = table_of(plan, made)
+    assert same(keeper.table(plan.run_id), known)
+    assert not list(tmp_path.glob("tables/*"))  # a run that goes on is not kept
+    store.update_run(plan.run_id, status="done")
+    assert same(keeper.table(plan.run_id), known)
+    assert len(list(tmp_path.glob("tables/*.npz"))) == 1
+    monkeypatch.setattr(store, "records", lambda run_id: pytest.fail("read anew"))
+    assert same(keeper.table(plan.run_id), known)
+    keeper.forget(plan.run_id)
+    assert not list(tmp_path.glob("tables/*.npz"))
+
+
+def test_a_damaged_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a file, or one of another form, is read from the store again."""
+    monkeypatch.setattr(table_keeper, "LEAST_PREDICTIONS", 1)
+    plan, made = made_run(5)
+    store = SqliteRunStore(tmp_path / "runs.sqlite3")
+    store.create_run(plan.run_id, {"plan": plan.to_dict()})
+    store.add(made)
+    store.update_run(plan.run_id, status="done")
+    keeper = TableKeeper(store, tmp_path / "tables")
+    keeper.table(plan.run_id)
+    path = next(tmp_path.glob("tables/*.npz"))
+    path.write_bytes(path.read_bytes()[:500])
+    assert same(keeper.table(plan.run_id), table_of(plan, made))
+
+
+def test_one_rows_answers_come_from_the_store(tmp_path: Path) -> None:
+    """All variants' predictions of one example are read without the others."""
+    plan, made = made_run(6)
+    store = SqliteRunStore(tmp_path / "runs.sqlite3")
+    store.create_run(plan.run_id, {"plan": plan.to_dict()})
+    store.add(made)
+    found = store.predictions_of(plan.run_id, plan.test_ids[2])
+    assert {item.variant_id for item in found} == {variant.id for variant in plan.variants}
+    assert {item.example_id for item in found} == {plan.test_ids[2]}
+
+
+def test_rows_are_found_by_who_is_right() -> None:
+    """The filter gives exactly the rows that a plain loop finds."""
+    plan, made = made_run(60)
+    table = table_of(plan, made)
+    found = matching(table, right_for=["rag"], wrong_for=["zero-shot"])
+    right = {(item.variant_id, item.example_id): (item.score or 0) >= 0.5 for item in made}
+    known = [place for place, row in enumerate(plan.test_ids) if right["rag", row] and not right["zero-shot", row]]
+    assert found.tolist() == known
+    differing = matching(table, differing=True).tolist()
+    assert differing == [
+        place
+        for place, row in enumerate(plan.test_ids)
+        if len({right[variant.id, row] for variant in plan.variants}) == 2
+    ]
+
+
+def test_rows_are_found_by_what_is_known_of_them() -> None:
+    """Target, difficulty and failure choose rows; what is the same for all rows is not offered."""
+    task = fake_task(rows=60)
+    examples = tuple(
+        replace(example, metadata={"difficulty": "hard" if place % 3 else "easy"})
+        for place, example in enumerate(task.examples)
+    )
+    task = replace(task, examples=examples)
+    plan, made = made_run(60)
+    table = table_of(plan, made)
+    by = facets(table, task)
+    assert [item.name for item in by] == ["Target", "Difficulty", "Failure"]
+    found = matching(table, chosen={"Target": [LABELS[1]], "Difficulty": ["hard"]}, by=by)
+    hard = {example.id for example in examples if example.metadata["difficulty"] == "hard"}
+    assert found.tolist() == [
+        place for place, row in enumerate(plan.test_ids) if table.targets[place] == LABELS[1] and row in hard
+    ]
+    assert "Difficulty" not in [item.name for item in facets(table, fake_task(rows=60))]

@@ -1,0 +1,109 @@
+"""What closed APIs cost: prices by the table, thinking billed, a limit that stops; and models side by side."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import SpendingLimitError
+from engine.portability import in_words, matrix
+from engine.prediction import Prediction, Usage
+from engine.run import RunPlan, plan_from_dict
+from engine.spending import Purse, TokenPrices, spent_usd, token_prices
+from engine.variant import Technique
+
+PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
+
+
+def made(prompt: int = 0, cached: int = 0, answer: int = 0) -> Prediction:
+    """Build a prediction that used so many tokens."""
+    usage = Usage(prompt_tokens=prompt, cached_prompt_tokens=cached, completion_tokens=answer, thinking_tokens=answer)
+    return Prediction(run_id="r", variant_id="v", technique="zero-shot", example_id="e", target="t", usage=usage)
+
+
+def test_tokens_are_priced_by_kind() -> None:
+    """Fresh, kept and written tokens each have their price; thinking is part of what was written."""
+    assert spent_usd(PRICES, [made(1_000_000, 400_000, 100_000)]) == pytest.approx(0.6 + 0.04 + 1.0)
+
+
+def test_prices_come_from_the_table() -> None:
+    """A model that the table knows has prices, cached input no dearer than fresh; an unknown one has none."""
+    found = token_prices("openai/gpt-5-mini")
+    assert found is not None
+    assert 0 < found.cached_input_usd <= found.input_usd < found.output_usd
+    assert token_prices("openai/no-such-model-at-all") is None
+    assert token_prices("") is None
+
+
+@given(st.lists(st.integers(0, 2_000_000), max_size=20), st.floats(0, 20))
+def test_a_purse_stops_exactly_when_the_limit_is_reached(prompts: list[int], limit: float) -> None:
+    """Rows go on while less than the limit is spent, and no row begins after that."""
+    purse, spent = Purse(PRICES, limit), 0.0
+    for prompt in prompts:
+        if spent < limit:
+            purse.check()
+        else:
+            with pytest.raises(SpendingLimitError):
+                purse.check()
+        purse.pay([made(prompt)])
+        spent += prompt / 1_000_000
+
+
+def test_without_prices_or_a_limit_nothing_stops() -> None:
+    """Models of one's own cost no tokens, and a run without a limit has none."""
+    for purse in (Purse(None, 0.0), Purse(PRICES, None)):
+        purse.pay([made(10**9)])
+        purse.check()
+
+
+def test_prices_and_limit_outlive_a_restart() -> None:
+    """A resumed run is priced as it was planned; a plan from before prices existed still reads."""
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=(), test_ids=(), train_ids=(), prices=PRICES,
+                   spending_limit_usd=2.0)  # fmt: skip
+    assert plan_from_dict(plan.to_dict()) == plan
+    old = plan.to_dict()
+    del old["prices"], old["spending_limit_usd"]
+    assert plan_from_dict(old).prices is None
+
+
+def summary(model: str, **scores: float) -> dict[str, object]:
+    """Build a summary with these scores."""
+    variants = [
+        {"technique": name.replace("_", "-"), "quality": {"metric": "accuracy", "value": value, "ci_low": value - 0.1,
+                                                          "ci_high": value + 0.1}}
+        for name, value in scores.items()
+    ]  # fmt: skip
+    return {"task": "tickets", "model": model, "variants": variants}
+
+
+def test_models_are_put_side_by_side() -> None:
+    """Each technique has a cell per model that ran it, and the words tell the best one and how far two models agree."""
+    table = matrix(
+        [
+            summary("a", zero_shot=0.3, few_shot=0.5, rag=0.9, lora=0.8),
+            summary("b", zero_shot=0.4, few_shot=0.6, rag=0.95),
+            summary("c", zero_shot=0.9, few_shot=0.5, rag=0.1, lora=0.2),
+        ]
+    )
+    assert table.models == ("a", "b", "c")
+    assert (Technique.LORA, "b") not in table.cells
+    assert table.best("a") is Technique.RAG
+    assert table.agreement["a", "b"] == pytest.approx(1.0)
+    assert table.agreement["a", "c"] == pytest.approx(-1.0)
+    words = " ".join(in_words(table))
+    assert "the same order" in words
+    assert "another order" in words
+
+
+def test_few_or_tied_scores_tell_no_order() -> None:
+    """Two techniques, or scores that are all the same, say nothing of an order, and nothing is said."""
+    assert matrix([summary("a", rag=0.5, lora=0.6), summary("b", rag=0.5, lora=0.6)]).agreement == {}
+    same = {"zero_shot": 0.5, "rag": 0.5, "lora": 0.5}
+    assert matrix([summary("a", **same), summary("b", zero_shot=0.1, rag=0.2, lora=0.3)]).agreement == {}
+
+
+def test_the_later_run_of_a_model_counts() -> None:
+    """Of two summaries of one model the later in the list is shown."""
+    table = matrix([summary("a", rag=0.5), summary("a", rag=0.7)])
+    assert table.cells[Technique.RAG, "a"].value == 0.7

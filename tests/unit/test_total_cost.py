@@ -1,0 +1,133 @@
+"""Totals against volume, break-even, labels, images at closed APIs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.costing import CLOSED_MODELS, CostAssumptions
+from engine.image_tokens import RULES, image_tokens
+from engine.limits import Limits
+from engine.total_cost import (
+    CostLine,
+    break_even,
+    break_evens,
+    closed_lines,
+    labelled_rows,
+    local_line,
+    rows_worth_labelling,
+)
+from engine.variant import LoraSpec, RetrievalSpec, Technique, Variant
+
+
+def line(name: str, once: float, per_call: float) -> CostLine:
+    """Build a choice."""
+    return CostLine(
+        name=name,
+        variant_id=name,
+        labelling_usd=once,
+        preparing_usd=0.0,
+        per_call_usd=per_call,
+        leaves_machine=False,
+        most_calls_per_month=None,
+        source="test",
+    )
+
+
+money = st.floats(0, 1000, allow_nan=False)
+
+
+@given(money, money, money, money, st.integers(1, 60))
+def test_at_the_break_even_both_cost_the_same(a: float, b: float, c: float, d: float, months: int) -> None:
+    """At the volume named both totals agree, under it the one without the one-off cost is cheaper."""
+    first, second = line("first", a, b), line("second", c, d)
+    found = break_even(first, second, months)
+    if found is None:
+        return
+    calls = found.calls_per_month
+    assert first.total_usd(calls, months) == pytest.approx(second.total_usd(calls, months), rel=1e-6, abs=1e-6)
+    assert break_even(second, first, months) == found
+
+
+def test_dearer_twice_never_pays() -> None:
+    """What costs more at first and per call is dearer at every volume."""
+    assert break_even(line("a", 10, 0.2), line("b", 1, 0.1), 12) is None
+
+
+def test_only_changes_of_the_cheapest_are_marked() -> None:
+    """Of three lines' crossings those above the cheapest do not matter."""
+    found = break_evens([line("a", 0, 1.0), line("b", 10, 0.5), line("c", 100, 0.1), line("dear", 500, 0.9)], 1)
+    assert [(item.cheaper_at_first, item.dearer_at_first) for item in found] == [("a", "b"), ("b", "c")]
+
+
+def test_labels_are_counted_for_what_learns_from_them() -> None:
+    """A bare prompt needs none, shots their number, retrieval of rows, LoRA and the classifier all."""
+    retrieval = RetrievalSpec(examples_k=4)
+    passages = RetrievalSpec(passages_k=3)
+    wanted = {
+        Variant(id="a", technique=Technique.ZERO_SHOT): 0,
+        Variant(id="b", technique=Technique.FEW_SHOT, shots_k=5): 5,
+        Variant(id="c", technique=Technique.RAG, retrieval=retrieval): 50,
+        Variant(id="d", technique=Technique.RAG, retrieval=passages): 0,
+        Variant(id="e", technique=Technique.LORA, lora=LoraSpec()): 50,
+        Variant(id="f", technique=Technique.CLASSIFIER): 50,
+    }
+    assert {variant: labelled_rows(variant, 50) for variant in wanted} == wanted
+
+
+def test_training_is_paid_once_at_full_power() -> None:
+    """An hour of training costs an hour of the machine and its full power."""
+    found = local_line(
+        Variant(id="lora", technique=Technique.LORA, lora=LoraSpec()),
+        name="LoRA",
+        train_rows=50,
+        prepare_s=3600.0,
+        cost_usd_per_call=0.001,
+        busy_s_per_call=1.0,
+        costs=CostAssumptions(machine_usd_per_hour=0.1, watts=100.0, electricity_usd_per_kwh=0.5),
+        limits=Limits(labelling_usd_per_row=0.2),
+    )
+    assert found.preparing_usd == pytest.approx(0.15)
+    assert found.labelling_usd == pytest.approx(10.0)
+    assert found.most_calls_per_month == pytest.approx(730 * 3600)
+
+
+def test_closed_apis_are_priced_with_their_source() -> None:
+    """Every closed model that the table knows is priced, more tokens cost more, and the table is named."""
+    variant = Variant(id="zero-shot", technique=Technique.ZERO_SHOT)
+
+    def priced(extra: float) -> list[CostLine]:
+        return closed_lines(
+            variant, prompt_tokens=100, completion_tokens=3, train_rows=50, limits=Limits(), extra_tokens=extra
+        )
+
+    few, many = priced(0), priced(1000)
+    assert few
+    assert {item.name for item in few} <= {model for _provider, model in CLOSED_MODELS}
+    assert all(a.per_call_usd < b.per_call_usd for a, b in zip(few, many, strict=True))
+    assert all(item.leaves_machine and "genai-prices" in item.source for item in few)
+
+
+def test_labels_that_the_saving_pays_for() -> None:
+    """Saving a tenth of a cent on 120,000 calls pays 1,200 labels of 10 cents; free labels have no number."""
+    first, second = line("a", 0, 0.001), line("b", 0, 0.002)
+    assert rows_worth_labelling(first, second, Limits()) == 1200
+    assert rows_worth_labelling(first, second, Limits(labelling_usd_per_row=0.0)) is None
+
+
+def test_images_are_counted_by_the_published_examples() -> None:
+    """1,024 x 1,024 is 1,024 patches, a 1,092-pixel square 1,590 tokens, 960 x 540 six tiles: the providers' own examples."""
+    assert image_tokens("gpt-5-mini", 1024, 1024) == pytest.approx(1024 * 1.62, abs=1)
+    assert image_tokens("claude-haiku-4-5", 1092, 1092) == 1590
+    assert image_tokens("gemini-2.5-flash-lite", 960, 540) == 6 * 258
+    assert image_tokens("gemini-2.5-flash-lite", 300, 300) == 258
+    assert image_tokens("unheard-of", 100, 100) is None
+
+
+@given(st.integers(1, 8000), st.integers(1, 8000))
+def test_no_image_is_free_or_boundless(width: int, height: int) -> None:
+    """Every rule gives at least a token, and those with a ceiling keep it."""
+    assert all(rule.tokens(width, height) >= 1 for rule in RULES.values())
+    assert RULES["gpt-5-nano"].tokens(width, height) <= 1536 * 2.46 + 1
+    assert RULES["claude-haiku-4-5"].tokens(width, height) <= 1600
