@@ -109,7 +109,7 @@ def _title(lab: Laboratory, plan: RunPlan) -> str:
 def _about(lab: Laboratory, plan: RunPlan) -> str:
     facts = next((model for model in lab.models() if model.id == plan.model_id), None)
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
-    order = "rows in batches" if plan.throughput else "rows interleaved"
+    order = "in batches" if plan.throughput else "interleaved"
     return " · ".join([*filter(None, model), f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
 
 
