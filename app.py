@@ -53,7 +53,7 @@ except AdaptLabError as error:
 
 page = st.navigation(PAGES, expanded=True)
 if page == PRESENT:
-    st.navigation(PAGES, position="hidden")  # the whole screen is the presentation's
+    frame.leave_out(PAGES)
 else:
     frame.show()
 page.run()

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components.palette import label
-from components.words import money, percent, seconds
+from components.words import MISSING, money, percent, seconds
 from engine.snapshot import Lane
+
+COUNTS = ("Best quality", "Fastest", "Cheapest")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,18 +35,18 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
     judged = [lane for lane in lanes if lane.quality is not None]
     if judged:
         best = max(judged, key=lambda lane: lane.quality.value if lane.quality else 0.0)
-        found.append(Best(count="Best quality", lane=best, figure=_quality(best), detail=_rivals(best, judged)))
+        found.append(Best(count=COUNTS[0], lane=best, figure=_quality(best), detail=_rivals(best, judged)))
     timed = [lane for lane in lanes if lane.total_p50_s is not None]
     if timed:
         best = min(timed, key=lambda lane: lane.total_p50_s or 0.0)
         detail = f"median seconds per answer; 95 of 100 answers within {seconds(best.total_p95_s)}"
-        found.append(Best(count="Fastest", lane=best, figure=seconds(best.total_p50_s), detail=detail))
+        found.append(Best(count=COUNTS[1], lane=best, figure=seconds(best.total_p50_s), detail=detail))
     costed = [lane for lane in lanes if lane.estimated_cost_usd_per_1k is not None]
     if costed:
         best = min(costed, key=lambda lane: lane.estimated_cost_usd_per_1k or 0.0)
         figure = money(best.estimated_cost_usd_per_1k)
         detail = "for 1,000 answers, estimated from this machine's time and electricity"
-        found.append(Best(count="Cheapest", lane=best, figure=figure, detail=detail))
+        found.append(Best(count=COUNTS[2], lane=best, figure=figure, detail=detail))
     return found
 
 
@@ -72,8 +74,18 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
+def bests_line(lanes: Sequence[Lane]) -> None:
+    """Show the three counts in one line whose height stays the same from the first moment of a run."""
+    found = {best.count: best for best in bests(lanes)}
+    for cell, name in zip(st.columns(len(COUNTS), gap="small"), COUNTS, strict=True):
+        best = found.get(name)
+        told = f"**{best.name}** · {best.figure}" if best else MISSING
+        detail = best.detail[:1].upper() + best.detail[1:] if best else "Not known yet."
+        cell.markdown(f":gray[{name}] {told}", help=f"{detail}.")
+
+
 def show_bests(lanes: Sequence[Lane]) -> None:
-    """Show the three counts side by side."""
+    """Show the three counts as cards side by side."""
     found = bests(lanes)
     if not found:
         return

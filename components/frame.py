@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import streamlit as st
 
 from components.state import laboratory
@@ -18,6 +21,12 @@ _LOGO = (
     '<text x="32" y="18" font-family="system-ui, DejaVu Sans, sans-serif" font-size="17" font-weight="650" '
     'fill="{ink}">Adapt Lab</text></svg>'
 )
+
+
+def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
+    """Show neither menu nor sidebar: the whole screen is the page's."""
+    st.set_page_config(initial_sidebar_state="collapsed")
+    st.navigation(pages, position="hidden")
 
 
 def show() -> None:

@@ -40,6 +40,8 @@ def play_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) 
     info, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     task = lab.task(info.id)
     weights = [one for one in lab.trainings.library.weights() if one.fits(*_digests(lab, model))]
+    if model.price_ref:
+        st.caption("This model is a closed API: each variant that answers sends the input there and is billed.")
     text, target = _input(task)
     able = [technique for technique in LABELS if _can(technique, task, weights)]
     techniques = st.pills(
@@ -67,7 +69,7 @@ def play_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) 
         weights_key=settings.weights_key,
         decoding=settings.decoding,
         temperature=settings.temperature,
-        context_tokens=min(2048, model.context_tokens),
+        context_tokens=min(2048, model.context_tokens or 2048),
     )
     return question, task
 

@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from components import charts, state
-from components.bests import show_bests
+from components.bests import bests_line
 from components.lane_view import lane_views, lanes_frame, stage, strip_view
 from components.lanes import lanes
 from components.live_plot import live_plot
@@ -41,8 +41,7 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
     _message(snapshot)
     if st.session_state.pop(state.PRESENTING, False):
         state.present(run_id)
-    if snapshot.status == "done":
-        show_bests(snapshot.lanes)
+    bests_line(snapshot.lanes)
     lanes(lane_views(snapshot), key=f"lanes_{run_id}")
     _charts(snapshot, run_id)
     _table(snapshot)
@@ -58,7 +57,7 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
 
 def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
     plan = snapshot.plan
-    words, buttons = st.columns([5, 3], vertical_alignment="center")
+    words, buttons = st.columns([7, 6], vertical_alignment="center")
     with words, st.container(gap=None):
         st.title(plain(head[0]), anchor=False)
         st.caption(plain(head[1]))
@@ -110,7 +109,7 @@ def _title(lab: Laboratory, plan: RunPlan) -> str:
 def _about(lab: Laboratory, plan: RunPlan) -> str:
     facts = next((model for model in lab.models() if model.id == plan.model_id), None)
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
-    order = "rows in batches" if plan.throughput else "rows interleaved"
+    order = "in batches" if plan.throughput else "interleaved"
     return " · ".join([*filter(None, model), f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
 
 

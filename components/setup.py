@@ -81,7 +81,7 @@ def setup(lab: Laboratory) -> None:
 def default_plan(lab: Laboratory) -> RunPlan | None:
     """Return the comparison that one click starts: all variants that can do the first task, on the first model."""
     tasks, models = {task.id: task for task in lab.tasks()}, lab.models()
-    model = next((model for model in models if not model.terms), None)
+    model = next((model for model in models if not model.terms and not model.server), None)
     if not tasks or model is None:
         return None
     task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))

@@ -12,9 +12,12 @@ from engine.recorded import RecordedRun
 from engine.snapshot import Lane, RunSnapshot
 from engine.task import AnswerKind, Task
 from engine.variant import Technique, Variant
+from engine.verdict import Verdict
 
 STEPS = ("The task", "The rivals", "The race", "The tradeoff", "The verdict")
 _LONG = 420
+_REASONS = 2
+"""Reasons shown with the verdict: what fits on a slide. The report has them all."""
 
 _WHAT = {
     Technique.ZERO_SHOT: "The instructions and the input, nothing else.",
@@ -62,13 +65,15 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
     return _slide(f"{STEPS[1]} · {visible(named)}", headline, [{"kind": "cards", "cards": cards}])
 
 
-def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, said: Sequence[str] = ()) -> dict[str, Any]:
-    """Say who is best on what. `said` are further sentences, the first of which becomes the headline."""
+def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
+    """Say what to choose and how sure that is; without a verdict, as where the task is gone, who is best on what."""
     found = bests(snapshot.lanes)
     cards = [_card(best.lane, over=best.count, figure=best.figure, detail=best.detail) for best in found]
-    headline = said[0] if said else _headline([best.name for best in found])
-    blocks: list[dict[str, Any]] = [{"kind": "cards", "cards": cards}]
-    blocks += [_text(sentence) for sentence in said[1:]]
+    headline = visible(verdict.headline) if verdict else _headline([best.name for best in found])
+    said = [verdict.sureness.text, *(reason.text for reason in verdict.reasons[:_REASONS])] if verdict else []
+    blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1]]
+    blocks.append({"kind": "cards", "cards": cards})
+    blocks += [_text(visible(sentence)) for sentence in said[1:]]
     if snapshot.clear_leader is not None:
         blocks.append(_text("This run was stopped when its leader was clear; its quality reads a little too high."))
     return _slide(f"{STEPS[4]} · {where(recorded)}", headline, blocks)

@@ -19,7 +19,7 @@ REFRESH_S = 0.5
 def speed_panel(lab: Laboratory, models: list[ModelFacts]) -> None:
     """Let the user test a model's speed, and show what is kept."""
     st.header("Speed on this machine", anchor=False)
-    testable = {model.id: model for model in models if model.parameters}
+    testable = {model.id: model for model in models if model.parameters and not model.server}
     if not testable:
         st.caption("There is no model here whose speed could be tested.")
         return

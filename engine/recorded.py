@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.events import LeaderClear, PredictionMade, RunEnded, RunStarted, VariantReady
+from engine.limits import Limits
 from engine.prediction import Prediction
+from engine.report import Report, assess
 from engine.run import RunPlan, plan_from_dict
+from engine.run_table import table_from_predictions
 from engine.snapshot import LiveRun
+from engine.task import Task
 
 SAMPLE = "sample"
 """Names the recorded run that ships with the app where a run id is wanted."""
@@ -26,6 +30,13 @@ class RecordedRun:
     def plan(self) -> RunPlan:
         """What it computed."""
         return plan_from_dict(self.manifest["plan"])
+
+
+def assessed(recorded: RecordedRun, task: Task, limits: Limits) -> Report:
+    """Assess a recorded run under the user's limits, as the report does with a run of the store."""
+    plan = recorded.plan
+    table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, recorded.predictions)
+    return assess(plan, task, table, recorded.manifest, limits)
 
 
 def fold(manifest: Mapping[str, Any], predictions: Sequence[Prediction]) -> LiveRun:

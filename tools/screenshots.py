@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from adapters.storage.run_store import SqliteRunStore  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
@@ -41,27 +42,33 @@ def main() -> None:
         sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="adaptlab-pictures-") as folder:
-        run_id = _import_sample(Path(folder))
-        with _served(Path(folder)) as address, sync_playwright() as playwright:
+        home = Path(folder)
+        with _served(home) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            for scheme in ("light", "dark"):
-                context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
-                page = context.new_page()
-                page.set_default_timeout(LONG_MS)
-                page.goto(address)
-                for name, show in _screens(run_id).items():
-                    show(page)
-                    page.wait_for_timeout(SETTLE_MS)
-                    page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
-                    sys.stdout.write(f"{name}-{scheme}.png\n")
-                context.close()
+            # A first visit has no run of its own; the other screens show the recorded one as if it had been made here.
+            first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
+            _take(browser, address, first)
+            _take(browser, address, _screens(_import_sample(home)))
             browser.close()
+
+
+def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], object]]) -> None:
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.set_default_timeout(LONG_MS)
+        page.goto(address)
+        for name, show in screens.items():
+            show(page)
+            page.wait_for_timeout(SETTLE_MS)
+            page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
+            sys.stdout.write(f"{name}-{scheme}.png\n")
+        context.close()
 
 
 def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
     """How to get to each screen, in an order that leads from one to the next."""
     return {
-        "start": lambda page: page.get_by_role("button", name="Present it").wait_for(),
         "models": lambda page: _menu(page, "Models"),
         "tasks": lambda page: _menu(page, "Tasks"),
         "train": lambda page: _menu(page, "Train"),
@@ -120,6 +127,8 @@ def _import_sample(home: Path) -> str:
     store.create_run(run_id, {key: value for key, value in manifest.items() if key not in {"status", "started_at"}})
     store.add(recorded.predictions)
     store.update_run(run_id, status="done")
+    with contextlib.closing(sqlite3.connect(home / "runs.sqlite3")) as connection, connection:
+        connection.execute("UPDATE runs SET started_at = ?", (str(manifest["started_at"]),))
     return run_id
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from components import charts, state
 from components.keys import keys
+from components.limits_form import limits_form
 from components.live_plot import live_plot
 from components.race import race
 from components.race_view import race_view
@@ -16,7 +17,7 @@ from components.setup import fault
 from components.slide import slide
 from components.slides import STEPS, rivals_slide, task_slide, verdict_slide, where
 from engine.errors import AdaptLabError
-from engine.recorded import fold
+from engine.recorded import assessed, fold
 from engine.task import Task
 
 MOVES = {
@@ -84,7 +85,11 @@ elif step == 4:
         height=450,
     )
 else:
-    slide(verdict_slide(snapshot, recorded), key="present_verdict")
+    slot = st.container()
+    limits = limits_form()
+    report = assessed(recorded, task, limits) if task is not None and recorded.predictions else None
+    with slot:
+        slide(verdict_slide(snapshot, recorded, report.verdict if report else None), key="present_verdict")
 
 pressed = keys(MOVES, hint="← → move · 1 to 5 jump · Esc leaves", key="present_keys")
 if pressed == "leave":
