@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.task_folder import read_task
 from engine.scoring import score_answer
@@ -79,6 +80,22 @@ def test_no_two_rows_mean_the_same(tasks: dict[str, Task], name: str, retriever:
     similar = np.triu(vectors @ vectors.T, k=1)
     pairs = [(examples[a].id, examples[b].id, float(similar[a, b])) for a, b in np.argwhere(similar > MOST_SIMILAR)]
     assert not pairs
+
+
+@pytest.mark.model
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_row_stands_in_a_document_in_other_words(
+    tasks: dict[str, Task], name: str, retriever: LanceRetriever
+) -> None:
+    """No input and passage have a cosine above 0.9: a question asks for what a document says, it does not say it."""
+    task = tasks[name]
+    passages = [chunk.text for document in task.documents for chunk in chunk_document(document, size_words=40)]
+    if not passages:
+        return
+    inputs = retriever.embed([example.input for example in task.examples])
+    similar = inputs @ retriever.embed(passages).T
+    assert not [(task.examples[a].id, passages[b]) for a, b in np.argwhere(similar > MOST_SIMILAR)]
 
 
 @pytest.mark.parametrize("name", NAMES)
