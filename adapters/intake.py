@@ -19,7 +19,7 @@ from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.encodings import OFFERED
 from adapters.tabular.reader import first_look, read_table
-from adapters.tabular.source import Source
+from adapters.tabular.source import Source, check_size
 from engine.defaults import default_retrieval
 from engine.errors import TaskError, UsageError
 from engine.intake import Report
@@ -193,6 +193,7 @@ class LocalIntake:
         Raises:
             TaskError: it is no packed task, its files are at fault, or another task has its id.
         """
+        check_size(name, len(data))
         with tempfile.TemporaryDirectory(dir=self._tasks, prefix=".unpacking-") as scratch:
             folder = Path(scratch) / "task"
             folder.mkdir()

@@ -10,7 +10,10 @@ from typing import Any
 
 import psutil
 
-PACKAGES = ("llama-cpp-python", "torch", "transformers", "peft", "lancedb", "sentence-transformers", "streamlit")
+PACKAGES = (
+    "llama-cpp-python", "torch", "transformers", "peft", "lancedb", "sentence-transformers", "streamlit", "ollama",
+    "openai",
+)  # fmt: skip
 
 
 def machine_facts() -> dict[str, Any]:

@@ -360,7 +360,7 @@ def _personal(work: _Work) -> None:
             counts.update({item.kind for _, item in found})
             if len(samples) < _SAMPLES:
                 samples.append(", ".join(text[item.start : item.end] for text, item in found[:3]))
-    kinds = ", ".join(f"{KINDS[kind]} in {count:,} rows" for kind, count in counts.most_common())
+    kinds = ", ".join(f"{KINDS[kind]} in {counted(count, 'row')}" for kind, count in counts.most_common())
     chosen = work.note(
         "personal",
         "Possible personal data",
@@ -429,6 +429,11 @@ def _card(table: Table, work: _Work, kind: AnswerKind) -> DataCard:
         scripts=dict(count_scripts(row.input for row in work.rows).most_common()),
         findings=tuple(work.findings),
     )
+
+
+def counted(number: int, thing: str) -> str:
+    """Write a number of things: `1 row`, `2,300 rows`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def line_ranges(lines: Sequence[int], *, most: int = 400) -> str:

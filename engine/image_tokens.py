@@ -32,10 +32,11 @@ def patch_tokens(width_px: int, height_px: int, *, factor: float) -> int:
     """Count 32-pixel patches, at most 1,536 after scaling down, times the model's factor (OpenAI's smaller models)."""
     patches = math.ceil(width_px / PATCH_PX) * math.ceil(height_px / PATCH_PX)
     if patches > MOST_PATCHES:
-        shrink = math.sqrt(PATCH_PX**2 * MOST_PATCHES / (width_px * height_px))
-        across, down = width_px * shrink / PATCH_PX, height_px * shrink / PATCH_PX
-        shrink *= min(math.floor(across) / across, math.floor(down) / down)
-        patches = min(math.ceil(width_px * shrink / PATCH_PX) * math.ceil(height_px * shrink / PATCH_PX), MOST_PATCHES)
+        shrink = math.sqrt(PATCH_PX**2 * MOST_PATCHES / (width_px * height_px)) / PATCH_PX
+        across, down = width_px * shrink, height_px * shrink
+        fit = min(math.floor(across) / across, math.floor(down) / down)
+        # A hair less, so that a whole number of patches is not rounded up by what floats leave over.
+        patches = min(math.ceil(across * fit - 1e-9) * math.ceil(down * fit - 1e-9), MOST_PATCHES)
     return math.ceil(patches * factor)
 
 

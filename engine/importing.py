@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from engine.data_card import Examined, Mend, Row, line_ranges
+from engine.data_card import Examined, Mend, Row, counted, line_ranges
 from engine.errors import TableError
 from engine.kinds import SCORERS, answer_spec
 from engine.leaks import LeakPair, Likeness, Text
@@ -71,18 +71,19 @@ class LeakRecord:
             "" if self.meaning_alike is None else f", and by embeddings (cosine from {self.meaning_alike:.2f})"
         )
         if not self.found:
-            return f"Leak guard: clean. {self.test_rows_before:,} test rows were compared {ways}."
+            return f"Leak guard: clean. {counted(self.test_rows_before, 'test row')} compared {ways}."
         kinds = ", ".join(f"{count:,} {_WORDS[kind]}" for kind, count in self.found.items())
         done = {
             LeakMend.KEEP: "They were kept.",
-            LeakMend.DROP: f"{self.changed_rows:,} test rows were dropped.",
-            LeakMend.MOVE: f"{self.changed_rows:,} test rows were moved to training.",
-            LeakMend.DROP_LEARNING: f"{self.changed_rows:,} training rows were dropped.",
+            LeakMend.DROP: f"Dropped: {counted(self.changed_rows, 'test row')}.",
+            LeakMend.MOVE: f"Moved to training: {counted(self.changed_rows, 'test row')}.",
+            LeakMend.DROP_LEARNING: f"Dropped: {counted(self.changed_rows, 'training row')}.",
         }[self.mend]
-        rest = f" {self.left:,} pairs are left." if self.left and self.mend is not LeakMend.KEEP else ""
+        rest = f" Left: {counted(self.left, 'pair')}." if self.left and self.mend is not LeakMend.KEEP else ""
         return (
-            f"Leak guard: {self.test_rows:,} of {self.test_rows_before:,} test rows are like something that variants "
-            f"learn from ({kinds} pairs; compared {ways}). {done}{rest}"
+            f"Leak guard: {self.test_rows:,} of {counted(self.test_rows_before, 'test row')} "
+            f"{'is' if self.test_rows == 1 else 'are'} like something that variants learn from "
+            f"(pairs: {kinds}; compared {ways}). {done}{rest}"
         )
 
 

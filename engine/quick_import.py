@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.data_card import DataCard, Finding, Mend, Row, examine
+from engine.data_card import DataCard, Finding, Mend, Row, counted, examine
 from engine.drafting import draft_instructions
 from engine.errors import TableError, UsageError, unknown_name
 from engine.importing import (
@@ -92,7 +92,7 @@ def _refuse(table: Table, finding: Finding, mends: Mapping[str, Mend]) -> None:
         )
     if finding.id not in ASKED_FIRST or finding.id in mends:
         return
-    more = f" (and {len(finding.lines) - 1:,} more rows)" if len(finding.lines) > 1 else ""
+    more = f" (and {counted(len(finding.lines) - 1, 'more row')})" if len(finding.lines) > 1 else ""
     sample = f": {finding.samples[0][:60]!r}" if finding.samples and finding.samples[0] else ""
     raise TableError(
         f"{table.name}, line {finding.lines[0]}{more}: {finding.title.lower()}{sample}. {finding.detail}",

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from engine.data_card import Row
+from engine.data_card import Row, counted
 from engine.errors import TableError
 from engine.roles import SPLIT_NAMES
 from engine.table import Table
@@ -162,7 +162,7 @@ def split_warnings(rows: Sequence[Row], splits: Mapping[int, str], *, by_target:
     tested = counts["test"].total()
     if tested and tested < 100:
         warnings.append(
-            f"{tested} test rows: the interval of a share will be about {_points(tested)} points to each side."
+            f"{counted(tested, 'test row')}: a share will be known to about {_points(tested)} points either way."
         )
     return warnings
 

@@ -208,6 +208,10 @@ class FakeLaboratory:
             )
         ]
 
+    def tell_of(self, task: Task) -> None:
+        """Take this task in the place of the one it was made with."""
+        self._task = task
+
     def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
         """Make a perturbed task."""
         return self.keep_made(perturbed_task(self._task, kind, seed=seed))

@@ -337,7 +337,7 @@ def test_a_table_becomes_a_task_folder(run: Run, tmp_path: Path, write_csv: Writ
     code, told, err = run("import-csv", path, *columns, "--leaks", "drop", "--out", out)
     assert code == 0, err
     assert "16 rows read, 15 used: train 9, test 6" in told
-    assert "1 test rows were dropped" in told
+    assert "Dropped: 1 test row" in told
     assert run("tasks", "check", out)[0] == 0
     code, _, err = run("import-csv", path, *columns, "--out", out)
     assert (code, "holds a task already" in err) == (2, True)
@@ -356,5 +356,5 @@ def test_a_broken_table_is_two_lines_and_exit_1(run: Run, tmp_path: Path, write_
     assert len(err.strip().splitlines()) == 2
     code, out, _ = run("import-csv", path, "--out", tmp_path / "t", "--mend", "ragged=drop")
     assert code == 0
-    assert "Another number of cells: 1 rows (lines 17). Done: drop." in out
+    assert "Another number of cells: 1 row (line 17). Done: drop." in out
     assert run("import-csv", path, "--out", tmp_path / "u", "--mend", "ragged=burn")[0] == 2

@@ -12,7 +12,7 @@ import streamlit as st
 from components.setup import fault
 from components.upload.draft import CARD, Draft, next_button, worked_out
 from components.words import count, inert, plain, short, visible
-from engine.data_card import DataCard, Examined, Finding, Mend, build_rows, examine
+from engine.data_card import DataCard, Examined, Finding, Mend, build_rows, counted, examine
 from engine.drafting import draft_instructions
 from engine.errors import AdaptLabError
 from engine.intake import TokenFacts, measure_tokens
@@ -171,6 +171,8 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
 def _balance(card: DataCard) -> None:
     most = card.labels[0][1]
     words = f"Class balance: the most frequent label has {card.imbalance or 1:.1f} times the rows of the rarest"
+    if card.imbalance == 1:
+        words = f"Class balance: each label has {counted(most, 'row')}"
     with st.expander(words, expanded=len(card.labels) <= 12):
         st.dataframe(
             pl.DataFrame(
@@ -192,7 +194,7 @@ def _finding(draft: Draft, finding: Finding) -> None:
     with st.container(border=True, gap="xsmall"):
         words, choice = st.columns([3, 2], vertical_alignment="center")
         with words:
-            st.markdown(f"**{plain(finding.title)}** · {count(len(finding.lines))} rows")
+            st.markdown(f"**{plain(finding.title)}** · {counted(len(finding.lines), 'row')}")
             st.caption(plain(finding.detail))
         chosen = choice.segmented_control(
             f"What to do: {plain(finding.title)}",
@@ -203,7 +205,7 @@ def _finding(draft: Draft, finding: Finding) -> None:
             key=f"mend_{finding.id}",
             label_visibility="collapsed",
         )
-        with st.expander(f"The rows (lines {_start(finding)})"):
+        with st.expander(f"Line {_start(finding)}"):
             _rows(draft, finding)
     if chosen is not None and chosen is not finding.chosen:
         draft.choices[finding.id] = chosen

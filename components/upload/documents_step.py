@@ -7,6 +7,7 @@ import streamlit as st
 from components.setup import fault
 from components.upload.draft import Draft, next_button
 from components.words import count, plain, visible
+from engine.data_card import counted
 from engine.errors import AdaptLabError
 from engine.laboratory import Laboratory
 from engine.task import Document
@@ -26,22 +27,25 @@ def documents_step(lab: Laboratory, draft: Draft) -> None:
         max_upload_size=50,
         help="Markdown, text, HTML or PDF. Scripts, links and images of HTML are left out.",
     )
-    taken = st.session_state.setdefault("document_ids", {})
     for file in files or []:
-        if file.file_id in taken:
-            continue
-        taken[file.file_id] = True
-        try:
-            _add(draft, lab.intake.read_document(file.name, file.getvalue()))
-        except AdaptLabError as error:
-            taken[file.file_id] = error
-    for problem in [taken[file.file_id] for file in files or [] if isinstance(taken[file.file_id], AdaptLabError)]:
-        fault(problem)
+        if file.file_id not in draft.taken:
+            draft.taken[file.file_id] = None
+            try:
+                _add(draft, lab.intake.read_document(file.name, file.getvalue()))
+            except AdaptLabError as error:
+                draft.taken[file.file_id] = error
+        problem = draft.taken[file.file_id]
+        if problem is not None:
+            fault(problem)
     if draft.documents:
         passages = lab.intake.chunks(draft.documents)
-        st.caption(f"{len(draft.documents)} documents, {count(sum(passages))} passages of about 120 words.")
+        st.caption(
+            f"{counted(len(draft.documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words."
+        )
         for document, number in zip(draft.documents, passages, strict=True):
-            with st.expander(f"{plain(document.name)} · {count(len(document.text.split()))} words, {number} passages"):
+            with st.expander(
+                f"{plain(document.name)} · {count(len(document.text.split()))} words, {counted(number, 'passage')}"
+            ):
                 st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
                 if len(document.text) > _SHOWN:
                     st.caption(f"The first {count(_SHOWN)} of {count(len(document.text))} characters.")

@@ -12,6 +12,7 @@ from components import state
 from components.jobs import Job, Work, finished
 from components.setup import fault
 from engine.data_card import Examined, Mend
+from engine.errors import AdaptLabError
 from engine.importing import LeakMend, LeakRecord, SplitPlan
 from engine.intake import TokenFacts
 from engine.leaks import DEFAULT_ALIKE, DEFAULT_MEANING_ALIKE, LeakPair
@@ -54,13 +55,15 @@ class Draft:
     tokens: TokenFacts | None = None
     examined: Examined | None = None
     split: SplitPlan = field(default_factory=SplitPlan)
-    split_chosen: bool = False
     splits: dict[int, str] | None = None
     documents: tuple[Document, ...] = ()
+    taken: dict[str, AdaptLabError | None] = field(default_factory=dict)
+    """Files of documents that were read, by the uploader's id, with the error of those that could not be."""
     alike: float = DEFAULT_ALIKE
     meaning_alike: float = DEFAULT_MEANING_ALIKE
     pairs: tuple[LeakPair, ...] | None = None
     meaning_pairs: tuple[LeakPair, ...] | None = None
+    meanings_asked: bool = False
     leak_mend: LeakMend = LeakMend.KEEP
     splits_after: dict[int, str] | None = None
     record: LeakRecord | None = None
@@ -69,6 +72,7 @@ class Draft:
     instructions: str = ""
     title: str = ""
     saved_id: str | None = None
+    index_asked: bool = False
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def void_from(self, step: int) -> None:
@@ -79,6 +83,7 @@ class Draft:
         for job in self.jobs.values():
             job.stop.set()
         self.jobs.clear()
+        self.meanings_asked = False  # that takes minutes, and is asked for anew
         self.reached = min(self.reached, max(step, self.step))
 
     def compare_again(self) -> None:

@@ -20,7 +20,7 @@ from engine.intake import ANSWER_TOKENS, ROW_CONTEXT_TOKENS, preview_prompt
 from engine.kinds import answer_spec
 from engine.laboratory import Laboratory
 from engine.ports import ModelFacts, Progress
-from engine.task import AnswerSpec, Task
+from engine.task import AnswerKind, AnswerSpec, Task
 
 
 def instructions_step(lab: Laboratory, draft: Draft) -> None:
@@ -36,9 +36,11 @@ def instructions_step(lab: Laboratory, draft: Draft) -> None:
     if draft.instructions in {"", draft.drafted}:
         draft.instructions = drafted  # not edited so far: it follows the data
     draft.drafted = drafted
+    if draft.saved_id is not None:
+        _kept(lab, draft, draft.saved_id)
     words, preview = st.columns(2)
     with words:
-        draft.title = st.text_input(
+        title = st.text_input(
             "Title", value=draft.title or draft.name.rsplit(".", 1)[0], key="task_title", max_chars=80
         )
         text = st.text_area(
@@ -48,9 +50,11 @@ def instructions_step(lab: Laboratory, draft: Draft) -> None:
             height=330,
             help="What every variant is told. It costs tokens on every call.",
         )
-        if text != draft.instructions:
-            draft.instructions = text
-            draft.saved_id = None
+        if (title, text) != (draft.title, draft.instructions):
+            draft.title, draft.instructions = title, text
+            if draft.saved_id is not None:
+                draft.saved_id = None
+                st.rerun()
         if text != drafted:
             st.button("Draft again", key="draft_again", on_click=_draft_again, args=(draft, drafted))
     with preview:
@@ -67,7 +71,7 @@ def instructions_step(lab: Laboratory, draft: Draft) -> None:
         )
         if model is not None and tests:
             _preview(lab, model, draft.instructions, answer, tests[int(number) - 1].input)
-    _keep(lab, draft, splits)
+    _keeping(lab, draft, splits)
 
 
 def _draft_again(draft: Draft, drafted: str) -> None:
@@ -83,12 +87,12 @@ def _preview(lab: Laboratory, model: ModelFacts, instructions: str, answer: Answ
         return
     room = min(ROW_CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS
     st.caption(f"The exact zero-shot prompt: **{count(shown.tokens)} tokens** of {count(room)} that fit.")
-    st.code(visible(shown.text), language=None, wrap_lines=True, height=280)
+    st.code(visible(shown.text), language=None, wrap_lines=True, height=330)
     if shown.tokens > room:
         st.warning("This prompt does not fit beside an answer. Shorten the instructions.", icon=":material/warning:")
 
 
-def _keep(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
+def _keeping(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Back", key="step_back", icon=":material/arrow_back:", on_click=draft.go, args=(draft.step - 1,))
         saving = st.button(
@@ -101,26 +105,32 @@ def _keep(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
     if saving:
         try:
             draft.saved_id = lab.intake.save(_task(draft, splits))
+            draft.index_asked = False
+            draft.jobs.pop("index", None)
         except AdaptLabError as error:
             fault(error)
             return
         st.rerun()
-    if draft.saved_id is None:
-        return
-    st.success(f"Kept as '{plain(draft.saved_id)}'. It is among the tasks now.", icon=":material/check_circle:")
+
+
+def _kept(lab: Laboratory, draft: Draft, task_id: str) -> None:
+    """Say that the task is kept, and offer what comes next."""
+    # Where facts are asked for, retrieval shows passages by default; elsewhere it shows rows.
+    indexable = bool(draft.documents) and draft.kind is AnswerKind.SHORT
+    st.success(f"Kept as '{plain(task_id)}'. It is among the tasks now.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Compare with this task", key="compare_task", type="primary", icon=":material/play_circle:"):
-            compare_with(draft.saved_id)
+            compare_with(task_id)
         st.download_button(
             "Export as zip",
-            data=partial(lab.intake.pack, draft.saved_id),
-            file_name=f"{draft.saved_id}.zip",
+            data=partial(lab.intake.pack, task_id),
+            file_name=f"{task_id}.zip",
             mime="application/zip",
             key="export_task",
             icon=":material/folder_zip:",
             on_click="ignore",
         )
-        if draft.documents and "index" not in draft.jobs:
+        if indexable and not draft.index_asked:
             st.button(
                 "Index the documents now",
                 key="index_task",
@@ -128,14 +138,14 @@ def _keep(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
                 on_click=_begin_index,
                 args=(draft,),
             )
-    if draft.documents and draft.saved_id in st.session_state.get("index_asked", ()):
-        told = worked_out(draft, "index", "Cutting, embedding and indexing", _indexing(lab, draft.saved_id))
+    if draft.index_asked:
+        told = worked_out(draft, "index", "Cutting, embedding and indexing", _indexing(lab, task_id))
         if told is not None:
             st.caption(f":material/check_circle: {plain(told)}")
 
 
 def _begin_index(draft: Draft) -> None:
-    st.session_state["index_asked"] = {draft.saved_id}
+    draft.index_asked = True
 
 
 def _indexing(lab: Laboratory, task_id: str) -> Callable[[Callable[[float], None], Event], str]:

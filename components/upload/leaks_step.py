@@ -87,11 +87,10 @@ def leaks_step(lab: Laboratory, draft: Draft) -> None:
 
 def _meanings(lab: Laboratory, draft: Draft, sides: tuple[Sequence[Text], Sequence[Text]]) -> None:
     known = draft.pairs or ()
-    asked = st.session_state.get("meanings_asked") == draft.file_id
-    if draft.meaning_pairs is None and not asked:
+    if draft.meaning_pairs is None and not draft.meanings_asked:
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Compare meanings too", key="compare_meanings", icon=":material/psychology_alt:"):
-                st.session_state["meanings_asked"] = draft.file_id
+                draft.meanings_asked = True
                 st.rerun()
             texts = len({item.text for side in sides for item in side})
             st.caption(f"Embeds {count(texts)} texts here; some minutes for 20,000.", width="content")
@@ -109,7 +108,8 @@ def _meanings(lab: Laboratory, draft: Draft, sides: tuple[Sequence[Text], Sequen
             draft.meaning_pairs = found
             draft.record = None
         elif job is None or job.done:
-            st.session_state.pop("meanings_asked", None)
+            draft.meanings_asked = False
+            draft.jobs.pop("meanings", None)
     else:
         st.caption(
             f"Meanings were compared too: pairs from a cosine of {draft.meaning_alike:.2f} are shown. "

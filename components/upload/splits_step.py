@@ -11,6 +11,7 @@ import streamlit as st
 from components.setup import fault
 from components.upload.draft import SPLITS, Draft, next_button
 from components.words import count, inert, plain, visible
+from engine.data_card import counted
 from engine.errors import AdaptLabError
 from engine.importing import SplitPlan, assign_splits
 from engine.splitting import LEFT_OUT, split_meanings, split_warnings
@@ -67,7 +68,7 @@ def _by_column(draft: Draft, column: str) -> SplitPlan:
         for value, guessed in known.items():
             standing = meanings.get(value, guessed)
             chosen = st.selectbox(
-                f"{plain(value) or '(empty)'} · {count(counts[value])} rows",
+                f"{plain(value) or '(empty)'} · {counted(counts[value], 'row')}",
                 options,
                 index=options.index(standing) if standing in options else options.index(LEFT_OUT),
                 format_func=lambda name: name or "left out",

@@ -21,7 +21,7 @@ from engine.errors import UnsupportedError
 from engine.ports import ModelFacts
 from tests import served
 from tests.contract.test_language_model import ask
-from tests.helpers import complete
+from tests.helpers import NEAR_TIE, complete
 
 pytestmark = [
     pytest.mark.model,
@@ -77,7 +77,7 @@ def test_weights_are_on_for_lora_and_off_for_the_base(
         base, tuned = complete(with_lora, request), complete(with_lora, replace(request, lora=name))
         for theirs, here in ((base, None), (tuned, str(weights))):
             ours = complete(loaded_smollm2, replace(request, lora=here))
-            assert theirs.probabilities == pytest.approx(ours.probabilities, abs=0.05)
+            assert theirs.probabilities == pytest.approx(ours.probabilities, abs=NEAR_TIE)  # another build's kernels
         changes += [abs(base.probabilities[label] - tuned.probabilities[label]) for label in COLOURS]
     assert max(changes) > 0.05
 

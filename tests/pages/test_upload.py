@@ -47,7 +47,7 @@ class Screen:
     def texts(self) -> str:
         parts = [*self.app.caption, *self.app.markdown, *self.app.error, *self.app.success, *self.app.info,
                  *self.app.warning, *self.app.text]  # fmt: skip
-        return "\n".join(str(part.value) for part in parts)
+        return "\n".join(str(part.value) for part in parts).replace("\\", "")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_the_whole_way_from_file_to_task(opened) -> None:
     screen.next()
     assert [pair.likeness for pair in screen.draft.pairs] == ["normalized"]
     screen.app.get("segmented_control")[0].set_value(LeakMend.DROP).run()
-    assert "1 test rows were dropped" in screen.texts()
+    assert "Dropped: 1 test row" in screen.texts()
     screen.next()
     assert "tokens" in screen.texts()
     screen.app.text_area[0].set_value("Sort the mail.\na\nb").run()
@@ -93,7 +93,7 @@ def test_the_whole_way_from_file_to_task(opened) -> None:
     task = read_task(Path(screen.lab.intake._task_folder(screen.draft.saved_id)))
     assert task.instructions == "Sort the mail.\na\nb"
     assert (len(task.split("train")), len(task.split("test"))) == (21, 20)
-    assert "1 test rows were dropped" in task.card["leak_guard"]
+    assert "Dropped: 1 test row" in task.card["leak_guard"]
     assert task.source["findings"][0]["id"] == "empty_input"
     screen.app.button(key="compare_task").click().run()
     assert screen.app.session_state[state.TASK] is not None
@@ -146,12 +146,30 @@ def test_documents_are_taken_and_saved(opened) -> None:
         screen.next()
     screen.draft.documents = (screen.lab.intake.read_document("hand book.html", b"<h1>Help</h1><p>Turn it off.</p>"),)
     screen.app.run()
-    assert "1 documents, 1 passages" in screen.texts()
+    assert "1 document, 1 passage" in screen.texts()
     screen.next()
     screen.next()
     screen.app.button(key="save_task").click().run()
+    assert not any(button.key == "index_task" for button in screen.app.button)
     folder = screen.lab.intake._task_folder(screen.draft.saved_id)
     assert (folder / "documents" / "hand-book.md").read_text().startswith("# Help")
+
+
+def test_passages_are_indexed_where_facts_are_asked_for(opened) -> None:
+    """A task of short answers with documents offers to build the index that its first run will look for."""
+    screen = opened("question,answer\n" + "".join(f"How is thing {n}?,{n} apples\n" for n in range(12)))
+    for _ in range(4):
+        screen.next()
+    screen.draft.documents = (screen.lab.intake.read_document("help.md", b"# Help\nTurn it off."),)
+    screen.app.run()
+    screen.next()
+    screen.next()
+    screen.app.button(key="save_task").click().run()
+    screen.lab.tell_of(read_task(screen.lab.intake._task_folder(screen.draft.saved_id)))
+    screen.app.button(key="index_task").click().run()
+    screen.app.run()
+    assert not screen.app.exception
+    assert "Indexed in 0.1 s" in screen.texts().replace("\\", "")
 
 
 @pytest.mark.parametrize(

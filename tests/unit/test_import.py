@@ -96,7 +96,7 @@ def test_records_get_a_schema_that_all_of_them_fulfil(tmp_path: Path) -> None:
         (SPLIT, ["no 'test' rows"]),
         ("input,target,split\na,x,test\nb,y,test\n", ["no 'train' rows"]),
         (SPLIT + "c,x,test,more\n", ["line 4", "4 cells", "header has 3", "--mend ragged=drop"]),
-        (SPLIT + '"two\nlines",x,test\nshort\nand\n', ["line 6", "1 more rows", "1 cells"]),
+        (SPLIT + '"two\nlines",x,test\nshort\nand\n', ["line 6", "1 more row", "1 cells"]),
         (SPLIT + ",x,test\n", ["line 4", "empty input"]),
         (SPLIT + "c, ,test\n", ["line 4", "empty target"]),
         (SPLIT + "c,x,exam\n", ["line 4", "split 'exam'"]),
@@ -273,7 +273,7 @@ def test_warnings_name_labels_with_too_few_rows() -> None:
     """Labels that are not trained on, not tested or hardly tested are named."""
     rows = [Row(0, 2, "a", "x"), Row(1, 3, "b", "y"), Row(2, 4, "c", "y")]
     words = " ".join(split_warnings(rows, {0: "train", 1: "train", 2: "test"}, by_target=True))
-    for part in ("No test row for 'x'", "Fewer than 5 test rows for 'y'", "1 test rows"):
+    for part in ("No test row for 'x'", "Fewer than 5 test rows for 'y'", "1 test row"):
         assert part in words
 
 
@@ -287,7 +287,7 @@ def test_the_record_tells_how_the_task_came_about(tmp_path: Path) -> None:
     assert found.source["leak_guard"]["found"] == {"normalized": 1}
     assert found.source["leak_guard"]["pairs"] == ["line 4 normalized line 2 (1.00)"]
     assert [e.input for e in found.split("test")] == ["d"]
-    assert "1 test rows were dropped" in found.card["leak_guard"]
+    assert "Dropped: 1 test row" in found.card["leak_guard"]
 
 
 def test_ids_that_stand_twice_take_their_line() -> None:

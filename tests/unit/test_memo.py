@@ -130,6 +130,19 @@ def test_markdown_is_inert_too() -> None:
     assert len(columns) == 1
 
 
+def test_a_run_without_an_answer_has_a_memo() -> None:
+    """A run that was stopped before its first row becomes a memo that says so."""
+    task = fake_task(rows=3)
+    plan = FakeLaboratory(task=task).plan(
+        task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.RAG], limit=3
+    )
+    table = table_from_predictions(["rag"], plan.test_ids, [])
+    report = assess(plan, task, table, {}, Limits())
+    memo = gather_memo(plan.run_id, report, task, table, {}, [])
+    assert "No answers" in memo_html(memo).decode()
+    assert "No answers" in memo_markdown(memo).decode().replace("\\", "")
+
+
 def test_the_same_run_gives_the_same_memo() -> None:
     """A memo has no time of its own in it: written twice it is the same file."""
     memo = contents()

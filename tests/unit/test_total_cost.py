@@ -117,8 +117,9 @@ def test_labels_that_the_saving_pays_for() -> None:
 
 
 def test_images_are_counted_by_the_published_examples() -> None:
-    """1,024 x 1,024 is 1,024 patches, a 1,092-pixel square 1,590 tokens, 960 x 540 six tiles: the providers' own examples."""
+    """1,024 x 1,024 is 1,024 patches, 1,800 x 2,400 shrinks to 1,452, a 1,092-pixel square 1,590 tokens, 960 x 540 six tiles: the providers' own examples."""
     assert image_tokens("gpt-5-mini", 1024, 1024) == pytest.approx(1024 * 1.62, abs=1)
+    assert image_tokens("gpt-5-mini", 1800, 2400) == 2353  # 33 x 44 patches, times 1.62
     assert image_tokens("claude-haiku-4-5", 1092, 1092) == 1590
     assert image_tokens("gemini-2.5-flash-lite", 960, 540) == 6 * 258
     assert image_tokens("gemini-2.5-flash-lite", 300, 300) == 258
