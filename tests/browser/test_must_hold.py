@@ -66,6 +66,7 @@ def test_every_screen_is_quiet_and_fits(page: Page, stand_in: str) -> None:
     wide = []
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_timeout(1000)  # the menu slides away where there is no room for it
         for name in _SCREENS:
             link = page.get_by_role("link", name=name, exact=True)
             box = link.bounding_box()
