@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -37,13 +38,13 @@ class _Settings:
 
 def play_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[Question, Task]:
     """Show the form; return the question as it stands in it, and its task."""
-    task_cell, model_cell = st.columns(2)
+    task_cell, model_cell, row_cell = st.columns([2, 2, 3])
     info, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     task = lab.task(info.id)
     weights = [one for one in lab.trainings.library.weights() if one.fits(*_digests(lab, model))]
     if model.price_ref:
         st.caption("This model is a closed API: each variant that answers sends the input there and is billed.")
-    text, target = _input(task)
+    text, target = _input(row_cell, task)
     able = [technique for technique in LABELS if _can(technique, task, weights)]
     techniques = st.pills(
         "Variants",
@@ -86,7 +87,7 @@ def _can(technique: Technique, task: Task, weights: list[KeptWeights]) -> bool:
     return bool(weights) or technique not in _WITH_LORA
 
 
-def _input(task: Task) -> tuple[str, str]:
+def _input(row_cell: Any, task: Task) -> tuple[str, str]:
     rows = {example.id: example for example in task.examples if example.split != "train"}
 
     def take() -> None:
@@ -95,7 +96,7 @@ def _input(task: Task) -> tuple[str, str]:
             st.session_state[state.PLAY_TEXT] = example.input
             st.session_state[_target_key(task)] = example.target
 
-    st.selectbox(
+    row_cell.selectbox(
         "Take a row of the task",
         list(rows),
         index=None,
@@ -107,7 +108,7 @@ def _input(task: Task) -> tuple[str, str]:
     )
     text_cell, target_cell = st.columns([3, 1.4])
     text = text_cell.text_area(
-        "Input", key=state.PLAY_TEXT, height=100, persist_state="session", help="One input; every variant answers it."
+        "Input", key=state.PLAY_TEXT, height=76, persist_state="session", help="One input; every variant answers it."
     )
     hint = "The answer you would call right. With it each answer is marked, and the row can be added to the task."
     if task.answer.kind is AnswerKind.LABEL:
@@ -119,7 +120,7 @@ def _input(task: Task) -> tuple[str, str]:
             help=hint,
         )
     else:
-        target = target_cell.text_area("Right answer", key=_target_key(task), height=100, help=hint)
+        target = target_cell.text_area("Right answer", key=_target_key(task), height=76, help=hint)
     return text, (target or "").strip()
 
 

@@ -58,9 +58,7 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
 def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
     plan = snapshot.plan
     words, buttons = st.columns([7, 6], vertical_alignment="center")
-    with words, st.container(gap=None):
-        st.title(plain(head[0]), anchor=False)
-        st.caption(plain(head[1]))
+    words.title(plain(head[0]), anchor=False)
     with buttons, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         st.badge(plain(_where(snapshot)), color=_tone(snapshot), width="content")
         if snapshot.is_running:
@@ -74,6 +72,7 @@ def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> 
             if snapshot.rows_done:
                 st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
+    st.caption(plain(head[1]))
 
 
 def _pause_button(lab: Laboratory, snapshot: RunSnapshot) -> None:

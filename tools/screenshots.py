@@ -75,7 +75,7 @@ def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
         "playground": _playground,
         "history": lambda page: _menu(page, "History"),
         "compare": lambda page: _compare(page, run_id),
-        "compare-row": lambda page: page.get_by_role("heading", name="Rows").scroll_into_view_if_needed(),
+        "compare-row": lambda page: page.get_by_role("heading", name="Rows", exact=True).scroll_into_view_if_needed(),
         "present-race": lambda page: _present(page, 3),
         "present-tradeoff": lambda page: _present(page, 4),
         "present-verdict": lambda page: _present(page, 5),
@@ -95,6 +95,7 @@ def _playground(page: Page) -> None:
     text.press("Control+Enter")
     page.get_by_role("button", name="Answer", exact=True).click()
     page.get_by_text("How each answer came about").wait_for(timeout=180_000)
+    page.get_by_role("button", name="Answer", exact=True).evaluate("node => node.scrollIntoView()")
 
 
 def _compare(page: Page, run_id: str) -> None:

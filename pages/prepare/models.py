@@ -11,8 +11,7 @@ from components.speed_panel import speed_panel
 from components.words import MISSING, plain, visible
 from engine.errors import AdaptLabError
 
-MOST_OPENED = 40
-"""Models that are shown in detail below the table."""
+MOST_OPENED = 40  # models that are shown in detail below the table
 
 lab = state.laboratory()
 models = lab.models()

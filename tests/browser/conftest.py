@@ -127,11 +127,16 @@ def open_page(page: Page, address: str, name: str) -> None:
     page.get_by_role("link", name=name, exact=True).click(timeout=60_000)
 
 
-@pytest.fixture
-def stand_in(serve: Server) -> str:
+def serve_stand_in(serve: Server, *, speed: float) -> str:
     """Serve the app with the fake laboratory: a run's events without a model."""
     folder = ROOT / "tests" / "browser" / "stand_in"
-    return serve(PYTHONPATH=f"{ROOT}{os.pathsep}{folder}", STAND_IN_SPEED="8")
+    return serve(PYTHONPATH=f"{ROOT}{os.pathsep}{folder}", STAND_IN_SPEED=f"{speed:g}")
+
+
+@pytest.fixture
+def stand_in(serve: Server) -> str:
+    """Serve the app with the fake laboratory, at a brisk pace."""
+    return serve_stand_in(serve, speed=8)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 _LONG_MS = 120_000
 _INSIDE = """name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
-  .flatMap(host => [...host.shadowRoot.querySelectorAll(name)])"""
+  .flatMap(host => [...(host.shadowRoot?.querySelectorAll(name) ?? [])])"""
 
 
 def _texts(page: Page, name: str) -> list[str]:
@@ -103,9 +103,9 @@ def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None
     """A training is started, watched and kept; its weights can be looked at, taken away and deleted."""
     open_page(page, stand_in, "Train")
     page.get_by_role("button", name="Train", exact=True).click(timeout=_LONG_MS)
-    look = page.get_by_role("combobox", name="Look at")
-    expect(look).to_be_visible(timeout=_LONG_MS)
-    look.click()
+    expect(page.get_by_text(re.compile("^(Trained, tried|Failed)"))).to_be_visible(timeout=_LONG_MS)
+    page.wait_for_timeout(1000)
+    page.get_by_role("combobox", name="Look at").click()
     page.get_by_role("option").first.click()
     with page.expect_download(timeout=_LONG_MS) as download:
         page.get_by_role("button", name="Ollama Modelfile").click()
