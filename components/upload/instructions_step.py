@@ -124,7 +124,7 @@ def _kept(lab: Laboratory, draft: Draft, task_id: str) -> None:
     labels = len(draft.examined.card.labels) if draft.examined else 0
     if labels > USUAL_TRAIN_ROWS / 2:
         st.caption(
-            f"It has {labels} labels, and a comparison learns from {USUAL_TRAIN_ROWS} rows unless told otherwise: raise "
+            f"It has {labels} labels, and a comparison learns from {USUAL_TRAIN_ROWS} rows by default. Raise "
             "*Training rows* under *Options* there, to some rows for each label."
         )
     with st.container(horizontal=True, vertical_alignment="center"):
