@@ -173,7 +173,7 @@ def _balance(card: DataCard) -> None:
     words = f"Class balance: the most frequent label has {card.imbalance or 1:.1f} times the rows of the rarest"
     if card.imbalance == 1:
         words = f"Class balance: each label has {counted(most, 'row')}"
-    with st.expander(words, expanded=len(card.labels) <= 12):
+    with st.expander(words, expanded=len(card.labels) <= 12 and not card.findings):
         st.dataframe(
             pl.DataFrame(
                 {"Label": [inert(label) for label, _ in card.labels], "Rows": [rows for _, rows in card.labels]},

@@ -22,6 +22,9 @@ from engine.laboratory import Laboratory
 from engine.ports import ModelFacts, Progress
 from engine.task import AnswerKind, AnswerSpec, Task
 
+USUAL_TRAIN_ROWS = 50
+"""Rows that a comparison learns from unless told otherwise."""
+
 
 def instructions_step(lab: Laboratory, draft: Draft) -> None:
     """Edit the instructions, see the exact prompt, and keep the task."""
@@ -118,6 +121,12 @@ def _kept(lab: Laboratory, draft: Draft, task_id: str) -> None:
     # Where facts are asked for, retrieval shows passages by default; elsewhere it shows rows.
     indexable = bool(draft.documents) and draft.kind is AnswerKind.SHORT
     st.success(f"Kept as '{plain(task_id)}'. It is among the tasks now.", icon=":material/check_circle:")
+    labels = len(draft.examined.card.labels) if draft.examined else 0
+    if labels > USUAL_TRAIN_ROWS / 2:
+        st.caption(
+            f"It has {labels} labels, and a comparison learns from {USUAL_TRAIN_ROWS} rows by default. Raise "
+            "*Training rows* under *Options* there, to some rows for each label."
+        )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Compare with this task", key="compare_task", type="primary", icon=":material/play_circle:"):
             compare_with(task_id)
