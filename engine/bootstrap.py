@@ -127,7 +127,7 @@ def macro_f1_interval(targets: Counts, answers: Counts, classes: int, *, seed: i
     codes, counts = np.unique(targets * (classes + 1) + answers + 1, return_counts=True)
     wanted, given = codes // (classes + 1), codes % (classes + 1) - 1
     cells = len(codes)
-    resamples = int(np.clip(MOST_CELL_DRAWS // cells, LEAST_RESAMPLES, MOST_RESAMPLES))
+    resamples = min(max(MOST_CELL_DRAWS // cells, LEAST_RESAMPLES), resample_count(rows))
     drawn = np.random.default_rng(seed).multinomial(rows, counts / rows, size=resamples).astype(np.float64)
     replicates = _macro_f1(drawn, wanted, given, classes)
     value = float(_macro_f1(counts[None, :].astype(np.float64), wanted, given, classes)[0])

@@ -22,7 +22,7 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 80 predictions")).to_be_visible(timeout=_LONG_MS)
 
-    page.get_by_role("link", name="Report").click()
+    page.get_by_role("link", name="Report", exact=True).click()
     verdict = page.locator(".st-key-verdict")
     expect(verdict.get_by_role("heading")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_label(re.compile("against p95 seconds per answer"))).to_be_visible(timeout=_LONG_MS)
@@ -37,7 +37,7 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     memo = tmp_path / "memo.html"
     download.value.save_as(memo)
 
-    page.get_by_role("link", name="Costs").click()
+    page.get_by_role("link", name="Costs", exact=True).click()
     expect(page.get_by_label(re.compile("^Total at 10,000 calls a month"))).to_be_visible(timeout=_LONG_MS)
     assert watch.errors == []
     assert watch.foreign == []
