@@ -1,112 +1,26 @@
-"""What the terminal shows: a run's progress as it goes on, and its figures at the end."""
+"""Tables of what came out: a run's figures, models side by side, an imported table."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Console
 from rich.markup import escape
-from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from engine.data_card import counted, line_ranges
 from engine.portability import Matrix, in_words
-from engine.ports import LoraWeights, Progress
 from engine.quick_import import Imported
 from engine.retrieval_quality import Blame
-from engine.snapshot import Lane, LiveRun, RunSnapshot
 from engine.splitting import SPLITS
 from engine.variant import LABELS, Technique
+from terminal.figures import duration, money, seconds
 
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 10.0
 MINUTE_S = 60
-
-
-@contextlib.contextmanager
-def progress_display(live: LiveRun, console: Console) -> Iterator[None]:
-    """Show a run while it goes on: in place on a terminal, a line now and then elsewhere."""
-    done = threading.Event()
-    if console.is_terminal:
-        with Live(get_renderable=lambda: _screen(live.snapshot()), console=console, refresh_per_second=1 / REFRESH_S):
-            yield
-        return
-
-    def tell() -> None:
-        while not done.wait(PLAIN_EVERY_S):
-            console.print(_headline(live.snapshot()), highlight=False, soft_wrap=True)
-
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
-    try:
-        yield
-    finally:
-        done.set()
-        teller.join()
-
-
-def _headline(snapshot: RunSnapshot) -> Text:
-    left = "" if snapshot.estimated_left_s is None else f", {duration(snapshot.estimated_left_s)} left"
-    words = f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left}"
-    stages = [lane.progress for lane in snapshot.lanes if lane.progress] + [snapshot.model_progress]
-    current = next((stage for stage in reversed(stages) if stage is not None), None)
-    if snapshot.status == "preparing" and current is not None:
-        words += f" · {_stage(current)}"
-    if snapshot.message:
-        words += f" · {snapshot.message}"
-    return Text(words)
-
-
-def _stage(progress: Progress) -> str:
-    words = f"{progress.stage} {progress.fraction:.0%}"
-    if progress.loss is not None:
-        words += f", loss {progress.loss:.3f}"
-    if progress.left_s is not None:
-        words += f", {duration(progress.left_s)} left"
-    return words
-
-
-def _screen(snapshot: RunSnapshot) -> RenderableType:
-    table = Table(box=None, pad_edge=False)
-    for name in ("variant", "", "right", "first token", "p95", "per 1,000", "now"):
-        table.add_column(name, no_wrap=True)
-    for lane in snapshot.lanes:
-        table.add_row(
-            LABELS[lane.variant.technique],
-            ProgressBar(total=lane.rows_total, completed=lane.rows_done, width=18),
-            _quality(lane),
-            _seconds(lane.ttft_p50_s),
-            _seconds(lane.total_p95_s),
-            _money(lane.estimated_cost_usd_per_1k),
-            Text(_stage(lane.progress) if lane.progress else " ".join(lane.text.split())[:32]),
-        )
-    return Group(_headline(snapshot), table)
-
-
-def _quality(lane: Lane) -> str:
-    if lane.quality is None:
-        return ""
-    return f"{lane.quality.value:.0%} ({lane.quality.low:.0%} to {lane.quality.high:.0%})"
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f} s"
-
-
-def _money(usd: float | None) -> str:
-    return "" if usd is None else f"{usd * 100:.2f} ¢"
-
-
-def duration(seconds: float) -> str:
-    """Write seconds for people: `48 s`, `3 min 20 s`."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < MINUTE_S else f"{whole // MINUTE_S} min {whole % MINUTE_S} s"
 
 
 def results_table(summary: dict[str, Any], *, wide: bool) -> Table:
@@ -142,13 +56,13 @@ def _megabytes(value: int | None) -> str:
 _COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
     ("", lambda f: _share(f["quality"]["value"])),
     ("95 %", _interval),
-    ("first token", lambda f: _seconds(f["ttft_s"]["p50"])),
-    ("p50", lambda f: _seconds(f["total_s"]["p50"])),
-    ("p95", lambda f: _seconds(f["total_s"]["p95"])),
+    ("first token", lambda f: seconds(f["ttft_s"]["p50"])),
+    ("p50", lambda f: seconds(f["total_s"]["p50"])),
+    ("p95", lambda f: seconds(f["total_s"]["p95"])),
     ("tokens in/out", lambda f: f"{f['tokens']['prompt_mean']:.0f}/{f['tokens']['completion_mean']:.1f}"),
     ("rows/s", lambda f: _rate(f["examples_per_s"])),
     ("one-off", lambda f: "" if f["prepare_s"] is None else duration(f["prepare_s"])),
-    ("per 1,000*", lambda f: _money(f["cost_usd_per_1k"])),
+    ("per 1,000*", lambda f: money(f["cost_usd_per_1k"])),
     ("memory", lambda f: _megabytes(f["peak_rss_bytes"])),
     ("failed", lambda f: str(f["n_failed"])),
 )
@@ -224,26 +138,6 @@ def show_matrix(table: Matrix) -> None:
     console.print(shown)
     for line in in_words(table):
         console.print(escape(line), highlight=False, soft_wrap=True)
-
-
-def show_pull(steps: Iterator[Progress], console: Console) -> None:
-    """Show a model being got by its server."""
-    last: Progress | None = None
-    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
-        for step in steps:
-            last = step
-
-
-def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console: Console) -> tuple[LoraWeights, bool]:
-    """Show a training while it goes on; return its weights and whether they were there before."""
-    last: Progress | None = None
-    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
-        for step in steps:
-            if isinstance(step, tuple):
-                return step
-            last = step
-    message = "the training ended without weights"
-    raise RuntimeError(message)
 
 
 def show_import(imported: Imported) -> None:

@@ -1,0 +1,3 @@
+"""Exit codes."""
+
+EXIT_DONE, EXIT_ERROR, EXIT_USAGE, EXIT_CANCELLED = 0, 1, 2, 3
