@@ -44,7 +44,7 @@ from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
 from engine.estimating import estimate_run
 from engine.importing import SplitPlan
-from engine.laboratory import Laboratory, Preflight, RunInfo, TaskInfo
+from engine.laboratory import Laboratory
 from engine.memo import MemoContents
 from engine.perturbing import is_perturbed
 from engine.ports import LanguageModel, ModelFacts, ModelOffer
@@ -54,6 +54,7 @@ from engine.roles import Roles, guess_roles
 from engine.run import RunPlan
 from engine.run_table import RunTable
 from engine.runner import Ports
+from engine.shelf import Preflight, RunInfo, TaskInfo
 from engine.task import Task
 
 _Stamp = tuple[tuple[str, int, int], ...]

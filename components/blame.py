@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from components.report_data import table_of
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.report import Report
 from engine.retrieval_quality import blame
 from engine.row_filter import Facet, facet
+from engine.shelf import RunInfo
 
 _NOBODY = "nobody"
 _KEPT = 6

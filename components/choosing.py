@@ -9,8 +9,8 @@ import streamlit as st
 
 from components import state
 from components.words import visible
-from engine.laboratory import TaskInfo
 from engine.ports import ModelFacts
+from engine.shelf import TaskInfo
 
 FIRST_TASK = "support-tickets"
 """The task that a first visit starts with: single labels, at which all techniques can be compared."""

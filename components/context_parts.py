@@ -10,9 +10,10 @@ from components.report_data import report_of
 from components.words import visible
 from engine.context import SIZES
 from engine.context_tasks import supported_rows
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.limits import Limits
 from engine.measured import VariantFigures
+from engine.shelf import RunInfo
 from engine.task import AnswerKind
 from engine.variant import DecodingMode
 

@@ -10,10 +10,11 @@ import streamlit as st
 
 from components.palette import label
 from components.words import percent, visible
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.learning_curve import SIZES, TECHNIQUES, CurvePoint
 from engine.run import RunPlan
 from engine.run_series import find_all_kept
+from engine.shelf import RunInfo
 from engine.task import AnswerKind
 from engine.variant import DecodingMode, Technique
 

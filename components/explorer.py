@@ -11,10 +11,11 @@ from components.report_data import table_of
 from components.rows import row_detail
 from components.words import count, plain, visible
 from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.report import Report
 from engine.row_filter import Facet, facets, matching
 from engine.run_table import FAILURES, RunTable
+from engine.shelf import RunInfo
 from engine.task import Task
 
 _MOST_SHOWN = 200

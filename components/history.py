@@ -10,7 +10,8 @@ import streamlit as st
 from components import state
 from components.palette import label
 from components.words import plain, visible, when
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
+from engine.shelf import RunInfo
 from engine.variant import LABELS, Technique
 
 _RECENT = 8

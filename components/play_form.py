@@ -12,10 +12,11 @@ from components.palette import label
 from components.setup import DECODING_NAMES, FITTING
 from components.words import plain, visible, when
 from engine.defaults import Choices, default_retrieval, default_shots, default_variants
-from engine.laboratory import Laboratory, TaskInfo
+from engine.laboratory import Laboratory
 from engine.library import KeptWeights
 from engine.playground import Question
 from engine.ports import ModelFacts
+from engine.shelf import TaskInfo
 from engine.task import AnswerKind, Task
 from engine.variant import LABELS, DecodingMode, SearchMode, Technique
 

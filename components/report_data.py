@@ -7,12 +7,13 @@ import streamlit as st
 from components import state
 from components.words import visible, when
 from engine.costing import CostAssumptions
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.limits import Limits
 from engine.measured import Measured, measure, repriced
 from engine.report import Report, judge
 from engine.run import RunPlan, plan_from_dict
 from engine.run_table import RunTable
+from engine.shelf import RunInfo
 
 _KEPT = 6
 

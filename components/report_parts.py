@@ -13,12 +13,13 @@ from engine.calibration import most_kept_at
 from engine.charts.of_report import calibration_chart, confusion_grid, coverage_chart
 from engine.classification import class_figures, confusion
 from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.memo import confidences
 from engine.report import Report
 from engine.run import plan_from_dict
 from engine.run_table import RunTable
 from engine.seeds import same_but_for_seed, seed_variation
+from engine.shelf import RunInfo
 from engine.task import AnswerKind, Task
 
 _MOST_DRAWS = 20

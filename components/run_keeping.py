@@ -10,7 +10,8 @@ from components import state
 from components.setup import fault
 from components.words import plain, visible, when
 from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
+from engine.shelf import RunInfo
 
 _MOST_NOTE_CHARACTERS = 2000
 

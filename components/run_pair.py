@@ -13,10 +13,11 @@ from components.report_data import plan_of, table_of
 from components.setup import fault
 from components.words import count, percent, plain, visible, when
 from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory, RunInfo
+from engine.laboratory import Laboratory
 from engine.measured import variant_names
 from engine.portability import in_words, matrix
 from engine.run_comparison import VariantChange, compare_runs, portability_grid
+from engine.shelf import RunInfo
 
 _MOST_RUNS = 30
 

@@ -11,9 +11,10 @@ from components.spending import confirmed
 from components.words import count, duration, plain, size, visible
 from engine.costing import CostAssumptions
 from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory, Preflight, TaskInfo
+from engine.laboratory import Laboratory
 from engine.ports import ModelFacts
 from engine.run import RunPlan
+from engine.shelf import Preflight, TaskInfo
 from engine.task import AnswerKind
 from engine.variant import LABELS, DecodingMode, Technique
 

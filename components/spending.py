@@ -8,8 +8,9 @@ import streamlit as st
 
 from components import state
 from components.words import plain
-from engine.laboratory import Laboratory, Preflight
+from engine.laboratory import Laboratory
 from engine.run import RunPlan
+from engine.shelf import Preflight
 
 _SPARE = 1.5
 """The limit that is offered, over the estimate."""

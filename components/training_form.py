@@ -10,8 +10,9 @@ from components.setup import fault
 from components.words import count, duration, plain, size
 from engine.defaults import Choices
 from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory, Preflight, TaskInfo
+from engine.laboratory import Laboratory
 from engine.ports import ModelFacts
+from engine.shelf import Preflight, TaskInfo
 from engine.trainings import TrainingOrder, order_with_seed
 from engine.variant import LoraSpec, Technique
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from engine.backend_limits import backend_limits, lora_comes_with_the_server
 from engine.capabilities import Capabilities, Support
-from engine.laboratory import Preflight
 from engine.ports import ModelFacts
 from engine.prediction import Usage
 from engine.run import RunPlan
+from engine.shelf import Preflight
 from engine.spending import TokenPrices
 from engine.task import Task
 from engine.variant import LoraSpec, Technique, TrainingPrompts, Variant

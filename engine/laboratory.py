@@ -1,218 +1,38 @@
-"""The app's one facade: what both front doors ask for. Built by `wiring.open_laboratory`.
-
-Runs go on in a thread of this process that only passes events along; models, index and training live in
-processes of their own. One run at a time measures the machine; further ones queue.
-"""
+"""The app's one facade: what both front doors ask for. Built by `wiring.open_laboratory`."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from engine.checkup import Finding
 from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
-from engine.errors import AdaptLabError, UsageError
-from engine.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
+from engine.errors import UsageError
+from engine.events import Event
 from engine.intake import Intake
-from engine.library import Library
 from engine.limits import Limits
-from engine.memo import MemoContents, gather_memo
+from engine.live_runs import LiveRuns
+from engine.memo import gather_memo
 from engine.perturbing import perturbed_task
 from engine.playground import Playground
-from engine.ports import ModelFacts, ModelOffer, RunStore
+from engine.ports import ModelFacts, ModelOffer
 from engine.prediction import Prediction
 from engine.recorded import SAMPLE, RecordedRun, fold
 from engine.report import Report, assess
 from engine.run import RunPlan, new_run_id, plan_from_dict
 from engine.run_table import RunTable
-from engine.runner import Ports, run
 from engine.selection import balanced_sample, choose_test_rows
 from engine.servers import ModelServers
-from engine.snapshot import LiveRun, RunSnapshot
+from engine.shelf import Preflight, RunInfo, Shelf, TaskInfo
+from engine.snapshot import RunSnapshot
 from engine.speed import SpeedTests
 from engine.spending import token_prices
 from engine.summary import summarize
 from engine.task import AnswerKind, Task
 from engine.trainings import Trainings
 from engine.variant import DecodingMode, Technique
-
-QUEUE_POLL_S = 0.2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskInfo:
-    """A task at a glance."""
-
-    id: str
-    title: str
-    summary: str
-    rows: dict[str, int]
-    """Rows per split."""
-    documents: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunInfo:
-    """A kept run at a glance."""
-
-    run_id: str
-    task_id: str
-    model_id: str
-    status: str
-    started_at: str
-    """UTC, ISO 8601."""
-    rows_done: int
-    rows_total: int
-    techniques: tuple[str, ...] = ()
-    seed: int = 0
-    note: str = ""
-    """What the user wrote about it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preflight:
-    """What a plan will take, before it starts. All figures are estimates."""
-
-    predictions: int
-    estimated_s: float
-    estimated_training_s: float
-    """Part of `estimated_s`; 0 when fitting LoRA weights exist or none are needed."""
-    estimated_memory_bytes: int
-    free_memory_bytes: int
-    problems: tuple[str, ...]
-    """Reasons why the plan cannot start; each with its mend."""
-    notes: tuple[str, ...]
-    estimated_cost_usd: float = 0.0
-    """What the tokens cost at a closed API; 0 for models that run on one's own machines."""
-
-
-class Shelf(Protocol):
-    """Where the laboratory finds tasks, models, adapters and facts; `wiring.py` fulfils it."""
-
-    @property
-    def store(self) -> RunStore:
-        """The run store."""
-        ...
-
-    @property
-    def intake(self) -> Intake:
-        """What turns files into tasks."""
-        ...
-
-    def tasks(self) -> list[TaskInfo]:
-        """All tasks at a glance."""
-        ...
-
-    def task(self, name: str) -> Task:
-        """One task by id."""
-        ...
-
-    def keep_task(self, task: Task) -> None:
-        """Keep a task under its id."""
-        ...
-
-    def models(self) -> list[ModelFacts]:
-        """All models."""
-        ...
-
-    def model(self, name: str) -> ModelFacts:
-        """One model with its digest."""
-        ...
-
-    def model_offers(self) -> list[ModelOffer]:
-        """Models that wait for their terms to be accepted."""
-        ...
-
-    @property
-    def servers(self) -> ModelServers:
-        """The servers that hold models."""
-        ...
-
-    def accept_model(self, name: str) -> None:
-        """Accept a model's terms."""
-        ...
-
-    def ports(self, model_id: str) -> Ports:
-        """The adapters of a run on this model."""
-        ...
-
-    def preflight(self, plan: RunPlan, task: Task) -> Preflight:
-        """Estimate a plan."""
-        ...
-
-    def machine_lock(self) -> AbstractContextManager[bool]:
-        """Try to take the machine."""
-        ...
-
-    def machine(self) -> dict[str, Any]:
-        """Facts of this machine."""
-        ...
-
-    def versions(self) -> dict[str, str]:
-        """Versions of what computes."""
-        ...
-
-    def run_list(self) -> list[RunInfo]:
-        """Kept runs, newest first."""
-        ...
-
-    def export(self, run_id: str, summary: dict[str, Any]) -> dict[str, bytes]:
-        """A run's files by name."""
-        ...
-
-    def table(self, run_id: str) -> RunTable:
-        """A run's predictions as columns."""
-        ...
-
-    def forget(self, run_id: str) -> None:
-        """Delete a run and what is kept of it."""
-        ...
-
-    def pack(self, run_id: str) -> bytes:
-        """A run as one file that `unpack` takes in elsewhere."""
-        ...
-
-    def unpack(self, data: bytes) -> str:
-        """Take in a packed run; its id."""
-        ...
-
-    def memo(self, contents: MemoContents, form: str) -> bytes:
-        """A memo as `html` or `md`."""
-        ...
-
-    def release(self) -> None:
-        """End worker processes that are idle."""
-        ...
-
-    @property
-    def library(self) -> Library:
-        """Kept LoRA weights."""
-        ...
-
-    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
-        """Add a row to a task of the user's, or to a copy of one that ships; return the id of the task that has it."""
-        ...
-
-    def sample_run(self) -> RecordedRun | None:
-        """The recorded run that ships with the app."""
-        ...
-
-    def checkup(self) -> list[Finding]:
-        """What is missing on this machine."""
-        ...
-
-    def speeds(self) -> dict[str, dict[str, Any]]:
-        """Kept speed tests of this machine by model digest."""
-        ...
-
-    def keep_speed(self, digest: str, figures: dict[str, Any]) -> None:
-        """Keep a speed test."""
-        ...
 
 
 class Laboratory:
@@ -221,14 +41,10 @@ class Laboratory:
     def __init__(self, shelf: Shelf) -> None:
         """Open on a shelf."""
         self._shelf = shelf
-        self._lock = threading.Lock()
-        self._live: dict[str, LiveRun] = {}
-        self._cancels: dict[str, threading.Event] = {}
-        self._pauses: dict[str, threading.Event] = {}
+        self._runs = LiveRuns(shelf)
         self.playground = Playground(shelf)
         self.trainings = Trainings(shelf)
         self.speed_tests = SpeedTests(shelf)
-        self._order: list[str] = []
 
     @property
     def intake(self) -> Intake:
@@ -340,7 +156,7 @@ class Laboratory:
     def start(self, plan: RunPlan) -> str:
         """Keep a new run and carry it out in the background; return its id."""
         self._create(plan)
-        self._begin(plan)
+        self._runs.begin(plan)
         return plan.run_id
 
     def resume(self, run_id: str) -> str:
@@ -349,11 +165,7 @@ class Laboratory:
         Raises:
             UsageError: there is no such run, or its task or model has changed.
         """
-        plan = self._kept_plan(run_id)
-        with self._lock:
-            live = self._live.get(run_id)
-        if live is None or not live.snapshot().is_running:
-            self._begin(plan)
+        self._runs.begin(self._kept_plan(run_id))
         return run_id
 
     def carry_out(self, plan: RunPlan, cancel: threading.Event, *, resume: bool) -> Iterator[Event]:
@@ -362,7 +174,7 @@ class Laboratory:
             self._kept_plan(plan.run_id)
         else:
             self._create(plan)
-        yield from self._events(plan, cancel)
+        yield from self._runs.events(plan, cancel)
 
     def kept_plan(self, run_id: str) -> RunPlan:
         """Return the plan of a kept run, checked against today's task and model."""
@@ -370,30 +182,19 @@ class Laboratory:
 
     def cancel(self, run_id: str) -> None:
         """Stop a run; what was done is kept."""
-        with self._lock:
-            cancel = self._cancels.get(run_id)
-        if cancel is not None:
-            cancel.set()
+        self._runs.cancel(run_id)
 
     def pause(self, run_id: str) -> None:
         """Let a run stand still after the row under way. It keeps the machine, so that it goes on as it began."""
-        with self._lock:
-            pause = self._pauses.get(run_id)
-        if pause is not None:
-            pause.set()
+        self._runs.pause(run_id)
 
     def go_on(self, run_id: str) -> None:
         """Let a paused run go on."""
-        with self._lock:
-            pause = self._pauses.get(run_id)
-        if pause is not None:
-            pause.clear()
+        self._runs.go_on(run_id)
 
     def current_run_id(self) -> str | None:
         """Return the run that goes on or waits in this process."""
-        with self._lock:
-            runs = [(run_id, self._live[run_id]) for run_id in self._order if run_id in self._live]
-        return next((run_id for run_id, live in runs if live.snapshot().is_running), None)
+        return self._runs.current_run_id()
 
     def snapshot(self, run_id: str) -> RunSnapshot:
         """Return a run as it stands: from memory, or rebuilt from the store.
@@ -401,7 +202,8 @@ class Laboratory:
         Raises:
             UsageError: there is no such run.
         """
-        return self._run(run_id).snapshot()
+        live = self._runs.find(run_id) or fold(self._shelf.store.manifest(run_id), self.predictions(run_id))
+        return live.snapshot()
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Return all predictions of a run so far."""
@@ -455,11 +257,7 @@ class Laboratory:
         Raises:
             UsageError: there is no such run, or it goes on.
         """
-        with self._lock:
-            live = self._live.get(run_id)
-            if live is not None and live.snapshot().is_running:
-                raise UsageError(f"Run {run_id} goes on.", "Cancel it before you delete it.")
-            self._live.pop(run_id, None)
+        self._runs.forget(run_id)
         self._shelf.forget(run_id)
 
     def pack(self, run_id: str) -> bytes:
@@ -512,10 +310,7 @@ class Laboratory:
         self.playground.close()
         self.trainings.close()
         self.speed_tests.close()
-        with self._lock:
-            cancels = list(self._cancels.values())
-        for cancel in cancels:
-            cancel.set()
+        self._runs.cancel_all()
         self._shelf.release()
 
     def _create(self, plan: RunPlan) -> None:
@@ -546,71 +341,3 @@ class Laboratory:
         if self._shelf.model(plan.model_id).digest != manifest["model"]["digest"]:
             raise UsageError(f"The file of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
         return plan
-
-    def _begin(self, plan: RunPlan) -> None:
-        live, cancel = LiveRun(plan, cores=int(self._shelf.machine()["cores"])), threading.Event()
-        pause = threading.Event()
-        with self._lock:
-            self._live[plan.run_id], self._cancels[plan.run_id] = live, cancel
-            self._pauses[plan.run_id] = pause
-            self._order.append(plan.run_id)
-        threading.Thread(
-            target=self._pass_along, args=(plan, live, cancel, pause), name=f"run {plan.run_id}", daemon=True
-        ).start()
-
-    def _pass_along(self, plan: RunPlan, live: LiveRun, cancel: threading.Event, pause: threading.Event) -> None:
-        try:
-            for event in self._events(plan, cancel):
-                live.apply(event)
-                if isinstance(event, PredictionMade) and not event.kept and pause.is_set():
-                    _stand_still(live, cancel, pause)
-            self._shelf.table(plan.run_id)  # kept from now on, so that the report of a large run opens at once
-        except AdaptLabError as error:
-            live.apply(RunEnded(status="failed", message=error.what, mend=error.mend))
-        except Exception as error:  # the thread's end: a fault of ours must reach the screen  # noqa: BLE001
-            live.apply(RunEnded(status="failed", message=f"{type(error).__name__}: {error}", mend="Resume the run."))
-            with suppress(AdaptLabError):
-                self._shelf.store.update_run(plan.run_id, status="failed")
-
-    def _events(self, plan: RunPlan, cancel: threading.Event) -> Iterator[Event]:
-        task = self._shelf.task(plan.task_id)
-        told = False
-        while True:
-            ended: RunEnded | None = None
-            with self._shelf.machine_lock() as free:
-                if free:
-                    for event in run(plan, task, self._shelf.ports(plan.model_id), cancel):
-                        if isinstance(event, RunEnded):
-                            ended = event
-                        else:
-                            yield event
-            if ended is not None:  # told only now: whoever stops listening at the end must not keep the machine
-                yield ended
-                return
-            if not told:
-                told = True
-                yield RunQueued(run_id=plan.run_id, ahead="another run on this machine")
-            if cancel.is_set():
-                self._shelf.store.update_run(plan.run_id, status="cancelled")
-                yield RunEnded(status="cancelled", message="Stopped while waiting.", mend="Resume to go on.")
-                return
-            time.sleep(QUEUE_POLL_S)
-
-    def _run(self, run_id: str) -> LiveRun:
-        with self._lock:
-            live = self._live.get(run_id)
-        if live is not None:
-            return live
-        return self._rebuilt(run_id)
-
-    def _rebuilt(self, run_id: str) -> LiveRun:
-        """Fold a kept run's predictions again."""
-        return fold(self._shelf.store.manifest(run_id), self.predictions(run_id))
-
-
-def _stand_still(live: LiveRun, cancel: threading.Event, pause: threading.Event) -> None:
-    """Wait between two rows: the runner is a generator, and does nothing while it is not asked for more."""
-    live.apply(RunPaused())
-    while pause.is_set() and not cancel.wait(QUEUE_POLL_S):
-        pass
-    live.apply(RunContinued())

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engine.errors import AdaptLabError
-from engine.laboratory import Preflight, RunInfo
 from engine.run import RunPlan
+from engine.shelf import Preflight, RunInfo
 from engine.snapshot import RunSnapshot
 
 POLL_S = 0.2

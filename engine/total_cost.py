@@ -134,6 +134,8 @@ def break_even(first: CostLine, second: CostLine, months: int) -> BreakEven | No
     if saved <= 0 or gap <= 0:
         return None
     calls = gap / (saved * months)
+    if not math.isfinite(calls):  # a saving too small to be written as a number is none
+        return None
     return BreakEven(
         dearer_at_first=dearer.name,
         cheaper_at_first=cheaper.name,

@@ -32,7 +32,6 @@ from engine.events import (
     TextStreamed,
     VariantReady,
 )
-from engine.laboratory import Preflight, RunInfo, TaskInfo
 from engine.limits import Limits
 from engine.perturbing import perturbed_task
 from engine.playground import Playground
@@ -42,6 +41,7 @@ from engine.recorded import SAMPLE, RecordedRun
 from engine.run import RunPlan, new_run_id
 from engine.run_table import RunTable, table_from_predictions
 from engine.servers import ServerState
+from engine.shelf import Preflight, RunInfo, TaskInfo
 from engine.snapshot import LiveRun, RunSnapshot
 from engine.speed import SpeedTests
 from engine.spending import TokenPrices
