@@ -121,6 +121,9 @@ def inside(prediction: Prediction) -> None:
     if prediction.text:
         st.caption("What the model wrote")
         st.code(visible(prediction.text), language=None, wrap_lines=True)
+    if prediction.thinking:
+        st.caption(f"What it thought before that, in {seconds(prediction.timing.thinking_s)}; billed as answer")
+        st.code(visible(prediction.thinking), language=None, wrap_lines=True)
     if prediction.probabilities:
         st.caption("Probability of each answer")
         ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])

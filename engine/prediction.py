@@ -100,7 +100,8 @@ class Prediction:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     passages: tuple[Passage, ...] = ()
     prompt: str = ""
-    """The exact prompt as the model saw it; empty for the classifier."""
+    """The exact prompt as the model saw it, or the messages as they were sent where a server does not show that; empty
+    for the classifier."""
     rss_bytes: int = 0
     """Resident memory of the workers that served this prediction, read right after it."""
     attempts: int = 1
