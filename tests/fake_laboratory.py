@@ -458,7 +458,7 @@ class FakeLaboratory:
     def runs(self) -> list[RunInfo]:
         """List the runs, newest first."""
         infos = []
-        for run_id, plan in reversed(self._plans.items()):
+        for run_id, plan in reversed(list(self._plans.items())):
             snapshot = self.snapshot(run_id)
             infos.append(
                 RunInfo(
