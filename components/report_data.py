@@ -6,10 +6,12 @@ import streamlit as st
 
 from components import state
 from components.words import visible, when
+from engine.context_tasks import is_context_task
 from engine.costing import CostAssumptions
 from engine.laboratory import Laboratory
 from engine.limits import Limits
 from engine.measured import Measured, measure, repriced
+from engine.perturbing import is_perturbed
 from engine.report import Report, judge
 from engine.run import RunPlan, plan_from_dict
 from engine.run_table import RunTable
@@ -18,15 +20,22 @@ from engine.shelf import RunInfo
 _KEPT = 6
 
 
-def reported_run(lab: Laboratory, *, key: str) -> RunInfo | None:
-    """Let the user choose a run that has answers, the one on screen or the newest first; None if there is none."""
-    runs = {info.run_id: info for info in lab.runs() if info.rows_done}
+def reported_run(lab: Laboratory, *, key: str, on_made_tasks: bool = True) -> RunInfo | None:
+    """Let the user choose a run that has answers; None if there is none.
+
+    The one on screen comes first, else the newest that compares variants on a task of its own; runs on rows that were
+    made from others, for Drift and Context, are offered too unless they are not wanted.
+    """
+    runs = {
+        info.run_id: info for info in lab.runs() if info.rows_done and (on_made_tasks or not _is_made(info.task_id))
+    }
     if not runs:
         st.info("No run has answers yet. Start one under Compare, Run.", icon=":material/gavel:")
         st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
         return None
     asked = st.query_params.get(state.RUN_ID) or st.session_state.get(state.SHOWN_RUN)
-    first = asked if asked in runs else next(iter(runs))
+    likely = (name for name, info in runs.items() if len(info.techniques) > 1 and not _is_made(info.task_id))
+    first = asked if asked in runs else next(likely, next(iter(runs)))
     chosen = st.selectbox(
         "Run",
         list(runs),
@@ -37,6 +46,10 @@ def reported_run(lab: Laboratory, *, key: str) -> RunInfo | None:
     )
     state.show_run(chosen)
     return runs[chosen]
+
+
+def _is_made(task_id: str) -> bool:
+    return is_perturbed(task_id) or is_context_task(task_id)
 
 
 def _entry(info: RunInfo) -> str:

@@ -19,7 +19,7 @@ def headline(scene: Scene) -> str:
     """Say what to choose."""
     pick = scene.pick
     if pick is None:
-        return f"None of the {len(scene.candidates)} variants keeps your limits." if scene.candidates else "No answers."
+        return _none_kept(scene)
     others = [item for item in scene.tied if item is not pick]
     match scene.standing:
         case Standing.ALONE if len(scene.candidates) == 1:
@@ -37,6 +37,14 @@ def headline(scene: Scene) -> str:
             )
 
 
+def _none_kept(scene: Scene) -> str:
+    if not scene.candidates:
+        return "No answers."
+    if len(scene.candidates) == 1:
+        return f"{_start(_the(scene.candidates[0]))} does not keep your limits."
+    return f"None of the {len(scene.candidates)} variants keeps your limits."
+
+
 def _beaten(scene: Scene, pick: Candidate) -> str:
     rivals = [item for item in scene.kept if item is not pick]
     if len(rivals) == 1:
@@ -50,7 +58,7 @@ def sureness(scene: Scene) -> Sentence:
     if pick is None:
         doubtful = [item.name for item in scene.eliminated if not item.certain]
         if not doubtful:
-            return Sentence(text="That is sure: each lies beyond a limit with its whole 95 % interval.")
+            return Sentence(text="That is sure: the whole 95 % interval lies beyond a limit.")
         return Sentence(text=f"That is not sure of {say.listed(doubtful)}: with more rows it may keep them after all.")
     if scene.standing is Standing.ALONE:
         return _sure_of_limit(scene, pick)
@@ -208,7 +216,7 @@ def _labels(scene: Scene, pick: Candidate) -> list[Sentence]:
 
 def _what_is_missing(scene: Scene) -> tuple[Sentence, ...]:
     """Name the variant that is nearest to the limits, and which limit it breaks."""
-    if not scene.candidates:
+    if len(scene.candidates) < 2:
         return ()
     nearest = max(scene.candidates, key=lambda item: item.quality.value)
     limit = next(item for item in scene.eliminated if item.variant_id == nearest.variant.id)

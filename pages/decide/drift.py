@@ -14,7 +14,7 @@ from components.words import percent, plain, visible
 from engine.drift import drift_changes, drift_chart, who_breaks
 from engine.drift_plans import drift_plans
 from engine.errors import AdaptLabError
-from engine.perturbing import WORDS, is_perturbed
+from engine.perturbing import WORDS
 from engine.run_series import find_all_kept
 
 lab = state.laboratory()
@@ -26,13 +26,10 @@ st.caption(
 )
 try:
     with run_cell:
-        info = reported_run(lab, key="drift_run")
+        info = reported_run(lab, key="drift_run", on_made_tasks=False)
     if info is None:
         st.stop()
     base = plan_of(lab, info)
-    if is_perturbed(base.task_id):
-        st.info("This run is one on changed rows itself. Choose the one it was made from.")
-        st.stop()
     plans = drift_plans(lab, base)
     kept = dict(zip(plans, find_all_kept(lab, list(plans.values())), strict=True))
     done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}

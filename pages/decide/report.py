@@ -69,7 +69,10 @@ with left:
     else:
         st.info("Throughput mode answers in batches: no single answer has a latency to draw.")
 with right:
-    chart_card(difference_grid(report), key="differences", height=310)
+    if report.differences:
+        chart_card(difference_grid(report), key="differences", height=310)
+    else:
+        st.caption("One variant alone is compared with nothing.")
 show_metrics(report)
 
 rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab = st.tabs(

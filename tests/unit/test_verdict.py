@@ -123,6 +123,7 @@ def test_a_limit_within_the_interval_is_not_certain() -> None:
     verdict = judged({Technique.RAG: right_on(158)}, Limits())
     assert not verdict.eliminated[0].certain
     assert "cannot be ruled out" in verdict.eliminated[0].reason.text
+    assert verdict.headline == "RAG does not keep your limits."
 
 
 def test_one_that_keeps_the_limits_is_not_called_better() -> None:
