@@ -101,6 +101,7 @@ def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Serv
 
 def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None:
     """A training is started, watched and kept; its weights can be looked at, taken away and deleted."""
+    page.set_viewport_size({"width": 1280, "height": 1200})  # a list that opens closes again when the page scrolls
     open_page(page, stand_in, "Train")
     page.get_by_role("button", name="Train", exact=True).click(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile("^(Trained, tried|Failed)"))).to_be_visible(timeout=_LONG_MS)
