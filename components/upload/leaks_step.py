@@ -94,7 +94,7 @@ def _meanings(lab: Laboratory, draft: Draft, sides: tuple[Sequence[Text], Sequen
                 st.rerun()
             texts = len({item.text for side in sides for item in side})
             st.caption(f"Embeds {count(texts)} texts here; some minutes for 20,000.", width="content")
-    elif draft.meaning_pairs is None:
+    if draft.meaning_pairs is None and draft.meanings_asked:
         found = worked_out(
             draft,
             "meanings",
@@ -110,7 +110,7 @@ def _meanings(lab: Laboratory, draft: Draft, sides: tuple[Sequence[Text], Sequen
         elif job is None or job.done:
             draft.meanings_asked = False
             draft.jobs.pop("meanings", None)
-    else:
+    if draft.meaning_pairs is not None:
         st.caption(
             f"Meanings were compared too: pairs from a cosine of {draft.meaning_alike:.2f} are shown. "
             "Nearness says alike, not equal; look at them before you drop any."

@@ -151,7 +151,7 @@ def test_twins_conflicts_and_forms_of_labels(mends: dict[str, Mend], rows: list[
 def test_personal_data_is_flagged_and_masked() -> None:
     """Addresses, numbers that hold their checks and phone numbers are found; dates, prices and order numbers are not."""
     texts = {
-        "write to ann@example.org now": ["email"],
+        "write to desk@example.org now": ["email"],
         "call +44 20 7946 0958 or (030) 901820": ["phone", "phone"],
         "card 4111 1111 1111 1111": ["card"],
         "GB82 WEST 1234 5698 7654 32": ["iban"],
@@ -161,7 +161,7 @@ def test_personal_data_is_flagged_and_masked() -> None:
     }
     for text, kinds in texts.items():
         assert [item.kind for item in find_personal(text)] == kinds, text
-    assert mask_personal("write to ann@example.org now") == "write to [email] now"
+    assert mask_personal("write to desk@example.org now") == "write to [email] now"
     made = taken(SPLIT + "mail me@example.org,x,test\nc,y,test\n", mends={"personal": Mend.MASK})
     assert [e.input for e in made.task.split("test")] == ["mail [email]", "c"]
 
