@@ -34,7 +34,7 @@ def main() -> int:
         if name == "house-style":
             print("\nthe style guide in every prompt\n")
             options = ("--examples", "0", "--passages", "6", "--search", "hybrid")
-            print("\n".join(table([_summary(out, name, 0, *options, variants="rag,rag+lora")])), flush=True)
+            print("\n".join(table([_summary(out, name, 0, *options, variants="rag")])), flush=True)
     return 0
 
 
