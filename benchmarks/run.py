@@ -23,6 +23,7 @@ NAMES = {
     "verdict_simulation": "benchmarks.verdict_simulation",
     "upload": "benchmarks.upload",
     "screens": "benchmarks.screens",
+    "tabs": "benchmarks.tabs",
 }
 
 

@@ -22,6 +22,7 @@ _ANSWER_CHARACTERS = 400
 """More is cut on a lane; the row browser has the whole answer."""
 
 HELP = {
+    "time left": "Estimated until the last row; variants take turns row by row, so that all end together.",
     "quality": "Share of rows answered right so far; ± is half the width of the 95 % interval.",
     "first token": "Median seconds from the start of a row, retrieval included, to the first token of its answer.",
     "p95": "95 of 100 answers were complete within this time.",
@@ -45,6 +46,7 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
     written = None if chosen else lane.decode_tokens_per_s
     speeds = [value for value in (lane.prefill_tokens_per_s, written) if value is not None]
     figures = {
+        "time left": _time_left(lane, snapshot),
         "first token": seconds(lane.ttft_p50_s),
         "p95": seconds(lane.total_p95_s),
         "per 1,000": money(lane.estimated_cost_usd_per_1k),
@@ -97,6 +99,12 @@ def _one_off(lane: Lane) -> str:
     if lane.prepare_s is None:
         return MISSING
     return "kept" if lane.prepare_reused and lane.prepare_s == 0 else duration(lane.prepare_s)
+
+
+def _time_left(lane: Lane, snapshot: RunSnapshot) -> str:
+    if lane.rows_done >= lane.rows_total:
+        return "done"
+    return duration(snapshot.estimated_left_s) if snapshot.is_running else MISSING
 
 
 def _preparing(lane: Lane) -> dict[str, Any] | None:

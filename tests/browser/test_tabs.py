@@ -1,0 +1,55 @@
+"""Many tabs on one run, and two tabs that both want the machine."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server
+from tests.browser.test_compare import _LONG_MS, _lanes, _set_up
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+
+_TABS = 20
+_RUNNING = re.compile(r"Row \d+ of \d+")
+
+
+def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
+    """Twenty tabs attach to the run that goes on, their lanes move, and the first tab still answers."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
+    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
+    page.wait_for_url("**run_id=*")
+    tabs = [page.context.new_page() for _ in range(_TABS - 1)]
+    for tab in tabs:
+        tab.goto(page.url, wait_until="commit")
+    for tab in tabs:
+        expect(tab.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
+    before = [_lanes(tab)[0]["rows"] for tab in tabs]
+    for tab, seen in zip(tabs, before, strict=True):
+        tab.wait_for_function(
+            """seen => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+              .flatMap(host => [...host.shadowRoot.querySelectorAll(".lane .rows")])[0]?.textContent !== seen""",
+            arg=seen,
+            timeout=_LONG_MS,
+        )
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile(r"Cancelled · \d+ of 300 kept"))).to_be_visible(timeout=_LONG_MS)
+
+
+def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:
+    """A run that is started while another has the machine queues, says so, and goes on when the machine is free."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.2")
+    second = browser.new_context().new_page()
+    _set_up(second, address, rows=3, variants=("Zero-shot",))
+    _set_up(page, address, rows=60, variants=("Zero-shot", "Few-shot"))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
+    second.get_by_role("button", name="Run", exact=True).click()
+    expect(second.get_by_text("Waiting for another run on this machine")).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("button", name="Cancel").click()
+    expect(second.get_by_text("Done · 3 predictions")).to_be_visible(timeout=_LONG_MS)
+    second.context.close()
