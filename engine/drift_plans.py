@@ -28,7 +28,8 @@ class DriftPlanner(Protocol):
 def drift_plans(lab: DriftPlanner, base: RunPlan) -> Mapping[str, RunPlan]:
     """Plan a run per kind of change, all with the base run's variants, training rows, seed and decoding.
 
-    The task's own drift rows come first, if it has any and the base run is not one on them; then each perturbation of the very rows of the base run.
+    The task's own drift rows come first, if it has any and the base run is not one on them; then
+    each perturbation of the very rows of the base run.
     """
     plans = {}
     drift_ids = tuple(example.id for example in lab.task(base.task_id).split(DRIFT))
