@@ -28,11 +28,12 @@ class DriftPlanner(Protocol):
 def drift_plans(lab: DriftPlanner, base: RunPlan) -> Mapping[str, RunPlan]:
     """Plan a run per kind of change, all with the base run's variants, training rows, seed and decoding.
 
-    The task's own drift rows come first, if it has any; then each perturbation of the very rows of the base run.
+    The task's own drift rows come first, if it has any and the base run is not one on them; then
+    each perturbation of the very rows of the base run.
     """
     plans = {}
     drift_ids = tuple(example.id for example in lab.task(base.task_id).split(DRIFT))
-    if drift_ids:
+    if drift_ids and not set(drift_ids) & set(base.test_ids):
         plans[DRIFT] = replace(base, run_id=new_run_id(), test_ids=drift_ids)
     for kind in PERTURBATIONS:
         task_id = lab.perturbed(base.task_id, kind)

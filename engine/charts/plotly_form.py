@@ -215,15 +215,15 @@ def grid_to_plotly(grid: Grid) -> Figure:
             }
         ],
         "layout": {
-            "margin": {"l": 120, "r": 10, "t": 10, "b": 60},
+            "margin": {"l": 120, "r": 10, "t": 10, "b": 60 if _upright(grid) else 104},
             "font": {"color": colour("text")},
             "annotations": notes,
             "xaxis": axis
             | {
                 "tickvals": list(range(len(grid.columns))),
                 "ticktext": [_short(name) for name in grid.columns],
-                "tickangle": 0 if sum(len(name) for name in grid.columns) <= 60 else -35,
-                "title": {"text": _safe(grid.column_title)} | title,
+                "tickangle": 0 if _upright(grid) else -35,
+                "title": {"text": _safe(grid.column_title)} | title | {"standoff": 8 if _upright(grid) else 56},
             },
             "yaxis": axis
             | {
@@ -234,6 +234,11 @@ def grid_to_plotly(grid: Grid) -> Figure:
             },
         },
     }
+
+
+def _upright(grid: Grid) -> bool:
+    """Tell whether the columns' names have room side by side."""
+    return sum(len(name) for name in grid.columns) <= 60
 
 
 def _short(name: str, most: int = 18) -> str:
