@@ -38,7 +38,7 @@ from adapters.tabular.source import source_from_path
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
-from engine.capabilities import Capabilities
+from engine.capabilities import Capabilities, Support
 from engine.checkup import Finding
 from engine.context_tasks import is_context_task
 from engine.errors import AdaptLabError, unknown_name
@@ -258,7 +258,12 @@ class LocalShelf:
         """Return what is known beforehand of what a model's backend can do."""
         if facts.server:
             return self._servers.capabilities(facts)
-        return SCRIPTED_CAPABILITIES if facts.backend == SCRIPTED.backend else LLAMA_CPP
+        if facts.backend == SCRIPTED.backend:
+            return SCRIPTED_CAPABILITIES
+        if facts.architecture in ARCHITECTURES:
+            return LLAMA_CPP
+        reason = f"Not for the architecture '{facts.architecture}'; for {', '.join(sorted(ARCHITECTURES))}."
+        return replace(LLAMA_CPP, lora_training=Support.NO, reasons={**LLAMA_CPP.reasons, "lora_training": reason})
 
     def model_offers(self) -> list[ModelOffer]:
         """List models that wait for their terms to be accepted."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from engine.capabilities import Capabilities
 from engine.checkup import Finding
 from engine.costing import CostAssumptions
 from engine.defaults import Choices, default_variants
@@ -84,6 +85,10 @@ class Laboratory:
             UsageError: there is none of this id.
         """
         return self._shelf.model(model_id)
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Return what is known beforehand of what a model's backend can do."""
+        return self._shelf.capabilities(facts)
 
     def model_offers(self) -> list[ModelOffer]:
         """List models that are installed and wait for their terms to be accepted."""

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.capabilities import Capabilities
 from engine.checkup import Finding
 from engine.intake import Intake
 from engine.library import Library
@@ -97,6 +98,10 @@ class Shelf(Protocol):
 
     def model(self, name: str) -> ModelFacts:
         """One model with its digest."""
+        ...
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """What is known beforehand of what a model's backend can do."""
         ...
 
     def model_offers(self) -> list[ModelOffer]:

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.models.scripted import CAPABILITIES as SCRIPTED
+from engine.capabilities import Capabilities
 from engine.checkup import Finding
 from engine.costing import CostAssumptions
 from engine.defaults import Choices
@@ -233,6 +235,10 @@ class FakeLaboratory:
     def model_offers(self) -> list[ModelOffer]:
         """Offer what waits for its terms."""
         return self.offers
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Say what the scripted backend can do."""
+        return SCRIPTED
 
     def accept_model(self, name: str) -> None:
         """Take an offer off the list and its model in."""

@@ -8,6 +8,7 @@ import streamlit as st
 
 from components import charts, state
 from components.keys import keys
+from components.lane_view import lanes_frame
 from components.limits_form import limits_form
 from components.live_plot import live_plot
 from components.race import race
@@ -84,6 +85,8 @@ elif step == 4:
         alt=told_tradeoff(snapshot),
         height=450,
     )
+    with st.expander("The figures behind the chart", icon=":material/table:"):
+        st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
 else:
     slot = st.container()
     limits = limits_form()

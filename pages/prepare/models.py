@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components import state
+from components.abilities import abilities_frame
 from components.servers import servers
 from components.speed_panel import speed_panel
 from components.words import MISSING, plain, visible
@@ -84,6 +85,8 @@ servers(lab)
 
 for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:
     with st.expander(plain(model.name)):
+        st.caption("What it can do")
+        st.dataframe(abilities_frame(lab.capabilities(model)), hide_index=True, width="stretch", key=f"can_{model.id}")
         st.caption("Name at the server" if model.server and not model.digest else "File")
         st.code(visible(model.path), language=None, wrap_lines=True)
         st.caption("Digest (SHA-256)")

@@ -42,10 +42,10 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
 
 def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:
     """A run that is started while another has the machine queues, says so, and goes on when the machine is free."""
-    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.2")
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
     second = browser.new_context().new_page()
     _set_up(second, address, rows=3, variants=("Zero-shot",))
-    _set_up(page, address, rows=60, variants=("Zero-shot", "Few-shot"))
+    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
     second.get_by_role("button", name="Run", exact=True).click()
