@@ -15,7 +15,7 @@ import psutil
 
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
-from engine.data_card import examine
+from engine.examining import examine
 from engine.importing import SplitPlan, assign_splits, leak_sides
 from engine.kinds import guess_kind
 from engine.leaks import find_leaks

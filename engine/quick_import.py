@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.data_card import DataCard, Finding, Mend, Row, counted, examine
+from engine.data_card import DataCard, Finding, Mend, Row, counted
 from engine.drafting import draft_instructions
 from engine.errors import TableError, UsageError, unknown_name
+from engine.examining import examine
 from engine.importing import (
     LeakMend,
     LeakRecord,

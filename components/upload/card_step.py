@@ -12,9 +12,10 @@ import streamlit as st
 from components.setup import fault
 from components.upload.draft import CARD, Draft, next_button, worked_out
 from components.words import count, inert, plain, short, visible
-from engine.data_card import DataCard, Examined, Finding, Mend, build_rows, counted, examine
+from engine.data_card import DataCard, Examined, Finding, Mend, counted
 from engine.drafting import draft_instructions
 from engine.errors import AdaptLabError
+from engine.examining import build_rows, examine
 from engine.intake import TokenFacts, measure_tokens
 from engine.kinds import answer_spec
 from engine.laboratory import Laboratory

@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from components.setup import fault
 from components.upload.draft import COLUMNS, Draft, next_button, worked_out
 from components.words import count, inert, plain, visible
-from engine.data_card import build_rows
 from engine.errors import AdaptLabError
+from engine.examining import build_rows
 from engine.importing import SplitPlan
 from engine.kinds import guess_kind
 from engine.laboratory import Laboratory

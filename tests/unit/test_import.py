@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import Source
-from engine.data_card import Mend, Row, examine, line_ranges
+from engine.data_card import Mend, Row, line_ranges
 from engine.errors import AdaptLabError, TableError, TaskError, UsageError
+from engine.examining import examine
 from engine.importing import LeakMend, SplitPlan
 from engine.kinds import guess_kind
 from engine.personal import find_personal, mask_personal
