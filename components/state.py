@@ -97,6 +97,9 @@ def shown_run() -> str | None:
         asked = st.session_state.get(SHOWN_RUN) or laboratory().current_run_id()
     if asked:
         show_run(asked)
+    else:
+        # Who is choosing keeps the page: a run that another tab starts meanwhile must not take it away.
+        st.session_state[SETTING_UP] = True
     return asked
 
 

@@ -49,6 +49,9 @@ def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: S
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
     second.get_by_role("button", name="Run", exact=True).click()
+    queue = second.get_by_role("button", name="Queue this run")  # told first that a run goes on, then asked
+    expect(queue).to_be_enabled(timeout=_LONG_MS)
+    queue.click()
     expect(second.get_by_text("Waiting for another run on this machine")).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Cancel").click()
     expect(second.get_by_text("Done · 3 predictions")).to_be_visible(timeout=_LONG_MS)

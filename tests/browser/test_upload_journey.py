@@ -43,7 +43,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     expect(page.get_by_text("every byte of the file fits")).to_be_visible(timeout=_LONG_MS)
     for name in _STEPS[:5]:
         _next(page, name)
-    expect(page.get_by_text(re.compile("1 of 7 test rowss"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile("1 of 7 test rows"))).to_be_visible(timeout=_LONG_MS)
     page.get_by_text("Drop the test rows", exact=True).click()
     expect(page.get_by_text("Dropped: 1 test row")).to_be_visible(timeout=_LONG_MS)
     _next(page, "Instructions")
