@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import frame, state
-from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory
+from components.ui import frame, state
+from engine.core.errors import AdaptLabError
+from engine.services.lab import Laboratory
 
 st.set_page_config(page_title="Adapt Lab", page_icon=frame.ICON, layout="wide", initial_sidebar_state=230)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from engine.errors import AdaptLabError, CancelledError, UsageError
+from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from terminal.arguments import parser
 from terminal.comparing import compare
 from terminal.exits import EXIT_CANCELLED, EXIT_ERROR, EXIT_USAGE

@@ -38,24 +38,25 @@ from adapters.tabular.source import source_from_path
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
 from adapters.training.trainer import PeftTrainer
-from engine.capabilities import Capabilities, Support
-from engine.checkup import Finding
-from engine.context_tasks import is_context_task
-from engine.errors import AdaptLabError, unknown_name
-from engine.estimating import estimate_run
-from engine.importing import SplitPlan
-from engine.laboratory import Laboratory
-from engine.memo import MemoContents
-from engine.perturbing import is_perturbed
-from engine.ports import LanguageModel, ModelFacts, ModelOffer
-from engine.quick_import import Imported, Wishes, import_table
-from engine.recorded import RecordedRun
-from engine.roles import Roles, guess_roles
-from engine.run import RunPlan
-from engine.run_table import RunTable
-from engine.runner import Ports
-from engine.shelf import Preflight, RunInfo, TaskInfo
-from engine.task import Task
+from engine.analysis.memo import MemoContents
+from engine.analysis.run_table import RunTable
+from engine.core.capabilities import Capabilities, Support
+from engine.core.errors import AdaptLabError, unknown_name
+from engine.core.generation import ModelFacts, ModelOffer
+from engine.core.health import Finding
+from engine.core.ports import LanguageModel
+from engine.core.run.infos import Preflight, RunInfo, TaskInfo
+from engine.core.run.plan import RunPlan
+from engine.core.task import Task
+from engine.ingest.build_task import SplitPlan
+from engine.ingest.columns import Roles, guess_roles
+from engine.ingest.one_step import Imported, Wishes, import_table
+from engine.running.estimating import estimate_run
+from engine.running.runner import Ports
+from engine.services.lab import Laboratory
+from engine.services.recorded import RecordedRun
+from engine.studies.context import is_context_task
+from engine.studies.perturbations import is_perturbed
 
 _Stamp = tuple[tuple[str, int, int], ...]
 
@@ -64,7 +65,7 @@ SAMPLE_RUN = Path(__file__).parent / "data" / "sample_run"
 
 
 class LocalShelf:
-    """Everything on this machine: `engine.laboratory.Shelf`."""
+    """Everything on this machine: `engine.services.lab.Shelf`."""
 
     def __init__(self, home: Path) -> None:
         """Open the home folder."""

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
-from engine.errors import TaskError
+from engine.core.errors import TaskError
 
 MAX_UNPACKED_BYTES = 600_000_000
 MAX_RATIO = 200

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from engine.checkup import Finding
+from engine.core.health import Finding
 
 LEAST_MEMORY_BYTES = 4_000_000_000
 """The default comparison with training needs about 1.3 GB; an operating system and a browser want the rest."""

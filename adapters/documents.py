@@ -9,8 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from adapters.tabular.encodings import detect_encoding, undecodable
-from engine.errors import TaskError
-from engine.task import Document
+from engine.core.errors import TaskError
+from engine.core.task import Document
 
 MAX_BYTES = 50_000_000
 MAX_TEXT_BYTES = 5_000_000

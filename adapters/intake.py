@@ -1,4 +1,4 @@
-"""From a user's files to tasks on this machine: `engine.intake.Intake`."""
+"""From a user's files to tasks on this machine: `engine.ingest.intake.Intake`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.encodings import OFFERED
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source, check_size
-from engine.defaults import default_retrieval
-from engine.errors import TaskError, UsageError
-from engine.intake import Report
-from engine.ports import CancelSignal, LanguageModel, Message, Prepared, Progress
-from engine.selection import balanced_sample
-from engine.table import Asked, FirstLook, Table
-from engine.task import AnswerKind, Document, Example, Task
-from engine.variant import RetrievalSpec
+from engine.core.errors import TaskError, UsageError
+from engine.core.generation import Message
+from engine.core.ports import CancelSignal, LanguageModel, Prepared, Progress
+from engine.core.task import AnswerKind, Document, Example, Task
+from engine.core.variant import RetrievalSpec
+from engine.ingest.intake import Report
+from engine.ingest.table import Asked, FirstLook, Table
+from engine.running.defaults import default_retrieval
+from engine.running.sampling import balanced_sample
 
 DEFAULT_TRAIN_ROWS = 50
 """As a run takes unless told otherwise."""

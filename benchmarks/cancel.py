@@ -8,9 +8,9 @@ import threading
 import time
 
 from adapters.models.llama_cpp.client import LlamaCppModel
-from engine.errors import CancelledError
-from engine.ports import Decoding, GenerateRequest, Message
-from engine.variant import DecodingMode
+from engine.core.errors import CancelledError
+from engine.core.generation import Decoding, GenerateRequest, Message
+from engine.core.variant import DecodingMode
 from wiring import open_shelf
 
 TRIES = 20

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 from adapters.models.llama_cpp.client import LlamaCppModel
-from engine.defaults import default_variant
-from engine.ports import Completion, GenerateRequest
-from engine.prompting import build_prompt, decoding_for
-from engine.selection import choose_test_rows
-from engine.task import Example, Task
-from engine.variant import Technique
+from engine.core.generation import Completion, GenerateRequest
+from engine.core.task import Example, Task
+from engine.core.variant import Technique
+from engine.running.defaults import default_variant
+from engine.running.prompting import build_prompt, decoding_for
+from engine.running.sampling import choose_test_rows
 from wiring import open_laboratory, open_shelf
 
 ROWS = 100

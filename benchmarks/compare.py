@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 
-from engine.events import PredictionMade, PredictionStarted, RunEnded, VariantReady
-from engine.variant import LABELS
+from engine.core.run.events import PredictionMade, PredictionStarted, RunEnded, VariantReady
+from engine.core.variant import LABELS
 from wiring import open_laboratory
 
 

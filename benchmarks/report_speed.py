@@ -17,11 +17,11 @@ from streamlit.testing.v1 import AppTest
 
 from adapters.storage.home import home_folder
 from adapters.storage.task_folder import write_task
-from engine.limits import Limits
-from engine.prediction import Prediction, Timing, Usage
-from engine.run import RunPlan
-from engine.task import Example, Task
-from engine.variant import LABELS, RetrievalSpec, Variant
+from engine.core.limits import Limits
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction, Timing, Usage
+from engine.core.task import Example, Task
+from engine.core.variant import LABELS, RetrievalSpec, Variant
 from wiring import LocalShelf, open_laboratory, open_shelf
 
 ROOT = Path(__file__).resolve().parents[1]

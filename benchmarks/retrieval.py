@@ -14,9 +14,9 @@ from statistics import median
 
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.task_folder import read_task
-from engine.ports import Prepared
-from engine.retrieval_quality import support
-from engine.variant import Reranker, RetrievalSpec, SearchMode
+from engine.core.ports import Prepared
+from engine.core.variant import Reranker, RetrievalSpec, SearchMode
+from engine.metrics.retrieval import support
 
 TASK = Path(__file__).resolve().parents[1] / "data" / "tasks" / "policy-qa"
 DEPTHS = (1, 3, 5)

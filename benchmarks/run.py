@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.machine import machine_facts
-from engine.errors import unknown_name
+from engine.core.errors import unknown_name
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = {

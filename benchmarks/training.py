@@ -28,8 +28,9 @@ from typing import Any
 from adapters.models.gguf_header import read_header
 from adapters.training.kept import read_manifest
 from adapters.training.trainer import PeftTrainer
-from engine.ports import LoraWeights, ModelFacts, TokenPair
-from engine.variant import LoraSpec
+from engine.core.generation import ModelFacts, TokenPair
+from engine.core.ports import LoraWeights
+from engine.core.variant import LoraSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 TASK = ROOT / "data" / "tasks" / "support-tickets"

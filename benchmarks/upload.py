@@ -15,11 +15,11 @@ import psutil
 
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
-from engine.examining import examine
-from engine.importing import SplitPlan, assign_splits, leak_sides
-from engine.kinds import guess_kind
-from engine.leaks import find_leaks
-from engine.roles import guess_roles
+from engine.ingest.answer_kind import guess_kind
+from engine.ingest.build_task import SplitPlan, assign_splits, leak_sides
+from engine.ingest.checks.examine import examine
+from engine.ingest.columns import guess_roles
+from engine.ingest.leaks import find_leaks
 
 ROWS = 100_000
 WORDS_PER_ROW = 76

@@ -17,13 +17,15 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from scipy.stats import norm
 
-from engine.bootstrap import macro_f1_interval, mean_intervals, quantile_interval, row_weights
-from engine.limits import Limits
-from engine.pairwise import compare_all
-from engine.statistics import Interval, wilson
-from engine.total_cost import CostLine
-from engine.variant import LABELS, Variant
-from engine.verdict import Candidate, Standing, decide
+from engine.analysis.break_even import CostLine
+from engine.analysis.verdict import decide
+from engine.analysis.verdict_types import Candidate, Standing
+from engine.core.interval import Interval
+from engine.core.limits import Limits
+from engine.core.variant import LABELS, Variant
+from engine.metrics.bootstrap import macro_f1_interval, mean_intervals, quantile_interval, row_weights
+from engine.metrics.intervals import wilson
+from engine.metrics.pairwise import compare_all
 
 RUNS = int(os.environ.get("ADAPTLAB_SIMULATED_RUNS", "2000"))
 NO_LIMITS = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)

@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from engine.costing import CostAssumptions
-from engine.data_card import Mend
-from engine.importing import LeakMend
-from engine.limits import Limits
-from engine.quick_import import FINDINGS
-from engine.task import AnswerKind
-from engine.variant import LABELS, DecodingMode, Reranker, SearchMode, TrainingPrompts
+from engine.core.limits import Limits
+from engine.core.prices import CostAssumptions
+from engine.core.task import AnswerKind
+from engine.core.variant import LABELS, DecodingMode, Reranker, SearchMode, TrainingPrompts
+from engine.ingest.build_task import LeakMend
+from engine.ingest.checks.examine import finding_ids
+from engine.ingest.data_card import Mend
 from terminal.exits import EXIT_USAGE
 
 ALL_VARIANTS = ",".join(LABELS)
@@ -182,7 +182,7 @@ def _add_import(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FINDING=WHAT",
-        help=f"what to do about a finding: {', '.join(FINDINGS)}; keep, drop, merge, trim, mask or rename",
+        help=f"what to do about a finding: {', '.join(finding_ids())}; keep, drop, merge, trim, mask or rename",
     )
     table.add_argument(
         "--leaks",

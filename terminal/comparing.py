@@ -14,15 +14,15 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from engine.costing import CostAssumptions
-from engine.defaults import Choices, technique_from_name
-from engine.errors import UsageError
-from engine.events import RunEnded
-from engine.laboratory import Laboratory
-from engine.portability import matrix
-from engine.run import RunPlan
-from engine.snapshot import LiveRun
-from engine.variant import DecodingMode, LoraSpec, Reranker, SearchMode, TrainingPrompts
+from engine.analysis.progress import LiveRun
+from engine.analysis.run_comparison import matrix
+from engine.core.errors import UsageError
+from engine.core.prices import CostAssumptions
+from engine.core.run.events import RunEnded
+from engine.core.run.plan import RunPlan
+from engine.core.variant import DecodingMode, LoraSpec, Reranker, SearchMode, TrainingPrompts
+from engine.running.defaults import Choices, technique_from_name
+from engine.services.lab import Laboratory
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.progress import progress_display
 from terminal.tables import show_matrix, show_results

@@ -9,12 +9,12 @@ import threading
 from rich.console import Console
 from rich.markup import escape
 
-from engine.errors import UsageError
-from engine.importing import LeakMend, SplitPlan
-from engine.laboratory import Laboratory
-from engine.limits import Limits
-from engine.quick_import import Wishes
-from engine.task import AnswerKind
+from engine.core.errors import UsageError
+from engine.core.limits import Limits
+from engine.core.task import AnswerKind
+from engine.ingest.build_task import LeakMend, SplitPlan
+from engine.ingest.one_step import Wishes
+from engine.services.lab import Laboratory
 from terminal.comparing import lora_spec, task_name
 from terminal.exits import EXIT_DONE
 from terminal.progress import show_training
@@ -56,7 +56,7 @@ def import_table(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train LoRA weights for a task, or find those that fit."""
-    from engine.training import train_lora
+    from engine.running.lora import train_lora
 
     shelf = open_shelf()
     task = shelf.task(task_name(options, shelf))

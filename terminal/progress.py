@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from engine.ports import LoraWeights, Progress
-from engine.snapshot import Lane, LiveRun, RunSnapshot
-from engine.variant import LABELS
+from engine.analysis.progress import Lane, LiveRun, RunSnapshot
+from engine.core.ports import LoraWeights, Progress
+from engine.core.variant import LABELS
 from terminal.figures import duration, money, seconds
 
 REFRESH_S = 0.25

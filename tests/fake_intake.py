@@ -13,8 +13,8 @@ import numpy as np
 
 from adapters.intake import LocalIntake
 from adapters.models.scripted import ScriptedModel
-from engine.errors import UsageError
-from engine.ports import Prepared, Progress
+from engine.core.errors import UsageError
+from engine.core.ports import Prepared, Progress
 
 
 class FakeRetriever:

@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from adapters.models.scripted import CAPABILITIES as SCRIPTED
-from engine.capabilities import Capabilities
-from engine.checkup import Finding
-from engine.costing import CostAssumptions
-from engine.defaults import Choices
-from engine.errors import UsageError, unknown_name
-from engine.events import (
+from engine.analysis.progress import LiveRun, RunSnapshot
+from engine.analysis.run_table import RunTable, table_from_predictions
+from engine.core.capabilities import Capabilities
+from engine.core.errors import UsageError, unknown_name
+from engine.core.generation import ModelFacts, ModelOffer
+from engine.core.health import Finding
+from engine.core.limits import Limits
+from engine.core.model_servers import ServerState
+from engine.core.ports import Progress
+from engine.core.prices import CostAssumptions, TokenPrices
+from engine.core.run.events import (
     Event,
     Notice,
     PredictionMade,
@@ -34,23 +39,18 @@ from engine.events import (
     TextStreamed,
     VariantReady,
 )
-from engine.limits import Limits
-from engine.perturbing import perturbed_task
-from engine.playground import Playground
-from engine.ports import ModelFacts, ModelOffer, Progress
-from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
-from engine.recorded import SAMPLE, RecordedRun
-from engine.run import RunPlan, new_run_id
-from engine.run_table import RunTable, table_from_predictions
-from engine.servers import ServerState
-from engine.shelf import Preflight, RunInfo, TaskInfo
-from engine.snapshot import LiveRun, RunSnapshot
-from engine.speed import SpeedTests
-from engine.spending import TokenPrices
-from engine.statistics import mean_interval
-from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
-from engine.trainings import Trainings
-from engine.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
+from engine.core.run.infos import Preflight, RunInfo, TaskInfo
+from engine.core.run.plan import RunPlan, new_run_id
+from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Task
+from engine.core.variant import DecodingMode, LoraSpec, RetrievalSpec, Technique, Variant
+from engine.metrics.intervals import mean_interval
+from engine.running.defaults import Choices
+from engine.services.playground import Playground
+from engine.services.recorded import SAMPLE, RecordedRun
+from engine.services.speed_test import SpeedTests
+from engine.services.trainings import Trainings
+from engine.studies.perturbations import perturbed_task
 from tests.fake_bench import FakeBench
 from tests.fake_intake import fake_intake
 

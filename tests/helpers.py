@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.ports import Completion, GenerateRequest, LanguageModel
-from engine.task import AnswerKind, AnswerSpec, Document, Example, Task
+from engine.core.generation import Completion, GenerateRequest
+from engine.core.ports import LanguageModel
+from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Task
 
 SMOLLM2 = "smollm2-135m-instruct"
 LABELS = ("billing", "delivery", "fault")

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.models.scripted import ScriptedModel
-from engine.ports import Completion, Decoding, GenerateRequest, Message, TextPiece
-from engine.variant import DecodingMode
+from engine.core.generation import Completion, Decoding, GenerateRequest, Message, TextPiece
+from engine.core.variant import DecodingMode
 
 MODEL = "smollm2:135m"
 DIGEST = "9f438cb9cd581fc025612d27f7c1a6669ff83a8bb0ed86c94fcf4c5440555697"

@@ -18,12 +18,12 @@ import psutil
 import pytest
 
 import cli
-from engine.events import Event, Notice, PredictionMade, RunEnded, TextStreamed, VariantReady
-from engine.laboratory import Laboratory
-from engine.ports import ModelFacts
-from engine.prediction import FailureKind, Prediction
-from engine.run import RunPlan
-from engine.variant import DecodingMode, LoraSpec, Technique
+from engine.core.generation import ModelFacts
+from engine.core.run.events import Event, Notice, PredictionMade, RunEnded, TextStreamed, VariantReady
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import FailureKind, Prediction
+from engine.core.variant import DecodingMode, LoraSpec, Technique
+from engine.services.lab import Laboratory
 from tests.helpers import NEAR_TIE, SMOLLM2, TEXTS, WriteCsv
 from wiring import LocalShelf, open_shelf
 

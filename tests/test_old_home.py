@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import AdaptLabError
-from engine.events import RunEnded
-from engine.laboratory import Laboratory
-from engine.limits import Limits
+from engine.core.errors import AdaptLabError
+from engine.core.limits import Limits
+from engine.core.run.events import RunEnded
+from engine.services.lab import Laboratory
 from wiring import open_shelf
 
 FROZEN = Path(__file__).parent / "fixtures" / "home_1"
@@ -70,9 +70,9 @@ def test_kept_things_are_found(lab: Laboratory) -> None:
 
 def test_an_upload_in_progress_becomes_the_same_task(lab: Laboratory) -> None:
     """The same file with the same choices gives the same rows, findings and leaks as it did then."""
-    from engine.data_card import Mend
-    from engine.importing import LeakMend
-    from engine.quick_import import Wishes
+    from engine.ingest.build_task import LeakMend
+    from engine.ingest.data_card import Mend
+    from engine.ingest.one_step import Wishes
 
     told = json.loads((FROZEN / "upload" / "choices.json").read_text())
     imported = lab._shelf.import_table(

@@ -12,11 +12,11 @@ import pytest
 
 import cli
 from adapters.models.remote import reading
-from engine.events import RunEnded
-from engine.laboratory import Laboratory
-from engine.run import RunPlan
-from engine.spending import TokenPrices
-from engine.variant import Technique
+from engine.core.prices import TokenPrices
+from engine.core.run.events import RunEnded
+from engine.core.run.plan import RunPlan
+from engine.core.variant import Technique
+from engine.services.lab import Laboratory
 from tests.faulty_server import MODEL, FaultyServer
 from tests.helpers import WriteCsv
 from tests.ollama_replay import OllamaReplay

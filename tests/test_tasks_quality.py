@@ -15,8 +15,8 @@ import pytest
 from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.task_folder import read_task
-from engine.scoring import score_answer
-from engine.task import AnswerKind, Task
+from engine.core.task import AnswerKind, Task
+from engine.metrics.scoring import score_answer
 
 ROOT = Path(__file__).parents[1] / "data" / "tasks"
 NAMES = sorted(path.name for path in ROOT.iterdir() if path.is_dir())

@@ -7,7 +7,7 @@ from pathlib import Path
 from adapters.models.llama_cpp.client import CAPABILITIES as LLAMA_CPP
 from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
 from adapters.models.openai_compatible.dialects import DIALECTS
-from engine.capabilities import Capabilities, table
+from engine.core.capabilities import Capabilities, table
 
 DOCS = Path(__file__).parents[1] / "docs" / "backends.md"
 BEGIN, END = "<!-- capability table: written by tools/backend_table.py -->", "<!-- end of the table -->"

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from adapters.storage.sample_run import write_recorded  # noqa: E402
-from engine.recorded import RecordedRun  # noqa: E402
+from engine.services.recorded import RecordedRun  # noqa: E402
 from wiring import SAMPLE_RUN, open_shelf  # noqa: E402
 
 

@@ -18,12 +18,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from adapters.memo.wording import FILTERS, assumptions, identity, leaks, method
+from engine.analysis.memo import MemoContents
 from engine.charts.chart import Chart, Grid
-from engine.charts.looks import PALETTES, colour, paint
 from engine.charts.plotly_form import to_plotly
+from engine.charts.style import PALETTES, colour, paint
 from engine.charts.svg_form import to_svg
-from engine.errors import StoreError
-from engine.memo import MemoContents
+from engine.core.errors import StoreError
 
 SIGNS = {
     "right": "\N{CHECK MARK}",

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine import phrases as say
-from engine.inert_text import visible
-from engine.memo import MemoContents
-from engine.statistics import Interval
-from engine.total_cost import price_table
+from engine.analysis.break_even import price_table
+from engine.analysis.memo import MemoContents
+from engine.core.interval import Interval
+from engine.core.safe_text import visible
+from engine.metrics import wording as say
 
 MISSING = "\N{EN DASH}"
 FAILURES_COUNT = "A row without an answer counts as wrong and is listed with its reason."

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from adapters.models.gguf_facts import FileFacts, read_facts
 from adapters.models.stores import FoundFile, Likeness, digest_of_blob, found_files, likeness, whole
-from engine.errors import ModelFileError, UsageError, unknown_name
-from engine.ports import ModelFacts, ModelOffer
+from engine.core.errors import ModelFileError, UsageError, unknown_name
+from engine.core.generation import ModelFacts, ModelOffer
 
 GEMMA_TERMS = "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
 BLOCK_BYTES = 1 << 20

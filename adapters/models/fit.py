@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.models.gguf_header import GgufHeader
-from engine.errors import ModelError
+from engine.core.errors import ModelError
 
 CACHE_BYTES = 2
 """Of one number in the KV cache, which llama.cpp keeps in 16 bits."""

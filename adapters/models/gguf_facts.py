@@ -8,8 +8,8 @@ from pathlib import Path
 
 from adapters.models.gguf_header import GgufHeader, read_header
 from adapters.models.stores import FoundFile, is_projector
-from engine.errors import ModelFileError
-from engine.ports import ModelFacts
+from engine.core.errors import ModelFileError
+from engine.core.generation import ModelFacts
 
 GGUF_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S",
               12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K",

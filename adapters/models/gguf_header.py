@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.errors import ModelFileError
+from engine.core.errors import ModelFileError
 
 FactValue = int | float | bool | str
 

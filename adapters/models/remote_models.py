@@ -27,10 +27,11 @@ from adapters.models.remote.address import checked_url
 from adapters.models.remote.keys import key_for, variable_for
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
 from adapters.models.stores import FIND_VARIABLE, finds_by_itself
-from engine.capabilities import Capabilities, Support
-from engine.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
-from engine.ports import CancelSignal, LanguageModel, ModelFacts, Progress
-from engine.servers import ServerState
+from engine.core.capabilities import Capabilities, Support
+from engine.core.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
+from engine.core.generation import ModelFacts
+from engine.core.model_servers import ServerState
+from engine.core.ports import CancelSignal, LanguageModel, Progress
 
 KEPT_S = 20.0
 ROWS_VARIABLE = "ADAPTLAB_ROWS_IN_FLIGHT"
@@ -55,7 +56,7 @@ def _rows_in_flight() -> int:
 
 
 class RemoteModels:
-    """Models at servers. Fulfils `engine.servers.ModelServers`; safe to use from several threads."""
+    """Models at servers. Fulfils `engine.core.model_servers.ModelServers`; safe to use from several threads."""
 
     def __init__(self, home: Path) -> None:
         """Keep the servers' names and addresses in the home folder."""

@@ -12,11 +12,12 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 
-from engine.capabilities import Capabilities, Support
-from engine.errors import CancelledError, ContextOverflowError, UnsupportedError
-from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.capabilities import Capabilities, Support
+from engine.core.errors import CancelledError, ContextOverflowError, UnsupportedError
+from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.ports import CancelSignal
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
 
 FACTS = ModelFacts(
     id="scripted",

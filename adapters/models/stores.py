@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import ModelFileError
+from engine.core.errors import ModelFileError
 
 MODELS_VARIABLE = "ADAPTLAB_MODELS"
 FIND_VARIABLE = "ADAPTLAB_FIND"

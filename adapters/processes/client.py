@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from engine.errors import CancelledError, WorkerDiedError, WorkerError, error_from_name
+from engine.core.errors import CancelledError, WorkerDiedError, WorkerError, error_from_name
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.errors import AdaptLabError
+from engine.core.errors import AdaptLabError
 
 Emit = Callable[[dict[str, Any]], None]
 Handler = Callable[[dict[str, Any], Emit, threading.Event], Any]

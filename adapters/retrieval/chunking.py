@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters.retrieval.markdown import Block, BlockKind, Span, parse_blocks
-from engine.errors import UsageError
-from engine.task import Document
+from engine.core.errors import UsageError
+from engine.core.task import Document
 
 _NO_BLANKS = r"\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _WORD = re.compile(rf"[{_NO_BLANKS}]|[^\s{_NO_BLANKS}]{{1,40}}")

@@ -30,7 +30,7 @@ from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyp
 
 from adapters.retrieval.embedder import Vectors
 from adapters.retrieval.files import write_whole
-from engine.errors import CancelledError, RetrievalError
+from engine.core.errors import CancelledError, RetrievalError
 
 STRENGTHS = (1.0, 10.0, 100.0)
 UNTUNED_STRENGTH = 10.0

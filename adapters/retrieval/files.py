@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from engine.errors import RetrievalError
+from engine.core.errors import RetrievalError
 
 _ID = re.compile(r"[0-9a-f]{16}")
 

@@ -23,9 +23,9 @@ from lancedb.rerankers import LinearCombinationReranker, MRRReranker, RRFReranke
 
 from adapters.retrieval.embedder import Vectors, clean
 from adapters.retrieval.files import checked_id, write_whole
-from engine.errors import RetrievalError, unknown_name
-from engine.prediction import Passage
-from engine.variant import Reranker, SearchMode
+from engine.core.errors import RetrievalError, unknown_name
+from engine.core.run.prediction import Passage
+from engine.core.variant import Reranker, SearchMode
 
 KINDS = ("example", "document")
 LEAST_DEPTH = 20

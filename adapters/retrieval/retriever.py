@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from adapters.processes.client import WorkerProcess
-from engine.ports import CancelSignal, Classified, Found, Prepared, Progress
-from engine.prediction import Passage
-from engine.task import Document, Example
-from engine.variant import Reranker, RetrievalSpec, SearchMode
+from engine.core.ports import CancelSignal, Classified, Found, Prepared, Progress
+from engine.core.run.prediction import Passage
+from engine.core.task import Document, Example
+from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -32,7 +32,7 @@ _ENVIRONMENT = {
 class LanceRetriever:
     """Embeds with all-MiniLM-L6-v2, searches with LanceDB, classifies with a logistic head.
 
-    Fulfils `engine.ports.Retriever`. Index and classifier ids outlive the worker and this object: what they
+    Fulfils `engine.core.ports.Retriever`. Index and classifier ids outlive the worker and this object: what they
     name is on disk. A worker that dies in mid-request raises `WorkerDiedError`; the next request starts a new
     one.
     """

@@ -18,9 +18,9 @@ from adapters.retrieval.classifier import Head, fit_head, load_head, save_head
 from adapters.retrieval.embedder import Embedder
 from adapters.retrieval.files import checked_id, short_id
 from adapters.retrieval.indexes import Indexes, Item
-from engine.errors import RetrievalError
-from engine.task import Document
-from engine.variant import Reranker, SearchMode
+from engine.core.errors import RetrievalError
+from engine.core.task import Document
+from engine.core.variant import Reranker, SearchMode
 
 LAYOUT = 2
 """Part of every id: to be raised when chunking, tables or the head's form change, so that nothing old is reused."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from engine.errors import StoreError
+from engine.core.errors import StoreError
 
 if os.name == "nt":  # pragma: no cover - the other branch runs where the tests run
     import msvcrt

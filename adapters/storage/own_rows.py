@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.errors import TaskError
-from engine.task import AnswerKind, Example, Task
+from engine.core.errors import TaskError
+from engine.core.task import AnswerKind, Example, Task
 
 COPY_SUFFIX = "-own"
 """Added to the id of a task that ships, for the copy that takes the user's rows."""

@@ -13,9 +13,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from adapters.storage.run_store import SqliteRunStore, prediction_from_dict
-from engine.errors import UsageError
-from engine.prediction import Prediction
-from engine.run import plan_from_dict
+from engine.core.errors import UsageError
+from engine.core.run.plan import plan_from_dict
+from engine.core.run.prediction import Prediction
 
 MANIFEST, PREDICTIONS = "run.json", "predictions.jsonl"
 MOST_BYTES = 2_000_000_000

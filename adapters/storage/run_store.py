@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.errors import DiskFullError, StoreError, UsageError, unknown_name
-from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
-from engine.run_table import COLUMNS
+from engine.analysis.run_table import COLUMNS
+from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
+from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -169,7 +169,7 @@ class SqliteRunStore:
             return [prediction_from_dict(json.loads(record)) for (record,) in rows]
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
-        """Read a run as (variant id, example id, JSON list of the values of `engine.run_table.COLUMNS`).
+        """Read a run as (variant id, example id, JSON list of the values of `engine.analysis.run_table.COLUMNS`).
 
         SQLite takes them out, so that prompts and passages need not be read.
         """

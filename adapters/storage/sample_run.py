@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters.storage.run_store import prediction_from_dict
-from engine.errors import StoreError
-from engine.recorded import RecordedRun
+from engine.core.errors import StoreError
+from engine.services.recorded import RecordedRun
 
 MANIFEST_NAME = "run.json"
 PREDICTIONS_NAME = "predictions.jsonl.gz"

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from adapters.storage.run_store import SqliteRunStore
-from engine.run import plan_from_dict
-from engine.run_table import RunTable, table_from_json
+from engine.analysis.run_table import RunTable, table_from_json
+from engine.core.run.plan import plan_from_dict
 
 FORM = 1
 """Raised when the columns change; files of another form are made anew."""

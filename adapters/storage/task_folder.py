@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from engine.errors import TaskError
-from engine.scoring import KINDS, RUN_SCORERS, SCORERS
-from engine.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
+from engine.core.errors import TaskError
+from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
+from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
 
 Text = Annotated[str, Field(min_length=1)]
 MAX_DOCUMENT_BYTES = 5_000_000

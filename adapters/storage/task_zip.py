@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from adapters.archives import checked_entries, read_entry
-from engine.errors import TaskError
+from engine.core.errors import TaskError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The earliest a zip can say: the same task gives the same bytes."""

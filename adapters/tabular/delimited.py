@@ -12,8 +12,8 @@ from typing import Any
 
 from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
 from adapters.tabular.source import MAX_BYTES, Opened, Row, Source
-from engine.errors import TableError
-from engine.table import DELIMITERS, Asked, Reading
+from engine.core.errors import TableError
+from engine.ingest.table import DELIMITERS, Asked, Reading
 
 _SAMPLE_ROWS = 100
 _SAMPLE_CHARACTERS = 1_000_000

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from engine.prediction import Prediction
+from engine.core.run.prediction import Prediction
 
 SCHEMA: dict[str, pl.DataType] = {
     "variant_id": pl.String(),

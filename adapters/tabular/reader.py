@@ -14,8 +14,8 @@ from adapters.tabular.delimited import open_delimited
 from adapters.tabular.records import open_jsonl, open_parquet
 from adapters.tabular.sheets import open_sheet
 from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source, check_size
-from engine.errors import TableError
-from engine.table import Asked, ColumnBuilder, FirstLook, RaggedRow, Table, usable_names
+from engine.core.errors import TableError
+from engine.ingest.table import Asked, ColumnBuilder, FirstLook, RaggedRow, Table, usable_names
 
 LOOK_ROWS = 20
 _BATCH_ROWS = 4096

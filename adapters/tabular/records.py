@@ -10,8 +10,8 @@ from typing import Any
 from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
 from adapters.tabular.sheets import as_text
 from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source
-from engine.errors import TableError
-from engine.table import Asked, Reading
+from engine.core.errors import TableError
+from engine.ingest.table import Asked, Reading
 
 _BATCH_ROWS = 4096
 MAX_PARQUET_BYTES = 1_000_000_000

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from adapters.archives import read_entry
-from engine.errors import TableError
+from engine.core.errors import TableError
 
 MAX_CELLS = 25_000_000
 _SLICE_BYTES = 4_000_000

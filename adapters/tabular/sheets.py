@@ -10,8 +10,8 @@ from typing import Any
 from adapters.archives import checked_entries
 from adapters.tabular.sheet_extent import check_extent
 from adapters.tabular.source import Opened, Row, Source
-from engine.errors import TableError, TaskError, unknown_name
-from engine.table import Asked, Reading
+from engine.core.errors import TableError, TaskError, unknown_name
+from engine.ingest.table import Asked, Reading
 
 _WORKBOOK = "xl/workbook.xml"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.errors import TableError, UsageError
-from engine.table import Reading
+from engine.core.errors import TableError, UsageError
+from engine.ingest.table import Reading
 
 MAX_BYTES = 200_000_000
 MAX_ROWS = 2_000_000

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.models.gguf_header import GgufHeader
-from engine.errors import UntrainableError
+from engine.core.errors import UntrainableError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

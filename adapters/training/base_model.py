@@ -21,7 +21,7 @@ from transformers.initialization import no_init_weights
 from adapters.models.gguf_header import GgufHeader, TensorPlace
 from adapters.training.architectures import Architecture
 from adapters.training.base_config import config_from
-from engine.errors import UntrainableError
+from engine.core.errors import UntrainableError
 
 _SLICE_ROWS = 4096
 _NOT_PARAMETERS = re.compile(r"rope_freqs\.weight")

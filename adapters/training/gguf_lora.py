@@ -17,7 +17,7 @@ from adapters.models.gguf_header import GgufHeader
 from adapters.training.architectures import Architecture
 from adapters.training.base_model import names_in_gguf
 from adapters.training.lora_layers import State
-from engine.errors import UntrainableError
+from engine.core.errors import UntrainableError
 
 
 def write_gguf_lora(

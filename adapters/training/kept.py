@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
-from engine.errors import UsageError
-from engine.ports import LoraWeights
+from engine.core.errors import UsageError
+from engine.core.ports import LoraWeights
 
 GGUF_NAME = "lora.gguf"
 MANIFEST_NAME = "manifest.json"

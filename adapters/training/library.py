@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from adapters.training import kept
-from engine.errors import UsageError, unknown_name
-from engine.library import EXPORTS, KeptWeights, Measured
-from engine.statistics import Interval
+from engine.core.errors import UsageError, unknown_name
+from engine.core.interval import Interval
+from engine.core.lora_library import EXPORTS, KeptWeights, Measured
 
 _PEFT_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class LoraLibrary:
-    """Reads the folders that `adapters.training.trainer` makes: `engine.library.Library`."""
+    """Reads the folders that `adapters.training.trainer` makes: `engine.core.lora_library.Library`."""
 
     def __init__(self, lora_folder: Path) -> None:
         """Look under this folder."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from adapters.training.lora_layers import LoraLinear, State, state_of
 from adapters.training.packing import Packed, Row, pack, packed_length, split_by_size
-from engine.variant import LoraSpec
+from engine.core.variant import LoraSpec
 
 MOST_TOKENS = 1024
 """Tokens of one packed sequence; a batch that is longer is computed in parts."""

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from engine.errors import UntrainableError
-from engine.variant import LoraSpec
+from engine.core.errors import UntrainableError
+from engine.core.variant import LoraSpec
 
 State = dict[str, tuple[torch.Tensor, torch.Tensor]]
 """Module name to A `[rank, in]` and B `[out, rank]`, fp32."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.models.gguf_header import GgufHeader
-from engine.errors import NotEnoughMemoryError
-from engine.variant import LoraSpec
+from engine.core.errors import NotEnoughMemoryError
+from engine.core.variant import LoraSpec
 
 LIBRARIES_BYTES = 500_000_000
 """Python with torch, transformers, gguf and peft loaded."""

@@ -18,9 +18,10 @@ from adapters.training import kept
 from adapters.training.architectures import Architecture, architecture_named, modules_for, refuse_unlike
 from adapters.training.machine import has_fast_bf16
 from adapters.training.memory import MemoryEstimate, estimate, refuse_if_too_large, shape_of
-from engine.errors import CancelledError, TrainingError, UsageError
-from engine.ports import CancelSignal, LoraWeights, ModelFacts, Progress, TokenPair
-from engine.variant import LoraSpec
+from engine.core.errors import CancelledError, TrainingError, UsageError
+from engine.core.generation import ModelFacts, TokenPair
+from engine.core.ports import CancelSignal, LoraWeights, Progress
+from engine.core.variant import LoraSpec
 
 WORKER_MODULE = "adapters.training.worker"
 _ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.processes.server import Emit, serve
-from engine.errors import CancelledError
-from engine.variant import LoraSpec
+from engine.core.errors import CancelledError
+from engine.core.variant import LoraSpec
 
 if TYPE_CHECKING:
     from adapters.training.loop import Curves, Step

@@ -9,18 +9,18 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from components.setup import fault
+from components.ui.errors import fault
+from components.ui.text import count, inert, plain, short, visible
 from components.upload.draft import CARD, Draft, next_button, worked_out
-from components.words import count, inert, plain, short, visible
-from engine.data_card import DataCard, Examined, Finding, Mend, counted
-from engine.drafting import draft_instructions
-from engine.errors import AdaptLabError
-from engine.examining import build_rows, examine
-from engine.intake import TokenFacts, measure_tokens
-from engine.kinds import answer_spec
-from engine.laboratory import Laboratory
-from engine.ports import ModelFacts
-from engine.task import AnswerKind
+from engine.core.errors import AdaptLabError
+from engine.core.generation import ModelFacts
+from engine.core.task import AnswerKind
+from engine.ingest.answer_kind import answer_spec, draft_instructions
+from engine.ingest.checks.examine import examine
+from engine.ingest.checks.work import build_rows
+from engine.ingest.data_card import DataCard, Examined, Finding, Mend, counted
+from engine.ingest.intake import TokenFacts, measure_tokens
+from engine.services.lab import Laboratory
 
 MENDS = {
     Mend.KEEP: "Keep as they are",

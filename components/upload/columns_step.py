@@ -8,17 +8,17 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.setup import fault
+from components.ui.errors import fault
+from components.ui.text import count, inert, plain, visible
 from components.upload.draft import COLUMNS, Draft, next_button, worked_out
-from components.words import count, inert, plain, visible
-from engine.errors import AdaptLabError
-from engine.examining import build_rows
-from engine.importing import SplitPlan
-from engine.kinds import guess_kind
-from engine.laboratory import Laboratory
-from engine.roles import Roles, check_roles, guess_roles, usual_template
-from engine.table import Table
-from engine.task import AnswerKind
+from engine.core.errors import AdaptLabError
+from engine.core.task import AnswerKind
+from engine.ingest.answer_kind import guess_kind
+from engine.ingest.build_task import SplitPlan
+from engine.ingest.checks.work import build_rows
+from engine.ingest.columns import Roles, check_roles, guess_roles, usual_template
+from engine.ingest.table import Table
+from engine.services.lab import Laboratory
 
 KINDS = {
     AnswerKind.LABEL: "Label",

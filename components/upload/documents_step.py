@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.setup import fault
+from components.ui.errors import fault
+from components.ui.text import count, plain, visible
 from components.upload.draft import Draft, next_button
-from components.words import count, plain, visible
-from engine.data_card import counted
-from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory
-from engine.task import Document
+from engine.core.errors import AdaptLabError
+from engine.core.task import Document
+from engine.ingest.data_card import counted
+from engine.services.lab import Laboratory
 
 _EXTENSIONS = ["md", "markdown", "txt", "pdf", "html", "htm"]
 _SHOWN = 3000

@@ -8,17 +8,17 @@ from typing import Any
 
 import streamlit as st
 
-from components import state
-from components.jobs import Job, Work, finished
-from components.setup import fault
-from engine.data_card import Examined, Mend
-from engine.errors import AdaptLabError
-from engine.importing import LeakMend, LeakRecord, SplitPlan
-from engine.intake import TokenFacts
-from engine.leaks import DEFAULT_ALIKE, DEFAULT_MEANING_ALIKE, LeakPair
-from engine.roles import Roles
-from engine.table import Asked, FirstLook, Table
-from engine.task import AnswerKind, Document
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.jobs import Job, Work, finished
+from engine.core.errors import AdaptLabError
+from engine.core.task import AnswerKind, Document
+from engine.ingest.build_task import LeakMend, LeakRecord, SplitPlan
+from engine.ingest.columns import Roles
+from engine.ingest.data_card import Examined, Mend
+from engine.ingest.intake import TokenFacts
+from engine.ingest.leaks import DEFAULT_ALIKE, DEFAULT_MEANING_ALIKE, LeakPair
+from engine.ingest.table import Asked, FirstLook, Table
 
 STEPS = ("File", "Columns", "Data card", "Splits", "Documents", "Leak guard", "Instructions")
 FILE, COLUMNS, CARD, SPLITS, DOCUMENTS, LEAKS, INSTRUCTIONS = range(len(STEPS))

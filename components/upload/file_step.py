@@ -7,12 +7,12 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from components.setup import fault
+from components.ui.errors import fault
+from components.ui.text import MISSING, inert, plain, visible
 from components.upload.draft import FILE, Draft, next_button
-from components.words import MISSING, inert, plain, visible
-from engine.errors import AdaptLabError
-from engine.laboratory import Laboratory
-from engine.table import DELIMITERS, Asked, FirstLook
+from engine.core.errors import AdaptLabError
+from engine.ingest.table import DELIMITERS, Asked, FirstLook
+from engine.services.lab import Laboratory
 
 EXTENSIONS = ["csv", "tsv", "tab", "txt", "xlsx", "xlsm", "jsonl", "ndjson", "json", "parquet"]
 APOSTROPHE = " An apostrophe stands before what a spreadsheet would take for a formula; it is not stored."

@@ -8,19 +8,19 @@ from threading import Event
 
 import streamlit as st
 
-from components import state
-from components.setup import fault
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.text import count, plain, visible
 from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
-from components.words import count, plain, visible
-from engine.drafting import draft_instructions
-from engine.errors import AdaptLabError
-from engine.importing import make_task
-from engine.intake import ANSWER_TOKENS, ROW_CONTEXT_TOKENS, preview_prompt
-from engine.kinds import answer_spec
-from engine.laboratory import Laboratory
-from engine.ports import ModelFacts, Progress
-from engine.task import AnswerKind, AnswerSpec, Task
+from engine.core.errors import AdaptLabError
+from engine.core.generation import ModelFacts
+from engine.core.ports import Progress
+from engine.core.task import AnswerKind, AnswerSpec, Task
+from engine.ingest.answer_kind import answer_spec, draft_instructions
+from engine.ingest.build_task import make_task
+from engine.ingest.intake import ANSWER_TOKENS, ROW_CONTEXT_TOKENS, preview_prompt
+from engine.services.lab import Laboratory
 
 USUAL_TRAIN_ROWS = 50
 """Rows that a comparison learns from unless told otherwise."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import streamlit as st
 
+from components.ui.text import count, inert, plain
 from components.upload.draft import Draft, next_button, worked_out
-from components.words import count, inert, plain
-from engine.data_card import Row
-from engine.importing import LeakMend, leak_sides, mend_leaks, record_leaks
-from engine.intake import compare_meanings
-from engine.laboratory import Laboratory
-from engine.leaks import LeakPair, Likeness, Text, find_leaks
+from engine.ingest.build_task import LeakMend, leak_sides, mend_leaks, record_leaks
+from engine.ingest.data_card import Row
+from engine.ingest.intake import compare_meanings
+from engine.ingest.leaks import LeakPair, Likeness, Text, find_leaks
+from engine.services.lab import Laboratory
 
 MENDS = {
     LeakMend.KEEP: "Keep them",

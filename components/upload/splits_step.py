@@ -8,15 +8,15 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from components.setup import fault
+from components.ui.errors import fault
+from components.ui.text import count, inert, plain, visible
 from components.upload.draft import SPLITS, Draft, next_button
-from components.words import count, inert, plain, visible
-from engine.data_card import counted
-from engine.errors import AdaptLabError
-from engine.importing import SplitPlan, assign_splits
-from engine.splitting import LEFT_OUT, split_meanings, split_warnings
-from engine.splitting import SPLITS as NAMES
-from engine.task import AnswerKind
+from engine.core.errors import AdaptLabError
+from engine.core.task import AnswerKind
+from engine.ingest.build_task import SplitPlan, assign_splits
+from engine.ingest.data_card import counted
+from engine.ingest.splitting import LEFT_OUT, split_meanings, split_warnings
+from engine.ingest.splitting import SPLITS as NAMES
 
 _MOST_VALUES = 30
 

@@ -1,4 +1,4 @@
-"""A chart as data. Frozen nouns; colours are names from `engine.charts.looks`, texts are plain text."""
+"""A chart as data. Frozen nouns; colours are names from `engine.charts.style`, texts are plain text."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from engine.charts.chart import Axis, Chart, Grid, Series, Zone, bounds, ticks, written
-from engine.charts.looks import colour
+from engine.charts.style import colour
 
 Figure = dict[str, Any]
 _SIDES = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from html import escape
 
 from engine.charts.chart import Axis, Chart, Series, bounds, ticks, written
-from engine.charts.looks import PALETTES
+from engine.charts.style import PALETTES
 
 WIDTH, HEIGHT = 640, 330
 LEFT, RIGHT, TOP, BOTTOM = 66, 22, 16, 46

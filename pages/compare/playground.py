@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.choosing import missing
-from components.play_form import play_form
-from components.play_panel import ask_button, play_panel
-from components.setup import fault
-from engine.errors import AdaptLabError
+from components.playground.form import play_form
+from components.playground.panel import ask_button, play_panel
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.pickers import missing
+from engine.core.errors import AdaptLabError
 
 lab = state.laboratory()
 tasks, models = lab.tasks(), lab.models()

@@ -6,20 +6,19 @@ from contextlib import suppress
 
 import streamlit as st
 
-from components import charts, state
-from components.keys import keys
-from components.lane_view import lanes_frame
-from components.limits_form import limits_form
-from components.live_plot import live_plot
-from components.race import race
-from components.race_view import race_view
-from components.run_panel import told_tradeoff
-from components.setup import fault
-from components.slide import slide
-from components.slides import STEPS, rivals_slide, task_slide, verdict_slide, where
-from engine.errors import AdaptLabError
-from engine.recorded import assessed, fold
-from engine.task import Task
+from components.present.race_view import race_view
+from components.present.slides import STEPS, rivals_slide, task_slide, verdict_slide
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.lane_view import lanes_frame, told_tradeoff
+from components.ui.limits_form import limits_form
+from components.ui.run_data import where
+from components.widgets import charts
+from components.widgets.parts import keys, race, slide
+from components.widgets.plot import live_plot
+from engine.core.errors import AdaptLabError
+from engine.core.task import Task
+from engine.services.recorded import assessed, fold
 
 MOVES = {
     "ArrowRight": "next", "PageDown": "next", "n": "next",

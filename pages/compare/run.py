@@ -6,13 +6,14 @@ from functools import partial
 
 import streamlit as st
 
-from components import state
-from components.history import past_runs
-from components.results import downloads, results
-from components.rows import row_browser
-from components.run_panel import run_panel
-from components.setup import fault, setup
-from engine.errors import AdaptLabError
+from components.run.panel import run_panel
+from components.run.results import downloads, results
+from components.run.rows import row_browser
+from components.run.setup import setup
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_list import past_runs
+from engine.core.errors import AdaptLabError
 
 lab = state.laboratory()
 run_id = state.shown_run()

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.chart_card import chart_card
-from components.context_parts import context_setup, figures_of
-from components.report_data import table_of
-from components.series_panel import series_of, series_panel
-from components.setup import fault
-from components.words import plain
-from engine.charts.of_context import number_chart, place_chart
-from engine.context import (
-    number_plans,
-    number_words,
-    place_gaps,
-    place_plans,
-    place_words,
-)
-from engine.errors import AdaptLabError
-from engine.run_series import find_all_kept
+from components.studies.context import context_setup, figures_of
+from components.studies.series_panel import series_of, series_panel
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_data import table_of
+from components.ui.text import plain
+from components.widgets.chart_card import chart_card
+from engine.core.errors import AdaptLabError
+from engine.services.run_series import find_all_kept
+from engine.studies.context import number_plans, number_words, place_gaps, place_plans, place_words
+from engine.studies.context_charts import number_chart, place_chart
 
 lab = state.laboratory()
 st.title("Context", anchor=False)

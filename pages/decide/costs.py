@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.chart_card import chart_card
-from components.cost_forms import extra_form, machine_form, use_of
-from components.cost_tables import assumptions_json, break_even_frame, lines_frame
-from components.report_data import plan_of, report_of, reported_run
-from components.setup import fault
-from components.words import plain
-from engine.charts.of_costs import cost_chart
-from engine.errors import AdaptLabError
-from engine.limits import Limits
-from engine.memo import closed_costs
-from engine.total_cost import break_evens, price_table
+from components.report.cost_forms import extra_form, machine_form, use_of
+from components.report.cost_tables import assumptions_json, break_even_frame, lines_frame
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_data import plan_of, report_of, reported_run
+from components.ui.text import plain
+from components.widgets.chart_card import chart_card
+from engine.analysis.break_even import break_evens, price_table
+from engine.analysis.cost_charts import cost_chart
+from engine.analysis.memo import closed_costs
+from engine.core.errors import AdaptLabError
+from engine.core.limits import Limits
 
 lab = state.laboratory()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")

@@ -5,17 +5,16 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from components import state
-from components.chart_card import chart_card
-from components.report_data import plan_of, reported_run, table_of
-from components.series_panel import series_of, series_panel
-from components.setup import fault
-from components.words import percent, plain, visible
-from engine.drift import drift_changes, drift_chart, who_breaks
-from engine.drift_plans import drift_plans
-from engine.errors import AdaptLabError
-from engine.perturbing import WORDS
-from engine.run_series import find_all_kept
+from components.studies.series_panel import series_of, series_panel
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_data import plan_of, reported_run, table_of
+from components.ui.text import percent, plain, visible
+from components.widgets.chart_card import chart_card
+from engine.core.errors import AdaptLabError
+from engine.services.run_series import find_all_kept
+from engine.studies.drift import drift_changes, drift_chart, drift_plans, who_breaks
+from engine.studies.perturbations import WORDS
 
 lab = state.laboratory()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")

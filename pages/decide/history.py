@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.history import runs_frame, standing
-from components.run_keeping import run_actions, take_in
-from components.run_pair import compare_two, portability
-from components.setup import fault
-from components.words import visible
+from components.history.run_actions import run_actions, take_in
+from components.history.run_pair import compare_two, portability
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_list import runs_frame, standing
+from components.ui.text import visible
 
 lab = state.laboratory()
 runs = lab.runs()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.chart_card import chart_card
-from components.curve_parts import curve_setup, kept_runs, points_frame
-from components.report_data import table_of
-from components.series_panel import series_of, series_panel
-from components.setup import fault
-from components.words import plain
-from engine.charts.of_curves import learning_chart
-from engine.curve_plans import curve_plans
-from engine.errors import AdaptLabError
-from engine.learning_curve import curve_points, would_labels_help
+from components.studies.curve import curve_setup, kept_runs, points_frame
+from components.studies.series_panel import series_of, series_panel
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_data import table_of
+from components.ui.text import plain
+from components.widgets.chart_card import chart_card
+from engine.core.errors import AdaptLabError
+from engine.studies.curve_charts import learning_chart
+from engine.studies.learning_curve import curve_plans, curve_points, would_labels_help
 
 lab = state.laboratory()
 st.title("Learning curve", anchor=False)

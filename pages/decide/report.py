@@ -6,19 +6,19 @@ from functools import partial
 
 import streamlit as st
 
-from components import state
-from components.blame import blame_facets
-from components.chart_card import chart_card
-from components.explorer import explorer
-from components.limits_form import limits_form
-from components.report_data import report_of, reported_run, table_of, tell_changes
-from components.report_parts import classes_part, confidence_part, draws_part
-from components.report_tables import show_metrics, show_pairs
-from components.setup import fault
-from components.verdict_card import verdict_card
-from components.words import plain
-from engine.charts.of_report import difference_grid, latency_chart, tradeoff_chart
-from engine.errors import AdaptLabError
+from components.report.blame import blame_facets
+from components.report.explorer import explorer
+from components.report.parts import classes_part, confidence_part, draws_part
+from components.report.tables import show_metrics, show_pairs
+from components.report.verdict_card import verdict_card
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.limits_form import limits_form
+from components.ui.run_data import report_of, reported_run, table_of, tell_changes
+from components.ui.text import plain
+from components.widgets.chart_card import chart_card
+from engine.analysis.report_charts import difference_grid, latency_chart, tradeoff_chart
+from engine.core.errors import AdaptLabError
 
 lab = state.laboratory()
 title_cell, buttons = st.columns([3, 2], vertical_alignment="bottom")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from components import state
-from components.abilities import abilities_frame
-from components.servers import servers
-from components.speed_panel import speed_panel
-from components.words import MISSING, plain, visible
-from engine.errors import AdaptLabError
+from components.models.abilities import abilities_frame
+from components.models.servers import servers
+from components.models.speed_panel import speed_panel
+from components.ui import state
+from components.ui.text import MISSING, plain, visible
+from engine.core.errors import AdaptLabError
 
 MOST_OPENED = 40  # models that are shown in detail below the table
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from components import state
-from components.setup import fault
-from components.words import count, plain, visible
-from engine.errors import AdaptLabError
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.text import count, plain, visible
+from engine.core.errors import AdaptLabError
 
 lab = state.laboratory()
 infos = {info.id: info for info in lab.tasks()}

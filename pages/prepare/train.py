@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.choosing import missing
-from components.training_form import training_form
-from components.training_panel import training_panel
-from components.weights_library import weights_library
+from components.training.form import training_form
+from components.training.panel import training_panel
+from components.training.weights_library import weights_library
+from components.ui import state
+from components.ui.pickers import missing
 
 lab = state.laboratory()
 tasks, models = lab.tasks(), lab.models()

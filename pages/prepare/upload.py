@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.setup import fault
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.text import plain, size
 from components.upload.card_step import card_step
 from components.upload.columns_step import columns_step
 from components.upload.documents_step import documents_step
@@ -14,8 +15,7 @@ from components.upload.file_step import EXTENSIONS, file_step
 from components.upload.instructions_step import compare_with, instructions_step
 from components.upload.leaks_step import leaks_step
 from components.upload.splits_step import splits_step
-from components.words import plain, size
-from engine.errors import AdaptLabError
+from engine.core.errors import AdaptLabError
 
 lab = state.laboratory()
 

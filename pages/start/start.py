@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import state
-from components.start_parts import actions, findings, recorded_run
+from components.start.parts import actions, findings, recorded_run
+from components.ui import state
 
 lab = state.laboratory()
 going_on = lab.current_run_id()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.live_plot import live_plot
-from components.palette import colour
+from components.ui.palette import colour
+from components.widgets.plot import live_plot
 
 
 @st.fragment(run_every=0.2)

@@ -21,8 +21,9 @@ from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.scripted import ScriptedModel
-from engine.errors import AdaptLabError
-from engine.ports import LanguageModel, ModelFacts
+from engine.core.errors import AdaptLabError
+from engine.core.generation import ModelFacts
+from engine.core.ports import LanguageModel
 from tests import served
 from tests.conftest import OLLAMA_HOST
 from tests.ollama_replay import OllamaReplay

@@ -15,10 +15,11 @@ import jsonschema
 import pytest
 
 from adapters.models.llama_cpp.client import LlamaCppModel
-from engine.capabilities import Support
-from engine.errors import CancelledError, ContextOverflowError, TrainingError, UnsupportedError, WorkerDiedError
-from engine.ports import Completion, Decoding, GenerateRequest, LanguageModel, Message, TextPiece
-from engine.variant import DecodingMode
+from engine.core.capabilities import Support
+from engine.core.errors import CancelledError, ContextOverflowError, TrainingError, UnsupportedError, WorkerDiedError
+from engine.core.generation import Completion, Decoding, GenerateRequest, Message, TextPiece
+from engine.core.ports import LanguageModel
+from engine.core.variant import DecodingMode
 from tests.helpers import NEAR_TIE, complete
 
 pytestmark = pytest.mark.timeout(300)

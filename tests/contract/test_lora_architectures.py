@@ -25,7 +25,7 @@ from adapters.training.gguf_lora import permuted, write_gguf_lora
 from adapters.training.loop import packed_masks
 from adapters.training.lora_layers import attach, state_of
 from adapters.training.packing import pack
-from engine.errors import UntrainableError
+from engine.core.errors import UntrainableError
 
 pytestmark = pytest.mark.timeout(300)
 

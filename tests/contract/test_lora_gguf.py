@@ -22,9 +22,10 @@ from adapters.training.architectures import architecture_named
 from adapters.training.base_model import load_base
 from adapters.training.kept import FILE_NAMES, read_manifest
 from adapters.training.trainer import PeftTrainer
-from engine.errors import CancelledError
-from engine.ports import LoraWeights, ModelFacts, Progress, TokenPair
-from engine.variant import LoraSpec
+from engine.core.errors import CancelledError
+from engine.core.generation import ModelFacts, TokenPair
+from engine.core.ports import LoraWeights, Progress
+from engine.core.variant import LoraSpec
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 

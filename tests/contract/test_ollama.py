@@ -18,8 +18,8 @@ from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.remote import reading
 from adapters.models.scripted import ScriptedModel
-from engine.capabilities import Support
-from engine.errors import (
+from engine.core.capabilities import Support
+from engine.core.errors import (
     AccessError,
     AdaptLabError,
     BrokenAnswerError,
@@ -34,8 +34,8 @@ from engine.errors import (
     UnknownModelError,
     UnsupportedError,
 )
-from engine.ports import Message, TokenPair
-from engine.variant import DecodingMode
+from engine.core.generation import Message, TokenPair
+from engine.core.variant import DecodingMode
 from tests.contract.test_language_model import LABELS, ask
 from tests.faulty_server import FaultyServer
 from tests.helpers import complete

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from adapters.retrieval.retriever import LanceRetriever
-from engine.errors import CancelledError, RetrievalError, UsageError, WorkerDiedError
-from engine.ports import Prepared, Progress
-from engine.task import Document, Example
-from engine.variant import Reranker, RetrievalSpec, SearchMode
+from engine.core.errors import CancelledError, RetrievalError, UsageError, WorkerDiedError
+from engine.core.ports import Prepared, Progress
+from engine.core.task import Document, Example
+from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
 

@@ -17,8 +17,8 @@ from adapters.models.openai_compatible.dialects import LLAMA_SERVER
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
-from engine.errors import UnsupportedError
-from engine.ports import ModelFacts
+from engine.core.errors import UnsupportedError
+from engine.core.generation import ModelFacts
 from tests import served
 from tests.contract.test_language_model import ask
 from tests.helpers import NEAR_TIE, complete

@@ -17,8 +17,8 @@ from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.lora import served_loras, the_only
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote import reading
-from engine.capabilities import Support
-from engine.errors import (
+from engine.core.capabilities import Support
+from engine.core.errors import (
     AccessError,
     AdaptLabError,
     BrokenAnswerError,
@@ -30,8 +30,8 @@ from engine.errors import (
     UnknownModelError,
     UnsupportedError,
 )
-from engine.ports import Completion, GenerateRequest
-from engine.variant import DecodingMode
+from engine.core.generation import Completion, GenerateRequest
+from engine.core.variant import DecodingMode
 from tests.contract.test_language_model import LABELS, SCHEMA, ask
 from tests.faulty_server import MODEL, FaultyServer
 from tests.helpers import complete

@@ -17,9 +17,9 @@ from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
-from engine.errors import ContextOverflowError, UnsupportedError
-from engine.ports import Completion
-from engine.variant import DecodingMode
+from engine.core.errors import ContextOverflowError, UnsupportedError
+from engine.core.generation import Completion
+from engine.core.variant import DecodingMode
 from tests.contract.test_language_model import LABELS, SCHEMA, STORY, TICKETS, ask
 from tests.helpers import complete
 

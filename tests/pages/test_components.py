@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from components import charts, words
-from components.labels import Spot, places
-from components.lane_view import lane_views, strip_view
-from components.palette import LOOKS, PALETTES, colour
-from components.results import closed_frame, failures_frame, results_frame, scores_frame
-from engine.variant import Technique
+from components.run.results import closed_frame, failures_frame, results_frame, scores_frame
+from components.ui import text as words
+from components.ui.lane_view import lane_views, strip_view
+from components.ui.palette import LOOKS, PALETTES, colour
+from components.widgets import charts
+from components.widgets.label_places import Spot, places
+from engine.core.variant import Technique
 from tests.fake_laboratory import FakeLaboratory, fake_task, script
 
 

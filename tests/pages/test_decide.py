@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.events import PredictionMade, RunEnded
-from engine.prediction import Timing
-from engine.task import AnswerKind, AnswerSpec
-from engine.variant import Technique
+from engine.core.run.events import PredictionMade, RunEnded
+from engine.core.run.prediction import Timing
+from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.variant import Technique
 from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
 from tests.pages.conftest import Opener
 from tests.unit.test_context import marked_task
@@ -244,8 +244,8 @@ def _actions(lab_in: FakeLaboratory, run_id: str) -> AppTest:
     def page() -> None:
         import streamlit as st
 
-        from components import state
-        from components.run_keeping import run_actions
+        from components.history.run_actions import run_actions
+        from components.ui import state
 
         lab = st.session_state[state.LABORATORY]
         runs = {info.run_id: info for info in lab.runs()}

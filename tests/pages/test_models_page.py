@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-import engine.speed
-from engine.trainings import TrainingOrder
-from engine.variant import LoraSpec
+import engine.services.speed_test
+from engine.core.variant import LoraSpec
+from engine.services.trainings import TrainingOrder
 from tests.fake_bench import until
 from tests.fake_laboratory import FakeLaboratory
 from tests.pages.conftest import Opener
@@ -16,7 +16,7 @@ PAGE = "pages/prepare/models.py"
 
 def test_a_speed_test_is_run_and_kept(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """One press measures the chosen model, and its figures stand in the table from then on."""
-    monkeypatch.setattr(engine.speed.measure, "__kwdefaults__", {"seconds": 0.05})
+    monkeypatch.setattr(engine.services.speed_test.measure, "__kwdefaults__", {"seconds": 0.05})
     lab = FakeLaboratory()
     lab.bench.pace_s = 0.001
     app = open_app(lab, PAGE).run()

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine.ports import ModelOffer
-from engine.task import AnswerKind, AnswerSpec
-from engine.variant import DecodingMode, Technique
+from engine.core.generation import ModelOffer
+from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.variant import DecodingMode, Technique
 from tests.fake_laboratory import FakeLaboratory, fake_model, fake_task, script
 from tests.pages.conftest import ROOT, Opener
 

@@ -96,7 +96,7 @@ def test_lora_appears_with_weights_that_fit(open_app: Opener) -> None:
 def test_a_run_under_way_is_told(open_app: Opener) -> None:
     """While a run measures, the button is off and the run can be reached."""
     lab = FakeLaboratory(speed=0.2)
-    from engine.variant import Technique
+    from engine.core.variant import Technique
 
     lab.start(lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.ZERO_SHOT], limit=50))
     app = open_app(lab).run()

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.words import MISSING
-from engine.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
-from engine.ports import Progress
-from engine.run import RunPlan
-from engine.variant import Technique
+from components.ui.text import MISSING
+from engine.core.ports import Progress
+from engine.core.run.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
+from engine.core.run.plan import RunPlan
+from engine.core.variant import Technique
 from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, queued, script
 from tests.pages.conftest import Opener
 

@@ -6,10 +6,11 @@ import time
 
 from streamlit.testing.v1 import AppTest
 
-from engine.events import RunEnded
-from engine.servers import Pull, ServerState
-from engine.spending import TokenPrices
-from engine.variant import Technique
+from engine.core.model_servers import ServerState
+from engine.core.prices import TokenPrices
+from engine.core.run.events import RunEnded
+from engine.core.variant import Technique
+from engine.services.pull import Pull
 from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_model, script
 from tests.pages.conftest import Opener
 
@@ -129,8 +130,8 @@ def test_thinking_is_shown_apart_from_the_answer() -> None:
     """What a model thought is shown with its time, as text, beside what it wrote."""
 
     def page() -> None:
-        from components.rows import inside
-        from engine.prediction import Prediction, Timing
+        from components.ui.row_detail import inside
+        from engine.core.run.prediction import Prediction, Timing
         from tests.fake_laboratory import HOSTILE
 
         inside(

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.bests import bests
-from components.race_view import race_view
-from components.slides import STEPS
-from engine.checkup import Finding
-from engine.events import LeaderClear, RunEnded
-from engine.recorded import SAMPLE
-from engine.variant import Technique
+from components.present.race_view import race_view
+from components.present.slides import STEPS
+from components.ui.bests import bests
+from engine.core.health import Finding
+from engine.core.run.events import LeaderClear, RunEnded
+from engine.core.variant import Technique
+from engine.services.recorded import SAMPLE
 from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
 from tests.pages.conftest import Opener
 

@@ -8,11 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from adapters.storage.task_folder import read_task
-from components import state
+from components.ui import state
 from components.upload.draft import Draft
-from engine.data_card import Mend
-from engine.importing import LeakMend
-from engine.task import AnswerKind
+from engine.core.task import AnswerKind
+from engine.ingest.build_task import LeakMend
+from engine.ingest.data_card import Mend
 from tests.fake_laboratory import HOSTILE, FakeLaboratory
 from tests.pages.conftest import Opener
 

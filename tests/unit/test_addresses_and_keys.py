@@ -14,7 +14,7 @@ from adapters.models.ollama.server import address_from_environment
 from adapters.models.remote.address import checked_url, is_local
 from adapters.models.remote.keys import Key, key_for, variable_for
 from adapters.models.remote.servers import ServerBook
-from engine.errors import UsageError
+from engine.core.errors import UsageError
 
 
 @pytest.mark.parametrize(

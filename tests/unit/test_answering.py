@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.models.scripted import ScriptedModel
-from engine.answering import Desk, ReadyVariant, answer_batch, answer_row, next_prediction, retrieve
-from engine.errors import (
+from engine.core.errors import (
     AdaptLabError,
     CancelledError,
     ContextOverflowError,
@@ -19,10 +18,12 @@ from engine.errors import (
     WorkerDiedError,
     WorkerError,
 )
-from engine.ports import Completion, Found, GenerateRequest, TextPiece
-from engine.prediction import FailureKind, Passage, Usage
-from engine.run import RunPlan
-from engine.variant import DecodingMode, RetrievalSpec, Technique, Variant
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.ports import Found
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import FailureKind, Passage, Usage
+from engine.core.variant import DecodingMode, RetrievalSpec, Technique, Variant
+from engine.running.answering import Desk, ReadyVariant, answer_batch, answer_row, next_prediction, retrieve
 from tests.helpers import small_task
 
 TASK = small_task()

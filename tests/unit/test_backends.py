@@ -11,13 +11,13 @@ from adapters.models.llama_cpp.client import CAPABILITIES as LLAMA_CPP
 from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
 from adapters.models.openai_compatible.dialects import CLOSED, DIALECTS, GENERIC, dialect_of
 from adapters.models.scripted import CAPABILITIES as SCRIPTED
-from engine.backend_limits import backend_limits, lora_comes_with_the_server
-from engine.capabilities import TITLES, Capabilities, Support, learned
-from engine.estimating import estimate_run
-from engine.ports import ModelFacts
-from engine.run import RunPlan
-from engine.spending import TokenPrices
-from engine.variant import DecodingMode, LoraSpec, Technique, Variant
+from engine.core.capabilities import TITLES, Capabilities, Support, learned
+from engine.core.generation import ModelFacts
+from engine.core.prices import TokenPrices
+from engine.core.run.plan import RunPlan
+from engine.core.variant import DecodingMode, LoraSpec, Technique, Variant
+from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
+from engine.running.estimating import estimate_run
 from tests.fake_laboratory import fake_model
 from tests.helpers import small_task
 from tools.backend_table import backends, section

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap as scipy_bootstrap
 
-from engine.bootstrap import bca, macro_f1_interval, mean_intervals, quantile_interval, resample_count, row_weights
-from engine.statistics import macro_f1
+from engine.metrics.bootstrap import (
+    bca,
+    macro_f1_interval,
+    mean_intervals,
+    quantile_interval,
+    resample_count,
+    row_weights,
+)
+from engine.metrics.intervals import macro_f1
 
 LABELS = ("a", "b", "c", "d")
 codes = st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=3, max_size=60)

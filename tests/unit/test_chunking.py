@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.retrieval.chunking import Chunk, chunk_document, count_words
-from engine.errors import UsageError
-from engine.task import Document
+from engine.core.errors import UsageError
+from engine.core.task import Document
 
 LEAVE = """# Annual leave
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from engine.calibration import calibration, coverage_curve, most_kept_at
-from engine.classification import class_figures, confusion
-from engine.seeds import seed_variation
+from engine.metrics.calibration import calibration, coverage_curve, most_kept_at
+from engine.metrics.confusion import class_figures, confusion
+from engine.studies.seed_variation import seed_variation
 
 pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2)), min_size=1, max_size=80)
 

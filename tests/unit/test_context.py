@@ -8,21 +8,31 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.charts.of_context import number_chart, place_chart
-from engine.context import PLACES, number_plans, number_words, place_gaps, place_plans, place_words
-from engine.context_tasks import context_task, is_context_task, sections, supported_rows
-from engine.errors import UsageError
-from engine.events import PredictionMade
-from engine.limits import Limits
-from engine.measured import VariantFigures
-from engine.perturbing import is_perturbed
-from engine.prediction import Passage
-from engine.prompting import build_prompt
-from engine.report import assess
-from engine.run import RunPlan
-from engine.run_table import RunTable, table_from_predictions
-from engine.task import Document, Task
-from engine.variant import DecodingMode
+from engine.analysis.figures import VariantFigures
+from engine.analysis.report import assess
+from engine.analysis.run_table import RunTable, table_from_predictions
+from engine.core.errors import UsageError
+from engine.core.limits import Limits
+from engine.core.run.events import PredictionMade
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Passage
+from engine.core.task import Document, Task
+from engine.core.variant import DecodingMode
+from engine.running.prompting import build_prompt
+from engine.studies.context import (
+    PLACES,
+    context_task,
+    is_context_task,
+    number_plans,
+    number_words,
+    place_gaps,
+    place_plans,
+    place_words,
+    sections,
+    supported_rows,
+)
+from engine.studies.context_charts import number_chart, place_chart
+from engine.studies.perturbations import is_perturbed
 from tests.fake_laboratory import FakeLaboratory, fake_task, script
 
 DOCUMENTS = tuple(

@@ -14,7 +14,7 @@ import pytest
 from adapters.documents import read_document
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import Source
-from engine.errors import AdaptLabError
+from engine.core.errors import AdaptLabError
 from tests.unit.test_documents_and_zips import pdf
 from tests.unit.test_table_reader import workbook
 

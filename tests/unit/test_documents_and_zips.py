@@ -13,7 +13,7 @@ import pytest
 from adapters.documents import read_document, safe_name
 from adapters.storage.task_folder import read_task
 from adapters.storage.task_zip import pack_folder, unpack_into
-from engine.errors import TaskError
+from engine.core.errors import TaskError
 
 TASKS = Path(__file__).resolve().parents[2] / "data" / "tasks"
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.drift import drift_changes, drift_chart, independent_difference, who_breaks
-from engine.drift_plans import drift_plans
-from engine.errors import UsageError
-from engine.events import PredictionMade
-from engine.perturbing import (
+from engine.analysis.run_table import RunTable, table_from_predictions
+from engine.core.errors import UsageError
+from engine.core.run.events import PredictionMade
+from engine.core.run.plan import RunPlan
+from engine.core.variant import Technique
+from engine.studies.drift import drift_changes, drift_chart, drift_plans, independent_difference, who_breaks
+from engine.studies.perturbations import (
     PERTURBATIONS,
     is_perturbed,
     other_case,
@@ -26,9 +28,6 @@ from engine.perturbing import (
     shuffled_clauses,
     typos,
 )
-from engine.run import RunPlan
-from engine.run_table import RunTable, table_from_predictions
-from engine.variant import Technique
 from tests.fake_laboratory import FakeLaboratory, fake_task, script
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=120)

@@ -7,21 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from engine import errors
-from engine.costing import CLOSED_MODELS, CostAssumptions, closed_api_cost_usd, energy_wh, local_cost_usd
-from engine.defaults import Choices, applies, default_variants, technique_from_name
-from engine.errors import AdaptLabError, UsageError, WorkerError, error_from_name, unknown_name
-from engine.run import RunPlan, new_run_id, plan_from_dict
-from engine.task import AnswerKind, Document
-from engine.variant import (
-    LABELS,
-    DecodingMode,
-    Reranker,
-    RetrievalSpec,
-    SearchMode,
-    Technique,
-    TrainingPrompts,
-)
+from engine.core import errors
+from engine.core.errors import AdaptLabError, UsageError, WorkerError, error_from_name, unknown_name
+from engine.core.prices import CostAssumptions
+from engine.core.run.plan import RunPlan, new_run_id, plan_from_dict
+from engine.core.task import AnswerKind, Document
+from engine.core.variant import LABELS, DecodingMode, Reranker, RetrievalSpec, SearchMode, Technique, TrainingPrompts
+from engine.metrics.costing import CLOSED_MODELS, closed_api_cost_usd, energy_wh, local_cost_usd
+from engine.running.defaults import Choices, applies, default_variants, technique_from_name
 from tests.helpers import small_task
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.tabular.export import SCHEMA, to_csv, to_parquet
-from engine.prediction import Failure, FailureKind, Prediction, Timing, Usage
+from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
 
 COLUMNS = [
     "variant_id", "technique", "example_id", "target", "text", "answer", "score", "failure", "prompt_tokens",

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from adapters.models.catalog import Catalog
 from adapters.models.gguf_header import read_header
-from engine.errors import ModelFileError, UsageError
-from engine.ports import ModelFacts
+from engine.core.errors import ModelFileError, UsageError
+from engine.core.generation import ModelFacts
 
 
 def text(value: str) -> bytes:

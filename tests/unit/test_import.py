@@ -12,18 +12,17 @@ from hypothesis import strategies as st
 from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import Source
-from engine.data_card import Mend, Row, line_ranges
-from engine.errors import AdaptLabError, TableError, TaskError, UsageError
-from engine.examining import examine
-from engine.importing import LeakMend, SplitPlan
-from engine.kinds import guess_kind
-from engine.personal import find_personal, mask_personal
-from engine.quick_import import Imported, Wishes, import_table
-from engine.roles import Roles, fill_template, guess_roles
-from engine.scripts import count_scripts
-from engine.splitting import split_by_seed, split_warnings
-from engine.table import Table
-from engine.task import AnswerKind
+from engine.core.errors import AdaptLabError, TableError, TaskError, UsageError
+from engine.core.task import AnswerKind
+from engine.ingest.answer_kind import guess_kind
+from engine.ingest.build_task import LeakMend, SplitPlan
+from engine.ingest.checks.examine import examine
+from engine.ingest.columns import Roles, fill_template, guess_roles
+from engine.ingest.data_card import Mend, Row, count_scripts, line_ranges
+from engine.ingest.one_step import Imported, Wishes, import_table
+from engine.ingest.personal_data import find_personal, mask_personal
+from engine.ingest.splitting import split_by_seed, split_warnings
+from engine.ingest.table import Table
 
 SPLIT = "input,target,split\na1,x,train\nb2,y,train\n"
 ROLES = Roles(inputs=("input",), target="target", split="split")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.labels import LabelSearch, build_trie
+from engine.running.label_search import LabelSearch, build_trie
 
 VOCABULARY = 7
 END = 6

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data_card import Row
-from engine.importing import LeakMend, leak_sides, mend_leaks, record_leaks
-from engine.leaks import Likeness, Text, find_leaks, find_meaning_leaks, squeezed
+from engine.ingest.build_task import LeakMend, leak_sides, mend_leaks, record_leaks
+from engine.ingest.data_card import Row
+from engine.ingest.leaks import Likeness, Text, find_leaks, find_meaning_leaks, squeezed
 
 
 def sides(learn: list[str], test: list[str]) -> tuple[list[Text], list[Text]]:

@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from engine.curve_plans import curve_plans
-from engine.errors import UsageError
-from engine.events import PredictionMade, RunEnded
-from engine.learning_curve import curve_points, of_technique, would_labels_help
-from engine.run import RunPlan
-from engine.run_series import RunSeries, find_kept, same_experiment
-from engine.run_table import table_from_predictions
-from engine.variant import DecodingMode, Technique
+from engine.analysis.run_table import table_from_predictions
+from engine.core.errors import UsageError
+from engine.core.run.events import PredictionMade, RunEnded
+from engine.core.run.plan import RunPlan
+from engine.core.variant import DecodingMode, Technique
+from engine.services.run_series import RunSeries, find_kept, same_experiment
+from engine.studies.learning_curve import curve_plans, curve_points, of_technique, would_labels_help
 from tests.fake_laboratory import FakeLaboratory, script
 
 TECHNIQUES = (Technique.RAG, Technique.CLASSIFIER)

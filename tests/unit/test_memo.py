@@ -12,15 +12,15 @@ from html.parser import HTMLParser
 import pytest
 
 from adapters.memo.html import memo_html, memo_markdown
+from engine.analysis.memo import MemoContents, gather_memo
+from engine.analysis.report import assess
+from engine.analysis.run_table import table_from_predictions
 from engine.charts.chart import Axis, Chart, Series
 from engine.charts.plotly_form import to_plotly
 from engine.charts.svg_form import to_svg
-from engine.events import PredictionMade
-from engine.limits import Limits
-from engine.memo import MemoContents, gather_memo
-from engine.report import assess
-from engine.run_table import table_from_predictions
-from engine.variant import Technique
+from engine.core.limits import Limits
+from engine.core.run.events import PredictionMade
+from engine.core.variant import Technique
 from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
 
 EVIL = HOSTILE + "</script><script>window.hacked = 2</script>{{ 7 * 7 }} =cmd() | `code` </details></table>"

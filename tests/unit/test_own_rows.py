@@ -8,8 +8,8 @@ import pytest
 
 from adapters.storage.own_rows import add_row
 from adapters.storage.task_folder import read_task
-from engine.errors import TaskError
-from engine.task import AnswerKind, Document
+from engine.core.errors import TaskError
+from engine.core.task import AnswerKind, Document
 from tests.helpers import small_task
 
 

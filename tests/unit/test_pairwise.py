@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from engine.pairwise import compare_all, holm, mcnemar_p, paired_share_difference, rows_for_power
+from engine.metrics.pairwise import compare_all, holm, mcnemar_p, paired_share_difference, rows_for_power
 
 discordant = st.tuples(st.integers(0, 60), st.integers(0, 60))
 

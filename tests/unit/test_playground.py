@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.defaults import default_variants
-from engine.errors import UsageError
-from engine.playground import Playground, PlaySnapshot, Question
-from engine.task import AnswerKind, Task
-from engine.variant import DecodingMode, Technique
+from engine.core.errors import UsageError
+from engine.core.task import AnswerKind, Task
+from engine.core.variant import DecodingMode, Technique
+from engine.running.defaults import default_variants
+from engine.services.playground import Playground, PlaySnapshot, Question
 from tests.fake_bench import FakeBench, fake_weights, until
 from tests.fake_laboratory import fake_model, fake_task
 from tests.helpers import small_task

@@ -11,14 +11,14 @@ import pytest
 
 from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.scripted import ScriptedModel
-from engine.answering import Desk, ReadyVariant
-from engine.capabilities import Capabilities
-from engine.errors import CanaryError, UnsupportedError
-from engine.events import VariantReady
-from engine.ports import Completion, GenerateRequest, TextPiece
-from engine.preparing import prepare, run_canary
-from engine.run import RunPlan
-from engine.variant import LoraSpec, Technique, Variant
+from engine.core.capabilities import Capabilities
+from engine.core.errors import CanaryError, UnsupportedError
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.run.events import VariantReady
+from engine.core.run.plan import RunPlan
+from engine.core.variant import LoraSpec, Technique, Variant
+from engine.running.answering import Desk, ReadyVariant
+from engine.running.preparing import prepare, run_canary
 from tests.helpers import small_task
 
 TASK = small_task()

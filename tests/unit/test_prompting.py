@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine.ports import Message
-from engine.prediction import Passage
-from engine.prompting import build_prompt, decoding_for, effective_mode, max_answer_tokens
-from engine.run import RunPlan
-from engine.task import AnswerKind, AnswerSpec, Example
-from engine.variant import DecodingMode
+from engine.core.generation import Message
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Passage
+from engine.core.task import AnswerKind, AnswerSpec, Example
+from engine.core.variant import DecodingMode
+from engine.running.prompting import build_prompt, decoding_for, effective_mode, max_answer_tokens
 from tests.helpers import small_task
 
 TASK = small_task()

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.retrieval.chunking import chunk_document
-from engine.prediction import Failure, FailureKind, Passage, Prediction
-from engine.retrieval_quality import Blame, Coverage, blame, quality_figures, retrieval_quality, support
-from engine.task import AnswerKind, Document, Example
+from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction
+from engine.core.task import AnswerKind, Document, Example
+from engine.metrics.retrieval import Blame, Coverage, blame, quality_figures, retrieval_quality, support
 from tests.helpers import small_task
 
 TEXT = "# Leave\n\nFull-time staff get 28 days. Night staff get 3 more days.\n\n## Carry-over\n\nUp to 5 days carry over.\n"

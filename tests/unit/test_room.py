@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from adapters.models.scripted import ScriptedModel
-from engine.answering import Desk, ReadyVariant, request_for
-from engine.prediction import Passage
-from engine.room import context_needed
-from engine.run import RunPlan
-from engine.selection import choose_shots
-from engine.task import Document
-from engine.variant import RetrievalSpec, Technique, Variant
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Passage
+from engine.core.task import Document
+from engine.core.variant import RetrievalSpec, Technique, Variant
+from engine.running.answering import Desk, ReadyVariant, request_for
+from engine.running.context_size import context_needed
+from engine.running.sampling import choose_shots
 from tests.helpers import small_task
 
 WORDS = "word " * 400

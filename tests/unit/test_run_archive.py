@@ -13,7 +13,7 @@ import pytest
 
 from adapters.storage.run_archive import pack_run, unpack_run
 from adapters.storage.run_store import SqliteRunStore
-from engine.errors import UsageError
+from engine.core.errors import UsageError
 from tests.unit.test_run_table import made_run
 
 

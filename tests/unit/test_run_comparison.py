@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.errors import UsageError
-from engine.run_comparison import compare_runs, portability_grid
-from engine.run_table import RunTable
-from engine.variant import Technique
+from engine.analysis.run_comparison import compare_runs, portability_grid
+from engine.analysis.run_table import RunTable
+from engine.core.errors import UsageError
+from engine.core.variant import Technique
 from tests.fake_laboratory import FakeLaboratory
 from tests.unit.test_context import answered
 

@@ -15,8 +15,8 @@ import pytest
 
 from adapters.storage.home import home_folder, machine_lock
 from adapters.storage.run_store import SqliteRunStore
-from engine.errors import DiskFullError, StoreError, UsageError
-from engine.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.core.errors import DiskFullError, StoreError, UsageError
+from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = {"plan": {"task_id": "t"}, "machine": {"cores": 2}}

@@ -14,12 +14,12 @@ import pytest
 from adapters.storage import table_keeper
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.table_keeper import TableKeeper
-from engine.events import PredictionMade
-from engine.prediction import Prediction
-from engine.row_filter import facets, matching
-from engine.run import RunPlan
-from engine.run_table import RunTable, table_from_predictions
-from engine.variant import Technique
+from engine.analysis.row_filter import facets, matching
+from engine.analysis.run_table import RunTable, table_from_predictions
+from engine.core.run.events import PredictionMade
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
+from engine.core.variant import Technique
 from tests.fake_laboratory import LABELS, FakeLaboratory, fake_task, script
 
 

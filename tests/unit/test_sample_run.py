@@ -10,9 +10,9 @@ import pytest
 
 from adapters import checkup
 from adapters.storage.sample_run import PREDICTIONS_NAME, read_recorded, write_recorded
-from engine.errors import StoreError
-from engine.recorded import RecordedRun, fold
-from engine.variant import Technique
+from engine.core.errors import StoreError
+from engine.core.variant import Technique
+from engine.services.recorded import RecordedRun, fold
 from tests.fake_laboratory import FakeLaboratory, script
 from wiring import SAMPLE_RUN
 

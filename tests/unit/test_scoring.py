@@ -9,18 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import UnparsedAnswerError
-from engine.scoring import (
-    KINDS,
-    RUN_SCORERS,
-    SCORERS,
-    normalized,
-    read_answer,
-    rule_results,
-    score_answer,
-)
-from engine.task import AnswerKind, AnswerSpec, Example, Rule
-from engine.variant import DecodingMode
+from engine.core.errors import UnparsedAnswerError
+from engine.core.task import AnswerKind, AnswerSpec, Example, Rule
+from engine.core.variant import DecodingMode
+from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS, normalized, read_answer, rule_results, score_answer
 from tests.helpers import small_task
 
 DESKS = ("account_access", "billing", "billing_refund")

@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.selection import balanced_sample, choose_shots, choose_test_rows
-from engine.task import Example
+from engine.core.task import Example
+from engine.running.sampling import balanced_sample, choose_shots, choose_test_rows
 
 seeds = st.integers(0, 1000)
 targets = st.lists(st.sampled_from("abcd"), max_size=40)

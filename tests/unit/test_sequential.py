@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.sequential import ALPHA, clear_leader, evidence_against
+from engine.metrics.early_stopping import ALPHA, clear_leader, evidence_against
 
 SCORES = some.lists(some.tuples(some.floats(0, 1), some.floats(0, 1)), min_size=1, max_size=60)
 

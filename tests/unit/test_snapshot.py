@@ -7,7 +7,10 @@ import time
 
 import pytest
 
-from engine.events import (
+from engine.analysis.progress import LiveRun, outcome
+from engine.analysis.summary import summarize
+from engine.core.ports import Progress
+from engine.core.run.events import (
     Event,
     LeaderClear,
     Notice,
@@ -22,12 +25,9 @@ from engine.events import (
     TextStreamed,
     VariantReady,
 )
-from engine.ports import Progress
-from engine.prediction import Failure, FailureKind, Prediction, Timing, Usage
-from engine.run import RunPlan
-from engine.snapshot import LiveRun, outcome
-from engine.summary import summarize
-from engine.variant import Technique, Variant
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
+from engine.core.variant import Technique, Variant
 from tests.helpers import small_task
 
 VARIANTS = (

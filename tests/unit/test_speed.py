@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.speeds import SpeedFile
-from components.speed_panel import speeds_frame
-from engine.errors import ModelError
-from engine.speed import Speed, SpeedTests, measure
+from components.models.speed_panel import speeds_frame
+from engine.core.errors import ModelError
+from engine.services.speed_test import Speed, SpeedTests, measure
 from tests.fake_bench import FakeBench, FakeModel, until
 from tests.fake_laboratory import fake_model, fake_task
 
@@ -36,7 +36,7 @@ def test_rates_come_from_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_prompt_begins_like_the_one_before() -> None:
     """Prompts of one test differ from their first word on, so that none is answered from what was kept."""
-    from engine.speed import _prompt
+    from engine.services.speed_test import _prompt
 
     starts = [_prompt(number).split()[:2] for number in range(20)]
     assert len({tuple(start) for start in starts}) == 20

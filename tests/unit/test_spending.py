@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import SpendingLimitError
-from engine.portability import in_words, matrix
-from engine.prediction import Prediction, Usage
-from engine.run import RunPlan, plan_from_dict
-from engine.spending import Purse, TokenPrices, spent_usd, token_prices
-from engine.variant import Technique
+from engine.analysis.run_comparison import in_words, matrix
+from engine.core.errors import SpendingLimitError
+from engine.core.prices import TokenPrices
+from engine.core.run.plan import RunPlan, plan_from_dict
+from engine.core.run.prediction import Prediction, Usage
+from engine.core.variant import Technique
+from engine.metrics.budget import Purse, spent_usd, token_prices
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from engine.statistics import bootstrap_mean, macro_f1, mean_interval, quantile, wilson
+from engine.metrics.intervals import bootstrap_mean, macro_f1, mean_interval, quantile, wilson
 
 counts = st.integers(1, 400).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 shares = st.floats(0, 1, allow_nan=False)

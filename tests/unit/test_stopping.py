@@ -12,14 +12,14 @@ import pytest
 
 from adapters.models.scripted import ScriptedModel
 from adapters.storage.run_store import SqliteRunStore
-from engine.events import LeaderClear, PredictionMade, RunEnded
-from engine.laboratory import Laboratory
-from engine.ports import Completion, GenerateRequest, TextPiece
-from engine.recorded import fold
-from engine.run import RunPlan
-from engine.runner import Ports, run
-from engine.summary import summarize
-from engine.variant import Technique, Variant
+from engine.analysis.summary import summarize
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.run.events import LeaderClear, PredictionMade, RunEnded
+from engine.core.run.plan import RunPlan
+from engine.core.variant import Technique, Variant
+from engine.running.runner import Ports, run
+from engine.services.lab import Laboratory
+from engine.services.recorded import fold
 from tests.fake_bench import FakeRetriever, NoMeter, until
 from tests.helpers import small_task
 

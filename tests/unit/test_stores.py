@@ -11,7 +11,7 @@ import pytest
 from adapters.models.catalog import Catalog
 from adapters.models.fit import cache_bytes_per_token, estimated_bytes, refuse_if_it_does_not_fit
 from adapters.models.gguf_header import read_header
-from engine.errors import ModelError, ModelFileError, UsageError
+from engine.core.errors import ModelError, ModelFileError, UsageError
 from tests.unit.test_gguf_header import gguf
 
 SHAPE = {

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
-from engine.errors import AdaptLabError, TaskError, UsageError
-from engine.table import Asked, Table, TextColumn
+from engine.core.errors import AdaptLabError, TaskError, UsageError
+from engine.ingest.table import Asked, Table, TextColumn
 
 NASTY = [
     "", " ", "a", "007", "NA", "null", "TRUE", "1e5", "=1+1", "@x", "-1", "a,b;c|d\te", 'say "hi"', '"', '""', "\n",

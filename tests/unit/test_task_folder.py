@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.errors import TaskError
-from engine.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
+from engine.core.errors import TaskError
+from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
 from tests.helpers import small_task
 
 TOML = """

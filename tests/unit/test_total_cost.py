@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.costing import CLOSED_MODELS, CostAssumptions
-from engine.image_tokens import RULES, image_tokens
-from engine.limits import Limits
-from engine.total_cost import (
+from engine.analysis.break_even import (
     CostLine,
     break_even,
     break_evens,
@@ -18,7 +15,11 @@ from engine.total_cost import (
     local_line,
     rows_worth_labelling,
 )
-from engine.variant import LoraSpec, RetrievalSpec, Technique, Variant
+from engine.core.limits import Limits
+from engine.core.prices import CostAssumptions
+from engine.core.variant import LoraSpec, RetrievalSpec, Technique, Variant
+from engine.metrics.costing import CLOSED_MODELS
+from engine.metrics.image_tokens import RULES, image_tokens
 
 
 def line(name: str, once: float, per_call: float) -> CostLine:

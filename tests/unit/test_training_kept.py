@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.training.kept import FILE_NAMES, checked_key, find_weights, keep, start_partial
-from engine.errors import UsageError
+from engine.core.errors import UsageError
 
 MANIFEST = {"key": "one", "base_digest": "b", "template_digest": "t", "train_s": 1.5}
 

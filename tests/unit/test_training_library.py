@@ -12,10 +12,10 @@ import pytest
 
 from adapters.training import kept
 from adapters.training.library import LoraLibrary, modelfile
-from components.training_view import comparison_frame, kept_curves, library_frame, loss_figure
-from engine.errors import UsageError
-from engine.library import Measured
-from engine.statistics import wilson
+from components.training.view import comparison_frame, kept_curves, library_frame, loss_figure
+from engine.core.errors import UsageError
+from engine.core.lora_library import Measured
+from engine.metrics.intervals import wilson
 from tests.fake_bench import fake_weights
 
 

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from adapters.training.memory import MemoryEstimate, Shape, estimate, refuse_if_too_large
-from engine.errors import NotEnoughMemoryError
-from engine.variant import LoraSpec
+from engine.core.errors import NotEnoughMemoryError
+from engine.core.variant import LoraSpec
 
 SMOLLM2 = Shape(
     parameters=134_515_008,

@@ -16,7 +16,7 @@ from adapters.models.gguf_header import read_header
 from adapters.training import loop, trainer
 from adapters.training.architectures import architecture_named, modules_for
 from adapters.training.trainer import PeftTrainer
-from engine.errors import (
+from engine.core.errors import (
     AdaptLabError,
     CancelledError,
     ModelFileError,
@@ -24,8 +24,8 @@ from engine.errors import (
     UntrainableError,
     UsageError,
 )
-from engine.ports import ModelFacts, TokenPair
-from engine.variant import LoraSpec
+from engine.core.generation import ModelFacts, TokenPair
+from engine.core.variant import LoraSpec
 
 PAIRS = [TokenPair(prompt_ids=(1, 2, 3), answer_ids=(4, 5))]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.errands import Errand
-from engine.trainings import TrainingOrder, Trainings, TrainingSnapshot, rows_to_measure_on
-from engine.variant import LoraSpec
+from engine.core.variant import LoraSpec
+from engine.services.jobs import Errand
+from engine.services.trainings import TrainingOrder, Trainings, TrainingSnapshot, rows_to_measure_on
 from tests.fake_bench import FakeBench, until
 from tests.fake_laboratory import fake_model, fake_task
 

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.bootstrap import mean_intervals
-from engine.errors import UsageError
-from engine.limits import Limits
-from engine.pairwise import compare_all
-from engine.statistics import Interval, wilson
-from engine.total_cost import CostLine
-from engine.variant import LABELS, Technique, Variant
-from engine.verdict import Candidate, Standing, Verdict, decide, pareto
+from engine.analysis.break_even import CostLine
+from engine.analysis.verdict import decide, pareto
+from engine.analysis.verdict_types import Candidate, Standing, Verdict
+from engine.core.errors import UsageError
+from engine.core.interval import Interval
+from engine.core.limits import Limits
+from engine.core.variant import LABELS, Technique, Variant
+from engine.metrics.bootstrap import mean_intervals
+from engine.metrics.intervals import wilson
+from engine.metrics.pairwise import compare_all
 
 FREE = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
 

@@ -15,7 +15,7 @@ from llama_cpp.llama_grammar import json_schema_to_gbnf
 from numpy.typing import NDArray
 
 from adapters.models.llama_cpp.native import NativeModel
-from engine.errors import UnsupportedError
+from engine.core.errors import UnsupportedError
 
 Logits = NDArray[np.float32]
 

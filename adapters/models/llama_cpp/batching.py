@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 from adapters.models.llama_cpp.native import Context, Entry
-from engine.errors import AdaptLabError
-from engine.labels import LabelSearch
-from engine.ports import Completion, GenerateRequest
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.errors import AdaptLabError
+from engine.core.generation import Completion, GenerateRequest
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
+from engine.running.label_search import LabelSearch
 
 if TYPE_CHECKING:
     from adapters.models.llama_cpp.session import Session

@@ -14,9 +14,10 @@ from adapters.models.fit import refuse_if_it_does_not_fit
 from adapters.models.gguf_header import read_header
 from adapters.models.llama_cpp.messages import completion_from_dict, request_to_dict
 from adapters.processes.client import WorkerProcess
-from engine.capabilities import Capabilities, Support
-from engine.errors import error_from_name
-from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.capabilities import Capabilities, Support
+from engine.core.errors import error_from_name
+from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.ports import CancelSignal
 
 _ENVIRONMENT = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
 """Waiting threads sleep instead of spinning: beside other busy programs, spinning made answers 5 to 20 times slower."""

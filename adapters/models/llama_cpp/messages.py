@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from engine.ports import Completion, Decoding, GenerateRequest, Message
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.generation import Completion, Decoding, GenerateRequest, Message
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
 
 
 def request_to_dict(request: GenerateRequest) -> dict[str, Any]:

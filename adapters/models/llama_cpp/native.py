@@ -17,7 +17,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import CanaryError, CancelledError, ModelError, ModelFileError
+from engine.core.errors import CanaryError, CancelledError, ModelError, ModelFileError
 
 BATCH_TOKENS = 2048
 ABORTED = 2

@@ -16,8 +16,8 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from adapters.models.llama_cpp.native import NativeModel
-from engine.errors import ModelError
-from engine.ports import Message
+from engine.core.errors import ModelError
+from engine.core.generation import Message
 
 MARK = "\ue000{}\ue001"
 MARKS = re.compile("\ue000(\\d+)\ue001")

@@ -21,11 +21,11 @@ from adapters.models.llama_cpp.answering import TextAssembler, TokenPicker, json
 from adapters.models.llama_cpp.batching import BATCH_CELLS, answer_batch, common_length
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
-from engine.errors import CancelledError, ContextOverflowError, UsageError
-from engine.labels import LabelSearch, LabelTrie, build_trie
-from engine.ports import Completion, Decoding, GenerateRequest
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.errors import CancelledError, ContextOverflowError, UsageError
+from engine.core.generation import Completion, Decoding, GenerateRequest
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
+from engine.running.label_search import LabelSearch, LabelTrie, build_trie
 
 Emit = Callable[[str], None]
 

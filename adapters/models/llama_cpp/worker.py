@@ -13,8 +13,8 @@ from adapters.models.llama_cpp.native import NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
 from adapters.models.llama_cpp.session import Session
 from adapters.processes.server import Emit, serve
-from engine.errors import AdaptLabError, WorkerDiedError
-from engine.ports import Message
+from engine.core.errors import AdaptLabError, WorkerDiedError
+from engine.core.generation import Message
 
 _quiet = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
 

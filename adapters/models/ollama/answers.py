@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 from adapters.models.remote.label_odds import Step, label_probabilities, label_schema
-from engine.errors import UsageError
-from engine.ports import Completion, GenerateRequest
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.errors import UsageError
+from engine.core.generation import Completion, GenerateRequest
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
 
 KEEP_ALIVE = "15m"
 LISTED_TOKENS = 20

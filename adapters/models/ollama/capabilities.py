@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.capabilities import Capabilities, Support
+from engine.core.capabilities import Capabilities, Support
 
 CAPABILITIES = Capabilities(
     streaming=Support.YES,

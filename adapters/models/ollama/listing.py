@@ -6,8 +6,8 @@ from typing import Any
 
 from adapters.models.ollama.server import OllamaServer, architecture_fact
 from adapters.models.stores import digest_of_blob
-from engine.errors import ModelError
-from engine.ports import ModelFacts
+from engine.core.errors import ModelError
+from engine.core.generation import ModelFacts
 
 BACKEND = "ollama"
 OURS = "adaptlab-"

@@ -10,8 +10,9 @@ from typing import Any
 from adapters.models.ollama.listing import OURS
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.remote.reading import ask_along, read_along
-from engine.errors import CanaryError, TrainingError, UnsupportedError
-from engine.ports import CancelSignal, TokenPair
+from engine.core.errors import CanaryError, TrainingError, UnsupportedError
+from engine.core.generation import TokenPair
+from engine.core.ports import CancelSignal
 
 TOLERATED_TOKENS = 1
 """Servers differ in whether they count the token that begins a text."""

@@ -23,19 +23,11 @@ from adapters.models.ollama.server import OllamaServer
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
-from engine.capabilities import Capabilities, Support
-from engine.errors import BrokenAnswerError, ContextOverflowError, ModelError, UnsupportedError
-from engine.ports import (
-    CancelSignal,
-    Completion,
-    GenerateRequest,
-    LanguageModel,
-    Message,
-    ModelFacts,
-    TextPiece,
-    TokenPair,
-)
-from engine.variant import DecodingMode
+from engine.core.capabilities import Capabilities, Support
+from engine.core.errors import BrokenAnswerError, ContextOverflowError, ModelError, UnsupportedError
+from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.ports import CancelSignal, LanguageModel
+from engine.core.variant import DecodingMode
 
 PARALLEL = 4
 CONTEXT_STEP_TOKENS = 256
@@ -137,7 +129,7 @@ class OllamaModel:
 
         Raises:
             ContextOverflowError: the prompt does not fit, or was cut by the server.
-            ModelError: by what happened; see `engine.errors`.
+            ModelError: by what happened; see `engine.core.errors`.
             CancelledError: cancelled.
         """
         count = self._checked_room(request)

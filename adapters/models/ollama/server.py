@@ -19,8 +19,8 @@ from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.keys import key_for
 from adapters.models.remote.reading import FIRST_ITEM_S, read_along
 from adapters.models.stores import ollama_folder
-from engine.errors import BrokenAnswerError, ModelError, ServerAbsentError, UnsupportedError
-from engine.ports import CancelSignal, Progress
+from engine.core.errors import BrokenAnswerError, ModelError, ServerAbsentError, UnsupportedError
+from engine.core.ports import CancelSignal, Progress
 
 DEFAULT_URL = "http://127.0.0.1:11434"
 CONNECT_S = 2.0

@@ -11,10 +11,10 @@ from typing import Any
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
 from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
 from adapters.models.remote.label_odds import Step, label_probabilities, label_schema
-from engine.errors import BrokenAnswerError, UnsupportedError, UsageError
-from engine.ports import Completion, Decoding, GenerateRequest
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.errors import BrokenAnswerError, UnsupportedError, UsageError
+from engine.core.generation import Completion, Decoding, GenerateRequest
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
 
 THINKING_ROOM_TOKENS = 1024
 """Added to the longest answer at closed APIs, whose models may think before they answer; thinking is billed."""

@@ -9,7 +9,7 @@ from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_S
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.llama_server import LlamaServer, as_dicts
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
-from engine.ports import Message
+from engine.core.generation import Message
 
 
 class Counter:

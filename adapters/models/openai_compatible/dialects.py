@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from engine.capabilities import Capabilities, Support
+from engine.core.capabilities import Capabilities, Support
 
 
 class ChoiceBy(StrEnum):

@@ -12,7 +12,7 @@ from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.keys import key_for
 from adapters.models.remote.reading import FIRST_ITEM_S
 from adapters.models.remote.servers import FROM_ENVIRONMENT
-from engine.errors import BrokenAnswerError
+from engine.core.errors import BrokenAnswerError
 
 _ACCOUNT_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
 """The client takes these from the environment; they concern the server that the environment names, and no other."""

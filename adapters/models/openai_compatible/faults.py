@@ -12,7 +12,7 @@ from typing import Any
 
 from adapters.models.remote.address import host_of
 from adapters.models.remote.keys import Key, variable_for
-from engine.errors import (
+from engine.core.errors import (
     AccessError,
     AdaptLabError,
     BrokenAnswerError,
@@ -47,7 +47,7 @@ def translated(*, name: str, url: str, model: str, key: Key) -> Iterator[None]:
     """Turn what the client raises inside into the engine's errors.
 
     Raises:
-        ModelError: one of the kinds of `engine.errors`, by what happened.
+        ModelError: one of the kinds of `engine.core.errors`, by what happened.
     """
     import openai
 

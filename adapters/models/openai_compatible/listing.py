@@ -11,7 +11,7 @@ from typing import Any
 from adapters.models.openai_compatible.dialects import dialect_of
 from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.prices import price_ref
-from engine.ports import ModelFacts
+from engine.core.generation import ModelFacts
 
 _ANSWERS_NOTHING = re.compile(
     r"embed|tts|whisper|transcri|dall-e|image|audio|realtime|moderation|sora|rerank|guard", re.IGNORECASE

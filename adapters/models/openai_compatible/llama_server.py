@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import BrokenAnswerError, UsageError
-from engine.labels import LabelSearch, LabelTrie, build_trie
-from engine.ports import Message
+from engine.core.errors import BrokenAnswerError, UsageError
+from engine.core.generation import Message
+from engine.running.label_search import LabelSearch, LabelTrie, build_trie
 
 Post = Callable[[str, Mapping[str, Any]], Any]
 """Sends a body to a path of the server's root and returns the JSON that comes back."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.models.openai_compatible.dialects import LLAMA_SERVER, VLLM, Dialect
 from adapters.models.openai_compatible.door import Door
-from engine.errors import ServerError, UnsupportedError
+from engine.core.errors import ServerError, UnsupportedError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

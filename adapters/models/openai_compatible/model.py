@@ -22,8 +22,8 @@ from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsEr
 from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
-from engine.capabilities import Capabilities, Support
-from engine.errors import (
+from engine.core.capabilities import Capabilities, Support
+from engine.core.errors import (
     BrokenAnswerError,
     CancelledError,
     ContextOverflowError,
@@ -31,9 +31,10 @@ from engine.errors import (
     UnknownModelError,
     UnsupportedError,
 )
-from engine.ports import CancelSignal, Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
-from engine.prediction import Usage
-from engine.variant import DecodingMode
+from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.ports import CancelSignal
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
 
 PARALLEL = 4
 """Rows in flight at once in throughput mode, unless told otherwise."""
@@ -97,7 +98,7 @@ class OpenAICompatibleModel:
         """Answer one request: pieces of text, then the completion.
 
         Raises:
-            ModelError: by what happened; see `engine.errors`.
+            ModelError: by what happened; see `engine.core.errors`.
             CancelledError: cancelled.
         """
         if request.lora and request.lora not in {lora.name for lora in self._served}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit, urlunsplit
 
-from engine.errors import UsageError
+from engine.core.errors import UsageError
 
 _LOCAL_NAMES = {"localhost"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.ports import Message
+from engine.core.generation import Message
 
 LETTERS_PER_TOKEN = 4.0
 """Of English text, in the usual vocabularies."""

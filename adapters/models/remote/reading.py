@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from engine.errors import BrokenAnswerError, CancelledError, ModelError, ServerBusyError
-from engine.ports import CancelSignal, Completion, GenerateRequest, TextPiece
+from engine.core.errors import BrokenAnswerError, CancelledError, ModelError, ServerBusyError
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.ports import CancelSignal
 
 POLL_S = 0.02
 FIRST_ITEM_S = 300.0

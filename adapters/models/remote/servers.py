@@ -11,7 +11,7 @@ from pathlib import Path
 import tomli_w
 
 from adapters.models.remote.address import checked_url
-from engine.errors import UsageError, unknown_name
+from engine.core.errors import UsageError, unknown_name
 
 FROM_ENVIRONMENT = "openai"
 """The name of the server that `OPENAI_BASE_URL` gives; its key is then `OPENAI_API_KEY`."""

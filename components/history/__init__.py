@@ -1,0 +1,1 @@
+"""Parts of History. No other page imports them."""

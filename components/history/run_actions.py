@@ -1,0 +1,90 @@
+"""What can be done with kept runs: open, note, export, delete, and take in."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.text import plain, visible, when
+from engine.core.errors import AdaptLabError
+from engine.core.run.infos import RunInfo
+from engine.services.lab import Laboratory
+
+_MOST_NOTE_CHARACTERS = 2000
+
+
+def run_actions(lab: Laboratory, info: RunInfo) -> None:
+    """Offer what can be done with one run."""
+    with st.container(border=True):
+        st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(when(info.started_at))}]")
+        note = st.text_area(
+            "Note",
+            value=visible(info.note),
+            max_chars=_MOST_NOTE_CHARACTERS,
+            height=80,
+            key=f"note_{info.run_id}",
+            help="Kept with the run, and exported with it.",
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Open", key="open_run", type="primary", icon=":material/play_circle:"):
+                state.keep_for_page(info.run_id)
+                st.switch_page("pages/compare/run.py")
+            if st.button("Report", key="open_report", icon=":material/gavel:", disabled=not info.rows_done):
+                state.keep_for_page(info.run_id)
+                st.switch_page("pages/decide/report.py")
+            st.button(
+                "Keep note",
+                key="keep_note",
+                icon=":material/edit_note:",
+                on_click=_note,
+                args=(lab, info.run_id),
+                disabled=note == info.note,
+            )
+            st.download_button(
+                "Export",
+                partial(lab.pack, info.run_id),
+                file_name=f"run-{info.run_id}.zip",
+                mime="application/zip",
+                icon=":material/download:",
+                on_click="ignore",
+                key="export_run",
+                help="The whole run with every prompt in one file; another Adapt Lab can take it in.",
+            )
+            with st.popover("Delete", icon=":material/delete:"):
+                st.markdown("Deletes the run and its predictions for good.")
+                st.button(
+                    "Delete this run", key="delete_run", type="primary", on_click=_delete, args=(lab, info.run_id)
+                )
+
+
+def take_in(lab: Laboratory) -> None:
+    """Offer to take in a run that was exported elsewhere."""
+    with st.popover("Import", icon=":material/upload:"):
+        file = st.file_uploader("A run that was exported", type=["zip"], key="import_file")
+        if file is not None and st.button("Take it in", key="import_run", type="primary"):
+            try:
+                run_id = lab.unpack(file.getvalue())
+            except AdaptLabError as error:
+                fault(error)
+            else:
+                st.success(plain(f"Run {run_id} is here now."))
+
+
+def _note(lab: Laboratory, run_id: str) -> None:
+    try:
+        lab.keep_note(run_id, str(st.session_state[f"note_{run_id}"])[:_MOST_NOTE_CHARACTERS])
+    except AdaptLabError as error:
+        st.session_state[state.FAULT] = error
+
+
+def _delete(lab: Laboratory, run_id: str) -> None:
+    try:
+        lab.delete(run_id)
+    except AdaptLabError as error:
+        st.session_state[state.FAULT] = error
+        return
+    if st.session_state.get(state.SHOWN_RUN) == run_id:
+        st.session_state.pop(state.SHOWN_RUN, None)

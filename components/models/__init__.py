@@ -1,0 +1,1 @@
+"""Parts of Models. No other page imports them."""

@@ -1,0 +1,17 @@
+"""What a backend can do, as a table: one line a capability, with the reason where it is not a plain yes."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from components.ui.text import visible
+from engine.core.capabilities import TITLES, Capabilities
+
+
+def abilities_frame(capabilities: Capabilities) -> pl.DataFrame:
+    """Return the table."""
+    rows = [
+        {"What": title, "Can it?": str(getattr(capabilities, name)), "Why": visible(capabilities.reason(name))}
+        for name, title in TITLES.items()
+    ]
+    return pl.DataFrame(rows)

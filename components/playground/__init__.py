@@ -1,0 +1,1 @@
+"""Parts of Playground. No other page imports them."""

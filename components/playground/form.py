@@ -1,0 +1,263 @@
+"""The Playground's form: one input, who answers it, and all that can be changed. Gives back a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.decoding import DECODING_NAMES, FITTING
+from components.ui.palette import label
+from components.ui.pickers import choose_model, choose_task
+from components.ui.text import plain, visible, when
+from engine.core.generation import ModelFacts
+from engine.core.lora_library import KeptWeights
+from engine.core.run.infos import TaskInfo
+from engine.core.task import AnswerKind, Task
+from engine.core.variant import LABELS, DecodingMode, SearchMode, Technique
+from engine.running.defaults import Choices, default_retrieval, default_shots, default_variants
+from engine.services.lab import Laboratory
+from engine.services.playground import Question
+
+_UNKNOWN = ""
+_SEARCH = {SearchMode.VECTOR: "By meaning", SearchMode.FULL_TEXT: "By words", SearchMode.HYBRID: "Both"}
+_WITH_LORA = frozenset({Technique.LORA, Technique.RAG_LORA})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Settings:
+    instructions: str
+    choices: Choices
+    decoding: DecodingMode
+    temperature: float
+    weights_key: str | None
+    lora_scale: float
+
+
+def play_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[Question, Task]:
+    """Show the form; return the question as it stands in it, and its task."""
+    task_cell, model_cell, row_cell = st.columns([2, 2, 3])
+    info, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
+    task = lab.task(info.id)
+    weights = [one for one in lab.trainings.library.weights() if one.fits(*_digests(lab, model))]
+    if model.price_ref:
+        st.caption("This model is a closed API: each variant that answers sends the input there and is billed.")
+    text, target = _input(row_cell, task)
+    able = [technique for technique in LABELS if _can(technique, task, weights)]
+    techniques = st.pills(
+        "Variants",
+        able,
+        selection_mode="multi",
+        default=able,
+        format_func=label,
+        key=f"play_techniques_{task.answer.kind.value}_{bool(weights)}",
+        persist_state="session",
+        wrap=True,
+        help="Who answers. Variants with LoRA appear once weights for this model have been trained.",
+    )
+    settings = _settings(task, weights)
+    chosen = [technique for technique in able if technique in techniques]
+    variants = default_variants(chosen, task, choices=settings.choices) if chosen else ()
+    variants = tuple(replace(variant, lora_scale=settings.lora_scale) for variant in variants)
+    question = Question(
+        task_id=info.id,
+        model_id=model.id,
+        text=text,
+        target=target,
+        variants=variants,
+        instructions=settings.instructions,
+        weights_key=settings.weights_key,
+        decoding=settings.decoding,
+        temperature=settings.temperature,
+        context_tokens=min(2048, model.context_tokens or 2048),
+    )
+    return question, task
+
+
+def _digests(lab: Laboratory, model: ModelFacts) -> tuple[str, str]:
+    facts = lab.model(model.id)
+    return facts.digest, facts.template_digest
+
+
+def _can(technique: Technique, task: Task, weights: list[KeptWeights]) -> bool:
+    if technique is Technique.CLASSIFIER:
+        return task.answer.kind is AnswerKind.LABEL
+    return bool(weights) or technique not in _WITH_LORA
+
+
+def _input(row_cell: Any, task: Task) -> tuple[str, str]:
+    rows = {example.id: example for example in task.examples if example.split != "train"}
+
+    def take() -> None:
+        example = rows.get(st.session_state[state.PLAY_ROW] or "")
+        if example is not None:
+            st.session_state[state.PLAY_TEXT] = example.input
+            st.session_state[_target_key(task)] = example.target
+
+    row_cell.selectbox(
+        "Take a row of the task",
+        list(rows),
+        index=None,
+        placeholder="or write your own input below",
+        format_func=lambda item: f"{visible(item)} · {visible(rows[item].input)[:90]}" if item in rows else "",
+        key=state.PLAY_ROW,
+        on_change=take,
+        help="Rows that are not trained on, so that an answer is never one that was seen.",
+    )
+    text_cell, target_cell = st.columns([3, 1.4])
+    text = text_cell.text_area(
+        "Input", key=state.PLAY_TEXT, height=76, persist_state="session", help="One input; every variant answers it."
+    )
+    hint = "The answer you would call right. With it each answer is marked, and the row can be added to the task."
+    if task.answer.kind is AnswerKind.LABEL:
+        target = target_cell.selectbox(
+            "Right answer",
+            [_UNKNOWN, *task.answer.labels],
+            format_func=lambda item: visible(item) or "not known",
+            key=_target_key(task),
+            help=hint,
+        )
+    else:
+        target = target_cell.text_area("Right answer", key=_target_key(task), height=76, help=hint)
+    return text, (target or "").strip()
+
+
+def _target_key(task: Task) -> str:
+    return f"{state.PLAY_TARGET}_{task.id}"
+
+
+def _settings(task: Task, weights: list[KeptWeights]) -> _Settings:
+    with st.expander("Change the instructions, shots, retrieval, decoding or LoRA", icon=":material/tune:"):
+        instructions = _instructions(task)
+        first, second, third = st.columns(3)
+        with first:
+            choices = _choices(task)
+        with second:
+            decoding, temperature = _decoding(task)
+        with third:
+            weights_key, scale = _lora(weights)
+    return _Settings(
+        instructions=instructions,
+        choices=choices,
+        decoding=decoding,
+        temperature=temperature,
+        weights_key=weights_key,
+        lora_scale=scale,
+    )
+
+
+def _instructions(task: Task) -> str:
+    key = f"{state.PLAY_INSTRUCTIONS}_{task.id}"
+    if key not in st.session_state:
+        st.session_state[key] = task.instructions
+    text = st.text_area(
+        "Instructions",
+        key=key,
+        height=140,
+        persist_state="session",
+        help="The system prompt of every variant that asks a language model.",
+    )
+    if text.strip() != task.instructions.strip():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("Back to the task's own", on_click=st.session_state.update, args=({key: task.instructions},))
+            st.caption("LoRA weights were trained under the task's own instructions; others may weaken them.")
+    return text
+
+
+def _choices(task: Task) -> Choices:
+    usual = default_retrieval(task)
+    shots = st.slider(
+        "Shots",
+        1,
+        10,
+        default_shots(task),
+        key=f"play_shots_{task.id}",
+        help="Few-shot: fixed examples in the prompt.",
+    )
+    examples = st.slider(
+        "Nearest examples",
+        0,
+        10,
+        usual.examples_k,
+        key=f"play_examples_{task.id}",
+        help="RAG: how many of the training rows nearest to the input are shown as shots.",
+    )
+    passages = 0
+    if task.documents:
+        passages = st.slider(
+            "Nearest passages",
+            0,
+            8,
+            usual.passages_k,
+            key=f"play_passages_{task.id}",
+            help="RAG: how many passages of the task's documents are shown before the input.",
+        )
+    if examples + passages == 0:
+        st.caption("Nothing would be retrieved; one example is.")
+        examples = 1
+    search = st.segmented_control(
+        "Search",
+        list(_SEARCH),
+        default=usual.mode,
+        format_func=_SEARCH.__getitem__,
+        required=True,
+        key=f"play_search_{task.id}",
+        help="RAG: how the nearest are found.",
+    )
+    return Choices(shots_k=shots, examples_k=examples, passages_k=passages, search=search)
+
+
+def _decoding(task: Task) -> tuple[DecodingMode, float]:
+    fitting = FITTING[task.answer.kind]
+    decoding = st.segmented_control(
+        "Decoding",
+        list(fitting),
+        default=fitting[0],
+        format_func=DECODING_NAMES.__getitem__,
+        required=True,
+        key=f"play_decoding_{task.answer.kind.value}",
+        help="Choice takes the likeliest label; JSON keeps to a schema; free text is read afterwards.",
+    )
+    decoding = decoding or fitting[0]
+    temperature = st.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        0.0,
+        0.1,
+        key="play_temperature",
+        disabled=decoding is DecodingMode.CHOICE,
+        help="0 always writes the likeliest token; higher draws more freely. Choice compares labels and draws nothing.",
+    )
+    return decoding, 0.0 if decoding is DecodingMode.CHOICE else temperature
+
+
+def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
+    if not weights:
+        st.caption("No LoRA weights for this model yet.")
+        st.page_link("pages/prepare/train.py", label="Train some", icon=":material/model_training:")
+        return None, 1.0
+    by_key = {one.key: one for one in weights}
+    key = st.selectbox(
+        "LoRA weights",
+        list(by_key),
+        format_func=lambda item: _named(by_key[item]),
+        key="play_weights",
+        help="Kept weights that were trained on this very model.",
+    )
+    scale = st.slider(
+        "LoRA scale",
+        0.0,
+        2.0,
+        1.0,
+        0.05,
+        key="play_lora_scale",
+        help="How strongly the weights act: 0 is the bare model, 1 is as trained.",
+    )
+    return key, scale
+
+
+def _named(one: KeptWeights) -> str:
+    return f"{plain(one.task_id) or 'task unknown'} · {one.rows} rows · {when(one.created_at)}"

@@ -1,0 +1,174 @@
+"""A question on screen: answers side by side as they are written, what a change did, and how each came about."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components.playground.view import changed_settings, changes_frame, joined, play_views
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.palette import label
+from components.ui.row_detail import inside
+from components.ui.text import plain, visible
+from components.widgets.parts import lanes
+from engine.core.errors import AdaptLabError
+from engine.core.task import AnswerKind, Task
+from engine.services.lab import Laboratory
+from engine.services.playground import PlaySnapshot, Question
+
+REFRESH_S = 0.25
+
+
+def ask_button(lab: Laboratory, question: Question) -> None:
+    """Show the button that asks, or say why nothing can be asked now."""
+    running = lab.current_run_id()
+    training = lab.trainings.current_id()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Answer",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=bool(running or training) or not question.text.strip() or not question.variants,
+            key="play_answer",
+        )
+        if running:
+            st.markdown("A run is under way; what it measures must not share the cores.", width="content")
+            st.page_link("pages/compare/run.py", label="Show the run", icon=":material/play_circle:")
+        elif training:
+            st.markdown("A training is under way; the machine is taken until it ends.", width="content")
+            st.page_link("pages/prepare/train.py", label="Show the training", icon=":material/model_training:")
+        elif not question.text.strip():
+            st.caption("Take a row or write an input, then press Answer.")
+        elif not question.variants:
+            st.caption("Choose at least one variant.")
+    if pressed:
+        try:
+            asked = lab.playground.ask(question)
+        except AdaptLabError as error:
+            fault(error)
+            return
+        st.session_state[state.PLAY_BEFORE] = st.session_state.get(state.PLAY_ASK)
+        st.session_state[state.PLAY_ASK] = asked
+
+
+def play_panel(lab: Laboratory, task: Task) -> None:
+    """Show the last question; while it is answered, this part of the page alone is drawn anew."""
+    snapshot = _shown(lab)
+    if snapshot is None:
+        return
+    st.fragment(_answers, run_every=REFRESH_S if snapshot.goes_on else None)(lab, going_on=snapshot.goes_on)
+    if snapshot.goes_on:
+        return
+    _changes(lab, snapshot)
+    _insides(snapshot)
+    _add_row(lab, task, snapshot)
+
+
+def _shown(lab: Laboratory) -> PlaySnapshot | None:
+    ask_id = st.session_state.get(state.PLAY_ASK)
+    return lab.playground.snapshot(ask_id) if ask_id else None
+
+
+def _answers(lab: Laboratory, *, going_on: bool) -> None:
+    snapshot = _shown(lab)
+    if snapshot is None or snapshot.goes_on != going_on:
+        st.rerun()
+        return
+    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+        if snapshot.goes_on:
+            st.badge(plain(snapshot.stage or "Answering"), color="blue", width="content")
+            st.button(
+                "Stop",
+                icon=":material/stop_circle:",
+                on_click=lab.playground.cancel,
+                args=(_ask_id(),),
+                key="play_stop",
+            )
+        elif snapshot.status == "done":
+            st.badge("Answered", color="green", width="content")
+        else:
+            st.badge(plain(snapshot.status.capitalize()), color="orange", width="content")
+    lanes(play_views(snapshot), key="play_lanes")
+    if snapshot.status == "failed":
+        st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.mend)}", icon=":material/error:")
+
+
+def _ask_id() -> str:
+    return str(st.session_state.get(state.PLAY_ASK))
+
+
+def _changes(lab: Laboratory, snapshot: PlaySnapshot) -> None:
+    before_id = st.session_state.get(state.PLAY_BEFORE)
+    before = lab.playground.snapshot(before_id) if before_id else None
+    changed = changed_settings(before, snapshot)
+    frame = changes_frame(before, snapshot)
+    if not changed or frame.is_empty() or changed == ["the input"]:
+        return
+    st.header("What the change did", anchor=False)
+    st.caption(f"Changed since the question before: {plain(joined(changed))}.")
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        frame,
+        column_config={
+            "Sure before": number("Sure before %", format="%.1f", help="Probability of the likeliest answer."),
+            "Sure now": number("Sure now %", format="%.1f", help="Probability of the likeliest answer."),
+            "Seconds before": number(format="%.3f"),
+            "Seconds now": number(format="%.3f"),
+        },
+        hide_index=True,
+        width="stretch",
+        key="play_changes",
+    )
+
+
+def _insides(snapshot: PlaySnapshot) -> None:
+    made = [lane for lane in snapshot.lanes if lane.prediction is not None]
+    if not made:
+        return
+    st.header("How each answer came about", anchor=False)
+    tabs = st.tabs([label(lane.variant.technique) for lane in made])
+    for tab, lane in zip(tabs, made, strict=True):
+        with tab:
+            if lane.prediction is not None:
+                inside(lane.prediction)
+
+
+def _add_row(lab: Laboratory, task: Task, snapshot: PlaySnapshot) -> None:
+    st.header("Add it to the task", anchor=False)
+    told = st.session_state.pop(state.PLAY_TOLD, None)
+    if told:
+        st.success(plain(told), icon=":material/check:")
+    question = snapshot.question
+    if question.task_id != task.id:
+        st.caption("The answers above are of another task.")
+        return
+    with st.form("play_add", border=True):
+        st.text(visible(question.text))
+        target_cell, split_cell = st.columns([2, 1])
+        if task.answer.kind is AnswerKind.LABEL:
+            labels = list(task.answer.labels)
+            index = labels.index(question.target) if question.target in labels else None
+            target = target_cell.selectbox(
+                "Right answer", labels, index=index, format_func=visible, key="play_add_label"
+            )
+        else:
+            target = target_cell.text_area("Right answer", value=question.target, key="play_add_target")
+        split = split_cell.selectbox(
+            "Split",
+            ["train", "validation", "test"],
+            key="play_add_split",
+            help="Training rows teach; test rows judge. A row must never be both.",
+        )
+        st.caption(
+            "A task that ships is first copied under a name of its own among your tasks; "
+            "the shipped one and its runs stay as they are."
+        )
+        pressed = st.form_submit_button("Add the row", icon=":material/add:")
+    if pressed:
+        try:
+            task_id = lab.add_row(question.task_id, text=question.text, target=target or "", split=split)
+        except AdaptLabError as error:
+            fault(error)
+            return
+        st.session_state[state.PLAY_TOLD] = f"The row is in the task '{task_id}', split {split}."
+        st.rerun()

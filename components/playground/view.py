@@ -1,0 +1,168 @@
+"""What the Playground shows, as plain data: pure functions from a question as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from components.ui.lane_view import detail, stage
+from components.ui.palette import LOOKS, label
+from components.ui.text import MISSING, percent, seconds, short, visible
+from engine.analysis.progress import decode_rate, outcome, prefill_rate
+from engine.core.run.prediction import Prediction
+from engine.services.playground import PlayLane, PlaySnapshot
+
+MOST_BARS = 3
+_ANSWER_CHARACTERS = 600
+
+HELP = {
+    "time": "Seconds from sending the input to the whole answer, retrieval included.",
+    "first token": "Seconds until the first token of the answer, retrieval included.",
+    "retrieval": "Seconds spent on finding examples or passages.",
+    "prompt": "Tokens of the prompt that the model got; those kept from an answer before are named apart.",
+    "answer": "Tokens that the model wrote.",
+    "tokens/s": "Tokens read per second while taking in the prompt, then tokens written per second.",
+}
+
+
+def play_views(snapshot: PlaySnapshot) -> list[dict[str, Any]]:
+    """Return each variant's answer as the lanes show it."""
+    return [_lane(lane, snapshot) for lane in snapshot.lanes]
+
+
+def _lane(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any]:
+    look = LOOKS[lane.variant.technique]
+    made = lane.prediction
+    return {
+        "id": lane.variant.id,
+        "name": label(lane.variant.technique),
+        "light": look.light,
+        "dark": look.dark,
+        "rows": "",
+        "fraction": 1.0 if made else 0.0,
+        "counted": "answered" if made else "not answered yet",
+        "quality": seconds(made.timing.total_s) if made and made.failure is None else MISSING,
+        "quality_help": HELP["time"],
+        "interval": "",
+        "figures": [[name, value, HELP[name]] for name, value in _figures(made).items()],
+        "bars": _bars(made),
+        "preparing": _preparing(lane, snapshot),
+        "answer": _answer(lane, snapshot),
+    }
+
+
+def _figures(made: Prediction | None) -> dict[str, str]:
+    if made is None:
+        return dict.fromkeys(list(HELP)[1:], MISSING)
+    usage = made.usage
+    kept = f" ({usage.cached_prompt_tokens} kept)" if usage.cached_prompt_tokens else ""
+    # A label that is chosen is not written token by token, so that a speed of writing would mean nothing.
+    written = None if made.probabilities else decode_rate([made])
+    speeds = [rate for rate in (prefill_rate([made]), written) if rate is not None]
+    return {
+        "first token": seconds(made.timing.ttft_s),
+        "retrieval": seconds(made.timing.retrieval_s),
+        "prompt": f"{usage.prompt_tokens}{kept}",
+        "answer": str(usage.completion_tokens),
+        "tokens/s": "·".join(map(short, speeds)) or MISSING,
+    }
+
+
+def _bars(made: Prediction | None) -> list[list[Any]]:
+    if made is None:
+        return []
+    ranked = sorted(made.probabilities.items(), key=lambda item: -item[1])[:MOST_BARS]
+    return [[visible(name), share, percent(share)] for name, share in ranked]
+
+
+def _preparing(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any] | None:
+    if not snapshot.goes_on or lane.state != "preparing" or lane.progress is None:
+        return None
+    fraction = min(max(lane.progress.fraction, 0.0), 1.0)
+    return {"fraction": fraction, "text": stage(lane.progress), "detail": detail(lane.progress)}
+
+
+def _answer(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, str]:
+    made = lane.prediction
+    if made is None:
+        if lane.state == "answering" and snapshot.goes_on:
+            return {"mark": "writing", "text": visible(lane.text[-_ANSWER_CHARACTERS:]), "target": ""}
+        return {
+            "mark": "none",
+            "text": "",
+            "target": snapshot.stage or ("waiting" if snapshot.goes_on else "not asked"),
+        }
+    mark = "failed" if made.failure else (outcome(made) if made.score is not None else "none")
+    text = made.failure.message if made.failure else (made.text or made.answer or "")
+    target = f"target {visible(made.target[:_ANSWER_CHARACTERS])}" if made.target else ""
+    return {"mark": mark, "text": visible(text[:_ANSWER_CHARACTERS]), "target": target}
+
+
+def changes_frame(before: PlaySnapshot | None, now: PlaySnapshot) -> pl.DataFrame:
+    """Return, for each variant that answered both questions, what the change did; empty without an earlier one."""
+    earlier = {lane.variant.id: lane.prediction for lane in before.lanes} if before else {}
+    rows = [
+        {
+            "Variant": label(lane.variant.technique),
+            "Before": _told(was),
+            "Now": _told(lane.prediction),
+            "Same answer": "yes" if _told(was) == _told(lane.prediction) else "no",
+            "Sure before": _sure(was),
+            "Sure now": _sure(lane.prediction),
+            "Seconds before": was.timing.total_s,
+            "Seconds now": lane.prediction.timing.total_s,
+            "Prompt tokens before": was.usage.prompt_tokens,
+            "Prompt tokens now": lane.prediction.usage.prompt_tokens,
+        }
+        for lane in now.lanes
+        if lane.prediction is not None and (was := earlier.get(lane.variant.id)) is not None
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _told(made: Prediction) -> str:
+    if made.failure is not None:
+        return f"no answer: {made.failure.kind.value.replace('_', ' ')}"
+    return visible(made.answer or made.text)
+
+
+def _sure(made: Prediction) -> float | None:
+    return max(made.probabilities.values()) * 100 if made.probabilities else None
+
+
+def changed_settings(before: PlaySnapshot | None, now: PlaySnapshot) -> list[str]:
+    """Say in words what differs between two questions; empty if they are the same."""
+    if before is None:
+        return []
+    was, is_ = before.question, now.question
+    named = {
+        "the input": (was.text, is_.text),
+        "the task": (was.task_id, is_.task_id),
+        "the model": (was.model_id, is_.model_id),
+        "the instructions": (was.instructions, is_.instructions),
+        "the decoding": (was.decoding, is_.decoding),
+        "the temperature": (was.temperature, is_.temperature),
+        "the training rows": (was.train_rows, is_.train_rows),
+        "the seed": (was.seed, is_.seed),
+        "the LoRA weights": (was.weights_key, is_.weights_key),
+    }
+    changed = [name for name, (one, other) in named.items() if one != other]
+    variants = {variant.id: variant for variant in was.variants}
+    for name, attribute in (
+        ("the shots", "shots_k"),
+        ("what is retrieved", "retrieval"),
+        ("the LoRA scale", "lora_scale"),
+    ):
+        pairs = [(variants[v.id], v) for v in is_.variants if v.id in variants]
+        if any(getattr(one, attribute) != getattr(other, attribute) for one, other in pairs):
+            changed.append(name)
+    return changed
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Join words as one would say them."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + " and " + parts[-1]

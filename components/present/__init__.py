@@ -1,0 +1,1 @@
+"""Parts of Present. No other page imports them."""

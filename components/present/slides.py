@@ -1,0 +1,132 @@
+"""The words of a presentation: pure functions from a recorded run to the slides that the browser shows as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from components.ui.bests import bests
+from components.ui.palette import LOOKS, label
+from components.ui.run_data import where
+from components.ui.text import count, duration, visible
+from engine.analysis.progress import Lane, RunSnapshot
+from engine.analysis.verdict_types import Verdict
+from engine.core.task import AnswerKind, Task
+from engine.core.variant import Technique, Variant
+from engine.services.recorded import RecordedRun
+
+STEPS = ("The task", "The rivals", "The race", "The tradeoff", "The verdict")
+_LONG = 420
+_REASONS = 2
+"""Reasons shown with the verdict: what fits on a slide. The report has them all."""
+
+_WHAT = {
+    Technique.ZERO_SHOT: "The instructions and the input, nothing else.",
+    Technique.FEW_SHOT: "The same few examples in every prompt.",
+    Technique.RAG: "For each input, what is nearest to it is looked up and put into the prompt.",
+    Technique.LORA: "A small file, trained on the examples, changes the model itself.",
+    Technique.RAG_LORA: "The trained file and the looked-up examples together.",
+    Technique.CLASSIFIER: "No language model: a logistic regression on embeddings, trained on the examples.",
+}
+
+
+def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
+    """Say what is asked, with one row of it."""
+    plan = recorded.plan
+    rows = f"{count(len(plan.test_ids))} rows to answer, {count(len(plan.train_ids))} to learn from"
+    if task is None:
+        return _slide(STEPS[0], visible(plan.task_id), [_text("The task is no longer on this machine.")], rows)
+    row = next((example for example in task.examples if example.id == plan.test_ids[0]), task.examples[0])
+    kind = {
+        AnswerKind.LABEL: f"one of {len(task.answer.labels)} categories",
+        AnswerKind.SHORT: "a short answer",
+        AnswerKind.JSON: "a record in JSON",
+        AnswerKind.TEXT: "a text in a fixed style",
+    }[task.answer.kind]
+    quotes = [["An input", _cut(row.input)], ["Its right answer", _cut(row.target)]]
+    return _slide(
+        f"{STEPS[0]} · {rows} · wanted: {kind}",
+        visible(task.summary or task.title),
+        [
+            {"kind": "quotes", "quotes": quotes},
+            {"kind": "quotes", "quotes": [["Instructions", _cut(task.instructions)]]},
+        ],
+    )
+
+
+def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]:
+    """Say who competes, and what each one has to work with."""
+    model = recorded.manifest.get("model", {})
+    named = " · ".join(str(part) for part in (model.get("name"), model.get("quantization")) if part)
+    cards = [
+        _card(lane, what=_WHAT[lane.variant.technique], detail=_has(lane.variant, snapshot, lane))
+        for lane in snapshot.lanes
+    ]
+    headline = f"{_number(len(cards))} ways to do it, one model, the same rows"
+    return _slide(f"{STEPS[1]} · {visible(named)}", headline, [{"kind": "cards", "cards": cards}])
+
+
+def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
+    """Say what to choose and how sure that is; without a verdict, as where the task is gone, who is best on what."""
+    found = bests(snapshot.lanes)
+    cards = [_card(best.lane, over=best.count, figure=best.figure, detail=best.detail) for best in found]
+    headline = visible(verdict.headline) if verdict else _headline([best.name for best in found])
+    said = [verdict.sureness.text, *(reason.text for reason in verdict.reasons[:_REASONS])] if verdict else []
+    blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1]]
+    blocks.append({"kind": "cards", "cards": cards})
+    blocks += [_text(visible(sentence)) for sentence in said[1:]]
+    if snapshot.clear_leader is not None:
+        blocks.append(_text("This run was stopped when its leader was clear; its quality reads a little too high."))
+    return _slide(f"{STEPS[4]} · {where(recorded)}", headline, blocks)
+
+
+def _headline(names: Sequence[str]) -> str:
+    if not names:
+        return "Nothing was measured"
+    if len(set(names)) == 1:
+        return f"{names[0]} is best on quality, on latency and on cost"
+    if len(names) == 3 and names[1] == names[2]:
+        return f"{names[0]} for quality; {names[1]} for speed and cost"
+    return "; ".join(f"{name} for {count}" for name, count in zip(names, ("quality", "speed", "cost"), strict=False))
+
+
+def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
+    rows = len(snapshot.plan.train_ids)
+    parts = []
+    if variant.shots_k:
+        parts.append(f"{variant.shots_k} fixed examples")
+    if variant.retrieval is not None:
+        if variant.retrieval.examples_k:
+            parts.append(f"{variant.retrieval.examples_k} nearest examples of {rows}")
+        if variant.retrieval.passages_k:
+            parts.append(f"{variant.retrieval.passages_k} passages of documents")
+    if variant.lora is not None:
+        parts.append(f"trained on {rows} rows, rank {variant.lora.rank}")
+    if variant.technique is Technique.CLASSIFIER:
+        parts.append(f"fitted on {rows} rows")
+    if lane.prepare_s:
+        parts.append(f"{duration(lane.prepare_s)} once, before the first answer")
+    return " · ".join(parts) or "nothing to prepare"
+
+
+def _card(lane: Lane, **texts: str) -> dict[str, str]:
+    look = LOOKS[lane.variant.technique]
+    return {"name": label(lane.variant.technique), "light": look.light, "dark": look.dark, **texts}
+
+
+def _slide(kicker: str, headline: str, blocks: list[dict[str, Any]], more: str = "") -> dict[str, Any]:
+    return {"kicker": f"{kicker} · {more}" if more else kicker, "headline": headline, "blocks": blocks}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"kind": "text", "text": text}
+
+
+def _cut(text: str) -> str:
+    shown = visible(text.strip())
+    return shown if len(shown) <= _LONG else shown[:_LONG].rstrip() + " …"
+
+
+def _number(value: int) -> str:
+    names = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+    return names[value] if value < len(names) else str(value)

@@ -1,0 +1,1 @@
+"""Parts of Report and Costs. No other page imports them."""

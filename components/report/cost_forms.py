@@ -1,0 +1,95 @@
+"""What costs are estimated from, edited on the Costs page: this machine, its use, what is added to a prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.limits_form import use_form
+from components.ui.text import plain
+from engine.core.limits import Limits
+from engine.core.prices import CostAssumptions
+from engine.metrics.image_tokens import RULES, image_tokens
+
+_SIZES = {
+    "512 x 512": (512, 512),
+    "1,024 x 1,024": (1024, 1024),
+    "1,920 x 1,080": (1920, 1080),
+    "A4 at 150 dpi": (1240, 1754),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Extra:
+    """What would be added to every prompt at a closed API."""
+
+    context_tokens: int
+    images: int
+    width_px: int
+    height_px: int
+
+    def tokens(self, model: str) -> float:
+        """Return the further tokens of a prompt for this model; an unknown image rule adds none."""
+        return self.context_tokens + self.images * (image_tokens(model, self.width_px, self.height_px) or 0)
+
+
+def machine_form(costs: CostAssumptions) -> CostAssumptions:
+    """Ask what this machine costs; begins with what the run was started with."""
+    usd = st.number_input(
+        "Machine, USD per hour",
+        min_value=0.0,
+        value=costs.machine_usd_per_hour,
+        step=0.01,
+        key=f"costs_{state.USD_PER_HOUR}",
+        persist_state="session",
+        help="What an hour of this machine's work costs: its price over its working hours, or its rent.",
+    )
+    watts = st.number_input(
+        "Power under load, watts",
+        min_value=0.0,
+        value=costs.watts,
+        step=1.0,
+        key=f"costs_{state.WATTS}",
+        persist_state="session",
+        help="Power of the whole machine when all cores are busy; used where energy was not measured.",
+    )
+    kwh = st.number_input(
+        "Electricity, USD per kWh",
+        min_value=0.0,
+        value=costs.electricity_usd_per_kwh,
+        step=0.01,
+        key=f"costs_{state.USD_PER_KWH}",
+        persist_state="session",
+        help="What your electricity costs.",
+    )
+    return CostAssumptions(machine_usd_per_hour=float(usd), watts=float(watts), electricity_usd_per_kwh=float(kwh))
+
+
+def use_of(defaults: Limits) -> Limits:
+    """Ask how it will be used; the limits themselves stay as they are on the Report page."""
+    calls, months, labelling, leave = use_form(defaults)
+    return Limits(calls_per_month=calls, months=months, labelling_usd_per_row=labelling, data_may_leave=leave)
+
+
+def extra_form() -> Extra:
+    """Ask what would be added to every prompt: a longer context, images."""
+    context = st.number_input(
+        "More tokens of context",
+        min_value=0,
+        value=0,
+        step=500,
+        key="costs_context",
+        help="Tokens that a longer prompt would add to every call, for instance more passages.",
+    )
+    images = st.number_input(
+        "Images per call", min_value=0, value=0, key="costs_images", help="Images that every call would carry."
+    )
+    chosen = st.selectbox("Image size, pixels", list(_SIZES), index=1, key="costs_image_size")
+    width, height = _SIZES[chosen]
+    with st.popover("How images are counted", type="tertiary"):
+        for model, rule in RULES.items():
+            tokens = rule.tokens(width, height)
+            st.caption(plain(f"{model}: {tokens:,} tokens at {width} x {height}. {rule.words}. {rule.source}"))
+    return Extra(context_tokens=int(context), images=int(images), width_px=width, height_px=height)

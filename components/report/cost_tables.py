@@ -1,0 +1,87 @@
+"""The tables and the export of the Costs page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import polars as pl
+
+from components.report.cost_forms import Extra
+from components.ui.text import MISSING, visible
+from engine.analysis.break_even import BreakEven, CostLine, price_table
+from engine.core.limits import Limits
+from engine.core.prices import CostAssumptions
+from engine.metrics import wording as say
+
+
+def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
+    """Return one row per choice, in USD."""
+    return pl.DataFrame(
+        [
+            {
+                "Choice": visible(line.name),
+                "Labelling": line.labelling_usd,
+                "Preparing": line.preparing_usd,
+                "Per 1,000": line.per_call_usd * 1000,
+                "Total": line.total_usd(limits.calls_per_month, limits.months),
+                "Most calls a month": MISSING
+                if line.most_calls_per_month is None
+                else say.count(line.most_calls_per_month),
+                "Data leaves": "yes" if line.leaves_machine else "no",
+                "Price": visible(line.source),
+            }
+            for line in lines
+        ]
+    )
+
+
+def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
+    """Return the volumes at which the cheapest choice changes."""
+    return pl.DataFrame(
+        [
+            {
+                "From calls a month": round(point.calls_per_month),
+                "cheapest is": visible(point.dearer_at_first),
+                "instead of": visible(point.cheaper_at_first),
+                "Total there": point.total_usd,
+            }
+            for point in points
+        ],
+        schema={
+            "From calls a month": pl.Int64,
+            "cheapest is": pl.String,
+            "instead of": pl.String,
+            "Total there": pl.Float64,
+        },
+    )
+
+
+def assumptions_json(
+    run_id: str,
+    costs: CostAssumptions,
+    limits: Limits,
+    extra: Extra,
+    lines: Sequence[CostLine],
+    points: Sequence[BreakEven],
+) -> bytes:
+    """Return all assumptions and what follows from them as JSON."""
+    held = {
+        "run_id": run_id,
+        "machine": asdict(costs),
+        "use": {
+            "calls_per_month": limits.calls_per_month,
+            "months": limits.months,
+            "labelling_usd_per_row": limits.labelling_usd_per_row,
+            "data_may_leave": limits.data_may_leave,
+        },
+        "added_to_prompts": asdict(extra),
+        "price_table": price_table(),
+        "choices": [
+            asdict(line) | {"total_usd": line.total_usd(limits.calls_per_month, limits.months)} for line in lines
+        ],
+        "break_even": [asdict(point) for point in points],
+        "estimated": ["everything but seconds and tokens"],
+    }
+    return (json.dumps(held, indent=2, ensure_ascii=False) + "\n").encode()

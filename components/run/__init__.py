@@ -1,0 +1,1 @@
+"""Parts of Run. No other page imports them."""

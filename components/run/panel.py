@@ -1,0 +1,222 @@
+"""A run on screen: headline, lanes, charts and the strip of rows, moving in place while it goes on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.bests import bests_line
+from components.ui.errors import fault
+from components.ui.lane_view import each_lane, lane_views, lanes_frame, stage, strip_view, told_tradeoff
+from components.ui.palette import label
+from components.ui.text import count, duration, percent, plain, seconds
+from components.widgets import charts
+from components.widgets.parts import lanes, row_strip
+from components.widgets.plot import live_plot
+from engine.analysis.progress import RunSnapshot
+from engine.core.errors import AdaptLabError
+from engine.core.run.plan import RunPlan
+from engine.services.lab import Laboratory
+
+REFRESH_S = 0.5
+
+
+def run_panel(lab: Laboratory, run_id: str) -> RunSnapshot:
+    """Show a run; while it goes on, this part of the page alone is drawn anew every half second."""
+    snapshot = lab.snapshot(run_id)
+    head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan))
+    watch = st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)
+    watch(lab, run_id, head, was_running=snapshot.is_running)
+    return snapshot
+
+
+def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: bool) -> None:
+    snapshot = lab.snapshot(run_id)
+    if was_running != snapshot.is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
+        st.rerun()  # the page around this part has to change with it
+    _headline(lab, snapshot, head)
+    _message(snapshot)
+    if st.session_state.pop(state.PRESENTING, False):
+        state.present(run_id)
+    bests_line(snapshot.lanes)
+    lanes(lane_views(snapshot), key=f"lanes_{run_id}")
+    _charts(snapshot, run_id)
+    _table(snapshot)
+    with st.container(border=True):
+        clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
+    # Below all that moves, so that nothing is pushed down when one comes.
+    for notice in snapshot.notices:
+        st.caption(f":material/info: {plain(notice)}")
+    if clicked is not None:
+        st.session_state[state.ROW] = clicked
+        st.rerun()
+
+
+def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
+    plan = snapshot.plan
+    words, buttons = st.columns([7, 6], vertical_alignment="center")
+    words.title(plain(head[0]), anchor=False)
+    with buttons, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+        st.badge(plain(_where(snapshot)), color=_tone(snapshot), width="content")
+        if snapshot.is_running:
+            _pause_button(lab, snapshot)
+            st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.cancel, args=(plan.run_id,))
+        else:
+            if snapshot.status in {"cancelled", "failed"}:
+                st.button(
+                    "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
+                )
+            if snapshot.rows_done:
+                st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
+            st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
+    st.caption(plain(head[1]))
+
+
+def _pause_button(lab: Laboratory, snapshot: RunSnapshot) -> None:
+    run_id = snapshot.plan.run_id
+    if snapshot.status == "paused":
+        st.button(
+            "Go on", key="go_on", icon=":material/play_arrow:", on_click=lab.go_on, args=(run_id,), type="primary"
+        )
+    else:
+        st.button(
+            "Pause",
+            key="pause",
+            icon=":material/pause_circle:",
+            on_click=lab.pause,
+            args=(run_id,),
+            disabled=snapshot.status == "queued",
+            help="Stands still after the row under way. The machine stays taken, so that it goes on as it began.",
+        )
+
+
+def _resume(lab: Laboratory, plan: RunPlan) -> None:
+    try:
+        state.show_run(lab.resume(plan.run_id))
+    except AdaptLabError as error:
+        st.session_state[state.FAULT] = error
+
+
+def _title(lab: Laboratory, plan: RunPlan) -> str:
+    title = next((task.title for task in lab.tasks() if task.id == plan.task_id), plan.task_id)
+    return f"{title}, {count(len(plan.test_ids))} rows"
+
+
+def _about(lab: Laboratory, plan: RunPlan) -> str:
+    facts = next((model for model in lab.models() if model.id == plan.model_id), None)
+    model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
+    order = "in batches" if plan.throughput else "interleaved"
+    return " · ".join([*filter(None, model), f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+
+
+def _where(snapshot: RunSnapshot) -> str:
+    row = min((lane.rows_done for lane in snapshot.lanes), default=0)
+    rows = f"Row {count(min(row + 1, len(snapshot.plan.test_ids)))} of {count(len(snapshot.plan.test_ids))}"
+    left = snapshot.estimated_left_s
+    match snapshot.status:
+        case "running":
+            return rows if left is None else f"{rows} · {duration(left)} left"
+        case "paused":
+            return f"{rows} · paused"
+        case "queued":
+            return "Queued"
+        case "done" | "cancelled" | "failed":
+            return _ended(snapshot)
+        case _:
+            return _preparing(snapshot)
+
+
+def _ended(snapshot: RunSnapshot) -> str:
+    if snapshot.status == "done":
+        early = " early" if snapshot.clear_leader else ""
+        return f"Done{early} · {count(snapshot.rows_done)} predictions"
+    return f"{snapshot.status.capitalize()} · {count(snapshot.rows_done)} of {count(snapshot.rows_total)} kept"
+
+
+def _preparing(snapshot: RunSnapshot) -> str:
+    if snapshot.model_progress is not None:
+        return stage(snapshot.model_progress)
+    for lane in snapshot.lanes:
+        if lane.state == "preparing" and lane.progress is not None:
+            return f"{label(lane.variant.technique)}: {stage(lane.progress)}"
+    return "Getting ready"
+
+
+def _tone(snapshot: RunSnapshot) -> Literal["green", "orange", "red", "blue"]:
+    match snapshot.status:
+        case "done":
+            return "green"
+        case "cancelled" | "queued" | "paused":
+            return "orange"
+        case "failed":
+            return "red"
+        case _:
+            return "blue"
+
+
+def _message(snapshot: RunSnapshot) -> None:
+    error = st.session_state.pop(state.FAULT, None)
+    if error is not None:
+        fault(error)
+    text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.mend) if part)
+    if snapshot.status == "failed":
+        st.error(text or "The run stopped. What was done is kept.", icon=":material/error:")
+    elif snapshot.status == "cancelled":
+        st.warning(
+            text or "Cancelled. What was done is kept; Resume goes on from there.", icon=":material/pause_circle:"
+        )
+    elif snapshot.status == "queued":
+        st.info(text, icon=":material/hourglass:")
+    elif snapshot.clear_leader is not None:
+        st.info(_stopped_early(snapshot), icon=":material/flag:")
+
+
+def _stopped_early(snapshot: RunSnapshot) -> str:
+    leader = next(lane for lane in snapshot.lanes if lane.variant.id == snapshot.clear_leader)
+    rows = f"{count(leader.rows_done)} of {count(leader.rows_total)} rows"
+    return (
+        f"Stopped after {rows}: {label(leader.variant.technique)} is clearly better than every other variant. "
+        "The test allows for looking after every row and errs in at most 5 of 100 runs. Quality read off a run that "
+        "stopped early is a little too high for its leader."
+    )
+
+
+def _charts(snapshot: RunSnapshot, run_id: str) -> None:
+    first, second, third = st.columns([4, 3.5, 3], gap="small")
+    with first, st.container(border=True, gap="xsmall"):
+        _heading("Quality against latency", "size = cost; dotted line = best tradeoffs")
+        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=told_tradeoff(snapshot))
+    with second, st.container(border=True, gap="xsmall"):
+        _heading("Quality as rows come in", "band = 95 % interval of the leader")
+        rows = len(snapshot.plan.test_ids)
+        live_plot(charts.quality_so_far(snapshot.lanes, rows), key=f"progress_{run_id}", alt=_so_far(snapshot))
+    with third, st.container(border=True, gap="xsmall"):
+        _heading("Latency", "p50 to p95, and each answer")
+        live_plot(charts.latency_spread(snapshot.lanes), key=f"latency_{run_id}", alt=_latency(snapshot))
+
+
+def _table(snapshot: RunSnapshot) -> None:
+    behind = st.expander(
+        "The figures behind the charts", icon=":material/table:", on_change="rerun", key="behind_charts"
+    )
+    if behind.open:
+        with behind:
+            st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="lanes_table")
+
+
+def _heading(title: str, caption: str) -> None:
+    st.markdown(f"**{title}**  \n:small[:gray[{caption}]]")
+
+
+def _so_far(snapshot: RunSnapshot) -> str:
+    return "Quality after each row so far. " + each_lane(
+        snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} after {lane.rows_done} rows"
+    )
+
+
+def _latency(snapshot: RunSnapshot) -> str:
+    return "Seconds per answer. " + each_lane(
+        snapshot, lambda lane: f"p50 {seconds(lane.total_p50_s)}, p95 {seconds(lane.total_p95_s)}"
+    )

@@ -1,0 +1,253 @@
+"""A finished run: the table of all figures, failures by kind, and the files to take away."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from components.ui.palette import label
+from components.ui.text import plain
+from engine.core.variant import LABELS, Technique
+from engine.metrics.retrieval import Blame
+
+FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
+"""What a run can be taken away as; the terminal's `--out` writes the same."""
+_ESTIMATES = {
+    "cost_usd_per_1k": "cost per 1,000",
+    "energy_wh_per_1k": "energy per 1,000",
+    "closed_api_cost_usd_per_1k": "cost at closed APIs",
+    "examples_per_s": "rows per second",
+}
+_MIME = {"json": "application/json", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+
+
+def results(summary: Mapping[str, Any]) -> None:
+    """Show the table of a run's figures, with failures by kind below it."""
+    variants = summary["variants"]
+    st.header("Results", anchor=False)
+    metric = variants[0]["quality"]["metric"] if variants else "quality"
+    st.dataframe(
+        results_frame(variants),
+        column_config=_columns(metric),
+        hide_index=True,
+        width="stretch",
+        key="results",
+    )
+    estimated = sorted({name for variant in variants for name in variant.get("estimated", [])})
+    if estimated:
+        st.caption(f"Estimates, not measured: {plain(', '.join(_ESTIMATES.get(name, name) for name in estimated))}.")
+    others = scores_frame(variants, metric)
+    if others.width > 1:
+        st.markdown("**Other scores, in percent**")
+        st.dataframe(others, column_config=_numbers(others, "%.1f"), hide_index=True, width="content", key="scores")
+    retrieval = retrieval_frame(variants)
+    if retrieval.height:
+        st.markdown("**What retrieval brought**", help="Against the passages marked as holding the answer.")
+        st.dataframe(retrieval, column_config=_RETRIEVAL, hide_index=True, width="content", key="retrieval")
+    closed = closed_frame(variants)
+    if closed.width > 1:
+        st.markdown("**The same tokens at closed APIs, ¢ per 1,000**", help="List prices; their tokenizers differ.")
+        st.dataframe(closed, column_config=_numbers(closed, "%.2f"), hide_index=True, width="content", key="closed")
+    failures = failures_frame(variants)
+    if failures.height:
+        st.markdown("**Failures by kind**")
+        st.dataframe(failures, hide_index=True, width="content", key="failures")
+
+
+def results_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return one row per variant with every figure of the summary, units in the columns' titles."""
+    rows = [
+        {
+            "variant": _name(variant),
+            "rows": variant["n"],
+            "failed": variant["n_failed"],
+            "quality": _times(variant["quality"]["value"], 100),
+            "low": _times(variant["quality"]["ci_low"], 100),
+            "high": _times(variant["quality"]["ci_high"], 100),
+            "ttft_p50": variant["ttft_s"]["p50"],
+            "ttft_p95": variant["ttft_s"]["p95"],
+            "total_p50": variant["total_s"]["p50"],
+            "total_p95": variant["total_s"]["p95"],
+            "cost": _times(variant["cost_usd_per_1k"], 100),
+            "energy": variant["energy_wh_per_1k"],
+            "prepare": variant["prepare_s"],
+            "memory": _times(variant["peak_rss_bytes"], 1e-6),
+            "per_s": variant["examples_per_s"],
+            "prompt": variant["tokens"]["prompt_mean"],
+            "cached": variant["tokens"]["cached_prompt_mean"],
+            "completion": variant["tokens"]["completion_mean"],
+            "prefill": variant["tokens_per_s"]["prefill"],
+            "decode": variant["tokens_per_s"]["decode"],
+        }
+        for variant in variants
+    ]
+    figures = dict.fromkeys(_FIGURES, pl.Float64)
+    return pl.DataFrame(rows, schema={"variant": pl.String, "rows": pl.Int64, "failed": pl.Int64, **figures})
+
+
+def scores_frame(variants: Sequence[Mapping[str, Any]], metric: str) -> pl.DataFrame:
+    """Return one row per variant with every score but the primary one, in percent."""
+    rows = [
+        {"Variant": _name(variant)}
+        | {
+            name.replace("_", " ").capitalize(): _times(score["value"], 100)
+            for name, score in variant.get("scores", {}).items()
+            if name != metric
+        }
+        for variant in variants
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def retrieval_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return one row per variant that fetched passages of documents, in percent, with whom its wrong answers blame."""
+    rows = [
+        {
+            "variant": _name(variant),
+            "k": found["k"],
+            "recall": _times(found["recall_at_k"]["value"], 100),
+            "low": _times(found["recall_at_k"]["ci_low"], 100),
+            "high": _times(found["recall_at_k"]["ci_high"], 100),
+            "mrr": found["mrr"]["value"],
+        }
+        | {blame.name: found["wrong_answers"].get(str(blame), 0) for blame in Blame}
+        for variant in variants
+        if (found := variant.get("retrieval"))
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+_RETRIEVAL: dict[str, Any] = {
+    "variant": st.column_config.TextColumn("Variant"),
+    "k": st.column_config.NumberColumn("Passages", help="Passages of documents put into each prompt (k)."),
+    "recall": st.column_config.NumberColumn(
+        "Recall at k %", format="%.1f", help="Share of the marked passages that were among the k retrieved ones."
+    ),
+    "low": st.column_config.NumberColumn("95 % low", format="%.1f"),
+    "high": st.column_config.NumberColumn("95 % high", format="%.1f"),
+    "mrr": st.column_config.NumberColumn(
+        "MRR", format="%.2f", help="Mean of 1 / rank of the first retrieved passage that holds the answer."
+    ),
+    Blame.MISSED.name: st.column_config.NumberColumn("Wrong: missed", help="The passage was not retrieved."),
+    Blame.CUT_OFF.name: st.column_config.NumberColumn("Wrong: cut off", help="Only a part of it was in the prompt."),
+    Blame.HAD_IT.name: st.column_config.NumberColumn("Wrong: had it", help="It was there; the model answered wrong."),
+}
+
+
+def closed_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return one row per variant that sends tokens, with what they would cost at closed APIs, in cents per 1,000."""
+    rows = [
+        {"Variant": _name(variant)} | {model: price * 100 for model, price in prices.items()}
+        for variant in variants
+        if (prices := variant.get("closed_api_cost_usd_per_1k"))
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _numbers(frame: pl.DataFrame, form: str) -> dict[str, Any]:
+    return {name: st.column_config.NumberColumn(format=form) for name in frame.columns[1:]}
+
+
+def failures_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return one row per variant and kind of failure."""
+    rows = [
+        {"Variant": _name(variant), "Kind": kind.replace("_", " "), "Rows": number}
+        for variant in variants
+        for kind, number in sorted(variant["failures"].items())
+        if number
+    ]
+    return pl.DataFrame(rows, schema={"Variant": pl.String, "Kind": pl.String, "Rows": pl.Int64})
+
+
+def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str) -> None:
+    """Offer the run's files, each and all together; they are made when one is asked for."""
+    with st.container(horizontal=True):
+        for name in FILES:
+            st.download_button(
+                name,
+                partial(_file, export, name),
+                file_name=name,
+                mime=_MIME[name.rpartition(".")[2]],
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"get_{name}",
+            )
+        st.download_button(
+            "All as one zip",
+            lambda: _zipped(export()),
+            file_name=f"adaptlab-{run_id}.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            on_click="ignore",
+            key="get_all",
+        )
+
+
+def _file(export: Callable[[], Mapping[str, bytes]], name: str) -> bytes:
+    return export()[name]
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _name(variant: Mapping[str, Any]) -> str:
+    technique = variant["technique"]
+    return label(Technique(technique)) if technique in set(LABELS) else str(technique)
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+_FIGURES: dict[str, tuple[str, str, str]] = {
+    "quality": ("Quality %", "%.1f", "Mean score over all rows; a failed row counts as wrong."),
+    "low": ("95 % low", "%.1f", "Lower end of the 95 % interval of the quality, in percent."),
+    "high": ("95 % high", "%.1f", "Upper end of the 95 % interval of the quality, in percent."),
+    "ttft_p50": ("First token p50 s", "%.3f", "Median seconds from the start of a row to its first token."),
+    "ttft_p95": ("First token p95 s", "%.3f", "95 of 100 answers had begun within this time."),
+    "total_p50": ("Answer p50 s", "%.3f", "Median seconds from the start of a row to its whole answer."),
+    "total_p95": ("Answer p95 s", "%.3f", "95 of 100 answers were complete within this time."),
+    "cost": ("Cost ¢ per 1,000", "%.2f", "Estimated cost of 1,000 answers: this machine's time and electricity."),
+    "energy": (
+        "Energy Wh per 1,000",
+        "%.2f",
+        "Watt-hours for 1,000 answers, estimated unless the machine measures it.",
+    ),
+    "prepare": ("One-off s", "%.1f", "Seconds spent once before the first answer: training, indexing, fitting."),
+    "memory": ("Peak memory MB", "%.0f", "Most resident memory of the workers that served this variant."),
+    "per_s": ("Rows per s", "%.1f", "Rows answered per second of work."),
+    "prompt": ("Prompt tokens", "%.0f", "Mean tokens of a prompt."),
+    "cached": ("of them cached", "%.0f", "Mean prompt tokens whose evaluation was kept from an earlier row."),
+    "completion": ("Answer tokens", "%.1f", "Mean tokens of an answer."),
+    "prefill": ("Prefill tokens/s", "%.0f", "Prompt tokens taken in per second; kept ones do not count."),
+    "decode": ("Decode tokens/s", "%.0f", "Answer tokens written per second."),
+}
+
+
+def _columns(metric: str) -> dict[str, Any]:
+    columns: dict[str, Any] = {
+        "variant": st.column_config.TextColumn("Variant", pinned=True),
+        "rows": st.column_config.NumberColumn("Rows", help="Rows answered or failed."),
+        "failed": st.column_config.NumberColumn("Failed", help="Rows without an answer, for the reasons listed below."),
+    }
+    for name, (title, form, text) in _FIGURES.items():
+        columns[name] = st.column_config.NumberColumn(title, format=form, help=text)
+    columns["quality"] = st.column_config.ProgressColumn(
+        f"{metric.replace('_', ' ').capitalize()} %",
+        format="%.1f",
+        min_value=0,
+        max_value=100,
+        help=_FIGURES["quality"][2],
+    )
+    return columns

@@ -1,0 +1,1 @@
+"""Parts of Start. No other page imports them."""

@@ -1,0 +1,135 @@
+"""The parts of the first screen: three things to do, a real run to look at, and what is missing on this machine."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.bests import show_bests
+from components.ui.errors import fault
+from components.ui.lane_view import lane_views, lanes_frame, told_tradeoff
+from components.ui.pickers import default_plan
+from components.ui.run_data import where
+from components.ui.text import count, duration, plain
+from components.widgets import charts
+from components.widgets.parts import lanes
+from components.widgets.plot import live_plot
+from engine.core.errors import AdaptLabError
+from engine.services.lab import Laboratory
+from engine.services.recorded import SAMPLE, RecordedRun, fold
+
+UPLOAD = "pages/prepare/upload.py"
+
+
+def actions(lab: Laboratory) -> None:
+    """Show the three things to do."""
+    first, second, third = st.columns(3, gap="small")
+    with first, st.container(border=True, height="stretch", gap="small"):
+        st.markdown("**Run it on this machine**")
+        _default_run(lab)
+    with second, st.container(border=True, height="stretch", gap="small"):
+        st.markdown("**Bring a CSV**")
+        st.caption("Two columns are enough: an input and its right answer. Every technique then runs on your rows.")
+        if state.has_page(UPLOAD):
+            st.page_link(UPLOAD, label="Bring a file", icon=":material/upload_file:")
+        else:
+            st.code(
+                "python cli.py compare --task my.csv --input-column text --target-column label",
+                language=None,
+                wrap_lines=True,
+            )
+    with third, st.container(border=True, height="stretch", gap="small"):
+        st.markdown("**Try one input**")
+        st.caption(
+            "All variants answer it side by side, with the exact prompt, what was retrieved, and how sure each is."
+        )
+        st.page_link("pages/compare/playground.py", label="Open the playground", icon=":material/science:")
+
+
+def _default_run(lab: Laboratory) -> None:
+    try:
+        plan = default_plan(lab)
+        preflight = lab.preflight(plan) if plan else None
+    except AdaptLabError as error:
+        fault(error)
+        return
+    if plan is None or preflight is None:
+        st.caption("There is no model or no task yet; see what is missing.")
+        return
+    st.caption(
+        f"{plain(plan.task_id)}: {count(len(plan.variants))} variants, {count(len(plan.test_ids))} rows each, "
+        f"about {duration(preflight.estimated_s)}. You can stop at any time; what is done is kept."
+    )
+    waits = lab.current_run_id() is not None
+    if st.button(
+        "Queue the comparison" if waits else "Start the comparison",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=bool(preflight.problems),
+        key="start_default",
+    ):
+        try:
+            run_id = lab.start(plan)
+        except AdaptLabError as error:
+            fault(error)
+            return
+        state.keep_for_page(run_id)
+        st.switch_page("pages/compare/run.py")
+    for problem in preflight.problems:
+        st.error(plain(problem), icon=":material/block:")
+
+
+def recorded_run(lab: Laboratory) -> None:
+    """Show the user's last finished run, or the recorded one that ships until there is one."""
+    own = next((run.run_id for run in lab.runs() if run.status == "done"), None)
+    try:
+        recorded = lab.recorded(own or SAMPLE)
+        snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
+    except AdaptLabError:
+        return  # none ships with this copy, or the task of the last one was removed
+    title = _title(lab, recorded)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(plain(title), anchor=False, width="content")
+        st.badge("Your last run" if own else "Recorded run", color="green" if own else "blue", width="content")
+    made = "Made by this app on" if own else "A real run, made by this app, recorded on"
+    st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will stand here instead.'}".strip()))
+    show_bests(snapshot.lanes)
+    lanes(lane_views(snapshot), key="start_lanes")
+    with st.container(border=True, gap="xsmall"):
+        st.markdown("**Quality against latency**  \n:small[:gray[size = cost; dotted line = best tradeoffs]]")
+        live_plot(
+            charts.quality_against_latency(snapshot.lanes, plot_px=(860.0, 230.0)),
+            key="start_tradeoff",
+            alt=told_tradeoff(snapshot),
+            height=300,
+        )
+    with st.expander("The figures behind the chart", icon=":material/table:"):
+        st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="start_table")
+    with st.container(horizontal=True):
+        if st.button("Present it", icon=":material/slideshow:", key="start_present"):
+            state.present(own or SAMPLE)
+        if own and st.button("Look inside", icon=":material/search:", key="start_open"):
+            state.keep_for_page(own)
+            st.switch_page("pages/compare/run.py")
+
+
+def _title(lab: Laboratory, recorded: RecordedRun) -> str:
+    plan = recorded.plan
+    title = next((task.title for task in lab.tasks() if task.id == plan.task_id), plan.task_id)
+    return f"{title}, {count(len(plan.test_ids))} rows"
+
+
+def findings(lab: Laboratory, *, needed: bool) -> None:
+    """Say what is missing on this machine: what nothing works without, or what only a part needs."""
+    found = [finding for finding in lab.checkup() if finding.needed is needed]
+    if not found:
+        return
+    if needed:
+        for finding in found:
+            st.error(f"{plain(finding.what)}  \n{plain(finding.mend)}", icon=":material/build:")
+        return
+    st.header("On this machine", anchor=False)
+    for finding in found:
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(plain(finding.what))
+            st.caption(plain(finding.mend))

@@ -1,0 +1,1 @@
+"""Parts of Learning curve, Context and Drift. No other page imports them."""

@@ -1,0 +1,104 @@
+"""Setting up the Context page, and the figures of its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from components.ui.run_data import report_of
+from components.ui.text import visible
+from engine.analysis.figures import VariantFigures
+from engine.core.limits import Limits
+from engine.core.run.infos import RunInfo
+from engine.core.task import AnswerKind
+from engine.core.variant import DecodingMode
+from engine.services.lab import Laboratory
+from engine.studies.context import SIZES, supported_rows
+
+_FITTING = {AnswerKind.LABEL: DecodingMode.CHOICE, AnswerKind.JSON: DecodingMode.JSON}
+_MOST_PASSAGES = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContextChoice:
+    """What the user chose."""
+
+    task_id: str
+    model_id: str
+    sizes: tuple[int, ...]
+    passages: int
+    rows: int
+    decoding: DecodingMode
+    marked: bool
+    """Whether rows mark the passage that supports them."""
+
+    @property
+    def name(self) -> str:
+        """Name the series by all that decides it."""
+        return f"{self.task_id}, {self.model_id}, {self.sizes}, {self.passages}, {self.rows}"
+
+
+def context_setup(lab: Laboratory) -> ContextChoice | None:
+    """Ask for task, model, rows and numbers of passages; None while something is missing."""
+    tasks = {info.id: info for info in lab.tasks() if info.documents and info.rows.get("test")}
+    models = {model.id: model for model in lab.models()}
+    if not tasks or not models:
+        st.warning("A model and a task with documents and test rows are needed.", icon=":material/article:")
+        return None
+    names = list(tasks)
+    marked = {name: bool(supported_rows(lab.task(name))) for name in names}
+    first, second, third, fourth = st.columns([3, 3, 1.2, 1.6], vertical_alignment="bottom")
+    task_id = first.selectbox(
+        "Task",
+        names,
+        index=next((place for place, name in enumerate(names) if marked[name]), 0),
+        format_func=lambda item: visible(tasks[item].title),
+        key="context_task",
+    )
+    model_id = second.selectbox(
+        "Model", list(models), format_func=lambda item: visible(models[item].name), key="context_model"
+    )
+    most = tasks[task_id].rows["test"]
+    rows = third.number_input(
+        "Test rows",
+        min_value=1,
+        max_value=most,
+        value=min(60, most),
+        key=f"context_rows_{task_id}",
+        help="The same rows at every number of passages.",
+    )
+    passages = fourth.number_input(
+        "Passages around it",
+        min_value=2,
+        max_value=_MOST_PASSAGES,
+        value=8,
+        key="context_passages",
+        disabled=not marked[task_id],
+        help="Among how many passages the supporting one moves.",
+    )
+    sizes = st.pills(
+        "Numbers of passages",
+        [*SIZES, _MOST_PASSAGES],
+        selection_mode="multi",
+        default=list(SIZES),
+        key="context_sizes",
+        help="How many passages retrieval puts into each prompt.",
+    )
+    if not sizes:
+        st.info("Choose at least one number of passages.")
+        return None
+    return ContextChoice(
+        task_id=task_id,
+        model_id=model_id,
+        sizes=tuple(sorted(sizes)),
+        passages=int(passages),
+        rows=int(rows),
+        decoding=_FITTING.get(lab.task(task_id).answer.kind, DecodingMode.FREE),
+        marked=marked[task_id],
+    )
+
+
+def figures_of(lab: Laboratory, info: RunInfo) -> VariantFigures:
+    """Return the figures of a run's only variant."""
+    return report_of(lab, info, Limits()).figures[0]

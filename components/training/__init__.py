@@ -1,0 +1,1 @@
+"""Parts of Train. No other page imports them."""

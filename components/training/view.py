@@ -1,0 +1,171 @@
+"""Trainings and kept weights as plain data, frames and figures: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from components.ui.palette import colour
+from components.ui.text import MISSING, duration, percent, visible, when
+from components.widgets.charts import Figure, axis_title, plain_layout
+from engine.core.lora_library import KeptWeights, Measured
+
+PARAMETER_NAMES = {
+    "rank": "Rank",
+    "alpha": "Alpha",
+    "dropout": "Dropout",
+    "epochs": "Epochs",
+    "learning_rate": "Learning rate",
+    "batch_size": "Rows per step",
+    "validation_share": "Share held out",
+    "patience_epochs": "Patience (epochs)",
+    "seed": "Seed",
+    "targets": "Layers",
+}
+_TINTS = ("lora", "few-shot", "rag", "rag+lora")
+
+
+def loss_figure(curves: Sequence[tuple[str, Sequence[tuple[int, float]], Sequence[tuple[int, float]]]]) -> Figure:
+    """Draw loss over steps: per training a solid line, and a dotted one with marks for the rows held out.
+
+    Args:
+        curves: per training its name, (step, loss) and (step, loss of the rows held out).
+    """
+    data: list[dict[str, Any]] = []
+    for (name, losses, held_out), tint in zip(curves, _TINTS, strict=False):
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": name,
+                "x": [step for step, _ in losses],
+                "y": [round(loss, 5) for _, loss in losses],
+                "line": {"color": colour(tint), "width": 2},
+                "hovertemplate": "step %{x}: loss %{y:.3f}<extra></extra>",
+            }
+        )
+        if held_out:
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines+markers",
+                    "name": f"{name}, held out",
+                    "x": [step for step, _ in held_out],
+                    "y": [round(loss, 5) for _, loss in held_out],
+                    "line": {"color": colour(tint), "width": 1.6, "dash": "dot"},
+                    "marker": {"color": colour(tint), "size": 7, "symbol": "diamond"},
+                    "hovertemplate": "after step %{x}, rows held out: loss %{y:.3f}<extra></extra>",
+                }
+            )
+    layout = plain_layout()
+    layout["xaxis"] |= {"title": axis_title("step"), "rangemode": "tozero"}
+    layout["yaxis"] |= {"title": axis_title("loss per answer token"), "rangemode": "tozero"}
+    if len(data) > 1:
+        layout["showlegend"] = True
+        layout["legend"] = {"orientation": "h", "y": 1.12, "x": 0, "font": {"color": colour("text"), "size": 11}}
+        layout["margin"] |= {"t": 26}
+    return {"data": data, "layout": layout}
+
+
+def losses_frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pl.DataFrame:
+    """Return the figures behind the loss chart: one row per step."""
+    beside = dict(held_out)
+    return pl.DataFrame(
+        [{"Step": step, "Loss": loss, "Loss, held out": beside.get(step)} for step, loss in losses],
+        schema={"Step": pl.Int64, "Loss": pl.Float64, "Loss, held out": pl.Float64},
+    )
+
+
+def kept_curves(one: KeptWeights) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """Return a kept training's curves as (step, loss); the rows held out were looked at after each epoch."""
+    losses = list(enumerate(one.loss_curve, start=1))
+    epochs = max(len(one.validation_curve), 1)
+    steps_an_epoch = len(one.loss_curve) / epochs
+    held_out = [(round(steps_an_epoch * epoch), loss) for epoch, loss in enumerate(one.validation_curve, start=1)]
+    return losses, held_out
+
+
+def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
+    """Return the library as a table, newest first."""
+    return pl.DataFrame(
+        [
+            {
+                "Trained for": visible(one.task_id) or "not noted",
+                "Base": visible(one.model_id or one.base_name),
+                "Rows": one.rows,
+                "Before": _share(one.before),
+                "After": _share(one.after),
+                "Canary": canary(one),
+                "Size": one.size_bytes / 1e6,
+                "Training": duration(one.train_s),
+                "Last loss": one.loss_curve[-1] if one.loss_curve else None,
+                "Made": when(one.created_at),
+                "Id": one.key,
+            }
+            for one in weights
+        ]
+    )
+
+
+def canary(one: KeptWeights) -> str:
+    """Say what the canary found: whether the weights change the base's output."""
+    if one.canary_change is None:
+        return "not tried"
+    return f"moves a probability by {one.canary_change:.2g}"
+
+
+def _share(measured: Measured | None) -> float | None:
+    return None if measured is None else measured.interval.value * 100
+
+
+def quality_told(measured: Measured | None) -> str:
+    """Write a measured quality with its interval and rows."""
+    if measured is None:
+        return MISSING
+    low, high = percent(measured.interval.low), percent(measured.interval.high)
+    return f"{percent(measured.interval.value)} ({low} to {high}, {measured.rows} {measured.split} rows)"
+
+
+def comparison_frame(one: KeptWeights, other: KeptWeights) -> pl.DataFrame:
+    """Return two trainings side by side: what they were made of and what came of it."""
+    left, right = _described(one), _described(other)
+    rows = []
+    for name in {**left, **right}:
+        first, second = left.get(name, MISSING), right.get(name, MISSING)
+        rows.append({"": name, "First": first, "Second": second, "Same": "yes" if first == second else "no"})
+    return pl.DataFrame(rows)
+
+
+def facts_frame(one: KeptWeights) -> pl.DataFrame:
+    """Return one training as a two-column table."""
+    return pl.DataFrame([{"": name, "Value": value} for name, value in _described(one).items()])
+
+
+def _described(one: KeptWeights) -> dict[str, str]:
+    parameters = {
+        title: _written(one.parameters[name]) for name, title in PARAMETER_NAMES.items() if name in one.parameters
+    }
+    return {
+        "Trained for": visible(one.task_id) or "not noted",
+        "Base": visible(one.base_name),
+        "Training rows": str(one.rows),
+        **parameters,
+        "Steps": str(len(one.loss_curve)),
+        "Last loss": f"{one.loss_curve[-1]:.3f}" if one.loss_curve else MISSING,
+        "Best loss, held out": f"{min(one.validation_curve):.3f}" if one.validation_curve else MISSING,
+        "Quality before": quality_told(one.before),
+        "Quality after": quality_told(one.after),
+        "Canary": canary(one),
+        "Training time": duration(one.train_s),
+        "Peak memory": f"{one.peak_rss_bytes / 1e6:,.0f} MB" if one.peak_rss_bytes else MISSING,
+        "GGUF size": f"{one.size_bytes / 1e6:.1f} MB",
+        "Made": when(one.created_at),
+    }
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part).removesuffix("_proj") for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""What every page uses: session state, texts, pickers, errors, progress."""

@@ -1,0 +1,41 @@
+"""What stands around every page: the logo above the menu and what this machine is below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from components.ui.state import laboratory
+from components.ui.text import plain
+
+_DOTS = (
+    '<circle cx="7" cy="15.5" r="4.6" fill="#0072b2"/><circle cx="17.5" cy="15.5" r="4.6" fill="#d55e00"/>'
+    '<circle cx="12.2" cy="7" r="4.6" fill="#009e73"/>'
+)
+ICON = f'<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24">{_DOTS}</svg>'
+"""Three dots in the palette's colours. Not a Material icon: as a page icon that would be fetched from a font server."""
+_LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="140" height="24" viewBox="0 0 140 24">{dots}'
+    '<text x="32" y="18" font-family="system-ui, DejaVu Sans, sans-serif" font-size="17" font-weight="650" '
+    'fill="{ink}">Adapt Lab</text></svg>'
+)
+
+
+def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
+    """Show neither menu nor sidebar: the whole screen is the page's."""
+    st.set_page_config(initial_sidebar_state="collapsed")
+    st.navigation(pages, position="hidden")
+
+
+def show() -> None:
+    """Show the logo and the foot of the sidebar."""
+    ink = "#e9edf2" if st.context.theme.type == "dark" else "#1b1f24"
+    st.logo(_LOGO.format(dots=_DOTS, ink=ink), icon_image=ICON, size="medium")
+    machine = laboratory().machine()
+    memory = f"{machine['memory_bytes'] / 1e9:.1f} GB"
+    with st.sidebar:
+        st.caption(
+            f"{plain(str(machine['cores']))} cores · {plain(memory)}  \nllama\\.cpp, nothing leaves  \nthis machine"
+        )

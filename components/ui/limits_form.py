@@ -1,0 +1,107 @@
+"""The user's limits and assumptions, edited in one place and kept for the session."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components.ui import state
+from engine.core.limits import Limits
+
+
+def limits_form() -> Limits:
+    """Show the limits behind a button and return them; an emptied field sets no limit."""
+    defaults = Limits()
+    with st.popover("Limits", icon=":material/tune:"):
+        st.caption("What you can live with. An empty field sets no limit.")
+        quality = _optional(
+            "Least quality, %",
+            state.LEAST_QUALITY,
+            (defaults.least_quality or 0.0) * 100,
+            step=1.0,
+            most=100.0,
+            help_text="A variant whose mean score lies below this is out.",
+        )
+        p95 = _optional(
+            "Highest p95, seconds",
+            state.HIGHEST_P95,
+            defaults.highest_p95_s,
+            step=0.1,
+            help_text="95 of 100 answers must be complete within this time.",
+        )
+        cost = _optional(
+            "Highest cost, USD per 1,000 answers",
+            state.HIGHEST_COST,
+            defaults.highest_cost_usd_per_1k,
+            step=0.05,
+            help_text="Running cost alone; what is paid once counts in the total.",
+        )
+        st.caption("What it will be used for")
+        calls, months, labelling, leave = use_form(defaults)
+    return Limits(
+        least_quality=None if quality is None else quality / 100,
+        highest_p95_s=p95,
+        highest_cost_usd_per_1k=cost,
+        calls_per_month=calls,
+        months=months,
+        labelling_usd_per_row=labelling,
+        data_may_leave=leave,
+    )
+
+
+def _optional(
+    label: str, key: str, default: float | None, *, step: float, help_text: str, most: float | None = None
+) -> float | None:
+    """Ask for a number that may be left out: the field is one that can be emptied, and begins with the default."""
+    if key not in st.session_state:
+        st.session_state[key] = default
+    value = st.number_input(
+        label,
+        min_value=0.0,
+        max_value=most,
+        value=None,
+        step=step,
+        key=key,
+        persist_state="session",
+        placeholder="no limit",
+        help=help_text,
+    )
+    return None if value is None else float(value)
+
+
+def use_form(defaults: Limits) -> tuple[int, int, float, bool]:
+    """Ask how it will be used: calls per month, months, labelling cost per row, whether data may leave."""
+    calls = st.number_input(
+        "Calls per month",
+        min_value=1,
+        value=defaults.calls_per_month,
+        step=1000,
+        key=state.CALLS_PER_MONTH,
+        persist_state="session",
+        help="How many answers you need each month.",
+    )
+    months = st.number_input(
+        "Months",
+        min_value=1,
+        max_value=120,
+        value=defaults.months,
+        key=state.MONTHS,
+        persist_state="session",
+        help="How long it will be used before something new is made.",
+    )
+    labelling = st.number_input(
+        "Labelling, USD per row",
+        min_value=0.0,
+        value=defaults.labelling_usd_per_row,
+        step=0.01,
+        key=state.LABELLING_USD,
+        persist_state="session",
+        help="What one labelled row costs; the default is 20 seconds of a person at 18 USD an hour.",
+    )
+    leave = st.toggle(
+        "Data may leave this machine",
+        value=defaults.data_may_leave,
+        key=state.DATA_MAY_LEAVE,
+        persist_state="session",
+        help="Whether inputs may be sent to a closed API. If not, closed APIs are shown for comparison alone.",
+    )
+    return int(calls), int(months), float(labelling), bool(leave)

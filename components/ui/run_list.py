@@ -1,0 +1,82 @@
+"""Kept runs: a list from which one is reopened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import streamlit as st
+
+from components.ui import state
+from components.ui.palette import label
+from components.ui.text import plain, visible, when
+from engine.core.run.infos import RunInfo
+from engine.core.variant import LABELS, Technique
+from engine.services.lab import Laboratory
+
+_RECENT = 8
+
+
+def past_runs(lab: Laboratory) -> None:
+    """Show the last few runs to reopen, or what to do when there are none."""
+    runs = lab.runs()
+    if not runs:
+        with st.container(border=True):
+            st.markdown("**No run yet**")
+            st.markdown(
+                "Press **Run**: the variants answer the task's rows here, taking turns, and you watch quality, "
+                "latency and cost come in. Nothing has to be downloaded. What is done is kept at once, "
+                "so you may cancel at any time and go on later."
+            )
+        return
+    going_on = lab.current_run_id()
+    if going_on:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("A run is going on.", width="content")
+            st.button("Show it", key="show_current", on_click=state.show_run, args=(going_on,))
+    st.markdown("**Recent runs**")
+    for run in runs[:_RECENT]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button(
+                when(run.started_at),
+                key=f"open_{run.run_id}",
+                type="tertiary",
+                on_click=state.show_run,
+                args=(run.run_id,),
+            )
+            st.markdown(
+                plain(
+                    f"{run.task_id} · {run.model_id} · {standing(run, going_on)} · {run.rows_done} of {run.rows_total}"
+                ),
+                width="content",
+            )
+
+
+def standing(run: RunInfo, going_on: str | None) -> str:
+    """Say how a kept run stands; one that was left in mid-run, by a crash say, is interrupted."""
+    if run.status == "done" and run.rows_done < run.rows_total:
+        return "done, stopped early"  # a run ends before its last row for a clear leader alone
+    if run.status in {"done", "cancelled", "failed"}:
+        return run.status
+    return "going on" if run.run_id == going_on else "interrupted"
+
+
+def runs_frame(runs: Sequence[RunInfo], going_on: str | None) -> pl.DataFrame:
+    """Return the kept runs as a table, newest first."""
+    return pl.DataFrame(
+        [
+            {
+                "Started": when(run.started_at),
+                "Task": visible(run.task_id),
+                "Model": visible(run.model_id),
+                "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(LABELS)),
+                "Seed": run.seed,
+                "State": standing(run, going_on),
+                "Done": run.rows_done / max(run.rows_total, 1),
+                "Predictions": run.rows_done,
+                "Note": visible(run.note).replace("\n", " "),
+                "Run": run.run_id,
+            }
+            for run in runs
+        ]
+    )

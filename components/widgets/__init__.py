@@ -1,0 +1,1 @@
+"""The parts that JavaScript draws, and charts: each updates in place."""

@@ -1,0 +1,46 @@
+"""The parts that JavaScript draws: lanes, the strip of rows, slides, the replay, and the keys of a presentation.
+
+Each is updated in place, and every string is put in as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.widgets.mount import mount
+
+
+def lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
+    """Show the lanes of a run, one card per variant, as `components.ui.lane_view.lane_views` made them."""
+    mount("lanes")(key=key, data={"lanes": list(views)})
+
+
+def row_strip(view: dict[str, Any], *, key: str) -> str | None:
+    """Show the last rows: full is right, an outline is wrong, hatched failed. Return the example id just clicked."""
+    result = mount("row_strip")(key=key, data=view, on_row_change=lambda: None)
+    clicked = result.row
+    return clicked if isinstance(clicked, str) else None
+
+
+def slide(view: Mapping[str, Any], *, key: str) -> None:
+    """Show one slide in large type, as `components.present.slides` made it."""
+    mount("slide")(key=key, data=dict(view))
+
+
+def race(view: Mapping[str, Any], *, key: str) -> None:
+    """Replay a finished run from its recorded seconds, every lane on its own clock."""
+    mount("race")(key=key, data=dict(view))
+
+
+def keys(listened: dict[str, str], *, hint: str, key: str) -> str | None:
+    """Listen to keys, and show the button for the whole screen; return what the key just pressed stands for, once.
+
+    Args:
+        listened: by the browser's name of a key (`ArrowRight`, `Home`) what it stands for.
+        hint: what the keys do, in a line.
+        key: keeps the node between reruns.
+    """
+    result = mount("keys")(key=key, data={"listened": listened, "hint": hint}, on_pressed_change=lambda: None)
+    pressed = result.pressed
+    return pressed if isinstance(pressed, str) else None

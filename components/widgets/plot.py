@@ -1,0 +1,58 @@
+"""A Plotly chart that moves in place: its DOM node is kept while its data changes.
+
+`st.plotly_chart` is torn down and built anew with every change of data. This component calls `Plotly.react` on
+the same node. Plotly's script is the one that the plotly wheel ships, served by Streamlit as an asset of this
+component and kept by the browser under plotly's version, so that it is fetched once and not with every rerun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import plotly
+from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
+from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
+
+from components.ui.palette import PALETTES
+from components.widgets.mount import mount
+
+_PROJECT, _NAME = "adaptlab", "live_plot"
+_COMPONENT = f"{_PROJECT}.{_NAME}"
+_PLOTLY = version("plotly")
+
+
+def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 260) -> None:
+    """Draw or update a chart in place.
+
+    Args:
+        figure: plain `data` and `layout` of a Plotly figure, its colours named by `components.ui.palette.colour`.
+        key: keeps the node between reruns.
+        alt: what the chart shows, in a sentence or two, for those who do not see it.
+        height: in pixels, fixed, so that nothing moves when the chart appears.
+    """
+    _register()(
+        key=key,
+        data={
+            "figure": figure,
+            "palettes": PALETTES,
+            "alt": alt,
+            "height": height,
+            "script": f"plotly.min.js?v={_PLOTLY}",
+            "component": _COMPONENT,
+        },
+    )
+
+
+def _register() -> Any:
+    """Register the component with the running server, its assets in the plotly wheel's own folder."""
+    manager = get_bidi_component_manager()
+    if manager.get_component_asset_root(_COMPONENT) is None:
+        folder = ComponentConfig(name=_NAME, asset_dir="package_data")
+        manager.register_from_manifest(
+            ComponentManifest(name=_PROJECT, version=_PLOTLY, components=[folder]),
+            Path(plotly.__file__).parent,
+        )
+    return mount(_NAME, registered=_COMPONENT)

@@ -1,0 +1,167 @@
+"""What choosing a variant costs over its whole use: paid once, and paid per call; and where two choices break even.
+
+All figures are estimates from the assumptions in `Limits` and `CostAssumptions`; only seconds and tokens are measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from engine.core.limits import Limits
+from engine.core.prices import CostAssumptions
+from engine.core.variant import Variant
+from engine.metrics.costing import CLOSED_MODELS, local_cost_usd
+
+HOURS_PER_MONTH = 730.0
+SECONDS_PER_HOUR = 3600.0
+WATTS_TO_WH = 1 / 3600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CostLine:
+    """One choice: a straight line over the number of calls."""
+
+    name: str
+    variant_id: str
+    """The variant whose tokens or seconds were measured."""
+    labelling_usd: float
+    preparing_usd: float
+    per_call_usd: float
+    leaves_machine: bool
+    most_calls_per_month: float | None
+    """What this machine can answer in a month without a pause, one call after the other; None for a closed API."""
+    source: str
+    """Where the price per call comes from."""
+
+    @property
+    def one_off_usd(self) -> float:
+        """What is paid once."""
+        return self.labelling_usd + self.preparing_usd
+
+    def total_usd(self, calls_per_month: float, months: int) -> float:
+        """Total over so many months."""
+        return self.one_off_usd + self.per_call_usd * calls_per_month * months
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BreakEven:
+    """The monthly volume from which `dearer_at_first` is the cheaper choice."""
+
+    dearer_at_first: str
+    cheaper_at_first: str
+    calls_per_month: float
+    total_usd: float
+
+
+def labelled_rows(variant: Variant, train_rows: int) -> int:
+    """Say how many labelled rows a variant learns from: none for a bare prompt or for passages of documents."""
+    if not variant.generates or variant.lora is not None:
+        return train_rows
+    if variant.retrieval is not None and variant.retrieval.examples_k:
+        return train_rows
+    return min(variant.shots_k, train_rows)
+
+
+def local_line(
+    variant: Variant,
+    *,
+    name: str,
+    train_rows: int,
+    prepare_s: float | None,
+    cost_usd_per_call: float,
+    busy_s_per_call: float,
+    costs: CostAssumptions,
+    limits: Limits,
+) -> CostLine:
+    """Return the cost of a variant on this machine; preparing counts at full power, once."""
+    seconds = prepare_s or 0.0
+    return CostLine(
+        name=name,
+        variant_id=variant.id,
+        labelling_usd=labelled_rows(variant, train_rows) * limits.labelling_usd_per_row,
+        preparing_usd=local_cost_usd(seconds, costs.watts * seconds * WATTS_TO_WH, costs),
+        per_call_usd=cost_usd_per_call,
+        leaves_machine=False,
+        most_calls_per_month=HOURS_PER_MONTH * SECONDS_PER_HOUR / busy_s_per_call if busy_s_per_call > 0 else None,
+        source="this machine's time and electricity",
+    )
+
+
+def closed_lines(
+    variant: Variant,
+    *,
+    prompt_tokens: float,
+    completion_tokens: float,
+    train_rows: int,
+    limits: Limits,
+    extra_tokens: float = 0.0,
+) -> list[CostLine]:
+    """Price a variant's measured tokens at closed APIs, with `extra_tokens` more in each prompt.
+
+    Nothing is taken from a cache, and tokenizers differ: estimates. What a closed model would get right is unknown.
+    """
+    from engine.metrics.costing import closed_api_cost_usd
+
+    prices = closed_api_cost_usd(prompt_tokens + extra_tokens, 0.0, completion_tokens)
+    providers = {model: provider for provider, model in CLOSED_MODELS}
+    return [
+        CostLine(
+            name=model,
+            variant_id=variant.id,
+            labelling_usd=labelled_rows(variant, train_rows) * limits.labelling_usd_per_row,
+            preparing_usd=0.0,
+            per_call_usd=price,
+            leaves_machine=True,
+            most_calls_per_month=None,
+            source=f"list price of {providers.get(model, 'its provider')}, {price_table()}",
+        )
+        for model, price in prices.items()
+    ]
+
+
+def price_table() -> str:
+    """Name the price table with its version, which dates it."""
+    return f"genai-prices {version('genai-prices')}"
+
+
+def break_even(first: CostLine, second: CostLine, months: int) -> BreakEven | None:
+    """Return the monthly volume at which two choices cost the same; None where one is cheaper at every volume."""
+    dearer, cheaper = (first, second) if first.one_off_usd > second.one_off_usd else (second, first)
+    saved = cheaper.per_call_usd - dearer.per_call_usd
+    gap = dearer.one_off_usd - cheaper.one_off_usd
+    if saved <= 0 or gap <= 0:
+        return None
+    calls = gap / (saved * months)
+    if not math.isfinite(calls):  # a saving too small to be written as a number is none
+        return None
+    return BreakEven(
+        dearer_at_first=dearer.name,
+        cheaper_at_first=cheaper.name,
+        calls_per_month=calls,
+        total_usd=dearer.total_usd(calls, months),
+    )
+
+
+def break_evens(lines: Sequence[CostLine], months: int) -> list[BreakEven]:
+    """Return the break-even points that matter: those at which the cheapest choice of all changes, lowest first."""
+    found = []
+    for place, first in enumerate(lines):
+        for second in lines[place + 1 :]:
+            point = break_even(first, second, months)
+            if point is None:
+                continue
+            least = min(line.total_usd(point.calls_per_month, months) for line in lines)
+            if math.isclose(least, point.total_usd, rel_tol=1e-6, abs_tol=1e-9):
+                found.append(point)
+    return sorted(found, key=lambda point: point.calls_per_month)
+
+
+def rows_worth_labelling(first: CostLine, second: CostLine, limits: Limits) -> int | None:
+    """Say how many labelled rows the saving per call would pay for; None where nothing is saved or labels are free."""
+    saved = abs(first.per_call_usd - second.per_call_usd) * limits.calls
+    if limits.labelling_usd_per_row <= 0 or saved <= 0:
+        return None
+    return math.floor(saved / limits.labelling_usd_per_row)

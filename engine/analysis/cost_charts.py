@@ -1,0 +1,76 @@
+"""Total cost against monthly volume, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.analysis.break_even import CostLine, break_evens
+from engine.charts.chart import Axis, Chart, Note, Series
+from engine.charts.style import LOOKS
+from engine.core.limits import Limits
+from engine.core.variant import Technique
+from engine.metrics import wording as say
+
+POINTS = 41
+MOST_NOTES = 4
+_CLOSED_DASHES = ("dot", "dash", "dashdot", "longdash")
+
+
+def cost_chart(local: Sequence[tuple[CostLine, Technique]], closed: Sequence[CostLine], limits: Limits) -> Chart:
+    """Draw every choice's total over the months, from a hundredth of the monthly volume to a hundredfold."""
+    low, high = max(limits.calls_per_month / 100, 1.0), limits.calls_per_month * 100.0
+    volumes = tuple(float(value) for value in np.geomspace(low, high, POINTS))
+    lines = [line for line, _technique in local]
+    series = [
+        Series(
+            name=line.name,
+            colour=technique.value,
+            x=volumes,
+            y=_totals(line, volumes, limits),
+            line=True,
+            markers=False,
+            dash=LOOKS[technique].dash,
+        )
+        for line, technique in local
+    ]
+    series += [
+        Series(
+            name=line.name,
+            colour="closed",
+            x=volumes,
+            y=_totals(line, volumes, limits),
+            line=True,
+            markers=False,
+            dash=_CLOSED_DASHES[place % len(_CLOSED_DASHES)],
+            faint=True,
+        )
+        for place, line in enumerate(closed)
+    ]
+    points = [point for point in break_evens([*lines, *closed], limits.months) if low <= point.calls_per_month <= high]
+    told = [
+        f"{line.name} {say.money(line.total_usd(limits.calls_per_month, limits.months))}" for line in [*lines, *closed]
+    ]
+    return Chart(
+        title="Total cost against volume",
+        caption=f"over {limits.months} months, one-off costs included; circles: the cheapest choice changes",
+        alt=f"Total at {limits.calls_per_month:,} calls a month over {limits.months} months: {'; '.join(told)}.",
+        x=Axis(title="calls per month (log)", log=True, low=low, high=high),
+        y=Axis(title="total, USD (log)", form="money", log=True),
+        series=tuple(series),
+        notes=tuple(
+            Note(
+                x=point.calls_per_month,
+                y=max(point.total_usd, 0.01),
+                text=f"{say.count(point.calls_per_month)} a month",
+            )
+            for point in points[:MOST_NOTES]
+        ),
+        legend=True,
+    )
+
+
+def _totals(line: CostLine, volumes: Sequence[float], limits: Limits) -> tuple[float, ...]:
+    """Totals, a cent at least, since the axis is logarithmic."""
+    return tuple(max(line.total_usd(volume, limits.months), 0.01) for volume in volumes)

@@ -1,0 +1,189 @@
+"""Two runs of one task side by side: the same variants on the rows that both answered. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from engine.analysis.figures import score_interval
+from engine.analysis.run_table import RunTable
+from engine.charts.chart import Grid
+from engine.core.errors import UsageError
+from engine.core.interval import Interval
+from engine.core.run.plan import RunPlan
+from engine.core.variant import LABELS, Technique
+from engine.metrics.pairwise import Difference, compare_all, holm
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariantChange:
+    """One variant in two runs, on the rows that both have."""
+
+    variant_id: str
+    first: Interval
+    second: Interval
+    difference: Difference
+    """The second run's minus the first's; corrected for the number of variants."""
+
+
+def compare_runs(first: RunTable, second: RunTable, variant_ids: Sequence[str]) -> tuple[VariantChange, ...]:
+    """Compare variants of two runs on the rows whose id and target are the same in both.
+
+    Args:
+        first: a run.
+        second: another run of the same task.
+        variant_ids: variants that both have.
+
+    Raises:
+        UsageError: the runs share no row.
+    """
+    places = {example_id: place for place, example_id in enumerate(second.example_ids)}
+    shared = [
+        (place, places[example_id])
+        for place, example_id in enumerate(first.example_ids)
+        if example_id in places and first.targets[place] == second.targets[places[example_id]] != ""
+    ]
+    if not shared:
+        raise UsageError("The two runs have no row in common.", "Compare runs on the same test rows.")
+    left, right = (np.array(side) for side in zip(*shared, strict=True))
+    found = []
+    for variant_id in variant_ids:
+        lines = first.place(variant_id), second.place(variant_id)
+        scores = np.stack([second.score[lines[1], right], first.score[lines[0], left]])
+        made = np.stack([second.made[lines[1], right], first.made[lines[0], left]])
+        both = made.all(axis=0)
+        if both.any():
+            (difference,) = compare_all(["second", "first"], scores, made)
+            intervals = [score_interval(scores[line, both]) for line in (1, 0)]
+            found.append((variant_id, intervals, difference))
+    adjusted = holm([difference.p_value for _id, _intervals, difference in found])
+    return tuple(
+        VariantChange(
+            variant_id=variant_id,
+            first=intervals[0],
+            second=intervals[1],
+            difference=replace(difference, p_holm=p),
+        )
+        for (variant_id, intervals, difference), p in zip(found, adjusted, strict=True)
+    )
+
+
+def portability_grid(runs: Sequence[tuple[RunPlan, RunTable]], model_names: Mapping[str, str]) -> Grid:
+    """Models by techniques for one task: the quality of each in the first run of the list that has it."""
+    cells: dict[tuple[str, str], Interval] = {}
+    for plan, table in runs:
+        for variant in plan.variants:
+            line = table.place(variant.id)
+            made = table.made[line]
+            if made.any():
+                cells.setdefault((plan.model_id, str(variant.technique)), score_interval(table.score[line, made]))
+    models = list(dict.fromkeys(model for model, _technique in cells))
+    techniques = [technique for technique in LABELS if any(str(technique) == name for _model, name in cells)]
+    found = [[cells.get((model, str(technique))) for technique in techniques] for model in models]
+    told = [
+        f"{model_names.get(model, model)} {LABELS[technique]} {cell.value * 100:.0f} %"
+        for model, line in zip(models, found, strict=True)
+        for technique, cell in zip(techniques, line, strict=True)
+        if cell is not None
+    ]
+    return Grid(
+        title="What carries over to other models",
+        caption="quality in percent with its 95 % interval; the newest run of each",
+        alt=f"Quality by model and technique: {'; '.join(told)}.",
+        lines=tuple(model_names.get(model, model) for model in models),
+        columns=tuple(LABELS[technique] for technique in techniques),
+        values=tuple(tuple(None if cell is None else cell.value for cell in line) for line in found),
+        texts=tuple(
+            tuple("" if c is None else f"{c.value * 100:.0f} ({c.low * 100:.0f} to {c.high * 100:.0f})" for c in line)
+            for line in found
+        ),
+        line_title="model",
+        column_title="technique",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One technique on one model: the mean primary score with its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matrix:
+    """Techniques by models, and how far the models agree on the order of the techniques."""
+
+    task: str
+    metric: str
+    models: tuple[str, ...]
+    techniques: tuple[Technique, ...]
+    cells: Mapping[tuple[Technique, str], Cell]
+    agreement: Mapping[tuple[str, str], float]
+    """Kendall's tau-b of each pair of models over the techniques that both have run: 1 is the same order, -1 the
+    reverse. Pairs with fewer than three such techniques, or with all scores tied, are left out."""
+
+    def best(self, model: str) -> Technique | None:
+        """Return the technique with the highest score on a model; None if it has none."""
+        scored = [(self.cells[technique, model].value, technique) for technique in self.techniques
+                  if (technique, model) in self.cells]  # fmt: skip
+        return max(scored, key=lambda pair: pair[0])[1] if scored else None
+
+
+LEAST_TECHNIQUES = 3
+
+
+def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
+    """Put the summaries of runs of one task side by side; of two runs of one model, the later in the list counts."""
+    by_model = {str(summary["model"]): summary for summary in summaries}
+    cells: dict[tuple[Technique, str], Cell] = {}
+    for model, summary in by_model.items():
+        for figures in summary["variants"]:
+            quality = figures["quality"]
+            if quality["value"] is not None:
+                cells[Technique(figures["technique"]), model] = Cell(
+                    value=quality["value"], low=quality["ci_low"], high=quality["ci_high"]
+                )
+    first = next(iter(by_model.values()))
+    return Matrix(
+        task=str(first["task"]),
+        metric=str(first["variants"][0]["quality"]["metric"]),
+        models=tuple(by_model),
+        techniques=tuple(t for t in LABELS if any(technique is t for technique, _model in cells)),
+        cells=cells,
+        agreement=_agreement(tuple(by_model), cells),
+    )
+
+
+def _agreement(models: Sequence[str], cells: Mapping[tuple[Technique, str], Cell]) -> dict[tuple[str, str], float]:
+    from scipy.stats import kendalltau
+
+    found = {}
+    for one, other in combinations(models, 2):
+        both = [t for t in LABELS if (t, one) in cells and (t, other) in cells]
+        if len(both) < LEAST_TECHNIQUES:
+            continue
+        tau = float(kendalltau([cells[t, one].value for t in both], [cells[t, other].value for t in both]).statistic)
+        if not math.isnan(tau):  # it is where all scores of a model are the same
+            found[one, other] = tau
+    return found
+
+
+def in_words(table: Matrix) -> list[str]:
+    """Say what the matrix shows: each model's best technique, and how far two models agree."""
+    lines = []
+    for model in table.models:
+        best = table.best(model)
+        if best is not None:
+            lines.append(f"{model}: {LABELS[best]} is best with {table.cells[best, model].value:.0%}.")
+    for (one, other), tau in table.agreement.items():
+        order = "the same order" if tau > 1 - 1e-9 else "mostly the same order" if tau > 0.5 else (
+            "partly the same order" if tau > 0 else "another order")  # fmt: skip
+        lines.append(f"{one} and {other} put the techniques into {order} (Kendall's tau {tau:.2f}).")
+    return lines

@@ -1,0 +1,176 @@
+"""A run's predictions as columns, so that 100,000 of them can be counted, compared and filtered at once."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.run.prediction import FailureKind, Prediction
+from engine.metrics.bootstrap import Counts, Floats
+
+FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
+SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
+TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens")
+
+COLUMNS: Mapping[str, str] = {
+    "target": "$.target",
+    "answer": "$.answer",
+    "score": "$.score",
+    "failure": "$.failure.kind",
+    "rss_bytes": "$.rss_bytes",
+    "scores": "$.scores",
+    "probabilities": "$.probabilities",
+    **{name: f"$.timing.{name}" for name in SECONDS},
+    **{name: f"$.usage.{name}" for name in TOKENS},
+}
+"""What the table is made from, with its place in a kept prediction; prompts and passages stay in the store."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunTable:
+    """Arrays of the shape (variants, rows). A row that a variant has not reached is not `made`."""
+
+    variant_ids: tuple[str, ...]
+    example_ids: tuple[str, ...]
+    targets: tuple[str, ...]
+    """Per row; empty where no variant has reached it."""
+    answers: tuple[str, ...]
+    """Each answer that occurs, once; `answer` holds places in it."""
+    made: NDArray[np.bool_]
+    score: Floats
+    """Primary score; 0 for a failure, NaN where nothing was made."""
+    scores: Mapping[str, Floats]
+    """All scores of single rows by scorer, as `score`."""
+    failure: NDArray[np.int8]
+    """Place in `FAILURES`; -1 where there is none."""
+    answer: NDArray[np.int32]
+    """Place in `answers`; -1 where there is none."""
+    confidence: Floats
+    """Probability of the answer; NaN where none was given."""
+    seconds: Mapping[str, Floats]
+    """The fields of `Timing` by name; NaN where not measured."""
+    tokens: Mapping[str, Floats]
+    """The fields of `Usage` by name."""
+    rss_bytes: Floats
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each row is answered right: a score of at least 0.5."""
+        return np.nan_to_num(self.score, nan=0.0) >= 0.5
+
+    @property
+    def predictions(self) -> int:
+        """How many predictions there are."""
+        return int(self.made.sum())
+
+    def place(self, variant_id: str) -> int:
+        """Return a variant's line."""
+        return self.variant_ids.index(variant_id)
+
+    def target_codes(self, labels: Sequence[str]) -> Counts:
+        """Return each row's target as its place among the labels; -1 for any other."""
+        known = {label: code for code, label in enumerate(labels)}
+        return np.array([known.get(target, -1) for target in self.targets], dtype=np.int64)
+
+    def answer_codes(self, labels: Sequence[str]) -> Counts:
+        """Return the answers, of shape (variants, rows), as places among the labels; -1 for none and any other."""
+        known = {label: code for code, label in enumerate(labels)}
+        codes = np.array([*(known.get(answer, -1) for answer in self.answers), -1], dtype=np.int64)
+        return codes[self.answer]
+
+
+def table_from_predictions(
+    variant_ids: Sequence[str], example_ids: Sequence[str], predictions: Sequence[Prediction]
+) -> RunTable:
+    """Put predictions into columns."""
+    places = [(prediction.variant_id, prediction.example_id) for prediction in predictions]
+    return _build(variant_ids, example_ids, places, [_values(prediction) for prediction in predictions])
+
+
+def table_from_json(
+    variant_ids: Sequence[str], example_ids: Sequence[str], records: Iterable[tuple[str, str, str]]
+) -> RunTable:
+    """Put records into columns: variant id, example id, and a JSON list with the values of `COLUMNS` in order."""
+    read = list(records)
+    values = json.loads(f"[{','.join(text for _variant, _example, text in read)}]")
+    return _build(variant_ids, example_ids, [(variant, example) for variant, example, _text in read], values)
+
+
+def _build(
+    variant_ids: Sequence[str],
+    example_ids: Sequence[str],
+    places: Sequence[tuple[str, str]],
+    values: Sequence[Sequence[Any]],
+) -> RunTable:
+    """Spread values over the table; those of variants or examples that are not asked for are left out."""
+    lines = {name: place for place, name in enumerate(variant_ids)}
+    rows = {name: place for place, name in enumerate(example_ids)}
+    shape = (len(lines), len(rows))
+    known = [variant in lines and example in rows for variant, example in places]
+    kept = list(values) if all(known) else list(itertools.compress(values, known))
+    flat = np.array(
+        [lines[v] * shape[1] + rows[e] for (v, e), k in zip(places, known, strict=True) if k], dtype=np.int64
+    )
+    columns: dict[str, Sequence[Any]] = dict(zip(COLUMNS, zip(*kept, strict=True), strict=True)) if kept else {}
+
+    def spread(column: Sequence[Any], *, empty: float = math.nan) -> Floats:
+        found = np.full(shape[0] * shape[1], empty, dtype=np.float64)
+        found[flat] = np.array(column, dtype=np.float64)
+        return found.reshape(shape)
+
+    def column(name: str) -> Sequence[Any]:
+        return columns.get(name, ())
+
+    targets = [""] * shape[1]
+    for place, target in zip(flat.tolist(), column("target"), strict=True):
+        targets[place % shape[1]] = target
+    answers: dict[str, int] = {}
+    codes = [-1 if answer is None else answers.setdefault(answer, len(answers)) for answer in column("answer")]
+    kinds = {None: -1} | {kind: code for code, kind in enumerate(FAILURES)}
+    score = spread(column("score"))
+    made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
+    made[flat] = True
+    grid = made.reshape(shape)
+    score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
+    return RunTable(
+        variant_ids=tuple(variant_ids),
+        example_ids=tuple(example_ids),
+        targets=tuple(targets),
+        answers=tuple(answers),
+        made=grid,
+        score=score,
+        scores={
+            name: spread([scores.get(name, 0.0) for scores in column("scores")])
+            for name in sorted({name for scores in column("scores") for name in scores})
+        },
+        failure=spread([kinds[kind] for kind in column("failure")], empty=-1).astype(np.int8),
+        answer=spread(codes, empty=-1).astype(np.int32),
+        confidence=spread(
+            [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+        ),
+        seconds={name: spread(column(name)) for name in SECONDS},
+        tokens={name: spread(column(name)) for name in TOKENS},
+        rss_bytes=spread(column("rss_bytes")),
+    )
+
+
+def _values(prediction: Prediction) -> list[Any]:
+    """Return a prediction's values of `COLUMNS` in order."""
+    return [
+        prediction.target,
+        prediction.answer,
+        prediction.score,
+        str(prediction.failure.kind) if prediction.failure else None,
+        prediction.rss_bytes,
+        prediction.scores,
+        prediction.probabilities,
+        *(getattr(prediction.timing, name) for name in SECONDS),
+        *(getattr(prediction.usage, name) for name in TOKENS),
+    ]

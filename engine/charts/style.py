@@ -1,0 +1,89 @@
+"""One colour, dash and symbol per technique, the same on every screen and in the memo, light and dark.
+
+Okabe and Ito's colour-blind-safe set, adjusted for contrast. A dash and a symbol go with each colour, so that
+colour is never the only carrier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.variant import Technique
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """How a technique is drawn."""
+
+    light: str
+    dark: str
+    dash: str
+    """Plotly's dash name or lengths in pixels."""
+    symbol: str
+    """Plotly's marker symbol."""
+
+
+LOOKS: dict[Technique, Look] = {
+    Technique.ZERO_SHOT: Look(light="#7a7f87", dark="#a3a8b1", dash="dot", symbol="circle"),
+    Technique.FEW_SHOT: Look(light="#0072b2", dark="#56b4e9", dash="dash", symbol="square"),
+    Technique.RAG: Look(light="#009e73", dark="#2fc59a", dash="solid", symbol="diamond"),
+    Technique.LORA: Look(light="#d55e00", dark="#ff8a3d", dash="solid", symbol="triangle-up"),
+    Technique.RAG_LORA: Look(light="#aa4499", dark="#d88bc8", dash="dashdot", symbol="star"),
+    Technique.CLASSIFIER: Look(light="#c99700", dark="#f0c342", dash="longdash", symbol="hexagon"),
+}
+
+_LIGHT = {
+    "text": "#1b1f24",
+    "muted": "#5f6b7a",
+    "grid": "#e6e9ed",
+    "surface": "#ffffff",
+    "shade": "#8a93a0",
+    "better": "#1f6fb2",
+    "worse": "#b3202c",
+    "closed": "#3f4854",
+    "accent": "#0a62a3",
+}
+_DARK = {
+    "text": "#e9edf2",
+    "muted": "#9aa5b3",
+    "grid": "#2a303a",
+    "surface": "#0e1116",
+    "shade": "#6b7684",
+    "better": "#5aa9e6",
+    "worse": "#ef6b73",
+    "closed": "#c3cad3",
+    "accent": "#6cb6f5",
+}
+
+PALETTES: dict[str, dict[str, str]] = {
+    "light": _LIGHT | {technique.value: look.light for technique, look in LOOKS.items()},
+    "dark": _DARK | {technique.value: look.dark for technique, look in LOOKS.items()},
+}
+"""Every named colour a chart may use, per theme."""
+
+
+def colour(name: str, alpha: float | None = None) -> str:
+    """Name a colour in a figure; whoever draws puts in the shade that fits the theme.
+
+    Raises:
+        KeyError: no such name in `PALETTES`.
+    """
+    if name not in PALETTES["light"]:
+        raise KeyError(name)
+    return f"colour:{name}" if alpha is None else f"colour:{name}/{alpha:g}"
+
+
+def paint(value: object, theme: str = "light") -> object:
+    """Put a theme's shades in the place of colour names, in plain data of any depth."""
+    if isinstance(value, str) and value.startswith("colour:"):
+        name, _, alpha = value.removeprefix("colour:").partition("/")
+        shade = PALETTES[theme][name]
+        if not alpha:
+            return shade
+        red, green, blue = (int(shade[place : place + 2], 16) for place in (1, 3, 5))
+        return f"rgba({red},{green},{blue},{alpha})"
+    if isinstance(value, dict):
+        return {key: paint(item, theme) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [paint(item, theme) for item in value]
+    return value

@@ -1,0 +1,126 @@
+"""What is asked of a language model, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.core.run.prediction import Usage
+from engine.core.variant import DecodingMode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a chat: role `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelFacts:
+    """What is known of a model without asking it anything."""
+
+    id: str
+    name: str
+    backend: str
+    path: str
+    """The file on this machine; for a model at a server, the name that the server knows it by."""
+    architecture: str
+    quantization: str
+    size_bytes: int
+    context_tokens: int
+    parameters: int
+    chat_template: str | None
+    digest: str
+    """SHA-256 of the file, in hex."""
+    licence: str = ""
+    terms: str = ""
+    """Terms to be shown before first use; empty if there are none."""
+    server: str = ""
+    """Address of the server that holds it; empty for a file on this machine."""
+    price_ref: str = ""
+    """`provider/model` in the price table, for a model behind a closed API; else empty."""
+
+    @property
+    def template_digest(self) -> str:
+        """A short digest of the chat template, or `none`."""
+        import hashlib
+
+        return hashlib.sha256(self.chat_template.encode()).hexdigest()[:16] if self.chat_template else "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelOffer:
+    """A model that is installed and waits for its terms to be accepted."""
+
+    id: str
+    name: str
+    terms: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoding:
+    """How the answer is drawn; `labels` for choice, `json_schema` for JSON."""
+
+    mode: DecodingMode
+    labels: tuple[str, ...] = ()
+    json_schema: Mapping[str, Any] | None = None
+    max_tokens: int = 64
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerateRequest:
+    """One answer wanted from a language model."""
+
+    messages: tuple[Message, ...]
+    decoding: Decoding
+    prefix_messages: int = 0
+    """How many leading messages are the same in every request of this slot: their evaluation is kept."""
+    slot: str = ""
+    """Requests of one slot share a kept prefix; usually the variant's id."""
+    lora: str | None = None
+    """Path of LoRA weights in GGUF form; or, for a server that holds its own, the name it serves them under."""
+    lora_scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextPiece:
+    """A piece of the answer as it is written."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """A whole answer with what it took, as the backend measured it."""
+
+    text: str
+    usage: Usage
+    prefill_s: float
+    decode_s: float
+    ttft_s: float
+    """From the backend's receipt of the request to its first token or decided label."""
+    cpu_s: float = 0.0
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    prompt: str = ""
+    rss_bytes: int = 0
+    finish: str = "stop"
+    """`stop` or `length`."""
+    thinking: str = ""
+    """What the model wrote to itself before the answer; its tokens are part of the answer's."""
+    thinking_s: float | None = None
+    """Seconds from the first token of the thinking to its end; None without thinking."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenPair:
+    """A training row as token ids: the loss is on `answer_ids` alone."""
+
+    prompt_ids: tuple[int, ...]
+    answer_ids: tuple[int, ...]
+    """The answer with the token that ends the turn."""

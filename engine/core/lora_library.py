@@ -1,0 +1,83 @@
+"""Kept LoRA weights at a glance, and the library that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.core.interval import Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """A quality on rows that were not trained on, with its 95 % interval."""
+
+    metric: str
+    interval: Interval
+    rows: int
+    split: str
+    """Where the rows are from; never `test`, which is for comparisons alone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptWeights:
+    """Trained LoRA weights with all that is known of them. What was not measured or noted is None or empty."""
+
+    key: str
+    created_at: str
+    """UTC, ISO 8601."""
+    base_name: str
+    base_digest: str
+    template_digest: str
+    size_bytes: int
+    """Of the GGUF file."""
+    rows: int
+    train_s: float
+    peak_rss_bytes: int
+    parameters: Mapping[str, Any]
+    """As `engine.core.variant.LoraSpec`, as plain data."""
+    loss_curve: tuple[float, ...] = ()
+    """Mean loss per answer token of each step."""
+    validation_curve: tuple[float, ...] = ()
+    """Mean loss per answer token of the rows held out, after each epoch; empty if none were."""
+    best_epoch: int = 0
+    epochs_done: int = 0
+    task_id: str = ""
+    model_id: str = ""
+    seed: int | None = None
+    canary_change: float | None = None
+    """Largest change of a probability that the weights made when they were tried."""
+    before: Measured | None = None
+    """Quality of the base without the weights."""
+    after: Measured | None = None
+    files: Mapping[str, int] = field(default_factory=dict)
+    """Bytes by file name."""
+
+    def fits(self, base_digest: str, template_digest: str) -> bool:
+        """Tell whether these weights were trained on this base and chat template."""
+        return self.base_digest == base_digest and self.template_digest == template_digest
+
+
+EXPORTS = {
+    "peft": "PEFT folder (zip)",
+    "gguf": "GGUF file",
+    "ollama": "Ollama Modelfile (zip)",
+}
+"""Forms in which weights can be taken away, as they are written on screen."""
+
+
+class Library(Protocol):
+    """Where kept weights lie."""
+
+    def weights(self) -> list[KeptWeights]:
+        """List what is kept and whole, newest first."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove weights; raise `UsageError` if there are none of this key."""
+        ...
+
+    def export(self, key: str, form: str, *, base_path: str, instructions: str) -> tuple[str, bytes]:
+        """Return a file name and its bytes in one of the forms of `EXPORTS`."""
+        ...

@@ -1,0 +1,52 @@
+"""Tasks, runs and plans at a glance: what lists and preflight checks show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskInfo:
+    """A task at a glance."""
+
+    id: str
+    title: str
+    summary: str
+    rows: dict[str, int]
+    """Rows per split."""
+    documents: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunInfo:
+    """A kept run at a glance."""
+
+    run_id: str
+    task_id: str
+    model_id: str
+    status: str
+    started_at: str
+    """UTC, ISO 8601."""
+    rows_done: int
+    rows_total: int
+    techniques: tuple[str, ...] = ()
+    seed: int = 0
+    note: str = ""
+    """What the user wrote about it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preflight:
+    """What a plan will take, before it starts. All figures are estimates."""
+
+    predictions: int
+    estimated_s: float
+    estimated_training_s: float
+    """Part of `estimated_s`; 0 when fitting LoRA weights exist or none are needed."""
+    estimated_memory_bytes: int
+    free_memory_bytes: int
+    problems: tuple[str, ...]
+    """Reasons why the plan cannot start; each with its mend."""
+    notes: tuple[str, ...]
+    estimated_cost_usd: float = 0.0
+    """What the tokens cost at a closed API; 0 for models that run on one's own machines."""

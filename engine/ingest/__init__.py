@@ -1,0 +1,1 @@
+"""How does a table become a task? Reading, columns, checks, splits, leaks, and the task itself."""

@@ -1,0 +1,64 @@
+"""Checks of targets: blanks around them, forms of one label, labels on few rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from engine.ingest.checks.duplicates import folded
+from engine.ingest.checks.work import SAMPLES, Work
+from engine.ingest.data_card import Mend
+
+RARE_ROWS = 4
+"""A label on fewer rows than this has too few for both training and test."""
+
+
+def check_spaces(work: Work) -> None:
+    """Note blanks around targets."""
+    odd = [row for row in work.rows if row.target != row.target.strip()]
+    chosen = work.note(
+        "spaces",
+        "Spaces around the target",
+        "Blanks or line breaks before or after the right answer; as they stand they would count as part of it.",
+        [row.line for row in odd],
+        (Mend.TRIM, Mend.KEEP),
+        [repr(row.target) for row in odd[:SAMPLES]],
+    )
+    if odd and chosen is Mend.TRIM:
+        work.rows = [row._replace(target=row.target.strip()) for row in work.rows]
+
+
+def check_label_forms(work: Work) -> None:
+    """Note labels that differ in case or blanks alone."""
+    counts = Counter(row.target for row in work.rows)
+    forms: dict[str, list[str]] = {}
+    for label, _ in counts.most_common():
+        forms.setdefault(folded(label), []).append(label)
+    first = {label: labels[0] for labels in forms.values() if len(labels) > 1 for label in labels[1:]}
+    lines = [row.line for row in work.rows if row.target in first]
+    chosen = work.note(
+        "label_forms",
+        "Labels that differ in case or spaces alone",
+        "They count as different labels. Merged, each takes its most frequent form.",
+        lines,
+        (Mend.KEEP, Mend.MERGE),
+        [f"{other!r} and {label!r}" for other, label in first.items()],
+    )
+    if first and chosen is Mend.MERGE:
+        work.rows = [row._replace(target=first.get(row.target, row.target)) for row in work.rows]
+
+
+def check_rare_labels(work: Work) -> None:
+    """Note labels on few rows."""
+    counts = Counter(row.target for row in work.rows)
+    rare = {label for label, count in counts.items() if count < RARE_ROWS}
+    lines = [row.line for row in work.rows if row.target in rare]
+    chosen = work.note(
+        "rare_labels",
+        f"Labels on fewer than {RARE_ROWS} rows",
+        "Too few to learn from and to be tested on.",
+        lines,
+        (Mend.KEEP, Mend.DROP),
+        [f"{label}: {counts[label]}" for label in sorted(rare)],
+    )
+    if chosen is Mend.DROP:
+        work.drop(lines)

@@ -1,0 +1,60 @@
+"""Checks of what stands in the texts: characters that are not seen, possible personal data."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from engine.ingest.checks.work import SAMPLES, Work
+from engine.ingest.data_card import Mend, counted
+from engine.ingest.personal_data import KINDS, find_personal, mask_personal
+
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def check_odd_characters(work: Work) -> None:
+    """Note control and direction characters."""
+    odd = [row for row in work.rows if _ODD.search(row.input) or _ODD.search(row.target)]
+    lines = [row.line for row in odd]
+    chosen = work.note(
+        "odd_signs",
+        "Control or direction characters",
+        "Characters that are not seen, such as terminal codes or text that runs backwards. They do no harm here: every "
+        "screen and export shows them as text.",
+        lines,
+        (Mend.KEEP, Mend.DROP),
+        [row.input for row in odd[:SAMPLES]],
+    )
+    if chosen is Mend.DROP:
+        work.drop(lines)
+
+
+def check_personal(work: Work) -> None:
+    """Note what looks like personal data."""
+    counts: Counter[str] = Counter()
+    lines: list[int] = []
+    samples: list[str] = []
+    for row in work.rows:
+        found = [(text, item) for text in (row.input, row.target) for item in find_personal(text)]
+        if found:
+            lines.append(row.line)
+            counts.update({item.kind for _, item in found})
+            if len(samples) < SAMPLES:
+                samples.append(", ".join(text[item.start : item.end] for text, item in found[:3]))
+    kinds = ", ".join(f"{KINDS[kind]} in {counted(count, 'row')}" for kind, count in counts.most_common())
+    chosen = work.note(
+        "personal",
+        "Possible personal data",
+        f"{kinds}. Nothing has been stored yet. Masked, each becomes a word in brackets.",
+        lines,
+        (Mend.KEEP, Mend.MASK, Mend.DROP),
+        samples,
+    )
+    if chosen is Mend.DROP:
+        work.drop(lines)
+    elif chosen is Mend.MASK and lines:
+        odd = set(lines)
+        work.rows = [
+            row._replace(input=mask_personal(row.input), target=mask_personal(row.target)) if row.line in odd else row
+            for row in work.rows
+        ]

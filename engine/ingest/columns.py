@@ -1,0 +1,219 @@
+"""What each column of a table is for: guessed with a reason, overruled by the user. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.core.errors import TableError, unknown_name
+from engine.ingest.table import Table
+
+SPLIT_NAMES: Mapping[str, str] = {
+    "train": "train", "training": "train", "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
+    "validation": "validation", "val": "validation", "valid": "validation", "dev": "validation",
+}  # fmt: skip
+"""How splits are written in tables, in small letters, and which one each means."""
+_SPLIT = {"split", "set", "subset", "partition", "fold", "part"}
+_TARGET = (
+    "target", "label", "labels", "intent", "category", "class", "answer", "expected", "expected_output", "output",
+    "completion", "response", "gold", "ground_truth", "tag", "topic", "sentiment", "desk", "queue", "summary",
+)  # fmt: skip
+_INPUT = (
+    "input", "text", "question", "message", "utterance", "query", "prompt", "body", "content", "sentence", "review",
+    "description", "ticket", "email", "document", "comment", "request",
+)  # fmt: skip
+_TITLE = {"subject", "title", "headline"}
+_GROUP = {"group", "group_id", "user", "user_id", "customer", "customer_id", "author", "thread", "thread_id",
+          "conversation", "conversation_id", "session", "session_id", "patient_id", "source_id"}  # fmt: skip
+_ID = re.compile(r"(^|_)(id|uid|uuid|key|index|nr|no|number)$")
+_SAMPLE_ROWS = 2000
+_SHORT = 60
+_MAX_METADATA = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Roles:
+    """Which columns are used as what."""
+
+    inputs: tuple[str, ...]
+    target: str
+    template: str = ""
+    """How several inputs are joined: text with `{column}` in it; empty for the usual way."""
+    split: str | None = None
+    id: str | None = None
+    group: str | None = None
+    """Rows with the same cell here are never divided between splits."""
+    metadata: tuple[str, ...] = ()
+
+    def joined(self) -> str:
+        """Return the template in use."""
+        return self.template or usual_template(self.inputs)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guess:
+    """Guessed roles, and for each role why."""
+
+    roles: Roles
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Profile:
+    name: str
+    form: str
+    """The name in small letters with underscores."""
+    distinct: int
+    filled: int
+    mean_characters: float
+    longest: int
+    split_share: float
+
+
+def usual_template(inputs: Sequence[str]) -> str:
+    """One input stands alone; several stand line by line under their names."""
+    if len(inputs) == 1:
+        return f"{{{inputs[0]}}}"
+    return "\n".join(f"{name}: {{{name}}}" for name in inputs)
+
+
+def fill_template(template: str, cells: Mapping[str, str]) -> str:
+    """Put cells into a template. Braces inside cells, and unknown names, stay as they are."""
+    names = sorted(map(re.escape, cells), key=len, reverse=True)
+    return re.sub(r"\{(" + "|".join(names) + r")\}", lambda found: cells[found[1]], template) if names else template
+
+
+def check_roles(table: Table, roles: Roles) -> None:
+    """See that the columns exist, and that the target is not an input too.
+
+    Raises:
+        UsageError: a column is not there; the nearest names are offered.
+        TableError: no input, or one column that is both question and answer.
+    """
+    named = [*roles.inputs, roles.target, *filter(None, (roles.split, roles.id, roles.group)), *roles.metadata]
+    for name in named:
+        if name not in table.header:
+            raise unknown_name("column", name, table.header)
+    if not roles.inputs:
+        raise TableError("No input column is chosen.", "Choose the column that the model is to answer.")
+    if roles.target in roles.inputs:
+        raise TableError(
+            f"The column '{roles.target}' is both input and target.", "Choose another column for one of them."
+        )
+    missing = [name for name in roles.inputs if f"{{{name}}}" not in roles.joined()]
+    if missing:
+        raise TableError(
+            f"The template does not use the input '{missing[0]}'.", f"Write {{{missing[0]}}} where it belongs."
+        )
+
+
+def guess_roles(table: Table) -> Guess:
+    """Guess the roles of a table's columns from their names and the look of their cells.
+
+    Raises:
+        TableError: the table has one column only.
+    """
+    if len(table.header) < 2:
+        raise TableError(
+            f"{table.name} has one column, '{table.header[0][:40]}'; an input and a target are needed.",
+            "Add a column with the right answers, or choose another delimiter.",
+        )
+    profiles = [_profile(table, name) for name in table.header]
+    reasons: dict[str, str] = {}
+    left = list(profiles)
+    split = _take(left, "split", _split_column(left), reasons)
+    identity = _take(left, "id", _id_column(left), reasons)
+    target = _take(left, "target", _target_column(left), reasons)
+    texts = _input_columns([profile for profile in left if profile.form not in _GROUP] or left)
+    for profile in texts[0]:
+        left.remove(profile)
+    reasons["input"] = texts[1]
+    group = next((p for p in left if p.form in _GROUP and 1 < p.distinct < p.filled), None)
+    if group is not None:
+        left.remove(group)
+        reasons["group"] = f"'{group.name}': its cells repeat, and its name says that rows belong together."
+    metadata = tuple(profile.name for profile in left[:_MAX_METADATA])
+    if metadata:
+        reasons["metadata"] = "The other columns are kept beside each row and never shown to a model."
+    return Guess(
+        roles=Roles(
+            inputs=tuple(profile.name for profile in texts[0]),
+            target=target or left[-1].name,
+            split=split,
+            id=identity,
+            group=group.name if group else None,
+            metadata=metadata,
+        ),
+        reasons=reasons,
+    )
+
+
+def _take(left: list[_Profile], role: str, found: tuple[_Profile, str] | None, reasons: dict[str, str]) -> str | None:
+    if found is None:
+        return None
+    left.remove(found[0])
+    reasons[role] = found[1]
+    return found[0].name
+
+
+def _profile(table: Table, name: str) -> _Profile:
+    column = table.column(name)
+    step = max(len(column) // _SAMPLE_ROWS, 1)
+    cells = [column[place] for place in range(0, len(column), step)][:_SAMPLE_ROWS]
+    filled = [str(cell) for cell in cells if str(cell).strip()]
+    return _Profile(
+        name=name,
+        form=re.sub(r"[\s-]+", "_", name.strip().lower()),
+        distinct=len(set(filled)),
+        filled=len(filled),
+        mean_characters=sum(map(len, filled)) / max(len(filled), 1),
+        longest=max(map(len, filled), default=0),
+        split_share=sum(cell.strip().lower() in SPLIT_NAMES for cell in filled) / max(len(filled), 1),
+    )
+
+
+def _split_column(left: list[_Profile]) -> tuple[_Profile, str] | None:
+    if len(left) < 3:
+        return None
+    for profile in left:
+        if profile.split_share >= 0.95:
+            return profile, f"'{profile.name}': its cells say train, validation or test."
+    for profile in left:
+        if profile.form in _SPLIT and 1 < profile.distinct <= 10:
+            return profile, f"'{profile.name}': by its name; say below what its {profile.distinct} values mean."
+    return None
+
+
+def _id_column(left: list[_Profile]) -> tuple[_Profile, str] | None:
+    if len(left) < 3:
+        return None
+    for profile in left:
+        unique = profile.filled > 1 and profile.distinct == profile.filled and profile.longest <= _SHORT
+        if unique and _ID.search(profile.form):
+            return profile, f"'{profile.name}': by its name, and no two cells are alike."
+    return None
+
+
+def _target_column(left: list[_Profile]) -> tuple[_Profile, str]:
+    for name in _TARGET:
+        for profile in left:
+            if profile.form == name:
+                return profile, f"'{profile.name}': by its name."
+    few = [p for p in left if p.filled and p.longest <= _SHORT and p.distinct <= max(p.filled / 4, 2)]
+    if few and len(left) > 1:
+        best = min(few, key=lambda p: (p.distinct < 2, p.mean_characters))
+        return best, f"'{best.name}': {best.distinct} different short values among {best.filled} cells looked at."
+    return left[-1], f"'{left[-1].name}': the last column; nothing else tells a target."
+
+
+def _input_columns(left: list[_Profile]) -> tuple[list[_Profile], str]:
+    named = next((p for name in _INPUT for p in left if p.form == name), None)
+    best = named or max(left, key=lambda p: p.mean_characters)
+    reason = f"'{best.name}': " + (
+        "by its name." if named else f"the longest texts, {best.mean_characters:.0f} characters each on average."
+    )
+    title = next((p for p in left if p.form in _TITLE and p is not best), None)
+    if title is None:
+        return [best], reason
+    return [title, best], f"{reason} '{title.name}' is put before it."

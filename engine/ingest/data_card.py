@@ -1,0 +1,122 @@
+"""A table as rows of a task: what stands in it, what is odd about it, and what was done about that. Pure functions.
+
+Nothing is changed unless a finding says so, with its rows and the mend that was chosen.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Mend(StrEnum):
+    """What can be done about a finding."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    MERGE = "merge"
+    TRIM = "trim"
+    MASK = "mask"
+    RENAME = "rename"
+
+
+class Row(NamedTuple):
+    """A row on its way to an example."""
+
+    place: int
+    """Its place in the table, counted from 0."""
+    line: int
+    """The line of the file on which it begins."""
+    input: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something odd, with the rows it is in and what was done about it."""
+
+    id: str
+    title: str
+    detail: str
+    lines: tuple[int, ...]
+    choices: tuple[Mend, ...]
+    chosen: Mend
+    samples: tuple[str, ...] = ()
+    """A few of the texts in question."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataCard:
+    """A table in figures, after the chosen mends, and what was found."""
+
+    rows_read: int
+    rows_kept: int
+    labels: tuple[tuple[str, int], ...]
+    """Distinct targets with their rows, most frequent first; empty unless answers are labels."""
+    input_characters: Mapping[str, float | None]
+    """`p50`, `p95` and `longest`."""
+    scripts: Mapping[str, int]
+    """Rows in which each script occurs."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def imbalance(self) -> float | None:
+        """Rows of the most frequent label over those of the rarest."""
+        return self.labels[0][1] / self.labels[-1][1] if self.labels else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examined:
+    """What examining a table gives."""
+
+    rows: tuple[Row, ...]
+    card: DataCard
+
+
+def counted(number: int, thing: str) -> str:
+    """Write a number of things: `1 row`, `2,300 rows`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def line_ranges(lines: Sequence[int], *, most: int = 400) -> str:
+    """Write line numbers shortly: `4-9, 12`; at most so many ranges."""
+    parts: list[str] = []
+    ordered = sorted(set(lines))
+    start = 0
+    for index in range(1, len(ordered) + 1):
+        if index == len(ordered) or ordered[index] != ordered[index - 1] + 1:
+            first, last = ordered[start], ordered[index - 1]
+            parts.append(str(first) if first == last else f"{first}-{last}")
+            start = index
+    return ", ".join(parts[:most]) + (", ..." if len(parts) > most else "")
+
+
+_WORDS = {"CJK": "Han", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
+
+_LATIN = "Latin"
+
+
+@functools.lru_cache(maxsize=65_536)
+def script_of(sign: str) -> str:
+    """Return a letter's script, such as Latin or Cyrillic; empty for what is no letter."""
+    if not sign.isalpha():
+        return ""
+    word = unicodedata.name(sign, "").split(" ", 1)[0].split("-", 1)[0]
+    return _WORDS.get(word, word.capitalize())
+
+
+def count_scripts(texts: Iterable[str]) -> Counter[str]:
+    """Count the texts in which each script occurs."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        if text.isascii():
+            if any(map(str.isalpha, text)):
+                counts[_LATIN] += 1
+            continue
+        counts.update({script for sign in set(text) if (script := script_of(sign))})
+    return counts

@@ -1,0 +1,177 @@
+"""What turns a user's files into tasks: the protocol that adapters fulfil, and what is measured through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.generation import Message, ModelFacts
+from engine.core.ports import CancelSignal, Prepared, Progress
+from engine.core.task import AnswerSpec, Document, Task
+from engine.ingest.data_card import Row
+from engine.ingest.leaks import LeakPair, Text, find_meaning_leaks
+from engine.ingest.table import Asked, FirstLook, Table
+from engine.metrics.intervals import quantile
+from engine.running.prompting import build_prompt
+
+ROW_CONTEXT_TOKENS = 2048
+"""Room for prompt and answer of one row unless a run asks for another."""
+ANSWER_TOKENS = 64
+_SAMPLE_ROWS = 300
+_MOST_COUNTED = 2000
+
+Report = Callable[[float], None]
+
+
+class Intake(Protocol):
+    """Reads tables and documents, counts tokens, embeds, and keeps tasks."""
+
+    def first_look(self, name: str, data: bytes, asked: Asked) -> FirstLook:
+        """Read the first rows of a table."""
+        ...
+
+    def read_table(self, name: str, data: bytes, asked: Asked, report: Report | None = None) -> Table:
+        """Read a whole table."""
+        ...
+
+    def read_document(self, name: str, data: bytes) -> Document:
+        """Read a document as Markdown."""
+        ...
+
+    def encodings(self) -> Sequence[str]:
+        """Return the encodings that a user may choose from."""
+        ...
+
+    def count_tokens(self, model_id: str, prompts: Sequence[Sequence[Message]]) -> list[int]:
+        """Count the tokens of prompts in the model's own chat template."""
+        ...
+
+    def render(self, model_id: str, messages: Sequence[Message]) -> tuple[str, int]:
+        """Return the exact text a model is sent, and its tokens."""
+        ...
+
+    def embed(
+        self, texts: Sequence[str], *, report: Report | None = None, cancel: CancelSignal | None = None
+    ) -> NDArray[np.float32]:
+        """Embed texts as unit vectors, shape (texts, dimensions)."""
+        ...
+
+    def chunks(self, documents: Sequence[Document]) -> list[int]:
+        """Return into how many passages each document is cut for retrieval."""
+        ...
+
+    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | Prepared]:
+        """Build the index that a run with default settings will look for."""
+        ...
+
+    def save(self, task: Task) -> str:
+        """Keep a task; return the id by which it is found."""
+        ...
+
+    def pack(self, task_id: str) -> bytes:
+        """Pack a task as a zip archive."""
+        ...
+
+    def unpack(self, name: str, data: bytes) -> str:
+        """Keep a packed task; return its id."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenFacts:
+    """How long inputs are for a model."""
+
+    model: str
+    p50: float | None
+    p95: float | None
+    longest: int
+    """Of the rows counted: a sample, and the longest ones."""
+    counted: int
+    instructions: int
+    """Tokens of the instructions and the chat template."""
+    room: int
+    """Tokens that an input may have."""
+    too_long: frozenset[int]
+    """Places of rows that do not fit."""
+    unchecked: int
+    """Rows so long that they may not fit, and were not counted for lack of time."""
+
+
+def measure_tokens(
+    intake: Intake, model: ModelFacts, instructions: str, rows: Sequence[Row], report: Report | None = None
+) -> TokenFacts:
+    """Count the tokens of a sample of the rows, and of all rows that may not fit into the context.
+
+    A text has at most as many tokens as UTF-8 bytes in the tokenizers used here, so short rows need no counting.
+    """
+    system = Message(role="system", content=instructions.strip())
+
+    def count(chosen: Sequence[Row]) -> list[int]:
+        return intake.count_tokens(
+            model.id, [(system, Message(role="user", content=row.input.strip())) for row in chosen]
+        )
+
+    base = intake.count_tokens(model.id, [(system, Message(role="user", content=""))])[0]
+    room = min(ROW_CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS - base
+    step = max(len(rows) // _SAMPLE_ROWS, 1)
+    sample = list(rows[::step])[:_SAMPLE_ROWS]
+    lengths = [tokens - base for tokens in count(sample)]
+    suspects = [row for row in rows if len(row.input) * 4 > room and len(row.input.encode("utf-8", "replace")) > room]
+    suspects.sort(key=lambda row: -len(row.input))
+    if report:
+        report(0.5)
+    checked = suspects[:_MOST_COUNTED]
+    counts = [tokens - base for tokens in count(checked)] if checked else []
+    longest = max([*lengths, *counts], default=0)
+    if report:
+        report(1.0)
+    return TokenFacts(
+        model=model.id,
+        p50=quantile(lengths, 0.5),
+        p95=quantile(lengths, 0.95),
+        longest=longest,
+        counted=len(sample) + len(checked),
+        instructions=base,
+        room=room,
+        too_long=frozenset(row.place for row, tokens in zip(checked, counts, strict=True) if tokens > room),
+        unchecked=len(suspects) - len(checked),
+    )
+
+
+def compare_meanings(
+    intake: Intake,
+    sides: tuple[Sequence[Text], Sequence[Text]],
+    *,
+    alike: float,
+    known: Sequence[LeakPair],
+    report: Report | None = None,
+    cancel: CancelSignal | None = None,
+) -> list[LeakPair]:
+    """Embed both sides and find test rows that say the same as a row on the learning side."""
+    learn, test = sides
+    vectors = intake.embed([item.text for item in (*test, *learn)], report=report, cancel=cancel)
+    return find_meaning_leaks(learn, test, vectors[len(test) :], vectors[: len(test)], alike=alike, known=known)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptPreview:
+    """What a model would be sent for one row."""
+
+    text: str
+    tokens: int
+
+
+def preview_prompt(
+    intake: Intake, model_id: str, *, instructions: str, answer: AnswerSpec, query: str
+) -> PromptPreview:
+    """Render the zero-shot prompt of one row exactly as a run would send it."""
+    task = Task(
+        id="preview", title="", summary="", instructions=instructions, answer=answer,
+        primary_scorer="", scorers=(), examples=(),
+    )  # fmt: skip
+    text, tokens = intake.render(model_id, build_prompt(task, query).messages)
+    return PromptPreview(text=text, tokens=tokens)

@@ -1,0 +1,1 @@
+"""How is a number computed? Scores, intervals, tests, costs: pure functions over plain data."""

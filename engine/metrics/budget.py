@@ -1,0 +1,69 @@
+"""What a run costs at a closed API: prices fixed with the plan, an estimate beforehand, a limit that stops the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.core.errors import SpendingLimitError
+from engine.core.prices import _PER, TokenPrices
+from engine.core.run.prediction import Prediction
+
+_PRICED_TOKENS = 1000
+"""Prices are read off for so many tokens: few enough to stay below the tiers that some models have."""
+
+
+def token_prices(price_ref: str) -> TokenPrices | None:
+    """Look prices up by `provider/model` in the installed `genai-prices` table; None if it does not know them."""
+    from genai_prices import Usage as Priced
+    from genai_prices import calc_price
+
+    provider, _, model = price_ref.partition("/")
+    if not model:
+        return None
+
+    def usd(**tokens: int) -> float:
+        return float(calc_price(Priced(**tokens), model_ref=model, provider_id=provider).total_price)
+
+    try:
+        plain = usd(input_tokens=_PRICED_TOKENS)
+        cached = usd(input_tokens=_PRICED_TOKENS, cache_read_tokens=_PRICED_TOKENS)
+        output = usd(output_tokens=_PRICED_TOKENS)
+    except LookupError:
+        return None
+    scale = _PER / _PRICED_TOKENS
+    return TokenPrices(
+        source=price_ref, input_usd=plain * scale, cached_input_usd=cached * scale, output_usd=output * scale
+    )
+
+
+def spent_usd(prices: TokenPrices, predictions: Sequence[Prediction]) -> float:
+    """Add up what predictions cost; a failure that used tokens is paid for, too."""
+    return sum(prices.cost_usd(prediction.usage) for prediction in predictions)
+
+
+class Purse:
+    """What one run may still spend."""
+
+    def __init__(self, prices: TokenPrices | None, limit_usd: float | None, spent: float = 0.0) -> None:
+        """Begin with what was spent before; without prices or a limit it never runs dry."""
+        self._prices = prices
+        self._limit_usd = limit_usd
+        self._spent_usd = spent
+
+    def pay(self, predictions: Sequence[Prediction]) -> None:
+        """Take out what these predictions cost."""
+        if self._prices is not None:
+            self._spent_usd += spent_usd(self._prices, predictions)
+
+    def check(self) -> None:
+        """Stop a run that has reached its limit.
+
+        Raises:
+            SpendingLimitError: it has.
+        """
+        if self._prices is None or self._limit_usd is None or self._spent_usd < self._limit_usd:
+            return
+        raise SpendingLimitError(
+            f"The run has cost {self._spent_usd:.4f} USD; its limit is {self._limit_usd:.4f} USD.",
+            "What was done is kept. Resume it with a higher limit.",
+        )

@@ -1,0 +1,175 @@
+"""What retrieval brought, against the passages that are marked as holding the answer; and whom a wrong answer blames.
+
+A row's marked passages stand in its metadata under `supporting`: a document's name and words that stand in it.
+Rows without a mark, such as questions that have no answer, are counted nowhere here. Pure functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from engine.core.interval import Interval
+from engine.core.run.prediction import FailureKind, Passage, Prediction
+from engine.core.task import Document, Example, Task
+from engine.metrics.intervals import mean_interval
+
+RIGHT = 0.5
+"""The least score that counts as right, as on screen."""
+
+
+class Coverage(StrEnum):
+    """How much of the marked text the prompt held."""
+
+    WHOLE = "whole"
+    PART = "part"
+    NONE = "none"
+
+
+class Blame(StrEnum):
+    """Why an answer is wrong."""
+
+    MISSED = "retrieval missed it"
+    CUT_OFF = "the context cut it off"
+    HAD_IT = "the model had it"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Support:
+    """What retrieval brought for one row."""
+
+    coverage: Coverage
+    recall: float
+    """Share of the marked passages that were brought whole."""
+    reciprocal_rank: float
+    """1 / rank of the first retrieved passage that holds a marked one whole; 0 if none does."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetrievalQuality:
+    """Retrieval of one variant over all rows with a mark."""
+
+    rows: int
+    k: int
+    """The most document passages that a row was given."""
+    recall_at_k: Interval
+    mrr: Interval
+    """Mean reciprocal rank."""
+    blames: Mapping[str, int]
+    """Wrong answers by `Blame`."""
+
+
+def support(example: Example, passages: Sequence[Passage], documents: Mapping[str, Document]) -> Support | None:
+    """Compare what was retrieved with what is marked; None where nothing is marked.
+
+    A marked passage is brought whole when one retrieved passage covers all of it, and in part when the border of a
+    chunk goes through it. Two chunks that cover it together bring it whole as well, but no rank is counted for it.
+    """
+    marked = [span for span in (_marked_span(item, documents) for item in _marks(example)) if span is not None]
+    if not marked:
+        return None
+    found = [_span(passage) for passage in passages if passage.kind == "document"]
+    whole = [any(_covers(span, one) for one in found) or _covered_together(span, found) for span in marked]
+    touched = any(_overlaps(span, one) for span in marked for one in found)
+    ranks = [rank for rank, one in enumerate(found, start=1) if any(_covers(span, one) for span in marked)]
+    coverage = Coverage.WHOLE if all(whole) else Coverage.PART if touched else Coverage.NONE
+    return Support(
+        coverage=coverage,
+        recall=sum(whole) / len(whole),
+        reciprocal_rank=1 / ranks[0] if ranks else 0.0,
+    )
+
+
+def blame(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> Blame | None:
+    """Say whom a wrong answer blames; None for a right one, and for a row without a mark or without retrieval."""
+    if prediction.failure is not None and prediction.failure.kind is FailureKind.CONTEXT_OVERFLOW:
+        return Blame.CUT_OFF if _marks(example) else None
+    if not any(passage.kind == "document" for passage in prediction.passages):
+        return None
+    brought = support(example, prediction.passages, documents)
+    if brought is None or (prediction.failure is None and (prediction.score or 0.0) >= RIGHT):
+        return None
+    return {Coverage.NONE: Blame.MISSED, Coverage.PART: Blame.CUT_OFF, Coverage.WHOLE: Blame.HAD_IT}[brought.coverage]
+
+
+def retrieval_quality(task: Task, predictions: Sequence[Prediction]) -> RetrievalQuality | None:
+    """Sum up one variant's retrieval; None where it fetched no passage of a document or the task marks none."""
+    documents = {document.name: document for document in task.documents}
+    examples = {example.id: example for example in task.examples}
+    recalls, ranks, blames = [], [], []
+    k = 0
+    for prediction in predictions:
+        example = examples.get(prediction.example_id)
+        seen = [passage for passage in prediction.passages if passage.kind == "document"]
+        if example is None:
+            continue
+        k = max(k, len(seen))
+        blamed = blame(prediction, example, documents)
+        if blamed is not None:
+            blames.append(str(blamed))
+        brought = support(example, seen, documents) if seen else None
+        if brought is not None:
+            recalls.append(brought.recall)
+            ranks.append(brought.reciprocal_rank)
+    if not recalls:
+        return None
+    return RetrievalQuality(
+        rows=len(recalls),
+        k=k,
+        recall_at_k=mean_interval(recalls),
+        mrr=mean_interval(ranks),
+        blames=dict(Counter(blames)),
+    )
+
+
+def quality_figures(quality: RetrievalQuality | None) -> dict[str, Any] | None:
+    """Return the figures as `summary.json` holds them."""
+    if quality is None:
+        return None
+    figures = {
+        name: {"value": interval.value, "ci_low": interval.low, "ci_high": interval.high}
+        for name, interval in (("recall_at_k", quality.recall_at_k), ("mrr", quality.mrr))
+        if not math.isnan(interval.value)
+    }
+    return {"rows": quality.rows, "k": quality.k, **figures, "wrong_answers": dict(quality.blames)}
+
+
+_Span = tuple[str, int, int]
+"""A document's name, and where the text begins and ends in it, in characters."""
+
+
+def _marks(example: Example) -> Sequence[Mapping[str, str]]:
+    marks = example.metadata.get("supporting", ())
+    return [item for item in marks if isinstance(item, dict)] if isinstance(marks, list | tuple) else ()
+
+
+def _marked_span(item: Mapping[str, str], documents: Mapping[str, Document]) -> _Span | None:
+    document = documents.get(item.get("document", ""))
+    words = item.get("passage", "")
+    start = document.text.find(words) if document is not None and words else -1
+    return None if start < 0 else (item["document"], start, start + len(words))
+
+
+def _span(passage: Passage) -> _Span:
+    return passage.source, passage.start or 0, passage.end or 0
+
+
+def _covers(span: _Span, other: _Span) -> bool:
+    return span[0] == other[0] and other[1] <= span[1] and span[2] <= other[2]
+
+
+def _overlaps(span: _Span, other: _Span) -> bool:
+    return span[0] == other[0] and max(span[1], other[1]) < min(span[2], other[2])
+
+
+def _covered_together(span: _Span, found: Sequence[_Span]) -> bool:
+    place = span[1]
+    for _name, start, end in sorted(one for one in found if _overlaps(span, one)):
+        if start > place + 1:  # chunks that follow each other leave out the blank between them
+            return False
+        place = max(place, end)
+    return place >= span[2]

@@ -1,0 +1,215 @@
+"""Reading an answer from a model's text, and scoring it. One small pure function per scorer, kept in `SCORERS`."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.core.errors import UnparsedAnswerError
+from engine.core.task import AnswerKind, Example, Task
+from engine.core.variant import DecodingMode
+
+ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+def read_answer(task: Task, mode: DecodingMode, text: str) -> str:
+    """Read the answer from what a model wrote.
+
+    Raises:
+        UnparsedAnswerError: no answer of the task's kind is in it.
+    """
+    if task.answer.kind is AnswerKind.LABEL:
+        return _read_label(task, mode, text)
+    if task.answer.kind is AnswerKind.JSON:
+        return json.dumps(_read_object(text), ensure_ascii=False)
+    answer = text.strip()
+    if not answer:
+        raise UnparsedAnswerError("The answer is empty.")
+    return answer
+
+
+def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
+    if mode is DecodingMode.CHOICE and text in task.answer.labels:
+        return text  # a backend that cannot hold the model to the labels answers in free text, which is read below
+    wanted = text
+    if mode is DecodingMode.JSON:
+        found = _read_object(text)
+        wanted = str(found.get("label", ""))
+    if wanted.strip() in task.answer.labels:
+        return wanted.strip()
+    by_form = _labels_by_form(task.answer.labels)
+    form = _label_form(wanted)
+    if form in by_form:
+        return by_form[form]
+    named = [label for key, label in by_form.items() if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", form)]
+    inner = [label for label in named if not any(label != o and label in o for o in named)]
+    if len(inner) == 1:
+        return inner[0]
+    found_text = f"{len(inner)} labels" if inner else "no label"
+    raise UnparsedAnswerError(f"The answer names {found_text}: {text[:80]!r}.")
+
+
+def _labels_by_form(labels: Sequence[str]) -> dict[str, str]:
+    """Labels by what is left of them without case and punctuation; those that it cannot tell apart are left out."""
+    counts = Counter(_label_form(label) for label in labels)
+    return {form: label for label in labels if (form := _label_form(label)) and counts[form] == 1}
+
+
+def _label_form(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", text).casefold()).strip(string.punctuation + " ")
+
+
+def _read_object(text: str) -> dict[str, Any]:
+    """Read the first JSON object in a text."""
+    start = text.find("{")
+    if start >= 0:
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text[start:])
+        except ValueError:
+            value = None
+        if isinstance(value, dict):
+            return value
+    raise UnparsedAnswerError(f"The answer holds no JSON object: {text[:80]!r}.")
+
+
+def normalized(text: str) -> str:
+    """Lower case, without punctuation, articles and extra spaces, as SQuAD's evaluation does (arXiv 1606.05250)."""
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = "".join(" " if c in string.punctuation else c for c in text)
+    return " ".join(ARTICLES.sub(" ", text).split())
+
+
+def accuracy(_task: Task, example: Example, answer: str) -> float:
+    """1 if the label is the target."""
+    return float(answer == example.target)
+
+
+def exact_match(_task: Task, example: Example, answer: str) -> float:
+    """1 if the normalized answer equals the target or another accepted form."""
+    return float(normalized(answer) in {normalized(form) for form in _accepted(example)})
+
+
+def token_f1(_task: Task, example: Example, answer: str) -> float:
+    """Harmonic mean of token precision and recall against the nearest accepted form."""
+    return max(_token_f1(normalized(answer).split(), normalized(form).split()) for form in _accepted(example))
+
+
+def refusal_correctness(task: Task, example: Example, answer: str) -> float:
+    """1 if the answer refuses exactly when the target does."""
+    refusal = normalized(task.answer.refusal or "")
+    return float((normalized(answer) == refusal) == (normalized(example.target) == refusal))
+
+
+def valid_json(task: Task, _example: Example, answer: str) -> float:
+    """1 if the answer fulfils the task's JSON schema."""
+    import jsonschema
+
+    schema = task.answer.json_schema or {}
+    return float(jsonschema.Draft202012Validator(schema).is_valid(json.loads(answer)))
+
+
+def record_match(_task: Task, example: Example, answer: str) -> float:
+    """1 if every field equals the target's."""
+    return float(_fields(json.loads(answer)) == _fields(json.loads(example.target)))
+
+
+def field_f1(_task: Task, example: Example, answer: str) -> float:
+    """F1 over the filled fields: a field is right if its value equals the target's."""
+    given, wanted = _fields(json.loads(answer)), _fields(json.loads(example.target))
+    given = {key: value for key, value in given.items() if value is not None}
+    wanted = {key: value for key, value in wanted.items() if value is not None}
+    hits = sum(wanted.get(key) == value for key, value in given.items())
+    return 2 * hits / (len(given) + len(wanted)) if given or wanted else 1.0
+
+
+def rules_kept(task: Task, _example: Example, answer: str) -> float:
+    """1 if the answer keeps every rule of the task."""
+    return float(all(rule_results(task, answer).values()))
+
+
+def rule_results(task: Task, answer: str) -> dict[str, bool]:
+    """Check the rules one by one."""
+    results = {}
+    for rule in task.rules:
+        if rule.pattern is not None:
+            kept = re.search(rule.pattern, answer) is not None
+        elif rule.forbid is not None:
+            kept = re.search(rule.forbid, answer) is None
+        else:
+            match = re.search(rule.max_words_after or "", answer)
+            rest = answer[match.end() :] if match else answer
+            kept = len(rest.split()) <= (rule.max_words or 0)
+        results[rule.name] = kept
+    return results
+
+
+def chrf(_task: Task, example: Example, answer: str) -> float:
+    """Character n-gram F-score, 0 to 1, as sacrebleu computes it (chrF2, Popović 2015)."""
+    from sacrebleu.metrics import CHRF
+
+    return float(CHRF().sentence_score(answer, [example.target]).score) / 100.0
+
+
+def _accepted(example: Example) -> list[str]:
+    return [example.target, *(str(form) for form in example.metadata.get("accept", ()))]
+
+
+def _token_f1(given: list[str], wanted: list[str]) -> float:
+    if not given or not wanted:
+        return float(given == wanted)
+    hits = (Counter(given) & Counter(wanted)).total()
+    return 2 * hits / (len(given) + len(wanted))
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    """Fields with texts normalized; a record that is no object has none."""
+    if not isinstance(record, dict):
+        return {}
+    return {key: normalized(value) if isinstance(value, str) else value for key, value in record.items()}
+
+
+Scorer = Callable[[Task, Example, str], float]
+
+SCORERS: Mapping[str, Scorer] = {
+    "accuracy": accuracy,
+    "exact_match": exact_match,
+    "token_f1": token_f1,
+    "refusal_correctness": refusal_correctness,
+    "valid_json": valid_json,
+    "record_match": record_match,
+    "field_f1": field_f1,
+    "rules_kept": rules_kept,
+    "chrf": chrf,
+}
+"""Scorers of one prediction. `macro_f1` is of a whole run and lives in `engine.metrics.intervals`."""
+
+RUN_SCORERS = frozenset({"macro_f1"})
+
+KINDS: Mapping[str, frozenset[AnswerKind]] = {
+    "accuracy": frozenset({AnswerKind.LABEL}),
+    "macro_f1": frozenset({AnswerKind.LABEL}),
+    "exact_match": frozenset({AnswerKind.SHORT, AnswerKind.TEXT}),
+    "token_f1": frozenset({AnswerKind.SHORT, AnswerKind.TEXT}),
+    "refusal_correctness": frozenset({AnswerKind.SHORT}),
+    "valid_json": frozenset({AnswerKind.JSON}),
+    "record_match": frozenset({AnswerKind.JSON}),
+    "field_f1": frozenset({AnswerKind.JSON}),
+    "rules_kept": frozenset({AnswerKind.TEXT}),
+    "chrf": frozenset({AnswerKind.TEXT, AnswerKind.SHORT}),
+}
+"""Which kinds of answer each scorer is for."""
+
+
+RULE = "rule "
+"""Before a rule's name, where its result stands among the scores."""
+
+
+def score_answer(task: Task, example: Example, answer: str) -> dict[str, float]:
+    """Score one answer with all scorers of the task that score single predictions, and with its rules one by one."""
+    scores = {name: SCORERS[name](task, example, answer) for name in task.scorers if name in SCORERS}
+    return scores | {RULE + name: float(kept) for name, kept in rule_results(task, answer).items()}

@@ -1,0 +1,301 @@
+"""One variant on one row: retrieve, ask, read the answer, score it; or record why that failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+
+from engine.core.errors import (
+    AccessError,
+    CancelledError,
+    ContextOverflowError,
+    ModelError,
+    RetrievalError,
+    ServerAbsentError,
+    UnknownModelError,
+    UnparsedAnswerError,
+    WorkerDiedError,
+    WorkerError,
+)
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.ports import CancelSignal, LanguageModel, Retriever
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.core.task import Example, Task
+from engine.core.variant import Variant
+from engine.metrics.scoring import read_answer, score_answer
+from engine.running.prompting import build_prompt, decoding_for, effective_mode
+
+MAX_ATTEMPTS = 2
+STOPPING = (AccessError, ServerAbsentError, UnknownModelError)
+"""Faults of a server that every further row would meet, too: they stop the run, which can be resumed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadyVariant:
+    """A variant with all that it needs to answer."""
+
+    variant: Variant
+    shots: tuple[Example, ...] = ()
+    index_id: str = ""
+    classifier_id: str = ""
+    lora_path: str | None = None
+    lora_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """What answering needs, the same for all rows of a run."""
+
+    plan: RunPlan
+    task: Task
+    model: LanguageModel
+    retriever: Retriever
+    cancel: CancelSignal
+
+
+@dataclass(frozen=True, slots=True)
+class _Retrieved:
+    passages: tuple[Passage, ...] = ()
+    retrieval_s: float | None = None
+    cpu_s: float = 0.0
+    rss_bytes: int = 0
+
+
+def answer_row(desk: Desk, ready: ReadyVariant, example: Example, row: int) -> Generator[str, None, Prediction]:
+    """Answer one row; yields text as it is written and returns the prediction.
+
+    A worker that dies is started anew and the row tried once more.
+
+    Raises:
+        CancelledError: the user stopped it.
+        ModelError: the server is gone, or refuses all that is asked of it.
+    """
+    attempt = 1
+    while True:
+        try:
+            if not ready.variant.generates:
+                return _classified(desk, ready, example, attempt)
+            return (yield from _generated(desk, ready, example, row, attempt))
+        except WorkerDiedError as error:
+            _stop_if_cancelled(desk, error)
+            if attempt == MAX_ATTEMPTS:
+                return failed(desk, ready, example, error, attempts=attempt)
+            attempt += 1
+        except STOPPING:
+            raise
+        except (ModelError, RetrievalError, WorkerError) as error:
+            return failed(desk, ready, example, error, attempts=attempt)
+
+
+def _classified(desk: Desk, ready: ReadyVariant, example: Example, attempt: int) -> Prediction:
+    started = time.perf_counter()
+    found = desk.retriever.classify(ready.classifier_id, example.input)
+    total_s = time.perf_counter() - started
+    blank = _blank(desk, ready, example)
+    return replace(
+        _scored(desk, blank, example, found.label, found.label),
+        usage=Usage(prompt_tokens=found.tokens),
+        timing=Timing(ttft_s=total_s, total_s=total_s, cpu_s=found.cpu_s),
+        probabilities=found.probabilities,
+        rss_bytes=found.rss_bytes,
+        attempts=attempt,
+    )
+
+
+def _generated(
+    desk: Desk, ready: ReadyVariant, example: Example, row: int, attempt: int
+) -> Generator[str, None, Prediction]:
+    started = time.perf_counter()
+    found = retrieve(desk, ready, example)
+    request = request_for(desk, ready, example, row, found.passages)
+    first_at: float | None = None
+    completion: Completion | None = None
+    for piece in desk.model.generate(request, cancel=desk.cancel):
+        if isinstance(piece, TextPiece):
+            first_at = first_at or time.perf_counter()
+            yield piece.text
+        else:
+            completion = piece
+    ended = time.perf_counter()
+    if completion is None:
+        raise ModelError("The backend ended without an answer.", "Try again.")
+    timing = Timing(
+        retrieval_s=found.retrieval_s,
+        ttft_s=(first_at or ended) - started,
+        total_s=ended - started,
+        prefill_s=completion.prefill_s,
+        decode_s=completion.decode_s,
+        thinking_s=completion.thinking_s,
+        cpu_s=completion.cpu_s + found.cpu_s,
+    )
+    return replace(_completed(desk, ready, example, completion, found), timing=timing, attempts=attempt)
+
+
+def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
+    """Answer several rows at once. The predictions carry shares of the batch's time, and no latency."""
+    if not ready.variant.generates:
+        started = time.perf_counter()
+        made = [next_prediction(answer_row(desk, ready, example, row)) for row, example in rows]
+        share_s = (time.perf_counter() - started) / len(rows)
+        return [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
+    started = time.perf_counter()
+    found = [_retrieve_or_error(desk, ready, example) for _row, example in rows]
+    good = [place for place, item in enumerate(found) if isinstance(item, _Retrieved)]
+    requests = [
+        request_for(desk, ready, rows[place][1], rows[place][0], item.passages)
+        for place, item in enumerate(found)
+        if isinstance(item, _Retrieved)
+    ]
+    answers, attempts = _batch_twice(desk, requests)
+    share_s = (time.perf_counter() - started) / len(rows)
+    by_place = dict(zip(good, answers, strict=True))
+    made = []
+    for place, (_row, example) in enumerate(rows):
+        item = found[place]
+        answer = by_place.get(place, item)
+        if isinstance(answer, Completion) and isinstance(item, _Retrieved):
+            prediction = _completed(desk, ready, example, answer, item)
+            cpu_s = answer.cpu_s + item.cpu_s
+            timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, batch_share_s=share_s, cpu_s=cpu_s)
+            made.append(replace(prediction, timing=timing, attempts=attempts))
+        elif isinstance(answer, (CancelledError, *STOPPING)):
+            raise answer
+        else:
+            error = answer if isinstance(answer, Exception) else ModelError("The backend ended without an answer.")
+            made.append(failed(desk, ready, example, error, attempts=attempts))
+    return made
+
+
+def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> tuple[Sequence[Completion | Exception], int]:
+    """Ask for a batch, once more if the worker died; return the answers and how many attempts they took."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return desk.model.generate_batch(requests, cancel=desk.cancel), attempt
+        except WorkerDiedError as error:
+            _stop_if_cancelled(desk, error)
+            if attempt == MAX_ATTEMPTS:
+                return [error] * len(requests), attempt
+        except STOPPING:
+            raise
+        except (ModelError, WorkerError) as error:
+            return [error] * len(requests), attempt
+    return [], MAX_ATTEMPTS
+
+
+def _stop_if_cancelled(desk: Desk, error: Exception) -> None:
+    """A worker that ended because the run was stopped is not started anew, and its row is no failure."""
+    if desk.cancel.is_set():
+        raise CancelledError("The run was stopped.") from error
+
+
+def next_prediction(steps: Generator[str, None, Prediction]) -> Prediction:
+    """Run `answer_row` to its end, passing over the text."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            prediction: Prediction = stop.value
+            return prediction
+
+
+def retrieve(desk: Desk, ready: ReadyVariant, example: Example, *, without: str = "") -> _Retrieved:
+    """Fetch what the variant wants for this row; `without` names an example that must not be among it."""
+    spec = ready.variant.retrieval
+    if spec is None:
+        return _Retrieved()
+    started = time.perf_counter()
+    passages: list[Passage] = []
+    cpu_s, rss_bytes = 0.0, 0
+    for kind, count in (("example", spec.examples_k), ("document", spec.passages_k)):
+        if count:
+            found = desk.retriever.search(
+                ready.index_id,
+                example.input,
+                kind=kind,
+                k=count + 1 if without else count,
+                mode=spec.mode,
+                reranker=spec.reranker,
+            )
+            passages += [passage for passage in found.passages if passage.id != without][:count]
+            cpu_s += found.cpu_s
+            rss_bytes = max(rss_bytes, found.rss_bytes)
+    return _Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)
+
+
+def _retrieve_or_error(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved | Exception:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return retrieve(desk, ready, example)
+        except WorkerDiedError as error:
+            if attempt == MAX_ATTEMPTS:
+                return error
+        except (RetrievalError, WorkerError) as error:
+            return error
+    return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
+
+
+def request_for(
+    desk: Desk, ready: ReadyVariant, example: Example, row: int, passages: Sequence[Passage]
+) -> GenerateRequest:
+    """Build the request for one row."""
+    built = build_prompt(desk.task, example.input, shots=ready.shots, passages=passages)
+    return GenerateRequest(
+        messages=built.messages,
+        prefix_messages=built.prefix_messages,
+        decoding=decoding_for(desk.task, desk.plan, row=row),
+        slot=ready.variant.id,
+        lora=ready.lora_path,
+        lora_scale=ready.variant.lora_scale,
+    )
+
+
+def _completed(
+    desk: Desk, ready: ReadyVariant, example: Example, completion: Completion, found: _Retrieved
+) -> Prediction:
+    blank = replace(
+        _blank(desk, ready, example),
+        usage=completion.usage,
+        probabilities=completion.probabilities,
+        passages=found.passages,
+        prompt=completion.prompt,
+        thinking=completion.thinking,
+        rss_bytes=completion.rss_bytes + found.rss_bytes,
+    )
+    try:
+        answer = read_answer(desk.task, effective_mode(desk.task, desk.plan.decoding), completion.text)
+    except UnparsedAnswerError as error:
+        cut = " It was cut off at the longest length allowed." if completion.finish == "length" else ""
+        failure = Failure(kind=FailureKind.UNPARSED, message=error.what + cut)
+        return replace(blank, text=completion.text, failure=failure)
+    return _scored(desk, blank, example, completion.text, answer)
+
+
+def _scored(desk: Desk, blank: Prediction, example: Example, text: str, answer: str) -> Prediction:
+    scores = score_answer(desk.task, example, answer)
+    return replace(blank, text=text, answer=answer, scores=scores, score=scores[desk.task.primary_scorer])
+
+
+def _blank(desk: Desk, ready: ReadyVariant, example: Example) -> Prediction:
+    return Prediction(
+        run_id=desk.plan.run_id,
+        variant_id=ready.variant.id,
+        technique=str(ready.variant.technique),
+        example_id=example.id,
+        target=example.target,
+    )
+
+
+def failed(desk: Desk, ready: ReadyVariant, example: Example, error: Exception, *, attempts: int) -> Prediction:
+    """Record why a row has no answer."""
+    kind = FailureKind.BACKEND
+    for type_of_error, its_kind in (
+        (ContextOverflowError, FailureKind.CONTEXT_OVERFLOW),
+        (WorkerDiedError, FailureKind.WORKER_DIED),
+        (RetrievalError, FailureKind.RETRIEVAL),
+    ):
+        if isinstance(error, type_of_error):
+            kind = its_kind
+    failure = Failure(kind=kind, message=str(error))
+    return replace(_blank(desk, ready, example), failure=failure, attempts=attempts)

@@ -1,0 +1,60 @@
+"""What a plan asks of a backend that it cannot do, or does otherwise: said before the run starts. Pure functions."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from engine.core.capabilities import TITLES, Capabilities, Support
+from engine.core.generation import ModelFacts
+from engine.core.run.plan import RunPlan
+from engine.core.task import Task
+from engine.core.variant import DecodingMode
+from engine.running.prompting import effective_mode
+
+
+def backend_limits(
+    plan: RunPlan, task: Task, facts: ModelFacts, capabilities: Capabilities
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what stands in the plan's way at this backend, each with its mend, and what the user should know."""
+    problems: list[str] = []
+    notes: list[str] = []
+    mode = effective_mode(task, plan.decoding)
+    if mode is DecodingMode.JSON and capabilities.json_schema is Support.NO:
+        problems.append(
+            f"'{facts.name}' cannot be held to a JSON schema. {capabilities.reason('json_schema')} "
+            "Choose free text as the decoding."
+        )
+    if mode is DecodingMode.CHOICE:
+        names = ("choice", "choice_probabilities")
+        notes += [_note(name, capabilities) for name in names if capabilities.reason(name)]
+    if any(variant.lora is not None for variant in plan.variants):
+        if capabilities.lora_serving is Support.NO:
+            problems.append(
+                f"'{facts.name}' ({facts.backend}) cannot be given LoRA weights. "
+                f"{capabilities.reason('lora_serving')} Leave LoRA out, or choose a GGUF file."
+            )
+        elif capabilities.lora_training is Support.NO:
+            notes.append("The LoRA variants use the weights that the server serves; none are trained here.")
+    if plan.throughput and capabilities.batching is not Support.YES:
+        notes.append(_note("batching", capabilities))
+    if facts.server and not _is_this_machine(facts.server):
+        notes.append(f"The task's rows leave this machine: they are sent to {urlsplit(facts.server).netloc}.")
+        if not facts.price_ref:
+            notes.append(
+                "What its tokens cost, if anything, is not known here: no cost is shown, and no limit stops it."
+            )
+    return tuple(problems), tuple(notes)
+
+
+def lora_comes_with_the_server(capabilities: Capabilities) -> bool:
+    """Tell whether LoRA variants use weights that are not trained here."""
+    return capabilities.lora_training is Support.NO and capabilities.lora_serving is not Support.NO
+
+
+def _note(name: str, capabilities: Capabilities) -> str:
+    return f"{TITLES[name]}: {getattr(capabilities, name)}. {capabilities.reason(name)}".strip()
+
+
+def _is_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")

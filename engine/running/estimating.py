@@ -1,0 +1,171 @@
+"""What a plan will take, before it starts: rough figures from sizes, shown as estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.core.capabilities import Capabilities, Support
+from engine.core.generation import ModelFacts
+from engine.core.prices import TokenPrices
+from engine.core.run.infos import Preflight
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Usage
+from engine.core.task import Task
+from engine.core.variant import LoraSpec, Technique, TrainingPrompts, Variant
+from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
+
+CHARACTERS_PER_TOKEN = 4.0
+TOKENS_PER_WORD = 1.4
+TURN_TOKENS = 6
+FLOPS_PER_CORE = 60e9
+"""Measured with SmolLM2-135M Q4_1 in llama.cpp and AVX-512: 225 fresh tokens/s a core, at 2 x 135M flops a token."""
+LABEL_TOKENS = 12
+"""A label in its JSON object."""
+TRAINING_PASSES = 1.1
+"""A token forward and backward, in units of a token read while answering: 410 tokens/s on two such cores with bf16."""
+SERVER_ROW_S = 1.0
+"""Taken for a row at a server of which neither size nor pace is known."""
+WORKER_START_S = 8.0
+WORKER_BYTES = 150_000_000
+RETRIEVAL_BYTES = 700_000_000
+TRAINER_BYTES = 900_000_000
+
+
+def estimate_run(
+    plan: RunPlan,
+    task: Task,
+    facts: ModelFacts,
+    *,
+    cores: int,
+    free_memory_bytes: int,
+    trainable: Sequence[str],
+    capabilities: Capabilities | None = None,
+) -> Preflight:
+    """Estimate time, memory and cost of a plan, and say what stands in its way."""
+    rows = len(plan.test_ids)
+    by_id = {example.id: example for example in task.examples}
+    row_tokens = _mean([len(by_id[i].input) for i in plan.test_ids]) / CHARACTERS_PER_TOKEN + TURN_TOKENS
+    shot_tokens = _mean([len(by_id[i].input) for i in plan.train_ids]) / CHARACTERS_PER_TOKEN + 2 * TURN_TOKENS
+    instructions = len(task.instructions) / CHARACTERS_PER_TOKEN
+    tokens_per_s = FLOPS_PER_CORE * cores / (2 * max(facts.parameters, 1)) if facts.parameters else 1e6
+    answer_tokens = plan.max_tokens if not task.answer.labels else 1
+    seconds = sum(
+        rows * SERVER_ROW_S
+        if facts.server and not facts.parameters and variant.generates
+        else rows * _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
+        for variant in plan.variants
+    )
+    trainings = {variant.lora: variant for variant in plan.variants if variant.lora is not None}
+    if capabilities is not None and (
+        lora_comes_with_the_server(capabilities) or capabilities.lora_serving is Support.NO
+    ):
+        trainings = {}
+    lora = next(iter(trainings), None)
+    training_s = sum(
+        _training_seconds(
+            spec,
+            len(plan.train_ids),
+            row_tokens + (_fetched_tokens(variant, shot_tokens) if spec.prompts is TrainingPrompts.SERVED else 0.0),
+            instructions,
+            tokens_per_s,
+        )
+        for spec, variant in trainings.items()
+    )
+    retrieves = any(v.retrieval or v.technique is Technique.CLASSIFIER for v in plan.variants)
+    # What a server holds is not counted: it may hold it already, or run elsewhere.
+    answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
+    memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
+    problems = _problems(plan, facts, trainable, memory, free_memory_bytes, lora)
+    notes = [facts.terms] if facts.terms else []
+    if capabilities is not None:
+        found = backend_limits(plan, task, facts, capabilities)
+        problems += found[0]
+        notes += found[1]
+    cost_usd = 0.0
+    if plan.prices is not None:
+        cost_usd = sum(
+            rows * _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
+            for variant in plan.variants
+        )
+        problems += _unconfirmed(plan, cost_usd)
+    return Preflight(
+        estimated_cost_usd=cost_usd,
+        predictions=rows * len(plan.variants),
+        estimated_s=seconds + training_s + WORKER_START_S * (1 + retrieves),
+        estimated_training_s=training_s,
+        estimated_memory_bytes=int(memory),
+        free_memory_bytes=free_memory_bytes,
+        problems=tuple(problems),
+        notes=tuple(notes),
+    )
+
+
+def _row_seconds(
+    variant: Variant, row_tokens: float, shot_tokens: float, answer_tokens: float, tokens_per_s: float
+) -> float:
+    if not variant.generates:
+        return 0.02
+    fetched = _fetched_tokens(variant, shot_tokens)
+    # Decoding token by token reaches about a third of the prefill rate.
+    return (row_tokens + fetched + 3 * answer_tokens) / tokens_per_s
+
+
+def _fetched_tokens(variant: Variant, shot_tokens: float) -> float:
+    spec = variant.retrieval
+    if spec is None:
+        return 0.0
+    return spec.examples_k * shot_tokens + spec.passages_k * spec.chunk_words * TOKENS_PER_WORD
+
+
+def _row_usd(
+    prices: TokenPrices, variant: Variant, row_tokens: float, shot_tokens: float, answer_tokens: float
+) -> float:
+    """Cost of one row's tokens, as if nothing were kept from call to call."""
+    if not variant.generates:
+        return 0.0
+    shown = variant.shots_k * shot_tokens + _fetched_tokens(variant, shot_tokens)
+    usage = Usage(prompt_tokens=round(row_tokens + shown), completion_tokens=round(max(answer_tokens, LABEL_TOKENS)))
+    return prices.cost_usd(usage)
+
+
+def _unconfirmed(plan: RunPlan, cost_usd: float) -> list[str]:
+    if plan.spending_limit_usd is not None:
+        return []
+    source = plan.prices.source if plan.prices is not None else ""
+    return [
+        f"This run costs about {cost_usd:.4f} USD at {source}. Confirm it with a spending limit, which stops the run."
+    ]
+
+
+def _training_seconds(spec: LoraSpec, rows: int, row_tokens: float, instructions: float, tokens_per_s: float) -> float:
+    batches = -(-rows // spec.batch_size)
+    tokens = spec.epochs * (rows * row_tokens + batches * instructions)
+    return WORKER_START_S + TRAINING_PASSES * tokens / tokens_per_s
+
+
+def _problems(
+    plan: RunPlan,
+    facts: ModelFacts,
+    trainable: Sequence[str],
+    memory: float,
+    free: int,
+    lora: LoraSpec | None,
+) -> list[str]:
+    problems = []
+    if lora is not None and facts.architecture not in trainable:
+        problems.append(
+            f"LoRA cannot be trained on architecture '{facts.architecture}' "
+            f"(can: {', '.join(sorted(trainable))}). Leave LoRA out, or choose another model."
+        )
+    if not plan.train_ids and any(v.technique is not Technique.ZERO_SHOT for v in plan.variants):
+        problems.append("There are no training rows. Choose zero-shot alone, or at least one training row per class.")
+    if memory > free:
+        problems.append(
+            f"About {memory / 1e9:.1f} GB of memory are needed, {free / 1e9:.1f} GB are free. "
+            "Close other programs or choose a smaller model."
+        )
+    return problems
+
+
+def _mean(values: Sequence[int]) -> float:
+    return sum(values) / len(values) if values else 0.0

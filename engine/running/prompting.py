@@ -1,0 +1,93 @@
+"""From a task, a variant and what was retrieved to the messages a model gets. Pure functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.generation import Decoding, Message
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Passage
+from engine.core.task import AnswerKind, Example, Task
+from engine.core.variant import DecodingMode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltPrompt:
+    """Messages, and how many of the leading ones are the same on every row of the variant."""
+
+    messages: tuple[Message, ...]
+    prefix_messages: int
+
+
+def build_prompt(
+    task: Task, query: str, *, shots: Sequence[Example] = (), passages: Sequence[Passage] = ()
+) -> BuiltPrompt:
+    """Put a prompt together: instructions, fixed shots, retrieved shots, retrieved documents, the input.
+
+    Retrieved examples become shots, the nearest one last, next to the input. Retrieved document passages
+    stand before the input in the last turn, the nearest one first.
+    """
+    messages = [Message(role="system", content=task.instructions.strip())]
+    for shot in shots:
+        messages += _turn(shot.input, shot.target)
+    prefix = len(messages)
+    for passage in reversed([p for p in passages if p.kind == "example"]):
+        messages += _turn(passage.text, passage.target)
+    documents = [p.text.strip() for p in passages if p.kind == "document"]
+    content = query.strip()
+    if documents:
+        content = "\n\n".join([*documents, content])
+    messages.append(Message(role="user", content=content))
+    return BuiltPrompt(messages=tuple(messages), prefix_messages=prefix)
+
+
+def _turn(query: str, target: str) -> list[Message]:
+    return [Message(role="user", content=query.strip()), Message(role="assistant", content=target)]
+
+
+def decoding_for(task: Task, plan: RunPlan, *, row: int) -> Decoding:
+    """Return how answers of this run are drawn; each row has a seed of its own, for temperatures over 0."""
+    mode = effective_mode(task, plan.decoding)
+    schema = task.answer.json_schema
+    if mode is DecodingMode.JSON and schema is None and task.answer.labels:
+        schema = {
+            "type": "object",
+            "properties": {"label": {"type": "string", "enum": list(task.answer.labels)}},
+            "required": ["label"],
+            "additionalProperties": False,
+        }
+    return Decoding(
+        mode=mode,
+        labels=task.answer.labels if mode is DecodingMode.CHOICE else (),
+        json_schema=schema if mode is DecodingMode.JSON else None,
+        max_tokens=max_answer_tokens(task, plan.max_tokens),
+        temperature=plan.temperature,
+        seed=plan.seed * 1_000_003 + row,
+        stop=("\n",) if mode is DecodingMode.FREE and task.answer.kind is not AnswerKind.JSON else (),
+    )
+
+
+def effective_mode(task: Task, wanted: DecodingMode) -> DecodingMode:
+    """Return the decoding that fits the task: choice needs labels, JSON needs labels or a schema."""
+    if wanted is DecodingMode.CHOICE and task.answer.kind is not AnswerKind.LABEL:
+        return DecodingMode.JSON if task.answer.json_schema is not None else DecodingMode.FREE
+    if wanted is DecodingMode.JSON and task.answer.json_schema is None and not task.answer.labels:
+        return DecodingMode.FREE
+    return wanted
+
+
+def max_answer_tokens(task: Task, wanted: int) -> int:
+    """Return room for an answer: JSON needs more than the rest."""
+    return max(wanted, 128) if task.answer.kind is AnswerKind.JSON else wanted
+
+
+def training_answer(example: Example) -> str:
+    """Return the text a model is to write for this example."""
+    return example.target
+
+
+def canonical_json(value: object) -> str:
+    """Write a value as JSON in one fixed form: sorted as given, spaces after separators."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,263 @@
+"""Quality and latency as passages grow in number, and as the supporting one moves through them. Pure functions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine.analysis.figures import VariantFigures
+from engine.analysis.run_table import RunTable
+from engine.analysis.verdict_types import Sentence
+from engine.core.errors import UsageError
+from engine.core.interval import Interval
+from engine.core.run.plan import RunPlan, new_run_id
+from engine.core.task import Document, Example, Task
+from engine.core.variant import DecodingMode, Technique
+from engine.metrics import wording as say
+from engine.metrics.pairwise import compare_all, holm
+from engine.running.defaults import Choices
+from engine.studies.perturbations import MARK
+
+SIZES = (1, 2, 4, 8)
+
+
+class ContextPlanner(Protocol):
+    """What is needed to plan; `engine.services.lab.Laboratory` fulfils it."""
+
+    def task(self, task_id: str) -> Task:
+        """A task."""
+        ...
+
+    def keep_made(self, task: Task) -> str:
+        """Keep a task that was made from another; its id."""
+        ...
+
+    def plan(
+        self,
+        *,
+        task_id: str,
+        model_id: str,
+        techniques: Sequence[Technique],
+        limit: int | None = None,
+        train_rows: int = 50,
+        seed: int = 0,
+        decoding: DecodingMode = DecodingMode.CHOICE,
+        throughput: bool = False,
+        context_tokens: int = 2048,
+        choices: Choices | None = None,
+    ) -> RunPlan:
+        """Fix what a run computes."""
+        ...
+
+
+def number_plans(
+    lab: ContextPlanner, *, task_id: str, model_id: str, sizes: Sequence[int], rows: int, decoding: DecodingMode
+) -> dict[int, RunPlan]:
+    """Plan a RAG run per number of passages, row by row, since latency is wanted."""
+    return {
+        size: lab.plan(
+            task_id=task_id,
+            model_id=model_id,
+            techniques=[Technique.RAG],
+            limit=rows,
+            decoding=decoding,
+            context_tokens=4096,
+            choices=Choices(examples_k=0, passages_k=size),
+        )
+        for size in sizes
+    }
+
+
+def place_plans(
+    lab: ContextPlanner, *, task_id: str, model_id: str, passages: int, rows: int, decoding: DecodingMode
+) -> dict[str, RunPlan]:
+    """Plan a bare-prompt run per place of the supporting passage, on the same questions."""
+    plans: dict[str, RunPlan] = {}
+    for place in PLACES:
+        made = lab.keep_made(context_task(lab.task(task_id), passages=passages, place=place))
+        plan = lab.plan(
+            task_id=made,
+            model_id=model_id,
+            techniques=[Technique.ZERO_SHOT],
+            limit=rows,
+            train_rows=1,
+            decoding=decoding,
+            context_tokens=4096,
+        )
+        same = plans.get(PLACES[0], plan)
+        plans[place] = replace(plan, run_id=new_run_id(), test_ids=same.test_ids)
+    return plans
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceGap:
+    """One place against the best of them, on the same questions."""
+
+    place: str
+    best: str
+    effect: Interval
+    """Quality at this place minus quality at the best."""
+    p_holm: float
+
+
+def place_gaps(tables: Mapping[str, RunTable]) -> tuple[PlaceGap, ...]:
+    """Compare every pair of places, corrected for their number, and return each place against the best."""
+    places = [place for place in PLACES if place in tables]
+    if len(places) < 2:
+        return ()
+    first = tables[places[0]]
+    order = {example_id: row for row, example_id in enumerate(first.example_ids)}
+    scores = np.zeros((len(places), len(order)))
+    made = np.zeros(scores.shape, dtype=np.bool_)
+    for line, place in enumerate(places):
+        table = tables[place]
+        for row, example_id in enumerate(table.example_ids):
+            if example_id in order and table.made[0, row]:
+                scores[line, order[example_id]], made[line, order[example_id]] = table.score[0, row], True
+    best = places[int(np.argmax([scores[line, made[line]].mean() for line in range(len(places))]))]
+    found = compare_all(places, scores, made)
+    adjusted = holm([item.p_value for item in found])
+    return tuple(
+        PlaceGap(
+            place=item.second if item.first == best else item.first,
+            best=best,
+            effect=item.seen_from(item.second if item.first == best else item.first),
+            p_holm=p,
+        )
+        for item, p in zip(found, adjusted, strict=True)
+        if best in {item.first, item.second}
+    )
+
+
+def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
+    """Say whether the supporting passage is lost somewhere among the others."""
+    lost = [gap for gap in gaps if gap.p_holm < 0.05]
+    if not gaps:
+        return Sentence(text="One place alone was measured.")
+    if lost:
+        told = [
+            f"{gap.place} {say.points(gap.effect.value)} ({say.span(-gap.effect.high, -gap.effect.low)})"
+            for gap in lost
+        ]
+        return Sentence(
+            text=f"Among {passages} passages the supporting one counts most {gaps[0].best}; less when it stands "
+            f"{say.listed(told)}.",
+            figures={gap.place: gap.effect.value for gap in lost},
+        )
+    worst = max(-gap.effect.low for gap in gaps)
+    return Sentence(
+        text=f"Among {passages} passages no place can be told from another; up to "
+        f"{say.points(max(worst, 0.0))} may hang on it.",
+        figures={"may_hang_on_it": worst},
+    )
+
+
+def number_words(found: Mapping[int, VariantFigures]) -> Sentence:
+    """Say what more passages brought and what they cost."""
+    sizes = sorted(found)
+    few, many = found[sizes[0]], found[sizes[-1]]
+    best = max(sizes, key=lambda size: found[size].quality.value)
+    text = f"Quality is highest at {best} passage{'s' if best > 1 else ''}: {say.share_interval(found[best].quality)}."
+    if few.total_p50_s and many.total_p50_s and few.total_p50_s.value > 0:
+        ratio = many.total_p50_s.value / few.total_p50_s.value
+        text += (
+            f" {sizes[-1]} instead of {sizes[0]} take {ratio:.1f} times the seconds, {many.prompt_tokens:,.0f} tokens "
+            f"instead of {few.prompt_tokens:,.0f}, and {say.money(many.cost_usd_per_1k.value)} per 1,000 answers "
+            f"instead of {say.money(few.cost_usd_per_1k.value)}."
+        )
+    return Sentence(text=text)
+
+
+PREFIX = "context-"
+
+PLACES = ("first", "middle", "last")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A part of a document under one heading."""
+
+    document: str
+    text: str
+    """With the headings above it in its first line."""
+
+
+def sections(documents: Sequence[Document]) -> list[Section]:
+    """Cut documents at their Markdown headings of the second level; each part begins with the headings above it."""
+    found = []
+    for document in documents:
+        title, heading = document.name, ""
+        lines: list[str] = []
+        for line in [*document.text.splitlines(), "## "]:
+            if line.startswith("# "):
+                title = line[2:].strip()
+            elif line.startswith("## "):
+                body = "\n".join(lines).strip()
+                if body:
+                    above = f"{title} > {heading}" if heading else title
+                    found.append(Section(document=document.name, text=f"{above}\n{body}"))
+                heading, lines = line[3:].strip(), []
+            else:
+                lines.append(line)
+    return found
+
+
+def supported_rows(task: Task, *, split: str = "test") -> list[tuple[Example, Section]]:
+    """Return the rows that one marked passage supports, each with the section that holds it."""
+    by_document: dict[str, list[Section]] = {}
+    for section in sections(task.documents):
+        by_document.setdefault(section.document, []).append(section)
+    found = []
+    for example in task.split(split):
+        marks: Sequence[Mapping[str, Any]] = example.metadata.get("supporting", ())
+        if len(marks) != 1:
+            continue
+        passage = str(marks[0].get("passage", ""))
+        holder = next((s for s in by_document.get(str(marks[0].get("document")), ()) if passage in s.text), None)
+        if passage and holder is not None:
+            found.append((example, holder))
+    return found
+
+
+def context_task(task: Task, *, passages: int, place: str, seed: int = 0) -> Task:
+    """Return a task of the supported rows, each with so many passages before its question.
+
+    The others are drawn from all documents, the same for every place, so that rows differ by the place alone.
+
+    Raises:
+        UsageError: no row has a marked passage, or there are too few sections, or no such place.
+    """
+    rows = supported_rows(task)
+    every = sections(task.documents)
+    if not rows:
+        raise UsageError(f"No test row of '{task.id}' marks the passage that supports it.", "Choose policy-qa.")
+    if not 1 <= passages <= len(every):
+        raise UsageError(f"{passages} passages cannot be shown of {len(every)}.", "Ask for fewer.")
+    if place not in PLACES:
+        raise UsageError(f"'{place}' is no place among passages.", f"Places: {', '.join(PLACES)}.")
+    at = {"first": 0, "middle": passages // 2, "last": passages - 1}[place]
+    made = []
+    for example, holder in rows:
+        dice = random.Random(f"{seed}:context:{example.id}")
+        others = [section.text for section in every if section != holder]
+        dice.shuffle(others)
+        shown = [*others[:at], holder.text, *others[at : passages - 1]]
+        made.append(replace(example, input="\n\n".join([*shown, example.input])))
+    kept = tuple(example for example in task.examples if example.split != "test")
+    return replace(
+        task,
+        id=f"{task.id}{MARK}{PREFIX}{passages}-{place}",
+        title=f"{task.title}, supporting passage {place} of {passages}",
+        examples=(*kept, *made),
+        documents=(),
+        card={**task.card, "made_from": f"{task.id}: {passages} passages, the supporting one {place}, seed {seed}"},
+    )
+
+
+def is_context_task(task_id: str) -> bool:
+    """Tell whether a task was made to try the context."""
+    return MARK in task_id and task_id.rpartition(MARK)[2].startswith(PREFIX)

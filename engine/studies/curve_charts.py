@@ -1,0 +1,55 @@
+"""Quality against something that is varied, as data: training rows, passages, other texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.charts.chart import Axis, Chart, Series
+from engine.charts.style import LOOKS
+from engine.core.variant import LABELS, Technique
+from engine.metrics import wording as say
+from engine.studies.learning_curve import CurvePoint, of_technique
+
+_SHIFT = 0.012
+"""Lines are moved a little beside one another, in shares of the axis, so that their error bars stay apart."""
+
+
+def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]) -> Chart:
+    """Quality over training rows, a line per technique; intervals are over draws where there are several."""
+    lines = [(technique, of_technique(points, technique)) for technique in techniques]
+    most = max((point.train_rows for point in points), default=1) or 1
+    series = []
+    for place, (technique, line) in enumerate(lines):
+        shift = (place - (len(lines) - 1) / 2) * _SHIFT * most
+        series.append(
+            Series(
+                name=LABELS[technique],
+                colour=technique.value,
+                x=tuple(point.train_rows + (shift if point.train_rows else 0.0) for point in line),
+                y=tuple(point.quality.value for point in line),
+                low=tuple(point.quality.low for point in line),
+                high=tuple(point.quality.high for point in line),
+                line=True,
+                dash=LOOKS[technique].dash,
+                symbol=LOOKS[technique].symbol,
+            )
+        )
+    told = [
+        f"{LABELS[technique]} "
+        + ", ".join(f"{point.train_rows} rows {say.share(point.quality.value)}" for point in line)
+        for technique, line in lines
+        if line
+    ]
+    lows = [point.quality.low for point in points]
+    draws = max((len(point.seeds) for point in points), default=1)
+    return Chart(
+        title="Quality against training rows",
+        caption=f"95 % intervals over {draws} draws; no rows = the bare prompt"
+        if draws > 1
+        else "95 % intervals over test rows; no rows = the bare prompt",
+        alt=f"Quality against training rows: {'; '.join(told)}." if told else "Nothing was measured yet.",
+        x=Axis(title="training rows", low=-0.03 * most, high=1.06 * most),
+        y=Axis(title="quality", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
+        series=tuple(series),
+        legend=True,
+    )

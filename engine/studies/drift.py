@@ -1,0 +1,215 @@
+"""Who breaks when inputs change: each variant on the rows it was measured on, and on others. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from scipy.stats import fisher_exact, norm
+
+from engine.analysis.figures import score_interval, variant_names
+from engine.analysis.run_table import RunTable
+from engine.analysis.verdict_types import Sentence
+from engine.charts.chart import Axis, Chart, Series
+from engine.charts.style import LOOKS
+from engine.core.interval import Interval
+from engine.core.run.plan import RunPlan, new_run_id
+from engine.core.task import Task
+from engine.metrics import wording as say
+from engine.metrics.bootstrap import Floats
+from engine.metrics.intervals import Z_95, wilson
+from engine.metrics.pairwise import LEVEL, compare_all, holm
+from engine.studies.perturbations import PERTURBATIONS, WORDS
+
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftChange:
+    """One variant on one kind of changed rows."""
+
+    variant_id: str
+    name: str
+    kind: str
+    """`drift`, or a perturbation's name."""
+    before: Interval
+    after: Interval
+    change: Interval
+    """Quality after minus before, 95 %."""
+    p_holm: float
+    """Corrected for all variants and kinds."""
+    rows: int
+    paired: bool
+    """Whether the same rows stand behind both; the drift rows are others."""
+
+    @property
+    def breaks(self) -> bool:
+        """Tell whether the loss is real at the 5 % level, over all variants and kinds."""
+        return self.p_holm < LEVEL and self.change.value < 0
+
+
+def drift_changes(plan: RunPlan, table: RunTable, changed: Mapping[str, RunTable]) -> tuple[DriftChange, ...]:
+    """Compare a run with the same variants on changed rows, by kind.
+
+    Rows with the same id and target in both are compared in pairs; others as two independent samples.
+    """
+    names = variant_names(plan.variants)
+    raw: list[tuple[DriftChange, float]] = []
+    for kind, other in changed.items():
+        for variant in plan.variants:
+            found = _change(variant.id, names[variant.id], kind, table, other)
+            if found is not None:
+                raw.append(found)
+    adjusted = holm([p for _change, p in raw])
+    return tuple(replace(change, p_holm=p) for (change, _p), p in zip(raw, adjusted, strict=True))
+
+
+def _change(
+    variant_id: str, name: str, kind: str, first: RunTable, second: RunTable
+) -> tuple[DriftChange, float] | None:
+    places = {example_id: place for place, example_id in enumerate(second.example_ids)}
+    lines = first.place(variant_id), second.place(variant_id)
+    shared = [
+        (place, places[example_id])
+        for place, example_id in enumerate(first.example_ids)
+        if example_id in places
+        and first.made[lines[0], place]
+        and second.made[lines[1], places[example_id]]
+        and first.targets[place] == second.targets[places[example_id]]
+    ]
+    if shared:
+        left, right = (np.array(side) for side in zip(*shared, strict=True))
+        scores = np.stack([second.score[lines[1], right], first.score[lines[0], left]])
+        (difference,) = compare_all(["after", "before"], scores, np.ones(scores.shape, dtype=np.bool_))
+        before, after, effect, p_value = scores[1], scores[0], difference.effect, difference.p_value
+    else:
+        before = first.score[lines[0], first.made[lines[0]]]
+        after = second.score[lines[1], second.made[lines[1]]]
+        if not len(before) or not len(after):
+            return None
+        effect, p_value = independent_difference(after, before)
+    change = DriftChange(
+        variant_id=variant_id,
+        name=name,
+        kind=kind,
+        before=score_interval(before),
+        after=score_interval(after),
+        change=effect,
+        p_holm=p_value,
+        rows=len(after),
+        paired=bool(shared),
+    )
+    return change, p_value
+
+
+def independent_difference(after: Floats, before: Floats) -> tuple[Interval, float]:
+    """Difference of two independent means with its 95 % interval and a p-value.
+
+    Right and wrong: Newcombe's interval from Wilson's two ("Interval estimation for the difference between independent
+    proportions", Statist. Med. 17, 1998, method 10) and Fisher's exact test. Other scores: the normal approximation.
+    """
+    value = float(after.mean() - before.mean())
+    if bool(np.isin(after, (0.0, 1.0)).all() and np.isin(before, (0.0, 1.0)).all()):
+        hits = int(after.sum()), int(before.sum())
+        first, second = wilson(hits[0], len(after)), wilson(hits[1], len(before))
+        low = value - math.hypot(first.value - first.low, second.high - second.value)
+        high = value + math.hypot(first.high - first.value, second.value - second.low)
+        table = [[hits[0], len(after) - hits[0]], [hits[1], len(before) - hits[1]]]
+        return Interval(value=value, low=low, high=high), float(fisher_exact(table).pvalue)
+    error = math.sqrt(float(after.var(ddof=1)) / len(after) + float(before.var(ddof=1)) / len(before))
+    p_value = 2 * float(norm.sf(abs(value) / error)) if error > 0 else float(value == 0)
+    return Interval(value=value, low=value - Z_95 * error, high=value + Z_95 * error), p_value
+
+
+def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
+    """Say of each kind which variants lose for sure, and which cannot be told."""
+    told = []
+    for kind in dict.fromkeys(change.kind for change in changes):
+        own = [change for change in changes if change.kind == kind]
+        broken = sorted((change for change in own if change.breaks), key=lambda change: change.change.value)
+        words = WORDS.get(kind, kind)
+        if broken:
+            lost = [
+                f"{item.name} loses {say.points(item.change.value)} ({say.span(-item.change.high, -item.change.low)})"
+                for item in broken
+            ]
+            text = f"Under {words} {say.listed(lost)}."
+            rest = [item.name for item in own if not item.breaks]
+            text += f" Of {say.listed(rest)} no loss can be told." if rest else ""
+        else:
+            worst = max((-item.change.low for item in own), default=0.0)
+            text = f"Under {words} no variant's loss can be told from chance; up to {say.points(worst)} may be lost."
+        told.append(Sentence(text=text, figures={item.name: item.change.value for item in own}))
+    return tuple(told)
+
+
+def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
+    """Quality on the original rows and on each changed kind, a line per variant."""
+    kinds = list(dict.fromkeys(change.kind for change in changes))
+    series = []
+    for place, variant in enumerate(plan.variants):
+        own = {change.kind: change for change in changes if change.variant_id == variant.id}
+        if not own:
+            continue
+        first = next(iter(own.values()))
+        points = [(0, first.before), *((kinds.index(kind) + 1, change.after) for kind, change in own.items())]
+        shift = (place - (len(plan.variants) - 1) / 2) * 0.06
+        series.append(
+            Series(
+                name=first.name,
+                colour=variant.technique.value,
+                x=tuple(number + shift for number, _interval in points),
+                y=tuple(interval.value for _number, interval in points),
+                low=tuple(interval.low for _number, interval in points),
+                high=tuple(interval.high for _number, interval in points),
+                line=True,
+                dash=LOOKS[variant.technique].dash,
+                symbol=LOOKS[variant.technique].symbol,
+            )
+        )
+    lows = [low for item in series for low in item.low]
+    told = [f"{item.name} {', '.join(f'{value * 100:.0f} %' for value in item.y)}" for item in series]
+    names = (ORIGINAL, *(WORDS.get(kind, kind) for kind in kinds))
+    return Chart(
+        title="Quality when inputs change",
+        caption=f"from left to right: {', '.join(names)}; bars are 95 % intervals",
+        alt=f"Quality on {', '.join(names)}: {'; '.join(told)}." if told else "Nothing was measured yet.",
+        x=Axis(title="rows", low=-0.4, high=len(names) - 0.6, words=names),
+        y=Axis(title="quality", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
+        series=tuple(series),
+        legend=True,
+    )
+
+
+DRIFT = "drift"
+
+
+class DriftPlanner(Protocol):
+    """What is needed; `engine.services.lab.Laboratory` fulfils it."""
+
+    def task(self, task_id: str) -> Task:
+        """A task."""
+        ...
+
+    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
+        """Make a perturbed task; its id."""
+        ...
+
+
+def drift_plans(lab: DriftPlanner, base: RunPlan) -> Mapping[str, RunPlan]:
+    """Plan a run per kind of change, all with the base run's variants, training rows, seed and decoding.
+
+    The task's own drift rows come first, if it has any and the base run is not one on them; then
+    each perturbation of the very rows of the base run.
+    """
+    plans = {}
+    drift_ids = tuple(example.id for example in lab.task(base.task_id).split(DRIFT))
+    if drift_ids and not set(drift_ids) & set(base.test_ids):
+        plans[DRIFT] = replace(base, run_id=new_run_id(), test_ids=drift_ids)
+    for kind in PERTURBATIONS:
+        task_id = lab.perturbed(base.task_id, kind)
+        plans[kind] = replace(base, run_id=new_run_id(), task_id=task_id)
+    return plans
