@@ -14,10 +14,10 @@ help:
 	@echo "make test    run the whole test suite"
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
-	@echo "make screenshots   make the pictures of the docs (needs Chromium)"
+	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
 	@echo "make clean   remove .venv"
 
-# The stamps make a second start free of pip: they are older than the requirements only when those changed.
+# The stamps let a second start skip pip: they are older than the requirements only when those have changed.
 $(RUN_READY): requirements.txt
 	@bash tools/preflight.sh "$(PYTHON)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv

@@ -1,4 +1,4 @@
-"""The web front door: page config, navigation and frame. `streamlit run app.py` on 127.0.0.1."""
+"""The web app's entry point: page config, navigation and frame. `streamlit run app.py` on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import streamlit as st
 
 from components.ui import frame, state
 from engine.core.errors import AdaptLabError
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 
 st.set_page_config(page_title="Adapt Lab", page_icon=frame.ICON, layout="wide", initial_sidebar_state=230)
 
 
-@st.cache_resource(show_spinner=False, on_release=lambda laboratory: laboratory.close())
-def _laboratory() -> Laboratory:
-    from wiring import open_laboratory
+@st.cache_resource(show_spinner=False, on_release=lambda lab: lab.close())
+def _lab() -> Lab:
+    from wiring import open_lab
 
-    return open_laboratory()
+    return open_lab()
 
 
 PRESENT = st.Page("pages/compare/present.py", title="Present", visibility="hidden")
@@ -45,10 +45,10 @@ PAGES = {
 }
 
 try:
-    st.session_state[state.LABORATORY] = _laboratory()
+    st.session_state[state.LAB] = _lab()
 except AdaptLabError as error:
     st.error(f"Adapt Lab cannot open its folder. {error.what}")
-    st.text(error.mend)
+    st.text(error.fix)
     st.stop()
 
 page = st.navigation(PAGES, expanded=True)

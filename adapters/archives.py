@@ -1,4 +1,4 @@
-"""Zip archives from outside: looked over before anything is unpacked."""
+"""Zip archives from outside: checked before anything is unpacked."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from engine.core.errors import TaskError
+from engine.metrics import wording as say
 
 MAX_UNPACKED_BYTES = 600_000_000
 MAX_RATIO = 200
 """Unpacked over packed bytes. Real spreadsheets reach 10 to 30."""
 RATIO_FROM_BYTES = 20_000_000
-"""Below this size, unpacked, a high ratio harms nobody."""
+"""Below this size, unpacked, a high ratio is harmless."""
 MAX_ENTRIES = 10_000
 _STEP = 1 << 20
 _ENCRYPTED = 0x1
@@ -29,18 +30,23 @@ class Entry:
     size_bytes: int
 
 
-def checked_entries(name: str, data: bytes) -> list[Entry]:
-    """Look over an archive: paths, links, sizes as declared and as they truly are.
+def checked_entries(name: str, data: bytes, *, most_bytes: int = MAX_UNPACKED_BYTES) -> list[Entry]:
+    """Check an archive: paths, links, declared and actual sizes.
 
-    The true sizes are found by inflating into nothing, a megabyte at a time.
+    The actual sizes are found by inflating without keeping the result, a megabyte at a time.
+
+    Args:
+        name: of the archive, for errors.
+        data: the archive.
+        most_bytes: that all entries together may have, unpacked.
 
     Raises:
-        TaskError: it is broken, encrypted or a bomb, or an entry's path leads elsewhere.
+        TaskError: it is broken, encrypted or a zip bomb, or an entry's path leads outside the archive's folder.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = archive.infolist()
-            _check_declared(name, len(data), infos)
+            _check_declared(name, len(data), infos, most_bytes)
             entries = [
                 Entry(path=_checked_path(name, info), size_bytes=info.file_size) for info in infos if not info.is_dir()
             ]
@@ -53,7 +59,7 @@ def checked_entries(name: str, data: bytes) -> list[Entry]:
 
 
 def read_entry(data: bytes, path: str) -> bytes:
-    """Read one entry of an archive that was looked over.
+    """Read one entry of an archive that was checked.
 
     Raises:
         TaskError: its content is damaged.
@@ -61,17 +67,17 @@ def read_entry(data: bytes, path: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.read(path)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError) as error:
         raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
 
 
-def _check_declared(name: str, packed: int, infos: list[zipfile.ZipInfo]) -> None:
+def _check_declared(name: str, packed: int, infos: list[zipfile.ZipInfo], most_bytes: int) -> None:
     if len(infos) > MAX_ENTRIES:
         raise TaskError(f"{name} holds {len(infos):,} entries.", f"At most {MAX_ENTRIES:,} are read.")
     total = sum(info.file_size for info in infos)
-    if total > MAX_UNPACKED_BYTES or (total > RATIO_FROM_BYTES and total > MAX_RATIO * packed):
+    if total > most_bytes or (total > RATIO_FROM_BYTES and total > MAX_RATIO * packed):
         raise TaskError(
-            f"{name} would unpack from {packed / 1e6:,.1f} MB to {total / 1e6:,.0f} MB; it was not unpacked.",
+            f"{name} would unpack from {say.size(packed)} to {say.size(total)}; it was not unpacked.",
             "Give a smaller file, or a CSV.",
         )
     if any(info.flag_bits & _ENCRYPTED for info in infos):
@@ -84,7 +90,7 @@ def _checked_path(name: str, info: zipfile.ZipInfo) -> PurePosixPath:
     path = PurePosixPath(raw)
     foreign = "\\" in raw or "\0" in raw or PureWindowsPath(raw).drive or any(ord(sign) < 32 for sign in raw)
     if foreign or path.is_absolute() or ".." in path.parts or (info.external_attr >> 16) & 0o170000 == _LINK:
-        raise TaskError(f"{name} holds the entry {raw[:80]!r}, which leads elsewhere.", "It was not unpacked.")
+        raise TaskError(f"{name} has an entry with an unsafe path: {raw[:80]!r}.", "It was not unpacked.")
     return path
 
 
@@ -98,13 +104,13 @@ def _check_twice(name: str, entries: list[Entry]) -> None:
 
 
 def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
-    """Inflate an entry into nothing and see that it does not exceed the size it declares."""
+    """Inflate an entry without keeping it, and check that it does not exceed its declared size."""
     if info.compress_type == zipfile.ZIP_STORED:
         if info.compress_size != info.file_size:
-            raise TaskError(f"{name}: the entry '{info.filename[:80]}' lies about its size.", "It was not unpacked.")
+            raise TaskError(f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "It was not unpacked.")
         return
     if info.compress_type != zipfile.ZIP_DEFLATED:
-        raise TaskError(f"{name} is packed in a way that is not read.", "Pack it with plain deflate.")
+        raise TaskError(f"{name} uses a compression method that is not supported.", "Pack it with plain deflate.")
     start = _start_of(data, info)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     rest: bytes = data[start : start + info.compress_size]
@@ -113,7 +119,7 @@ def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
         found += len(inflater.decompress(rest, _STEP))
         rest = inflater.unconsumed_tail
         if found > info.file_size:
-            raise TaskError(f"{name}: the entry '{info.filename[:80]}' lies about its size.", "It was not unpacked.")
+            raise TaskError(f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "It was not unpacked.")
 
 
 def _start_of(data: bytes, info: zipfile.ZipInfo) -> int:

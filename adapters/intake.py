@@ -19,19 +19,19 @@ from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.encodings import OFFERED
 from adapters.tabular.reader import first_look, read_table
-from adapters.tabular.source import Source, check_size
+from adapters.tabular.source import Source, check_size, source_from_path
 from engine.core.errors import TaskError, UsageError
 from engine.core.generation import Message
-from engine.core.ports import CancelSignal, LanguageModel, Prepared, Progress
-from engine.core.task import AnswerKind, Document, Example, Task
+from engine.core.ports import BuiltIndex, LanguageModel
+from engine.core.run.plan import TRAIN_ROWS
+from engine.core.steps import CancelSignal, Progress
+from engine.core.task import Document, Example, Task
 from engine.core.variant import RetrievalSpec
 from engine.ingest.intake import Report
-from engine.ingest.table import Asked, FirstLook, Table
+from engine.ingest.table import FirstLook, ReadOptions, Table
 from engine.running.defaults import default_retrieval
 from engine.running.sampling import balanced_sample
 
-DEFAULT_TRAIN_ROWS = 50
-"""As a run takes unless told otherwise."""
 EMBED_ROWS = 512
 """Texts sent to the retrieval worker at a time, so that progress and cancel come through."""
 
@@ -55,7 +55,7 @@ class Embeds(Protocol):
         spec: RetrievalSpec,
         *,
         cancel: CancelSignal | None = None,
-    ) -> Iterator[Progress | Prepared]:
+    ) -> Iterator[Progress | BuiltIndex]:
         """Build an index."""
         ...
 
@@ -76,7 +76,7 @@ class LocalIntake:
         retriever: Embeds,
         machine_lock: Callable[[], AbstractContextManager[bool]],
     ) -> None:
-        """Take the user's folder of tasks, the ways to a task's folder and a model's tokenizer, retriever and lock.
+        """Take the folder of the user's tasks, functions for a task's folder and a tokenizer, the retriever, the lock.
 
         `tokenizer` gives a model of the intake's own, so that counting never touches the one that a run measures.
         """
@@ -88,13 +88,17 @@ class LocalIntake:
         self._counting: tuple[str, LanguageModel] | None = None
         self._lock = threading.Lock()
 
-    def first_look(self, name: str, data: bytes, asked: Asked) -> FirstLook:
+    def first_look(self, name: str, data: bytes, asked: ReadOptions) -> FirstLook:
         """Read the first rows of a table."""
         return first_look(Source(name=name, data=data), asked)
 
-    def read_table(self, name: str, data: bytes, asked: Asked, report: Report | None = None) -> Table:
+    def read_table(self, name: str, data: bytes, asked: ReadOptions, report: Report | None = None) -> Table:
         """Read a whole table."""
         return read_table(Source(name=name, data=data), asked, report=report)
+
+    def read_path(self, path: Path) -> Table:
+        """Read a whole table from a file on this machine, in the detected format."""
+        return read_table(source_from_path(path))
 
     def read_document(self, name: str, data: bytes) -> Document:
         """Read a document as Markdown."""
@@ -127,10 +131,10 @@ class LocalIntake:
     def embed(
         self, texts: Sequence[str], *, report: Report | None = None, cancel: CancelSignal | None = None
     ) -> NDArray[np.float32]:
-        """Embed texts, each different one once, while no run measures this machine.
+        """Embed texts, each distinct one once, while no run measures this machine.
 
         Raises:
-            UsageError: a run is going on.
+            UsageError: a run is in progress.
             CancelledError: it was stopped.
         """
         with self._free_machine():
@@ -152,15 +156,14 @@ class LocalIntake:
             for d in documents
         ]
 
-    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | Prepared]:
+    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | BuiltIndex]:
         """Build the index that a run with default settings will look for, while no run measures this machine.
 
         Raises:
-            UsageError: a run is going on.
+            UsageError: a run is in progress.
         """
         spec = default_retrieval(task)
-        by_target = task.answer.kind is AnswerKind.LABEL
-        train = balanced_sample(task.split("train"), DEFAULT_TRAIN_ROWS, seed=0, by_target=by_target)
+        train = balanced_sample(task.split("train"), TRAIN_ROWS, seed=0, by_target=task.has_labels)
         documents = task.documents if spec.passages_k else ()
         with self._free_machine():
             yield from self._retriever.index(train, documents, spec, cancel=cancel)
@@ -170,8 +173,8 @@ class LocalIntake:
         with self._machine_lock() as free:
             if not free:
                 raise UsageError(
-                    "A run is being measured on this machine; embedding now would spoil its figures.",
-                    "Wait for its end, or cancel it.",
+                    "A run is being measured on this machine; embedding now would distort its figures.",
+                    "Wait until it ends, or cancel it.",
                 )
             yield
 
@@ -192,7 +195,7 @@ class LocalIntake:
         """Check a packed task and keep it; one that is there already under the same id must be the same.
 
         Raises:
-            TaskError: it is no packed task, its files are at fault, or another task has its id.
+            TaskError: it is not a packed task, its files are invalid, or another task has its id.
         """
         check_size(name, len(data))
         with tempfile.TemporaryDirectory(dir=self._tasks, prefix=".unpacking-") as scratch:
@@ -203,14 +206,14 @@ class LocalIntake:
             with suppress(UsageError):
                 if read_task(self._task_folder(task.id)).digest != task.digest:
                     raise TaskError(
-                        f"A different task has the id '{task.id}' already.", "Change the id in its task.toml."
+                        f"A different task already has the id '{task.id}'.", "Change the id in its task.toml."
                     )
                 return task.id
             try:
                 folder.rename(self._tasks / task.id)
             except OSError as error:
                 raise TaskError(
-                    f"The task cannot be kept ({error.strerror}).", "Free space, or look at rights."
+                    f"The task cannot be kept ({error.strerror}).", "Free some space, or check the permissions."
                 ) from error
             return task.id
 

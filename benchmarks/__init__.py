@@ -1,1 +1,1 @@
-"""What the app promises in speed, measured. Run with `make bench`; figures and machine stand in README.md."""
+"""Measurements of the promised speed. Run them with `make bench`; README.md lists the figures and the machine."""

@@ -1,4 +1,4 @@
-"""How long the model worker takes to stop: in mid-prompt (the hard case) and in mid-answer. Goal: 200 ms."""
+"""How long the model worker takes to stop while it reads a prompt (the hard case) or writes an answer. Goal: 200 ms."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.errors import CancelledError
 from engine.core.generation import Decoding, GenerateRequest, Message
 from engine.core.variant import DecodingMode
-from wiring import open_shelf
+from wiring import open_lab
 
 TRIES = 20
 
 
 def main() -> int:
     """Measure and print."""
-    model = LlamaCppModel(open_shelf().model("smollm2-135m-instruct"))
+    model = LlamaCppModel(open_lab().models.get("smollm2-135m-instruct"))
     model.load(slots=1, context_tokens=4096)
-    for name, words in (("in mid-prompt", 1500), ("in mid-answer", 5)):
+    for name, words in (("reading the prompt", 1500), ("writing the answer", 5)):
         taken = [_stop_once(model, words) for _ in range(TRIES)]
         print(f"  {name}: median {1000 * statistics.median(taken):.0f} ms, slowest {1000 * max(taken):.0f} ms")
     model.close()

@@ -1,7 +1,7 @@
 """Choice decoding in throughput mode against a plain loop of `create_chat_completion` with a grammar.
 
-Same file, same zero-shot prompts, same threads, one after the other. Measured on `support-tickets` and, where the
-folder `shared` lies beside the checkout, on short bank intents (CLINC150, 15 classes).
+Both use the same file, zero-shot prompts and threads, and run one after the other. Measured on `support-tickets` and,
+if the folder `shared` is next to the checkout, on short bank intents (CLINC150, 15 classes).
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from pathlib import Path
 from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.task import Example, Task
-from engine.core.variant import Technique
+from engine.core.techniques import Technique
+from engine.ingest.columns import Roles
+from engine.ingest.one_step import import_table
+from engine.ingest.options import ImportOptions
 from engine.running.defaults import default_variant
 from engine.running.prompting import build_prompt, decoding_for
 from engine.running.sampling import choose_test_rows
-from wiring import open_laboratory, open_shelf
+from wiring import open_lab
 
 ROWS = 100
 INTENTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clinc150-banking.csv"
@@ -26,22 +29,22 @@ INTENTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clinc150-ba
 
 def main() -> int:
     """Measure each task."""
-    shelf = open_shelf()
+    lab = open_lab()
     names = ["support-tickets"]
     if INTENTS.is_file():
-        columns = {"input_column": "text", "target_column": "intent", "split_column": "split"}
-        names.append(shelf.add_csv_task(INTENTS, **columns))
+        options = ImportOptions(roles=Roles(inputs=("text",), target="intent", split="split"))
+        names.append(lab.tables.save(import_table(lab.tables.read_path(INTENTS), options, task_id=INTENTS.stem).task))
     for name in names:
         _measure(name)
     return 0
 
 
 def _measure(name: str) -> None:
-    """Measure both, alternating twice, and print the better of each."""
-    shelf, laboratory = open_shelf(), open_laboratory()
-    task, facts = shelf.task(name), shelf.model("smollm2-135m-instruct")
+    """Measure both twice, in turns, and print the better result of each."""
+    lab = open_lab()
+    task, facts = lab.tasks.get(name), lab.models.get("smollm2-135m-instruct")
     rows = choose_test_rows(task.split("test"), ROWS, seed=0)
-    plan = laboratory.plan(
+    plan = lab.runs.plan(
         task_id=task.id, model_id=facts.id, techniques=[Technique.ZERO_SHOT], limit=ROWS, throughput=True
     )
     variant = default_variant(Technique.ZERO_SHOT, task)
@@ -52,7 +55,7 @@ def _measure(name: str) -> None:
             GenerateRequest(
                 messages=built.messages,
                 prefix_messages=built.prefix_messages,
-                decoding=decoding_for(task, plan, row=number),
+                decoding=decoding_for(task, variant.decoding, seed=plan.seed, row=number),
                 slot=variant.id,
             )
         )

@@ -1,6 +1,6 @@
-"""The whole comparison: 50 training rows, 100 test rows, six variants, LoRA training included; and the engine's cost.
+"""The whole comparison: 50 training rows, 100 test rows, six variants, LoRA training; and the engine's overhead.
 
-The engine's cost is the wall time from the first row to the last, over the sum of the rows' own total times.
+The overhead is the wall time from the first row to the last, relative to the sum of the rows' own total times.
 """
 
 from __future__ import annotations
@@ -10,22 +10,26 @@ import threading
 import time
 
 from engine.core.run.events import PredictionMade, PredictionStarted, RunEnded, VariantReady
-from engine.core.variant import LABELS
-from wiring import open_laboratory
+from engine.core.techniques import TECHNIQUES
+from wiring import open_lab
 
 
 def main() -> int:
     """Measure and print."""
-    laboratory = open_laboratory()
+    lab = open_lab()
     started = time.perf_counter()
-    plan = laboratory.plan(
-        task_id="support-tickets", model_id="smollm2-135m-instruct", techniques=list(LABELS), limit=100, train_rows=50
+    plan = lab.runs.plan(
+        task_id="support-tickets",
+        model_id="smollm2-135m-instruct",
+        techniques=list(TECHNIQUES),
+        limit=100,
+        train_rows=50,
     )
     first_row = last_row = 0.0
     in_rows = 0.0
     prepare_s: dict[str, float] = {}
     ended: RunEnded | None = None
-    for event in laboratory.carry_out(plan, threading.Event(), resume=False):
+    for event in lab.runs.carry_out(plan, threading.Event(), resume=False):
         if isinstance(event, PredictionStarted) and not first_row:
             first_row = time.perf_counter()
         elif isinstance(event, PredictionMade):
@@ -36,8 +40,8 @@ def main() -> int:
         elif isinstance(event, RunEnded):
             ended = event
     total_s = time.perf_counter() - started
-    summary = laboratory.summary(plan.run_id)
-    laboratory.close()
+    summary = lab.results.summary(plan.run_id)
+    lab.close()
     for figures in summary["variants"]:
         quality = figures["quality"]
         print(
@@ -47,7 +51,7 @@ def main() -> int:
         )
     rows_s = last_row - first_row
     print(f"  whole comparison: {total_s:.0f} s; rows: {rows_s:.0f} s")
-    print(f"  engine's cost over the rows' own time: {100 * (rows_s / in_rows - 1):.2f} %")
+    print(f"  engine's overhead over the rows' own time: {100 * (rows_s / in_rows - 1):.2f} %")
     return 0 if ended is not None and ended.status == "done" else 1
 
 

@@ -1,7 +1,7 @@
 """The report on 100,000 predictions (10,000 rows, 10 variants) and the memo of 2,000 rows: made-up runs, real code.
 
-Rows are put straight into the store in the form in which a run keeps them; the figures in them are drawn, and nothing
-is concluded from them.
+The benchmark writes rows straight into the store, in the form in which a run stores them. Their figures are random;
+no conclusion is drawn from them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from streamlit.testing.v1 import AppTest
 from adapters.storage.home import home_folder
 from adapters.storage.task_folder import write_task
 from engine.core.limits import Limits
+from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Timing, Usage
 from engine.core.task import Example, Task
-from engine.core.variant import LABELS, RetrievalSpec, Variant
-from wiring import LocalShelf, open_laboratory, open_shelf
+from engine.core.techniques import TECHNIQUES
+from engine.core.variant import RetrievalSpec, Variant
+from engine.services.lab import Lab
+from engine.services.workspace import Workspace
+from wiring import open_workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "Sort the customer's message into one category. " * 30
@@ -30,13 +34,13 @@ PROMPT = "Sort the customer's message into one category. " * 30
 
 def main() -> int:
     """Measure and print."""
-    shelf = open_shelf()
-    big = _keep_run(shelf, "big", rows=10_000, variants=10)
-    small = _keep_run(shelf, "small", rows=2_000, variants=6)
-    laboratory = open_laboratory()
-    laboratory.table(big)  # as a run does at its end
+    workspace = open_workspace()
+    big = _keep_run(workspace, "big", rows=10_000, variants=10)
+    small = _keep_run(workspace, "small", rows=2_000, variants=6)
+    lab = Lab(workspace)
+    lab.results.table(big)  # as a run does at its end
     started = time.perf_counter()
-    memo = laboratory.memo(small, Limits())
+    memo = lab.results.memo(small, Limits())
     print(f"  memo of 2,000 rows, 6 variants: {time.perf_counter() - started:.2f} s, {len(memo) / 1e6:.1f} MB")
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.query_params["run_id"] = big
@@ -47,7 +51,7 @@ def main() -> int:
         print(f"  {app.exception}")
         return 1
     for name, change in (
-        ("least quality changed", lambda: app.number_input(key="limit_least_quality").set_value(60.0)),
+        ("minimum quality changed", lambda: app.number_input(key="limit_least_quality").set_value(60.0)),
         ("rows filtered", lambda: app.multiselect(key="explorer_Target").set_value(["billing_refund"])),
         ("classes opened", lambda: app.session_state.__setitem__("report_tab", "Classes")),
         ("confidence opened", lambda: app.session_state.__setitem__("report_tab", "Confidence")),
@@ -56,12 +60,12 @@ def main() -> int:
         started = time.perf_counter()
         app.run()
         print(f"  {name}: {time.perf_counter() - started:.2f} s")
-    laboratory.close()
+    lab.close()
     return 0
 
 
-def _keep_run(shelf: LocalShelf, name: str, *, rows: int, variants: int) -> str:
-    task = shelf.task("support-tickets")
+def _keep_run(workspace: Workspace, name: str, *, rows: int, variants: int) -> str:
+    task = workspace.tasks.get("support-tickets")
     examples = [
         replace(task.examples[number % len(task.examples)], id=f"made-{number:05}", split="test")
         for number in range(rows)
@@ -70,8 +74,8 @@ def _keep_run(shelf: LocalShelf, name: str, *, rows: int, variants: int) -> str:
     kinds = [
         Variant(
             id=f"v{number}",
-            technique=list(LABELS)[number % len(LABELS)],
-            retrieval=RetrievalSpec(examples_k=4) if number % len(LABELS) == 2 else None,
+            technique=list(TECHNIQUES)[number % len(TECHNIQUES)],
+            retrieval=RetrievalSpec(examples_k=4) if number % len(TECHNIQUES) == 2 else None,
         )
         for number in range(variants)
     ]
@@ -83,22 +87,23 @@ def _keep_run(shelf: LocalShelf, name: str, *, rows: int, variants: int) -> str:
         test_ids=tuple(example.id for example in examples),
         train_ids=(),
     )
-    manifest = {"plan": plan.to_dict(), "machine": shelf.machine(), "versions": shelf.versions(), "prepared": {}}
-    shelf.store.create_run(plan.run_id, manifest)
-    shelf.store.add(list(_predictions(plan, task, examples)))
-    shelf.store.update_run(plan.run_id, status="done")
+    workspace.store.create_run(
+        Manifest(plan=plan, machine=workspace.machine.facts(), versions=workspace.machine.versions())
+    )
+    workspace.store.add(list(_predictions(plan, task, examples)))
+    workspace.store.update_run(plan.run_id, status="done")
     return plan.run_id
 
 
 def _predictions(plan: RunPlan, task: Task, examples: list[Example]) -> Iterator[Prediction]:
-    dice = random.Random(1)
+    rng = random.Random(1)
     labels = task.answer.labels
     for example in examples:
-        hard = dice.random()
+        hard = rng.random()
         for place, variant in enumerate(plan.variants):
-            right = dice.random() < 0.95 - 0.04 * place - 0.3 * hard
-            answer = example.target if right else dice.choice(labels)
-            total = dice.uniform(0.05, 0.4)
+            right = rng.random() < 0.95 - 0.04 * place - 0.3 * hard
+            answer = example.target if right else rng.choice(labels)
+            total = rng.uniform(0.05, 0.4)
             yield Prediction(
                 run_id=plan.run_id,
                 variant_id=variant.id,
@@ -113,7 +118,7 @@ def _predictions(plan: RunPlan, task: Task, examples: list[Example]) -> Iterator
                 timing=Timing(
                     ttft_s=total * 0.8, total_s=total, prefill_s=total * 0.6, decode_s=total * 0.2, cpu_s=total
                 ),
-                probabilities=dict.fromkeys(labels, 0.1) | {answer: dice.uniform(0.3, 1.0)},
+                probabilities=dict.fromkeys(labels, 0.1) | {answer: rng.uniform(0.3, 1.0)},
                 prompt=PROMPT,
                 rss_bytes=400_000_000,
             )

@@ -2,8 +2,8 @@
 
     python -m benchmarks.results OUT [TASK ...]       # about an hour on 2 cores; finished runs are kept
 
-Prints one Markdown table a task. A seed draws the training rows, the shots and the start of LoRA; the test rows are
-all of the test split, so they are the same for all seeds.
+Prints one Markdown table per task. A seed decides the training rows, the shots and LoRA's initial weights. The test
+rows are the whole test split, so they are the same for all seeds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("support-tickets", "policy-qa", "order-extraction", "house-style")
 SEEDS = (0, 1)
 DRAWN = "few-shot,lora,rag+lora"
-"""What depends on the seed enough to be run again."""
+"""Variants that depend on the seed enough to be run with each seed."""
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def _summary(out: Path, name: str, seed: int, *options: str, variants: str = "")
 
 
 def table(summaries: list[dict[str, Any]]) -> list[str]:
-    """Return the lines of a Markdown table, a row per variant and seed; the seeds of a variant follow each other."""
+    """Return the lines of a Markdown table, one row per variant and seed; a variant's seeds are next to each other."""
     first = summaries[0]["variants"]
     scores = [name for name in first[0]["scores"] if not name.startswith("rule ")]
     head = [

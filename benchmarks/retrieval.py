@@ -1,7 +1,7 @@
 """How well does retrieval find what answers the questions of `policy-qa`, and how fast?
 
-On the marked rows of the training and validation splits; the test split is left alone, since defaults follow from
-these figures. Recall at k, mean reciprocal rank over the first 5, and the median time of a search.
+Uses the marked rows of the training and validation splits, not the test split, because the defaults are chosen from
+these figures. Prints recall at k, mean reciprocal rank over the first 5, and the median time of a search.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from statistics import median
 
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.task_folder import read_task
-from engine.core.ports import Prepared
+from engine.core.ports import BuiltIndex
 from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 from engine.metrics.retrieval import support
 
@@ -35,7 +35,7 @@ def main() -> int:
         retriever = LanceRetriever(Path(folder))
         for words in CHUNK_WORDS:
             spec = RetrievalSpec(passages_k=max(DEPTHS), chunk_words=words, chunk_overlap_words=words // 6)
-            index = next(step for step in retriever.index((), task.documents, spec) if isinstance(step, Prepared))
+            index = next(step for step in retriever.index((), task.documents, spec) if isinstance(step, BuiltIndex))
             for mode, reranker in ways:
                 spec = replace(spec, mode=mode, reranker=reranker)
                 found = [

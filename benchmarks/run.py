@@ -1,4 +1,4 @@
-"""Runs the benchmarks by name, each in a home folder of its own, and prints one line per figure."""
+"""Runs the benchmarks by name, each in a separate home folder, and prints one line per figure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_benchmarks(names: Sequence[str]) -> int:
         if name not in NAMES:
             raise unknown_name("benchmark", name, NAMES)
     facts = machine_facts()
-    print(f"machine: {facts['processor']}, {facts['cores']} cores, {facts['memory_bytes'] / 2**30:.1f} GiB", flush=True)
+    print(f"machine: {facts.processor}, {facts.cores} cores, {facts.memory_bytes / 2**30:.1f} GiB", flush=True)
     for name in names or NAMES:
         print(f"\n{name}: load average {os.getloadavg()[0]:.1f} before the start", flush=True)
         with tempfile.TemporaryDirectory(prefix="adaptlab-bench-") as home:

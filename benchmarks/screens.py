@@ -1,7 +1,7 @@
 """How fast screens are: a page switch, and the first content after a fresh load against a one-line Streamlit page.
 
-Both servers answer in the same run on the same machine, in turns, so that the ratio can be trusted where the seconds
-cannot. Needs Chromium.
+Both servers answer in turns in the same run on the same machine, so the ratio is reliable even where the seconds are
+not. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _switches(browser: Browser, address: str) -> list[float]:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(address)
     names = list(PAGES)
-    for name in names:  # once each unmeasured: the browser fetches parts of Streamlit when a page first needs them
+    for name in names:  # once without measuring: the browser fetches parts of Streamlit when a page first needs them
         page.get_by_role("link", name=name, exact=True).click(timeout=60_000)
         page.get_by_role("heading", name=PAGES[name], exact=True).wait_for(timeout=60_000)
         page.wait_for_timeout(1000)

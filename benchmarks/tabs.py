@@ -1,4 +1,7 @@
-"""How fast a tab is back at a run that goes on: alone, and with twenty tabs on it. Scripted model; needs Chromium."""
+"""How fast a reloaded tab shows a running comparison again: alone, and with twenty tabs. Needs Chromium.
+
+The model is scripted.
+"""
 
 from __future__ import annotations
 

@@ -2,11 +2,11 @@
 
     python -m benchmarks.training [--rows 50] [--epochs 6] [--split test] [--seeds 1] [--json FILE]
 
-Both train on the same rows of `data/tasks/support-tickets` with the same settings, each in a process of its own,
+Both train on the same rows of `data/tasks/support-tickets` with the same settings, each in its own process,
 one after the other. `ours` is `PeftTrainer` as the app runs it. `plain` is what a tutorial would do: transformers
 reads the GGUF, fp32, PEFT's layers, batches padded, logits at every position. Seconds are wall time: `all` from the
-start of the process to the written weights, `steps` for the training steps alone. Both results are scored by the
-same code: each label along its own tokens, the most probable one wins.
+start of the process to the written weights, `steps` for the training steps alone. The same code scores both results:
+it scores each label along the label's own tokens, and the most probable label wins.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from typing import Any
 from adapters.models.gguf_header import read_header
 from adapters.training.kept import read_manifest
 from adapters.training.trainer import PeftTrainer
-from engine.core.generation import ModelFacts, TokenPair
-from engine.core.ports import LoraWeights
+from engine.core.generation import LoraWeights, ModelFacts, TokenPair
 from engine.core.variant import LoraSpec
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,7 +146,7 @@ def run_ours(model: Path, rows: list[dict[str, Any]], spec: LoraSpec, folder: Pa
     all_s = time.perf_counter() - started
     weights = events[-1]
     if not isinstance(weights, LoraWeights):
-        raise SystemExit("The training gave no weights.")
+        raise SystemExit("The training produced no weights.")
     told = read_manifest(weights.folder) or {}
     return {
         "all_s": round(all_s, 1),
@@ -160,7 +159,7 @@ def run_ours(model: Path, rows: list[dict[str, Any]], spec: LoraSpec, folder: Pa
 
 
 def run_plain(model: Path, rows: list[dict[str, Any]], spec: LoraSpec, folder: Path) -> dict[str, Any]:
-    """Train in the plain way, in a process of its own."""
+    """Train in the plain way, in a separate process."""
     settings = {name: getattr(spec, name) for name in LoraSpec.__slots__}
     wanted = {"model": str(model), "rows": rows, "spec": settings, "folder": str(folder)}
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The plain way to train LoRA weights, as a measure for ours: see `benchmarks.training`."""
+"""The plain way to train LoRA weights, as a baseline for ours: see `benchmarks.training`."""
 
 from __future__ import annotations
 

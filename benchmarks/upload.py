@@ -1,6 +1,6 @@
 """A table of 100,000 rows and 50 MB: first look, data card, memory; and the scan for near-duplicates at 20,000 rows.
 
-The rows are drawn from made-up words, one in twenty an altered copy of another, so that there is something to find.
+The rows consist of made-up words; one row in twenty is an altered copy of another, so that there is something to find.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
     print(f"  table: {ROWS:,} rows, {size / 1e6:.1f} MB of CSV")
     started = time.perf_counter()
     look = first_look(source)
-    print(f"  first look: {time.perf_counter() - started:.2f} s for {len(look.rows)} rows, encoding and dialect told")
+    print(f"  first look: {time.perf_counter() - started:.2f} s for {len(look.rows)} rows, with encoding and dialect")
     started = time.perf_counter()
     table = read_table(source)
     read_s = time.perf_counter() - started
@@ -74,17 +74,16 @@ def _scan(words: int) -> None:
 
 
 def _lines(count: int, words: int) -> Iterator[str]:
-    dice = random.Random(0)
+    rng = random.Random(0)
     known = [
-        "".join(dice.choice("bcdfglmnprst") + dice.choice("aeiou") for _ in range(dice.randint(2, 4)))
-        for _ in range(4000)
+        "".join(rng.choice("bcdfglmnprst") + rng.choice("aeiou") for _ in range(rng.randint(2, 4))) for _ in range(4000)
     ]
     last: list[str] = known[:words]
     yield "id,message,desk\n"
     for number in range(count):
-        row = [*last[:-1], dice.choice(known)] if dice.random() < 0.05 else dice.choices(known, k=words)
+        row = [*last[:-1], rng.choice(known)] if rng.random() < 0.05 else rng.choices(known, k=words)
         last = row
-        yield f'{number},"{" ".join(row[:3])}, {" ".join(row[3:])}.",desk-{dice.randrange(LABELS)}\n'
+        yield f'{number},"{" ".join(row[:3])}, {" ".join(row[3:])}.",desk-{rng.randrange(LABELS)}\n'
 
 
 if __name__ == "__main__":

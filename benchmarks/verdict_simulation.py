@@ -1,9 +1,9 @@
-"""Do the intervals hold, and is the verdict right? 2,000 simulated runs whose truth is known.
+"""Do the intervals hold, and is the verdict right? 2,000 simulated runs whose true values are known.
 
-Right and wrong come from a Gaussian latent score per row and variant that share a part per row, so that variants agree
-on hard rows as real ones do. In half of the runs the best two to four variants are exactly equal: there any winner that
-is named is a false one. Other scores are shares with many ties at 0 and 1, as chrF and token F1 are; latencies are
-log-normal; classes are answered by a random confusion matrix.
+Right and wrong come from a Gaussian latent score per row and variant. The scores of a row share one part, so that
+variants agree on hard rows, as real ones do. In half of the runs the best two to four variants are exactly equal, so
+that any named winner is a false one. Other scores are shares with many ties at 0 and 1, as chrF and token F1 are;
+latencies are log-normal; class answers come from a random confusion matrix.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ import numpy as np
 from scipy.stats import norm
 
 from engine.analysis.break_even import CostLine
+from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict import decide
-from engine.analysis.verdict_types import Candidate, Standing
+from engine.analysis.verdict_types import Outcome
 from engine.core.interval import Interval
 from engine.core.limits import Limits
-from engine.core.variant import LABELS, Variant
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import TECHNIQUES
+from engine.core.variant import Variant
 from engine.metrics.bootstrap import macro_f1_interval, mean_intervals, quantile_interval, row_weights
 from engine.metrics.intervals import wilson
 from engine.metrics.pairwise import compare_all
 
 RUNS = int(os.environ.get("ADAPTLAB_SIMULATED_RUNS", "2000"))
 NO_LIMITS = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
+PLAN = RunPlan(run_id="simulated", task_id="", model_id="", variants=(), test_ids=(), train_ids=())
 Tally = Counter[str]
 
 
@@ -63,40 +67,40 @@ def _count(tally: Tally, name: str, hit: object) -> None:
 
 
 def _run(seed: int) -> Tally:
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     tally: Tally = Counter()
-    variants, rows = int(dice.integers(2, 7)), int(dice.choice([50, 100, 150, 300, 600, 1000]))
-    equal = int(dice.integers(2, min(variants, 4) + 1)) if seed % 2 else 1
-    _shares(tally, dice, _truth(dice, variants, equal), rows, equal=equal > 1)
-    _other_scores(tally, dice, variants, min(rows, 300), equal)
-    _latencies(tally, dice, rows)
-    _classes(tally, dice, rows)
+    variants, rows = int(rng.integers(2, 7)), int(rng.choice([50, 100, 150, 300, 600, 1000]))
+    equal = int(rng.integers(2, min(variants, 4) + 1)) if seed % 2 else 1
+    _shares(tally, rng, _truth(rng, variants, equal), rows, equal=equal > 1)
+    _other_scores(tally, rng, variants, min(rows, 300), equal)
+    _latencies(tally, rng, rows)
+    _classes(tally, rng, rows)
     return tally
 
 
-def _truth(dice: np.random.Generator, variants: int, equal: int) -> np.ndarray:
-    truth = dice.uniform(0.3, 0.97, variants)
+def _truth(rng: np.random.Generator, variants: int, equal: int) -> np.ndarray:
+    truth = rng.uniform(0.3, 0.97, variants)
     truth[np.argsort(-truth)[:equal]] = truth.max()
     return truth
 
 
-def _latent(dice: np.random.Generator, variants: int, rows: int) -> np.ndarray:
-    shared = dice.uniform(0, 0.9)
-    return np.sqrt(shared) * dice.normal(size=rows) + np.sqrt(1 - shared) * dice.normal(size=(variants, rows))
+def _latent(rng: np.random.Generator, variants: int, rows: int) -> np.ndarray:
+    shared = rng.uniform(0, 0.9)
+    return np.sqrt(shared) * rng.normal(size=rows) + np.sqrt(1 - shared) * rng.normal(size=(variants, rows))
 
 
-def _shares(tally: Tally, dice: np.random.Generator, truth: np.ndarray, rows: int, *, equal: bool) -> None:
-    scores = (_latent(dice, len(truth), rows) < norm.ppf(truth)[:, None]).astype(np.float64)
+def _shares(tally: Tally, rng: np.random.Generator, truth: np.ndarray, rows: int, *, equal: bool) -> None:
+    scores = (_latent(rng, len(truth), rows) < norm.ppf(truth)[:, None]).astype(np.float64)
     intervals = [wilson(int(line.sum()), rows) for line in scores]
     for true, interval in zip(truth, intervals, strict=True):
         _count(tally, "share right, Wilson", interval.low <= true <= interval.high)
     _judge(tally, "shares", "difference of shares, Bonett and Price", scores, truth, intervals, equal=equal)
 
 
-def _other_scores(tally: Tally, dice: np.random.Generator, variants: int, rows: int, equal: int) -> None:
-    shift = dice.uniform(-0.8, 1.2, variants)
+def _other_scores(tally: Tally, rng: np.random.Generator, variants: int, rows: int, equal: int) -> None:
+    shift = rng.uniform(-0.8, 1.2, variants)
     shift[np.argsort(-shift)[:equal]] = shift.max()
-    scores = np.clip(0.5 + 0.35 * (_latent(dice, variants, rows) + shift[:, None]), 0.0, 1.0)
+    scores = np.clip(0.5 + 0.35 * (_latent(rng, variants, rows) + shift[:, None]), 0.0, 1.0)
     truth = np.array([_clipped_mean(0.5 + 0.35 * value, 0.35) for value in shift])
     intervals = mean_intervals(scores, weights=row_weights(rows, seed=1))
     for true, interval in zip(truth, intervals, strict=True):
@@ -121,32 +125,35 @@ def _judge(
     *,
     equal: bool,
 ) -> None:
-    variants = [Variant(id=str(technique), technique=technique) for technique in list(LABELS)[: len(truth)]]
+    variants = [Variant(id=str(technique), technique=technique) for technique in list(TECHNIQUES)[: len(truth)]]
     true = dict(zip((variant.id for variant in variants), truth, strict=True))
     pairs = compare_all([variant.id for variant in variants], scores, np.ones(scores.shape, dtype=np.bool_))
     false_pair = False
     for pair in pairs:
         gap = true[pair.first] - true[pair.second]
         _count(tally, interval_name, pair.effect.low <= gap <= pair.effect.high)
-        false_pair |= pair.told_apart and gap * pair.effect.value <= 0
+        false_pair |= pair.significant and gap * pair.effect.value <= 0
     _count(tally, f"{kind}, false pair", false_pair)
-    verdict = decide(
-        [_candidate(variant, interval) for variant, interval in zip(variants, intervals, strict=True)],
-        pairs,
-        NO_LIMITS,
+    run = RunFigures(
+        plan=PLAN,
+        task_title="",
+        metric="simulated",
+        is_share=kind == "shares",
+        figures=tuple(_figures(variant, interval) for variant, interval in zip(variants, intervals, strict=True)),
+        differences=pairs,
     )
+    verdict = decide(run, NO_LIMITS)
     best = max(true.values())
     alone = sum(value == best for value in true.values()) == 1
-    false = verdict.standing is Standing.WINNER and not (alone and true[verdict.pick or ""] == best)
+    false = verdict.outcome is Outcome.WINNER and not (alone and true[verdict.pick or ""] == best)
     _count(tally, f"{kind}, false winner", false)
     if equal:
         _count(tally, f"{kind}, false winner among equals", false)
     elif best - sorted(true.values())[-2] >= 0.1:
-        _count(tally, f"{kind}, found", verdict.standing is Standing.WINNER and not false)
+        _count(tally, f"{kind}, found", verdict.outcome is Outcome.WINNER and not false)
 
 
-def _candidate(variant: Variant, quality: Interval) -> Candidate:
-    zero = Interval(value=0.0, low=0.0, high=0.0)
+def _figures(variant: Variant, quality: Interval) -> VariantFigures:
     cost = CostLine(
         name=variant.id,
         variant_id=variant.id,
@@ -157,37 +164,34 @@ def _candidate(variant: Variant, quality: Interval) -> Candidate:
         most_calls_per_month=None,
         source="simulated",
     )
-    return Candidate(
+    return VariantFigures(
         variant=variant,
         name=variant.id,
         rows=1,
         quality=quality,
-        p50_s=None,
-        p95_s=None,
         busy_s_per_call=1.0,
-        cost_usd_per_1k=zero,
+        cost_usd_per_1k=0.0,
         cost=cost,
-        prepare_s=None,
     )
 
 
-def _latencies(tally: Tally, dice: np.random.Generator, rows: int) -> None:
-    spread = dice.uniform(0.1, 1.0)
-    values = dice.lognormal(-2, spread, rows)
+def _latencies(tally: Tally, rng: np.random.Generator, rows: int) -> None:
+    spread = rng.uniform(0.1, 1.0)
+    values = rng.lognormal(-2, spread, rows)
     for name, share in (("p50, bootstrap", 0.5), ("p95, bootstrap", 0.95)):
         interval = quantile_interval(values, share)
         true = float(np.exp(-2 + spread * norm.ppf(share)))
         _count(tally, name, interval is not None and interval.low <= true <= interval.high)
 
 
-def _classes(tally: Tally, dice: np.random.Generator, rows: int) -> None:
-    """Rows of equally frequent classes; each class has its own share right, and its mistakes fall anywhere."""
-    classes, rows = int(dice.integers(2, 8)), max(rows, 100)
-    right = dice.uniform(0.4, 0.95, classes)
-    chances = dice.dirichlet(np.ones(classes), size=classes) * (1 - right)[:, None]
+def _classes(tally: Tally, rng: np.random.Generator, rows: int) -> None:
+    """Rows of equally frequent classes; each class has its own share right, and its mistakes fall on any class."""
+    classes, rows = int(rng.integers(2, 8)), max(rows, 100)
+    right = rng.uniform(0.4, 0.95, classes)
+    chances = rng.dirichlet(np.ones(classes), size=classes) * (1 - right)[:, None]
     chances[np.arange(classes), np.arange(classes)] += right
-    targets = dice.integers(0, classes, rows)
-    answers = (dice.random(rows)[:, None] > np.cumsum(chances, axis=1)[targets]).sum(axis=1)
+    targets = rng.integers(0, classes, rows)
+    answers = (rng.random(rows)[:, None] > np.cumsum(chances, axis=1)[targets]).sum(axis=1)
     cells = chances / classes
     hits, wanted, given = np.diag(cells), cells.sum(axis=1), cells.sum(axis=0)
     true = float(np.mean(2 * hits / (wanted + given)))

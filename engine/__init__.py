@@ -1,4 +1,4 @@
-"""What an experiment is and how it runs: nouns, pure verbs, the runner, and the ports adapters fulfil.
+"""What an experiment is and how it runs: data types, pure functions, the runner, and ports for adapters.
 
 Imports nothing of this project's other packages, and no UI, model or database library.
 """

@@ -1,1 +1,1 @@
-"""The terminal: its arguments, its commands, and what it shows. `cli.py` is the door."""
+"""The terminal: its arguments, its commands, and its output. `cli.py` is the entry point."""

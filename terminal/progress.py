@@ -1,10 +1,10 @@
-"""Progress as it goes on: of a run, a training, a download."""
+"""Live progress of a run, a training, a download."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,22 +12,34 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from engine.analysis.progress import Lane, LiveRun, RunSnapshot
-from engine.core.ports import LoraWeights, Progress
-from engine.core.variant import LABELS
-from terminal.figures import duration, money, seconds
+from engine.analysis.figures import variant_names
+from engine.analysis.progress import LiveRun, RunSnapshot
+from engine.core.generation import LoraWeights
+from engine.core.steps import Progress, drain
+from engine.metrics import wording as say
+from terminal.output import one_line
 
 REFRESH_S = 0.25
 PLAIN_EVERY_S = 10.0
-MINUTE_S = 60
+_SHOWN_SIGNS = 32
+"""How many characters of the current answer are shown."""
+_LANE = ("variant", "", "right", "first token", "p95", "per 1,000", "now")
+_SPARE = {"first token", "per 1,000"}
+WIDE = 100
+"""On a narrower terminal the columns of `_SPARE` are not shown."""
+_BAR = 18
 
 
 @contextlib.contextmanager
 def progress_display(live: LiveRun, console: Console) -> Iterator[None]:
-    """Show a run while it goes on: in place on a terminal, a line now and then elsewhere."""
+    """Show a run while it is running: in place on a terminal, elsewhere as a line every few seconds."""
     done = threading.Event()
     if console.is_terminal:
-        with Live(get_renderable=lambda: _screen(live.snapshot()), console=console, refresh_per_second=1 / REFRESH_S):
+        with Live(
+            get_renderable=lambda: _screen(live.snapshot(), console.width),
+            console=console,
+            refresh_per_second=1 / REFRESH_S,
+        ):
             yield
         return
 
@@ -45,7 +57,7 @@ def progress_display(live: LiveRun, console: Console) -> Iterator[None]:
 
 
 def _headline(snapshot: RunSnapshot) -> Text:
-    left = "" if snapshot.estimated_left_s is None else f", {duration(snapshot.estimated_left_s)} left"
+    left = "" if snapshot.estimated_left_s is None else f", {say.duration(snapshot.estimated_left_s)} left"
     words = f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left}"
     stages = [lane.progress for lane in snapshot.lanes if lane.progress] + [snapshot.model_progress]
     current = next((stage for stage in reversed(stages) if stage is not None), None)
@@ -53,56 +65,50 @@ def _headline(snapshot: RunSnapshot) -> Text:
         words += f" · {_stage(current)}"
     if snapshot.message:
         words += f" · {snapshot.message}"
-    return Text(words)
+    return Text(one_line(words))
 
 
 def _stage(progress: Progress) -> str:
-    words = f"{progress.stage} {progress.fraction:.0%}"
+    words = f"{progress.stage} {say.share(progress.fraction)}"
     if progress.loss is not None:
-        words += f", loss {progress.loss:.3f}"
+        words += f", loss {say.loss(progress.loss)}"
     if progress.left_s is not None:
-        words += f", {duration(progress.left_s)} left"
-    return words
+        words += f", {say.duration(progress.left_s)} left"
+    return one_line(words)
 
 
-def _screen(snapshot: RunSnapshot) -> RenderableType:
-    table = Table(box=None, pad_edge=False)
-    for name in ("variant", "", "right", "first token", "p95", "per 1,000", "now"):
-        table.add_column(name, no_wrap=True)
+def _screen(snapshot: RunSnapshot, width: int) -> RenderableType:
+    table = Table(box=None, pad_edge=False, expand=True)
+    shown = [name for name in _LANE if width >= WIDE or name not in _SPARE]
+    for name in shown:
+        table.add_column(name, no_wrap=True, ratio=1 if name == "now" else None)
+    names = variant_names(snapshot.plan.variants)
     for lane in snapshot.lanes:
-        table.add_row(
-            LABELS[lane.variant.technique],
-            ProgressBar(total=lane.rows_total, completed=lane.rows_done, width=18),
-            _quality(lane),
-            seconds(lane.ttft_p50_s),
-            seconds(lane.total_p95_s),
-            money(lane.estimated_cost_usd_per_1k),
-            Text(_stage(lane.progress) if lane.progress else " ".join(lane.text.split())[:32]),
+        cells: tuple[RenderableType, ...] = (
+            Text(one_line(names[lane.variant.id])),
+            ProgressBar(total=lane.rows_total, completed=lane.rows_done, width=_BAR),
+            "" if lane.quality is None else say.share_interval(lane.quality),
+            say.seconds(lane.ttft_p50_s, missing=""),
+            say.seconds(lane.total_p95_s, missing=""),
+            say.money(lane.cost_usd_per_1k, missing=""),
+            Text(_stage(lane.progress) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]),
         )
+        table.add_row(*(cell for name, cell in zip(_LANE, cells, strict=True) if name in shown))
     return Group(_headline(snapshot), table)
 
 
-def _quality(lane: Lane) -> str:
-    if lane.quality is None:
-        return ""
-    return f"{lane.quality.value:.0%} ({lane.quality.low:.0%} to {lane.quality.high:.0%})"
-
-
 def show_pull(steps: Iterator[Progress], console: Console) -> None:
-    """Show a model being got by its server."""
+    """Show the progress of a model's download by its server."""
     last: Progress | None = None
     with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
         for step in steps:
             last = step
 
 
-def show_training(steps: Iterator[Progress | tuple[LoraWeights, bool]], console: Console) -> tuple[LoraWeights, bool]:
-    """Show a training while it goes on; return its weights and whether they were there before."""
-    last: Progress | None = None
-    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
-        for step in steps:
-            if isinstance(step, tuple):
-                return step
-            last = step
-    message = "the training ended without weights"
-    raise RuntimeError(message)
+def show_training(
+    steps: Generator[Progress, None, tuple[LoraWeights, bool]], console: Console
+) -> tuple[LoraWeights, bool]:
+    """Show a training while it is running; return its weights and whether they already existed."""
+    last: list[Progress] = []
+    with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last[-1]) if last else "")):
+        return drain(steps, last.append)

@@ -1,13 +1,17 @@
-"""What tests share that is no fixture: small tasks, texts, and a question with its answer."""
+"""What tests share that is no fixture: small tasks, texts, and steps that several tests take."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.core.generation import Completion, GenerateRequest
+from engine.core.generation import Completion, GenerateRequest, LoraWeights
 from engine.core.ports import LanguageModel
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Task
+from engine.ingest.columns import Roles
+from engine.ingest.one_step import import_table
+from engine.ingest.options import ImportOptions
+from engine.services.lab import Lab
 
 SMOLLM2 = "smollm2-135m-instruct"
 LABELS = ("billing", "delivery", "fault")
@@ -32,11 +36,22 @@ TEXTS = {
 WriteCsv = Callable[..., Path]
 
 
+def keep_table(lab: Lab, path: Path) -> str:
+    """Keep a table that `write_csv` has written as a task, and return the task's id."""
+    options = ImportOptions(roles=Roles(inputs=("message",), target="desk", split="split"))
+    return lab.tables.save(import_table(lab.tables.read_path(path), options, task_id=path.stem).task)
+
+
 def complete(model: LanguageModel, request: GenerateRequest, **options: object) -> Completion:
     """Ask, pass over the pieces, and return the completion."""
     found = [item for item in model.generate(request, **options) if isinstance(item, Completion)]
     assert len(found) == 1
     return found[0]
+
+
+def lora_at(locator: Path | str) -> LoraWeights:
+    """Name LoRA weights that lie in this file, or that a server holds under this name."""
+    return LoraWeights(key=None, locator=str(locator))
 
 
 def small_task(

@@ -34,13 +34,13 @@ def test_top_level_modules_import_one_way(name):
 
 def test_the_terminal_reaches_adapters_through_wiring_alone():
     """What stands behind the terminal door asks the engine, and gets its adapters from wiring."""
-    for path in (ROOT / "terminal").glob("*.py"):
+    for path in (ROOT / "terminal").rglob("*.py"):
         assert _imported(path) <= {"engine", "terminal", "wiring"}, path
 
 
 @pytest.mark.parametrize("folder", ["pages", "components"])
 def test_screens_never_see_wiring(folder):
-    """Pages and components get the laboratory handed to them."""
+    """Pages and components get the lab handed to them."""
     for path in (ROOT / folder).rglob("*.py"):
         assert not _imported(path) & {"adapters", "wiring", "cli", "terminal"}, path
 

@@ -12,8 +12,13 @@ import pytest
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.run.events import RunEnded
-from engine.services.lab import Laboratory
-from wiring import open_shelf
+from engine.ingest.build_task import LeakFix
+from engine.ingest.columns import Roles
+from engine.ingest.data_card import Fix
+from engine.ingest.one_step import import_table
+from engine.ingest.options import ImportOptions
+from engine.services.lab import Lab
+from wiring import open_lab
 
 FROZEN = Path(__file__).parent / "fixtures" / "home_1"
 RUNS = {
@@ -31,61 +36,59 @@ def lab(home: Path, monkeypatch: pytest.MonkeyPatch):
     """Open a copy of the frozen home."""
     monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
     shutil.copytree(FROZEN, home)
-    opened = Laboratory(open_shelf())
+    opened = open_lab()
     yield opened
     opened.close()
 
 
-def test_every_run_is_listed_and_read(lab: Laboratory) -> None:
+def test_every_run_is_listed_and_read(lab: Lab) -> None:
     """Each kept run has its status, its answers, a snapshot and figures."""
-    assert {info.run_id: (info.status, info.rows_done) for info in lab.runs()} == RUNS
+    assert {info.run_id: (info.status, info.rows_done) for info in lab.runs.list()} == RUNS
     for run_id, (_status, rows) in RUNS.items():
-        snapshot = lab.snapshot(run_id)
+        snapshot = lab.runs.snapshot(run_id)
         assert snapshot.rows_done == rows
         assert not snapshot.is_running
-        assert len(lab.summary(run_id)["variants"]) == len(snapshot.plan.variants)
-        assert lab.report(run_id, Limits()).figures
+        assert len(lab.results.summary(run_id)["variants"]) == len(snapshot.plan.variants)
+        assert lab.results.report(run_id, Limits()).figures
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("run_id", ["20261101-100000-bbbb", "20261101-110000-cccc"])
-def test_a_run_that_was_stopped_goes_on(lab: Laboratory, run_id: str) -> None:
+def test_a_run_that_was_stopped_goes_on(lab: Lab, run_id: str) -> None:
     """A cancelled run and a broken one are resumed to their end, on the weights that were trained then."""
-    kept = {(p.variant_id, p.example_id): p for p in lab.predictions(run_id)}
-    events = list(lab.carry_out(lab.kept_plan(run_id), threading.Event(), resume=True))
+    kept = {(p.variant_id, p.example_id): p for p in lab.results.predictions(run_id)}
+    events = list(lab.runs.carry_out(lab.runs.kept_plan(run_id), threading.Event(), resume=True))
     assert events[-1] == RunEnded(status="done")
-    made = lab.predictions(run_id)
-    assert len(made) == len(lab.plan_of(run_id).test_ids) * len(lab.plan_of(run_id).variants)
+    made = lab.results.predictions(run_id)
+    assert len(made) == len(lab.results.plan(run_id).test_ids) * len(lab.results.plan(run_id).variants)
     assert all(kept[p.variant_id, p.example_id] == p for p in made if (p.variant_id, p.example_id) in kept)
 
 
-def test_kept_things_are_found(lab: Laboratory) -> None:
+def test_kept_things_are_found(lab: Lab) -> None:
     """Tasks, LoRA weights, servers and notes are where they were."""
-    assert "desk-1384a31c" in {info.id for info in lab.tasks()}
-    (weights,) = lab.trainings.library.weights()
+    assert "desk-1384a31c" in {info.id for info in lab.tasks.list()}
+    (weights,) = lab.lora.library.weights()
     assert (weights.key, weights.rows) == ("e328c57a6400f602", 12)
-    assert {server.name for server in lab.servers.states()} >= {"box"}
-    assert lab.manifest("20261101-090000-aaaa")["note"] == "the first one"
+    assert {server.name for server in lab.models.servers.states()} >= {"box"}
+    assert lab.results.manifest("20261101-090000-aaaa").note == "the first one"
 
 
-def test_an_upload_in_progress_becomes_the_same_task(lab: Laboratory) -> None:
+def test_an_upload_in_progress_becomes_the_same_task(lab: Lab) -> None:
     """The same file with the same choices gives the same rows, findings and leaks as it did then."""
-    from engine.ingest.build_task import LeakMend
-    from engine.ingest.data_card import Mend
-    from engine.ingest.one_step import Wishes
-
     told = json.loads((FROZEN / "upload" / "choices.json").read_text())
-    imported = lab._shelf.import_table(
-        FROZEN / "upload" / told["file"],
-        input_column=told["input_column"],
-        target_column=told["target_column"],
-        split_column=told["split_column"],
-        wishes=Wishes(mends={name: Mend(what) for name, what in told["mends"].items()}, leaks=LeakMend(told["leaks"])),
+    imported = import_table(
+        lab.tables.read_path(FROZEN / "upload" / told["file"]),
+        ImportOptions(
+            roles=Roles(inputs=(told["input_column"],), target=told["target_column"], split=told["split_column"]),
+            fixes={name: Fix(what) for name, what in told["mends"].items()},
+            leaks=LeakFix(told["leaks"]),
+            title=told["file"],
+        ),
         task_id="desk",
     )
     assert [[f.id, len(f.lines), str(f.chosen)] for f in imported.card.findings] == told["findings"]
     assert imported.leaks.sentence() == told["leak_sentence"]
-    kept = lab.task(told["task_id"])
+    kept = lab.tasks.get(told["task_id"])
     assert imported.task.examples == kept.examples
 
 
@@ -96,9 +99,9 @@ def test_nothing_in_it_names_a_machine() -> None:
             assert b"/home/" not in path.read_bytes(), path
 
 
-def test_a_changed_task_is_told(lab: Laboratory) -> None:
+def test_a_changed_task_is_told(lab: Lab, home: Path) -> None:
     """A run whose task was edited since is not resumed on other rows."""
-    folder = Path(lab._shelf._home) / "tasks" / "desk-1384a31c" / "examples.jsonl"
-    folder.write_text(folder.read_text().replace("stays black", "stays blue"))
+    rows = home / "tasks" / "desk-1384a31c" / "examples.jsonl"
+    rows.write_text(rows.read_text().replace("stays black", "stays blue"))
     with pytest.raises(AdaptLabError, match="has changed"):
-        lab.kept_plan("20261101-100000-bbbb")
+        lab.runs.kept_plan("20261101-100000-bbbb")

@@ -15,12 +15,12 @@ from adapters.models.remote import reading
 from engine.core.prices import TokenPrices
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import RunPlan
-from engine.core.variant import Technique
-from engine.services.lab import Laboratory
+from engine.core.techniques import Technique
+from engine.services.lab import Lab
 from tests.faulty_server import MODEL, FaultyServer
-from tests.helpers import WriteCsv
+from tests.helpers import WriteCsv, keep_table
 from tests.ollama_replay import OllamaReplay
-from wiring import LocalShelf, open_shelf
+from wiring import open_lab
 
 pytestmark = pytest.mark.timeout(120)
 PLANTED = "sk-planted-9f8e7d6c5b4a"
@@ -34,7 +34,7 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer
     monkeypatch.setenv("COLUMNS", "220")
     monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
     one = FaultyServer()
-    open_shelf(home).servers.add("box", one.url)
+    open_lab(home).models.servers.add("box", one.url)
     yield one
     one.close()
 
@@ -42,13 +42,12 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer
 @pytest.fixture
 def task(home: Path, tmp_path: Path, write_csv: WriteCsv) -> str:
     """Keep a small task; return its id."""
-    path = write_csv(tmp_path / "desk.csv")
-    return open_shelf(home).add_csv_task(path, input_column="message", target_column="desk", split_column="split")
+    return keep_table(open_lab(home), write_csv(tmp_path / "desk.csv"))
 
 
-def planned(shelf: LocalShelf, task: str, **changes: object) -> RunPlan:
+def planned(lab: Lab, task: str, **changes: object) -> RunPlan:
     """Plan a zero-shot run of four rows on the server's model."""
-    return Laboratory(shelf).plan(
+    return lab.runs.plan(
         task_id=task,
         model_id=f"box/{MODEL}",
         techniques=[Technique.ZERO_SHOT],
@@ -57,9 +56,9 @@ def planned(shelf: LocalShelf, task: str, **changes: object) -> RunPlan:
     )
 
 
-def ended(shelf: LocalShelf, plan: RunPlan, *, resume: bool = False) -> RunEnded:
+def ended(lab: Lab, plan: RunPlan, *, resume: bool = False) -> RunEnded:
     """Carry a plan out and return how it ended."""
-    events = list(Laboratory(shelf).carry_out(plan, threading.Event(), resume=resume))
+    events = list(lab.runs.carry_out(plan, threading.Event(), resume=resume))
     assert isinstance(events[-1], RunEnded)
     return events[-1]
 
@@ -131,40 +130,40 @@ def test_addresses_that_are_none_take_nothing_else_down(
 
 @pytest.mark.parametrize("fault", ["wrong key", "unknown model"])
 def test_a_fault_of_all_rows_stops_the_run_and_it_goes_on_later(server: FaultyServer, task: str, fault: str) -> None:
-    """What every row would meet stops the run with the mend; resumed, it ends with all rows."""
-    shelf = open_shelf()
-    plan = planned(shelf, task)
+    """What every row would meet stops the run with the fix; resumed, it ends with all rows."""
+    lab = open_lab()
+    plan = planned(lab, task)
     server.fault = fault
-    first = ended(shelf, plan)
+    first = ended(lab, plan)
     assert first.status == "failed"
-    assert first.mend
+    assert first.fix
     server.fault = ""
-    assert ended(shelf, plan, resume=True).status == "done"
-    assert len(shelf.store.predictions(plan.run_id)) == 4
+    assert ended(lab, plan, resume=True).status == "done"
+    assert len(lab.results.predictions(plan.run_id)) == 4
 
 
 def test_a_fault_of_one_row_is_a_failure_and_the_run_goes_on(server: FaultyServer, task: str) -> None:
     """Half an answer fails its row and no other, and is kept with its reason."""
-    shelf = open_shelf()
-    plan = planned(shelf, task)
+    lab = open_lab()
+    plan = planned(lab, task)
     server.fault, server.times = "half", 2  # the warm-up, and the first row
-    assert ended(shelf, plan).status == "done"
-    made = shelf.store.predictions(plan.run_id)
+    assert ended(lab, plan).status == "done"
+    made = lab.results.predictions(plan.run_id)
     assert [prediction.failure is not None for prediction in made] == [True, False, False, False]
-    assert "broke off" in made[0].failure.message  # type: ignore[union-attr]
+    assert "stopped in the middle" in made[0].failure.message  # type: ignore[union-attr]
 
 
 def test_a_spending_limit_stops_the_run(server: FaultyServer, task: str) -> None:
     """The run stops when its tokens have cost the limit, keeps what was done, and goes on with a higher one."""
-    shelf = open_shelf()
+    lab = open_lab()
     prices = TokenPrices(source="maker/m", input_usd=100.0, cached_input_usd=100.0, output_usd=1000.0)
-    plan = replace(planned(shelf, task), prices=prices, spending_limit_usd=0.02)  # a row costs 0.013 USD
-    stopped = ended(shelf, plan)
+    plan = replace(planned(lab, task), prices=prices, spending_limit_usd=0.02)  # a row costs 0.013 USD
+    stopped = ended(lab, plan)
     assert stopped.status == "failed"
-    assert "0.0200 USD" in stopped.message
-    assert len(shelf.store.predictions(plan.run_id)) == 2
-    assert ended(shelf, replace(plan, spending_limit_usd=9.0), resume=True).status == "done"
-    figures = Laboratory(shelf).summary(plan.run_id)["variants"][0]
+    assert "its limit is 2.0 ¢" in stopped.message
+    assert len(lab.results.predictions(plan.run_id)) == 2
+    assert ended(lab, replace(plan, spending_limit_usd=9.0), resume=True).status == "done"
+    figures = lab.results.summary(plan.run_id)["variants"][0]
     assert figures["cost_usd_per_1k"] == pytest.approx(13.0)
     assert figures["estimated"] == ["closed_api_cost_usd_per_1k"]
 

@@ -113,7 +113,7 @@ def test_labels_are_balanced(tasks: dict[str, Task], name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_trivial_answers_score_low(tasks: dict[str, Task], name: str) -> None:
-    """Always giving the most common training answer, or copying the input, is no way to win."""
+    """Always giving the most common training answer, or copying the input, does not win."""
     task = tasks[name]
     common = Counter(example.target for example in task.split("train")).most_common(1)[0][0]
     test = task.split("test")

@@ -23,7 +23,7 @@ def backends() -> dict[str, Capabilities]:
 
 
 def section() -> str:
-    """Return the table between its marks."""
+    """Return the table between its markers."""
     return f"{BEGIN}\n\n{table(backends())}\n{END}"
 
 

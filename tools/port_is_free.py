@@ -1,4 +1,4 @@
-"""Exit with one line that names the mend when a port of this machine is taken."""
+"""Exit with one line that names the fix if a port of this machine is taken."""
 
 import socket
 import sys
@@ -9,4 +9,4 @@ with socket.socket() as probe:
     try:
         probe.bind(("127.0.0.1", port))
     except OSError:
-        sys.exit(f"Port {port} is taken, perhaps by an Adapt Lab already. Another one: make run PORT={port + 1}")
+        sys.exit(f"Port {port} is taken, perhaps by another Adapt Lab. Use another port: make run PORT={port + 1}")

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Looks for what setting up needs, and says in one line what is missing and how to mend it.
+# Checks for what the setup needs, and says in one line what is missing and how to fix it.
 python="$1"
 if ! command -v "$python" >/dev/null 2>&1; then
-  echo "'$python' was not found. Install Python 3.11 to 3.13, or name yours: make run PYTHON=python3.12" >&2
+  echo "'$python' was not found. Install Python 3.11 to 3.13, or name your Python: make run PYTHON=python3.12" >&2
   exit 1
 fi
 if ! "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
   version=$("$python" -c 'import platform; print(platform.python_version())' 2>/dev/null)
-  echo "Python ${version:-of this kind} does not fit: 3.11 to 3.13 is needed. Name one: make run PYTHON=python3.12" >&2
+  echo "Python ${version:-of this version} is not supported: use 3.11 to 3.13. Name one: make run PYTHON=python3.12" >&2
   exit 1
 fi
 if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then

@@ -12,19 +12,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from adapters.storage.sample_run import write_recorded  # noqa: E402
-from engine.services.recorded import RecordedRun  # noqa: E402
-from wiring import SAMPLE_RUN, open_shelf  # noqa: E402
+from wiring import open_lab  # noqa: E402
+
+SAMPLE_RUN = ROOT / "data" / "sample_run"
 
 
 def main(run_id: str) -> None:
     """Record one run."""
-    store = open_shelf().store
-    manifest = store.manifest(run_id)
-    if manifest["status"] != "done":
-        sys.exit(f"Run {run_id} is {manifest['status']}. Resume it first.")
-    predictions = tuple(store.predictions(run_id))
-    write_recorded(RecordedRun(manifest={"run_id": run_id, **manifest}, predictions=predictions), SAMPLE_RUN)
-    sys.stdout.write(f"{len(predictions)} predictions of {run_id} are in {SAMPLE_RUN.relative_to(ROOT)}\n")
+    recorded = open_lab().results.recorded(run_id)
+    if recorded.manifest.status != "done":
+        sys.exit(f"Run {run_id} is {recorded.manifest.status}. Resume it first.")
+    write_recorded(recorded, SAMPLE_RUN)
+    sys.stdout.write(f"Wrote {len(recorded.predictions)} predictions of {run_id} to {SAMPLE_RUN.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

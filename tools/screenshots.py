@@ -1,7 +1,7 @@
-"""Make the pictures of the docs: `make screenshots`. Every screen, light and dark, 1280 x 800, in docs/images.
+"""Take the screenshots of the docs: `make screenshots`. Every screen, light and dark, 1280 x 800, in docs/images.
 
-The app is the real one, on a home folder of its own. The run that is shown is the recorded one that ships, put into
-that folder's store, so that nothing on a picture is made up.
+The script starts the real app with a temporary home folder and imports the recorded run that ships with the app into
+its store, so that the screenshots show measured figures.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -36,7 +35,7 @@ INPUT = "I typed my sign-in code three times and now the app says my account is 
 
 
 def main() -> None:
-    """Take all pictures."""
+    """Take all screenshots."""
     chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
     if chromium is None:
         sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
@@ -45,7 +44,7 @@ def main() -> None:
         home = Path(folder)
         with _served(home) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            # A first visit has no run of its own; the other screens show the recorded one as if it had been made here.
+            # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, address, first)
             _take(browser, address, _screens(_import_sample(home)))
@@ -67,7 +66,7 @@ def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], ob
 
 
 def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
-    """How to get to each screen, in an order that leads from one to the next."""
+    """Return how to get to each screen, in an order in which each step starts from the previous screen."""
     return {
         "models": lambda page: _menu(page, "Models"),
         "tasks": lambda page: _menu(page, "Tasks"),
@@ -118,19 +117,12 @@ def _set_up(page: Page) -> None:
 
 
 def _import_sample(home: Path) -> str:
-    """Put the recorded run into a store of its own, and return its id."""
+    """Import the recorded run into a new store, and return its id."""
     recorded = read_recorded(ROOT / "data" / "sample_run")
     if recorded is None:
         sys.exit("There is no recorded run. Make one and record it: tools/record_sample_run.py says how.")
-    manifest = dict(recorded.manifest)
-    run_id = str(manifest["run_id"])
-    store = SqliteRunStore(home / "runs.sqlite3")
-    store.create_run(run_id, {key: value for key, value in manifest.items() if key not in {"status", "started_at"}})
-    store.add(recorded.predictions)
-    store.update_run(run_id, status="done")
-    with contextlib.closing(sqlite3.connect(home / "runs.sqlite3")) as connection, connection:
-        connection.execute("UPDATE runs SET started_at = ?", (str(manifest["started_at"]),))
-    return run_id
+    SqliteRunStore(home / "runs.sqlite3").import_run(recorded.manifest, recorded.predictions)
+    return recorded.run_id
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """Serve the app: `python tools/serve.py [options of streamlit run]`.
 
-A plain `streamlit run app.py` does the same, but for one thing: a server's first visitor who comes by a link to a page,
-and not to the bare address, is told that the page does not exist. Streamlit takes a folder called `pages` for its older
-way of finding pages until the app has said otherwise, which it can only do once it has run. So it is said here.
+A plain `streamlit run app.py` does the same, with one difference: if the first visitor of a server opens a link to a
+page instead of the bare address, Streamlit reports that the page does not exist. Streamlit uses a folder called `pages`
+for its older page discovery until the app turns that off, which the app can only do once it has run. This script turns
+it off before the start.
 """
 
 from __future__ import annotations

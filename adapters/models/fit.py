@@ -1,9 +1,10 @@
-"""Whether a model fits into free memory, looked at before llama.cpp loads it. Pure functions over its header."""
+"""Whether a model fits into free memory, checked before llama.cpp loads it. Pure functions over its header."""
 
 from __future__ import annotations
 
 from adapters.models.gguf_header import GgufHeader
 from engine.core.errors import ModelError
+from engine.metrics import wording as say
 
 CACHE_BYTES = 2
 """Of one number in the KV cache, which llama.cpp keeps in 16 bits."""
@@ -34,7 +35,7 @@ def estimated_bytes(header: GgufHeader, *, size_bytes: int, slots: int, context_
 def refuse_if_it_does_not_fit(
     header: GgufHeader, name: str, *, size_bytes: int, slots: int, context_tokens: int, free_bytes: int
 ) -> None:
-    """Refuse a model before it is loaded, rather than let the system kill it in the middle.
+    """Refuse a model before it is loaded, rather than let the system kill it while loading.
 
     Raises:
         ModelError: the estimate exceeds what is free.
@@ -42,7 +43,7 @@ def refuse_if_it_does_not_fit(
     needed = estimated_bytes(header, size_bytes=size_bytes, slots=slots, context_tokens=context_tokens)
     if needed > free_bytes:
         raise ModelError(
-            f"'{name}' needs about {needed / 1e9:.1f} GB of memory with {slots} contexts of {context_tokens} tokens; "
-            f"{free_bytes / 1e9:.1f} GB are free.",
+            f"'{name}' needs about {say.size(needed)} of memory with {slots} contexts of {context_tokens} tokens; "
+            f"{say.size(free_bytes)} are free.",
             "Close other programs, run fewer variants at once, or choose a smaller model or context.",
         )

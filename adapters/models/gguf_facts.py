@@ -1,4 +1,4 @@
-"""What a GGUF file says of the model in it, whole or in parts, without loading it."""
+"""What a GGUF file says about the model in it, whole or in parts, without loading it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_facts(found: FoundFile) -> FileFacts:
 
 
 def _checked(path: Path, header: GgufHeader, size_bytes: int) -> int:
-    """Return how many numbers the tensors of one file hold, after looking that all begin inside it."""
+    """Return how many numbers the tensors of one file hold, after checking that all begin inside it."""
     end = max((place.offset_bytes for place in header.tensors.values()), default=0)
     if not header.tensors or end >= size_bytes:
         raise ModelFileError(
@@ -67,7 +67,7 @@ def _checked(path: Path, header: GgufHeader, size_bytes: int) -> int:
 
 
 def _whole(header: GgufHeader, name: str) -> int:
-    """Return a fact that must be a whole number; -1 if it is none, as anything may stand in a stranger's file."""
+    """Return a fact that must be a whole number; -1 if it is not one, as an untrusted file may contain anything."""
     value = header.facts.get(name)
     return value if isinstance(value, int) else -1
 

@@ -1,7 +1,7 @@
-"""Read the header of a GGUF file: its facts, and where each tensor lies. Standard library only.
+"""Read the header of a GGUF file: its facts, and where each tensor is. Standard library only.
 
 The `gguf` package reads every string of the vocabulary one by one (seconds for 150,000 tokens); training needs
-none of them, so arrays are passed over here. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+none of them, so arrays are skipped here. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_DIMENSIONS = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TensorPlace:
-    """Where a tensor lies. `shape` is in numpy order: rows first, the contiguous dimension last."""
+    """Where a tensor is. `shape` is in numpy order: rows first, the contiguous dimension last."""
 
     name: str
     shape: tuple[int, ...]
@@ -49,10 +49,10 @@ class GgufHeader:
         return str(self.facts.get("general.architecture", ""))
 
     def number(self, name: str, default: float | None = None) -> float:
-        """Return the fact `<architecture>.name`; raise `ModelFileError` where it lacks and has no default."""
+        """Return the fact `<architecture>.name`; raise `ModelFileError` where it is missing and has no default."""
         value = self.facts.get(f"{self.architecture}.{name}", default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ModelFileError(f"The GGUF file does not say '{self.architecture}.{name}'.", "Get it again.")
+            raise ModelFileError(f"The GGUF file does not say '{self.architecture}.{name}'.", "Download it again.")
         return value
 
     def whole(self, name: str, default: int | None = None) -> int:
@@ -64,17 +64,17 @@ def read_header(path: Path) -> GgufHeader:
     """Read the header of a GGUF file, version 2 or 3, little-endian.
 
     Raises:
-        ModelFileError: not a GGUF file, cut short, or of a version that is not known.
+        ModelFileError: not a GGUF file, cut short, or of an unknown version.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _Reader(data).header()
     except OSError as error:
         raise ModelFileError(
-            f"'{path.name}' cannot be read: {error.strerror}.", "Look at its path and rights."
+            f"'{path.name}' cannot be read: {error.strerror}.", "Check its path and permissions."
         ) from error
     except (struct.error, ValueError, IndexError, KeyError, ArithmeticError, RecursionError) as error:
-        raise ModelFileError(f"'{path.name}' is not a whole GGUF file ({error}).", "Get it again.") from error
+        raise ModelFileError(f"'{path.name}' is not a whole GGUF file ({error}).", "Download it again.") from error
 
 
 class _Reader:

@@ -1,4 +1,4 @@
-"""All models that servers hold: those of Ollama, found by itself, and those of the servers that the user entered.
+"""All models that servers hold: those of Ollama, found automatically, and those of the servers that the user entered.
 
 Listing asks all servers at once and keeps the answer for a while, so that a screen may ask as often as it likes.
 """
@@ -18,8 +18,8 @@ from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
 from adapters.models.ollama.listing import BACKEND, OllamaListing
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import VLLM, dialect_named
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.lora import load_into_vllm
 from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
@@ -31,7 +31,8 @@ from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
 from engine.core.generation import ModelFacts
 from engine.core.model_servers import ServerState
-from engine.core.ports import CancelSignal, LanguageModel, Progress
+from engine.core.ports import LanguageModel
+from engine.core.steps import CancelSignal, Progress
 
 KEPT_S = 20.0
 ROWS_VARIABLE = "ADAPTLAB_ROWS_IN_FLIGHT"
@@ -71,7 +72,7 @@ class RemoteModels:
         return [facts for listed in self._all() for facts in listed.models]
 
     def states(self) -> list[ServerState]:
-        """Look at all servers."""
+        """Check all servers."""
         return [listed.state for listed in self._all()]
 
     def knows(self, name: str) -> bool:
@@ -80,7 +81,7 @@ class RemoteModels:
         return bool(slash and rest) and (prefix == BACKEND or prefix in self._book.servers())
 
     def model(self, name: str) -> ModelFacts:
-        """Return one model by id; its server is asked anew if the model is not known.
+        """Return one model by id; its server is asked again if the model is not known.
 
         Raises:
             UsageError: there is none of this name at its server.
@@ -91,7 +92,7 @@ class RemoteModels:
             places = [(server, url) for server, url in self._places().items() if server == prefix]
             if not places:
                 raise UsageError(
-                    "Ollama is not looked for.", f"Name its address in OLLAMA_HOST, or unset {FIND_VARIABLE}."
+                    "The search for Ollama is off.", f"Name its address in OLLAMA_HOST, or unset {FIND_VARIABLE}."
                 )
             listed = self._one(places[0], kept_s)
             by_id = {facts.id: facts for facts in listed.models}
@@ -108,8 +109,8 @@ class RemoteModels:
             server, listing = self._ollama_at(facts.server)
             own_file = LlamaCppModel(replace(facts, backend="llama.cpp", server="")) if facts.path else None
             return OllamaModel(facts, server, own_file=own_file, thinks=listing.thinks(facts))
-        door = Door(facts.id.partition("/")[0], facts.server)
-        return OpenAICompatibleModel(facts, door, dialect_named(facts.backend), parallel=_rows_in_flight())
+        client = Client(facts.id.partition("/")[0], facts.server)
+        return OpenAICompatibleModel(facts, client, dialect_named(facts.backend), parallel=_rows_in_flight())
 
     def capabilities(self, facts: ModelFacts) -> Capabilities:
         """Return what is known beforehand of what the model's backend can do."""
@@ -130,7 +131,7 @@ class RemoteModels:
         self._book.remove(name)
 
     def pull(self, name: str, *, cancel: CancelSignal) -> Iterator[Progress]:
-        """Have the Ollama server get a model; yields how far it is."""
+        """Have the Ollama server download a model; yields its progress."""
         url = address_from_environment() or DEFAULT_URL
         server, _listing = self._ollama_at(url)
         server.check_version()
@@ -140,20 +141,20 @@ class RemoteModels:
                 del self._listed[place]
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
-        """Have a vLLM server load LoRA weights, in PEFT's form, from a folder of its own machine.
+        """Have a vLLM server load LoRA weights, in PEFT's form, from a folder on its own machine.
 
         Raises:
-            UsageError: the model is at no vLLM server.
+            UsageError: the model is not at a vLLM server.
             ModelError: the server does not load them.
         """
         facts = self.model(model) if self.knows(model) else None
         if facts is None or facts.backend != VLLM.name:
             raise UsageError(f"'{model}' is not at a vLLM server.", "Only vLLM loads LoRA weights while it runs.")
-        door = Door(model.partition("/")[0], facts.server)
+        client = Client(model.partition("/")[0], facts.server)
         try:
-            load_into_vllm(door, name, folder)
+            load_into_vllm(client, name, folder)
         finally:
-            door.close()
+            client.close()
 
     def _places(self) -> dict[str, str]:
         """Return addresses by server's name."""
@@ -169,11 +170,11 @@ class RemoteModels:
             return []
         with ThreadPoolExecutor(max_workers=len(places), thread_name_prefix="looking at servers") as pool:
             listed = list(pool.map(self._fresh_enough, places))
-        # An Ollama that was not named and is not there is nobody's fault.
+        # An Ollama server that was not named and is not running is not an error.
         return [one for one in listed if one.state.kind or one.state.entered or one.state.problem]
 
     def _fresh_enough(self, place: tuple[str, str]) -> _Listed:
-        """Return what is known of a server; an old answer at once, while a new one is fetched behind it."""
+        """Return what is known of a server; an old answer at once, while a new one is fetched in the background."""
         with self._lock:
             kept = self._listed.get(place)
             stale = kept is not None and time.monotonic() - kept.asked_at > KEPT_S
@@ -232,11 +233,11 @@ class RemoteModels:
             if name == BACKEND:
                 server, listing = self._ollama_at(url)
                 return listing.models(), f"Ollama {'.'.join(map(str, server.version()))}"
-            door = Door(name, url)
+            client = Client(name, url)
             try:
-                models = list_models(door)
+                models = list_models(client)
             finally:
-                door.close()
+                client.close()
             return models, dialect_named(models[0].backend).title if models else "OpenAI-compatible"
 
         return ask

@@ -1,7 +1,7 @@
 """A scripted backend: a `LanguageModel` without a model, for tests and for trying the screens.
 
 It answers from words: the label, or the line of the prompt, that shares most words with the input. Its facts
-say that it is scripted, so that no figure of it can be taken for a model's.
+say that it is scripted, so that none of its figures can be mistaken for a model's.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import CancelledError, ContextOverflowError, UnsupportedError
-from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
-from engine.core.ports import CancelSignal
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.run.prediction import Usage
+from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
 
 FACTS = ModelFacts(
@@ -77,6 +77,11 @@ class ScriptedModel:
     def rss_bytes(self) -> int:
         """It holds nothing."""
         return 0
+
+    @property
+    def uses_gpu(self) -> bool:
+        """It computes nothing."""
+        return False
 
     def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:  # noqa: ARG002
         """Take note of the context's size."""
@@ -158,7 +163,7 @@ class ScriptedModel:
         return text, {}
 
     def _hints(self, request: GenerateRequest, label: str) -> set[str]:
-        """Words that stand near a label in the prompt: its own, its line in the instructions, its shots."""
+        """Words that are near a label in the prompt: its own, its line in the instructions, its shots."""
         hints = _words(label.replace("_", " "))
         for line in request.messages[0].content.splitlines():
             if line.startswith(label):
@@ -188,7 +193,7 @@ class ScriptedModel:
         """Refuse: there is nothing to train."""
         raise UnsupportedError("The scripted backend cannot be trained.", "Choose a real model.")
 
-    def served_lora(self) -> str | None:
+    def served_lora(self) -> LoraWeights | None:
         """Refuse: it holds none and takes none."""
         raise UnsupportedError("The scripted backend has no weights to put LoRA on.", "Choose a real model.")
 
@@ -201,7 +206,7 @@ def _words(text: str) -> set[str]:
 
 
 def _instance(schema: dict[str, object]) -> object:
-    """Make the plainest value that a simple JSON schema allows."""
+    """Make the simplest value that a simple JSON schema allows."""
     if isinstance(schema.get("enum"), list):
         return schema["enum"][0]  # type: ignore[index]
     kind = schema.get("type")

@@ -1,4 +1,4 @@
-"""Where GGUF files lie on this machine: the user's folders, and the stores of Ollama, LM Studio and Hugging Face.
+"""Where GGUF files are on this machine: the user's folders, and the stores of Ollama, LM Studio and Hugging Face.
 
 Stores are read and never written. Only names and sizes are looked at here; `catalog` reads the headers.
 """
@@ -57,7 +57,7 @@ def ollama_folder() -> Path:
 
 
 def found_files() -> Iterator[FoundFile | ModelFileError]:
-    """Yield what lies there: the user's folders first, then the stores. Parts that lack others are told as errors."""
+    """Yield the files: the user's folders first, then the stores. Files with missing parts are yielded as errors."""
     count = 0
     for store, folder in _folders():
         for path in sorted(folder.rglob("*.gguf")):
@@ -119,11 +119,11 @@ def _ollama_files(root: Path) -> Iterator[FoundFile]:
                 yield FoundFile(path=blob.resolve(), name=f"{path.parent.name}-{path.name}", store="Ollama's store")
 
 
-Likeness = tuple[int, bytes]
+Similarity = tuple[int, bytes]
 """Size, and a digest of beginning and end: the same for copies of one model."""
 
 
-def likeness(found: FoundFile) -> Likeness:
+def likeness(found: FoundFile) -> Similarity:
     """Return what copies of one model have in common. Cheap, and good enough for a list."""
     first, last = found.files[0], found.files[-1]
     with first.open("rb") as file:

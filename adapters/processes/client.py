@@ -31,10 +31,10 @@ CANCEL_GRACE_S = 3.0
 
 
 class CancelSignal(Protocol):
-    """What a request looks at to learn that it is to stop; `threading.Event` fulfils it."""
+    """What a request checks to see whether it should stop; `threading.Event` fulfils it."""
 
     def is_set(self) -> bool:
-        """Tell whether the work is to stop."""
+        """Tell whether the work should stop."""
         ...
 
 
@@ -42,7 +42,7 @@ class WorkerProcess:
     """One worker process, started when first asked; requests run one at a time."""
 
     def __init__(self, module: str, *, name: str, environment: Mapping[str, str] | None = None) -> None:
-        """Describe the worker that runs `python -m module`; `name` is how errors speak of it."""
+        """Describe the worker that runs `python -m module`; errors refer to it as `name`."""
         self._module = module
         self._name = name
         self._environment = dict(environment or {})
@@ -123,14 +123,14 @@ class WorkerProcess:
                     self._abandon(number)
 
     def call(self, operation: str, payload: Mapping[str, Any], *, cancel: CancelSignal | None = None) -> Any:
-        """Send one request and return its result, passing over its events."""
+        """Send one request and return its result, ignoring its events."""
         result: Any = None
         for message in self.stream(operation, payload, cancel=cancel):
             result = message.get("result")
         return result
 
     def close(self) -> None:
-        """End the worker: close its input, which it takes as goodbye, and kill it if it lingers."""
+        """End the worker: close its input, which tells it to exit, and kill it if it does not."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -183,7 +183,7 @@ class WorkerProcess:
                 continue
             if "error" in message:
                 error = message["error"]
-                raise error_from_name(str(error.get("type")), str(error.get("what")), str(error.get("mend", "")))
+                raise error_from_name(str(error.get("type")), str(error.get("what")), str(error.get("fix", "")))
             yield message
             if "result" in message:
                 return
@@ -223,12 +223,13 @@ class WorkerProcess:
         if code is not None and code < 0:
             reason = f"signal {signal.Signals(-code).name}"
             if code == -signal.SIGKILL:
-                reason += ", perhaps for lack of memory"
+                reason += ", perhaps out of memory"
         elif code is not None:
             reason = f"exit code {code}"
         words = [line for line in self._last_words if line.strip()]
-        said = f" Its last words: {words[-1][:200]}" if words else ""
-        return WorkerDiedError(f"The {self._name} ended in mid-request ({reason}).{said}", "It is started anew.")
+        said = f" Last output: {words[-1][:200]}" if words else ""
+        what = f"The {self._name} ended during a request ({reason}).{said}"
+        return WorkerDiedError(what, "The next request starts it again.")
 
 
 def _read_answers(process: subprocess.Popen[bytes], answers: queue.Queue[bytes | None]) -> None:

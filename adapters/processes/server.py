@@ -1,7 +1,7 @@
-"""The worker's side: read requests from standard input, answer on standard output, leave when input ends.
+"""The worker's side: read requests from standard input, answer on standard output, exit when input ends.
 
-Native code likes to print; standard output is therefore handed to standard error, and answers go out on a
-descriptor that nothing else knows.
+Native code may print; standard output is therefore redirected to standard error, and answers go out on a
+descriptor that nothing else uses.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def serve(handlers: Mapping[str, Handler]) -> None:
             result = handler(request, _emitter(send, number), cancel)
             send({"id": number, "result": result})
         except AdaptLabError as error:
-            send({"id": number, "error": {"type": type(error).__name__, "what": error.what, "mend": error.mend}})
+            send({"id": number, "error": {"type": type(error).__name__, "what": error.what, "fix": error.fix}})
         except MemoryError:
-            send({"id": number, "error": {"type": "WorkerError", "what": "Out of memory.", "mend": "Free memory."}})
-        except Exception as error:  # noqa: BLE001 - the boundary of the process: whatever it is, the caller must hear of it
+            send({"id": number, "error": {"type": "WorkerError", "what": "Out of memory.", "fix": "Free memory."}})
+        except Exception as error:  # noqa: BLE001 - the boundary of the process: the caller must learn of any error
             traceback.print_exc(file=sys.stderr)
             what = f"{type(error).__name__}: {error}"
-            send({"id": number, "error": {"type": "WorkerError", "what": what, "mend": ""}})
+            send({"id": number, "error": {"type": "WorkerError", "what": what, "fix": ""}})
 
 
 def _emitter(send: Emit, number: int) -> Emit:

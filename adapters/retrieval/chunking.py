@@ -35,7 +35,7 @@ class Chunk:
     """The document's name, `#`, and a number that counts from 1."""
     document: str
     headings: tuple[str, ...]
-    """The titles under which the body stands, outermost first."""
+    """The titles above the body, outermost first."""
     body: str
     start: int
     end: int
@@ -85,7 +85,7 @@ def chunk_document(document: Document, *, size_words: int, overlap_words: int = 
 
 
 def _sections(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[Block]]]:
-    """Yield each heading path with the blocks that stand directly under it."""
+    """Yield each heading path with the blocks directly under it."""
     path: list[tuple[int, str]] = []
     body: list[Block] = []
     for block in blocks:

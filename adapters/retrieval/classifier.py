@@ -1,4 +1,4 @@
-"""The small classifier: a logistic head on the embeddings, with honest probabilities. In the worker alone.
+"""The small classifier: a logistic head on the embeddings, with calibrated probabilities. Only in the worker.
 
 **Strength.** The regularization C is the one whose held-out, calibrated log-loss is the lowest in stratified
 cross-validation on the training rows.
@@ -29,7 +29,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
 from adapters.retrieval.embedder import Vectors
-from adapters.retrieval.files import write_whole
+from adapters.storage.files import write_whole
 from engine.core.errors import CancelledError, RetrievalError
 
 STRENGTHS = (1.0, 10.0, 100.0)
@@ -111,7 +111,7 @@ def load_head(path: Path) -> Head:
     """Read a head.
 
     Raises:
-        RetrievalError: it is not there, or is not whole.
+        RetrievalError: it is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -125,7 +125,7 @@ def load_head(path: Path) -> Head:
                 build_s=build_s,
             )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise RetrievalError(f"The classifier {path.stem} is not there or is damaged.", "Fit it again.") from error
+        raise RetrievalError(f"The classifier {path.stem} is missing or damaged.", "Fit it again.") from error
 
 
 def _fit(vectors: Vectors, classes: npt.NDArray[np.int64], strength: float) -> tuple[Logits, Logits]:

@@ -1,4 +1,4 @@
-"""The embedder: all-MiniLM-L6-v2, installed as a package, so that nothing is downloaded. In the worker alone."""
+"""The embedder: all-MiniLM-L6-v2, installed as a package, so that nothing is downloaded. Only in the worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONGEST_CHARACTERS = 20_000
 
 Vectors = npt.NDArray[np.float32]
 Report = Callable[[float, float | None], None]
-"""Gets the share that is done (0 to 1) and the estimated seconds left."""
+"""Receives the share that is done (0 to 1) and the estimated seconds left."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,11 +55,11 @@ class Embedder:
 
     @property
     def id(self) -> str:
-        """The embedder's name and version: vectors of different ids are not to be compared."""
+        """The embedder's name and version: vectors of different ids must not be compared."""
         return f"{NAME}@{importlib.metadata.version(PACKAGE.replace('_', '-'))}"
 
     def embed_one(self, text: str) -> Embedded:
-        """Embed one text, the shortest way.
+        """Embed one text, in the fastest way.
 
         One thread: a second one gains nothing on so few tokens (6 ms with one, 7 ms with two), and when other
         work wants the core the two wait for each other, up to 100 ms.
@@ -76,10 +76,10 @@ class Embedder:
     def embed(
         self, texts: Sequence[str], *, report: Report | None = None, cancel: threading.Event | None = None
     ) -> Vectors:
-        """Embed many texts, in batches of like length; return shape (texts, dimensions).
+        """Embed many texts, in batches of similar length; return shape (texts, dimensions).
 
         A text that occurs several times is embedded once: the last digit of a vector depends on its place in
-        the batch, and twins must be exactly alike.
+        the batch, and equal texts must get equal vectors.
 
         Raises:
             CancelledError: `cancel` was set between two batches.
@@ -88,7 +88,7 @@ class Embedder:
         places: dict[str, int] = {}
         row_places = [places.setdefault(clean(text), len(places)) for text in texts]
         cleaned = list(places)
-        # The longest first: memory peaks at once, and the time left shrinks faster than feared, never slower.
+        # The longest first: memory peaks at once, and the time left shrinks faster than estimated, never slower.
         order = sorted(range(len(cleaned)), key=lambda row: -len(cleaned[row]))
         vectors = np.zeros((len(cleaned), self._dimensions), dtype=np.float32)
         total = sum(len(text) + 1 for text in cleaned)
@@ -123,7 +123,7 @@ class Embedder:
 
 
 def clean(text: str) -> str:
-    """Make any text fit for native code: no lone surrogates, no NUL, and a bounded length."""
+    """Make any text safe for native code: no lone surrogates, no NUL, and a bounded length."""
     cut = text[:LONGEST_CHARACTERS].replace("\0", " ")
     return cut.encode("utf-8", "replace").decode("utf-8")
 

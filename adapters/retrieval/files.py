@@ -1,12 +1,10 @@
-"""Files that are whole or absent, and the short ids they are named by."""
+"""The short ids by which indexes and classifiers are named."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 from engine.core.errors import RetrievalError
@@ -28,14 +26,3 @@ def checked_id(kind: str, identifier: str) -> str:
     if not _ID.fullmatch(identifier):
         raise RetrievalError(f"'{identifier[:40]}' is not the id of {kind}.", "Build it, and use the id it returns.")
     return identifier
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it in place, so that no reader meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -22,14 +22,15 @@ from lancedb.query import MatchQuery
 from lancedb.rerankers import LinearCombinationReranker, MRRReranker, RRFReranker
 
 from adapters.retrieval.embedder import Vectors, clean
-from adapters.retrieval.files import checked_id, write_whole
+from adapters.retrieval.files import checked_id
+from adapters.storage.files import write_whole
 from engine.core.errors import RetrievalError, unknown_name
 from engine.core.run.prediction import Passage
 from engine.core.variant import Reranker, SearchMode
 
 KINDS = ("example", "document")
 LEAST_DEPTH = 20
-"""So many rows at least are ranked before the cut to k: over lists of 1 or 2 a fusion would only be ties."""
+"""At least this many rows are ranked before the cut to k: over lists of 1 or 2 a fusion would only be ties."""
 _SHOWN = ["row", "id", "text", "source", "target", "start", "end"]
 _SCORE_COLUMN = {
     SearchMode.VECTOR: "_distance",
@@ -40,7 +41,7 @@ _SCORE_COLUMN = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """Something to be found."""
+    """Something that a search can find."""
 
     id: str
     kind: str
@@ -70,7 +71,7 @@ class Indexes:
         self._open: dict[str, _Opened] = {}
 
     def build_s(self, index_id: str) -> float | None:
-        """Tell how many seconds an index took to build; None unless it stands, complete and readable."""
+        """Tell how many seconds an index took to build; None unless it is there, complete and readable."""
         try:
             return self._opened(index_id).build_s
         except RetrievalError:
@@ -84,7 +85,7 @@ class Indexes:
         Raises:
             RetrievalError: the disk or LanceDB refused.
         """
-        # A name of its own for each build: two processes that build the same index do not meet.
+        # A name of its own for each build: two processes that build the same index do not collide.
         build = f"{index_id}_{secrets.token_hex(4)}"
         written: dict[str, dict[str, Any]] = {}
         try:
@@ -139,14 +140,14 @@ class Indexes:
         try:
             found = _searched(table, clean(query), vector, limit, mode, reranker)
         except (OSError, RuntimeError, ValueError) as error:
-            # Without its manifest the index counts as absent, so that the mend below is true.
+            # Without its manifest the index counts as absent, so that the fix below is true.
             self._open.pop(index_id, None)
             (self._manifests / f"{index_id}.json").unlink(missing_ok=True)
             raise RetrievalError(f"The index cannot be searched: {error}", "Build it again.") from error
         column = _SCORE_COLUMN[mode]
         scored = [((1.0 - row[column]) if mode is SearchMode.VECTOR else row[column], row) for row in found]
         # Equal scores come in no fixed order from LanceDB; a run must be repeatable. The margin of `_searched`
-        # beyond k keeps this true for up to that many twins.
+        # beyond k keeps this true for up to that many equal scores.
         scored.sort(key=lambda pair: (-pair[0], pair[1]["row"]))
         return [
             Passage(
@@ -166,7 +167,7 @@ class Indexes:
         """Open an index.
 
         Raises:
-            RetrievalError: it is not there, or not whole.
+            RetrievalError: it is missing or damaged.
         """
         if index_id in self._open:
             return self._open[index_id]
@@ -180,7 +181,7 @@ class Indexes:
             opened = _Opened(tables=tables, build_s=float(manifest["build_s"]))
             whole = all(table.count_rows() == rows for table, rows in tables.values())
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RetrievalError(f"The index {index_id} is not there or is damaged.", "Build it again.") from error
+            raise RetrievalError(f"The index {index_id} is missing or damaged.", "Build it again.") from error
         if not whole:
             raise RetrievalError(f"The index {index_id} has lost rows.", "Build it again.")
         self._open[index_id] = opened
@@ -212,7 +213,7 @@ def _searched(
 
 
 class _Stable:
-    """Makes a fusion rank items of equal score as they stand in the task."""
+    """Makes a fusion rank items of equal score in the order of the task."""
 
     def rerank_hybrid(self, query: str, vector_results: Any, fts_results: Any) -> Any:
         return super().rerank_hybrid(  # type: ignore[misc] # the reranker that follows in the order of bases

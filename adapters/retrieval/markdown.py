@@ -1,7 +1,10 @@
-"""Tells the blocks of a Markdown text apart: headings, paragraphs, lists, code, tables, with their offsets.
+"""Tells the top blocks of a Markdown text apart: headings, paragraphs, lists, code, tables, with their offsets.
 
-No Markdown library is used: those at hand turn text into a tree and drop the character offsets by which a
-chunk must be found again in its document.
+markdown-it-py reads the text as CommonMark with tables; its tokens say which lines they stand on, and lines lead back
+to the characters by which a chunk is found again in its document. Much of what comes in is no Markdown at all but text
+out of a PDF or a mail, so what only looks like a construct is read as a paragraph: HTML, link definitions, indented
+lines, and a lone dash or an underline below several lines, which would make a heading as long as a page. Rows between
+bars are a table without the line below its head, too.
 """
 
 from __future__ import annotations
@@ -9,16 +12,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 Span = tuple[int, int]
 """Character offsets, end exclusive."""
 
-_ATX_HEADING = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
-_UNDERLINE = re.compile(r"^ {0,3}(=+|-{2,})[ \t]*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]+\S")
-_INDENTED = re.compile(r"^(?: {2,}|\t)\S")
-_TABLE_ROW = re.compile(r"^ {0,3}\|")
+_LINE_BREAK = re.compile(r"\r\n?|\n")
+_UNDERLINES = ("=", "-")
+_UNDERLINED = re.compile(r"[^\r\n]+(?:\r\n?|\n)\s*(?:=+|-{2,})\s*")
 
 
 class BlockKind(StrEnum):
@@ -31,9 +35,19 @@ class BlockKind(StrEnum):
     TABLE = "table"
 
 
+_KINDS = {
+    "heading_open": BlockKind.HEADING,
+    "bullet_list_open": BlockKind.LIST,
+    "ordered_list_open": BlockKind.LIST,
+    "fence": BlockKind.CODE,
+    "table_open": BlockKind.TABLE,
+}
+"""Kinds by the type of the token that opens a block; all others are paragraphs."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """Lines that belong together. `level` and `title` are of headings alone."""
+    """Lines that belong together. only headings have `level` and `title`."""
 
     kind: BlockKind
     span: Span
@@ -41,113 +55,55 @@ class Block:
     title: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Line:
-    text: str
-    start: int
-    end: int
-
-
 def parse_blocks(text: str) -> list[Block]:
     """Split a text into its blocks, in order; blank lines belong to none."""
     lines = _lines(text)
-    blocks: list[Block] = []
-    position = _front_matter_end(lines)
-    if position:
-        blocks.append(_block(BlockKind.TABLE, lines, 0, position))
-    while position < len(lines):
-        line = lines[position].text
-        if not line.strip():
-            position += 1
+    first = _front_matter_end(text, lines)
+    blocks = [Block(kind=BlockKind.TABLE, span=(0, lines[first - 1][1]))] if first else []
+    tokens = _parser().parse(text[lines[first][0] :]) if first < len(lines) else []
+    for number, token in enumerate(tokens):
+        if token.level or token.map is None:
             continue
-        heading = _ATX_HEADING.match(line)
-        if heading:
-            title, level = (heading[2] or "").strip(), len(heading[1])
-            blocks.append(_block(BlockKind.HEADING, lines, position, position + 1, level=level, title=title))
-            position += 1
-            continue
-        underline = _UNDERLINE.match(lines[position + 1].text) if position + 1 < len(lines) else None
-        if underline and _is_plain(line):
-            level = 1 if underline[1].startswith("=") else 2
-            blocks.append(_block(BlockKind.HEADING, lines, position, position + 2, level=level, title=line.strip()))
-            position += 2
-            continue
-        kind, end = _text_block(lines, position)
-        blocks.append(_block(kind, lines, position, end))
-        position = end
+        begin, end = (first + line for line in token.map)
+        while not text[slice(*lines[end - 1])].strip() and end - 1 > begin:
+            end -= 1
+        span = (lines[begin][0], lines[end - 1][1])
+        kind = _kind(token, text[slice(*span)])
+        if kind is BlockKind.HEADING:
+            title = tokens[number + 1].content.strip()
+            blocks.append(Block(kind=kind, span=span, level=int(token.tag[1:]), title=title))
+        else:
+            blocks.append(Block(kind=kind, span=span))
     return blocks
 
 
-def _text_block(lines: list[_Line], first: int) -> tuple[BlockKind, int]:
-    """Tell the kind of the block that begins at a line, and the line after its end."""
-    fence = _FENCE.match(lines[first].text)
-    if fence:
-        return BlockKind.CODE, _fence_end(lines, first, fence[1])
-    if _LIST_ITEM.match(lines[first].text):
-        return BlockKind.LIST, _list_end(lines, first)
-    if _TABLE_ROW.match(lines[first].text):
-        return BlockKind.TABLE, _run_end(lines, first, _TABLE_ROW)
-    end = first + 1
-    while end < len(lines) and _is_plain(lines[end].text):
-        end += 1
-    return BlockKind.PARAGRAPH, end
+def _kind(token: Token, piece: str) -> BlockKind:
+    kind = _KINDS.get(token.type, BlockKind.PARAGRAPH)
+    if kind is BlockKind.HEADING and token.markup in _UNDERLINES and not _UNDERLINED.fullmatch(piece):
+        return BlockKind.PARAGRAPH
+    if kind is BlockKind.PARAGRAPH and all(line.startswith("|") for line in map(str.lstrip, piece.splitlines())):
+        return BlockKind.TABLE
+    return kind
 
 
-def _is_plain(line: str) -> bool:
-    """Tell whether a line can only be part of a paragraph."""
-    special = (_ATX_HEADING, _FENCE, _LIST_ITEM, _TABLE_ROW)
-    return bool(line.strip()) and not any(pattern.match(line) for pattern in special)
+@cache
+def _parser() -> MarkdownIt:
+    """Set up the parser once: blocks only, since what is within a line does not move a cut."""
+    parser = MarkdownIt("commonmark").enable("table").disable(["html_block", "reference"])
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
 
 
-def _fence_end(lines: list[_Line], first: int, fence: str) -> int:
-    """Find the line after a code block; one that is never closed runs to the end, as CommonMark has it."""
-    for position in range(first + 1, len(lines)):
-        stripped = lines[position].text.strip()
-        if stripped.startswith(fence) and not stripped.strip(fence[0]):
-            return position + 1
-    return len(lines)
-
-
-def _list_end(lines: list[_Line], first: int) -> int:
-    """Find the line after a list: items, their continuations, and blank lines between them."""
-    end = first + 1
-    for position in range(first + 1, len(lines)):
-        line = lines[position].text
-        if not line.strip():
-            continue
-        after_blank = not lines[position - 1].text.strip()
-        if _LIST_ITEM.match(line) or _INDENTED.match(line) or (not after_blank and _is_plain(line)):
-            end = position + 1
-        else:
-            break
-    return end
-
-
-def _run_end(lines: list[_Line], first: int, pattern: re.Pattern[str]) -> int:
-    end = first + 1
-    while end < len(lines) and pattern.match(lines[end].text):
-        end += 1
-    return end
-
-
-def _front_matter_end(lines: list[_Line]) -> int:
-    """Find the line after YAML front matter, 0 if there is none: its last `---` must not make a heading."""
-    if not lines or lines[0].text.strip() != "---":
+def _front_matter_end(text: str, lines: list[Span]) -> int:
+    """Count the lines of YAML front matter, 0 if there is none: its last `---` must not make a heading."""
+    marks = (number for number, (start, end) in enumerate(lines) if text[start:end].strip() == "---")
+    if next(marks, None) != 0:
         return 0
-    for position in range(1, len(lines)):
-        if lines[position].text.strip() == "---":
-            return position + 1
-    return 0
+    return next(marks, -1) + 1
 
 
-def _block(kind: BlockKind, lines: list[_Line], first: int, end: int, *, level: int = 0, title: str = "") -> Block:
-    return Block(kind=kind, span=(lines[first].start, lines[end - 1].end), level=level, title=title)
-
-
-def _lines(text: str) -> list[_Line]:
-    lines: list[_Line] = []
-    start = 0
-    for part in text.split("\n"):
-        lines.append(_Line(text=part.rstrip("\r"), start=start, end=start + len(part)))
-        start += len(part) + 1
-    return lines
+def _lines(text: str) -> list[Span]:
+    """Return where each line begins and ends, its line break left out."""
+    breaks = list(_LINE_BREAK.finditer(text))
+    starts = [0, *(found.end() for found in breaks)]
+    return list(zip(starts, [*(found.start() for found in breaks), len(text)], strict=True))

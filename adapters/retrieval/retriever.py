@@ -1,4 +1,4 @@
-"""The caller's side of retrieval: light, because all that is heavy runs in the worker."""
+"""The caller's side of retrieval: lightweight, because everything heavy runs in the worker."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from adapters.processes.client import WorkerProcess
-from engine.core.ports import CancelSignal, Classified, Found, Prepared, Progress
+from engine.core.ports import BuiltIndex, Classification, SearchResult
 from engine.core.run.prediction import Passage
+from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
 from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 
@@ -24,7 +25,7 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     # The classifier's matrices are small: with two threads its fit takes seconds, with one 0.1 s.
     "OPENBLAS_NUM_THREADS": "1",
-    # The worker's last words are shown when it dies; Lance's warnings are none.
+    # The worker's last output is shown when it dies; Lance's warnings must not be part of it.
     "LANCEDB_LOG": "error",
 }
 
@@ -33,7 +34,7 @@ class LanceRetriever:
     """Embeds with all-MiniLM-L6-v2, searches with LanceDB, classifies with a logistic head.
 
     Fulfils `engine.core.ports.Retriever`. Index and classifier ids outlive the worker and this object: what they
-    name is on disk. A worker that dies in mid-request raises `WorkerDiedError`; the next request starts a new
+    name is on disk. A worker that dies during a request raises `WorkerDiedError`; the next request starts a new
     one.
     """
 
@@ -59,8 +60,8 @@ class LanceRetriever:
         spec: RetrievalSpec,
         *,
         cancel: CancelSignal | None = None,
-    ) -> Iterator[Progress | Prepared]:
-        """Build the index of these items unless it stands already; the last item tells what stands now.
+    ) -> Iterator[Progress | BuiltIndex]:
+        """Build the index of these items unless it exists already; the last item yielded describes the index.
 
         Raises:
             CancelledError: `cancel` was set; no index was left behind.
@@ -84,7 +85,7 @@ class LanceRetriever:
         k: int,
         mode: SearchMode,
         reranker: Reranker = Reranker.RECIPROCAL_RANK,
-    ) -> Found:
+    ) -> SearchResult:
         """Find the k nearest items of one kind (`example` or `document`).
 
         Any query is taken as plain words. Scores are cosine similarity, BM25 or fused reciprocal rank, by mode.
@@ -102,7 +103,7 @@ class LanceRetriever:
             "reranker": Reranker(reranker).value,
         }
         found = self._worker.call("search", {"folder": self._folder, **payload})
-        return Found(
+        return SearchResult(
             passages=tuple(Passage(kind=kind, **passage) for passage in found["passages"]),
             retrieval_s=found["retrieval_s"],
             cpu_s=found["cpu_s"],
@@ -111,8 +112,8 @@ class LanceRetriever:
 
     def fit_classifier(
         self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
-    ) -> Iterator[Progress | Prepared]:
-        """Fit a calibrated logistic head on the embeddings, or find it; the last item tells what stands now.
+    ) -> Iterator[Progress | BuiltIndex]:
+        """Fit a calibrated logistic head on the embeddings, or find it; the last item yielded describes it.
 
         Raises:
             CancelledError: `cancel` was set.
@@ -120,14 +121,14 @@ class LanceRetriever:
         """
         yield from self._prepared("fit_classifier", {"examples": _rows(examples), "seed": seed}, cancel)
 
-    def classify(self, classifier_id: str, text: str) -> Classified:
+    def classify(self, classifier_id: str, text: str) -> Classification:
         """Classify one text.
 
         Raises:
             RetrievalError: there is no such classifier.
         """
         payload = {"folder": self._folder, "classifier_id": classifier_id, "text": text}
-        return Classified(**self._worker.call("classify", payload))
+        return Classification(**self._worker.call("classify", payload))
 
     def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> npt.NDArray[np.float32]:
         """Embed texts as unit vectors, shape (texts, 384); the dot product of two is their cosine similarity."""
@@ -141,12 +142,12 @@ class LanceRetriever:
 
     def _prepared(
         self, operation: str, payload: Mapping[str, Any], cancel: CancelSignal | None
-    ) -> Iterator[Progress | Prepared]:
+    ) -> Iterator[Progress | BuiltIndex]:
         for message in self._worker.stream(operation, {"folder": self._folder, **payload}, cancel=cancel):
             if "progress" in message:
                 yield Progress(**message["progress"])
             elif "result" in message:
-                yield Prepared(**message["result"])
+                yield BuiltIndex(**message["result"])
 
 
 def _rows(examples: Sequence[Example]) -> list[dict[str, str]]:

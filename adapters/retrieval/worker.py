@@ -23,7 +23,9 @@ from engine.core.task import Document
 from engine.core.variant import Reranker, SearchMode
 
 LAYOUT = 2
-"""Part of every id: to be raised when chunking, tables or the head's form change, so that nothing old is reused."""
+"""Part of every id: to be raised when tables or the head's form change, so that nothing old is reused."""
+CHUNKING = 2
+"""Part of the id of an index that holds documents: to be raised when they are cut in another way."""
 
 Request = dict[str, Any]
 
@@ -59,21 +61,22 @@ def head(path: Path) -> Head:
 
 
 def report(emit: Emit, stage: str, fraction: float, left_s: float | None = None, detail: str = "") -> None:
-    """Send how far the work is."""
+    """Send the progress of the work."""
     emit({"progress": {"stage": stage, "fraction": fraction, "left_s": left_s, "detail": detail}})
 
 
 def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
-    """Build an index unless it stands already; loading the embedder is not counted as building."""
+    """Build an index unless it exists already; loading the embedder is not counted as building."""
     report(emit, "load the embedder", 0.0)
     # Search mode and k are left out of the id: they change what is asked, not what is stored.
     index_id = short_id(
         [LAYOUT, embedder().id, request["examples"], request["documents"], request["chunk_words"], request["overlap"]]
+        + ([CHUNKING] if request["documents"] else [])
     )
     store = indexes(request["folder"])
     standing_s = store.build_s(index_id)
     if standing_s is not None:
-        report(emit, "index", 1.0, 0.0, "it stands already")
+        report(emit, "index", 1.0, 0.0, "it exists already")
         return {"id": index_id, "build_s": standing_s, "reused": True}
     started_s = time.perf_counter()
     items = _items(request)
@@ -139,7 +142,7 @@ def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str,
 
 
 def fit_classifier(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
-    """Fit a head unless it stands already; loading the embedder is not counted as building."""
+    """Fit a head unless it exists already; loading the embedder is not counted as building."""
     report(emit, "load the embedder", 0.0)
     rows = [[row["input"], row["target"]] for row in request["examples"]]
     classifier_id = short_id([LAYOUT, embedder().id, "classifier", rows, request["seed"]])
@@ -167,7 +170,7 @@ def fit_classifier(request: Request, emit: Emit, cancel: threading.Event) -> dic
 
 
 def _standing_head(path: Path) -> Head | None:
-    """Read a head; None if it is not there, or damaged and to be fitted anew."""
+    """Read a head; None if it is missing, or damaged and must be fitted again."""
     try:
         return load_head(path)
     except RetrievalError:

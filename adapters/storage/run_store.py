@@ -15,7 +15,9 @@ from typing import Any
 
 from engine.analysis.run_table import COLUMNS
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
-from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.core.run.infos import RunInfo, info_of
+from engine.core.run.manifest import Manifest, manifest_from_dict
+from engine.core.run.prediction import Prediction, prediction_from_json
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -42,7 +44,7 @@ class SqliteRunStore:
         """Open or make the file.
 
         Raises:
-            StoreError: it is no store, or cannot be opened.
+            StoreError: it is not a store, or cannot be opened.
         """
         self._path = path
         self._local = threading.local()
@@ -72,7 +74,7 @@ class SqliteRunStore:
             raise StoreError(f"The run store '{self._path}' failed: {error}.", "Try again.") from error
         except sqlite3.DatabaseError as error:
             raise StoreError(
-                f"'{self._path}' is not a run store, or is damaged ({error}).", "Move it away; a new one is made."
+                f"'{self._path}' is not a run store, or is damaged ({error}).", "Move it away; a new one will be made."
             ) from error
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
@@ -80,12 +82,18 @@ class SqliteRunStore:
                 f"The run store '{self._path}' failed: {error.strerror}.", "Free some space, then resume the run."
             ) from error
 
-    def create_run(self, run_id: str, manifest: Mapping[str, Any]) -> None:
+    def create_run(self, manifest: Manifest) -> None:
         """Keep a new run with status `planned`."""
+        self._insert(manifest, datetime.now(UTC).isoformat(timespec="seconds"), "planned")
+
+    def _insert(self, manifest: Manifest, started_at: str, status: str) -> None:
+        fields = manifest.to_dict()
+        for name in ("status", "started_at"):  # columns of their own
+            fields.pop(name)
         with self._errors():
             self._connection().execute(
                 "INSERT INTO runs VALUES (?, ?, ?, ?)",
-                (run_id, datetime.now(UTC).isoformat(timespec="seconds"), "planned", json.dumps(manifest)),
+                (manifest.plan.run_id, started_at, status, json.dumps(fields)),
             )
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
@@ -101,7 +109,7 @@ class SqliteRunStore:
                 )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions in one transaction; one that is there already is left as it is."""
+        """Commit predictions in one transaction; one that exists already is left unchanged."""
         rows = [(p.run_id, p.variant_id, p.example_id, json.dumps(asdict(p))) for p in predictions]
         with self._errors():
             connection = self._connection()
@@ -123,7 +131,7 @@ class SqliteRunStore:
             rows = self._connection().execute(
                 "SELECT record FROM predictions WHERE run_id = ? ORDER BY number", (run_id,)
             )
-            return [prediction_from_dict(json.loads(record)) for (record,) in rows]
+            return [prediction_from_json(record) for (record,) in rows]
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its predictions.
@@ -135,21 +143,17 @@ class SqliteRunStore:
         with self._errors():
             self._connection().execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
 
-    def import_run(
-        self, run_id: str, started_at: str, status: str, manifest: Mapping[str, Any], predictions: Sequence[Prediction]
-    ) -> None:
-        """Take in a run that was kept elsewhere, as a whole or not at all.
+    def import_run(self, manifest: Manifest, predictions: Sequence[Prediction]) -> None:
+        """Import a run that was kept elsewhere, as a whole or not at all.
 
         Raises:
             UsageError: a run of this name is here already.
         """
+        run_id = manifest.plan.run_id
         with self._errors():
-            connection = self._connection()
-            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
-                raise UsageError(f"Run {run_id} is here already.", "Delete it first to take it in anew.")
-            connection.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?)", (run_id, started_at, status, json.dumps(dict(manifest)))
-            )
+            if self._connection().execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+                raise UsageError(f"Run {run_id} is here already.", "Delete it first to import it again.")
+        self._insert(manifest, manifest.started_at, manifest.status)
         try:
             self.add(predictions)
         except BaseException:
@@ -158,7 +162,7 @@ class SqliteRunStore:
 
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
         """Read what all variants of a run answered on one example."""
-        variants = [variant["id"] for variant in self.manifest(run_id)["plan"]["variants"]]
+        variants = [variant.id for variant in self.manifest(run_id).plan.variants]
         marks = ", ".join("?" for _ in variants)
         with self._errors():
             rows = self._connection().execute(
@@ -166,7 +170,7 @@ class SqliteRunStore:
                 " ORDER BY number",
                 (run_id, *variants, example_id),
             )
-            return [prediction_from_dict(json.loads(record)) for (record,) in rows]
+            return [prediction_from_json(record) for (record,) in rows]
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
         """Read a run as (variant id, example id, JSON list of the values of `engine.analysis.run_table.COLUMNS`).
@@ -181,11 +185,12 @@ class SqliteRunStore:
                 (run_id,),
             )
 
-    def manifest(self, run_id: str) -> dict[str, Any]:
-        """Read a run's manifest, with `status` and `started_at`.
+    def manifest(self, run_id: str) -> Manifest:
+        """Read a run's manifest, upgraded to the current version.
 
         Raises:
             UsageError: there is no such run; the nearest names are offered.
+            StoreError: it is damaged, or of a newer version.
         """
         with self._errors():
             connection = self._connection()
@@ -195,26 +200,28 @@ class SqliteRunStore:
             if row is None:
                 known = [name for (name,) in connection.execute("SELECT run_id FROM runs")]
                 raise unknown_name("run", run_id, known)
-        manifest: dict[str, Any] = json.loads(row[0])
-        return {**manifest, "status": row[1], "started_at": row[2]}
+        return _read_manifest(*row)
 
-    def runs(self) -> list[tuple[str, str, str, int, dict[str, Any]]]:
-        """List (run id, start, status, predictions kept, manifest), newest first."""
+    def infos(self) -> list[RunInfo]:
+        """List runs at a glance, newest first. One that cannot be read is left out and does not fail the list."""
         with self._errors():
             rows = self._connection().execute(
-                "SELECT r.run_id, r.started_at, r.status, COUNT(p.number), r.manifest FROM runs r"
+                "SELECT r.started_at, r.status, COUNT(p.number), r.manifest FROM runs r"
                 " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id ORDER BY r.run_id DESC"
             )
-            return [(run_id, at, status, count, json.loads(text)) for run_id, at, status, count, text in rows]
+            read = list(rows)
+        found = []
+        for started_at, status, count, text in read:
+            with contextlib.suppress(StoreError):
+                found.append(info_of(_read_manifest(text, status, started_at), count))
+        return found
 
 
-def prediction_from_dict(data: Mapping[str, Any]) -> Prediction:
-    """Rebuild a prediction from its stored record."""
-    fields = dict(data)
-    fields["usage"] = Usage(**fields["usage"])
-    fields["timing"] = Timing(**fields["timing"])
-    fields["passages"] = tuple(Passage(**item) for item in fields["passages"])
-    if fields["failure"] is not None:
-        failure = fields["failure"]
-        fields["failure"] = Failure(kind=FailureKind(failure["kind"]), message=failure["message"])
-    return Prediction(**fields)
+def _read_manifest(text: str, status: str, started_at: str) -> Manifest:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"The manifest of a run is damaged: {error}.", "Delete the run.") from error
+    if not isinstance(data, dict):
+        raise StoreError("The manifest of a run is damaged: it is not an object.", "Delete the run.")
+    return manifest_from_dict({**data, "status": status, "started_at": started_at})

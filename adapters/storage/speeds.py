@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from adapters.storage.files import write_whole
 
 
 class SpeedFile:
     """One small JSON file."""
 
-    def __init__(self, path: Path) -> None:
-        """Keep speeds in this file, which is made when first needed."""
-        self._path = path
+    def __init__(self, path: Path, processor: str) -> None:
+        """Keep this processor's speeds in this file, which is made when first needed."""
+        self._path, self._processor = path, processor
 
-    def read(self, processor: str) -> dict[str, dict[str, Any]]:
+    def read(self) -> Mapping[str, Mapping[str, Any]]:
         """Return this processor's figures by model digest; empty if the file is missing or damaged."""
-        found = self._whole().get(processor, {})
+        found = self._whole().get(self._processor, {})
         return found if isinstance(found, dict) else {}
 
-    def keep(self, processor: str, digest: str, figures: dict[str, Any]) -> None:
+    def keep(self, digest: str, figures: Mapping[str, Any]) -> None:
         """Keep figures over older ones."""
         whole = self._whole()
-        whole[processor] = {**self.read(processor), digest: figures}
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(whole, indent=1), encoding="utf-8")
-        partial.replace(self._path)
+        whole[self._processor] = {**self.read(), digest: dict(figures)}
+        write_whole(self._path, json.dumps(whole, indent=1).encode())
 
     def _whole(self) -> dict[str, Any]:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import zipfile
 from dataclasses import fields
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from adapters.storage.files import whole_file
 from adapters.storage.run_store import SqliteRunStore
 from engine.analysis.run_table import RunTable, table_from_json
-from engine.core.run.plan import plan_from_dict
 
 FORM = 1
-"""Raised when the columns change; files of another form are made anew."""
+"""Raised when the columns change; files of another version are made again."""
 LEAST_PREDICTIONS = 2_000
 """Smaller runs are read from the store as fast."""
 _TEXTS = ("variant_ids", "example_ids", "targets", "answers")
@@ -33,20 +32,20 @@ class TableKeeper:
         self._folder = folder
 
     def table(self, run_id: str) -> RunTable:
-        """Return a run's table, kept or read anew.
+        """Return a run's table, from the kept file or read from the store.
 
         Raises:
             UsageError: there is no such run.
         """
         manifest = self._store.manifest(run_id)
-        plan = plan_from_dict(manifest["plan"])
+        plan = manifest.plan
         path = self._folder / f"{run_id}.npz"
-        whole = manifest["status"] == "done"
+        whole = manifest.status == "done"
         if whole and (kept := _read(path)) is not None:
             return kept
         table = table_from_json([variant.id for variant in plan.variants], plan.test_ids, self._store.records(run_id))
         if whole and table.predictions >= LEAST_PREDICTIONS:
-            with contextlib.suppress(OSError):  # a full disk costs speed alone
+            with contextlib.suppress(OSError):  # a full disk only costs speed
                 self._write(path, table)
         return table
 
@@ -62,11 +61,8 @@ class TableKeeper:
                 arrays |= {f"{item.name}/{name}": array for name, array in getattr(table, item.name).items()}
             elif item.name not in _TEXTS:
                 arrays[item.name] = getattr(table, item.name)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(f".{os.getpid()}.tmp")
-        with half.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-        half.replace(path)
 
 
 def _read(path: Path) -> RunTable | None:

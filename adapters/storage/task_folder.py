@@ -8,15 +8,16 @@ import re
 import shutil
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from adapters.storage.files import partial_beside
 from engine.core.errors import TaskError
-from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task
+from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
 from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
 
 Text = Annotated[str, Field(min_length=1)]
@@ -81,7 +82,7 @@ def read_task(folder: Path) -> Task:
     """Read a task folder whole.
 
     Raises:
-        TaskError: with file, line, field, value and mend of the first fault.
+        TaskError: with file, line, field, value and fix of the first fault.
     """
     definition = _read_definition(folder / "task.toml")
     kind = AnswerKind(definition.answer.kind)
@@ -94,7 +95,7 @@ def read_task(folder: Path) -> Task:
     _check_splits(definition, examples)
     documents = _read_documents(folder, definition)
     rules = tuple(Rule(**rule.model_dump()) for rule in definition.scoring.rules)
-    return Task(
+    task = Task(
         id=definition.id,
         title=definition.title,
         summary=definition.summary,
@@ -108,19 +109,19 @@ def read_task(folder: Path) -> Task:
         licence=definition.licence,
         card=definition.card,
         source=definition.source,
-        digest=digest_of(definition.model_dump_json(), schema, examples, documents),
     )
+    return replace(task, digest=task_digest(task))
 
 
-def digest_of(
-    definition: str, schema: Mapping[str, Any] | None, examples: tuple[Example, ...], documents: tuple[Document, ...]
-) -> str:
-    """SHA-256 over all that makes a task."""
-    digest = hashlib.sha256(definition.encode())
-    digest.update(json.dumps(schema, sort_keys=True).encode())
-    for example in examples:
+def old_digest(folder: Path) -> str:
+    """Return the digest under which runs of version 1 kept a task: it left out what is in the rows' metadata."""
+    definition = _read_definition(folder / "task.toml")
+    task = read_task(folder)
+    digest = hashlib.sha256(definition.model_dump_json().encode())
+    digest.update(json.dumps(task.answer.json_schema, sort_keys=True).encode())
+    for example in task.examples:
         digest.update(json.dumps([example.id, example.input, example.target, example.split]).encode())
-    for document in documents:
+    for document in task.documents:
         digest.update(json.dumps([document.name, document.text]).encode())
     return digest.hexdigest()
 
@@ -135,7 +136,7 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise TaskError(f"{path.name} is not UTF-8 at byte {error.start}.", "Save it as UTF-8.") from error
     except OSError as error:
-        raise TaskError(f"{path.name} cannot be read ({error.strerror}).", "Look at its rights.") from error
+        raise TaskError(f"{path.name} cannot be read ({error.strerror}).", "Check its permissions.") from error
 
 
 def _read_definition(path: Path) -> _TaskFile:
@@ -159,7 +160,7 @@ def _read_schema(folder: Path, definition: _TaskFile) -> Mapping[str, Any] | Non
     if definition.answer.kind != "json":
         return None
     if not name or Path(name).name != name:
-        raise TaskError(f"task.toml: field 'answer.schema_file': {name!r} is no file beside it.", "Name one.")
+        raise TaskError(f"task.toml: field 'answer.schema_file': {name!r} is not a file beside it.", "Name one.")
     try:
         schema = json.loads(_read_text(folder / name))
     except ValueError as error:
@@ -218,7 +219,7 @@ def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:
             raise TaskError(f"{path.name}, line {number}: {_first_fault(error)}", "Correct this line.") from error
         if row.id in seen:
             raise TaskError(
-                f"{path.name}, line {number}: field 'id': '{row.id}' stands on line {seen[row.id]} already.",
+                f"{path.name}, line {number}: field 'id': '{row.id}' is already used on line {seen[row.id]}.",
                 "Give each row its own id.",
             )
         seen[row.id] = number
@@ -231,17 +232,17 @@ def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:
 def _example(row: _Row, answer: AnswerSpec, place: str) -> Example:
     target = row.target
     if answer.kind is AnswerKind.LABEL and target not in answer.labels:
-        raise TaskError(f"{place}: field 'target': {target!r} is no label.", f"Labels: {', '.join(answer.labels)}.")
+        raise TaskError(f"{place}: field 'target': {target!r} is not a label.", f"Labels: {', '.join(answer.labels)}.")
     if answer.kind is AnswerKind.JSON:
         import jsonschema
 
         if not isinstance(target, dict):
-            raise TaskError(f"{place}: field 'target': a JSON object is wanted.", "Write the record as an object.")
+            raise TaskError(f"{place}: field 'target': a JSON object is expected.", "Write the record as an object.")
         fault = next(iter(jsonschema.Draft202012Validator(answer.json_schema or {}).iter_errors(target)), None)
         if fault is not None:
             raise TaskError(f"{place}: field 'target': {fault.message}.", "Correct it, or the schema.")
     elif not isinstance(target, str) or not target.strip():
-        raise TaskError(f"{place}: field 'target': {target!r} is no text.", "Write the right answer as text.")
+        raise TaskError(f"{place}: field 'target': {target!r} is not text.", "Write the right answer as text.")
     text = target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)
     return Example(id=row.id, input=row.input, target=text, split=row.split, metadata=row.metadata)
 
@@ -273,12 +274,12 @@ def _read_documents(folder: Path, definition: _TaskFile) -> tuple[Document, ...]
 
 
 def write_task(task: Task, folder: Path) -> None:
-    """Write a task as a folder of the same form, whole or not at all; one that is there is replaced.
+    """Write a task as a folder of the same form, whole or not at all; an existing one is replaced.
 
     Raises:
         TaskError: the disk refuses.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = partial_beside(folder)
     definition: dict[str, Any] = {
         "id": task.id,
         "title": task.title,
@@ -329,4 +330,7 @@ def write_task(task: Task, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
     except OSError as error:
-        raise TaskError(f"The task cannot be written ({error.strerror}).", "Free space or look at rights.") from error
+        what = f"The task cannot be written ({error.strerror})."
+        raise TaskError(what, "Free some space or check the permissions.") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A task folder as one zip archive, to be carried elsewhere and brought in there."""
+"""A task folder as one zip archive, to be imported elsewhere."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from adapters.archives import checked_entries, read_entry
 from engine.core.errors import TaskError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest a zip can say: the same task gives the same bytes."""
+"""The earliest date that a zip can store: the same task gives the same bytes."""
 _MOST_NAMES = 3
 
 
 def pack_folder(folder: Path) -> bytes:
-    """Pack a task's files: definition, rows, schema and documents, and nothing else that lies there.
+    """Pack a task's files: definition, rows, schema and documents, and nothing else in the folder.
 
     Raises:
         TaskError: a file cannot be read.
@@ -30,7 +30,7 @@ def pack_folder(folder: Path) -> bytes:
                     entry.compress_type = zipfile.ZIP_DEFLATED
                     archive.writestr(entry, path.read_bytes())
     except OSError as error:
-        raise TaskError(f"The task cannot be packed ({error.strerror}).", "Look at its files' rights.") from error
+        raise TaskError(f"The task cannot be packed ({error.strerror}).", "Check its files' permissions.") from error
     return buffer.getvalue()
 
 
@@ -38,7 +38,7 @@ def unpack_into(name: str, data: bytes, folder: Path) -> None:
     """Unpack a packed task into an empty folder; every path and size is checked before the first byte is written.
 
     Raises:
-        TaskError: it is no packed task, or something in it does not belong.
+        TaskError: it is not a packed task, or holds something that does not belong there.
     """
     inner = _inner_paths(name, [entry.path for entry in checked_entries(name, data)])
     for packed, path in inner.items():
@@ -58,10 +58,10 @@ def _inner_paths(name: str, paths: list[PurePosixPath]) -> dict[str, PurePosixPa
     inner = {}
     for path in paths:
         if not path.is_relative_to(root):
-            raise TaskError(f"{name} holds '{path}' beside the task.", "Pack the task's folder alone.")
+            raise TaskError(f"{name} holds '{path}' beside the task.", "Pack only the task's folder.")
         place = path.relative_to(root)
         if not _belongs(place):
-            raise TaskError(f"{name} holds '{place}', which is no part of a task.", "Pack the task's folder alone.")
+            raise TaskError(f"{name} holds '{place}', which is not part of a task.", "Pack only the task's folder.")
         inner[str(path)] = place
     return inner
 

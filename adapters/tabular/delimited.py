@@ -1,4 +1,4 @@
-"""CSV, TSV and their kin: the dialect told from the file, then a strict reading (RFC 4180). Cells are not touched."""
+"""CSV, TSV and the like: the dialect found from the file, then a strict reading (RFC 4180). Cells are not touched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
 from adapters.tabular.source import MAX_BYTES, Opened, Row, Source
 from engine.core.errors import TableError
-from engine.ingest.table import DELIMITERS, Asked, Reading
+from engine.ingest.table import DELIMITERS, Reading, ReadOptions
 
 _SAMPLE_ROWS = 100
 _SAMPLE_CHARACTERS = 1_000_000
@@ -28,11 +28,11 @@ class _Guess:
     """Share of the sampled rows that are as wide as the header."""
 
 
-def open_delimited(source: Source, asked: Asked) -> Opened:
-    """Open a file of cells with something between them.
+def open_delimited(source: Source, asked: ReadOptions) -> Opened:
+    """Open a file of cells with a delimiter between them.
 
     Raises:
-        TableError: the encoding or dialect asked for does not exist, or the file is no text.
+        TableError: the encoding or dialect asked for does not exist, or the file is not text.
     """
     if asked.encoding:
         codec, why = checked_codec(asked.encoding), f"{asked.encoding}: you chose it."
@@ -68,9 +68,9 @@ def open_delimited(source: Source, asked: Asked) -> Opened:
 def _check_dialect(delimiter: str, quote: str) -> None:
     for what, sign, empty in (("delimiter", delimiter, False), ("quote", quote, True)):
         if (len(sign) != 1 and not (empty and not sign)) or sign in {"\r", "\n", "\0"}:
-            raise TableError(f"The {what} {sign!r} is not one sign.", "Choose a comma, semicolon, tab or pipe.")
+            raise TableError(f"The {what} {sign!r} is not one character.", "Choose a comma, semicolon, tab or pipe.")
     if delimiter == quote:
-        raise TableError(f"Delimiter and quote are the same sign {quote!r}.", "Choose different ones.")
+        raise TableError(f"Delimiter and quote are the same character {quote!r}.", "Choose different ones.")
 
 
 def _sign(delimiter: str) -> str:
@@ -82,7 +82,7 @@ def _text(stream: io.BytesIO, codec: str) -> io.TextIOWrapper:
 
 
 def _named_delimiter(source: Source, codec: str) -> str | None:
-    """Return the sign of a first line such as `sep=;`, which spreadsheets write."""
+    """Return the delimiter from a first line such as `sep=;`, which spreadsheets write."""
     start = source.data[:64].decode(codec, "ignore").splitlines()[:1]
     if start and len(start[0]) == len("sep=;") and start[0].lower().startswith("sep="):
         return start[0][4]
@@ -90,9 +90,9 @@ def _named_delimiter(source: Source, codec: str) -> str | None:
 
 
 def _delimiter(source: Source, codec: str, quote: str) -> tuple[str, str]:
-    """Choose the sign under which most rows are as wide as the header, and the header is widest."""
+    """Choose the delimiter with which most rows are as wide as the header, and the header is widest."""
     guesses = [_try(source, codec, sign, quote) for sign in DELIMITERS]
-    # A header that a sign divides is believed even where most rows disagree: those are told as ragged.
+    # A header that a delimiter divides is trusted even where most rows disagree: those are reported as ragged.
     wide = [guess for guess in guesses if guess.width > 1]
     extension = PurePath(source.name).suffix.lower()
     if not wide:
@@ -171,11 +171,11 @@ def _rows(
         raise undecodable(source.name, source.data, codec) from error
     if blank:
         named = ", ".join(map(str, blank[:_NAMED_LINES])) + (" ..." if len(blank) > _NAMED_LINES else "")
-        notes.append(f"{len(blank)} blank line{'s' if len(blank) > 1 else ''} passed over (line {named}).")
+        notes.append(f"{len(blank)} blank line{'s' if len(blank) > 1 else ''} skipped (line {named}).")
 
 
 def _fault(name: str, words: str, begun: int, line: int) -> TableError:
-    """Turn the reader's words into ours. `begun` is where the row begins, `line` how far the reader came."""
+    """Turn the reader's message into ours. `begun` is where the row begins, `line` how far the reader came."""
     if "unexpected end of data" in words:
         return TableError(
             f"{name}, line {begun}: a quote is opened in this row and never closed.",

@@ -1,4 +1,4 @@
-"""Which encoding a text file has, told from its bytes."""
+"""Which encoding a text file has, detected from its bytes."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Encoding:
 
 
 def detect_encoding(name: str, data: bytes) -> Encoding:
-    """Tell the encoding: by its mark, as UTF-8 if all of it is, by its zeros, or by the looks of it.
+    """Detect the encoding: by its mark, as UTF-8 if all of it is, by its zeros, or by which encoding reads best.
 
     Raises:
-        TableError: it looks like no text at all.
+        TableError: it does not look like text.
     """
     for mark, codec, title in _MARKS:
         if data.startswith(mark):
@@ -87,7 +87,7 @@ def _eight_bits(name: str, data: bytes, bad: int) -> Encoding:
     odd_signs = sum(byte < 9 or 13 < byte < 32 for byte in sample)
     if odd_signs > len(sample) * 0.02:
         raise TableError(
-            f"{name} is no text: {odd_signs} of {len(sample)} bytes near byte {bad} are control characters.",
+            f"{name} is not text: {odd_signs} of {len(sample)} bytes near byte {bad} are control characters.",
             "Give a CSV, XLSX, JSONL or Parquet file.",
         )
     high = sum(byte > 127 for byte in sample)
@@ -111,7 +111,7 @@ def checked_codec(name: str) -> str:
     """Return Python's name of an encoding that the user asked for.
 
     Raises:
-        TableError: there is no such encoding, or it is none of texts.
+        TableError: there is no such encoding, or it is not a text encoding.
     """
     try:
         codec = codecs.lookup(name)
@@ -131,7 +131,7 @@ def undecodable(name: str, data: bytes, codec: str) -> TableError:
         line = before.count("\n") + 1
         byte = error.object[error.start : error.start + 1].hex()
         return TableError(
-            f"{name}, line {line}: byte {error.start} ({byte}) is no {title}.",
+            f"{name}, line {line}: byte {error.start} ({byte}) is not {title}.",
             "Choose another encoding, or save as UTF-8.",
         )
-    return TableError(f"{name} is no {title}.", "Choose another encoding, or save as UTF-8.")
+    return TableError(f"{name} is not {title}.", "Choose another encoding, or save as UTF-8.")

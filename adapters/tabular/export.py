@@ -1,9 +1,13 @@
-"""Predictions as Parquet and CSV. No cell of the CSV is read as a formula by a spreadsheet."""
+"""Predictions as Parquet and CSV that can be read on their own. No spreadsheet takes a CSV cell for a formula.
+
+docs/exports.md says what each column holds; other programs rely on the columns and their order.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -24,11 +28,29 @@ SCHEMA: dict[str, pl.DataType] = {
     "retrieval_s": pl.Float64(),
     "ttft_s": pl.Float64(),
     "total_s": pl.Float64(),
+    "input": pl.String(),
+    "probabilities": pl.String(),
+    "passage_ids": pl.String(),
+    "prompt": pl.String(),
+    "attempts": pl.Int64(),
+    "thinking": pl.String(),
+    "prefill_s": pl.Float64(),
+    "decode_s": pl.Float64(),
+    "energy_wh": pl.Float64(),
+    "memory_bytes": pl.Int64(),
+    "seed": pl.Int64(),
 }
+"""New columns go to the end."""
 
 
-def predictions_frame(predictions: Sequence[Prediction]) -> pl.DataFrame:
-    """Return one row per prediction; columns as in the schema above."""
+def predictions_frame(predictions: Sequence[Prediction], *, inputs: Mapping[str, str], seed: int) -> pl.DataFrame:
+    """Return one row per prediction; columns as in the schema above. What was not measured is null.
+
+    Args:
+        predictions: of one run.
+        inputs: what the variants were given, by example; a row that is not among them has no input.
+        seed: of the run.
+    """
     rows = [
         {
             "variant_id": p.variant_id,
@@ -45,6 +67,17 @@ def predictions_frame(predictions: Sequence[Prediction]) -> pl.DataFrame:
             "retrieval_s": p.timing.retrieval_s,
             "ttft_s": p.timing.ttft_s,
             "total_s": p.timing.total_s,
+            "input": inputs.get(p.example_id),
+            "probabilities": _json(dict(p.probabilities)),
+            "passage_ids": _json([passage.id for passage in p.passages]),
+            "prompt": p.prompt or None,
+            "attempts": p.attempts,
+            "thinking": p.thinking or None,
+            "prefill_s": p.timing.prefill_s,
+            "decode_s": p.timing.decode_s,
+            "energy_wh": p.timing.energy_wh,
+            "memory_bytes": p.rss_bytes or None,
+            "seed": seed,
         }
         for p in predictions
     ]
@@ -64,13 +97,17 @@ def formula_safe(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(columns)
 
 
-def to_csv(predictions: Sequence[Prediction]) -> bytes:
+def to_csv(frame: pl.DataFrame) -> bytes:
     """Return formula-safe CSV, UTF-8."""
-    return formula_safe(predictions_frame(predictions)).write_csv().encode("utf-8", "replace")
+    return formula_safe(frame).write_csv().encode("utf-8", "replace")
 
 
-def to_parquet(predictions: Sequence[Prediction]) -> bytes:
+def to_parquet(frame: pl.DataFrame) -> bytes:
     """Return Parquet with texts as they are."""
     buffer = io.BytesIO()
-    predictions_frame(predictions).write_parquet(buffer)
+    frame.write_parquet(buffer)
     return buffer.getvalue()
+
+
+def _json(value: Mapping[str, float] | Sequence[str]) -> str | None:
+    return json.dumps(value, ensure_ascii=False) if value else None

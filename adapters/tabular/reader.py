@@ -15,7 +15,7 @@ from adapters.tabular.records import open_jsonl, open_parquet
 from adapters.tabular.sheets import open_sheet
 from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source, check_size
 from engine.core.errors import TableError
-from engine.ingest.table import Asked, ColumnBuilder, FirstLook, RaggedRow, Table, usable_names
+from engine.ingest.table import ColumnBuilder, FirstLook, RaggedRow, ReadOptions, Table, usable_names
 
 LOOK_ROWS = 20
 _BATCH_ROWS = 4096
@@ -33,11 +33,11 @@ _OTHER = {
 }
 
 
-def open_source(source: Source, asked: Asked) -> Opened:
+def open_source(source: Source, asked: ReadOptions) -> Opened:
     """Open a file by what it holds; its name only decides between JSONL and CSV.
 
     Raises:
-        TableError: it is empty, too large, or no table.
+        TableError: it is empty, too large, or not a table.
     """
     check_size(source.name, len(source.data))
     if not source.data.strip():
@@ -62,13 +62,13 @@ def _is_jsonl(source: Source) -> bool:
         return False
 
 
-def first_look(source: Source, asked: Asked | None = None) -> FirstLook:
-    """Read the first rows alone.
+def first_look(source: Source, asked: ReadOptions | None = None) -> FirstLook:
+    """Read only the first rows.
 
     Raises:
         TableError: the file cannot be read as asked; names the line.
     """
-    opened = open_source(source, asked or Asked())
+    opened = open_source(source, asked or ReadOptions())
     header, rest = _header(source, opened)
     names, notes = usable_names(header)
     found = list(islice(rest, LOOK_ROWS))
@@ -83,13 +83,15 @@ def first_look(source: Source, asked: Asked | None = None) -> FirstLook:
     )
 
 
-def read_table(source: Source, asked: Asked | None = None, *, report: Callable[[float], None] | None = None) -> Table:
-    """Read a whole file. Every cell is kept as it stands; rows of another width than the header are set apart.
+def read_table(
+    source: Source, asked: ReadOptions | None = None, *, report: Callable[[float], None] | None = None
+) -> Table:
+    """Read a whole file. Every cell is kept as it is in the file; rows wider or narrower than the header are set apart.
 
     Raises:
         TableError: the file cannot be read as asked; names the line.
     """
-    opened = open_source(source, asked or Asked())
+    opened = open_source(source, asked or ReadOptions())
     header, rest = _header(source, opened)
     names, renamed = usable_names(header)
     builders = [ColumnBuilder() for _ in names]
@@ -113,7 +115,7 @@ def read_table(source: Source, asked: Asked | None = None, *, report: Callable[[
     if trailing:
         renamed.append(
             f"{len(trailing):,} row{'s end' if len(trailing) > 1 else ' ends'} with a delimiter more than the header "
-            f"(first in line {trailing[0]}); nothing stands behind it, and it was left out."
+            f"(first in line {trailing[0]}); nothing follows it, and it was left out."
         )
     return Table(
         name=source.name,

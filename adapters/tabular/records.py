@@ -11,7 +11,8 @@ from adapters.tabular.encodings import checked_codec, detect_encoding, undecodab
 from adapters.tabular.sheets import as_text
 from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source
 from engine.core.errors import TableError
-from engine.ingest.table import Asked, Reading
+from engine.ingest.table import Reading, ReadOptions
+from engine.metrics import wording as say
 
 _BATCH_ROWS = 4096
 MAX_PARQUET_BYTES = 1_000_000_000
@@ -19,16 +20,16 @@ MAX_PARQUET_BYTES = 1_000_000_000
 
 
 class _Number(str):
-    """A number as it stands in the file."""
+    """A number exactly as it is in the file."""
 
     __slots__ = ()
 
 
-def open_jsonl(source: Source, asked: Asked) -> Opened:
+def open_jsonl(source: Source, asked: ReadOptions) -> Opened:
     """Open a file of one JSON object a line. The fields of all lines are the columns.
 
     Raises:
-        TableError: a line is no JSON object; names it.
+        TableError: a line is not a JSON object; the error names it.
     """
     if asked.encoding:
         codec, why = checked_codec(asked.encoding), f"{asked.encoding}: you chose it."
@@ -60,7 +61,7 @@ def _objects(source: Source, stream: io.BytesIO, codec: str) -> Iterator[tuple[i
                 continue
             value = decoder.decode(words)
             if not isinstance(value, dict):
-                raise TableError(f"{source.name}, line {line}: no JSON object.", "Write one object a line.")
+                raise TableError(f"{source.name}, line {line}: not a JSON object.", "Write one object a line.")
             yield line, value
     except UnicodeDecodeError as error:
         raise undecodable(source.name, source.data, codec) from error
@@ -73,7 +74,7 @@ def _objects(source: Source, stream: io.BytesIO, codec: str) -> Iterator[tuple[i
 
 
 def _no_constant(name: str) -> Any:
-    message = f"{name} is no JSON"
+    message = f"{name} is not JSON"
     raise ValueError(message)
 
 
@@ -82,7 +83,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        message = f"the field '{twice[:40]}' stands twice"
+        message = f"the field '{twice[:40]}' occurs twice"
         raise ValueError(message)
     return found
 
@@ -111,7 +112,7 @@ def _json_rows(source: Source, stream: io.BytesIO, codec: str, header: list[str]
         row = [cell or "" for cell in cells]
         if any("\ud800" <= sign <= "\udfff" for cell in row if not cell.isascii() for sign in cell):
             raise TableError(
-                f"{source.name}, line {line}: half of a surrogate pair, which is no character.", "Correct the escape."
+                f"{source.name}, line {line}: half of a surrogate pair is not a character.", "Correct the escape."
             )
         yield line, row
     if missing:
@@ -119,14 +120,14 @@ def _json_rows(source: Source, stream: io.BytesIO, codec: str, header: list[str]
 
 
 def _cell(value: Any) -> str | None:
-    """Write a value as text: texts and numbers as they stand, the rest as JSON; None for null."""
+    """Write a value as text: texts and numbers as they are, the rest as JSON; None for null."""
     if value is None or isinstance(value, str):
         return value
     return _json(value)
 
 
 def _json(value: Any) -> str:
-    """Write JSON in which numbers stand as they stood."""
+    """Write JSON in which numbers stay as they are in the file."""
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
@@ -136,7 +137,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def open_parquet(source: Source, asked: Asked) -> Opened:  # noqa: ARG001 - one signature for all formats
+def open_parquet(source: Source, asked: ReadOptions) -> Opened:  # noqa: ARG001 - one signature for all formats
     """Open a Parquet file.
 
     Raises:
@@ -154,8 +155,8 @@ def open_parquet(source: Source, asked: Asked) -> Opened:  # noqa: ARG001 - one 
         raise TableError(f"{source.name} cannot be read as Parquet ({_short(error)}).", "Write it again.") from error
     if facts.num_rows > MAX_ROWS or unpacked > MAX_PARQUET_BYTES or len(header) > MAX_COLUMNS:
         raise TableError(
-            f"{source.name} would unpack to {facts.num_rows:,} rows and {unpacked / 1e6:,.0f} MB; it was not unpacked.",
-            f"Give at most {MAX_ROWS:,} rows and {MAX_PARQUET_BYTES / 1e6:,.0f} MB.",
+            f"{source.name} would unpack to {facts.num_rows:,} rows and {say.size(unpacked)}; it was not unpacked.",
+            f"Give at most {MAX_ROWS:,} rows and {say.size(MAX_PARQUET_BYTES)}.",
         )
     notes: list[str] = []
     done = [0]

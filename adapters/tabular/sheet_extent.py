@@ -19,10 +19,10 @@ _PLACE = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,3})(\d{1,9})\s*["']""")
 
 
 def check_extent(name: str, data: bytes, entries: Iterable[str]) -> None:
-    """Look at the places that the sheets' cells name.
+    """Check the positions of the sheets' cells.
 
     Raises:
-        TableError: a sheet reaches over more than `MAX_CELLS` cells, or is written so that its places cannot be seen.
+        TableError: a sheet reaches over more than `MAX_CELLS` cells, or is written so that positions cannot be read.
     """
     for entry in entries:
         if not entry.startswith("xl/worksheets/") or not entry.endswith(".xml"):

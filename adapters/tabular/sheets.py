@@ -11,30 +11,30 @@ from adapters.archives import checked_entries
 from adapters.tabular.sheet_extent import check_extent
 from adapters.tabular.source import Opened, Row, Source
 from engine.core.errors import TableError, TaskError, unknown_name
-from engine.ingest.table import Asked, Reading
+from engine.ingest.table import Reading, ReadOptions
 
 _WORKBOOK = "xl/workbook.xml"
 
 
-def open_sheet(source: Source, asked: Asked) -> Opened:
+def open_sheet(source: Source, asked: ReadOptions) -> Opened:
     """Open a sheet: the one asked for, or the first one that is not empty.
 
     Raises:
-        TableError: it is no workbook, is damaged or encrypted, or would unpack to too much.
+        TableError: it is not a workbook, is damaged or encrypted, or would unpack to too much.
         UsageError: there is no such sheet.
     """
     try:
         names = {str(entry.path) for entry in checked_entries(source.name, source.data)}
     except TaskError as error:
-        raise TableError(error.what, error.mend) from error
+        raise TableError(error.what, error.fix) from error
     if "task.toml" in {name.rsplit("/", 1)[-1] for name in names}:
-        raise TableError(f"{source.name} is a packed task, not a table.", "Bring it in under 'Import a packed task'.")
+        raise TableError(f"{source.name} is a packed task, not a table.", "Import it under 'Import a packed task'.")
     if _WORKBOOK not in names:
-        raise TableError(f"{source.name} is an archive and no XLSX workbook.", "Save the sheet as XLSX or CSV.")
+        raise TableError(f"{source.name} is an archive, not an XLSX workbook.", "Save the sheet as XLSX or CSV.")
     try:
         check_extent(source.name, source.data, names)
     except TaskError as error:
-        raise TableError(error.what, error.mend) from error
+        raise TableError(error.what, error.fix) from error
     workbook = _workbook(source)
     sheets = tuple(workbook.sheet_names)
     if asked.sheet is not None and asked.sheet not in sheets:
@@ -98,7 +98,7 @@ def _rows(values: list[list[Any]], first: int, notes: list[str], place: list[int
         written += sum(not isinstance(cell, str) for cell in row)
         yield first + index, cells
     if blank:
-        notes.append(f"{blank} empty row{'s' if blank > 1 else ''} passed over.")
+        notes.append(f"{blank} empty row{'s' if blank > 1 else ''} skipped.")
     if written:
         notes.append(
             f"{written:,} cells are numbers, dates or truth values in the sheet; they are written as plain text "

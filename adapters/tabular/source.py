@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.core.errors import TableError, UsageError
 from engine.ingest.table import Reading
+from engine.metrics import wording as say
 
 MAX_BYTES = 200_000_000
 MAX_ROWS = 2_000_000
@@ -55,9 +56,9 @@ def source_from_path(path: Path) -> Source:
         check_size(path.name, path.stat().st_size)
         return Source(name=path.name, data=path.read_bytes())
     except FileNotFoundError:
-        raise UsageError(f"There is no file '{path}'.", "Look at its path.") from None
+        raise UsageError(f"There is no file '{path}'.", "Check its path.") from None
     except OSError as error:
-        raise TableError(f"{path.name} cannot be read ({error.strerror}).", "Look at its rights.") from error
+        raise TableError(f"{path.name} cannot be read ({error.strerror}).", "Check its permissions.") from error
 
 
 def check_size(name: str, size_bytes: int) -> None:
@@ -68,6 +69,6 @@ def check_size(name: str, size_bytes: int) -> None:
     """
     if size_bytes > MAX_BYTES:
         raise TableError(
-            f"{name} has {size_bytes / 1e6:,.0f} MB; at most {MAX_BYTES / 1e6:,.0f} MB are read.",
+            f"{name} has {say.size(size_bytes)}; at most {say.size(MAX_BYTES)} are read.",
             "Take a sample of its rows.",
         )

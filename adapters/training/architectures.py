@@ -1,7 +1,7 @@
 """Which architectures can be trained, and what their parts are called.
 
 The list holds what transformers builds, what llama.cpp serves with LoRA weights, and what was tried on small
-random models here. Pure Python: looked at before any process is started.
+random models here. Pure Python: checked before any process is started.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def modules_for(architecture: Architecture, targets: Sequence[str]) -> tuple[str
 
 
 def refuse_unlike(header: GgufHeader) -> None:
-    """Raise `UntrainableError` for files whose architecture is known but which are built in a way that is not."""
+    """Raise `UntrainableError` for files of a known architecture that are built in an unsupported way."""
     name = header.architecture
     if int(header.facts.get(f"{name}.expert_count", 0)) > 0:
         raise UntrainableError("Mixtures of experts cannot be trained here.", "Choose a dense model.")
@@ -95,6 +95,6 @@ def refuse_unlike(header: GgufHeader) -> None:
     if scaling not in _SCALINGS or any(tensor.startswith("rope_factors_") for tensor in header.tensors):
         raise UntrainableError(
             f"This model stretches its context by '{scaling if scaling not in _SCALINGS else 'longrope'}', "
-            "which is not rebuilt for training.",
+            "which training does not support.",
             "Choose a variant of the model with the ordinary context, for example 4k instead of 128k.",
         )

@@ -1,7 +1,7 @@
 """Attention with a mask of our own, for one packed sequence on a CPU.
 
 PyTorch's fused CPU kernel takes about twice as long as two batched products at these lengths (measured at 400
-tokens), and knows neither soft caps nor grouped heads without copies. Long sequences go to the fused kernel, since
+tokens), and supports neither soft caps nor grouped heads without copies. Long sequences go to the fused kernel, since
 it does not keep the square of the length.
 """
 

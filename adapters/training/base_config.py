@@ -1,6 +1,6 @@
 """Turn the facts of a GGUF file into transformers' configuration.
 
-transformers has a reader of its own, but it passes over what changes the model's output (stretched rotary
+transformers has a reader of its own, but it ignores what changes the model's output (stretched rotary
 embeddings, windows, soft caps) and needs 10 s for what takes 0.1 s; a contract test holds both to the same weights.
 """
 
@@ -52,7 +52,7 @@ def config_from(header: GgufHeader, architecture: Architecture) -> PreTrainedCon
 
 
 def _head_dim(header: GgufHeader, hidden: int, heads: int) -> int:
-    """Tell the width of a head where the file has no `key_length`: old llama files give the rotary width instead."""
+    """Return the width of a head where the file has no `key_length`: old llama files give the rotary width instead."""
     if header.architecture == "llama":
         return header.whole("rope.dimension_count", hidden // heads)
     return hidden // heads

@@ -1,4 +1,4 @@
-"""Load the very GGUF that serves as a PyTorch model, tensor by tensor, so that a cancel is heard in between.
+"""Load the very GGUF that serves as a PyTorch model, tensor by tensor, so that a cancel is noticed in between.
 
 Weights are dequantized in slices straight into their place: the peak is the model plus one slice.
 """
@@ -41,11 +41,11 @@ def load_base(
     header: GgufHeader,
     architecture: Architecture,
     dtype: torch.dtype,
-    heard: Callable[[float], None] = lambda _fraction: None,
+    on_step: Callable[[float], None] = lambda _fraction: None,
 ) -> Any:
     """Build the model and fill it from the file; all parameters frozen.
 
-    `heard` is called with the fraction done after each tensor, and may raise to stop.
+    `on_step` is called with the fraction done after each tensor, and may raise to stop.
 
     Raises:
         UntrainableError: the file and the architecture do not match tensor for tensor.
@@ -68,7 +68,7 @@ def load_base(
         used.add(place.name)
         parameter.requires_grad_(requires_grad=False)
         _fill(parameter, data, place, _repair(architecture, place.name, config))
-        heard(number / len(parameters))
+        on_step(number / len(parameters))
     left = [name for name in header.tensors if name not in used and not _NOT_PARAMETERS.fullmatch(name)]
     if left and not (config.tie_word_embeddings and left == ["output.weight"]):
         raise UntrainableError(f"The file holds tensors with no place in the model: {left[0]}.", "Choose another file.")
@@ -87,7 +87,7 @@ def _fill(
     rows, row_bytes = _rows_and_bytes(place)
     raw = data[place.offset_bytes : place.offset_bytes + rows * row_bytes]
     if raw.size != rows * row_bytes:
-        raise UntrainableError(f"The file is cut short within '{place.name}'.", "Get it again.")
+        raise UntrainableError(f"The file is cut short within '{place.name}'.", "Download it again.")
     table = raw.reshape(rows, row_bytes)
     target = parameter.detach().view(rows, -1)
     step = rows if repair else _SLICE_ROWS

@@ -2,7 +2,7 @@
 
 llama.cpp computes `y += scale * (alpha / rank) * B A x` and looks for `<tensor>.lora_a` and `<tensor>.lora_b`
 (convert_lora_to_gguf.py and llama-adapter.cpp of https://github.com/ggml-org/llama.cpp). Matrices are kept in
-fp32: a file of a few megabytes is not worth a rounding.
+fp32: rounding is not worth it for a file of a few megabytes.
 """
 
 from __future__ import annotations

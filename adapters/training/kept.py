@@ -1,4 +1,4 @@
-"""Where trained LoRA weights are kept: one folder per key, whole or not there at all."""
+"""Where trained LoRA weights are kept: one folder per key, complete or absent."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 
 import psutil
 
+from adapters.storage.files import write_whole
 from engine.core.errors import UsageError
-from engine.core.ports import LoraWeights
+from engine.core.generation import LoraWeights
 
 GGUF_NAME = "lora.gguf"
 MANIFEST_NAME = "manifest.json"
@@ -27,7 +28,7 @@ _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,150}")
 def checked_key(key: str) -> str:
     """Return the key; raise `UsageError` unless it can be a folder's name on every system."""
     if not _KEY.fullmatch(key):
-        raise UsageError(f"'{key}' cannot name LoRA weights.", "Use letters, digits, '.', '_' and '-'.")
+        raise UsageError(f"'{key}' is not a valid key for LoRA weights.", "Use letters, digits, '.', '_' and '-'.")
     return key
 
 
@@ -42,8 +43,7 @@ def find_weights(lora_folder: Path, key: str) -> LoraWeights | None:
     try:
         return LoraWeights(
             key=key,
-            folder=folder,
-            gguf=folder / GGUF_NAME,
+            locator=str(folder / GGUF_NAME),
             base_digest=str(manifest["base_digest"]),
             template_digest=str(manifest["template_digest"]),
             train_s=float(manifest["train_s"]),
@@ -75,9 +75,8 @@ def note(lora_folder: Path, key: str, facts: Mapping[str, Any]) -> None:
     folder = lora_folder / checked_key(key)
     if not folder.is_dir():
         raise UsageError(f"There are no LoRA weights '{key}'.", "Train them again.")
-    partial = folder / f".{NOTES_NAME}.partial"
-    partial.write_text(json.dumps({**read_notes(folder), **facts}, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(folder / NOTES_NAME)
+    notes = json.dumps({**read_notes(folder), **facts}, indent=1, ensure_ascii=False)
+    write_whole(folder / NOTES_NAME, notes.encode())
 
 
 def start_partial(lora_folder: Path, key: str) -> Path:
@@ -94,19 +93,19 @@ def start_partial(lora_folder: Path, key: str) -> Path:
 
 
 def keep(partial: Path, lora_folder: Path, key: str) -> LoraWeights:
-    """Move a whole result in its place, over an older one of the same key."""
+    """Move a complete result into place, over an older one of the same key."""
     folder = lora_folder / key
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     found = find_weights(lora_folder, key)
     if found is None:
         shutil.rmtree(folder, ignore_errors=True)
-        raise UsageError(f"The result of training '{key}' is not whole.", "Train again.")
+        raise UsageError(f"The result of training '{key}' is incomplete.", "Train again.")
     return found
 
 
 def _still_written(folder: Path, pid: int) -> bool:
-    """Tell whether the process that made this folder still runs; a number taken over by a later process is not it."""
+    """Tell whether the process that made this folder still runs; a later one with its number does not count."""
     if pid == os.getpid():
         return False
     try:

@@ -1,4 +1,4 @@
-"""The library of kept LoRA weights: listed, removed, and taken away as a PEFT folder, a GGUF file or for Ollama."""
+"""The library of kept LoRA weights: listed, removed, and exported as a PEFT folder, a GGUF file or for Ollama."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LoraLibrary:
         self._folder = lora_folder
 
     def weights(self) -> list[KeptWeights]:
-        """List what is kept and whole, newest first; a folder that is neither is passed over."""
+        """List the weights that are kept complete, newest first; any other folder is skipped."""
         found = []
         for path in self._folder.glob("*/" + kept.MANIFEST_NAME):
             if path.parent.name.startswith(".") or kept.find_weights(self._folder, path.parent.name) is None:
@@ -46,7 +46,7 @@ class LoraLibrary:
         Args:
             key: of the weights.
             form: `peft`, `gguf` or `ollama`.
-            base_path: where the base's GGUF lies on this machine, for the Modelfile.
+            base_path: where the base's GGUF is on this machine, for the Modelfile.
             instructions: the task's instructions, for the Modelfile's system prompt; may be empty.
 
         Raises:
@@ -69,7 +69,7 @@ class LoraLibrary:
     def _existing(self, key: str) -> Path:
         folder = self._folder / kept.checked_key(key)
         if key.startswith(".") or not (folder / kept.MANIFEST_NAME).is_file():
-            raise UsageError(f"There are no LoRA weights '{key}'.", "Look at the list again.")
+            raise UsageError(f"There are no LoRA weights '{key}'.", "Check the list again.")
         return folder
 
 
@@ -80,7 +80,7 @@ def modelfile(base_path: str, instructions: str) -> str:
     """
     lines = [
         "# In this folder: ollama create my-model -f Modelfile",
-        "# FROM is where the base lay when this was written; on another machine, name its place there.",
+        "# FROM is the base's path when this was written; on another machine, change it to the path there.",
         f"FROM {base_path}",
         f"ADAPTER ./{kept.GGUF_NAME}",
         "PARAMETER temperature 0",

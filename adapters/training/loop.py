@@ -25,7 +25,7 @@ WEIGHT_DECAY = 0.0
 
 @dataclass(kw_only=True, slots=True)
 class Curves:
-    """What was seen during training."""
+    """What was measured during training."""
 
     losses: list[float] = field(default_factory=list)
     """Mean loss per answer token of each step."""
@@ -39,7 +39,7 @@ class Curves:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """How far training is after a step."""
+    """The progress of training after a step."""
 
     step: int
     steps: int
@@ -86,11 +86,11 @@ def train_layers(
     rows: Sequence[Row],
     spec: LoraSpec,
     *,
-    heard: Callable[[Step | None], None],
+    on_step: Callable[[Step | None], None],
 ) -> tuple[State, Curves]:
     """Train the low-rank layers; return the best matrices (the last, if no rows are held out) and the curves.
 
-    `heard` is called with None before each part of a step, and with a `Step` after it; it may raise to stop.
+    `on_step` is called with None before each part of a step, and with a `Step` after it; it may raise to stop.
     The same rows, spec, machine and versions give the same matrices.
     """
     shuffled = random.Random(spec.seed)
@@ -115,10 +115,10 @@ def train_layers(
         model.train()
         for start in range(0, len(rows), spec.batch_size):
             batch = rows[start : start + spec.batch_size]
-            curves.losses.append(_step(model, parameters, optimizer, batch, targets, curves, heard))
+            curves.losses.append(_step(model, parameters, optimizer, batch, targets, curves, on_step))
             schedule.step()
             done = len(curves.losses)
-            heard(
+            on_step(
                 Step(
                     step=done,
                     steps=steps,
@@ -130,8 +130,8 @@ def train_layers(
         curves.epochs_done = epoch
         if not held_out:
             continue
-        curves.validation_losses.append(_validate(model, held_out, targets, heard))
-        heard(
+        curves.validation_losses.append(_validate(model, held_out, targets, on_step))
+        on_step(
             Step(
                 step=done,
                 steps=steps,
@@ -165,14 +165,14 @@ def _step(
     batch: Sequence[Row],
     targets: int,
     curves: Curves,
-    heard: Callable[[Step | None], None],
+    on_step: Callable[[Step | None], None],
 ) -> float:
     count = sum(len(answer) for _, answer in batch)
     total = 0.0
     for part in split_by_size(batch, most_tokens=MOST_TOKENS, most_targets=targets):
-        heard(None)
+        on_step(None)
         loss = loss_sum(model, pack(part)) / count
-        heard(None)
+        on_step(None)
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
         curves.tokens += packed_length(part)
@@ -186,12 +186,12 @@ def _validate(
     model: Any,
     rows: Sequence[Row],
     targets: int,
-    heard: Callable[[Step | None], None],
+    on_step: Callable[[Step | None], None],
 ) -> float:
     model.eval()
     total = 0.0
     with torch.no_grad():
         for part in split_by_size(rows, most_tokens=MOST_TOKENS, most_targets=targets):
-            heard(None)
+            on_step(None)
             total += loss_sum(model, pack(part)).item()
     return total / sum(len(answer) for _, answer in rows)

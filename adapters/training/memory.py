@@ -1,7 +1,8 @@
 """Estimate what a training will need before it is started, so that it is refused and not killed.
 
-The terms follow from the shapes; the constants were fitted to peak resident memory on the high side
-(docs/training.md has the table).
+Memory that cannot be given back is counted: pages that map files, as most of the libraries' own code does, can be
+read again, and the system reports them as available. The terms follow from the shapes; the constants were fitted on the
+high side. What the libraries take is measured on this machine by its first training (`adapters.training.libraries`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from adapters.models.gguf_header import GgufHeader
 from engine.core.errors import NotEnoughMemoryError
 from engine.core.variant import LoraSpec
 
-LIBRARIES_BYTES = 500_000_000
-"""Python with torch, transformers, gguf and peft loaded."""
 LOADING_BYTES_PER_NUMBER = 14
 """A slice while it is dequantized: its fp32 values and what numpy makes on the way."""
 LOADING_SLICE_ROWS = 4096
@@ -82,6 +81,7 @@ def estimate(
     packed_targets: int,
     weight_bytes: int,
     modules: Sequence[str],
+    libraries_bytes: int,
 ) -> MemoryEstimate:
     """Estimate the memory of a training.
 
@@ -92,6 +92,7 @@ def estimate(
         packed_targets: answer tokens in it.
         weight_bytes: bytes of a weight, 2 for bf16 and 4 for fp32.
         modules: names of the layers that are trained.
+        libraries_bytes: memory of the process once its libraries are loaded.
     """
     query, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     sizes = {
@@ -114,7 +115,7 @@ def estimate(
         + weight_bytes * shape.heads * packed_tokens
     )
     return MemoryEstimate(
-        libraries_bytes=LIBRARIES_BYTES,
+        libraries_bytes=libraries_bytes,
         weights_bytes=shape.parameters * weight_bytes,
         # Master copy, gradient, two Adam states, a copy in the weights' type, and the best so far.
         lora_bytes=lora_numbers * (4 * 5 + weight_bytes),

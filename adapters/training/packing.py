@@ -17,7 +17,7 @@ Row = tuple[Sequence[int], Sequence[int]]
 """Prompt ids and answer ids."""
 
 ROUND_TO_TOKENS = 32
-"""Packed lengths are filled up to a multiple of this. The matrix library keeps compiled kernels and buffers for every
+"""Packed lengths are padded to a multiple of this. The matrix library keeps compiled kernels and buffers for every
 length it meets: without rounding, memory grew by 900 MB in 100 steps of SmolLM2-135M, and steps took 6 % longer."""
 
 
@@ -30,7 +30,7 @@ class Packed:
     positions: torch.Tensor
     """`[1, T]`: each row counts on from the end of the prefix."""
     segments: torch.Tensor
-    """`[T]`: 0 in the prefix, then 1 for the first row, and so on; what fills up counts as one row more."""
+    """`[T]`: 0 in the prefix, then 1 for the first row, and so on; the padding counts as one more row."""
     sources: torch.Tensor
     """`[N]`: where the hidden states lie that predict the answer tokens."""
     targets: torch.Tensor
@@ -61,7 +61,7 @@ def common_prefix(rows: Sequence[Row]) -> int:
 
 
 def packed_length(rows: Sequence[Row]) -> int:
-    """Count the tokens of these rows once packed, without what fills up."""
+    """Count the tokens of these rows once packed, without the padding."""
     prefix = common_prefix(rows)
     return prefix + sum(len(prompt) - prefix + len(answer) - 1 for prompt, answer in rows)
 
@@ -69,7 +69,7 @@ def packed_length(rows: Sequence[Row]) -> int:
 def pack(rows: Sequence[Row], *, round_to: int = ROUND_TO_TOKENS) -> Packed:
     """Lay out rows as one sequence. The last answer token is a target only, so it is not fed.
 
-    What fills up the sequence is a row of its own that nothing looks at.
+    The padding of the sequence is a row of its own that nothing attends to.
     """
     prefix = common_prefix(rows)
     ids = list(rows[0][0][:prefix])

@@ -16,16 +16,17 @@ from adapters.models.gguf_header import GgufHeader, read_header
 from adapters.processes.client import WorkerProcess
 from adapters.training import kept
 from adapters.training.architectures import Architecture, architecture_named, modules_for, refuse_unlike
+from adapters.training.libraries import keep_libraries_bytes, known_libraries_bytes
 from adapters.training.machine import has_fast_bf16
 from adapters.training.memory import MemoryEstimate, estimate, refuse_if_too_large, shape_of
 from engine.core.errors import CancelledError, TrainingError, UsageError
-from engine.core.generation import ModelFacts, TokenPair
-from engine.core.ports import CancelSignal, LoraWeights, Progress
+from engine.core.generation import LoraWeights, ModelFacts, TokenPair
+from engine.core.steps import CancelSignal, Progress
 from engine.core.variant import LoraSpec
 
 WORKER_MODULE = "adapters.training.worker"
 _ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-"""Waiting threads sleep instead of spinning, which with one busy program beside it made training 20 times slower."""
+"""Waiting threads sleep instead of spinning, which made training 20 times slower beside one busy program."""
 _MOST_PACKED_TOKENS = 1024
 """As `adapters.training.loop.MOST_TOKENS`, which this side must not import (a test holds them equal)."""
 
@@ -39,7 +40,7 @@ class PeftTrainer:
         self._busy = threading.Lock()
 
     def find(self, key: str) -> LoraWeights | None:
-        """Return the weights kept under this key, if they are whole."""
+        """Return the weights kept under this key, if they are complete."""
         return kept.find_weights(self._lora_folder, key)
 
     def train(
@@ -55,7 +56,7 @@ class PeftTrainer:
         """Train; yield progress, then the weights. A cancelled training leaves nothing behind.
 
         Raises:
-            UsageError: a key, row or figure of the spec that makes no sense.
+            UsageError: a key, row or figure of the spec that is invalid.
             UntrainableError: an architecture or file that cannot be trained here.
             NotEnoughMemoryError: the memory estimate exceeds what is free.
             CancelledError: `cancel` was set.
@@ -66,7 +67,7 @@ class PeftTrainer:
         architecture = architecture_named(model.architecture)
         header = read_header(Path(model.path))
         refuse_unlike(header)
-        needed = estimate_for(model, header, architecture, pairs, spec)
+        needed = estimate_for(model, header, architecture, pairs, spec, known_libraries_bytes(self._lora_folder))
         refuse_if_too_large(needed, psutil.virtual_memory().available)
         request = {
             "model_path": model.path,
@@ -93,7 +94,7 @@ class PeftTrainer:
             self._busy.release()
 
     def note(self, key: str, facts: Mapping[str, Any]) -> None:
-        """Keep facts beside weights; later ones win."""
+        """Keep facts beside weights; later ones overwrite earlier ones."""
         kept.note(self._lora_folder, key, facts)
 
     def _run(
@@ -103,7 +104,7 @@ class PeftTrainer:
             raise CancelledError("The training was stopped before it began.")
         partial = kept.start_partial(self._lora_folder, key)
         worker = WorkerProcess(WORKER_MODULE, name="training process", environment=_ENVIRONMENT)
-        whole = False
+        result: Mapping[str, Any] = {}
         try:
             payload = {**request, "folder": str(partial)}
             with closing(worker.stream("train", payload, cancel=cancel)) as messages:
@@ -111,21 +112,28 @@ class PeftTrainer:
                     for message in messages:
                         if "progress" in message:
                             yield Progress(**message["progress"])
-                        whole = whole or "result" in message
+                        result = message.get("result", result)
                 except GeneratorExit:
-                    # Whoever leaves early waits for nothing: without this, `closing` would ask the worker politely.
+                    # A caller that leaves early does not wait: without this, `closing` would wait for the worker.
                     worker.kill()
                     raise
-            if not whole:
+            if not result:
                 raise TrainingError("The training process gave no result.", "Train again.")
-            yield kept.keep(partial, self._lora_folder, key)
+            weights = kept.keep(partial, self._lora_folder, key)
+            keep_libraries_bytes(self._lora_folder, result["libraries_bytes"])
+            yield weights
         finally:
             worker.close()
             shutil.rmtree(partial, ignore_errors=True)
 
 
 def estimate_for(
-    model: ModelFacts, header: GgufHeader, architecture: Architecture, pairs: Sequence[TokenPair], spec: LoraSpec
+    model: ModelFacts,
+    header: GgufHeader,
+    architecture: Architecture,
+    pairs: Sequence[TokenPair],
+    spec: LoraSpec,
+    libraries_bytes: int,
 ) -> MemoryEstimate:
     """Estimate the memory from the longest rows, as if they fell into one batch."""
     longest = sorted((len(pair.prompt_ids) + len(pair.answer_ids) for pair in pairs), reverse=True)[: spec.batch_size]
@@ -137,6 +145,7 @@ def estimate_for(
         packed_targets=sum(answers),
         weight_bytes=2 if has_fast_bf16() else 4,
         modules=modules_for(architecture, spec.targets),
+        libraries_bytes=libraries_bytes,
     )
 
 

@@ -1,6 +1,6 @@
 """The training process: one request, one result. Run as `python -m adapters.training.worker`.
 
-Heavy imports happen inside the request, so that a cancel is heard while they load.
+Heavy imports happen inside the request, so that a cancel is noticed while they load.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.processes.server import Emit, serve
+from adapters.training.machine import AnonymousPeak, anonymous_bytes, peak_rss_bytes, training_threads
 from engine.core.errors import CancelledError
 from engine.core.variant import LoraSpec
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from adapters.training.loop import Curves, Step
 
 CANCEL_PATIENCE_S = 0.5
-"""How long a cancel waits for the end of a step before the process leaves in the middle of it."""
+"""How long a cancel waits for the end of a step before the process exits in the middle of it."""
 _LOADING_SHARE, _TRAINING_SHARE = 0.1, 0.88
 
 
@@ -32,13 +33,14 @@ def train(request: dict[str, Any], emit: Emit, cancel: threading.Event) -> dict[
     over = threading.Event()
     threading.Thread(target=_leave_when_cancelled, args=(cancel, over), daemon=True).start()
     try:
-        return _train(request, emit, cancel)
+        with AnonymousPeak() as peak:
+            return _train(request, emit, cancel, peak)
     finally:
         over.set()
 
 
 def _leave_when_cancelled(cancel: threading.Event, over: threading.Event) -> None:
-    """End the process if a cancelled training does not come to a stop by itself.
+    """End the process if a cancelled training does not stop by itself.
 
     A step of a larger model can take longer than a user should wait. Nothing is lost: the caller removes the folder.
     """
@@ -47,7 +49,7 @@ def _leave_when_cancelled(cancel: threading.Event, over: threading.Event) -> Non
         os._exit(0)
 
 
-def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event) -> dict[str, Any]:
+def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: AnonymousPeak) -> dict[str, Any]:
     started = time.perf_counter()
 
     def progress(stage: str, fraction: float, **more: float | str | None) -> None:
@@ -65,8 +67,8 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event) -> dict
     from adapters.training.gguf_lora import write_gguf_lora
     from adapters.training.loop import train_layers
     from adapters.training.lora_layers import attach, write_peft
-    from adapters.training.machine import peak_rss_bytes, training_threads
 
+    libraries_bytes = anonymous_bytes()
     torch.set_num_threads(training_threads())
     torch.use_deterministic_algorithms(mode=True)
     spec = LoraSpec(**{**request["spec"], "targets": tuple(request["spec"]["targets"])})
@@ -82,14 +84,14 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event) -> dict
     loaded_s = time.perf_counter() - started
     began = time.perf_counter()
 
-    def heard(step: Step | None) -> None:
+    def on_step(step: Step | None) -> None:
         if cancel.is_set():
             raise CancelledError("The training was stopped.")
         if step is not None:
             progress("training", **_figures(step, time.perf_counter() - began))
 
     rows = [(tuple(prompt), tuple(answer)) for prompt, answer in request["rows"]]
-    state, curves = train_layers(model, layers, rows, spec, heard=heard)
+    state, curves = train_layers(model, layers, rows, spec, on_step=on_step)
     steps_s = time.perf_counter() - began
     progress("writing", _LOADING_SHARE + _TRAINING_SHARE)
     write_peft(folder, state, spec, request["modules"])
@@ -102,6 +104,8 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event) -> dict
         "loading_s": round(loaded_s, 3),
         "steps_s": round(steps_s, 3),
         "peak_rss_bytes": peak_rss_bytes(),
+        "peak_anonymous_bytes": peak.read(),
+        "libraries_bytes": libraries_bytes,
         "rows": len(rows),
         "dtype": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
@@ -126,7 +130,7 @@ def _figures(step: Step, elapsed_s: float) -> Mapping[str, Any]:
 
 
 def _told(curves: Curves) -> dict[str, Any]:
-    """Return what the manifest says of the course of a training and of what it was made with."""
+    """Return what the manifest says about the course of a training and the versions behind it."""
     return {
         "tokens": curves.tokens,
         "loss_curve": [round(loss, 6) for loss in curves.losses],

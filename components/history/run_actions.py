@@ -1,4 +1,4 @@
-"""What can be done with kept runs: open, note, export, delete, and take in."""
+"""Actions on saved runs: open, add a note, export, delete and import."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.text import plain, visible, when
+from components.ui.text import plain, visible
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 _MOST_NOTE_CHARACTERS = 2000
 
 
-def run_actions(lab: Laboratory, info: RunInfo) -> None:
-    """Offer what can be done with one run."""
+def run_actions(lab: Lab, info: RunInfo) -> None:
+    """Show the actions for one run."""
     with st.container(border=True):
-        st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(when(info.started_at))}]")
+        st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(say.when(info.started_at))}]")
         note = st.text_area(
             "Note",
             value=visible(info.note),
             max_chars=_MOST_NOTE_CHARACTERS,
             height=80,
             key=f"note_{info.run_id}",
-            help="Kept with the run, and exported with it.",
+            help="Saved with the run and exported with it.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Open", key="open_run", type="primary", icon=":material/play_circle:"):
@@ -36,7 +37,7 @@ def run_actions(lab: Laboratory, info: RunInfo) -> None:
                 state.keep_for_page(info.run_id)
                 st.switch_page("pages/decide/report.py")
             st.button(
-                "Keep note",
+                "Save note",
                 key="keep_note",
                 icon=":material/edit_note:",
                 on_click=_note,
@@ -45,13 +46,13 @@ def run_actions(lab: Laboratory, info: RunInfo) -> None:
             )
             st.download_button(
                 "Export",
-                partial(lab.pack, info.run_id),
+                partial(lab.results.pack, info.run_id),
                 file_name=f"run-{info.run_id}.zip",
                 mime="application/zip",
                 icon=":material/download:",
                 on_click="ignore",
                 key="export_run",
-                help="The whole run with every prompt in one file; another Adapt Lab can take it in.",
+                help="The whole run with every prompt in one file; another Adapt Lab can import it.",
             )
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown("Deletes the run and its predictions for good.")
@@ -60,29 +61,29 @@ def run_actions(lab: Laboratory, info: RunInfo) -> None:
                 )
 
 
-def take_in(lab: Laboratory) -> None:
-    """Offer to take in a run that was exported elsewhere."""
+def take_in(lab: Lab) -> None:
+    """Offer to import a run that was exported elsewhere."""
     with st.popover("Import", icon=":material/upload:"):
-        file = st.file_uploader("A run that was exported", type=["zip"], key="import_file")
-        if file is not None and st.button("Take it in", key="import_run", type="primary"):
+        file = st.file_uploader("An exported run", type=["zip"], key="import_file")
+        if file is not None and st.button("Import it", key="import_run", type="primary"):
             try:
-                run_id = lab.unpack(file.getvalue())
+                run_id = lab.results.unpack(file.getvalue())
             except AdaptLabError as error:
                 fault(error)
             else:
-                st.success(plain(f"Run {run_id} is here now."))
+                st.success(plain(f"Imported run {run_id}."))
 
 
-def _note(lab: Laboratory, run_id: str) -> None:
+def _note(lab: Lab, run_id: str) -> None:
     try:
-        lab.keep_note(run_id, str(st.session_state[f"note_{run_id}"])[:_MOST_NOTE_CHARACTERS])
+        lab.results.keep_note(run_id, str(st.session_state[f"note_{run_id}"])[:_MOST_NOTE_CHARACTERS])
     except AdaptLabError as error:
         st.session_state[state.FAULT] = error
 
 
-def _delete(lab: Laboratory, run_id: str) -> None:
+def _delete(lab: Lab, run_id: str) -> None:
     try:
-        lab.delete(run_id)
+        lab.runs.delete(run_id)
     except AdaptLabError as error:
         st.session_state[state.FAULT] = error
         return

@@ -10,22 +10,23 @@ import streamlit as st
 from components.ui.errors import fault
 from components.ui.run_data import plan_of, table_of
 from components.ui.run_list import standing
-from components.ui.text import count, percent, plain, visible, when
+from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.figures import variant_names
 from engine.analysis.run_comparison import VariantChange, compare_runs, in_words, matrix, portability_grid
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 _MOST_RUNS = 30
 
 
-def compare_two(lab: Laboratory, runs: Sequence[RunInfo]) -> None:
+def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     """Let the user choose two runs of one task and show what changed from the first to the second."""
     able = {info.run_id: info for info in runs if info.rows_done}
     if len(able) < 2:
-        st.caption("Two runs with answers are needed.")
+        st.caption("This needs two runs with answers.")
         return
     names = list(able)
     left, right = st.columns(2)
@@ -51,13 +52,14 @@ def compare_two(lab: Laboratory, runs: Sequence[RunInfo]) -> None:
         changes_frame(changes, known),
         column_config={
             "Change": number(
-                format="%+.1f points", help="Quality of the run minus that of the one it is held against."
+                format="%+.1f points", help="Quality of the run minus that of the run it is compared with."
             ),
             "95 % low": number(format="%+.1f", help="Lower end of the change's 95 % interval."),
             "95 % high": number(format="%+.1f", help="Upper end of the change's 95 % interval."),
-            "p (Holm)": number(format="%.4f", help="Corrected for the number of variants; under 0.05 counts."),
+            "p (Holm)": number(format="%.4f", help="Corrected for the number of variants; below 0.05 is significant."),
             "More rows": number(
-                format="localized", help="About how many further rows would tell them apart, were the gap seen true."
+                format="localized",
+                help="About how many more rows would make the difference significant, if the measured gap is real.",
             ),
         },
         hide_index=True,
@@ -65,9 +67,9 @@ def compare_two(lab: Laboratory, runs: Sequence[RunInfo]) -> None:
         key="pair_table",
     )
     rows = max((change.difference.rows for change in changes), default=0)
-    told = [known[change.variant_id] for change in changes if change.difference.told_apart]
-    verdict = f"Real for {', '.join(told)}." if told else "No change can be told from chance."
-    st.caption(plain(f"Paired on the {count(rows)} rows that both have. {verdict}"))
+    told = [known[change.variant_id] for change in changes if change.difference.significant]
+    verdict = f"Significant for {', '.join(told)}." if told else "No change is significant."
+    st.caption(plain(f"Paired on the {say.number(rows)} rows that both have. {verdict}"))
 
 
 def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl.DataFrame:
@@ -76,13 +78,13 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
         [
             {
                 "Variant": visible(names[change.variant_id]),
-                "Run": percent(change.second.value),
-                "against": percent(change.first.value),
+                "Run": say.share(change.second),
+                "against": say.share(change.first),
                 "Change": change.difference.effect.value * 100,
                 "95 % low": change.difference.effect.low * 100,
                 "95 % high": change.difference.effect.high * 100,
                 "p (Holm)": change.difference.p_holm,
-                "Told apart": "yes" if change.difference.told_apart else "not yet",
+                "Significant": "yes" if change.difference.significant else "not yet",
                 "More rows": change.difference.rows_to_settle,
                 "Rows": change.difference.rows,
             }
@@ -92,28 +94,28 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
     )
 
 
-def portability(lab: Laboratory, runs: Sequence[RunInfo]) -> None:
+def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
     """Show models by techniques for one task, from the newest finished runs."""
     done = [info for info in runs if info.status == "done" and info.rows_done]
     tasks = list(dict.fromkeys(info.task_id for info in done))
     if not tasks:
-        st.caption("A finished run is needed.")
+        st.caption("This needs a finished run.")
         return
     task_id = st.selectbox("Task", tasks, format_func=visible, key="portability_task")
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]
     tables = [(plan_of(lab, info), table_of(lab, info)) for info in chosen]
-    names = {model.id: model.name for model in lab.models()}
+    names = {model.id: model.name for model in lab.models.list()}
     grid = portability_grid(tables, names)
     chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))
     newest = {info.model_id: info for info in reversed(chosen)}
     if len(newest) > 1:
-        for line in in_words(matrix([lab.summary(info.run_id) for info in newest.values()])):
+        for line in in_words(matrix([lab.results.summary(info.run_id) for info in newest.values()])):
             st.caption(plain(line))
 
 
 def _entry(info: RunInfo) -> str:
     note = f" · {visible(info.note)[:40]}" if info.note else ""
     return (
-        f"{when(info.started_at)} · {visible(info.task_id)} · {visible(info.model_id)} · seed {info.seed} · "
+        f"{say.when(info.started_at)} · {visible(info.task_id)} · {visible(info.model_id)} · seed {info.seed} · "
         f"{standing(info, None)}{note}"
     )

@@ -1,4 +1,4 @@
-"""What a backend can do, as a table: one line a capability, with the reason where it is not a plain yes."""
+"""What a backend can do, as a table: one row per capability, with the reason where the answer is not a plain yes."""
 
 from __future__ import annotations
 

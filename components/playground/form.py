@@ -1,4 +1,4 @@
-"""The Playground's form: one input, who answers it, and all that can be changed. Gives back a question."""
+"""The Playground's form: one input, the variants that answer it, and all settings. Returns a question."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ from components.ui import state
 from components.ui.decoding import DECODING_NAMES, FITTING
 from components.ui.palette import label
 from components.ui.pickers import choose_model, choose_task
-from components.ui.text import plain, visible, when
+from components.ui.text import plain, visible
 from engine.core.generation import ModelFacts
 from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import TaskInfo
+from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.task import AnswerKind, Task
-from engine.core.variant import LABELS, DecodingMode, SearchMode, Technique
-from engine.running.defaults import Choices, default_retrieval, default_shots, default_variants
-from engine.services.lab import Laboratory
+from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec, SearchMode
+from engine.metrics import wording as say
+from engine.running.defaults import TechniqueOptions, applies, default_retrieval, default_shots, default_variants
+from engine.services.lab import Lab
 from engine.services.playground import Question
 
 _UNKNOWN = ""
 _SEARCH = {SearchMode.VECTOR: "By meaning", SearchMode.FULL_TEXT: "By words", SearchMode.HYBRID: "Both"}
-_WITH_LORA = frozenset({Technique.LORA, Technique.RAG_LORA})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Settings:
     instructions: str
-    choices: Choices
+    options: TechniqueOptions
     decoding: DecodingMode
     temperature: float
     weights_key: str | None
     lora_scale: float
 
 
-def play_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[Question, Task]:
-    """Show the form; return the question as it stands in it, and its task."""
+def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[Question, Task]:
+    """Show the form; return the question that it describes, and its task."""
     task_cell, model_cell, row_cell = st.columns([2, 2, 3])
     info, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
-    task = lab.task(info.id)
-    weights = [one for one in lab.trainings.library.weights() if one.fits(*_digests(lab, model))]
+    task = lab.tasks.get(info.id)
+    weights = [one for one in lab.lora.library.weights() if one.fits(*_digests(lab, model))]
     if model.price_ref:
         st.caption("This model is a closed API: each variant that answers sends the input there and is billed.")
     text, target = _input(row_cell, task)
-    able = [technique for technique in LABELS if _can(technique, task, weights)]
+    able = [technique for technique in TECHNIQUES if _can(technique, task, weights)]
     techniques = st.pills(
         "Variants",
         able,
@@ -55,36 +57,39 @@ def play_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) 
         key=f"play_techniques_{task.answer.kind.value}_{bool(weights)}",
         persist_state="session",
         wrap=True,
-        help="Who answers. Variants with LoRA appear once weights for this model have been trained.",
+        help="Which variants answer. Those with LoRA appear once weights for this model have been trained.",
     )
     settings = _settings(task, weights)
     chosen = [technique for technique in able if technique in techniques]
-    variants = default_variants(chosen, task, choices=settings.choices) if chosen else ()
-    variants = tuple(replace(variant, lora_scale=settings.lora_scale) for variant in variants)
+    variants = default_variants(chosen, task, options=settings.options) if chosen else ()
+    variants = tuple(
+        replace(
+            variant,
+            prompt=PromptSpec(instructions=settings.instructions),
+            decoding=DecodingSpec(mode=settings.decoding, temperature=settings.temperature),
+            lora_scale=settings.lora_scale,
+        )
+        for variant in variants
+    )
     question = Question(
         task_id=info.id,
         model_id=model.id,
         text=text,
         target=target,
         variants=variants,
-        instructions=settings.instructions,
         weights_key=settings.weights_key,
-        decoding=settings.decoding,
-        temperature=settings.temperature,
-        context_tokens=min(2048, model.context_tokens or 2048),
+        context_tokens=min(CONTEXT_TOKENS, model.context_tokens or CONTEXT_TOKENS),
     )
     return question, task
 
 
-def _digests(lab: Laboratory, model: ModelFacts) -> tuple[str, str]:
-    facts = lab.model(model.id)
+def _digests(lab: Lab, model: ModelFacts) -> tuple[str, str]:
+    facts = lab.models.get(model.id)
     return facts.digest, facts.template_digest
 
 
 def _can(technique: Technique, task: Task, weights: list[KeptWeights]) -> bool:
-    if technique is Technique.CLASSIFIER:
-        return task.answer.kind is AnswerKind.LABEL
-    return bool(weights) or technique not in _WITH_LORA
+    return applies(technique, task) and (bool(weights) or not TECHNIQUES[technique].trains)
 
 
 def _input(row_cell: Any, task: Task) -> tuple[str, str]:
@@ -97,20 +102,20 @@ def _input(row_cell: Any, task: Task) -> tuple[str, str]:
             st.session_state[_target_key(task)] = example.target
 
     row_cell.selectbox(
-        "Take a row of the task",
+        "Choose a row of the task",
         list(rows),
         index=None,
         placeholder="or write your own input below",
         format_func=lambda item: f"{visible(item)} · {visible(rows[item].input)[:90]}" if item in rows else "",
         key=state.PLAY_ROW,
         on_change=take,
-        help="Rows that are not trained on, so that an answer is never one that was seen.",
+        help="Only rows that are not trained on, so that no variant has seen the right answer.",
     )
     text_cell, target_cell = st.columns([3, 1.4])
     text = text_cell.text_area(
         "Input", key=state.PLAY_TEXT, height=76, persist_state="session", help="One input; every variant answers it."
     )
-    hint = "The answer you would call right. With it each answer is marked, and the row can be added to the task."
+    hint = "The answer that is right. If you give it, each answer is marked, and you can add the row to the task."
     if task.answer.kind is AnswerKind.LABEL:
         target = target_cell.selectbox(
             "Right answer",
@@ -140,7 +145,7 @@ def _settings(task: Task, weights: list[KeptWeights]) -> _Settings:
             weights_key, scale = _lora(weights)
     return _Settings(
         instructions=instructions,
-        choices=choices,
+        options=choices,
         decoding=decoding,
         temperature=temperature,
         weights_key=weights_key,
@@ -157,16 +162,16 @@ def _instructions(task: Task) -> str:
         key=key,
         height=140,
         persist_state="session",
-        help="The system prompt of every variant that asks a language model.",
+        help="The system prompt of every variant that uses a language model.",
     )
     if text.strip() != task.instructions.strip():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Back to the task's own", on_click=st.session_state.update, args=({key: task.instructions},))
-            st.caption("LoRA weights were trained under the task's own instructions; others may weaken them.")
+            st.caption("LoRA weights were trained with the task's own instructions; others may weaken them.")
     return text
 
 
-def _choices(task: Task) -> Choices:
+def _choices(task: Task) -> TechniqueOptions:
     usual = default_retrieval(task)
     shots = st.slider(
         "Shots",
@@ -182,7 +187,7 @@ def _choices(task: Task) -> Choices:
         10,
         usual.examples_k,
         key=f"play_examples_{task.id}",
-        help="RAG: how many of the training rows nearest to the input are shown as shots.",
+        help="RAG: how many training rows nearest to the input are shown as examples.",
     )
     passages = 0
     if task.documents:
@@ -195,7 +200,7 @@ def _choices(task: Task) -> Choices:
             help="RAG: how many passages of the task's documents are shown before the input.",
         )
     if examples + passages == 0:
-        st.caption("Nothing would be retrieved; one example is.")
+        st.caption("With these settings nothing would be retrieved, so one example is retrieved.")
         examples = 1
     search = st.segmented_control(
         "Search",
@@ -204,9 +209,9 @@ def _choices(task: Task) -> Choices:
         format_func=_SEARCH.__getitem__,
         required=True,
         key=f"play_search_{task.id}",
-        help="RAG: how the nearest are found.",
+        help="RAG: how the nearest examples and passages are found.",
     )
-    return Choices(shots_k=shots, examples_k=examples, passages_k=passages, search=search)
+    return TechniqueOptions(shots_k=shots, examples_k=examples, passages_k=passages, search=search)
 
 
 def _decoding(task: Task) -> tuple[DecodingMode, float]:
@@ -218,7 +223,7 @@ def _decoding(task: Task) -> tuple[DecodingMode, float]:
         format_func=DECODING_NAMES.__getitem__,
         required=True,
         key=f"play_decoding_{task.answer.kind.value}",
-        help="Choice takes the likeliest label; JSON keeps to a schema; free text is read afterwards.",
+        help="Choice picks the most likely label; JSON follows a schema; free text is parsed afterwards.",
     )
     decoding = decoding or fitting[0]
     temperature = st.slider(
@@ -229,7 +234,8 @@ def _decoding(task: Task) -> tuple[DecodingMode, float]:
         0.1,
         key="play_temperature",
         disabled=decoding is DecodingMode.CHOICE,
-        help="0 always writes the likeliest token; higher draws more freely. Choice compares labels and draws nothing.",
+        help="0 always writes the most likely token; higher values sample more freely. Choice compares labels and does "
+        "not sample.",
     )
     return decoding, 0.0 if decoding is DecodingMode.CHOICE else temperature
 
@@ -245,7 +251,7 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
         list(by_key),
         format_func=lambda item: _named(by_key[item]),
         key="play_weights",
-        help="Kept weights that were trained on this very model.",
+        help="Saved weights that were trained on exactly this model.",
     )
     scale = st.slider(
         "LoRA scale",
@@ -260,4 +266,4 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
 
 
 def _named(one: KeptWeights) -> str:
-    return f"{plain(one.task_id) or 'task unknown'} · {one.rows} rows · {when(one.created_at)}"
+    return f"{plain(one.task_id) or 'task unknown'} · {one.rows} rows · {say.when(one.created_at)}"

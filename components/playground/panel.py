@@ -1,10 +1,10 @@
-"""A question on screen: answers side by side as they are written, what a change did, and how each came about."""
+"""A question on screen: answers side by side as they are written, the effect of a change, and how each came about."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from components.playground.view import changed_settings, changes_frame, joined, play_views
+from components.playground.view import changed_settings, changes_frame, play_views
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.palette import label
@@ -13,16 +13,17 @@ from components.ui.text import plain, visible
 from components.widgets.parts import lanes
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind, Task
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 from engine.services.playground import PlaySnapshot, Question
 
 REFRESH_S = 0.25
 
 
-def ask_button(lab: Laboratory, question: Question) -> None:
-    """Show the button that asks, or say why nothing can be asked now."""
-    running = lab.current_run_id()
-    training = lab.trainings.current_id()
+def ask_button(lab: Lab, question: Question) -> None:
+    """Show the Answer button, or say why no question can be asked now."""
+    running = lab.runs.current_id()
+    training = lab.lora.current_id()
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             "Answer",
@@ -32,13 +33,13 @@ def ask_button(lab: Laboratory, question: Question) -> None:
             key="play_answer",
         )
         if running:
-            st.markdown("A run is under way; what it measures must not share the cores.", width="content")
+            st.markdown("A run is in progress; its measurements must not share the CPU cores.", width="content")
             st.page_link("pages/compare/run.py", label="Show the run", icon=":material/play_circle:")
         elif training:
-            st.markdown("A training is under way; the machine is taken until it ends.", width="content")
+            st.markdown("A training job is in progress; the machine is busy until it ends.", width="content")
             st.page_link("pages/prepare/train.py", label="Show the training", icon=":material/model_training:")
         elif not question.text.strip():
-            st.caption("Take a row or write an input, then press Answer.")
+            st.caption("Choose a row or write an input, then press Answer.")
         elif not question.variants:
             st.caption("Choose at least one variant.")
     if pressed:
@@ -51,31 +52,31 @@ def ask_button(lab: Laboratory, question: Question) -> None:
         st.session_state[state.PLAY_ASK] = asked
 
 
-def play_panel(lab: Laboratory, task: Task) -> None:
-    """Show the last question; while it is answered, this part of the page alone is drawn anew."""
+def play_panel(lab: Lab, task: Task) -> None:
+    """Show the last question; while it is being answered, only this part of the page is redrawn."""
     snapshot = _shown(lab)
     if snapshot is None:
         return
-    st.fragment(_answers, run_every=REFRESH_S if snapshot.goes_on else None)(lab, going_on=snapshot.goes_on)
-    if snapshot.goes_on:
+    st.fragment(_answers, run_every=REFRESH_S if snapshot.is_running else None)(lab, going_on=snapshot.is_running)
+    if snapshot.is_running:
         return
     _changes(lab, snapshot)
     _insides(snapshot)
     _add_row(lab, task, snapshot)
 
 
-def _shown(lab: Laboratory) -> PlaySnapshot | None:
+def _shown(lab: Lab) -> PlaySnapshot | None:
     ask_id = st.session_state.get(state.PLAY_ASK)
     return lab.playground.snapshot(ask_id) if ask_id else None
 
 
-def _answers(lab: Laboratory, *, going_on: bool) -> None:
+def _answers(lab: Lab, *, going_on: bool) -> None:
     snapshot = _shown(lab)
-    if snapshot is None or snapshot.goes_on != going_on:
+    if snapshot is None or snapshot.is_running != going_on:
         st.rerun()
         return
     with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
-        if snapshot.goes_on:
+        if snapshot.is_running:
             st.badge(plain(snapshot.stage or "Answering"), color="blue", width="content")
             st.button(
                 "Stop",
@@ -90,28 +91,28 @@ def _answers(lab: Laboratory, *, going_on: bool) -> None:
             st.badge(plain(snapshot.status.capitalize()), color="orange", width="content")
     lanes(play_views(snapshot), key="play_lanes")
     if snapshot.status == "failed":
-        st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.mend)}", icon=":material/error:")
+        st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.fix)}", icon=":material/error:")
 
 
 def _ask_id() -> str:
     return str(st.session_state.get(state.PLAY_ASK))
 
 
-def _changes(lab: Laboratory, snapshot: PlaySnapshot) -> None:
+def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
     before_id = st.session_state.get(state.PLAY_BEFORE)
     before = lab.playground.snapshot(before_id) if before_id else None
     changed = changed_settings(before, snapshot)
     frame = changes_frame(before, snapshot)
     if not changed or frame.is_empty() or changed == ["the input"]:
         return
-    st.header("What the change did", anchor=False)
-    st.caption(f"Changed since the question before: {plain(joined(changed))}.")
+    st.header("Effect of the change", anchor=False)
+    st.caption(f"Changed since the previous question: {plain(say.listed(changed))}.")
     number = st.column_config.NumberColumn
     st.dataframe(
         frame,
         column_config={
-            "Sure before": number("Sure before %", format="%.1f", help="Probability of the likeliest answer."),
-            "Sure now": number("Sure now %", format="%.1f", help="Probability of the likeliest answer."),
+            "Sure before": number("Confidence before %", format="%.1f", help="Probability of the most likely answer."),
+            "Sure now": number("Confidence now %", format="%.1f", help="Probability of the most likely answer."),
             "Seconds before": number(format="%.3f"),
             "Seconds now": number(format="%.3f"),
         },
@@ -133,14 +134,14 @@ def _insides(snapshot: PlaySnapshot) -> None:
                 inside(lane.prediction)
 
 
-def _add_row(lab: Laboratory, task: Task, snapshot: PlaySnapshot) -> None:
+def _add_row(lab: Lab, task: Task, snapshot: PlaySnapshot) -> None:
     st.header("Add it to the task", anchor=False)
     told = st.session_state.pop(state.PLAY_TOLD, None)
     if told:
         st.success(plain(told), icon=":material/check:")
     question = snapshot.question
     if question.task_id != task.id:
-        st.caption("The answers above are of another task.")
+        st.caption("The answers above belong to another task.")
         return
     with st.form("play_add", border=True):
         st.text(visible(question.text))
@@ -157,16 +158,16 @@ def _add_row(lab: Laboratory, task: Task, snapshot: PlaySnapshot) -> None:
             "Split",
             ["train", "validation", "test"],
             key="play_add_split",
-            help="Training rows teach; test rows judge. A row must never be both.",
+            help="Variants learn from training rows and are judged on test rows. A row must never be both.",
         )
         st.caption(
-            "A task that ships is first copied under a name of its own among your tasks; "
-            "the shipped one and its runs stay as they are."
+            "A task that ships with the app is first copied to your own tasks under a new name; "
+            "the original and its runs do not change."
         )
         pressed = st.form_submit_button("Add the row", icon=":material/add:")
     if pressed:
         try:
-            task_id = lab.add_row(question.task_id, text=question.text, target=target or "", split=split)
+            task_id = lab.tasks.add_row(question.task_id, text=question.text, target=target or "", split=split)
         except AdaptLabError as error:
             fault(error)
             return

@@ -1,17 +1,17 @@
-"""What the Playground shows, as plain data: pure functions from a question as it stands."""
+"""What the Playground shows, as plain data: pure functions of a question's current state."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
 from components.ui.lane_view import detail, stage
-from components.ui.palette import LOOKS, label
-from components.ui.text import MISSING, percent, seconds, short, visible
-from engine.analysis.progress import decode_rate, outcome, prefill_rate
+from components.ui.palette import label
+from components.ui.text import visible
 from engine.core.run.prediction import Prediction
+from engine.metrics import wording as say
+from engine.metrics.intervals import tokens_per_second
 from engine.services.playground import PlayLane, PlaySnapshot
 
 MOST_BARS = 3
@@ -21,7 +21,7 @@ HELP = {
     "time": "Seconds from sending the input to the whole answer, retrieval included.",
     "first token": "Seconds until the first token of the answer, retrieval included.",
     "retrieval": "Seconds spent on finding examples or passages.",
-    "prompt": "Tokens of the prompt that the model got; those kept from an answer before are named apart.",
+    "prompt": "Tokens of the prompt; those reused from an earlier answer are given separately.",
     "answer": "Tokens that the model wrote.",
     "tokens/s": "Tokens read per second while taking in the prompt, then tokens written per second.",
 }
@@ -33,7 +33,7 @@ def play_views(snapshot: PlaySnapshot) -> list[dict[str, Any]]:
 
 
 def _lane(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any]:
-    look = LOOKS[lane.variant.technique]
+    look = lane.variant.facts.style
     made = lane.prediction
     return {
         "id": lane.variant.id,
@@ -43,7 +43,7 @@ def _lane(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any]:
         "rows": "",
         "fraction": 1.0 if made else 0.0,
         "counted": "answered" if made else "not answered yet",
-        "quality": seconds(made.timing.total_s) if made and made.failure is None else MISSING,
+        "quality": say.seconds(made.timing.total_s) if made and made.failure is None else say.MISSING,
         "quality_help": HELP["time"],
         "interval": "",
         "figures": [[name, value, HELP[name]] for name, value in _figures(made).items()],
@@ -55,18 +55,29 @@ def _lane(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any]:
 
 def _figures(made: Prediction | None) -> dict[str, str]:
     if made is None:
-        return dict.fromkeys(list(HELP)[1:], MISSING)
+        return dict.fromkeys(list(HELP)[1:], say.MISSING)
     usage = made.usage
-    kept = f" ({usage.cached_prompt_tokens} kept)" if usage.cached_prompt_tokens else ""
-    # A label that is chosen is not written token by token, so that a speed of writing would mean nothing.
-    written = None if made.probabilities else decode_rate([made])
-    speeds = [rate for rate in (prefill_rate([made]), written) if rate is not None]
+    kept = f" ({usage.cached_prompt_tokens} reused)" if usage.cached_prompt_tokens else ""
+    # A chosen label is not written token by token, so a writing speed would be meaningless.
+    written = (
+        None if made.probabilities else tokens_per_second([made.usage.completion_tokens], [made.timing.decode_s or 0.0])
+    )
+    speeds = [
+        rate
+        for rate in (
+            tokens_per_second(
+                [made.usage.prompt_tokens - made.usage.cached_prompt_tokens], [made.timing.prefill_s or 0.0]
+            ),
+            written,
+        )
+        if rate is not None
+    ]
     return {
-        "first token": seconds(made.timing.ttft_s),
-        "retrieval": seconds(made.timing.retrieval_s),
+        "first token": say.seconds(made.timing.ttft_s),
+        "retrieval": say.seconds(made.timing.retrieval_s),
         "prompt": f"{usage.prompt_tokens}{kept}",
         "answer": str(usage.completion_tokens),
-        "tokens/s": "·".join(map(short, speeds)) or MISSING,
+        "tokens/s": "·".join(map(say.short, speeds)) or say.MISSING,
     }
 
 
@@ -74,11 +85,11 @@ def _bars(made: Prediction | None) -> list[list[Any]]:
     if made is None:
         return []
     ranked = sorted(made.probabilities.items(), key=lambda item: -item[1])[:MOST_BARS]
-    return [[visible(name), share, percent(share)] for name, share in ranked]
+    return [[visible(name), share, say.share(share)] for name, share in ranked]
 
 
 def _preparing(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any] | None:
-    if not snapshot.goes_on or lane.state != "preparing" or lane.progress is None:
+    if not snapshot.is_running or lane.state != "preparing" or lane.progress is None:
         return None
     fraction = min(max(lane.progress.fraction, 0.0), 1.0)
     return {"fraction": fraction, "text": stage(lane.progress), "detail": detail(lane.progress)}
@@ -87,21 +98,21 @@ def _preparing(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any] | None:
 def _answer(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, str]:
     made = lane.prediction
     if made is None:
-        if lane.state == "answering" and snapshot.goes_on:
+        if lane.state == "answering" and snapshot.is_running:
             return {"mark": "writing", "text": visible(lane.text[-_ANSWER_CHARACTERS:]), "target": ""}
         return {
             "mark": "none",
             "text": "",
-            "target": snapshot.stage or ("waiting" if snapshot.goes_on else "not asked"),
+            "target": snapshot.stage or ("waiting" if snapshot.is_running else "not asked"),
         }
-    mark = "failed" if made.failure else (outcome(made) if made.score is not None else "none")
+    mark = "failed" if made.failure else (made.outcome if made.score is not None else "none")
     text = made.failure.message if made.failure else (made.text or made.answer or "")
     target = f"target {visible(made.target[:_ANSWER_CHARACTERS])}" if made.target else ""
     return {"mark": mark, "text": visible(text[:_ANSWER_CHARACTERS]), "target": target}
 
 
 def changes_frame(before: PlaySnapshot | None, now: PlaySnapshot) -> pl.DataFrame:
-    """Return, for each variant that answered both questions, what the change did; empty without an earlier one."""
+    """Return the effect of the change on each variant that answered both questions; empty without an earlier one."""
     earlier = {lane.variant.id: lane.prediction for lane in before.lanes} if before else {}
     rows = [
         {
@@ -141,9 +152,6 @@ def changed_settings(before: PlaySnapshot | None, now: PlaySnapshot) -> list[str
         "the input": (was.text, is_.text),
         "the task": (was.task_id, is_.task_id),
         "the model": (was.model_id, is_.model_id),
-        "the instructions": (was.instructions, is_.instructions),
-        "the decoding": (was.decoding, is_.decoding),
-        "the temperature": (was.temperature, is_.temperature),
         "the training rows": (was.train_rows, is_.train_rows),
         "the seed": (was.seed, is_.seed),
         "the LoRA weights": (was.weights_key, is_.weights_key),
@@ -151,6 +159,8 @@ def changed_settings(before: PlaySnapshot | None, now: PlaySnapshot) -> list[str
     changed = [name for name, (one, other) in named.items() if one != other]
     variants = {variant.id: variant for variant in was.variants}
     for name, attribute in (
+        ("the instructions", "prompt"),
+        ("the decoding", "decoding"),
         ("the shots", "shots_k"),
         ("what is retrieved", "retrieval"),
         ("the LoRA scale", "lora_scale"),
@@ -159,10 +169,3 @@ def changed_settings(before: PlaySnapshot | None, now: PlaySnapshot) -> list[str
         if any(getattr(one, attribute) != getattr(other, attribute) for one, other in pairs):
             changed.append(name)
     return changed
-
-
-def joined(parts: Sequence[str]) -> str:
-    """Join words as one would say them."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return ", ".join(parts[:-1]) + " and " + parts[-1]

@@ -1,4 +1,4 @@
-"""A finished run as a race, in plain data: when each lane finished each row, and how good it was by then."""
+"""The replay of a finished run as plain data: when each lane finished each row, and its quality by then."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from components.ui.palette import LOOKS, label
-from components.ui.text import duration
+from components.ui.palette import label
 from engine.analysis.progress import Lane
+from engine.metrics import wording as say
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100)
-"""How many times faster than recorded a race may be shown."""
+"""Replay speeds, as multiples of the recorded speed."""
 SHOWN_S = 14.0
-"""About how long a race should take on screen at the speed it begins with."""
+"""About how many seconds the replay should take on screen at its initial speed."""
 
 
 def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
-    """Return the race of lanes whose answers have times of their own; throughput runs have none."""
+    """Return the replay of all lanes with a time for each answer; throughput runs have none."""
     running: list[dict[str, Any]] = [
         {
             "name": label(lane.variant.technique),
-            "light": LOOKS[lane.variant.technique].light,
-            "dark": LOOKS[lane.variant.technique].dark,
+            "light": lane.variant.facts.style.light,
+            "dark": lane.variant.facts.style.dark,
             "ends": [round(end, 4) for end in accumulate(lane.latencies_s)],
             "quality": [round(value, 4) for value in lane.running_quality],
         }
@@ -35,7 +35,10 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
 
 
 def _spoken(running: Sequence[dict[str, Any]]) -> str:
-    """Say how the race ended, for those who do not see it."""
+    """Describe the result of the replay for screen readers."""
     order = sorted(running, key=lambda lane: lane["ends"][-1])
-    ends = [f"{lane['name']} after {duration(lane['ends'][-1])} with {lane['quality'][-1]:.0%} right" for lane in order]
-    return "Order of finish: " + "; ".join(ends) + "." if ends else "No answer of this run has a time of its own."
+    ends = [
+        f"{lane['name']} after {say.duration(lane['ends'][-1])} with {say.share(lane['quality'][-1])} right"
+        for lane in order
+    ]
+    return "Order of finish: " + "; ".join(ends) + "." if ends else "This run has no times for single answers."

@@ -1,4 +1,4 @@
-"""The words of a presentation: pure functions from a recorded run to the slides that the browser shows as text."""
+"""The text of a presentation: pure functions from a recorded run to the slides that the browser shows."""
 
 from __future__ import annotations
 
@@ -6,34 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.ui.bests import bests
-from components.ui.palette import LOOKS, label
+from components.ui.palette import label
 from components.ui.run_data import where
-from components.ui.text import count, duration, visible
+from components.ui.text import visible
 from engine.analysis.progress import Lane, RunSnapshot
 from engine.analysis.verdict_types import Verdict
 from engine.core.task import AnswerKind, Task
-from engine.core.variant import Technique, Variant
+from engine.core.variant import Variant
+from engine.metrics import wording as say
 from engine.services.recorded import RecordedRun
 
-STEPS = ("The task", "The rivals", "The race", "The tradeoff", "The verdict")
+STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
 _LONG = 420
 _REASONS = 2
-"""Reasons shown with the verdict: what fits on a slide. The report has them all."""
-
-_WHAT = {
-    Technique.ZERO_SHOT: "The instructions and the input, nothing else.",
-    Technique.FEW_SHOT: "The same few examples in every prompt.",
-    Technique.RAG: "For each input, what is nearest to it is looked up and put into the prompt.",
-    Technique.LORA: "A small file, trained on the examples, changes the model itself.",
-    Technique.RAG_LORA: "The trained file and the looked-up examples together.",
-    Technique.CLASSIFIER: "No language model: a logistic regression on embeddings, trained on the examples.",
-}
+"""Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
-    """Say what is asked, with one row of it."""
+    """Describe the task, with one row as an example."""
     plan = recorded.plan
-    rows = f"{count(len(plan.test_ids))} rows to answer, {count(len(plan.train_ids))} to learn from"
+    rows = f"{say.number(len(plan.test_ids))} rows to answer, {say.number(len(plan.train_ids))} to learn from"
     if task is None:
         return _slide(STEPS[0], visible(plan.task_id), [_text("The task is no longer on this machine.")], rows)
     row = next((example for example in task.examples if example.id == plan.test_ids[0]), task.examples[0])
@@ -55,11 +47,11 @@ def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
 
 
 def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]:
-    """Say who competes, and what each one has to work with."""
-    model = recorded.manifest.get("model", {})
-    named = " · ".join(str(part) for part in (model.get("name"), model.get("quantization")) if part)
+    """Introduce the variants and what each of them works with."""
+    model = recorded.manifest.model
+    named = " · ".join(part for part in (model.name, model.quantization) if part)
     cards = [
-        _card(lane, what=_WHAT[lane.variant.technique], detail=_has(lane.variant, snapshot, lane))
+        _card(lane, what=lane.variant.facts.summary, detail=_has(lane.variant, snapshot, lane))
         for lane in snapshot.lanes
     ]
     headline = f"{_number(len(cards))} ways to do it, one model, the same rows"
@@ -67,7 +59,7 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
 
 
 def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
-    """Say what to choose and how sure that is; without a verdict, as where the task is gone, who is best on what."""
+    """Say what to choose and how sure that is. If there is no verdict, say which variant is best at what."""
     found = bests(snapshot.lanes)
     cards = [_card(best.lane, over=best.count, figure=best.figure, detail=best.detail) for best in found]
     headline = visible(verdict.headline) if verdict else _headline([best.name for best in found])
@@ -76,7 +68,7 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
     blocks.append({"kind": "cards", "cards": cards})
     blocks += [_text(visible(sentence)) for sentence in said[1:]]
     if snapshot.clear_leader is not None:
-        blocks.append(_text("This run was stopped when its leader was clear; its quality reads a little too high."))
+        blocks.append(_text("This run stopped when the leader was clear, so its quality is slightly overestimated."))
     return _slide(f"{STEPS[4]} · {where(recorded)}", headline, blocks)
 
 
@@ -102,15 +94,15 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
             parts.append(f"{variant.retrieval.passages_k} passages of documents")
     if variant.lora is not None:
         parts.append(f"trained on {rows} rows, rank {variant.lora.rank}")
-    if variant.technique is Technique.CLASSIFIER:
+    if variant.facts.fits:
         parts.append(f"fitted on {rows} rows")
     if lane.prepare_s:
-        parts.append(f"{duration(lane.prepare_s)} once, before the first answer")
+        parts.append(f"{say.duration(lane.prepare_s)} once, before the first answer")
     return " · ".join(parts) or "nothing to prepare"
 
 
 def _card(lane: Lane, **texts: str) -> dict[str, str]:
-    look = LOOKS[lane.variant.technique]
+    look = lane.variant.facts.style
     return {"name": label(lane.variant.technique), "light": look.light, "dark": look.dark, **texts}
 
 

@@ -1,4 +1,4 @@
-"""Whom wrong answers blame, for the disagreement explorer: retrieval, the context, or the model."""
+"""Causes of wrong answers, for the disagreement explorer: retrieval, the context, or the model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from engine.analysis.report import Report
 from engine.analysis.row_filter import Facet, facet
 from engine.core.run.infos import RunInfo
 from engine.metrics.retrieval import blame
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 
-_NOBODY = "nobody"
+_NOBODY = "none"
 _KEPT = 6
 
 
-def blame_facets(lab: Laboratory, info: RunInfo, report: Report) -> Sequence[Facet]:
-    """Return, for each variant that fetches passages, whom its answer on every row blames; none without marks."""
+def blame_facets(lab: Lab, info: RunInfo, report: Report) -> Sequence[Facet]:
+    """Return the cause of the wrong answer on every row, for each variant with passages; none without marked rows."""
     reading = {
         item.variant.id: item.name
         for item in report.figures
@@ -27,11 +27,11 @@ def blame_facets(lab: Laboratory, info: RunInfo, report: Report) -> Sequence[Fac
     return _facets(lab, info, report.plan.task_id, reading) if reading else ()
 
 
-def _facets(lab: Laboratory, info: RunInfo, task_id: str, reading: dict[str, str]) -> tuple[Facet, ...]:
+def _facets(lab: Lab, info: RunInfo, task_id: str, reading: dict[str, str]) -> tuple[Facet, ...]:
     table = table_of(lab, info)
     blames = _blames(lab, info.run_id, info.rows_done, task_id, tuple(reading))
     found = [
-        facet(f"{name} blames", [blames.get((variant_id, row), _NOBODY) for row in table.example_ids])
+        facet(f"Cause of errors, {name}", [blames.get((variant_id, row), _NOBODY) for row in table.example_ids])
         for variant_id, name in reading.items()
     ]
     return tuple(item for item in found if len(item.values) > 1)
@@ -39,20 +39,20 @@ def _facets(lab: Laboratory, info: RunInfo, task_id: str, reading: dict[str, str
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT)
 def _blames(
-    _lab: Laboratory,
+    _lab: Lab,
     run_id: str,
     rows_done: int,  # noqa: ARG001 - a key of the cache
     task_id: str,
     variant_ids: tuple[str, ...],
 ) -> dict[tuple[str, str], str]:
-    task = _lab.task(task_id)
+    task = _lab.tasks.get(task_id)
     examples = {example.id: example for example in task.examples if example.metadata.get("supporting")}
     if not examples:
         return {}
     documents = {document.name: document for document in task.documents}
     return {
         (prediction.variant_id, prediction.example_id): str(blamed)
-        for prediction in _lab.predictions(run_id)
+        for prediction in _lab.results.predictions(run_id)
         if prediction.variant_id in variant_ids
         and prediction.example_id in examples
         and (blamed := blame(prediction, examples[prediction.example_id], documents))

@@ -1,4 +1,4 @@
-"""What costs are estimated from, edited on the Costs page: this machine, its use, what is added to a prompt."""
+"""Inputs of the cost estimate, edited on the Costs page: this machine, its use, additions to the prompt."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components.ui import state
 from components.ui.limits_form import use_form
 from components.ui.text import plain
 from engine.core.limits import Limits
-from engine.core.prices import CostAssumptions
 from engine.metrics.image_tokens import RULES, image_tokens
 
 _SIZES = {
@@ -31,44 +29,12 @@ class Extra:
     height_px: int
 
     def tokens(self, model: str) -> float:
-        """Return the further tokens of a prompt for this model; an unknown image rule adds none."""
+        """Return the additional prompt tokens for this model; an unknown image rule adds none."""
         return self.context_tokens + self.images * (image_tokens(model, self.width_px, self.height_px) or 0)
 
 
-def machine_form(costs: CostAssumptions) -> CostAssumptions:
-    """Ask what this machine costs; begins with what the run was started with."""
-    usd = st.number_input(
-        "Machine, USD per hour",
-        min_value=0.0,
-        value=costs.machine_usd_per_hour,
-        step=0.01,
-        key=f"costs_{state.USD_PER_HOUR}",
-        persist_state="session",
-        help="What an hour of this machine's work costs: its price over its working hours, or its rent.",
-    )
-    watts = st.number_input(
-        "Power under load, watts",
-        min_value=0.0,
-        value=costs.watts,
-        step=1.0,
-        key=f"costs_{state.WATTS}",
-        persist_state="session",
-        help="Power of the whole machine when all cores are busy; used where energy was not measured.",
-    )
-    kwh = st.number_input(
-        "Electricity, USD per kWh",
-        min_value=0.0,
-        value=costs.electricity_usd_per_kwh,
-        step=0.01,
-        key=f"costs_{state.USD_PER_KWH}",
-        persist_state="session",
-        help="What your electricity costs.",
-    )
-    return CostAssumptions(machine_usd_per_hour=float(usd), watts=float(watts), electricity_usd_per_kwh=float(kwh))
-
-
 def use_of(defaults: Limits) -> Limits:
-    """Ask how it will be used; the limits themselves stay as they are on the Report page."""
+    """Ask about the expected use; the limits on the Report page do not change."""
     calls, months, labelling, leave = use_form(defaults)
     return Limits(calls_per_month=calls, months=months, labelling_usd_per_row=labelling, data_may_leave=leave)
 

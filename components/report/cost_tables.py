@@ -9,7 +9,7 @@ from dataclasses import asdict
 import polars as pl
 
 from components.report.cost_forms import Extra
-from components.ui.text import MISSING, visible
+from components.ui.text import visible
 from engine.analysis.break_even import BreakEven, CostLine, price_table
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
@@ -26,9 +26,9 @@ def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
                 "Preparing": line.preparing_usd,
                 "Per 1,000": line.per_call_usd * 1000,
                 "Total": line.total_usd(limits.calls_per_month, limits.months),
-                "Most calls a month": MISSING
+                "Most calls a month": say.MISSING
                 if line.most_calls_per_month is None
-                else say.count(line.most_calls_per_month),
+                else say.about(line.most_calls_per_month),
                 "Data leaves": "yes" if line.leaves_machine else "no",
                 "Price": visible(line.source),
             }

@@ -1,4 +1,4 @@
-"""The disagreement explorer: rows where variants differ, chosen by who is right and by what is known of the row."""
+"""The disagreement explorer: rows where variants differ, filtered by correctness and by properties of the row."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import streamlit as st
 
 from components.ui.row_detail import row_detail
 from components.ui.run_data import table_of
-from components.ui.text import count, plain, visible
+from components.ui.text import plain, visible
 from engine.analysis.report import Report
 from engine.analysis.row_filter import Facet, facets, matching
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.task import Task
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 _MOST_SHOWN = 200
 _CHARACTERS = 110
 
 
-def explorer(lab: Laboratory, info: RunInfo, report: Report, extra: Sequence[Facet] = ()) -> None:
-    """Show the explorer; `extra` holds further things that are known of each row, such as retrieval's part in it."""
+def explorer(lab: Lab, info: RunInfo, report: Report, extra: Sequence[Facet] = ()) -> None:
+    """Show the explorer; `extra` holds more properties of each row, such as the cause of a wrong answer."""
     table = table_of(lab, info)
     task = _task(lab, report)
     by = (*_facets(table, task, info.run_id, info.rows_done), *extra)
@@ -49,11 +50,11 @@ def explorer(lab: Laboratory, info: RunInfo, report: Report, extra: Sequence[Fac
         by=by,
     )
     if not len(found):
-        st.caption("No such row in this run.")
+        st.caption("No row of this run matches.")
         return
     shown = found[:_MOST_SHOWN]
     more = f", the first {_MOST_SHOWN} shown" if len(found) > _MOST_SHOWN else ""
-    st.caption(f"{count(len(found))} of {count(len(table.example_ids))} rows{more}. Select one to read it.")
+    st.caption(f"{say.number(len(found))} of {say.number(len(table.example_ids))} rows{more}. Select one to read it.")
     picked = st.dataframe(
         rows_frame(table, names, shown.tolist(), task),
         hide_index=True,
@@ -65,7 +66,7 @@ def explorer(lab: Laboratory, info: RunInfo, report: Report, extra: Sequence[Fac
     )
     places = [place for place in picked.selection.rows if place < len(shown)]
     row = int(shown[places[0]]) if places else int(shown[0])
-    made = lab.predictions_of(info.run_id, table.example_ids[row])
+    made = lab.results.predictions_of(info.run_id, table.example_ids[row])
     example = next((item for item in task.examples if item.id == table.example_ids[row]), None) if task else None
     if made:
         documents = {document.name: document for document in task.documents} if task else {}
@@ -101,9 +102,9 @@ def _cell(table: RunTable, place: int, row: int, *, right: bool) -> str:
     return f"{'✓' if right else '✗'} {answer}"
 
 
-def _task(lab: Laboratory, report: Report) -> Task | None:
+def _task(lab: Lab, report: Report) -> Task | None:
     try:
-        return lab.task(report.plan.task_id)
+        return lab.tasks.get(report.plan.task_id)
     except AdaptLabError as error:
         st.caption(plain(error.what))
         return None

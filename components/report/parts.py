@@ -1,4 +1,4 @@
-"""Parts of the report behind its tabs: classes, confidence, draws."""
+"""Parts of the report behind its tabs: classes, confidence, seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 
 from components.report.tables import classes_frame
 from components.ui.run_data import table_of
-from components.ui.text import percent, plain, visible
+from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.memo import confidences
 from engine.analysis.report import Report
@@ -15,11 +15,11 @@ from engine.analysis.report_charts import calibration_chart, confusion_grid, cov
 from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
-from engine.core.run.plan import plan_from_dict
 from engine.core.task import AnswerKind, Task
+from engine.metrics import wording as say
 from engine.metrics.calibration import most_kept_at
 from engine.metrics.confusion import class_figures, confusion
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 from engine.studies.seed_variation import same_but_for_seed, seed_variation
 
 _MOST_DRAWS = 20
@@ -28,7 +28,7 @@ _MOST_DRAWS = 20
 def classes_part(task: Task, report: Report, table: RunTable) -> None:
     """Show one variant's confusion matrix and its classes in figures."""
     if task.answer.kind is not AnswerKind.LABEL or not report.figures:
-        st.caption("The answers of this task are no classes.")
+        st.caption("The answers of this task are not classes.")
         return
     names = {item.variant.id: item.name for item in report.figures}
     first = report.verdict.pick or next(iter(names))
@@ -47,9 +47,9 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
         st.dataframe(
             classes_frame(class_figures(matrix)),
             column_config={
-                "Rows": st.column_config.NumberColumn(help="Rows whose right answer it is."),
-                "Precision": st.column_config.TextColumn(help="Of the rows answered so, the share that is right."),
-                "Recall": st.column_config.TextColumn(help="Of the rows that are so, the share that is found."),
+                "Rows": st.column_config.NumberColumn(help="Rows whose right answer is this class."),
+                "Precision": st.column_config.TextColumn(help="Of the rows with this answer, the share that is right."),
+                "Recall": st.column_config.TextColumn(help="Of the rows of this class, the share that was found."),
                 "F1": st.column_config.TextColumn(help="Harmonic mean of precision and recall."),
             },
             hide_index=True,
@@ -59,10 +59,10 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
 
 
 def confidence_part(report: Report, table: RunTable) -> None:
-    """Show calibration, and accuracy against coverage with what it would take to reach the least quality."""
+    """Show calibration, accuracy against coverage, and the coverage at which the minimum quality is reached."""
     found = confidences(report, table)
     if not found:
-        st.caption("No answer carries a probability: choose 'Choice' decoding, or add the classifier.")
+        st.caption("No answer has a probability: choose 'Choice' decoding, or add the classifier.")
         return
     left, right = st.columns(2, gap="small")
     with left:
@@ -79,23 +79,24 @@ def confidence_part(report: Report, table: RunTable) -> None:
                 "Calibration error": curve.expected_error * 100,
                 "Mean probability": curve.mean_confidence * 100,
                 "Right": curve.share_right * 100,
-                f"Answers itself at {percent(least)}": kept.share_kept * 100 if kept else 0.0,
-                "Hands over under": kept.least_confidence * 100 if kept else None,
+                f"Coverage at {say.share(least)}": kept.share_kept * 100 if kept else 0.0,
+                "Hands over below": kept.least_confidence * 100 if kept else None,
             }
         )
     number = st.column_config.NumberColumn
     st.dataframe(
-        pl.DataFrame(rows, schema_overrides={"Hands over under": pl.Float64}),
+        pl.DataFrame(rows, schema_overrides={"Hands over below": pl.Float64}),
         column_config={
             "Calibration error": number(
                 format="%.1f points", help="Mean distance between probability and share right; 0 is perfect."
             ),
             "Mean probability": number(format="%.0f %%", help="Mean probability of the answers given."),
             "Right": number(format="%.0f %%", help="Share of these rows that is right."),
-            f"Answers itself at {percent(least)}": number(
-                format="%.0f %%", help="Most rows it can keep, surest first, while this share of them is right."
+            f"Coverage at {say.share(least)}": number(
+                format="%.0f %%",
+                help="Largest share of rows it can answer itself, most confident first, with this share right.",
             ),
-            "Hands over under": number(
+            "Hands over below": number(
                 format="%.1f %%", help="Rows with a lower probability go to a person or a bigger model."
             ),
         },
@@ -105,22 +106,23 @@ def confidence_part(report: Report, table: RunTable) -> None:
     )
 
 
-def draws_part(lab: Laboratory, info: RunInfo, report: Report) -> None:
-    """Show this run's variants beside other draws of the same experiment."""
+def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
+    """Show this run's variants beside other seeds of the same experiment."""
     draws = {report.plan.seed: table_of(lab, info)}
-    for other in lab.runs():
+    for other in lab.runs.list():
         if len(draws) >= _MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
             continue
         try:
-            plan = plan_from_dict(lab.manifest(other.run_id)["plan"])
+            plan = lab.results.plan(other.run_id)
         except AdaptLabError:
-            continue  # a run that cannot be read is no draw
+            continue  # a run that cannot be read does not count
         if plan.seed not in draws and same_but_for_seed(plan, report.plan):
             draws[plan.seed] = table_of(lab, other)
     if len(draws) < 2:
         st.caption(
-            "One seed is one draw of training rows and shots, and another may move a variant by some points. Run the "
-            "same comparison with other seeds (under Options), and their scatter is shown here beside that of the rows."
+            "Each seed draws its own training rows and shots, so another seed may shift a variant by some points. Run "
+            "the same comparison with other seeds (under Options) to see here how much quality varies with the seed, "
+            "and how much of that comes from sampling rows."
         )
         return
     rows = []
@@ -135,29 +137,33 @@ def draws_part(lab: Laboratory, info: RunInfo, report: Report) -> None:
             rows.append(
                 {
                     "Variant": visible(item.name),
-                    "This draw": percent(item.quality.value),
-                    "Mean of draws": percent(found.quality.value),
-                    "95 %": f"{found.quality.low * 100:.0f} to {found.quality.high * 100:.0f}",
-                    "Over draws": found.deviation_over_seeds * 100,
-                    "Of it by rows": found.deviation_over_rows * 100,
-                    "By the draw itself": found.by_draw * 100,
-                    "Luck": "lucky draw" if found.is_lucky(report.plan.seed) else "",
+                    "This seed": say.share(item.quality),
+                    "Mean over seeds": say.share(found.quality),
+                    "95 %": say.ends(found.quality),
+                    "SD across seeds": found.deviation_over_seeds * 100,
+                    "SD from sampling rows": found.deviation_over_rows * 100,
+                    "SD from the seed": found.by_draw * 100,
+                    "Above or below average": "above average" if found.is_lucky(report.plan.seed) else "",
                 }
             )
     number = st.column_config.NumberColumn
     st.dataframe(
         pl.DataFrame(rows),
         column_config={
-            "95 %": st.column_config.TextColumn(help="95 % interval of the mean over draws, by Student's t."),
-            "Over draws": number(format="%.1f points", help="Standard deviation of quality from draw to draw."),
-            "Of it by rows": number(
-                format="%.1f points", help="The standard deviation that the rows alone would give."
+            "95 %": st.column_config.TextColumn(help="95 % interval of the mean over seeds, by Student's t."),
+            "SD across seeds": number(format="%.1f points", help="Standard deviation of quality from seed to seed."),
+            "SD from sampling rows": number(
+                format="%.1f points", help="The standard deviation that sampling the rows alone would give."
             ),
-            "By the draw itself": number(format="%.1f points", help="What training rows, shots and starts add to it."),
-            "Luck": st.column_config.TextColumn(help="More than a standard deviation above the mean of the draws."),
+            "SD from the seed": number(
+                format="%.1f points", help="What training rows, shots and initial weights add to it."
+            ),
+            "Above or below average": st.column_config.TextColumn(
+                help="Whether this seed is more than a standard deviation above the mean over seeds."
+            ),
         },
         hide_index=True,
         width="content",
         key="draws_table",
     )
-    st.caption(plain(f"{len(draws)} draws: seeds {', '.join(str(seed) for seed in sorted(draws))}."))
+    st.caption(plain(f"{len(draws)} seeds: {', '.join(str(seed) for seed in sorted(draws))}."))

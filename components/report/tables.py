@@ -8,10 +8,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from components.ui.text import duration, money, percent, plain, seconds, size, visible
+from components.ui.text import plain, visible
 from engine.analysis.report import Report
 from engine.core.interval import Interval
+from engine.metrics import wording as say
 from engine.metrics.confusion import ClassFigures
+from engine.metrics.scoring import RULE
 
 
 def metrics_frame(report: Report) -> pl.DataFrame:
@@ -19,22 +21,23 @@ def metrics_frame(report: Report) -> pl.DataFrame:
     rows = [
         {
             "Variant": visible(item.name),
-            "Quality": percent(item.quality.value),
-            "95 %": _ends(item.quality),
+            "Quality": say.share(item.quality),
+            "95 %": say.ends(item.quality),
             **{
-                name.replace("_", " ").capitalize(): f"{percent(value.value)} ({_ends(value)})"
+                name.replace("_", " ").capitalize(): say.share_interval(value)
                 for name, value in item.scores.items()
-                if name != report.metric
+                if name != report.metric and not name.startswith(RULE)
             },
-            "First token": _seconds(item.ttft_p50_s),
-            "p50": _seconds(item.total_p50_s),
-            "p95": _seconds(item.total_p95_s),
-            "p95, 95 %": _span(item.total_p95_s),
-            "Tokens in / out": f"{item.prompt_tokens:.0f} / {item.completion_tokens:.1f}",
-            "Per 1,000 (est.)": f"{money(item.cost_usd_per_1k.value)}",
-            "Per 1,000, 95 %": f"{money(item.cost_usd_per_1k.low)} to {money(item.cost_usd_per_1k.high)}",
-            "One-off": duration(item.prepare_s),
-            "Peak memory": size(item.peak_rss_bytes),
+            "First token": say.seconds(item.ttft_p50_s),
+            "p50": say.seconds(item.total_p50_s),
+            "p95": say.seconds(item.total_p95_s),
+            "p95, 95 %": say.seconds_ends(item.total_p95_s),
+            "Tokens in / out": say.tokens(item.prompt_tokens, item.completion_tokens),
+            "Per 1,000 (est.)": say.money(item.cost_usd_per_1k),
+            "Per 1,000, 95 %": say.money_ends(item.cost_interval_usd_per_1k),
+            "Energy per 1,000": say.energy(item.energy_wh_per_1k, measured=item.energy_measured),
+            "One-off": say.duration(item.prepare_s),
+            "Peak memory": say.size(item.peak_rss_bytes),
             "Failed": item.failed,
         }
         for item in report.figures
@@ -44,16 +47,17 @@ def metrics_frame(report: Report) -> pl.DataFrame:
 
 METRICS_HELP = {
     "Quality": "Mean primary score over all rows; a failed row counts as wrong.",
-    "95 %": "95 % interval of the quality, in percent: Wilson's for right and wrong, else the bootstrap's.",
+    "95 %": "95 % interval of the quality, in percent: Wilson's for right/wrong scores, otherwise the bootstrap's.",
     "First token": "Median seconds from the start of a row, retrieval included, to the first token.",
     "p50": "Median seconds to the whole answer.",
     "p95": "95 of 100 answers were complete within this time.",
     "p95, 95 %": "95 % interval of the p95.",
     "Tokens in / out": "Mean tokens of a prompt and of an answer.",
-    "Per 1,000 (est.)": "Estimated cost of 1,000 answers: this machine's time and electricity.",
-    "Per 1,000, 95 %": "95 % interval of that cost, from row to row.",
+    "Per 1,000 (est.)": "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+    "Per 1,000, 95 %": "95 % interval of that cost, from its variation between rows.",
+    "Energy per 1,000": "Measured by the machine, or estimated from CPU time (est.). Not known for a GPU or a server.",
     "One-off": "Seconds spent once before the first answer: training, indexing, fitting.",
-    "Peak memory": "Most resident memory of the workers that served it.",
+    "Peak memory": "Peak resident memory of the workers that served this variant.",
     "Failed": "Rows without an answer; they count as wrong.",
 }
 
@@ -78,11 +82,11 @@ def pairs_frame(report: Report) -> pl.DataFrame:
                 "Points": item.effect.value * 100,
                 "95 % low": item.effect.low * 100,
                 "95 % high": item.effect.high * 100,
-                "First alone right": item.only_first,
-                "Second alone right": item.only_second,
+                "Only first right": item.only_first,
+                "Only second right": item.only_second,
                 "p": item.p_value,
                 "p (Holm)": item.p_holm,
-                "Told apart": "yes" if item.told_apart else "not yet",
+                "Significant": "yes" if item.significant else "not yet",
                 "More rows": item.rows_to_settle,
                 "Rows": item.rows,
             }
@@ -95,7 +99,7 @@ def pairs_frame(report: Report) -> pl.DataFrame:
 def show_pairs(report: Report) -> None:
     """Show every pair with its test."""
     if not report.differences:
-        st.caption("One variant alone has no pair.")
+        st.caption("There is only one variant, so there is no pair to compare.")
         return
     number = st.column_config.NumberColumn
     st.dataframe(
@@ -104,12 +108,17 @@ def show_pairs(report: Report) -> None:
             "Points": number(format="%+.1f", help="Mean score of the first minus the second, in points."),
             "95 % low": number(format="%+.1f", help="Lower end of the difference's 95 % interval."),
             "95 % high": number(format="%+.1f", help="Upper end of the difference's 95 % interval."),
-            "First alone right": number(help="Rows that the first gets right and the second does not."),
-            "Second alone right": number(help="Rows that the second gets right and the first does not."),
-            "p": number(format="%.4f", help="How often chance alone would show such a gap between equals."),
-            "p (Holm)": number(format="%.4f", help="The same, corrected for the number of pairs; under 0.05 counts."),
+            "Only first right": number(help="Rows that the first gets right and the second does not."),
+            "Only second right": number(help="Rows that the second gets right and the first does not."),
+            "p": number(
+                format="%.4f", help="How often chance alone would show such a gap if both variants were equally good."
+            ),
+            "p (Holm)": number(
+                format="%.4f", help="The same, corrected for the number of pairs; below 0.05 is significant."
+            ),
             "More rows": number(
-                format="localized", help="About how many further rows would tell them apart, were the gap seen true."
+                format="localized",
+                help="About how many more rows would make the difference significant, if the measured gap is real.",
             ),
         },
         hide_index=True,
@@ -139,16 +148,4 @@ def classes_frame(classes: Sequence[ClassFigures]) -> pl.DataFrame:
 
 
 def _with_ends(value: Interval | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{percent(value.value)} ({_ends(value)})"
-
-
-def _ends(value: Interval) -> str:
-    return f"{value.low * 100:.0f} to {value.high * 100:.0f}"
-
-
-def _seconds(value: Interval | None) -> str:
-    return seconds(None if value is None else value.value)
-
-
-def _span(value: Interval | None) -> str:
-    return seconds(None) if value is None else f"{seconds(value.low)} to {seconds(value.high)}"
+    return say.MISSING if value is None else say.share_interval(value)

@@ -1,4 +1,4 @@
-"""A run on screen: headline, lanes, charts and the strip of rows, moving in place while it goes on."""
+"""A run on screen: headline, lanes, charts and the strip of rows, updated in place while it runs."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ import streamlit as st
 from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.errors import fault
-from components.ui.lane_view import each_lane, lane_views, lanes_frame, stage, strip_view, told_tradeoff
+from components.ui.lane_view import each_lane, lane_views, lanes_frame, stage, strip_view
 from components.ui.palette import label
-from components.ui.text import count, duration, percent, plain, seconds
+from components.ui.text import plain
 from components.widgets import charts
 from components.widgets.parts import lanes, row_strip
 from components.widgets.plot import live_plot
+from components.widgets.tradeoff import live_tradeoff
 from engine.analysis.progress import RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 REFRESH_S = 0.5
 
 
-def run_panel(lab: Laboratory, run_id: str) -> RunSnapshot:
-    """Show a run; while it goes on, this part of the page alone is drawn anew every half second."""
-    snapshot = lab.snapshot(run_id)
+def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
+    """Show a run; while it runs, only this part of the page is redrawn, every half second."""
+    snapshot = lab.runs.snapshot(run_id)
     head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan))
     watch = st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)
     watch(lab, run_id, head, was_running=snapshot.is_running)
     return snapshot
 
 
-def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: bool) -> None:
-    snapshot = lab.snapshot(run_id)
+def _panel(lab: Lab, run_id: str, head: tuple[str, str], *, was_running: bool) -> None:
+    snapshot = lab.runs.snapshot(run_id)
     if was_running != snapshot.is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
         st.rerun()  # the page around this part has to change with it
     _headline(lab, snapshot, head)
@@ -46,7 +48,7 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
     _table(snapshot)
     with st.container(border=True):
         clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
-    # Below all that moves, so that nothing is pushed down when one comes.
+    # Below everything that updates, so that a new notice does not push anything down.
     for notice in snapshot.notices:
         st.caption(f":material/info: {plain(notice)}")
     if clicked is not None:
@@ -54,7 +56,7 @@ def _panel(lab: Laboratory, run_id: str, head: tuple[str, str], *, was_running: 
         st.rerun()
 
 
-def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
+def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
     plan = snapshot.plan
     words, buttons = st.columns([7, 6], vertical_alignment="center")
     words.title(plain(head[0]), anchor=False)
@@ -62,7 +64,9 @@ def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> 
         st.badge(plain(_where(snapshot)), color=_tone(snapshot), width="content")
         if snapshot.is_running:
             _pause_button(lab, snapshot)
-            st.button("Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.cancel, args=(plan.run_id,))
+            st.button(
+                "Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
+            )
         else:
             if snapshot.status in {"cancelled", "failed"}:
                 st.button(
@@ -74,38 +78,38 @@ def _headline(lab: Laboratory, snapshot: RunSnapshot, head: tuple[str, str]) -> 
     st.caption(plain(head[1]))
 
 
-def _pause_button(lab: Laboratory, snapshot: RunSnapshot) -> None:
+def _pause_button(lab: Lab, snapshot: RunSnapshot) -> None:
     run_id = snapshot.plan.run_id
     if snapshot.status == "paused":
         st.button(
-            "Go on", key="go_on", icon=":material/play_arrow:", on_click=lab.go_on, args=(run_id,), type="primary"
+            "Resume", key="go_on", icon=":material/play_arrow:", on_click=lab.runs.go_on, args=(run_id,), type="primary"
         )
     else:
         st.button(
             "Pause",
             key="pause",
             icon=":material/pause_circle:",
-            on_click=lab.pause,
+            on_click=lab.runs.pause,
             args=(run_id,),
             disabled=snapshot.status == "queued",
-            help="Stands still after the row under way. The machine stays taken, so that it goes on as it began.",
+            help="Pauses after the current row. The machine stays reserved, so that conditions do not change.",
         )
 
 
-def _resume(lab: Laboratory, plan: RunPlan) -> None:
+def _resume(lab: Lab, plan: RunPlan) -> None:
     try:
-        state.show_run(lab.resume(plan.run_id))
+        state.show_run(lab.runs.resume(plan.run_id))
     except AdaptLabError as error:
         st.session_state[state.FAULT] = error
 
 
-def _title(lab: Laboratory, plan: RunPlan) -> str:
-    title = next((task.title for task in lab.tasks() if task.id == plan.task_id), plan.task_id)
-    return f"{title}, {count(len(plan.test_ids))} rows"
+def _title(lab: Lab, plan: RunPlan) -> str:
+    title = next((task.title for task in lab.tasks.list() if task.id == plan.task_id), plan.task_id)
+    return f"{title}, {say.number(len(plan.test_ids))} rows"
 
 
-def _about(lab: Laboratory, plan: RunPlan) -> str:
-    facts = next((model for model in lab.models() if model.id == plan.model_id), None)
+def _about(lab: Lab, plan: RunPlan) -> str:
+    facts = next((model for model in lab.models.list() if model.id == plan.model_id), None)
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
     order = "in batches" if plan.throughput else "interleaved"
     return " · ".join([*filter(None, model), f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
@@ -113,11 +117,11 @@ def _about(lab: Laboratory, plan: RunPlan) -> str:
 
 def _where(snapshot: RunSnapshot) -> str:
     row = min((lane.rows_done for lane in snapshot.lanes), default=0)
-    rows = f"Row {count(min(row + 1, len(snapshot.plan.test_ids)))} of {count(len(snapshot.plan.test_ids))}"
+    rows = f"Row {say.number(min(row + 1, len(snapshot.plan.test_ids)))} of {say.number(len(snapshot.plan.test_ids))}"
     left = snapshot.estimated_left_s
     match snapshot.status:
         case "running":
-            return rows if left is None else f"{rows} · {duration(left)} left"
+            return rows if left is None else f"{rows} · {say.duration(left)} left"
         case "paused":
             return f"{rows} · paused"
         case "queued":
@@ -131,8 +135,10 @@ def _where(snapshot: RunSnapshot) -> str:
 def _ended(snapshot: RunSnapshot) -> str:
     if snapshot.status == "done":
         early = " early" if snapshot.clear_leader else ""
-        return f"Done{early} · {count(snapshot.rows_done)} predictions"
-    return f"{snapshot.status.capitalize()} · {count(snapshot.rows_done)} of {count(snapshot.rows_total)} kept"
+        return f"Done{early} · {say.number(snapshot.rows_done)} predictions"
+    return (
+        f"{snapshot.status.capitalize()} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} kept"
+    )
 
 
 def _preparing(snapshot: RunSnapshot) -> str:
@@ -160,12 +166,12 @@ def _message(snapshot: RunSnapshot) -> None:
     error = st.session_state.pop(state.FAULT, None)
     if error is not None:
         fault(error)
-    text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.mend) if part)
+    text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.fix) if part)
     if snapshot.status == "failed":
-        st.error(text or "The run stopped. What was done is kept.", icon=":material/error:")
+        st.error(text or "The run stopped. Finished rows are saved.", icon=":material/error:")
     elif snapshot.status == "cancelled":
         st.warning(
-            text or "Cancelled. What was done is kept; Resume goes on from there.", icon=":material/pause_circle:"
+            text or "Cancelled. Finished rows are saved; Resume continues from there.", icon=":material/pause_circle:"
         )
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")
@@ -175,19 +181,19 @@ def _message(snapshot: RunSnapshot) -> None:
 
 def _stopped_early(snapshot: RunSnapshot) -> str:
     leader = next(lane for lane in snapshot.lanes if lane.variant.id == snapshot.clear_leader)
-    rows = f"{count(leader.rows_done)} of {count(leader.rows_total)} rows"
+    rows = f"{say.number(leader.rows_done)} of {say.number(leader.rows_total)} rows"
     return (
         f"Stopped after {rows}: {label(leader.variant.technique)} is clearly better than every other variant. "
-        "The test allows for looking after every row and errs in at most 5 of 100 runs. Quality read off a run that "
-        "stopped early is a little too high for its leader."
+        "The test accounts for checking after every row and is wrong in at most 5 of 100 runs. Stopping early slightly "
+        "overestimates the quality of the leader."
     )
 
 
 def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     first, second, third = st.columns([4, 3.5, 3], gap="small")
     with first, st.container(border=True, gap="xsmall"):
-        _heading("Quality against latency", "size = cost; dotted line = best tradeoffs")
-        live_plot(charts.quality_against_latency(snapshot.lanes), key=f"tradeoff_{run_id}", alt=told_tradeoff(snapshot))
+        _heading("Quality against latency", "size = cost; dotted = nothing is better")
+        live_tradeoff(snapshot, key=f"tradeoff_{run_id}")
     with second, st.container(border=True, gap="xsmall"):
         _heading("Quality as rows come in", "band = 95 % interval of the leader")
         rows = len(snapshot.plan.test_ids)
@@ -212,11 +218,11 @@ def _heading(title: str, caption: str) -> None:
 
 def _so_far(snapshot: RunSnapshot) -> str:
     return "Quality after each row so far. " + each_lane(
-        snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} after {lane.rows_done} rows"
+        snapshot, lambda lane: f"{say.share(lane.quality)} after {lane.rows_done} rows"
     )
 
 
 def _latency(snapshot: RunSnapshot) -> str:
     return "Seconds per answer. " + each_lane(
-        snapshot, lambda lane: f"p50 {seconds(lane.total_p50_s)}, p95 {seconds(lane.total_p95_s)}"
+        snapshot, lambda lane: f"p50 {say.seconds(lane.total_p50_s)}, p95 {say.seconds(lane.total_p95_s)}"
     )

@@ -1,4 +1,4 @@
-"""A finished run: the table of all figures, failures by kind, and the files to take away."""
+"""A finished run: the table of all figures, failures by kind, and the files to download."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import streamlit as st
 
 from components.ui.palette import label
 from components.ui.text import plain
-from engine.core.variant import LABELS, Technique
-from engine.metrics.retrieval import Blame
+from engine.core.techniques import TECHNIQUES, Technique
+from engine.metrics.retrieval import ErrorCause
 
 FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
-"""What a run can be taken away as; the terminal's `--out` writes the same."""
+"""The files that a run is exported as; the terminal's `--out` writes the same."""
 _ESTIMATES = {
     "cost_usd_per_1k": "cost per 1,000",
     "energy_wh_per_1k": "energy per 1,000",
@@ -48,7 +48,10 @@ def results(summary: Mapping[str, Any]) -> None:
         st.dataframe(others, column_config=_numbers(others, "%.1f"), hide_index=True, width="content", key="scores")
     retrieval = retrieval_frame(variants)
     if retrieval.height:
-        st.markdown("**What retrieval brought**", help="Against the passages marked as holding the answer.")
+        st.markdown(
+            "**Retrieval quality and causes of wrong answers**",
+            help="Measured against the passages that are marked as containing the answer.",
+        )
         st.dataframe(retrieval, column_config=_RETRIEVAL, hide_index=True, width="content", key="retrieval")
     closed = closed_frame(variants)
     if closed.width > 1:
@@ -106,7 +109,7 @@ def scores_frame(variants: Sequence[Mapping[str, Any]], metric: str) -> pl.DataF
 
 
 def retrieval_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Return one row per variant that fetched passages of documents, in percent, with whom its wrong answers blame."""
+    """Return one row per variant that retrieved passages, in percent, with the causes of its wrong answers."""
     rows = [
         {
             "variant": _name(variant),
@@ -116,7 +119,7 @@ def retrieval_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
             "high": _times(found["recall_at_k"]["ci_high"], 100),
             "mrr": found["mrr"]["value"],
         }
-        | {blame.name: found["wrong_answers"].get(str(blame), 0) for blame in Blame}
+        | {blame.name: found["wrong_answers"].get(str(blame), 0) for blame in ErrorCause}
         for variant in variants
         if (found := variant.get("retrieval"))
     ]
@@ -134,9 +137,13 @@ _RETRIEVAL: dict[str, Any] = {
     "mrr": st.column_config.NumberColumn(
         "MRR", format="%.2f", help="Mean of 1 / rank of the first retrieved passage that holds the answer."
     ),
-    Blame.MISSED.name: st.column_config.NumberColumn("Wrong: missed", help="The passage was not retrieved."),
-    Blame.CUT_OFF.name: st.column_config.NumberColumn("Wrong: cut off", help="Only a part of it was in the prompt."),
-    Blame.HAD_IT.name: st.column_config.NumberColumn("Wrong: had it", help="It was there; the model answered wrong."),
+    ErrorCause.MISSED.name: st.column_config.NumberColumn("Wrong: missed", help="The passage was not retrieved."),
+    ErrorCause.CUT_OFF.name: st.column_config.NumberColumn(
+        "Wrong: cut off", help="Only part of the passage was in the prompt."
+    ),
+    ErrorCause.HAD_IT.name: st.column_config.NumberColumn(
+        "Wrong: had it", help="The passage was in the prompt; the model answered wrong."
+    ),
 }
 
 
@@ -166,7 +173,7 @@ def failures_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 
 def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str) -> None:
-    """Offer the run's files, each and all together; they are made when one is asked for."""
+    """Offer the run's files, one by one and all together; each file is generated on demand."""
     with st.container(horizontal=True):
         for name in FILES:
             st.download_button(
@@ -203,7 +210,7 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 def _name(variant: Mapping[str, Any]) -> str:
     technique = variant["technique"]
-    return label(Technique(technique)) if technique in set(LABELS) else str(technique)
+    return label(Technique(technique)) if technique in set(TECHNIQUES) else str(technique)
 
 
 def _times(value: float | None, factor: float) -> float | None:
@@ -218,19 +225,23 @@ _FIGURES: dict[str, tuple[str, str, str]] = {
     "ttft_p95": ("First token p95 s", "%.3f", "95 of 100 answers had begun within this time."),
     "total_p50": ("Answer p50 s", "%.3f", "Median seconds from the start of a row to its whole answer."),
     "total_p95": ("Answer p95 s", "%.3f", "95 of 100 answers were complete within this time."),
-    "cost": ("Cost ¢ per 1,000", "%.2f", "Estimated cost of 1,000 answers: this machine's time and electricity."),
+    "cost": (
+        "Cost ¢ per 1,000",
+        "%.2f",
+        "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+    ),
     "energy": (
         "Energy Wh per 1,000",
         "%.2f",
         "Watt-hours for 1,000 answers, estimated unless the machine measures it.",
     ),
     "prepare": ("One-off s", "%.1f", "Seconds spent once before the first answer: training, indexing, fitting."),
-    "memory": ("Peak memory MB", "%.0f", "Most resident memory of the workers that served this variant."),
+    "memory": ("Peak memory MB", "%.0f", "Peak resident memory of the workers that served this variant."),
     "per_s": ("Rows per s", "%.1f", "Rows answered per second of work."),
     "prompt": ("Prompt tokens", "%.0f", "Mean tokens of a prompt."),
-    "cached": ("of them cached", "%.0f", "Mean prompt tokens whose evaluation was kept from an earlier row."),
+    "cached": ("of them cached", "%.0f", "Mean prompt tokens whose evaluation was reused from an earlier row."),
     "completion": ("Answer tokens", "%.1f", "Mean tokens of an answer."),
-    "prefill": ("Prefill tokens/s", "%.0f", "Prompt tokens taken in per second; kept ones do not count."),
+    "prefill": ("Prefill tokens/s", "%.0f", "Prompt tokens read per second, without reused ones."),
     "decode": ("Decode tokens/s", "%.0f", "Answer tokens written per second."),
 }
 

@@ -1,4 +1,4 @@
-"""The row browser: one example, what every variant answered, and how it came to that."""
+"""The row browser: one example, what every variant answered, and how each answer came about."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ import streamlit as st
 from components.ui import state
 from components.ui.row_detail import row_detail
 from components.ui.text import visible
-from engine.analysis.progress import outcome
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Example, Task
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 
 _SHOWN = {"all": "All", "wrong": "Any wrong", "failed": "Any failed", "differ": "Differing"}
 
 
-def row_browser(lab: Laboratory, plan: RunPlan) -> None:
-    """Let the user pick an example of a run and read all there is about it."""
+def row_browser(lab: Lab, plan: RunPlan) -> None:
+    """Let the user pick an example of a run and read everything about it."""
     st.header("Rows", anchor=False)
     by_row: dict[str, list[Prediction]] = {example_id: [] for example_id in plan.test_ids}
-    for prediction in lab.predictions(plan.run_id):
+    for prediction in lab.results.predictions(plan.run_id):
         by_row.setdefault(prediction.example_id, []).append(prediction)
     filter_cell, pick_cell = st.columns([1, 1], vertical_alignment="bottom")
     wanted = filter_cell.segmented_control(
@@ -31,7 +30,7 @@ def row_browser(lab: Laboratory, plan: RunPlan) -> None:
     )
     ids = [example_id for example_id, made in by_row.items() if made and _wanted(made, wanted or "all")]
     if not ids:
-        st.caption("No such row in this run.")
+        st.caption("No row of this run matches.")
         return
     asked = st.session_state.get(state.ROW)
     if asked not in ids:
@@ -45,15 +44,15 @@ def row_browser(lab: Laboratory, plan: RunPlan) -> None:
     row_detail(examples.get(picked), by_row[picked], plan, documents)
 
 
-def _task(lab: Laboratory, plan: RunPlan) -> Task | None:
+def _task(lab: Lab, plan: RunPlan) -> Task | None:
     try:
-        return lab.task(plan.task_id)
+        return lab.tasks.get(plan.task_id)
     except AdaptLabError:
-        return None  # it was removed since; the predictions are still worth reading
+        return None  # the task has been removed since; the predictions are still worth reading
 
 
 def _wanted(made: Sequence[Prediction], wanted: str) -> bool:
-    outcomes = {outcome(prediction) for prediction in made}
+    outcomes = {prediction.outcome for prediction in made}
     return wanted == "all" or wanted in outcomes or (wanted == "differ" and len(outcomes) > 1)
 
 

@@ -1,4 +1,4 @@
-"""Setting up a comparison: one row of choices, what the run will take, and the button that starts it."""
+"""Setting up a comparison: one row of choices, the estimate, and the button that starts the run."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from components.run.spending import confirmed
 from components.ui import state
 from components.ui.decoding import DECODING_NAMES, FITTING
 from components.ui.errors import fault
+from components.ui.machine_form import machine_form
 from components.ui.palette import label
-from components.ui.pickers import _DEFAULT_ROWS, choose_model, choose_task, missing
-from components.ui.text import count, duration, plain, size, visible
+from components.ui.pickers import choose_model, choose_task, missing
+from components.ui.text import plain, visible
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.prices import CostAssumptions
 from engine.core.run.infos import Preflight, TaskInfo
-from engine.core.run.plan import RunPlan
+from engine.core.run.plan import TEST_ROWS, RunPlan
 from engine.core.task import AnswerKind
-from engine.core.variant import LABELS, DecodingMode, Technique
-from engine.services.lab import Laboratory
+from engine.core.techniques import able
+from engine.core.variant import DecodingMode
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 
-def setup(lab: Laboratory) -> None:
+def setup(lab: Lab) -> None:
     """Show the set-up row, the preflight line and the Run button; start the run when it is pressed."""
-    tasks, models = lab.tasks(), lab.models()
+    tasks, models = lab.tasks.list(), lab.models.list()
     if missing(tasks, models):
         return
     task, model, rows = _choices(tasks, models)
     try:
-        kind = lab.task(task.id).answer.kind
+        kind = lab.tasks.get(task.id).answer.kind
     except AdaptLabError as error:
         fault(error)
         return
-    able = [technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL]
+    offered = able(labels=kind is AnswerKind.LABEL)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         techniques = st.pills(
             "Variants",
-            able,
+            offered,
             selection_mode="multi",
-            default=able,
+            default=offered,
             format_func=label,
             key=f"{state.TECHNIQUES}_{kind.value}",
             persist_state="session",
@@ -51,10 +54,10 @@ def setup(lab: Laboratory) -> None:
         st.info("Choose at least one variant.")
         return
     try:
-        plan = lab.plan(
+        plan = lab.runs.plan(
             task_id=task.id,
             model_id=model.id,
-            techniques=[technique for technique in able if technique in techniques],
+            techniques=[technique for technique in offered if technique in techniques],
             limit=rows,
             train_rows=train_rows,
             seed=seed,
@@ -63,7 +66,7 @@ def setup(lab: Laboratory) -> None:
             costs=costs,
             stop_when_clear=stop_when_clear,
         )
-        preflight = lab.preflight(plan)
+        preflight = lab.runs.preflight(plan)
         plan, preflight = confirmed(lab, plan, preflight)
     except AdaptLabError as error:
         fault(error)
@@ -81,7 +84,7 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
         "Test rows",
         min_value=1,
         max_value=most,
-        value=min(_DEFAULT_ROWS, most),
+        value=min(TEST_ROWS, most),
         key=state.ROWS,
         persist_state="session",
         help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
@@ -120,63 +123,29 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             required=True,
             key=f"{state.DECODING}_{kind.value}",
             persist_state="session",
-            help="Choice takes the likeliest label; JSON keeps to a schema; free text is read afterwards.",
+            help="Choice picks the most likely label; JSON follows a schema; free text is parsed afterwards.",
         )
         throughput = st.toggle(
             "Throughput mode",
             key=state.THROUGHPUT,
             persist_state="session",
-            help="Answers rows in batches: faster in all, and no latency is reported for single answers.",
+            help="Answers rows in batches: faster overall, but no latency is reported for single answers.",
         )
         stop_when_clear = st.toggle(
             "Stop when the leader is clear",
             key=state.STOP_WHEN_CLEAR,
             persist_state="session",
-            help="Ends the run once one variant is clearly better than every other one. The test allows for looking "
-            "after every row: a wrong leader is named in at most 5 of 100 runs. Such runs are marked.",
+            help="Ends the run once one variant is clearly better than every other one. The test accounts for checking "
+            "after every row: it names a wrong leader in at most 5 of 100 runs. Such runs are marked.",
         )
-        costs = _costs()
+        st.caption("Inputs of the cost estimate")
+        costs = machine_form(CostAssumptions())
     return int(train_rows), int(seed), decoding or FITTING[kind][0], throughput, stop_when_clear, costs
 
 
-def _costs() -> CostAssumptions:
-    defaults = CostAssumptions()
-    st.caption("What costs are estimated from")
-    usd_per_hour = st.number_input(
-        "Machine, USD per hour",
-        min_value=0.0,
-        value=defaults.machine_usd_per_hour,
-        step=0.01,
-        key=state.USD_PER_HOUR,
-        persist_state="session",
-        help="What an hour of this machine costs: its price over its working hours, or its rent.",
-    )
-    watts = st.number_input(
-        "Power under load, watts",
-        min_value=0.0,
-        value=defaults.watts,
-        step=1.0,
-        key=state.WATTS,
-        persist_state="session",
-        help="Power of the whole machine when all cores are busy; used where energy cannot be measured.",
-    )
-    usd_per_kwh = st.number_input(
-        "Electricity, USD per kWh",
-        min_value=0.0,
-        value=defaults.electricity_usd_per_kwh,
-        step=0.01,
-        key=state.USD_PER_KWH,
-        persist_state="session",
-        help="What your electricity costs.",
-    )
-    return CostAssumptions(
-        machine_usd_per_hour=float(usd_per_hour), watts=float(watts), electricity_usd_per_kwh=float(usd_per_kwh)
-    )
-
-
-def _launch(lab: Laboratory, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:
+def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:
     accepted = _terms(model)
-    going_on = lab.current_run_id()
+    going_on = lab.runs.current_id()
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             "Queue this run" if going_on else "Run",
@@ -191,7 +160,7 @@ def _launch(lab: Laboratory, plan: RunPlan, preflight: Preflight, model: ModelFa
         st.caption(plain(note))
     if pressed:
         try:
-            run_id = lab.start(plan)
+            run_id = lab.runs.start(plan)
         except AdaptLabError as error:
             fault(error)
             return
@@ -202,9 +171,10 @@ def _launch(lab: Laboratory, plan: RunPlan, preflight: Preflight, model: ModelFa
 def _takes(preflight: Preflight) -> str:
     training = preflight.estimated_training_s
     parts = [
-        f"**{count(preflight.predictions)}** predictions",
-        f"about **{duration(preflight.estimated_s)}**" + (f", training {duration(training)}" if training else ""),
-        f"**{size(preflight.estimated_memory_bytes)}** of {size(preflight.free_memory_bytes)} free memory",
+        f"**{say.number(preflight.predictions)}** predictions",
+        f"about **{say.duration(preflight.estimated_s)}**"
+        + (f", training {say.duration(training)}" if training else ""),
+        f"**{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free memory",
     ]
     return " · ".join(parts)
 

@@ -10,34 +10,44 @@ from components.ui import state
 from components.ui.text import plain
 from engine.core.run.infos import Preflight
 from engine.core.run.plan import RunPlan
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 _SPARE = 1.5
-"""The limit that is offered, over the estimate."""
+"""Default limit, as a multiple of the estimate."""
 _LEAST_USD = 0.01
 
 
-def confirmed(lab: Laboratory, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, Preflight]:
-    """Ask for a spending limit where the model costs money; return the plan with it, estimated anew."""
+def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, Preflight]:
+    """Ask for a spending limit if the model costs money; return the plan with the limit, and a new estimate."""
     if plan.prices is None:
         return plan, preflight
+    agreed_key = f"{state.SPENDING_AGREED}_{plan.model_id}"
+    if not st.session_state.get(agreed_key):
+        _offer(max(round(preflight.estimated_cost_usd * _SPARE, 2), _LEAST_USD))
     with st.container(border=True):
         st.markdown(
-            f"This run costs about **{preflight.estimated_cost_usd:.4f} USD** at {plain(plan.prices.source)}: "
+            f"This run costs about **{say.money(preflight.estimated_cost_usd)}** at {plain(plan.prices.source)}: "
             f"{plan.prices.input_usd:g} USD per million tokens in, {plan.prices.output_usd:g} out. "
-            "Thinking is billed as answer and comes on top."
+            "Thinking tokens are billed as answer tokens and are not included."
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             limit = st.number_input(
                 "Spending limit, USD",
                 min_value=0.0,
-                value=max(round(preflight.estimated_cost_usd * _SPARE, 2), _LEAST_USD),
                 step=_LEAST_USD,
                 key=state.SPENDING_LIMIT,
-                help="The run stops when its tokens have cost so much; what was done is kept.",
+                help="The run stops when its tokens have cost this much; finished rows are saved.",
             )
-            agreed = st.checkbox("Spend it", key=f"{state.SPENDING_AGREED}_{plan.model_id}")
+            agreed = st.checkbox("Spend it", key=agreed_key)
     if not agreed:
         return plan, preflight
     plan = replace(plan, spending_limit_usd=float(limit))
-    return plan, lab.preflight(plan)
+    return plan, lab.runs.preflight(plan)
+
+
+def _offer(limit_usd: float) -> None:
+    """Let the limit follow the estimate until the user has changed it or agreed to it."""
+    if st.session_state.get(state.SPENDING_LIMIT) in {None, st.session_state.get(state.SPENDING_OFFERED)}:
+        st.session_state[state.SPENDING_LIMIT] = limit_usd
+    st.session_state[state.SPENDING_OFFERED] = limit_usd

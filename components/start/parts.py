@@ -7,21 +7,21 @@ import streamlit as st
 from components.ui import state
 from components.ui.bests import show_bests
 from components.ui.errors import fault
-from components.ui.lane_view import lane_views, lanes_frame, told_tradeoff
+from components.ui.lane_view import lane_views, lanes_frame
 from components.ui.pickers import default_plan
 from components.ui.run_data import where
-from components.ui.text import count, duration, plain
-from components.widgets import charts
+from components.ui.text import plain
 from components.widgets.parts import lanes
-from components.widgets.plot import live_plot
+from components.widgets.tradeoff import live_tradeoff
 from engine.core.errors import AdaptLabError
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE, RecordedRun, fold
 
 UPLOAD = "pages/prepare/upload.py"
 
 
-def actions(lab: Laboratory) -> None:
+def actions(lab: Lab) -> None:
     """Show the three things to do."""
     first, second, third = st.columns(3, gap="small")
     with first, st.container(border=True, height="stretch", gap="small"):
@@ -46,10 +46,10 @@ def actions(lab: Laboratory) -> None:
         st.page_link("pages/compare/playground.py", label="Open the playground", icon=":material/science:")
 
 
-def _default_run(lab: Laboratory) -> None:
+def _default_run(lab: Lab) -> None:
     try:
         plan = default_plan(lab)
-        preflight = lab.preflight(plan) if plan else None
+        preflight = lab.runs.preflight(plan) if plan else None
     except AdaptLabError as error:
         fault(error)
         return
@@ -57,10 +57,10 @@ def _default_run(lab: Laboratory) -> None:
         st.caption("There is no model or no task yet; see what is missing.")
         return
     st.caption(
-        f"{plain(plan.task_id)}: {count(len(plan.variants))} variants, {count(len(plan.test_ids))} rows each, "
-        f"about {duration(preflight.estimated_s)}. You can stop at any time; what is done is kept."
+        f"{plain(plan.task_id)}: {len(plan.variants)} variants, {say.number(len(plan.test_ids))} rows each, "
+        f"about {say.duration(preflight.estimated_s)}. You can stop at any time; finished rows are saved."
     )
-    waits = lab.current_run_id() is not None
+    waits = lab.runs.current_id() is not None
     if st.button(
         "Queue the comparison" if waits else "Start the comparison",
         type="primary",
@@ -69,7 +69,7 @@ def _default_run(lab: Laboratory) -> None:
         key="start_default",
     ):
         try:
-            run_id = lab.start(plan)
+            run_id = lab.runs.start(plan)
         except AdaptLabError as error:
             fault(error)
             return
@@ -79,30 +79,25 @@ def _default_run(lab: Laboratory) -> None:
         st.error(plain(problem), icon=":material/block:")
 
 
-def recorded_run(lab: Laboratory) -> None:
-    """Show the user's last finished run, or the recorded one that ships until there is one."""
-    own = next((run.run_id for run in lab.runs() if run.status == "done"), None)
+def recorded_run(lab: Lab) -> None:
+    """Show the user's last finished run, or, until there is one, the recorded run that ships with the app."""
+    own = next((run.run_id for run in lab.runs.list() if run.status == "done"), None)
     try:
-        recorded = lab.recorded(own or SAMPLE)
+        recorded = lab.results.recorded(own or SAMPLE)
         snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
     except AdaptLabError:
-        return  # none ships with this copy, or the task of the last one was removed
+        return  # this copy ships without one, or the task of the last run has been removed
     title = _title(lab, recorded)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(plain(title), anchor=False, width="content")
         st.badge("Your last run" if own else "Recorded run", color="green" if own else "blue", width="content")
     made = "Made by this app on" if own else "A real run, made by this app, recorded on"
-    st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will stand here instead.'}".strip()))
+    st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will replace it.'}".strip()))
     show_bests(snapshot.lanes)
     lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
-        st.markdown("**Quality against latency**  \n:small[:gray[size = cost; dotted line = best tradeoffs]]")
-        live_plot(
-            charts.quality_against_latency(snapshot.lanes, plot_px=(860.0, 230.0)),
-            key="start_tradeoff",
-            alt=told_tradeoff(snapshot),
-            height=300,
-        )
+        st.markdown("**Quality against latency**  \n:small[:gray[size = cost; dotted = nothing is better]]")
+        live_tradeoff(snapshot, key="start_tradeoff", plot_px=(860.0, 230.0), height=300)
     with st.expander("The figures behind the chart", icon=":material/table:"):
         st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="start_table")
     with st.container(horizontal=True):
@@ -113,23 +108,23 @@ def recorded_run(lab: Laboratory) -> None:
             st.switch_page("pages/compare/run.py")
 
 
-def _title(lab: Laboratory, recorded: RecordedRun) -> str:
+def _title(lab: Lab, recorded: RecordedRun) -> str:
     plan = recorded.plan
-    title = next((task.title for task in lab.tasks() if task.id == plan.task_id), plan.task_id)
-    return f"{title}, {count(len(plan.test_ids))} rows"
+    title = next((task.title for task in lab.tasks.list() if task.id == plan.task_id), plan.task_id)
+    return f"{title}, {say.number(len(plan.test_ids))} rows"
 
 
-def findings(lab: Laboratory, *, needed: bool) -> None:
-    """Say what is missing on this machine: what nothing works without, or what only a part needs."""
-    found = [finding for finding in lab.checkup() if finding.needed is needed]
+def findings(lab: Lab, *, needed: bool) -> None:
+    """Say what is missing on this machine: what everything needs, or what only some features need."""
+    found = [finding for finding in lab.check_machine() if finding.needed is needed]
     if not found:
         return
     if needed:
         for finding in found:
-            st.error(f"{plain(finding.what)}  \n{plain(finding.mend)}", icon=":material/build:")
+            st.error(f"{plain(finding.what)}  \n{plain(finding.fix)}", icon=":material/build:")
         return
     st.header("On this machine", anchor=False)
     for finding in found:
         with st.container(border=True, gap="xsmall"):
             st.markdown(plain(finding.what))
-            st.caption(plain(finding.mend))
+            st.caption(plain(finding.fix))

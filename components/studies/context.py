@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components.ui.decoding import FITTING
 from components.ui.run_data import report_of
 from components.ui.text import visible
 from engine.analysis.figures import VariantFigures
 from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
-from engine.core.task import AnswerKind
 from engine.core.variant import DecodingMode
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 from engine.studies.context import SIZES, supported_rows
 
-_FITTING = {AnswerKind.LABEL: DecodingMode.CHOICE, AnswerKind.JSON: DecodingMode.JSON}
 _MOST_PASSAGES = 16
 
 
@@ -35,19 +34,19 @@ class ContextChoice:
 
     @property
     def name(self) -> str:
-        """Name the series by all that decides it."""
+        """Name of the series, made of everything that defines it."""
         return f"{self.task_id}, {self.model_id}, {self.sizes}, {self.passages}, {self.rows}"
 
 
-def context_setup(lab: Laboratory) -> ContextChoice | None:
+def context_setup(lab: Lab) -> ContextChoice | None:
     """Ask for task, model, rows and numbers of passages; None while something is missing."""
-    tasks = {info.id: info for info in lab.tasks() if info.documents and info.rows.get("test")}
-    models = {model.id: model for model in lab.models()}
+    tasks = {info.id: info for info in lab.tasks.list() if info.documents and info.rows.get("test")}
+    models = {model.id: model for model in lab.models.list()}
     if not tasks or not models:
-        st.warning("A model and a task with documents and test rows are needed.", icon=":material/article:")
+        st.warning("This needs a model, and a task with documents and test rows.", icon=":material/article:")
         return None
     names = list(tasks)
-    marked = {name: bool(supported_rows(lab.task(name))) for name in names}
+    marked = {name: bool(supported_rows(lab.tasks.get(name))) for name in names}
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.6], vertical_alignment="bottom")
     task_id = first.selectbox(
         "Task",
@@ -69,13 +68,13 @@ def context_setup(lab: Laboratory) -> ContextChoice | None:
         help="The same rows at every number of passages.",
     )
     passages = fourth.number_input(
-        "Passages around it",
+        "Passages in the prompt",
         min_value=2,
         max_value=_MOST_PASSAGES,
         value=8,
         key="context_passages",
         disabled=not marked[task_id],
-        help="Among how many passages the supporting one moves.",
+        help="Number of passages among which the supporting one moves.",
     )
     sizes = st.pills(
         "Numbers of passages",
@@ -94,11 +93,11 @@ def context_setup(lab: Laboratory) -> ContextChoice | None:
         sizes=tuple(sorted(sizes)),
         passages=int(passages),
         rows=int(rows),
-        decoding=_FITTING.get(lab.task(task_id).answer.kind, DecodingMode.FREE),
+        decoding=FITTING[lab.tasks.get(task_id).answer.kind][0],
         marked=marked[task_id],
     )
 
 
-def figures_of(lab: Laboratory, info: RunInfo) -> VariantFigures:
+def figures_of(lab: Lab, info: RunInfo) -> VariantFigures:
     """Return the figures of a run's only variant."""
     return report_of(lab, info, Limits()).figures[0]

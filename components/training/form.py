@@ -1,4 +1,4 @@
-"""Ordering a training: base, task, rows, parameters, and what it will take."""
+"""The form that starts a training job: base model, task, rows, parameters, and the estimate."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import streamlit as st
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.pickers import choose_model, choose_task
-from components.ui.text import count, duration, plain, size
+from components.ui.text import plain
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.run.infos import Preflight, TaskInfo
-from engine.core.variant import LoraSpec, Technique
-from engine.running.defaults import Choices
-from engine.services.lab import Laboratory
+from engine.core.techniques import Technique
+from engine.core.variant import LoraSpec
+from engine.metrics import wording as say
+from engine.running.defaults import TechniqueOptions
+from engine.services.lab import Lab
 from engine.services.trainings import TrainingOrder, order_with_seed
 
 
-def training_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
+def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
     """Show the form; start the training when its button is pressed."""
     task_cell, model_cell, rows_cell = st.columns([3, 3, 1.2], vertical_alignment="bottom")
     task, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
@@ -31,7 +33,7 @@ def training_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFact
         max_value=most,
         value=min(50, most),
         key=f"train_rows_{task.id}",
-        help=f"Rows of {most} that are learnt from, even over the labels. The rest stays for measuring.",
+        help=f"How many of {most} rows to train on, evenly over the labels. The rest is kept for measuring.",
     )
     spec, seed = _parameters()
     order = order_with_seed(
@@ -45,21 +47,21 @@ def training_form(lab: Laboratory, tasks: list[TaskInfo], models: list[ModelFact
     _launch(lab, order, preflight)
 
 
-def _estimate(lab: Laboratory, order: TrainingOrder) -> Preflight:
-    plan = lab.plan(
+def _estimate(lab: Lab, order: TrainingOrder) -> Preflight:
+    plan = lab.runs.plan(
         task_id=order.task_id,
         model_id=order.model_id,
         techniques=[Technique.LORA],
         limit=1,
         train_rows=order.train_rows,
         seed=order.seed,
-        choices=Choices(lora=order.spec),
+        options=TechniqueOptions(lora=order.spec),
     )
-    return lab.preflight(plan)
+    return lab.runs.preflight(plan)
 
 
-def _launch(lab: Laboratory, order: TrainingOrder, preflight: Preflight) -> None:
-    busy = lab.trainings.current_id() is not None
+def _launch(lab: Lab, order: TrainingOrder, preflight: Preflight) -> None:
+    busy = lab.lora.current_id() is not None
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button(
             "Train",
@@ -69,15 +71,15 @@ def _launch(lab: Laboratory, order: TrainingOrder, preflight: Preflight) -> None
             key="train_start",
         )
         st.markdown(
-            f"**{count(order.train_rows)}** rows · about **{duration(preflight.estimated_training_s)}** · "
-            f"**{size(preflight.estimated_memory_bytes)}** of {size(preflight.free_memory_bytes)} free memory",
+            f"**{say.number(order.train_rows)}** rows · about **{say.duration(preflight.estimated_training_s)}** · "
+            f"**{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free memory",
             width="content",
-            help="Estimates from sizes, made before anything is started. Weights that are there already are found.",
+            help="Estimated from sizes, before anything starts. Weights that already exist are reused.",
         )
     for problem in preflight.problems:
         st.error(plain(problem), icon=":material/block:")
     if pressed:
-        st.session_state[state.TRAINING] = lab.trainings.start(order)
+        st.session_state[state.TRAINING] = lab.lora.start(order)
         st.rerun()
 
 
@@ -87,7 +89,7 @@ def _parameters() -> tuple[LoraSpec, int]:
         st.caption("The usual values were measured on support tickets; change them when you know why.")
         first, second, third, fourth = st.columns(4)
         epochs = first.number_input(
-            "Epochs", 1, 50, usual.epochs, key="train_epochs", help="How often each row is learnt from."
+            "Epochs", 1, 50, usual.epochs, key="train_epochs", help="How many times the training goes through all rows."
         )
         rate = first.number_input(
             "Learning rate",
@@ -97,10 +99,10 @@ def _parameters() -> tuple[LoraSpec, int]:
             format="%.5f",
             step=1e-4,
             key="train_rate",
-            help="How far each step goes at its peak. Too high forgets, too low learns nothing.",
+            help="Size of the largest step. Too high and the model forgets, too low and it learns nothing.",
         )
         rank = second.number_input(
-            "Rank", 1, 64, usual.rank, key="train_rank", help="Width of the added matrices: how much can be learnt."
+            "Rank", 1, 64, usual.rank, key="train_rank", help="Width of the added matrices: how much they can learn."
         )
         alpha = second.number_input(
             "Alpha",
@@ -109,10 +111,10 @@ def _parameters() -> tuple[LoraSpec, int]:
             usual.alpha,
             step=1.0,
             key="train_alpha",
-            help="Strength of what is added; it acts as alpha divided by rank.",
+            help="Strength of the added matrices; the factor is alpha divided by rank.",
         )
         batch = third.number_input(
-            "Rows per step", 1, 64, usual.batch_size, key="train_batch", help="Rows that one step learns from together."
+            "Rows per step", 1, 64, usual.batch_size, key="train_batch", help="How many rows one step learns from."
         )
         dropout = third.number_input(
             "Dropout",
@@ -130,9 +132,9 @@ def _parameters() -> tuple[LoraSpec, int]:
             usual.validation_share,
             0.05,
             key="train_share",
-            help="Share of the training rows that is not learnt from; training stops when their loss stops falling.",
+            help="Share of the training rows not trained on; training stops when the loss on them stops falling.",
         )
-        seed = fourth.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", help="Draws the rows and the start.")
+        seed = fourth.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", help="Decides rows and initial weights.")
     spec = LoraSpec(
         rank=int(rank),
         alpha=float(alpha),

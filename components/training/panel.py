@@ -1,4 +1,4 @@
-"""A training on screen, moving in place while it goes on."""
+"""A training job on screen, updated in place while it runs."""
 
 from __future__ import annotations
 
@@ -9,46 +9,49 @@ import streamlit as st
 from components.training.view import loss_figure, losses_frame
 from components.ui import state
 from components.ui.lane_view import stage
-from components.ui.text import MISSING, duration, plain, short
+from components.ui.text import plain
 from components.widgets.plot import live_plot
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 from engine.services.trainings import TrainingSnapshot
 
 REFRESH_S = 0.5
 
 
-def training_panel(lab: Laboratory) -> None:
-    """Show the training that goes on, or the one that was started here last."""
-    training_id = lab.trainings.current_id() or st.session_state.get(state.TRAINING)
-    snapshot = lab.trainings.snapshot(training_id) if training_id else None
+def training_panel(lab: Lab) -> None:
+    """Show the running training job, or the one that was started here last."""
+    training_id = lab.lora.current_id() or st.session_state.get(state.TRAINING)
+    snapshot = lab.lora.snapshot(training_id) if training_id else None
     if training_id is None or snapshot is None:
         return
     st.session_state[state.TRAINING] = training_id
-    st.fragment(_panel, run_every=REFRESH_S if snapshot.goes_on else None)(lab, training_id, going_on=snapshot.goes_on)
+    st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)(
+        lab, training_id, going_on=snapshot.is_running
+    )
 
 
-def _panel(lab: Laboratory, training_id: str, *, going_on: bool) -> None:
-    snapshot = lab.trainings.snapshot(training_id)
-    if snapshot is None or snapshot.goes_on != going_on:
+def _panel(lab: Lab, training_id: str, *, going_on: bool) -> None:
+    snapshot = lab.lora.snapshot(training_id)
+    if snapshot is None or snapshot.is_running != going_on:
         st.rerun()
         return
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(plain(_standing(snapshot)), color=_tone(snapshot), width="content")
             st.markdown(plain(_about(lab, snapshot)), width="content")
-            if snapshot.goes_on:
+            if snapshot.is_running:
                 st.button(
                     "Cancel",
                     icon=":material/stop_circle:",
                     key="train_cancel",
-                    on_click=lab.trainings.cancel,
+                    on_click=lab.lora.cancel,
                     args=(training_id,),
                 )
         progress = snapshot.progress
-        if snapshot.goes_on:
+        if snapshot.is_running:
             st.progress(min(max(progress.fraction, 0.0), 1.0) if progress else 0.0)
         if snapshot.status == "failed":
-            st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.mend)}", icon=":material/error:")
+            st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.fix)}", icon=":material/error:")
         chart, figures = st.columns([3, 1], vertical_alignment="center")
         with chart:
             live_plot(
@@ -69,17 +72,19 @@ def _panel(lab: Laboratory, training_id: str, *, going_on: bool) -> None:
 
 
 def _figures(snapshot: TrainingSnapshot) -> None:
-    loss = f"{snapshot.losses[-1][1]:.3f}" if snapshot.losses else MISSING
-    held_out = f"{snapshot.validation[-1][1]:.3f}" if snapshot.validation else MISSING
+    loss = say.loss(snapshot.losses[-1][1] if snapshot.losses else None)
+    held_out = say.loss(snapshot.validation[-1][1] if snapshot.validation else None)
     st.metric(
         "Loss", loss, help="How surprised the model still is by the right answers, per token. 0 would be not at all."
     )
     st.metric(
-        "Loss, held out", held_out, help="The same on rows that are not learnt from; rises when rows are memorized."
+        "Loss, held out",
+        held_out,
+        help="The same on rows that are not trained on; it rises when the model memorizes the training rows.",
     )
     st.metric(
         "Tokens/s",
-        short(snapshot.tokens_per_s),
+        say.short(snapshot.tokens_per_s),
         help="Tokens of training rows computed per second, forward and backward.",
     )
 
@@ -87,16 +92,16 @@ def _figures(snapshot: TrainingSnapshot) -> None:
 def _standing(snapshot: TrainingSnapshot) -> str:
     match snapshot.status:
         case "waiting":
-            return "Queued: waits for the run that holds the machine"
+            return "Queued: waiting for the run that is using the machine"
         case "working":
             return stage(snapshot.progress) if snapshot.progress else "Getting ready"
         case "done":
-            return "Found: these weights were there already" if snapshot.reused else "Trained, tried and kept"
+            return "Found: these weights already existed" if snapshot.reused else "Trained, tested and saved"
         case "cancelled":
             return (
-                "Stopped while measuring: the weights are kept"
+                "Stopped while measuring: the weights are saved"
                 if snapshot.weights_key
-                else "Cancelled: nothing was kept"
+                else "Cancelled: nothing was saved"
             )
         case _:
             return "Failed"
@@ -114,16 +119,16 @@ def _tone(snapshot: TrainingSnapshot) -> Literal["green", "orange", "red", "blue
             return "red"
 
 
-def _about(lab: Laboratory, snapshot: TrainingSnapshot) -> str:
+def _about(lab: Lab, snapshot: TrainingSnapshot) -> str:
     order = snapshot.order
-    title = next((task.title for task in lab.tasks() if task.id == order.task_id), order.task_id)
+    title = next((task.title for task in lab.tasks.list() if task.id == order.task_id), order.task_id)
     return f"{title} · {order.model_id} · {order.train_rows} rows · rank {order.spec.rank} · {order.spec.epochs} epochs"
 
 
 def _spoken(snapshot: TrainingSnapshot) -> str:
     if not snapshot.losses:
-        return "Loss over steps; no step is done yet."
+        return "Loss over steps; no step has finished yet."
     first, last = snapshot.losses[0], snapshot.losses[-1]
     left = snapshot.progress.left_s if snapshot.progress else None
-    rest = f" {duration(left)} left." if snapshot.goes_on and left is not None else ""
-    return f"Loss over steps: {first[1]:.3f} at step {first[0]}, {last[1]:.3f} at step {last[0]}.{rest}"
+    rest = f" {say.duration(left)} left." if snapshot.is_running and left is not None else ""
+    return f"Loss over steps: {say.loss(first[1])} at step {first[0]}, {say.loss(last[1])} at step {last[0]}.{rest}"

@@ -1,4 +1,4 @@
-"""Trainings and kept weights as plain data, frames and figures: pure functions."""
+"""Training jobs and saved weights as plain data, frames and figures: pure functions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 
 from components.ui.palette import colour
-from components.ui.text import MISSING, duration, percent, visible, when
+from components.ui.text import visible
 from components.widgets.charts import Figure, axis_title, plain_layout
 from engine.core.lora_library import KeptWeights, Measured
+from engine.metrics import wording as say
 
 PARAMETER_NAMES = {
     "rank": "Rank",
@@ -28,10 +29,10 @@ _TINTS = ("lora", "few-shot", "rag", "rag+lora")
 
 
 def loss_figure(curves: Sequence[tuple[str, Sequence[tuple[int, float]], Sequence[tuple[int, float]]]]) -> Figure:
-    """Draw loss over steps: per training a solid line, and a dotted one with marks for the rows held out.
+    """Draw loss over steps: per training job a solid line, and a dotted one with markers for the held-out rows.
 
     Args:
-        curves: per training its name, (step, loss) and (step, loss of the rows held out).
+        curves: per training job its name, (step, loss) and (step, loss of the held-out rows).
     """
     data: list[dict[str, Any]] = []
     for (name, losses, held_out), tint in zip(curves, _TINTS, strict=False):
@@ -79,7 +80,7 @@ def losses_frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[i
 
 
 def kept_curves(one: KeptWeights) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-    """Return a kept training's curves as (step, loss); the rows held out were looked at after each epoch."""
+    """Return saved weights' curves as (step, loss); the held-out rows were evaluated after each epoch."""
     losses = list(enumerate(one.loss_curve, start=1))
     epochs = max(len(one.validation_curve), 1)
     steps_an_epoch = len(one.loss_curve) / epochs
@@ -99,9 +100,9 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
                 "After": _share(one.after),
                 "Canary": canary(one),
                 "Size": one.size_bytes / 1e6,
-                "Training": duration(one.train_s),
+                "Training": say.duration(one.train_s),
                 "Last loss": one.loss_curve[-1] if one.loss_curve else None,
-                "Made": when(one.created_at),
+                "Made": say.when(one.created_at),
                 "Id": one.key,
             }
             for one in weights
@@ -112,8 +113,8 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
 def canary(one: KeptWeights) -> str:
     """Say what the canary found: whether the weights change the base's output."""
     if one.canary_change is None:
-        return "not tried"
-    return f"moves a probability by {one.canary_change:.2g}"
+        return "not tested"
+    return f"changes a probability by {one.canary_change:.2g}"
 
 
 def _share(measured: Measured | None) -> float | None:
@@ -123,23 +124,23 @@ def _share(measured: Measured | None) -> float | None:
 def quality_told(measured: Measured | None) -> str:
     """Write a measured quality with its interval and rows."""
     if measured is None:
-        return MISSING
-    low, high = percent(measured.interval.low), percent(measured.interval.high)
-    return f"{percent(measured.interval.value)} ({low} to {high}, {measured.rows} {measured.split} rows)"
+        return say.MISSING
+    found = measured.interval
+    return f"{say.share(found)} ({say.share_ends(found)}, {measured.rows} {measured.split} rows)"
 
 
 def comparison_frame(one: KeptWeights, other: KeptWeights) -> pl.DataFrame:
-    """Return two trainings side by side: what they were made of and what came of it."""
+    """Return two training jobs side by side: their settings and their results."""
     left, right = _described(one), _described(other)
     rows = []
     for name in {**left, **right}:
-        first, second = left.get(name, MISSING), right.get(name, MISSING)
+        first, second = left.get(name, say.MISSING), right.get(name, say.MISSING)
         rows.append({"": name, "First": first, "Second": second, "Same": "yes" if first == second else "no"})
     return pl.DataFrame(rows)
 
 
 def facts_frame(one: KeptWeights) -> pl.DataFrame:
-    """Return one training as a two-column table."""
+    """Return one training job as a two-column table."""
     return pl.DataFrame([{"": name, "Value": value} for name, value in _described(one).items()])
 
 
@@ -153,15 +154,15 @@ def _described(one: KeptWeights) -> dict[str, str]:
         "Training rows": str(one.rows),
         **parameters,
         "Steps": str(len(one.loss_curve)),
-        "Last loss": f"{one.loss_curve[-1]:.3f}" if one.loss_curve else MISSING,
-        "Best loss, held out": f"{min(one.validation_curve):.3f}" if one.validation_curve else MISSING,
+        "Last loss": say.loss(one.loss_curve[-1] if one.loss_curve else None),
+        "Best loss, held out": say.loss(min(one.validation_curve, default=None)),
         "Quality before": quality_told(one.before),
         "Quality after": quality_told(one.after),
         "Canary": canary(one),
-        "Training time": duration(one.train_s),
-        "Peak memory": f"{one.peak_rss_bytes / 1e6:,.0f} MB" if one.peak_rss_bytes else MISSING,
-        "GGUF size": f"{one.size_bytes / 1e6:.1f} MB",
-        "Made": when(one.created_at),
+        "Training time": say.duration(one.train_s),
+        "Peak memory": say.size(one.peak_rss_bytes or None),
+        "GGUF size": say.size(one.size_bytes),
+        "Made": say.when(one.created_at),
     }
 
 

@@ -1,4 +1,4 @@
-"""The library of kept LoRA weights: look at one, compare two, take away, delete."""
+"""The library of saved LoRA weights: view one, compare two, export, delete."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from components.training.view import (
     quality_told,
 )
 from components.ui.errors import fault
-from components.ui.text import plain, visible, when
+from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
 from engine.core.errors import AdaptLabError
 from engine.core.lora_library import EXPORTS, KeptWeights
-from engine.services.lab import Laboratory
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 _SUFFIXES = {"peft": "-peft.zip", "gguf": ".gguf", "ollama": "-ollama.zip"}
 _FORM_HELP = {
     "peft": "For Hugging Face PEFT: adapter_config.json and adapter_model.safetensors.",
     "gguf": "For llama.cpp: --lora FILE.",
-    "ollama": "For Ollama: a Modelfile that puts the weights on the base, with the task's instructions.",
+    "ollama": "For Ollama: a Modelfile that applies the weights to the base, with the task's instructions.",
 }
 
 
-def weights_library(lab: Laboratory) -> None:
-    """Show all kept weights, and one of them, or two side by side."""
+def weights_library(lab: Lab) -> None:
+    """Show all saved weights, and one of them, or two side by side."""
     st.header("Trained weights", anchor=False)
-    weights = lab.trainings.library.weights()
+    weights = lab.lora.library.weights()
     if not weights:
-        st.caption("None yet. Press Train, or run a comparison with LoRA: what it trains is kept here as well.")
+        st.caption("None yet. Press Train, or run a comparison with LoRA: its weights are saved here as well.")
         return
     st.dataframe(
         library_frame(weights), column_config=_columns(), hide_index=True, width="stretch", key="weights_table"
@@ -45,7 +46,7 @@ def weights_library(lab: Laboratory) -> None:
     by_key = {one.key: one for one in weights}
     first_cell, second_cell = st.columns(2)
     look = first_cell.selectbox(
-        "Look at", list(by_key), index=None, format_func=lambda key: _named(by_key[key]), key="weights_look",
+        "Open", list(by_key), index=None, format_func=lambda key: _named(by_key[key]), key="weights_look",
         placeholder="Choose weights",
     )  # fmt: skip
     others = [key for key in by_key if key != look]
@@ -60,7 +61,7 @@ def weights_library(lab: Laboratory) -> None:
 
 
 def _named(one: KeptWeights) -> str:
-    return f"{visible(one.task_id) or 'task not noted'} · {one.rows} rows · {when(one.created_at)} · {one.key[:6]}"
+    return f"{visible(one.task_id) or 'task not noted'} · {one.rows} rows · {say.when(one.created_at)} · {one.key[:6]}"
 
 
 def _columns() -> dict[str, Any]:
@@ -68,13 +69,13 @@ def _columns() -> dict[str, Any]:
     return {
         "Before": number("Before %", format="%.0f", help="Quality of the bare model on rows that were not trained on."),
         "After": number("After %", format="%.0f", help="Quality with these weights on the same rows."),
-        "Canary": st.column_config.TextColumn(help="Whether the weights change what the model answers at all."),
+        "Canary": st.column_config.TextColumn(help="Whether the weights change the model's answers at all."),
         "Size": number("Size (MB)", format="%.1f", help="Of the GGUF file."),
         "Last loss": number(format="%.3f", help="Loss per answer token at the last step."),
     }
 
 
-def _one(lab: Laboratory, one: KeptWeights) -> None:
+def _one(lab: Lab, one: KeptWeights) -> None:
     with st.container(border=True):
         left, right = st.columns([3, 2])
         with left:
@@ -82,7 +83,9 @@ def _one(lab: Laboratory, one: KeptWeights) -> None:
             live_plot(
                 loss_figure([("Loss", losses, held_out)]),
                 key=f"kept_{one.key}",
-                alt=f"Loss over {len(losses)} steps, last {losses[-1][1]:.3f}." if losses else "No loss was kept.",
+                alt=f"Loss over {len(losses)} steps, last {say.loss(losses[-1][1])}."
+                if losses
+                else "No loss was recorded.",
                 height=240,
             )
         with right:
@@ -93,7 +96,7 @@ def _one(lab: Laboratory, one: KeptWeights) -> None:
         with st.expander("The figures behind the chart", icon=":material/table:"):
             st.dataframe(losses_frame(losses, held_out), hide_index=True, width="stretch", key="kept_losses")
         st.dataframe(facts_frame(one), hide_index=True, width="stretch", key="weights_facts")
-        st.caption("Take them away")
+        st.caption("Export")
         with st.container(horizontal=True):
             for form, title in EXPORTS.items():
                 st.download_button(
@@ -107,23 +110,23 @@ def _one(lab: Laboratory, one: KeptWeights) -> None:
                     key=f"export_{form}",
                 )
             with st.popover("Delete", icon=":material/delete:"):
-                st.markdown("These weights cannot be brought back, but the same training makes the same ones.")
+                st.markdown("You cannot undo this, but the same training produces the same weights.")
                 if st.button("Delete them", type="primary", key="delete_weights"):
                     try:
-                        lab.trainings.library.delete(one.key)
+                        lab.lora.library.delete(one.key)
                     except AdaptLabError as error:
                         fault(error)
                     else:
                         st.rerun()
 
 
-def _exported(lab: Laboratory, one: KeptWeights, form: str) -> bytes:
-    base = next((model.path for model in lab.models() if Path(model.path).name == one.base_name), one.base_name)
+def _exported(lab: Lab, one: KeptWeights, form: str) -> bytes:
+    base = next((model.path for model in lab.models.list() if Path(model.path).name == one.base_name), one.base_name)
     try:
-        instructions = lab.task(one.task_id).instructions if one.task_id else ""
+        instructions = lab.tasks.get(one.task_id).instructions if one.task_id else ""
     except AdaptLabError:
-        instructions = ""  # the task was removed since
-    return lab.trainings.library.export(one.key, form, base_path=base, instructions=instructions)[1]
+        instructions = ""  # the task has been removed since
+    return lab.lora.library.export(one.key, form, base_path=base, instructions=instructions)[1]
 
 
 def _two(one: KeptWeights, other: KeptWeights) -> None:

@@ -1,4 +1,4 @@
-"""How decodings are written, and which fit which kind of answer."""
+"""Names of the decoding modes, and which of them fit which kind of answer."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ FITTING: dict[AnswerKind, tuple[DecodingMode, ...]] = {
     AnswerKind.SHORT: (DecodingMode.FREE,),
     AnswerKind.TEXT: (DecodingMode.FREE,),
 }
-"""How an answer of each kind may be drawn; the first is what a first visit gets."""
+"""Decoding modes for each kind of answer; the first is the default."""

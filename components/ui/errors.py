@@ -9,5 +9,5 @@ from engine.core.errors import AdaptLabError
 
 
 def fault(error: AdaptLabError) -> None:
-    """Say what went wrong and how to mend it."""
-    st.error(f"{plain(error.what)}  \n{plain(error.mend)}" if error.mend else plain(error.what))
+    """Say what went wrong and how to fix it."""
+    st.error(f"{plain(error.what)}  \n{plain(error.fix)}" if error.fix else plain(error.what))

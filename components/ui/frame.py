@@ -1,4 +1,4 @@
-"""What stands around every page: the logo above the menu and what this machine is below it."""
+"""The frame of every page: the logo above the menu, and facts about this machine below it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from components.ui.state import laboratory
+from components.ui import state
 from components.ui.text import plain
+from engine.metrics import wording as say
 
 _DOTS = (
     '<circle cx="7" cy="15.5" r="4.6" fill="#0072b2"/><circle cx="17.5" cy="15.5" r="4.6" fill="#d55e00"/>'
@@ -24,7 +25,7 @@ _LOGO = (
 
 
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
-    """Show neither menu nor sidebar: the whole screen is the page's."""
+    """Show neither menu nor sidebar: the page uses the whole screen."""
     st.set_page_config(initial_sidebar_state="collapsed")
     st.navigation(pages, position="hidden")
 
@@ -33,9 +34,15 @@ def show() -> None:
     """Show the logo and the foot of the sidebar."""
     ink = "#e9edf2" if st.context.theme.type == "dark" else "#1b1f24"
     st.logo(_LOGO.format(dots=_DOTS, ink=ink), icon_image=ICON, size="medium")
-    machine = laboratory().machine()
-    memory = f"{machine['memory_bytes'] / 1e9:.1f} GB"
+    machine = state.lab().machine()
     with st.sidebar:
-        st.caption(
-            f"{plain(str(machine['cores']))} cores · {plain(memory)}  \nllama\\.cpp, nothing leaves  \nthis machine"
-        )
+        st.caption(f"{machine.cores} cores · {plain(say.size(machine.memory_bytes))}  \n{_where_inputs_go()}")
+
+
+def _where_inputs_go() -> str:
+    """Say whether inputs leave this machine, for the model of the current run, else for the chosen model."""
+    lab = state.lab()
+    running = lab.runs.current_id()
+    model_id = lab.results.plan(running).model_id if running else st.session_state.get(state.MODEL)
+    host = lab.models.sends_rows_to(model_id) if model_id else ""
+    return f"Inputs are sent to  \n{plain(host)}" if host else "Nothing leaves  \nthis machine"

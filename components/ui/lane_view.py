@@ -1,6 +1,6 @@
 """What the lanes and the strip of rows show, as plain data: pure functions from a snapshot.
 
-The browser puts every string in as text. Nothing here is markup.
+The browser inserts every string as text. Nothing here is markup.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import Any
 
 import polars as pl
 
-from components.ui.palette import LOOKS, label
-from components.ui.text import MISSING, duration, money, percent, plus_minus, seconds, short, visible
-from engine.analysis.progress import Lane, RunSnapshot, outcome
-from engine.core.interval import Interval
-from engine.core.ports import Progress
+from components.ui.palette import label
+from components.ui.text import visible
+from engine.analysis.progress import Lane, RunSnapshot
+from engine.core.steps import Progress
+from engine.metrics import wording as say
 
 STRIP_ROWS = 24
 """How many rows the strip shows."""
 _ANSWER_CHARACTERS = 400
-"""More is cut on a lane; the row browser has the whole answer."""
+"""A lane cuts longer answers; the row browser shows the whole answer."""
 
 HELP = {
     "time left": "Estimated until the last row; variants take turns row by row, so that all end together.",
@@ -29,7 +29,7 @@ HELP = {
     "per 1,000": "Estimated cost of 1,000 answers on this machine: its time and its electricity.",
     "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
     "one-off": "Seconds spent once, before the first answer: training, indexing or fitting.",
-    "failed": "Rows without an answer; each counts as wrong and is kept with its reason.",
+    "failed": "Rows without an answer; each counts as wrong and is saved with its reason.",
 }
 """One sentence for each figure of a lane."""
 
@@ -40,17 +40,19 @@ def lane_views(snapshot: RunSnapshot) -> list[dict[str, Any]]:
 
 
 def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
-    look = LOOKS[lane.variant.technique]
-    # A label that is chosen is not written token by token, so that a speed of writing would mean nothing.
+    look = lane.variant.facts.style
+    # A chosen label is not written token by token, so a writing speed would be meaningless.
     chosen = lane.last is not None and bool(lane.last.probabilities)
-    written = None if chosen else lane.decode_tokens_per_s
-    speeds = [value for value in (lane.prefill_tokens_per_s, written) if value is not None]
+    figures_so_far = lane.figures
+    written = figures_so_far.decode_tokens_per_s if figures_so_far and not chosen else None
+    read = figures_so_far.prefill_tokens_per_s if figures_so_far else None
+    speeds = [value for value in (read, written) if value is not None]
     figures = {
         "time left": _time_left(lane, snapshot),
-        "first token": seconds(lane.ttft_p50_s),
-        "p95": seconds(lane.total_p95_s),
-        "per 1,000": money(lane.estimated_cost_usd_per_1k),
-        "tokens/s": "·".join(short(value) for value in speeds) or MISSING,
+        "first token": say.seconds(lane.ttft_p50_s),
+        "p95": say.seconds(lane.total_p95_s),
+        "per 1,000": say.money(lane.cost_usd_per_1k),
+        "tokens/s": "·".join(say.short(value) for value in speeds) or say.MISSING,
         "one-off": _one_off(lane),
         "failed": str(lane.failed),
     }
@@ -61,8 +63,8 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
         "dark": look.dark,
         "rows": f"{lane.rows_done}/{lane.rows_total}",
         "fraction": lane.rows_done / max(lane.rows_total, 1),
-        "quality": percent(lane.quality.value) if lane.quality else MISSING,
-        "interval": plus_minus(lane.quality),
+        "quality": say.share(lane.quality),
+        "interval": say.plus_minus(lane.quality, missing=""),
         "figures": [[name, value, HELP[name]] for name, value in figures.items()],
         "quality_help": HELP["quality"],
         "preparing": _preparing(lane),
@@ -78,12 +80,12 @@ def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
                 "Variant": label(lane.variant.technique),
                 "Rows": lane.rows_done,
                 "Failed": lane.failed,
-                "Quality": percent(lane.quality.value if lane.quality else None),
-                "95 % interval": _between(lane.quality),
-                "First token p50": seconds(lane.ttft_p50_s),
-                "Answer p50": seconds(lane.total_p50_s),
-                "Answer p95": seconds(lane.total_p95_s),
-                "Cost per 1,000 (est.)": money(lane.estimated_cost_usd_per_1k),
+                "Quality": say.share(lane.quality),
+                "95 % interval": say.share_ends(lane.quality),
+                "First token p50": say.seconds(lane.ttft_p50_s),
+                "Answer p50": say.seconds(lane.total_p50_s),
+                "Answer p95": say.seconds(lane.total_p95_s),
+                "Cost per 1,000 (est.)": say.money(lane.cost_usd_per_1k),
                 "One-off": _one_off(lane),
             }
             for lane in lanes
@@ -91,20 +93,16 @@ def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
     )
 
 
-def _between(interval: Interval | None) -> str:
-    return MISSING if interval is None else f"{percent(interval.low)} to {percent(interval.high)}"
-
-
 def _one_off(lane: Lane) -> str:
     if lane.prepare_s is None:
-        return MISSING
-    return "kept" if lane.prepare_reused and lane.prepare_s == 0 else duration(lane.prepare_s)
+        return say.MISSING
+    return "reused" if lane.prepare_reused and lane.prepare_s == 0 else say.duration(lane.prepare_s)
 
 
 def _time_left(lane: Lane, snapshot: RunSnapshot) -> str:
     if lane.rows_done >= lane.rows_total:
         return "done"
-    return duration(snapshot.estimated_left_s) if snapshot.is_running else MISSING
+    return say.duration(snapshot.estimated_left_s) if snapshot.is_running else say.MISSING
 
 
 def _preparing(lane: Lane) -> dict[str, Any] | None:
@@ -115,21 +113,21 @@ def _preparing(lane: Lane) -> dict[str, Any] | None:
 
 
 def stage(progress: Progress) -> str:
-    """Say what a preparation does and how long it will take."""
-    left = f" · {duration(progress.left_s)} left" if progress.left_s is not None else ""
+    """Describe a preparation stage and its time left."""
+    left = f" · {say.duration(progress.left_s)} left" if progress.left_s is not None else ""
     name = visible(progress.stage)
     return name[:1].upper() + name[1:] + left
 
 
 def detail(progress: Progress) -> str:
-    """Say where a preparation stands: step, loss, speed."""
+    """Describe the progress of a preparation: step, loss, speed."""
     parts = []
     if progress.step is not None:
         parts.append(f"step {progress.step}")
     if progress.loss is not None:
-        parts.append(f"loss {progress.loss:.3f}")
+        parts.append(f"loss {say.loss(progress.loss)}")
     if progress.tokens_per_s is not None:
-        parts.append(f"{short(progress.tokens_per_s)} tokens/s")
+        parts.append(f"{say.short(progress.tokens_per_s)} tokens/s")
     return " · ".join(parts) or visible(progress.detail)
 
 
@@ -139,7 +137,7 @@ def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
     if writing:
         mark, text = "writing", lane.text
     elif last is not None:
-        mark = outcome(last)
+        mark = last.outcome
         text = last.failure.message if last.failure else (last.text or last.answer or "")
     else:
         return {"mark": "none", "text": "", "target": _waiting(lane, snapshot)}
@@ -152,7 +150,7 @@ def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
 
 def _waiting(lane: Lane, snapshot: RunSnapshot) -> str:
     if not snapshot.is_running:
-        return "no answer was made"
+        return "no answer"
     return {"waiting": "waiting", "ready": "ready", "preparing": "getting ready"}.get(lane.state, lane.state)
 
 
@@ -171,18 +169,11 @@ def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:
     lanes = [
         {"name": label(lane.variant.technique), "light": look.light, "dark": look.dark}
         for lane in snapshot.lanes
-        for look in [LOOKS[lane.variant.technique]]
+        for look in [lane.variant.facts.style]
     ]
     return {"title": f"Last {STRIP_ROWS} rows", "lanes": lanes, "columns": columns, "room": STRIP_ROWS}
 
 
-def told_tradeoff(snapshot: RunSnapshot) -> str:
-    """Tell the tradeoff chart in words."""
-    return "Quality against median seconds per answer. " + each_lane(
-        snapshot, lambda lane: f"{percent(lane.quality.value if lane.quality else None)} at {seconds(lane.total_p50_s)}"
-    )
-
-
 def each_lane(snapshot: RunSnapshot, tell: Callable[[Lane], str]) -> str:
-    """Tell something of every lane, one after the other."""
+    """Describe every lane, one after the other."""
     return "; ".join(f"{label(lane.variant.technique)}: {tell(lane)}" for lane in snapshot.lanes) + "."

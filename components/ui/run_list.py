@@ -1,4 +1,4 @@
-"""Kept runs: a list from which one is reopened."""
+"""Saved runs: a list from which to reopen one."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.palette import label
-from components.ui.text import plain, visible, when
+from components.ui.text import plain, visible
 from engine.core.run.infos import RunInfo
-from engine.core.variant import LABELS, Technique
-from engine.services.lab import Laboratory
+from engine.core.techniques import TECHNIQUES, Technique
+from engine.metrics import wording as say
+from engine.services.lab import Lab
 
 _RECENT = 8
 
 
-def past_runs(lab: Laboratory) -> None:
+def past_runs(lab: Lab) -> None:
     """Show the last few runs to reopen, or what to do when there are none."""
-    runs = lab.runs()
+    runs = lab.runs.list()
     if not runs:
         with st.container(border=True):
             st.markdown("**No run yet**")
             st.markdown(
                 "Press **Run**: the variants answer the task's rows here, taking turns, and you watch quality, "
-                "latency and cost come in. Nothing has to be downloaded. What is done is kept at once, "
-                "so you may cancel at any time and go on later."
+                "latency and cost come in. Nothing has to be downloaded. Every row is saved at once, "
+                "so you can cancel at any time and resume later."
             )
         return
-    going_on = lab.current_run_id()
+    going_on = lab.runs.current_id()
     if going_on:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("A run is going on.", width="content")
+            st.markdown("A run is in progress.", width="content")
             st.button("Show it", key="show_current", on_click=state.show_run, args=(going_on,))
     st.markdown("**Recent runs**")
     for run in runs[:_RECENT]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button(
-                when(run.started_at),
+                say.when(run.started_at),
                 key=f"open_{run.run_id}",
                 type="tertiary",
                 on_click=state.show_run,
@@ -53,23 +54,23 @@ def past_runs(lab: Laboratory) -> None:
 
 
 def standing(run: RunInfo, going_on: str | None) -> str:
-    """Say how a kept run stands; one that was left in mid-run, by a crash say, is interrupted."""
+    """Return the state of a saved run; one that stopped midway, for example in a crash, is interrupted."""
     if run.status == "done" and run.rows_done < run.rows_total:
-        return "done, stopped early"  # a run ends before its last row for a clear leader alone
+        return "done, stopped early"  # a run ends before its last row only if there is a clear leader
     if run.status in {"done", "cancelled", "failed"}:
         return run.status
-    return "going on" if run.run_id == going_on else "interrupted"
+    return "running" if run.run_id == going_on else "interrupted"
 
 
 def runs_frame(runs: Sequence[RunInfo], going_on: str | None) -> pl.DataFrame:
-    """Return the kept runs as a table, newest first."""
+    """Return the saved runs as a table, newest first."""
     return pl.DataFrame(
         [
             {
-                "Started": when(run.started_at),
+                "Started": say.when(run.started_at),
                 "Task": visible(run.task_id),
                 "Model": visible(run.model_id),
-                "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(LABELS)),
+                "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(TECHNIQUES)),
                 "Seed": run.seed,
                 "State": standing(run, going_on),
                 "Done": run.rows_done / max(run.rows_total, 1),

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import streamlit as st
 
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE
 
-LABORATORY = "laboratory"
-"""The app's one `Laboratory`, put there by `app.py`."""
+LAB = "lab"
+"""The app's one `Lab`, put there by `app.py`."""
 
 RUN_ID = "run_id"
 """In the URL: the run on screen."""
 SHOWN_RUN = "shown_run"
-"""In the session: the run on screen; outlives a change of page, which empties the URL's query."""
+"""In the session: the run on screen; it survives a change of page, which empties the URL's query."""
 SETTING_UP = "setting_up"
-"""The user asked for a new comparison; a run that is going on is not brought up by itself."""
+"""The user asked for a new comparison; a running one is not shown automatically."""
 FAULT = "fault"
-"""An error from a callback, to be told with the next run of the page."""
+"""An error from a callback, to be shown with the next run of the page."""
 ROW = "row"
-"""Id of the example that is opened in the row browser."""
+"""Id of the example that is open in the row browser."""
 
 UPLOAD = "upload"
-"""The table that is on its way to a task: a `components.upload.draft.Draft`."""
+"""The table that is becoming a task: a `components.upload.draft.Draft`."""
 
 TASK = "setup_task"
 MODEL = "setup_model"
@@ -43,13 +43,13 @@ STOP_WHEN_CLEAR = "setup_stop_when_clear"
 PLAY_ASK = "play_ask"
 """Id of the question whose answers are on the Playground's screen."""
 PLAY_BEFORE = "play_before"
-"""Id of the question before it, for what changed."""
+"""Id of the previous question, to show what changed."""
 PLAY_TEXT = "play_text"
 PLAY_TARGET = "play_target"
 PLAY_ROW = "play_row"
 PLAY_INSTRUCTIONS = "play_instructions"
 PLAY_TOLD = "play_told"
-"""What adding a row led to, to be told once."""
+"""The result of adding a row, to be shown once."""
 TRAINING = "training"
 """Id of the training on screen."""
 PRESENTED = "presented"
@@ -58,12 +58,12 @@ PRESENT_STEP = "step"
 """In the URL: the step of the presentation, from 1."""
 PRESENTING = "presenting"
 LEAVING = "leaving"
-"""Marks of a press that leads to another page: a callback cannot go there itself."""
+"""Flags for a button that leads to another page: a callback cannot switch pages itself."""
 ATTACHED = "attached"
-"""This session has once been brought to the run that was going on when it began."""
+"""This session has already been sent to the run that was in progress when it began."""
 
 SERIES_DONE = "series_done"
-"""How many runs of a series in the background were done when the page was drawn last."""
+"""How many runs of a background series were done when the page was last drawn."""
 
 LEAST_QUALITY = "limit_least_quality"
 HIGHEST_P95 = "limit_highest_p95_s"
@@ -73,38 +73,39 @@ MONTHS = "limit_months"
 LABELLING_USD = "limit_labelling_usd_per_row"
 DATA_MAY_LEAVE = "limit_data_may_leave"
 SPENDING_LIMIT = "setup_spending_limit"
+SPENDING_OFFERED = "setup_spending_offered"
+"""The spending limit that was offered last."""
 SPENDING_AGREED = "setup_spending_agreed"
 SERVER_NAME = "server_name"
 SERVER_URL = "server_url"
 PULL_NAME = "pull_name"
 PULL = "pull"
-"""A model that the Ollama server is getting: an `engine.services.pull.Pull`."""
-PORTABILITY_TASK = "portability_task"
+"""A model that the Ollama server is downloading: an `engine.services.pull.Pull`."""
 
 
-def laboratory() -> Laboratory:
-    """Return the app's facade."""
-    facade: Laboratory = st.session_state[LABORATORY]
-    return facade
+def lab() -> Lab:
+    """Return the app's lab."""
+    opened: Lab = st.session_state[LAB]
+    return opened
 
 
 def shown_run() -> str | None:
-    """Say which run is on screen: the URL's, the session's, or the one that is going on."""
+    """Return the run on screen: the URL's, the session's, or the one in progress."""
     asked: str | None = st.query_params.get(RUN_ID)
     if asked:
         st.session_state[SETTING_UP] = False
     elif not st.session_state.get(SETTING_UP):
-        asked = st.session_state.get(SHOWN_RUN) or laboratory().current_run_id()
+        asked = st.session_state.get(SHOWN_RUN) or lab().runs.current_id()
     if asked:
         show_run(asked)
     else:
-        # Who is choosing keeps the page: a run that another tab starts meanwhile must not take it away.
+        # A user who is setting up keeps this page: a run that another tab starts meanwhile must not replace it.
         st.session_state[SETTING_UP] = True
     return asked
 
 
 def show_run(run_id: str) -> None:
-    """Bring a run on screen and into the URL."""
+    """Show a run and put it into the URL."""
     if st.session_state.get(SHOWN_RUN) != run_id:
         st.session_state[SHOWN_RUN] = run_id
         st.session_state.pop(ROW, None)
@@ -130,7 +131,7 @@ def set_up() -> None:
 
 
 def has_page(path: str) -> bool:
-    """Tell whether this copy of the app has a page of this path."""
+    """Return whether this copy of the app has a page at this path."""
     return (Path(__file__).parents[1] / path).is_file()
 
 
@@ -141,12 +142,12 @@ def present(run_id: str) -> None:
 
 
 def mark_presenting() -> None:
-    """Take note that the run on screen is to be presented."""
+    """Remember that the run on screen is to be presented."""
     st.session_state[PRESENTING] = True
 
 
 def mark_leaving() -> None:
-    """Take note that the presentation is to be left."""
+    """Remember that the presentation is to be left."""
     st.session_state[LEAVING] = True
 
 
@@ -157,16 +158,24 @@ def present_step(steps: int) -> int:
 
 
 def move_presentation(move: str, steps: int) -> None:
-    """Go on, go back, or go to the step of this number."""
+    """Go forward, go back, or go to the step with this number."""
     now = present_step(steps)
     wanted = {"next": now + 1, "back": now - 1}.get(move) or int(move)
     st.query_params[PRESENT_STEP] = str(min(max(wanted, 1), steps))
 
 
+def steps_key(step: int) -> str:
+    """Return the key of the control that shows this step and goes to others."""
+    return f"present_steps_{step}"
+
+
 def jump_presentation(key: str, steps: int) -> None:
-    """Go to the step that a widget was set to."""
+    """Go to the step that a control was set to.
+
+    The control of a step that was just left may report once more when a key is pressed in that moment; it is not heard.
+    """
     wanted = st.session_state.get(key)
-    if wanted is not None:
+    if wanted is not None and key == steps_key(present_step(steps)):
         move_presentation(str(wanted), steps)
 
 

@@ -1,4 +1,4 @@
-"""The steps of Prepare, Upload: from a file to a task. `draft` is what is kept between them, each step a file.
+"""The steps of Prepare, Upload: from a file to a task. Each step is a file; `draft` holds what is kept between them.
 
-Imported by `pages/prepare/upload.py` alone.
+Only `pages/prepare/upload.py` imports them.
 """

@@ -1,64 +1,63 @@
-"""Step 3: what stands in the table, what is odd about it, and what is done about that."""
+"""Step 3: what is in the table, what is unusual about it, and how that is handled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Event
-from typing import Any
+from dataclasses import replace
 
 import polars as pl
 import streamlit as st
 
-from components.ui.errors import fault
 from components.ui.text import count, inert, plain, short, visible
-from components.upload.draft import CARD, Draft, next_button, worked_out
-from engine.core.errors import AdaptLabError
+from components.upload.draft import Draft, next_button, worked_out
 from engine.core.generation import ModelFacts
-from engine.core.task import AnswerKind
-from engine.ingest.answer_kind import answer_spec, draft_instructions
-from engine.ingest.checks.examine import examine
 from engine.ingest.checks.work import build_rows
-from engine.ingest.data_card import DataCard, Examined, Finding, Mend, counted
-from engine.ingest.intake import TokenFacts, measure_tokens
-from engine.services.lab import Laboratory
+from engine.ingest.data_card import DataCard, Finding, Fix, counted
+from engine.ingest.intake import TokenFacts
+from engine.ingest.steps import Checked, Mapped, check_rows, count_tokens
+from engine.services.lab import Lab
 
-MENDS = {
-    Mend.KEEP: "Keep as they are",
-    Mend.DROP: "Leave out",
-    Mend.MERGE: "Merge",
-    Mend.TRIM: "Trim",
-    Mend.MASK: "Mask",
-    Mend.RENAME: "Add the line",
+FIXES = {
+    Fix.KEEP: "Keep as they are",
+    Fix.DROP: "Leave out",
+    Fix.MERGE: "Merge",
+    Fix.TRIM: "Trim",
+    Fix.MASK: "Mask",
+    Fix.RENAME: "Add the line number",
 }
 _ROWS_SHOWN = 200
 
 
-def card_step(lab: Laboratory, draft: Draft) -> None:
+def card_step(lab: Lab, draft: Draft) -> None:
     """Examine the table and show the data card with its findings."""
-    model = choose_model(lab, draft, "card_model", "Lengths are counted in this model's tokens.")
-    if draft.examined is None:
-        draft.examined = worked_out(draft, "examined", "Looking at every row", _examining(draft))
-        if draft.examined is None:
-            next_button(draft, disabled=True)
-            return
-    card = draft.examined.card
-    tokens = _tokens(lab, draft, model, draft.examined)
+    mapped = draft.find(Mapped)
+    if mapped is None:
+        st.info("Choose the columns first.")
+        next_button(draft, disabled=True)
+        return
+    model = choose_model(lab, draft.model_id, "card_model", "Lengths are measured in this model's tokens.")
+    draft.model_id = None if model is None else model.id
+    checked = draft.find(Checked) or _check(draft, mapped, model)
+    if checked is None:
+        next_button(draft, disabled=True)
+        return
+    card = checked.examined.card
+    tokens = _tokens(lab, draft, model, checked)
     _figures(card, tokens)
     if card.labels:
         _balance(card)
     st.subheader("Findings", anchor=False)
     if not card.findings:
-        st.caption(":material/check_circle: Nothing odd was found.")
+        st.caption(":material/check_circle: Nothing unusual was found.")
     for finding in card.findings:
-        _finding(draft, finding)
+        _finding(draft, mapped, finding)
     if not card.rows_kept:
-        st.error("No row can be used. Look at the findings, and at the chosen columns.")
+        st.error("No row can be used. Check the findings and the chosen columns.")
     next_button(draft, disabled=not card.rows_kept)
 
 
-def choose_model(lab: Laboratory, draft: Draft, key: str, words: str) -> ModelFacts | None:
-    """Let the user choose the model whose tokens are counted; None where there is no model."""
-    models = {model.id: model for model in lab.models()}
+def choose_model(lab: Lab, model_id: str | None, key: str, words: str) -> ModelFacts | None:
+    """Let the user choose the model whose tokens are counted; None if there is no model."""
+    models = {model.id: model for model in lab.models.list()}
     if not models:
         st.caption("No model was found, so tokens cannot be counted.")
         return None
@@ -66,54 +65,51 @@ def choose_model(lab: Laboratory, draft: Draft, key: str, words: str) -> ModelFa
     chosen = st.selectbox(
         "Model",
         ids,
-        index=ids.index(draft.model_id) if draft.model_id in ids else 0,
+        index=ids.index(model_id) if model_id in ids else 0,
         format_func=lambda item: visible(models[item].name),
         key=key,
         help=words,
         width=360,
     )
-    if chosen != draft.model_id:
-        draft.model_id = chosen
-        if draft.tokens is not None and draft.tokens.too_long:
-            draft.examined = None  # which rows are too long is the model's affair
-            draft.jobs.pop("examined", None)
-        draft.tokens = None
-        draft.jobs.pop("tokens", None)
     return models[chosen]
 
 
-def _examining(draft: Draft) -> Callable[[Callable[[float], None], Event], Examined]:
-    table, roles, kind, choices = draft.table, draft.roles, draft.kind or AnswerKind.SHORT, dict(draft.choices)
-    too_long = draft.tokens.too_long if draft.tokens else frozenset[int]()
+def _check(draft: Draft, mapped: Mapped, model: ModelFacts | None) -> Checked | None:
+    fixes = draft.options.fixes
+    counted = draft.jobs.get("tokens")
+    facts: TokenFacts | None = None
+    if counted is not None and model is not None and counted.choice == model.id:
+        facts = counted.job.result
+    too_long = frozenset[int]() if facts is None else facts.too_long
+    checked = worked_out(
+        draft,
+        "examined",
+        "Checking every row",
+        lambda job: check_rows(mapped, fixes, too_long=too_long, report=job.tell),
+        made_from=mapped,
+        choice=(fixes, too_long),
+    )
+    if checked is not None:
+        draft.take(checked)
+    return checked
 
-    def work(tell: Callable[[float], None], _stop: Event) -> Any:
-        if table is None or roles is None:
-            raise AdaptLabError("The table has not been read yet.", "Go back to the first step.")
-        return examine(table, roles, kind, choices, too_long=too_long, report=tell)
 
-    return work
-
-
-def _tokens(lab: Laboratory, draft: Draft, model: ModelFacts | None, examined: Examined) -> TokenFacts | None:
-    if model is None or not examined.rows:
+def _tokens(lab: Lab, draft: Draft, model: ModelFacts | None, checked: Checked) -> TokenFacts | None:
+    if model is None or not checked.examined.rows:
         return None
-    if draft.tokens is None:
-        kind, roles, table = draft.kind or AnswerKind.SHORT, draft.roles, draft.table
-        if roles is None or table is None:
-            return None
-        drafted = draft_instructions(answer_spec(kind, [row.target for row in examined.rows]), target=roles.target)
-        counted: TokenFacts | None = worked_out(
-            draft,
-            "tokens",
-            "Counting tokens",
-            lambda tell, _stop: measure_tokens(lab.intake, model, drafted, build_rows(table, roles), tell),
-        )
-        draft.tokens = counted
-        if counted is not None and counted.too_long:
-            draft.examined = None  # now with the rows that do not fit as a finding
-            draft.jobs.pop("examined", None)
-            st.rerun()
-    return draft.tokens
+    mapped = checked.before
+    facts = worked_out(
+        draft,
+        "tokens",
+        "Counting tokens",
+        lambda job: count_tokens(mapped, lab.tables, model, job.tell),
+        made_from=mapped,
+        choice=model.id,
+    )
+    if facts is not None and facts.too_long != checked.too_long:
+        draft.take(mapped)  # now with the rows that do not fit this model as a finding
+        st.rerun()
+    return facts
 
 
 def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
@@ -124,11 +120,11 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
             "Rows used",
             f"{count(card.rows_kept)} of {count(card.rows_read)}",
             width="content",
-            help="Rows that stay after what is chosen below, of those in the file.",
+            help="Rows that remain after the choices below, out of the rows in the file.",
         )
         st.metric("Empty", count(empty), width="content", help="Rows without an input or a target.")
         st.metric(
-            "Twice",
+            "Duplicate rows",
             count(found.get("duplicates", 0)),
             width="content",
             help="Rows with the same input and target as an earlier one.",
@@ -137,7 +133,7 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
             "Conflicts",
             count(found.get("conflicts", 0)),
             width="content",
-            help="Rows whose input stands elsewhere with another target.",
+            help="Rows whose input also occurs with another target.",
         )
         if card.labels:
             st.metric("Labels", count(len(card.labels)), width="content", help="Different targets.")
@@ -146,15 +142,15 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
                 "Tokens, median",
                 short(tokens.p50),
                 width="content",
-                help=f"Tokens of an input: the median of {count(tokens.counted)} rows that were counted.",
+                help=f"Tokens of an input: the median of the {count(tokens.counted)} rows that were counted.",
             )
             st.metric("p95", short(tokens.p95), width="content", help="95 % of the counted inputs are shorter.")
             st.metric("Longest", count(tokens.longest), width="content", help="Tokens of the longest counted input.")
             st.metric(
-                "Room",
+                "Space for an input",
                 count(max(tokens.room, 0)),
                 width="content",
-                help=f"Tokens left for an input beside {tokens.instructions} of instructions and the answer.",
+                help=f"Tokens left for an input after {tokens.instructions} tokens of instructions and the answer.",
             )
         else:
             st.metric(
@@ -164,7 +160,7 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
                 help="Characters of an input.",
             )
     if tokens is not None and tokens.unchecked:
-        st.caption(f"{count(tokens.unchecked)} more rows are long, and were not counted one by one.")
+        st.caption(f"{count(tokens.unchecked)} more rows are long; their tokens were not counted exactly.")
     scripts = ", ".join(f"{plain(name)} {count(rows)}" for name, rows in list(card.scripts.items())[:6])
     st.caption(f"Scripts, by rows: {scripts or 'none'}")
 
@@ -191,7 +187,7 @@ def _balance(card: DataCard) -> None:
         )
 
 
-def _finding(draft: Draft, finding: Finding) -> None:
+def _finding(draft: Draft, mapped: Mapped, finding: Finding) -> None:
     with st.container(border=True, gap="xsmall"):
         words, choice = st.columns([3, 2], vertical_alignment="center")
         with words:
@@ -201,18 +197,15 @@ def _finding(draft: Draft, finding: Finding) -> None:
             f"What to do: {plain(finding.title)}",
             list(finding.choices),
             default=finding.chosen,
-            format_func=MENDS.__getitem__,
+            format_func=FIXES.__getitem__,
             required=True,
-            key=f"mend_{finding.id}",
+            key=f"fix_{finding.id}",
             label_visibility="collapsed",
         )
         with st.expander(f"Line {_start(finding)}"):
-            _rows(draft, finding)
+            _rows(mapped, finding)
     if chosen is not None and chosen is not finding.chosen:
-        draft.choices[finding.id] = chosen
-        draft.void_from(CARD + 1)
-        draft.examined = None
-        draft.jobs.clear()
+        draft.choose(replace(draft.options, fixes={**draft.options.fixes, finding.id: chosen}))
         st.rerun()
 
 
@@ -221,17 +214,13 @@ def _start(finding: Finding) -> str:
     return shown + (", ..." if len(finding.lines) > 8 else "")
 
 
-def _rows(draft: Draft, finding: Finding) -> None:
+def _rows(mapped: Mapped, finding: Finding) -> None:
     if finding.samples:
         st.text("\n".join(visible(sample).replace("\n", " ")[:200] for sample in finding.samples))
-    table, roles = draft.table, draft.roles
-    if table is None or roles is None or finding.id == "ragged":
+    if finding.id == "ragged":
         return
-    try:
-        rows = build_rows(table.only(table.places_of(finding.lines[:_ROWS_SHOWN])), roles)
-    except AdaptLabError as error:
-        fault(error)
-        return
+    table = mapped.before.table
+    rows = build_rows(table.only(table.places_of(finding.lines[:_ROWS_SHOWN])), mapped.roles)
     st.dataframe(
         pl.DataFrame(
             {

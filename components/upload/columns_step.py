@@ -10,15 +10,15 @@ from streamlit.delta_generator import DeltaGenerator
 
 from components.ui.errors import fault
 from components.ui.text import count, inert, plain, visible
-from components.upload.draft import COLUMNS, Draft, next_button, worked_out
+from components.upload.draft import Draft, next_button, worked_out
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
-from engine.ingest.answer_kind import guess_kind
-from engine.ingest.build_task import SplitPlan
+from engine.ingest.answer_kind import KindGuess, guess_kind
 from engine.ingest.checks.work import build_rows
-from engine.ingest.columns import Roles, check_roles, guess_roles, usual_template
+from engine.ingest.columns import Roles, usual_template
+from engine.ingest.steps import Looked, Mapped, Read, map_columns, read_whole, roles_for
 from engine.ingest.table import Table
-from engine.services.lab import Laboratory
+from engine.services.lab import Lab
 
 KINDS = {
     AnswerKind.LABEL: "Label",
@@ -30,67 +30,66 @@ _NONE = ""
 _SHOWN_ROWS = 5
 
 
-def columns_step(lab: Laboratory, draft: Draft) -> None:
-    """Read the whole file, guess the roles, and let the user overrule them."""
-    if draft.table is None:
-        draft.table = worked_out(
-            draft,
-            "table",
-            "Reading the whole file",
-            lambda tell, _stop: lab.intake.read_table(draft.name, draft.data, draft.asked, tell),
-        )
-        if draft.table is None:
-            next_button(draft, disabled=True)
-            return
-    table = draft.table
-    if draft.roles is None:
-        try:
-            _guess(draft, table)
-        except AdaptLabError as error:
-            fault(error)
-            next_button(draft, disabled=True)
-            return
-    st.caption(
-        f"{count(table.rows)} rows, {count(len(table.header))} columns"
-        + (f", {count(len(table.ragged))} rows set apart (see the data card)" if table.ragged else "")
-        + f". {plain(' '.join(table.notes))}"
-    )
-    roles = _choose(draft, table)
-    if roles != draft.roles:
-        retargeted = draft.roles is None or roles.target != draft.roles.target
-        draft.void_from(COLUMNS + 1)
-        draft.roles = roles
-        if retargeted:
-            _guess_kind(draft, table)
-            st.session_state.pop("answer_kind", None)
-        st.rerun()
-    _kind(draft)
+def columns_step(lab: Lab, draft: Draft) -> None:
+    """Read the whole file, guess the roles, and let the user change them."""
+    read = draft.find(Read) or _read(lab, draft)
+    if read is None:
+        next_button(draft, disabled=True)
+        return
+    table = read.table
     try:
-        check_roles(table, roles)
+        known = roles_for(read, draft.options)
     except AdaptLabError as error:
         fault(error)
+        next_button(draft, disabled=True)
+        return
+    st.caption(
+        f"{count(table.rows)} rows, {count(len(table.header))} columns"
+        + (f", {count(len(table.ragged))} rows set aside (see the data card)" if table.ragged else "")
+        + f". {plain(' '.join(table.notes))}"
+    )
+    roles = _choose(read, known)
+    if roles != known:
+        draft.choose(draft.options.use_columns(roles, instead_of=known))
+        if roles.target != known.target:
+            st.session_state.pop("answer_kind", None)
+        st.rerun()
+    mapped, problem = draft.find(Mapped), None
+    if mapped is None:
+        try:
+            mapped = map_columns(read, draft.options)
+        except AdaptLabError as error:
+            problem = error
+        else:
+            draft.take(mapped)
+    _kind(draft, mapped.kind_guess if mapped is not None else guess_kind(list(table.column(roles.target))))
+    if problem is not None:
+        fault(problem)
         next_button(draft, disabled=True)
         return
     _preview(table, roles)
     next_button(draft)
 
 
-def _guess(draft: Draft, table: Table) -> None:
-    guess = guess_roles(table)
-    draft.roles, draft.reasons = guess.roles, dict(guess.reasons)
-    draft.split = SplitPlan(column=guess.roles.split)
-    _guess_kind(draft, table)
+def _read(lab: Lab, draft: Draft) -> Read | None:
+    looked = draft.find(Looked)
+    if looked is None:
+        st.info("Check the file first.")
+        return None
+    read = worked_out(
+        draft,
+        "table",
+        "Reading the whole file",
+        lambda job: read_whole(lab.tables.read_table(draft.name, draft.data, looked.reading, job.tell), looked),
+        made_from=looked,
+    )
+    if read is not None:
+        draft.take(read)
+    return read
 
 
-def _guess_kind(draft: Draft, table: Table) -> None:
-    if draft.roles is not None:
-        guess = guess_kind(list(table.column(draft.roles.target)))
-        draft.kind, draft.kind_reason = guess.kind, guess.reason
-
-
-def _choose(draft: Draft, table: Table) -> Roles:
-    roles = draft.roles or Roles(inputs=(), target=table.header[-1])
-    names = list(table.header)
+def _choose(read: Read, roles: Roles) -> Roles:
+    names = list(read.table.header)
     first, second = st.columns(2)
     inputs = first.multiselect(
         "Input",
@@ -100,7 +99,7 @@ def _choose(draft: Draft, table: Table) -> Roles:
         key="role_inputs",
         help="What the model is given. Several columns are joined by a template.",
     )
-    _reason(first, draft, "input")
+    _reason(first, read, "input")
     target = second.selectbox(
         "Target",
         names,
@@ -109,15 +108,15 @@ def _choose(draft: Draft, table: Table) -> Roles:
         key="role_target",
         help="The right answer.",
     )
-    _reason(second, draft, "target")
+    _reason(second, read, "target")
     cells = st.columns(3)
     split = _optional(cells[0], "Split", names, roles.split, "role_split", "Says train, validation or test.")
-    _reason(cells[0], draft, "split")
-    identity = _optional(cells[1], "Id", names, roles.id, "role_id", "Names each row; without one its line does.")
-    _reason(cells[1], draft, "id")
-    together = "Rows with the same cell here, such as one customer's, are never divided between splits."
+    _reason(cells[0], read, "split")
+    identity = _optional(cells[1], "Id", names, roles.id, "role_id", "Identifies each row; by default its line number.")
+    _reason(cells[1], read, "id")
+    together = "Rows with the same cell here, such as one customer's, always stay in the same split."
     group = _optional(cells[2], "Group", names, roles.group, "role_group", together)
-    _reason(cells[2], draft, "group")
+    _reason(cells[2], read, "group")
     used = {*inputs, target, split, identity, group}
     metadata = st.multiselect(
         "Metadata",
@@ -125,7 +124,7 @@ def _choose(draft: Draft, table: Table) -> Roles:
         default=[name for name in roles.metadata if name not in used],
         format_func=visible,
         key="role_metadata",
-        help="Kept beside each row and never shown to a model.",
+        help="Saved with each row and never shown to a model.",
     )
     template = roles.template
     if len(inputs) > 1:
@@ -140,8 +139,6 @@ def _choose(draft: Draft, table: Table) -> Roles:
         template = "" if template == usual else template
     else:
         template = ""
-    if split != roles.split:
-        draft.split = replace(draft.split, column=split, meanings={})
     return Roles(
         inputs=tuple(inputs),
         target=target,
@@ -168,26 +165,28 @@ def _optional(
     return picked or None
 
 
-def _reason(cell: st.delta_generator.DeltaGenerator, draft: Draft, role: str) -> None:
-    if draft.reasons.get(role):
-        cell.caption(f"Guessed: {plain(draft.reasons[role])}")
+def _reason(cell: DeltaGenerator, read: Read, role: str) -> None:
+    reason = read.guess.reasons.get(role) if read.guess is not None else None
+    if reason:
+        cell.caption(f"Guessed: {plain(reason)}")
 
 
-def _kind(draft: Draft) -> None:
+def _kind(draft: Draft, guess: KindGuess) -> None:
+    kind = draft.options.kind or guess.kind
     chosen = st.segmented_control(
         "Kind of answer",
         list(KINDS),
-        default=draft.kind,
+        default=kind,
         format_func=KINDS.__getitem__,
         required=True,
         key="answer_kind",
         help="A label is one of a few; a short answer is compared word by word; a record field by field; free text "
         "letter by letter (chrF).",
     )
-    st.caption(f"Guessed: {plain(draft.kind_reason)}")
-    if chosen is not None and chosen is not draft.kind:
-        draft.void_from(COLUMNS + 1)
-        draft.kind = chosen
+    st.caption(f"Guessed: {plain(guess.reason)}")
+    if chosen is not None and chosen is not kind:
+        draft.choose(replace(draft.options, kind=chosen))
+        st.rerun()
 
 
 def _preview(table: Table, roles: Roles) -> None:

@@ -1,6 +1,8 @@
-"""Step 5: documents that retrieval may look up."""
+"""Step 5: documents for retrieval."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,15 +12,16 @@ from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import Document
 from engine.ingest.data_card import counted
-from engine.services.lab import Laboratory
+from engine.ingest.steps import Documented, Split, add_documents
+from engine.services.lab import Lab
 
 _EXTENSIONS = ["md", "markdown", "txt", "pdf", "html", "htm"]
 _SHOWN = 3000
 
 
-def documents_step(lab: Laboratory, draft: Draft) -> None:
-    """Take documents, show their text as it will be cut, and let them be removed."""
-    st.caption("Optional. Retrieval can put passages of these before each question.")
+def documents_step(lab: Lab, draft: Draft) -> None:
+    """Let the user add documents, see their text, and remove them."""
+    st.caption("Optional. Retrieval can put passages of these documents before each question.")
     files = st.file_uploader(
         "Documents",
         type=_EXTENSIONS,
@@ -31,18 +34,19 @@ def documents_step(lab: Laboratory, draft: Draft) -> None:
         if file.file_id not in draft.taken:
             draft.taken[file.file_id] = None
             try:
-                _add(draft, lab.intake.read_document(file.name, file.getvalue()))
+                _add(draft, lab.tables.read_document(file.name, file.getvalue()))
             except AdaptLabError as error:
                 draft.taken[file.file_id] = error
         problem = draft.taken[file.file_id]
         if problem is not None:
             fault(problem)
-    if draft.documents:
-        passages = lab.intake.chunks(draft.documents)
-        st.caption(
-            f"{counted(len(draft.documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words."
-        )
-        for document, number in zip(draft.documents, passages, strict=True):
+    split, documents = draft.find(Split), draft.options.documents
+    if split is not None and draft.find(Documented) is None:
+        draft.take(add_documents(split, documents))
+    if documents:
+        passages = lab.tables.chunks(documents)
+        st.caption(f"{counted(len(documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words.")
+        for document, number in zip(documents, passages, strict=True):
             with st.expander(
                 f"{plain(document.name)} · {count(len(document.text.split()))} words, {counted(number, 'passage')}"
             ):
@@ -54,15 +58,15 @@ def documents_step(lab: Laboratory, draft: Draft) -> None:
 
 
 def _add(draft: Draft, document: Document) -> None:
-    """Add a document; one of the same name gets a number."""
-    names = {known.name for known in draft.documents}
+    """Add a document; a number is appended to a name that is already in use."""
+    names = {known.name for known in draft.options.documents}
     name, number = document.name, 2
     while name in names:
         name, number = f"{document.name.removesuffix('.md')}-{number}.md", number + 1
-    draft.documents = (*draft.documents, Document(name=name, text=document.text))
-    draft.compare_again()
+    documents = (*draft.options.documents, Document(name=name, text=document.text))
+    draft.choose(replace(draft.options, documents=documents))
 
 
 def _remove(draft: Draft, name: str) -> None:
-    draft.documents = tuple(document for document in draft.documents if document.name != name)
-    draft.compare_again()
+    documents = tuple(document for document in draft.options.documents if document.name != name)
+    draft.choose(replace(draft.options, documents=documents))

@@ -1,101 +1,117 @@
-"""A table on its way to a task: what the user gave and chose, and what was worked out from it so far."""
+"""A table that is becoming a task: what the user uploaded and chose, and the last step made from that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.jobs import Job, Work, finished
-from engine.core.errors import AdaptLabError
-from engine.core.task import AnswerKind, Document
-from engine.ingest.build_task import LeakMend, LeakRecord, SplitPlan
-from engine.ingest.columns import Roles
-from engine.ingest.data_card import Examined, Mend
-from engine.ingest.intake import TokenFacts
-from engine.ingest.leaks import DEFAULT_ALIKE, DEFAULT_MEANING_ALIKE, LeakPair
-from engine.ingest.table import Asked, FirstLook, Table
-
-STEPS = ("File", "Columns", "Data card", "Splits", "Documents", "Leak guard", "Instructions")
-FILE, COLUMNS, CARD, SPLITS, DOCUMENTS, LEAKS, INSTRUCTIONS = range(len(STEPS))
-_AFTER: tuple[tuple[str, ...], ...] = (
-    ("look", "table"),
-    ("roles", "kind"),
-    ("examined", "tokens"),
-    ("splits",),
-    (),
-    ("pairs", "meaning_pairs", "splits_after", "record"),
-    ("saved_id",),
+from components.ui.jobs import finished
+from engine.core.errors import AdaptLabError, CancelledError
+from engine.ingest.options import ImportOptions
+from engine.ingest.steps import (
+    Checked,
+    Compared,
+    Documented,
+    Found,
+    Guarded,
+    Kept,
+    Looked,
+    Mapped,
+    Read,
+    Ready,
+    Split,
+    Step,
+    find_step,
+    still_standing,
+    way_to,
 )
-"""What each step works out. A change in a step makes what it and later ones worked out void."""
+from engine.services.jobs import Job
+
+SCREENS = ("File", "Columns", "Data card", "Splits", "Documents", "Leak guard", "Instructions")
+FILE, COLUMNS, CARD, SPLITS, DOCUMENTS, LEAKS, INSTRUCTIONS = range(len(SCREENS))
+_OPENS: Mapping[type[Step], int] = {
+    Looked: COLUMNS,
+    Read: COLUMNS,
+    Mapped: CARD,
+    Checked: SPLITS,
+    Split: LEAKS,
+    Documented: LEAKS,
+    Compared: LEAKS,
+    Guarded: INSTRUCTIONS,
+    Ready: INSTRUCTIONS,
+    Kept: INSTRUCTIONS,
+}
+"""The furthest screen that each step opens."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Begun:
+    """A job, with the step and the choice that it works on."""
+
+    job: Job[Any]
+    made_from: Step
+    choice: object
 
 
 @dataclass(kw_only=True)
 class Draft:
-    """Lives in the session, so that moving between steps and pages loses nothing."""
+    """Lives in the session, so that moving between screens and pages loses nothing."""
 
     file_id: str
     name: str
     data: bytes
-    step: int = FILE
-    reached: int = FILE
-    asked: Asked = field(default_factory=Asked)
-    look: FirstLook | None = None
-    table: Table | None = None
-    roles: Roles | None = None
-    reasons: dict[str, str] = field(default_factory=dict)
-    kind: AnswerKind | None = None
-    kind_reason: str = ""
+    options: ImportOptions = field(default_factory=ImportOptions)
+    last: Step | None = None
+    screen: int = FILE
+    furthest: int = FILE
     model_id: str | None = None
-    choices: dict[str, Mend] = field(default_factory=dict)
-    tokens: TokenFacts | None = None
-    examined: Examined | None = None
-    split: SplitPlan = field(default_factory=SplitPlan)
-    splits: dict[int, str] | None = None
-    documents: tuple[Document, ...] = ()
+    """The model whose tokens are counted."""
+    preview_model_id: str | None = None
+    """The model whose prompt is shown; None for `model_id`."""
     taken: dict[str, AdaptLabError | None] = field(default_factory=dict)
-    """Files of documents that were read, by the uploader's id, with the error of those that could not be."""
-    alike: float = DEFAULT_ALIKE
-    meaning_alike: float = DEFAULT_MEANING_ALIKE
-    pairs: tuple[LeakPair, ...] | None = None
-    meaning_pairs: tuple[LeakPair, ...] | None = None
-    meanings_asked: bool = False
-    leak_mend: LeakMend = LeakMend.KEEP
-    splits_after: dict[int, str] | None = None
-    record: LeakRecord | None = None
-    drafted: str = ""
-    """The instructions as they were drafted last."""
-    instructions: str = ""
-    title: str = ""
-    saved_id: str | None = None
-    index_asked: bool = False
-    jobs: dict[str, Job] = field(default_factory=dict)
+    """Document files by the uploader's id, with the error of each file that could not be read."""
+    jobs: dict[str, Begun] = field(default_factory=dict)
 
-    def void_from(self, step: int) -> None:
-        """Forget what was worked out in this step and the later ones; choices stay."""
-        for names in _AFTER[step:]:
-            for name in names:
-                setattr(self, name, None)
-        for job in self.jobs.values():
-            job.stop.set()
-        self.jobs.clear()
-        self.meanings_asked = False  # that takes minutes, and is asked for anew
-        self.reached = min(self.reached, max(step, self.step))
+    def find(self, wanted: type[Found]) -> Found | None:
+        """Return the step of this type; None if there is none yet, or no longer."""
+        return find_step(self.last, wanted)
 
-    def compare_again(self) -> None:
-        """Forget which rows are nearly the same; what was embedded stays."""
-        self.pairs = self.splits_after = self.record = self.saved_id = None
-        if (job := self.jobs.pop("pairs", None)) is not None:
-            job.stop.set()
+    def take(self, step: Step | None) -> None:
+        """Continue from this step; cancel and forget jobs that were started from steps that no longer exist."""
+        self.last = step
+        way = list(way_to(step))
+        for name, begun in list(self.jobs.items()):
+            if begun.made_from not in way:
+                begun.job.cancel()
+                del self.jobs[name]
 
-    def go(self, step: int) -> None:
-        """Show a step."""
-        self.step = step
-        self.reached = max(self.reached, step)
+    def choose(self, options: ImportOptions) -> None:
+        """Take other choices; steps that these choices change are dropped, with everything after them."""
+        self.options = options
+        self.take(still_standing(self.last, options))
+
+    @property
+    def reached(self) -> int:
+        """The furthest screen that can be shown: one that was open before, and whose steps still exist."""
+        return min(self.furthest, FILE if self.last is None else _OPENS[type(self.last)])
+
+    def go(self, screen: int) -> None:
+        """Show a screen."""
+        self.screen = screen
+        self.furthest = max(self.furthest, screen)
+
+    def begin(self, name: str, work: Callable[[Job[Any]], Any], made_from: Step, choice: object = None) -> None:
+        """Start a job and replace the one with the same name."""
+        if (old := self.jobs.get(name)) is not None:
+            old.job.cancel()
+        self.jobs[name] = Begun(job=Job(f"upload {name}", work).start(), made_from=made_from, choice=choice)
 
 
 def current() -> Draft | None:
@@ -104,46 +120,47 @@ def current() -> Draft | None:
     return found
 
 
-def worked_out(draft: Draft, name: str, words: str, work: Work) -> Any:
-    """Return what a job gives, kept under `name` in the draft; None while it goes on or after it failed.
+def worked_out(
+    draft: Draft,
+    name: str,
+    words: str,
+    work: Callable[[Job[Any]], Result],
+    *,
+    made_from: Step,
+    choice: object = None,
+) -> Result | None:
+    """Return the result of a job for this step and choice; None while it is running or after it failed.
 
-    Progress or the error stands on the page then.
+    The page then shows the progress or the error.
     """
-    job = draft.jobs.get(name)
-    if job is None:
-        job = draft.jobs[name] = Job(work)
+    begun = draft.jobs.get(name)
+    if begun is None or begun.made_from is not made_from or begun.choice != choice:
+        draft.begin(name, work, made_from, choice)
+    job: Job[Result] = draft.jobs[name].job
     if not finished(job, words):
         return None
-    if job.error is not None:
-        fault(job.error)
-        st.button("Try again", key=f"again_{name}", on_click=_forget, args=(draft, name))
-        return None
+    stopped = CancelledError("Stopped.", "You can start it again.") if job.status == "cancelled" else None
+    problem = job.error or stopped
+    if problem is not None:
+        fault(problem)
+        st.button("Try again", key=f"again_{name}", on_click=draft.begin, args=(name, work, made_from, choice))
     return job.result
 
 
-def _forget(draft: Draft, name: str) -> None:
-    draft.jobs.pop(name, None)
-
-
-def next_button(draft: Draft, *, disabled: bool = False, before: Callable[[], None] | None = None) -> None:
-    """Show the buttons that lead to the step before and the one after."""
+def next_button(draft: Draft, *, disabled: bool = False) -> None:
+    """Show the buttons for the previous and the next screen."""
     with st.container(horizontal=True):
-        if draft.step > FILE:
-            st.button("Back", key="step_back", icon=":material/arrow_back:", on_click=draft.go, args=(draft.step - 1,))
-        if draft.step < INSTRUCTIONS:
+        if draft.screen > FILE:
+            back = draft.screen - 1
+            st.button("Back", key="step_back", icon=":material/arrow_back:", on_click=draft.go, args=(back,))
+        if draft.screen < INSTRUCTIONS:
             st.button(
-                f"Next: {STEPS[draft.step + 1]}",
+                f"Next: {SCREENS[draft.screen + 1]}",
                 key="step_next",
                 type="primary",
                 icon=":material/arrow_forward:",
                 icon_position="right",
                 disabled=disabled,
-                on_click=_next,
-                args=(draft, before),
+                on_click=draft.go,
+                args=(draft.screen + 1,),
             )
-
-
-def _next(draft: Draft, before: Callable[[], None] | None) -> None:
-    if before is not None:
-        before()
-    draft.go(draft.step + 1)

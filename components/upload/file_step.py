@@ -9,25 +9,29 @@ import streamlit as st
 
 from components.ui.errors import fault
 from components.ui.text import MISSING, inert, plain, visible
-from components.upload.draft import FILE, Draft, next_button
+from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
-from engine.ingest.table import DELIMITERS, Asked, FirstLook
-from engine.services.lab import Laboratory
+from engine.ingest.steps import Looked
+from engine.ingest.table import DELIMITERS, FirstLook, ReadOptions
+from engine.services.lab import Lab
 
 EXTENSIONS = ["csv", "tsv", "tab", "txt", "xlsx", "xlsm", "jsonl", "ndjson", "json", "parquet"]
-APOSTROPHE = " An apostrophe stands before what a spreadsheet would take for a formula; it is not stored."
+APOSTROPHE = " Cells that a spreadsheet would treat as a formula are shown with an apostrophe; it is not stored."
 _DETECT = ""
 _NO_QUOTES = "none"
 
 
-def file_step(lab: Laboratory, draft: Draft) -> None:
-    """Show how the file is read, let that be overruled, and show the first 20 rows."""
-    if draft.look is None:
+def file_step(lab: Lab, draft: Draft) -> None:
+    """Show how the file is read, let the user change that, and show the first 20 rows."""
+    looked, reading = draft.find(Looked), draft.options.reading
+    if looked is None:
         try:
-            draft.look = lab.intake.first_look(draft.name, draft.data, draft.asked)
+            looked = Looked(reading=reading, look=lab.tables.first_look(draft.name, draft.data, reading))
         except AdaptLabError as error:
             fault(error)
-    look = draft.look
+        else:
+            draft.take(looked)
+    look = None if looked is None else looked.look
     _reading(lab, draft, look)
     if look is None:
         return
@@ -37,12 +41,8 @@ def file_step(lab: Laboratory, draft: Draft) -> None:
     frame, formulas = first_rows(look)
     st.dataframe(frame, hide_index=True, width="stretch", height="content", key="first_rows", alt="The first rows")
     st.caption(
-        f"The first {len(look.rows)} rows. Every cell stays text, as it stands in the file."
-        + (
-            " An apostrophe stands before what a spreadsheet would take for a formula; it is not stored."
-            if formulas
-            else ""
-        )
+        f"The first {len(look.rows)} rows. Every cell stays text, exactly as it is in the file."
+        + (APOSTROPHE if formulas else "")
     )
     next_button(draft, disabled=not look.rows)
 
@@ -66,13 +66,13 @@ def first_rows(look: FirstLook) -> tuple[pl.DataFrame, bool]:
     return pl.DataFrame(columns), formulas
 
 
-def _reading(lab: Laboratory, draft: Draft, look: FirstLook | None) -> None:
+def _reading(lab: Lab, draft: Draft, look: FirstLook | None) -> None:
     reading = look.reading if look else None
-    asked = draft.asked
+    asked = draft.options.reading
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.metric("Read as", reading.format if reading else MISSING, width="content")
         if reading is None or reading.encoding:
-            codecs = [_DETECT, *lab.intake.encodings()]
+            codecs = [_DETECT, *lab.tables.encodings()]
             encoding = st.selectbox(
                 "Encoding",
                 codecs,
@@ -80,7 +80,7 @@ def _reading(lab: Laboratory, draft: Draft, look: FirstLook | None) -> None:
                 format_func=lambda item: item or (f"detected: {reading.encoding}" if reading else "detect"),
                 key="read_encoding",
                 width=220,
-                help="How letters are written as bytes. Choose another one if accents look wrong.",
+                help="How letters are stored as bytes. Choose another encoding if accents look wrong.",
             )
             asked = replace(asked, encoding=encoding or None)
         if reading is None or reading.delimiter:
@@ -94,7 +94,7 @@ def _reading(lab: Laboratory, draft: Draft, look: FirstLook | None) -> None:
                 format_func=visible,
                 key="read_sheet",
                 width=220,
-                help="Which sheet of the workbook is read.",
+                help="The sheet of the workbook to read.",
             )
             asked = replace(asked, sheet=None if asked.sheet is None and sheet == reading.sheet else sheet)
         if reading is None or reading.format in {"CSV", "XLSX"}:
@@ -105,17 +105,15 @@ def _reading(lab: Laboratory, draft: Draft, look: FirstLook | None) -> None:
                 help="Turn it off for a table that begins with its first row of data.",
             )
             asked = replace(asked, header=header)
-    if asked != draft.asked:
-        draft.asked = asked
-        draft.void_from(FILE)
-        draft.choices.clear()
+    if asked != draft.options.reading:
+        draft.choose(draft.options.read_as(asked))
         st.rerun()
 
 
-def _dialect(asked: Asked, delimiter: str, quote: str) -> Asked:
+def _dialect(asked: ReadOptions, delimiter: str, quote: str) -> ReadOptions:
     signs = [_DETECT, *DELIMITERS]
     chosen = st.selectbox(
-        "Between cells",
+        "Delimiter",
         signs,
         index=signs.index(asked.delimiter) if asked.delimiter in signs else 0,
         format_func=lambda item: (
@@ -123,16 +121,16 @@ def _dialect(asked: Asked, delimiter: str, quote: str) -> Asked:
         ),
         key="read_delimiter",
         width=200,
-        help="The sign between two cells of a row.",
+        help="The character between two cells of a row.",
     )
     quotes = {'"': 'double "', "'": "single '", "": _NO_QUOTES}
     around = st.selectbox(
-        "Around cells",
+        "Quote character",
         list(quotes),
         index=list(quotes).index(quote) if quote in quotes else 0,
         format_func=quotes.__getitem__,
         key="read_quote",
         width=130,
-        help="The sign around cells that hold a line break or the sign between cells.",
+        help="The character around cells that contain a line break or the delimiter.",
     )
     return replace(asked, delimiter=chosen or None, quote=None if around == '"' else around)

@@ -1,10 +1,10 @@
-"""Step 7: the instructions with a live preview of the prompt, and keeping the task."""
+"""Step 7: the instructions with a live preview of the prompt, and saving the task."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from threading import Event
 
 import streamlit as st
 
@@ -15,54 +15,54 @@ from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
-from engine.core.ports import Progress
-from engine.core.task import AnswerKind, AnswerSpec, Task
-from engine.ingest.answer_kind import answer_spec, draft_instructions
-from engine.ingest.build_task import make_task
-from engine.ingest.intake import ANSWER_TOKENS, ROW_CONTEXT_TOKENS, preview_prompt
-from engine.services.lab import Laboratory
+from engine.core.run.plan import CONTEXT_TOKENS
+from engine.core.steps import Progress
+from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.variant import ANSWER_TOKENS
+from engine.ingest.intake import preview_prompt
+from engine.ingest.steps import Guarded, Kept, make_ready, rows_left
+from engine.services.jobs import Job
+from engine.services.lab import Lab
 
 USUAL_TRAIN_ROWS = 50
-"""Rows that a comparison learns from unless told otherwise."""
+"""Default number of rows that a comparison learns from."""
 
 
-def instructions_step(lab: Laboratory, draft: Draft) -> None:
-    """Edit the instructions, see the exact prompt, and keep the task."""
-    splits, examined, roles, kind = draft.splits_after or draft.splits, draft.examined, draft.roles, draft.kind
-    if splits is None or examined is None or roles is None or kind is None or draft.record is None:
+def instructions_step(lab: Lab, draft: Draft) -> None:
+    """Edit the instructions, see the exact prompt, and save the task."""
+    guarded = draft.find(Guarded)
+    if guarded is None:
         st.info("Run the leak guard first: the task states what it found.")
         next_button(draft)
         return
-    rows = [row for row in examined.rows if row.place in splits]
-    answer = answer_spec(kind, [row.target for row in rows])
-    drafted = draft_instructions(answer, target=roles.target)
-    if draft.instructions in {"", draft.drafted}:
-        draft.instructions = drafted  # not edited so far: it follows the data
-    draft.drafted = drafted
-    if draft.saved_id is not None:
-        _kept(lab, draft, draft.saved_id)
+    drafted, kept = guarded.drafted, draft.find(Kept)
+    if kept is not None:
+        _kept(lab, draft, kept)
     words, preview = st.columns(2)
     with words:
         title = st.text_input(
-            "Title", value=draft.title or draft.name.rsplit(".", 1)[0], key="task_title", max_chars=80
+            "Title", value=draft.options.title or draft.name.rsplit(".", 1)[0], key="task_title", max_chars=80
         )
         text = st.text_area(
             "Instructions",
-            value=draft.instructions,
+            value=draft.options.instructions or drafted,
             key=f"instructions_{hash(drafted)}",
             height=330,
-            help="What every variant is told. It costs tokens on every call.",
+            help="The instructions for every variant. They cost tokens on every call.",
         )
-        if (title, text) != (draft.title, draft.instructions):
-            draft.title, draft.instructions = title, text
-            if draft.saved_id is not None:
-                draft.saved_id = None
-                st.rerun()
+        # Unedited instructions follow the data.
+        draft.choose(replace(draft.options, title=title, instructions=None if text == drafted else text))
+        if kept is not None and draft.find(Kept) is None:
+            st.rerun()
         if text != drafted:
             st.button("Draft again", key="draft_again", on_click=_draft_again, args=(draft, drafted))
     with preview:
-        model = choose_model(lab, draft, "preview_model", "The prompt is shown as this model gets it.")
-        tests = [row for row in rows if splits[row.place] == "test"] or rows
+        wanted = draft.preview_model_id or draft.model_id
+        model = choose_model(lab, wanted, "preview_model", "The prompt is shown as this model receives it.")
+        if model is not None and model.id != wanted:
+            draft.preview_model_id = model.id
+        rows = rows_left(guarded)
+        tests = [row for row in rows if guarded.splits[row.place] == "test"] or rows
         number = st.number_input(
             "Test row",
             1,
@@ -70,58 +70,63 @@ def instructions_step(lab: Laboratory, draft: Draft) -> None:
             1,
             key="preview_row",
             width=150,
-            help="Which row the prompt is shown for.",
+            help="The row whose prompt is shown.",
         )
         if model is not None and tests:
-            _preview(lab, model, draft.instructions, answer, tests[int(number) - 1].input)
-    _keeping(lab, draft, splits)
+            _preview(lab, model, text, guarded.answer, tests[int(number) - 1].input)
+    _keeping(lab, draft, guarded)
 
 
 def _draft_again(draft: Draft, drafted: str) -> None:
-    draft.instructions = ""
+    draft.choose(replace(draft.options, instructions=None))
     st.session_state[f"instructions_{hash(drafted)}"] = drafted
 
 
-def _preview(lab: Laboratory, model: ModelFacts, instructions: str, answer: AnswerSpec, query: str) -> None:
+def _preview(lab: Lab, model: ModelFacts, instructions: str, answer: AnswerSpec, query: str) -> None:
     try:
-        shown = preview_prompt(lab.intake, model.id, instructions=instructions, answer=answer, query=query)
+        shown = preview_prompt(lab.tables, model.id, instructions=instructions, answer=answer, query=query)
     except AdaptLabError as error:
         fault(error)
         return
-    room = min(ROW_CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS
+    room = min(CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS
     st.caption(f"The exact zero-shot prompt: **{count(shown.tokens)} tokens** of {count(room)} that fit.")
     st.code(visible(shown.text), language=None, wrap_lines=True, height=330)
     if shown.tokens > room:
-        st.warning("This prompt does not fit beside an answer. Shorten the instructions.", icon=":material/warning:")
+        st.warning("This prompt leaves no space for an answer. Shorten the instructions.", icon=":material/warning:")
 
 
-def _keeping(lab: Laboratory, draft: Draft, splits: dict[int, str]) -> None:
+def _keeping(lab: Lab, draft: Draft, guarded: Guarded) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Back", key="step_back", icon=":material/arrow_back:", on_click=draft.go, args=(draft.step - 1,))
+        st.button("Back", key="step_back", icon=":material/arrow_back:", on_click=draft.go, args=(draft.screen - 1,))
         saving = st.button(
             "Save as a task",
             key="save_task",
             type="primary",
             icon=":material/save:",
-            disabled=draft.saved_id is not None,
+            disabled=draft.find(Kept) is not None,
         )
     if saving:
         try:
-            draft.saved_id = lab.intake.save(_task(draft, splits))
-            draft.index_asked = False
-            draft.jobs.pop("index", None)
+            ready = make_ready(guarded, draft.options, task_id=_task_id(draft.options.title))
+            draft.take(Kept(before=ready, task_id=lab.tables.save(ready.task)))
         except AdaptLabError as error:
             fault(error)
             return
         st.rerun()
 
 
-def _kept(lab: Laboratory, draft: Draft, task_id: str) -> None:
-    """Say that the task is kept, and offer what comes next."""
-    # Where facts are asked for, retrieval shows passages by default; elsewhere it shows rows.
-    indexable = bool(draft.documents) and draft.kind is AnswerKind.SHORT
-    st.success(f"Kept as '{plain(task_id)}'. It is among the tasks now.", icon=":material/check_circle:")
-    labels = len(draft.examined.card.labels) if draft.examined else 0
+def _task_id(title: str) -> str:
+    letters = "".join(c if c.isascii() and c.isalnum() else "-" for c in title.lower())
+    return "-".join(part for part in letters.split("-") if part)[:50].strip("-") or "table"
+
+
+def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
+    """Say that the task is saved, and offer the next steps."""
+    task, task_id = kept.before.task, kept.task_id
+    # In tasks that ask for facts, retrieval shows passages by default; in others it shows rows.
+    indexable = bool(task.documents) and task.answer.kind is AnswerKind.SHORT
+    st.success(f"Saved as '{plain(task_id)}'.", icon=":material/check_circle:")
+    labels = len(task.answer.labels)
     if labels > USUAL_TRAIN_ROWS / 2:
         st.caption(
             f"It has {labels} labels, and a comparison learns from {USUAL_TRAIN_ROWS} rows by default. Raise "
@@ -132,37 +137,34 @@ def _kept(lab: Laboratory, draft: Draft, task_id: str) -> None:
             compare_with(task_id)
         st.download_button(
             "Export as zip",
-            data=partial(lab.intake.pack, task_id),
+            data=partial(lab.tables.pack, task_id),
             file_name=f"{task_id}.zip",
             mime="application/zip",
             key="export_task",
             icon=":material/folder_zip:",
             on_click="ignore",
         )
-        if indexable and not draft.index_asked:
+        if indexable and "index" not in draft.jobs:
             st.button(
                 "Index the documents now",
                 key="index_task",
                 icon=":material/database:",
-                on_click=_begin_index,
-                args=(draft,),
+                on_click=draft.begin,
+                args=("index", _indexing(lab, task_id), kept),
             )
-    if draft.index_asked:
-        told = worked_out(draft, "index", "Cutting, embedding and indexing", _indexing(lab, task_id))
+    if "index" in draft.jobs:
+        words = "Splitting, embedding and indexing"
+        told = worked_out(draft, "index", words, _indexing(lab, task_id), made_from=kept)
         if told is not None:
             st.caption(f":material/check_circle: {plain(told)}")
 
 
-def _begin_index(draft: Draft) -> None:
-    draft.index_asked = True
-
-
-def _indexing(lab: Laboratory, task_id: str) -> Callable[[Callable[[float], None], Event], str]:
-    def work(tell: Callable[[float], None], stop: Event) -> str:
+def _indexing(lab: Lab, task_id: str) -> Callable[[Job[str]], str]:
+    def work(job: Job[str]) -> str:
         told = ""
-        for step in lab.intake.index(lab.task(task_id), stop):
+        for step in lab.tables.index(lab.tasks.get(task_id), job):
             if isinstance(step, Progress):
-                tell(step.fraction)
+                job.tell(step.fraction)
                 told = step.detail or told
             else:
                 told = (
@@ -174,27 +176,7 @@ def _indexing(lab: Laboratory, task_id: str) -> Callable[[Callable[[float], None
 
 
 def compare_with(task_id: str) -> None:
-    """Go to Compare with this task chosen."""
+    """Go to Compare with this task selected."""
     state.set_up()
     st.session_state[state.TASK] = task_id
     st.switch_page("pages/compare/run.py")
-
-
-def _task(draft: Draft, splits: dict[int, str]) -> Task:
-    table, roles, examined, kind = draft.table, draft.roles, draft.examined, draft.kind
-    if table is None or roles is None or examined is None or kind is None:
-        raise AdaptLabError("The table has not been looked at yet.", "Go back to the data card.")
-    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in draft.title.lower())
-    return make_task(
-        table,
-        roles,
-        examined,
-        splits,
-        draft.split,
-        kind=kind,
-        task_id="-".join(part for part in slug.split("-") if part)[:50].strip("-") or "table",
-        title=draft.title,
-        instructions=draft.instructions,
-        documents=draft.documents,
-        leaks=draft.record,
-    )

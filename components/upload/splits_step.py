@@ -1,4 +1,4 @@
-"""Step 4: which rows train and which ones test."""
+"""Step 4: which rows are for training and which ones for testing."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ import streamlit as st
 
 from components.ui.errors import fault
 from components.ui.text import count, inert, plain, visible
-from components.upload.draft import SPLITS, Draft, next_button
+from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
-from engine.ingest.build_task import SplitPlan, assign_splits
+from engine.ingest.build_task import SplitPlan
 from engine.ingest.data_card import counted
 from engine.ingest.splitting import LEFT_OUT, split_meanings, split_warnings
 from engine.ingest.splitting import SPLITS as NAMES
+from engine.ingest.steps import Checked, Mapped, Split, plan_for, split_rows
+from engine.ingest.table import Table
 
 _MOST_VALUES = 30
 
 
 def splits_step(draft: Draft) -> None:
-    """Split by the column, or by seed with shares; show the rows of each side and what is thin."""
-    table, roles, examined, kind = draft.table, draft.roles, draft.examined, draft.kind
-    if table is None or roles is None or examined is None or kind is None:
-        st.info("Look at the data card first.")
+    """Split by the column, or by seed with shares; show the rows of each split and warn about small ones."""
+    checked = draft.find(Checked)
+    if checked is None:
+        st.info("Check the data card first.")
         next_button(draft, disabled=True)
         return
-    plan = draft.split
-    if roles.split is not None:
-        ways = {"column": f"By the column '{visible(roles.split)}'", "seed": "Drawn by seed"}
+    mapped = checked.before
+    known = plan = plan_for(mapped, draft.options)
+    if mapped.roles.split is not None:
+        ways = {"column": f"By the column '{visible(mapped.roles.split)}'", "seed": "At random, by seed"}
         way = st.segmented_control(
             "How",
             list(ways),
@@ -38,28 +41,26 @@ def splits_step(draft: Draft) -> None:
             format_func=lambda w: plain(ways[w]),
             required=True,
             key="split_way",
-            help="Where the file has splits of its own, they are the better ones.",
+            help="If the file has its own splits, prefer them.",
         )
-        plan = replace(plan, column=roles.split if way == "column" else None)
-    plan = _by_column(draft, plan.column) if plan.column else _by_seed(draft)
-    if plan != draft.split:
-        draft.split = plan
-        draft.void_from(SPLITS)
-    try:
-        draft.splits = draft.splits or assign_splits(table, examined.rows, roles, plan, kind)
-    except AdaptLabError as error:
-        fault(error)
-        next_button(draft, disabled=True)
-        return
-    _result(draft, draft.splits)
+        plan = replace(plan, column=mapped.roles.split if way == "column" else None)
+    plan = _by_column(mapped.before.table, plan, plan.column) if plan.column else _by_seed(mapped, plan)
+    if plan != known:
+        draft.choose(replace(draft.options, split=plan))
+    split = draft.find(Split)
+    if split is None:
+        try:
+            split = split_rows(checked, plan)
+        except AdaptLabError as error:
+            fault(error)
+            next_button(draft, disabled=True)
+            return
+        draft.take(split)
+    _result(split)
     next_button(draft)
 
 
-def _by_column(draft: Draft, column: str) -> SplitPlan:
-    plan = replace(draft.split, column=column)
-    table = draft.table
-    if table is None:
-        return plan
+def _by_column(table: Table, plan: SplitPlan, column: str) -> SplitPlan:
     counts = Counter(table.column(column))
     known = split_meanings([value for value, _ in counts.most_common(_MOST_VALUES)])
     meanings = dict(plan.meanings)
@@ -80,8 +81,8 @@ def _by_column(draft: Draft, column: str) -> SplitPlan:
     return replace(plan, meanings=meanings)
 
 
-def _by_seed(draft: Draft) -> SplitPlan:
-    plan = replace(draft.split, column=None)
+def _by_seed(mapped: Mapped, plan: SplitPlan) -> SplitPlan:
+    group = mapped.roles.group
     with st.container(horizontal=True, vertical_alignment="bottom"):
         test = st.number_input(
             "Test share, %",
@@ -100,7 +101,7 @@ def _by_seed(draft: Draft) -> SplitPlan:
             min(kept_aside, 98 - int(test)),
             key="share_validation",
             width=150,
-            help="Rows kept aside for choosing settings; counted as learning rows.",
+            help="Rows reserved for choosing settings; they count as rows that variants learn from.",
         )
         seed = st.number_input(
             "Seed",
@@ -112,28 +113,28 @@ def _by_seed(draft: Draft) -> SplitPlan:
             help="The same seed splits the same way.",
         )
         keep = plan.keep_groups
-        if draft.roles is not None and draft.roles.group is not None:
+        if group is not None:
             keep = st.toggle(
-                f"Keep '{plain(draft.roles.group)}' together",
+                f"Keep '{plain(group)}' together",
                 value=keep,
                 key="split_groups",
-                help="Rows with the same cell there are never on both sides.",
+                help="Rows with the same cell in this column are never in both training and test.",
             )
     shares = {"train": 1 - (test + validation) / 100, "validation": validation / 100, "test": test / 100}
-    if draft.kind is AnswerKind.LABEL:
-        st.caption("Each label is divided by the same shares.")
+    if mapped.kind is AnswerKind.LABEL:
+        st.caption("Each label is split by the same shares.")
     return replace(plan, shares=shares, seed=int(seed), keep_groups=keep)
 
 
-def _result(draft: Draft, splits: dict[int, str]) -> None:
-    rows = draft.examined.rows if draft.examined else ()
+def _result(split: Split) -> None:
+    rows, splits = split.before.examined.rows, split.splits
     totals = Counter(splits.values())
     with st.container(horizontal=True):
         for name in NAMES:
             st.metric(f"{name.capitalize()} rows", count(totals[name]), width="content", help=_HELP[name])
         if len(splits) < len(rows):
-            st.metric("Left out", count(len(rows) - len(splits)), width="content", help="Rows of no split.")
-    by_target = draft.kind is AnswerKind.LABEL
+            st.metric("Left out", count(len(rows) - len(splits)), width="content", help="Rows in no split.")
+    by_target = split.before.before.kind is AnswerKind.LABEL
     for words in split_warnings(rows, splits, by_target=by_target):
         st.warning(plain(words), icon=":material/warning:")
     if by_target:
@@ -159,6 +160,6 @@ def _result(draft: Draft, splits: dict[int, str]) -> None:
 
 _HELP = {
     "train": "Rows that shots, retrieval, LoRA and the classifier may learn from.",
-    "validation": "Rows kept aside for choosing settings.",
+    "validation": "Rows reserved for choosing settings.",
     "test": "Rows that every variant answers.",
 }

@@ -1,1 +1,1 @@
-"""The parts that JavaScript draws, and charts: each updates in place."""
+"""Custom components drawn by JavaScript, and charts: each updates in place."""

@@ -1,6 +1,6 @@
 """Figures of a run: pure functions from frozen lanes to plain Plotly `data` and `layout`.
 
-Colours are names from the palette; the browser puts in the shade of its theme.
+Colours are names from the palette; the browser substitutes the shade of its theme.
 """
 
 from __future__ import annotations
@@ -9,79 +9,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from components.ui.palette import LOOKS, colour, label
-from components.ui.text import money, percent, seconds
-from components.widgets.label_places import Spot, places
+from components.ui.palette import colour, label
 from engine.analysis.progress import Lane
-from engine.core.interval import Interval
 from engine.metrics.intervals import wilson
 
 Figure = dict[str, Any]
 
 _POINTS = 160
-"""Most points of a line, and most dots of a strip: more cannot be told apart at this size."""
-PLOT_PX = (245.0, 208.0)
-"""Width and height of the plot inside the axes on a laptop's screen, for placing labels."""
+"""Maximum number of points of a line and of dots of a strip: the eye cannot separate more at this size."""
 _TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
-
-
-def quality_against_latency(lanes: Sequence[Lane], *, plot_px: tuple[float, float] = PLOT_PX) -> Figure:
-    """Draw each variant's quality with its 95 % interval over its median seconds per answer.
-
-    A marker's area grows with the cost per 1,000; the dotted line joins the variants that none beats on both.
-    `plot_px` is the size of the plot inside the axes, for placing labels.
-    """
-    shown = [lane for lane in lanes if lane.quality is not None and lane.total_p50_s]
-    data = [_front(shown)]
-    costs = [lane.estimated_cost_usd_per_1k or 0.0 for lane in shown]
-    x_axis = _log_axis([lane.total_p50_s or 0.0 for lane in shown], "seconds per answer (log)")
-    y_axis = _quality_axis([quality.low for lane in shown if (quality := lane.quality)])
-    sides = _places(shown, costs, x_axis["range"], y_axis["range"], plot_px)
-    for lane, cost, place in zip(shown, costs, sides, strict=True):
-        quality = lane.quality
-        if quality is None:
-            continue
-        name = label(lane.variant.technique)
-        tint = colour(lane.variant.technique.value)
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers+text",
-                "x": [lane.total_p50_s],
-                "y": [quality.value],
-                "error_y": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [quality.high - quality.value],
-                    "arrayminus": [quality.value - quality.low],
-                    "color": tint,
-                    "thickness": 1.4,
-                    "width": 4,
-                },
-                "marker": {
-                    "size": [_diameter(cost, max(costs))],
-                    "color": tint,
-                    "symbol": LOOKS[lane.variant.technique].symbol,
-                    "opacity": 0.9,
-                    "line": {"width": 1, "color": colour("surface")},
-                },
-                "text": [name],
-                "textposition": place,
-                "textfont": {"color": colour("text"), "size": 11},
-                "name": name,
-                "cliponaxis": False,
-                "hovertemplate": (
-                    f"{name}<br>{percent(quality.value)} ({percent(quality.low)} to {percent(quality.high)})"
-                    f"<br>{seconds(lane.total_p50_s)} per answer<br>{money(cost)} per 1,000<extra></extra>"
-                ),
-            }
-        )
-    layout = plain_layout()
-    layout["xaxis"] |= x_axis
-    layout["yaxis"] |= y_axis
-    if not shown and any(lane.rows_done for lane in lanes):
-        layout["annotations"] = [_note("Throughput mode answers in batches:<br>no single answer has a latency.")]
-    return {"data": data, "layout": layout}
 
 
 def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
@@ -102,7 +38,7 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
                 "y": [round(lane.running_quality[row], 4) for row in rows],
                 "line": {
                     "color": colour(lane.variant.technique.value),
-                    "dash": LOOKS[lane.variant.technique].dash,
+                    "dash": lane.variant.facts.style.dash,
                     "width": 2.4 if lane is leader else 1.8,
                 },
                 "name": name,
@@ -160,30 +96,6 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the indices of the (cost, gain) points that no other beats on both, cheapest first."""
-    order = sorted(range(len(points)), key=lambda index: (points[index][0], -points[index][1]))
-    best, kept = -math.inf, []
-    for index in order:
-        if points[index][1] > best:
-            best = points[index][1]
-            kept.append(index)
-    return kept
-
-
-def _front(lanes: Sequence[Lane]) -> dict[str, Any]:
-    points = [(lane.total_p50_s or 0.0, lane.quality.value) for lane in lanes if lane.quality]
-    best = [points[index] for index in front(points)]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [x for x, _ in best],
-        "y": [y for _, y in best],
-        "line": {"color": colour("muted"), "dash": "dot", "width": 1.2},
-        "hoverinfo": "skip",
-    }
-
-
 def _band(lane: Lane) -> dict[str, Any]:
     """Wilson's 95 % band of a running mean, as a closed outline."""
     rows = _thinned(len(lane.running_quality))
@@ -201,30 +113,11 @@ def _band(lane: Lane) -> dict[str, Any]:
     }
 
 
-def _places(
-    lanes: Sequence[Lane], costs: Sequence[float], across: list[float], up: list[float], plot_px: tuple[float, float]
-) -> list[str]:
-    """Find a side for each label, on a plot of this size, where it hides least of the rest."""
-    spots = []
-    for lane, cost in zip(lanes, costs, strict=True):
-        quality = lane.quality or Interval(value=0.0, low=0.0, high=0.0)
-        x = (math.log10(lane.total_p50_s or 1.0) - across[0]) / (across[1] - across[0]) * plot_px[0]
-        ys = [(end - up[0]) / (up[1] - up[0]) * plot_px[1] for end in (quality.low, quality.value, quality.high)]
-        radius = _diameter(cost, max(costs)) / 2
-        spots.append(Spot(x=x, y=ys[1], low=ys[0], high=ys[2], radius=radius, text=label(lane.variant.technique)))
-    return places(spots, plot_px)
-
-
 def _thinned(count: int) -> list[int]:
     """Indices of at most `_POINTS` items, first and last among them."""
     if count <= _POINTS:
         return list(range(count))
     return sorted({round(step * (count - 1) / (_POINTS - 1)) for step in range(_POINTS)})
-
-
-def _diameter(cost: float, most: float) -> float:
-    """Make the marker's area grow with the cost; the dearest is 24 pixels wide."""
-    return 9.0 + 15.0 * math.sqrt(cost / most) if most > 0 else 12.0
 
 
 def _log_axis(values: Sequence[float], title: str, *, most_ticks: int = 6) -> dict[str, Any]:
@@ -253,18 +146,13 @@ def _quality_axis(lows: Sequence[float]) -> dict[str, Any]:
     return {"range": [max(0.0, floor) - 0.03, 1.06], "tickformat": ".0%", "dtick": 0.1 if floor >= 0.5 else 0.2}
 
 
-def _note(text: str) -> dict[str, Any]:
-    font = {"size": 12, "color": colour("muted")}
-    return {"text": text, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "font": font}
-
-
 def axis_title(text: str) -> dict[str, Any]:
     """Return an axis title in the charts' style."""
     return {"text": text, "standoff": 6, "font": {"size": 11, "color": colour("muted")}}
 
 
 def plain_layout(*, left: int = 46) -> Figure:
-    """Return the layout that all charts begin with; `left` is the margin in pixels."""
+    """Return the layout that all charts start from; `left` is the margin in pixels."""
     axis = {
         "gridcolor": colour("grid"),
         "zeroline": False,

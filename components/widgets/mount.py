@@ -1,4 +1,4 @@
-"""How the parts that JavaScript draws are put on a page: one folder each, with its HTML, CSS and script."""
+"""Mounts the custom components drawn by JavaScript: one folder each, with its HTML, CSS and script."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _FOLDER = Path(__file__).parent
 
 
 def mount(name: str, *, registered: str = "") -> Callable[..., Any]:
-    """Return the part of this name, to be called with `key`, `data` and callbacks.
+    """Return the component with this name, to be called with `key`, `data` and callbacks.
 
     Args:
-        name: the folder of the part; its files bear the same name.
+        name: the component's folder; its files have the same name.
         registered: the name under which it was registered with its assets, if it has any.
     """
     part: Callable[..., Any] = st.components.v2.component(

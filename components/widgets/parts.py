@@ -1,6 +1,6 @@
-"""The parts that JavaScript draws: lanes, the strip of rows, slides, the replay, and the keys of a presentation.
+"""Custom components drawn by JavaScript: lanes, the strip of rows, slides, the replay, a presentation's keys.
 
-Each is updated in place, and every string is put in as text.
+Each is updated in place, and every string is inserted as text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
 
 
 def row_strip(view: dict[str, Any], *, key: str) -> str | None:
-    """Show the last rows: full is right, an outline is wrong, hatched failed. Return the example id just clicked."""
+    """Show the last rows: filled is right, outlined is wrong, hatched failed. Return the example id just clicked."""
     result = mount("row_strip")(key=key, data=view, on_row_change=lambda: None)
     clicked = result.row
     return clicked if isinstance(clicked, str) else None
@@ -34,10 +34,10 @@ def race(view: Mapping[str, Any], *, key: str) -> None:
 
 
 def keys(listened: dict[str, str], *, hint: str, key: str) -> str | None:
-    """Listen to keys, and show the button for the whole screen; return what the key just pressed stands for, once.
+    """Listen to keys, and show the button for full screen; return the meaning of the key just pressed, once.
 
     Args:
-        listened: by the browser's name of a key (`ArrowRight`, `Home`) what it stands for.
+        listened: the meaning of each key, by the browser's name of the key (`ArrowRight`, `Home`).
         hint: what the keys do, in a line.
         key: keeps the node between reruns.
     """

@@ -1,8 +1,8 @@
-"""A Plotly chart that moves in place: its DOM node is kept while its data changes.
+"""A Plotly chart that updates in place: its DOM node is kept while its data changes.
 
-`st.plotly_chart` is torn down and built anew with every change of data. This component calls `Plotly.react` on
-the same node. Plotly's script is the one that the plotly wheel ships, served by Streamlit as an asset of this
-component and kept by the browser under plotly's version, so that it is fetched once and not with every rerun.
+`st.plotly_chart` is removed and rebuilt with every change of data. This component calls `Plotly.react` on the same
+node. Plotly's script is the one that the plotly wheel ships, served by Streamlit as an asset of this component and
+cached by the browser under plotly's version, so that it is fetched once and not with every rerun.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 26
     Args:
         figure: plain `data` and `layout` of a Plotly figure, its colours named by `components.ui.palette.colour`.
         key: keeps the node between reruns.
-        alt: what the chart shows, in a sentence or two, for those who do not see it.
+        alt: what the chart shows, in a sentence or two, for screen readers.
         height: in pixels, fixed, so that nothing moves when the chart appears.
     """
     _register()(

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from engine.core.limits import Limits
-from engine.core.prices import CostAssumptions
+from engine.core.run.plan import RunPlan
 from engine.core.variant import Variant
-from engine.metrics.costing import CLOSED_MODELS, local_cost_usd
+from engine.metrics.costing import CLOSED_MODELS, SECONDS_PER_HOUR, closed_api_cost_usd, preparing_cost_usd
 
 HOURS_PER_MONTH = 730.0
-SECONDS_PER_HOUR = 3600.0
-WATTS_TO_WH = 1 / 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +40,7 @@ class CostLine:
         return self.labelling_usd + self.preparing_usd
 
     def total_usd(self, calls_per_month: float, months: int) -> float:
-        """Total over so many months."""
+        """Total over this many months."""
         return self.one_off_usd + self.per_call_usd * calls_per_month * months
 
 
@@ -65,29 +63,36 @@ def labelled_rows(variant: Variant, train_rows: int) -> int:
     return min(variant.shots_k, train_rows)
 
 
-def local_line(
+def own_line(
     variant: Variant,
+    plan: RunPlan,
     *,
     name: str,
-    train_rows: int,
     prepare_s: float | None,
     cost_usd_per_call: float,
     busy_s_per_call: float,
-    costs: CostAssumptions,
-    limits: Limits,
 ) -> CostLine:
-    """Return the cost of a variant on this machine; preparing counts at full power, once."""
-    seconds = prepare_s or 0.0
+    """Return the cost of a variant as measured in the run, without labels; preparation counts once, at full power.
+
+    Where tokens are paid for, inputs leave this machine and nothing here limits the number of calls.
+    """
+    paid = plan.prices if variant.generates else None
+    most = HOURS_PER_MONTH * SECONDS_PER_HOUR / busy_s_per_call if busy_s_per_call > 0 and paid is None else None
     return CostLine(
         name=name,
         variant_id=variant.id,
-        labelling_usd=labelled_rows(variant, train_rows) * limits.labelling_usd_per_row,
-        preparing_usd=local_cost_usd(seconds, costs.watts * seconds * WATTS_TO_WH, costs),
+        labelling_usd=0.0,
+        preparing_usd=preparing_cost_usd(prepare_s or 0.0, plan.costs),
         per_call_usd=cost_usd_per_call,
-        leaves_machine=False,
-        most_calls_per_month=HOURS_PER_MONTH * SECONDS_PER_HOUR / busy_s_per_call if busy_s_per_call > 0 else None,
-        source="this machine's time and electricity",
+        leaves_machine=paid is not None,
+        most_calls_per_month=most,
+        source="this machine's time and electricity" if paid is None else f"the tokens' list price of {paid.source}",
     )
+
+
+def with_limits(line: CostLine, variant: Variant, train_rows: int, limits: Limits) -> CostLine:
+    """Return the same cost with the price per label that the user assumes."""
+    return replace(line, labelling_usd=labelled_rows(variant, train_rows) * limits.labelling_usd_per_row)
 
 
 def closed_lines(
@@ -103,8 +108,6 @@ def closed_lines(
 
     Nothing is taken from a cache, and tokenizers differ: estimates. What a closed model would get right is unknown.
     """
-    from engine.metrics.costing import closed_api_cost_usd
-
     prices = closed_api_cost_usd(prompt_tokens + extra_tokens, 0.0, completion_tokens)
     providers = {model: provider for provider, model in CLOSED_MODELS}
     return [
@@ -135,7 +138,7 @@ def break_even(first: CostLine, second: CostLine, months: int) -> BreakEven | No
     if saved <= 0 or gap <= 0:
         return None
     calls = gap / (saved * months)
-    if not math.isfinite(calls):  # a saving too small to be written as a number is none
+    if not math.isfinite(calls):  # a saving too small to represent as a number counts as none
         return None
     return BreakEven(
         dearer_at_first=dearer.name,

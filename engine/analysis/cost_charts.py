@@ -8,9 +8,8 @@ import numpy as np
 
 from engine.analysis.break_even import CostLine, break_evens
 from engine.charts.chart import Axis, Chart, Note, Series
-from engine.charts.style import LOOKS
 from engine.core.limits import Limits
-from engine.core.variant import Technique
+from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
 
 POINTS = 41
@@ -31,7 +30,7 @@ def cost_chart(local: Sequence[tuple[CostLine, Technique]], closed: Sequence[Cos
             y=_totals(line, volumes, limits),
             line=True,
             markers=False,
-            dash=LOOKS[technique].dash,
+            dash=TECHNIQUES[technique].style.dash,
         )
         for line, technique in local
     ]
@@ -63,7 +62,7 @@ def cost_chart(local: Sequence[tuple[CostLine, Technique]], closed: Sequence[Cos
             Note(
                 x=point.calls_per_month,
                 y=max(point.total_usd, 0.01),
-                text=f"{say.count(point.calls_per_month)} a month",
+                text=f"{say.about(point.calls_per_month)} a month",
             )
             for point in points[:MOST_NOTES]
         ),

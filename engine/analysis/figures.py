@@ -1,238 +1,265 @@
-"""A run in figures with their intervals, and every pair of its variants: all that no limit changes. Pure functions."""
+"""A run in figures: the only place where a figure of a variant is computed. Pure functions over columns.
+
+Lanes on screen, `summary.json`, the terminal, the report, the memo and the verdict all read what is computed here.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.analysis.break_even import CostLine, local_line
+from engine.analysis.break_even import CostLine, own_line
 from engine.analysis.run_table import FAILURES, RunTable
-from engine.core.interval import Interval
-from engine.core.limits import Limits
+from engine.core.interval import Floats, Interval
 from engine.core.prices import CostAssumptions
+from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
-from engine.core.variant import LABELS, Variant
-from engine.metrics.bootstrap import Floats, macro_f1_interval, mean_intervals, quantile_interval, row_weights
-from engine.metrics.costing import energy_wh
-from engine.metrics.intervals import wilson
+from engine.core.techniques import label
+from engine.core.variant import Variant
+from engine.metrics.bootstrap import mean_interval, mean_intervals, quantile_interval, row_weights
+from engine.metrics.costing import busy_seconds, energy_watt_hours, local_cost_usd, token_cost_usd
+from engine.metrics.intervals import tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
+from engine.metrics.scoring import RULE, RUN_SCORERS
 
 PER = 1000
-SECONDS_PER_HOUR = 3600.0
+"""Costs and energy are stated per this many answers."""
+Weights = NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatencyParts:
-    """Mean seconds of an answer's parts; None in throughput mode, which knows no latency of single rows."""
+    """Mean seconds of an answer's parts; None in throughput mode, where single rows have no latency."""
 
     retrieval_s: float
     prefill_s: float
     decode_s: float
     other_s: float
-    """What is left of the total: embedding a text and classifying it, and the way to and from the worker."""
+    """The rest of the total: embedding and classifying a text, and communication with the worker."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VariantFigures:
-    """One variant of a run in figures. None was not measured."""
+    """One variant of a run in figures. None means that a figure was not measured."""
 
     variant: Variant
     name: str
-    """As screens and the memo write it."""
+    """As shown on screens and in the memo."""
     rows: int
-    failed: int
-    failures: Mapping[str, int]
+    failed: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Rows by kind of failure."""
     quality: Interval
-    scores: Mapping[str, Interval]
-    """Every scorer of the task."""
-    ttft_p50_s: Interval | None
-    total_p50_s: Interval | None
-    total_p95_s: Interval | None
-    latency: LatencyParts | None
-    prompt_tokens: float
-    cached_prompt_tokens: float
-    completion_tokens: float
+    """Mean primary score; a failure counts as 0."""
+    scores: Mapping[str, Interval] = field(default_factory=dict)
+    """Every scorer of the task; empty for a lane."""
+    ttft_p50_s: Interval | None = None
+    ttft_p95_s: Interval | None = None
+    total_p50_s: Interval | None = None
+    total_p95_s: Interval | None = None
+    retrieval_p50_s: Interval | None = None
+    retrieval_p95_s: Interval | None = None
+    latency: LatencyParts | None = None
+    prompt_tokens: float = 0.0
+    """Mean per row, as the two below."""
+    cached_prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
+    prefill_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
     busy_s_per_call: float
-    rows_per_s: float | None
-    cost_usd_per_1k: Interval
-    """Estimated."""
-    energy_wh_per_1k: float
-    energy_measured: bool
-    prepare_s: float | None
-    prepare_reused: bool
-    peak_rss_bytes: int | None
+    rows_per_s: float | None = None
+    cost_usd_per_1k: float
+    """Of 1,000 answers: what the tokens cost at a closed API, else this machine's time and electricity, estimated."""
+    cost_estimated: bool = True
+    cost_interval_usd_per_1k: Interval | None = None
+    """The same with its 95 % interval; None for a lane, where no limit is checked."""
+    energy_wh_per_1k: float | None = None
+    """None where it is unknown: on another machine, or on a GPU whose energy is not counted."""
+    energy_measured: bool = False
+    prepare_s: float | None = None
+    prepare_reused: bool = False
+    peak_rss_bytes: int | None = None
+    """Most resident memory of the processes that served the variant; variants of a run share them."""
     cost: CostLine
-
-
-def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
-    """Write each variant by its technique, and by its id too where two share a technique."""
-    techniques = [variant.technique for variant in variants]
-    return {
-        variant.id: LABELS[variant.technique]
-        + (f" ({variant.id})" if techniques.count(variant.technique) > 1 and variant.id != variant.technique else "")
-        for variant in variants
-    }
+    """Labels are free until limits are set."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
+class RunFigures:
     """A run in figures, before any limit is set."""
 
     plan: RunPlan
     task_title: str
     metric: str
     is_share: bool
+    """Whether the primary score is right or wrong on each row, so that its mean is a share of rows."""
     figures: tuple[VariantFigures, ...]
     differences: tuple[Difference, ...]
 
+    @property
+    def quality_title(self) -> str:
+        """The primary score as an axis or a column names it."""
+        return "Answered right" if self.is_share else self.metric.replace("_", " ").capitalize()
 
-def measure(plan: RunPlan, task: Task, table: RunTable, manifest: Mapping[str, Any], *, seed: int = 0) -> Measured:
+    def of(self, variant_id: str) -> VariantFigures:
+        """Return a variant's figures."""
+        return next(item for item in self.figures if item.variant.id == variant_id)
+
+
+def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
+    """Write each variant by its technique, and by its id too where two share a technique."""
+    techniques = [variant.technique for variant in variants]
+    return {
+        variant.id: label(variant.technique)
+        + (f" ({variant.id})" if techniques.count(variant.technique) > 1 and variant.id != variant.technique else "")
+        for variant in variants
+    }
+
+
+def figures(
+    variant: Variant,
+    table: RunTable,
+    plan: RunPlan,
+    conditions: Conditions,
+    *,
+    weights: Weights | None = None,
+    judged: bool = True,
+) -> VariantFigures | None:
+    """Compute one variant's figures over the rows that it has answered or failed on; None if there are none.
+
+    Args:
+        variant: of the plan.
+        table: the run's predictions as columns.
+        plan: its cost assumptions and token prices are used.
+        conditions: under which it was measured.
+        weights: the bootstrap's draw of rows, if all variants have all of them.
+        judged: whether limits will be checked, for which the cost needs an interval. A lane needs none.
+    """
+    line = table.place(variant.id)
+    made = table.made[line]
+    rows = int(made.sum())
+    if rows == 0:
+        return None
+    seconds = {key: values[line, made] for key, values in table.seconds.items()}
+    tokens = {key: values[line, made] for key, values in table.tokens.items()}
+    paid = conditions.prepared.get(variant.id)
+    prepare_s = paid.prepare_s if paid else None
+    busy = busy_seconds(seconds)
+    cost, energy = _cost_and_energy(variant, seconds, tokens, plan, conditions)
+    failures = table.failure[line, made]
+    peak = float(np.nanmax(table.rss_bytes[line, made]))
+    name = variant_names(plan.variants)[variant.id]
+    return VariantFigures(
+        variant=variant,
+        name=name,
+        rows=rows,
+        failed=int((failures >= 0).sum()),
+        failures={
+            kind: int((failures == code).sum()) for code, kind in enumerate(FAILURES) if (failures == code).any()
+        },
+        quality=mean_interval(table.score[line, made], weights),
+        ttft_p50_s=quantile_interval(seconds["ttft_s"], 0.5),
+        ttft_p95_s=quantile_interval(seconds["ttft_s"], 0.95),
+        total_p50_s=quantile_interval(seconds["total_s"], 0.5),
+        total_p95_s=quantile_interval(seconds["total_s"], 0.95),
+        retrieval_p50_s=quantile_interval(seconds["retrieval_s"], 0.5),
+        retrieval_p95_s=quantile_interval(seconds["retrieval_s"], 0.95),
+        latency=_latency(seconds),
+        prompt_tokens=float(tokens["prompt_tokens"].mean()),
+        cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
+        completion_tokens=float(tokens["completion_tokens"].mean()),
+        prefill_tokens_per_s=tokens_per_second(
+            tokens["prompt_tokens"] - tokens["cached_prompt_tokens"], seconds["prefill_s"]
+        ),
+        decode_tokens_per_s=tokens_per_second(tokens["completion_tokens"], seconds["decode_s"]),
+        busy_s_per_call=float(busy.mean()),
+        rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
+        cost_usd_per_1k=float(cost.mean()) * PER,
+        cost_estimated=not priced(variant, plan),
+        cost_interval_usd_per_1k=mean_intervals(cost[None, :] * PER, weights=weights)[0] if judged else None,
+        energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,
+        energy_measured=energy is not None and energy[1],
+        prepare_s=prepare_s,
+        prepare_reused=paid is not None and paid.reused,
+        peak_rss_bytes=int(peak) or None,
+        cost=own_line(
+            variant,
+            plan,
+            name=name,
+            prepare_s=prepare_s,
+            cost_usd_per_call=float(cost.mean()),
+            busy_s_per_call=float(busy.mean()),
+        ),
+    )
+
+
+def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditions) -> RunFigures:
     """Compute all that does not depend on limits: figures with their intervals, and every pair.
+
+    Variants without a single prediction are left out.
 
     Args:
         plan: of the run; its cost assumptions are used.
         task: names scorers and labels.
         table: the run's predictions.
-        manifest: of the run; `machine` and `prepared` are read.
-        seed: of the bootstrap.
+        conditions: under which it was measured.
     """
-    prepared: Mapping[str, Any] = manifest.get("prepared", {})
-    names = variant_names(plan.variants)
-    weights = _weights(table, seed)
-    figures = []
+    weights = _weights(table)
+    found = []
     for variant in plan.variants:
-        line = table.place(variant.id)
-        if table.made[line].any():
-            figures.append(
-                _figures(
-                    variant,
-                    line,
-                    name=names[variant.id],
-                    plan=plan,
-                    task=task,
-                    table=table,
-                    paid=prepared.get(variant.id, {}),
-                    cores=_cores(manifest),
-                    weights=weights,
-                )
-            )
-    lines = [table.place(item.variant.id) for item in figures]
-    differences = compare_all([item.variant.id for item in figures], table.score[lines], table.made[lines], seed=seed)
-    return Measured(
+        item = figures(variant, table, plan, conditions, weights=weights)
+        if item is not None:
+            found.append(replace(item, scores=_scores(task, table, table.place(variant.id), weights)))
+    lines = [table.place(item.variant.id) for item in found]
+    return RunFigures(
         plan=plan,
         task_title=task.title,
         metric=task.primary_scorer,
         is_share=bool(np.isin(table.score[table.made], (0.0, 1.0)).all()),
-        figures=tuple(figures),
-        differences=differences,
+        figures=tuple(found),
+        differences=compare_all([item.variant.id for item in found], table.score[lines], table.made[lines]),
     )
 
 
-def repriced(
-    measured: Measured, table: RunTable, manifest: Mapping[str, Any], costs: CostAssumptions, *, seed: int = 0
-) -> Measured:
+def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: CostAssumptions) -> RunFigures:
     """Return the same figures on other cost assumptions."""
-    plan, weights = replace(measured.plan, costs=costs), _weights(table, seed)
-    figures = []
-    for item in measured.figures:
-        line = table.place(item.variant.id)
-        seconds = {key: values[line, table.made[line]] for key, values in table.seconds.items()}
-        watt_hours, _measured = _energy(seconds, _cores(manifest), costs)
-        cost = _cost_per_1k(_busy(seconds), watt_hours, costs, weights)
-        figures.append(replace(item, cost_usd_per_1k=cost, energy_wh_per_1k=float(watt_hours.mean()) * PER))
-    return replace(measured, plan=plan, figures=tuple(figures))
+    plan, weights = replace(run.plan, costs=costs), _weights(table)
+    found = []
+    for item in run.figures:
+        other = figures(item.variant, table, plan, conditions, weights=weights)
+        if other is not None:
+            found.append(replace(other, scores=item.scores))
+    return replace(run, plan=plan, figures=tuple(found))
 
 
-def _cores(manifest: Mapping[str, Any]) -> int:
-    return int(dict(manifest.get("machine", {})).get("cores", 1))
+def priced(variant: Variant, plan: RunPlan) -> bool:
+    """Tell whether a variant's answers are paid by the token, at a closed API."""
+    return plan.prices is not None and variant.generates
 
 
-def _weights(table: RunTable, seed: int) -> np.ndarray[Any, Any] | None:
+def _weights(table: RunTable) -> Weights | None:
     """Draw the rows once for all variants, where all have all rows."""
-    return row_weights(len(table.example_ids), seed=seed) if table.made.all() and table.example_ids else None
+    return row_weights(len(table.example_ids)) if table.made.all() and table.example_ids else None
 
 
-def _busy(seconds: Mapping[str, Floats]) -> Floats:
-    """Seconds of work per row: its own total, or its share of a batch."""
-    return np.where(np.isnan(seconds["total_s"]), np.nan_to_num(seconds["batch_share_s"]), seconds["total_s"])
-
-
-def _cost_per_1k(
-    busy: Floats, watt_hours: Floats, costs: CostAssumptions, weights: np.ndarray[Any, Any] | None
-) -> Interval:
-    cost = costs.machine_usd_per_hour * busy / SECONDS_PER_HOUR + costs.electricity_usd_per_kwh * watt_hours / PER
-    return mean_intervals(cost[None, :] * PER, weights=weights)[0]
-
-
-def _figures(
+def _cost_and_energy(
     variant: Variant,
-    line: int,
-    *,
-    name: str,
+    seconds: Mapping[str, Floats],
+    tokens: Mapping[str, Floats],
     plan: RunPlan,
-    task: Task,
-    table: RunTable,
-    paid: Mapping[str, Any],
-    cores: int,
-    weights: np.ndarray[Any, Any] | None,
-) -> VariantFigures:
-    made = table.made[line]
-    rows = int(made.sum())
-    seconds = {key: values[line, made] for key, values in table.seconds.items()}
-    tokens = {key: values[line, made] for key, values in table.tokens.items()}
-    busy = _busy(seconds)
-    watt_hours, measured = _energy(seconds, cores, plan.costs)
-    per_1k = _cost_per_1k(busy, watt_hours, plan.costs, weights)
-    prepare_s = paid.get("prepare_s")
-    kinds = table.failure[line, made]
-    peak = float(np.nanmax(table.rss_bytes[line, made]))
-    return VariantFigures(
-        variant=variant,
-        name=name,
-        rows=rows,
-        failed=int((kinds >= 0).sum()),
-        failures={kind: int((kinds == code).sum()) for code, kind in enumerate(FAILURES) if (kinds == code).any()},
-        quality=score_interval(table.score[line, made], weights),
-        scores=_scores(task, table, line, weights),
-        ttft_p50_s=quantile_interval(seconds["ttft_s"], 0.5),
-        total_p50_s=quantile_interval(seconds["total_s"], 0.5),
-        total_p95_s=quantile_interval(seconds["total_s"], 0.95),
-        latency=_latency(seconds),
-        prompt_tokens=float(tokens["prompt_tokens"].mean()),
-        cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
-        completion_tokens=float(tokens["completion_tokens"].mean()),
-        busy_s_per_call=float(busy.mean()),
-        rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
-        cost_usd_per_1k=per_1k,
-        energy_wh_per_1k=float(watt_hours.mean()) * PER,
-        energy_measured=measured,
-        prepare_s=prepare_s,
-        prepare_reused=bool(paid.get("reused", False)),
-        peak_rss_bytes=int(peak) or None,
-        cost=local_line(
-            variant,
-            name=name,
-            train_rows=len(plan.train_ids),
-            prepare_s=prepare_s,
-            cost_usd_per_call=per_1k.value / PER,
-            busy_s_per_call=float(busy.mean()),
-            costs=plan.costs,
-            limits=Limits(),
-        ),
-    )
-
-
-def _energy(seconds: Mapping[str, Floats], cores: int, costs: CostAssumptions) -> tuple[Floats, bool]:
-    """Watt-hours of each row, and whether all were measured."""
-    measured = seconds["energy_wh"]
-    if len(measured) and not np.isnan(measured).any():
-        return measured, True
-    return np.nan_to_num(seconds["cpu_s"]) * energy_wh(1.0, cores, costs), False
+    conditions: Conditions,
+) -> tuple[Floats, tuple[Floats, bool] | None]:
+    """Return the cost of each row in USD; and its energy with whether it was measured, None where it is unknown."""
+    if plan.prices is not None and variant.generates:
+        return token_cost_usd(tokens, plan.prices), None
+    gpu = conditions.gpu
+    watt_hours, measured = energy_watt_hours(seconds, conditions.cores, plan.costs, gpu=gpu)
+    cost = local_cost_usd(busy_seconds(seconds), watt_hours, plan.costs)
+    return cost, None if gpu and not measured else (watt_hours, measured)
 
 
 def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:
@@ -244,24 +271,16 @@ def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:
     return LatencyParts(**parts, other_s=max(float(total[known].mean()) - sum(parts.values()), 0.0))
 
 
-def _scores(task: Task, table: RunTable, line: int, weights: np.ndarray[Any, Any] | None) -> dict[str, Interval]:
+def _scores(task: Task, table: RunTable, line: int, weights: Weights | None) -> dict[str, Interval]:
+    """Every scorer of the task, then its rules one by one."""
     made = table.made[line]
     found = {}
-    for name in task.scorers:
-        if name == "macro_f1":
+    for name in (*task.scorers, *(RULE + rule.name for rule in task.rules)):
+        if name in RUN_SCORERS:
             targets = table.target_codes(task.answer.labels)[made]
             answers = table.answer_codes(task.answer.labels)[line, made]
             known = targets >= 0
-            found[name] = macro_f1_interval(targets[known], answers[known], len(task.answer.labels))
+            found[name] = RUN_SCORERS[name](targets[known], answers[known], len(task.answer.labels))
         elif name in table.scores:
-            found[name] = score_interval(table.scores[name][line, made], weights)
+            found[name] = mean_interval(np.nan_to_num(table.scores[name][line, made]), weights)
     return found
-
-
-def score_interval(scores: Floats, weights: np.ndarray[Any, Any] | None = None) -> Interval:
-    """Wilson's interval where all scores are 0 or 1, the BCa bootstrap of the mean otherwise."""
-    if not len(scores):
-        return Interval(value=math.nan, low=0.0, high=1.0)
-    if bool(np.isin(scores, (0.0, 1.0)).all()):
-        return wilson(int(scores.sum()), len(scores))
-    return mean_intervals(scores[None, :], weights=weights)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,14 @@ from engine.analysis.report_charts import (
     coverage_chart,
     difference_grid,
     latency_chart,
-    tradeoff_chart,
 )
 from engine.analysis.run_table import FAILURES, RunTable
+from engine.analysis.tradeoff import tradeoff_chart
 from engine.charts.chart import Chart, Grid
+from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import AnswerKind, Task
-from engine.core.variant import Technique
+from engine.core.techniques import Technique
 from engine.metrics.calibration import Coverage, calibration, coverage_curve
 from engine.metrics.confusion import ClassFigures, class_figures, confusion
 
@@ -68,7 +69,7 @@ class MemoContents:
     rows: tuple[MemoRow, ...]
     prompts: tuple[tuple[str, str], ...]
     """Per generating variant: name and the exact prompt of the first row."""
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     instructions: str
     licence: str
     leak_guard: str
@@ -80,7 +81,7 @@ def gather_memo(
     report: Report,
     task: Task,
     table: RunTable,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     first_row: Sequence[Prediction],
 ) -> MemoContents:
     """Gather a memo. `first_row` holds the predictions on the first row, for their prompts."""
@@ -107,7 +108,7 @@ def gather_memo(
 
 
 def closed_costs(report: Report, *, variant_id: str | None = None, extra_tokens: float = 0.0) -> list[CostLine]:
-    """Price one variant's measured tokens at closed APIs: the one named, else the first that is prompt alone."""
+    """Price one variant's measured tokens at closed APIs: the one named, else the first without LoRA."""
     generating = [item for item in report.figures if item.variant.generates]
     chosen = next((item for item in generating if item.variant.id == variant_id), None)
     chosen = chosen or next((item for item in generating if item.variant.lora is None), None)
@@ -138,7 +139,8 @@ def confidences(report: Report, table: RunTable) -> list[tuple[VariantFigures, t
 def _charts(report: Report, table: RunTable, closed: Sequence[CostLine]) -> list[Chart]:
     charts = []
     if any(item.total_p95_s is not None for item in report.figures):
-        charts += [tradeoff_chart(report), latency_chart(report)]
+        charts.append(tradeoff_chart(report.figures, metric=report.quality_title, limits=report.limits))
+        charts.append(latency_chart(report))
     sure = confidences(report, table)
     if sure:
         charts.append(calibration_chart([(item, pair[0]) for item, pair in sure]))

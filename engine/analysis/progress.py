@@ -1,4 +1,4 @@
-"""A run as it stands: folded from events, read by every screen.
+"""The current state of a run: folded from events, read by every screen.
 
 `LiveRun` takes events in one thread; `snapshot()` may be called from any other and returns frozen figures.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from engine.analysis.figures import VariantFigures, figures
+from engine.analysis.run_table import row_values, table_of_one
 from engine.core.interval import Interval
-from engine.core.ports import Progress
 from engine.core.run.events import (
     Event,
     LeaderClear,
+    ModelLoaded,
     Notice,
     PredictionMade,
     PredictionStarted,
@@ -26,38 +29,30 @@ from engine.core.run.events import (
     TextStreamed,
     VariantReady,
 )
+from engine.core.run.manifest import Conditions, Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.core.steps import Progress
 from engine.core.variant import Variant
-from engine.metrics.budget import spent_usd
-from engine.metrics.costing import energy_of, local_cost_usd
-from engine.metrics.intervals import mean_interval, quantile
 
 RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lane:
-    """One variant of a run as it stands."""
+    """One variant of a run so far."""
 
     variant: Variant
     state: str
     """`waiting`, `preparing`, `ready`, `answering`, `done`."""
     rows_done: int
     rows_total: int
-    quality: Interval | None
-    """Mean primary score over all answered rows; failures count as wrong."""
-    failed: int
+    figures: VariantFigures | None
+    """Over the rows so far; None before the first."""
     prepare_s: float | None
     prepare_reused: bool
     progress: Progress | None
-    """Of its preparation, while that goes on."""
-    ttft_p50_s: float | None
-    total_p50_s: float | None
-    total_p95_s: float | None
-    prefill_tokens_per_s: float | None
-    decode_tokens_per_s: float | None
-    estimated_cost_usd_per_1k: float | None
+    """Of its preparation, while it is in progress."""
     text: str
     """The answer being written, or the last one."""
     target: str
@@ -67,18 +62,52 @@ class Lane:
     """Mean score after each row, in order."""
     latencies_s: tuple[float, ...]
     outcomes: tuple[tuple[str, str], ...]
-    """(example id, `right` | `wrong` | `failed`) for each row in order; `right` is a score of at least 0.5."""
+    """(example id, `Prediction.outcome`) for each row in order."""
+
+    @property
+    def quality(self) -> Interval | None:
+        """Mean primary score over all answered rows; failures count as wrong."""
+        return self.figures.quality if self.figures else None
+
+    @property
+    def failed(self) -> int:
+        """Rows without an answer."""
+        return self.figures.failed if self.figures else 0
+
+    @property
+    def ttft_p50_s(self) -> float | None:
+        """Median seconds to the first token."""
+        return _value(self.figures.ttft_p50_s) if self.figures else None
+
+    @property
+    def total_p50_s(self) -> float | None:
+        """Median seconds to the whole answer."""
+        return _value(self.figures.total_p50_s) if self.figures else None
+
+    @property
+    def total_p95_s(self) -> float | None:
+        """95 of 100 answers were complete within this time."""
+        return _value(self.figures.total_p95_s) if self.figures else None
+
+    @property
+    def cost_usd_per_1k(self) -> float | None:
+        """Cost of 1,000 answers."""
+        return self.figures.cost_usd_per_1k if self.figures else None
+
+
+def _value(interval: Interval | None) -> float | None:
+    return interval.value if interval else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSnapshot:
-    """A run as it stands."""
+    """The current state of a run."""
 
     plan: RunPlan
     status: str
     """`queued`, `starting`, `preparing`, `running`, `paused`, `done`, `cancelled`, `failed`."""
     message: str
-    mend: str
+    fix: str
     lanes: tuple[Lane, ...]
     rows_done: int
     """Predictions made, over all variants."""
@@ -88,7 +117,7 @@ class RunSnapshot:
     notices: tuple[str, ...]
     model_progress: Progress | None
     clear_leader: str | None = None
-    """The variant for whose clear lead the run ended before its last row."""
+    """The variant whose clear lead ended the run before its last row."""
 
     @property
     def is_running(self) -> bool:
@@ -102,11 +131,12 @@ class _LaneState:
 
     variant: Variant
     state: str = "waiting"
-    predictions: list[Prediction] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    columns: list[list[Any]] = field(default_factory=list)
+    """Of each prediction, as `engine.analysis.run_table.row_values`."""
+    last: Prediction | None = None
     running: list[float] = field(default_factory=list)
+    latencies_s: list[float] = field(default_factory=list)
     outcomes: list[tuple[str, str]] = field(default_factory=list)
-    failed: int = 0
     prepare_s: float | None = None
     reused: bool = False
     progress: Progress | None = None
@@ -114,25 +144,22 @@ class _LaneState:
     target: str = ""
 
 
-def outcome(prediction: Prediction) -> str:
-    """Name a prediction's outcome: `right` (score of at least 0.5), `wrong` or `failed`."""
-    if prediction.failure is not None:
-        return "failed"
-    return "right" if (prediction.score or 0.0) >= 0.5 else "wrong"
-
-
 class LiveRun:
     """Gathers a run's events into what screens show. Thread-safe."""
 
-    def __init__(self, plan: RunPlan, *, cores: int = 1) -> None:
-        """Begin an empty run; `cores` serve the energy estimate."""
+    def __init__(self, plan: RunPlan, conditions: Conditions) -> None:
+        """Begin an empty run; what was paid for in an earlier part of it stays with its variant."""
         self._plan = plan
-        self._cores = cores
+        self._conditions = conditions
         self._lock = threading.Lock()
+        self._figures_lock = threading.Lock()
+        self._figures: dict[str, tuple[tuple[int, Conditions], VariantFigures | None]] = {}
         self._lanes = {variant.id: _LaneState(variant=variant) for variant in plan.variants}
+        for variant_id, paid in conditions.prepared.items():
+            self._lanes[variant_id].prepare_s, self._lanes[variant_id].reused = paid.prepare_s, paid.reused
         self._status = "starting"
         self._message = ""
-        self._mend = ""
+        self._fix = ""
         self._notices: list[str] = []
         self._model_progress: Progress | None = None
         self._started = time.monotonic()
@@ -142,6 +169,11 @@ class LiveRun:
         self._paused: float | None = None
         self._paused_s = 0.0
         self._clear_leader: str | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether more events will come."""
+        return self._status in RUNNING
 
     def apply(self, event: Event) -> None:
         """Take one event."""
@@ -161,10 +193,12 @@ class LiveRun:
                 self._stop_pause()
             case LeaderClear():
                 self._clear_leader = event.variant_id
+            case ModelLoaded():
+                self._conditions = replace(self._conditions, gpu=event.gpu)
             case Notice():
                 self._notices.append(event.text)
             case RunEnded():
-                self._status, self._message, self._mend = event.status, event.message, event.mend
+                self._status, self._message, self._fix = event.status, event.message, event.fix
                 self._stop_pause()
                 self._ended = time.monotonic()
             case _:
@@ -180,7 +214,10 @@ class LiveRun:
             case VariantReady():
                 lane = self._lanes[event.variant_id]
                 lane.state, lane.progress = "ready", None
-                lane.prepare_s, lane.reused = event.prepare_s, event.reused
+                paid = {event.variant_id: Preparation(prepare_s=event.prepare_s, reused=event.reused)}
+                self._conditions = replace(self._conditions, prepared=paid | dict(self._conditions.prepared))
+                first = self._conditions.prepared[event.variant_id]
+                lane.prepare_s, lane.reused = first.prepare_s, first.reused
             case PredictionStarted():
                 if self._rows_started is None:
                     self._rows_started = time.monotonic()
@@ -200,35 +237,31 @@ class LiveRun:
 
     def _add(self, prediction: Prediction) -> None:
         lane = self._lanes[prediction.variant_id]
-        lane.predictions.append(prediction)
-        lane.scores.append(prediction.score or 0.0)
+        lane.columns.append(row_values(prediction))
+        lane.last = prediction
+        count = len(lane.columns)
         before = lane.running[-1] if lane.running else 0.0
-        count = len(lane.scores)
-        lane.running.append(before + (lane.scores[-1] - before) / count)
-        lane.outcomes.append((prediction.example_id, outcome(prediction)))
-        lane.failed += prediction.failure is not None
+        lane.running.append(before + ((prediction.score or 0.0) - before) / count)
+        lane.outcomes.append((prediction.example_id, prediction.outcome))
+        if prediction.timing.total_s is not None:
+            lane.latencies_s.append(prediction.timing.total_s)
         lane.text, lane.target = prediction.text, prediction.target
         lane.state = "done" if count >= len(self._plan.test_ids) else "ready"
 
-    def predictions(self, variant_id: str) -> list[Prediction]:
-        """Return the predictions of one variant so far."""
-        with self._lock:
-            return list(self._lanes[variant_id].predictions)
-
     def snapshot(self) -> RunSnapshot:
-        """Return the run as it stands."""
+        """Return the current state of the run."""
         with self._lock:
             copies = [
                 replace(
                     lane,
-                    predictions=list(lane.predictions),
-                    scores=list(lane.scores),
+                    columns=list(lane.columns),
                     running=list(lane.running),
+                    latencies_s=list(lane.latencies_s),
                     outcomes=list(lane.outcomes),
                 )
                 for lane in self._lanes.values()
             ]
-            status, message, mend = self._status, self._message, self._mend
+            status, message, fix = self._status, self._message, self._fix
             notices, model_progress = tuple(self._notices), self._model_progress
             now = self._paused or self._ended or time.monotonic()
             started = self._started + self._paused_s
@@ -246,7 +279,7 @@ class LiveRun:
             plan=self._plan,
             status=status,
             message=message,
-            mend=mend,
+            fix=fix,
             lanes=lanes,
             rows_done=done,
             rows_total=total,
@@ -258,49 +291,30 @@ class LiveRun:
         )
 
     def _lane(self, lane: _LaneState) -> Lane:
-        timings = [p.timing for p in lane.predictions]
-        totals = [t.total_s for t in timings if t.total_s is not None]
-        busy = [t.total_s if t.total_s is not None else (t.batch_share_s or 0.0) for t in timings]
-        cost = None
-        if lane.predictions:
-            watt_hours, _measured = energy_of(timings, self._cores, self._plan.costs)
-            cost = local_cost_usd(sum(busy), watt_hours, self._plan.costs) / len(busy) * 1000
-        if lane.predictions and self._plan.prices is not None and lane.variant.generates:
-            cost = spent_usd(self._plan.prices, lane.predictions) / len(lane.predictions) * 1000
         return Lane(
             variant=lane.variant,
             state=lane.state,
-            rows_done=len(lane.predictions),
+            rows_done=len(lane.columns),
             rows_total=len(self._plan.test_ids),
-            quality=mean_interval(lane.scores) if lane.scores else None,
-            failed=lane.failed,
+            figures=self._figures_of(lane),
             prepare_s=lane.prepare_s,
             prepare_reused=lane.reused,
             progress=lane.progress,
-            ttft_p50_s=quantile([t.ttft_s for t in timings if t.ttft_s is not None], 0.5),
-            total_p50_s=quantile(totals, 0.5),
-            total_p95_s=quantile(totals, 0.95),
-            prefill_tokens_per_s=prefill_rate(lane.predictions),
-            decode_tokens_per_s=decode_rate(lane.predictions),
-            estimated_cost_usd_per_1k=cost,
             text=lane.text,
             target=lane.target,
-            last=lane.predictions[-1] if lane.predictions else None,
+            last=lane.last,
             running_quality=tuple(lane.running),
-            latencies_s=tuple(totals),
+            latencies_s=tuple(lane.latencies_s),
             outcomes=tuple(lane.outcomes),
         )
 
-
-def prefill_rate(predictions: list[Prediction]) -> float | None:
-    """Prompt tokens evaluated per second of prefill; kept ones do not count. None without figures."""
-    tokens = sum(p.usage.prompt_tokens - p.usage.cached_prompt_tokens for p in predictions if p.timing.prefill_s)
-    seconds = sum(p.timing.prefill_s or 0.0 for p in predictions)
-    return tokens / seconds if tokens > 0 and seconds > 0 else None
-
-
-def decode_rate(predictions: list[Prediction]) -> float | None:
-    """Answer tokens per second of decoding; None without figures."""
-    tokens = sum(p.usage.completion_tokens for p in predictions if p.timing.decode_s)
-    seconds = sum(p.timing.decode_s or 0.0 for p in predictions)
-    return tokens / seconds if tokens > 0 and seconds > 0 else None
+    def _figures_of(self, lane: _LaneState) -> VariantFigures | None:
+        """Compute a lane's figures once for all readers of the same rows."""
+        variant_id, state = lane.variant.id, (len(lane.columns), self._conditions)
+        with self._figures_lock:
+            kept = self._figures.get(variant_id)
+            if kept is None or kept[0] != state:
+                table = table_of_one(variant_id, [example_id for example_id, _ in lane.outcomes], lane.columns)
+                kept = (state, figures(lane.variant, table, self._plan, state[1], judged=False))
+                self._figures[variant_id] = kept
+        return kept[1]

@@ -1,98 +1,20 @@
-"""The charts of a report, as data: the tradeoff, the pairs, the classes, confidence, and where the time goes."""
+"""The charts of a report, as data: the pairs, the classes, confidence, and where the time goes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.report import Report
 from engine.analysis.verdict_types import between
-from engine.charts.chart import Axis, Chart, Grid, Series, Zone
-from engine.charts.style import LOOKS
+from engine.charts.chart import Axis, Chart, Grid, Series
 from engine.metrics import wording as say
 from engine.metrics.calibration import Calibration, Coverage
 from engine.metrics.confusion import Confusion
 
-LARGEST_PX, SMALLEST_PX = 22.0, 9.0
-
-
-def tradeoff_chart(report: Report) -> Chart:
-    """Quality with its interval over p95 seconds; what lies beyond the limits is shaded, the Pareto set is joined."""
-    shown = [item for item in report.figures if item.total_p95_s is not None]
-    most = max((item.cost_usd_per_1k.value for item in shown), default=0.0)
-    best = sorted((item for item in shown if item.variant.id in report.verdict.pareto), key=_p95)
-    series = []
-    if len(best) > 1:
-        series.append(
-            Series(
-                name="Pareto set",
-                colour="muted",
-                x=tuple(_p95(item) for item in best),
-                y=tuple(item.quality.value for item in best),
-                line=True,
-                markers=False,
-                dash="dot",
-                in_table=False,
-            )
-        )
-    for item in shown:
-        size = SMALLEST_PX + (LARGEST_PX - SMALLEST_PX) * math.sqrt(item.cost_usd_per_1k.value / most) if most else 11.0
-        series.append(
-            Series(
-                name=item.name,
-                colour=item.variant.technique.value,
-                x=(_p95(item),),
-                y=(item.quality.value,),
-                low=(item.quality.low,),
-                high=(item.quality.high,),
-                symbol=LOOKS[item.variant.technique].symbol,
-                size=(size,),
-                labelled=True,
-            )
-        )
-    floor = math.floor(min((item.quality.low for item in shown), default=0.0) * 10) / 10
-    least, slowest = report.limits.least_quality, report.limits.highest_p95_s
-    spread = [_p95(item) for item in shown]
-    zones = []
-    if least is not None:
-        zones.append(Zone(y_high=least))
-    if slowest is not None and shown and slowest < 10 * max(spread):
-        zones.append(Zone(x_low=slowest, y_low=least))
-    return Chart(
-        title="Tradeoff, with your limits",
-        caption=_limits_in_words(report),
-        alt=_each(
-            f"{_metric(report)} against p95 seconds per answer",
-            [f"{i.name} {say.share_interval(i.quality)} at {say.seconds(_p95(i))}" for i in shown],
-        ),
-        x=Axis(title="p95 seconds per answer (log)", form="seconds", log=True),
-        y=Axis(title=_metric(report), form="percent", low=max(0.0, floor) - 0.02, high=1.05),
-        series=tuple(series),
-        zones=tuple(zones),
-    )
-
-
-def _p95(item: VariantFigures) -> float:
-    return item.total_p95_s.value if item.total_p95_s else 0.0
-
-
-def _metric(report: Report) -> str:
-    return "Answered right" if report.is_share else report.metric.replace("_", " ").capitalize()
-
-
-def _limits_in_words(report: Report) -> str:
-    parts = []
-    if report.limits.least_quality is not None:
-        parts.append(f"under {say.share(report.limits.least_quality)}")
-    if report.limits.highest_p95_s is not None:
-        parts.append(f"slower than {say.seconds(report.limits.highest_p95_s)} at p95")
-    shaded = f"shaded: {', or '.join(parts)}; " if parts else ""
-    return f"{shaded}size = cost; dotted = Pareto set"
-
 
 def difference_grid(report: Report) -> Grid:
-    """Line minus column, in points; a cell is faint where the two cannot be told apart."""
+    """Line minus column, in points; a cell is faint where the difference is not significant."""
     names = tuple(item.name for item in report.figures)
     values: list[tuple[float | None, ...]] = []
     texts: list[tuple[str, ...]] = []
@@ -107,17 +29,17 @@ def difference_grid(report: Report) -> Grid:
                 continue
             effect = found.seen_from(first.variant.id)
             text = f"{effect.value * 100:+.0f}".replace("-", "\N{MINUS SIGN}")
-            line.append((effect.value, text if round(effect.value, 4) else "0", found.told_apart))
-            if found.told_apart and effect.value > 0:
+            line.append((effect.value, text if round(effect.value, 4) else "0", found.significant))
+            if found.significant and effect.value > 0:
                 told.append(f"{first.name} over {second.name} by {say.points(effect.value)}")
         values.append(tuple(cell[0] for cell in line))
         texts.append(tuple(cell[1] for cell in line))
         strong.append(tuple(cell[2] for cell in line))
     test = report.differences[0].test if report.differences else "no pairs"
     return Grid(
-        title="Which differences are real",
-        caption=f"line minus column in points; faint = cannot be told apart yet ({test}, Holm)",
-        alt=_each("Differences that are real", told) if told else "No two variants can be told apart.",
+        title="Which differences are significant",
+        caption=f"line minus column in points; faint = not significant ({test}, Holm)",
+        alt=_each("Significant differences", told) if told else "No two variants differ significantly.",
         lines=names,
         columns=names,
         values=tuple(values),
@@ -131,11 +53,11 @@ def confusion_grid(matrix: Confusion, name: str) -> Grid:
     """Rows per target and answer, shaded by the share of the target's rows."""
     columns = (*matrix.labels, "no answer")
     sums = [sum(line) for line in matrix.counts]
-    worst = [f"{target} taken for {answer} on {rows}" for target, answer, rows in matrix.worst()]
+    worst = [f"{target} mistaken for {answer} on {rows}" for target, answer, rows in matrix.worst()]
     return Grid(
-        title=f"{name}: what is taken for what",
+        title=f"{name}: which classes are confused",
         caption="lines: target; columns: answer; rows counted",
-        alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} takes no class for another.",
+        alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no classes.",
         lines=matrix.labels,
         columns=columns,
         values=tuple(
@@ -162,8 +84,8 @@ def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]]) -> Ch
             low=tuple(part.right.low for part in curve.bins),
             high=tuple(part.right.high for part in curve.bins),
             line=True,
-            dash=LOOKS[item.variant.technique].dash,
-            symbol=LOOKS[item.variant.technique].symbol,
+            dash=item.variant.facts.style.dash,
+            symbol=item.variant.facts.style.symbol,
         )
         for item, curve in found
     ]
@@ -189,7 +111,7 @@ def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]])
             y=tuple(point.right.value for point in curve),
             line=True,
             markers=False,
-            dash=LOOKS[item.variant.technique].dash,
+            dash=item.variant.facts.style.dash,
         )
         for item, curve in found
     )
@@ -223,7 +145,7 @@ def latency_chart(report: Report) -> Chart:
     ]
     return Chart(
         title="Where the time goes",
-        caption="mean seconds per answer: retrieval, taking in the prompt, writing the answer",
+        caption="mean seconds per answer: retrieval, reading the prompt, writing the answer",
         alt=_each("Mean seconds per answer", told),
         x=Axis(title="seconds per answer", form="seconds", low=0.0),
         y=Axis(title="variant", categories=tuple(item.name for item, _latency in shown)),

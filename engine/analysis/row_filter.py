@@ -33,7 +33,7 @@ def facet(name: str, per_row: Sequence[str]) -> Facet:
 
 
 def facets(table: RunTable, task: Task | None) -> tuple[Facet, ...]:
-    """Return what rows can be chosen by: target class, difficulty, failure kind; those that tell rows apart alone."""
+    """Return what rows can be chosen by: target class, difficulty, failure kind; only what differs between rows."""
     found = []
     if task is not None and task.answer.labels:
         found.append(facet("Target", table.targets))
@@ -61,7 +61,7 @@ def matching(
         right_for: variants that must be right on the row.
         wrong_for: variants that must be wrong or fail on it.
         differing: some variant must be right and some other not.
-        chosen: values wanted by facet name; a facet without any takes all rows.
+        chosen: values wanted by facet name; a facet without any accepts all rows.
         by: the facets.
     """
     right, made = table.right, table.made

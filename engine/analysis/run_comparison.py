@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.analysis.figures import score_interval
 from engine.analysis.run_table import RunTable
 from engine.charts.chart import Grid
 from engine.core.errors import UsageError
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
-from engine.core.variant import LABELS, Technique
+from engine.core.techniques import TECHNIQUES, Technique, label
+from engine.metrics import wording as say
+from engine.metrics.bootstrap import mean_interval
 from engine.metrics.pairwise import Difference, compare_all, holm
 
 
@@ -59,7 +60,7 @@ def compare_runs(first: RunTable, second: RunTable, variant_ids: Sequence[str]) 
         both = made.all(axis=0)
         if both.any():
             (difference,) = compare_all(["second", "first"], scores, made)
-            intervals = [score_interval(scores[line, both]) for line in (1, 0)]
+            intervals = [mean_interval(scores[line, both]) for line in (1, 0)]
             found.append((variant_id, intervals, difference))
     adjusted = holm([difference.p_value for _id, _intervals, difference in found])
     return tuple(
@@ -81,12 +82,12 @@ def portability_grid(runs: Sequence[tuple[RunPlan, RunTable]], model_names: Mapp
             line = table.place(variant.id)
             made = table.made[line]
             if made.any():
-                cells.setdefault((plan.model_id, str(variant.technique)), score_interval(table.score[line, made]))
+                cells.setdefault((plan.model_id, str(variant.technique)), mean_interval(table.score[line, made]))
     models = list(dict.fromkeys(model for model, _technique in cells))
-    techniques = [technique for technique in LABELS if any(str(technique) == name for _model, name in cells)]
+    techniques = [technique for technique in TECHNIQUES if any(str(technique) == name for _model, name in cells)]
     found = [[cells.get((model, str(technique))) for technique in techniques] for model in models]
     told = [
-        f"{model_names.get(model, model)} {LABELS[technique]} {cell.value * 100:.0f} %"
+        f"{model_names.get(model, model)} {label(technique)} {say.share(cell)}"
         for model, line in zip(models, found, strict=True)
         for technique, cell in zip(techniques, line, strict=True)
         if cell is not None
@@ -96,12 +97,9 @@ def portability_grid(runs: Sequence[tuple[RunPlan, RunTable]], model_names: Mapp
         caption="quality in percent with its 95 % interval; the newest run of each",
         alt=f"Quality by model and technique: {'; '.join(told)}.",
         lines=tuple(model_names.get(model, model) for model in models),
-        columns=tuple(LABELS[technique] for technique in techniques),
+        columns=tuple(label(technique) for technique in techniques),
         values=tuple(tuple(None if cell is None else cell.value for cell in line) for line in found),
-        texts=tuple(
-            tuple("" if c is None else f"{c.value * 100:.0f} ({c.low * 100:.0f} to {c.high * 100:.0f})" for c in line)
-            for line in found
-        ),
+        texts=tuple(tuple("" if c is None else say.share_interval(c) for c in line) for line in found),
         line_title="model",
         column_title="technique",
     )
@@ -155,7 +153,7 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
         task=str(first["task"]),
         metric=str(first["variants"][0]["quality"]["metric"]),
         models=tuple(by_model),
-        techniques=tuple(t for t in LABELS if any(technique is t for technique, _model in cells)),
+        techniques=tuple(t for t in TECHNIQUES if any(technique is t for technique, _model in cells)),
         cells=cells,
         agreement=_agreement(tuple(by_model), cells),
     )
@@ -166,7 +164,7 @@ def _agreement(models: Sequence[str], cells: Mapping[tuple[Technique, str], Cell
 
     found = {}
     for one, other in combinations(models, 2):
-        both = [t for t in LABELS if (t, one) in cells and (t, other) in cells]
+        both = [t for t in TECHNIQUES if (t, one) in cells and (t, other) in cells]
         if len(both) < LEAST_TECHNIQUES:
             continue
         tau = float(kendalltau([cells[t, one].value for t in both], [cells[t, other].value for t in both]).statistic)
@@ -181,9 +179,9 @@ def in_words(table: Matrix) -> list[str]:
     for model in table.models:
         best = table.best(model)
         if best is not None:
-            lines.append(f"{model}: {LABELS[best]} is best with {table.cells[best, model].value:.0%}.")
+            lines.append(f"{model}: {label(best)} is best with {say.share(table.cells[best, model].value)}.")
     for (one, other), tau in table.agreement.items():
         order = "the same order" if tau > 1 - 1e-9 else "mostly the same order" if tau > 0.5 else (
-            "partly the same order" if tau > 0 else "another order")  # fmt: skip
+            "partly the same order" if tau > 0 else "a different order")  # fmt: skip
         lines.append(f"{one} and {other} put the techniques into {order} (Kendall's tau {tau:.2f}).")
     return lines

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.run.prediction import FailureKind, Prediction
-from engine.metrics.bootstrap import Counts, Floats
+from engine.core.interval import Counts, Floats
+from engine.core.run.prediction import RIGHT_SCORE, FailureKind, Prediction
 
 FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
 SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
@@ -62,8 +62,8 @@ class RunTable:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Whether each row is answered right: a score of at least 0.5."""
-        return np.nan_to_num(self.score, nan=0.0) >= 0.5
+        """Whether each row is answered right: a score of at least `RIGHT_SCORE`."""
+        return np.nan_to_num(self.score, nan=0.0) >= RIGHT_SCORE
 
     @property
     def predictions(self) -> int:
@@ -91,7 +91,12 @@ def table_from_predictions(
 ) -> RunTable:
     """Put predictions into columns."""
     places = [(prediction.variant_id, prediction.example_id) for prediction in predictions]
-    return _build(variant_ids, example_ids, places, [_values(prediction) for prediction in predictions])
+    return _build(variant_ids, example_ids, places, [row_values(prediction) for prediction in predictions])
+
+
+def table_of_one(variant_id: str, example_ids: Sequence[str], rows: Sequence[Sequence[Any]]) -> RunTable:
+    """Put one variant's rows into columns; `rows` holds `row_values` of each prediction, one per example."""
+    return _build([variant_id], example_ids, [(variant_id, example_id) for example_id in example_ids], rows)
 
 
 def table_from_json(
@@ -161,7 +166,7 @@ def _build(
     )
 
 
-def _values(prediction: Prediction) -> list[Any]:
+def row_values(prediction: Prediction) -> list[Any]:
     """Return a prediction's values of `COLUMNS` in order."""
     return [
         prediction.target,

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.analysis.figures import RunFigures, VariantFigures
+from engine.analysis.tradeoff import pareto
 from engine.analysis.verdict_text import headline, reasons, sureness, what_would_change
 from engine.analysis.verdict_types import (
-    LITTLE,
-    SIMPLEST_FIRST,
-    Candidate,
+    NEGLIGIBLE_LOSS,
     Elimination,
-    Scene,
+    Outcome,
+    Ruling,
     Sentence,
-    Standing,
     Verdict,
     between,
     most_lost,
@@ -27,86 +27,67 @@ from engine.metrics import wording as say
 from engine.metrics.pairwise import Difference
 
 
-def decide(
-    candidates: Sequence[Candidate], differences: Sequence[Difference], limits: Limits, *, is_share: bool = True
-) -> Verdict:
-    """Come to a verdict. `is_share` tells that quality is a share of rows answered right, and not a mean score."""
-    eliminated = tuple(found for item in candidates if (found := _eliminate(item, limits)) is not None)
+def decide(run: RunFigures, limits: Limits) -> Verdict:
+    """Come to a verdict."""
+    eliminated = tuple(found for item in run.figures if (found := _eliminate(item, limits)) is not None)
     out = {item.variant_id for item in eliminated}
-    kept = [item for item in candidates if item.variant.id not in out]
+    kept = tuple(item for item in run.figures if item.variant.id not in out)
     leader = max(kept, key=lambda item: (item.quality.value, -_rank(item)), default=None)
-    tied = [item for item in kept if leader is not None and (item is leader or not _apart(differences, leader, item))]
+    differences = run.differences
+    tied = tuple(
+        item for item in kept if leader is not None and (item is leader or not _apart(differences, leader, item))
+    )
     pick = min(tied, key=lambda item: (_rank(item), item.cost.per_call_usd), default=None)
-    standing = _standing(kept, tied, pick, differences)
-    scene = Scene(
-        candidates=tuple(candidates),
-        kept=tuple(kept),
-        tied=tuple(tied),
+    ruling = Ruling(
+        run=run,
+        limits=limits,
+        outcome=_outcome(kept, tied, pick, differences),
         pick=pick,
         leader=leader,
-        standing=standing,
+        kept=kept,
+        tied=tied,
         eliminated=eliminated,
-        differences=tuple(differences),
-        limits=limits,
-        is_share=is_share,
     )
     return Verdict(
-        standing=standing,
+        outcome=ruling.outcome,
         pick=pick.variant.id if pick else None,
         leader=leader.variant.id if leader else None,
         tied=tuple(item.variant.id for item in tied),
         eliminated=eliminated,
-        pareto=pareto(candidates),
-        headline=headline(scene),
-        sureness=sureness(scene),
-        reasons=reasons(scene),
-        changes=what_would_change(scene),
+        pareto=pareto(run.figures),
+        headline=headline(ruling),
+        sureness=sureness(ruling),
+        reasons=reasons(ruling),
+        changes=what_would_change(ruling),
     )
 
 
-def pareto(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Return the variants that no other beats: at least as good in all of quality, p95 and cost, and better in one."""
-    measures = {
-        item.variant.id: (
-            -item.quality.value,
-            item.p95_s.value if item.p95_s else item.busy_s_per_call,
-            item.cost_usd_per_1k.value,
-        )
-        for item in candidates
-    }
-    return tuple(
-        name
-        for name, mine in measures.items()
-        if not any(
-            other != mine and all(theirs <= own for theirs, own in zip(other, mine, strict=True))
-            for other in measures.values()
-        )
-    )
+def _rank(item: VariantFigures) -> int:
+    return item.variant.facts.upkeep
 
 
-def _rank(item: Candidate) -> int:
-    return SIMPLEST_FIRST.index(item.variant.technique)
-
-
-def _apart(differences: Sequence[Difference], leader: Candidate, other: Candidate) -> bool:
+def _apart(differences: Sequence[Difference], leader: VariantFigures, other: VariantFigures) -> bool:
     found = between(differences, leader.variant.id, other.variant.id)
-    return found is not None and found.told_apart and found.seen_from(leader.variant.id).value > 0
+    return found is not None and found.significant and found.seen_from(leader.variant.id).value > 0
 
 
-def _standing(
-    kept: Sequence[Candidate], tied: Sequence[Candidate], pick: Candidate | None, differences: Sequence[Difference]
-) -> Standing:
+def _outcome(
+    kept: Sequence[VariantFigures],
+    tied: Sequence[VariantFigures],
+    pick: VariantFigures | None,
+    differences: Sequence[Difference],
+) -> Outcome:
     if pick is None:
-        return Standing.NONE
+        return Outcome.NONE
     if len(kept) == 1:
-        return Standing.ALONE
+        return Outcome.ALONE
     if len(tied) == 1:
-        return Standing.WINNER
+        return Outcome.WINNER
     lost = most_lost(differences, pick.variant.id, [item.variant.id for item in tied if item is not pick])
-    return Standing.TIED if lost is not None and lost[0] <= LITTLE else Standing.OPEN
+    return Outcome.TIED if lost is not None and lost[0] <= NEGLIGIBLE_LOSS else Outcome.OPEN
 
 
-def _eliminate(item: Candidate, limits: Limits) -> Elimination | None:
+def _eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
     """Return the first limit that a variant breaks as measured, a broken one that is certain before others."""
     found = []
     if limits.least_quality is not None and item.quality.value < limits.least_quality:
@@ -115,18 +96,22 @@ def _eliminate(item: Candidate, limits: Limits) -> Elimination | None:
         text += "." if certain else f"; that it reaches {say.share(item.quality.high)} cannot be ruled out."
         figures = {"quality": item.quality.value, "low": item.quality.low, "high": item.quality.high}
         found.append((certain, Sentence(text=text, figures=figures)))
-    if limits.highest_p95_s is not None and item.p95_s is not None and item.p95_s.value > limits.highest_p95_s:
-        certain = item.p95_s.low > limits.highest_p95_s
-        text = (
-            f"{item.name} takes {say.seconds(item.p95_s.value)} at p95, over your {say.seconds(limits.highest_p95_s)}"
-        )
-        text += "." if certain else f"; that it takes {say.seconds(item.p95_s.low)} cannot be ruled out."
-        figures = {"p95_s": item.p95_s.value, "low_s": item.p95_s.low, "high_s": item.p95_s.high}
+    if (
+        limits.highest_p95_s is not None
+        and item.total_p95_s is not None
+        and item.total_p95_s.value > limits.highest_p95_s
+    ):
+        certain = item.total_p95_s.low > limits.highest_p95_s
+        took, limit = say.seconds(item.total_p95_s.value), say.seconds(limits.highest_p95_s)
+        text = f"{item.name} takes {took} at p95, over your {limit}"
+        text += "." if certain else f"; that it takes {say.seconds(item.total_p95_s.low)} cannot be ruled out."
+        figures = {"p95_s": item.total_p95_s.value, "low_s": item.total_p95_s.low, "high_s": item.total_p95_s.high}
         found.append((certain, Sentence(text=text, figures=figures)))
-    cost, most = item.cost_usd_per_1k, limits.highest_cost_usd_per_1k
-    if most is not None and cost.value > most:
-        text = f"{item.name} costs an estimated {say.money(cost.value)} per 1,000 answers, over your {say.money(most)}."
-        found.append((cost.low > most, Sentence(text=text, figures={"cost_usd_per_1k": cost.value})))
+    cost, most, ends = item.cost_usd_per_1k, limits.highest_cost_usd_per_1k, item.cost_interval_usd_per_1k
+    if most is not None and cost > most:
+        estimated = "an estimated " if item.cost_estimated else ""
+        text = f"{item.name} costs {estimated}{say.money(cost)} per 1,000 answers, over your {say.money(most)}."
+        found.append((ends is not None and ends.low > most, Sentence(text=text, figures={"cost_usd_per_1k": cost})))
     if not found:
         return None
     certain, reason = max(found, key=lambda pair: pair[0])

@@ -1,4 +1,4 @@
-"""The nouns of a verdict, and how two variants compare in it."""
+"""The data types of a verdict, and how two variants compare in it."""
 
 from __future__ import annotations
 
@@ -6,55 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.analysis.break_even import CostLine
-from engine.core.interval import Interval
+from engine.analysis.figures import RunFigures, VariantFigures
 from engine.core.limits import Limits
-from engine.core.variant import Technique, Variant
 from engine.metrics.pairwise import Difference
 
-SIMPLEST_FIRST: tuple[Technique, ...] = (
-    Technique.CLASSIFIER,
-    Technique.ZERO_SHOT,
-    Technique.FEW_SHOT,
-    Technique.RAG,
-    Technique.LORA,
-    Technique.RAG_LORA,
-)
-"""The classifier runs no language model at all; then each adds one thing to keep: shots, an index, weights, both."""
-
-LITTLE = 0.05
-"""A pick that is surely at most 5 points behind those it is tied with loses little."""
+NEGLIGIBLE_LOSS = 0.05
+"""A pick loses little if, by the 95 % intervals, it is at most 5 points behind those it is tied with."""
 
 
-class Standing(StrEnum):
+class Outcome(StrEnum):
     """How the verdict came about."""
 
     WINNER = "winner"
-    """One is better than all others that keep the limits."""
+    """One is significantly better than all others that meet the limits."""
     TIED = "tied"
-    """Several cannot be told apart, and taking the simplest surely loses little."""
+    """Several do not differ significantly, and choosing the simplest loses little, by the 95 % intervals."""
     OPEN = "open"
-    """Several cannot be told apart, and taking the simplest may lose much."""
+    """Several do not differ significantly, and choosing the simplest may lose much."""
     ALONE = "alone"
-    """One alone keeps the limits."""
+    """Only one meets the limits."""
     NONE = "none"
-    """None keeps the limits."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """What the verdict needs of a variant."""
-
-    variant: Variant
-    name: str
-    rows: int
-    quality: Interval
-    p50_s: Interval | None
-    p95_s: Interval | None
-    busy_s_per_call: float
-    cost_usd_per_1k: Interval
-    cost: CostLine
-    prepare_s: float | None
+    """None meets the limits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,13 +52,13 @@ class Elimination:
 class Verdict:
     """The choice and its reasons."""
 
-    standing: Standing
+    outcome: Outcome
     pick: str | None
     """Variant id."""
     leader: str | None
-    """The variant of highest quality among those that keep the limits."""
+    """The variant of highest quality among those that meet the limits."""
     tied: tuple[str, ...]
-    """Variants that cannot be told apart from the leader, the leader and the pick among them."""
+    """Variants that do not differ significantly from the leader, including the leader and the pick."""
     eliminated: tuple[Elimination, ...]
     pareto: tuple[str, ...]
     """Variants that no other beats on quality, p95 and cost at once, as measured."""
@@ -98,23 +70,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scene:
-    """All that the sentences are written from."""
+class Ruling:
+    """What was decided, before it is put into words."""
 
-    candidates: tuple[Candidate, ...]
-    kept: tuple[Candidate, ...]
-    tied: tuple[Candidate, ...]
-    pick: Candidate | None
-    leader: Candidate | None
-    standing: Standing
-    eliminated: tuple[Elimination, ...]
-    differences: tuple[Difference, ...]
+    run: RunFigures
     limits: Limits
-    is_share: bool
+    outcome: Outcome
+    pick: VariantFigures | None
+    leader: VariantFigures | None
+    kept: tuple[VariantFigures, ...]
+    """Those that no limit rules out."""
+    tied: tuple[VariantFigures, ...]
+    eliminated: tuple[Elimination, ...]
 
-    def between(self, first: Candidate, second: Candidate) -> Difference | None:
+    def between(self, first: VariantFigures, second: VariantFigures) -> Difference | None:
         """Return the comparison of two variants, if there is one."""
-        return between(self.differences, first.variant.id, second.variant.id)
+        return between(self.run.differences, first.variant.id, second.variant.id)
 
 
 def between(differences: Sequence[Difference], first: str, second: str) -> Difference | None:
@@ -123,9 +94,9 @@ def between(differences: Sequence[Difference], first: str, second: str) -> Diffe
 
 
 def most_lost(differences: Sequence[Difference], pick: str, others: Sequence[str]) -> tuple[float, str] | None:
-    """Return the most that the pick may be behind any of the others, by the 95 % intervals, and behind which.
+    """Return the most by which the pick may trail any of the others, by the 95 % intervals, and which one that is.
 
-    None where one of them was not compared with it. Negative where it is ahead of all for sure.
+    None where one of them was not compared with it. Negative where the intervals put it ahead of all.
     """
     found = [(other, between(differences, pick, other)) for other in others]
     behind = [(-gap.seen_from(pick).low, other) for other, gap in found if gap is not None]

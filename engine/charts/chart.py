@@ -1,4 +1,4 @@
-"""A chart as data. Frozen nouns; colours are names from `engine.charts.style`, texts are plain text."""
+"""A chart as data. Frozen data types; colours are names from `engine.charts.style`, texts are plain text."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Axis:
     low: float | None = None
     high: float | None = None
     categories: tuple[str, ...] = ()
-    """Names in order, first at the top, of an upright axis; empty for numbers."""
+    """Names in order, first at the top, of a vertical axis; empty for numbers."""
     words: tuple[str, ...] = ()
-    """Names of the places 0, 1, 2 … of an axis that lies flat; empty for numbers."""
+    """Names of the places 0, 1, 2 … of a horizontal axis; empty for numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
-    """Points or a line. With `categories` on the upright axis, `y` holds places among them."""
+    """Points or a line. With `categories` on the vertical axis, `y` holds places among them."""
 
     name: str
     colour: str
@@ -39,13 +39,15 @@ class Series:
     line: bool = False
     markers: bool = True
     bars: bool = False
-    """Bars that lie flat and are stacked in the order of the series; `y` are places among the categories."""
+    """Horizontal bars, stacked in the order of the series; `y` holds places among the categories."""
     dash: str = "solid"
     symbol: str = "circle"
     size: tuple[float, ...] = ()
     """Diameters in pixels."""
     labelled: bool = False
-    """Whether the name stands beside the last point."""
+    """Whether the name is shown beside the last point."""
+    detail: str = ""
+    """One more line under the pointer."""
     faint: bool = False
     in_table: bool = True
 
@@ -76,13 +78,15 @@ class Chart:
     title: str
     caption: str
     alt: str
-    """What the chart shows, in sentences, for those who do not see it."""
+    """What the chart shows, in sentences, for people who cannot see it."""
     x: Axis
     y: Axis
     series: tuple[Series, ...]
     zones: tuple[Zone, ...] = ()
     notes: tuple[Note, ...] = ()
     legend: bool = False
+    empty: str = ""
+    """The text in the middle of a chart without points."""
 
     def table(self) -> list[dict[str, Any]]:
         """Return the figures behind the chart, one row per point."""
@@ -112,9 +116,9 @@ class Grid:
     values: tuple[tuple[float | None, ...], ...]
     texts: tuple[tuple[str, ...], ...]
     strong: tuple[tuple[bool, ...], ...] = ()
-    """Whether a cell has its full shade; a faint one is not to be relied on."""
+    """Whether a cell has its full shade; a faint one should not be relied on."""
     diverging: bool = False
-    """Shades to both sides of 0; else from 0 up."""
+    """Shades for values on both sides of 0; otherwise from 0 up."""
     line_title: str = ""
     column_title: str = ""
 

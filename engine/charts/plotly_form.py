@@ -6,14 +6,19 @@ import math
 from typing import Any
 
 from engine.charts.chart import Axis, Chart, Grid, Series, Zone, bounds, ticks, written
+from engine.charts.label_places import Spot, places
 from engine.charts.style import colour
 
 Figure = dict[str, Any]
-_SIDES = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}
+_NUMBERS = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}
 
 
-def to_plotly(chart: Chart) -> Figure:
-    """Return a chart's `data` and `layout`."""
+CARD_PX = (520.0, 230.0)
+"""Width and height of the plot inside the axes in a card of the report, for placing names."""
+
+
+def to_plotly(chart: Chart, *, plot_px: tuple[float, float] = CARD_PX) -> Figure:
+    """Return a chart's `data` and `layout`; `plot_px` is the size inside the axes, for placing names."""
     across = [x for series in chart.series for x in series.x]
     up = [y for series in chart.series for y in (*series.y, *series.low, *series.high)]
     if any(series.bars for series in chart.series):
@@ -37,7 +42,39 @@ def to_plotly(chart: Chart) -> Figure:
         layout["margin"]["t"] = 34
     if sum(series.in_table for series in chart.series) > 4 and chart.legend:
         layout["margin"]["t"] = 58
-    return {"data": [_trace(series, chart, x_bounds) for series in chart.series], "layout": layout}
+    if chart.empty and not across:
+        layout["annotations"].append(_middle(chart.empty))
+    sides = _sides(chart, x_bounds, y_bounds, plot_px)
+    return {"data": [_trace(series, chart, sides.get(series, "")) for series in chart.series], "layout": layout}
+
+
+def _sides(
+    chart: Chart, across: tuple[float, float], up: tuple[float, float], plot_px: tuple[float, float]
+) -> dict[Series, str]:
+    """Find, for each name, the side of its marker where it covers least of the rest."""
+
+    def pixels(value: float, axis: Axis, limits: tuple[float, float], length_px: float) -> float:
+        place = math.log10(value) if axis.log and value > 0 else value
+        return (place - limits[0]) / (limits[1] - limits[0]) * length_px
+
+    named = [series for series in chart.series if series.labelled and series.x]
+    spots = [
+        Spot(
+            x=pixels(series.x[-1], chart.x, across, plot_px[0]),
+            y=pixels(series.y[-1], chart.y, up, plot_px[1]),
+            low=pixels((series.low or series.y)[-1], chart.y, up, plot_px[1]),
+            high=pixels((series.high or series.y)[-1], chart.y, up, plot_px[1]),
+            radius=(series.size or (8.0,))[-1] / 2,
+            text=series.name,
+        )
+        for series in named
+    ]
+    return dict(zip(named, places(spots, plot_px), strict=True))
+
+
+def _middle(text: str) -> Figure:
+    font = {"size": 12, "color": colour("muted")}
+    return {"text": _safe(text), "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "font": font}
 
 
 def _stacked(chart: Chart) -> list[float]:
@@ -48,7 +85,7 @@ def _stacked(chart: Chart) -> list[float]:
     return list(totals.values())
 
 
-def _trace(series: Series, chart: Chart, across: tuple[float, float]) -> Figure:
+def _trace(series: Series, chart: Chart, side: str) -> Figure:
     tint = colour(series.colour, 0.35 if series.faint else None)
     if series.bars:
         return {
@@ -80,7 +117,7 @@ def _trace(series: Series, chart: Chart, across: tuple[float, float]) -> Figure:
     if series.labelled:
         trace |= {
             "text": ["" for _ in series.x[:-1]] + [_safe(series.name)],
-            "textposition": _side(series.x[-1], chart.x, across),
+            "textposition": side,
             "textfont": {"color": colour("text"), "size": 11},
         }
     if series.low:
@@ -97,18 +134,13 @@ def _trace(series: Series, chart: Chart, across: tuple[float, float]) -> Figure:
     return trace
 
 
-def _side(x: float, axis: Axis, across: tuple[float, float]) -> str:
-    """Put a name beside its marker, where no error bar runs through it, on the side that has room."""
-    place = math.log10(x) if axis.log and x > 0 else x
-    return "middle left" if (place - across[0]) / (across[1] - across[0]) > 0.75 else "middle right"
-
-
 def _hover(series: Series, chart: Chart) -> str:
-    up, across = _SIDES[chart.y.form], _SIDES[chart.x.form]
+    up, across = _NUMBERS[chart.y.form], _NUMBERS[chart.x.form]
     ends = f" (%{{customdata[0]:{up}}} to %{{customdata[1]:{up}}})" if series.low else ""
+    detail = f"<br>{_safe(series.detail)}" if series.detail else ""
     return (
         f"{_safe(series.name)}<br>{_safe(chart.y.title)}: %{{y:{up}}}{ends}"
-        f"<br>{_safe(chart.x.title)}: %{{x:{across}}}<extra></extra>"
+        f"<br>{_safe(chart.x.title)}: %{{x:{across}}}{detail}<extra></extra>"
     )
 
 
@@ -237,7 +269,7 @@ def grid_to_plotly(grid: Grid) -> Figure:
 
 
 def _upright(grid: Grid) -> bool:
-    """Tell whether the columns' names have room side by side."""
+    """Tell whether the columns' names fit side by side."""
     return sum(len(name) for name in grid.columns) <= 60
 
 
@@ -246,5 +278,5 @@ def _short(name: str, most: int = 18) -> str:
 
 
 def _safe(text: str) -> str:
-    """Take the meaning from the few tags and entities that Plotly reads in texts, and from its placeholders."""
+    """Neutralize the few tags and entities that Plotly interprets in texts, and its placeholders."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")

@@ -6,31 +6,7 @@ colour is never the only carrier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from engine.core.variant import Technique
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """How a technique is drawn."""
-
-    light: str
-    dark: str
-    dash: str
-    """Plotly's dash name or lengths in pixels."""
-    symbol: str
-    """Plotly's marker symbol."""
-
-
-LOOKS: dict[Technique, Look] = {
-    Technique.ZERO_SHOT: Look(light="#7a7f87", dark="#a3a8b1", dash="dot", symbol="circle"),
-    Technique.FEW_SHOT: Look(light="#0072b2", dark="#56b4e9", dash="dash", symbol="square"),
-    Technique.RAG: Look(light="#009e73", dark="#2fc59a", dash="solid", symbol="diamond"),
-    Technique.LORA: Look(light="#d55e00", dark="#ff8a3d", dash="solid", symbol="triangle-up"),
-    Technique.RAG_LORA: Look(light="#aa4499", dark="#d88bc8", dash="dashdot", symbol="star"),
-    Technique.CLASSIFIER: Look(light="#c99700", dark="#f0c342", dash="longdash", symbol="hexagon"),
-}
+from engine.core.techniques import TECHNIQUES
 
 _LIGHT = {
     "text": "#1b1f24",
@@ -56,14 +32,14 @@ _DARK = {
 }
 
 PALETTES: dict[str, dict[str, str]] = {
-    "light": _LIGHT | {technique.value: look.light for technique, look in LOOKS.items()},
-    "dark": _DARK | {technique.value: look.dark for technique, look in LOOKS.items()},
+    "light": _LIGHT | {technique.value: facts.style.light for technique, facts in TECHNIQUES.items()},
+    "dark": _DARK | {technique.value: facts.style.dark for technique, facts in TECHNIQUES.items()},
 }
 """Every named colour a chart may use, per theme."""
 
 
 def colour(name: str, alpha: float | None = None) -> str:
-    """Name a colour in a figure; whoever draws puts in the shade that fits the theme.
+    """Name a colour in a figure; the renderer inserts the shade that fits the theme.
 
     Raises:
         KeyError: no such name in `PALETTES`.
@@ -74,7 +50,7 @@ def colour(name: str, alpha: float | None = None) -> str:
 
 
 def paint(value: object, theme: str = "light") -> object:
-    """Put a theme's shades in the place of colour names, in plain data of any depth."""
+    """Replace colour names with a theme's shades, in plain data of any depth."""
     if isinstance(value, str) and value.startswith("colour:"):
         name, _, alpha = value.removeprefix("colour:").partition("/")
         shade = PALETTES[theme][name]

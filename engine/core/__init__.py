@@ -1,1 +1,1 @@
-"""What are the nouns? Tasks, variants, models, limits, and the ports that adapters fulfil. Imports no other package."""
+"""Data types: tasks, variants, models, limits, and the ports that adapters fulfil. Imports no other package."""

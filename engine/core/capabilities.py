@@ -1,4 +1,4 @@
-"""What a backend can do, as frozen data that stands beside it. What it cannot do is said beforehand, never faked."""
+"""What a backend can do, as frozen data beside it. What it cannot do is reported beforehand, never faked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Support(StrEnum):
 
     YES = "yes"
     DEPENDS = "depends"
-    """On the server or the model; found out when it is asked."""
+    """Depends on the server or the model; known only once the server is asked."""
     NO = "no"
 
 
@@ -49,7 +49,7 @@ TITLES: dict[str, str] = {
     "lora_training": "LoRA weights can be trained for it here",
     "batching": "Several rows at once",
     "own_timings": "Its own timings of prompt and answer",
-    "cached_tokens": "Says how much of a prompt was kept from before",
+    "cached_tokens": "Reports how much of a prompt was cached",
     "counts_tokens": "Counts a prompt's tokens before it is sent",
 }
 """What each capability is, in words, in the order of the table."""

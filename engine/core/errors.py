@@ -1,4 +1,4 @@
-"""The exceptions a user can meet. Each says what happened, with the value, and how to mend it.
+"""The exceptions a user can see. Each says what happened, with the value, and how to fix it.
 
 AdaptLabError
 ├── UsageError                 wrong name, option or combination
@@ -12,12 +12,12 @@ AdaptLabError
 │   │   └── RefusedOptionError a server does not take one option of a request
 │   └── ServerError            a server that holds models
 │       ├── ServerAbsentError  nothing answers there, or not in time
-│       ├── ServerBusyError    it is there and has no room now
-│       ├── AccessError        it wants another key, or none was given
-│       ├── UnknownModelError  it does not hold this model
-│       └── BrokenAnswerError  what it sent is cut short or not what was agreed
+│       ├── ServerBusyError    it is running and has no capacity now
+│       ├── AccessError        it requires another key, or none was given
+│       ├── UnknownModelError  it does not have this model
+│       └── BrokenAnswerError  what it sent is truncated or not in the expected form
 ├── WorkerError
-│   └── WorkerDiedError        a worker process ended in mid-request
+│   └── WorkerDiedError        a worker process ended during a request
 ├── RetrievalError
 ├── TrainingError
 │   ├── UntrainableError       architecture or file that cannot be trained here
@@ -25,7 +25,7 @@ AdaptLabError
 │   └── CanaryError            LoRA weights that do not belong to, or do not change, this base
 ├── StoreError
 │   └── DiskFullError
-├── SpendingLimitError         the run has cost what the user allowed
+├── SpendingLimitError         the run has reached the user's spending limit
 └── CancelledError             the user stopped it; what was done is kept
 """
 
@@ -36,13 +36,13 @@ from collections.abc import Iterable
 
 
 class AdaptLabError(Exception):
-    """Base of all errors shown to users: `what` happened and the `mend`."""
+    """Base of all errors shown to users: `what` happened and the `fix`."""
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        """Say what happened and how to mend it."""
-        super().__init__(what if not mend else f"{what} {mend}")
+    def __init__(self, what: str, fix: str = "") -> None:
+        """Say what happened and how to fix it."""
+        super().__init__(what if not fix else f"{what} {fix}")
         self.what = what
-        self.mend = mend
+        self.fix = fix
 
 
 class UsageError(AdaptLabError):
@@ -80,9 +80,9 @@ class UnsupportedError(ModelError):
 class RefusedOptionError(UnsupportedError):
     """A server does not take one option of a request; the answer may be had without it."""
 
-    def __init__(self, what: str, mend: str = "", option: str = "") -> None:
-        """Say what happened and how to mend it, and name the option."""
-        super().__init__(what, mend)
+    def __init__(self, what: str, fix: str = "", option: str = "") -> None:
+        """Say what happened and how to fix it, and name the option."""
+        super().__init__(what, fix)
         self.option = option
 
 
@@ -95,32 +95,32 @@ class ServerAbsentError(ServerError):
 
 
 class ServerBusyError(ServerError):
-    """The server is there and has no room for the request now."""
+    """The server is running and has no capacity for the request now."""
 
-    def __init__(self, what: str, mend: str = "", retry_after_s: float | None = None) -> None:
-        """Say what happened, how to mend it, and when the server wants to be asked again, if it said so."""
-        super().__init__(what, mend)
+    def __init__(self, what: str, fix: str = "", retry_after_s: float | None = None) -> None:
+        """Say what happened, how to fix it, and when to ask the server again, if it gave a time."""
+        super().__init__(what, fix)
         self.retry_after_s = retry_after_s
 
 
 class AccessError(ServerError):
-    """The server refuses the key, or wants one."""
+    """The server refuses the key, or requires one."""
 
 
 class UnknownModelError(ServerError):
-    """The server does not hold the model."""
+    """The server does not have the model."""
 
 
 class BrokenAnswerError(ServerError):
-    """What the server sent is cut short, or not in the form that was agreed."""
+    """What the server sent is truncated, or not in the expected form."""
 
 
 class WorkerError(AdaptLabError):
-    """A worker process that reported a fault of its own."""
+    """A worker process reported an error of its own."""
 
 
 class WorkerDiedError(WorkerError):
-    """A worker process ended in mid-request."""
+    """A worker process ended during a request."""
 
 
 class RetrievalError(AdaptLabError):
@@ -152,7 +152,7 @@ class DiskFullError(StoreError):
 
 
 class SpendingLimitError(AdaptLabError):
-    """The run has cost what the user allowed; what was done is kept."""
+    """The run has reached the user's spending limit; what was done is kept."""
 
 
 class CancelledError(AdaptLabError):
@@ -171,10 +171,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
 _BY_NAME: dict[str, type[AdaptLabError]] = {}
 
 
-def error_from_name(name: str, what: str, mend: str = "") -> AdaptLabError:
+def error_from_name(name: str, what: str, fix: str = "") -> AdaptLabError:
     """Rebuild an error that crossed a process boundary as its class name and texts.
 
-    An unknown name becomes a `WorkerError`, so that nothing from outside picks a class freely.
+    An unknown name becomes a `WorkerError`, so that outside input cannot pick an arbitrary class.
     """
     if not _BY_NAME:
         waiting = [AdaptLabError]
@@ -182,4 +182,4 @@ def error_from_name(name: str, what: str, mend: str = "") -> AdaptLabError:
             error = waiting.pop()
             _BY_NAME[error.__name__] = error
             waiting.extend(error.__subclasses__())
-    return _BY_NAME.get(name, WorkerError)(what, mend)
+    return _BY_NAME.get(name, WorkerError)(what, fix)

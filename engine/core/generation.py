@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from engine.core.run.prediction import Usage
@@ -62,7 +63,7 @@ class ModelOffer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoding:
-    """How the answer is drawn; `labels` for choice, `json_schema` for JSON."""
+    """How the answer is generated; `labels` for choice, `json_schema` for JSON."""
 
     mode: DecodingMode
     labels: tuple[str, ...] = ()
@@ -71,6 +72,24 @@ class Decoding:
     temperature: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraWeights:
+    """LoRA weights: trained and kept here under a key, or held by a server."""
+
+    key: str | None
+    """What they are kept under; None for weights that a server holds, of which nothing is kept here."""
+    locator: str
+    """Path of the GGUF file; or, for a server that holds its own, the name it serves them under."""
+    base_digest: str = ""
+    template_digest: str = ""
+    train_s: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """The folder that holds the kept weights in all their formats."""
+        return Path(self.locator).parent
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +102,7 @@ class GenerateRequest:
     """How many leading messages are the same in every request of this slot: their evaluation is kept."""
     slot: str = ""
     """Requests of one slot share a kept prefix; usually the variant's id."""
-    lora: str | None = None
-    """Path of LoRA weights in GGUF form; or, for a server that holds its own, the name it serves them under."""
+    lora: LoraWeights | None = None
     lora_scale: float = 1.0
 
 
@@ -112,14 +130,14 @@ class Completion:
     finish: str = "stop"
     """`stop` or `length`."""
     thinking: str = ""
-    """What the model wrote to itself before the answer; its tokens are part of the answer's."""
+    """The model's thinking before the answer; its tokens count as part of the answer's."""
     thinking_s: float | None = None
     """Seconds from the first token of the thinking to its end; None without thinking."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenPair:
-    """A training row as token ids: the loss is on `answer_ids` alone."""
+    """A training row as token ids: the loss is only on `answer_ids`."""
 
     prompt_ids: tuple[int, ...]
     answer_ids: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What is missing on a machine, as it is told to the user."""
+"""What is missing on a machine, as it is reported to the user."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ class Finding:
     """Something that is missing or scarce."""
 
     what: str
-    mend: str
+    fix: str
     needed: bool
-    """The app cannot do its work without it; otherwise only a part of it is out of reach."""
+    """The app cannot work without it; otherwise only a part of the app is unavailable."""

@@ -1,4 +1,4 @@
-"""What the user can live with: the limits that a variant has to keep, and what is assumed of its use."""
+"""What the user accepts: the limits that a variant has to meet, and the assumptions about its use."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ class Limits:
     """The user's limits and assumptions. None means no limit."""
 
     least_quality: float | None = 0.8
-    """Least mean primary score, 0 to 1."""
+    """Lowest acceptable mean primary score, 0 to 1."""
     highest_p95_s: float | None = 2.0
     """95 of 100 answers are complete within this time."""
     highest_cost_usd_per_1k: float | None = 1.0
-    """Running cost of 1,000 answers; one-off costs are counted in the total alone."""
+    """Running cost of 1,000 answers; one-off costs are counted only in the total."""
     calls_per_month: int = 10_000
+    """Answers needed in a month."""
     months: int = 12
+    """How long it is used; one-off costs are spread over it."""
     labelling_usd_per_row: float = 0.10
     """An assumption: 20 seconds of a person at 18 USD an hour."""
     data_may_leave: bool = False
     """Whether inputs may be sent to a closed API; what the memo says about them depends on it."""
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense.
+        """Refuse values that make no sense.
 
         Raises:
-            UsageError: a share outside 0 to 1, or a negative or zero figure where there can be none.
+            UsageError: a share outside 0 to 1, or a negative or zero figure where none is allowed.
         """
         if self.least_quality is not None and not 0 <= self.least_quality <= 1:
             raise UsageError(f"The least quality is {self.least_quality:g}.", "Give a share between 0 and 1.")
         if self.calls_per_month < 1 or self.months < 1:
             raise UsageError(
-                f"{self.calls_per_month} calls a month over {self.months} months is no use at all.",
+                f"{self.calls_per_month} calls a month over {self.months} months is not a valid volume.",
                 "Give at least one of each.",
             )
         for name in ("highest_p95_s", "highest_cost_usd_per_1k", "labelling_usd_per_row"):

@@ -17,7 +17,7 @@ class Measured:
     interval: Interval
     rows: int
     split: str
-    """Where the rows are from; never `test`, which is for comparisons alone."""
+    """Where the rows are from; never `test`, which is only for comparisons."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,14 +64,14 @@ EXPORTS = {
     "gguf": "GGUF file",
     "ollama": "Ollama Modelfile (zip)",
 }
-"""Forms in which weights can be taken away, as they are written on screen."""
+"""Formats in which weights can be exported, as shown on screen."""
 
 
 class Library(Protocol):
-    """Where kept weights lie."""
+    """The place where weights are kept."""
 
     def weights(self) -> list[KeptWeights]:
-        """List what is kept and whole, newest first."""
+        """List the weights that are kept complete, newest first."""
         ...
 
     def delete(self, key: str) -> None:

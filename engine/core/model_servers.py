@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.core.ports import CancelSignal, Progress
+from engine.core.steps import CancelSignal, Progress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerState:
-    """A server at a glance. The key's value is nowhere, only whether there is one and where it is looked for."""
+    """A server at a glance. It never holds the key's value, only whether there is a key and where it is looked up."""
 
     name: str
     url: str
@@ -19,7 +19,7 @@ class ServerState:
     """What answers there, in words; empty if nothing does."""
     models: int
     problem: str
-    """Why its models cannot be used now, with the mend; empty if they can."""
+    """Why its models cannot be used now, with the fix; empty if they can."""
     key_variable: str
     has_key: bool
     entered: bool
@@ -30,7 +30,7 @@ class ModelServers(Protocol):
     """The servers of this user; adapters fulfil it."""
 
     def states(self) -> list[ServerState]:
-        """Look at all servers."""
+        """Check all servers."""
         ...
 
     def add(self, name: str, url: str) -> None:
@@ -41,6 +41,10 @@ class ModelServers(Protocol):
         """Forget a server."""
         ...
 
+    def load_lora(self, model: str, name: str, folder: str) -> None:
+        """Have a server load LoRA weights from a folder on its own machine."""
+        ...
+
     def pull(self, name: str, *, cancel: CancelSignal) -> Iterator[Progress]:
-        """Have the Ollama server get a model; yields how far it is."""
+        """Have the Ollama server download a model; yields its progress."""
         ...

@@ -1,25 +1,19 @@
-"""The protocols that adapters fulfil. The engine speaks to the outside through these alone."""
+"""The protocols that adapters implement. The engine reaches the outside only through these."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from engine.core.capabilities import Capabilities
-from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.run.infos import RunInfo
+from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Passage, Prediction
+from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
 from engine.core.variant import LoraSpec, Reranker, RetrievalSpec, SearchMode
-
-
-class CancelSignal(Protocol):
-    """Looked at by long work; `threading.Event` fulfils it."""
-
-    def is_set(self) -> bool:
-        """Tell whether the work is to stop."""
-        ...
 
 
 class LanguageModel(Protocol):
@@ -40,8 +34,13 @@ class LanguageModel(Protocol):
         """Resident memory now."""
         ...
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether it computes on a GPU of this machine; known once it is loaded."""
+        ...
+
     def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:
-        """Load the model with room for so many slots; return the seconds it took (0 if it was loaded)."""
+        """Load the model with room for this many slots; return the seconds it took (0 if it was loaded)."""
         ...
 
     def generate(
@@ -64,8 +63,8 @@ class LanguageModel(Protocol):
         """Turn prompts and their right answers into token ids for training."""
         ...
 
-    def served_lora(self) -> str | None:
-        """Name the LoRA weights that the backend itself holds for this model; None where it takes those trained here.
+    def served_lora(self) -> LoraWeights | None:
+        """Return the LoRA weights that the backend itself holds for this model; None where it takes those trained here.
 
         Raises:
             UnsupportedError: it takes none and holds none, or more than one.
@@ -78,23 +77,8 @@ class LanguageModel(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """How far a preparation is. `fraction` is 0 to 1; `left_s` is an estimate, None while unknown."""
-
-    stage: str
-    fraction: float
-    left_s: float | None = None
-    detail: str = ""
-    step: int | None = None
-    loss: float | None = None
-    validation_loss: float | None = None
-    """Of the rows held out, after the epoch that has just ended; None within an epoch and where none are."""
-    tokens_per_s: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """Something that was made ready once and is kept: an index or a classifier."""
+class BuiltIndex:
+    """Something that was prepared once and is kept: an index or a classifier."""
 
     id: str
     build_s: float
@@ -103,7 +87,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class SearchResult:
     """What a search found, nearest first, and what it took."""
 
     passages: tuple[Passage, ...]
@@ -113,7 +97,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Classified:
+class Classification:
     """A class for one text."""
 
     label: str
@@ -134,8 +118,8 @@ class Retriever(Protocol):
         spec: RetrievalSpec,
         *,
         cancel: CancelSignal | None = None,
-    ) -> Iterator[Progress | Prepared]:
-        """Build the index of these items unless it stands already; the last item tells what stands now."""
+    ) -> Iterator[Progress | BuiltIndex]:
+        """Build the index of these items unless it exists already; the last item yielded describes the index."""
         ...
 
     def search(
@@ -147,17 +131,17 @@ class Retriever(Protocol):
         k: int,
         mode: SearchMode,
         reranker: Reranker = Reranker.RECIPROCAL_RANK,
-    ) -> Found:
-        """Find the k nearest items of one kind (`example` or `document`); the reranker serves hybrid search alone."""
+    ) -> SearchResult:
+        """Find the k nearest items of one kind (`example` or `document`); the reranker is only for hybrid search."""
         ...
 
     def fit_classifier(
         self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
-    ) -> Iterator[Progress | Prepared]:
-        """Fit a calibrated logistic head on the embeddings, or find it; the last item tells what stands now."""
+    ) -> Iterator[Progress | BuiltIndex]:
+        """Fit a calibrated logistic head on the embeddings, or find it; the last item yielded describes it."""
         ...
 
-    def classify(self, classifier_id: str, text: str) -> Classified:
+    def classify(self, classifier_id: str, text: str) -> Classification:
         """Classify one text."""
         ...
 
@@ -166,23 +150,11 @@ class Retriever(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LoraWeights:
-    """Trained LoRA weights on disk."""
-
-    key: str
-    folder: Path
-    gguf: Path
-    base_digest: str
-    template_digest: str
-    train_s: float
-
-
 class Trainer(Protocol):
     """Trains LoRA weights for a base and keeps them."""
 
     def find(self, key: str) -> LoraWeights | None:
-        """Return the weights kept under this key, if they are whole."""
+        """Return the weights kept under this key, if they are complete."""
         ...
 
     def train(
@@ -199,7 +171,7 @@ class Trainer(Protocol):
         ...
 
     def note(self, key: str, facts: Mapping[str, Any]) -> None:
-        """Keep facts beside weights: what they were made for, their canary, their quality. Later ones win."""
+        """Keep facts beside weights: what they were made for, canary, quality. Later ones overwrite earlier ones."""
         ...
 
 
@@ -214,16 +186,16 @@ class EnergyMeter(Protocol):
 class RunStore(Protocol):
     """Where runs and their predictions are kept, each prediction committed as it is made."""
 
-    def create_run(self, run_id: str, manifest: Mapping[str, Any]) -> None:
-        """Keep a new run."""
+    def create_run(self, manifest: Manifest) -> None:
+        """Keep a new run with status `planned`."""
         ...
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
-        """Change a run's status or manifest."""
+        """Change a run's status, or fields of its manifest; nested ones are merged."""
         ...
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions; one that is there already is left as it is."""
+        """Commit predictions; one that exists already is left unchanged."""
         ...
 
     def predictions(self, run_id: str) -> list[Prediction]:
@@ -238,6 +210,10 @@ class RunStore(Protocol):
         """Read what all variants of a run answered on one example."""
         ...
 
-    def manifest(self, run_id: str) -> dict[str, Any]:
-        """Read a run's manifest, with its `status`."""
+    def manifest(self, run_id: str) -> Manifest:
+        """Read a run's manifest; raise `UsageError` if there is no such run."""
+        ...
+
+    def infos(self) -> list[RunInfo]:
+        """List runs at a glance, newest first."""
         ...

@@ -1,10 +1,18 @@
-"""What money is counted with: assumptions about this machine, and the token prices of a closed API."""
+"""What costs are computed from: assumptions about this machine, and the token prices of a closed API."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from engine.core.run.prediction import Usage
+import numpy as np
+from numpy.typing import NDArray
+
+Tokens = TypeVar("Tokens", float, NDArray[np.float64])
+"""Tokens of one call, or one value per row."""
+
+TOKENS_PRICED = 1_000_000
+"""Prices are per this many tokens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,9 +24,7 @@ class CostAssumptions:
     watts: float = 28.0
     """Power of the whole machine under load. 28 W is a laptop processor's usual sustained limit (Intel P-series)."""
     electricity_usd_per_kwh: float = 0.25
-
-
-_PER = 1_000_000
+    """An assumption; prices differ by country."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +37,8 @@ class TokenPrices:
     cached_input_usd: float
     output_usd: float
 
-    def cost_usd(self, usage: Usage) -> float:
-        """Price one call; thinking is part of the answer's tokens and billed with them."""
-        fresh = usage.prompt_tokens - usage.cached_prompt_tokens
-        return (
-            fresh * self.input_usd
-            + usage.cached_prompt_tokens * self.cached_input_usd
-            + usage.completion_tokens * self.output_usd
-        ) / _PER
+    def cost_usd(self, prompt_tokens: Tokens, cached_prompt_tokens: Tokens, completion_tokens: Tokens) -> Tokens:
+        """Price one call, or one per row; thinking is part of the completion's tokens and billed with them."""
+        fresh = prompt_tokens - cached_prompt_tokens
+        usd = fresh * self.input_usd + cached_prompt_tokens * self.cached_input_usd
+        return (usd + completion_tokens * self.output_usd) / TOKENS_PRICED

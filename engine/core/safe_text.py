@@ -1,4 +1,4 @@
-"""Untrusted text made fit to be shown: control and direction-changing characters become visible. A pure function."""
+"""Untrusted text made safe to show: control and direction-changing characters become visible. A pure function."""
 
 from __future__ import annotations
 

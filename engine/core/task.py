@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+
+MADE_FROM = "--"
+"""In the id of a task derived from another: separates that task's id from what was done to it."""
 
 
 class AnswerKind(StrEnum):
@@ -53,13 +58,30 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerSpec:
-    """The kind of answer a task wants, with what defines it."""
+    """The kind of answer a task expects, with what defines it."""
 
     kind: AnswerKind
     labels: tuple[str, ...] = ()
     json_schema: Mapping[str, Any] | None = None
     refusal: str | None = None
     """The fixed words for "there is no answer", if the task has them."""
+
+
+def task_digest(task: Task) -> str:
+    """Digest of all that decides a run's figures: what a model is asked, and what an answer is scored against.
+
+    Title, summary, licence, card and source are left out: they change no answer and no score.
+    """
+    parts: list[Any] = [
+        task.instructions,
+        str(task.answer.kind), list(task.answer.labels), task.answer.refusal,
+        None if task.answer.json_schema is None else dict(task.answer.json_schema),
+        task.primary_scorer, list(task.scorers), [asdict(rule) for rule in task.rules],
+        [[e.id, e.input, e.target, e.split, dict(e.metadata)] for e in task.examples],
+        [[document.name, document.text] for document in task.documents],
+    ]  # fmt: skip
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +101,14 @@ class Task:
     licence: str = ""
     card: Mapping[str, str] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
-    """Where the rows come from, and what was found and done when they were brought in; see docs/upload.md."""
+    """Where the rows come from, and what was found and done when they were imported; see docs/upload.md."""
     digest: str = ""
-    """SHA-256 of everything above, in hex."""
+    """`task_digest`, in hex; empty for a task that was built in memory."""
+
+    @property
+    def has_labels(self) -> bool:
+        """Tell whether its answers are labels."""
+        return self.answer.kind is AnswerKind.LABEL
 
     def split(self, name: str) -> tuple[Example, ...]:
         """Return the examples of one split, in file order."""

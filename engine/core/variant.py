@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-
-class Technique(StrEnum):
-    """How a foundation model is adapted; `classifier` is the baseline that generates nothing."""
-
-    ZERO_SHOT = "zero-shot"
-    FEW_SHOT = "few-shot"
-    RAG = "rag"
-    LORA = "lora"
-    RAG_LORA = "rag+lora"
-    CLASSIFIER = "classifier"
+from engine.core.techniques import TECHNIQUES, Technique, TechniqueFacts
 
 
 class SearchMode(StrEnum):
@@ -37,7 +28,7 @@ class Reranker(StrEnum):
 
 
 class DecodingMode(StrEnum):
-    """How an answer is drawn from the model; the same for all variants of a run."""
+    """How the model generates an answer; the same for all variants of a run."""
 
     CHOICE = "choice"
     JSON = "json"
@@ -54,7 +45,7 @@ class RetrievalSpec:
     """Nearest document passages shown before the input."""
     mode: SearchMode = SearchMode.VECTOR
     reranker: Reranker = Reranker.RECIPROCAL_RANK
-    """For hybrid search alone."""
+    """Only for hybrid search."""
     chunk_words: int = 120
     chunk_overlap_words: int = 20
 
@@ -73,12 +64,18 @@ class LoraSpec:
     """How LoRA weights are trained. Defaults were measured on `support-tickets`; see docs/training.md."""
 
     rank: int = 8
+    """Rank of the LoRA matrices."""
     alpha: float = 16.0
+    """The scale is alpha / rank."""
     dropout: float = 0.0
+    """Dropout before the LoRA matrices."""
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     epochs: int = 6
+    """Passes over the rows."""
     learning_rate: float = 1e-3
+    """Peak of the schedule."""
     batch_size: int = 4
+    """Rows per step."""
     seed: int = 0
     validation_share: float = 0.0
     """Share of the training rows held out for early stopping; 0 trains on all rows for all epochs."""
@@ -87,28 +84,46 @@ class LoraSpec:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PromptSpec:
+    """What every prompt of a variant begins with."""
+
+    instructions: str | None = None
+    """The system prompt; None takes the task's own."""
+
+
+ANSWER_TOKENS = 64
+"""Room for an answer, unless more is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodingSpec:
+    """How answers are generated; the same for all variants of a run, unless the comparison is about exactly that."""
+
+    mode: DecodingMode = DecodingMode.CHOICE
+    temperature: float = 0.0
+    max_tokens: int = ANSWER_TOKENS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Variant:
     """One technique fully specified."""
 
     id: str
     technique: Technique
+    prompt: PromptSpec = field(default_factory=PromptSpec)
     shots_k: int = 0
+    """Fixed training rows that every prompt shows."""
     retrieval: RetrievalSpec | None = None
     lora: LoraSpec | None = None
     lora_scale: float = 1.0
+    decoding: DecodingSpec = field(default_factory=DecodingSpec)
+
+    @property
+    def facts(self) -> TechniqueFacts:
+        """The facts about its technique."""
+        return TECHNIQUES[self.technique]
 
     @property
     def generates(self) -> bool:
         """Tell whether a language model answers."""
-        return self.technique is not Technique.CLASSIFIER
-
-
-LABELS: dict[Technique, str] = {
-    Technique.ZERO_SHOT: "Zero-shot",
-    Technique.FEW_SHOT: "Few-shot",
-    Technique.RAG: "RAG",
-    Technique.LORA: "LoRA",
-    Technique.RAG_LORA: "RAG + LoRA",
-    Technique.CLASSIFIER: "Classifier",
-}
-"""How techniques are written on screen, in the order in which they are shown."""
+        return self.facts.generates

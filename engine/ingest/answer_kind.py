@@ -39,10 +39,10 @@ def guess_kind(targets: Sequence[str]) -> KindGuess:
     """Guess from the targets: few distinct short ones are labels, JSON objects are records, the rest is text."""
     filled = [target.strip() for target in targets if target.strip()]
     if not filled:
-        return KindGuess(kind=AnswerKind.SHORT, reason="There are no targets to tell from.")
+        return KindGuess(kind=AnswerKind.SHORT, reason="There are no targets to infer it from.")
     sample = filled[:: max(len(filled) // _SAMPLE_ROWS, 1)][:_SAMPLE_ROWS]
     if all(as_record(target) is not None for target in sample):
-        return KindGuess(kind=AnswerKind.JSON, reason="Every target looked at is a JSON object.")
+        return KindGuess(kind=AnswerKind.JSON, reason="Every target checked is a JSON object.")
     counts = Counter(filled)
     longest = max(map(len, counts))
     fewest = min(counts.values())
@@ -67,7 +67,7 @@ def guess_kind(targets: Sequence[str]) -> KindGuess:
 
 
 def as_record(text: str) -> dict[str, Any] | None:
-    """Read a JSON object; None if it is none."""
+    """Parse a JSON object; None if the text is not one."""
     if not text.lstrip().startswith("{"):
         return None
     try:
@@ -78,7 +78,7 @@ def as_record(text: str) -> dict[str, Any] | None:
 
 
 def infer_schema(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Write a JSON schema that all records fulfil: fields with the types seen; those in all are required."""
+    """Write a JSON schema that all records match: fields with the types seen; those in all are required."""
     types: dict[str, set[str]] = {}
     counts: Counter[str] = Counter()
     for record in records:

@@ -1,31 +1,29 @@
-"""From an examined table to a task, with a record of all that was decided on the way. Pure functions."""
+"""From an examined table to a task, with a record of every decision. Pure functions."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from engine.core.errors import TableError
-from engine.core.task import AnswerKind, Document, Example, Task
+from engine.core.errors import TableError, unknown_name
+from engine.core.task import AnswerKind, Document, Example, Task, task_digest
 from engine.ingest.answer_kind import SCORERS, answer_spec
 from engine.ingest.columns import Roles
-from engine.ingest.data_card import Examined, Mend, Row, counted, line_ranges
-from engine.ingest.leaks import LeakPair, Likeness, Text
+from engine.ingest.data_card import Examined, Fix, Row, counted, line_ranges
+from engine.ingest.leaks import LeakPair, Similarity, Text
 from engine.ingest.personal_data import mask_personal
 from engine.ingest.splitting import DEFAULT_SHARES, SPLITS, split_by_column, split_by_seed
 from engine.ingest.table import Table
 
 LEARNING = ("train", "validation")
-"""Splits that variants may learn from; all others are tested on."""
+"""Splits that variants may learn from; all others are for testing."""
 _PAIRS_KEPT = 200
 
 
-class LeakMend(StrEnum):
+class LeakFix(StrEnum):
     """What can be done about leaks."""
 
     KEEP = "keep"
@@ -40,7 +38,7 @@ class SplitPlan:
 
     column: str | None = None
     meanings: Mapping[str, str] = field(default_factory=dict)
-    """What values of the column mean, where their names do not say it; empty leaves their rows out."""
+    """What values of the column mean, where their names do not say so; an empty meaning leaves their rows out."""
     shares: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
     seed: int = 0
     keep_groups: bool = True
@@ -51,35 +49,36 @@ class LeakRecord:
     """What the leak guard found and what was done."""
 
     found: Mapping[str, int]
-    """Pairs by likeness."""
+    """Pairs by kind."""
     test_rows: int
     """Test rows that are in a pair."""
     test_rows_before: int
-    mend: LeakMend
+    fix: LeakFix
     changed_rows: int
     left: int
-    """Pairs that are still there."""
-    alike: float
-    meaning_alike: float | None
+    """Pairs that remain."""
+    similarity: float
+    meaning_similarity: float | None
     """None if embeddings were not compared."""
     documents: int = 0
     pairs: tuple[LeakPair, ...] = ()
 
     def sentence(self) -> str:
         """Say what was found and done."""
+        cosine = self.meaning_similarity
         ways = "exactly, normalized and by 5-grams" + (
-            "" if self.meaning_alike is None else f", and by embeddings (cosine from {self.meaning_alike:.2f})"
+            "" if cosine is None else f", and by embeddings (cosine from {cosine:.2f})"
         )
         if not self.found:
             return f"Leak guard: clean. {counted(self.test_rows_before, 'test row')} compared {ways}."
         kinds = ", ".join(f"{count:,} {_WORDS[kind]}" for kind, count in self.found.items())
         done = {
-            LeakMend.KEEP: "They were kept.",
-            LeakMend.DROP: f"Dropped: {counted(self.changed_rows, 'test row')}.",
-            LeakMend.MOVE: f"Moved to training: {counted(self.changed_rows, 'test row')}.",
-            LeakMend.DROP_LEARNING: f"Dropped: {counted(self.changed_rows, 'training row')}.",
-        }[self.mend]
-        rest = f" Left: {counted(self.left, 'pair')}." if self.left and self.mend is not LeakMend.KEEP else ""
+            LeakFix.KEEP: "They were kept.",
+            LeakFix.DROP: f"Dropped: {counted(self.changed_rows, 'test row')}.",
+            LeakFix.MOVE: f"Moved to training: {counted(self.changed_rows, 'test row')}.",
+            LeakFix.DROP_LEARNING: f"Dropped: {counted(self.changed_rows, 'training row')}.",
+        }[self.fix]
+        rest = f" Remaining: {counted(self.left, 'pair')}." if self.left and self.fix is not LeakFix.KEEP else ""
         return (
             f"Leak guard: {self.test_rows:,} of {counted(self.test_rows_before, 'test row')} "
             f"{'is' if self.test_rows == 1 else 'are'} like something that variants learn from "
@@ -88,11 +87,11 @@ class LeakRecord:
 
 
 _WORDS: Mapping[str, str] = {
-    Likeness.EXACT: "exact",
-    Likeness.NORMALIZED: "normalized",
-    Likeness.NEAR: "near-duplicate",
-    Likeness.MEANING: "same-meaning",
-    Likeness.DOCUMENT: "in-document",
+    Similarity.EXACT: "exact",
+    Similarity.NORMALIZED: "normalized",
+    Similarity.NEAR: "near-duplicate",
+    Similarity.MEANING: "same-meaning",
+    Similarity.DOCUMENT: "in-document",
 }
 
 
@@ -100,10 +99,13 @@ def assign_splits(table: Table, rows: Sequence[Row], roles: Roles, plan: SplitPl
     """Give each row a split, by its place.
 
     Raises:
-        TableError: a split is not known (says the line), or a side would be empty.
+        UsageError: there is no such column.
+        TableError: a split is not known (the error gives the line), or a side would be empty.
     """
+    if plan.column is not None and plan.column not in table.header:
+        raise unknown_name("column", plan.column, table.header)
     if not rows:
-        raise TableError(f"No row of {table.name} can be used.", "Look at the findings, and at the chosen columns.")
+        raise TableError(f"No row of {table.name} can be used.", "Check the findings and the chosen columns.")
     if plan.column is not None:
         splits = split_by_column(rows, table, plan.column, plan.meanings)
         for needed in ("train", "test"):
@@ -128,15 +130,15 @@ def leak_sides(rows: Sequence[Row], splits: Mapping[int, str]) -> tuple[list[Tex
     return learn, test
 
 
-def mend_leaks(splits: Mapping[int, str], pairs: Sequence[LeakPair], mend: LeakMend) -> dict[int, str]:
-    """Drop or move what is in a pair; a pair with a document can only be mended on the test side."""
+def fix_leaks(splits: Mapping[int, str], pairs: Sequence[LeakPair], fix: LeakFix) -> dict[int, str]:
+    """Drop or move what is in a pair; a pair with a document can only be fixed on the test side."""
     result = dict(splits)
     for pair in pairs:
-        if mend is LeakMend.DROP:
+        if fix is LeakFix.DROP:
             result.pop(int(pair.test_id), None)
-        elif mend is LeakMend.MOVE:
+        elif fix is LeakFix.MOVE:
             result[int(pair.test_id)] = "train"
-        elif mend is LeakMend.DROP_LEARNING and pair.likeness is not Likeness.DOCUMENT:
+        elif fix is LeakFix.DROP_LEARNING and pair.kind is not Similarity.DOCUMENT:
             result.pop(int(pair.other_id), None)
     return result
 
@@ -145,23 +147,23 @@ def record_leaks(
     before: Mapping[int, str],
     after: Mapping[int, str],
     pairs: Sequence[LeakPair],
-    mend: LeakMend,
+    fix: LeakFix,
     *,
     left: int,
-    alike: float,
-    meaning_alike: float | None,
+    similarity: float,
+    meaning_similarity: float | None,
     documents: int = 0,
 ) -> LeakRecord:
-    """Write down what was found and done."""
+    """Record what was found and done."""
     return LeakRecord(
-        found=dict(Counter(str(pair.likeness) for pair in pairs)),
+        found=dict(Counter(str(pair.kind) for pair in pairs)),
         test_rows=len({pair.test_id for pair in pairs}),
         test_rows_before=sum(split not in LEARNING for split in before.values()),
-        mend=mend,
+        fix=fix,
         changed_rows=sum(after.get(place) != split for place, split in before.items()),
         left=left,
-        alike=alike,
-        meaning_alike=meaning_alike,
+        similarity=similarity,
+        meaning_similarity=meaning_similarity,
         documents=documents,
         pairs=tuple(pairs),
     )
@@ -184,7 +186,7 @@ def make_task(
     """Put the task together. Its `source` holds the record of the import.
 
     Raises:
-        TableError: nothing is left to train or to test on, or there is one label only.
+        TableError: nothing is left to train or to test on, or there is only one label.
     """
     rows = [row for row in examined.rows if row.place in splits]
     for needed in ("train", "test"):
@@ -194,7 +196,7 @@ def make_task(
     if kind is AnswerKind.LABEL and len(answer.labels) < 2:
         raise TableError(f"All targets are {answer.labels[0]!r}.", "Choose another target column, or another kind.")
     if not instructions.strip():
-        raise TableError("The instructions are empty.", "Write what the model is to do.")
+        raise TableError("The instructions are empty.", "Write what the model should do.")
     card = {"leak_guard": leaks.sentence()} if leaks is not None else {}
     task = Task(
         id=task_id,
@@ -209,7 +211,7 @@ def make_task(
         card=card,
         source=_source(table, roles, examined, splits, plan, leaks),
     )
-    return replace(task, digest=_digest(task))
+    return replace(task, digest=task_digest(task))
 
 
 def _examples(
@@ -218,7 +220,7 @@ def _examples(
     kept = dict.fromkeys((*roles.metadata, *filter(None, [roles.group])))
     columns = {name: table.column(name) for name in kept}
     names = table.column(roles.id) if roles.id is not None else None
-    masked = any(finding.id == "personal" and finding.chosen is Mend.MASK for finding in examined.card.findings)
+    masked = any(finding.id == "personal" and finding.chosen is Fix.MASK for finding in examined.card.findings)
     taken: set[str] = set()
     examples = []
     for row in rows:
@@ -283,34 +285,19 @@ def _source(
             "found": dict(leaks.found),
             "test_rows": leaks.test_rows,
             "test_rows_before": leaks.test_rows_before,
-            "done": str(leaks.mend),
+            "done": str(leaks.fix),
             "changed_rows": leaks.changed_rows,
             "pairs_left": leaks.left,
-            "alike": leaks.alike,
+            "alike": leaks.similarity,
             "documents": leaks.documents,
             "pairs": [
-                f"line {lines[int(pair.test_id)]} {pair.likeness} {_other(pair, lines)} ({pair.alike:.2f})"
+                f"line {lines[int(pair.test_id)]} {pair.kind} {_other(pair, lines)} ({pair.similarity:.2f})"
                 for pair in leaks.pairs[:_PAIRS_KEPT]
             ],
-            **({"meaning_alike": leaks.meaning_alike} if leaks.meaning_alike is not None else {}),
+            **({"meaning_alike": leaks.meaning_similarity} if leaks.meaning_similarity is not None else {}),
         }
     return record
 
 
-def _given(**values: str | None) -> dict[str, str]:
-    """Leave out what is None: TOML has no word for it."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _other(pair: LeakPair, lines: Any) -> str:
-    return pair.other_id if pair.likeness is Likeness.DOCUMENT else f"line {lines[int(pair.other_id)]}"
-
-
-def _digest(task: Task) -> str:
-    """Digest of what decides a run's figures, so that the same file read the same way is the same task."""
-    parts = [
-        task.instructions,
-        [[e.id, e.input, e.target, e.split] for e in task.examples],
-        [[document.name, document.text] for document in task.documents],
-    ]
-    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    return pair.other_id if pair.kind is Similarity.DOCUMENT else f"line {lines[int(pair.other_id)]}"

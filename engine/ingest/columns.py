@@ -1,4 +1,4 @@
-"""What each column of a table is for: guessed with a reason, overruled by the user. Pure functions."""
+"""What each column of a table is for: guessed with a reason, overridden by the user. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPLIT_NAMES: Mapping[str, str] = {
     "train": "train", "training": "train", "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
     "validation": "validation", "val": "validation", "valid": "validation", "dev": "validation",
 }  # fmt: skip
-"""How splits are written in tables, in small letters, and which one each means."""
+"""How splits are written in tables, in lower case, and which one each means."""
 _SPLIT = {"split", "set", "subset", "partition", "fold", "part"}
 _TARGET = (
     "target", "label", "labels", "intent", "category", "class", "answer", "expected", "expected_output", "output",
@@ -63,7 +63,7 @@ class Guess:
 class _Profile:
     name: str
     form: str
-    """The name in small letters with underscores."""
+    """The name in lower case with underscores."""
     distinct: int
     filled: int
     mean_characters: float
@@ -72,7 +72,7 @@ class _Profile:
 
 
 def usual_template(inputs: Sequence[str]) -> str:
-    """One input stands alone; several stand line by line under their names."""
+    """A single input is used alone; several are written line by line with their names."""
     if len(inputs) == 1:
         return f"{{{inputs[0]}}}"
     return "\n".join(f"{name}: {{{name}}}" for name in inputs)
@@ -85,7 +85,7 @@ def fill_template(template: str, cells: Mapping[str, str]) -> str:
 
 
 def check_roles(table: Table, roles: Roles) -> None:
-    """See that the columns exist, and that the target is not an input too.
+    """Check that the columns exist, and that the target is not an input too.
 
     Raises:
         UsageError: a column is not there; the nearest names are offered.
@@ -96,7 +96,7 @@ def check_roles(table: Table, roles: Roles) -> None:
         if name not in table.header:
             raise unknown_name("column", name, table.header)
     if not roles.inputs:
-        raise TableError("No input column is chosen.", "Choose the column that the model is to answer.")
+        raise TableError("No input column is chosen.", "Choose the column that the model should answer.")
     if roles.target in roles.inputs:
         raise TableError(
             f"The column '{roles.target}' is both input and target.", "Choose another column for one of them."
@@ -112,7 +112,7 @@ def guess_roles(table: Table) -> Guess:
     """Guess the roles of a table's columns from their names and the look of their cells.
 
     Raises:
-        TableError: the table has one column only.
+        TableError: the table has only one column.
     """
     if len(table.header) < 2:
         raise TableError(
@@ -204,7 +204,7 @@ def _target_column(left: list[_Profile]) -> tuple[_Profile, str]:
     if few and len(left) > 1:
         best = min(few, key=lambda p: (p.distinct < 2, p.mean_characters))
         return best, f"'{best.name}': {best.distinct} different short values among {best.filled} cells looked at."
-    return left[-1], f"'{left[-1].name}': the last column; nothing else tells a target."
+    return left[-1], f"'{left[-1].name}': the last column; nothing else indicates a target."
 
 
 def _input_columns(left: list[_Profile]) -> tuple[list[_Profile], str]:

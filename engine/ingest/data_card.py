@@ -1,6 +1,6 @@
-"""A table as rows of a task: what stands in it, what is odd about it, and what was done about that. Pure functions.
+"""A table as rows of a task: what it contains, what is odd about it, and what was done about that. Pure functions.
 
-Nothing is changed unless a finding says so, with its rows and the mend that was chosen.
+Nothing is changed unless a finding says so, with its rows and the fix that was chosen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Mend(StrEnum):
+class Fix(StrEnum):
     """What can be done about a finding."""
 
     KEEP = "keep"
@@ -26,7 +26,7 @@ class Mend(StrEnum):
 
 
 class Row(NamedTuple):
-    """A row on its way to an example."""
+    """A row that will become an example."""
 
     place: int
     """Its place in the table, counted from 0."""
@@ -44,15 +44,15 @@ class Finding:
     title: str
     detail: str
     lines: tuple[int, ...]
-    choices: tuple[Mend, ...]
-    chosen: Mend
+    choices: tuple[Fix, ...]
+    chosen: Fix
     samples: tuple[str, ...] = ()
     """A few of the texts in question."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataCard:
-    """A table in figures, after the chosen mends, and what was found."""
+    """A table in figures, after the chosen fixes, and what was found."""
 
     rows_read: int
     rows_kept: int
@@ -84,7 +84,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def line_ranges(lines: Sequence[int], *, most: int = 400) -> str:
-    """Write line numbers shortly: `4-9, 12`; at most so many ranges."""
+    """Write line numbers compactly: `4-9, 12`; at most this many ranges."""
     parts: list[str] = []
     ordered = sorted(set(lines))
     start = 0
@@ -103,7 +103,7 @@ _LATIN = "Latin"
 
 @functools.lru_cache(maxsize=65_536)
 def script_of(sign: str) -> str:
-    """Return a letter's script, such as Latin or Cyrillic; empty for what is no letter."""
+    """Return a letter's script, such as Latin or Cyrillic; empty for any other sign."""
     if not sign.isalpha():
         return ""
     word = unicodedata.name(sign, "").split(" ", 1)[0].split("-", 1)[0]

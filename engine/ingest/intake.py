@@ -1,26 +1,27 @@
-"""What turns a user's files into tasks: the protocol that adapters fulfil, and what is measured through it."""
+"""What turns a user's files into tasks: the protocol that adapters implement, and what is measured through it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.generation import Message, ModelFacts
-from engine.core.ports import CancelSignal, Prepared, Progress
+from engine.core.ports import BuiltIndex
+from engine.core.run.plan import CONTEXT_TOKENS
+from engine.core.steps import CancelSignal, Progress
 from engine.core.task import AnswerSpec, Document, Task
+from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.data_card import Row
-from engine.ingest.leaks import LeakPair, Text, find_meaning_leaks
-from engine.ingest.table import Asked, FirstLook, Table
+from engine.ingest.leaks import DEFAULT_MEANING_SIMILARITY, LeakPair, Text, find_meaning_leaks
+from engine.ingest.table import FirstLook, ReadOptions, Table
 from engine.metrics.intervals import quantile
 from engine.running.prompting import build_prompt
 
-ROW_CONTEXT_TOKENS = 2048
-"""Room for prompt and answer of one row unless a run asks for another."""
-ANSWER_TOKENS = 64
 _SAMPLE_ROWS = 300
 _MOST_COUNTED = 2000
 
@@ -30,12 +31,16 @@ Report = Callable[[float], None]
 class Intake(Protocol):
     """Reads tables and documents, counts tokens, embeds, and keeps tasks."""
 
-    def first_look(self, name: str, data: bytes, asked: Asked) -> FirstLook:
+    def first_look(self, name: str, data: bytes, asked: ReadOptions) -> FirstLook:
         """Read the first rows of a table."""
         ...
 
-    def read_table(self, name: str, data: bytes, asked: Asked, report: Report | None = None) -> Table:
+    def read_table(self, name: str, data: bytes, asked: ReadOptions, report: Report | None = None) -> Table:
         """Read a whole table."""
+        ...
+
+    def read_path(self, path: Path) -> Table:
+        """Read a whole table from a file on this machine, in the detected format."""
         ...
 
     def read_document(self, name: str, data: bytes) -> Document:
@@ -64,7 +69,7 @@ class Intake(Protocol):
         """Return into how many passages each document is cut for retrieval."""
         ...
 
-    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | Prepared]:
+    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | BuiltIndex]:
         """Build the index that a run with default settings will look for."""
         ...
 
@@ -78,6 +83,10 @@ class Intake(Protocol):
 
     def unpack(self, name: str, data: bytes) -> str:
         """Keep a packed task; return its id."""
+        ...
+
+    def close(self) -> None:
+        """End worker processes."""
         ...
 
 
@@ -116,7 +125,7 @@ def measure_tokens(
         )
 
     base = intake.count_tokens(model.id, [(system, Message(role="user", content=""))])[0]
-    room = min(ROW_CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS - base
+    room = min(CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS - base
     step = max(len(rows) // _SAMPLE_ROWS, 1)
     sample = list(rows[::step])[:_SAMPLE_ROWS]
     lengths = [tokens - base for tokens in count(sample)]
@@ -146,15 +155,14 @@ def compare_meanings(
     intake: Intake,
     sides: tuple[Sequence[Text], Sequence[Text]],
     *,
-    alike: float,
-    known: Sequence[LeakPair],
+    similarity: float = DEFAULT_MEANING_SIMILARITY,
     report: Report | None = None,
     cancel: CancelSignal | None = None,
 ) -> list[LeakPair]:
     """Embed both sides and find test rows that say the same as a row on the learning side."""
     learn, test = sides
     vectors = intake.embed([item.text for item in (*test, *learn)], report=report, cancel=cancel)
-    return find_meaning_leaks(learn, test, vectors[len(test) :], vectors[: len(test)], alike=alike, known=known)
+    return find_meaning_leaks(learn, test, vectors[len(test) :], vectors[: len(test)], similarity=similarity)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,9 @@
-"""The leak guard: rows that stand, or nearly stand, both where variants learn and where they are tested.
+"""The leak guard: rows that occur, exactly or nearly, both where variants learn and where they are tested.
 
-Four ways to be alike, from strict to loose: the same letters; the same but for case, blanks and punctuation;
+Four kinds of similarity, from strict to loose: identical; identical except for case, blanks and punctuation;
 most character 5-grams in common; near each other as embeddings. The 5-grams are compared through MinHash and
 bands (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3), so that not all pairs
-are looked at: 16 bands of 4 rows find a pair of similarity 0.8 with probability 0.9998, one of 0.5 with 0.64. What the
+are compared: 16 bands of 4 rows find a pair of similarity 0.8 with probability 0.9998, one of 0.5 with 0.64. What the
 bands propose is then compared exactly. Pure functions of numpy.
 """
 
@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 GRAM = 5
 """Letters in an n-gram."""
 BANDS, BAND_ROWS = 16, 4
-DEFAULT_ALIKE = 0.8
+DEFAULT_SIMILARITY = 0.8
 """Share of 5-grams in common (Jaccard) from which two rows count as near-duplicates."""
-DEFAULT_MEANING_ALIKE = 0.95
+DEFAULT_MEANING_SIMILARITY = 0.95
 """Cosine of embeddings from which two rows count as the same in other words."""
 _MOST_PER_ROW = 5
 _BUCKET = 40
 _CHUNK_LETTERS = 2_000_000
 
 
-class Likeness(StrEnum):
-    """How two texts are alike."""
+class Similarity(StrEnum):
+    """How two texts are similar."""
 
     EXACT = "exact"
     NORMALIZED = "normalized"
@@ -41,7 +41,7 @@ class Likeness(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Text:
-    """A text with the id by which it is known."""
+    """A text with its id."""
 
     id: str
     text: str
@@ -49,19 +49,19 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeakPair:
-    """A test row and what it is like on the other side."""
+    """A test row and what it resembles on the other side."""
 
-    likeness: Likeness
+    kind: Similarity
     test_id: str
     other_id: str
-    alike: float
+    similarity: float
     """1 for exact and normalized; Jaccard for near; cosine for meaning; share of 5-grams found for document."""
 
 
 Report = Callable[[float], None]
 
 
-def squeezed(text: str) -> str:
+def normalize_text(text: str) -> str:
     """Return a text without case, accents' encodings, punctuation and extra blanks."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
@@ -77,26 +77,29 @@ def find_leaks(
     test: Sequence[Text],
     documents: Sequence[Text] = (),
     *,
-    alike: float = DEFAULT_ALIKE,
+    similarity: float = DEFAULT_SIMILARITY,
     report: Report | None = None,
 ) -> list[LeakPair]:
     """Find test rows that are exactly, normalized or nearly on the learning side or in a document.
 
-    A test row is told with up to five others, each by its strictest likeness.
+    A test row is reported with up to five others, each by its strictest kind.
     """
     tell = report or (lambda _fraction: None)
     pairs: dict[tuple[str, str], LeakPair] = {}
-    _equal(Likeness.EXACT, [item.text for item in learn], [item.text for item in test], learn, test, pairs)
-    learn_texts, test_texts = [squeezed(item.text) for item in learn], [squeezed(item.text) for item in test]
-    _equal(Likeness.NORMALIZED, learn_texts, test_texts, learn, test, pairs)
+    _equal(Similarity.EXACT, [item.text for item in learn], [item.text for item in test], learn, test, pairs)
+    learn_texts, test_texts = (
+        [normalize_text(item.text) for item in learn],
+        [normalize_text(item.text) for item in test],
+    )
+    _equal(Similarity.NORMALIZED, learn_texts, test_texts, learn, test, pairs)
     tell(0.1)
     learn_grams = _Grams(learn_texts)
     tell(0.3)
     test_grams = _Grams(test_texts)
     tell(0.4)
-    _near(learn_grams, test_grams, learn, test, pairs, alike, lambda fraction: tell(0.4 + 0.5 * fraction))
+    _near(learn_grams, test_grams, learn, test, pairs, similarity, lambda fraction: tell(0.4 + 0.5 * fraction))
     if documents:
-        _in_documents(test_grams, test, documents, pairs, alike)
+        _in_documents(test_grams, test, documents, pairs, similarity)
     tell(1.0)
     return list(pairs.values())
 
@@ -107,14 +110,12 @@ def find_meaning_leaks(
     learn_vectors: NDArray[np.float32],
     test_vectors: NDArray[np.float32],
     *,
-    alike: float = DEFAULT_MEANING_ALIKE,
-    known: Sequence[LeakPair] = (),
+    similarity: float = DEFAULT_MEANING_SIMILARITY,
 ) -> list[LeakPair]:
     """Find test rows whose unit vectors, shape (rows, dimensions), are near one of the learning side.
 
-    Every pair is compared, in blocks; the five nearest of each test row count. Pairs in `known` are left out.
+    Every pair is compared, in blocks; the five nearest of each test row count.
     """
-    taken = {(pair.test_id, pair.other_id) for pair in known}
     found: list[LeakPair] = []
     if not len(learn) or not len(test):
         return found
@@ -123,22 +124,22 @@ def find_meaning_leaks(
         depth = min(_MOST_PER_ROW, cosines.shape[1])
         nearest = np.argpartition(-cosines, depth - 1, axis=1)[:, :depth]
         for row, places in enumerate(nearest):
-            for place in places[np.argsort(-cosines[row, places], kind="stable")]:
-                ids = (test[start + row].id, learn[place].id)
-                if cosines[row, place] >= alike and ids not in taken:
-                    found.append(
-                        LeakPair(
-                            likeness=Likeness.MEANING,
-                            test_id=ids[0],
-                            other_id=ids[1],
-                            alike=float(min(cosines[row, place], 1.0)),
-                        )
-                    )
+            ranked = places[np.argsort(-cosines[row, places], kind="stable")]
+            found += [
+                LeakPair(
+                    kind=Similarity.MEANING,
+                    test_id=test[start + row].id,
+                    other_id=learn[place].id,
+                    similarity=float(min(cosines[row, place], 1.0)),
+                )
+                for place in ranked
+                if cosines[row, place] >= similarity
+            ]
     return found
 
 
 def _equal(
-    likeness: Likeness,
+    kind: Similarity,
     learn_texts: Sequence[str],
     test_texts: Sequence[str],
     learn: Sequence[Text],
@@ -153,7 +154,7 @@ def _equal(
     for item, text in zip(test, test_texts, strict=True):
         for place in places.get(text, ())[:_MOST_PER_ROW]:
             key = (item.id, learn[place].id)
-            pairs.setdefault(key, LeakPair(likeness=likeness, test_id=key[0], other_id=key[1], alike=1.0))
+            pairs.setdefault(key, LeakPair(kind=kind, test_id=key[0], other_id=key[1], similarity=1.0))
 
 
 class _Grams:
@@ -219,7 +220,7 @@ def _near(
     learn_items: Sequence[Text],
     test_items: Sequence[Text],
     pairs: dict[tuple[str, str], LeakPair],
-    alike: float,
+    similarity: float,
     tell: Report,
 ) -> None:
     best: dict[int, dict[int, float]] = {}
@@ -233,18 +234,18 @@ def _near(
         firsts, lasts = np.searchsorted(ordered, test_keys, "left"), np.searchsorted(ordered, test_keys, "right")
         for row in np.flatnonzero(lasts > firsts).tolist():
             known = best.setdefault(row, {})
-            # A bucket of many is a template that all of them share; some of them show it.
+            # A large bucket is a template that all its rows share; reporting some of them is enough.
             for place in order[firsts[row] : min(lasts[row], firsts[row] + _BUCKET)].tolist():
                 if place not in known:
                     known[place] = _jaccard(test.hashes[row], learn.hashes[place])
         tell((band + 1) / BANDS)
     for row, known in best.items():
         ranked = sorted(
-            ((share, place) for place, share in known.items() if share >= alike), key=lambda x: (-x[0], x[1])
+            ((share, place) for place, share in known.items() if share >= similarity), key=lambda x: (-x[0], x[1])
         )
         for share, place in ranked[:_MOST_PER_ROW]:
             key = (test_items[row].id, learn_items[place].id)
-            pairs.setdefault(key, LeakPair(likeness=Likeness.NEAR, test_id=key[0], other_id=key[1], alike=share))
+            pairs.setdefault(key, LeakPair(kind=Similarity.NEAR, test_id=key[0], other_id=key[1], similarity=share))
 
 
 def _band_keys(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -264,21 +265,21 @@ def _in_documents(
     test_items: Sequence[Text],
     documents: Sequence[Text],
     pairs: dict[tuple[str, str], LeakPair],
-    alike: float,
+    similarity: float,
 ) -> None:
-    """Tell test rows of which most 5-grams stand in one document."""
+    """Report test rows most of whose 5-grams occur in one document."""
     sizes = np.array([len(grams) for grams in test.hashes])
     if not len(sizes):
         return
     flat = np.concatenate(test.hashes)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     for document in documents:
-        grams = _hashed([squeezed(document.text)])[0]
+        grams = _hashed([normalize_text(document.text)])[0]
         shares = np.add.reduceat(np.isin(flat, grams).astype(np.int64), starts) / sizes
         # Below four words nearly any document holds the grams of a row.
-        for row in np.flatnonzero((shares >= alike) & (sizes >= 4 * GRAM)).tolist():
+        for row in np.flatnonzero((shares >= similarity) & (sizes >= 4 * GRAM)).tolist():
             key = (test_items[row].id, document.id)
             pairs.setdefault(
                 key,
-                LeakPair(likeness=Likeness.DOCUMENT, test_id=key[0], other_id=key[1], alike=float(shares[row])),
+                LeakPair(kind=Similarity.DOCUMENT, test_id=key[0], other_id=key[1], similarity=float(shares[row])),
             )

@@ -1,4 +1,4 @@
-"""Which rows train and which ones test: by a column, or drawn by seed. Pure functions."""
+"""Which rows are for training and which for testing: by a column, or drawn by seed. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def split_by_column(
     """Give each row, by its place, the split its cell names; rows that are left out are not in the result.
 
     Raises:
-        TableError: a cell names no split; says its line.
+        TableError: a cell does not name a split; the error gives its line.
     """
     cells = table.column(column)
     result: dict[int, str] = {}
@@ -54,9 +54,9 @@ def split_by_seed(
     by_target: bool,
     groups: Sequence[str] | None = None,
 ) -> dict[int, str]:
-    """Draw splits by seed, as even over targets as their numbers allow; rows of one group stay together.
+    """Draw splits by seed, as evenly over targets as their numbers allow; rows of one group stay together.
 
-    `groups` runs along `rows`; an empty group is a group of its own.
+    `groups` has one entry per row; an empty one makes the row a group of its own.
 
     Raises:
         TableError: the shares leave a side empty.
@@ -82,7 +82,7 @@ def split_by_seed(
 def _stratified(
     rows: Sequence[Row], shares: Mapping[str, float], generator: random.Random, *, by_target: bool
 ) -> dict[int, str]:
-    """Deal each target's rows out by largest deficit, so that shares hold for each target and in all."""
+    """Distribute each target's rows by largest deficit, so that shares hold for each target and overall."""
     strata: dict[str, list[Row]] = {}
     for row in rows:
         strata.setdefault(row.target if by_target else "", []).append(row)
@@ -117,7 +117,7 @@ def _grouped(
     *,
     by_target: bool,
 ) -> dict[int, str]:
-    """Deal whole groups out, the largest first, each to the split that lacks its rows most."""
+    """Distribute whole groups, the largest first, each to the split that needs its rows most."""
     members: dict[str, list[Row]] = {}
     for row, group in zip(rows, groups, strict=True):
         members.setdefault(group or f"\0{row.place}", []).append(row)
@@ -154,15 +154,15 @@ def split_warnings(rows: Sequence[Row], splits: Mapping[int, str], *, by_target:
         untested = [label for label in labels if not counts["test"][label]]
         few = [label for label in labels if 0 < counts["test"][label] < FEW_TEST_ROWS]
         if untrained:
-            warnings.append(f"No training row for {_named(untrained)}: nothing can be learned of it.")
+            warnings.append(f"No training row for {_named(untrained)}: nothing can be learned about it.")
         if untested:
-            warnings.append(f"No test row for {_named(untested)}: nothing will be known of it.")
+            warnings.append(f"No test row for {_named(untested)}: nothing will be known about it.")
         if few:
-            warnings.append(f"Fewer than {FEW_TEST_ROWS} test rows for {_named(few)}: its figures will be rough.")
+            warnings.append(f"Fewer than {FEW_TEST_ROWS} test rows for {_named(few)}: its figures will be imprecise.")
     tested = counts["test"].total()
     if tested and tested < 100:
         warnings.append(
-            f"{counted(tested, 'test row')}: a share will be known to about {_points(tested)} points either way."
+            f"{counted(tested, 'test row')}: a share will be known to within about {_points(tested)} points."
         )
     return warnings
 

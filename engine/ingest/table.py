@@ -1,4 +1,4 @@
-"""A table as it was read: every cell is text, exactly as it stands in the file. Held compactly."""
+"""A table as it was read: every cell is text, exactly as in the file. Held compactly."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ class ColumnBuilder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class ReadOptions:
     """How the user wants a file to be read; None leaves it to be detected."""
 
     encoding: str | None = None
     delimiter: str | None = None
     quote: str | None = None
-    """The sign around cells; empty for none."""
+    """The quote character around cells; empty for none."""
     header: bool = True
     """The first row names the columns."""
     sheet: str | None = None
@@ -123,7 +123,7 @@ class Reading:
     """One sentence for each thing that was detected."""
 
     def describe(self) -> str:
-        """Say it in one line."""
+        """Describe it in one line."""
         parts = [self.format, self.encoding]
         if self.delimiter:
             parts.append(f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))} between cells")
@@ -137,12 +137,12 @@ DELIMITERS: Mapping[str, str] = {",": "comma", "\t": "tab", ";": "semicolon", "|
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RaggedRow:
-    """A row with another number of cells than the header. It is in no column."""
+    """A row with a different number of cells than the header. It is not in any column."""
 
     line: int
     cells: int
     start: str
-    """The beginning of the row, for people."""
+    """The beginning of the row, for display."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,7 +167,7 @@ class Table:
     size_bytes: int
     reading: Reading
     header: tuple[str, ...]
-    """Names as they are used: an empty or repeated one is replaced, which a note tells."""
+    """Names as they are used: an empty or repeated one is replaced, and a note reports it."""
     columns: tuple[TextColumn, ...]
     lines: NDArray[np.int64]
     """The line (or spreadsheet row) on which each row begins, counted from 1."""
@@ -183,7 +183,7 @@ class Table:
         """Return the column of this name.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such column.
         """
         try:
             return self.columns[self.header.index(name)]
@@ -191,7 +191,7 @@ class Table:
             raise KeyError(name) from None
 
     def only(self, places: Sequence[int]) -> Table:
-        """Return a table of these rows alone."""
+        """Return a table of only these rows."""
         return replace(
             self,
             columns=tuple(TextColumn.of([str(column[place]) for place in places]) for column in self.columns),
@@ -206,7 +206,7 @@ class Table:
 
 
 def usable_names(header: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
-    """Give empty and repeated names of columns one of their own; say so in a note each."""
+    """Give each empty or repeated column name a unique one, and report it in a note."""
     notes: list[str] = []
     taken: set[str] = set()
     given = set(header)
@@ -217,7 +217,7 @@ def usable_names(header: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         while new in taken or (new != name and new in given):
             new, number = f"{wanted} ({number})", number + 1
         if new != name:
-            why = f"stands twice: the one in place {place}" if name.strip() else f"in place {place} has no name: it"
+            why = f"occurs twice: the one in place {place}" if name.strip() else f"in place {place} has no name: it"
             notes.append(f"The column {repr(name) + ' ' if name.strip() else ''}{why} is called '{new}'.")
         taken.add(new)
         names.append(new)

@@ -6,16 +6,16 @@ Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chap
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import binom
 
-from engine.core.interval import Interval
-
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+from engine.core.interval import Counts, Floats, Interval
+from engine.metrics.intervals import wilson
 
 MOST_RESAMPLES = 10_000
 LEAST_RESAMPLES = 2_000
@@ -26,16 +26,31 @@ TAIL = 0.025
 
 
 def resample_count(rows: int) -> int:
-    """Say how many resamples so many rows get: 10,000 up to 2,000 rows, then fewer, never under 2,000."""
+    """Return how many resamples this many rows get: 10,000 up to 2,000 rows, then fewer, never under 2,000."""
     return int(np.clip(MOST_DRAWS // max(rows, 1), LEAST_RESAMPLES, MOST_RESAMPLES))
 
 
-def row_weights(rows: int, *, resamples: int | None = None, seed: int = 0) -> NDArray[np.float32]:
+MOST_KEPT_ROWS = 500
+"""Draws for up to this many rows are cached: a run on screen needs them again with every row."""
+
+
+def row_weights(rows: int, *, seed: int = 0) -> NDArray[np.float32]:
     """Draw resamples of the rows with replacement, as weights of shape (resamples, rows), each line summing to 1.
 
     A weighted mean of any score over the rows is then a matrix product, for all variants and pairs at once.
     """
-    count = resamples or resample_count(rows)
+    return _kept_weights(rows, seed) if rows <= MOST_KEPT_ROWS else _drawn_weights(rows, seed)
+
+
+@lru_cache(maxsize=4)
+def _kept_weights(rows: int, seed: int) -> NDArray[np.float32]:
+    weights = _drawn_weights(rows, seed)
+    weights.flags.writeable = False
+    return weights
+
+
+def _drawn_weights(rows: int, seed: int) -> NDArray[np.float32]:
+    count = resample_count(rows)
     generator = np.random.default_rng(seed)
     weights = np.empty((count, rows), dtype=np.float32)
     block = max(1, 4_000_000 // max(rows, 1))
@@ -85,11 +100,22 @@ def mean_intervals(values: Floats, *, weights: NDArray[np.float32] | None = None
     if rows == 0:
         return [Interval(value=math.nan, low=0.0, high=1.0) for _ in range(lines)]
     drawn = row_weights(rows, seed=seed) if weights is None else weights
-    replicates = drawn @ values.T.astype(np.float32)
+    replicates = (drawn @ values.T.astype(np.float32)).astype(np.float64)
+    np.clip(replicates, values.min(axis=1), values.max(axis=1), out=replicates)  # what 32 bits round away
     return [
-        bca(float(line.mean()), replicates[:, index].astype(np.float64), acceleration_of_mean(line))
-        for index, line in enumerate(values)
+        bca(float(line.mean()), replicates[:, index], acceleration_of_mean(line)) for index, line in enumerate(values)
     ]
+
+
+def mean_interval(values: Sequence[float] | Floats, weights: NDArray[np.float32] | None = None) -> Interval:
+    """Return a mean with its interval: Wilson's where all values are 0 or 1, the BCa bootstrap's otherwise.
+
+    With no values the interval is 0 to 1 and the value NaN.
+    """
+    scores = np.asarray(values, dtype=np.float64)
+    if bool(np.isin(scores, (0.0, 1.0)).all()):
+        return wilson(int(scores.sum()), len(scores))
+    return mean_intervals(scores[None, :], weights=weights)[0]
 
 
 def quantile_interval(values: Floats, share: float) -> Interval | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.core.errors import SpendingLimitError
-from engine.core.prices import _PER, TokenPrices
+from engine.core.prices import TOKENS_PRICED, TokenPrices
 from engine.core.run.prediction import Prediction
+from engine.metrics import wording as say
 
 _PRICED_TOKENS = 1000
-"""Prices are read off for so many tokens: few enough to stay below the tiers that some models have."""
+"""Prices are looked up for this many tokens: few enough to stay below the tiers that some models have."""
 
 
 def token_prices(price_ref: str) -> TokenPrices | None:
@@ -30,7 +31,7 @@ def token_prices(price_ref: str) -> TokenPrices | None:
         output = usd(output_tokens=_PRICED_TOKENS)
     except LookupError:
         return None
-    scale = _PER / _PRICED_TOKENS
+    scale = TOKENS_PRICED / _PRICED_TOKENS
     return TokenPrices(
         source=price_ref, input_usd=plain * scale, cached_input_usd=cached * scale, output_usd=output * scale
     )
@@ -38,20 +39,24 @@ def token_prices(price_ref: str) -> TokenPrices | None:
 
 def spent_usd(prices: TokenPrices, predictions: Sequence[Prediction]) -> float:
     """Add up what predictions cost; a failure that used tokens is paid for, too."""
-    return sum(prices.cost_usd(prediction.usage) for prediction in predictions)
+    usages = [prediction.usage for prediction in predictions]
+    return sum(
+        prices.cost_usd(float(one.prompt_tokens), float(one.cached_prompt_tokens), float(one.completion_tokens))
+        for one in usages
+    )
 
 
-class Purse:
+class Budget:
     """What one run may still spend."""
 
     def __init__(self, prices: TokenPrices | None, limit_usd: float | None, spent: float = 0.0) -> None:
-        """Begin with what was spent before; without prices or a limit it never runs dry."""
+        """Begin with what was spent before; without prices or a limit it is never used up."""
         self._prices = prices
         self._limit_usd = limit_usd
         self._spent_usd = spent
 
     def pay(self, predictions: Sequence[Prediction]) -> None:
-        """Take out what these predictions cost."""
+        """Count what these predictions cost."""
         if self._prices is not None:
             self._spent_usd += spent_usd(self._prices, predictions)
 
@@ -59,11 +64,11 @@ class Purse:
         """Stop a run that has reached its limit.
 
         Raises:
-            SpendingLimitError: it has.
+            SpendingLimitError: the limit is reached.
         """
         if self._prices is None or self._limit_usd is None or self._spent_usd < self._limit_usd:
             return
         raise SpendingLimitError(
-            f"The run has cost {self._spent_usd:.4f} USD; its limit is {self._limit_usd:.4f} USD.",
+            f"The run has cost {say.money(self._spent_usd)}; its limit is {say.money(self._limit_usd)}.",
             "What was done is kept. Resume it with a higher limit.",
         )

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.interval import Interval
-from engine.metrics.bootstrap import Floats
+from engine.core.interval import Floats, Interval
 from engine.metrics.intervals import wilson
 
 BINS = 10

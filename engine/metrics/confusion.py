@@ -1,4 +1,4 @@
-"""What is taken for what: confusion matrix and the classes' precision, recall and F1. Pure functions over codes.
+"""Which classes are confused: confusion matrix and the classes' precision, recall and F1. Pure functions over codes.
 
 A code is a class's place among the task's labels; -1 stands for an answer that failed.
 """
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.core.interval import Interval
-from engine.metrics.bootstrap import Counts
+from engine.core.interval import Counts, Interval
 from engine.metrics.intervals import wilson
 
 
@@ -25,9 +24,9 @@ class ClassFigures:
     answered: int
     """Rows on which it was the answer."""
     precision: Interval | None
-    """Of the rows answered so, the share that is right."""
+    """Of the rows answered with this class, the share that is right."""
     recall: Interval | None
-    """Of the rows that are so, the share that is found."""
+    """Of the rows of this class, the share that is found."""
     f1: Interval | None
     """Harmonic mean of the two."""
 
@@ -81,7 +80,7 @@ def class_figures(matrix: Confusion) -> tuple[ClassFigures, ...]:
 
 
 def _f1(hits: int, concerned: int) -> Interval:
-    """F1 from the share J of hits among the rows that are or were answered so: F1 = 2 J / (1 + J) grows with J.
+    """F1 from the share J of hits among rows with this target or answer: F1 = 2 J / (1 + J) grows with J.
 
     Wilson's interval of J therefore gives F1's; unlike the bootstrap's it does not shrink to a point at 0 or 1.
     """

@@ -1,8 +1,8 @@
-"""When a leader is clear: a test that may be looked at after every row and keeps its error rate all the same.
+"""When a leader is clear: a test that may be checked after every row and still keeps its error rate.
 
 A gambler bets on "the leader beats this rival" row by row, at odds that are fair if it does not. Under that null the
 stake is a nonnegative supermartingale, so that the chance of it ever reaching 1/a is at most a (Ville's inequality),
-however often one looks. Source: I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
+however often it is checked. Source: I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
 betting", JRSS B 86 (2024), arXiv 2010.09686; the bets are a uniform mixture over the fraction that is staked.
 """
 
@@ -21,7 +21,7 @@ _FRACTIONS = (np.arange(100) + 0.5) / 100.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClearLeader:
-    """A leader that is clear after so many rows."""
+    """A leader that is clear after this many rows."""
 
     variant_id: str
     rows: int
@@ -46,7 +46,7 @@ def evidence_against(leader: Sequence[float], rival: Sequence[float]) -> float:
 def clear_leader(scores: Mapping[str, Sequence[float]], *, alpha: float = ALPHA) -> ClearLeader | None:
     """Return the variant that is better than every other one, once that is clear; None until then.
 
-    Wrongly named is any variant that is not strictly the best. For each variant one comparison, with the best or with
+    An error is to name a variant that is not strictly the best. For each variant one comparison, with the best or with
     another best one, would have to go wrong, so that the threshold of number of variants / alpha keeps alpha over all.
 
     Args:

@@ -35,7 +35,7 @@ def patch_tokens(width_px: int, height_px: int, *, factor: float) -> int:
         shrink = math.sqrt(PATCH_PX**2 * MOST_PATCHES / (width_px * height_px)) / PATCH_PX
         across, down = width_px * shrink, height_px * shrink
         fit = min(math.floor(across) / across, math.floor(down) / down)
-        # A hair less, so that a whole number of patches is not rounded up by what floats leave over.
+        # Slightly less, so that floating-point error does not round up a whole number of patches.
         patches = min(math.ceil(across * fit - 1e-9) * math.ceil(down * fit - 1e-9), MOST_PATCHES)
     return math.ceil(patches * factor)
 

@@ -1,4 +1,4 @@
-"""Intervals and quantiles. Pure functions over plain numbers."""
+"""Intervals of shares, quantiles and rates. Pure functions over plain numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binomtest
 
-from engine.core.interval import Interval
+from engine.core.interval import Floats, Interval
 
 Z_95 = 1.959963984540054
 """The 97.5 % point of the standard normal distribution."""
@@ -27,35 +28,8 @@ def wilson(successes: int, trials: int) -> Interval:
         raise ValueError(message)
     if trials == 0:
         return Interval(value=math.nan, low=0.0, high=1.0)
-    share = successes / trials
-    square = Z_95**2
-    centre = (share + square / (2 * trials)) / (1 + square / trials)
-    half = Z_95 / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
-    return Interval(value=share, low=low, high=high)
-
-
-def bootstrap_mean(values: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
-    """Percentile bootstrap of the mean, 95 %, vectorized.
-
-    Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
-    With no values the interval is 0 to 1 and the value NaN.
-    """
-    if not values:
-        return Interval(value=math.nan, low=0.0, high=1.0)
-    data = np.asarray(values, dtype=np.float64)
-    draws = np.random.default_rng(seed).integers(0, len(data), size=(resamples, len(data)))
-    means = data[draws].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(value=float(data.mean()), low=float(low), high=float(high))
-
-
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Wilson's interval where all values are 0 or 1, the bootstrap otherwise."""
-    if all(value in {0.0, 1.0} for value in values):
-        return wilson(round(sum(values)), len(values))
-    return bootstrap_mean(values)
+    ends = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return Interval(value=successes / trials, low=float(ends.low), high=float(ends.high))
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:
@@ -78,3 +52,10 @@ def macro_f1(targets: Sequence[str], answers: Sequence[str | None], labels: Sequ
         if wanted + given:
             scores.append(2 * hits / (wanted + given))
     return float(np.mean(scores)) if scores else math.nan
+
+
+def tokens_per_second(tokens: Sequence[float] | Floats, seconds: Sequence[float] | Floats) -> float | None:
+    """Tokens over the seconds they took, over all rows that have both; None where no row has."""
+    counts, spent = np.nan_to_num(np.asarray(tokens, dtype=float)), np.nan_to_num(np.asarray(seconds, dtype=float))
+    total, busy = float(counts[spent > 0].sum()), float(spent.sum())
+    return total / busy if total > 0 and busy > 0 else None

@@ -1,4 +1,4 @@
-"""Which differences between variants are real: every pair on the same rows, corrected for their number."""
+"""Which differences between variants are significant: every pair on the same rows, corrected for multiple tests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
-from engine.core.interval import Interval
-from engine.metrics.bootstrap import Floats, acceleration_of_mean, bca, row_weights
+from engine.core.interval import Floats, Interval
+from engine.core.run.prediction import RIGHT_SCORE
+from engine.metrics.bootstrap import acceleration_of_mean, bca, row_weights
 from engine.metrics.intervals import Z_95
 
 LEVEL = 0.05
-"""A difference counts as real when its p-value, corrected for the number of pairs, lies below this."""
+"""A difference is significant when its p-value, corrected for the number of pairs, is below this."""
 POWER = 0.8
 MOST_ROWS_TO_SETTLE = 1_000_000
 MCNEMAR = "exact McNemar"
@@ -34,21 +35,21 @@ class Difference:
     effect: Interval
     """Mean score of the first minus that of the second, -1 to 1."""
     only_first: int
-    """Rows that the first alone gets right (a score of at least 0.5)."""
+    """Rows that only the first gets right (a score of at least 0.5)."""
     only_second: int
     p_value: float
     p_holm: float
     """Corrected for all pairs of the run by Holm's method."""
     test: str
     rows_to_settle: int | None
-    """About how many further rows would tell the two apart with 80 % power, were the gap seen the true one.
+    """About how many further rows would make the difference significant with 80 % power, if the observed gap is true.
 
-    None where they are told apart already, or where no gap was seen, or a million rows would not do.
+    None where it is significant already, where no gap was observed, or where a million rows would not be enough.
     """
 
     @property
-    def told_apart(self) -> bool:
-        """Tell whether the difference is real at the 5 % level, over all pairs."""
+    def significant(self) -> bool:
+        """Tell whether the difference is significant at the 5 % level, over all pairs."""
         return self.p_holm < LEVEL
 
     def seen_from(self, variant_id: str) -> Interval:
@@ -59,7 +60,7 @@ class Difference:
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
-    """Two-sided exact McNemar test: the rows that one alone gets right are a fair coin's throws.
+    """Two-sided exact McNemar test: rows that only one gets right are like throws of a fair coin.
 
     Source: Q. McNemar, Psychometrika 12 (1947); exact form as in A. Agresti, "Categorical Data Analysis".
     """
@@ -82,7 +83,7 @@ def paired_share_difference(only_first: int, only_second: int, rows: int) -> Int
 
 
 def rows_for_power(spread: float, difference: float, *, level: float = LEVEL, power: float = POWER) -> int | None:
-    """Rows at which a paired difference of this size is found with this power; None if a million would not do.
+    """Rows at which a paired difference of this size is found with this power; None if a million is not enough.
 
     `spread` is the mean square of the rows' differences: for right and wrong, the share of rows that one alone gets
     right. Source: R. Connor, "Sample size for testing differences in proportions for the paired-sample design",
@@ -97,7 +98,7 @@ def rows_for_power(spread: float, difference: float, *, level: float = LEVEL, po
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values of a family so that a false finding among all of them is held to the chosen level.
+    """Adjust p-values of a family so that the chance of any false finding among them stays at the chosen level.
 
     Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
     """
@@ -150,8 +151,8 @@ def _compare(
     first: str, second: str, left: Floats, right: Floats, weights: NDArray[np.float32] | None, seed: int
 ) -> Difference:
     rows = len(left)
-    only_first = int(np.sum((left >= 0.5) & (right < 0.5)))
-    only_second = int(np.sum((right >= 0.5) & (left < 0.5)))
+    only_first = int(np.sum((left >= RIGHT_SCORE) & (right < RIGHT_SCORE)))
+    only_second = int(np.sum((right >= RIGHT_SCORE) & (left < RIGHT_SCORE)))
     if bool(np.isin(left, (0.0, 1.0)).all() and np.isin(right, (0.0, 1.0)).all()):
         test, p_value = MCNEMAR, mcnemar_p(only_first, only_second)
         effect = paired_share_difference(only_first, only_second, rows)
@@ -162,7 +163,7 @@ def _compare(
         replicates = (drawn @ gaps.astype(np.float32)).astype(np.float64)
         mean = float(gaps.mean())
         effect = bca(mean, replicates, acceleration_of_mean(gaps))
-        # Were there no difference, means would scatter about 0 as the replicates scatter about the mean seen, and a
+        # Without a difference, means would scatter about 0 as the replicates scatter about the observed mean, and a
         # little wider: resamples of n rows vary by (n - 1) / n of what new rows would.
         wider = math.sqrt(rows / max(rows - 1, 1))
         beyond = int(np.sum(np.abs(replicates - mean) * wider >= abs(mean) - 1e-9))
@@ -184,7 +185,7 @@ def _compare(
 def _rows_to_settle(
     difference: Difference, scores: Floats, variant_ids: Sequence[str], made: NDArray[np.bool_], level: float
 ) -> int | None:
-    """Further rows, at the level that Holm's order leaves for the pairs not yet told apart."""
+    """Further rows, at the level that Holm's order leaves for the pairs that are not yet significant."""
     first, second = variant_ids.index(difference.first), variant_ids.index(difference.second)
     both = made[first] & made[second]
     if not both.any():

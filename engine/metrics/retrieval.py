@@ -1,7 +1,7 @@
-"""What retrieval brought, against the passages that are marked as holding the answer; and whom a wrong answer blames.
+"""What retrieval found, against the passages that are marked as holding the answer; and causes of wrong answers.
 
-A row's marked passages stand in its metadata under `supporting`: a document's name and words that stand in it.
-Rows without a mark, such as questions that have no answer, are counted nowhere here. Pure functions.
+A row's marked passages are in its metadata under `supporting`: a document's name and words that occur in it.
+Rows without a mark, such as questions that have no answer, are not counted here. Pure functions.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from typing import Any
 from engine.core.interval import Interval
 from engine.core.run.prediction import FailureKind, Passage, Prediction
 from engine.core.task import Document, Example, Task
-from engine.metrics.intervals import mean_interval
-
-RIGHT = 0.5
-"""The least score that counts as right, as on screen."""
+from engine.metrics.bootstrap import mean_interval
 
 
 class Coverage(StrEnum):
@@ -30,7 +27,7 @@ class Coverage(StrEnum):
     NONE = "none"
 
 
-class Blame(StrEnum):
+class ErrorCause(StrEnum):
     """Why an answer is wrong."""
 
     MISSED = "retrieval missed it"
@@ -40,11 +37,11 @@ class Blame(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Support:
-    """What retrieval brought for one row."""
+    """What retrieval found for one row."""
 
     coverage: Coverage
     recall: float
-    """Share of the marked passages that were brought whole."""
+    """Share of the marked passages that were retrieved whole."""
     reciprocal_rank: float
     """1 / rank of the first retrieved passage that holds a marked one whole; 0 if none does."""
 
@@ -60,14 +57,14 @@ class RetrievalQuality:
     mrr: Interval
     """Mean reciprocal rank."""
     blames: Mapping[str, int]
-    """Wrong answers by `Blame`."""
+    """Wrong answers by `ErrorCause`."""
 
 
 def support(example: Example, passages: Sequence[Passage], documents: Mapping[str, Document]) -> Support | None:
     """Compare what was retrieved with what is marked; None where nothing is marked.
 
-    A marked passage is brought whole when one retrieved passage covers all of it, and in part when the border of a
-    chunk goes through it. Two chunks that cover it together bring it whole as well, but no rank is counted for it.
+    A marked passage is retrieved whole when one retrieved passage covers all of it, and in part when the border of a
+    chunk goes through it. Two chunks that together cover it also count as whole, but no rank is counted for it.
     """
     marked = [span for span in (_marked_span(item, documents) for item in _marks(example)) if span is not None]
     if not marked:
@@ -84,16 +81,18 @@ def support(example: Example, passages: Sequence[Passage], documents: Mapping[st
     )
 
 
-def blame(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> Blame | None:
-    """Say whom a wrong answer blames; None for a right one, and for a row without a mark or without retrieval."""
+def blame(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> ErrorCause | None:
+    """Return the cause of a wrong answer; None for a right one, and for a row without a mark or without retrieval."""
     if prediction.failure is not None and prediction.failure.kind is FailureKind.CONTEXT_OVERFLOW:
-        return Blame.CUT_OFF if _marks(example) else None
+        return ErrorCause.CUT_OFF if _marks(example) else None
     if not any(passage.kind == "document" for passage in prediction.passages):
         return None
     brought = support(example, prediction.passages, documents)
-    if brought is None or (prediction.failure is None and (prediction.score or 0.0) >= RIGHT):
+    if brought is None or prediction.outcome == "right":
         return None
-    return {Coverage.NONE: Blame.MISSED, Coverage.PART: Blame.CUT_OFF, Coverage.WHOLE: Blame.HAD_IT}[brought.coverage]
+    return {Coverage.NONE: ErrorCause.MISSED, Coverage.PART: ErrorCause.CUT_OFF, Coverage.WHOLE: ErrorCause.HAD_IT}[
+        brought.coverage
+    ]
 
 
 def retrieval_quality(task: Task, predictions: Sequence[Prediction]) -> RetrievalQuality | None:

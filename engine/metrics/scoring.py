@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.core.errors import UnparsedAnswerError
+from engine.core.interval import Counts, Interval
 from engine.core.task import AnswerKind, Example, Task
 from engine.core.variant import DecodingMode
+from engine.metrics.bootstrap import macro_f1_interval
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 
@@ -35,7 +37,7 @@ def read_answer(task: Task, mode: DecodingMode, text: str) -> str:
 
 def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
     if mode is DecodingMode.CHOICE and text in task.answer.labels:
-        return text  # a backend that cannot hold the model to the labels answers in free text, which is read below
+        return text  # a backend that cannot restrict the model to the labels answers in free text, parsed below
     wanted = text
     if mode is DecodingMode.JSON:
         found = _read_object(text)
@@ -55,7 +57,7 @@ def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
 
 
 def _labels_by_form(labels: Sequence[str]) -> dict[str, str]:
-    """Labels by what is left of them without case and punctuation; those that it cannot tell apart are left out."""
+    """Labels by their form without case and punctuation; labels that share a form are left out."""
     counts = Counter(_label_form(label) for label in labels)
     return {form: label for label in labels if (form := _label_form(label)) and counts[form] == 1}
 
@@ -167,7 +169,7 @@ def _token_f1(given: list[str], wanted: list[str]) -> float:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    """Fields with texts normalized; a record that is no object has none."""
+    """Fields with texts normalized; a record that is not an object has none."""
     if not isinstance(record, dict):
         return {}
     return {key: normalized(value) if isinstance(value, str) else value for key, value in record.items()}
@@ -186,9 +188,15 @@ SCORERS: Mapping[str, Scorer] = {
     "rules_kept": rules_kept,
     "chrf": chrf,
 }
-"""Scorers of one prediction. `macro_f1` is of a whole run and lives in `engine.metrics.intervals`."""
+"""Scorers of one prediction; those of a whole run are in `RUN_SCORERS`."""
 
-RUN_SCORERS = frozenset({"macro_f1"})
+RunScorer = Callable[[Counts, Counts, int], Interval]
+"""Takes each row's target and answer as places among the labels (an answer of -1 is a failure), and how many labels."""
+
+RUN_SCORERS: Mapping[str, RunScorer] = {
+    "macro_f1": macro_f1_interval,
+}
+"""Scorers of a whole run, each with its interval."""
 
 KINDS: Mapping[str, frozenset[AnswerKind]] = {
     "accuracy": frozenset({AnswerKind.LABEL}),
@@ -206,7 +214,7 @@ KINDS: Mapping[str, frozenset[AnswerKind]] = {
 
 
 RULE = "rule "
-"""Before a rule's name, where its result stands among the scores."""
+"""Prefix of a rule's name where its result is among the scores."""
 
 
 def score_answer(task: Task, example: Example, answer: str) -> dict[str, float]:

@@ -1,63 +1,191 @@
-"""Figures as the verdict's sentences write them. Pure functions."""
+"""How numbers are written: on screens, in the terminal, in memos and in sentences. Pure functions.
+
+A figure may come with its interval, of which the value is written. What was not measured (None or NaN) is written as
+`missing`: an en dash unless the caller wants something else.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from engine.core.interval import Interval
 
+Figure = Interval | float | None
+MISSING = "\N{EN DASH}"
+_MINUTE_S, _HOUR_S = 60, 3600
 
-def share(value: float) -> str:
-    """Write a share of 0 to 1 in percent."""
-    return f"{value * 100:.0f} %"
+
+def share(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write a share of 0 to 1 in whole percent: `89 %`."""
+    value = _value(figure)
+    return missing if value is None else f"{value * 100:.0f} %"
 
 
 def share_interval(interval: Interval) -> str:
     """Write a share with its 95 % interval: `89 % (82 to 94)`."""
-    return f"{share(interval.value)} ({interval.low * 100:.0f} to {interval.high * 100:.0f})"
+    return f"{share(interval.value)} ({ends(interval)})"
+
+
+def ends(interval: Interval | None, *, missing: str = MISSING) -> str:
+    """Write the ends of a share's interval where percent is said beside it: `82 to 94`."""
+    return missing if interval is None else f"{interval.low * 100:.0f} to {interval.high * 100:.0f}"
+
+
+def share_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
+    """Write the ends of a share's interval with their unit: `82 % to 94 %`."""
+    return missing if interval is None else f"{share(interval.low)} to {share(interval.high)}"
+
+
+def plus_minus(interval: Interval | None, *, missing: str = MISSING) -> str:
+    """Write half the width of a share's interval in points: `± 6`."""
+    return missing if interval is None else f"± {(interval.high - interval.low) * 50:.0f}"
 
 
 def points(value: float) -> str:
-    """Write a difference of shares in points, without its sign."""
+    """Write a difference of shares in points, without its sign: `1 point`, `0.4 points`, `12 points`."""
     number = abs(value) * 100
     written = f"{number:.0f}" if number >= 0.95 or number == 0 else f"{number:.1f}"
     return f"{written} point" + ("" if written == "1" else "s")
 
 
+def signed_points(value: float) -> str:
+    """Write a difference of shares in points with its sign, to a tenth: `+3.2`."""
+    return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def span(low: float, high: float) -> str:
-    """Write the ends of an interval of points."""
-    ends = (f"{0.0 if abs(end) < 0.005 else end * 100:.0f}" for end in (low, high))
-    return " to ".join(ends).replace("-", "\N{MINUS SIGN}")
+    """Write the ends of an interval of points, with a minus sign for what is below zero: `2 to 12`."""
+    written = (f"{0.0 if abs(end) < 0.005 else end * 100:.0f}" for end in (low, high))
+    return " to ".join(written).replace("-", "\N{MINUS SIGN}")
 
 
-def seconds(value: float) -> str:
-    """Write a latency with two significant figures."""
+def seconds(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write a latency in seconds: `0.004 s`, `0.28 s`, `7.50 s`, `18 s`."""
+    value = _value(figure)
+    if value is None:
+        return missing
+    if value == 0:
+        return "0 s"
+    if value < 0.0005:
+        return "< 0.001 s"
     if value < 0.0095:
-        return f"{value:.3f} s" if value else "0 s"
+        return f"{value:.3f} s"
     return f"{value:.2f} s" if value < 9.95 else f"{value:,.0f} s"
 
 
-def money(usd: float) -> str:
-    """Write a sum: cents below a dollar, dollars above."""
-    cents = usd * 100
+def seconds_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
+    """Write the ends of a latency's interval: `0.25 s to 0.31 s`."""
+    return missing if interval is None else f"{seconds(interval.low)} to {seconds(interval.high)}"
+
+
+def duration(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write a time that is waited for, given in seconds: `0.6 s`, `48 s`, `3 min 20 s`, `2 h 5 min`."""
+    value = _value(figure)
+    if value is None:
+        return missing
+    if value < 0.95:
+        return f"{value:.1f} s" if value >= 0.05 else "0 s"
+    whole = round(value)
+    if whole < _MINUTE_S:
+        return f"{whole} s"
+    if whole < _HOUR_S:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(value / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def when(started_at: str, *, missing: str = MISSING) -> str:
+    """Write a UTC time stamp (ISO 8601) to the minute: `2026-11-24 20:05 UTC`."""
+    return started_at.replace("T", " ")[:16] + " UTC" if started_at else missing
+
+
+def money(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write a sum, given in USD, as cents below a dollar: `0.05 ¢`, `3.1 ¢`, `$1.20`, `$12,400`."""
+    usd = _value(figure)
+    if usd is None:
+        return missing
     if usd == 0:
         return "$0"
     if usd >= 0.995:
         return f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"
+    cents = usd * 100
+    if cents < 0.005:
+        return "< 0.01 ¢"
     return f"{cents:.2f} ¢" if cents < 0.095 else f"{cents:.1f} ¢"
 
 
-def count(value: float) -> str:
-    """Write a number of things, rounded to two significant figures above 100: it is an estimate."""
+def money_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
+    """Write the ends of a sum's interval: `0.5 ¢ to 0.6 ¢`."""
+    return missing if interval is None else f"{money(interval.low)} to {money(interval.high)}"
+
+
+def energy(wh: float | None, *, measured: bool, missing: str = MISSING) -> str:
+    """Write watt-hours, and whether the machine measured them: `0.42 Wh`, `12 Wh (est.)`."""
+    if wh is None:
+        return missing
+    told = f"{wh:.2f} Wh" if wh < 9.95 else f"{wh:,.0f} Wh"
+    return told if measured else f"{told} (est.)"
+
+
+def size(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write bytes in powers of 1000: `640 bytes`, `12 kB`, `3.7 MB`, `410 MB`, `1.2 GB`."""
+    count_of_bytes = _value(figure)
+    if count_of_bytes is None:
+        return missing
+    if count_of_bytes >= 999.5e6:
+        return f"{count_of_bytes / 1e9:,.1f} GB"
+    if count_of_bytes >= 9.95e6 or count_of_bytes == 0:
+        return f"{count_of_bytes / 1e6:.0f} MB"
+    if count_of_bytes >= 999.5e3:
+        return f"{count_of_bytes / 1e6:.1f} MB"
+    return f"{count_of_bytes / 1e3:.0f} kB" if count_of_bytes >= 999.5 else f"{count_of_bytes:.0f} bytes"
+
+
+def number(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write how many there are, exactly: `12,345`."""
+    value = _value(figure)
+    return missing if value is None else f"{value:,.0f}"
+
+
+def about(value: float) -> str:
+    """Write how many there would be, rounded to two significant figures above 100 since it is an estimate: `12,000`."""
     if value < 100:
         return f"{value:,.0f}"
     digits = len(f"{value:.0f}") - 2
     return f"{round(value, -digits):,.0f}"
 
 
+def short(figure: Figure, *, missing: str = MISSING) -> str:
+    """Write a number in few signs where there is little room: `3.1`, `168`, `1.1k`."""
+    value = _value(figure)
+    if value is None:
+        return missing
+    if value >= 999.5:
+        return f"{value / 1000:.1f}k" if value < 9950 else f"{value / 1000:.0f}k"
+    return f"{value:.0f}" if value >= 9.5 else f"{value:.1f}"
+
+
+def tokens(prompt: float, answer: float) -> str:
+    """Write the mean tokens of a prompt and of an answer: `134 / 4.5`."""
+    return f"{prompt:.0f} / {answer:.1f}"
+
+
+def loss(value: float | None, *, missing: str = MISSING) -> str:
+    """Write a training's loss: `0.412`."""
+    return missing if value is None else f"{value:.3f}"
+
+
 def probability(value: float) -> str:
-    """Write a p-value."""
+    """Write a p-value: `p = 0.03`."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}" if value < 0.01 else f"p = {value:.2f}"
+
+
+def times(low: float, high: float) -> str:
+    """Write how many times more: `8 to 70 times`."""
+    first, last = (f"{value:.1f}" if value < 9.5 else f"{value:,.0f}" for value in (low, high))
+    return f"{first} times" if first == last else f"{first} to {last} times"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -65,7 +193,6 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
-def times(low: float, high: float) -> str:
-    """Write how many times more: `8 to 70 times`."""
-    first, last = (f"{value:.1f}" if value < 9.5 else f"{value:,.0f}" for value in (low, high))
-    return f"{first} times" if first == last else f"{first} to {last} times"
+def _value(figure: Figure) -> float | None:
+    value = figure.value if isinstance(figure, Interval) else figure
+    return None if value is None or math.isnan(value) else value

@@ -18,10 +18,11 @@ from engine.core.errors import (
     WorkerDiedError,
     WorkerError,
 )
-from engine.core.generation import Completion, GenerateRequest, TextPiece
-from engine.core.ports import CancelSignal, LanguageModel, Retriever
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
+from engine.core.ports import LanguageModel, Retriever
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.core.steps import CancelSignal, drain
 from engine.core.task import Example, Task
 from engine.core.variant import Variant
 from engine.metrics.scoring import read_answer, score_answer
@@ -29,23 +30,22 @@ from engine.running.prompting import build_prompt, decoding_for, effective_mode
 
 MAX_ATTEMPTS = 2
 STOPPING = (AccessError, ServerAbsentError, UnknownModelError)
-"""Faults of a server that every further row would meet, too: they stop the run, which can be resumed."""
+"""Server errors that every further row would hit, too: they stop the run, which can be resumed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadyVariant:
-    """A variant with all that it needs to answer."""
+    """A variant with everything it needs to answer."""
 
     variant: Variant
     shots: tuple[Example, ...] = ()
     index_id: str = ""
     classifier_id: str = ""
-    lora_path: str | None = None
-    lora_key: str = ""
+    lora: LoraWeights | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
+class RunContext:
     """What answering needs, the same for all rows of a run."""
 
     plan: RunPlan
@@ -63,39 +63,41 @@ class _Retrieved:
     rss_bytes: int = 0
 
 
-def answer_row(desk: Desk, ready: ReadyVariant, example: Example, row: int) -> Generator[str, None, Prediction]:
+def answer_row(
+    context: RunContext, ready: ReadyVariant, example: Example, row: int
+) -> Generator[str, None, Prediction]:
     """Answer one row; yields text as it is written and returns the prediction.
 
-    A worker that dies is started anew and the row tried once more.
+    A worker that dies is started again, and the row tried once more.
 
     Raises:
         CancelledError: the user stopped it.
-        ModelError: the server is gone, or refuses all that is asked of it.
+        ModelError: the server is unreachable, or refuses every request.
     """
     attempt = 1
     while True:
         try:
             if not ready.variant.generates:
-                return _classified(desk, ready, example, attempt)
-            return (yield from _generated(desk, ready, example, row, attempt))
+                return _classified(context, ready, example, attempt)
+            return (yield from _generated(context, ready, example, row, attempt))
         except WorkerDiedError as error:
-            _stop_if_cancelled(desk, error)
+            _stop_if_cancelled(context, error)
             if attempt == MAX_ATTEMPTS:
-                return failed(desk, ready, example, error, attempts=attempt)
+                return failed(context, ready, example, error, attempts=attempt)
             attempt += 1
         except STOPPING:
             raise
         except (ModelError, RetrievalError, WorkerError) as error:
-            return failed(desk, ready, example, error, attempts=attempt)
+            return failed(context, ready, example, error, attempts=attempt)
 
 
-def _classified(desk: Desk, ready: ReadyVariant, example: Example, attempt: int) -> Prediction:
+def _classified(context: RunContext, ready: ReadyVariant, example: Example, attempt: int) -> Prediction:
     started = time.perf_counter()
-    found = desk.retriever.classify(ready.classifier_id, example.input)
+    found = context.retriever.classify(ready.classifier_id, example.input)
     total_s = time.perf_counter() - started
-    blank = _blank(desk, ready, example)
+    blank = _blank(context, ready, example)
     return replace(
-        _scored(desk, blank, example, found.label, found.label),
+        _scored(context, blank, example, found.label, found.label),
         usage=Usage(prompt_tokens=found.tokens),
         timing=Timing(ttft_s=total_s, total_s=total_s, cpu_s=found.cpu_s),
         probabilities=found.probabilities,
@@ -105,14 +107,14 @@ def _classified(desk: Desk, ready: ReadyVariant, example: Example, attempt: int)
 
 
 def _generated(
-    desk: Desk, ready: ReadyVariant, example: Example, row: int, attempt: int
+    context: RunContext, ready: ReadyVariant, example: Example, row: int, attempt: int
 ) -> Generator[str, None, Prediction]:
     started = time.perf_counter()
-    found = retrieve(desk, ready, example)
-    request = request_for(desk, ready, example, row, found.passages)
+    found = retrieve(context, ready, example)
+    request = request_for(context, ready, example, row, found.passages)
     first_at: float | None = None
     completion: Completion | None = None
-    for piece in desk.model.generate(request, cancel=desk.cancel):
+    for piece in context.model.generate(request, cancel=context.cancel):
         if isinstance(piece, TextPiece):
             first_at = first_at or time.perf_counter()
             yield piece.text
@@ -130,25 +132,25 @@ def _generated(
         thinking_s=completion.thinking_s,
         cpu_s=completion.cpu_s + found.cpu_s,
     )
-    return replace(_completed(desk, ready, example, completion, found), timing=timing, attempts=attempt)
+    return replace(_completed(context, ready, example, completion, found), timing=timing, attempts=attempt)
 
 
-def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
+def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
     """Answer several rows at once. The predictions carry shares of the batch's time, and no latency."""
     if not ready.variant.generates:
         started = time.perf_counter()
-        made = [next_prediction(answer_row(desk, ready, example, row)) for row, example in rows]
+        made = [drain(answer_row(context, ready, example, row)) for row, example in rows]
         share_s = (time.perf_counter() - started) / len(rows)
         return [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
     started = time.perf_counter()
-    found = [_retrieve_or_error(desk, ready, example) for _row, example in rows]
+    found = [_retrieve_or_error(context, ready, example) for _row, example in rows]
     good = [place for place, item in enumerate(found) if isinstance(item, _Retrieved)]
     requests = [
-        request_for(desk, ready, rows[place][1], rows[place][0], item.passages)
+        request_for(context, ready, rows[place][1], rows[place][0], item.passages)
         for place, item in enumerate(found)
         if isinstance(item, _Retrieved)
     ]
-    answers, attempts = _batch_twice(desk, requests)
+    answers, attempts = _batch_twice(context, requests)
     share_s = (time.perf_counter() - started) / len(rows)
     by_place = dict(zip(good, answers, strict=True))
     made = []
@@ -156,7 +158,7 @@ def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Exam
         item = found[place]
         answer = by_place.get(place, item)
         if isinstance(answer, Completion) and isinstance(item, _Retrieved):
-            prediction = _completed(desk, ready, example, answer, item)
+            prediction = _completed(context, ready, example, answer, item)
             cpu_s = answer.cpu_s + item.cpu_s
             timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, batch_share_s=share_s, cpu_s=cpu_s)
             made.append(replace(prediction, timing=timing, attempts=attempts))
@@ -164,17 +166,19 @@ def answer_batch(desk: Desk, ready: ReadyVariant, rows: Sequence[tuple[int, Exam
             raise answer
         else:
             error = answer if isinstance(answer, Exception) else ModelError("The backend ended without an answer.")
-            made.append(failed(desk, ready, example, error, attempts=attempts))
+            made.append(failed(context, ready, example, error, attempts=attempts))
     return made
 
 
-def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> tuple[Sequence[Completion | Exception], int]:
+def _batch_twice(
+    context: RunContext, requests: Sequence[GenerateRequest]
+) -> tuple[Sequence[Completion | Exception], int]:
     """Ask for a batch, once more if the worker died; return the answers and how many attempts they took."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            return desk.model.generate_batch(requests, cancel=desk.cancel), attempt
+            return context.model.generate_batch(requests, cancel=context.cancel), attempt
         except WorkerDiedError as error:
-            _stop_if_cancelled(desk, error)
+            _stop_if_cancelled(context, error)
             if attempt == MAX_ATTEMPTS:
                 return [error] * len(requests), attempt
         except STOPPING:
@@ -184,24 +188,14 @@ def _batch_twice(desk: Desk, requests: Sequence[GenerateRequest]) -> tuple[Seque
     return [], MAX_ATTEMPTS
 
 
-def _stop_if_cancelled(desk: Desk, error: Exception) -> None:
-    """A worker that ended because the run was stopped is not started anew, and its row is no failure."""
-    if desk.cancel.is_set():
+def _stop_if_cancelled(context: RunContext, error: Exception) -> None:
+    """A worker that ended because the run was stopped is not restarted, and its row is not a failure."""
+    if context.cancel.is_set():
         raise CancelledError("The run was stopped.") from error
 
 
-def next_prediction(steps: Generator[str, None, Prediction]) -> Prediction:
-    """Run `answer_row` to its end, passing over the text."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            prediction: Prediction = stop.value
-            return prediction
-
-
-def retrieve(desk: Desk, ready: ReadyVariant, example: Example, *, without: str = "") -> _Retrieved:
-    """Fetch what the variant wants for this row; `without` names an example that must not be among it."""
+def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, without: str = "") -> _Retrieved:
+    """Fetch what the variant wants for this row; `without` names an example that must not be included."""
     spec = ready.variant.retrieval
     if spec is None:
         return _Retrieved()
@@ -210,7 +204,7 @@ def retrieve(desk: Desk, ready: ReadyVariant, example: Example, *, without: str 
     cpu_s, rss_bytes = 0.0, 0
     for kind, count in (("example", spec.examples_k), ("document", spec.passages_k)):
         if count:
-            found = desk.retriever.search(
+            found = context.retriever.search(
                 ready.index_id,
                 example.input,
                 kind=kind,
@@ -224,10 +218,10 @@ def retrieve(desk: Desk, ready: ReadyVariant, example: Example, *, without: str 
     return _Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)
 
 
-def _retrieve_or_error(desk: Desk, ready: ReadyVariant, example: Example) -> _Retrieved | Exception:
+def _retrieve_or_error(context: RunContext, ready: ReadyVariant, example: Example) -> _Retrieved | Exception:
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            return retrieve(desk, ready, example)
+            return retrieve(context, ready, example)
         except WorkerDiedError as error:
             if attempt == MAX_ATTEMPTS:
                 return error
@@ -237,25 +231,25 @@ def _retrieve_or_error(desk: Desk, ready: ReadyVariant, example: Example) -> _Re
 
 
 def request_for(
-    desk: Desk, ready: ReadyVariant, example: Example, row: int, passages: Sequence[Passage]
+    context: RunContext, ready: ReadyVariant, example: Example, row: int, passages: Sequence[Passage]
 ) -> GenerateRequest:
     """Build the request for one row."""
-    built = build_prompt(desk.task, example.input, shots=ready.shots, passages=passages)
+    built = build_prompt(context.task, example.input, prompt=ready.variant.prompt, shots=ready.shots, passages=passages)
     return GenerateRequest(
         messages=built.messages,
         prefix_messages=built.prefix_messages,
-        decoding=decoding_for(desk.task, desk.plan, row=row),
+        decoding=decoding_for(context.task, ready.variant.decoding, seed=context.plan.seed, row=row),
         slot=ready.variant.id,
-        lora=ready.lora_path,
+        lora=ready.lora,
         lora_scale=ready.variant.lora_scale,
     )
 
 
 def _completed(
-    desk: Desk, ready: ReadyVariant, example: Example, completion: Completion, found: _Retrieved
+    context: RunContext, ready: ReadyVariant, example: Example, completion: Completion, found: _Retrieved
 ) -> Prediction:
     blank = replace(
-        _blank(desk, ready, example),
+        _blank(context, ready, example),
         usage=completion.usage,
         probabilities=completion.probabilities,
         passages=found.passages,
@@ -264,22 +258,22 @@ def _completed(
         rss_bytes=completion.rss_bytes + found.rss_bytes,
     )
     try:
-        answer = read_answer(desk.task, effective_mode(desk.task, desk.plan.decoding), completion.text)
+        answer = read_answer(context.task, effective_mode(context.task, ready.variant.decoding.mode), completion.text)
     except UnparsedAnswerError as error:
-        cut = " It was cut off at the longest length allowed." if completion.finish == "length" else ""
+        cut = " It was cut off at the maximum length." if completion.finish == "length" else ""
         failure = Failure(kind=FailureKind.UNPARSED, message=error.what + cut)
         return replace(blank, text=completion.text, failure=failure)
-    return _scored(desk, blank, example, completion.text, answer)
+    return _scored(context, blank, example, completion.text, answer)
 
 
-def _scored(desk: Desk, blank: Prediction, example: Example, text: str, answer: str) -> Prediction:
-    scores = score_answer(desk.task, example, answer)
-    return replace(blank, text=text, answer=answer, scores=scores, score=scores[desk.task.primary_scorer])
+def _scored(context: RunContext, blank: Prediction, example: Example, text: str, answer: str) -> Prediction:
+    scores = score_answer(context.task, example, answer)
+    return replace(blank, text=text, answer=answer, scores=scores, score=scores[context.task.primary_scorer])
 
 
-def _blank(desk: Desk, ready: ReadyVariant, example: Example) -> Prediction:
+def _blank(context: RunContext, ready: ReadyVariant, example: Example) -> Prediction:
     return Prediction(
-        run_id=desk.plan.run_id,
+        run_id=context.plan.run_id,
         variant_id=ready.variant.id,
         technique=str(ready.variant.technique),
         example_id=example.id,
@@ -287,7 +281,9 @@ def _blank(desk: Desk, ready: ReadyVariant, example: Example) -> Prediction:
     )
 
 
-def failed(desk: Desk, ready: ReadyVariant, example: Example, error: Exception, *, attempts: int) -> Prediction:
+def failed(
+    context: RunContext, ready: ReadyVariant, example: Example, error: Exception, *, attempts: int
+) -> Prediction:
     """Record why a row has no answer."""
     kind = FailureKind.BACKEND
     for type_of_error, its_kind in (
@@ -298,4 +294,4 @@ def failed(desk: Desk, ready: ReadyVariant, example: Example, error: Exception, 
         if isinstance(error, type_of_error):
             kind = its_kind
     failure = Failure(kind=kind, message=str(error))
-    return replace(_blank(desk, ready, example), failure=failure, attempts=attempts)
+    return replace(_blank(context, ready, example), failure=failure, attempts=attempts)

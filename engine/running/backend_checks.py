@@ -1,4 +1,4 @@
-"""What a plan asks of a backend that it cannot do, or does otherwise: said before the run starts. Pure functions."""
+"""What a plan needs that a backend cannot do, or does differently: reported before the run starts. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from engine.running.prompting import effective_mode
 def backend_limits(
     plan: RunPlan, task: Task, facts: ModelFacts, capabilities: Capabilities
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what stands in the plan's way at this backend, each with its mend, and what the user should know."""
+    """Return what keeps the plan from running on this backend, each with its fix, and what the user should know."""
     problems: list[str] = []
     notes: list[str] = []
-    mode = effective_mode(task, plan.decoding)
-    if mode is DecodingMode.JSON and capabilities.json_schema is Support.NO:
+    modes = {effective_mode(task, variant.decoding.mode) for variant in plan.variants if variant.generates}
+    if DecodingMode.JSON in modes and capabilities.json_schema is Support.NO:
         problems.append(
-            f"'{facts.name}' cannot be held to a JSON schema. {capabilities.reason('json_schema')} "
+            f"'{facts.name}' cannot be restricted to a JSON schema. {capabilities.reason('json_schema')} "
             "Choose free text as the decoding."
         )
-    if mode is DecodingMode.CHOICE:
+    if DecodingMode.CHOICE in modes:
         names = ("choice", "choice_probabilities")
         notes += [_note(name, capabilities) for name in names if capabilities.reason(name)]
     if any(variant.lora is not None for variant in plan.variants):
@@ -37,8 +37,8 @@ def backend_limits(
             notes.append("The LoRA variants use the weights that the server serves; none are trained here.")
     if plan.throughput and capabilities.batching is not Support.YES:
         notes.append(_note("batching", capabilities))
-    if facts.server and not _is_this_machine(facts.server):
-        notes.append(f"The task's rows leave this machine: they are sent to {urlsplit(facts.server).netloc}.")
+    if host := sends_rows_to(facts):
+        notes.append(f"The task's rows leave this machine: they are sent to {host}.")
         if not facts.price_ref:
             notes.append(
                 "What its tokens cost, if anything, is not known here: no cost is shown, and no limit stops it."
@@ -53,6 +53,12 @@ def lora_comes_with_the_server(capabilities: Capabilities) -> bool:
 
 def _note(name: str, capabilities: Capabilities) -> str:
     return f"{TITLES[name]}: {getattr(capabilities, name)}. {capabilities.reason(name)}".strip()
+
+
+def sends_rows_to(facts: ModelFacts) -> str:
+    """Return the host that a model's inputs are sent to; empty if they stay on this machine."""
+    away = facts.server and not _is_this_machine(facts.server)
+    return urlsplit(facts.server).netloc.rpartition("@")[2] if away else ""
 
 
 def _is_this_machine(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""How much context the longest prompt of a run needs, found before the model is loaded. Nothing is cut in silence."""
+"""How much context the longest prompt of a run needs, found before the model is loaded. Nothing is cut silently."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from engine.core.generation import Message
 from engine.core.run.prediction import Passage
-from engine.core.task import AnswerKind, Example
+from engine.core.task import Example
 from engine.core.variant import Variant
-from engine.running.answering import Desk
+from engine.running.answering import RunContext
 from engine.running.prompting import build_prompt, max_answer_tokens
 from engine.running.sampling import choose_shots
 
@@ -16,26 +16,26 @@ _SPARE_WORDS = 1.1
 """Chunks of documents are cut at sentences, and so may be a little longer than was asked for."""
 
 
-def context_needed(desk: Desk, train: Sequence[Example], test: Sequence[Example]) -> int:
+def context_needed(context: RunContext, train: Sequence[Example], test: Sequence[Example]) -> int:
     """Return tokens of context for the longest prompt of any variant and its answer, counted by the model.
 
     What retrieval will find is not known yet: the longest training rows stand in for it, so this is an upper bound.
     """
-    longest = 0
-    for variant in desk.plan.variants:
+    longest, answer = 0, 0
+    for variant in context.plan.variants:
         if variant.generates and test:
-            longest = max(longest, desk.model.count_tokens(_longest_prompt(desk, variant, train, test)))
-    return longest + max_answer_tokens(desk.task, desk.plan.max_tokens)
+            longest = max(longest, context.model.count_tokens(_longest_prompt(context, variant, train, test)))
+            answer = max(answer, max_answer_tokens(context.task, variant.decoding.max_tokens))
+    return longest + answer
 
 
 def _longest_prompt(
-    desk: Desk, variant: Variant, train: Sequence[Example], test: Sequence[Example]
+    context: RunContext, variant: Variant, train: Sequence[Example], test: Sequence[Example]
 ) -> tuple[Message, ...]:
     query = max((example.input for example in test), key=len)
     shots: tuple[Example, ...] = ()
     if variant.shots_k:
-        by_target = desk.task.answer.kind is AnswerKind.LABEL
-        shots = choose_shots(train, variant.shots_k, seed=desk.plan.seed, by_target=by_target)
+        shots = choose_shots(train, variant.shots_k, seed=context.plan.seed, by_target=context.task.has_labels)
     passages: list[Passage] = []
     if variant.retrieval is not None:
         rows = sorted(train, key=lambda row: len(row.input) + len(row.target), reverse=True)
@@ -43,10 +43,10 @@ def _longest_prompt(
             Passage(id=row.id, kind="example", text=row.input, score=0.0, target=row.target)
             for row in rows[: variant.retrieval.examples_k]
         ]
-        words = max((document.text for document in desk.task.documents), key=len, default="").split()
+        words = max((document.text for document in context.task.documents), key=len, default="").split()
         text = " ".join(words[: round(variant.retrieval.chunk_words * _SPARE_WORDS)])
         passages += [
             Passage(id=str(place), kind="document", text=text, score=0.0)
             for place in range(variant.retrieval.passages_k)
         ]
-    return build_prompt(desk.task, query, shots=shots, passages=passages).messages
+    return build_prompt(context.task, query, prompt=variant.prompt, shots=shots, passages=passages).messages

@@ -7,31 +7,30 @@ from dataclasses import dataclass, replace
 
 from engine.core.errors import UsageError, unknown_name
 from engine.core.task import AnswerKind, Task
-from engine.core.variant import (
-    LABELS,
-    LoraSpec,
-    Reranker,
-    RetrievalSpec,
-    SearchMode,
-    Technique,
-    TrainingPrompts,
-    Variant,
-)
+from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.variant import DecodingSpec, LoraSpec, Reranker, RetrievalSpec, SearchMode, TrainingPrompts, Variant
 
 MAX_SHOTS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choices:
+class TechniqueOptions:
     """What the user may set of the techniques; None takes the default that fits the task."""
 
     shots_k: int | None = None
+    """Few-shot: fixed examples."""
     examples_k: int | None = None
+    """RAG: nearest training examples shown as shots."""
     passages_k: int | None = None
+    """RAG: nearest document passages shown."""
     search: SearchMode | None = None
+    """RAG: how the nearest are found."""
     reranker: Reranker | None = None
+    """Hybrid search: how its two lists are joined."""
     chunk_words: int | None = None
+    """Documents: words in a passage."""
     chunk_overlap_words: int | None = None
+    """Documents: words that a passage repeats from the one before."""
     lora: LoraSpec | None = None
     lora_prompts: TrainingPrompts | None = None
     """For the mix of RAG and LoRA; LoRA alone is always trained on plain prompts."""
@@ -46,32 +45,40 @@ def technique_from_name(name: str) -> Technique:
     try:
         return Technique(name.strip().lower())
     except ValueError:
-        raise unknown_name("variant", name, [str(technique) for technique in LABELS]) from None
+        raise unknown_name("variant", name, [str(technique) for technique in TECHNIQUES]) from None
 
 
 def applies(technique: Technique, task: Task) -> bool:
     """Tell whether a technique can do this task: a classifier needs labels."""
-    return technique is not Technique.CLASSIFIER or task.answer.kind is AnswerKind.LABEL
+    return task.has_labels or not TECHNIQUES[technique].needs_labels
 
 
-def default_variant(technique: Technique, task: Task, *, seed: int = 0, choices: Choices | None = None) -> Variant:
-    """Specify a technique with the user's choices, and sound defaults for this task where there are none."""
-    chosen = choices or Choices()
+def default_variant(
+    technique: Technique,
+    task: Task,
+    *,
+    seed: int = 0,
+    options: TechniqueOptions | None = None,
+    decoding: DecodingSpec | None = None,
+) -> Variant:
+    """Specify a technique with the user's options, and sound defaults for this task where there are none."""
+    chosen, facts = options or TechniqueOptions(), TECHNIQUES[technique]
     shots_k = default_shots(task) if chosen.shots_k is None else chosen.shots_k
     lora = LoraSpec() if chosen.lora is None else chosen.lora
-    retrieval = _retrieval(task, chosen) if technique in {Technique.RAG, Technique.RAG_LORA} else None
-    if technique is Technique.RAG_LORA and retrieval is not None:
+    retrieval = _retrieval(task, chosen) if facts.retrieves else None
+    if facts.trains and retrieval is not None:
         lora = replace(lora, prompts=chosen.lora_prompts or default_training_prompts(retrieval))
     return Variant(
         id=str(technique),
         technique=technique,
-        shots_k=shots_k if technique is Technique.FEW_SHOT else 0,
+        shots_k=shots_k if facts.shows_shots else 0,
         retrieval=retrieval,
-        lora=replace(lora, seed=seed) if technique in {Technique.LORA, Technique.RAG_LORA} else None,
+        lora=replace(lora, seed=seed) if facts.trains else None,
+        decoding=decoding or DecodingSpec(),
     )
 
 
-def _retrieval(task: Task, chosen: Choices) -> RetrievalSpec:
+def _retrieval(task: Task, chosen: TechniqueOptions) -> RetrievalSpec:
     spec = default_retrieval(task)
     spec = replace(
         spec,
@@ -83,13 +90,13 @@ def _retrieval(task: Task, chosen: Choices) -> RetrievalSpec:
         chunk_overlap_words=_overlap(spec, chosen),
     )
     if spec.examples_k + spec.passages_k == 0:
-        raise UsageError("Retrieval of nothing was asked for.", "Retrieve at least one example or passage.")
+        raise UsageError("Retrieval is set to fetch nothing.", "Retrieve at least one example or passage.")
     if spec.passages_k and not task.documents:
-        raise UsageError(f"The task '{task.id}' has no documents to take passages from.", "Retrieve examples alone.")
+        raise UsageError(f"The task '{task.id}' has no documents to take passages from.", "Retrieve only examples.")
     return spec
 
 
-def _overlap(spec: RetrievalSpec, chosen: Choices) -> int:
+def _overlap(spec: RetrievalSpec, chosen: TechniqueOptions) -> int:
     """The user's overlap; else the usual one, made smaller where the chunks are small."""
     if chosen.chunk_overlap_words is not None:
         return chosen.chunk_overlap_words
@@ -97,7 +104,7 @@ def _overlap(spec: RetrievalSpec, chosen: Choices) -> int:
 
 
 def default_training_prompts(spec: RetrievalSpec) -> TrainingPrompts:
-    """Passages are something to be read, which is learnt with passages; similar rows need no training of their own.
+    """A model learns to read passages by training with passages; similar rows need no such training.
 
     On the validation rows of `policy-qa` (30 rows, one seed): token F1 52 % with served prompts, 29 % with plain ones.
     """
@@ -106,13 +113,13 @@ def default_training_prompts(spec: RetrievalSpec) -> TrainingPrompts:
 
 def default_shots(task: Task) -> int:
     """One shot per label up to ten; four for other answers, three for long ones."""
-    if task.answer.kind is AnswerKind.LABEL:
+    if task.has_labels:
         return min(max(len(task.answer.labels), 2), MAX_SHOTS)
     return 3 if task.answer.kind is AnswerKind.JSON else 4
 
 
 def default_retrieval(task: Task) -> RetrievalSpec:
-    """Similar rows as shots where answers are alike from row to row; passages where facts are asked for."""
+    """Similar rows as shots where answers are similar from row to row; passages where the task asks for facts."""
     if task.answer.kind is AnswerKind.SHORT and task.documents:
         # Chosen on the training and validation questions of `policy-qa`: `python cli.py bench retrieval`.
         return RetrievalSpec(
@@ -123,13 +130,18 @@ def default_retrieval(task: Task) -> RetrievalSpec:
             chunk_words=40,
             chunk_overlap_words=6,
         )
-    if task.answer.kind is AnswerKind.LABEL:
+    if task.has_labels:
         return RetrievalSpec(examples_k=4)
     return RetrievalSpec(examples_k=3)
 
 
 def default_variants(
-    techniques: Sequence[Technique], task: Task, *, seed: int = 0, choices: Choices | None = None
+    techniques: Sequence[Technique],
+    task: Task,
+    *,
+    seed: int = 0,
+    options: TechniqueOptions | None = None,
+    decoding: DecodingSpec | None = None,
 ) -> tuple[Variant, ...]:
     """Specify several techniques, each once.
 
@@ -137,7 +149,7 @@ def default_variants(
         UsageError: none given, one given twice, or one that cannot do this task.
     """
     if not techniques:
-        raise UsageError("No variant was chosen.", f"Choose from {', '.join(LABELS)}.")
+        raise UsageError("No variant was chosen.", f"Choose from {', '.join(TECHNIQUES)}.")
     if len(set(techniques)) < len(techniques):
         raise UsageError("A variant was chosen twice.", "Name each once.")
     for technique in techniques:
@@ -145,4 +157,6 @@ def default_variants(
             raise UsageError(
                 f"The {technique} cannot do '{task.id}', whose answers are not labels.", "Leave it out of the variants."
             )
-    return tuple(default_variant(technique, task, seed=seed, choices=choices) for technique in techniques)
+    return tuple(
+        default_variant(technique, task, seed=seed, options=options, decoding=decoding) for technique in techniques
+    )

@@ -9,9 +9,9 @@ from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
 from engine.core.run.infos import Preflight
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Usage
 from engine.core.task import Task
-from engine.core.variant import LoraSpec, Technique, TrainingPrompts, Variant
+from engine.core.variant import LoraSpec, TrainingPrompts, Variant
+from engine.metrics import wording as say
 from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -24,7 +24,7 @@ LABEL_TOKENS = 12
 TRAINING_PASSES = 1.1
 """A token forward and backward, in units of a token read while answering: 410 tokens/s on two such cores with bf16."""
 SERVER_ROW_S = 1.0
-"""Taken for a row at a server of which neither size nor pace is known."""
+"""Assumed for a row at a server whose model size and speed are unknown."""
 WORKER_START_S = 8.0
 WORKER_BYTES = 150_000_000
 RETRIEVAL_BYTES = 700_000_000
@@ -41,14 +41,15 @@ def estimate_run(
     trainable: Sequence[str],
     capabilities: Capabilities | None = None,
 ) -> Preflight:
-    """Estimate time, memory and cost of a plan, and say what stands in its way."""
+    """Estimate time, memory and cost of a plan, and report what keeps it from starting."""
     rows = len(plan.test_ids)
     by_id = {example.id: example for example in task.examples}
     row_tokens = _mean([len(by_id[i].input) for i in plan.test_ids]) / CHARACTERS_PER_TOKEN + TURN_TOKENS
     shot_tokens = _mean([len(by_id[i].input) for i in plan.train_ids]) / CHARACTERS_PER_TOKEN + 2 * TURN_TOKENS
     instructions = len(task.instructions) / CHARACTERS_PER_TOKEN
     tokens_per_s = FLOPS_PER_CORE * cores / (2 * max(facts.parameters, 1)) if facts.parameters else 1e6
-    answer_tokens = plan.max_tokens if not task.answer.labels else 1
+    most = max((variant.decoding.max_tokens for variant in plan.variants), default=0)
+    answer_tokens = most if not task.answer.labels else 1
     seconds = sum(
         rows * SERVER_ROW_S
         if facts.server and not facts.parameters and variant.generates
@@ -71,7 +72,7 @@ def estimate_run(
         )
         for spec, variant in trainings.items()
     )
-    retrieves = any(v.retrieval or v.technique is Technique.CLASSIFIER for v in plan.variants)
+    retrieves = any(v.retrieval or v.facts.fits for v in plan.variants)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
@@ -120,12 +121,11 @@ def _fetched_tokens(variant: Variant, shot_tokens: float) -> float:
 def _row_usd(
     prices: TokenPrices, variant: Variant, row_tokens: float, shot_tokens: float, answer_tokens: float
 ) -> float:
-    """Cost of one row's tokens, as if nothing were kept from call to call."""
+    """Cost of one row's tokens, as if nothing were cached between calls."""
     if not variant.generates:
         return 0.0
     shown = variant.shots_k * shot_tokens + _fetched_tokens(variant, shot_tokens)
-    usage = Usage(prompt_tokens=round(row_tokens + shown), completion_tokens=round(max(answer_tokens, LABEL_TOKENS)))
-    return prices.cost_usd(usage)
+    return prices.cost_usd(row_tokens + shown, 0.0, max(answer_tokens, LABEL_TOKENS))
 
 
 def _unconfirmed(plan: RunPlan, cost_usd: float) -> list[str]:
@@ -133,7 +133,7 @@ def _unconfirmed(plan: RunPlan, cost_usd: float) -> list[str]:
         return []
     source = plan.prices.source if plan.prices is not None else ""
     return [
-        f"This run costs about {cost_usd:.4f} USD at {source}. Confirm it with a spending limit, which stops the run."
+        f"This run costs about {say.money(cost_usd)} at {source}. Confirm it with a spending limit, which stops it."
     ]
 
 
@@ -155,13 +155,13 @@ def _problems(
     if lora is not None and facts.architecture not in trainable:
         problems.append(
             f"LoRA cannot be trained on architecture '{facts.architecture}' "
-            f"(can: {', '.join(sorted(trainable))}). Leave LoRA out, or choose another model."
+            f"(supported: {', '.join(sorted(trainable))}). Leave LoRA out, or choose another model."
         )
-    if not plan.train_ids and any(v.technique is not Technique.ZERO_SHOT for v in plan.variants):
-        problems.append("There are no training rows. Choose zero-shot alone, or at least one training row per class.")
+    if not plan.train_ids and any(v.facts.learns for v in plan.variants):
+        problems.append("There are no training rows. Choose only zero-shot, or at least one training row per class.")
     if memory > free:
         problems.append(
-            f"About {memory / 1e9:.1f} GB of memory are needed, {free / 1e9:.1f} GB are free. "
+            f"About {say.size(memory)} of memory are needed, {say.size(free)} are free. "
             "Close other programs or choose a smaller model."
         )
     return problems

@@ -25,7 +25,7 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class LabelTrie:
-    """A trie over the labels' token ids. Each sequence ends with a token that no label goes on with."""
+    """A trie over the labels' token ids. Each sequence ends with a token that continues no label."""
 
     root: _Node
     sequences: Mapping[str, tuple[int, ...]]
@@ -69,7 +69,7 @@ class LabelSearch:
         self._push(0.0, trie.root)
 
     def _push(self, log_mass: float, node: _Node) -> None:
-        """Add a node, walking down chains in which nothing is to be decided."""
+        """Add a node, walking down chains in which there is nothing to decide."""
         while len(node.children) == 1:
             (node,) = node.children.values()
         if node.label is not None and not node.children:

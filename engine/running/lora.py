@@ -1,36 +1,171 @@
-"""Training LoRA weights outside a run, as `cli.py train` does: the very weights a run would make and find."""
+"""LoRA weights for a run, a training or the playground: found or trained in one way, and tried before they are used."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
-from engine.core.errors import TrainingError
-from engine.core.ports import CancelSignal, LoraWeights, Progress
-from engine.core.task import AnswerKind, Task
-from engine.core.variant import LoraSpec
-from engine.running.preparing import data_digest, lora_key, training_pairs
-from engine.running.runner import Ports
-from engine.running.sampling import balanced_sample
+from engine.core.errors import CanaryError, ModelError, TrainingError
+from engine.core.generation import Completion, Decoding, GenerateRequest, LoraWeights, Message, ModelFacts, TokenPair
+from engine.core.ports import LanguageModel, Trainer
+from engine.core.steps import CancelSignal, Progress
+from engine.core.task import Example, Task
+from engine.core.variant import DecodingMode, LoraSpec, PromptSpec
+from engine.running.answering import ReadyVariant, RunContext
+from engine.running.prompting import build_prompt, training_answer
+
+CANARY_LEAST_CHANGE = 1e-4
+"""Smallest change of a class probability to count; numerical noise between two evaluations of one base is exactly 0."""
+
+CANARY_TOKENS = 48
+"""Length of the free text that is compared where there are no probabilities."""
+
+TrainingPair = tuple[tuple[Message, ...], str]
+"""A prompt and its right answer."""
 
 
-def train_lora(
-    task: Task, ports: Ports, spec: LoraSpec, *, train_rows: int, seed: int, cancel: CancelSignal
-) -> Iterator[Progress | tuple[LoraWeights, bool]]:
-    """Train, or find what fits; yields progress, then the weights and whether they were there already."""
-    by_target = task.answer.kind is AnswerKind.LABEL
-    rows = balanced_sample(task.split("train"), train_rows, seed=seed, by_target=by_target)
-    pairs = ports.model.tokenize_pairs(training_pairs(task, rows))
+def training_pairs(task: Task, train: Sequence[Example], prompt: PromptSpec | None = None) -> list[TrainingPair]:
+    """Return the prompts, as the plain variant serves them, with their right answers."""
+    return [(build_prompt(task, row.input, prompt=prompt).messages, training_answer(row)) for row in train]
+
+
+def find_or_train(
+    model: LanguageModel,
+    trainer: Trainer,
+    texts: Sequence[TrainingPair],
+    spec: LoraSpec,
+    *,
+    about: Mapping[str, Any],
+    cancel: CancelSignal,
+) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
+    """Train weights on these prompts and answers, or find existing ones; yields progress.
+
+    Args:
+        model: the base; its tokenizer makes the training rows.
+        trainer: trains and keeps.
+        texts: prompts and answers.
+        spec: how to train.
+        about: what the weights are for, noted beside them once they are trained.
+        cancel: stops a training; it leaves nothing behind.
+
+    Returns:
+        The weights, and whether they existed before.
+
+    Raises:
+        AdaptLabError: the training was refused, stopped or failed, or the weights fit another base.
+    """
+    pairs = model.tokenize_pairs(texts)
     digest = data_digest(pairs)
-    key = lora_key(ports.model.facts, digest, spec)
-    weights = ports.trainer.find(key)
-    if weights is not None:
-        yield weights, True
-        return
-    for step in ports.trainer.train(
-        key=key, model=ports.model.facts, pairs=pairs, data_digest=digest, spec=spec, cancel=cancel
-    ):
-        if isinstance(step, LoraWeights):
-            yield step, False
-            return
-        yield step
-    raise TrainingError("The trainer ended without weights.", "Train again.")
+    key = lora_key(model.facts, digest, spec)
+    weights = trainer.find(key)
+    found = weights is not None
+    if weights is None:
+        for step in trainer.train(
+            key=key, model=model.facts, pairs=pairs, data_digest=digest, spec=spec, cancel=cancel
+        ):
+            if isinstance(step, LoraWeights):
+                weights = step
+            else:
+                yield step
+    if weights is None:
+        raise TrainingError("The trainer ended without weights.", "Start it again.")
+    check_belonging(weights, model.facts)
+    if not found:
+        trainer.note(key, {**about, "rows": len(texts)})
+    return weights, found
+
+
+def kept_weights(trainer: Trainer, key: str | None, facts: ModelFacts) -> LoraWeights:
+    """Return weights that were trained before.
+
+    Raises:
+        TrainingError: there are none of this key, or they fit another base.
+    """
+    weights = trainer.find(key) if key else None
+    if weights is None:
+        raise TrainingError("There are no LoRA weights for this.", "Train some under Prepare, Train.")
+    check_belonging(weights, facts)
+    return weights
+
+
+def data_digest(pairs: Sequence[TokenPair]) -> str:
+    """Digest of training rows as token ids."""
+    text = json.dumps([[pair.prompt_ids, pair.answer_ids] for pair in pairs])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def lora_key(facts: ModelFacts, digest: str, spec: LoraSpec) -> str:
+    """Name LoRA weights by all that decides them: base, template, rows, parameters."""
+    text = json.dumps([facts.digest, facts.template_digest, digest, asdict(spec)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_belonging(weights: LoraWeights, facts: ModelFacts) -> None:
+    """First half of the canary: the weights were trained on this very base and template.
+
+    Raises:
+        CanaryError: they were not.
+    """
+    if weights.base_digest != facts.digest:
+        raise CanaryError(
+            f"The LoRA weights were trained on a base with digest {weights.base_digest[:12]}, not {facts.digest[:12]}.",
+            "Train them again on this model.",
+        )
+    if weights.template_digest != facts.template_digest:
+        raise CanaryError(
+            "The LoRA weights were trained with another chat template.", "Train them again on this model."
+        )
+
+
+def run_canary(context: RunContext, trainer: Trainer, ready: ReadyVariant, example: Example) -> float:
+    """Second half of the canary: the weights change this base's output. Return the largest change of a probability.
+
+    Where a backend gives no probabilities, free text is compared, and a change counts as 1. What was found is noted
+    beside weights that are kept here.
+
+    Raises:
+        CanaryError: they change nothing.
+    """
+    labels = context.task.answer.labels or ("yes", "no")
+    request = GenerateRequest(
+        messages=build_prompt(context.task, example.input, prompt=ready.variant.prompt).messages,
+        decoding=Decoding(mode=DecodingMode.CHOICE, labels=labels),
+        slot="canary",
+        lora=ready.lora,
+        lora_scale=ready.variant.lora_scale,
+    )
+    tuned = _completion(context, request)
+    base = _completion(context, replace(request, lora=None))
+    if tuned.probabilities and base.probabilities:
+        change = max(abs(tuned.probabilities[label] - base.probabilities[label]) for label in labels)
+        if change < CANARY_LEAST_CHANGE and ready.variant.lora_scale:
+            raise CanaryError(
+                f"The LoRA weights change nothing: the largest change of a probability is {change:.2g}.",
+                "Train again with a higher learning rate or more epochs.",
+            )
+    else:
+        change = _changed_text(context, request)
+    if ready.lora is not None and ready.lora.key is not None:
+        trainer.note(ready.lora.key, {"canary_change": change})
+    return change
+
+
+def _changed_text(context: RunContext, request: GenerateRequest) -> float:
+    """Compare free text where a backend gives no probabilities: the same letters throughout count as no change."""
+    written = replace(request, decoding=Decoding(mode=DecodingMode.FREE, max_tokens=CANARY_TOKENS))
+    if _completion(context, written).text == _completion(context, replace(written, lora=None)).text:
+        raise CanaryError(
+            f"The LoRA weights change nothing: {CANARY_TOKENS} tokens of free text are the same with and without them.",
+            "Train again with a higher learning rate or more epochs, or check that the server uses them.",
+        )
+    return 1.0
+
+
+def _completion(context: RunContext, request: GenerateRequest) -> Completion:
+    for piece in context.model.generate(request, cancel=context.cancel):
+        if isinstance(piece, Completion):
+            return piece
+    raise ModelError("The backend ended without an answer.", "Try again.")

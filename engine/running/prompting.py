@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.core.generation import Decoding, Message
-from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Passage
 from engine.core.task import AnswerKind, Example, Task
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,14 +20,20 @@ class BuiltPrompt:
 
 
 def build_prompt(
-    task: Task, query: str, *, shots: Sequence[Example] = (), passages: Sequence[Passage] = ()
+    task: Task,
+    query: str,
+    *,
+    prompt: PromptSpec | None = None,
+    shots: Sequence[Example] = (),
+    passages: Sequence[Passage] = (),
 ) -> BuiltPrompt:
     """Put a prompt together: instructions, fixed shots, retrieved shots, retrieved documents, the input.
 
     Retrieved examples become shots, the nearest one last, next to the input. Retrieved document passages
     stand before the input in the last turn, the nearest one first.
     """
-    messages = [Message(role="system", content=task.instructions.strip())]
+    own = prompt.instructions if prompt is not None else None
+    messages = [Message(role="system", content=(task.instructions if own is None else own).strip())]
     for shot in shots:
         messages += _turn(shot.input, shot.target)
     prefix = len(messages)
@@ -47,9 +51,9 @@ def _turn(query: str, target: str) -> list[Message]:
     return [Message(role="user", content=query.strip()), Message(role="assistant", content=target)]
 
 
-def decoding_for(task: Task, plan: RunPlan, *, row: int) -> Decoding:
-    """Return how answers of this run are drawn; each row has a seed of its own, for temperatures over 0."""
-    mode = effective_mode(task, plan.decoding)
+def decoding_for(task: Task, spec: DecodingSpec, *, seed: int, row: int) -> Decoding:
+    """Return how an answer is generated; each row has a seed of its own, for temperatures over 0."""
+    mode = effective_mode(task, spec.mode)
     schema = task.answer.json_schema
     if mode is DecodingMode.JSON and schema is None and task.answer.labels:
         schema = {
@@ -62,16 +66,16 @@ def decoding_for(task: Task, plan: RunPlan, *, row: int) -> Decoding:
         mode=mode,
         labels=task.answer.labels if mode is DecodingMode.CHOICE else (),
         json_schema=schema if mode is DecodingMode.JSON else None,
-        max_tokens=max_answer_tokens(task, plan.max_tokens),
-        temperature=plan.temperature,
-        seed=plan.seed * 1_000_003 + row,
+        max_tokens=max_answer_tokens(task, spec.max_tokens),
+        temperature=spec.temperature,
+        seed=seed * 1_000_003 + row,
         stop=("\n",) if mode is DecodingMode.FREE and task.answer.kind is not AnswerKind.JSON else (),
     )
 
 
 def effective_mode(task: Task, wanted: DecodingMode) -> DecodingMode:
     """Return the decoding that fits the task: choice needs labels, JSON needs labels or a schema."""
-    if wanted is DecodingMode.CHOICE and task.answer.kind is not AnswerKind.LABEL:
+    if wanted is DecodingMode.CHOICE and not task.has_labels:
         return DecodingMode.JSON if task.answer.json_schema is not None else DecodingMode.FREE
     if wanted is DecodingMode.JSON and task.answer.json_schema is None and not task.answer.labels:
         return DecodingMode.FREE
@@ -79,15 +83,10 @@ def effective_mode(task: Task, wanted: DecodingMode) -> DecodingMode:
 
 
 def max_answer_tokens(task: Task, wanted: int) -> int:
-    """Return room for an answer: JSON needs more than the rest."""
+    """Return the token limit of an answer: JSON needs more than the rest."""
     return max(wanted, 128) if task.answer.kind is AnswerKind.JSON else wanted
 
 
 def training_answer(example: Example) -> str:
-    """Return the text a model is to write for this example."""
+    """Return the text that a model should write for this example."""
     return example.target
-
-
-def canonical_json(value: object) -> str:
-    """Write a value as JSON in one fixed form: sorted as given, spaces after separators."""
-    return json.dumps(value, ensure_ascii=False)

@@ -1,20 +1,22 @@
 """The runner: a plan goes in, events come out, each prediction is in the store before its event.
 
-Variants take turns row by row, so that a slow minute of the machine hits all alike. A run that ended early is
-run again with the same plan: what is in the store is passed over.
+Variants take turns row by row, so that a slow minute of the machine affects all equally. A run that ended early
+is run again with the same plan: what is in the store is skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from engine.core.capabilities import learned
 from engine.core.errors import AdaptLabError, CancelledError
-from engine.core.ports import CancelSignal, EnergyMeter, LanguageModel, Progress, Retriever, RunStore, Trainer
+from engine.core.ports import EnergyMeter, LanguageModel, Retriever, RunStore, Trainer
 from engine.core.run.events import (
     Event,
     LeaderClear,
+    ModelLoaded,
     Notice,
     PredictionMade,
     PredictionStarted,
@@ -26,12 +28,14 @@ from engine.core.run.events import (
 )
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.core.steps import CancelSignal, Progress, check_cancelled, relay
 from engine.core.task import Example, Task
-from engine.metrics.budget import Purse
+from engine.metrics.budget import Budget
 from engine.metrics.early_stopping import ClearLeader, clear_leader
-from engine.running.answering import Desk, ReadyVariant, answer_batch, answer_row
+from engine.running.answering import ReadyVariant, RunContext, answer_batch, answer_row
 from engine.running.context_size import context_needed
-from engine.running.preparing import prepare, run_canary, warm_up
+from engine.running.lora import run_canary
+from engine.running.preparing import prepare, warm_up
 
 JOULES_PER_WATT_HOUR = 3600.0
 
@@ -51,96 +55,96 @@ def run(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterat
     """Carry out a plan, or what is left of it. The last event is always `RunEnded`.
 
     The run must be in the store. Errors of single rows are failures in the store; an error that stops the run
-    is told by `RunEnded`, and what was done is kept.
+    is reported by `RunEnded`, and what was done is kept.
     """
     try:
         ports.store.update_run(plan.run_id, status="running")
         yield from _carry_out(plan, task, ports, cancel)
     except CancelledError:
-        yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to go on where it stood.")
+        yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to continue where it stopped.")
     except AdaptLabError as error:
-        yield _end(plan, ports, "failed", error.what, error.mend)
+        yield _end(plan, ports, "failed", error.what, error.fix)
     else:
         yield _end(plan, ports, "done", "", "")
 
 
-def _end(plan: RunPlan, ports: Ports, status: str, message: str, mend: str) -> RunEnded:
+def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str) -> RunEnded:
     try:
         ports.store.update_run(plan.run_id, status=status)
     except AdaptLabError as error:
         message = message or error.what
-        mend = mend or error.mend
-    return RunEnded(status=status, message=message, mend=mend)
+        fix = fix or error.fix
+    return RunEnded(status=status, message=message, fix=fix)
 
 
 def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterator[Event]:
     by_id = {example.id: example for example in task.examples}
     train = [by_id[example_id] for example_id in plan.train_ids]
     test = [by_id[example_id] for example_id in plan.test_ids]
-    desk = Desk(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
+    context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
     kept = ports.store.predictions(plan.run_id)
-    yield RunStarted(plan=plan, kept_rows=len(kept), targets=tuple(example.target for example in test))
+    yield RunStarted(plan=plan, targets=tuple(example.target for example in test))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
-    if len(done) == len(plan.variants) * len(test) or "stopped_early" in ports.store.manifest(plan.run_id):
+    if len(done) == len(plan.variants) * len(test) or ports.store.manifest(plan.run_id).stopped_early:
         return
-    tally = Tally(plan, kept)
+    leaders = LeaderCheck(plan, kept)
     ready: list[ReadyVariant] = []
-    for event in prepare(desk, ports.trainer, train, ready.append):
+    if any(variant.generates for variant in plan.variants):
+        yield from _load(context, ports.store, len(plan.variants) + 1, _room(context, train, test))
+    for event in prepare(context, ports.trainer, train, ready.append):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
-        _check(cancel)
-    if any(variant.generates for variant in plan.variants):
-        yield from _load(desk, ports.store, len(plan.variants) + 1, _room(desk, train, test))
+        check_cancelled(cancel)
     probe = train[0] if train else test[0]
     for variant in ready:
-        if variant.lora_path is not None:
-            change = run_canary(desk, variant, probe)
-            ports.trainer.note(variant.lora_key, {"canary_change": change})
+        if variant.lora is not None:
+            change = run_canary(context, ports.trainer, variant, probe)
             moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
             yield Notice(text=f"Canary of {variant.variant.id}: the weights {moved}.")
-    before = desk.model.capabilities
-    yield from warm_up(desk, ready, probe)
-    yield from (Notice(text=reason) for reason in learned(before, desk.model.capabilities))
-    purse = Purse(plan.prices, plan.spending_limit_usd)
-    purse.pay(kept)
+    before = context.model.capabilities
+    yield from warm_up(context, ready, probe)
+    yield from (Notice(text=reason) for reason in learned(before, context.model.capabilities))
+    budget = Budget(plan.prices, plan.spending_limit_usd)
+    budget.pay(kept)
     if plan.throughput:
-        yield from _in_batches(desk, ports, ready, test, done, tally, purse)
+        yield from _in_batches(context, ports, ready, test, done, leaders, budget)
     else:
-        yield from _row_by_row(desk, ports, ready, test, done, tally, purse)
+        yield from _row_by_row(context, ports, ready, test, done, leaders, budget)
 
 
-def _room(desk: Desk, train: Sequence[Example], test: Sequence[Example]) -> int:
-    """Return tokens of context: as planned, or what the longest prompt needs where a server sets its room per run."""
-    if not desk.model.facts.server:
-        return desk.plan.context_tokens
-    return max(desk.plan.context_tokens, context_needed(desk, train, test))
+def _room(context: RunContext, train: Sequence[Example], test: Sequence[Example]) -> int:
+    """Return tokens of context: as planned, or what the longest prompt needs where a server sets its size per run."""
+    if not context.model.facts.server:
+        return context.plan.context_tokens
+    return max(context.plan.context_tokens, context_needed(context, train, test))
 
 
-def _load(desk: Desk, store: RunStore, slots: int, context_tokens: int) -> Iterator[Event]:
+def _load(context: RunContext, store: RunStore, slots: int, context_tokens: int) -> Iterator[Event]:
     yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=0.0))
-    seconds = desk.model.load(slots=slots, context_tokens=context_tokens, cancel=desk.cancel)
-    store.update_run(desk.plan.run_id, manifest={"load_s": seconds})
+    seconds = context.model.load(slots=slots, context_tokens=context_tokens, cancel=context.cancel)
+    loaded = ModelLoaded(load_s=seconds, gpu=context.model.uses_gpu)
+    store.update_run(context.plan.run_id, manifest={"load_s": loaded.load_s, "gpu": loaded.gpu})
+    yield loaded
     yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=1.0))
 
 
 def _keep_preparation(plan: RunPlan, store: RunStore, event: VariantReady) -> None:
-    kept = dict(store.manifest(plan.run_id).get("prepared", {}))
-    if event.variant_id not in kept:
-        kept[event.variant_id] = {"prepare_s": event.prepare_s, "reused": event.reused}
-        store.update_run(plan.run_id, manifest={"prepared": kept})
+    if event.variant_id not in store.manifest(plan.run_id).prepared:
+        paid = {"prepare_s": event.prepare_s, "reused": event.reused}
+        store.update_run(plan.run_id, manifest={"prepared": {event.variant_id: paid}})
 
 
 def _row_by_row(
-    desk: Desk,
+    context: RunContext,
     ports: Ports,
     variants: Sequence[ReadyVariant],
     test: Sequence[Example],
     done: set[tuple[str, str]],
-    tally: Tally,
-    purse: Purse,
+    leaders: LeaderCheck,
+    budget: Budget,
 ) -> Iterator[Event]:
     for row, example in enumerate(test):
         turn = row % len(variants)
@@ -148,62 +152,60 @@ def _row_by_row(
             variant_id = ready.variant.id
             if (variant_id, example.id) in done:
                 continue
-            _check(desk.cancel)
-            purse.check()
+            check_cancelled(context.cancel)
+            budget.check()
             yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
             before = ports.meter.read_joules()
-            steps = answer_row(desk, ready, example, row)
-            while True:
-                try:
-                    text = next(steps)
-                except StopIteration as stop:
-                    prediction: Prediction = stop.value
-                    break
-                yield TextStreamed(variant_id=variant_id, example_id=example.id, text=text)
-            (prediction,) = _with_energy([prediction], before, ports.meter.read_joules())
+            steps = answer_row(context, ready, example, row)
+            made = yield from relay(steps, partial(_streamed, variant_id, example.id))
+            (prediction,) = _with_energy([made], before, ports.meter.read_joules())
             ports.store.add([prediction])
-            tally.add(prediction)
-            purse.pay([prediction])
+            leaders.add(prediction)
+            budget.pay([prediction])
             yield PredictionMade(prediction=prediction)
-        if leader := tally.leader():
-            yield from _leader_is_clear(desk.plan, ports.store, leader)
+        if leader := leaders.leader():
+            yield from _leader_is_clear(context.plan, ports.store, leader)
             return
 
 
+def _streamed(variant_id: str, example_id: str, text: str) -> TextStreamed:
+    return TextStreamed(variant_id=variant_id, example_id=example_id, text=text)
+
+
 def _in_batches(
-    desk: Desk,
+    context: RunContext,
     ports: Ports,
     variants: Sequence[ReadyVariant],
     test: Sequence[Example],
     done: set[tuple[str, str]],
-    tally: Tally,
-    purse: Purse,
+    leaders: LeaderCheck,
+    budget: Budget,
 ) -> Iterator[Event]:
-    """Batches are cut by row number, so that a resumed run computes the very batches of an unbroken one."""
-    size = desk.plan.batch_rows
+    """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one."""
+    size = context.plan.batch_rows
     for start in range(0, len(test), size):
         rows = list(enumerate(test))[start : start + size]
         for ready in variants:
             variant_id = ready.variant.id
             if all((variant_id, example.id) in done for _row, example in rows):
                 continue
-            _check(desk.cancel)
-            purse.check()
+            check_cancelled(context.cancel)
+            budget.check()
             yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)
             before = ports.meter.read_joules()
-            made = _with_energy(answer_batch(desk, ready, rows), before, ports.meter.read_joules())
+            made = _with_energy(answer_batch(context, ready, rows), before, ports.meter.read_joules())
             fresh = [p for p in made if (variant_id, p.example_id) not in done]
             ports.store.add(fresh)
-            purse.pay(fresh)
+            budget.pay(fresh)
             for prediction in fresh:
-                tally.add(prediction)
+                leaders.add(prediction)
                 yield PredictionMade(prediction=prediction)
-        if leader := tally.leader():
-            yield from _leader_is_clear(desk.plan, ports.store, leader)
+        if leader := leaders.leader():
+            yield from _leader_is_clear(context.plan, ports.store, leader)
             return
 
 
-class Tally:
+class LeaderCheck:
     """Scores of the rows that all variants have answered, for telling whether a leader is clear."""
 
     def __init__(self, plan: RunPlan, kept: Sequence[Prediction]) -> None:
@@ -234,13 +236,8 @@ def _leader_is_clear(plan: RunPlan, store: RunStore, leader: ClearLeader) -> Ite
 
 
 def _with_energy(made: Sequence[Prediction], before: float | None, after: float | None) -> list[Prediction]:
-    """Share measured joules out over the predictions made between two readings."""
+    """Distribute measured joules over the predictions made between two readings."""
     if before is None or after is None:
         return list(made)
     share_wh = (after - before) / JOULES_PER_WATT_HOUR / len(made)
     return [replace(p, timing=replace(p.timing, energy_wh=share_wh)) for p in made]
-
-
-def _check(cancel: CancelSignal) -> None:
-    if cancel.is_set():
-        raise CancelledError("The run was stopped.")

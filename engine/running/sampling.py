@@ -10,7 +10,7 @@ from engine.core.task import Example
 
 
 def balanced_sample(examples: Sequence[Example], count: int, *, seed: int, by_target: bool = True) -> list[Example]:
-    """Draw `count` rows, as even over targets as their numbers allow; all rows if there are not more.
+    """Draw `count` rows, spread over targets as evenly as their numbers allow; all rows if there are no more.
 
     The same seed draws a smaller sample as the beginning of a larger one.
     """

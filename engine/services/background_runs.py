@@ -1,4 +1,4 @@
-"""Runs that go on in this process: each in a thread that only passes events along, one at a time on this machine.
+"""Runs of this process: each in a thread that only passes events along, one at a time on this machine.
 
 Models, index and training live in processes of their own. Further runs queue and say so.
 """
@@ -6,146 +6,135 @@ Models, index and training live in processes of their own. Further runs queue an
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 from engine.analysis.progress import LiveRun
-from engine.core.errors import AdaptLabError, UsageError
+from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
 from engine.core.run.plan import RunPlan
+from engine.core.steps import CancelSignal
 from engine.running.runner import run
-from engine.services.workspace import Shelf
+from engine.services.jobs import POLL_S, Job, JobBook, in_turn
+from engine.services.workspace import Workspace
 
-QUEUE_POLL_S = 0.2
+MOST_REMEMBERED = 100
+"""Runs whose events stay in memory; older ones are read from the store."""
 
 
-class LiveRuns:
+def events(workspace: Workspace, plan: RunPlan, cancel: CancelSignal) -> Iterator[Event]:
+    """Carry out a kept plan in the caller's thread, once the machine is free."""
+    task = workspace.tasks.get(plan.task_id)
+    ended: RunEnded | None = None
+    queued: list[Event] = [RunQueued(run_id=plan.run_id, ahead="another run on this machine")]
+    steps = in_turn(
+        workspace.machine.lock,
+        lambda: run(plan, task, workspace.ports(plan.model_id), cancel),
+        stopped=cancel.is_set,
+        waiting=queued,
+    )
+    try:
+        for event in steps:
+            if isinstance(event, RunEnded):
+                ended = event  # reported once the machine is free: a listener that stops then must not keep it
+            else:
+                yield event
+    except CancelledError:
+        workspace.store.update_run(plan.run_id, status="cancelled")
+        ended = RunEnded(status="cancelled", message="Stopped while waiting.", fix="Resume to continue.")
+    if ended is not None:
+        yield ended
+
+
+class RunJob(Job[None]):
+    """A run in the background."""
+
+    def __init__(self, workspace: Workspace, plan: RunPlan) -> None:
+        """Describe it."""
+        super().__init__(f"run {plan.run_id}", self._pass_along)
+        self._workspace, self._plan = workspace, plan
+        self.live = LiveRun(plan, workspace.store.manifest(plan.run_id).conditions)
+        self.pause = threading.Event()
+
+    def _pass_along(self, _job: Job[None]) -> None:
+        try:
+            for event in events(self._workspace, self._plan, self):
+                self.live.apply(event)
+                if isinstance(event, PredictionMade) and not event.kept and self.pause.is_set():
+                    self._hold()
+            self._workspace.files.table(self._plan.run_id)  # kept from now on: a large run's report opens at once
+        except AdaptLabError as error:
+            self.live.apply(RunEnded(status="failed", message=error.what, fix=error.fix))
+        except Exception as error:  # the thread's end: a bug of ours must reach the screen  # noqa: BLE001
+            self.live.apply(
+                RunEnded(status="failed", message=f"{type(error).__name__}: {error}", fix="Resume the run.")
+            )
+            with suppress(AdaptLabError):
+                self._workspace.store.update_run(self._plan.run_id, status="failed")
+
+    def _hold(self) -> None:
+        """Wait between two rows: the runner is a generator, and does nothing while it is not asked for more."""
+        self.live.apply(RunPaused())
+        while self.pause.is_set() and not self.is_set():
+            self.wait(POLL_S)
+        self.live.apply(RunContinued())
+
+
+class BackgroundRuns:
     """The runs of this process by id. Safe to call from several threads."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         """Begin with none."""
-        self._shelf = shelf
-        self._lock = threading.Lock()
-        self._live: dict[str, LiveRun] = {}
-        self._cancels: dict[str, threading.Event] = {}
-        self._pauses: dict[str, threading.Event] = {}
-        self._order: list[str] = []
+        self._workspace = workspace
+        self._jobs: JobBook[RunJob] = JobBook(MOST_REMEMBERED)
 
     def begin(self, plan: RunPlan) -> None:
-        """Carry out a kept plan in the background, unless it goes on already."""
-        if self.is_going_on(plan.run_id):
+        """Carry out a kept plan in the background, unless it is already running."""
+        job = self._jobs.find(plan.run_id)
+        if job is not None and job.live.is_running:
             return
-        live, cancel = LiveRun(plan, cores=int(self._shelf.machine()["cores"])), threading.Event()
-        pause = threading.Event()
-        with self._lock:
-            self._live[plan.run_id], self._cancels[plan.run_id] = live, cancel
-            self._pauses[plan.run_id] = pause
-            self._order.append(plan.run_id)
-        threading.Thread(
-            target=self._pass_along, args=(plan, live, cancel, pause), name=f"run {plan.run_id}", daemon=True
-        ).start()
-
-    def is_going_on(self, run_id: str) -> bool:
-        """Tell whether a run goes on or waits in this process."""
-        with self._lock:
-            live = self._live.get(run_id)
-        return live is not None and live.snapshot().is_running
+        job = RunJob(self._workspace, plan)
+        self._jobs.add(plan.run_id, job)
+        job.start()
 
     def find(self, run_id: str) -> LiveRun | None:
-        """Return a run that this process has carried out or carries out; None for others."""
-        with self._lock:
-            return self._live.get(run_id)
+        """Return a run that this process has carried out or is carrying out; None for others."""
+        job = self._jobs.find(run_id)
+        return job.live if job is not None else None
 
     def forget(self, run_id: str) -> None:
         """Forget a run.
 
         Raises:
-            UsageError: it goes on.
+            UsageError: it is still running.
         """
-        with self._lock:
-            live = self._live.get(run_id)
-            if live is not None and live.snapshot().is_running:
-                raise UsageError(f"Run {run_id} goes on.", "Cancel it before you delete it.")
-            self._live.pop(run_id, None)
+        job = self._jobs.find(run_id)
+        if job is not None and job.live.is_running:
+            raise UsageError(f"Run {run_id} is still running.", "Cancel it before you delete it.")
+        self._jobs.forget(run_id)
 
     def cancel(self, run_id: str) -> None:
         """Stop a run; what was done is kept."""
-        with self._lock:
-            cancel = self._cancels.get(run_id)
-        if cancel is not None:
-            cancel.set()
+        self._jobs.cancel(run_id)
 
     def pause(self, run_id: str) -> None:
-        """Let a run stand still after the row under way. It keeps the machine, so that it goes on as it began."""
-        with self._lock:
-            pause = self._pauses.get(run_id)
-        if pause is not None:
-            pause.set()
+        """Pause a run after the current row. It keeps the machine, so that conditions stay the same."""
+        if (job := self._jobs.find(run_id)) is not None:
+            job.pause.set()
 
     def go_on(self, run_id: str) -> None:
-        """Let a paused run go on."""
-        with self._lock:
-            pause = self._pauses.get(run_id)
-        if pause is not None:
-            pause.clear()
+        """Resume a paused run."""
+        if (job := self._jobs.find(run_id)) is not None:
+            job.pause.clear()
 
-    def current_run_id(self) -> str | None:
-        """Return the run that goes on or waits in this process."""
-        with self._lock:
-            runs = [(run_id, self._live[run_id]) for run_id in self._order if run_id in self._live]
-        return next((run_id for run_id, live in runs if live.snapshot().is_running), None)
-
-    def cancel_all(self) -> None:
-        """Stop all runs."""
-        with self._lock:
-            cancels = list(self._cancels.values())
-        for cancel in cancels:
-            cancel.set()
+    def current_id(self) -> str | None:
+        """Return the run that is running or waiting in this process."""
+        return next((run_id for run_id, job in self._jobs.entries() if job.live.is_running), None)
 
     def events(self, plan: RunPlan, cancel: threading.Event) -> Iterator[Event]:
         """Carry out a kept plan in the caller's thread, once the machine is free."""
-        task = self._shelf.task(plan.task_id)
-        told = False
-        while True:
-            ended: RunEnded | None = None
-            with self._shelf.machine_lock() as free:
-                if free:
-                    for event in run(plan, task, self._shelf.ports(plan.model_id), cancel):
-                        if isinstance(event, RunEnded):
-                            ended = event
-                        else:
-                            yield event
-            if ended is not None:  # told only now: whoever stops listening at the end must not keep the machine
-                yield ended
-                return
-            if not told:
-                told = True
-                yield RunQueued(run_id=plan.run_id, ahead="another run on this machine")
-            if cancel.is_set():
-                self._shelf.store.update_run(plan.run_id, status="cancelled")
-                yield RunEnded(status="cancelled", message="Stopped while waiting.", mend="Resume to go on.")
-                return
-            time.sleep(QUEUE_POLL_S)
+        return events(self._workspace, plan, cancel)
 
-    def _pass_along(self, plan: RunPlan, live: LiveRun, cancel: threading.Event, pause: threading.Event) -> None:
-        try:
-            for event in self.events(plan, cancel):
-                live.apply(event)
-                if isinstance(event, PredictionMade) and not event.kept and pause.is_set():
-                    _stand_still(live, cancel, pause)
-            self._shelf.table(plan.run_id)  # kept from now on, so that the report of a large run opens at once
-        except AdaptLabError as error:
-            live.apply(RunEnded(status="failed", message=error.what, mend=error.mend))
-        except Exception as error:  # the thread's end: a fault of ours must reach the screen  # noqa: BLE001
-            live.apply(RunEnded(status="failed", message=f"{type(error).__name__}: {error}", mend="Resume the run."))
-            with suppress(AdaptLabError):
-                self._shelf.store.update_run(plan.run_id, status="failed")
-
-
-def _stand_still(live: LiveRun, cancel: threading.Event, pause: threading.Event) -> None:
-    """Wait between two rows: the runner is a generator, and does nothing while it is not asked for more."""
-    live.apply(RunPaused())
-    while pause.is_set() and not cancel.wait(QUEUE_POLL_S):
-        pass
-    live.apply(RunContinued())
+    def close(self) -> None:
+        """Stop all runs."""
+        self._jobs.close()

@@ -1,107 +1,235 @@
-"""Work beside runs that needs the machine: carried out in a thread, told step by step, stopped on request.
+"""Background work of a screen: in a thread, reported step by step, cancelled on request.
 
-What a run measures must not share the cores, so an errand takes the same lock. It either waits for its turn, as a
-training does, or says at once that the machine is taken, as a question in the playground does.
+A run's measurements must not share the cores, so most work takes the lock of the machine. It waits for its turn, as a
+training does; or fails at once if the machine is in use, as a question in the playground does; or needs no lock, as
+reading a file does.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Generic, TypeVar
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
-from engine.core.ports import CancelSignal
 
 POLL_S = 0.2
-GOING_ON = frozenset({"waiting", "working"})
 
 Step = TypeVar("Step")
+Result = TypeVar("Result")
+MachineLock = Callable[[], AbstractContextManager[bool]]
+
+
+class Lock(StrEnum):
+    """What a job does about the machine's lock."""
+
+    WAIT = "wait"
+    REFUSE = "refuse"
+    NONE = "none"
 
 
 def machine_taken() -> UsageError:
-    """Build the error for an errand that cannot wait."""
+    """Build the error for work that cannot wait."""
     return UsageError(
-        "A run or a training is under way, and what it measures must not share the cores.",
-        "Wait for its end, or cancel it; then try again.",
+        "A run or a training is in progress, and other work would distort its measurements.",
+        "Wait until it ends, or cancel it; then try again.",
     )
 
 
-class Errand(Generic[Step]):
-    """One piece of work. `status` is `waiting`, `working`, `done`, `cancelled` or `failed`."""
+def in_turn(
+    machine: MachineLock,
+    work: Callable[[], Iterator[Step]],
+    *,
+    stopped: Callable[[], bool],
+    waiting: Iterable[Step] = (),
+    waits: bool = True,
+) -> Iterator[Step]:
+    """Do the work in the caller's thread once the machine is free. It is free again when this generator ends.
+
+    Args:
+        machine: tries to take the machine; yields whether it was free.
+        work: yields its steps.
+        stopped: whether to give up waiting.
+        waiting: steps that are yielded once if the machine is in use.
+        waits: whether to wait for the machine, or to fail when it is in use.
+
+    Raises:
+        UsageError: the machine is in use, and the work does not wait.
+        CancelledError: it was stopped while it waited.
+    """
+    told = False
+    while True:
+        with machine() as free:
+            if free:
+                yield from work()
+        if free:
+            return
+        if not waits:
+            raise machine_taken()
+        if not told:
+            told = True
+            yield from waiting
+        if stopped():
+            raise CancelledError("Stopped while waiting.", "Start it again at any time.")
+        time.sleep(POLL_S)
+
+
+class Job(Generic[Result]):
+    """One piece of work in a thread of its own.
+
+    `status` is `waiting`, `working`, `done`, `cancelled` or `failed`; `result` and `error` are set at the end.
+    """
 
     def __init__(
         self,
         name: str,
+        work: Callable[[Job[Result]], Result],
         *,
-        machine: Callable[[], AbstractContextManager[bool]],
-        work: Callable[[CancelSignal], Iterator[Step]],
-        take: Callable[[Step], None],
-        waits: bool,
+        lock: Lock = Lock.NONE,
+        machine: MachineLock | None = None,
     ) -> None:
         """Describe the work.
 
         Args:
             name: of the thread.
-            machine: tries to take the machine; yields whether it was free.
-            work: does it, once the machine is taken; yields its steps.
-            take: gets each step, in the errand's thread.
-            waits: whether to wait for the machine, or to fail when it is taken.
+            work: does it; gets this job, to report its progress and to check whether it should stop.
+            lock: what to do about the machine.
+            machine: tries to take the machine; needed unless `lock` is none.
         """
-        self._name = name
-        self._machine, self._work, self._take, self._waits = machine, work, take, waits
+        self._name, self._work, self._lock, self._machine = name, work, lock, machine
         self._cancel = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._started_s = time.monotonic()
         self.status = "waiting"
+        self.result: Result | None = None
         self.error: AdaptLabError | None = None
+        self.fraction = 0.0
 
-    @property
-    def goes_on(self) -> bool:
-        """Tell whether it has not come to an end."""
-        return self.status in GOING_ON
-
-    def start(self) -> None:
+    def start(self) -> Job[Result]:
         """Begin in the background."""
-        self._thread = threading.Thread(target=self._carry_out, name=self._name, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._carry_out, name=self._name, daemon=True).start()
+        return self
+
+    def is_set(self) -> bool:
+        """Tell whether it should stop: a job is the cancel signal of its work."""
+        return self._cancel.is_set()
 
     def cancel(self) -> None:
         """Ask it to stop."""
         self._cancel.set()
 
-    def wait(self, timeout_s: float | None = None) -> None:
-        """Wait for its end."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+    def tell(self, fraction: float) -> None:
+        """Take the share that is done, 0 to 1.
+
+        Raises:
+            CancelledError: it was asked to stop.
+        """
+        self.fraction = fraction
+        if self._cancel.is_set():
+            raise CancelledError("Stopped.", "Start it again at any time.")
+
+    def follow(self, steps: Iterator[Step], take: Callable[[Step], object]) -> None:
+        """Hand each step of the work on, until it ends or is asked to stop.
+
+        Raises:
+            CancelledError: it was asked to stop.
+        """
+        for step in steps:
+            take(step)
+            self.tell(self.fraction)
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it has not ended yet."""
+        return not self._ended.is_set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for its end; tell whether it has ended."""
+        return self._ended.wait(timeout_s)
+
+    @property
+    def left_s(self) -> float | None:
+        """Estimate the seconds left; None while that is unknown."""
+        if self.fraction < 0.02:
+            return None
+        return (time.monotonic() - self._started_s) * (1 - self.fraction) / self.fraction
 
     def _carry_out(self) -> None:
         try:
-            self._in_turn()
+            if self._lock is Lock.NONE or self._machine is None:
+                self._do()
+            else:
+                waits = self._lock is Lock.WAIT
+                for _ in in_turn(self._machine, self._do_once, stopped=self.is_set, waits=waits):
+                    pass
         except CancelledError:
-            self.status = "cancelled"
+            status = "cancelled"
         except AdaptLabError as error:
-            self.error = error
-            self.status = "failed"
-        except Exception as error:  # the thread's end: a fault of ours must reach the screen  # noqa: BLE001
-            self.error = AdaptLabError(f"{type(error).__name__}: {error}", "Try again.")
-            self.status = "failed"
+            self.error, status = error, "failed"
+        except Exception as error:  # the thread's end: a bug of ours must reach the screen  # noqa: BLE001
+            self.error, status = AdaptLabError(f"{type(error).__name__}: {error}", "Try again."), "failed"
+        else:
+            status = "done"
+        self.status = status
+        self._ended.set()
 
-    def _in_turn(self) -> None:
-        while True:
-            with self._machine() as free:
-                if free:
-                    self.status = "working"
-                    for step in self._work(self._cancel):
-                        self._take(step)
-                        if self._cancel.is_set():
-                            raise CancelledError("Stopped.")
-            if free:  # told only now: whoever looks for the end must find the machine free
-                self.status = "done"
-                return
-            if not self._waits:
-                raise machine_taken()
-            if self._cancel.is_set():
-                raise CancelledError("Stopped while waiting.")
-            time.sleep(POLL_S)
+    def _do(self) -> None:
+        self.status = "working"
+        self.result = self._work(self)
+
+    def _do_once(self) -> Iterator[None]:
+        self._do()
+        yield None
+
+
+AnyJob = TypeVar("AnyJob", bound="Job[Any]")
+
+
+class JobBook(Generic[AnyJob]):
+    """The last jobs by id; the oldest is forgotten first, once there are too many. Safe to use from several threads."""
+
+    def __init__(self, most: int) -> None:
+        """Remember this many."""
+        self._most = most
+        self._jobs: dict[str, AnyJob] = {}
+        self._lock = threading.Lock()
+
+    def add(self, job_id: str, job: AnyJob) -> None:
+        """Remember a job."""
+        with self._lock:
+            self._jobs.pop(job_id, None)
+            self._jobs[job_id] = job
+            while len(self._jobs) > self._most:
+                self._jobs.pop(next(iter(self._jobs)))
+
+    def find(self, job_id: str) -> AnyJob | None:
+        """Return a job; None if none of this id is remembered."""
+        with self._lock:
+            return self._jobs.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """Forget a job."""
+        with self._lock:
+            self._jobs.pop(job_id, None)
+
+    def entries(self) -> list[tuple[str, AnyJob]]:
+        """Return all jobs with their ids, the oldest first."""
+        with self._lock:
+            return list(self._jobs.items())
+
+    def running_id(self) -> str | None:
+        """Return the id of a job that is running or waiting."""
+        return next((job_id for job_id, job in self.entries() if job.is_running), None)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop."""
+        if (job := self.find(job_id)) is not None:
+            job.cancel()
+
+    def close(self) -> None:
+        """Ask all to stop."""
+        for _job_id, job in self.entries():
+            job.cancel()

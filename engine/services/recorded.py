@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from engine.analysis.progress import LiveRun
 from engine.analysis.report import Report, assess
 from engine.analysis.run_table import table_from_predictions
 from engine.core.limits import Limits
-from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, RunStarted, VariantReady
-from engine.core.run.plan import RunPlan, plan_from_dict
+from engine.core.run.events import LeaderClear, ModelLoaded, PredictionMade, RunEnded, RunStarted, VariantReady
+from engine.core.run.manifest import Manifest
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Task
 
@@ -23,38 +23,39 @@ SAMPLE = "sample"
 class RecordedRun:
     """A finished run as it was kept."""
 
-    manifest: Mapping[str, Any]
+    run_id: str
+    manifest: Manifest
     predictions: tuple[Prediction, ...]
 
     @property
     def plan(self) -> RunPlan:
         """What it computed."""
-        return plan_from_dict(self.manifest["plan"])
+        return self.manifest.plan
 
 
 def assessed(recorded: RecordedRun, task: Task, limits: Limits) -> Report:
     """Assess a recorded run under the user's limits, as the report does with a run of the store."""
     plan = recorded.plan
     table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, recorded.predictions)
-    return assess(plan, task, table, recorded.manifest, limits)
+    return assess(plan, task, table, recorded.manifest.conditions, limits)
 
 
-def fold(manifest: Mapping[str, Any], predictions: Sequence[Prediction]) -> LiveRun:
-    """Fold a kept run's predictions again. A run that no process carries on counts as stopped."""
-    plan = plan_from_dict(manifest["plan"])
-    live = LiveRun(plan, cores=int(manifest.get("machine", {}).get("cores", 1)))
-    live.apply(RunStarted(plan=plan, kept_rows=0))
-    for variant_id, figures in manifest.get("prepared", {}).items():
-        live.apply(VariantReady(variant_id=variant_id, **figures))
-    for prediction in predictions:
+def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
+    """Fold a kept run's predictions again. A run that no process is carrying out counts as stopped."""
+    live = LiveRun(manifest.plan, manifest.conditions)
+    place = {example_id: number for number, example_id in enumerate(manifest.plan.test_ids)}
+    live.apply(RunStarted(plan=manifest.plan))
+    for variant_id, paid in manifest.prepared.items():
+        live.apply(VariantReady(variant_id=variant_id, prepare_s=paid.prepare_s, reused=paid.reused))
+    live.apply(ModelLoaded(load_s=manifest.load_s or 0.0, gpu=manifest.gpu))
+    for prediction in sorted(predictions, key=lambda made: place.get(made.example_id, -1)):
         live.apply(PredictionMade(prediction=prediction, kept=True))
-    if stopped := manifest.get("stopped_early"):
-        live.apply(LeaderClear(variant_id=stopped["variant_id"], rows=stopped["rows"]))
-    status = str(manifest["status"])
-    if status in {"done", "cancelled", "failed"}:
-        live.apply(RunEnded(status=status))
+    if manifest.stopped_early is not None:
+        live.apply(LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows))
+    if manifest.status in {"done", "cancelled", "failed"}:
+        live.apply(RunEnded(status=manifest.status))
     else:
         live.apply(
-            RunEnded(status="cancelled", message="This run was interrupted.", mend="Resume to go on where it stood.")
+            RunEnded(status="cancelled", message="This run was interrupted.", fix="Resume to continue where it ended.")
         )
     return live

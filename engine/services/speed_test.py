@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from statistics import median
-from typing import Any, Protocol
 
 from engine.core.errors import ModelError
 from engine.core.generation import Completion, Decoding, GenerateRequest, Message
-from engine.core.ports import CancelSignal, LanguageModel, Progress
+from engine.core.ports import LanguageModel
+from engine.core.run.plan import CONTEXT_TOKENS
+from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.variant import DecodingMode
-from engine.running.runner import Ports
-from engine.services.jobs import Errand
+from engine.services.jobs import Job, JobBook, Lock
+from engine.services.workspace import Workspace
 
 SECONDS = 10.0
-"""How long answers are made, loading apart. The answer under way at the end is finished."""
+"""How long the test generates answers, without loading. An answer in progress at the end is finished."""
 PROMPT_WORDS = 380
 """About 500 tokens, as a prompt with instructions, some shots and a long input has."""
 ANSWER_TOKENS = 64
-CONTEXT_TOKENS = 2048
+MOST_REMEMBERED = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Speed:
     """UTC, ISO 8601."""
     load_s: float
     prefill_tokens_per_s: float
-    """Median over the answers: prompt tokens taken in per second, none of them kept from before."""
+    """Median over the answers: prompt tokens read per second, none of them cached."""
     decode_tokens_per_s: float
     peak_rss_bytes: int
     """Most resident memory of the worker that held the model."""
@@ -42,93 +42,70 @@ class Speed:
     answers: int
 
 
-class Bench(Protocol):
-    """What speed tests ask of the shelf."""
+class SpeedTest(Job[Speed]):
+    """A running test and its progress."""
 
-    def ports(self, model_id: str) -> Ports:
-        """The adapters for this model; to be called only while the machine is held."""
-        ...
+    def __init__(self, workspace: Workspace, model_id: str) -> None:
+        """Test this model."""
+        super().__init__("speed test", self._measure, lock=Lock.REFUSE, machine=workspace.machine.lock)
+        self._workspace, self._model_id = workspace, model_id
+        self.progress: Progress | None = None
 
-    def machine_lock(self) -> AbstractContextManager[bool]:
-        """Try to take the machine."""
-        ...
+    def _measure(self, _job: Job[Speed]) -> Speed:
+        model = self._workspace.models.open(self._model_id)
+        speed = drain(measure(model, self), self._take)
+        self._workspace.speeds.keep(model.facts.digest, asdict(speed))
+        return speed
 
-    def speeds(self) -> dict[str, dict[str, Any]]:
-        """Kept speed tests of this machine by model digest."""
-        ...
-
-    def keep_speed(self, digest: str, figures: dict[str, Any]) -> None:
-        """Keep a speed test."""
-        ...
+    def _take(self, step: Progress) -> None:
+        self.progress = step
+        self.tell(step.fraction)
 
 
 class SpeedTests:
     """Runs speed tests in the background and finds those that are kept."""
 
-    def __init__(self, bench: Bench) -> None:
-        """Test what lies on this bench."""
-        self._bench = bench
-        self._errands: dict[str, Errand[Progress]] = {}
-        self._progress: dict[str, Progress] = {}
-        self._lock = threading.Lock()
+    def __init__(self, workspace: Workspace) -> None:
+        """Test with these adapters."""
+        self._workspace = workspace
+        self._tests: JobBook[SpeedTest] = JobBook(MOST_REMEMBERED)
 
     def start(self, model_id: str) -> None:
-        """Begin a test unless one of this model goes on."""
-        with self._lock:
-            errand = self._errands.get(model_id)
-            if errand is not None and errand.goes_on:
-                return
-            errand = Errand(
-                "speed test",
-                machine=self._bench.machine_lock,
-                work=lambda cancel: self._measured(model_id, cancel),
-                take=lambda step: self._progress.update({model_id: step}),
-                waits=False,
-            )
-            self._errands[model_id] = errand
-            self._progress.pop(model_id, None)
-        errand.start()
+        """Begin a test unless one of this model is running."""
+        test = self._tests.find(model_id)
+        if test is not None and test.is_running:
+            return
+        test = SpeedTest(self._workspace, model_id)
+        self._tests.add(model_id, test)
+        test.start()
 
-    def standing(self, model_id: str) -> tuple[Errand[Progress] | None, Progress | None]:
-        """Return the last test of a model in this process, and how far it is."""
-        with self._lock:
-            return self._errands.get(model_id), self._progress.get(model_id)
+    def last(self, model_id: str) -> SpeedTest | None:
+        """Return the last test of a model in this process."""
+        return self._tests.find(model_id)
 
     def kept(self) -> dict[str, Speed]:
         """Return the kept tests of this machine by model digest."""
         found = {}
-        for digest, figures in self._bench.speeds().items():
-            with suppress(TypeError):  # figures of another version of the app are measured anew
+        for digest, figures in self._workspace.speeds.read().items():
+            with suppress(TypeError):  # figures of another version of the app are measured again
                 found[digest] = Speed(**figures)
         return found
 
     def close(self) -> None:
-        """Stop what goes on."""
-        with self._lock:
-            errands = list(self._errands.values())
-        for errand in errands:
-            errand.cancel()
-
-    def _measured(self, model_id: str, cancel: CancelSignal) -> Iterator[Progress]:
-        model = self._bench.ports(model_id).model
-        steps = measure(model, cancel)
-        while True:
-            try:
-                yield next(steps)
-            except StopIteration as stop:
-                speed: Speed = stop.value
-                break
-        self._bench.keep_speed(model.facts.digest, {name: getattr(speed, name) for name in Speed.__slots__})
+        """Stop what is running."""
+        self._tests.close()
 
 
-def measure(model: LanguageModel, cancel: CancelSignal, *, seconds: float = SECONDS) -> Any:
-    """Load a model anew and answer for some seconds; yields progress and returns a `Speed`.
+def measure(
+    model: LanguageModel, cancel: CancelSignal, *, seconds: float = SECONDS
+) -> Generator[Progress, None, Speed]:
+    """Load a model from scratch and answer for some seconds; yields progress and returns a `Speed`.
 
     Raises:
         ModelError: the backend gave no figures.
     """
     yield Progress(stage="Loading the model", fraction=0.0)
-    model.close()  # loading is its own figure, so it is paid here
+    model.close()  # loading is a figure of its own, so it is measured here
     load_s = model.load(slots=1, context_tokens=CONTEXT_TOKENS, cancel=cancel)
     made: list[Completion] = []
     peak = model.rss_bytes
@@ -162,7 +139,7 @@ def _answer(model: LanguageModel, number: int, cancel: CancelSignal) -> Completi
 
 
 def _prompt(number: int) -> str:
-    """Return words in an order that differs from the first on, so that nothing is kept from the prompt before."""
+    """Return words in an order that differs from the first on, so that nothing is cached from the prompt before."""
     words = ("parcel", "invoice", "screen", "account", "water", "garden", "letter", "engine", "window", "number")
     drawn = [words[(place * 7 + number * 3 + place // 10) % len(words)] for place in range(PROMPT_WORDS)]
     return f"{number} " + " ".join(drawn) + "\nWrite a long story with these words."
@@ -171,5 +148,5 @@ def _prompt(number: int) -> str:
 def _rate(pairs: Sequence[tuple[int, float]]) -> float:
     rates = [tokens / seconds for tokens, seconds in pairs if tokens and seconds > 0]
     if not rates:
-        raise ModelError("The backend gave no times.", "Try again.")
+        raise ModelError("The backend reported no timings.", "Try again.")
     return float(median(rates))

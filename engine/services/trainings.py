@@ -1,54 +1,36 @@
-"""Training LoRA weights from the screen: trained, tried against their base, measured before and after, and noted."""
+"""Training LoRA weights: trained, tried against their base, measured before and after, and noted."""
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+from engine.core.generation import LoraWeights
 from engine.core.lora_library import Library, Measured
-from engine.core.ports import CancelSignal, LoraWeights, Progress
-from engine.core.run.plan import RunPlan
-from engine.core.task import AnswerKind, Example, Task
-from engine.core.variant import LABELS, LoraSpec, Technique, Variant
-from engine.metrics.intervals import mean_interval
-from engine.running.answering import Desk, ReadyVariant, answer_row, next_prediction
-from engine.running.lora import train_lora
-from engine.running.preparing import check_belonging, run_canary
-from engine.running.runner import Ports
+from engine.core.run.plan import CONTEXT_TOKENS, TRAIN_ROWS, RunPlan
+from engine.core.steps import CancelSignal, Progress, drain
+from engine.core.task import Example, Task
+from engine.core.techniques import Technique
+from engine.core.variant import LoraSpec, Variant
+from engine.metrics.bootstrap import mean_interval
+from engine.running.answering import ReadyVariant, RunContext, answer_row
+from engine.running.lora import find_or_train, run_canary, training_pairs
 from engine.running.sampling import balanced_sample
-from engine.services.jobs import Errand
+from engine.services.jobs import Job, JobBook, Lock
+from engine.services.workspace import Workspace
 
 MOST_MEASURED_ROWS = 30
 """Rows on which quality is measured before and after: enough to see a change, and some seconds of work."""
 
 
+MEASURING_SLOTS = 3
+"""Base, tuned, and the canary."""
+
 MOST_REMEMBERED = 20
-"""Trainings whose course is remembered; the oldest is forgotten first, its weights are not."""
-
-
-class Bench(Protocol):
-    """What training asks of the shelf."""
-
-    @property
-    def library(self) -> Library:
-        """Where weights are kept."""
-        ...
-
-    def task(self, name: str) -> Task:
-        """One task by id."""
-        ...
-
-    def ports(self, model_id: str) -> Ports:
-        """The adapters for this model; to be called only while the machine is held."""
-        ...
-
-    def machine_lock(self) -> AbstractContextManager[bool]:
-        """Try to take the machine."""
-        ...
+"""Trainings whose progress is remembered; the oldest is forgotten first, but its weights are kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,55 +40,63 @@ class TrainingOrder:
     task_id: str
     model_id: str
     spec: LoraSpec
-    train_rows: int = 50
+    train_rows: int = TRAIN_ROWS
     seed: int = 0
-    context_tokens: int = 2048
+    context_tokens: int = CONTEXT_TOKENS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingSnapshot:
-    """A training as it stands."""
+    """The current state of a training."""
 
     order: TrainingOrder
     status: str
-    """As `engine.services.jobs.Errand.status`."""
+    """As `engine.services.jobs.Job.status`."""
     message: str
-    mend: str
+    fix: str
     progress: Progress | None
     losses: tuple[tuple[int, float], ...]
     """(step, mean loss per answer token)."""
     validation: tuple[tuple[int, float], ...]
     """(step, mean loss per answer token of the rows held out)."""
     tokens_per_s: float | None
-    """Tokens computed per second, forward and backward, as last told."""
+    """Tokens computed per second, forward and backward, as last reported."""
     weights_key: str
     """Of the weights once they are kept, else empty."""
     reused: bool
-    """They were there already: nothing was trained."""
+    """They existed already: nothing was trained."""
 
     @property
-    def goes_on(self) -> bool:
+    def is_running(self) -> bool:
         """Tell whether more will come."""
         return self.status in {"waiting", "working"}
 
 
-@dataclass(slots=True)
-class _Training:
-    order: TrainingOrder
-    errand: Errand[Progress | tuple[LoraWeights, bool]] | None = None
-    progress: Progress | None = None
-    losses: list[tuple[int, float]] = field(default_factory=list)
-    validation: list[tuple[int, float]] = field(default_factory=list)
-    tokens_per_s: float | None = None
-    weights_key: str = ""
-    reused: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
+class _Training(Job[None]):
+    """A running training, and what it has reported so far."""
 
-    def take(self, step: Progress | tuple[LoraWeights, bool]) -> None:
+    def __init__(self, workspace: Workspace, order: TrainingOrder) -> None:
+        super().__init__("training", self._train, lock=Lock.WAIT, machine=workspace.machine.lock)
+        self._workspace = workspace
+        self.order = order
+        self.progress: Progress | None = None
+        self.losses: list[tuple[int, float]] = []
+        self.validation: list[tuple[int, float]] = []
+        self.tokens_per_s: float | None = None
+        self.weights_key = ""
+        self.reused = False
+        self.lock = threading.Lock()
+
+    def _train(self, _job: Job[None]) -> None:
+        self.follow(self._steps(), self._take)
+
+    def _steps(self) -> Iterator[Progress]:
+        weights, self.reused = yield from train(self._workspace, self.order, self)
+        self.weights_key = weights.key or ""
+        yield from _measure(self._workspace, self.order, weights, self)
+
+    def _take(self, step: Progress) -> None:
         with self.lock:
-            if isinstance(step, tuple):
-                self.weights_key, self.reused = step[0].key, step[1]
-                return
             self.progress = step
             self.tokens_per_s = step.tokens_per_s or self.tokens_per_s
             if step.step is None:
@@ -120,53 +110,39 @@ class _Training:
 class Trainings:
     """Starts trainings, one after another, and remembers how they went. Safe to use from several threads."""
 
-    def __init__(self, bench: Bench) -> None:
-        """Train with what lies on this bench."""
-        self._bench = bench
-        self._trainings: dict[str, _Training] = {}
-        self._lock = threading.Lock()
+    def __init__(self, workspace: Workspace) -> None:
+        """Train with these adapters."""
+        self._workspace = workspace
+        self._trainings: JobBook[_Training] = JobBook(MOST_REMEMBERED)
 
     @property
     def library(self) -> Library:
         """Kept weights."""
-        return self._bench.library
+        return self._workspace.library
 
     def start(self, order: TrainingOrder) -> str:
         """Begin a training in the background, or queue it; return its id."""
-        training = _Training(order)
-        training.errand = Errand(
-            "training",
-            machine=self._bench.machine_lock,
-            work=lambda cancel: train_and_measure(self._bench, order, cancel),
-            take=training.take,
-            waits=True,
-        )
-        training_id = secrets.token_hex(8)
-        with self._lock:
-            self._trainings[training_id] = training
-            while len(self._trainings) > MOST_REMEMBERED:
-                self._trainings.pop(next(iter(self._trainings)))
-        training.errand.start()
+        training_id, training = secrets.token_hex(8), _Training(self._workspace, order)
+        self._trainings.add(training_id, training)
+        training.start()
         return training_id
 
     def current_id(self) -> str | None:
-        """Return the training that goes on or waits."""
-        with self._lock:
-            return next((one for one, training in self._trainings.items() if _goes_on(training)), None)
+        """Return the training that is running or waiting."""
+        return self._trainings.running_id()
 
     def snapshot(self, training_id: str) -> TrainingSnapshot | None:
-        """Return a training as it stands; None if this process knows none of this id."""
-        with self._lock:
-            training = self._trainings.get(training_id)
-        if training is None or training.errand is None:
+        """Return a training so far; None if this process does not know the id."""
+        training = self._trainings.find(training_id)
+        if training is None:
             return None
-        status, error = training.errand.status, training.errand.error
+        error = training.error
         with training.lock:
             return TrainingSnapshot(
                 order=training.order,
-                status=status,
+                status=training.status,
                 message=error.what if error else "",
-                mend=error.mend if error else "",
+                fix=error.fix if error else "",
                 progress=training.progress,
                 losses=tuple(training.losses),
                 validation=tuple(training.validation),
@@ -177,62 +153,50 @@ class Trainings:
 
     def cancel(self, training_id: str) -> None:
         """Stop a training; it leaves nothing behind."""
-        with self._lock:
-            training = self._trainings.get(training_id)
-        if training is not None and training.errand is not None:
-            training.errand.cancel()
+        self._trainings.cancel(training_id)
+
+    def train(self, order: TrainingOrder, cancel: CancelSignal) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
+        """Train in the caller's thread, as the terminal does; return the weights and whether they existed before."""
+        return (yield from train(self._workspace, order, cancel))
 
     def close(self) -> None:
         """Stop all trainings."""
-        with self._lock:
-            training_ids = list(self._trainings)
-        for training_id in training_ids:
-            self.cancel(training_id)
+        self._trainings.close()
 
 
-def _goes_on(training: _Training) -> bool:
-    return training.errand is not None and training.errand.goes_on
-
-
-def train_and_measure(
-    bench: Bench, order: TrainingOrder, cancel: CancelSignal
-) -> Iterator[Progress | tuple[LoraWeights, bool]]:
-    """Train, or find what fits; then run the canary and measure quality before and after; note all of it.
-
-    Raises:
-        AdaptLabError: the training was refused, stopped or failed, or the weights change nothing.
-    """
-    task = bench.task(order.task_id)
-    ports = bench.ports(order.model_id)
-    weights: LoraWeights | None = None
-    steps = train_lora(task, ports, order.spec, train_rows=order.train_rows, seed=order.seed, cancel=cancel)
-    for step in steps:
-        yield step
-        if isinstance(step, tuple):
-            weights = step[0]
-    if weights is None:
-        return
-    check_belonging(weights.base_digest, weights.template_digest, ports.model.facts)
-    ports.trainer.note(
-        weights.key, {"task_id": task.id, "model_id": order.model_id, "seed": order.seed, "rows": order.train_rows}
-    )
-    yield from _measure(task, ports, order, weights, cancel)
+def train(
+    workspace: Workspace, order: TrainingOrder, cancel: CancelSignal
+) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
+    """Train, or find matching weights: the same ones that a run on the same rows would make and find."""
+    task, ports = workspace.tasks.get(order.task_id), workspace.ports(order.model_id)
+    rows = balanced_sample(task.split("train"), order.train_rows, seed=order.seed, by_target=task.has_labels)
+    about = {"task_id": task.id, "model_id": order.model_id, "seed": order.seed}
+    texts = training_pairs(task, rows)
+    return (yield from find_or_train(ports.model, ports.trainer, texts, order.spec, about=about, cancel=cancel))
 
 
 def _measure(
-    task: Task, ports: Ports, order: TrainingOrder, weights: LoraWeights, cancel: CancelSignal
+    workspace: Workspace, order: TrainingOrder, weights: LoraWeights, cancel: CancelSignal
 ) -> Iterator[Progress]:
+    """Run the canary, and measure quality before and after; note all of it."""
+    task, ports = workspace.tasks.get(order.task_id), workspace.ports(order.model_id)
     yield Progress(stage="Loading the model", fraction=0.0)
-    ports.model.load(slots=len(LABELS) + 1, context_tokens=order.context_tokens, cancel=cancel)
+    ports.model.load(slots=MEASURING_SLOTS, context_tokens=order.context_tokens, cancel=cancel)
     plan = RunPlan(
-        run_id="training", task_id=task.id, model_id=order.model_id, variants=(), test_ids=(), train_ids=(),
-        seed=order.seed, context_tokens=order.context_tokens,
-    )  # fmt: skip
-    desk = Desk(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
-    tuned = ReadyVariant(variant=Variant(id="lora", technique=Technique.LORA), lora_path=str(weights.gguf))
+        run_id="training",
+        task_id=task.id,
+        model_id=order.model_id,
+        variants=(),
+        test_ids=(),
+        train_ids=(),
+        seed=order.seed,
+        context_tokens=order.context_tokens,
+    )
+    context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
+    tuned = ReadyVariant(variant=Variant(id="lora", technique=Technique.LORA), lora=weights)
     base = ReadyVariant(variant=Variant(id="zero-shot", technique=Technique.ZERO_SHOT))
     probe = (task.split("train") or task.examples)[0]
-    ports.trainer.note(weights.key, {"canary_change": run_canary(desk, tuned, probe)})
+    run_canary(context, ports.trainer, tuned, probe)
     rows, split = rows_to_measure_on(task, order)
     scores: dict[str, list[float]] = {"before": [], "after": []}
     for place, example in enumerate(rows):
@@ -240,10 +204,9 @@ def _measure(
             stage=f"Measuring quality on {len(rows)} rows that were not trained on", fraction=place / len(rows)
         )
         for name, ready in (("before", base), ("after", tuned)):
-            scores[name].append(next_prediction(answer_row(desk, ready, example, place)).score or 0.0)
-    if rows:
-        noted = {name: _measured(task, values, split) for name, values in scores.items()}
-        ports.trainer.note(weights.key, noted)
+            scores[name].append(drain(answer_row(context, ready, example, place)).score or 0.0)
+    if rows and weights.key is not None:
+        ports.trainer.note(weights.key, {name: _measured(task, values, split) for name, values in scores.items()})
     yield Progress(stage="Done", fraction=1.0)
 
 
@@ -252,11 +215,9 @@ def rows_to_measure_on(task: Task, order: TrainingOrder) -> tuple[list[Example],
 
     The test split is left alone: what is chosen by looking at it can no longer be judged by it.
     """
-    by_target = task.answer.kind is AnswerKind.LABEL
-    seen = {
-        example.id
-        for example in balanced_sample(task.split("train"), order.train_rows, seed=order.seed, by_target=by_target)
-    }
+    by_target = task.has_labels
+    drawn = balanced_sample(task.split("train"), order.train_rows, seed=order.seed, by_target=by_target)
+    seen = {example.id for example in drawn}
     for split in ("validation", "train"):
         rows = [example for example in task.split(split) if example.id not in seen]
         if rows:

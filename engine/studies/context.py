@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -13,83 +13,59 @@ from engine.analysis.figures import VariantFigures
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict_types import Sentence
 from engine.core.errors import UsageError
+from engine.core.generation import ModelFacts
 from engine.core.interval import Interval
-from engine.core.run.plan import RunPlan, new_run_id
+from engine.core.run.plan import RunPlan
 from engine.core.task import Document, Example, Task
-from engine.core.variant import DecodingMode, Technique
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
 from engine.metrics.pairwise import compare_all, holm
-from engine.running.defaults import Choices
+from engine.running.defaults import TechniqueOptions
+from engine.running.planning import plan_run
 from engine.studies.perturbations import MARK
 
 SIZES = (1, 2, 4, 8)
-
-
-class ContextPlanner(Protocol):
-    """What is needed to plan; `engine.services.lab.Laboratory` fulfils it."""
-
-    def task(self, task_id: str) -> Task:
-        """A task."""
-        ...
-
-    def keep_made(self, task: Task) -> str:
-        """Keep a task that was made from another; its id."""
-        ...
-
-    def plan(
-        self,
-        *,
-        task_id: str,
-        model_id: str,
-        techniques: Sequence[Technique],
-        limit: int | None = None,
-        train_rows: int = 50,
-        seed: int = 0,
-        decoding: DecodingMode = DecodingMode.CHOICE,
-        throughput: bool = False,
-        context_tokens: int = 2048,
-        choices: Choices | None = None,
-    ) -> RunPlan:
-        """Fix what a run computes."""
-        ...
+LONG_CONTEXT_TOKENS = 4096
+"""Room for the most passages."""
 
 
 def number_plans(
-    lab: ContextPlanner, *, task_id: str, model_id: str, sizes: Sequence[int], rows: int, decoding: DecodingMode
+    task: Task, facts: ModelFacts, *, sizes: Sequence[int], rows: int, decoding: DecodingMode
 ) -> dict[int, RunPlan]:
     """Plan a RAG run per number of passages, row by row, since latency is wanted."""
     return {
-        size: lab.plan(
-            task_id=task_id,
-            model_id=model_id,
+        size: plan_run(
+            task,
+            facts,
             techniques=[Technique.RAG],
             limit=rows,
             decoding=decoding,
-            context_tokens=4096,
-            choices=Choices(examples_k=0, passages_k=size),
+            context_tokens=LONG_CONTEXT_TOKENS,
+            options=TechniqueOptions(examples_k=0, passages_k=size),
         )
         for size in sizes
     }
 
 
 def place_plans(
-    lab: ContextPlanner, *, task_id: str, model_id: str, passages: int, rows: int, decoding: DecodingMode
-) -> dict[str, RunPlan]:
-    """Plan a bare-prompt run per place of the supporting passage, on the same questions."""
-    plans: dict[str, RunPlan] = {}
+    task: Task, facts: ModelFacts, *, passages: int, rows: int, decoding: DecodingMode
+) -> dict[str, tuple[Task, RunPlan]]:
+    """Plan a bare-prompt run per place of the supporting passage, on the same questions, each with its task."""
+    plans: dict[str, tuple[Task, RunPlan]] = {}
     for place in PLACES:
-        made = lab.keep_made(context_task(lab.task(task_id), passages=passages, place=place))
-        plan = lab.plan(
-            task_id=made,
-            model_id=model_id,
+        made = context_task(task, passages=passages, place=place)
+        plan = plan_run(
+            made,
+            facts,
             techniques=[Technique.ZERO_SHOT],
             limit=rows,
             train_rows=1,
             decoding=decoding,
-            context_tokens=4096,
+            context_tokens=LONG_CONTEXT_TOKENS,
         )
-        same = plans.get(PLACES[0], plan)
-        plans[place] = replace(plan, run_id=new_run_id(), test_ids=same.test_ids)
+        _task, same = plans.get(PLACES[0], (made, plan))
+        plans[place] = made, replace(plan, test_ids=same.test_ids)
     return plans
 
 
@@ -137,27 +113,27 @@ def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
     """Say whether the supporting passage is lost somewhere among the others."""
     lost = [gap for gap in gaps if gap.p_holm < 0.05]
     if not gaps:
-        return Sentence(text="One place alone was measured.")
+        return Sentence(text="Only one place was measured.")
     if lost:
         told = [
             f"{gap.place} {say.points(gap.effect.value)} ({say.span(-gap.effect.high, -gap.effect.low)})"
             for gap in lost
         ]
         return Sentence(
-            text=f"Among {passages} passages the supporting one counts most {gaps[0].best}; less when it stands "
+            text=f"Among {passages} passages quality is highest with the supporting one {gaps[0].best}; lower with it "
             f"{say.listed(told)}.",
             figures={gap.place: gap.effect.value for gap in lost},
         )
     worst = max(-gap.effect.low for gap in gaps)
     return Sentence(
-        text=f"Among {passages} passages no place can be told from another; up to "
-        f"{say.points(max(worst, 0.0))} may hang on it.",
+        text=f"Among {passages} passages no place differs significantly from the best; up to "
+        f"{say.points(max(worst, 0.0))} may depend on it.",
         figures={"may_hang_on_it": worst},
     )
 
 
 def number_words(found: Mapping[int, VariantFigures]) -> Sentence:
-    """Say what more passages brought and what they cost."""
+    """Say how much more passages improved quality and what they cost."""
     sizes = sorted(found)
     few, many = found[sizes[0]], found[sizes[-1]]
     best = max(sizes, key=lambda size: found[size].quality.value)
@@ -165,9 +141,9 @@ def number_words(found: Mapping[int, VariantFigures]) -> Sentence:
     if few.total_p50_s and many.total_p50_s and few.total_p50_s.value > 0:
         ratio = many.total_p50_s.value / few.total_p50_s.value
         text += (
-            f" {sizes[-1]} instead of {sizes[0]} take {ratio:.1f} times the seconds, {many.prompt_tokens:,.0f} tokens "
-            f"instead of {few.prompt_tokens:,.0f}, and {say.money(many.cost_usd_per_1k.value)} per 1,000 answers "
-            f"instead of {say.money(few.cost_usd_per_1k.value)}."
+            f" {sizes[-1]} instead of {sizes[0]} take {ratio:.1f} times as long, {many.prompt_tokens:,.0f} tokens "
+            f"instead of {few.prompt_tokens:,.0f}, and {say.money(many.cost_usd_per_1k)} per 1,000 answers "
+            f"instead of {say.money(few.cost_usd_per_1k)}."
         )
     return Sentence(text=text)
 
@@ -224,9 +200,9 @@ def supported_rows(task: Task, *, split: str = "test") -> list[tuple[Example, Se
 
 
 def context_task(task: Task, *, passages: int, place: str, seed: int = 0) -> Task:
-    """Return a task of the supported rows, each with so many passages before its question.
+    """Return a task of the supported rows, each with this many passages before its question.
 
-    The others are drawn from all documents, the same for every place, so that rows differ by the place alone.
+    The others are drawn from all documents, the same for every place, so that rows differ only by the place.
 
     Raises:
         UsageError: no row has a marked passage, or there are too few sections, or no such place.
@@ -236,15 +212,15 @@ def context_task(task: Task, *, passages: int, place: str, seed: int = 0) -> Tas
     if not rows:
         raise UsageError(f"No test row of '{task.id}' marks the passage that supports it.", "Choose policy-qa.")
     if not 1 <= passages <= len(every):
-        raise UsageError(f"{passages} passages cannot be shown of {len(every)}.", "Ask for fewer.")
+        raise UsageError(f"{passages} passages cannot be shown: there are {len(every)}.", "Ask for fewer.")
     if place not in PLACES:
-        raise UsageError(f"'{place}' is no place among passages.", f"Places: {', '.join(PLACES)}.")
+        raise UsageError(f"'{place}' is not a place among passages.", f"Places: {', '.join(PLACES)}.")
     at = {"first": 0, "middle": passages // 2, "last": passages - 1}[place]
     made = []
     for example, holder in rows:
-        dice = random.Random(f"{seed}:context:{example.id}")
+        rng = random.Random(f"{seed}:context:{example.id}")
         others = [section.text for section in every if section != holder]
-        dice.shuffle(others)
+        rng.shuffle(others)
         shown = [*others[:at], holder.text, *others[at : passages - 1]]
         made.append(replace(example, input="\n\n".join([*shown, example.input])))
     kept = tuple(example for example in task.examples if example.split != "test")

@@ -29,7 +29,7 @@ def number_chart(found: Mapping[int, VariantFigures], *, latency: bool) -> Chart
     told = "; ".join(f"{size} {interval.value:.3g}" for size, interval in known)
     floor = max(min(series.low, default=0.0) - 0.05, 0.0)
     return Chart(
-        title="What stuffing costs" if latency else "Quality against passages",
+        title="Latency against passages" if latency else "Quality against passages",
         caption=f"{what} with its 95 % interval",
         alt=f"{what} by number of passages: {told}.",
         x=Axis(title="passages", low=0.0, high=max(sizes) * 1.08),
@@ -54,7 +54,7 @@ def place_chart(found: Mapping[str, VariantFigures], passages: int) -> Chart:
     )
     told = "; ".join(f"{place} {say.share(quality.value)}" for place, quality in zip(places, qualities, strict=True))
     return Chart(
-        title="Where the supporting passage stands",
+        title="Quality against the supporting passage's place",
         caption=f"among {passages} passages, the same others at every place; 95 % intervals over rows",
         alt=f"Quality by place of the supporting passage: {told}.",
         x=Axis(title="place", low=-0.4, high=len(places) - 0.6, words=tuple(places)),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.charts.chart import Axis, Chart, Series
-from engine.charts.style import LOOKS
-from engine.core.variant import LABELS, Technique
+from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
 from engine.studies.learning_curve import CurvePoint, of_technique
 
@@ -23,19 +22,19 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
         shift = (place - (len(lines) - 1) / 2) * _SHIFT * most
         series.append(
             Series(
-                name=LABELS[technique],
+                name=label(technique),
                 colour=technique.value,
                 x=tuple(point.train_rows + (shift if point.train_rows else 0.0) for point in line),
                 y=tuple(point.quality.value for point in line),
                 low=tuple(point.quality.low for point in line),
                 high=tuple(point.quality.high for point in line),
                 line=True,
-                dash=LOOKS[technique].dash,
-                symbol=LOOKS[technique].symbol,
+                dash=TECHNIQUES[technique].style.dash,
+                symbol=TECHNIQUES[technique].style.symbol,
             )
         )
     told = [
-        f"{LABELS[technique]} "
+        f"{label(technique)} "
         + ", ".join(f"{point.train_rows} rows {say.share(point.quality.value)}" for point in line)
         for technique, line in lines
         if line
@@ -47,7 +46,7 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
         caption=f"95 % intervals over {draws} draws; no rows = the bare prompt"
         if draws > 1
         else "95 % intervals over test rows; no rows = the bare prompt",
-        alt=f"Quality against training rows: {'; '.join(told)}." if told else "Nothing was measured yet.",
+        alt=f"Quality against training rows: {'; '.join(told)}." if told else "Nothing has been measured yet.",
         x=Axis(title="training rows", low=-0.03 * most, high=1.06 * most),
         y=Axis(title="quality", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
         series=tuple(series),

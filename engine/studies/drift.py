@@ -1,28 +1,26 @@
-"""Who breaks when inputs change: each variant on the rows it was measured on, and on others. Pure functions."""
+"""Which variants break when inputs change: each on the rows it was measured on, and on others. Pure functions."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from scipy.stats import fisher_exact, norm
 
-from engine.analysis.figures import score_interval, variant_names
+from engine.analysis.figures import variant_names
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict_types import Sentence
 from engine.charts.chart import Axis, Chart, Series
-from engine.charts.style import LOOKS
-from engine.core.interval import Interval
+from engine.core.interval import Floats, Interval
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import Task
 from engine.metrics import wording as say
-from engine.metrics.bootstrap import Floats
+from engine.metrics.bootstrap import mean_interval
 from engine.metrics.intervals import Z_95, wilson
 from engine.metrics.pairwise import LEVEL, compare_all, holm
-from engine.studies.perturbations import PERTURBATIONS, WORDS
+from engine.studies.perturbations import PERTURBATIONS, WORDS, perturbed_task
 
 ORIGINAL = "original"
 
@@ -43,11 +41,11 @@ class DriftChange:
     """Corrected for all variants and kinds."""
     rows: int
     paired: bool
-    """Whether the same rows stand behind both; the drift rows are others."""
+    """Whether both use the same rows; the drift rows are different ones."""
 
     @property
     def breaks(self) -> bool:
-        """Tell whether the loss is real at the 5 % level, over all variants and kinds."""
+        """Tell whether the loss is significant at the 5 % level, over all variants and kinds."""
         return self.p_holm < LEVEL and self.change.value < 0
 
 
@@ -95,8 +93,8 @@ def _change(
         variant_id=variant_id,
         name=name,
         kind=kind,
-        before=score_interval(before),
-        after=score_interval(after),
+        before=mean_interval(before),
+        after=mean_interval(after),
         change=effect,
         p_holm=p_value,
         rows=len(after),
@@ -125,7 +123,7 @@ def independent_difference(after: Floats, before: Floats) -> tuple[Interval, flo
 
 
 def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
-    """Say of each kind which variants lose for sure, and which cannot be told."""
+    """Say for each kind which variants lose significantly, and which do not."""
     told = []
     for kind in dict.fromkeys(change.kind for change in changes):
         own = [change for change in changes if change.kind == kind]
@@ -138,10 +136,10 @@ def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
             ]
             text = f"Under {words} {say.listed(lost)}."
             rest = [item.name for item in own if not item.breaks]
-            text += f" Of {say.listed(rest)} no loss can be told." if rest else ""
+            text += f" No significant loss was found for {say.listed(rest)}." if rest else ""
         else:
             worst = max((-item.change.low for item in own), default=0.0)
-            text = f"Under {words} no variant's loss can be told from chance; up to {say.points(worst)} may be lost."
+            text = f"Under {words} no variant loses significantly; up to {say.points(worst)} may be lost."
         told.append(Sentence(text=text, figures={item.name: item.change.value for item in own}))
     return tuple(told)
 
@@ -166,17 +164,17 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
                 low=tuple(interval.low for _number, interval in points),
                 high=tuple(interval.high for _number, interval in points),
                 line=True,
-                dash=LOOKS[variant.technique].dash,
-                symbol=LOOKS[variant.technique].symbol,
+                dash=variant.facts.style.dash,
+                symbol=variant.facts.style.symbol,
             )
         )
     lows = [low for item in series for low in item.low]
-    told = [f"{item.name} {', '.join(f'{value * 100:.0f} %' for value in item.y)}" for item in series]
+    told = [f"{item.name} {', '.join(map(say.share, item.y))}" for item in series]
     names = (ORIGINAL, *(WORDS.get(kind, kind) for kind in kinds))
     return Chart(
         title="Quality when inputs change",
         caption=f"from left to right: {', '.join(names)}; bars are 95 % intervals",
-        alt=f"Quality on {', '.join(names)}: {'; '.join(told)}." if told else "Nothing was measured yet.",
+        alt=f"Quality on {', '.join(names)}: {'; '.join(told)}." if told else "Nothing has been measured yet.",
         x=Axis(title="rows", low=-0.4, high=len(names) - 0.6, words=names),
         y=Axis(title="quality", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
         series=tuple(series),
@@ -187,29 +185,17 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
 DRIFT = "drift"
 
 
-class DriftPlanner(Protocol):
-    """What is needed; `engine.services.lab.Laboratory` fulfils it."""
-
-    def task(self, task_id: str) -> Task:
-        """A task."""
-        ...
-
-    def perturbed(self, task_id: str, kind: str, *, seed: int = 0) -> str:
-        """Make a perturbed task; its id."""
-        ...
-
-
-def drift_plans(lab: DriftPlanner, base: RunPlan) -> Mapping[str, RunPlan]:
+def drift_plans(task: Task, base: RunPlan) -> Mapping[str, tuple[Task, RunPlan]]:
     """Plan a run per kind of change, all with the base run's variants, training rows, seed and decoding.
 
-    The task's own drift rows come first, if it has any and the base run is not one on them; then
-    each perturbation of the very rows of the base run.
+    The task's own drift rows come first, if it has any and the base run is not one on them; then each perturbation of
+    the very rows of the base run. Each plan comes with the task that it is made on.
     """
     plans = {}
-    drift_ids = tuple(example.id for example in lab.task(base.task_id).split(DRIFT))
+    drift_ids = tuple(example.id for example in task.split(DRIFT))
     if drift_ids and not set(drift_ids) & set(base.test_ids):
-        plans[DRIFT] = replace(base, run_id=new_run_id(), test_ids=drift_ids)
+        plans[DRIFT] = task, replace(base, run_id=new_run_id(), test_ids=drift_ids)
     for kind in PERTURBATIONS:
-        task_id = lab.perturbed(base.task_id, kind)
-        plans[kind] = replace(base, run_id=new_run_id(), task_id=task_id)
+        made = perturbed_task(task, kind)
+        plans[kind] = made, replace(base, run_id=new_run_id(), task_id=made.id)
     return plans

@@ -8,24 +8,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from scipy.stats import t as student
 
-from engine.analysis.figures import score_interval
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict_types import Sentence
+from engine.core.generation import ModelFacts
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
-from engine.core.variant import LABELS, DecodingMode, Technique
+from engine.core.techniques import TECHNIQUES, Technique, label
+from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
-from engine.running.defaults import Choices, default_shots
+from engine.metrics.bootstrap import mean_interval
+from engine.running.defaults import TechniqueOptions, default_shots
+from engine.running.planning import plan_run
 from engine.studies.seed_variation import seed_variation
 
 SIZES = (0, 5, 10, 25, 50)
-TECHNIQUES = (Technique.FEW_SHOT, Technique.RAG, Technique.LORA, Technique.CLASSIFIER)
+CURVE_TECHNIQUES = tuple(technique for technique, facts in TECHNIQUES.items() if facts.in_learning_curve)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +41,6 @@ class CurvePoint:
     """Quality of each draw, in the order of `seeds`."""
     quality: Interval
     """Over draws by Student's t; with one draw over its rows alone."""
-    over_draws: bool
 
 
 def curve_points(runs: Sequence[tuple[RunPlan, RunTable]]) -> tuple[CurvePoint, ...]:
@@ -52,14 +53,14 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable]]) -> tuple[CurvePoint, 
         for variant in plan.variants:
             line = table.place(variant.id)
             scores = table.score[line, table.made[line]].tolist()
-            size = 0 if variant.technique is Technique.ZERO_SHOT else len(plan.train_ids)
+            size = len(plan.train_ids) if variant.facts.learns else 0
             if scores:
                 found.setdefault((variant.technique, size), {}).setdefault(plan.seed, scores)
     points = []
-    order = list(LABELS)
+    order = list(TECHNIQUES)
     for (technique, size), draws in sorted(found.items(), key=lambda item: (order.index(item[0][0]), item[0][1])):
-        variation = seed_variation(draws) if len(draws) > 1 and technique is not Technique.ZERO_SHOT else None
-        first = score_interval(np.array(next(iter(draws.values()))))
+        variation = seed_variation(draws) if len(draws) > 1 and TECHNIQUES[technique].learns else None
+        first = mean_interval(np.array(next(iter(draws.values()))))
         quality = variation.quality if variation else first
         points.append(
             CurvePoint(
@@ -68,7 +69,6 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable]]) -> tuple[CurvePoint, 
                 seeds=tuple(sorted(draws)),
                 means=tuple(float(np.mean(draws[seed])) for seed in sorted(draws)),
                 quality=Interval(value=quality.value, low=max(quality.low, 0.0), high=min(quality.high, 1.0)),
-                over_draws=variation is not None,
             )
         )
     return tuple(points)
@@ -76,19 +76,19 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable]]) -> tuple[CurvePoint, 
 
 def of_technique(points: Sequence[CurvePoint], technique: Technique) -> list[CurvePoint]:
     """Return one technique's points by rows; all that begin at the bare prompt begin with its point."""
-    begin = [point for point in points if point.technique is Technique.ZERO_SHOT]
+    begin = [point for point in points if not TECHNIQUES[point.technique].learns]
     own = [point for point in points if point.technique is technique and point.train_rows > 0]
-    return [*(begin if technique is not Technique.CLASSIFIER else []), *sorted(own, key=lambda point: point.train_rows)]
+    return [*(begin if TECHNIQUES[technique].generates else []), *sorted(own, key=lambda point: point.train_rows)]
 
 
 def would_labels_help(points: Sequence[CurvePoint], techniques: Sequence[Technique]) -> tuple[Sentence, ...]:
-    """Say of each technique what the last step to more rows brought, draw by draw, and whether that is real."""
+    """Say for each technique what the last step to more rows gained, draw by draw, and whether that is significant."""
     told = []
     for technique in techniques:
         line = [point for point in of_technique(points, technique) if point.train_rows]
         if len(line) < 2:
             continue
-        told.append(_last_step(LABELS[technique], line))
+        told.append(_last_step(label(technique), line))
     return tuple(told)
 
 
@@ -103,7 +103,7 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
     if gain is None:
         move = say.points(after.quality.value - before.quality.value)
         way = "more" if after.quality.value >= before.quality.value else "less"
-        return Sentence(text=f"{way_so_far} {move} {way} {step}, in one draw: more draws would tell.")
+        return Sentence(text=f"{way_so_far} {move} {way} {step}, in one draw: more draws are needed to judge it.")
     figures = {"gain": gain.value, "low": gain.low, "high": gain.high}
     ends = f"{say.points(gain.value)} ({say.span(gain.low, gain.high)})"
     if gain.low > 0:
@@ -112,7 +112,7 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
         text = f"It lost {ends} {step}."
     else:
         way = "gained" if gain.value >= 0 else "lost"
-        text = f"It {way} {ends} {step}, over {len(after.seeds)} draws: whether more labels help cannot be told."
+        text = f"It {way} {ends} {step}, over {len(after.seeds)} draws: the change is not significant."
     return Sentence(text=f"{way_so_far} {text}", figures=figures)
 
 
@@ -127,35 +127,10 @@ def _gain(before: CurvePoint, after: CurvePoint) -> Interval | None:
     return Interval(value=float(gains.mean()), low=float(gains.mean()) - half, high=float(gains.mean()) + half)
 
 
-class Planner(Protocol):
-    """What is needed to plan runs; `engine.services.lab.Laboratory` fulfils it."""
-
-    def task(self, task_id: str) -> Task:
-        """A task."""
-        ...
-
-    def plan(
-        self,
-        *,
-        task_id: str,
-        model_id: str,
-        techniques: Sequence[Technique],
-        limit: int | None = None,
-        train_rows: int = 50,
-        seed: int = 0,
-        decoding: DecodingMode = DecodingMode.CHOICE,
-        throughput: bool = False,
-        choices: Choices | None = None,
-    ) -> RunPlan:
-        """Fix what a run computes."""
-        ...
-
-
 def curve_plans(
-    lab: Planner,
+    task: Task,
+    facts: ModelFacts,
     *,
-    task_id: str,
-    model_id: str,
     techniques: Sequence[Technique],
     sizes: Sequence[int],
     draws: int,
@@ -164,22 +139,22 @@ def curve_plans(
 ) -> list[RunPlan]:
     """Plan one run per draw and number of rows, all on the same test rows, cheap ones first.
 
-    Rows are answered in batches, since quality alone is wanted. Few-shot shows as many rows as there are, up to the
+    Rows are answered in batches, since only quality is needed. Few-shot shows as many rows as there are, up to the
     task's usual number. No rows are one zero-shot run, which no draw changes.
     """
-    shots = default_shots(lab.task(task_id))
+    shots = default_shots(task)
 
     def planned(chosen: Sequence[Technique], size: int, seed: int) -> RunPlan:
-        return lab.plan(
-            task_id=task_id,
-            model_id=model_id,
+        return plan_run(
+            task,
+            facts,
             techniques=chosen,
             limit=test_rows,
             train_rows=size,
             seed=seed,
             decoding=decoding,
             throughput=True,
-            choices=Choices(shots_k=min(size, shots)) if size else None,
+            options=TechniqueOptions(shots_k=min(size, shots)) if size else None,
         )
 
     rows = planned([Technique.ZERO_SHOT], 1, 0)

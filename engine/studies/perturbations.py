@@ -14,7 +14,7 @@ from engine.core.errors import unknown_name
 from engine.core.task import Example, Task
 
 MARK = "--"
-"""Between a task's id and the kind of perturbation, in the id of the task that is made."""
+"""Separates a task's id from the kind of perturbation in the id of the derived task."""
 TYPO_SHARE = 0.2
 """Share of the words of at least four letters that get a typing error."""
 _NEIGHBOURS = {
@@ -27,40 +27,40 @@ _WORD = re.compile(r"[A-Za-z]{4,}")
 _CLAUSES = re.compile(r"(?<=[.!?;,])\s+")
 
 
-def typos(text: str, dice: random.Random) -> str:
+def typos(text: str, rng: random.Random) -> str:
     """Give a fifth of the longer words one error: two letters swapped, one missing, one doubled, or a neighbour hit."""
     words = list(_WORD.finditer(text))
     count = min(len(words), max(1, round(len(words) * TYPO_SHARE)))
-    for match in sorted(dice.sample(words, count), key=lambda found: -found.start()) if words else []:
-        text = text[: match.start()] + _mistyped(match.group(), dice) + text[match.end() :]
+    for match in sorted(rng.sample(words, count), key=lambda found: -found.start()) if words else []:
+        text = text[: match.start()] + _mistyped(match.group(), rng) + text[match.end() :]
     return text
 
 
-def _mistyped(word: str, dice: random.Random) -> str:
-    place = dice.randrange(1, len(word) - 1)
-    kind = dice.choice(("swap", "drop", "double", "neighbour"))
+def _mistyped(word: str, rng: random.Random) -> str:
+    place = rng.randrange(1, len(word) - 1)
+    kind = rng.choice(("swap", "drop", "double", "neighbour"))
     if kind == "swap":
         return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
     if kind == "drop":
         return word[:place] + word[place + 1 :]
     if kind == "double":
         return word[:place] + word[place] + word[place:]
-    return word[:place] + dice.choice(_NEIGHBOURS[word[place].lower()]) + word[place + 1 :]
+    return word[:place] + rng.choice(_NEIGHBOURS[word[place].lower()]) + word[place + 1 :]
 
 
-def other_case(text: str, dice: random.Random) -> str:
-    """Write all small, or all in capitals."""
-    return dice.choice((str.lower, str.upper))(text)
+def other_case(text: str, rng: random.Random) -> str:
+    """Write everything in lower case, or everything in capitals."""
+    return rng.choice((str.lower, str.upper))(text)
 
 
-def shuffled_clauses(text: str, dice: random.Random) -> str:
+def shuffled_clauses(text: str, rng: random.Random) -> str:
     """Put the clauses, as punctuation ends them, into another order; a text of one clause stays as it is."""
     clauses = _CLAUSES.split(text.strip())
     if len(clauses) < 2:
         return text
     order = list(range(len(clauses)))
     while order == sorted(order):
-        dice.shuffle(order)
+        rng.shuffle(order)
     return " ".join(clauses[place] for place in order)
 
 

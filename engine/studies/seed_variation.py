@@ -1,4 +1,4 @@
-"""Variation over draws beside variation over rows, so that a lucky draw is seen as one.
+"""Variation over draws beside variation over rows, so that a lucky draw is recognized as one.
 
 A draw is a seed: it decides training rows, shots, test order and how LoRA training begins.
 """
@@ -29,7 +29,7 @@ class SeedVariation:
     deviation_over_seeds: float
     """Standard deviation of the draws' means."""
     deviation_over_rows: float
-    """Standard deviation that a draw's mean would have through its rows alone."""
+    """Standard deviation that a draw's mean would have from its rows alone."""
 
     @property
     def by_draw(self) -> float:

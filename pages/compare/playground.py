@@ -1,4 +1,4 @@
-"""Compare, Playground: one input, all variants answer side by side, and what a change does."""
+"""Compare, Playground: one input, all variants answer side by side, and the effect of a change."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from components.ui.errors import fault
 from components.ui.pickers import missing
 from engine.core.errors import AdaptLabError
 
-lab = state.laboratory()
-tasks, models = lab.tasks(), lab.models()
+lab = state.lab()
+tasks, models = lab.tasks.list(), lab.models.list()
 
 st.title("Playground", anchor=False)
-st.caption("One input, all variants side by side. Nothing here is scored into a run or kept.")
+st.caption("One input, all variants side by side. Nothing here is saved or added to a run.")
 
 if missing(tasks, models):
     st.stop()

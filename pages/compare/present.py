@@ -1,4 +1,4 @@
-"""Compare, Present: a finished run in five steps, for a projector. No menu; keys or buttons move."""
+"""Compare, Present: a finished run in five steps, for a projector. No menu; keys or buttons change the step."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from components.present.race_view import race_view
 from components.present.slides import STEPS, rivals_slide, task_slide, verdict_slide
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.lane_view import lanes_frame, told_tradeoff
+from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
 from components.ui.run_data import where
-from components.widgets import charts
 from components.widgets.parts import keys, race, slide
-from components.widgets.plot import live_plot
+from components.widgets.tradeoff import live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.task import Task
 from engine.services.recorded import assessed, fold
@@ -26,10 +25,10 @@ MOVES = {
     "Home": "1", "End": str(len(STEPS)), "Escape": "leave",
 } | {str(number): str(number) for number in range(1, len(STEPS) + 1)}  # fmt: skip
 
-lab = state.laboratory()
+lab = state.lab()
 run_id = st.query_params.get(state.PRESENTED) or st.session_state.get(state.SHOWN_RUN) or ""
 try:
-    recorded = lab.recorded(run_id)
+    recorded = lab.results.recorded(run_id)
     snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
 except AdaptLabError as error:
     st.title("Nothing to present", anchor=False)
@@ -40,21 +39,21 @@ if st.session_state.pop(state.LEAVING, False):
     state.leave_presentation(run_id)
 st.query_params[state.PRESENTED] = run_id
 task: Task | None = None
-with suppress(AdaptLabError):  # it may have been removed since; the run is still worth showing
-    task = lab.task(recorded.plan.task_id)
+with suppress(AdaptLabError):  # the task may have been removed since; the run is still worth showing
+    task = lab.tasks.get(recorded.plan.task_id)
 
 step = state.present_step(len(STEPS))
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.button("Leave", icon=":material/close:", on_click=state.mark_leaving, key="present_leave")
+    st.button("Exit", icon=":material/close:", on_click=state.mark_leaving, key="present_leave")
     st.segmented_control(
         "Step",
         list(range(1, len(STEPS) + 1)),
         format_func=lambda number: f"{number} {STEPS[number - 1]}",
         default=step,
-        key=f"present_steps_{step}",
+        key=state.steps_key(step),
         label_visibility="collapsed",
         on_change=state.jump_presentation,
-        args=(f"present_steps_{step}", len(STEPS)),
+        args=(state.steps_key(step), len(STEPS)),
     )
     with st.container(horizontal=True, width="content"):
         st.button(
@@ -66,36 +65,37 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
             on_click=state.move_presentation, args=("next", len(STEPS)), key="present_next",
         )  # fmt: skip
 
-if step == 1:
-    slide(task_slide(task, recorded), key="present_task")
-elif step == 2:
-    slide(rivals_slide(snapshot, recorded), key="present_rivals")
-elif step == 3:
-    view = race_view(snapshot.lanes)
-    headline = "Every lane on its own clock, as recorded"
-    slide({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, key="present_race_head")
-    race(view, key=f"present_race_{run_id}")
-elif step == 4:
-    headline = "Further left is faster, higher is better, larger costs more"
-    slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
-    live_plot(
-        charts.quality_against_latency(snapshot.lanes, plot_px=(1100.0, 380.0)),
-        key=f"present_tradeoff_{run_id}",
-        alt=told_tradeoff(snapshot),
-        height=450,
-    )
-    with st.expander("The figures behind the chart", icon=":material/table:"):
-        st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
-else:
-    slot = st.container()
-    limits = limits_form()
-    report = assessed(recorded, task, limits) if task is not None and recorded.predictions else None
-    with slot:
-        slide(verdict_slide(snapshot, recorded, report.verdict if report else None), key="present_verdict")
-
-pressed = keys(MOVES, hint="← → move · 1 to 5 jump · Esc leaves", key="present_keys")
+# The keys come before what they move, though they stand below it: they keep their place from step to step, so that no
+# key is lost while a step is drawn, and a step that is left is not drawn once more.
+screen = st.container()
+pressed = keys(MOVES, hint="← → change the step · 1 to 5 jump · Esc exits", key="present_keys")
 if pressed == "leave":
     state.leave_presentation(run_id)
 elif pressed is not None:
     state.move_presentation(pressed, len(STEPS))
     st.rerun()
+
+with screen:
+    if step == 1:
+        slide(task_slide(task, recorded), key="present_task")
+    elif step == 2:
+        slide(rivals_slide(snapshot, recorded), key="present_rivals")
+    elif step == 3:
+        view = race_view(snapshot.lanes)
+        headline = "Each variant at its recorded speed"
+        slide(
+            {"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, key="present_race_head"
+        )
+        race(view, key=f"present_race_{run_id}")
+    elif step == 4:
+        headline = "Further left is faster, higher is better, larger costs more"
+        slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
+        live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=(1100.0, 380.0), height=450)
+        with st.expander("The figures behind the chart", icon=":material/table:"):
+            st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
+    else:
+        slot = st.container()
+        limits = limits_form()
+        report = assessed(recorded, task, limits) if task is not None and recorded.predictions else None
+        with slot:
+            slide(verdict_slide(snapshot, recorded, report.verdict if report else None), key="present_verdict")

@@ -15,7 +15,7 @@ from components.ui.errors import fault
 from components.ui.run_list import past_runs
 from engine.core.errors import AdaptLabError
 
-lab = state.laboratory()
+lab = state.lab()
 run_id = state.shown_run()
 
 if run_id is None:
@@ -28,8 +28,8 @@ if run_id is None:
 try:
     snapshot = run_panel(lab, run_id)
     if not snapshot.is_running and snapshot.rows_done:
-        results(lab.summary(run_id))
-        downloads(partial(lab.export, run_id), run_id)
+        results(lab.results.summary(run_id))
+        downloads(partial(lab.results.export, run_id), run_id)
     if snapshot.rows_done and (not snapshot.is_running or st.session_state.get(state.ROW)):
         st.fragment(row_browser)(lab, snapshot.plan)
 except AdaptLabError as error:

@@ -1,1 +1,1 @@
-"""Decide: the runs that were kept."""
+"""Decide: the saved runs."""

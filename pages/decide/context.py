@@ -1,30 +1,29 @@
-"""Decide, Context: what more passages bring and cost, and whether the supporting one is lost among them."""
+"""Decide, Context: what more passages gain and cost, and whether the supporting one gets lost among them."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from components.studies.context import context_setup, figures_of
-from components.studies.series_panel import series_of, series_panel
+from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.run_data import table_of
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError
-from engine.services.run_series import find_all_kept
-from engine.studies.context import number_plans, number_words, place_gaps, place_plans, place_words
+from engine.core.run.manifest import Purpose
+from engine.studies.context import number_words, place_gaps, place_words
 from engine.studies.context_charts import number_chart, place_chart
 
-lab = state.laboratory()
+lab = state.lab()
 st.title("Context", anchor=False)
 st.caption("Quality and latency as passages grow in number, and as the supporting one moves through them.")
 try:
     chosen = context_setup(lab)
     if chosen is None:
         st.stop()
-    numbers = number_plans(
-        lab,
+    numbers = lab.studies.passages(
         task_id=chosen.task_id,
         model_id=chosen.model_id,
         sizes=chosen.sizes,
@@ -32,8 +31,7 @@ try:
         decoding=chosen.decoding,
     )
     places = (
-        place_plans(
-            lab,
+        lab.studies.places(
             task_id=chosen.task_id,
             model_id=chosen.model_id,
             passages=chosen.passages,
@@ -44,13 +42,13 @@ try:
         else {}
     )
     plans = [*numbers.values(), *places.values()]
-    kept = dict(zip((plan.run_id for plan in plans), find_all_kept(lab, plans), strict=True))
+    kept = dict(zip((plan.run_id for plan in plans), lab.studies.kept(plans), strict=True))
     done = {name: info for name, info in kept.items() if info is not None and info.status == "done"}
-    series_panel(series_of(lab, "context"), chosen.name, plans, missing=len(plans) - len(done))
+    series_panel(lab, Purpose.CONTEXT, chosen.name, plans, missing=len(plans) - len(done))
     by_number = {size: (plan, done[plan.run_id]) for size, plan in numbers.items() if plan.run_id in done}
     by_place = {place: (plan, done[plan.run_id]) for place, plan in places.items() if plan.run_id in done}
     if not done:
-        st.info("Nothing was measured yet for this choice.", icon=":material/article:")
+        st.info("Nothing has been measured for this choice yet.", icon=":material/article:")
         st.stop()
     sized = {size: figures_of(lab, info) for size, (_plan, info) in by_number.items()}
     placed = {place: figures_of(lab, info) for place, (_plan, info) in by_place.items()}
@@ -74,4 +72,4 @@ with third:
     if placed:
         chart_card(place_chart(placed, chosen.passages), key="context_place", height=300)
 if not chosen.marked:
-    st.caption("No test row of this task marks the passage that supports it, so its place cannot be varied.")
+    st.caption("No test row of this task marks the passage that supports it, so its position cannot be varied.")

@@ -1,13 +1,14 @@
-"""Decide, Costs: what each choice costs over its whole use, and from which volume another is cheaper."""
+"""Decide, Costs: what each choice costs over its whole use, and from which volume on another is cheaper."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from components.report.cost_forms import extra_form, machine_form, use_of
+from components.report.cost_forms import extra_form, use_of
 from components.report.cost_tables import assumptions_json, break_even_frame, lines_frame
 from components.ui import state
 from components.ui.errors import fault
+from components.ui.machine_form import machine_form
 from components.ui.run_data import plan_of, report_of, reported_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
@@ -17,7 +18,7 @@ from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 
-lab = state.laboratory()
+lab = state.lab()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
 title_cell.title("Costs", anchor=False)
 try:
@@ -29,7 +30,7 @@ try:
     machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
     with machine_cell:
         st.markdown("**This machine**")
-        costs = machine_form(plan.costs)
+        costs = machine_form(plan.costs, key_prefix="costs_")
     with use_cell:
         st.markdown("**Use**")
         limits = use_of(Limits())
@@ -50,7 +51,7 @@ if generating:
             list(generating),
             format_func=generating.__getitem__,
             key="costs_tokens_of",
-            help="Whose measured prompt and answer tokens are priced at closed APIs.",
+            help="The variant whose measured prompt and answer tokens are priced at closed APIs.",
         )
     closed = [
         next(line for line in priced if line.name == base.name)
@@ -66,12 +67,12 @@ usd = st.column_config.NumberColumn
 st.dataframe(
     lines_frame(lines, limits),
     column_config={
-        "Labelling": usd(format="$%.2f", help="Labelled rows it learns from, once."),
-        "Preparing": usd(format="$%.4f", help="Training, indexing or fitting on this machine, once."),
+        "Labelling": usd(format="$%.2f", help="The labelled rows it learns from, paid once."),
+        "Preparing": usd(format="$%.4f", help="Training, indexing or fitting on this machine, paid once."),
         "Per 1,000": usd(format="$%.4f", help="Running cost of 1,000 answers."),
-        "Total": usd(format="$%.2f", help="Once and running, over the months and calls named."),
+        "Total": usd(format="$%.2f", help="One-off and running costs, over the months and calls above."),
         "Most calls a month": st.column_config.TextColumn(
-            alignment="right", help="What this machine answers in a month without a pause, one by one."
+            alignment="right", help="How many calls this machine can answer in a month without a pause, one by one."
         ),
         "Data leaves": st.column_config.TextColumn(help="Whether inputs are sent to another company."),
         "Price": st.column_config.TextColumn(help="Where the price per call comes from, with its date or version."),
@@ -96,12 +97,12 @@ else:
     st.caption("One choice is cheapest at every volume.")
 st.caption(
     plain(
-        f"Estimates. Seconds and tokens were measured; prices are those of {price_table()}, nothing cached, and "
-        "tokenizers differ. What a closed model would get right was not measured."
+        f"Estimates. Seconds and tokens were measured; prices are those of {price_table()}, without caching, and "
+        "tokenizers differ. The quality of closed models was not measured."
     )
 )
 if closed and not limits.data_may_leave:
-    st.caption("You named that data may not leave this machine: closed APIs are shown for comparison alone.")
+    st.caption("You said that data may not leave this machine: closed APIs are shown only for comparison.")
 st.download_button(
     "Assumptions and totals",
     assumptions_json(info.run_id, costs, limits, extra, lines, points),

@@ -1,27 +1,28 @@
-"""Decide, Drift: the same variants on other rows and on worse written ones; who breaks?"""
+"""Decide, Drift: the same variants on other rows and on the same rows with noisy input; which degrade?"""
 
 from __future__ import annotations
 
 import polars as pl
 import streamlit as st
 
-from components.studies.series_panel import series_of, series_panel
+from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.run_data import plan_of, reported_run, table_of
-from components.ui.text import percent, plain, visible
+from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError
-from engine.services.run_series import find_all_kept
-from engine.studies.drift import drift_changes, drift_chart, drift_plans, who_breaks
+from engine.core.run.manifest import Purpose
+from engine.metrics import wording as say
+from engine.studies.drift import drift_changes, drift_chart, who_breaks
 from engine.studies.perturbations import WORDS
 
-lab = state.laboratory()
+lab = state.lab()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
 title_cell.title("Drift", anchor=False)
 st.caption(
-    "The variants of a run, unchanged, on the task's drift rows and on the same rows worse written: typing errors, "
-    "other case, shuffled clauses."
+    "The variants of a run, unchanged, on the task's drift rows and on the same rows with noisy input (typos, changed "
+    "case, shuffled clauses): which variants degrade?"
 )
 try:
     with run_cell:
@@ -29,14 +30,12 @@ try:
     if info is None:
         st.stop()
     base = plan_of(lab, info)
-    plans = drift_plans(lab, base)
-    kept = dict(zip(plans, find_all_kept(lab, list(plans.values())), strict=True))
+    plans = lab.studies.drift(base)
+    kept = dict(zip(plans, lab.studies.kept(list(plans.values())), strict=True))
     done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}
-    series_panel(
-        series_of(lab, "drift"), f"drift of {info.run_id}", list(plans.values()), missing=len(plans) - len(done)
-    )
+    series_panel(lab, Purpose.DRIFT, f"drift of {info.run_id}", list(plans.values()), missing=len(plans) - len(done))
     if not done:
-        st.info("Nothing was measured yet for this run.", icon=":material/trending_down:")
+        st.info("Nothing has been measured for this run yet.", icon=":material/trending_down:")
         st.stop()
     changes = drift_changes(base, table_of(lab, info), {kind: table_of(lab, run) for kind, run in done.items()})
 except AdaptLabError as error:
@@ -53,13 +52,13 @@ st.dataframe(
             {
                 "Variant": visible(change.name),
                 "Rows": WORDS.get(change.kind, change.kind),
-                "Before": percent(change.before.value),
-                "After": percent(change.after.value),
+                "Before": say.share(change.before),
+                "After": say.share(change.after),
                 "Change": change.change.value * 100,
                 "95 % low": change.change.low * 100,
                 "95 % high": change.change.high * 100,
                 "p (Holm)": change.p_holm,
-                "Breaks": "yes" if change.breaks else "",
+                "Degrades": "yes" if change.breaks else "",
                 "Number": change.rows,
                 "Compared": "same rows" if change.paired else "other rows",
             }
@@ -70,8 +69,8 @@ st.dataframe(
         "Change": number(format="%+.1f points", help="Quality after minus before."),
         "95 % low": number(format="%+.1f", help="Lower end of the change's 95 % interval."),
         "95 % high": number(format="%+.1f", help="Upper end of the change's 95 % interval."),
-        "p (Holm)": number(format="%.4f", help="Corrected for all variants and kinds; under 0.05 counts."),
-        "Breaks": st.column_config.TextColumn(help="Whether the loss is real at the 5 % level."),
+        "p (Holm)": number(format="%.4f", help="Corrected for all variants and kinds; below 0.05 is significant."),
+        "Degrades": st.column_config.TextColumn(help="Whether the loss is significant at the 5 % level."),
         "Compared": st.column_config.TextColumn(help="Same rows are compared in pairs, others as two samples."),
     },
     hide_index=True,

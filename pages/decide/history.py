@@ -1,4 +1,4 @@
-"""Decide, History: every kept run: to be found, reopened, compared, noted, taken elsewhere and deleted."""
+"""Decide, History: find, reopen, compare, annotate, export and delete saved runs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from components.ui.errors import fault
 from components.ui.run_list import runs_frame, standing
 from components.ui.text import visible
 
-lab = state.laboratory()
-runs = lab.runs()
-going_on = lab.current_run_id()
+lab = state.lab()
+runs = lab.runs.list()
+going_on = lab.runs.current_id()
 
 title_cell, import_cell = st.columns([5, 1], vertical_alignment="center")
 title_cell.title("History", anchor=False)
 with import_cell:
     take_in(lab)
-st.caption("Every run that was started here, with what was done kept, newest first.")
+st.caption("All runs, newest first.")
 error = st.session_state.pop(state.FAULT, None)
 if error is not None:
     fault(error)
 
 if not runs:
-    st.info("No run is kept yet. Start one under Compare, Run, or import one.", icon=":material/history:")
+    st.info("There are no saved runs yet. Start one under Compare, Run, or import one.", icon=":material/history:")
     st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
     st.stop()
 
@@ -39,7 +39,7 @@ wanted_models = models.multiselect(
 wanted_states = states.multiselect(
     "State", list(dict.fromkeys(standing(run, going_on) for run in runs)), key="history_states"
 )
-text = words.text_input("In note or run", key="history_text", help="Finds runs whose note or name holds these letters.")
+text = words.text_input("Search notes and ids", key="history_text", help="Finds runs with this text in note or id.")
 shown = [
     run
     for run in runs
@@ -49,16 +49,16 @@ shown = [
     and text.casefold() in f"{run.note} {run.run_id}".casefold()
 ]
 if not shown:
-    st.caption("No run is like that.")
+    st.caption("No run matches.")
 else:
     picked = st.dataframe(
         runs_frame(shown, going_on),
         column_config={
             "Done": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1, help="Share of predictions made."
+                format="percent", min_value=0, max_value=1, help="Share of predictions that are done."
             ),
             "Seed": st.column_config.NumberColumn(help="Decides which rows are drawn and how training begins."),
-            "Run": st.column_config.TextColumn(help="The run's id, as the terminal's --resume takes it."),
+            "Run": st.column_config.TextColumn(help="The run's id, for the terminal's --resume."),
         },
         hide_index=True,
         width="stretch",

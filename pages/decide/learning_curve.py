@@ -5,26 +5,26 @@ from __future__ import annotations
 import streamlit as st
 
 from components.studies.curve import curve_setup, kept_runs, points_frame
-from components.studies.series_panel import series_of, series_panel
+from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.run_data import table_of
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError
+from engine.core.run.manifest import Purpose
 from engine.studies.curve_charts import learning_chart
-from engine.studies.learning_curve import curve_plans, curve_points, would_labels_help
+from engine.studies.learning_curve import curve_points, would_labels_help
 
-lab = state.laboratory()
+lab = state.lab()
 st.title("Learning curve", anchor=False)
-st.caption("Quality as training rows grow, over several draws of them: would more labels help, and whom?")
+st.caption("Quality as training rows grow, over several draws of them: would more labels help, and which technique?")
 
 try:
     chosen = curve_setup(lab)
     if chosen is None:
         st.stop()
-    plans = curve_plans(
-        lab,
+    plans = lab.studies.learning_curve(
         task_id=chosen.task_id,
         model_id=chosen.model_id,
         techniques=chosen.techniques,
@@ -38,9 +38,9 @@ except AdaptLabError as error:
     fault(error)
     st.stop()
 
-series_panel(series_of(lab, "learning curve"), chosen.name, plans, missing=len(plans) - len(done))
+series_panel(lab, Purpose.LEARNING_CURVE, chosen.name, plans, missing=len(plans) - len(done))
 if not done:
-    st.info("Nothing was measured yet for this choice.", icon=":material/show_chart:")
+    st.info("Nothing has been measured for this choice yet.", icon=":material/show_chart:")
     st.stop()
 
 points = curve_points([(plan, table_of(lab, info)) for plan, info in done])
@@ -51,11 +51,11 @@ st.dataframe(
     points_frame(points),
     column_config={
         "Quality": st.column_config.TextColumn(help="Mean over the draws."),
-        "95 %": st.column_config.TextColumn(help="Over draws by Student's t; with one draw over its test rows alone."),
+        "95 %": st.column_config.TextColumn(help="Over draws, by Student's t; with a single draw, over its test rows."),
         "Each draw": st.column_config.TextColumn(help="Quality of each draw of training rows."),
     },
     hide_index=True,
     width="content",
     key="curve_points",
 )
-st.caption("Few-shot shows as many rows as there are, up to the task's usual number; the rest is only chosen from.")
+st.caption("Few-shot shows the model at most the task's default number of rows, chosen from the training rows.")

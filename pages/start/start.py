@@ -7,8 +7,8 @@ import streamlit as st
 from components.start.parts import actions, findings, recorded_run
 from components.ui import state
 
-lab = state.laboratory()
-going_on = lab.current_run_id()
+lab = state.lab()
+going_on = lab.runs.current_id()
 if going_on and not st.session_state.get(state.ATTACHED):
     st.session_state[state.ATTACHED] = True
     state.keep_for_page(going_on)
@@ -18,11 +18,11 @@ st.session_state[state.ATTACHED] = True
 st.title("Prompt, retrieval, fine-tune or a small classifier?", anchor=False)
 st.markdown(
     "Adapt Lab runs them side by side on your own task and your own machine, and shows quality with its interval, "
-    "latency and cost while they run. Nothing leaves this machine."
+    "latency and cost while they run. Nothing leaves this machine unless you choose a model on another one."
 )
 if going_on:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge("A run is going on", color="blue", width="content")
+        st.badge("A run is in progress", color="blue", width="content")
         st.page_link("pages/compare/run.py", label="Watch it", icon=":material/play_circle:")
 findings(lab, needed=True)
 actions(lab)

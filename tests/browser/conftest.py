@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,7 +27,10 @@ _FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-START_S = 60.0
+START_S = 120.0
+LONG_MS = 120_000
+"""How long a state is waited for unless a test says otherwise: long, for machines that are busy with other work too."""
+expect.set_options(timeout=LONG_MS)
 
 Server = Callable[..., str]
 
@@ -128,20 +131,27 @@ def open_page(page: Page, address: str, name: str) -> None:
 
 
 def serve_stand_in(serve: Server, *, speed: float) -> str:
-    """Serve the app with the fake laboratory: a run's events without a model."""
+    """Serve the app with a lab in memory: the real engine on a scripted model."""
     folder = ROOT / "tests" / "browser" / "stand_in"
     return serve(PYTHONPATH=f"{ROOT}{os.pathsep}{folder}", STAND_IN_SPEED=f"{speed:g}")
 
 
 @pytest.fixture
 def stand_in(serve: Server) -> str:
-    """Serve the app with the fake laboratory, at a brisk pace."""
+    """Serve the app with a lab in memory, at a brisk pace."""
     return serve_stand_in(serve, speed=8)
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """Open an empty page in a fresh profile, at a laptop's size."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
-    context.close()
+    own = fresh_page(browser)
+    yield own
+    own.context.close()
+
+
+def fresh_page(browser: Browser, *, offline: bool = False) -> Page:
+    """Open an empty page in a profile of its own; who opens it closes its context."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=offline)
+    context.set_default_timeout(LONG_MS)
+    return context.new_page()

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, Watch, open_page
+from tests.browser.conftest import Server, Watch, fresh_page, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -103,7 +103,7 @@ def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve:
     page.reload()
     expect(page.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
     assert page.url == url
-    second = browser.new_context().new_page()
+    second = fresh_page(browser)
     second.goto(address)
     expect(second.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
     second.wait_for_url(url)
@@ -135,7 +135,7 @@ def test_pause_stands_still_and_goes_on(page: Page, serve: Server) -> None:
     told = paused.text_content()
     page.wait_for_timeout(1500)
     assert paused.text_content() == told
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Done · 60 predictions")).to_be_visible(timeout=_LONG_MS)
 
 

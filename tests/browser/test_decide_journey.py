@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, Watch
+from tests.browser.conftest import Server, Watch, fresh_page
 from tests.browser.test_compare import _LONG_MS, _set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -27,7 +27,7 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     expect(verdict.get_by_role("heading")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_label(re.compile("against p95 seconds per answer"))).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Limits").click()
-    least = page.get_by_role("spinbutton", name="Least quality, %")
+    least = page.get_by_role("spinbutton", name="Minimum quality, %")
     least.fill("100")
     least.press("Tab")
     expect(verdict.get_by_text(re.compile("under your 100 %")).first).to_be_visible(timeout=_LONG_MS)
@@ -42,7 +42,7 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     assert watch.errors == []
     assert watch.foreign == []
 
-    own = browser.new_context(offline=True).new_page()
+    own = fresh_page(browser, offline=True)
     asked: list[str] = []
     faults: list[str] = []
     own.on("request", lambda request: asked.append(request.url))

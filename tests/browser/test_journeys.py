@@ -16,7 +16,9 @@ _INSIDE = """name => [...document.querySelectorAll("[data-testid=stBidiComponent
   .flatMap(host => [...(host.shadowRoot?.querySelectorAll(name) ?? [])])"""
 
 
-def _texts(page: Page, name: str) -> list[str]:
+def _texts(page: Page, name: str, *, count: int) -> list[str]:
+    """Return the texts of so many nodes of our own components, once they are there."""
+    page.wait_for_function(f"([name, count]) => ({_INSIDE})(name).length === count", arg=[name, count])
     found: list[str] = page.evaluate(f"name => ({_INSIDE})(name).map(node => node.textContent)", name)
     return found
 
@@ -51,14 +53,14 @@ def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> Non
     page.get_by_role("option", name=re.compile("Scripted")).click()
     for name in ("RAG", "Classifier"):
         page.get_by_role("button", name=name, exact=True).click()
-    page.get_by_role("combobox", name="Take a row of the task").click()
+    page.get_by_role("combobox", name="Choose a row of the task").click()
     page.get_by_role("option").nth(2).click()
     answer = page.get_by_role("button", name="Answer", exact=True)
     expect(answer).to_be_enabled(timeout=_LONG_MS)
     answer.click()
     expect(page.get_by_text("How each answer came about")).to_be_visible(timeout=_LONG_MS)
-    assert _texts(page, ".lane .name") == ["Zero-shot", "Few-shot"]
-    assert all(re.match(r"\d", text) for text in _texts(page, ".lane .value"))
+    assert _texts(page, ".lane .name", count=2) == ["Zero-shot", "Few-shot"]
+    assert all(re.match(r"\d", text) for text in _texts(page, ".lane .value", count=2))
     page.evaluate(f"() => {{ window.lanes = ({_INSIDE})('.lane') }}")
     page.get_by_text("Change the instructions").click()
     instructions = page.get_by_role("textbox", name="Instructions")
@@ -66,8 +68,8 @@ def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> Non
     instructions.press("Control+Enter")
     expect(page.get_by_role("button", name="Back to the task's own")).to_be_visible(timeout=_LONG_MS)
     answer.click()
-    expect(page.get_by_text("What the change did")).to_be_visible(timeout=_LONG_MS)
-    expect(page.get_by_text(re.compile("Changed since the question before: the instructions"))).to_be_visible()
+    expect(page.get_by_text("Effect of the change")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile("Changed since the previous question: the instructions"))).to_be_visible()
     assert page.evaluate(f"() => ({_INSIDE})('.lane').every((node, place) => node === window.lanes[place])")
     assert watch.errors == []
     assert watch.foreign == []
@@ -92,7 +94,7 @@ def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Serv
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 6 predictions")).to_be_visible(timeout=300_000)
     page.get_by_role("link", name="Train", exact=True).click()
-    page.get_by_role("combobox", name="Look at").click(timeout=_LONG_MS)
+    page.get_by_role("combobox", name="Open").click(timeout=_LONG_MS)
     page.get_by_role("option").first.click()
     with page.expect_download(timeout=_LONG_MS) as download:
         page.get_by_role("button", name="GGUF file").click()
@@ -104,9 +106,9 @@ def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None
     page.set_viewport_size({"width": 1280, "height": 1200})  # a list that opens closes again when the page scrolls
     open_page(page, stand_in, "Train")
     page.get_by_role("button", name="Train", exact=True).click(timeout=_LONG_MS)
-    expect(page.get_by_text(re.compile("^(Trained, tried|Failed)"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile("^Trained, tested and saved"))).to_be_visible(timeout=_LONG_MS)
     page.wait_for_timeout(1000)
-    page.get_by_role("combobox", name="Look at").click()
+    page.get_by_role("combobox", name="Open").click()
     page.get_by_role("option").first.click()
     with page.expect_download(timeout=_LONG_MS) as download:
         page.get_by_role("button", name="Ollama Modelfile").click()
@@ -123,7 +125,7 @@ def test_a_presentation_by_keys_alone(page: Page, stand_in: str) -> None:
     page.get_by_role("button", name="Start the comparison").click(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Present").click()
-    for number, step in enumerate(("The task", "The rivals", "The race", "The tradeoff", "The verdict"), start=1):
+    for number, step in enumerate(("The task", "The variants", "Replay", "The tradeoff", "The verdict"), start=1):
         page.wait_for_function(
             f"([name, step]) => ({_INSIDE})(name).some(node => node.textContent.startsWith(step))",
             arg=[".kicker", step],

@@ -7,10 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import Server, fresh_page
 from tests.browser.test_compare import _LONG_MS, _lanes, _set_up
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _TABS = 20
 _RUNNING = re.compile(r"Row \d+ of \d+")
@@ -18,7 +18,8 @@ _RUNNING = re.compile(r"Row \d+ of \d+")
 
 def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
     """Twenty tabs attach to the run that goes on, their lanes move, and the first tab still answers."""
-    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
+    # 300 answers at this pace take longer than the test may, so that the run cannot end before it is cancelled.
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="4")
     _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
@@ -34,6 +35,7 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
             """seen => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
               .flatMap(host => [...host.shadowRoot.querySelectorAll(".lane .rows")])[0]?.textContent !== seen""",
             arg=seen,
+            polling=500,  # twenty tabs that look at every frame would slow down what they look at
             timeout=_LONG_MS,
         )
     page.get_by_role("button", name="Cancel").click()
@@ -43,7 +45,7 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
 def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:
     """A run that is started while another has the machine queues, says so, and goes on when the machine is free."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
-    second = browser.new_context().new_page()
+    second = fresh_page(browser)
     _set_up(second, address, rows=3, variants=("Zero-shot",))
     _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()

@@ -49,7 +49,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     _next(page, "Instructions")
     expect(page.get_by_text(re.compile("The exact zero-shot prompt"))).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Save as a task").click()
-    expect(page.get_by_text("It is among the tasks now")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Saved as")).to_be_visible(timeout=_LONG_MS)
     with page.expect_download() as download:
         page.get_by_role("button", name="Export as zip").click()
     packed = tmp_path / "task.zip"
@@ -67,7 +67,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     expect(page.get_by_text("Done · 18 predictions")).to_be_visible(timeout=_LONG_MS)
     _open(page, address)
     page.locator("input[type=file]").nth(1).set_input_files(packed)
-    expect(page.get_by_text("is among the tasks now")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Added the task")).to_be_visible(timeout=_LONG_MS)
     assert watch.errors == []
     assert watch.foreign == []
 
@@ -81,7 +81,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     ],
 )
 def test_broken_files_are_told(page: Page, serve: Server, tmp_path: Path, name: str, data: bytes, words: str) -> None:
-    """A broken file gets its line and a mend on the screen, and the next one is taken all the same."""
+    """A broken file gets its line and a fix on the screen, and the next one is taken all the same."""
     address = serve(ADAPTLAB_SCRIPTED="1")
     watch = Watch(page, address)
     _open(page, address)

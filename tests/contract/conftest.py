@@ -16,8 +16,8 @@ import pytest
 from adapters.models.ollama.listing import OllamaListing
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import GENERIC
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.scripted import ScriptedModel
@@ -81,9 +81,9 @@ def _served(name: str, smollm2: ModelFacts) -> Iterator[LanguageModel]:
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     start = served.llama_server if name == "llama-server" else served.llama_cpp_server
     with start(smollm2.path) as url:
-        door = Door("contract", url)
-        (facts,) = list_models(door)
-        yield OpenAICompatibleModel(facts, door, GENERIC)
+        client = Client("contract", url)
+        (facts,) = list_models(client)
+        yield OpenAICompatibleModel(facts, client, GENERIC)
 
 
 @contextlib.contextmanager

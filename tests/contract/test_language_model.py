@@ -20,7 +20,7 @@ from engine.core.errors import CancelledError, ContextOverflowError, TrainingErr
 from engine.core.generation import Completion, Decoding, GenerateRequest, Message, TextPiece
 from engine.core.ports import LanguageModel
 from engine.core.variant import DecodingMode
-from tests.helpers import NEAR_TIE, complete
+from tests.helpers import NEAR_TIE, complete, lora_at
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -158,7 +158,7 @@ def test_json_is_valid_under_its_schema(model: LanguageModel, schema: dict[str, 
 
 
 def test_free_text_ends_at_a_stop_word(model: LanguageModel) -> None:
-    """A stop word ends the answer and is no part of it, even when it is found in the middle of a token."""
+    """A stop word ends the answer and is not part of it, even when it is found in the middle of a token."""
     whole = complete(model, ask(STORY, DecodingMode.FREE, max_tokens=16)).text
     word = max(whole.split()[2:], key=len)[1:4]
     done = complete(model, ask(STORY, DecodingMode.FREE, max_tokens=16, stop=(word,)))
@@ -199,7 +199,7 @@ def test_a_kept_prefix_is_counted_and_changes_nothing(model: LanguageModel) -> N
 
 
 def test_a_changed_prefix_is_not_taken_for_the_kept_one(model: LanguageModel) -> None:
-    """A slot whose instructions change evaluates them anew: no answer comes from another prompt's cache."""
+    """A slot whose instructions change evaluates them again: no answer comes from another prompt's cache."""
     slot = "changing " + str(time.time())
     complete(model, ask("Where is it?", slot=slot))
     changed = complete(model, ask("Where is it?", slot=slot, system="Name one of: billing, delivery, device fault."))
@@ -298,13 +298,13 @@ def test_a_batch_of_free_text_is_answered_too(model: LanguageModel) -> None:
 
 
 def test_weights_that_are_not_there_are_a_typed_error(model: LanguageModel) -> None:
-    """LoRA weights that do not exist, or a backend without weights, give a typed error that names the mend."""
-    request = replace(ask("Where is it?"), lora="/nowhere/lora.gguf")
+    """LoRA weights that do not exist, or a backend without weights, give a typed error that names the fix."""
+    request = replace(ask("Where is it?"), lora=lora_at("/nowhere/lora.gguf"))
     with pytest.raises((UnsupportedError, TrainingError)) as caught:
         complete(model, request)
     takes_weights = model.capabilities.lora_training is not Support.NO
     assert isinstance(caught.value, TrainingError) == takes_weights
-    assert caught.value.mend
+    assert caught.value.fix
     assert complete(model, replace(request, lora=None)).text in LABELS
 
 
@@ -348,7 +348,7 @@ def test_tokenizing_needs_no_load(smollm2: object, loaded_smollm2: LlamaCppModel
 
 @pytest.mark.model
 def test_a_killed_worker_is_a_typed_error_and_the_next_call_works(loaded_smollm2: LlamaCppModel) -> None:
-    """SIGKILL in mid-answer, as the OOM killer sends it, raises `WorkerDiedError`; the next call loads anew."""
+    """SIGKILL in mid-answer, as the OOM killer sends it, raises `WorkerDiedError`; the next call loads again."""
     before = complete(loaded_smollm2, ask("Where is my parcel?")).probabilities
     with pytest.raises(WorkerDiedError, match="SIGKILL"):
         for item in loaded_smollm2.generate(ask(STORY, DecodingMode.FREE, max_tokens=500)):

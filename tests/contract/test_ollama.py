@@ -38,7 +38,7 @@ from engine.core.generation import Message, TokenPair
 from engine.core.variant import DecodingMode
 from tests.contract.test_language_model import LABELS, ask
 from tests.faulty_server import FaultyServer
-from tests.helpers import complete
+from tests.helpers import complete, lora_at
 from tests.ollama_replay import DIGEST, MODEL, OllamaReplay, lora_file, tokens_of
 from tests.served import free_port
 
@@ -110,18 +110,18 @@ def test_a_local_blob_gives_its_path_and_digest(tmp_path: Path, replay: OllamaRe
         ("key", AccessError, "OLLAMA_API_KEY"),
         ("html", BrokenAnswerError, "address"),
         ("not json", BrokenAnswerError, "address"),
-        ("half", BrokenAnswerError, "broke off"),
+        ("half", BrokenAnswerError, "stopped in the middle"),
     ],
 )
 def test_each_fault_has_its_own_error(replay: OllamaReplay, fault: str, error: type[AdaptLabError], words: str) -> None:
-    """What the server does wrong is a typed error with the mend, without the key."""
+    """What the server does wrong is a typed error with the fix, without the key."""
     model = at(replay)
     replay.fault = fault
     with pytest.raises(error) as caught:
         complete(model, ask("Where is it?", DecodingMode.FREE))
     assert type(caught.value) is error
     assert words in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.fix
     assert PLANTED not in repr(caught.value)
 
 
@@ -150,8 +150,8 @@ def test_an_unknown_model_says_how_to_get_it(replay: OllamaReplay) -> None:
 
 def test_a_stall_is_left(replay: OllamaReplay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that falls silent in mid-answer ends the row, not the run."""
-    real = reading.read_along
-    monkeypatch.setattr(model_module, "read_along", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
+    real = reading.cancellable_stream
+    monkeypatch.setattr(model_module, "cancellable_stream", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
     model = at(replay)
     replay.fault = "stall"
     with pytest.raises(BrokenAnswerError, match="sent nothing"):
@@ -159,7 +159,7 @@ def test_a_stall_is_left(replay: OllamaReplay, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_context_is_set_once_and_for_every_request(replay: OllamaReplay) -> None:
-    """The room that the longest prompt needs goes with each request, so that the model is not loaded anew."""
+    """The room that the longest prompt needs goes with each request, so that the model is not loaded again."""
     model = at(replay, context_tokens=1500)
     complete(model, ask("Where is it?"))
     complete(model, ask("And this one?", DecodingMode.FREE))
@@ -203,7 +203,7 @@ def test_timings_are_the_servers_own(replay: OllamaReplay) -> None:
 
 
 def test_thinking_is_kept_apart_and_timed(replay: OllamaReplay) -> None:
-    """What a model thinks is no part of its answer, its time is told, and its tokens count as answer."""
+    """What a model thinks is not part of its answer, its time is told, and its tokens count as answer."""
     replay.capabilities, replay.thinking = ["completion", "thinking"], "first I look at the parcel"
     model = at(replay)
     done = complete(model, ask("Where is my parcel?"))
@@ -238,7 +238,7 @@ def test_two_models_that_do_not_fit_are_not_held_at_once(
     """Where memory is short the base leaves before the model with LoRA weights comes in."""
     model = at(replay, own_file=True)
     monkeypatch.setattr(model_module.psutil, "virtual_memory", type("Memory", (), {"available": 1_000_000}))
-    complete(model, replace(ask("Where is it?"), lora=str(lora_file(tmp_path))))
+    complete(model, replace(ask("Where is it?"), lora=lora_at(lora_file(tmp_path))))
     assert len(replay.loaded) == 1
     assert next(iter(replay.loaded)).startswith("adaptlab-")
 
@@ -261,7 +261,7 @@ def test_a_pull_can_be_cancelled(replay: OllamaReplay) -> None:
                 cancel.set()
 
 
-@pytest.mark.parametrize(("fault", "error", "words"), [("large", ModelError, "GB are free"),
+@pytest.mark.parametrize(("fault", "error", "words"), [("large", ModelError, "are free"),
                                                        ("no such model", ModelError, "does not exist")])  # fmt: skip
 def test_a_pull_that_cannot_be_is_refused(
     replay: OllamaReplay, fault: str, error: type[AdaptLabError], words: str
@@ -275,7 +275,7 @@ def test_a_pull_that_cannot_be_is_refused(
 def test_lora_weights_become_a_model_of_the_server(replay: OllamaReplay, tmp_path: Path) -> None:
     """Weights are uploaded once, made a model with the base, used under its name, and not listed as one of the user's."""
     model = at(replay, own_file=True)
-    request = replace(ask("Where is my parcel?"), lora=str(lora_file(tmp_path)))
+    request = replace(ask("Where is my parcel?"), lora=lora_at(lora_file(tmp_path)))
     base, tuned = complete(model, replace(request, lora=None)), complete(model, request)
     complete(model, request)
     assert replay.created == ["adaptlab-smollm2-135m:0123456789abcdef"]
@@ -294,11 +294,11 @@ def test_lora_weights_need_the_models_file_here(replay: OllamaReplay, tmp_path: 
     with pytest.raises(UnsupportedError, match="not on this machine"):
         model.tokenize_pairs([((Message(role="user", content="a"),), "b")])
     with pytest.raises(UnsupportedError):
-        complete(model, replace(ask("Where?"), lora=str(lora_file(tmp_path))))
+        complete(model, replace(ask("Where?"), lora=lora_at(lora_file(tmp_path))))
     with pytest.raises(TrainingError):
-        complete(at(replay, own_file=True), replace(ask("Where?"), lora=str(tmp_path / "gone" / "lora.gguf")))
+        complete(at(replay, own_file=True), replace(ask("Where?"), lora=lora_at(tmp_path / "gone" / "lora.gguf")))
     with pytest.raises(UnsupportedError, match="scale"):
-        complete(at(replay, own_file=True), replace(ask("Where?"), lora=str(lora_file(tmp_path)), lora_scale=0.5))
+        complete(at(replay, own_file=True), replace(ask("Where?"), lora=lora_at(lora_file(tmp_path)), lora_scale=0.5))
 
 
 def test_another_chat_template_is_found_before_training(replay: OllamaReplay) -> None:

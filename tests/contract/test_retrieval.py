@@ -17,7 +17,8 @@ import pytest
 
 from adapters.retrieval.retriever import LanceRetriever
 from engine.core.errors import CancelledError, RetrievalError, UsageError, WorkerDiedError
-from engine.core.ports import Prepared, Progress
+from engine.core.ports import BuiltIndex
+from engine.core.steps import Progress
 from engine.core.task import Document, Example
 from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 
@@ -67,19 +68,19 @@ HOSTILE = (
 )
 
 
-def last(events: Iterator[Progress | Prepared]) -> str:
+def last(events: Iterator[Progress | BuiltIndex]) -> str:
     """Run a preparation to its end; return the id."""
     return prepared(list(events)).id
 
 
-def prepared(events: Sequence[Progress | Prepared]) -> Prepared:
+def prepared(events: Sequence[Progress | BuiltIndex]) -> BuiltIndex:
     """Take the last item, which is what the preparation was for."""
-    assert isinstance(events[-1], Prepared)
-    assert not any(isinstance(event, Prepared) for event in events[:-1])
+    assert isinstance(events[-1], BuiltIndex)
+    assert not any(isinstance(event, BuiltIndex) for event in events[:-1])
     return events[-1]
 
 
-def wait_for_embedding(events: Iterator[Progress | Prepared]) -> None:
+def wait_for_embedding(events: Iterator[Progress | BuiltIndex]) -> None:
     """Go on until the first batch is embedded."""
     next(event for event in events if isinstance(event, Progress) and event.stage == "embed")
 
@@ -205,7 +206,7 @@ def test_the_build_time_is_kept(tmp_path: Path) -> None:
         retriever.close()
 
 
-def test_a_damaged_classifier_is_fitted_anew(tmp_path: Path) -> None:
+def test_a_damaged_classifier_is_fitted_again(tmp_path: Path) -> None:
     """A file cut short by a full disk must not stand in the way for ever."""
     other = LanceRetriever(tmp_path)
     try:
@@ -284,7 +285,7 @@ def test_a_caller_who_leaves_blocks_nobody(retriever: LanceRetriever, index_id: 
 
 
 def test_what_is_missing_is_said(retriever: LanceRetriever, index_id: str) -> None:
-    """Unknown ids and kinds are errors that name the mend; an empty kind is none."""
+    """Unknown ids and kinds are errors that name the fix; an empty kind is none."""
     for wrong in ("0123456789abcdef", "../../etc/passwd", ""):
         with pytest.raises(RetrievalError, match="Build it"):
             retriever.search(wrong, "x", kind="example", k=1, mode=SearchMode.VECTOR)
@@ -296,7 +297,7 @@ def test_what_is_missing_is_said(retriever: LanceRetriever, index_id: str) -> No
     assert not retriever.search(empty, "x", kind="example", k=1, mode=SearchMode.HYBRID).passages
 
 
-def test_a_damaged_index_is_built_anew(tmp_path: Path) -> None:
+def test_a_damaged_index_is_built_again(tmp_path: Path) -> None:
     """A manifest alone makes no index."""
     retriever = LanceRetriever(tmp_path)
     made = last(retriever.index(EXAMPLES, (), SPEC))

@@ -13,15 +13,15 @@ import pytest
 
 from adapters.models.gguf_header import read_header
 from adapters.models.llama_cpp.client import LlamaCppModel
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_SERVER
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from engine.core.errors import UnsupportedError
 from engine.core.generation import ModelFacts
 from tests import served
 from tests.contract.test_language_model import ask
-from tests.helpers import NEAR_TIE, complete
+from tests.helpers import NEAR_TIE, complete, lora_at
 
 pytestmark = [
     pytest.mark.model,
@@ -57,9 +57,9 @@ def weights(smollm2: ModelFacts, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def with_lora(smollm2: ModelFacts, weights: Path) -> Iterator[OpenAICompatibleModel]:
     """Start a llama-server that holds these weights, on by default, as its own default is."""
     with served.llama_server(smollm2.path, str(weights)) as url:
-        door = Door("contract", url)
-        (facts,) = list_models(door)
-        model = OpenAICompatibleModel(facts, door, LLAMA_SERVER)
+        client = Client("contract", url)
+        (facts,) = list_models(client)
+        model = OpenAICompatibleModel(facts, client, LLAMA_SERVER)
         model.load(slots=2, context_tokens=1024)
         yield model
         model.close()
@@ -69,13 +69,13 @@ def test_weights_are_on_for_lora_and_off_for_the_base(
     with_lora: OpenAICompatibleModel, loaded_smollm2: LlamaCppModel, weights: Path
 ) -> None:
     """The base answers without the weights though the server's default is with them; both agree with llama.cpp here."""
-    name = with_lora.served_lora()
-    assert name == KEY
+    held = with_lora.served_lora()
+    assert held == lora_at(KEY)
     changes = []
     for text in ("Which one?", "Name one.", "What do you like best?"):  # nothing that the model is sure of
         request = ask(text, system="Name a colour.", labels=COLOURS)
-        base, tuned = complete(with_lora, request), complete(with_lora, replace(request, lora=name))
-        for theirs, here in ((base, None), (tuned, str(weights))):
+        base, tuned = complete(with_lora, request), complete(with_lora, replace(request, lora=held))
+        for theirs, here in ((base, None), (tuned, lora_at(weights))):
             ours = complete(loaded_smollm2, replace(request, lora=here))
             assert theirs.probabilities == pytest.approx(ours.probabilities, abs=NEAR_TIE)  # another build's kernels
         changes += [abs(base.probabilities[label] - tuned.probabilities[label]) for label in COLOURS]
@@ -85,4 +85,4 @@ def test_weights_are_on_for_lora_and_off_for_the_base(
 def test_other_weights_are_refused(with_lora: OpenAICompatibleModel) -> None:
     """Weights that the server does not hold are not taken for those it holds."""
     with pytest.raises(UnsupportedError, match="does not serve"):
-        complete(with_lora, replace(ask("Where?"), lora="/elsewhere/lora.gguf"))
+        complete(with_lora, replace(ask("Where?"), lora=lora_at("/elsewhere/lora.gguf")))

@@ -1,4 +1,4 @@
-"""What OpenAI-compatible servers do wrong, each a typed error with its mend; and keys that nobody gets to see."""
+"""What OpenAI-compatible servers do wrong, each a typed error with its fix; and keys that nobody gets to see."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from adapters.models.openai_compatible import model as model_module
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, LLAMA_SERVER, VLLM
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.lora import served_loras, the_only
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
@@ -34,7 +34,7 @@ from engine.core.generation import Completion, GenerateRequest
 from engine.core.variant import DecodingMode
 from tests.contract.test_language_model import LABELS, SCHEMA, ask
 from tests.faulty_server import MODEL, FaultyServer
-from tests.helpers import complete
+from tests.helpers import complete, lora_at
 from tests.served import free_port
 
 pytestmark = pytest.mark.timeout(60)
@@ -53,16 +53,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
 
 def at(server: FaultyServer) -> OpenAICompatibleModel:
     """Return the model of this server."""
-    door = Door("box", server.url)
-    (facts,) = list_models(door)
-    return OpenAICompatibleModel(facts, door, GENERIC)
+    client = Client("box", server.url)
+    (facts,) = list_models(client)
+    return OpenAICompatibleModel(facts, client, GENERIC)
 
 
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [
         ("wrong key", AccessError, "BOX_API_KEY"),
-        ("quota", AccessError, "spend"),
+        ("quota", AccessError, "no credit left"),
         ("unknown model", UnknownModelError, MODEL),
         ("overflow", ContextOverflowError, "1024"),
         ("down", ServerBusyError, "500"),
@@ -70,16 +70,16 @@ def at(server: FaultyServer) -> OpenAICompatibleModel:
         ("html", BrokenAnswerError, "text/html"),
         ("not json", BrokenAnswerError, ""),
         ("redirect", ServerError, "another address"),
-        ("drop", BrokenAnswerError, "broke off"),
-        ("half", BrokenAnswerError, "broke off"),
-        ("half and goodbye", BrokenAnswerError, "half an answer"),
+        ("drop", BrokenAnswerError, "stopped in the middle"),
+        ("half", BrokenAnswerError, "stopped in the middle"),
+        ("half and goodbye", BrokenAnswerError, "part of an answer"),
         ("filter", BrokenAnswerError, "filter"),
     ],
 )
 def test_a_servers_fault_is_a_typed_error(
     server: FaultyServer, fault: str, error: type[AdaptLabError], words: str
 ) -> None:
-    """Each fault has its own error, which names the host and how to mend it, and never the key."""
+    """Each fault has its own error, which names the host and how to fix it, and never the key."""
     model = at(server)
     server.fault = fault
     with pytest.raises(error) as caught:
@@ -87,7 +87,7 @@ def test_a_servers_fault_is_a_typed_error(
     assert type(caught.value) is error
     assert words in str(caught.value)
     assert "127.0.0.1" in caught.value.what
-    assert caught.value.mend
+    assert caught.value.fix
     assert "planted" not in repr(caught.value)
     assert caught.value.__suppress_context__ or "planted" not in repr(caught.value.__context__)
 
@@ -103,9 +103,9 @@ def test_an_empty_answer_is_an_answer(server: FaultyServer) -> None:
 def test_a_dead_server_and_one_without_tls_are_told_apart(server: FaultyServer) -> None:
     """Nothing listening is not the same as https spoken to a server that speaks http."""
     with pytest.raises(ServerAbsentError, match="Nothing answers"):
-        Door("box", f"http://127.0.0.1:{free_port()}/v1").models()
+        Client("box", f"http://127.0.0.1:{free_port()}/v1").models()
     with pytest.raises(ServerError, match="secure connection"):
-        Door("box", server.url.replace("http:", "https:")).models()
+        Client("box", server.url.replace("http:", "https:")).models()
 
 
 @pytest.mark.parametrize(("fault", "error"), [("html", BrokenAnswerError), ("wrong key", AccessError),
@@ -116,13 +116,13 @@ def test_a_model_list_that_is_none_is_a_typed_error(
     """A web page, a refusal or a redirect in place of the list is told as such."""
     server.fault = fault
     with pytest.raises(error):
-        Door("box", server.url).models()
+        Client("box", server.url).models()
 
 
 def test_a_server_that_falls_silent_is_left(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stall in mid-answer ends the row with an error instead of hanging the run."""
-    real = reading.read_along
-    monkeypatch.setattr(model_module, "read_along", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
+    real = reading.cancellable_stream
+    monkeypatch.setattr(model_module, "cancellable_stream", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
     model = at(server)
     server.fault = "stall"
     with pytest.raises(BrokenAnswerError, match="sent nothing"):
@@ -140,9 +140,9 @@ def test_a_busy_server_is_asked_again(server: FaultyServer, fault: str) -> None:
 
 def test_rows_in_flight_are_bounded(server: FaultyServer) -> None:
     """Throughput mode has several rows under way at once, and never more than the bound."""
-    door = Door("box", server.url)
-    (facts,) = list_models(door)
-    model = OpenAICompatibleModel(facts, door, GENERIC, parallel=3)
+    client = Client("box", server.url)
+    (facts,) = list_models(client)
+    model = OpenAICompatibleModel(facts, client, GENERIC, parallel=3)
     answers = model.generate_batch([ask(f"row {n}") for n in range(9)])
     assert [type(answer) for answer in answers] == [Completion] * 9
     assert 1 < server.most_in_flight <= 3
@@ -189,11 +189,11 @@ def test_without_schemas_a_choice_is_free_text_and_json_is_refused(server: Fault
 
 def test_each_kind_of_server_is_asked_in_its_own_way(server: FaultyServer) -> None:
     """A vLLM server gets its choice option, a closed API room to think and its own name for the longest answer."""
-    door = Door("box", server.url)
-    (facts,) = list_models(door)
-    complete(OpenAICompatibleModel(facts, door, VLLM), _row(door))
+    client = Client("box", server.url)
+    (facts,) = list_models(client)
+    complete(OpenAICompatibleModel(facts, client, VLLM), _row(client))
     assert server.asked[-1]["structured_outputs"] == {"choice": list(LABELS)}
-    complete(OpenAICompatibleModel(facts, door, CLOSED), ask("Where is it?", max_tokens=32))
+    complete(OpenAICompatibleModel(facts, client, CLOSED), ask("Where is it?", max_tokens=32))
     assert server.asked[-1]["max_completion_tokens"] > 32
     assert "max_tokens" not in server.asked[-1]
     assert server.asked[-1]["response_format"]["json_schema"]["strict"] is True
@@ -205,22 +205,22 @@ def test_lora_weights_are_found_in_what_a_server_lists(server: FaultyServer) -> 
         {"id": "base", "owned_by": "vllm", "parent": None, "max_model_len": 2048},
         {"id": "tickets", "owned_by": "vllm", "parent": "base"},
     ]
-    door = Door("box", server.url)
-    (facts,) = list_models(door)
+    client = Client("box", server.url)
+    (facts,) = list_models(client)
     assert (facts.id, facts.backend, facts.context_tokens) == ("box/base", "vllm", 2048)
-    one = served_loras(door, VLLM, "base", server.listed)
+    one = served_loras(client, VLLM, "base", server.listed)
     assert the_only(one, "base", "host").model == "tickets"
-    two = served_loras(door, VLLM, "base", [*server.listed, {"id": "more", "parent": "base"}])
+    two = served_loras(client, VLLM, "base", [*server.listed, {"id": "more", "parent": "base"}])
     for served, words in ((two, "several"), ((), "no LoRA weights")):
         with pytest.raises(UnsupportedError, match=words):
             the_only(served, "base", "host")
-    assert served_loras(door, LLAMA_SERVER, "base", server.listed) == ()
-    assert served_loras(door, GENERIC, "base", server.listed) == ()
-    model = OpenAICompatibleModel(facts, door, VLLM)
+    assert served_loras(client, LLAMA_SERVER, "base", server.listed) == ()
+    assert served_loras(client, GENERIC, "base", server.listed) == ()
+    model = OpenAICompatibleModel(facts, client, VLLM)
     model.load(slots=1, context_tokens=512)
-    assert model.served_lora() == "tickets"
-    door.post = lambda _path, _body: {"count": 12}  # type: ignore[method-assign]
-    complete(model, replace(ask("Where is it?"), lora="tickets"))
+    assert model.served_lora() == lora_at("tickets")
+    client.post = lambda _path, _body: {"count": 12}  # type: ignore[method-assign]
+    complete(model, replace(ask("Where is it?"), lora=lora_at("tickets")))
     complete(model, ask("Where is it?"))
     assert [body["model"] for body in server.asked] == ["tickets", "base"]
 
@@ -246,7 +246,14 @@ def test_a_planted_key_is_found_nowhere(server: FaultyServer, tmp_path: Path, ca
     server.fault = "wrong key"
     with pytest.raises(AccessError) as caught:
         complete(model, ask("Where is it?"))
-    seen = [caplog.text, repr(caught.value), str(caught.value), repr(model.facts), repr(model._door), repr(vars(model))]
+    seen = [
+        caplog.text,
+        repr(caught.value),
+        str(caught.value),
+        repr(model.facts),
+        repr(model._client),
+        repr(vars(model)),
+    ]
     seen += [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()]
     assert PLANTED not in " ".join(seen)
 
@@ -263,7 +270,7 @@ def test_cancel_is_heard_while_the_server_is_silent(server: FaultyServer) -> Non
     assert time.perf_counter() - started < 2.5
 
 
-def _row(door: Door) -> GenerateRequest:
+def _row(client: Client) -> GenerateRequest:
     """Return a row for a server that counts no tokens."""
-    door.post = lambda _path, _body: {"count": 12}  # type: ignore[method-assign]
+    client.post = lambda _path, _body: {"count": 12}  # type: ignore[method-assign]
     return replace(ask("Where is it?"), slot="vllm")

@@ -13,8 +13,8 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import VLLM
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from engine.core.errors import ContextOverflowError, UnsupportedError
@@ -32,10 +32,10 @@ def vllm(request: pytest.FixtureRequest) -> OpenAICompatibleModel:
     url = request.config.getoption("--run-vllm")
     if not url:
         pytest.skip("opt-in: --run-vllm URL of a running vLLM server (docs/backends.md says how to set one up)")
-    door = Door("vllm", str(url))
-    facts = list_models(door)[0]
+    client = Client("vllm", str(url))
+    facts = list_models(client)[0]
     assert facts.backend == VLLM.name
-    model = OpenAICompatibleModel(facts, door, VLLM)
+    model = OpenAICompatibleModel(facts, client, VLLM)
     model.load(slots=4, context_tokens=1024)
     return model
 
@@ -68,9 +68,9 @@ def test_many_rows_at_once(vllm: OpenAICompatibleModel) -> None:
 def test_lora_weights_change_the_answer(vllm: OpenAICompatibleModel) -> None:
     """Weights that the server serves by name move the odds of the base."""
     try:
-        name = vllm.served_lora()
+        held = vllm.served_lora()
     except UnsupportedError as error:
         pytest.skip(str(error))
     request = ask("Where is my parcel?")
-    base, tuned = complete(vllm, request), complete(vllm, replace(request, lora=name))
+    base, tuned = complete(vllm, request), complete(vllm, replace(request, lora=held))
     assert max(abs(tuned.probabilities[label] - base.probabilities[label]) for label in LABELS) > 1e-4

@@ -1,4 +1,4 @@
-"""AppTest from `app.py`, with a fake `Laboratory` in the place of `wiring`'s."""
+"""AppTest from `app.py`, with a lab in memory in the place of the one that `wiring` opens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from tests.fake_laboratory import FakeLaboratory
+from engine.services.lab import Lab
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,15 +21,22 @@ RUN = "pages/compare/run.py"
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
-    """Open a page of the app, the Run page unless told, on a given laboratory; nothing is run yet."""
+    """Open a page of the app, the Run page unless told, on a given lab; nothing is run yet.
 
-    def opened(lab: FakeLaboratory, page: str | None = RUN) -> AppTest:
+    What goes on in the lab is stopped when the test ends.
+    """
+    labs: list[Lab] = []
+
+    def opened(lab: Lab, page: str | None = RUN) -> AppTest:
+        labs.append(lab)
         wiring = types.ModuleType("wiring")
-        wiring.open_laboratory = lambda: lab  # type: ignore[attr-defined]
+        wiring.open_lab = lambda: lab  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "wiring", wiring)
         st.cache_resource.clear()
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         return app if page is None else app.switch_page(page)
 
     yield opened
     st.cache_resource.clear()
+    for lab in labs:
+        lab.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,18 +15,30 @@ from hypothesis import strategies as some
 from components.run.results import closed_frame, failures_frame, results_frame, scores_frame
 from components.ui import text as words
 from components.ui.lane_view import lane_views, strip_view
-from components.ui.palette import LOOKS, PALETTES, colour
+from components.ui.palette import PALETTES, colour
 from components.widgets import charts
-from components.widgets.label_places import Spot, places
-from engine.core.variant import Technique
-from tests.fake_laboratory import FakeLaboratory, fake_task, script
+from components.widgets.tradeoff import LAPTOP_PX
+from engine.analysis.progress import Lane, RunSnapshot
+from engine.analysis.tradeoff import pareto, tradeoff_chart
+from engine.charts.label_places import Spot, places
+from engine.charts.plotly_form import to_plotly
+from engine.core.techniques import TECHNIQUES, Technique
+from engine.metrics import wording as say
+from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, script
 
 
-def _snapshot(rows: int = 40, made: int | None = None):
-    lab = FakeLaboratory(task=fake_task(rows=rows))
-    plan = lab.plan(task_id="fake-tickets", model_id="x", techniques=list(Technique), limit=rows)
-    lab.play(plan, script(plan, lab.task("fake-tickets"))[:made])
-    return lab, plan.run_id, lab.snapshot(plan.run_id)
+def _snapshot(
+    rows: int = 40, made: int | None = None, techniques: Sequence[Technique] = tuple(Technique)
+) -> tuple[MemoryLab, str, RunSnapshot]:
+    lab = memory_lab(task=memory_task(rows=rows))
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=techniques, limit=rows)
+    lab.play(plan, script(plan, lab.tasks.get(TASK))[:made])
+    return lab, plan.run_id, lab.runs.snapshot(plan.run_id)
+
+
+def _tradeoff(lanes: Sequence[Lane]) -> dict[str, Any]:
+    """Return the tradeoff as the Run page draws it."""
+    return to_plotly(tradeoff_chart([lane.figures for lane in lanes if lane.figures]), plot_px=LAPTOP_PX)
 
 
 @given(some.text(max_size=200))
@@ -55,7 +69,7 @@ def test_plain_escapes_markdown(text: str) -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (None, words.MISSING),
+        (None, say.MISSING),
         (0.0052, "0.005 s"),
         (0.0002, "< 0.001 s"),
         (0.284, "0.28 s"),
@@ -65,7 +79,7 @@ def test_plain_escapes_markdown(text: str) -> None:
 )
 def test_seconds(value: float | None, shown: str) -> None:
     """Latencies keep two or three figures and their unit."""
-    assert words.seconds(value) == shown
+    assert say.seconds(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -74,23 +88,22 @@ def test_seconds(value: float | None, shown: str) -> None:
 )
 def test_duration(value: float, shown: str) -> None:
     """Waits are written as one would say them."""
-    assert words.duration(value) == shown
+    assert say.duration(value) == shown
 
 
-@pytest.mark.parametrize(
-    ("usd", "shown"), [(None, words.MISSING), (0.0003, "0.03 ¢"), (0.031, "3.1 ¢"), (1.2, "$1.20")]
-)
+@pytest.mark.parametrize(("usd", "shown"), [(None, say.MISSING), (0.0003, "0.03 ¢"), (0.031, "3.1 ¢"), (1.2, "$1.20")])
 def test_money(usd: float | None, shown: str) -> None:
     """Small sums are cents."""
-    assert words.money(usd) == shown
+    assert say.money(usd) == shown
 
 
 def test_looks_differ_without_colour() -> None:
     """No two techniques share dash and symbol, and none shares a colour in either theme."""
-    assert set(LOOKS) == set(Technique)
-    assert len({look.symbol for look in LOOKS.values()}) == len(LOOKS)
-    assert len({look.light for look in LOOKS.values()}) == len({look.dark for look in LOOKS.values()}) == len(LOOKS)
-    lines = [look.dash for look in LOOKS.values()]
+    assert set(TECHNIQUES) == set(Technique)
+    styles = [facts.style for facts in TECHNIQUES.values()]
+    assert len({style.symbol for style in styles}) == len(styles)
+    assert len({style.light for style in styles}) == len({style.dark for style in styles}) == len(styles)
+    lines = [style.dash for style in styles]
     assert len(set(lines)) >= len(lines) - 1
 
 
@@ -106,7 +119,7 @@ def test_figures_are_plain_json_at_every_stage(made: int | None) -> None:
     _, _, snapshot = _snapshot(made=made)
     lanes = snapshot.lanes
     for figure in (
-        charts.quality_against_latency(lanes),
+        _tradeoff(lanes),
         charts.quality_so_far(lanes, 40),
         charts.latency_spread(lanes),
     ):
@@ -116,18 +129,32 @@ def test_figures_are_plain_json_at_every_stage(made: int | None) -> None:
 
 
 def test_tradeoff_chart_shows_the_lanes_figures() -> None:
-    """Each variant stands at its median seconds and its quality, with its interval as error bar."""
+    """Each variant stands at its p95 seconds and its quality, with its interval as error bar."""
     _, _, snapshot = _snapshot()
-    figure = charts.quality_against_latency(snapshot.lanes)
-    for lane, trace in zip(snapshot.lanes, figure["data"][1:], strict=True):
-        assert trace["x"] == [lane.total_p50_s]
+    figure = _tradeoff(snapshot.lanes)
+    markers = [trace for trace in figure["data"] if "error_y" in trace]
+    for lane, trace in zip(snapshot.lanes, markers, strict=True):
+        assert trace["x"] == [lane.total_p95_s]
         assert trace["y"] == [lane.quality.value]
         assert math.isclose(trace["y"][0] + trace["error_y"]["array"][0], lane.quality.high)
 
 
 def test_front_keeps_what_none_beats() -> None:
-    """Cheapest first; a point that is dearer and no better is out."""
-    assert charts.front([(1, 0.5), (2, 0.4), (3, 0.9), (3, 0.8), (0.5, 0.5)]) == [4, 2]
+    """A variant is on the front exactly if no other is as good in quality, latency and cost, and better in one."""
+    _, _, snapshot = _snapshot(techniques=[one for one in Technique if one is not Technique.CLASSIFIER])
+    items = [lane.figures for lane in snapshot.lanes]
+    measures = {i.variant.id: (-i.quality.value, i.total_p95_s.value, i.cost_usd_per_1k) for i in items}
+    beaten = {
+        name
+        for name, mine in measures.items()
+        for other in measures.values()
+        if other != mine and all(theirs <= own for theirs, own in zip(other, mine, strict=True))
+    }
+    assert 0 < len(beaten) < len(items) - 1
+    assert set(pareto(items)) == set(measures) - beaten
+    front = _tradeoff(snapshot.lanes)["data"][0]
+    assert front["x"] == sorted(measures[name][1] for name in pareto(items))
+    assert front["y"] == sorted(front["y"])
 
 
 def test_long_runs_are_thinned() -> None:
@@ -149,11 +176,12 @@ def test_labels_keep_clear_of_each_other() -> None:
 def test_throughput_run_shows_no_latency() -> None:
     """Batched answers have no latency of their own, and none is made up."""
     _, _, snapshot = _snapshot()
-    lane = replace(snapshot.lanes[0], ttft_p50_s=None, total_p50_s=None, total_p95_s=None, latencies_s=())
+    figures = replace(snapshot.lanes[0].figures, ttft_p50_s=None, total_p50_s=None, total_p95_s=None)
+    lane = replace(snapshot.lanes[0], figures=figures, latencies_s=())
     view = lane_views(replace(snapshot, lanes=(lane,)))[0]
-    figures = {name: value for name, value, _ in view["figures"]}
-    assert figures["first token"] == figures["p95"] == words.MISSING
-    assert len(charts.quality_against_latency([lane])["data"]) == 1
+    shown = {name: value for name, value, _ in view["figures"]}
+    assert shown["first token"] == shown["p95"] == say.MISSING
+    assert _tradeoff([lane])["data"] == []
 
 
 def test_strip_marks_rows_not_reached_as_pending() -> None:
@@ -167,7 +195,7 @@ def test_strip_marks_rows_not_reached_as_pending() -> None:
 def test_results_table_has_every_figure() -> None:
     """The table carries the summary's figures unchanged but for their units."""
     lab, run_id, _ = _snapshot()
-    variants = lab.summary(run_id)["variants"]
+    variants = lab.results.summary(run_id)["variants"]
     frame = results_frame(variants)
     assert frame["quality"].to_list() == [v["quality"]["value"] * 100 for v in variants]
     assert frame["memory"].to_list() == [410.0] * len(variants)
@@ -177,17 +205,23 @@ def test_results_table_has_every_figure() -> None:
 def test_other_scores_and_closed_prices() -> None:
     """Scores besides the primary one, and closed APIs' prices where tokens are sent, have tables of their own."""
     lab, run_id, _ = _snapshot()
-    variants = lab.summary(run_id)["variants"]
+    variants = lab.results.summary(run_id)["variants"]
     assert scores_frame(variants, "accuracy").columns == ["Variant", "Macro f1"]
     closed = closed_frame(variants)
     assert "Classifier" not in closed["Variant"].to_list()
-    assert closed["other-model"].to_list() == [20.0] * 5
+    assert len(closed) == 5
+    for model in closed.columns[1:]:
+        told = [
+            variant["closed_api_cost_usd_per_1k"][model] for variant in variants if variant["technique"] != "classifier"
+        ]
+        assert closed[model].to_list() == pytest.approx([usd * 100 for usd in told])
+        assert min(told) > 0
 
 
 def test_results_table_takes_missing_figures() -> None:
     """A figure that was not measured is an empty cell, never a zero."""
     lab, run_id, _ = _snapshot()
-    variants = lab.summary(run_id)["variants"]
+    variants = lab.results.summary(run_id)["variants"]
     for variant in variants:
         variant["ttft_s"] = {"p50": None, "p95": None}
         variant["cost_usd_per_1k"] = None

@@ -7,8 +7,7 @@ import pytest
 import engine.services.speed_test
 from engine.core.variant import LoraSpec
 from engine.services.trainings import TrainingOrder
-from tests.fake_bench import until
-from tests.fake_laboratory import FakeLaboratory
+from tests.memory_lab import MODEL, TASK, memory_lab, until
 from tests.pages.conftest import Opener
 
 PAGE = "pages/prepare/models.py"
@@ -17,26 +16,24 @@ PAGE = "pages/prepare/models.py"
 def test_a_speed_test_is_run_and_kept(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """One press measures the chosen model, and its figures stand in the table from then on."""
     monkeypatch.setattr(engine.services.speed_test.measure, "__kwdefaults__", {"seconds": 0.05})
-    lab = FakeLaboratory()
-    lab.bench.pace_s = 0.001
+    lab = memory_lab()
     app = open_app(lab, PAGE).run()
-    assert any("No model was tested" in caption.value for caption in app.caption)
+    assert any("No model has been tested" in caption.value for caption in app.caption)
     app.button(key="speed_start").click().run()
     assert not app.exception
-    until(lambda: not lab.speed_tests.standing("fake-135m")[0].goes_on)
+    until(lambda: not lab.models.speed_tests.last(MODEL).is_running)
     app.run()
     assert not app.exception
     speeds = next(frame.value for frame in app.dataframe if "Reads" in frame.value)
     assert speeds["Writes"].item() > 0
-    assert list(lab.bench.kept_speeds) == [lab.models()[0].digest]
+    assert list(lab.memory.speeds.kept) == [lab.models.list()[0].digest]
 
 
 def test_beside_a_run_no_speed_is_measured(open_app: Opener) -> None:
-    """While something holds the machine the button is off, with the reason."""
-    lab = FakeLaboratory()
-    lab.bench.taken = True
-    lab.trainings.start(TrainingOrder(task_id="fake-tickets", model_id="fake-135m", spec=LoraSpec()))
+    """While something is using the machine the button is off, with the reason."""
+    lab = memory_lab()
+    lab.memory.machine.taken = True
+    lab.lora.start(TrainingOrder(task_id=TASK, model_id=MODEL, spec=LoraSpec()))
     app = open_app(lab, PAGE).run()
     assert app.button(key="speed_start").disabled
-    assert any("holds the machine" in caption.value for caption in app.caption)
-    lab.trainings.close()
+    assert any("is using the machine" in caption.value for caption in app.caption)

@@ -8,8 +8,9 @@ import pytest
 
 from engine.core.generation import ModelOffer
 from engine.core.task import AnswerKind, AnswerSpec
-from engine.core.variant import DecodingMode, Technique
-from tests.fake_laboratory import FakeLaboratory, fake_model, fake_task, script
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode
+from tests.memory_lab import memory_lab, memory_model, memory_task
 from tests.pages.conftest import ROOT, Opener
 
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/[!_]*.py"))
@@ -18,7 +19,7 @@ PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens(page: str, open_app: Opener) -> None:
     """No page raises on a machine with a task and a model and no run."""
-    app = open_app(FakeLaboratory()).run()
+    app = open_app(memory_lab()).run()
     app.switch_page(page).run()
     assert not app.exception
     assert app.title
@@ -26,8 +27,8 @@ def test_every_page_opens(page: str, open_app: Opener) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_without_models(page: str, open_app: Opener) -> None:
-    """A machine without any model gets words and a mend, not an exception."""
-    app = open_app(FakeLaboratory(models=())).run()
+    """A machine without any model gets words and a fix, not an exception."""
+    app = open_app(memory_lab(models=())).run()
     app.switch_page(page).run()
     assert not app.exception
 
@@ -39,30 +40,30 @@ def test_pages_holds_folders_only() -> None:
 
 def test_first_visit_says_what_to_do(open_app: Opener) -> None:
     """With no run at all the page explains the one thing to press."""
-    app = open_app(FakeLaboratory()).run()
+    app = open_app(memory_lab()).run()
     assert any("No run yet" in element.value for element in app.markdown)
     assert [button.label for button in app.button] == ["Run"]
 
 
 def test_run_starts_what_was_chosen(open_app: Opener) -> None:
     """The plan that is started carries the choices on screen, and its run is on screen and in the URL."""
-    lab = FakeLaboratory(speed=50)
+    lab = memory_lab(speed=50)
     app = open_app(lab).run()
     app.number_input(key="setup_rows").set_value(7)
     app.number_input(key="setup_seed").set_value(3)
     app.run()
     app.button[0].click().run()
     assert not app.exception
-    plan = lab.started[0]
+    plan = lab.last_plan()
     assert (len(plan.test_ids), plan.seed, len(plan.variants)) == (7, 3, 6)
     assert app.query_params["run_id"] == plan.run_id
     assert any(button.label == "Cancel" for button in app.button) or any("Done" in m.value for m in app.markdown)
 
 
 def test_problems_block_the_button(open_app: Opener) -> None:
-    """A plan that cannot start is told with its mend, and cannot be started."""
-    lab = FakeLaboratory()
-    lab.problems = ("Needs 9.1 GB, 1.0 GB is free. Close other programs or choose a smaller model.",)
+    """A plan that cannot start is told with its fix, and cannot be started."""
+    lab = memory_lab()
+    lab.memory.machine.free_bytes = 500_000_000
     app = open_app(lab).run()
     assert app.button[0].disabled
     assert "choose a smaller model" in app.error[0].value
@@ -70,14 +71,14 @@ def test_problems_block_the_button(open_app: Opener) -> None:
 
 def test_no_variant_is_told(open_app: Opener) -> None:
     """Without a variant there is nothing to run and the page says so."""
-    app = open_app(FakeLaboratory()).run()
+    app = open_app(memory_lab()).run()
     app.get("pills")[0].set_value([]).run()
     assert "Choose at least one variant" in app.info[0].value
 
 
 def test_terms_come_before_the_first_use(open_app: Opener) -> None:
     """A model with terms runs only once they are accepted."""
-    app = open_app(FakeLaboratory(models=[fake_model(terms="Use it kindly. <b>Always</b>.")])).run()
+    app = open_app(memory_lab(models=[memory_model(terms="Use it kindly. <b>Always</b>.")])).run()
     assert app.button[0].disabled
     app.checkbox[0].check().run()
     assert not app.button[0].disabled
@@ -85,7 +86,7 @@ def test_terms_come_before_the_first_use(open_app: Opener) -> None:
 
 def test_fewer_rows_in_another_task_are_kept_to(open_app: Opener) -> None:
     """A number of rows kept from a larger task does not exceed a smaller one."""
-    app = open_app(FakeLaboratory(task=fake_task(rows=5)))
+    app = open_app(memory_lab(task=memory_task(rows=5)))
     app.session_state["setup_rows"] = 100
     app.session_state["setup_train_rows"] = 100
     app.run()
@@ -95,56 +96,57 @@ def test_fewer_rows_in_another_task_are_kept_to(open_app: Opener) -> None:
 
 def test_history_lists_runs(open_app: Opener) -> None:
     """A kept run is in the table with its state."""
-    lab = FakeLaboratory()
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=4)
-    lab.play(plan, script(plan, lab.task("fake-tickets")))
+    lab = memory_lab()
+    run_id = lab.finished(rows=4)
     app = open_app(lab).run()
     app.switch_page("pages/decide/history.py").run()
     assert not app.exception
-    assert list(app.dataframe[0].value["Run"]) == [plan.run_id]
+    assert list(app.dataframe[0].value["Run"]) == [run_id]
 
 
 def test_a_task_without_labels_offers_what_fits_it(open_app: Opener) -> None:
     """Where answers are free text there is no classifier and no choice among labels to pick."""
-    task = replace(fake_task(), answer=AnswerSpec(kind=AnswerKind.TEXT))
-    lab = FakeLaboratory(task=task, speed=50)
+    task = replace(memory_task(), answer=AnswerSpec(kind=AnswerKind.TEXT))
+    lab = memory_lab(task=task, speed=50)
     app = open_app(lab).run()
     app.button[0].click().run()
     assert not app.exception
-    assert Technique.CLASSIFIER not in {variant.technique for variant in lab.started[0].variants}
-    assert lab.started[0].decoding is DecodingMode.FREE
+    assert Technique.CLASSIFIER not in {variant.technique for variant in lab.last_plan().variants}
+    assert lab.last_plan().decoding is DecodingMode.FREE
 
 
 def test_throughput_and_seed_are_passed_on(open_app: Opener) -> None:
     """What stands under Options reaches the plan."""
-    lab = FakeLaboratory(speed=50)
+    lab = memory_lab(speed=50)
     app = open_app(lab).run()
     app.toggle(key="setup_throughput").set_value(True)
     app.number_input(key="setup_train_rows").set_value(20)
     app.run()
     app.button[0].click().run()
-    assert lab.started[0].throughput
-    assert len(lab.started[0].train_ids) == 20
+    assert lab.last_plan().throughput
+    assert len(lab.last_plan().train_ids) == 20
 
 
 def test_terms_are_shown_before_first_use(open_app: Opener) -> None:
     """A model under terms is named with them, and only a press of the button makes it usable."""
-    lab = FakeLaboratory()
-    lab.offers = [ModelOffer(id="gemma3-270m", name="Gemma 3 270M (base)", terms="Under the Gemma Terms of Use")]
+    lab = memory_lab()
+    lab.memory.models.offered = [
+        ModelOffer(id="gemma3-270m", name="Gemma 3 270M (base)", terms="Under the Gemma Terms of Use")
+    ]
     app = open_app(lab).run()
     app.switch_page("pages/prepare/models.py").run()
     assert any("Gemma Terms" in element.value for element in app.text)
-    assert not lab.accepted
+    assert not lab.memory.models.accepted
     app.button(key="accept_gemma3-270m").click().run()
     assert not app.exception
-    assert lab.accepted == ["gemma3-270m"]
+    assert lab.memory.models.accepted == ["gemma3-270m"]
 
 
 def test_cost_assumptions_can_be_edited(open_app: Opener) -> None:
     """What costs are estimated from is the user's to change, and goes into the plan."""
-    lab = FakeLaboratory(speed=50)
+    lab = memory_lab(speed=50)
     app = open_app(lab).run()
     app.number_input(key="setup_watts").set_value(65.0)
     app.run()
     app.button[0].click().run()
-    assert lab.started[0].costs.watts == 65.0
+    assert lab.last_plan().costs.watts == 65.0

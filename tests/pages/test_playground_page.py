@@ -7,24 +7,33 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from tests.fake_bench import fake_weights, until
-from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task
+from engine.core.techniques import Technique
+from tests.memory_lab import (
+    HOSTILE,
+    MODEL,
+    TASK,
+    MemoryLab,
+    memory_lab,
+    memory_task,
+    memory_weights,
+    until,
+)
 from tests.pages.conftest import Opener
 
 PAGE = "pages/compare/playground.py"
 
 
-def _open(lab: FakeLaboratory, open_app: Opener) -> AppTest:
+def _open(lab: MemoryLab, open_app: Opener) -> AppTest:
     app = open_app(lab).run()
     app.switch_page(PAGE).run()
     assert not app.exception
     return app
 
 
-def _answered(lab: FakeLaboratory, app: AppTest) -> AppTest:
+def _answered(lab: MemoryLab, app: AppTest) -> AppTest:
     app.button(key="play_answer").click().run()
     assert not app.exception
-    until(lambda: not lab.playground.snapshot(app.session_state["play_ask"]).goes_on)
+    until(lambda: not lab.playground.snapshot(app.session_state["play_ask"]).is_running)
     app.run()
     assert not app.exception
     return app
@@ -38,13 +47,13 @@ def _lanes(app: AppTest) -> list[dict[str, Any]]:
 
 def test_nothing_is_asked_without_an_input(open_app: Opener) -> None:
     """An empty input cannot be sent, and the page says what to do."""
-    app = _open(FakeLaboratory(), open_app)
+    app = _open(memory_lab(), open_app)
     assert app.button(key="play_answer").disabled
 
 
 def test_all_variants_answer_side_by_side(open_app: Opener) -> None:
     """One press gives a lane per variant with answer, probabilities, tokens and times, and a tab with its prompt."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     app = _open(lab, open_app)
     app.text_area(key="play_text").set_value("Where is my parcel?").run()
     app = _answered(lab, app)
@@ -57,7 +66,7 @@ def test_all_variants_answer_side_by_side(open_app: Opener) -> None:
 
 def test_a_row_brings_its_target_and_is_marked(open_app: Opener) -> None:
     """A row of the task fills input and right answer, so that each answer is marked at once."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     app = _open(lab, open_app)
     app.selectbox(key="play_row").set_value("test-002").run()
     assert app.text_area(key="play_text").value == "Where is my parcel? Order 2"
@@ -67,11 +76,11 @@ def test_a_row_brings_its_target_and_is_marked(open_app: Opener) -> None:
 
 def test_a_change_is_shown_against_the_question_before(open_app: Opener) -> None:
     """Edited instructions are named as the change, with answers and tokens before and now."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     app = _open(lab, open_app)
     app.text_area(key="play_text").set_value("Where is my parcel?").run()
     app = _answered(lab, app)
-    app.text_area(key="play_instructions_fake-tickets").set_value("Say it.").run()
+    app.text_area(key="play_instructions_tickets").set_value("Say it.").run()
     app = _answered(lab, app)
     assert any("the instructions" in caption.value for caption in app.caption)
     changes = next(frame.value for frame in app.dataframe if "Before" in frame.value)
@@ -81,9 +90,8 @@ def test_a_change_is_shown_against_the_question_before(open_app: Opener) -> None
 
 def test_lora_appears_with_weights_that_fit(open_app: Opener) -> None:
     """Variants with LoRA can be asked once weights for this model are kept, and the scale can be set."""
-    lab = FakeLaboratory()
-    model = lab.models()[0]
-    lab.bench.library.kept = [fake_weights(base_digest=model.digest, template_digest=model.template_digest)]
+    lab = memory_lab()
+    lab.memory.library.kept = [memory_weights()]
     app = _open(lab, open_app)
     app.text_area(key="play_text").set_value("Where is my parcel?").run()
     app.slider(key="play_lora_scale").set_value(0.5).run()
@@ -95,34 +103,33 @@ def test_lora_appears_with_weights_that_fit(open_app: Opener) -> None:
 
 def test_a_run_under_way_is_told(open_app: Opener) -> None:
     """While a run measures, the button is off and the run can be reached."""
-    lab = FakeLaboratory(speed=0.2)
-    from engine.core.variant import Technique
-
-    lab.start(lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.ZERO_SHOT], limit=50))
+    lab = memory_lab()
+    lab.memory.answers.hold()
+    lab.runs.start(lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=50))
     app = open_app(lab).run()
     app.switch_page(PAGE).run()
     app.text_area(key="play_text").set_value("Where is my parcel?").run()
     assert app.button(key="play_answer").disabled
-    assert any("run is under way" in element.value for element in app.markdown)
-    lab.close()
+    assert any("run is in progress" in element.value for element in app.markdown)
 
 
 def test_a_row_is_added_with_the_users_target(open_app: Opener) -> None:
     """The input on screen goes into the task under the target that the user chose, and the page says where."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     app = _open(lab, open_app)
     app.text_area(key="play_text").set_value("My parcel is wet").run()
     app = _answered(lab, app)
     app.selectbox(key="play_add_label").set_value("delivery_order")
     next(button for button in app.button if button.label == "Add the row").click().run()
     assert not app.exception
-    assert lab.added == [("fake-tickets", "My parcel is wet", "delivery_order", "train")]
+    row = lab.tasks.get(f"{TASK}-own").examples[-1]
+    assert (row.input, row.target, row.split) == ("My parcel is wet", "delivery_order", "train")
     assert any("own" in element.value for element in app.success)
 
 
 def test_answers_and_inputs_are_text(open_app: Opener) -> None:
     """Markup in inputs and answers reaches no Markdown element."""
-    lab = FakeLaboratory(task=fake_task(text=HOSTILE))
+    lab = memory_lab(task=memory_task(text=HOSTILE))
     app = _open(lab, open_app)
     app.text_area(key="play_text").set_value(HOSTILE).run()
     app = _answered(lab, app)

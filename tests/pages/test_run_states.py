@@ -9,19 +9,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.ui.text import MISSING
-from engine.core.ports import Progress
 from engine.core.run.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
 from engine.core.run.plan import RunPlan
-from engine.core.variant import Technique
-from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, queued, script
+from engine.core.steps import Progress
+from engine.core.techniques import Technique
+from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
 
 
-def _plan(lab: FakeLaboratory, rows: int = 6) -> RunPlan:
-    return lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows)
+def _plan(lab: MemoryLab, rows: int = 6) -> RunPlan:
+    return lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=rows)
 
 
-def _shown(lab: FakeLaboratory, plan: RunPlan, events: list[Event], open_app: Opener) -> AppTest:
+def _shown(lab: MemoryLab, plan: RunPlan, events: list[Event], open_app: Opener) -> AppTest:
     lab.play(plan, events)
     app = open_app(lab)
     app.query_params["run_id"] = plan.run_id
@@ -42,7 +42,7 @@ def _buttons(app: AppTest) -> list[str]:
 
 def test_queued_run_says_who_is_ahead(open_app: Opener) -> None:
     """A waiting run names what it waits for and can be cancelled."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     plan = _plan(lab)
     app = _shown(lab, plan, queued(plan), open_app)
     assert "Waiting for the run 20261124" in app.info[0].value.replace("\\", "")
@@ -50,10 +50,10 @@ def test_queued_run_says_who_is_ahead(open_app: Opener) -> None:
 
 
 def test_failed_run_tells_what_happened_and_resumes(open_app: Opener) -> None:
-    """A failed run shows its message and mend, keeps its table, and offers Resume."""
-    lab = FakeLaboratory(speed=50)
+    """A failed run shows its message and fix, keeps its table, and offers Resume."""
+    lab = memory_lab(speed=50)
     plan = _plan(lab)
-    events = [*script(plan, lab.task("fake-tickets"))[:80], _end("failed", "No space is left.", "Free 1 GB.")]
+    events = [*script(plan, lab.tasks.get(TASK))[:80], _end("failed", "No space is left.", "Free 1 GB.")]
     app = _shown(lab, plan, events, open_app)
     assert "No space is left" in app.error[0].value.replace("\\", "")
     assert "Free 1 GB" in app.error[0].value.replace("\\", "")
@@ -66,9 +66,9 @@ def test_failed_run_tells_what_happened_and_resumes(open_app: Opener) -> None:
 
 def test_cancelled_before_any_row(open_app: Opener) -> None:
     """A run cancelled at once has lanes without figures, no table, and a way on."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     plan = _plan(lab)
-    app = _shown(lab, plan, [RunStarted(plan=plan, kept_rows=0), _end("cancelled")], open_app)
+    app = _shown(lab, plan, [RunStarted(plan=plan), _end("cancelled")], open_app)
     assert app.warning
     assert not app.dataframe
     assert {lane["quality"] for lane in _lanes(app)} == {MISSING}
@@ -76,20 +76,20 @@ def test_cancelled_before_any_row(open_app: Opener) -> None:
 
 def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:
     """A finished run shows one line per variant, every file, and the row browser."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     plan = _plan(lab)
-    app = _shown(lab, plan, [*script(plan, lab.task("fake-tickets")), _end("done")], open_app)
+    app = _shown(lab, plan, [*script(plan, lab.tasks.get(TASK)), _end("done")], open_app)
     table = app.dataframe[0].value
     assert list(table["variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
     assert {item.label for item in app.get("download_button")} >= {"run.json", "predictions.csv", "summary.json"}
-    assert app.selectbox(key="row").value == "test-000"
+    assert app.selectbox(key="row").value == plan.test_ids[0]
 
 
 def test_failures_are_counted_by_kind(open_app: Opener) -> None:
     """Failures are a table of their own, and the lane counts them."""
-    lab = FakeLaboratory()
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.ZERO_SHOT], limit=60, seed=1)
-    app = _shown(lab, plan, [*script(plan, lab.task("fake-tickets")), _end("done")], open_app)
+    lab = memory_lab()
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=60, seed=1)
+    app = _shown(lab, plan, [*script(plan, lab.tasks.get(TASK)), _end("done")], open_app)
     failed = [frame.value for frame in app.dataframe if "Kind" in frame.value]
     assert list(failed[0]["Kind"]) == ["unparsed"]
     assert {name: value for name, value, _ in _lanes(app)[0]["figures"]}["failed"] != "0"
@@ -97,8 +97,8 @@ def test_failures_are_counted_by_kind(open_app: Opener) -> None:
 
 def test_fifteen_labels(open_app: Opener) -> None:
     """A task of many classes fits the same page."""
-    task = fake_task(labels=[f"intent_number_{n}_with_a_long_name" for n in range(15)])
-    lab = FakeLaboratory(task=task)
+    task = memory_task(labels=[f"intent_number_{n}_with_a_long_name" for n in range(15)])
+    lab = memory_lab(task=task)
     plan = _plan(lab, rows=20)
     app = _shown(lab, plan, [*script(plan, task), _end("done")], open_app)
     assert len(_lanes(app)) == 6
@@ -107,8 +107,8 @@ def test_fifteen_labels(open_app: Opener) -> None:
 @pytest.mark.parametrize("text", [HOSTILE, "word " * 4000, "\u202e" * 50, "```\n# x\n```"])
 def test_answers_are_text(text: str, open_app: Opener) -> None:
     """Markup, Markdown, terminal escapes and direction overrides in answers reach no Markdown element."""
-    task = fake_task(text=text[:500])
-    lab = FakeLaboratory(task=task)
+    task = memory_task(text=text[:500])
+    lab = memory_lab(task=task)
     plan = _plan(lab)
     app = _shown(lab, plan, [*script(plan, task, text=text), _end("done")], open_app)
     for element in app.markdown:
@@ -122,11 +122,11 @@ def test_answers_are_text(text: str, open_app: Opener) -> None:
 
 def test_training_shows_its_progress(open_app: Opener) -> None:
     """While LoRA weights are trained, the lane tells step, loss and time left."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     plan = _plan(lab)
     progress = Progress(stage="Training LoRA weights", fraction=0.5, left_s=40, step=21, loss=0.431, tokens_per_s=640)
     events: list[Event] = [
-        RunStarted(plan=plan, kept_rows=0),
+        RunStarted(plan=plan),
         PreparationProgress(variant_id="lora", progress=progress),
     ]
     app = _shown(lab, plan, events, open_app)
@@ -140,7 +140,7 @@ def test_training_shows_its_progress(open_app: Opener) -> None:
 
 def test_unknown_run_in_the_url(open_app: Opener) -> None:
     """A run id that nobody knows is told, with a way back."""
-    app = open_app(FakeLaboratory())
+    app = open_app(memory_lab())
     app.query_params["run_id"] = "20200101-000000-dead"
     app.run()
     assert not app.exception
@@ -151,9 +151,9 @@ def test_unknown_run_in_the_url(open_app: Opener) -> None:
 
 def test_second_tab_attaches_to_the_run_that_goes_on(open_app: Opener) -> None:
     """Without a run id in the URL the run that is going on comes up."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     plan = _plan(lab)
-    lab.play(plan, script(plan, lab.task("fake-tickets"))[:60])
+    lab.play(plan, script(plan, lab.tasks.get(TASK))[:60])
     app = open_app(lab).run()
     assert app.query_params["run_id"] == plan.run_id
     assert "Cancel" in _buttons(app)
@@ -161,9 +161,9 @@ def test_second_tab_attaches_to_the_run_that_goes_on(open_app: Opener) -> None:
 
 def test_strip_shows_the_last_rows(open_app: Opener) -> None:
     """The strip has one column per row, each with an outcome per variant, in the lanes' order."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     plan = _plan(lab, rows=30)
-    events = script(plan, lab.task("fake-tickets"))
+    events = script(plan, lab.tasks.get(TASK))
     app = _shown(lab, plan, [*events, _end("done")], open_app)
     strip = next(json.loads(i.proto.json) for i in app.get("bidi_component") if "strip" in i.proto.component_name)
     assert [column["id"] for column in strip["columns"]] == list(plan.test_ids[-24:])
@@ -173,5 +173,5 @@ def test_strip_shows_the_last_rows(open_app: Opener) -> None:
     assert strip["columns"][-1]["marks"] == wanted
 
 
-def _end(status: str, message: str = "", mend: str = "") -> RunEnded:
-    return RunEnded(status=status, message=message, mend=mend)
+def _end(status: str, message: str = "", fix: str = "") -> RunEnded:
+    return RunEnded(status=status, message=message, fix=fix)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import time
-
 from streamlit.testing.v1 import AppTest
 
+from adapters.models.scripted import CAPABILITIES as SCRIPTED
 from engine.core.model_servers import ServerState
-from engine.core.prices import TokenPrices
-from engine.core.run.events import RunEnded
-from engine.core.variant import Technique
+from engine.core.techniques import Technique
+from engine.metrics import wording as say
 from engine.services.pull import Pull
-from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_model, script
+from tests.memory_lab import HOSTILE, MODEL, TASK, memory_lab, memory_model, until
 from tests.pages.conftest import Opener
 
 MODELS, RUN, HISTORY = "pages/prepare/models.py", "pages/compare/run.py", "pages/decide/history.py"
-PRICES = TokenPrices(source="openai/small", input_usd=0.1, cached_input_usd=0.01, output_usd=0.4)
+AT_A_SERVER = [one for one in Technique if "lora" not in one]
 
 
 def test_a_server_is_entered_and_forgotten(open_app: Opener) -> None:
     """A name and an address make a server, a wrong address is told with the right form, and it can be forgotten."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     app = open_app(lab).run().switch_page(MODELS).run()
     app.text_input(key="server_name").input("box")
     app.text_input(key="server_url").input("nonsense").run()
@@ -28,17 +26,17 @@ def test_a_server_is_entered_and_forgotten(open_app: Opener) -> None:
     assert any("Write it like" in error.value for error in app.error)
     app.text_input(key="server_url").input("http://127.0.0.1:8080/v1").run()
     next(button for button in app.button if button.label == "Add the server").click().run()
-    assert [server.name for server in lab.servers.found] == ["box"]
+    assert [server.name for server in lab.memory.servers.found] == ["box"]
     assert any("BOX_API_KEY" in text.value for text in app.markdown)
     app.button(key="forget_box").click().run()
-    assert lab.servers.found == []
+    assert lab.memory.servers.found == []
     assert not app.exception
 
 
 def test_a_server_that_is_away_says_why(open_app: Opener) -> None:
     """A server that does not answer is shown with its problem, as text, whatever is in it."""
-    lab = FakeLaboratory()
-    lab.servers.found = [
+    lab = memory_lab()
+    lab.memory.servers.found = [
         ServerState(
             name="ollama", url="http://box:11434", kind="", models=0, problem=f"Nothing answers. {HOSTILE}",
             key_variable="OLLAMA_API_KEY", has_key=False, entered=False,
@@ -52,8 +50,8 @@ def test_a_server_that_is_away_says_why(open_app: Opener) -> None:
 
 def test_a_model_is_got_through_ollama(open_app: Opener) -> None:
     """Getting a model shows how far it is and ends by itself."""
-    lab = FakeLaboratory()
-    lab.servers.found = [
+    lab = memory_lab()
+    lab.memory.servers.found = [
         ServerState(
             name="ollama", url="http://127.0.0.1:11434", kind="Ollama 0.12.11", models=1, problem="",
             key_variable="OLLAMA_API_KEY", has_key=False, entered=False,
@@ -62,33 +60,28 @@ def test_a_model_is_got_through_ollama(open_app: Opener) -> None:
     app = open_app(lab).run().switch_page(MODELS).run()
     app.text_input(key="pull_name").input("tiny:1b").run()
     next(button for button in app.button if button.label == "Get it").click().run()
-    until = time.monotonic() + 10
-    while app.session_state["pull"].is_running and time.monotonic() < until:
-        time.sleep(0.01)
+    until(lambda: not app.session_state["pull"].is_running)
     app.run()
-    assert lab.servers.pulled == ["tiny:1b"]
+    assert lab.memory.servers.pulled == ["tiny:1b"]
     assert not app.exception
 
 
 def test_a_stopped_pull_ends() -> None:
     """A pull that is stopped ends without an error and without its model."""
-    lab = FakeLaboratory()
-    pull = Pull(lab.servers, "tiny:1b")  # type: ignore[arg-type]
+    lab = memory_lab()
+    pull = Pull(lab.memory.servers, "tiny:1b")  # type: ignore[arg-type]
     pull.cancel()
-    until = time.monotonic() + 10
-    while pull.is_running and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not pull.is_running
+    until(lambda: not pull.is_running)
     assert pull.error is None
 
 
 def test_models_of_servers_stand_in_the_list(open_app: Opener) -> None:
     """A model at a server is offered with whose it is, and listed with its address."""
-    remote = fake_model(
+    remote = memory_model(
         id="ollama/tiny:1b", name="tiny:1b", backend="ollama", server="http://127.0.0.1:11434", path="",
         chat_template=None, digest="cd" * 32, parameters=0, size_bytes=0, context_tokens=0,
     )  # fmt: skip
-    lab = FakeLaboratory(models=[fake_model(), remote])
+    lab = memory_lab(models=[memory_model(), remote])
     app = open_app(lab).run()
     assert "tiny:1b · ollama (ollama)" in app.selectbox(key="setup_model").options
     app.switch_page(MODELS).run()
@@ -98,27 +91,50 @@ def test_models_of_servers_stand_in_the_list(open_app: Opener) -> None:
 
 def test_what_costs_money_is_confirmed_first(open_app: Opener) -> None:
     """At a closed API the run starts only after its estimate was agreed to, and carries the limit."""
-    lab = FakeLaboratory()
-    lab.prices = PRICES
+    remote = memory_model(
+        id="api/large", backend="openai", server="https://api.example.com/v1", price_ref="openai/gpt-4.1"
+    )
+    lab = memory_lab(models=[remote], speed=50)
+    lab.memory.models.able[remote.id] = SCRIPTED  # no LoRA
     app = open_app(lab).run()
-    assert any("0.1200 USD" in text.value for text in app.markdown)
+    app.get("pills")[0].set_value(AT_A_SERVER).run()
+    rows = app.number_input(key="setup_rows").value
+    plan = lab.runs.plan(task_id=TASK, model_id=remote.id, techniques=AT_A_SERVER, limit=rows)
+    usd = lab.runs.preflight(plan).estimated_cost_usd
+    assert usd > 0.01
+    assert any(f"**{say.money(usd)}**" in text.value for text in app.markdown)
     run = next(button for button in app.button if button.label == "Run")
     assert run.disabled
     next(box for box in app.checkbox if box.label == "Spend it").check().run()
     run = next(button for button in app.button if button.label == "Run")
     assert not run.disabled
     run.click().run()
-    assert lab.started[0].spending_limit_usd == 0.18
+    assert lab.last_plan().spending_limit_usd == round(1.5 * usd, 2)
+
+
+def test_the_limit_follows_the_estimate_until_it_is_agreed_to(open_app: Opener) -> None:
+    """More rows raise the limit that is offered; one that was agreed to stays what it was."""
+    remote = memory_model(
+        id="api/large", backend="openai", server="https://api.example.com/v1", price_ref="openai/gpt-4.1"
+    )
+    lab = memory_lab(models=[remote])
+    app = open_app(lab).run()
+    limits = []
+    for rows in (20, 60):
+        app.number_input(key="setup_rows").set_value(rows).run()
+        limits.append(app.number_input(key="setup_spending_limit").value)
+    assert limits[0] < limits[1]
+    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    app.number_input(key="setup_rows").set_value(20).run()
+    assert app.number_input(key="setup_spending_limit").value == limits[1]
 
 
 def test_models_stand_side_by_side_in_history(open_app: Opener) -> None:
     """Two models that ran one task are compared by technique; the words say whether the order holds."""
-    lab = FakeLaboratory(models=[fake_model(), fake_model(id="other", name="Other")])
+    lab = memory_lab(models=[memory_model(), memory_model(id="other", name="Other")])
     techniques = [Technique.ZERO_SHOT, Technique.RAG, Technique.LORA]
-    for model in ("fake-135m", "other"):
-        plan = lab.plan(task_id="fake-tickets", model_id=model, techniques=techniques, limit=20)
-        events = script(plan, lab.task("fake-tickets"))
-        lab.play(plan, [*events, RunEnded(status="done")])
+    for model in (MODEL, "other"):
+        lab.finished(techniques=techniques, model_id=model, rows=20)
     app = open_app(lab).run()
     app.session_state["history_tab"] = "Models and techniques"
     app.switch_page(HISTORY).run()
@@ -132,7 +148,7 @@ def test_thinking_is_shown_apart_from_the_answer() -> None:
     def page() -> None:
         from components.ui.row_detail import inside
         from engine.core.run.prediction import Prediction, Timing
-        from tests.fake_laboratory import HOSTILE
+        from tests.memory_lab import HOSTILE
 
         inside(
             Prediction(

@@ -13,23 +13,18 @@ from components.present.slides import STEPS
 from components.ui.bests import bests
 from engine.core.health import Finding
 from engine.core.run.events import LeaderClear, RunEnded
-from engine.core.variant import Technique
+from engine.core.techniques import Technique
 from engine.services.recorded import SAMPLE
-from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
+from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, script, until
 from tests.pages.conftest import Opener
 
 PRESENT = "pages/compare/present.py"
 
 
-def _finished(lab: FakeLaboratory, rows: int = 8, text: str = "") -> str:
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows)
-    return lab.play(plan, [*script(plan, lab.task("fake-tickets"), text=text), RunEnded(status="done")])
-
-
-def _with_sample() -> FakeLaboratory:
+def _with_sample() -> MemoryLab:
     """Give a laboratory a sample run, and no run of its own."""
-    made, lab = FakeLaboratory(), FakeLaboratory()
-    lab.sample = made.recorded(_finished(made))
+    made, lab = memory_lab(), memory_lab()
+    lab.memory.files.recorded = made.results.recorded(made.finished(rows=8))
     return lab
 
 
@@ -51,18 +46,20 @@ def test_first_visit_shows_a_real_run_with_machine_and_date(open_app: Opener) ->
 
 def test_one_click_starts_the_default_comparison(open_app: Opener) -> None:
     """The first button starts all variants on the first task, and the run comes on screen."""
-    lab = FakeLaboratory(speed=50)
+    lab = memory_lab(speed=50)
     app = open_app(lab, page=None).run()
     app.button(key="start_default").click().run()
     assert not app.exception
-    assert len(lab.started[0].variants) == 6
-    assert app.query_params["run_id"] == [lab.started[0].run_id] or app.query_params["run_id"] == lab.started[0].run_id
+    assert len(lab.last_plan().variants) == 6
+    assert (
+        app.query_params["run_id"] == [lab.last_plan().run_id] or app.query_params["run_id"] == lab.last_plan().run_id
+    )
 
 
 def test_the_users_own_run_replaces_the_recorded_one(open_app: Opener) -> None:
     """Once a run of the user's is done, Start shows that one."""
     lab = _with_sample()
-    _finished(lab)
+    lab.finished(rows=8)
     app = open_app(lab, page=None).run()
     assert any("Your last run" in element.value for element in app.markdown)
     assert not any("Recorded run" in element.value for element in app.markdown)
@@ -70,17 +67,17 @@ def test_the_users_own_run_replaces_the_recorded_one(open_app: Opener) -> None:
 
 def test_without_any_run_the_rest_still_stands(open_app: Opener) -> None:
     """A copy without the recorded run shows the three things to do all the same."""
-    app = open_app(FakeLaboratory(), page=None).run()
+    app = open_app(memory_lab(), page=None).run()
     assert not app.exception
     assert app.button(key="start_default")
 
 
-def test_what_is_missing_is_told_with_its_mend(open_app: Opener) -> None:
+def test_what_is_missing_is_told_with_its_fix(open_app: Opener) -> None:
     """What nothing works without is an error; what a part needs stands below."""
-    lab = FakeLaboratory()
-    lab.findings = [
-        Finding(what="The package lancedb is missing.", mend="pip install lancedb", needed=True),
-        Finding(what="No Ollama server answers.", mend="ollama serve", needed=False),
+    lab = memory_lab()
+    lab.memory.machine.findings = [
+        Finding(what="The package lancedb is missing.", fix="pip install lancedb", needed=True),
+        Finding(what="No Ollama server answers.", fix="ollama serve", needed=False),
     ]
     app = open_app(lab, page=None).run()
     assert "pip install lancedb" in app.error[0].value.replace("\\", "")
@@ -89,21 +86,21 @@ def test_what_is_missing_is_told_with_its_mend(open_app: Opener) -> None:
 
 def test_a_new_tab_is_brought_to_the_run_that_goes_on(open_app: Opener) -> None:
     """Opening the bare address while a run goes on shows that run; Start can be opened afterwards."""
-    lab = FakeLaboratory()
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=6)
-    lab.play(plan, script(plan, lab.task("fake-tickets"))[:60])
+    lab = memory_lab()
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
+    lab.play(plan, script(plan, lab.tasks.get(TASK))[:60])
     app = open_app(lab, page=None).run()
     assert "Cancel" in [button.label for button in app.button]
     app.switch_page("pages/start/start.py").run()
-    assert any("going on" in element.value for element in app.markdown)
+    assert any("in progress" in element.value for element in app.markdown)
 
 
 @pytest.mark.parametrize("step", range(1, len(STEPS) + 1))
 def test_every_step_of_a_presentation(step: int, open_app: Opener) -> None:
     """Each of the five steps shows its own: task, rivals, race, tradeoff, verdict."""
-    lab = FakeLaboratory()
+    lab = memory_lab()
     app = open_app(lab, PRESENT)
-    app.query_params["presented"] = _finished(lab)
+    app.query_params["presented"] = lab.finished(rows=8)
     app.query_params["step"] = str(step)
     app.run()
     assert not app.exception
@@ -115,8 +112,8 @@ def test_every_step_of_a_presentation(step: int, open_app: Opener) -> None:
 
 def test_a_presentation_moves_and_ends(open_app: Opener) -> None:
     """Next and back move by one and stop at the ends; leaving brings the run back."""
-    lab = FakeLaboratory()
-    run_id = _finished(lab)
+    lab = memory_lab()
+    run_id = lab.finished(rows=8)
     app = open_app(lab, PRESENT)
     app.query_params["presented"] = run_id
     app.run()
@@ -130,6 +127,18 @@ def test_a_presentation_moves_and_ends(open_app: Opener) -> None:
     assert any(button.label == "New comparison" for button in app.button)
 
 
+def test_the_control_of_a_step_that_was_left_is_not_heard(open_app: Opener) -> None:
+    """A key that is pressed while the next step is drawn goes on from there, whatever the last step's control says."""
+    lab = memory_lab()
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"] = lab.finished(rows=8)
+    app.query_params["step"] = "3"
+    app.run()
+    app.query_params["step"] = "4"  # gone on by a key; the control of step 3 is still on the page
+    app.get("segmented_control")[0].set_value(2).run()
+    assert _components(app, "slide")[0]["kicker"].startswith(STEPS[3])
+
+
 def test_the_sample_can_be_presented(open_app: Opener) -> None:
     """The recorded run is presented like any other, from Start."""
     app = open_app(_with_sample(), page=None).run()
@@ -140,7 +149,7 @@ def test_the_sample_can_be_presented(open_app: Opener) -> None:
 
 def test_nothing_to_present_is_told(open_app: Opener) -> None:
     """A run that nobody knows, or no run at all, is told with a way on."""
-    app = open_app(FakeLaboratory(), PRESENT)
+    app = open_app(memory_lab(), PRESENT)
     app.query_params["presented"] = "20200101-000000-dead"
     app.run()
     assert not app.exception
@@ -149,9 +158,9 @@ def test_nothing_to_present_is_told(open_app: Opener) -> None:
 
 def test_slides_are_text(open_app: Opener) -> None:
     """Markup in a task's rows reaches no Markdown element, and direction overrides are made visible."""
-    lab = FakeLaboratory(task=fake_task(text=HOSTILE))
+    lab = memory_lab(task=memory_task(text=HOSTILE))
     app = open_app(lab, PRESENT)
-    app.query_params["presented"] = _finished(lab, text=HOSTILE)
+    app.query_params["presented"] = lab.finished(rows=8, text=HOSTILE)
     app.run()
     assert "\u202e" not in json.dumps(_components(app, "slide"), ensure_ascii=False)
     assert not [element for element in app.markdown if "<script>" in element.value]
@@ -159,8 +168,8 @@ def test_slides_are_text(open_app: Opener) -> None:
 
 def test_the_race_is_the_recorded_seconds() -> None:
     """Each lane's ends are the running sum of its answers' seconds, and the race lasts as long as the slowest lane."""
-    lab = FakeLaboratory()
-    snapshot = lab.snapshot(_finished(lab))
+    lab = memory_lab()
+    snapshot = lab.runs.snapshot(lab.finished(rows=8))
     view = race_view(snapshot.lanes)
     for lane, shown in zip(snapshot.lanes, view["lanes"], strict=True):
         assert shown["ends"][-1] == pytest.approx(sum(lane.latencies_s), abs=1e-3)
@@ -171,21 +180,21 @@ def test_the_race_is_the_recorded_seconds() -> None:
 
 def test_the_bests_name_rivals_that_may_be_as_good() -> None:
     """The best on quality names every variant whose interval reaches into its own."""
-    lab = FakeLaboratory()
-    lanes = lab.snapshot(_finished(lab)).lanes
+    lab = memory_lab()
+    lanes = lab.runs.snapshot(lab.finished(rows=8)).lanes
     quality, fastest, cheapest = bests(lanes)
     assert quality.lane.quality.value == max(lane.quality.value for lane in lanes)
     assert fastest.lane.total_p50_s == min(lane.total_p50_s for lane in lanes)
-    assert cheapest.lane.estimated_cost_usd_per_1k == min(lane.estimated_cost_usd_per_1k for lane in lanes)
+    assert cheapest.lane.cost_usd_per_1k == min(lane.cost_usd_per_1k for lane in lanes)
     near = [lane for lane in lanes if lane is not quality.lane and lane.quality.high >= quality.lane.quality.low]
-    assert ("reach" in quality.detail) == bool(near)
+    assert ("overlap" in quality.detail) == bool(near)
 
 
 def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:
     """A run that ended for its leader says so, with the test's error rate."""
-    lab = FakeLaboratory()
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=6)
-    events = [*script(plan, lab.task("fake-tickets"))[:-60], LeaderClear(variant_id="lora", rows=3)]
+    lab = memory_lab()
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
+    events = [*script(plan, lab.tasks.get(TASK))[:-60], LeaderClear(variant_id="lora", rows=3)]
     lab.play(plan, [*events, RunEnded(status="done")])
     app = open_app(lab)
     app.query_params["run_id"] = plan.run_id
@@ -197,19 +206,17 @@ def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:
 
 def test_pause_and_go_on(open_app: Opener) -> None:
     """A run can be paused and goes on again from the same place on screen."""
-    lab = FakeLaboratory(speed=2)
-    lab.start(lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=40))
+    lab = memory_lab(speed=2)
+    lab.runs.start(lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=40))
     app = open_app(lab).run()
     app.button(key="pause").click().run()
-    from tests.fake_bench import until
 
-    run_id = lab.current_run_id()
-    until(lambda: lab.snapshot(run_id).status == "paused")
+    run_id = lab.runs.current_id()
+    until(lambda: lab.runs.snapshot(run_id).status == "paused")
     app.run()
     assert any("paused" in element.value for element in app.markdown)
     app.button(key="go_on").click().run()
-    until(lambda: lab.snapshot(run_id).status != "paused")
-    lab.close()
+    until(lambda: lab.runs.snapshot(run_id).status != "paused")
 
 
 def test_the_sample_is_named_for_what_it_is() -> None:

@@ -1,19 +1,24 @@
-"""Prepare, Upload: from a file to a kept task, step by step; broken files say what to mend."""
+"""Prepare, Upload: from a file to a kept task, step by step; broken files say what to fix."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import threading
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import components.ui.jobs
 from adapters.storage.task_folder import read_task
 from components.ui import state
 from components.upload.draft import Draft
 from engine.core.task import AnswerKind
-from engine.ingest.build_task import LeakMend
-from engine.ingest.data_card import Mend
-from tests.fake_laboratory import HOSTILE, FakeLaboratory
+from engine.ingest.build_task import LeakFix
+from engine.ingest.data_card import Fix
+from engine.ingest.intake import Report
+from engine.ingest.steps import Checked, Compared, Found, Guarded, Kept, Looked, Mapped, Read, Split
+from engine.ingest.table import ReadOptions
+from tests.memory_lab import HOSTILE, MemoryLab, memory_lab, memory_model, until
 from tests.pages.conftest import Opener
 
 PAGE = "pages/prepare/upload.py"
@@ -33,12 +38,20 @@ def rows(count: int = 40) -> str:
 class Screen:
     """The page with a draft in the session, and the buttons that lead through it."""
 
-    def __init__(self, app: AppTest, lab: FakeLaboratory) -> None:
+    def __init__(self, app: AppTest, lab: MemoryLab) -> None:
         self.app, self.lab = app, lab
 
     @property
     def draft(self) -> Draft:
         return self.app.session_state[state.UPLOAD]
+
+    def find(self, wanted: type[Found]) -> Found | None:
+        return self.draft.find(wanted)
+
+    def add_document(self, name: str, data: bytes) -> None:
+        """Add a document as the uploader would do it: AppTest has no files."""
+        document = self.lab.tables.read_document(name, data)
+        self.draft.choose(replace(self.draft.options, documents=(document,)))
 
     def next(self) -> None:
         self.app.button(key="step_next").click().run()
@@ -55,7 +68,7 @@ def opened(open_app: Opener):
     """Open the page with a file taken up, as the uploader would do it."""
 
     def screen(data: str | bytes, name: str = "desk mail.csv") -> Screen:
-        lab = FakeLaboratory()
+        lab = memory_lab()
         app = open_app(lab).run()
         raw = data.encode() if isinstance(data, str) else data
         app.session_state[state.UPLOAD] = Draft(file_id="f1", name=name, data=raw)
@@ -67,22 +80,24 @@ def opened(open_app: Opener):
 
 
 def test_the_whole_way_from_file_to_task(opened) -> None:
-    """Each step shows what it found; the kept task holds the rows, the mends and what the leak guard did."""
+    """Each step shows what it found; the kept task holds the rows, the fixes and what the leak guard did."""
     screen = opened(rows())
     assert "Every cell stays text" in screen.texts()
     screen.next()
-    assert screen.draft.roles.inputs == ("message",)
-    assert screen.draft.kind is AnswerKind.LABEL
+    assert screen.find(Mapped).roles.inputs == ("message",)
+    assert screen.find(Mapped).kind is AnswerKind.LABEL
     assert "'message': by its name" in screen.texts().replace("\\", "")
     screen.next()
-    assert {finding.id: finding.chosen for finding in screen.draft.examined.card.findings}["empty_input"] is Mend.DROP
+    assert {finding.id: finding.chosen for finding in screen.find(Checked).examined.card.findings}[
+        "empty_input"
+    ] is Fix.DROP
     assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "42 of 43"
     screen.next()
     assert {metric.label: metric.value for metric in screen.app.metric}["Train rows"] == "21"
     screen.next()
     screen.next()
-    assert [pair.likeness for pair in screen.draft.pairs] == ["normalized"]
-    screen.app.get("segmented_control")[0].set_value(LeakMend.DROP).run()
+    assert [pair.kind for pair in screen.find(Compared).pairs] == ["normalized"]
+    screen.app.get("segmented_control")[0].set_value(LeakFix.DROP).run()
     assert "Dropped: 1 test row" in screen.texts()
     screen.next()
     assert "tokens" in screen.texts()
@@ -90,7 +105,7 @@ def test_the_whole_way_from_file_to_task(opened) -> None:
     assert "Sort the mail." in screen.app.code[0].value
     screen.app.button(key="save_task").click().run()
     assert not screen.app.exception
-    task = read_task(Path(screen.lab.intake._task_folder(screen.draft.saved_id)))
+    task = read_task(screen.lab.memory.tasks.folder(screen.find(Kept).task_id))
     assert task.instructions == "Sort the mail.\na\nb"
     assert (len(task.split("train")), len(task.split("test"))) == (21, 20)
     assert "Dropped: 1 test row" in task.card["leak_guard"]
@@ -112,7 +127,7 @@ def test_going_back_and_to_other_pages_loses_nothing(opened) -> None:
     assert screen.app.number_input(key="share_test").value == 25
     screen.app.button(key="step_1").click().run()
     screen.app.button(key="step_3").click().run()
-    assert screen.draft.split.shares["test"] == 0.25
+    assert screen.find(Split).plan.shares["test"] == 0.25
     assert screen.app.number_input(key="share_test").value == 25
 
 
@@ -122,7 +137,7 @@ def test_a_mend_changes_the_card(opened) -> None:
     screen.next()
     screen.next()
     controls = {control.key: control for control in screen.app.get("segmented_control")}
-    controls["mend_conflicts"].set_value(Mend.DROP).run()
+    controls["fix_conflicts"].set_value(Fix.DROP).run()
     assert not screen.app.exception
     assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "5 of 11"
 
@@ -134,7 +149,7 @@ def test_meanings_are_compared_when_asked(opened) -> None:
         screen.next()
     screen.app.button(key="compare_meanings").click().run()
     assert not screen.app.exception
-    assert screen.draft.meaning_pairs
+    assert screen.find(Guarded).meanings
     assert "Meanings were compared too" in screen.texts()
     assert "by embeddings" in screen.texts().replace("\\", "")
 
@@ -144,14 +159,14 @@ def test_documents_are_taken_and_saved(opened) -> None:
     screen = opened(rows())
     for _ in range(4):
         screen.next()
-    screen.draft.documents = (screen.lab.intake.read_document("hand book.html", b"<h1>Help</h1><p>Turn it off.</p>"),)
+    screen.add_document("hand book.html", b"<h1>Help</h1><p>Turn it off.</p>")
     screen.app.run()
     assert "1 document, 1 passage" in screen.texts()
     screen.next()
     screen.next()
     screen.app.button(key="save_task").click().run()
     assert not any(button.key == "index_task" for button in screen.app.button)
-    folder = screen.lab.intake._task_folder(screen.draft.saved_id)
+    folder = screen.lab.memory.tasks.folder(screen.find(Kept).task_id)
     assert (folder / "documents" / "hand-book.md").read_text().startswith("# Help")
 
 
@@ -160,12 +175,11 @@ def test_passages_are_indexed_where_facts_are_asked_for(opened) -> None:
     screen = opened("question,answer\n" + "".join(f"How is thing {n}?,{n} apples\n" for n in range(12)))
     for _ in range(4):
         screen.next()
-    screen.draft.documents = (screen.lab.intake.read_document("help.md", b"# Help\nTurn it off."),)
+    screen.add_document("help.md", b"# Help\nTurn it off.")
     screen.app.run()
     screen.next()
     screen.next()
     screen.app.button(key="save_task").click().run()
-    screen.lab.tell_of(read_task(screen.lab.intake._task_folder(screen.draft.saved_id)))
     screen.app.button(key="index_task").click().run()
     screen.app.run()
     assert not screen.app.exception
@@ -179,13 +193,13 @@ def test_passages_are_indexed_where_facts_are_asked_for(opened) -> None:
         (b'text,label\nhello,a\n"never closed,b\n', "a.csv", "line 3"),
         (b"%PDF-1.7", "a.csv", "a PDF"),
         (b"PK\x03\x04 nothing", "a.xlsx", "broken archive"),
-        (bytes(range(256)), "a.csv", "no text"),
+        (bytes(range(256)), "a.csv", "not text"),
         (b"text,label\n", "a.csv", "header and no rows"),
         (b"text\nhello\nbye\n", "a.csv", "has one column"),
     ],
     ids=str,
 )
-def test_broken_files_say_what_to_mend(opened, data: bytes, name: str, words: str) -> None:
+def test_broken_files_say_what_to_fix(opened, data: bytes, name: str, words: str) -> None:
     """A broken file gets a sentence with its line, on the first step or when it is read whole."""
     screen = opened(data, name)
     if any(button.key == "step_next" and not button.disabled for button in screen.app.button):
@@ -212,18 +226,18 @@ def test_hostile_cells_stay_text(opened) -> None:
 
 
 def test_columns_change_their_roles(opened) -> None:
-    """A column taken as input, target or split leaves the metadata, and the kind of answer is guessed anew."""
+    """A column taken as input, target or split leaves the metadata, and the kind of answer is guessed again."""
     screen = opened(
         "text,label,note,set\n" + "".join(f"words {n},{'ab'[n % 2]},note {n} is long,x\n" for n in range(12))
     )
     screen.next()
-    assert screen.draft.roles.metadata == ("note", "set")
+    assert screen.find(Mapped).roles.metadata == ("note", "set")
     screen.app.multiselect(key="role_inputs").set_value(["text", "note"]).run()
     assert not screen.app.exception
-    assert (screen.draft.roles.inputs, screen.draft.roles.metadata) == (("text", "note"), ("set",))
+    assert (screen.find(Mapped).roles.inputs, screen.find(Mapped).roles.metadata) == (("text", "note"), ("set",))
     screen.app.selectbox(key="role_target").set_value("set").run()
     assert not screen.app.exception
-    assert screen.draft.kind is AnswerKind.SHORT
+    assert screen.find(Mapped).kind is AnswerKind.SHORT
     screen.app.selectbox(key="role_target").set_value("label").run()
     screen.app.multiselect(key="role_inputs").set_value([]).run()
     assert "No input column" in screen.texts()
@@ -237,10 +251,100 @@ def test_reading_can_be_overruled(opened) -> None:
     screen = opened("a;b,c\n1;2,3\n4;5,6\n")
     screen.app.selectbox(key="read_delimiter").set_value(";").run()
     assert not screen.app.exception
-    assert screen.draft.look.header == ("a", "b,c")
+    assert screen.find(Looked).look.header == ("a", "b,c")
     screen.app.toggle(key="read_header").set_value(False).run()
-    assert screen.draft.look.header == ("column 1", "column 2")
+    assert screen.find(Looked).look.header == ("column 1", "column 2")
     screen.app.selectbox(key="read_encoding").set_value("utf-16").run()
     assert screen.app.error
     screen.app.selectbox(key="read_encoding").set_value("").run()
-    assert screen.draft.look.header == ("column 1", "column 2")
+    assert screen.find(Looked).look.header == ("column 1", "column 2")
+
+
+def test_a_change_closes_what_was_made_from_it(opened) -> None:
+    """A kept task is no longer shown as kept after a change on an earlier screen, and is made again on the way there."""
+    screen = opened(rows())
+    for _ in range(6):
+        screen.next()
+    screen.app.button(key="save_task").click().run()
+    first = screen.find(Kept)
+    screen.app.button(key="step_2").click().run()
+    screen.app.button(key="step_3").click().run()
+    screen.app.button(key="step_6").click().run()
+    assert screen.find(Kept) is first
+    screen.app.button(key="step_3").click().run()
+    screen.app.get("segmented_control")[0].set_value("seed").run()
+    assert type(screen.draft.last) is Split
+    assert [screen.app.button(key=f"step_{place}").disabled for place in range(7)] == [False] * 6 + [True]
+    for _ in range(3):
+        screen.next()
+    assert not any(button.key == "compare_task" for button in screen.app.button)
+    screen.app.button(key="save_task").click().run()
+    assert screen.find(Kept).task_id != first.task_id
+    assert screen.find(Kept).before.task.source["splits"]["seed"] == 0
+
+
+def test_a_stopped_job_can_be_tried_again(opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading that takes long shows how far it is and a way to stop; stopped, it says so and is begun again."""
+    screen = opened(rows())
+    read, goes_on = screen.lab.tables.read_table, threading.Event()
+
+    def slowly(name: str, data: bytes, asked: ReadOptions, report: Report):
+        report(0.5)
+        goes_on.wait(60)
+        report(0.6)
+        return read(name, data, asked, report)
+
+    monkeypatch.setattr(screen.lab.tables, "read_table", slowly)
+    monkeypatch.setattr(components.ui.jobs, "PATIENCE_S", 0.0)
+    screen.next()
+    job = screen.draft.jobs["table"].job
+    until(lambda: job.fraction == 0.5)
+    screen.app.run()
+    assert "Reading the whole file" in screen.app.get("progress")[0].proto.text
+    screen.app.button(key="stop_job").click().run()
+    goes_on.set()
+    until(lambda: not job.is_running)
+    screen.app.run()
+    assert "Stopped." in screen.texts()
+    assert screen.find(Read) is None
+    assert screen.app.button(key="step_next").disabled
+    screen.app.button(key="again_table").click().run()
+    until(lambda: not screen.draft.jobs["table"].job.is_running)
+    screen.app.run()
+    assert not screen.app.exception
+    assert screen.find(Read).table.rows == 43
+    assert not screen.app.button(key="step_next").disabled
+
+
+def test_rows_that_are_too_long_are_the_models_affair(opened) -> None:
+    """Rows over a model's context are a finding; a model with other such rows takes away what was made with the first.
+
+    The model whose prompt is shown changes nothing.
+    """
+    screen = opened(rows() + f"{'word ' * 9000},a,test\n{'word ' * 900},b,test\n")
+    wide, narrow = memory_model(id="wide", name="Wide"), memory_model(id="narrow", name="Narrow", context_tokens=700)
+    screen.lab.memory.models.facts = [memory_model(), wide, narrow]
+
+    def too_long() -> list[int]:
+        return [len(f.lines) for f in screen.find(Checked).examined.card.findings if f.id == "too_long"]
+
+    screen.next()
+    screen.next()
+    assert too_long() == [1]
+    controls = {control.key: control for control in screen.app.get("segmented_control")}
+    controls["fix_too_long"].set_value(Fix.DROP).run()
+    assert not screen.app.exception
+    assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "43 of 45"
+    for _ in range(4):
+        screen.next()
+    guarded = screen.find(Guarded)
+    screen.app.selectbox(key="preview_model").set_value("narrow").run()
+    assert not screen.app.exception
+    screen.app.button(key="step_2").click().run()
+    screen.app.selectbox(key="card_model").set_value("wide").run()
+    assert screen.find(Guarded) is guarded
+    screen.app.selectbox(key="card_model").set_value("narrow").run()
+    assert not screen.app.exception
+    assert too_long() == [2]
+    assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "42 of 45"
+    assert screen.find(Split) is None

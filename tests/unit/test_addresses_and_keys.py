@@ -41,7 +41,7 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     """Only plain http and https addresses are taken, and the error says how one looks."""
     with pytest.raises(UsageError) as caught:
         checked_url(text)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("text", ["http://user:hunter2secret@host/v1", "https://sk-abcdef123456@host/v1"])
@@ -83,8 +83,8 @@ def test_a_key_shows_itself_to_nobody() -> None:
     """Neither printing nor formatting nor an error's text shows a key, and what servers say is cleaned of it."""
     key = Key("sk-planted-0123456789")
     assert "planted" not in f"{key} {key!r} {[key]}"
-    assert "planted" not in key.cut_out("Incorrect API key provided: sk-planted-0123456789.")
-    assert "abcdefgh" not in Key("").cut_out("you sent sk-abcdefgh1234")
+    assert "planted" not in key.redact("Incorrect API key provided: sk-planted-0123456789.")
+    assert "abcdefgh" not in Key("").redact("you sent sk-abcdefgh1234")
     assert not hasattr(key, "__dict__")
     with pytest.raises(TypeError):
         pickle.dumps(key)

@@ -15,16 +15,17 @@ from engine.core.capabilities import TITLES, Capabilities, Support, learned
 from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
 from engine.core.run.plan import RunPlan
-from engine.core.variant import DecodingMode, LoraSpec, Technique, Variant
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode, DecodingSpec, LoraSpec, Variant
 from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.estimating import estimate_run
-from tests.fake_laboratory import fake_model
 from tests.helpers import small_task
+from tests.memory_lab import memory_model
 from tools.backend_table import backends, section
 
 DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
 TASK = small_task()
-AT_SERVER = fake_model(id="box/m", backend="vllm", server="https://models.example.com/v1", parameters=0, size_bytes=0)
+AT_SERVER = memory_model(id="box/m", backend="vllm", server="https://models.example.com/v1", parameters=0, size_bytes=0)
 PRICES = TokenPrices(source="openai/small", input_usd=1.0, cached_input_usd=0.1, output_usd=4.0)
 
 
@@ -48,7 +49,7 @@ def estimated(of: RunPlan, facts: ModelFacts, capabilities: Capabilities) -> obj
 
 
 def test_the_table_in_the_docs_is_that_of_the_code() -> None:
-    """`docs/backends.md` holds the table that the code gives; `python -m tools.backend_table` writes it anew."""
+    """`docs/backends.md` holds the table that the code gives; `python -m tools.backend_table` writes it again."""
     assert section() in DOCS.read_text(encoding="utf-8")
 
 
@@ -111,7 +112,8 @@ def test_rows_that_leave_the_machine_are_told() -> None:
 def test_json_without_schemas_is_refused() -> None:
     """A backend that cannot keep to a schema does not start a JSON run."""
     without = replace(GENERIC.capabilities, json_schema=Support.NO)
-    asked = plan(decoding=DecodingMode.JSON)
+    as_json = DecodingSpec(mode=DecodingMode.JSON)
+    asked = plan(variants=tuple(replace(one, decoding=as_json) for one in plan().variants))
     assert backend_limits(asked, TASK, AT_SERVER, without)[0]
     assert not backend_limits(asked, TASK, AT_SERVER, GENERIC.capabilities)[0]
 

@@ -46,12 +46,12 @@ def test_lines_share_their_draw() -> None:
 @settings(max_examples=30, deadline=None)
 def test_weights_are_resamples(rows: int, seed: int) -> None:
     """Each line of weights is as many rows drawn with replacement, and the same seed draws it again."""
-    weights = row_weights(rows, resamples=25, seed=seed)
-    assert weights.shape == (25, rows)
+    weights = row_weights(rows, seed=seed)
+    assert weights.shape == (resample_count(rows), rows)
     assert np.allclose(weights.sum(axis=1), 1)
     counts = weights * rows
     assert np.allclose(counts, np.round(counts), atol=1e-4)
-    assert np.array_equal(weights, row_weights(rows, resamples=25, seed=seed))
+    assert np.array_equal(weights, row_weights(rows, seed=seed))
 
 
 def test_values_that_are_alike_have_no_width() -> None:

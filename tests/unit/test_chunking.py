@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.retrieval.chunking import Chunk, chunk_document, count_words
+from adapters.retrieval.markdown import BlockKind, parse_blocks
 from engine.core.errors import UsageError
 from engine.core.task import Document
 
@@ -33,7 +34,7 @@ def cut(text: str, size_words: int = 60, overlap_words: int = 0) -> list[Chunk]:
     return chunk_document(Document(name="doc", text=text), size_words=size_words, overlap_words=overlap_words)
 
 
-def squeezed(text: str) -> str:
+def normalize_text(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
@@ -98,6 +99,56 @@ def test_underlined_headings_and_front_matter() -> None:
     assert chunks[-1].body == "Text two."
 
 
+def kinds(text: str) -> list[str]:
+    return [block.kind.value for block in parse_blocks(text)]
+
+
+def test_tables_are_cut_between_rows() -> None:
+    """With bars around it or without, with a line below its head or without, a row stays whole."""
+    for table in ("| a b | c |\n|---|---|\n| d e | f |", "a b | c\n--- | ---\nd e | f", "| a b | c |\n| d e | f |"):
+        assert kinds(f"Before.\n\n{table}\n\nAfter.") == ["paragraph", "table", "paragraph"]
+        assert [chunk.body for chunk in cut(table, 8)][-1] == table.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "One line.\nAnother one.\n---",
+        "A page number\n-",
+        "<div>\nText.\n</div>",
+        "[1]: https://example.org",
+        "    Indented twice.",
+        "> # Said by somebody",
+    ],
+)
+def test_what_only_looks_like_a_construct_is_text(text: str) -> None:
+    """Text out of a PDF must not end as a heading that no search finds, nor be lost as a comment or a link's target."""
+    assert kinds(text) == ["paragraph"]
+    assert [chunk.body for chunk in cut(text)] == [text.strip()]
+
+
+def test_markup_inside_code_lists_and_html_makes_headings_where_it_always_did() -> None:
+    """A sharp sign in code or under an item is no heading; one after a line of HTML is."""
+    assert kinds("~~~\n# x\n```\n~~~\n- a\n  # b\n\n<p>\n# C\n") == ["code", "list", "paragraph", "heading"]
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+def test_every_line_break_counts(line_break: str) -> None:
+    """Windows and old Macs end lines in their own ways; offsets are those of the text as it came."""
+    text = "# Title\n\n- a\n- b\n\nLast words.\n".replace("\n", line_break)
+    chunks = cut(text)
+    assert [(chunk.headings, chunk.body) for chunk in chunks] == [
+        (("Title",), f"- a{line_break}- b{line_break}{line_break}Last words.")
+    ]
+    assert text[chunks[0].start : chunks[0].end] == chunks[0].body
+
+
+def test_nesting_without_end_is_cut_like_any_text() -> None:
+    """A hostile document must not exhaust the parser."""
+    for text in (">" * 5_000 + " a", "- " * 5_000 + "a", "".join(" " * 2 * depth + "- a\n" for depth in range(300))):
+        assert cut(text, 10)
+
+
 @pytest.mark.parametrize("text", ["", "  \n\n ", "# Only a title\n"])
 def test_nothing_to_cut(text: str) -> None:
     """A document without text has no chunks, and no error."""
@@ -130,7 +181,7 @@ def test_nothing_is_lost(parts: list[tuple[str, tuple[int, str], str]], size: in
     lines = [f"{'#' * level} {title}" if kind == "heading" else text for kind, (level, title), text in parts]
     chunks = cut("\n\n".join(lines), size)
     expected = "".join(text for kind, _, text in parts if kind == "text")
-    assert squeezed("".join(chunk.body for chunk in chunks)) == squeezed(expected)
+    assert normalize_text("".join(chunk.body for chunk in chunks)) == normalize_text(expected)
 
 
 @settings(deadline=None)
@@ -149,3 +200,17 @@ def test_offsets_and_sizes_hold_for_any_text(text: str, size: int, overlap: int)
     for before, after in itertools.pairwise(chunks):
         assert before.start < after.start
         assert before.end < after.end
+
+
+@settings(deadline=None)
+@given(text=st.one_of(st.text(), st.text("ab. !?#-*>|`~=<[]:\n\t\r1)=\0\u2028\x0b漢。", max_size=300), st.just(LEAVE)))
+def test_blocks_cover_every_visible_character_of_any_text(text: str) -> None:
+    """What the parser passes over would never be found: blocks follow each other, and only blanks lie between them."""
+    place = 0
+    for block in parse_blocks(text):
+        start, end = block.span
+        assert place <= start < end
+        assert not text[place:start].strip()
+        assert block.kind is not BlockKind.HEADING or 1 <= block.level <= 6
+        place = end
+    assert not text[place:].strip()

@@ -10,10 +10,10 @@ import pytest
 from adapters.storage.task_folder import read_task, write_task
 from engine.analysis.figures import VariantFigures
 from engine.analysis.report import assess
-from engine.analysis.run_table import RunTable, table_from_predictions
+from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError
 from engine.core.limits import Limits
-from engine.core.run.events import PredictionMade
+from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Passage
 from engine.core.task import Document, Task
@@ -33,7 +33,8 @@ from engine.studies.context import (
 )
 from engine.studies.context_charts import number_chart, place_chart
 from engine.studies.perturbations import is_perturbed
-from tests.fake_laboratory import FakeLaboratory, fake_task, script
+from tests.made_runs import answered
+from tests.memory_lab import memory_model, memory_task
 
 DOCUMENTS = tuple(
     Document(
@@ -45,7 +46,7 @@ DOCUMENTS = tuple(
 
 def marked_task(rows: int = 24) -> Task:
     """Build a task whose test rows mark the passage that supports them."""
-    task = fake_task(rows=rows)
+    task = memory_task(rows=rows)
     examples = tuple(
         replace(e, metadata={"supporting": [{"document": f"doc-{n % 4}.md", "passage": f"Fact {n % 4}."}]})
         if e.split == "test"
@@ -100,59 +101,46 @@ def test_such_a_task_is_kept_and_read_again(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_made_is_told() -> None:
-    """No marked passage, too many passages, or no such place is an error with its mend."""
+    """No marked passage, too many passages, or no such place is an error with its fix."""
     for task, passages, place in (
-        (fake_task(), 2, "first"),
+        (memory_task(), 2, "first"),
         (marked_task(), 100, "first"),
         (marked_task(), 2, "upstairs"),
     ):
         with pytest.raises(UsageError) as error:
             context_task(task, passages=passages, place=place)
-        assert error.value.mend
+        assert error.value.fix
 
 
-def answered(lab: FakeLaboratory, plan: RunPlan, share: float) -> RunTable:
-    """Be right on the first rows."""
-    made = [
-        replace(e.prediction, score=float(plan.test_ids.index(e.prediction.example_id) < share * len(plan.test_ids)))
-        for e in script(plan, lab.task(plan.task_id))
-        if isinstance(e, PredictionMade)
-    ]
-    return table_from_predictions([v.id for v in plan.variants], plan.test_ids, made)
-
-
-def figures(lab: FakeLaboratory, plan: RunPlan, table: RunTable) -> VariantFigures:
+def figures(plan: RunPlan, task: Task, table: RunTable) -> VariantFigures:
     """Assess a run of one variant."""
-    return assess(plan, lab.task(plan.task_id), table, {"machine": {"cores": 2}}, Limits()).figures[0]
+    return assess(plan, task, table, Conditions(cores=2), Limits()).figures[0]
 
 
 def test_lost_in_the_middle_is_found() -> None:
     """A place at which far fewer questions are answered is named with its loss; places alike are not."""
-    lab = FakeLaboratory(task=marked_task(60))
-    plans = place_plans(
-        lab, task_id="fake-tickets", model_id="fake-135m", passages=4, rows=60, decoding=DecodingMode.FREE
-    )
+    made = place_plans(marked_task(60), memory_model(), passages=4, rows=60, decoding=DecodingMode.FREE)
+    tasks, plans = ({place: pair[at] for place, pair in made.items()} for at in (0, 1))
     assert {plan.test_ids for plan in plans.values()} == {plans["first"].test_ids}
+    assert {place: plan.task_id for place, plan in plans.items()} == {place: task.id for place, task in tasks.items()}
     shares = {"first": 0.9, "middle": 0.4, "last": 0.85}
-    tables = {place: answered(lab, plan, shares[place]) for place, plan in plans.items()}
+    tables = {place: answered(plan, tasks[place], shares[place]) for place, plan in plans.items()}
     told = place_words(place_gaps(tables), 4).text
-    assert "counts most first" in told
+    assert "highest with the supporting one first" in told
     assert "middle 50 points" in told
     assert "last" not in told
-    chart = place_chart({place: figures(lab, plans[place], tables[place]) for place in PLACES}, 4)
+    chart = place_chart({place: figures(plans[place], tasks[place], tables[place]) for place in PLACES}, 4)
     assert [row["place"] for row in chart.table()] == list(PLACES)
     alike = dict.fromkeys(PLACES, tables["first"])
-    assert "no place can be told" in place_words(place_gaps(alike), 4).text
+    assert "no place differs significantly" in place_words(place_gaps(alike), 4).text
 
 
 def test_more_passages_and_what_they_cost() -> None:
     """The best number is named with its interval, and the price of the most beside that of the fewest."""
-    lab = FakeLaboratory(task=marked_task(40))
-    plans = number_plans(
-        lab, task_id="fake-tickets", model_id="fake-135m", sizes=(1, 4), rows=40, decoding=DecodingMode.FREE
-    )
+    task = marked_task(40)
+    plans = number_plans(task, memory_model(), sizes=(1, 4), rows=40, decoding=DecodingMode.FREE)
     assert [plan.variants[0].retrieval.passages_k for plan in plans.values() if plan.variants[0].retrieval] == [1, 4]
-    found = {size: figures(lab, plan, answered(lab, plan, 0.5 + size / 10)) for size, plan in plans.items()}
+    found = {size: figures(plan, task, answered(plan, task, 0.5 + size / 10)) for size, plan in plans.items()}
     told = number_words(found).text
     assert "highest at 4 passages: 90 %" in told
     assert "4 instead of 1 take" in told

@@ -66,11 +66,11 @@ def bent_inside(data: bytes, dice: random.Random) -> bytes:
 
 
 def ends_well(read: Callable[[], object]) -> None:
-    """Carry a reading out: it returns, or raises an error that has a mend and is one line."""
+    """Carry a reading out: it returns, or raises an error that has a fix and is one line."""
     try:
         read()
     except AdaptLabError as error:
-        assert error.mend
+        assert error.fix
         assert "\n" not in str(error)
 
 

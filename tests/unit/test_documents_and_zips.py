@@ -60,21 +60,21 @@ def test_each_kind_of_document_gives_its_text() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("a.docx", b"PK", "no document that is read"),
-        ("a.txt", b" \n", "no text"),
+        ("a.docx", b"PK", "not a supported kind of document"),
+        ("a.txt", b" \n", "holds no text"),
         ("a.pdf", b"%PDF-1.4 broken", "cannot be read as a PDF"),
-        ("a.pdf", pdf(""), "no text"),
+        ("a.pdf", pdf(""), "holds no text"),
         ("a.txt", b"x" * 5_000_001, "more than 5 MB"),
-        ("a.txt", bytes(range(256)) * 9, "no text"),
+        ("a.txt", bytes(range(256)) * 9, "not text"),
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_faults_of_documents_say_what_and_mend(name: str, data: bytes, words: str) -> None:
-    """A broken, empty or unknown document is refused with a mend."""
+def test_faults_of_documents_say_what_and_fix(name: str, data: bytes, words: str) -> None:
+    """A broken, empty or unknown document is refused with a fix."""
     with pytest.raises(TaskError) as caught:
         read_document(name, data)
     assert words in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def packed(entries: dict[str, bytes]) -> bytes:
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        ({"../task.toml": b"x"}, "leads elsewhere"),
-        ({"t/task.toml": b"x", "t/../../evil.md": b"x"}, "leads elsewhere"),
-        ({"/etc/task.toml": b"x"}, "leads elsewhere"),
-        ({"t\\..\\task.toml": b"x"}, "leads elsewhere"),
-        ({"C:/task.toml": b"x"}, "leads elsewhere"),
-        ({"t/task.toml": b"x", "t/run.py": b"x"}, "no part of a task"),
-        ({"t/task.toml": b"x", "t/documents/x/deep.md": b"x"}, "no part of a task"),
-        ({"t/task.toml": b"x", "t/.git.json": b"x"}, "no part of a task"),
+        ({"../task.toml": b"x"}, "unsafe path"),
+        ({"t/task.toml": b"x", "t/../../evil.md": b"x"}, "unsafe path"),
+        ({"/etc/task.toml": b"x"}, "unsafe path"),
+        ({"t\\..\\task.toml": b"x"}, "unsafe path"),
+        ({"C:/task.toml": b"x"}, "unsafe path"),
+        ({"t/task.toml": b"x", "t/run.py": b"x"}, "not part of a task"),
+        ({"t/task.toml": b"x", "t/documents/x/deep.md": b"x"}, "not part of a task"),
+        ({"t/task.toml": b"x", "t/.git.json": b"x"}, "not part of a task"),
         ({"t/task.toml": b"x", "other/a.md": b"x"}, "beside the task"),
         ({"a/task.toml": b"x", "b/task.toml": b"x"}, "2 files 'task.toml'"),
         ({"a.txt": b"x"}, "0 files 'task.toml'"),
@@ -131,7 +131,7 @@ def packed(entries: dict[str, bytes]) -> bytes:
 def test_archives_that_lead_elsewhere_or_swell_are_refused(
     tmp_path: Path, entries: dict[str, bytes], words: str
 ) -> None:
-    """Paths out of the folder, files that are no part of a task, and bombs are refused before a byte is written."""
+    """Paths out of the folder, files that are not part of a task, and bombs are refused before a byte is written."""
     with pytest.raises(TaskError) as caught:
         unpack_into("t.zip", packed(entries), tmp_path / "out")
     assert words in str(caught.value)
@@ -148,9 +148,25 @@ def test_links_lies_and_damage_are_refused(tmp_path: Path) -> None:
         archive.writestr(link, "/etc/passwd")
     liar = packed({"t/task.toml": b"0" * 100_000}).replace(struct.pack("<I", 100_000), struct.pack("<I", 10))
     for data, words in (
-        (buffer.getvalue(), "leads elsewhere"),
-        (liar, "lies about its size"),
+        (buffer.getvalue(), "unsafe path"),
+        (liar, "has a wrong size"),
         (b"PK\x03\x04", "broken"),
     ):
         with pytest.raises(TaskError, match=words):
             unpack_into("t.zip", data, tmp_path / "out")
+
+
+@pytest.mark.parametrize("mark", ["cut short", "patched", "strongly encrypted"])
+def test_entries_that_cannot_be_read_are_told(tmp_path: Path, mark: str) -> None:
+    """Packed bytes that end too early and packing of rare kinds are refused with a fix, never with a traceback."""
+    data = bytearray(packed({"t/task.toml": bytes(range(256)) * 40}))
+    entry = data.index(b"PK\x01\x02")
+    if mark == "cut short":
+        for place in (18, entry + 20):  # the packed size, in the entry's own header and in the list of entries
+            data[place] -= 5
+    else:
+        for place in (6, entry + 8):  # the flags
+            data[place] |= {"patched": 0x20, "strongly encrypted": 0x40}[mark]
+    with pytest.raises(TaskError) as caught:
+        unpack_into("t.zip", bytes(data), tmp_path / "out")
+    assert caught.value.fix

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.analysis.run_table import RunTable, table_from_predictions
 from engine.core.errors import UsageError
-from engine.core.run.events import PredictionMade
-from engine.core.run.plan import RunPlan
-from engine.core.variant import Technique
+from engine.core.techniques import Technique
+from engine.running.planning import plan_run
 from engine.studies.drift import drift_changes, drift_chart, drift_plans, independent_difference, who_breaks
 from engine.studies.perturbations import (
     PERTURBATIONS,
@@ -28,7 +26,8 @@ from engine.studies.perturbations import (
     shuffled_clauses,
     typos,
 )
-from tests.fake_laboratory import FakeLaboratory, fake_task, script
+from tests.made_runs import answered
+from tests.memory_lab import memory_model, memory_task
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=120)
 
@@ -70,7 +69,7 @@ def test_an_unknown_kind_is_told() -> None:
 
 def test_a_perturbed_task_keeps_all_but_its_test_inputs(tmp_path: Path) -> None:
     """Training rows, ids, targets and documents stay, and written to disk it is read back the same."""
-    task = fake_task(rows=10)
+    task = memory_task(rows=10)
     made = perturbed_task(task, "case")
     assert is_perturbed(made.id)
     assert not is_perturbed(task.id)
@@ -83,32 +82,22 @@ def test_a_perturbed_task_keeps_all_but_its_test_inputs(tmp_path: Path) -> None:
     assert (read.id, read.examples, read.documents) == (made.id, made.examples, made.documents)
 
 
-def answered(plan: RunPlan, lab: FakeLaboratory, shares: dict[str, float]) -> RunTable:
-    """Be right on the first rows, as many as named per variant."""
-    made = []
-    for event in script(plan, lab.task(plan.task_id)):
-        if isinstance(event, PredictionMade):
-            row, share = plan.test_ids.index(event.prediction.example_id), shares[event.prediction.variant_id]
-            made.append(replace(event.prediction, score=float(row < share * len(plan.test_ids)), failure=None))
-    return table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, made)
-
-
 def test_who_breaks_is_told_and_who_does_not() -> None:
     """A large loss on the same rows is real, none is not claimed; the drift rows are compared as others."""
-    task = fake_task(rows=60)
+    task = memory_task(rows=60)
     drift = tuple(replace(example, id=f"drift-{example.id}", split="drift") for example in task.split("test"))
-    lab = FakeLaboratory(task=replace(task, examples=(*task.examples, *drift)))
-    base = lab.plan(
-        task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.LORA, Technique.CLASSIFIER], limit=60
-    )
-    plans = drift_plans(lab, base)
-    assert list(plans) == ["drift", "typos", "case", "clauses"]
+    task = replace(task, examples=(*task.examples, *drift))
+    base = plan_run(task, memory_model(), techniques=[Technique.LORA, Technique.CLASSIFIER], limit=60)
+    found_plans = drift_plans(task, base)
+    assert list(found_plans) == ["drift", "typos", "case", "clauses"]
+    plans = {kind: plan for kind, (_task, plan) in found_plans.items()}
+    tasks = {kind: changed for kind, (changed, _plan) in found_plans.items()}
     assert plans["typos"].test_ids == base.test_ids
     assert set(plans["drift"].test_ids).isdisjoint(base.test_ids)
-    first = answered(base, lab, {"lora": 0.9, "classifier": 0.9})
+    first = answered(base, task, {"lora": 0.9, "classifier": 0.9})
     changed = {
-        "drift": answered(plans["drift"], lab, {"lora": 0.85, "classifier": 0.4}),
-        "typos": answered(plans["typos"], lab, {"lora": 0.5, "classifier": 0.9}),
+        "drift": answered(plans["drift"], tasks["drift"], {"lora": 0.85, "classifier": 0.4}),
+        "typos": answered(plans["typos"], tasks["typos"], {"lora": 0.5, "classifier": 0.9}),
     }
     changes = drift_changes(base, first, changed)
     found = {(change.kind, change.variant_id): change for change in changes}
@@ -120,7 +109,7 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
     assert not found["typos", "classifier"].breaks
     drift_words, typo_words = who_breaks(changes)
     assert "Classifier loses 50 points" in drift_words.text
-    assert "Of LoRA no loss can be told" in drift_words.text
+    assert "No significant loss was found for LoRA" in drift_words.text
     assert "LoRA loses 40 points" in typo_words.text
     chart = drift_chart(base, changes)
     assert [row["rows"] for row in chart.table()][:3] == ["original", "the task's drift rows", "typing errors"]

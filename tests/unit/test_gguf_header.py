@@ -65,7 +65,7 @@ def read_or_refuse(path: Path) -> bool:
         read_header(path)
     except ModelFileError as error:
         assert path.name in error.what
-        assert error.mend
+        assert error.fix
         return True
     return False
 
@@ -201,7 +201,7 @@ def test_several_folders_and_equal_names(tmp_path: Path, catalog: Catalog, monke
 
 
 def test_a_digest_is_kept_until_the_file_changes(folder: Path, catalog: Catalog, tmp_path: Path) -> None:
-    """Hashing happens once per file; a changed file gets a new digest, and a damaged note is made anew."""
+    """Hashing happens once per file; a changed file gets a new digest, and a damaged note is made again."""
     path = folder / "m.gguf"
     path.write_bytes(gguf())
     first = catalog.model("m").digest

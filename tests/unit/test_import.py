@@ -1,4 +1,4 @@
-"""A table becomes a task: roles guessed, oddities told and mended as asked, splits drawn, everything written down."""
+"""A table becomes a task: roles guessed, oddities told and fixed as asked, splits drawn, everything written down."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from adapters.tabular.source import Source
 from engine.core.errors import AdaptLabError, TableError, TaskError, UsageError
 from engine.core.task import AnswerKind
 from engine.ingest.answer_kind import guess_kind
-from engine.ingest.build_task import LeakMend, SplitPlan
+from engine.ingest.build_task import LeakFix
 from engine.ingest.checks.examine import examine
 from engine.ingest.columns import Roles, fill_template, guess_roles
-from engine.ingest.data_card import Mend, Row, count_scripts, line_ranges
-from engine.ingest.one_step import Imported, Wishes, import_table
+from engine.ingest.data_card import Fix, Row, count_scripts, line_ranges
+from engine.ingest.one_step import Imported, import_table
+from engine.ingest.options import ImportOptions
 from engine.ingest.personal_data import find_personal, mask_personal
 from engine.ingest.splitting import split_by_seed, split_warnings
 from engine.ingest.table import Table
@@ -33,17 +34,16 @@ def table(data: str, name: str = "table.csv") -> Table:
     return read_table(Source(name=name, data=data.encode()))
 
 
-def taken(data: str, roles: Roles = ROLES, **wishes: object) -> Imported:
+def taken(data: str, roles: Roles = ROLES, **options: object) -> Imported:
     """Import a CSV with the columns input, target and, unless told, split."""
-    options = {"split": SplitPlan(column=roles.split), **wishes}
-    return import_table(table(data), roles, Wishes(**options), task_id="t", title="T")  # type: ignore[arg-type]
+    return import_table(table(data), ImportOptions(roles=roles, title="T", **options), task_id="t")  # type: ignore[arg-type]
 
 
-def fault(data: str, roles: Roles = ROLES, **wishes: object) -> str:
-    """Return the message of the fault that importing gives: one line with a mend."""
+def fault(data: str, roles: Roles = ROLES, **options: object) -> str:
+    """Return the message of the fault that importing gives: one line with a fix."""
     with pytest.raises((TaskError, UsageError)) as caught:
-        taken(data, roles, **wishes)
-    assert caught.value.mend
+        taken(data, roles, **options)
+    assert caught.value.fix
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -56,7 +56,7 @@ def test_cells_stay_text_and_targets_are_trimmed_with_a_word() -> None:
     assert rows == [("  007 ", "01"), ("=1+1", "2026-01-02"), ("NaN", "None")]
     assert [(f.id, f.lines, f.chosen) for f in made.card.findings] == [("spaces", (5,), "trim")]
     assert made.task.source["findings"][0]["done"] == "trim"
-    assert taken(data, mends={"spaces": Mend.KEEP}).task.split("test")[1].target == " 2026-01-02 "
+    assert taken(data, fixes={"spaces": Fix.KEEP}).task.split("test")[1].target == " 2026-01-02 "
 
 
 def test_ids_name_the_line_a_row_begins_on() -> None:
@@ -95,7 +95,7 @@ def test_records_get_a_schema_that_all_of_them_fulfil(tmp_path: Path) -> None:
     [
         (SPLIT, ["no 'test' rows"]),
         ("input,target,split\na,x,test\nb,y,test\n", ["no 'train' rows"]),
-        (SPLIT + "c,x,test,more\n", ["line 4", "4 cells", "header has 3", "--mend ragged=drop"]),
+        (SPLIT + "c,x,test,more\n", ["line 4", "4 cells", "header has 3", "--fix ragged=drop"]),
         (SPLIT + '"two\nlines",x,test\nshort\nand\n', ["line 6", "1 more row", "1 cells"]),
         (SPLIT + ",x,test\n", ["line 4", "empty input"]),
         (SPLIT + "c, ,test\n", ["line 4", "empty target"]),
@@ -104,7 +104,7 @@ def test_records_get_a_schema_that_all_of_them_fulfil(tmp_path: Path) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_faults_name_their_line_and_mend(data: str, words: list[str]) -> None:
+def test_faults_name_their_line_and_fix(data: str, words: list[str]) -> None:
     """What cannot be used stops the import with its line and the way to leave it out."""
     message = fault(data)
     for word in words:
@@ -117,32 +117,32 @@ def test_one_label_is_no_classification() -> None:
 
 
 def test_rows_are_left_out_when_asked() -> None:
-    """A mend that is asked for is done and written down with its lines."""
-    made = taken(SPLIT + "c,x,test\nragged\n,y,test\nd,y,test\n", mends={"ragged": Mend.DROP, "empty_input": Mend.DROP})
+    """A fix that is asked for is done and written down with its lines."""
+    made = taken(SPLIT + "c,x,test\nragged\n,y,test\nd,y,test\n", fixes={"ragged": Fix.DROP, "empty_input": Fix.DROP})
     assert [e.input for e in made.task.split("test")] == ["c", "d"]
     assert [(f["id"], f["lines"]) for f in made.task.source["findings"]][:2] == [("ragged", "5"), ("empty_input", "6")]
     assert made.task.source["rows_read"] == 6
-    assert "does nothing about 'ragged'" in fault(SPLIT + "ragged\nc,x,test\n", mends={"ragged": Mend.MERGE})
-    assert "Unknown finding 'raged'" in fault(SPLIT + "c,x,test\n", mends={"raged": Mend.DROP})
+    assert "is not a fix for 'ragged'" in fault(SPLIT + "ragged\nc,x,test\n", fixes={"ragged": Fix.MERGE})
+    assert "Unknown finding 'raged'" in fault(SPLIT + "c,x,test\n", fixes={"raged": Fix.DROP})
 
 
 TWINS = SPLIT + "Same,x,test\nsame ,x,test\nsame,y,test\nother,X,test\n"
 
 
 @pytest.mark.parametrize(
-    ("mends", "rows"),
+    ("fixes", "rows"),
     [
         ({}, [("Same", "x"), ("same ", "x"), ("same", "y"), ("other", "X")]),
-        ({"duplicates": Mend.MERGE}, [("Same", "x"), ("same", "y"), ("other", "X")]),
-        ({"conflicts": Mend.DROP}, [("other", "X")]),
-        ({"conflicts": Mend.MERGE}, [("Same", "x"), ("same ", "x"), ("same", "x"), ("other", "X")]),
-        ({"label_forms": Mend.MERGE}, [("Same", "x"), ("same ", "x"), ("same", "y"), ("other", "x")]),
+        ({"duplicates": Fix.MERGE}, [("Same", "x"), ("same", "y"), ("other", "X")]),
+        ({"conflicts": Fix.DROP}, [("other", "X")]),
+        ({"conflicts": Fix.MERGE}, [("Same", "x"), ("same ", "x"), ("same", "x"), ("other", "X")]),
+        ({"label_forms": Fix.MERGE}, [("Same", "x"), ("same ", "x"), ("same", "y"), ("other", "x")]),
     ],
     ids=str,
 )
-def test_twins_conflicts_and_forms_of_labels(mends: dict[str, Mend], rows: list[tuple[str, str]]) -> None:
-    """Rows with the same input are told apart into duplicates and conflicts; each mend does what it says."""
-    made = taken(TWINS, kind=AnswerKind.LABEL, mends=mends)
+def test_twins_conflicts_and_forms_of_labels(fixes: dict[str, Fix], rows: list[tuple[str, str]]) -> None:
+    """Rows with the same input are told apart into duplicates and conflicts; each fix does what it says."""
+    made = taken(TWINS, kind=AnswerKind.LABEL, fixes=fixes)
     assert [(e.input, e.target) for e in made.task.split("test")] == rows
     found = {finding.id: finding.lines for finding in made.card.findings}
     assert (found["duplicates"], found["conflicts"], found["label_forms"]) == ((5,), (4, 5, 6), (7,))
@@ -162,7 +162,7 @@ def test_personal_data_is_flagged_and_masked() -> None:
     for text, kinds in texts.items():
         assert [item.kind for item in find_personal(text)] == kinds, text
     assert mask_personal("write to desk@example.org now") == "write to [email] now"
-    made = taken(SPLIT + "mail me@example.org,x,test\nc,y,test\n", mends={"personal": Mend.MASK})
+    made = taken(SPLIT + "mail me@example.org,x,test\nc,y,test\n", fixes={"personal": Fix.MASK})
     assert [e.input for e in made.task.split("test")] == ["mail [email]", "c"]
 
 
@@ -220,10 +220,10 @@ def test_several_inputs_are_joined_by_a_template() -> None:
     """Inputs stand under their names, or as the template says."""
     data = "a,b,target,split\n1,2,x,train\n3,,y,test\n,,y,test\n"
     roles = Roles(inputs=("a", "b"), target="target", split="split")
-    made = taken(data, roles, mends={"empty_input": Mend.DROP})
+    made = taken(data, roles, fixes={"empty_input": Fix.DROP})
     assert [e.input for e in made.task.examples] == ["a: 1\nb: 2", "a: 3\nb: "]
     shaped = taken(data, Roles(inputs=("a", "b"), target="target", split="split", template="{b}/{a}"),
-                   mends={"empty_input": Mend.DROP})  # fmt: skip
+                   fixes={"empty_input": Fix.DROP})  # fmt: skip
     assert shaped.task.examples[0].input == "2/1"
     assert "does not use the input 'b'" in fault(
         data, Roles(inputs=("a", "b"), target="target", split="split", template="{a}")
@@ -279,7 +279,7 @@ def test_warnings_name_labels_with_too_few_rows() -> None:
 
 def test_the_record_tells_how_the_task_came_about(tmp_path: Path) -> None:
     """File, digest, reading, columns, findings and leaks stand in the written task, and in its card."""
-    made = taken(SPLIT + "A1!,x,test\nd,y,test\n", leaks=LeakMend.DROP)
+    made = taken(SPLIT + "A1!,x,test\nd,y,test\n", leaks=LeakFix.DROP)
     write_task(made.task, tmp_path / "t")
     found = read_task(tmp_path / "t")
     assert found.source == made.task.source
@@ -295,7 +295,7 @@ def test_ids_that_stand_twice_take_their_line() -> None:
     data = "key,input,target,split\nk,a,x,train\nk,b,y,test\n,c,x,test\n"
     roles = Roles(inputs=("input",), target="target", split="split", id="key")
     assert "line 3" in fault(data, roles)
-    made = taken(data, roles, mends={"ids": Mend.RENAME})
+    made = taken(data, roles, fixes={"ids": Fix.RENAME})
     assert [e.id for e in made.task.examples] == ["k", "k-3", "row-4"]
 
 
@@ -323,15 +323,15 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     )
 )
 def test_any_table_is_imported_or_refused_by_name(drawn: list[tuple[str, str, str]]) -> None:
-    """Whatever stands in the cells, the import ends with a task or with a typed error that has a mend."""
+    """Whatever stands in the cells, the import ends with a task or with a typed error that has a fix."""
     quoted = [
         "\t".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [("input", "target", "split"), *drawn]
     ]
     try:
         found = table("\n".join(quoted) + "\n", "t.tsv")
-        made = import_table(found, ROLES, Wishes(split=SplitPlan(column="split")), task_id="t", title="T")
+        made = import_table(found, ImportOptions(roles=ROLES, title="T"), task_id="t")
     except AdaptLabError as error:
-        assert error.mend
+        assert error.fix
     else:
         assert {e.input for e in made.task.examples} <= {row[0] for row in drawn}
 
@@ -339,6 +339,6 @@ def test_any_table_is_imported_or_refused_by_name(drawn: list[tuple[str, str, st
 def test_examining_with_too_long_rows_offers_to_drop_them() -> None:
     """Rows over the context are a finding of their own."""
     found = table(SPLIT + "c,x,test\n")
-    card = examine(found, ROLES, AnswerKind.LABEL, {"too_long": Mend.DROP}, too_long=frozenset({2}))
+    card = examine(found, ROLES, AnswerKind.LABEL, {"too_long": Fix.DROP}, too_long=frozenset({2}))
     assert card.card.findings[-1].id == "too_long"
     assert len(card.rows) == 2

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.ingest.build_task import LeakMend, leak_sides, mend_leaks, record_leaks
+from engine.ingest.build_task import LeakFix, fix_leaks, leak_sides, record_leaks
 from engine.ingest.data_card import Row
-from engine.ingest.leaks import Likeness, Text, find_leaks, find_meaning_leaks, squeezed
+from engine.ingest.leaks import Similarity, Text, find_leaks, find_meaning_leaks, normalize_text
 
 
 def sides(learn: list[str], test: list[str]) -> tuple[list[Text], list[Text]]:
@@ -26,8 +26,8 @@ def test_each_likeness_is_told_by_its_strictest_name() -> None:
         ["Where is my parcel?", "I was charged twice for the month of October", "Nothing like it"],
         ["Where is my parcel?", "where is  MY parcel", "I was charged twice for the month of october, sorry", "Else"],
     )
-    found = {(pair.test_id, pair.other_id): pair.likeness for pair in find_leaks(learn, test)}
-    assert found == {("3", "0"): Likeness.EXACT, ("4", "0"): Likeness.NORMALIZED, ("5", "1"): Likeness.NEAR}
+    found = {(pair.test_id, pair.other_id): pair.kind for pair in find_leaks(learn, test)}
+    assert found == {("3", "0"): Similarity.EXACT, ("4", "0"): Similarity.NORMALIZED, ("5", "1"): Similarity.NEAR}
 
 
 def test_a_test_row_inside_a_document_is_found() -> None:
@@ -37,12 +37,12 @@ def test_a_test_row_inside_a_document_is_found() -> None:
         id="leave.md", text="# Leave\nOften asked: how many days of leave are there, in the first year. 25. Short."
     )
     (pair,) = find_leaks([], test, [document])
-    assert (pair.likeness, pair.other_id, pair.alike) == (Likeness.DOCUMENT, "leave.md", pytest.approx(1.0, abs=0.2))
+    assert (pair.kind, pair.other_id, pair.similarity) == (Similarity.DOCUMENT, "leave.md", pytest.approx(1.0, abs=0.2))
 
 
 def jaccard(one: str, other: str) -> float:
     """Compute the share of 5-grams in common, the plain way."""
-    grams = [{squeezed(t)[i : i + 5] for i in range(max(len(squeezed(t)) - 4, 1))} for t in (one, other)]
+    grams = [{normalize_text(t)[i : i + 5] for i in range(max(len(normalize_text(t)) - 4, 1))} for t in (one, other)]
     return len(grams[0] & grams[1]) / len(grams[0] | grams[1])
 
 
@@ -69,38 +69,37 @@ def test_near_duplicates_are_those_of_the_plain_way() -> None:
 def test_any_texts_are_compared(learn: list[str], test: list[str]) -> None:
     """Empty, short and odd texts do no harm; equal ones are always found."""
     found = find_leaks(*sides(learn, test))
-    exact = {pair.test_id for pair in found if pair.likeness is Likeness.EXACT}
+    exact = {pair.test_id for pair in found if pair.kind is Similarity.EXACT}
     assert exact == {str(len(learn) + place) for place, text in enumerate(test) if text and text in learn}
 
 
 def test_meaning_is_compared_by_cosine() -> None:
-    """Rows near each other as vectors are told with their cosine, but for pairs that are known already."""
+    """Rows near each other as vectors are told with their cosine."""
     learn, test = sides(["a", "b"], ["c", "d"])
     vectors = np.array([[1, 0], [0, 1]], dtype=np.float32)
     turned = np.array([[0.98, 0.199], [0.7, 0.714]], dtype=np.float32)
-    (pair,) = find_meaning_leaks(learn, test, vectors, turned, alike=0.9)
-    assert (pair.test_id, pair.other_id, pair.likeness) == ("2", "0", Likeness.MEANING)
-    assert pair.alike == pytest.approx(0.98)
-    assert find_meaning_leaks(learn, test, vectors, turned, alike=0.9, known=[pair]) == []
+    (pair,) = find_meaning_leaks(learn, test, vectors, turned, similarity=0.9)
+    assert (pair.test_id, pair.other_id, pair.kind) == ("2", "0", Similarity.MEANING)
+    assert pair.similarity == pytest.approx(0.98)
 
 
 @pytest.mark.parametrize(
-    ("mend", "splits"),
+    ("fix", "splits"),
     [
-        (LeakMend.KEEP, {0: "train", 1: "validation", 2: "test", 3: "test"}),
-        (LeakMend.DROP, {0: "train", 1: "validation", 3: "test"}),
-        (LeakMend.MOVE, {0: "train", 1: "validation", 2: "train", 3: "test"}),
-        (LeakMend.DROP_LEARNING, {1: "validation", 2: "test", 3: "test"}),
+        (LeakFix.KEEP, {0: "train", 1: "validation", 2: "test", 3: "test"}),
+        (LeakFix.DROP, {0: "train", 1: "validation", 3: "test"}),
+        (LeakFix.MOVE, {0: "train", 1: "validation", 2: "train", 3: "test"}),
+        (LeakFix.DROP_LEARNING, {1: "validation", 2: "test", 3: "test"}),
     ],
 )
-def test_leaks_are_mended_as_asked(mend: LeakMend, splits: dict[int, str]) -> None:
+def test_leaks_are_fixed_as_asked(fix: LeakFix, splits: dict[int, str]) -> None:
     """Test rows are dropped or moved, or learning rows dropped, and the record says so in words."""
     rows = [Row(place, place + 2, text, "x") for place, text in enumerate(["same", "other one", "Same", "fresh"])]
     before = {0: "train", 1: "validation", 2: "test", 3: "test"}
     pairs = find_leaks(*leak_sides(rows, before))
-    after = mend_leaks(before, pairs, mend)
+    after = fix_leaks(before, pairs, fix)
     assert after == splits
-    record = record_leaks(before, after, pairs, mend, left=0, alike=0.8, meaning_alike=None)
-    assert record.changed_rows == (mend is not LeakMend.KEEP)
+    record = record_leaks(before, after, pairs, fix, left=0, similarity=0.8, meaning_similarity=None)
+    assert record.changed_rows == (fix is not LeakFix.KEEP)
     assert "1 of 2 test rows" in record.sentence()
     assert "1 normalized" in record.sentence()

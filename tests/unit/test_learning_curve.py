@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from engine.analysis.run_table import table_from_predictions
 from engine.core.errors import UsageError
-from engine.core.run.events import PredictionMade, RunEnded
+from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
-from engine.core.variant import DecodingMode, Technique
-from engine.services.run_series import RunSeries, find_kept, same_experiment
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode
+from engine.running.planning import same_experiment
 from engine.studies.learning_curve import curve_plans, curve_points, of_technique, would_labels_help
-from tests.fake_laboratory import FakeLaboratory, script
+from engine.studies.seed_variation import seed_variation
+from tests.made_runs import answered, predictions_of, table_of
+from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, memory_task, until
 
 TECHNIQUES = (Technique.RAG, Technique.CLASSIFIER)
+CURVE = Purpose.LEARNING_CURVE
+TICKETS = memory_task()
 
 
-def plans_of(lab: FakeLaboratory, draws: int = 2) -> list[RunPlan]:
+def small_curve(draws: int = 2) -> list[RunPlan]:
     """Plan a small curve."""
     return curve_plans(
-        lab,
-        task_id="fake-tickets",
-        model_id="fake-135m",
+        TICKETS,
+        memory_model(),
         techniques=TECHNIQUES,
         sizes=(0, 5, 20),
         draws=draws,
@@ -33,31 +36,40 @@ def plans_of(lab: FakeLaboratory, draws: int = 2) -> list[RunPlan]:
     )
 
 
-def waited(series: RunSeries) -> None:
-    """Wait for a series to end."""
-    ends = time.monotonic() + 20
-    while series.state().going_on and time.monotonic() < ends:
-        time.sleep(0.02)
-    assert not series.state().going_on
+def planned(lab: MemoryLab) -> list[RunPlan]:
+    """Plan the same curve as a screen does."""
+    return lab.studies.learning_curve(
+        task_id=TASK,
+        model_id=MODEL,
+        techniques=TECHNIQUES,
+        sizes=(0, 5, 20),
+        draws=2,
+        test_rows=12,
+        decoding=DecodingMode.CHOICE,
+    )
+
+
+def carried_out(lab: MemoryLab, plans: list[RunPlan]) -> None:
+    """Start a series and wait for its end."""
+    lab.studies.start(CURVE, "curve", plans)
+    until(lambda: not lab.studies.state(CURVE).is_running)
 
 
 def test_a_curve_is_a_run_per_draw_and_size() -> None:
     """One bare prompt, then every size for every draw, on the same test rows, smallest first."""
-    plans = plans_of(FakeLaboratory())
+    plans = small_curve()
     assert [(len(plan.train_ids), plan.seed) for plan in plans[1:]] == [(5, 0), (5, 1), (20, 0), (20, 1)]
     assert plans[0].variants[0].technique is Technique.ZERO_SHOT
     assert {plan.test_ids for plan in plans} == {plans[0].test_ids}
     assert all(plan.throughput for plan in plans)
+    assert all(same_experiment(one, other) for one, other in zip(plans, planned(memory_lab()), strict=True))
 
 
 def test_points_are_means_over_draws() -> None:
-    """Each point holds its draws' means; lines but the classifier's begin at the bare prompt."""
-    lab = FakeLaboratory()
-    runs = []
-    for plan in plans_of(lab):
-        made = [e.prediction for e in script(plan, lab.task("fake-tickets")) if isinstance(e, PredictionMade)]
-        runs.append((plan, table_from_predictions([v.id for v in plan.variants], plan.test_ids, made)))
-    points = curve_points(runs)
+    """Each point holds its draws' means and their interval over draws; lines but the classifier's begin at the prompt."""
+    plans = small_curve()
+    tables = [table_of(plan, predictions_of(plan, TICKETS)) for plan in plans]
+    points = curve_points(list(zip(plans, tables, strict=True)))
     rag = of_technique(points, Technique.RAG)
     assert [point.train_rows for point in rag] == [0, 5, 20]
     assert rag[0].technique is Technique.ZERO_SHOT
@@ -65,91 +77,86 @@ def test_points_are_means_over_draws() -> None:
     last = rag[-1]
     assert last.seeds == (0, 1)
     assert last.quality.value == pytest.approx(sum(last.means) / 2)
-    assert last.over_draws
     assert 0 <= last.quality.low <= last.quality.high <= 1
+    over_draws = seed_variation({plan.seed: table.score[0] for plan, table in zip(plans[3:], tables[3:], strict=True)})
+    assert over_draws is not None
+    assert last.quality.low == max(over_draws.quality.low, 0.0)
+    assert last.quality.high == min(over_draws.quality.high, 1.0)
 
 
 def test_the_answer_is_no_stronger_than_the_draws() -> None:
     """A steady gain over draws is one; a single draw only says that more would tell."""
-    lab = FakeLaboratory()
     points = [
-        (plan, table_from_predictions([v.id for v in plan.variants], plan.test_ids, list(_made(lab, plan, share))))
-        for plan, share in zip(plans_of(lab, draws=3)[1:], (0.5, 0.5, 0.5, 0.75, 0.75, 0.75), strict=True)
+        (plan, answered(plan, TICKETS, share))
+        for plan, share in zip(small_curve(draws=3)[1:], (0.5, 0.5, 0.5, 0.75, 0.75, 0.75), strict=True)
     ]
     (rag, _classifier) = would_labels_help(curve_points(points), TECHNIQUES)
     assert "still gains" in rag.text
     assert "25 points" in rag.text
     (rag, _classifier) = would_labels_help(curve_points([points[0], points[3]]), TECHNIQUES)
-    assert "more draws would tell" in rag.text
-
-
-def _made(lab: FakeLaboratory, plan: RunPlan, share: float):
-    """Be right on the first rows."""
-    for event in script(plan, lab.task("fake-tickets")):
-        if isinstance(event, PredictionMade):
-            row = plan.test_ids.index(event.prediction.example_id)
-            yield replace(event.prediction, score=float(row < share * len(plan.test_ids)), failure=None)
+    assert "more draws are needed" in rag.text
 
 
 def test_a_series_makes_what_is_missing() -> None:
-    """All runs are made one after the other; begun again there is nothing left to make."""
-    lab = FakeLaboratory(speed=200)
-    plans = plans_of(lab)
-    lab.play(plans[1], [*script(plans[1], lab.task("fake-tickets")), RunEnded(status="done")])
-    series = RunSeries(lab)
-    series.start("curve", plans)
-    waited(series)
-    state = series.state()
-    assert (state.done, state.total, state.failed) == (5, 5, ())
-    assert len(lab.started) == 4
-    again = plans_of(lab)
-    assert all(find_kept(lab, plan) for plan in again)
-    series.start("curve", again)
-    waited(series)
-    assert len(lab.started) == 4
+    """All runs are made one after the other, marked as made for the curve; begun again there is nothing left to make."""
+    lab = memory_lab(speed=200)
+    kept = lab.finished(rows=12)
+    plans = [*planned(lab), replace(lab.results.plan(kept), run_id="another")]
+    carried_out(lab, plans)
+    state = lab.studies.state(CURVE)
+    assert (state.name, state.done, state.total, state.failed) == ("curve", 6, 6, ())
+    made = lab.runs.list()
+    assert len(made) == 6
+    assert {info.run_id: info.purpose for info in made} == {
+        kept: Purpose.COMPARISON,
+        **{plan.run_id: CURVE for plan in plans[:-1]},
+    }
+    assert {info.status for info in made} == {"done"}
+    again = planned(lab)
+    assert [info is not None and info.status for info in lab.studies.kept(again)] == ["done"] * 5
+    carried_out(lab, again)
+    assert lab.studies.state(CURVE).done == 5
+    assert lab.runs.list() == made
 
 
 def test_a_cancelled_series_goes_on_where_it_stood() -> None:
-    """What was done stays done, and the run that was stopped is resumed, not begun anew."""
-    lab = FakeLaboratory(speed=1)
-    plans = plans_of(lab)
-    series = RunSeries(lab)
-    series.start("curve", plans)
-    ends = time.monotonic() + 20
-    while series.state().run_id is None and time.monotonic() < ends:
-        time.sleep(0.01)
-    series.cancel()
-    waited(series)
-    assert len(lab.started) == 1
-    lab.speed = 200
-    series.start("curve", plans)
-    waited(series)
-    assert series.state().done == 5
-    assert len(lab.started) == 5
-    assert len(lab.runs()) == 5
+    """What was done stays done, and the run that was stopped is resumed, not begun from its first row."""
+    lab = memory_lab(speed=200)
+    plans = planned(lab)
+    lab.memory.answers.hold()
+    lab.studies.start(CURVE, "curve", plans)
+    until(lambda: lab.studies.state(CURVE).run_id is not None)
+    lab.studies.cancel(CURVE)
+    until(lambda: not lab.studies.state(CURVE).is_running)
+    assert [(info.run_id, info.status) for info in lab.runs.list()] == [(plans[0].run_id, "cancelled")]
+    lab.memory.answers.let_go()
+    carried_out(lab, plans)
+    assert lab.studies.state(CURVE).done == 5
+    assert sorted(info.run_id for info in lab.runs.list()) == sorted(plan.run_id for plan in plans)
+    assert {info.status for info in lab.runs.list()} == {"done"}
 
 
-def test_a_run_that_cannot_start_does_not_stop_the_others() -> None:
+def test_a_run_that_cannot_start_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """A failure is told with its point, and the series goes on."""
-    lab = FakeLaboratory(speed=200)
-    start = lab.start
+    lab = memory_lab(speed=200)
+    start = lab.runs.start
 
-    def refuse(plan: RunPlan) -> str:
+    def refuse(plan: RunPlan, **options: Any) -> str:
         if len(plan.train_ids) == 5 and plan.seed == 1:
             what = "No space is left."
             raise UsageError(what)
-        return start(plan)
+        return start(plan, **options)
 
-    lab.start = refuse  # type: ignore[method-assign]
-    series = RunSeries(lab)
-    series.start("curve", plans_of(lab))
-    waited(series)
-    assert series.state().failed == ("5 training rows, draw 1: No space is left.",)
-    assert len(lab.runs()) == 4
+    monkeypatch.setattr(lab.runs, "start", refuse)
+    carried_out(lab, planned(lab))
+    assert lab.studies.state(CURVE).failed == ("5 training rows, seed 1: No space is left.",)
+    assert len(lab.runs.list()) == 4
 
 
 def test_the_same_experiment_by_another_name() -> None:
     """Run id and cost assumptions do not matter; rows, seed and variants do."""
-    first, second = plans_of(FakeLaboratory())[1:3]
-    assert same_experiment(first, replace(first, run_id="another"))
+    first, second = small_curve()[1:3]
+    other_costs = replace(first.costs, watts=900.0)
+    assert same_experiment(first, replace(first, run_id="another", costs=other_costs))
     assert not same_experiment(first, second)
+    assert not same_experiment(first, replace(first, variants=first.variants[:1]))

@@ -14,14 +14,15 @@ import pytest
 from adapters.memo.html import memo_html, memo_markdown
 from engine.analysis.memo import MemoContents, gather_memo
 from engine.analysis.report import assess
-from engine.analysis.run_table import table_from_predictions
 from engine.charts.chart import Axis, Chart, Series
 from engine.charts.plotly_form import to_plotly
 from engine.charts.svg_form import to_svg
 from engine.core.limits import Limits
-from engine.core.run.events import PredictionMade
-from engine.core.variant import Technique
-from tests.fake_laboratory import HOSTILE, FakeLaboratory, fake_task, script
+from engine.core.run.manifest import Conditions, MachineFacts, Manifest, ModelRecord
+from engine.core.techniques import Technique
+from engine.running.planning import plan_run
+from tests.made_runs import predictions_of, table_of
+from tests.memory_lab import HOSTILE, memory_model, memory_task
 
 EVIL = HOSTILE + "</script><script>window.hacked = 2</script>{{ 7 * 7 }} =cmd() | `code` </details></table>"
 
@@ -50,21 +51,21 @@ class Elements(HTMLParser):
 
 def contents(text: str = "Where is my parcel?", rows: int = 20, answer: str = "") -> MemoContents:
     """Gather the memo of a made-up run."""
-    task = replace(fake_task(rows=rows, text=text), title=text[:200], instructions=text)
-    lab = FakeLaboratory(task=task)
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows)
-    made = [event.prediction for event in script(plan, task, (), answer) if isinstance(event, PredictionMade)]
+    task = memory_task(rows=rows, text=text, title=text[:200], instructions=text)
+    plan = plan_run(task, memory_model(), techniques=list(Technique), limit=rows)
+    made = predictions_of(plan, task, text=answer)
     if answer:
         made = [replace(item, answer=answer) for item in made]
-    table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, made)
-    manifest = {
-        "plan": plan.to_dict(),
-        "machine": {"cores": 2, "processor": text},
-        "versions": {"python": text},
-        "model": {"name": text, "digest": "ab" * 32},
-        "started_at": "2026-11-24T20:05:00+00:00",
-    }
-    report = assess(plan, task, table, manifest, Limits())
+    table = table_of(plan, made)
+    manifest = Manifest(
+        plan=plan,
+        machine=MachineFacts(cores=2, processor=text),
+        versions={"python": text},
+        model=ModelRecord(name=text, digest="ab" * 32),
+        started_at="2026-11-24T20:05:00+00:00",
+        status="done",
+    )
+    report = assess(plan, task, table, manifest.conditions, Limits())
     return gather_memo(plan.run_id, report, task, table, manifest, made[:6])
 
 
@@ -132,13 +133,11 @@ def test_markdown_is_inert_too() -> None:
 
 def test_a_run_without_an_answer_has_a_memo() -> None:
     """A run that was stopped before its first row becomes a memo that says so."""
-    task = fake_task(rows=3)
-    plan = FakeLaboratory(task=task).plan(
-        task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.RAG], limit=3
-    )
-    table = table_from_predictions(["rag"], plan.test_ids, [])
-    report = assess(plan, task, table, {}, Limits())
-    memo = gather_memo(plan.run_id, report, task, table, {}, [])
+    task = memory_task(rows=3)
+    plan = plan_run(task, memory_model(), techniques=[Technique.RAG], limit=3)
+    table = table_of(plan, [])
+    report = assess(plan, task, table, Conditions(), Limits())
+    memo = gather_memo(plan.run_id, report, task, table, Manifest(plan=plan), [])
     assert "No answers" in memo_html(memo).decode()
     assert "No answers" in memo_markdown(memo).decode().replace("\\", "")
 

@@ -83,12 +83,12 @@ def test_right_and_wrong_get_mcnemar_and_shares_the_bootstrap() -> None:
     made = np.ones((2, 200), dtype=bool)
     (found,) = compare_all(["a", "b"], right, made)
     assert found.test == "exact McNemar"
-    assert found.told_apart
+    assert found.significant
     assert found.rows_to_settle is None
     shares = np.clip(right * 0.5 + dice.random((2, 200)) * 0.4, 0, 1)
     (found,) = compare_all(["a", "b"], shares, made)
     assert found.test == "paired bootstrap"
-    assert found.told_apart
+    assert found.significant
     assert found.seen_from("b").value == pytest.approx(-found.effect.value)
 
 

@@ -1,45 +1,58 @@
-"""The playground and its questions, on a bench without models."""
+"""The playground and its questions, in a lab without models."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from engine.core.errors import UsageError
 from engine.core.task import AnswerKind, Task
-from engine.core.variant import DecodingMode, Technique
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec
 from engine.running.defaults import default_variants
-from engine.services.playground import Playground, PlaySnapshot, Question
-from tests.fake_bench import FakeBench, fake_weights, until
-from tests.fake_laboratory import fake_model, fake_task
+from engine.services.playground import PlaySnapshot, Question
 from tests.helpers import small_task
+from tests.memory_lab import MODEL, MemoryLab, memory_lab, memory_task, memory_weights, until
 
 PROMPTS = (Technique.ZERO_SHOT, Technique.FEW_SHOT, Technique.RAG, Technique.CLASSIFIER)
 
 
-def _question(task: Task, techniques: tuple[Technique, ...] = PROMPTS, **changes: object) -> Question:
+TASK = memory_task()
+ROW = TASK.split("test")[2]
+
+
+def _question(
+    task: Task,
+    techniques: tuple[Technique, ...] = PROMPTS,
+    *,
+    instructions: str | None = None,
+    decoding: DecodingMode = DecodingMode.CHOICE,
+    **changes: object,
+) -> Question:
+    variants = default_variants(techniques, task, decoding=DecodingSpec(mode=decoding))
     usual = {
         "task_id": task.id,
-        "model_id": "fake-135m",
+        "model_id": MODEL,
         "text": "Where is my parcel?",
-        "instructions": task.instructions,
-        "variants": default_variants(techniques, task),
+        "variants": tuple(replace(one, prompt=PromptSpec(instructions=instructions)) for one in variants),
     }
     return Question(**(usual | changes))  # type: ignore[arg-type]
 
 
-def _asked(bench: FakeBench, question: Question) -> PlaySnapshot:
-    playground = Playground(bench)
-    ask_id = playground.ask(question)
-    until(lambda: not playground.snapshot(ask_id).goes_on)
-    snapshot = playground.snapshot(ask_id)
+def _asked(lab: MemoryLab, question: Question) -> PlaySnapshot:
+    question_id = lab.playground.ask(question)
+    until(lambda: not lab.playground.snapshot(question_id).is_running)
+    snapshot = lab.playground.snapshot(question_id)
     assert snapshot is not None
     return snapshot
 
 
 def test_every_variant_answers_and_says_how() -> None:
     """Each lane ends with an answer, its prompt, tokens and times; retrieval shows its passages."""
-    task = fake_task()
-    snapshot = _asked(FakeBench(task, fake_model()), _question(task, target="delivery_order"))
+    lab = memory_lab(speed=100)
+    lab.memory.answers.skill[Technique.CLASSIFIER] = 1.0
+    snapshot = _asked(lab, _question(TASK, text=ROW.input, target=ROW.target))
     assert snapshot.status == "done"
     made = {lane.variant.technique: lane.prediction for lane in snapshot.lanes}
     assert all(p is not None and p.answer and p.timing.total_s is not None for p in made.values())
@@ -47,14 +60,14 @@ def test_every_variant_answers_and_says_how() -> None:
         (passage.score for passage in made[Technique.RAG].passages), reverse=True
     )
     assert made[Technique.CLASSIFIER].score == 1.0
-    assert task.instructions in made[Technique.ZERO_SHOT].prompt
+    assert TASK.instructions in made[Technique.ZERO_SHOT].prompt
 
 
 def test_without_a_target_nothing_is_scored() -> None:
     """An input whose right answer is unknown is neither right nor wrong, whatever the kind of task."""
     for kind, decoding in ((AnswerKind.JSON, DecodingMode.JSON), (AnswerKind.TEXT, DecodingMode.FREE)):
         task = small_task(kind=kind)
-        snapshot = _asked(FakeBench(task, fake_model()), _question(task, (Technique.ZERO_SHOT,), decoding=decoding))
+        snapshot = _asked(memory_lab(task=task), _question(task, (Technique.ZERO_SHOT,), decoding=decoding))
         (lane,) = snapshot.lanes
         assert lane.prediction is not None
         assert (lane.prediction.score, lane.prediction.target) == (None, "")
@@ -62,46 +75,44 @@ def test_without_a_target_nothing_is_scored() -> None:
 
 def test_changed_instructions_reach_the_prompt() -> None:
     """What the user edits is what the model gets; the task itself stays as it was."""
-    task = fake_task()
-    snapshot = _asked(FakeBench(task, fake_model()), _question(task, (Technique.ZERO_SHOT,), instructions="Say it."))
+    lab = memory_lab(speed=100)
+    snapshot = _asked(lab, _question(TASK, (Technique.ZERO_SHOT,), instructions="Say it."))
     assert snapshot.lanes[0].prediction.prompt.startswith("Say it.")
-    assert task.instructions not in snapshot.lanes[0].prediction.prompt
+    assert TASK.instructions not in snapshot.lanes[0].prediction.prompt
+    assert lab.tasks.get(TASK.id).instructions == TASK.instructions
 
 
 def test_a_taken_machine_is_told_at_once() -> None:
     """While a run measures, a question does not share the cores and does not wait in silence."""
-    task = fake_task()
-    bench = FakeBench(task, fake_model())
-    bench.taken = True
-    snapshot = _asked(bench, _question(task))
+    lab = memory_lab()
+    lab.memory.machine.taken = True
+    snapshot = _asked(lab, _question(TASK))
     assert snapshot.status == "failed"
-    assert "under way" in snapshot.message
-    assert snapshot.mend
+    assert "in progress" in snapshot.message
+    assert snapshot.fix
 
 
 @pytest.mark.parametrize("changes", [{"text": "  "}, {"variants": ()}])
 def test_nothing_to_answer_is_refused(changes: dict[str, object]) -> None:
     """No input or no variant is a wrong question, told before anything starts."""
-    task = fake_task()
     with pytest.raises(UsageError):
-        Playground(FakeBench(task, fake_model())).ask(_question(task, **changes))
+        memory_lab().playground.ask(_question(TASK, **changes))
 
 
 def test_lora_uses_kept_weights_and_trains_none() -> None:
-    """A variant with LoRA takes the weights that are named; without any the question fails with its mend."""
-    task, model = fake_task(), fake_model()
-    bench = FakeBench(task, model)
-    assert "Train" in _asked(bench, _question(task, (Technique.LORA,))).mend
-    bench.library.kept.append(fake_weights(base_digest=model.digest, template_digest=model.template_digest))
-    snapshot = _asked(bench, _question(task, (Technique.LORA,), weights_key="0123456789abcdef"))
+    """A variant with LoRA takes the weights that are named; without any the question fails with its fix."""
+    lab, weights = memory_lab(speed=100), memory_weights()
+    assert "Train" in _asked(lab, _question(TASK, (Technique.LORA,))).fix
+    lab.memory.library.kept.append(weights)
+    snapshot = _asked(lab, _question(TASK, (Technique.LORA,), weights_key=weights.key))
     assert snapshot.status == "done"
-    assert len(bench.library.kept) == 1
+    assert lab.memory.library.kept == [weights]
 
 
 def test_weights_of_another_base_are_refused() -> None:
     """Weights never act on a base that they were not trained on."""
-    task = fake_task()
-    bench = FakeBench(task, fake_model())
-    bench.library.kept.append(fake_weights(base_digest="cd" * 32))
-    snapshot = _asked(bench, _question(task, (Technique.LORA,), weights_key="0123456789abcdef"))
+    lab, weights = memory_lab(), memory_weights(base_digest="cd" * 32)
+    lab.memory.library.kept.append(weights)
+    snapshot = _asked(lab, _question(TASK, (Technique.LORA,), weights_key=weights.key))
+    assert snapshot.status == "failed"
     assert "trained on a base" in snapshot.message

@@ -13,12 +13,14 @@ from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.scripted import ScriptedModel
 from engine.core.capabilities import Capabilities
 from engine.core.errors import CanaryError, UnsupportedError
-from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
 from engine.core.run.events import VariantReady
 from engine.core.run.plan import RunPlan
-from engine.core.variant import LoraSpec, Technique, Variant
-from engine.running.answering import Desk, ReadyVariant
-from engine.running.preparing import prepare, run_canary
+from engine.core.techniques import Technique
+from engine.core.variant import LoraSpec, Variant
+from engine.running.answering import ReadyVariant, RunContext
+from engine.running.lora import run_canary
+from engine.running.preparing import prepare
 from tests.helpers import small_task
 
 TASK = small_task()
@@ -39,12 +41,12 @@ class AtServer(ScriptedModel):
         """Those of vLLM."""
         return VLLM.capabilities
 
-    def served_lora(self) -> str | None:
-        """Name the weights, if there are any."""
+    def served_lora(self) -> LoraWeights | None:
+        """Return the weights, if there are any."""
         if self.served is None:
             message = "The server serves no LoRA weights."
             raise UnsupportedError(message, "Leave LoRA out.")
-        return self.served
+        return LoraWeights(key=None, locator=self.served)
 
     def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
         """Answer without odds; with the weights, a little differently."""
@@ -53,30 +55,30 @@ class AtServer(ScriptedModel):
                 yield replace(item, text=item.text + (self.changed if request.lora else ""), probabilities={})
 
 
-def desk(model: ScriptedModel) -> Desk:
-    """Put a desk together for the LoRA variant alone."""
+def context(model: ScriptedModel) -> RunContext:
+    """Put together what a run of the LoRA variant alone needs."""
     plan = RunPlan(run_id="r", task_id="small", model_id="m", variants=(LORA,), test_ids=(), train_ids=())
-    return Desk(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
+    return RunContext(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
 
 
 def test_weights_of_the_server_are_taken_and_none_are_trained() -> None:
     """The variant uses the name that the server serves, costs no training, and the trainer is never asked."""
     ready: list[ReadyVariant] = []
-    events = list(prepare(desk(AtServer()), None, TASK.split("train"), ready.append))  # type: ignore[arg-type]
-    assert ready[0].lora_path == "tickets"
+    events = list(prepare(context(AtServer()), None, TASK.split("train"), ready.append))  # type: ignore[arg-type]
+    assert ready[0].lora == LoraWeights(key=None, locator="tickets")
     assert events == [VariantReady(variant_id="lora", prepare_s=0.0, reused=True)]
 
 
 def test_a_server_without_weights_stops_the_run_beforehand() -> None:
     """Nothing is faked: without weights the LoRA variant is not made ready."""
     with pytest.raises(UnsupportedError, match="no LoRA weights"):
-        list(prepare(desk(AtServer(served=None)), None, TASK.split("train"), lambda _ready: None))  # type: ignore[arg-type]
+        list(prepare(context(AtServer(served=None)), None, TASK.split("train"), lambda _ready: None))  # type: ignore[arg-type]
 
 
 def test_the_canary_reads_words_where_there_are_no_odds() -> None:
     """Weights that change the words pass, and weights that change nothing are found out."""
-    ready = ReadyVariant(variant=LORA, lora_path="tickets")
+    ready = ReadyVariant(variant=LORA, lora=LoraWeights(key=None, locator="tickets"))
     probe = TASK.split("train")[0]
-    assert run_canary(desk(AtServer()), ready, probe) == 1.0
+    assert run_canary(context(AtServer()), None, ready, probe) == 1.0
     with pytest.raises(CanaryError, match="change nothing"):
-        run_canary(desk(AtServer(changed="")), ready, probe)
+        run_canary(context(AtServer(changed="")), None, ready, probe)

@@ -7,16 +7,15 @@ from dataclasses import replace
 import pytest
 
 from engine.core.generation import Message
-from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Passage
 from engine.core.task import AnswerKind, AnswerSpec, Example
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, DecodingSpec
 from engine.running.prompting import build_prompt, decoding_for, effective_mode, max_answer_tokens
 from tests.helpers import small_task
 
 TASK = small_task()
 SHOT = Example(id="s", input=" shot in ", target="billing", split="train")
-PLAN = RunPlan(run_id="r", task_id="small", model_id="m", variants=(), test_ids=(), train_ids=(), seed=3)
+CHOICE, JSON, FREE = (DecodingSpec(mode=mode) for mode in (DecodingMode.CHOICE, DecodingMode.JSON, DecodingMode.FREE))
 JSON_TASK = replace(
     small_task(kind=AnswerKind.JSON), answer=AnswerSpec(kind=AnswerKind.JSON, json_schema={"type": "object"})
 )
@@ -79,7 +78,7 @@ def test_decoding_fits_the_task(task: object, wanted: DecodingMode, found: Decod
 
 def test_json_of_a_label_task_has_the_labels_as_its_schema() -> None:
     """JSON decoding can only name a label of the task."""
-    decoding = decoding_for(TASK, replace(PLAN, decoding=DecodingMode.JSON), row=0)
+    decoding = decoding_for(TASK, JSON, seed=3, row=0)
     assert decoding.json_schema is not None
     assert decoding.json_schema["properties"]["label"]["enum"] == list(TASK.answer.labels)
     assert decoding.labels == ()
@@ -87,16 +86,15 @@ def test_json_of_a_label_task_has_the_labels_as_its_schema() -> None:
 
 def test_each_row_has_a_seed_of_its_own() -> None:
     """Rows draw independently, two runs with one seed alike, and no seed is another seed's next row."""
-    seeds = {decoding_for(TASK, replace(PLAN, seed=seed), row=row).seed for seed in range(3) for row in range(100)}
+    seeds = {decoding_for(TASK, CHOICE, seed=seed, row=row).seed for seed in range(3) for row in range(100)}
     assert len(seeds) == 300
-    assert decoding_for(TASK, PLAN, row=5) == decoding_for(TASK, PLAN, row=5)
+    assert decoding_for(TASK, CHOICE, seed=3, row=5) == decoding_for(TASK, CHOICE, seed=3, row=5)
 
 
 def test_free_text_stops_at_a_line_break_except_for_records() -> None:
     """One line is one answer; a record may have several."""
-    free = replace(PLAN, decoding=DecodingMode.FREE)
-    assert decoding_for(TASK, free, row=0).stop == ("\n",)
-    assert decoding_for(JSON_TASK, free, row=0).stop == ()
-    assert decoding_for(TASK, PLAN, row=0).stop == ()
+    assert decoding_for(TASK, FREE, seed=3, row=0).stop == ("\n",)
+    assert decoding_for(JSON_TASK, FREE, seed=3, row=0).stop == ()
+    assert decoding_for(TASK, CHOICE, seed=3, row=0).stop == ()
     assert max_answer_tokens(JSON_TASK, 64) == 128
     assert max_answer_tokens(TASK, 64) == 64

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.retrieval.chunking import chunk_document
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction
 from engine.core.task import AnswerKind, Document, Example
-from engine.metrics.retrieval import Blame, Coverage, blame, quality_figures, retrieval_quality, support
+from engine.metrics.retrieval import Coverage, ErrorCause, blame, quality_figures, retrieval_quality, support
 from tests.helpers import small_task
 
 TEXT = "# Leave\n\nFull-time staff get 28 days. Night staff get 3 more days.\n\n## Carry-over\n\nUp to 5 days carry over.\n"
@@ -92,16 +92,16 @@ def test_a_row_without_a_mark_is_counted_nowhere() -> None:
     ("prediction", "expected"),
     [
         (predicted(passage("leave.md", NIGHT[1]), score=1.0), None),
-        (predicted(passage("leave.md", NIGHT[1])), Blame.HAD_IT),
-        (predicted(passage("leave.md", "Night staff get")), Blame.CUT_OFF),
-        (predicted(passage("travel.md", TRAVEL.text)), Blame.MISSED),
+        (predicted(passage("leave.md", NIGHT[1])), ErrorCause.HAD_IT),
+        (predicted(passage("leave.md", "Night staff get")), ErrorCause.CUT_OFF),
+        (predicted(passage("travel.md", TRAVEL.text)), ErrorCause.MISSED),
         (predicted(), None),
         (predicted(passage("leave.md", NIGHT[1]), score=None, failure=Failure(kind=FailureKind.UNPARSED, message="")),
-         Blame.HAD_IT),
-        (predicted(score=None, failure=Failure(kind=FailureKind.CONTEXT_OVERFLOW, message="")), Blame.CUT_OFF),
+         ErrorCause.HAD_IT),
+        (predicted(score=None, failure=Failure(kind=FailureKind.CONTEXT_OVERFLOW, message="")), ErrorCause.CUT_OFF),
     ],
 )  # fmt: skip
-def test_a_wrong_answer_blames_one_part(prediction: Prediction, expected: Blame | None) -> None:
+def test_a_wrong_answer_blames_one_part(prediction: Prediction, expected: ErrorCause | None) -> None:
     """Retrieval that missed, a context that cut, a model that had it; a right answer and one without retrieval, nobody."""
     assert blame(prediction, asked(NIGHT), DOCUMENTS) is expected
 

@@ -6,15 +6,19 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters import archives
+from adapters.storage import run_archive
 from adapters.storage.run_archive import pack_run, unpack_run
 from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import UsageError
-from tests.unit.test_run_table import made_run
+from engine.core.run.manifest import MachineFacts, Manifest, Preparation
+from tests.made_runs import made_run
 
 
 @pytest.fixture
@@ -22,7 +26,14 @@ def store(tmp_path: Path) -> SqliteRunStore:
     """A store with one finished run."""
     plan, made = made_run(6)
     found = SqliteRunStore(tmp_path / "runs.sqlite3")
-    found.create_run(plan.run_id, {"plan": plan.to_dict(), "note": "as it was \u202e"})
+    found.create_run(
+        Manifest(
+            plan=plan,
+            machine=MachineFacts(cores=2),
+            prepared={"lora": Preparation(prepare_s=81.0, reused=True)},
+            note="as it was \u202e",
+        )
+    )
     found.add(made)
     found.update_run(plan.run_id, status="done")
     return found
@@ -30,16 +41,16 @@ def store(tmp_path: Path) -> SqliteRunStore:
 
 def test_a_packed_run_comes_in_as_it_was(store: SqliteRunStore, tmp_path: Path) -> None:
     """Manifest, status, start, note and every prediction are the same in another store."""
-    run_id = store.runs()[0][0]
+    run_id = store.infos()[0].run_id
     other = SqliteRunStore(tmp_path / "other.sqlite3")
     assert unpack_run(other, pack_run(store, run_id)) == run_id
-    assert other.manifest(run_id) == store.manifest(run_id)
+    assert other.manifest(run_id) == replace(store.manifest(run_id), imported=True)
     assert other.predictions(run_id) == store.predictions(run_id)
 
 
 def test_a_run_that_is_here_is_not_taken_in_twice(store: SqliteRunStore) -> None:
     """The same run again is refused and what is here stays."""
-    run_id = store.runs()[0][0]
+    run_id = store.infos()[0].run_id
     before = store.predictions(run_id)
     with pytest.raises(UsageError, match="is here already"):
         unpack_run(store, pack_run(store, run_id))
@@ -48,9 +59,9 @@ def test_a_run_that_is_here_is_not_taken_in_twice(store: SqliteRunStore) -> None
 
 def test_deleting_takes_the_predictions_along(store: SqliteRunStore) -> None:
     """A deleted run leaves no prediction behind, and an unknown one is told."""
-    run_id = store.runs()[0][0]
+    run_id = store.infos()[0].run_id
     store.delete_run(run_id)
-    assert store.runs() == []
+    assert store.infos() == []
     assert store.predictions(run_id) == []
     with pytest.raises(UsageError, match="Unknown run"):
         store.delete_run(run_id)
@@ -75,6 +86,7 @@ def _changed(data: bytes, change: Callable[[dict[str, Any], list[dict[str, Any]]
         lambda manifest, lines: manifest.update(run_id="another"),
         lambda manifest, lines: manifest.pop("plan"),
         lambda manifest, lines: manifest["plan"].pop("variants"),
+        lambda manifest, lines: manifest.update(version=99),
         lambda manifest, lines: manifest["plan"].update(variants=3),
         lambda manifest, lines: lines[0].update(variant_id="unheard-of"),
         lambda manifest, lines: lines[0].update(score=7.0),
@@ -85,17 +97,65 @@ def _changed(data: bytes, change: Callable[[dict[str, Any], list[dict[str, Any]]
     ],
 )
 def test_what_is_no_whole_run_stays_out(store: SqliteRunStore, tmp_path: Path, change: Any) -> None:
-    """A changed manifest or prediction is refused with a mend, and leaves nothing behind."""
-    data = _changed(pack_run(store, store.runs()[0][0]), change)
+    """A changed manifest or prediction is refused with a fix, and leaves nothing behind."""
+    data = _changed(pack_run(store, store.infos()[0].run_id), change)
     other = SqliteRunStore(tmp_path / "other.sqlite3")
     with pytest.raises(UsageError) as error:
         unpack_run(other, data)
-    assert error.value.mend
-    assert other.runs() == []
+    assert error.value.fix
+    assert other.infos() == []
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"\x00" * 100, b"PK\x03\x04 but no more"])
 def test_other_files_stay_out(store: SqliteRunStore, data: bytes) -> None:
-    """A file that is no zip is told as such."""
-    with pytest.raises(UsageError, match="no packed run"):
+    """A file that is not a zip is told as such."""
+    with pytest.raises(UsageError, match=r"is (no|not a) packed run"):
         unpack_run(store, data)
+
+
+def _packed(entries: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"run.json": b"{}"}, "holds no 'predictions.jsonl'"),
+        ({"predictions.jsonl": b""}, "holds no 'run.json'"),
+        ({"run.json": b"{}", "predictions.jsonl": b"", "../evil": b"x"}, "unsafe path"),
+        ({"run.json": b"{}", "predictions.jsonl": b"0" * 30_000_000}, "was not unpacked"),
+        ({"run.json": b"[]", "predictions.jsonl": b""}, "is not an object"),
+        ({"run.json": b"\xff", "predictions.jsonl": b""}, "packed run"),
+        ({"run.json": b"[" * 100_000, "predictions.jsonl": b""}, "packed run"),
+        ({"run.json": b"{}", "predictions.jsonl": b"\xff"}, "packed run"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_archives_that_hold_no_run_are_refused(store: SqliteRunStore, entries: dict[str, bytes], said: str) -> None:
+    """Runs are looked over as every archive is: paths, sizes and what belongs, each told with a fix."""
+    with pytest.raises(UsageError, match=r"is (no|not a) packed run") as caught:
+        unpack_run(store, _packed(entries))
+    assert said in caught.value.what
+    assert caught.value.fix
+
+
+def test_a_run_has_a_bound_of_its_own(store: SqliteRunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may be larger than a table or a task; beyond its bound it is refused before it is unpacked."""
+    assert run_archive.MOST_BYTES > 3 * archives.MAX_UNPACKED_BYTES
+    monkeypatch.setattr(run_archive, "MOST_BYTES", 10)
+    with pytest.raises(UsageError, match=r"was not unpacked.*2 GB"):
+        unpack_run(store, pack_run(store, store.infos()[0].run_id))
+
+
+def test_a_damaged_prediction_file_is_told(store: SqliteRunStore) -> None:
+    """Content that does not fit its checksum is refused, not taken in by half."""
+    data = bytearray(pack_run(store, store.infos()[0].run_id))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        info = archive.getinfo("predictions.jsonl")
+    data[info.header_offset + 30 + len(info.filename) + info.compress_size // 2] ^= 0xFF
+    with pytest.raises(UsageError, match=r"is (no|not a) packed run"):
+        unpack_run(store, bytes(data))

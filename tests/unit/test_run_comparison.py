@@ -10,20 +10,20 @@ import pytest
 from engine.analysis.run_comparison import compare_runs, portability_grid
 from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError
-from engine.core.variant import Technique
-from tests.fake_laboratory import FakeLaboratory
-from tests.unit.test_context import answered
+from engine.core.techniques import Technique
+from engine.running.planning import plan_run
+from tests.made_runs import answered
+from tests.memory_lab import memory_model, memory_task
+
+TASK = memory_task()
 
 
 def two_runs(first_share: float, second_share: float, rows: tuple[int, int] = (50, 40)) -> tuple[RunTable, RunTable]:
     """Return two runs of one task, each right on the first rows."""
-    lab = FakeLaboratory()
     tables = []
     for share, count in zip((first_share, second_share), rows, strict=True):
-        plan = lab.plan(
-            task_id="fake-tickets", model_id="fake-135m", techniques=[Technique.LORA, Technique.RAG], limit=count
-        )
-        tables.append(answered(lab, plan, share))
+        plan = plan_run(TASK, memory_model(), techniques=[Technique.LORA, Technique.RAG], limit=count)
+        tables.append(answered(plan, TASK, share))
     return tables[0], tables[1]
 
 
@@ -35,14 +35,14 @@ def test_only_shared_rows_count() -> None:
     assert lora.first.value == pytest.approx(25 / 40)
     assert lora.second.value == pytest.approx(36 / 40)
     assert lora.difference.effect.value == pytest.approx(11 / 40)
-    assert lora.difference.told_apart
+    assert lora.difference.significant
     assert rag.difference.p_holm >= rag.difference.p_value
 
 
 def test_the_same_run_twice_has_not_changed() -> None:
     """Against itself a run has no difference and none is claimed."""
     first, _second = two_runs(0.5, 0.9)
-    assert not any(change.difference.told_apart for change in compare_runs(first, first, ["lora", "rag"]))
+    assert not any(change.difference.significant for change in compare_runs(first, first, ["lora", "rag"]))
 
 
 def test_rows_of_other_targets_are_not_the_same_rows() -> None:
@@ -56,15 +56,14 @@ def test_rows_of_other_targets_are_not_the_same_rows() -> None:
 
 def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
     """A cell holds the first run of the list that has it; a technique that a model lacks is empty."""
-    lab = FakeLaboratory()
     runs = []
     for model, techniques, share in (
         ("new", [Technique.LORA], 0.9),
         ("new", [Technique.LORA, Technique.RAG], 0.5),
         ("old", [Technique.RAG], 0.4),
     ):
-        plan = lab.plan(task_id="fake-tickets", model_id=model, techniques=techniques, limit=20)
-        runs.append((plan, answered(lab, plan, share)))
+        plan = plan_run(TASK, memory_model(id=model), techniques=techniques, limit=20)
+        runs.append((plan, answered(plan, TASK, share)))
     grid = portability_grid(runs, {"new": "New model"})
     assert grid.lines == ("New model", "old")
     assert grid.columns == ("RAG", "LoRA")

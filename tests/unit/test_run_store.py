@@ -16,18 +16,21 @@ import pytest
 from adapters.storage.home import home_folder, machine_lock
 from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import DiskFullError, StoreError, UsageError
+from engine.core.run.manifest import MachineFacts, Manifest, Preparation
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 
 ROOT = Path(__file__).parents[2]
-MANIFEST = {"plan": {"task_id": "t"}, "machine": {"cores": 2}}
 
 WRITER = """
 import sys
 from pathlib import Path
 from adapters.storage.run_store import SqliteRunStore
-from engine.prediction import Prediction
+from engine.core.run.manifest import Manifest
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
 store = SqliteRunStore(Path(sys.argv[1]))
-store.create_run("r1", {})
+store.create_run(Manifest(plan=RunPlan(run_id="r1", task_id="t", model_id="m", variants=(), test_ids=(), train_ids=())))
 for number in range(100_000):
     store.add([Prediction(run_id="r1", variant_id="v", technique="t", example_id=str(number), target="x")])
     print(number, flush=True)
@@ -37,10 +40,12 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from adapters.storage.run_store import SqliteRunStore
-from engine.errors import DiskFullError
-from engine.prediction import Prediction
+from engine.core.errors import DiskFullError
+from engine.core.run.manifest import Manifest
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
 store = SqliteRunStore(Path(sys.argv[1]))
-store.create_run("r1", {})
+store.create_run(Manifest(plan=RunPlan(run_id="r1", task_id="t", model_id="m", variants=(), test_ids=(), train_ids=())))
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 made = 0
 try:
@@ -53,6 +58,12 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM
 store.add([Prediction(run_id="r1", variant_id="v", technique="t", example_id="after", target="x")])
 print(len(store.predictions("r1")))
 """
+
+
+def manifest(run_id: str = "r1") -> Manifest:
+    """Build the manifest of an empty run."""
+    plan = RunPlan(run_id=run_id, task_id="t", model_id="m", variants=(), test_ids=(), train_ids=())
+    return Manifest(plan=plan, machine=MachineFacts(cores=2))
 
 
 def prediction(row: int, *, run_id: str = "r1", text: str = "answer") -> Prediction:
@@ -81,7 +92,7 @@ def prediction(row: int, *, run_id: str = "r1", text: str = "answer") -> Predict
 def store(tmp_path: Path) -> SqliteRunStore:
     """Open a new store with one run."""
     made = SqliteRunStore(tmp_path / "runs.sqlite3")
-    made.create_run("r1", MANIFEST)
+    made.create_run(manifest())
     return made
 
 
@@ -108,17 +119,18 @@ def test_a_manifest_grows_by_keys(store: SqliteRunStore) -> None:
     """New keys join the manifest, nested ones too, and the status stands beside it."""
     store.update_run("r1", status="running", manifest={"prepared": {"rag": {"prepare_s": 1.5}}})
     store.update_run("r1", manifest={"prepared": {"lora": {"prepare_s": 9.0}}, "load_s": 2.0})
-    manifest = store.manifest("r1")
-    assert set(manifest["prepared"]) == {"rag", "lora"}
-    assert (manifest["status"], manifest["load_s"], manifest["plan"]) == ("running", 2.0, {"task_id": "t"})
-    assert manifest["started_at"].startswith("20")
+    found = store.manifest("r1")
+    assert found.prepared == {"rag": Preparation(prepare_s=1.5), "lora": Preparation(prepare_s=9.0)}
+    assert (found.status, found.load_s, found.plan) == ("running", 2.0, manifest().plan)
+    assert found.machine == MachineFacts(cores=2)
+    assert found.started_at.startswith("20")
 
 
 def test_runs_are_listed_newest_first(store: SqliteRunStore) -> None:
     """The list counts each run's predictions, and runs without any are in it."""
-    store.create_run("r2", MANIFEST)
+    store.create_run(manifest("r2"))
     store.add([prediction(1), prediction(2)])
-    assert [(run_id, status, count) for run_id, _at, status, count, _m in store.runs()] == [
+    assert [(info.run_id, info.status, info.rows_done) for info in store.infos()] == [
         ("r2", "planned", 0), ("r1", "planned", 2),
     ]  # fmt: skip
 
@@ -132,7 +144,7 @@ def test_an_unknown_run_comes_with_the_nearest(store: SqliteRunStore) -> None:
 def test_the_same_run_twice_is_an_error(store: SqliteRunStore) -> None:
     """A run is never overwritten."""
     with pytest.raises(StoreError):
-        store.create_run("r1", {})
+        store.create_run(manifest())
 
 
 def test_predictions_need_their_run(store: SqliteRunStore) -> None:
@@ -144,7 +156,7 @@ def test_predictions_need_their_run(store: SqliteRunStore) -> None:
 
 @pytest.mark.parametrize("data", [b"this is no database" * 100, b"SQLite format 3\0" + bytes(500)])
 def test_a_damaged_file_is_a_typed_error(tmp_path: Path, data: bytes) -> None:
-    """A file that is no store is refused with its path and the mend, and is not touched."""
+    """A file that is not a store is refused with its path and the fix, and is not touched."""
     path = tmp_path / "runs.sqlite3"
     path.write_bytes(data)
     with pytest.raises(StoreError, match=r"runs\.sqlite3.*Move it away"):
@@ -156,7 +168,7 @@ def test_a_store_damaged_in_the_middle_is_a_typed_error(tmp_path: Path) -> None:
     """Pages overwritten by a bad disk are noticed when they are read."""
     path = tmp_path / "runs.sqlite3"
     store = SqliteRunStore(path)
-    store.create_run("r1", MANIFEST)
+    store.create_run(manifest())
     store.add([prediction(n, text="long " * 500) for n in range(50)])
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -266,7 +278,7 @@ def test_one_process_at_a_time_takes_the_machine(tmp_path: Path) -> None:
 
 
 def test_the_home_folder_is_made_or_the_reason_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ADAPTLAB_HOME` is made with its folders; where that is impossible the error names the path and the mend."""
+    """`ADAPTLAB_HOME` is made with its folders; where that is impossible the error names the path and the fix."""
     monkeypatch.setenv("ADAPTLAB_HOME", str(tmp_path / "new" / "home"))
     assert {path.name for path in home_folder().iterdir()} >= {"tasks", "lora", "indexes"}
     (tmp_path / "file").write_text("in the way")

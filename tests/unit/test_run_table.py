@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,10 @@ from adapters.storage import table_keeper
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.table_keeper import TableKeeper
 from engine.analysis.row_filter import facets, matching
-from engine.analysis.run_table import RunTable, table_from_predictions
-from engine.core.run.events import PredictionMade
-from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Prediction
-from engine.core.variant import Technique
-from tests.fake_laboratory import LABELS, FakeLaboratory, fake_task, script
-
-
-def made_run(rows: int = 20) -> tuple[RunPlan, list[Prediction]]:
-    """Return a plan and what its variants answered, failures among it."""
-    lab = FakeLaboratory(task=fake_task(rows=rows))
-    plan = lab.plan(task_id="fake-tickets", model_id="fake-135m", techniques=list(Technique), limit=rows, seed=1)
-    events = script(plan, lab.task("fake-tickets"))
-    return plan, [event.prediction for event in events if isinstance(event, PredictionMade)]
-
-
-def table_of(plan: RunPlan, made: Sequence[Prediction]) -> RunTable:
-    """Put them into columns."""
-    return table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, made)
+from engine.analysis.run_table import RunTable, row_values, table_of_one
+from engine.core.run.manifest import Manifest
+from tests.made_runs import made_run, table_of
+from tests.memory_lab import LABELS, memory_task
 
 
 def same(first: RunTable, second: RunTable) -> bool:
@@ -67,6 +51,21 @@ def test_every_prediction_is_in_its_cell() -> None:
         assert math.isnan(table.confidence[line, row]) if chance is None else table.confidence[line, row] == chance
 
 
+def test_a_lanes_rows_are_a_line_of_the_table() -> None:
+    """What a lane gathers row by row gives the columns that the whole run has at that variant's line."""
+    plan, made = made_run()
+    table = table_of(plan, made)
+    rows = [item for item in made if item.variant_id == "rag"]
+    lane = table_of_one("rag", [item.example_id for item in rows], [row_values(item) for item in rows])
+    line = table.place("rag")
+    assert np.array_equal(lane.score[0], table.score[line])
+    assert np.array_equal(lane.failure[0], table.failure[line])
+    for name, values in lane.seconds.items():
+        assert np.array_equal(values[0], table.seconds[name][line], equal_nan=True)
+    for name, values in lane.tokens.items():
+        assert np.array_equal(values[0], table.tokens[name][line])
+
+
 def test_rows_not_reached_are_not_made() -> None:
     """A run that was stopped has empty cells, which count for nothing."""
     plan, made = made_run()
@@ -89,7 +88,7 @@ def test_the_store_gives_the_same_table(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(table_keeper, "LEAST_PREDICTIONS", 1)
     plan, made = made_run()
     store = SqliteRunStore(tmp_path / "runs.sqlite3")
-    store.create_run(plan.run_id, {"plan": plan.to_dict()})
+    store.create_run(Manifest(plan=plan))
     store.add(made)
     keeper = TableKeeper(store, tmp_path / "tables")
     known = table_of(plan, made)
@@ -98,18 +97,18 @@ def test_the_store_gives_the_same_table(tmp_path: Path, monkeypatch: pytest.Monk
     store.update_run(plan.run_id, status="done")
     assert same(keeper.table(plan.run_id), known)
     assert len(list(tmp_path.glob("tables/*.npz"))) == 1
-    monkeypatch.setattr(store, "records", lambda run_id: pytest.fail("read anew"))
+    monkeypatch.setattr(store, "records", lambda run_id: pytest.fail("read again"))
     assert same(keeper.table(plan.run_id), known)
     keeper.forget(plan.run_id)
     assert not list(tmp_path.glob("tables/*.npz"))
 
 
-def test_a_damaged_file_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a file, or one of another form, is read from the store again."""
     monkeypatch.setattr(table_keeper, "LEAST_PREDICTIONS", 1)
     plan, made = made_run(5)
     store = SqliteRunStore(tmp_path / "runs.sqlite3")
-    store.create_run(plan.run_id, {"plan": plan.to_dict()})
+    store.create_run(Manifest(plan=plan))
     store.add(made)
     store.update_run(plan.run_id, status="done")
     keeper = TableKeeper(store, tmp_path / "tables")
@@ -123,7 +122,7 @@ def test_one_rows_answers_come_from_the_store(tmp_path: Path) -> None:
     """All variants' predictions of one example are read without the others."""
     plan, made = made_run(6)
     store = SqliteRunStore(tmp_path / "runs.sqlite3")
-    store.create_run(plan.run_id, {"plan": plan.to_dict()})
+    store.create_run(Manifest(plan=plan))
     store.add(made)
     found = store.predictions_of(plan.run_id, plan.test_ids[2])
     assert {item.variant_id for item in found} == {variant.id for variant in plan.variants}
@@ -148,7 +147,7 @@ def test_rows_are_found_by_who_is_right() -> None:
 
 def test_rows_are_found_by_what_is_known_of_them() -> None:
     """Target, difficulty and failure choose rows; what is the same for all rows is not offered."""
-    task = fake_task(rows=60)
+    task = memory_task(rows=60)
     examples = tuple(
         replace(example, metadata={"difficulty": "hard" if place % 3 else "easy"})
         for place, example in enumerate(task.examples)
@@ -163,4 +162,4 @@ def test_rows_are_found_by_what_is_known_of_them() -> None:
     assert found.tolist() == [
         place for place, row in enumerate(plan.test_ids) if table.targets[place] == LABELS[1] and row in hard
     ]
-    assert "Difficulty" not in [item.name for item in facets(table, fake_task(rows=60))]
+    assert "Difficulty" not in [item.name for item in facets(table, memory_task(rows=60))]

@@ -188,4 +188,4 @@ def test_chrf_is_one_for_the_same_text_and_less_for_another() -> None:
 
 def test_every_scorer_says_what_it_is_for() -> None:
     """No scorer is without its kinds of answer, so that a task folder can be checked."""
-    assert set(KINDS) == set(SCORERS) | RUN_SCORERS
+    assert set(KINDS) == set(SCORERS) | set(RUN_SCORERS)

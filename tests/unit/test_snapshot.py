@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from engine.analysis.progress import LiveRun, outcome
+from engine.analysis.figures import run_figures
+from engine.analysis.progress import LiveRun
+from engine.analysis.run_table import table_from_predictions
 from engine.analysis.summary import summarize
-from engine.core.ports import Progress
 from engine.core.run.events import (
     Event,
     LeaderClear,
@@ -25,10 +29,14 @@ from engine.core.run.events import (
     TextStreamed,
     VariantReady,
 )
+from engine.core.run.manifest import Conditions, MachineFacts, Manifest, Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
-from engine.core.variant import Technique, Variant
+from engine.core.steps import Progress
+from engine.core.techniques import Technique
+from engine.core.variant import Variant
 from tests.helpers import small_task
+from tests.memory_lab import until
 
 VARIANTS = (
     Variant(id="zero-shot", technique=Technique.ZERO_SHOT),
@@ -61,7 +69,7 @@ def made(row: int, variant: str = "zero-shot", score: float | None = 1.0, total_
 
 def folded(*events: Event) -> LiveRun:
     """Apply events in order."""
-    live = LiveRun(PLAN, cores=2)
+    live = LiveRun(PLAN, Conditions(cores=2))
     for event in events:
         live.apply(event)
     return live
@@ -74,14 +82,15 @@ def test_a_new_run_is_starting_with_nothing_done() -> None:
     assert snapshot.estimated_left_s is None
     assert snapshot.is_running
     assert [lane.quality for lane in snapshot.lanes] == [None, None]
-    assert [lane.estimated_cost_usd_per_1k for lane in snapshot.lanes] == [None, None]
+    assert [lane.cost_usd_per_1k for lane in snapshot.lanes] == [None, None]
+    assert [lane.figures for lane in snapshot.lanes] == [None, None]
 
 
 def test_waiting_says_for_whom() -> None:
     """A queued run names what is ahead of it, and goes on as preparing."""
     live = folded(RunQueued(run_id="r1", ahead="another run"))
     assert (live.snapshot().status, live.snapshot().message) == ("queued", "Waiting for another run.")
-    live.apply(RunStarted(plan=PLAN, kept_rows=0))
+    live.apply(RunStarted(plan=PLAN))
     assert (live.snapshot().status, live.snapshot().message) == ("preparing", "")
 
 
@@ -89,7 +98,7 @@ def test_preparation_is_shown_in_its_lane() -> None:
     """Progress of a variant stands in its lane, that of the model apart, and both vanish when rows begin."""
     step = Progress(stage="train", fraction=0.5)
     live = folded(
-        RunStarted(plan=PLAN, kept_rows=0),
+        RunStarted(plan=PLAN),
         PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=0.1)),
         PreparationProgress(variant_id="classifier", progress=step),
     )
@@ -130,33 +139,34 @@ def test_failures_count_as_wrong_and_are_counted_apart() -> None:
     assert [what for _id, what in lane.outcomes] == ["right", "failed", "wrong", "right"]
     assert lane.running_quality == pytest.approx((1.0, 0.5, 1 / 3, 0.5))
     assert lane.state == "done"
-    assert outcome(made(0, score=0.5)) == "right"
+    assert made(0, score=0.5).outcome == "right"
 
 
 def test_figures_are_of_what_was_measured() -> None:
     """Latencies are quantiles of the rows, rates leave cached tokens out, cost follows the assumptions."""
     lane = folded(*[PredictionMade(prediction=made(n, total_s=0.1 * (n + 1))) for n in range(4)]).snapshot().lanes[0]
     assert lane.total_p50_s == pytest.approx(0.25)
-    assert lane.prefill_tokens_per_s == pytest.approx(40 / 0.2)
-    assert lane.decode_tokens_per_s == pytest.approx(2 / 0.1)
+    assert lane.figures is not None
+    assert lane.figures.prefill_tokens_per_s == pytest.approx(40 / 0.2)
+    assert lane.figures.decode_tokens_per_s == pytest.approx(2 / 0.1)
     hours = 0.25 / 3600
     watt_hours = 28.0 * 0.5 / 3600
-    assert lane.estimated_cost_usd_per_1k == pytest.approx(1000 * (0.13 * hours + 0.25 * watt_hours / 1000))
+    assert lane.cost_usd_per_1k == pytest.approx(1000 * (0.13 * hours + 0.25 * watt_hours / 1000))
 
 
 def test_the_time_left_is_known_once_rows_are_made() -> None:
     """Kept rows of a resumed run do not make the rest look fast; an ended run has nothing left."""
     kept = [PredictionMade(prediction=made(n), kept=True) for n in range(2)]
-    live = folded(RunStarted(plan=PLAN, kept_rows=2), *kept)
+    live = folded(RunStarted(plan=PLAN), *kept)
     live.apply(PredictionStarted(variant_id="zero-shot", example_id=IDS[2], target="x"))
     assert live.snapshot().estimated_left_s is None
     live.apply(PredictionMade(prediction=made(2)))
     left = live.snapshot().estimated_left_s
     assert left is not None
     assert left >= 0
-    live.apply(RunEnded(status="cancelled", message="Stopped.", mend="Resume."))
+    live.apply(RunEnded(status="cancelled", message="Stopped.", fix="Resume."))
     snapshot = live.snapshot()
-    assert (snapshot.estimated_left_s, snapshot.is_running, snapshot.mend) == (0.0, False, "Resume.")
+    assert (snapshot.estimated_left_s, snapshot.is_running, snapshot.fix) == (0.0, False, "Resume.")
     assert live.snapshot().elapsed_s == snapshot.elapsed_s
 
 
@@ -166,34 +176,55 @@ def test_notices_are_kept() -> None:
 
 
 def test_snapshots_may_be_taken_while_events_come() -> None:
-    """A reader in another thread sees whole states only: as many outcomes as rows."""
-    live = folded(RunStarted(plan=PLAN, kept_rows=0))
+    """A reader in another thread sees whole states only: as many outcomes, and as many rows in figures, as rows."""
+    ids = tuple(f"row-{n}" for n in range(200))
+    live = LiveRun(replace(PLAN, test_ids=ids), Conditions(cores=2))
+    live.apply(RunStarted(plan=PLAN))
     stop = threading.Event()
     odd: list[object] = []
+    looks = 0
 
     def read() -> None:
-        while not stop.is_set():
-            lanes = live.snapshot().lanes
-            odd.extend(one for one in lanes if not one.rows_done == len(one.outcomes) == len(one.running_quality))
+        nonlocal looks
+        try:
+            while not stop.is_set():
+                for one in live.snapshot().lanes:
+                    counts = {one.rows_done, len(one.outcomes), len(one.running_quality)}
+                    if one.figures is not None:
+                        counts.add(one.figures.rows)
+                    if len(counts) > 1:
+                        odd.append(one)
+                looks += 1
+        except BaseException as error:
+            odd.append(error)
 
     reader = threading.Thread(target=read)
     reader.start()
-    for _ in range(200):
-        live.apply(PredictionMade(prediction=made(0)))
+    for example_id in ids:
+        live.apply(PredictionMade(prediction=replace(made(0), example_id=example_id)))
+    until(lambda: looks or odd)
     stop.set()
     reader.join()
     assert not odd
+    assert live.snapshot().lanes[0].figures.rows == 200
+
+
+def summary_of(rows: Sequence[Prediction], manifest: Manifest) -> dict[str, Any]:
+    """Write out the figures of a run with these predictions."""
+    table = table_from_predictions([variant.id for variant in PLAN.variants], PLAN.test_ids, rows)
+    return summarize(run_figures(PLAN, TASK, table, manifest.conditions), TASK, rows, manifest)
 
 
 def test_a_summary_counts_what_the_store_holds() -> None:
     """Failures by kind, quality over all rows, peak memory, and the names of all estimates."""
     rows = [made(0), made(1, score=None), made(2, score=0.0), made(0, "classifier")]
-    manifest = {
-        "machine": {"cores": 2},
-        "prepared": {"classifier": {"prepare_s": 3.0, "reused": False}},
-        "status": "done",
-    }
-    zero, classifier = summarize(PLAN, TASK, rows, manifest)["variants"]
+    manifest = Manifest(
+        plan=PLAN,
+        machine=MachineFacts(cores=2),
+        prepared={"classifier": Preparation(prepare_s=3.0)},
+        status="done",
+    )
+    zero, classifier = summary_of(rows, manifest)["variants"]
     assert (zero["n"], zero["n_failed"], zero["failures"]) == (3, 1, {"unparsed": 1})
     assert zero["quality"]["value"] == pytest.approx(1 / 3)
     assert zero["peak_rss_bytes"] == 1002
@@ -205,30 +236,35 @@ def test_a_summary_counts_what_the_store_holds() -> None:
 
 def test_a_summary_of_nothing_has_no_figures() -> None:
     """A run that failed before its first row has None for each figure, never 0."""
-    for figures in summarize(PLAN, TASK, [], {})["variants"]:
+    for figures in summary_of([], Manifest(plan=PLAN))["variants"]:
         assert figures["quality"]["value"] is None
         assert figures["ttft_s"] == {"p50": None, "p95": None}
         assert figures["cost_usd_per_1k"] is None
         assert figures["peak_rss_bytes"] is None
 
 
-def test_a_pause_takes_no_time() -> None:
+def test_a_pause_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A paused run is still a run, and the seconds it stood still count neither as elapsed nor into the time left."""
-    plan = PLAN
-    live = LiveRun(plan)
+    clock = [100.0]
+    monkeypatch.setattr("engine.analysis.progress.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    live = LiveRun(PLAN, Conditions())
+    live.apply(PredictionStarted(variant_id="zero-shot", example_id=IDS[0], target="x"))
+    clock[0] += 5.0
+    live.apply(PredictionMade(prediction=made(0)))
     live.apply(RunPaused())
     before = live.snapshot()
-    time.sleep(0.05)
-    assert live.snapshot().elapsed_s == before.elapsed_s
-    assert (before.status, before.is_running) == ("paused", True)
+    assert (before.status, before.is_running, before.elapsed_s, before.estimated_left_s) == ("paused", True, 5.0, 35.0)
+    clock[0] += 1000.0
+    assert (live.snapshot().elapsed_s, live.snapshot().estimated_left_s) == (5.0, 35.0)
     live.apply(RunContinued())
-    assert live.snapshot().status == "running"
-    assert live.snapshot().elapsed_s < before.elapsed_s + 0.05
+    assert (live.snapshot().status, live.snapshot().elapsed_s) == ("running", 5.0)
+    clock[0] += 2.0
+    assert live.snapshot().elapsed_s == 7.0
 
 
 def test_a_clear_leader_is_told() -> None:
     """A run that ended for a clear leader names it."""
-    live = LiveRun(PLAN)
+    live = LiveRun(PLAN, Conditions())
     live.apply(LeaderClear(variant_id="rag", rows=12))
     live.apply(RunEnded(status="done"))
     assert live.snapshot().clear_leader == "rag"

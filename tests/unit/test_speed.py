@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from adapters.models.scripted import ScriptedModel
 from adapters.storage.speeds import SpeedFile
 from components.models.speed_panel import speeds_frame
 from engine.core.errors import ModelError
-from engine.services.speed_test import Speed, SpeedTests, measure
-from tests.fake_bench import FakeBench, FakeModel, until
-from tests.fake_laboratory import fake_model, fake_task
+from engine.core.steps import drain
+from engine.services.speed_test import Speed, measure
+from tests.memory_lab import MODEL, memory_lab, memory_model, until
 
 
-def _measured(model: FakeModel, seconds: float) -> Speed:
-    steps = measure(model, threading.Event(), seconds=seconds)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            speed: Speed = stop.value
-            return speed
+def _measured(model: ScriptedModel, seconds: float) -> Speed:
+    return drain(measure(model, threading.Event(), seconds=seconds))
 
 
-def test_rates_come_from_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rates_come_from_the_backend() -> None:
     """Tokens per second are the tokens of an answer over the seconds that the backend gave for it, never made up."""
-    speed = _measured(FakeModel(fake_model(context_tokens=2048), seconds_per_piece=0.001), 0.05)
+    speed = _measured(ScriptedModel(memory_model(context_tokens=2048), seconds_per_piece=0.001), 0.05)
     assert speed.answers >= 1
     assert speed.prompt_tokens > 300
     assert speed.prefill_tokens_per_s > speed.decode_tokens_per_s > 0
@@ -42,26 +39,35 @@ def test_no_prompt_begins_like_the_one_before() -> None:
     assert len({tuple(start) for start in starts}) == 20
 
 
-def test_a_test_is_kept_per_model_and_a_busy_machine_is_told() -> None:
+def test_a_test_is_kept_per_model_and_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was measured is found again by the model's digest; beside a run nothing is measured."""
-    bench = FakeBench(fake_task(), fake_model(), pace_s=0.001)
-    tests = SpeedTests(bench)
-    bench.taken = True
-    tests.start("fake-135m")
-    until(lambda: not tests.standing("fake-135m")[0].goes_on)
-    assert tests.standing("fake-135m")[0].status == "failed"
-    assert not tests.kept()
+    monkeypatch.setattr("engine.services.speed_test.measure", partial(measure, seconds=0.05))
+    lab = memory_lab()
+    tests = lab.models.speed_tests
+    lab.memory.machine.taken = True
+    tests.start(MODEL)
+    until(lambda: not tests.last(MODEL).is_running)
+    refused = tests.last(MODEL)
+    assert (refused.status, refused.result, tests.kept()) == ("failed", None, {})
+    assert "in progress" in refused.error.what
+    lab.memory.machine.taken = False
+    tests.start(MODEL)
+    until(lambda: not tests.last(MODEL).is_running)
+    assert tests.last(MODEL).status == "done"
+    assert tests.kept() == {memory_model().digest: tests.last(MODEL).result}
 
 
 def test_speeds_are_kept_by_processor(tmp_path: Path) -> None:
     """Figures of one machine are not shown on another, and a damaged file is an empty one."""
-    file = SpeedFile(tmp_path / "speeds.json")
-    file.keep("One CPU", "abc", {"load_s": 1.0})
-    file.keep("One CPU", "def", {"load_s": 2.0})
-    assert file.read("One CPU") == {"abc": {"load_s": 1.0}, "def": {"load_s": 2.0}}
-    assert file.read("Other CPU") == {}
+    one, other = (SpeedFile(tmp_path / "speeds.json", processor) for processor in ("One CPU", "Other CPU"))
+    one.keep("abc", {"load_s": 1.0})
+    one.keep("def", {"load_s": 2.0})
+    assert one.read() == {"abc": {"load_s": 1.0}, "def": {"load_s": 2.0}}
+    assert other.read() == {}
+    other.keep("abc", {"load_s": 9.0})
+    assert one.read()["abc"] == {"load_s": 1.0}
     (tmp_path / "speeds.json").write_text("{")
-    assert file.read("One CPU") == {}
+    assert one.read() == {}
 
 
 def test_frame_leaves_out_models_that_are_gone() -> None:
@@ -78,12 +84,10 @@ def test_frame_leaves_out_models_that_are_gone() -> None:
 def test_a_backend_without_times_is_told() -> None:
     """Without the backend's own seconds there is no speed."""
 
-    class Timeless(FakeModel):
+    class Timeless(ScriptedModel):
         def generate(self, request: object, *, cancel: object = None):
-            from dataclasses import replace
-
             for piece in super().generate(request, cancel=cancel):
                 yield replace(piece, prefill_s=0.0, decode_s=0.0) if hasattr(piece, "prefill_s") else piece
 
     with pytest.raises(ModelError):
-        _measured(Timeless(fake_model(context_tokens=2048)), 0.01)
+        _measured(Timeless(memory_model(context_tokens=2048)), 0.01)

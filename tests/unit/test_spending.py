@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from engine.analysis.run_comparison import in_words, matrix
 from engine.core.errors import SpendingLimitError
 from engine.core.prices import TokenPrices
-from engine.core.run.plan import RunPlan, plan_from_dict
+from engine.core.run.manifest import Manifest, manifest_from_dict
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Usage
-from engine.core.variant import Technique
-from engine.metrics.budget import Purse, spent_usd, token_prices
+from engine.core.techniques import Technique
+from engine.metrics.budget import Budget, spent_usd, token_prices
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
 
@@ -38,34 +39,34 @@ def test_prices_come_from_the_table() -> None:
 
 
 @given(st.lists(st.integers(0, 2_000_000), max_size=20), st.floats(0, 20))
-def test_a_purse_stops_exactly_when_the_limit_is_reached(prompts: list[int], limit: float) -> None:
+def test_a_budget_stops_exactly_when_the_limit_is_reached(prompts: list[int], limit: float) -> None:
     """Rows go on while less than the limit is spent, and no row begins after that."""
-    purse, spent = Purse(PRICES, limit), 0.0
+    budget, spent = Budget(PRICES, limit), 0.0
     for prompt in prompts:
         if spent < limit:
-            purse.check()
+            budget.check()
         else:
             with pytest.raises(SpendingLimitError):
-                purse.check()
-        purse.pay([made(prompt)])
+                budget.check()
+        budget.pay([made(prompt)])
         spent += prompt / 1_000_000
 
 
 def test_without_prices_or_a_limit_nothing_stops() -> None:
     """Models of one's own cost no tokens, and a run without a limit has none."""
-    for purse in (Purse(None, 0.0), Purse(PRICES, None)):
-        purse.pay([made(10**9)])
-        purse.check()
+    for budget in (Budget(None, 0.0), Budget(PRICES, None)):
+        budget.pay([made(10**9)])
+        budget.check()
 
 
 def test_prices_and_limit_outlive_a_restart() -> None:
     """A resumed run is priced as it was planned; a plan from before prices existed still reads."""
     plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=(), test_ids=(), train_ids=(), prices=PRICES,
                    spending_limit_usd=2.0)  # fmt: skip
-    assert plan_from_dict(plan.to_dict()) == plan
-    old = plan.to_dict()
-    del old["prices"], old["spending_limit_usd"]
-    assert plan_from_dict(old).prices is None
+    manifest = Manifest(plan=plan).to_dict()
+    assert manifest_from_dict(manifest).plan == plan
+    del manifest["plan"]["prices"], manifest["plan"]["spending_limit_usd"]
+    assert manifest_from_dict(manifest).plan.prices is None
 
 
 def summary(model: str, **scores: float) -> dict[str, object]:
@@ -94,7 +95,7 @@ def test_models_are_put_side_by_side() -> None:
     assert table.agreement["a", "c"] == pytest.approx(-1.0)
     words = " ".join(in_words(table))
     assert "the same order" in words
-    assert "another order" in words
+    assert "a different order" in words
 
 
 def test_few_or_tied_scores_tell_no_order() -> None:

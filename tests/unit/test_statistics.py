@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from engine.metrics.intervals import bootstrap_mean, macro_f1, mean_interval, quantile, wilson
+from engine.metrics.bootstrap import mean_interval, mean_intervals
+from engine.metrics.intervals import macro_f1, quantile, wilson
 
 counts = st.integers(1, 400).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 shares = st.floats(0, 1, allow_nan=False)
@@ -52,7 +54,7 @@ def test_wilson_shrinks_with_rows() -> None:
 
 def test_no_rows_are_no_knowledge() -> None:
     """Nothing answered is an unknown figure between 0 and 1, never a zero."""
-    for found in (wilson(0, 0), bootstrap_mean([]), mean_interval([])):
+    for found in (wilson(0, 0), mean_interval([])):
         assert math.isnan(found.value)
         assert (found.low, found.high) == (0.0, 1.0)
 
@@ -68,11 +70,11 @@ def test_impossible_counts_are_refused(hits: int, trials: int) -> None:
 @settings(max_examples=50, deadline=None)
 def test_the_bootstrap_brackets_the_mean(values: list[float]) -> None:
     """The interval lies within the values' range, around the mean, and the same seed gives it again."""
-    found = bootstrap_mean(values, resamples=200)
+    found = mean_intervals(np.array([values]))[0]
     assert min(values) - 1e-12 <= found.low <= found.high <= max(values) + 1e-12
     assert found.low <= found.value + 1e-9
     assert found.value <= found.high + 1e-9 or len(set(values)) > 1
-    assert found == bootstrap_mean(values, resamples=200)
+    assert found == mean_intervals(np.array([values]))[0]
 
 
 def test_the_bootstrap_is_about_as_wide_as_theory_says() -> None:
@@ -80,7 +82,7 @@ def test_the_bootstrap_is_about_as_wide_as_theory_says() -> None:
     values = [(n * 37 % 100) / 100 for n in range(400)]
     mean = sum(values) / len(values)
     error = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values) / len(values))
-    found = bootstrap_mean(values)
+    found = mean_interval(values)
     assert found.low == pytest.approx(mean - 1.96 * error, abs=0.005)
     assert found.high == pytest.approx(mean + 1.96 * error, abs=0.005)
 
@@ -88,7 +90,7 @@ def test_the_bootstrap_is_about_as_wide_as_theory_says() -> None:
 def test_right_and_wrong_get_wilson_and_shares_the_bootstrap() -> None:
     """Scores of 0 and 1 alone get the exact interval; any other score gets the bootstrap."""
     assert mean_interval([1.0, 0.0, 1.0]) == wilson(2, 3)
-    assert mean_interval([1.0, 0.5, 0.0]) == bootstrap_mean([1.0, 0.5, 0.0])
+    assert mean_interval([1.0, 0.5, 0.0]) == mean_intervals(np.array([[1.0, 0.5, 0.0]]))[0]
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=30), st.sampled_from([0.0, 0.5, 0.95, 1.0]))

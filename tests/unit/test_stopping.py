@@ -1,4 +1,4 @@
-"""Pausing, and stopping when the leader is clear, in the runner and the laboratory, without a model."""
+"""Pausing, and stopping when the leader is clear, in the runner and the lab, without a model."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ import pytest
 
 from adapters.models.scripted import ScriptedModel
 from adapters.storage.run_store import SqliteRunStore
+from engine.analysis.figures import run_figures
+from engine.analysis.run_table import table_from_predictions
 from engine.analysis.summary import summarize
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.run.events import LeaderClear, PredictionMade, RunEnded
+from engine.core.run.manifest import MachineFacts, Manifest
 from engine.core.run.plan import RunPlan
-from engine.core.variant import Technique, Variant
+from engine.core.techniques import Technique
+from engine.core.variant import Variant
 from engine.running.runner import Ports, run
-from engine.services.lab import Laboratory
 from engine.services.recorded import fold
-from tests.fake_bench import FakeRetriever, NoMeter, until
 from tests.helpers import small_task
+from tests.memory_lab import until
+from tests.memory_lab_training import NoMeter
+from wiring import open_lab
 
 TASK = small_task(train=6, test=60)
 RIGHT = {example.input: example.target for example in TASK.examples}
@@ -52,8 +57,8 @@ def _plan(*, throughput: bool = False, stop_when_clear: bool = True) -> RunPlan:
 
 def _ports(tmp_path: Path, plan: RunPlan) -> Ports:
     store = SqliteRunStore(tmp_path / "runs.sqlite3")
-    store.create_run(plan.run_id, {"plan": plan.to_dict(), "machine": {"cores": 2}})
-    return Ports(model=OneIsBetter(), retriever=FakeRetriever(), trainer=None, store=store, meter=NoMeter())  # type: ignore[arg-type]
+    store.create_run(Manifest(plan=plan, machine=MachineFacts(cores=2)))
+    return Ports(model=OneIsBetter(), retriever=None, trainer=None, store=store, meter=NoMeter())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("throughput", [False, True])
@@ -68,8 +73,11 @@ def test_a_run_ends_when_the_leader_is_clear(throughput: bool, tmp_path: Path) -
     kept = ports.store.predictions(plan.run_id)
     assert len(kept) == 2 * clear.rows
     manifest = ports.store.manifest(plan.run_id)
-    assert manifest["stopped_early"]["variant_id"] == "few-shot"
-    assert summarize(plan, TASK, kept, manifest)["stopped_early"]["rows"] == clear.rows
+    assert manifest.stopped_early is not None
+    assert manifest.stopped_early.variant_id == "few-shot"
+    table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, kept)
+    figures = run_figures(plan, TASK, table, manifest.conditions)
+    assert summarize(figures, TASK, kept, manifest)["stopped_early"]["rows"] == clear.rows
     assert fold(manifest, kept).snapshot().clear_leader == "few-shot"
 
 
@@ -114,19 +122,17 @@ def test_a_paused_run_stands_still_and_goes_on(tmp_path: Path, monkeypatch: pyte
     """Between pause and go-on no prediction is made; afterwards the run ends as if nothing had been."""
     monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
     monkeypatch.setenv("ADAPTLAB_SCRIPTED_PACE_S", "0.01")
-    from wiring import open_laboratory
-
-    lab: Laboratory = open_laboratory(tmp_path)
-    plan = lab.plan(
+    lab = open_lab(tmp_path)
+    plan = lab.runs.plan(
         task_id="support-tickets", model_id="scripted", techniques=[Technique.ZERO_SHOT, Technique.FEW_SHOT], limit=12
     )
-    run_id = lab.start(plan)
-    until(lambda: lab.snapshot(run_id).rows_done >= 2)
-    lab.pause(run_id)
-    until(lambda: lab.snapshot(run_id).status == "paused")
-    done = lab.snapshot(run_id).rows_done
+    run_id = lab.runs.start(plan)
+    until(lambda: lab.runs.snapshot(run_id).rows_done >= 2)
+    lab.runs.pause(run_id)
+    until(lambda: lab.runs.snapshot(run_id).status == "paused")
+    done = lab.runs.snapshot(run_id).rows_done
     assert 2 <= done < 24
-    lab.go_on(run_id)
-    until(lambda: not lab.snapshot(run_id).is_running)
-    assert (lab.snapshot(run_id).status, lab.snapshot(run_id).rows_done) == ("done", 24)
+    lab.runs.go_on(run_id)
+    until(lambda: not lab.runs.snapshot(run_id).is_running)
+    assert (lab.runs.snapshot(run_id).status, lab.runs.snapshot(run_id).rows_done) == ("done", 24)
     lab.close()

@@ -137,7 +137,7 @@ def test_copies_are_listed_once(home: Path, catalog: Catalog, monkeypatch: pytes
     ],
 )
 def test_a_vision_projector_is_set_aside(home: Path, catalog: Catalog, name: str, facts: dict[str, object]) -> None:
-    """A projector answers nothing by itself: it is no model, and is told as what it is."""
+    """A projector answers nothing by itself: it is not a model, and is told as what it is."""
     put(home / ".lmstudio/models" / name, gguf(facts))
     assert ids(catalog) == set()
     assert "vision projector" in catalog.set_aside[0]
@@ -153,6 +153,6 @@ def test_what_does_not_fit_is_refused_before_it_is_loaded(tmp_path: Path) -> Non
     refuse_if_it_does_not_fit(header, "a", **room, free_bytes=needed)
     with pytest.raises(ModelError, match=r"needs about 1\.2 GB") as caught:
         refuse_if_it_does_not_fit(header, "a", **room, free_bytes=needed - 1)
-    assert caught.value.mend
+    assert caught.value.fix
     bare = read_header(put(tmp_path / "b.gguf", gguf()))
     assert cache_bytes_per_token(bare) == 0

@@ -1,4 +1,4 @@
-"""Reading tables: every cell as it stands, whatever the format; every fault with its line and mend."""
+"""Reading tables: every cell as it is written, whatever the format; every fault with its line and fix."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
 from engine.core.errors import AdaptLabError, TaskError, UsageError
-from engine.ingest.table import Asked, Table, TextColumn
+from engine.ingest.table import ReadOptions, Table, TextColumn
 
 NASTY = [
     "", " ", "a", "007", "NA", "null", "TRUE", "1e5", "=1+1", "@x", "-1", "a,b;c|d\te", 'say "hi"', '"', '""', "\n",
@@ -29,7 +29,7 @@ NASTY = [
 def table(data: str | bytes, name: str = "t.csv", **asked: object) -> Table:
     """Read bytes as a table."""
     raw = data.encode() if isinstance(data, str) else data
-    return read_table(Source(name=name, data=raw), Asked(**asked))  # type: ignore[arg-type]
+    return read_table(Source(name=name, data=raw), ReadOptions(**asked))  # type: ignore[arg-type]
 
 
 def cells(found: Table) -> list[list[str]]:
@@ -38,10 +38,10 @@ def cells(found: Table) -> list[list[str]]:
 
 
 def fault(data: str | bytes, name: str = "t.csv", **asked: object) -> str:
-    """Return the message of the fault that reading gives: one line with a mend."""
+    """Return the message of the fault that reading gives: one line with a fix."""
     with pytest.raises((TaskError, UsageError)) as caught:
         table(data, name, **asked)
-    assert caught.value.mend
+    assert caught.value.fix
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -95,11 +95,11 @@ def test_jsonl_and_parquet_come_back_equal(rows: list[list[str]]) -> None:
     [b'"', b",", b"\n", b"\r", b"a", b"\0", b"\xff", b";", b"\t", b"{", b"}", b"[", b"PK\x03\x04", b"PAR1", b"\xe9"]
 )).map(b"".join)), st.sampled_from(["t.csv", "t.jsonl", "t.xlsx", "t.parquet", "t.tsv"]))  # fmt: skip
 def test_any_bytes_give_a_table_or_a_typed_error(data: bytes, name: str) -> None:
-    """Whatever a file holds, reading it ends with a table or with an error that has a mend."""
+    """Whatever a file holds, reading it ends with a table or with an error that has a fix."""
     try:
         found = table(data, name)
     except AdaptLabError as error:
-        assert error.mend
+        assert error.fix
         assert "Traceback" not in error.what
     else:
         assert all(len(column) == found.rows for column in found.columns)
@@ -149,7 +149,7 @@ def test_the_delimiter_is_told_from_the_rows(data: str, delimiter: str) -> None:
 )
 def test_encodings_are_told(raw: bytes, codec: str, text: str) -> None:
     """Marks, whole UTF-8, zeros and the looks of western and Cyrillic letters tell the encoding."""
-    look = first_look(Source(name="t.csv", data=raw), Asked(header=False))
+    look = first_look(Source(name="t.csv", data=raw), ReadOptions(header=False))
     assert look.reading.encoding == codec
     assert look.rows[0][0].startswith(text)
 
@@ -197,7 +197,7 @@ def test_blank_lines_are_told_and_one_column_keeps_them() -> None:
     """A blank line is passed over with a note; in a table of one column it is an empty cell."""
     found = table("a,b\n\n1,2\n\n")
     assert cells(found) == [["1", "2"]]
-    assert "2 blank lines passed over (line 2, 4)" in found.notes[0]
+    assert "2 blank lines skipped (line 2, 4)" in found.notes[0]
     assert cells(table("a\nx\n\ny\n")) == [["x"], [""], ["y"]]
 
 
@@ -233,12 +233,12 @@ def test_wide_tables_and_long_cells() -> None:
         (b"\x89PNG\r\n", "t.csv", ["an image"]),
         (b"\x1f\x8b\x08", "t.csv.gz", ["gzip"]),
         (b"\xd0\xcf\x11\xe0", "t.xls", ["Office"]),
-        (bytes(range(256)), "t.csv", ["no text"]),
+        (bytes(range(256)), "t.csv", ["not text"]),
         (b"PK\x03\x04broken", "t.xlsx", ["broken archive"]),
         (b"PAR1 broken PAR1", "t.parquet", ["Parquet"]),
         (b'{"a": 1}\n{"a": \n', "t.jsonl", ["line 2"]),
-        (b'{"a": 1}\n[1]\n', "t.jsonl", ["line 2", "no JSON object"]),
-        (b'{"a": 1, "a": 2}\n', "t.jsonl", ["line 1", "'a' stands twice"]),
+        (b'{"a": 1}\n[1]\n', "t.jsonl", ["line 2", "not a JSON object"]),
+        (b'{"a": 1, "a": 2}\n', "t.jsonl", ["line 1", "'a' occurs twice"]),
         (b'{"a": NaN}\n', "t.jsonl", ["line 1", "NaN"]),
         (b'{"a": "\\ud800"}\n', "t.jsonl", ["line 1", "surrogate"]),
         (b'{"a": ' + b"[" * 100_000 + b"\n", "t.jsonl", ["line 1"]),
@@ -247,22 +247,22 @@ def test_wide_tables_and_long_cells() -> None:
     ids=lambda value: str(value)[:30],
 )  # fmt: skip
 def test_faults_name_their_place(data: bytes, name: str, words: list[str]) -> None:
-    """Every broken file says what is wrong, where, and how to mend it."""
+    """Every broken file says what is wrong, where, and how to fix it."""
     message = fault(data, name)
     for word in words:
         assert word in message
 
 
 def test_a_byte_of_another_encoding_is_named() -> None:
-    """Asked to read as UTF-8, a latin-1 byte is refused with its line."""
-    assert "line 3: byte 14 (e9) is no utf-8." in fault(b"a,b\nx,y\nok,caf\xe9\n", encoding="utf-8")
+    """ReadOptions to read as UTF-8, a latin-1 byte is refused with its line."""
+    assert "line 3: byte 14 (e9) is not utf-8." in fault(b"a,b\nx,y\nok,caf\xe9\n", encoding="utf-8")
 
 
 @pytest.mark.parametrize(("asked", "words"), [
     ({"encoding": "klingon"}, "no encoding 'klingon'"), ({"encoding": "base64"}, "base64"),
-    ({"delimiter": "::"}, "not one sign"), ({"delimiter": '"'}, "same sign"),
+    ({"delimiter": "::"}, "not one character"), ({"delimiter": '"'}, "same character"),
 ])  # fmt: skip
-def test_impossible_wishes_are_refused(asked: dict[str, str], words: str) -> None:
+def test_impossible_options_are_refused(asked: dict[str, str], words: str) -> None:
     """An encoding or sign that cannot be is refused by name."""
     assert words in fault("a,b\n1,2\n", **asked)
 
@@ -317,13 +317,13 @@ def test_a_workbook_gives_values_alone() -> None:
 
 
 def test_bombs_are_refused_before_they_are_unpacked() -> None:
-    """An archive that declares too much, lies about its size, or leads elsewhere is refused."""
+    """An archive that declares too much, has a wrong size, or leads elsewhere is refused."""
     zeros = "0" * 50_000_000
     assert "was not unpacked" in fault(workbook([["a"]], **{"xl/media/x": zeros}), "bomb.xlsx")
     honest = workbook([["a"], ["b"]], **{"xl/media/x": "0" * 100_000})
     lying = honest.replace(struct.pack("<I", 100_000), struct.pack("<I", 10))
-    assert "lies about its size" in fault(lying, "liar.xlsx")
-    assert "leads elsewhere" in fault(workbook([["a"]], **{"../../evil": "x"}), "slip.xlsx")
+    assert "has a wrong size" in fault(lying, "liar.xlsx")
+    assert "unsafe path" in fault(workbook([["a"]], **{"../../evil": "x"}), "slip.xlsx")
 
 
 def test_cells_far_out_are_refused_before_room_is_made_for_them() -> None:

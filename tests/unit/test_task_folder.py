@@ -1,4 +1,4 @@
-"""Task folders: a sound one is read whole, a faulty one names file, line, field, value and mend."""
+"""Task folders: a sound one is read whole, a faulty one names file, line, field, value and fix."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def write(folder: Path, toml: str = TOML, lines: list[str] | None = None, **file
 
 
 def fault(folder: Path) -> str:
-    """Return the message of the fault: at most two lines, with a mend."""
+    """Return the message of the fault: at most two lines, with a fix."""
     with pytest.raises(TaskError) as caught:
         read_task(folder)
-    assert caught.value.mend
+    assert caught.value.fix
     assert str(caught.value).count("\n") == 0
     return str(caught.value)
 
@@ -94,9 +94,9 @@ def test_a_sound_folder_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([line(1), line(1)], ["examples.jsonl, line 2", "'id'", "'r1' stands on line 1 already"]),
-        ([line(1), "", line(2, target="fualt")], ["line 3", "'target'", "'fualt' is no label", "billing, fault"]),
-        ([line(1, target={"a": 1})], ["line 1", "'target'", "no label"]),
+        ([line(1), line(1)], ["examples.jsonl, line 2", "'id'", "'r1' is already used on line 1"]),
+        ([line(1), "", line(2, target="fualt")], ["line 3", "'target'", "'fualt' is not a label", "billing, fault"]),
+        ([line(1, target={"a": 1})], ["line 1", "'target'", "not a label"]),
         ([line(1, input=...)], ["line 1", "'input'", "required"]),
         ([line(1, input="")], ["line 1", "'input'", "at least 1 character"]),
         ([line(1, input=7)], ["line 1", "'input'", "string", "'7'"]),

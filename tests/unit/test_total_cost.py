@@ -12,12 +12,15 @@ from engine.analysis.break_even import (
     break_evens,
     closed_lines,
     labelled_rows,
-    local_line,
+    own_line,
     rows_worth_labelling,
+    with_limits,
 )
 from engine.core.limits import Limits
-from engine.core.prices import CostAssumptions
-from engine.core.variant import LoraSpec, RetrievalSpec, Technique, Variant
+from engine.core.prices import CostAssumptions, TokenPrices
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import Technique
+from engine.core.variant import LoraSpec, RetrievalSpec, Variant
 from engine.metrics.costing import CLOSED_MODELS
 from engine.metrics.image_tokens import RULES, image_tokens
 
@@ -77,18 +80,32 @@ def test_labels_are_counted_for_what_learns_from_them() -> None:
     assert {variant: labelled_rows(variant, 50) for variant in wanted} == wanted
 
 
+def plan_of(variant: Variant, **changes: object) -> RunPlan:
+    """Plan a run of one variant."""
+    return RunPlan(run_id="r", task_id="t", model_id="m", variants=(variant,), test_ids=(), train_ids=(), **changes)  # type: ignore[arg-type]
+
+
+def test_tokens_that_are_paid_for_leave_the_machine() -> None:
+    """A variant at a closed API costs its tokens, names their source, and is bounded by no machine; the classifier is."""
+    prices = TokenPrices(source="openai/gpt-5-nano", input_usd=1.0, cached_input_usd=0.1, output_usd=2.0)
+    for variant, leaves in (
+        (Variant(id="zero-shot", technique=Technique.ZERO_SHOT), True),
+        (Variant(id="classifier", technique=Technique.CLASSIFIER), False),
+    ):
+        plan = plan_of(variant, prices=prices)
+        found = own_line(variant, plan, name="x", prepare_s=None, cost_usd_per_call=0.5, busy_s_per_call=1.0)
+        assert found.leaves_machine is leaves
+        assert (found.most_calls_per_month is None) is leaves
+        assert ("gpt-5-nano" in found.source) is leaves
+
+
 def test_training_is_paid_once_at_full_power() -> None:
     """An hour of training costs an hour of the machine and its full power."""
-    found = local_line(
-        Variant(id="lora", technique=Technique.LORA, lora=LoraSpec()),
-        name="LoRA",
-        train_rows=50,
-        prepare_s=3600.0,
-        cost_usd_per_call=0.001,
-        busy_s_per_call=1.0,
-        costs=CostAssumptions(machine_usd_per_hour=0.1, watts=100.0, electricity_usd_per_kwh=0.5),
-        limits=Limits(labelling_usd_per_row=0.2),
-    )
+    variant = Variant(id="lora", technique=Technique.LORA, lora=LoraSpec())
+    costs = CostAssumptions(machine_usd_per_hour=0.1, watts=100.0, electricity_usd_per_kwh=0.5)
+    plan = plan_of(variant, costs=costs)
+    bare = own_line(variant, plan, name="LoRA", prepare_s=3600.0, cost_usd_per_call=0.001, busy_s_per_call=1.0)
+    found = with_limits(bare, variant, 50, Limits(labelling_usd_per_row=0.2))
     assert found.preparing_usd == pytest.approx(0.15)
     assert found.labelling_usd == pytest.approx(10.0)
     assert found.most_calls_per_month == pytest.approx(730 * 3600)

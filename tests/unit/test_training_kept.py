@@ -28,7 +28,8 @@ def test_a_whole_folder_is_found(tmp_path: Path) -> None:
     found = find_weights(tmp_path, "one")
     assert found is not None
     assert (found.base_digest, found.template_digest, found.train_s) == ("b", "t", 1.5)
-    assert found.gguf == tmp_path / "one" / "lora.gguf"
+    assert found.folder == tmp_path / "one"
+    assert found.locator == str(tmp_path / "one" / "lora.gguf")
 
 
 @pytest.mark.parametrize("lost", FILE_NAMES)

@@ -16,7 +16,7 @@ from components.training.view import comparison_frame, kept_curves, library_fram
 from engine.core.errors import UsageError
 from engine.core.lora_library import Measured
 from engine.metrics.intervals import wilson
-from tests.fake_bench import fake_weights
+from tests.memory_lab import memory_weights
 
 
 def _keep(folder: Path, key: str = "abc", **manifest: object) -> None:
@@ -95,7 +95,7 @@ def test_delete(tmp_path: Path) -> None:
 
 def test_frames_and_figure() -> None:
     """Two trainings side by side name what differs; the figure has a line per training and one per rows held out."""
-    one, other = fake_weights(), fake_weights(rows=20, parameters={"rank": 4, "alpha": 16.0})
+    one, other = memory_weights(), memory_weights(rows=20, parameters={"rank": 4, "alpha": 16.0})
     frame = comparison_frame(one, other)
     differs = set(frame.filter(frame["Same"] == "no")[""])
     assert {"Training rows", "Rank"} <= differs

@@ -144,7 +144,7 @@ def test_layout_of_a_small_batch() -> None:
 
 
 def test_filling_up_is_seen_by_no_row() -> None:
-    """Lengths are rounded up; what fills up is no target and takes part in no row."""
+    """Lengths are rounded up; what fills up is not a target and takes part in no row."""
     rows: list[Row] = [((1, 2, 3), (7, 8)), ((1, 2, 4, 5), (9,))]
     plain, filled = pack(rows, round_to=1), pack(rows, round_to=4)
     assert filled.ids.shape == (1, 8)

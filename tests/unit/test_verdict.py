@@ -11,23 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.analysis.break_even import CostLine
+from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict import decide, pareto
-from engine.analysis.verdict_types import Candidate, Standing, Verdict
+from engine.analysis.verdict_types import Outcome, Verdict
 from engine.core.errors import UsageError
 from engine.core.interval import Interval
 from engine.core.limits import Limits
-from engine.core.variant import LABELS, Technique, Variant
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import TECHNIQUES, Technique, label
+from engine.core.variant import Variant
 from engine.metrics.bootstrap import mean_intervals
 from engine.metrics.intervals import wilson
-from engine.metrics.pairwise import compare_all
+from engine.metrics.pairwise import Difference, compare_all
 
 FREE = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
 
 
-def candidate(technique: Technique, scores: Sequence[float], *, p95_s: float = 0.1, usd: float = 0.01) -> Candidate:
-    """Build a candidate from its scores."""
+def figures_of(
+    technique: Technique, scores: Sequence[float], *, p95_s: float = 0.1, usd: float = 0.01
+) -> VariantFigures:
+    """Build a variant's figures from its scores."""
     line = CostLine(
-        name=LABELS[technique],
+        name=label(technique),
         variant_id=str(technique),
         labelling_usd=0.0 if technique is Technique.ZERO_SHOT else 5.0,
         preparing_usd=0.0,
@@ -36,29 +41,45 @@ def candidate(technique: Technique, scores: Sequence[float], *, p95_s: float = 0
         most_calls_per_month=1e9,
         source="test",
     )
-    return Candidate(
+    return VariantFigures(
         variant=Variant(id=str(technique), technique=technique),
-        name=LABELS[technique],
+        name=label(technique),
         rows=len(scores),
         quality=wilson(int(sum(scores)), len(scores)),
-        p50_s=None,
-        p95_s=Interval(value=p95_s, low=p95_s * 0.9, high=p95_s * 1.1),
+        total_p95_s=Interval(value=p95_s, low=p95_s * 0.9, high=p95_s * 1.1),
         busy_s_per_call=p95_s,
-        cost_usd_per_1k=Interval(value=usd, low=usd * 0.9, high=usd * 1.1),
+        cost_usd_per_1k=usd,
+        cost_interval_usd_per_1k=Interval(value=usd, low=usd * 0.9, high=usd * 1.1),
         cost=line,
         prepare_s=1.0,
     )
 
 
+def decided(
+    found: Sequence[VariantFigures], differences: Sequence[Difference], limits: Limits, *, is_share: bool = True
+) -> Verdict:
+    """Decide on these figures."""
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=(), test_ids=(), train_ids=())
+    run = RunFigures(
+        plan=plan,
+        task_title="",
+        metric="accuracy",
+        is_share=is_share,
+        figures=tuple(found),
+        differences=tuple(differences),
+    )
+    return decide(run, limits)
+
+
 def judged(rows: dict[Technique, Sequence[float]], limits: Limits = FREE, **changes: dict[Technique, float]) -> Verdict:
     """Judge variants by their scores on the same rows."""
     found = [
-        candidate(technique, scores, **{name: values.get(technique, 0.1) for name, values in changes.items()})
+        figures_of(technique, scores, **{name: values.get(technique, 0.1) for name, values in changes.items()})
         for technique, scores in rows.items()
     ]
     table = np.array([list(scores) for scores in rows.values()], dtype=float)
     pairs = compare_all([item.variant.id for item in found], table, np.ones(table.shape, dtype=bool))
-    return decide(found, pairs, limits)
+    return decided(found, pairs, limits)
 
 
 def right_on(number: int, of: int = 200) -> list[float]:
@@ -69,7 +90,7 @@ def right_on(number: int, of: int = 200) -> list[float]:
 def test_a_clear_best_is_named() -> None:
     """A variant that is better than all others is the winner, with the nearest rival's gap and p-value."""
     verdict = judged({Technique.ZERO_SHOT: right_on(80), Technique.LORA: right_on(180)})
-    assert (verdict.standing, verdict.pick) == (Standing.WINNER, "lora")
+    assert (verdict.outcome, verdict.pick) == (Outcome.WINNER, "lora")
     assert "Choose LoRA" in verdict.headline
     assert "50 points" in verdict.sureness.text
     assert verdict.sureness.figures["p"] < 0.001
@@ -81,7 +102,7 @@ def test_equals_give_the_simplest() -> None:
     assert verdict.pick == "classifier"
     assert verdict.leader == "lora"
     assert set(verdict.tied) == {"classifier", "lora", "rag"}
-    assert verdict.standing in {Standing.TIED, Standing.OPEN}
+    assert verdict.outcome in {Outcome.TIED, Outcome.OPEN}
     assert "better than" not in verdict.headline
 
 
@@ -89,7 +110,7 @@ def test_few_rows_leave_it_open() -> None:
     """With few rows the verdict is for now, and says what may be lost and how many rows would settle it."""
     lora = [1.0] * 24 + [0.0] * 6
     verdict = judged({Technique.CLASSIFIER: [*lora[3:], 1.0, 0.0, 0.0], Technique.LORA: lora})
-    assert verdict.standing is Standing.OPEN
+    assert verdict.outcome is Outcome.OPEN
     assert "for now" in verdict.headline
     assert verdict.sureness.figures["may_be_lost"] > 0.05
     assert "may lose up to" in verdict.sureness.text
@@ -100,7 +121,7 @@ def test_a_pick_that_leads_has_little_to_lose() -> None:
     lora = right_on(150)
     classifier = [1.0] * 140 + [0.0] * 10 + [1.0] * 18 + [0.0] * 32
     verdict = judged({Technique.LORA: lora, Technique.CLASSIFIER: classifier})
-    assert (verdict.standing, verdict.pick, verdict.leader) == (Standing.TIED, "classifier", "classifier")
+    assert (verdict.outcome, verdict.pick, verdict.leader) == (Outcome.TIED, "classifier", "classifier")
     assert "not told apart" in verdict.headline
     assert verdict.sureness.figures["may_be_lost"] < 0.05
 
@@ -111,7 +132,7 @@ def test_limits_eliminate_with_the_reason() -> None:
     rows = {Technique.ZERO_SHOT: right_on(60), Technique.RAG: right_on(180), Technique.LORA: right_on(180)}
     verdict = judged(rows, limits, p95_s={Technique.RAG: 3.0}, usd={Technique.LORA: 1.05})
     reasons = {item.variant_id: item for item in verdict.eliminated}
-    assert verdict.standing is Standing.NONE
+    assert verdict.outcome is Outcome.NONE
     assert verdict.pick is None
     assert "under your 50 %" in reasons["zero-shot"].reason.text
     assert reasons["zero-shot"].certain
@@ -131,7 +152,7 @@ def test_a_limit_within_the_interval_is_not_certain() -> None:
 def test_one_that_keeps_the_limits_is_not_called_better() -> None:
     """The only one left is chosen for that, not for its quality."""
     verdict = judged({Technique.RAG: right_on(170), Technique.LORA: right_on(150)}, Limits())
-    assert (verdict.standing, verdict.pick) == (Standing.ALONE, "rag")
+    assert (verdict.outcome, verdict.pick) == (Outcome.ALONE, "rag")
     assert "alone keeps your limits" in verdict.headline
     assert "LoRA may keep the limits too" in verdict.sureness.text
 
@@ -147,17 +168,17 @@ def test_what_would_change_it_names_volume_prompt_and_labels() -> None:
 
 
 def test_nothing_to_judge() -> None:
-    """No variant at all is no verdict, and no error."""
-    assert decide([], [], Limits()).pick is None
+    """Without a variant there is neither a verdict nor an error."""
+    assert decided([], [], Limits()).pick is None
 
 
 def test_other_scores_are_not_called_right() -> None:
-    """A mean score that is no share of right rows is written as a score."""
+    """A mean score that is not a share of right rows is written as a score."""
     scores = np.random.default_rng(0).random((2, 50))
-    found = [candidate(technique, right_on(25, 50)) for technique in (Technique.RAG, Technique.LORA)]
+    found = [figures_of(technique, right_on(25, 50)) for technique in (Technique.RAG, Technique.LORA)]
     pairs = compare_all([item.variant.id for item in found], scores, np.ones(scores.shape, dtype=bool))
     assert mean_intervals(scores)[0].low < 0.5
-    verdict = decide(found, pairs, FREE, is_share=False)
+    verdict = decided(found, pairs, FREE, is_share=False)
     assert "scores" in verdict.reasons[0].text
     assert "is right on" not in verdict.reasons[0].text
 
@@ -166,7 +187,7 @@ def test_other_scores_are_not_called_right() -> None:
 @settings(max_examples=40, deadline=None)
 def test_the_verdict_is_never_stronger_than_its_tests(rows: list[list[bool]], least: float) -> None:
     """A winner is told apart from every other that is left; the pick keeps the limits; the tied hold leader and pick."""
-    techniques = list(LABELS)[: len(rows)]
+    techniques = list(TECHNIQUES)[: len(rows)]
     scores = {technique: [float(x) for x in line] for technique, line in zip(techniques, rows, strict=True)}
     limits = Limits(least_quality=least, highest_p95_s=None, highest_cost_usd_per_1k=None)
     verdict = judged(scores, limits)
@@ -178,20 +199,20 @@ def test_the_verdict_is_never_stronger_than_its_tests(rows: list[list[bool]], le
         return
     assert verdict.pick not in out
     assert {verdict.pick, verdict.leader} <= set(verdict.tied)
-    if verdict.standing is Standing.WINNER:
+    if verdict.outcome is Outcome.WINNER:
         for pair in pairs:
             rival = {pair.first, pair.second} - {verdict.pick}
             if len(rival) == 1 and not rival & out:
-                assert pair.told_apart
+                assert pair.significant
 
 
 def test_pareto_keeps_what_none_beats() -> None:
     """One that is slower, dearer and worse is not in the set; equals both are."""
     found = [
-        candidate(Technique.ZERO_SHOT, right_on(100), p95_s=0.1),
-        candidate(Technique.RAG, right_on(150), p95_s=0.5),
-        candidate(Technique.FEW_SHOT, right_on(90), p95_s=0.2),
-        candidate(Technique.LORA, right_on(150), p95_s=0.5),
+        figures_of(Technique.ZERO_SHOT, right_on(100), p95_s=0.1),
+        figures_of(Technique.RAG, right_on(150), p95_s=0.5),
+        figures_of(Technique.FEW_SHOT, right_on(90), p95_s=0.2),
+        figures_of(Technique.LORA, right_on(150), p95_s=0.5),
     ]
     assert set(pareto(found)) == {"zero-shot", "rag", "lora"}
 
@@ -200,6 +221,6 @@ def test_pareto_keeps_what_none_beats() -> None:
     "wrong", [{"least_quality": 1.2}, {"calls_per_month": 0}, {"months": 0}, {"labelling_usd_per_row": -1.0}]
 )
 def test_senseless_limits_are_refused(wrong: dict[str, float]) -> None:
-    """A limit that makes no sense is an error with its mend."""
+    """A limit that makes no sense is an error with its fix."""
     with pytest.raises(UsageError):
         Limits(**wrong)

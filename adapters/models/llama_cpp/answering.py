@@ -1,4 +1,4 @@
-"""How one answer is drawn: a label by search, text token by token, JSON under a grammar."""
+"""How one answer is generated: a label by search, text token by token, JSON under a grammar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.core.errors import UnsupportedError
 Logits = NDArray[np.float32]
 
 
-class TokenPicker:
+class Sampler:
     """Picks the next token: the most probable one, or a draw at a temperature, under a grammar if there is one."""
 
     def __init__(self, model: NativeModel, *, temperature: float, seed: int, grammar: Any = None) -> None:
@@ -72,7 +72,7 @@ def json_grammar(model: NativeModel, schema: Mapping[str, Any]) -> Iterator[Any]
     try:
         grammar = json_schema_to_gbnf(json.dumps(schema))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnsupportedError(f"The JSON schema cannot be made a grammar: {error}.", "Simplify the schema.") from error
+        raise UnsupportedError(f"The JSON schema cannot become a grammar: {error}.", "Simplify the schema.") from error
     sampler = llama_cpp.llama_sampler_init_grammar(model.vocabulary, grammar.encode(), b"root")
     if not sampler:
         raise UnsupportedError("llama.cpp refuses the JSON schema's grammar.", "Simplify the schema.")

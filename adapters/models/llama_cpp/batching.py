@@ -61,7 +61,7 @@ def _one(session: Session, request: GenerateRequest) -> Completion | Exception:
 
 
 def _answer_or_clear(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion]:
-    """Answer a group; one that was stopped half-way leaves nothing behind in the cache."""
+    """Answer a group; one that was cancelled halfway leaves nothing behind in the cache."""
     try:
         return _answer_group(session, requests)
     except AdaptLabError:

@@ -16,8 +16,8 @@ from adapters.models.llama_cpp.messages import completion_from_dict, request_to_
 from adapters.processes.client import WorkerProcess
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import error_from_name
-from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
-from engine.core.ports import CancelSignal
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.steps import CancelSignal
 
 _ENVIRONMENT = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
 """Waiting threads sleep instead of spinning: beside other busy programs, spinning made answers 5 to 20 times slower."""
@@ -39,7 +39,7 @@ CAPABILITIES = Capabilities(
 
 
 class LlamaCppModel:
-    """A GGUF served by llama.cpp in a process of its own. A worker that died is started and loaded anew."""
+    """A GGUF served by llama.cpp in a process of its own. A worker that died is restarted and loads it again."""
 
     def __init__(self, facts: ModelFacts) -> None:
         """Describe the model; nothing is started yet."""
@@ -47,6 +47,7 @@ class LlamaCppModel:
         self._worker = WorkerProcess("adapters.models.llama_cpp.worker", name="model worker", environment=_ENVIRONMENT)
         self._room = (1, min(2048, facts.context_tokens))
         self._loaded_pid: int | None = None
+        self._uses_gpu = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -62,6 +63,11 @@ class LlamaCppModel:
     def rss_bytes(self) -> int:
         """Resident memory of the worker."""
         return self._worker.rss_bytes
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether layers of it are on a GPU."""
+        return self._uses_gpu
 
     @property
     def worker_pid(self) -> int | None:
@@ -83,13 +89,14 @@ class LlamaCppModel:
         self._loaded_pid = None  # a load that fails leaves a worker without a model
         result = self._worker.call("load", payload, cancel=cancel)
         self._loaded_pid = self._worker.pid
+        self._uses_gpu = bool(result["gpu"])
         return float(result["load_s"])
 
     def _look_whether_it_fits(self, slots: int, context_tokens: int) -> None:
         path = Path(self._facts.path)
         if not path.is_file():
-            return  # the worker says so in its own words
-        held = self._worker.rss_bytes  # a worker that loads anew gives back what it holds
+            return  # the worker itself reports it
+        held = self._worker.rss_bytes  # a worker that loads again frees what it holds
         refuse_if_it_does_not_fit(
             read_header(path),
             self._facts.name,
@@ -124,7 +131,7 @@ class LlamaCppModel:
         for item in self._worker.call("generate_batch", payload, cancel=cancel):
             if "error" in item:
                 error = item["error"]
-                answers.append(error_from_name(error["type"], error["what"], error["mend"]))
+                answers.append(error_from_name(error["type"], error["what"], error["fix"]))
             else:
                 answers.append(completion_from_dict(item))
         return answers
@@ -150,8 +157,8 @@ class LlamaCppModel:
         rows: list[dict[str, Any]] = self._worker.call("tokenize", {"path": self._facts.path, "items": items})
         return rows
 
-    def served_lora(self) -> str | None:
-        """Tell that it takes the weights that are trained here."""
+    def served_lora(self) -> LoraWeights | None:
+        """Return None: it takes the weights that are trained here."""
         return None
 
     def close(self) -> None:

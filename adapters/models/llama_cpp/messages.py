@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from engine.core.generation import Completion, Decoding, GenerateRequest, Message
+from engine.core.generation import Completion, Decoding, GenerateRequest, LoraWeights, Message
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
 
@@ -22,7 +22,13 @@ def request_from_dict(data: Mapping[str, Any]) -> GenerateRequest:
     decoding["mode"] = DecodingMode(decoding["mode"])
     decoding["labels"] = tuple(decoding["labels"])
     decoding["stop"] = tuple(decoding["stop"])
-    fields = {**data, "decoding": Decoding(**decoding), "messages": tuple(Message(**m) for m in data["messages"])}
+    lora = None if data["lora"] is None else LoraWeights(**data["lora"])
+    fields = {
+        **data,
+        "lora": lora,
+        "decoding": Decoding(**decoding),
+        "messages": tuple(Message(**m) for m in data["messages"]),
+    }
     return GenerateRequest(**fields)
 
 

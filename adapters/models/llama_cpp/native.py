@@ -75,7 +75,7 @@ class NativeModel:
         self._loras: dict[str, Any] = {}
 
     def free(self) -> None:
-        """Give the memory back, that of LoRA weights included; contexts on it must be gone."""
+        """Free the memory, including that of LoRA weights; contexts on it must be closed before."""
         llama_cpp.llama_model_free(self._model)
         self._loras.clear()
 
@@ -142,7 +142,7 @@ class NativeModel:
 
 
 class Context:
-    """A KV cache with so many sequences, and the evaluation of tokens in them."""
+    """A KV cache with this many sequences, and the evaluation of tokens in them."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class Context:
         self._context: Any = llama_cpp.llama_init_from_model(model.handle, parameters)
         if not self._context:
             raise ModelError(
-                f"There is no memory for {sequences} x {tokens_per_sequence} tokens of context.",
+                f"There is not enough memory for {sequences} x {tokens_per_sequence} tokens of context.",
                 "Run fewer variants at once or choose a smaller context.",
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
@@ -185,7 +185,7 @@ class Context:
         self._lora = Lora()
 
     def free(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         llama_cpp.llama_batch_free(self._batch)
         llama_cpp.llama_free(self._context)
 
@@ -219,7 +219,7 @@ class Context:
         """Evaluate tokens; return the logits (shape: vocabulary, float32) of those that want them, in order.
 
         Raises:
-            CancelledError: cancelled in mid-evaluation; the sequences involved are in disorder and must be cleared.
+            CancelledError: cancelled during evaluation; the sequences involved are inconsistent and must be cleared.
             ModelError: llama.cpp failed.
         """
         found: list[NDArray[np.float32]] = []

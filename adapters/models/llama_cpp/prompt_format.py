@@ -1,6 +1,6 @@
 """From messages to token ids, by the model's own chat template.
 
-What users wrote is tokenized apart from the template, with control tokens read as plain text: a cell that
+What users wrote is tokenized separately from the template, with control tokens read as plain text: a cell that
 holds `<|im_end|>` cannot end a turn. A model without a template gets a plain `Input: … Answer:` form.
 """
 
@@ -31,7 +31,7 @@ class Prompt:
     tokens: tuple[int, ...]
     text: str
     starts: Mapping[int, int] = field(default_factory=dict)
-    """Where the content of each message begins, in tokens; empty where texts are not tokenized apart."""
+    """Where the content of each message begins, in tokens; empty where texts are not tokenized separately."""
 
 
 class PromptFormat:
@@ -54,7 +54,7 @@ class PromptFormat:
 
     @property
     def answer_lead(self) -> str:
-        """What stands between the prompt and the answer's first letter."""
+        """The text between the prompt and the answer's first letter."""
         return "" if self._template else " "
 
     @cached_property

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from adapters.models.llama_cpp.answering import TextAssembler, TokenPicker, json_grammar
+from adapters.models.llama_cpp.answering import Sampler, TextAssembler, json_grammar
 from adapters.models.llama_cpp.batching import BATCH_CELLS, answer_batch, common_length
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
@@ -79,7 +79,7 @@ class Session:
         )
 
     def free(self) -> None:
-        """Give the memory of the contexts and the weights back; the session is of no use afterwards."""
+        """Free the memory of the contexts and the weights; the session cannot be used afterwards."""
         for context in (self._context, self._batch_context):
             if context is not None:
                 context.free()
@@ -167,7 +167,7 @@ class Session:
     def _write(
         self,
         decoding: Decoding,
-        picker: TokenPicker,
+        picker: Sampler,
         length: int,
         sequence: int,
         logits: Any,
@@ -196,14 +196,14 @@ class Session:
         return assembler.text, tuple(tokens), first_at, {}, finish
 
     @contextlib.contextmanager
-    def _picker(self, decoding: Decoding) -> Iterator[TokenPicker]:
+    def _picker(self, decoding: Decoding) -> Iterator[Sampler]:
         if decoding.mode is DecodingMode.JSON:
             if decoding.json_schema is None:
                 raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
             with json_grammar(self.model, decoding.json_schema) as grammar:
-                yield TokenPicker(self.model, temperature=decoding.temperature, seed=decoding.seed, grammar=grammar)
+                yield Sampler(self.model, temperature=decoding.temperature, seed=decoding.seed, grammar=grammar)
         else:
-            yield TokenPicker(self.model, temperature=decoding.temperature, seed=decoding.seed)
+            yield Sampler(self.model, temperature=decoding.temperature, seed=decoding.seed)
 
     def _assembler(self, decoding: Decoding) -> TextAssembler:
         return TextAssembler(self.model.piece, decoding.stop)
@@ -219,7 +219,7 @@ class Session:
                     {label: self.format.answer(label) for label in labels}, self.format.end_tokens[0]
                 )
             except ValueError as error:
-                raise UsageError(f"These labels cannot be told apart: {error}.", "Rename them.") from error
+                raise UsageError(f"These labels cannot be distinguished: {error}.", "Rename them.") from error
         return self._tries[labels]
 
     def generate_batch(self, requests: Sequence[GenerateRequest]) -> list[Completion | Exception]:
@@ -230,7 +230,7 @@ class Session:
         return answer_batch(self, requests)
 
     def batch_context(self, sequences: int) -> Context:
-        """Return the context whose sequences share one buffer, made when first wanted."""
+        """Return the context whose sequences share one buffer, created on first use."""
         if self._batch_context is None:
             self._batch_context = Context(
                 self.model,
@@ -251,13 +251,15 @@ class Session:
     def _ready(self, request: GenerateRequest) -> _Ready:
         prompt = self.format.prompt(request.messages)
         shared = 0
-        if request.prefix_messages in prompt.starts:  # the opening of the next turn is the same on every row, too
+        if request.prefix_messages in prompt.starts:  # the beginning of the next turn is the same on every row, too
             shared = prompt.starts[request.prefix_messages] if request.prefix_messages else 0
         elif request.prefix_messages:
             prefix = self.format.prompt(request.messages[: request.prefix_messages], open_answer=False)
             shared = common_length(prefix.tokens, prompt.tokens)
         shared = min(shared, len(prompt.tokens) - 1)
-        return _Ready(prompt.tokens, shared, prompt.text, Lora(request.lora or "", request.lora_scale))
+        return _Ready(
+            prompt.tokens, shared, prompt.text, Lora(request.lora.locator if request.lora else "", request.lora_scale)
+        )
 
     def _check_room(self, ready: _Ready, decoding: Decoding) -> None:
         choice = decoding.mode is DecodingMode.CHOICE

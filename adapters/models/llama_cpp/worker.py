@@ -1,4 +1,4 @@
-"""The model worker: `python -m adapters.models.llama_cpp.worker`, spoken to by `client`."""
+"""The model worker: `python -m adapters.models.llama_cpp.worker`, called by `client`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import llama_cpp
 
 from adapters.models.llama_cpp.messages import completion_to_dict, request_from_dict
-from adapters.models.llama_cpp.native import NativeModel
+from adapters.models.llama_cpp.native import NativeModel, gpu_layers
 from adapters.models.llama_cpp.prompt_format import PromptFormat
 from adapters.models.llama_cpp.session import Session
 from adapters.processes.server import Emit, serve
@@ -36,7 +36,8 @@ class Worker:
         self._session = Session(
             request["path"], slots=request["slots"], context_tokens=request["context_tokens"], cancel=cancel
         )
-        return {"load_s": time.perf_counter() - started, "context_tokens": self._session.context_tokens}
+        loaded_s = time.perf_counter() - started
+        return {"load_s": loaded_s, "context_tokens": self._session.context_tokens, "gpu": gpu_layers() != 0}
 
     def generate(self, request: dict[str, Any], emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
         """Answer one request, streaming."""
@@ -48,16 +49,16 @@ class Worker:
         """Answer several requests at once."""
         answers = self._loaded().generate_batch([request_from_dict(item) for item in request["requests"]])
         return [
-            {"error": {"type": type(a).__name__, "what": a.what, "mend": a.mend}}
+            {"error": {"type": type(a).__name__, "what": a.what, "fix": a.fix}}
             if isinstance(a, AdaptLabError)
-            else {"error": {"type": "ModelError", "what": str(a), "mend": ""}}
+            else {"error": {"type": "ModelError", "what": str(a), "fix": ""}}
             if isinstance(a, Exception)
             else completion_to_dict(a)
             for a in answers
         ]
 
     def tokenize(self, request: dict[str, Any], _emit: Emit, _cancel: threading.Event) -> list[dict[str, Any]]:
-        """Turn prompts, and answers where given, into token ids; loads the vocabulary alone if need be."""
+        """Turn prompts, and answers where given, into token ids; loads only the vocabulary if needed."""
         form = self._format(request["path"])
         rows = []
         for item in request["items"]:
@@ -76,8 +77,8 @@ class Worker:
 
     def _loaded(self) -> Session:
         if self._session is None:
-            # The caller loads before it asks: this worker took the place of one that died in between.
-            raise WorkerDiedError("The model worker was started anew and holds no model yet.", "Try again.")
+            # The caller loads before it asks: this worker replaced one that died in between.
+            raise WorkerDiedError("The model worker was restarted and has no model loaded yet.", "Try again.")
         return self._session
 
 

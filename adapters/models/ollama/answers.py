@@ -42,7 +42,7 @@ def body_of(
         },
     }
     if thinks:
-        body["think"] = False  # as llama.cpp does here; a model that thinks all the same is billed for it
+        body["think"] = False  # as llama.cpp does here; a model that still thinks is billed for it
     if decoding.mode is DecodingMode.CHOICE:
         body["format"] = label_schema(decoding.labels)
         if logprobs:
@@ -54,7 +54,7 @@ def body_of(
     return body
 
 
-class Gathered:
+class StreamAccumulator:
     """An answer as it comes in."""
 
     def __init__(self) -> None:
@@ -86,8 +86,10 @@ class Gathered:
         return text
 
 
-def completion_of(request: GenerateRequest, gathered: Gathered, text: str, started: float, ended: float) -> Completion:
-    """Return the whole answer, with the server's own timings; the way to the first token is measured here."""
+def completion_of(
+    request: GenerateRequest, gathered: StreamAccumulator, text: str, started: float, ended: float
+) -> Completion:
+    """Return the whole answer, with the server's own timings; the time to the first token is measured here."""
     last, choice = gathered.last, request.decoding.mode is DecodingMode.CHOICE
     first_at = ended if choice else gathered.first_at or ended
     thinking_s = (gathered.answer_at or ended) - (gathered.first_at or ended) if gathered.thinking else None

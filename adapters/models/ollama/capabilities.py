@@ -25,6 +25,6 @@ CAPABILITIES = Capabilities(
         "one of those in docs/training.md.",
         "batching": "On the server's OLLAMA_NUM_PARALLEL.",
         "cached_tokens": "Its client does not pass on what newer servers say; a kept prompt shows in the timings.",
-        "counts_tokens": "Counted with the model's file where it lies on this machine, else estimated from letters.",
+        "counts_tokens": "Counted with the model's file where it is on this machine, else estimated from letters.",
     },
 )

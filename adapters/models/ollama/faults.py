@@ -1,4 +1,4 @@
-"""What the `ollama` package raises, as errors of the engine, each with its mend."""
+"""What the `ollama` package raises, as errors of the engine, each with its fix."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def translated(*, url: str, model: str, key: Key) -> Iterator[None]:
     except ConnectionError:
         raise _absent(host) from None
     except (ValueError, TypeError, KeyError, AttributeError):
-        # json and pydantic raise kinds of ValueError for lines that are no JSON or not of the agreed form
+        # json and pydantic raise kinds of ValueError for lines that are not JSON or not in the expected form
         raise BrokenAnswerError(
-            f"The server at {host} sent something that is no answer of Ollama.",
-            "Look whether this is Ollama's address: by default http://127.0.0.1:11434.",
+            f"The server at {host} sent something that is not an Ollama answer.",
+            "Check whether this is Ollama's address: by default http://127.0.0.1:11434.",
         ) from None
     except Exception as error:
         if type(error).__module__.split(".")[0] not in {"httpx", "httpcore", "ssl"}:
@@ -64,28 +64,29 @@ def _absent(host: str) -> ServerAbsentError:
 def _transport(error: BaseException, host: str) -> ModelError:
     name, words = type(error).__name__, str(error).lower()
     if "ssl" in words or "certificate" in words:
-        return ServerError(f"No secure connection to {host} can be made.", "Look at its certificate, or use http.")
+        return ServerError(f"No secure connection to {host} can be made.", "Check its certificate, or use http.")
     if name == "ConnectTimeout":
         return _absent(host)
     if "Timeout" in name:
         return BrokenAnswerError(
-            f"The Ollama server at {host} is too slow: nothing came for a long time.",
-            "Look what else it runs ('ollama ps'), or choose a smaller model.",
+            f"The Ollama server at {host} is too slow: nothing arrived for a long time.",
+            "Check what else it is running ('ollama ps'), or choose a smaller model.",
         )
     if name == "ConnectError":
         return _absent(host)
     return BrokenAnswerError(
-        f"The Ollama server at {host} broke off in mid-answer.", "Look whether it still runs, then try again."
+        f"The Ollama server at {host} stopped in the middle of an answer.",
+        "Check whether it is still running, then try again.",
     )
 
 
 def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
-    said = key.cut_out(" ".join(str(error.error).split()))[:_LONGEST_WORDS]
+    said = key.redact(" ".join(str(error.error).split()))[:_LONGEST_WORDS]
     words, status = said.lower(), int(error.status_code)
     made: ModelError
     if said.lstrip().lower().startswith(("<!doctype", "<html")):
         made = BrokenAnswerError(
-            f"The server at {host} sent a web page.", "Look whether this is Ollama's address, and no proxy's."
+            f"The server at {host} sent a web page.", "Check whether this is Ollama's address and not a proxy's."
         )
     elif status in {401, 403}:
         made = AccessError(f"The Ollama server at {host} refuses the key.", "Set OLLAMA_API_KEY and start again.")
@@ -99,7 +100,7 @@ def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
         )
     elif "memory" in words:
         made = ServerError(
-            f"The Ollama server at {host} has no room for '{model}' (it says: {said}).",
+            f"The Ollama server at {host} has not enough memory for '{model}' (it says: {said}).",
             "Unload other models ('ollama stop NAME'), or choose a smaller one.",
         )
     elif "context" in words and ("exceed" in words or "length" in words):
@@ -111,5 +112,5 @@ def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
             f"The Ollama server at {host} does not take the request (it says: {said}).", "Choose another decoding."
         )
     else:
-        made = ServerError(f"The Ollama server at {host} failed (it says: {said}).", "Look at its log.")
+        made = ServerError(f"The Ollama server at {host} failed (it says: {said}).", "Check its log.")
     return made

@@ -24,10 +24,10 @@ class OllamaListing:
         self._thinking: set[str] = set()
 
     def models(self) -> list[ModelFacts]:
-        """Return the models that can answer; those that embed alone, and those made here, are left out.
+        """Return the models that can answer; those that only embed, and those made here, are left out.
 
         Raises:
-            ModelError: the server cannot be asked.
+            ModelError: the server cannot be reached.
         """
         self._server.check_version()
         found = []

@@ -9,10 +9,10 @@ from typing import Any
 
 from adapters.models.ollama.listing import OURS
 from adapters.models.ollama.server import OllamaServer
-from adapters.models.remote.reading import ask_along, read_along
+from adapters.models.remote.reading import cancellable_call, cancellable_stream
 from engine.core.errors import CanaryError, TrainingError, UnsupportedError
 from engine.core.generation import TokenPair
-from engine.core.ports import CancelSignal
+from engine.core.steps import CancelSignal
 
 TOLERATED_TOKENS = 1
 """Servers differ in whether they count the token that begins a text."""
@@ -35,19 +35,19 @@ def model_with(server: OllamaServer, base: str, lora: Path, *, cancel: CancelSig
         with server.translated(base):
             return str(server.client.create_blob(lora))
 
-    digest = ask_along(upload, cancel=cancel, server=server.host)
+    digest = cancellable_call(upload, cancel=cancel, server=server.host)
 
     def create() -> Iterator[Any]:
         with server.translated(base):
             yield from server.client.create(name, from_=base, adapters={lora.name: digest}, stream=True)
 
     last = ""
-    for item in read_along(create, cancel=cancel, server=server.host):
+    for item in cancellable_stream(create, cancel=cancel, server=server.host):
         last = str(item.status or last)
     if last != "success":
         raise CanaryError(
             f"The Ollama server at {server.host} did not make a model of '{base}' and the LoRA weights ({last}).",
-            "Look at its log; the base must be the one that the weights were trained on.",
+            "Check its log; the base must be the one that the weights were trained on.",
         )
     return name
 
@@ -56,18 +56,18 @@ def check_template(server_count: int, pair: TokenPair, base: str) -> None:
     """Third part of the canary: the server writes prompts as those that the weights were trained on.
 
     Raises:
-        CanaryError: it does not, as far as the number of tokens tells.
+        CanaryError: it does not, as far as the number of tokens shows.
     """
     ours = len(pair.prompt_ids)
     if abs(server_count - ours) > TOLERATED_TOKENS:
         raise CanaryError(
-            f"Ollama makes {server_count} tokens of a training prompt, the template in the file of '{base}' {ours}: "
-            "the weights would be trained on one form and asked in another.",
+            f"Ollama turns a training prompt into {server_count} tokens, the template in the file of '{base}' "
+            f"into {ours}: the weights would be trained on one form and used with another.",
             "Use the GGUF file directly; 'cli.py models' lists it with its path.",
         )
 
 
 def refuse_scale(scale: float) -> None:
-    """Refuse a scale other than 1, which the API has no place for."""
+    """Refuse a scale other than 1, which the API does not support."""
     if scale != 1.0:
         raise UnsupportedError(f"Ollama cannot scale LoRA weights by {scale}.", "Use a scale of 1.")

@@ -1,7 +1,7 @@
 """A model of an Ollama server: a `LanguageModel`.
 
-The context is set once per run, since a change makes the server load the model anew. A prompt is counted before
-it is sent and again by what the server says that it evaluated: one that was cut is an error, not an answer.
+The context is set once per run, since a change makes the server load the model again. A prompt is counted before
+it is sent and again by what the server reports as evaluated: one that was cut is an error, not an answer.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from typing import Any
 
 import psutil
 
-from adapters.models.ollama.answers import KEEP_ALIVE, Gathered, body_of, completion_of
+from adapters.models.ollama.answers import KEEP_ALIVE, StreamAccumulator, body_of, completion_of
 from adapters.models.ollama.capabilities import CAPABILITIES
 from adapters.models.ollama.lora import check_template, model_with, refuse_scale
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from adapters.models.remote.label_odds import written_label
-from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
+from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import BrokenAnswerError, ContextOverflowError, ModelError, UnsupportedError
-from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
-from engine.core.ports import CancelSignal, LanguageModel
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.ports import LanguageModel
+from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
 
 PARALLEL = 4
 CONTEXT_STEP_TOKENS = 256
 COUNTS_NEW_TOKENS_ALONE = (0, 30)
 """Versions that leave kept tokens out of `prompt_eval_count` (https://github.com/ollama/ollama/pull/16428): what they
-say cannot tell a cut prompt from a kept one."""
+report cannot tell a cut prompt from a cached one."""
 CUT_SHARE = 0.9
 """A server that evaluated less than this share of the prompt's counted tokens has cut it."""
 CUT_SHARE_OF_ESTIMATE = 0.4
@@ -47,7 +48,7 @@ class OllamaModel:
     def __init__(
         self, facts: ModelFacts, server: OllamaServer, *, own_file: LanguageModel | None = None, thinks: bool = False
     ) -> None:
-        """Take the facts, the server, the same file in llama.cpp if it lies here, and whether the model can think."""
+        """Take the facts, the server, the same file in llama.cpp if it is on this machine, and whether it can think."""
         self._facts = facts
         self._server = server
         self._own_file = own_file
@@ -84,6 +85,11 @@ class OllamaModel:
         """Nothing is held here; the server's memory is its own."""
         return 0
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether it computes on a GPU of this machine: a server does not report it."""
+        return False
+
     def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:  # noqa: ARG002
         """Have the server load the model with room for the longest prompt; return the seconds that took.
 
@@ -101,7 +107,7 @@ class OllamaModel:
         return time.perf_counter() - started
 
     def _bring_in(self, name: str, cancel: CancelSignal | None) -> None:
-        """Have a model loaded, after the others of this run have left if there is no room for both."""
+        """Have a model loaded, after unloading the others of this run if there is no room for both."""
         if name in self._loaded:
             return
         if self._loaded and self._server.is_local:
@@ -114,7 +120,7 @@ class OllamaModel:
                 options = {"num_ctx": self._context_tokens}
                 return self._server.client.generate(model=name, options=options, keep_alive=KEEP_ALIVE)
 
-        ask_along(ask, cancel=cancel, server=self._server.host)
+        cancellable_call(ask, cancel=cancel, server=self._server.host)
         self._loaded.add(name)
 
     def _send_out(self) -> None:
@@ -137,15 +143,15 @@ class OllamaModel:
         self._bring_in(name, cancel)
         choice = request.decoding.mode is DecodingMode.CHOICE
         started = time.perf_counter()
-        gathered = Gathered()
+        gathered = StreamAccumulator()
         for chunk in self._chunks(name, request, cancel):
             text = gathered.take(chunk)
             if text and not choice:
                 yield TextPiece(text=text)
         if gathered.last is None:
             raise BrokenAnswerError(
-                f"The Ollama server at {self._server.host} sent half an answer ({len(gathered.text)} letters).",
-                "Look whether it still runs, then try again.",
+                f"The Ollama server at {self._server.host} sent part of an answer ({len(gathered.text)} characters).",
+                "Check whether it is still running, then try again.",
             )
         ended = time.perf_counter()
         self._check_not_cut(gathered.last, count)
@@ -170,10 +176,10 @@ class OllamaModel:
                 yield from self._server.client.chat(**body)
 
         def attempt() -> tuple[Any, Iterator[Any]]:
-            chunks = read_along(begin, cancel=cancel, server=self._server.host)
+            chunks = cancellable_stream(begin, cancel=cancel, server=self._server.host)
             return next(chunks, None), chunks
 
-        first, rest = patiently(attempt, cancel=cancel, jitter=self._jitter)
+        first, rest = with_retries(attempt, cancel=cancel, jitter=self._jitter)
         if first is not None:
             yield first
         yield from rest
@@ -188,10 +194,10 @@ class OllamaModel:
                 f"The Ollama server at {self._server.host} cannot be given LoRA weights for '{self._name}'.",
                 "Use a server on this machine whose model files you may read, or leave LoRA out.",
             )
-        if request.lora not in self._with_lora:
-            path = Path(request.lora)
-            self._with_lora[request.lora] = model_with(self._server, self._name, path, cancel=cancel)
-        return self._with_lora[request.lora]
+        locator = request.lora.locator
+        if locator not in self._with_lora:
+            self._with_lora[locator] = model_with(self._server, self._name, Path(locator), cancel=cancel)
+        return self._with_lora[locator]
 
     def _checked_room(self, request: GenerateRequest) -> int:
         count = self.count_tokens(request.messages)
@@ -225,17 +231,17 @@ class OllamaModel:
         return answer_all(partial(self.generate, cancel=cancel), requests, at_once=PARALLEL)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
-        """Count with the model's own file where it lies here, else estimate from letters."""
+        """Count with the model's own file where it is on this machine, else estimate from letters."""
         if self._own_file is not None:
             return self._own_file.count_tokens(messages)
         return estimated_tokens(messages)
 
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
-        """Turn rows into token ids by the model's own file, after looking that the server writes prompts alike.
+        """Turn rows into token ids by the model's own file, after checking that the server writes the same prompts.
 
         Raises:
             UnsupportedError: the file is not on this machine.
-            CanaryError: the server's chat template is another.
+            CanaryError: the server's chat template is a different one.
         """
         if self._own_file is None:
             raise UnsupportedError(
@@ -259,14 +265,14 @@ class OllamaModel:
                     keep_alive=KEEP_ALIVE,
                 )
 
-        return int(ask_along(ask, cancel=None, server=self._server.host).prompt_eval_count or 0)
+        return int(cancellable_call(ask, cancel=None, server=self._server.host).prompt_eval_count or 0)
 
-    def served_lora(self) -> str | None:
-        """Tell that it takes the weights that are trained here."""
+    def served_lora(self) -> LoraWeights | None:
+        """Return None: it takes the weights that are trained here."""
         return None
 
     def close(self) -> None:
-        """Have the models of this run leave the server's memory, if it is still there."""
+        """Unload the models of this run from the server, if it is still running."""
         try:
             self._send_out()
         except ModelError:

@@ -17,10 +17,11 @@ from typing import Any
 from adapters.models.ollama.faults import translated
 from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.keys import key_for
-from adapters.models.remote.reading import FIRST_ITEM_S, read_along
+from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_stream
 from adapters.models.stores import ollama_folder
 from engine.core.errors import BrokenAnswerError, ModelError, ServerAbsentError, UnsupportedError
-from engine.core.ports import CancelSignal, Progress
+from engine.core.steps import CancelSignal, Progress
+from engine.metrics import wording as say
 
 DEFAULT_URL = "http://127.0.0.1:11434"
 CONNECT_S = 2.0
@@ -38,7 +39,7 @@ def address_from_environment() -> str | None:
     A server's own setting for listening everywhere means, for a client, this machine.
 
     Raises:
-        UsageError: it is no address.
+        UsageError: it is not an address.
     """
     text = os.environ.get("OLLAMA_HOST", "").strip()
     if not text:
@@ -70,7 +71,7 @@ class OllamaServer:
 
     @cached_property
     def client(self) -> Any:
-        """The client of Ollama's own package. It follows no redirect and asks no proxy for the way to this machine."""
+        """The client of Ollama's own package. It follows no redirects and uses no proxy to reach this machine."""
         import ollama
 
         return ollama.Client(
@@ -105,14 +106,14 @@ class OllamaServer:
             with closing(opener.open(f"{self.url}/api/version", timeout=CONNECT_S)) as reply:
                 text = str(json.loads(reply.read(10_000))["version"])
         except (ValueError, KeyError, TypeError):
-            raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Look at OLLAMA_HOST.") from None
+            raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None
         except TimeoutError:
             raise ServerAbsentError(
-                f"The Ollama server at {self.host} does not answer in {CONNECT_S:.0f} s.", "Look whether it is busy."
+                f"The Ollama server at {self.host} does not answer in {CONNECT_S:.0f} s.", "Check whether it is busy."
             ) from None
         except OSError as error:
             if getattr(error, "code", None) is not None:
-                raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Look at OLLAMA_HOST.") from None
+                raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None
             raise ServerAbsentError(
                 f"No Ollama server answers at {self.host}.",
                 "Start it with 'ollama serve', or name its address in OLLAMA_HOST.",
@@ -129,7 +130,7 @@ class OllamaServer:
         if version < OLDEST and version != (0, 0, 0):  # builds from source call themselves 0.0.0
             raise UnsupportedError(
                 f"The Ollama server at {self.host} has version {_dotted(version)}.",
-                f"Install {_dotted(OLDEST)} or newer: older ones keep to no JSON schema.",
+                f"Install {_dotted(OLDEST)} or newer: older ones do not follow JSON schemas.",
             )
 
     def tags(self) -> list[Any]:
@@ -148,12 +149,12 @@ class OllamaServer:
             return {str(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
 
     def unload(self, name: str) -> None:
-        """Have a model leave its memory."""
+        """Have it unload a model."""
         with self.translated(name):
             self._quick.generate(model=name, keep_alive=0)
 
     def pull(self, name: str, *, cancel: CancelSignal | None = None) -> Iterator[Progress]:
-        """Have the server get a model; yield how far it is. A pull that is left or cancelled can be taken up again.
+        """Have the server download a model; yield its progress. A pull that is abandoned or cancelled can be resumed.
 
         Raises:
             CancelledError: `cancel` was set.
@@ -166,31 +167,31 @@ class OllamaServer:
 
         totals: dict[str, tuple[int, int]] = {}
         started, checked = time.monotonic(), False
-        for item in read_along(begin, cancel=cancel, server=self.host):
+        for item in cancellable_stream(begin, cancel=cancel, server=self.host):
             if item.digest and item.total:
                 totals[item.digest] = (int(item.completed or 0), int(item.total))
             done, total = (sum(part) for part in zip(*totals.values(), strict=True)) if totals else (0, 0)
             if total and not checked:
                 self._check_disk(name, total - done)
-                checked = total > SPARE_BYTES // 10  # small parts come first: look again with the large one
+                checked = total > SPARE_BYTES // 10  # small parts come first: check again with the large one
             elapsed_s = time.monotonic() - started
             left_s = elapsed_s / done * (total - done) if done and total else None
             fraction = 1.0 if item.status == "success" else min(done / total, 0.999) if total else 0.0
             yield Progress(stage=_stage(str(item.status or "")), fraction=fraction, left_s=left_s, detail=name)
 
     def _check_disk(self, name: str, needed: int) -> None:
-        """Refuse a pull that the disk has no room for; only the disk of this machine can be looked at."""
+        """Refuse a pull that the disk has no room for; only the disk of this machine can be checked."""
         folder = ollama_folder()
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         if self.is_local and needed + SPARE_BYTES > (free := shutil.disk_usage(folder).free):
             raise ModelError(
-                f"'{name}' needs {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free.",
+                f"'{name}' needs {say.size(needed)} of disk, {say.size(free)} are free.",
                 "Free some space, or choose a smaller model.",
             )
 
     def weights_file(self, modelfile: str) -> Path | None:
-        """Return the GGUF file of a model, if it lies on this machine and may be read."""
+        """Return the GGUF file of a model, if it is on this machine and may be read."""
         if not self.is_local:
             return None
         for match in _FROM_FILE.finditer(modelfile):
@@ -210,7 +211,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Only the host that was entered is contacted."""
 
     def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
-        """Follow nothing."""
+        """Follow no redirect."""
         return
 
 

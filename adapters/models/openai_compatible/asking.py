@@ -22,11 +22,11 @@ LISTED_TOKENS = 20
 """Most alternatives per token that servers list."""
 _LARGEST_SEED = 2**31 - 1
 NATURAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
-"""Sampling by temperature and seed alone, as llama.cpp does here; servers have other defaults."""
+"""Sampling only by temperature and seed, as llama.cpp does here; servers have other defaults."""
 
 
 def label_grammar(labels: Sequence[str]) -> str:
-    """Return a grammar, in llama.cpp's form, of the labels alone."""
+    """Return a grammar, in llama.cpp's form, of only the labels."""
     return "root ::= " + " | ".join(json.dumps(label, ensure_ascii=False) for label in labels)
 
 
@@ -68,7 +68,7 @@ def body_of(request: GenerateRequest, dialect: Dialect, *, model: str, without: 
 def _hold_to_form(
     body: dict[str, Any], extra: dict[str, Any], decoding: Decoding, dialect: Dialect, without: frozenset[str]
 ) -> None:
-    """Add what holds the answer to the labels or to the schema."""
+    """Add what restricts the answer to the labels or to the schema."""
     schema: Mapping[str, Any] | None = None
     if decoding.mode is DecodingMode.CHOICE:
         if dialect.choice_by is ChoiceBy.CHOICE_OPTION:
@@ -81,7 +81,7 @@ def _hold_to_form(
         if decoding.json_schema is None:
             raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
         if "response_format" in without:
-            raise UnsupportedError("The server knows no JSON schema.", "Choose free text as the decoding.")
+            raise UnsupportedError("The server does not support JSON schemas.", "Choose free text as the decoding.")
         schema = decoding.json_schema
     if schema is None:
         return
@@ -94,7 +94,7 @@ def _hold_to_form(
         }
 
 
-class Gathered:
+class StreamAccumulator:
     """An answer as it comes in, piece by piece."""
 
     def __init__(self) -> None:
@@ -136,20 +136,20 @@ class Gathered:
         return text
 
     def check(self, host: str) -> None:
-        """Tell a whole answer from half of one.
+        """Refuse an incomplete answer.
 
         Raises:
-            BrokenAnswerError: the stream ended before its end, or the server held the answer back.
+            BrokenAnswerError: the stream ended early, or the server withheld the answer.
         """
         if self.finish is None:
             raise BrokenAnswerError(
-                f"The server at {host} sent half an answer ({len(self.text)} letters)."
+                f"The server at {host} sent part of an answer ({len(self.text)} characters)."
                 if self.text
                 else f"The server at {host} ended without an answer.",
-                "Look whether it still runs, then try again.",
+                "Check whether it is still running, then try again.",
             )
         if self.finish == "content_filter":
-            raise BrokenAnswerError(f"The server at {host} holds its answer back (filter).", "Change the prompt.")
+            raise BrokenAnswerError(f"The server at {host} withheld its answer (filter).", "Change the prompt.")
 
 
 def usage_of(usage: Any) -> Usage:
@@ -182,9 +182,9 @@ def _steps(choice: Any) -> list[Step]:
 
 
 def completion_of(
-    request: GenerateRequest, gathered: Gathered, text: str, ended: float, prompt_tokens: int | None
+    request: GenerateRequest, gathered: StreamAccumulator, text: str, ended: float, prompt_tokens: int | None
 ) -> Completion:
-    """Return the whole answer. Seconds are the server's own where it tells them, else those measured here."""
+    """Return the whole answer. Seconds are the server's own where it reports them, else those measured here."""
     choice = request.decoding.mode is DecodingMode.CHOICE
     first_at = gathered.first_at or ended
     timings = gathered.timings

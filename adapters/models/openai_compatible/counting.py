@@ -1,12 +1,12 @@
-"""How many tokens a prompt has, asked of the server where it can be asked, estimated from letters where not."""
+"""How many tokens a prompt has, counted by the server where it can count, estimated from letters where not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_SERVER, VLLM, Dialect
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.llama_server import LlamaServer, as_dicts
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from engine.core.generation import Message
@@ -15,9 +15,9 @@ from engine.core.generation import Message
 class Counter:
     """Counts prompts of one model at one server."""
 
-    def __init__(self, door: Door, dialect: Dialect, model: str, native: LlamaServer) -> None:
+    def __init__(self, client: Client, dialect: Dialect, model: str, native: LlamaServer) -> None:
         """Take the server, its kind, the model's name, and llama-server's own routes."""
-        self._door = door
+        self._client = client
         self._dialect = dialect
         self._model = model
         self._native = native
@@ -32,10 +32,10 @@ class Counter:
         if self._dialect is LLAMA_SERVER:
             return len(self._native.prompt(messages)[1])
         if self._dialect is VLLM:
-            reply: Any = self._door.post("/tokenize", {"model": self._model, "messages": as_dicts(messages)})
+            reply: Any = self._client.post("/tokenize", {"model": self._model, "messages": as_dicts(messages)})
             return int(reply["count"])
         if self._dialect is LLAMA_CPP_PYTHON:
             texts = [{"input": f"{message.role}\n{message.content}"} for message in messages]
-            counts = [int(self._door.post("/extras/tokenize/count", text)["count"]) for text in texts]
+            counts = [int(self._client.post("/extras/tokenize/count", text)["count"]) for text in texts]
             return sum(counts) + (TURN_TOKENS - 2) * len(counts) + TURN_TOKENS
         return estimated_tokens(messages)

@@ -1,4 +1,4 @@
-"""Which kind of OpenAI-compatible server answers, and what each kind can do beyond the common ground."""
+"""Which kind of OpenAI-compatible server answers, and what each kind can do beyond what all have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.core.capabilities import Capabilities, Support
 
 
 class ChoiceBy(StrEnum):
-    """How a server is held to the labels."""
+    """How a server is restricted to the labels."""
 
     TOKENS = "tokens"
     """Each label scored along its own tokens, as llama.cpp does here."""
@@ -51,15 +51,15 @@ _COMMON = Capabilities(
     cached_tokens=Support.DEPENDS,
     counts_tokens=Support.NO,
     reasons={
-        "choice": "Through a JSON schema, if the server keeps to schemas; else the answer is free text that is read.",
+        "choice": "Through a JSON schema, if the server follows schemas; else the answer is parsed from free text.",
         "choice_probabilities": "Read from the log-probabilities sent along, if any: tokens that are not listed count "
         "as nothing.",
-        "json_schema": "On the server; one that does not know schemas says so, and the run does not start.",
+        "json_schema": "On the server; one that does not support schemas says so, and the run does not start.",
         "logprobs": "On the server and the model.",
         "lora_serving": "There is no common way to ask for LoRA weights.",
         "lora_training": "The weights of the model are not on this machine.",
-        "own_timings": "Times are measured here, the way through the network included.",
-        "cached_tokens": "On the server; 0 where nothing is said.",
+        "own_timings": "Times are measured here, including the network.",
+        "cached_tokens": "On the server; 0 where it does not report them.",
         "counts_tokens": "Estimated from the prompt's letters; the count that an answer brings is the server's.",
     },
 )
@@ -88,7 +88,7 @@ LLAMA_SERVER = Dialect(
         | {"lora_serving": Support.DEPENDS, "lora_training": Support.NO},
         {
             "choice_probabilities": "None for labels that begin within a character, such as some emoji: the server "
-            "lists no odds there, and a grammar holds it to the labels.",
+            "lists no probabilities there, and a grammar restricts it to the labels.",
             "lora_serving": "Weights that the server was started with (`--lora`); they are switched per request.",
             "lora_training": "Train on the same GGUF here, then start the server with the weights.",
         },
@@ -140,7 +140,7 @@ CLOSED = Dialect(
     title="Closed APIs",
     choice_by=ChoiceBy.SCHEMA,
     max_tokens_name="max_completion_tokens",
-    capabilities=_with({}, {"lora_serving": "A closed API runs no weights of yours."}),
+    capabilities=_with({}, {"lora_serving": "A closed API does not run your weights."}),
 )
 
 DIALECTS: tuple[Dialect, ...] = (LLAMA_SERVER, VLLM, LM_STUDIO, LLAMA_CPP_PYTHON, CLOSED, GENERIC)
@@ -155,12 +155,12 @@ _BY_OWNER = {
 
 
 def dialect_named(name: str) -> Dialect:
-    """Return a dialect by its name; the generic one for a name that is not known."""
+    """Return a dialect by its name; the generic one for an unknown name."""
     return next((dialect for dialect in DIALECTS if dialect.name == name), GENERIC)
 
 
 def dialect_of(models: Sequence[Mapping[str, Any]], *, closed: bool) -> Dialect:
-    """Tell the kind of server from its model list."""
+    """Detect the kind of server from its model list."""
     if closed:
         return CLOSED
     return next((_BY_OWNER[owner] for model in models if (owner := model.get("owned_by")) in _BY_OWNER), GENERIC)
@@ -177,7 +177,7 @@ def without_options(known: Capabilities, without: frozenset[str]) -> Capabilitie
             reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
         )
     if "response_format" in without:
-        words = "The server knows no JSON schema: answers are free text that is read."
+        words = "The server does not support JSON schemas: answers are parsed from free text."
         known = replace(
             known,
             choice=Support.NO,

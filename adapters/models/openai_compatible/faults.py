@@ -1,6 +1,6 @@
-"""What the `openai` package raises, as errors of the engine: what happened, at which server, and how to mend it.
+"""What the `openai` package raises, as errors of the engine: what happened, at which server, and how to fix it.
 
-Whatever a server says goes through `Key.cut_out`: some servers repeat the key that they refuse.
+Whatever a server says goes through `Key.redact`: some servers repeat the key that they refuse.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def translated(*, name: str, url: str, model: str, key: Key) -> Iterator[None]:
         raise _typed(error, name=name, url=url, model=model, key=key) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BrokenAnswerError(
-            f"The server at {host_of(url)} answered in a form that is not known ({type(error).__name__}).",
-            "Look whether its address ends in /v1 and belongs to a model server.",
+            f"The server at {host_of(url)} answered in an unknown form ({type(error).__name__}).",
+            "Check whether its address ends in /v1 and belongs to a model server.",
         ) from None
     except Exception as error:
         # The client's own transport raises its errors bare while a stream is read.
@@ -73,10 +73,10 @@ def _typed(error: Any, *, name: str, url: str, model: str, key: Key) -> ModelErr
     import openai
 
     host, words = host_of(url), _said(error, key)
-    made: ModelError = ServerError(f"The server at {host} failed{words}.", "Look at the server's own log.")
+    made: ModelError = ServerError(f"The server at {host} failed{words}.", "Check the server's own log.")
     match error:
         case openai.APITimeoutError():
-            made = ServerAbsentError(f"The server at {host} did not answer in time.", "Look whether it is overloaded.")
+            made = ServerAbsentError(f"The server at {host} did not answer in time.", "Check whether it is overloaded.")
         case openai.APIConnectionError():
             made = _unreachable(error, url)
         case openai.AuthenticationError() | openai.PermissionDeniedError():
@@ -88,7 +88,7 @@ def _typed(error: Any, *, name: str, url: str, model: str, key: Key) -> ModelErr
             made = _not_found(error, host, model, words)
         case openai.APIResponseValidationError():
             made = BrokenAnswerError(
-                f"The server at {host} sent no JSON that can be read.", "Look at its address: does it end in /v1?"
+                f"The server at {host} sent no JSON that can be read.", "Check its address: does it end in /v1?"
             )
         case openai.APIStatusError():
             made = _by_status(error, host, words)
@@ -99,9 +99,9 @@ def _by_status(error: Any, host: str, words: str) -> ModelError:
     status = int(error.status_code)
     if status == TOO_MANY:
         if "quota" in words or "billing" in words:
-            return AccessError(f"The account at {host} has nothing left to spend{words}.", "Look at its billing.")
+            return AccessError(f"The account at {host} has no credit left{words}.", "Check its billing.")
         return ServerBusyError(
-            f"The server at {host} lets no more requests in{words}.", "Try again later.", _retry_after_s(error)
+            f"The server at {host} accepts no more requests{words}.", "Try again later.", _retry_after_s(error)
         )
     if _OVERFLOW.search(words):
         return ContextOverflowError(
@@ -115,16 +115,16 @@ def _by_status(error: Any, host: str, words: str) -> ModelError:
         )
     if status >= 500:
         return ServerBusyError(
-            f"The server at {host} failed (status {status}){words}.", "Look at its log.", _retry_after_s(error)
+            f"The server at {host} failed (status {status}){words}.", "Check its log.", _retry_after_s(error)
         )
     what = f"The server at {host} does not take the request (status {status}){words}."
-    mend = "Choose another decoding, or look at what the server supports."
+    fix = "Choose another decoding, or check what the server supports."
     option = _refused_option(error, words)
-    return RefusedOptionError(what, mend, option) if option else UnsupportedError(what, mend)
+    return RefusedOptionError(what, fix, option) if option else UnsupportedError(what, fix)
 
 
 def _refused_option(error: Any, words: str) -> str:
-    """Name the option that a server refused, if it can be done without."""
+    """Return the option that a server refused, if an answer can be had without it."""
     said = f"{getattr(error, 'param', '') or ''} {words}".lower()
     for option, signs in DISPENSABLE.items():
         if any(sign in said for sign in signs):
@@ -136,7 +136,7 @@ def _not_found(error: Any, host: str, model: str, words: str) -> ModelError:
     if "model" in words or (isinstance(error.body, dict) and "model" in str(error.body)):
         return UnknownModelError(f"The server at {host} has no model '{model}'{words}.", "Choose one that it lists.")
     return ServerError(
-        f"There is no model server at this path of {host}{words}.", "Most addresses end in /v1: look at yours."
+        f"There is no model server at this path of {host}{words}.", "Most addresses end in /v1: check yours."
     )
 
 
@@ -145,24 +145,26 @@ def _unreachable(error: Any, url: str) -> ModelError:
     if any(word in causes for word in ("ssl", "certificate", "tls")):
         return ServerError(
             f"No secure connection to {host} can be made.",
-            "Look at its certificate; a server on your own machine mostly speaks http, not https.",
+            "Check its certificate; a server on your own machine usually speaks http, not https.",
         )
     if any(word in causes for word in ("remoteprotocolerror", "readerror", "disconnected")):
         return _broken_off(error, url)
-    return ServerAbsentError(f"Nothing answers at {host}.", "Start the server, or look at its address and port.")
+    return ServerAbsentError(f"Nothing answers at {host}.", "Start the server, or check its address and port.")
 
 
 def _broken_off(error: BaseException, url: str) -> ModelError:
     causes = _causes(error)
     if "timeout" in causes:
-        return BrokenAnswerError(f"The server at {host_of(url)} fell silent in mid-answer.", "Look at the server.")
+        what = f"The server at {host_of(url)} stopped sending in the middle of an answer."
+        return BrokenAnswerError(what, "Check the server.")
     return BrokenAnswerError(
-        f"The server at {host_of(url)} broke off in mid-answer.", "Look whether it still runs, then try again."
+        f"The server at {host_of(url)} stopped in the middle of an answer.",
+        "Check whether it is still running, then try again.",
     )
 
 
 def _causes(error: BaseException) -> str:
-    """Return the names and words of an error and of those behind it, in lower case."""
+    """Return the names and messages of an error and of its causes, in lower case."""
     words, link = [], error
     while link is not None:
         words.append(f"{type(link).__name__} {link}")
@@ -180,7 +182,7 @@ def _said(error: Any, key: Key) -> str:
     text = text or str(getattr(error, "message", ""))
     if text.lstrip().lower().startswith(("<!doctype", "<html")):
         text = "a web page instead of JSON"
-    text = key.cut_out(" ".join(text.split()))[:_LONGEST_WORDS]
+    text = key.redact(" ".join(text.split()))[:_LONGEST_WORDS]
     return f" (it says: {text})" if text else ""
 
 

@@ -8,37 +8,37 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import dialect_of
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.prices import price_ref
 from engine.core.generation import ModelFacts
 
 _ANSWERS_NOTHING = re.compile(
     r"embed|tts|whisper|transcri|dall-e|image|audio|realtime|moderation|sora|rerank|guard", re.IGNORECASE
 )
-"""In the names of closed APIs' models that do not answer in text; their lists tell no kinds."""
+"""In the names of closed APIs' models that do not answer in text; their lists do not say which kind a model is."""
 
 
-def list_models(door: Door) -> list[ModelFacts]:
+def list_models(client: Client) -> list[ModelFacts]:
     """Return what a server lists; LoRA weights that are listed as models of their own are left out.
 
     Raises:
-        ModelError: the list cannot be had.
+        ModelError: the list cannot be fetched.
     """
-    listed = [one for one in door.models() if not one.get("parent")]
-    found = [_facts(door, one, listed) for one in listed]
+    listed = [one for one in client.models() if not one.get("parent")]
+    found = [_facts(client, one, listed) for one in listed]
     return [facts for facts in found if not (facts.price_ref and _ANSWERS_NOTHING.search(facts.name))]
 
 
-def _facts(door: Door, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:
+def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:
     name = str(one["id"])
     told = one.get("meta")
     meta: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     shown = PurePosixPath(name.replace("\\", "/")).name if name.startswith("/") or "\\" in name else name
-    price = price_ref(door.url, name)
+    price = price_ref(client.url, name)
     dialect = dialect_of(listed, closed=bool(price))
     return ModelFacts(
-        id=f"{door.name}/{shown}",
+        id=f"{client.name}/{shown}",
         name=shown,
         backend=dialect.name,
         path=name,
@@ -48,9 +48,9 @@ def _facts(door: Door, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> 
         context_tokens=_whole(meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window")),
         parameters=_whole(meta.get("n_params")),
         chat_template=None,
-        # The server does not show the weights: what can be told apart is which model of which server it is.
-        digest=hashlib.sha256(f"{door.url} {name} {meta.get('size', '')}".encode()).hexdigest(),
-        server=door.url,
+        # The server does not show the weights: only model and server can be distinguished.
+        digest=hashlib.sha256(f"{client.url} {name} {meta.get('size', '')}".encode()).hexdigest(),
+        server=client.url,
         price_ref=price,
     )
 

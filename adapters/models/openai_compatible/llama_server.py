@@ -24,11 +24,11 @@ _LIFT = 100.0
 """Added to the logits of the tokens that are asked about, so that they are the ones that are listed."""
 _LEAST = 1e-40
 NO_THINKING: Mapping[str, bool] = {"enable_thinking": False}
-"""What chat templates of models that can think take for "do not"; others pass it over."""
+"""How chat templates of models that can think are told not to; others ignore it."""
 
 
 class NoOddsError(Exception):
-    """The server listed no probabilities: it holds back tokens that are no whole character, as an emoji's first."""
+    """The server listed no probabilities: it withholds tokens that are not a whole character, as an emoji's first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,17 +73,17 @@ class LlamaServer:
             try:
                 self._tries[labels] = build_trie(sequences, self._end_token())
             except ValueError as error:
-                raise UsageError(f"These labels cannot be told apart: {error}.", "Rename them.") from error
+                raise UsageError(f"These labels cannot be distinguished: {error}.", "Rename them.") from error
         return self._tries[labels]
 
     def _end_token(self) -> int:
-        """Return the token that ends an answer: what the template puts behind one."""
+        """Return the token that ends an answer: what the template puts after one."""
         if self._end is None:
             roles = (("user", "a"), ("assistant", _MARK), ("user", "b"))
             messages = [{"role": role, "content": content} for role, content in roles]
             text = str(self._post("/apply-template", {"messages": messages})["prompt"])
             if _MARK not in text:
-                raise BrokenAnswerError("The server's chat template leaves answers out.", "Choose another model.")
+                raise BrokenAnswerError("The server's chat template omits answers.", "Choose another model.")
             self._end = self._tokens(text.split(_MARK, 1)[1], special=True)[0]
         return self._end
 
@@ -93,16 +93,16 @@ class LlamaServer:
         labels: tuple[str, ...],
         *,
         lora: Sequence[Mapping[str, Any]],
-        heed: Callable[[], None],
+        check_cancelled: Callable[[], None],
     ) -> ScoredLabel:
-        """Choose a label over the labels' own tokens, best branch first. `heed` raises when the user cancels."""
+        """Choose a label over the labels' own tokens, best branch first; `check_cancelled` raises on a cancel."""
         trie = self.trie(labels)
         search = LabelSearch(trie)
         size = max(token for sequence in trie.sequences.values() for token in sequence) + 1
         prefill_ms, decode_ms, cached = 0.0, 0.0, 0
         first = True
         while (path := search.wanted()) is not None:
-            heed()
+            check_cancelled()
             children = sorted({tokens[len(path)] for tokens in trie.sequences.values() if tokens[: len(path)] == path})
             reply = self._next_tokens([*prompt_tokens, *path], children, lora)
             timings = reply.get("timings", {})
@@ -139,7 +139,7 @@ class LlamaServer:
             body["lora"] = list(lora)
         reply = self._post("/completion", body)
         if not isinstance(reply, Mapping):
-            raise BrokenAnswerError("The server's answer holds no probabilities.", "Use a newer llama-server.")
+            raise BrokenAnswerError("The server's answer contains no probabilities.", "Use a newer llama-server.")
         return reply
 
 

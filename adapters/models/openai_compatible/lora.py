@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_SERVER, VLLM, Dialect
-from adapters.models.openai_compatible.door import Door
 from engine.core.errors import ServerError, UnsupportedError
 
 
@@ -22,7 +22,7 @@ class ServedLora:
 
 
 def served_loras(
-    door: Door, dialect: Dialect, model: str, listed: Sequence[Mapping[str, Any]]
+    client: Client, dialect: Dialect, model: str, listed: Sequence[Mapping[str, Any]]
 ) -> tuple[ServedLora, ...]:
     """Return the LoRA weights that the server holds for a model."""
     if dialect is VLLM:
@@ -31,7 +31,7 @@ def served_loras(
     if dialect is not LLAMA_SERVER:
         return ()
     try:
-        reply = door.get("/lora-adapters")
+        reply = client.get("/lora-adapters")
     except ServerError:
         return ()
     found = []
@@ -62,7 +62,7 @@ def the_only(served: Sequence[ServedLora], model: str, host: str) -> ServedLora:
     return served[0]
 
 
-def load_into_vllm(door: Door, name: str, folder: str) -> None:
+def load_into_vllm(client: Client, name: str, folder: str) -> None:
     """Have vLLM load LoRA weights, in PEFT's form, from a folder of its own machine.
 
     Works where the server was started with `VLLM_ALLOW_RUNTIME_LORA_UPDATING=True`.
@@ -70,4 +70,4 @@ def load_into_vllm(door: Door, name: str, folder: str) -> None:
     Raises:
         ModelError: it does not, or the folder holds no weights for its model.
     """
-    door.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
+    client.post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})

@@ -14,14 +14,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from adapters.models.openai_compatible.asking import Gathered, body_of, completion_of
+from adapters.models.openai_compatible.asking import StreamAccumulator, body_of, completion_of
+from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.counting import Counter
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect, dialect_of, without_options
-from adapters.models.openai_compatible.door import Door
 from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsError
 from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
 from adapters.models.remote.label_odds import written_label
-from adapters.models.remote.reading import answer_all, ask_along, patiently, read_along
+from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import (
     BrokenAnswerError,
@@ -31,9 +31,9 @@ from engine.core.errors import (
     UnknownModelError,
     UnsupportedError,
 )
-from engine.core.generation import Completion, GenerateRequest, Message, ModelFacts, TextPiece, TokenPair
-from engine.core.ports import CancelSignal
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.run.prediction import Usage
+from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
 
 PARALLEL = 4
@@ -43,24 +43,24 @@ PARALLEL = 4
 class OpenAICompatibleModel:
     """One model of one server."""
 
-    def __init__(self, facts: ModelFacts, door: Door, dialect: Dialect, *, parallel: int = PARALLEL) -> None:
-        """Take the facts, whose `path` is the name that the server knows, and the door to the server."""
+    def __init__(self, facts: ModelFacts, client: Client, dialect: Dialect, *, parallel: int = PARALLEL) -> None:
+        """Take the facts, whose `path` is the name that the server knows, and the client to the server."""
         self._facts = facts
-        self._door = door
+        self._client = client
         self._dialect = dialect
         self._name = facts.path
         self._parallel = max(1, parallel)
         self._context_tokens = facts.context_tokens
         self._without: frozenset[str] = frozenset()
-        self._native = LlamaServer(door.post)
-        self._counter = Counter(door, dialect, self._name, self._native)
+        self._native = LlamaServer(client.post)
+        self._counter = Counter(client, dialect, self._name, self._native)
         self._served: tuple[ServedLora, ...] = ()
         self._jitter = random.Random(facts.id)
         self._learning = threading.Lock()
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the server can do, as far as it is known by now."""
+        """What the server can do, as far as it is known so far."""
         return without_options(self._dialect.capabilities, self._without)
 
     @property
@@ -73,23 +73,28 @@ class OpenAICompatibleModel:
         """Nothing is held here; what the server holds is not known."""
         return 0
 
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether it computes on a GPU of this machine: a server does not report it."""
+        return False
+
     def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:  # noqa: ARG002
-        """Look whether the server is there and holds the model; return the seconds that took.
+        """Check whether the server is running and has the model; return the seconds that took.
 
         Raises:
-            ModelError: it is not, or does not.
+            ModelError: it is not running, or does not have it.
         """
         started = time.perf_counter()
-        listed = ask_along(self._door.models, cancel=cancel, server=self._door.host)
+        listed = cancellable_call(self._client.models, cancel=cancel, server=self._client.host)
         if self._name not in {one["id"] for one in listed}:
             raise UnknownModelError(
-                f"The server at {self._door.host} has no model '{self._name}'.", "Choose one that it lists."
+                f"The server at {self._client.host} has no model '{self._name}'.", "Choose one that it lists."
             )
         self._dialect = dialect_of(listed, closed=bool(self._facts.price_ref))
-        self._counter = Counter(self._door, self._dialect, self._name, self._native)
+        self._counter = Counter(self._client, self._dialect, self._name, self._native)
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
-        self._served = served_loras(self._door, self._dialect, self._name, listed)
+        self._served = served_loras(self._client, self._dialect, self._name, listed)
         return time.perf_counter() - started
 
     def generate(
@@ -101,16 +106,16 @@ class OpenAICompatibleModel:
             ModelError: by what happened; see `engine.core.errors`.
             CancelledError: cancelled.
         """
-        if request.lora and request.lora not in {lora.name for lora in self._served}:
+        if request.lora and self._wanted_lora(request) is None:
             raise UnsupportedError(
-                f"The server at {self._door.host} does not serve the LoRA weights '{request.lora[-60:]}'.",
+                f"The server at {self._client.host} does not serve the LoRA weights '{request.lora.locator[-60:]}'.",
                 "Leave LoRA out, or start the server with these weights; docs/backends.md says how.",
             )
         if self._dialect.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
             try:
                 yield from self._chosen(request, cancel)
             except NoOddsError:
-                # Nothing has been written yet. The grammar has no odds that can be told, and none are told.
+                # Nothing has been written yet. With a grammar, probabilities are not known, and none are reported.
                 grammar = replace(self._dialect, choice_by=ChoiceBy.GRAMMAR)
                 for item in self._written(request, cancel, None, grammar):
                     yield replace(item, probabilities={}) if isinstance(item, Completion) else item
@@ -127,7 +132,7 @@ class OpenAICompatibleModel:
     def _chosen(self, request: GenerateRequest, cancel: CancelSignal | None) -> Iterator[TextPiece | Completion]:
         """Choose a label over its own tokens, as llama.cpp does here."""
 
-        def heed() -> None:
+        def check_cancelled() -> None:
             if cancel is not None and cancel.is_set():
                 raise CancelledError("The answer was stopped.")
 
@@ -137,12 +142,16 @@ class OpenAICompatibleModel:
         def choose() -> tuple[str, int, Any]:
             text, tokens = self._native.prompt(request.messages)
             self._check_fit(len(tokens), self._native.trie(labels).longest)
-            return text, len(tokens), self._native.choose(tokens, labels, lora=self._lora_body(request), heed=heed)
+            return (
+                text,
+                len(tokens),
+                self._native.choose(tokens, labels, lora=self._lora_body(request), check_cancelled=check_cancelled),
+            )
 
         def attempt() -> tuple[str, int, Any]:
-            return ask_along(choose, cancel=cancel, server=self._door.host)
+            return cancellable_call(choose, cancel=cancel, server=self._client.host)
 
-        text, count, found = patiently(attempt, cancel=cancel, jitter=self._jitter)
+        text, count, found = with_retries(attempt, cancel=cancel, jitter=self._jitter)
         yield TextPiece(text=found.label)
         yield Completion(
             text=found.label,
@@ -164,7 +173,7 @@ class OpenAICompatibleModel:
             text = gathered.take(chunk)
             if text and not choice:
                 yield TextPiece(text=text)
-        gathered.check(self._door.host)
+        gathered.check(self._client.host)
         ended = time.perf_counter()
         text = gathered.text
         if choice:
@@ -174,29 +183,29 @@ class OpenAICompatibleModel:
 
     def _begun(
         self, request: GenerateRequest, cancel: CancelSignal | None, dialect: Dialect
-    ) -> tuple[Gathered, Iterator[Any]]:
-        """Send the request, again while the server is busy, until its first chunk is here."""
+    ) -> tuple[StreamAccumulator, Iterator[Any]]:
+        """Send the request, again while the server is busy, until its first chunk arrives."""
         body = body_of(request, dialect, model=self._served_name(request), without=self._without)
         if lora := self._lora_body(request):
             body.setdefault("extra_body", {})["lora"] = lora
 
-        def attempt() -> tuple[Gathered, Iterator[Any]]:
-            gathered = Gathered()
-            chunks = read_along(self._opened(body), cancel=cancel, server=self._door.host)
+        def attempt() -> tuple[StreamAccumulator, Iterator[Any]]:
+            gathered = StreamAccumulator()
+            chunks = cancellable_stream(self._opened(body), cancel=cancel, server=self._client.host)
             first = next(chunks, None)
             return gathered, _with_first(first, chunks)
 
-        return patiently(attempt, cancel=cancel, jitter=self._jitter)
+        return with_retries(attempt, cancel=cancel, jitter=self._jitter)
 
     def _opened(self, body: Mapping[str, Any]) -> Callable[[], Iterator[Any]]:
         def chunks() -> Iterator[Any]:
-            with self._door.translated(self._name):
-                raw = self._door.client.chat.completions.with_raw_response.create(**body)
+            with self._client.translated(self._name):
+                raw = self._client.api.chat.completions.with_raw_response.create(**body)
                 kind = raw.headers.get("content-type", "")
                 if "json" not in kind and "event-stream" not in kind:
                     raise BrokenAnswerError(
-                        f"The server at {self._door.host} sent '{kind[:40]}' instead of JSON.",
-                        "Look at its address: most end in /v1.",
+                        f"The server at {self._client.host} sent '{kind[:40]}' instead of JSON.",
+                        "Check its address: most end in /v1.",
                     )
                 reply = raw.parse()
                 if not body["stream"]:
@@ -210,7 +219,7 @@ class OpenAICompatibleModel:
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
-        """Answer several requests, so many at once as the bound allows; a failed one yields its error."""
+        """Answer several requests, as many at once as the limit allows; a failed one yields its error."""
         most = self._parallel if self._dialect.capabilities.batching is Support.YES else 1
         return answer_all(partial(self.generate, cancel=cancel), requests, at_once=most)
 
@@ -225,26 +234,26 @@ class OpenAICompatibleModel:
             UnsupportedError: always.
         """
         raise UnsupportedError(
-            f"LoRA weights cannot be trained for a model at {self._door.host}: its weights are not on this machine.",
+            f"LoRA weights cannot be trained for a model at {self._client.host}: its weights are not on this machine.",
             "Train on the same model as a GGUF file here; docs/backends.md says how to serve the result.",
         )
 
-    def served_lora(self) -> str | None:
-        """Name the LoRA weights that the server serves for this model.
+    def served_lora(self) -> LoraWeights | None:
+        """Return the LoRA weights that the server serves for this model.
 
         Raises:
             UnsupportedError: it serves none, or more than one.
         """
         if not self._served:
-            self._served = served_loras(self._door, self._dialect, self._name, self._door.models())
-        return the_only(self._served, self._name, self._door.host).name
+            self._served = served_loras(self._client, self._dialect, self._name, self._client.models())
+        return LoraWeights(key=None, locator=the_only(self._served, self._name, self._client.host).name)
 
     def close(self) -> None:
         """Close the connections."""
-        self._door.close()
+        self._client.close()
 
     def _wanted_lora(self, request: GenerateRequest) -> ServedLora | None:
-        return next((lora for lora in self._served if lora.name == request.lora), None)
+        return next((lora for lora in self._served if request.lora and lora.name == request.lora.locator), None)
 
     def _served_name(self, request: GenerateRequest) -> str:
         wanted = self._wanted_lora(request)
@@ -264,7 +273,7 @@ class OpenAICompatibleModel:
         return [{"id": wanted.number, "scale": request.lora_scale}]
 
     def _checked_room(self, request: GenerateRequest) -> int | None:
-        """Count the prompt where the server helps to, and refuse one that does not fit."""
+        """Count the prompt where the server supports it, and refuse one that does not fit."""
         if not self._counter.asks_server:
             return None
         count = self._counter.count(request.messages)
@@ -284,7 +293,7 @@ class OpenAICompatibleModel:
         needed = error.option == "response_format" and request.decoding.mode is DecodingMode.JSON
         with self._learning:
             if needed or error.option in self._without:
-                raise UnsupportedError(error.what, error.mend) from error
+                raise UnsupportedError(error.what, error.fix) from error
             self._without |= {error.option}
 
 

@@ -1,4 +1,4 @@
-"""Which provider of the price table a server belongs to, told by its address: a server of one's own costs no tokens."""
+"""Which provider of the price table a server belongs to, by its address: a user's own server has no token costs."""
 
 from __future__ import annotations
 

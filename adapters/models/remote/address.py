@@ -23,16 +23,16 @@ def checked_url(text: str) -> str:
     except ValueError as error:
         raise UsageError("The server's address cannot be read.", form) from error
     if parts.username or parts.password or "@" in parts.netloc:
-        # The address itself is not repeated here: it holds what must not be seen.
+        # The address itself is not repeated here: it contains a secret.
         raise UsageError(
-            "The server's address holds a user name or password.", "Leave them out; keys have their place."
+            "The server's address contains a user name or password.", "Leave them out; a key is set separately."
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UsageError(f"'{text[:80]}' is not the address of a server.", form)
     if parts.query or parts.fragment:
-        raise UsageError(f"The server's address goes on after its path ('{parts.hostname}').", form)
+        raise UsageError(f"The server's address has a query or fragment ('{parts.hostname}').", form)
     if any(sign.isspace() or not sign.isprintable() for sign in text.strip()):
-        raise UsageError("The server's address holds spaces or control characters.", form)
+        raise UsageError("The server's address contains spaces or control characters.", form)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     netloc = host if port is None else f"{host}:{port}"
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))

@@ -1,4 +1,4 @@
-"""How many tokens a prompt has, about, where nobody can be asked."""
+"""About how many tokens a prompt has, where nothing can count them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.core.generation import Message
 LETTERS_PER_TOKEN = 4.0
 """Of English text, in the usual vocabularies."""
 BYTES_PER_TOKEN = 3.0
-"""Of other scripts: about a token per sign of Chinese or Japanese."""
+"""Of other scripts: about a token per character of Chinese or Japanese."""
 TURN_TOKENS = 5
 """Marks around a turn, as the usual chat templates have them."""
 

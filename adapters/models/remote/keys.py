@@ -13,12 +13,12 @@ from typing import Never
 
 SECRETS = Path(".streamlit") / "secrets.toml"
 _SHORTEST = 4
-"""Shorter texts than this are no keys, and cutting them out would maim ordinary words."""
+"""Shorter texts than this are not keys, and cutting them out would damage ordinary words."""
 _LOOKS_LIKE_A_KEY = re.compile(r"\b(?:sk|gsk|xai|hf|pk|key)[-_][A-Za-z0-9*._-]{6,}")
 
 
 class Key:
-    """A key that shows itself to nobody but the client that sends it."""
+    """A key that only the client that sends it can see."""
 
     __slots__ = ("_value",)
 
@@ -31,18 +31,18 @@ class Key:
         return bool(self._value)
 
     def __repr__(self) -> str:
-        """Show that there is one, and nothing of it."""
+        """Show only that there is one."""
         return "Key(set)" if self._value else "Key(none)"
 
     def __reduce__(self) -> Never:
-        """Refuse to be packed up: a key goes into no file and to no other process."""
-        raise TypeError("a key is not packed up")
+        """Refuse to be pickled: a key goes into no file and to no other process."""
+        raise TypeError("a key cannot be pickled")
 
     def reveal(self) -> str:
-        """Return the key itself, for the client's header alone."""
+        """Return the key itself, only for the client's header."""
         return self._value
 
-    def cut_out(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Return a text without this key and without anything that looks like one."""
         if len(self._value) >= _SHORTEST:
             text = text.replace(self._value, "[key]")

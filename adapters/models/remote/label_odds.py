@@ -1,6 +1,6 @@
 """Labels as servers write them, and their probabilities from the log-probabilities sent along. Pure functions.
 
-A server that holds its answer to the labels tells, at each token, what else the model might have written. What
+A server that restricts its answer to the labels reports, at each token, what else the model might have written. What
 could still have become another label is that label's share. This is a reading of what was sent: tokens beyond the
 few that are listed count as nothing, and a label may be reached by several splits of its letters.
 """
@@ -40,7 +40,7 @@ def written_label(text: str, labels: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One token of an answer with what might have stood in its place: texts and natural log-probabilities."""
+    """One token of an answer with its alternatives: texts and natural log-probabilities."""
 
     token: str
     logprob: float

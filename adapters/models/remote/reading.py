@@ -1,4 +1,4 @@
-"""Reading from a server so that a cancel is heard at once, and trying again when the server is busy."""
+"""Reading from a server so that a cancel is noticed at once, and trying again when the server is busy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from engine.core.errors import BrokenAnswerError, CancelledError, ModelError, ServerBusyError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
-from engine.core.ports import CancelSignal
+from engine.core.steps import CancelSignal
 
 POLL_S = 0.02
 FIRST_ITEM_S = 300.0
@@ -32,7 +32,7 @@ class _Done:
     """Marks the end of a stream."""
 
 
-def read_along(
+def cancellable_stream(
     begin: Callable[[], Iterable[Item]],
     *,
     cancel: CancelSignal | None,
@@ -42,12 +42,12 @@ def read_along(
 ) -> Iterator[Item]:
     """Yield what a stream brings, read in a thread of its own.
 
-    The thread is left behind when the caller leaves or cancels: it closes the stream with the next piece, or when
-    the connection's own time is up.
+    The thread runs on when the caller leaves or cancels: it closes the stream with the next piece, or when
+    the connection times out.
 
     Raises:
         CancelledError: `cancel` was set.
-        BrokenAnswerError: the server fell silent.
+        BrokenAnswerError: the server stopped sending.
         Exception: whatever `begin` or the stream raised.
     """
     items: queue.Queue[Item | BaseException | type[_Done]] = queue.Queue()
@@ -82,7 +82,7 @@ def read_along(
                 if time.monotonic() - heard > patience_s:
                     raise BrokenAnswerError(
                         f"The server at {server} has sent nothing for {patience_s:.0f} s.",
-                        "Look at the server, or give it less to do at once.",
+                        "Check the server, or give it less to do at once.",
                     ) from None
                 continue
             if item is _Done:
@@ -95,20 +95,22 @@ def read_along(
         left.set()
 
 
-def ask_along(ask: Callable[[], Result], *, cancel: CancelSignal | None, server: str, **patience: float) -> Result:
-    """Return what one question brings, hearing a cancel meanwhile."""
+def cancellable_call(
+    ask: Callable[[], Result], *, cancel: CancelSignal | None, server: str, **patience: float
+) -> Result:
+    """Return the result of one question; a cancel is noticed meanwhile."""
 
     def begin() -> Iterable[Result]:
         yield ask()
 
-    (result,) = read_along(begin, cancel=cancel, server=server, **patience)
+    (result,) = cancellable_stream(begin, cancel=cancel, server=server, **patience)
     return result
 
 
-def patiently(
+def with_retries(
     attempt: Callable[[], Result], *, cancel: CancelSignal | None, attempts: int = ATTEMPTS, jitter: random.Random
 ) -> Result:
-    """Carry out an attempt, again after a growing pause while the server is busy.
+    """Make an attempt, and again after a growing pause while the server is busy.
 
     A server that names a time (`Retry-After`) gets it, up to a limit.
 
@@ -144,7 +146,7 @@ def answer_all(
     *,
     at_once: int,
 ) -> list[Completion | Exception]:
-    """Answer several requests, so many at once, in order; a failed one yields its error.
+    """Answer several requests, at most this many at once, in order; a failed one yields its error.
 
     Raises:
         CancelledError: cancelled; the others have stopped, too.

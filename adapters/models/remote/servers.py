@@ -11,6 +11,7 @@ from pathlib import Path
 import tomli_w
 
 from adapters.models.remote.address import checked_url
+from adapters.storage.files import write_whole
 from engine.core.errors import UsageError, unknown_name
 
 FROM_ENVIRONMENT = "openai"
@@ -36,14 +37,14 @@ class ServerBook:
         return found
 
     def add(self, name: str, url: str) -> None:
-        """Keep a server, over an older one of the same name.
+        """Keep a server, replacing an older one of the same name.
 
         Raises:
             UsageError: a name or an address that cannot be kept.
         """
         if not _NAME.fullmatch(name) or name in _TAKEN:
             raise UsageError(
-                f"'{name[:40]}' cannot name a server.", "Use small letters, digits and '-'; 'ollama' is taken."
+                f"'{name[:40]}' cannot name a server.", "Use lower-case letters, digits and '-'; 'ollama' is taken."
             )
         checked = checked_url(url)
         with self._lock:
@@ -73,6 +74,4 @@ class ServerBook:
         return {name: url for name, url in servers.items() if isinstance(url, str) and _NAME.fullmatch(name)}
 
     def _write(self, servers: dict[str, str]) -> None:
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(tomli_w.dumps({"servers": servers}), encoding="utf-8")
-        partial.replace(self._path)
+        write_whole(self._path, tomli_w.dumps({"servers": servers}).encode())

@@ -1,4 +1,4 @@
-// One listener per mount, on the document, taken away with the mount. Typing in a field moves nothing.
+// One listener per mount, on the document, removed with the mount. Typing in a field has no effect.
 
 const mounts = new WeakMap()
 const FIELDS = "input, textarea, select, [contenteditable=true], [role=combobox], [role=slider], [role=radio]"

@@ -1,4 +1,4 @@
-// One card per variant. Nodes are made once and filled by textContent, so that nothing flickers and nothing is markup.
+// One card per variant. Nodes are created once and filled through textContent: nothing flickers, nothing is markup.
 
 const MARKS = { right: "✓", wrong: "✗", failed: "▨", writing: "…", none: "" }
 const SPOKEN = { right: "right", wrong: "wrong", failed: "failed", writing: "being written", none: "" }
@@ -67,7 +67,7 @@ function fillFigures(node, figures) {
   })
 }
 
-// Bars of a share each, as a class's probability: longest first, by how Python sorted them.
+// One bar per share, such as a class's probability, in the order in which Python sorted them: longest first.
 function fillBars(node, bars) {
   node.hidden = bars.length === 0
   while (node.children.length > bars.length) node.lastChild.remove()

@@ -1,4 +1,4 @@
-// Calls Plotly.react on one node per mount. Plotly comes once per page, from the browser's own cache if it can.
+// Calls Plotly.react on one node per mount. Plotly is loaded once per page, from the browser's cache if possible.
 
 const COLOUR = /^colour:([a-z+-]+)(?:\/([0-9.]+))?$/
 const mounts = new WeakMap()
@@ -14,7 +14,7 @@ function loadScript(source) {
   })
 }
 
-// Streamlit sends assets without an age or a tag, so the browser would ask for these 5 MB at every page load.
+// Streamlit sends assets without Cache-Control or ETag, so the browser would fetch these 5 MB at every page load.
 async function fromCache(url) {
   if (!window.caches) return url
   const store = await caches.open("adaptlab-plotly")
@@ -38,7 +38,7 @@ function plotly(component, script) {
   return library
 }
 
-// Streamlit's own scripts lie under <base>/static/js/, whatever page is open.
+// Streamlit's own scripts are under <base>/static/js/, whatever page is open.
 function basePath() {
   const own = document.querySelector('script[src*="static/js/"]')
   return own ? own.src.slice(0, own.src.indexOf("static/js/")) : window.location.origin + "/"
@@ -90,7 +90,7 @@ async function draw(mount) {
   node.dataset.drawn = String(Number(node.dataset.drawn ?? 0) + 1)
 }
 
-// Updates that arrive while one is drawn are drawn once, with the newest data.
+// Updates that arrive during a drawing are drawn together, with the newest data.
 function update(mount) {
   if (mount.drawing) {
     mount.again = true

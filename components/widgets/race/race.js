@@ -1,4 +1,4 @@
-// The race runs in the browser: no rerun while it is shown. Nodes are made once; every string is put in as text.
+// The replay runs in the browser, without reruns. Nodes are created once; every string is inserted as text.
 
 const mounts = new WeakMap()
 
@@ -16,7 +16,7 @@ function make(tag, name, parent) {
   return node
 }
 
-// How many rows end by this moment: the first index whose end lies beyond it.
+// How many rows have ended by this moment: the first index whose end is after it.
 function rowsBy(ends, moment) {
   let low = 0
   let high = ends.length
@@ -46,7 +46,7 @@ function draw(mount) {
   parts.moment.value = String(data.total ? Math.round(1000 * moment / data.total) : 0)
   parts.moment.setAttribute("aria-valuetext", written(moment))
   parts.clock.textContent = written(moment)
-  parts.play.textContent = mount.playing ? "Pause" : moment >= data.total ? "Once more" : "Play"
+  parts.play.textContent = mount.playing ? "Pause" : moment >= data.total ? "Replay" : "Play"
 }
 
 function tick(mount, now) {

@@ -1,4 +1,4 @@
-// The strip keeps its nodes: columns are filled anew in place. Every string is put in as text.
+// The strip keeps its nodes: columns are refilled in place. Every string is inserted as text.
 
 function isDark(node) {
   const host = node.getRootNode().host ?? node

@@ -1,4 +1,4 @@
-// A slide is small: its body is built anew when it changes. Every string is put in as text.
+// A slide is small: its body is rebuilt when it changes. Every string is inserted as text.
 
 function isDark(node) {
   const host = node.getRootNode().host ?? node

@@ -1,17 +1,17 @@
-"""What a run tells while it goes on. The runner yields these; everything on screen is folded from them."""
+"""What a run reports while it is running. The runner yields these; everything on screen is folded from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.ports import Progress
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.core.steps import Progress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunQueued:
-    """Another run holds the machine; this one waits."""
+    """Another run is using the machine; this one waits."""
 
     run_id: str
     ahead: str
@@ -20,19 +20,26 @@ class RunQueued:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
-    """The plan is fixed and kept; `kept_rows` predictions are there from before."""
+    """The plan is fixed and kept."""
 
     plan: RunPlan
-    kept_rows: int
     targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparationProgress:
-    """Something is being made ready: the model (variant_id empty), an index, LoRA weights, a classifier."""
+    """Something is being prepared: the model (variant_id empty), an index, LoRA weights, a classifier."""
 
     variant_id: str
     progress: Progress
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelLoaded:
+    """The model can answer; `gpu` tells whether it computes on a GPU, whose energy is not counted here."""
+
+    load_s: float
+    gpu: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,17 +80,17 @@ class PredictionMade:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunPaused:
-    """The run stands still between two rows until it goes on; it keeps the machine."""
+    """The run is paused between two rows until it is resumed; it keeps the machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunContinued:
-    """A paused run goes on."""
+    """A paused run resumes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaderClear:
-    """One variant is clearly the best after so many rows, and the run ends for it."""
+    """One variant is clearly the best after this many rows, so the run ends early."""
 
     variant_id: str
     rows: int
@@ -102,13 +109,14 @@ class RunEnded:
 
     status: str
     message: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 Event = (
     RunQueued
     | RunStarted
     | PreparationProgress
+    | ModelLoaded
     | VariantReady
     | PredictionStarted
     | TextStreamed

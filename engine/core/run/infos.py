@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.run.manifest import Manifest, Purpose
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskInfo:
@@ -33,6 +35,9 @@ class RunInfo:
     seed: int = 0
     note: str = ""
     """What the user wrote about it."""
+    purpose: Purpose = Purpose.COMPARISON
+    imported: bool = False
+    """It was measured on another machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +47,30 @@ class Preflight:
     predictions: int
     estimated_s: float
     estimated_training_s: float
-    """Part of `estimated_s`; 0 when fitting LoRA weights exist or none are needed."""
+    """Part of `estimated_s`; 0 when matching LoRA weights exist or none are needed."""
     estimated_memory_bytes: int
     free_memory_bytes: int
     problems: tuple[str, ...]
-    """Reasons why the plan cannot start; each with its mend."""
+    """Reasons why the plan cannot start; each with its fix."""
     notes: tuple[str, ...]
     estimated_cost_usd: float = 0.0
-    """What the tokens cost at a closed API; 0 for models that run on one's own machines."""
+    """What the tokens cost at a closed API; 0 for models that run on the user's own machines."""
+
+
+def info_of(manifest: Manifest, predictions: int) -> RunInfo:
+    """Return a run at a glance; `predictions` are those that are kept."""
+    plan = manifest.plan
+    return RunInfo(
+        run_id=plan.run_id,
+        task_id=plan.task_id,
+        model_id=plan.model_id,
+        status=manifest.status,
+        started_at=manifest.started_at,
+        rows_done=predictions,
+        rows_total=len(plan.variants) * len(plan.test_ids),
+        techniques=tuple(str(variant.technique) for variant in plan.variants),
+        seed=plan.seed,
+        note=manifest.note,
+        purpose=manifest.purpose,
+        imported=manifest.imported,
+    )

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+RIGHT_SCORE = 0.5
+"""The least score that counts as right."""
 
 
 class FailureKind(StrEnum):
@@ -31,10 +39,10 @@ class Usage:
 
     prompt_tokens: int = 0
     cached_prompt_tokens: int = 0
-    """Those of the prompt whose evaluation was kept from an earlier call."""
+    """Those of the prompt that were cached from an earlier call."""
     completion_tokens: int = 0
     thinking_tokens: int = 0
-    """Those of the answer that the model spent on thinking; 0 where nothing is said of them."""
+    """Those of the answer that the model spent on thinking; 0 where they are not reported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +62,7 @@ class Timing:
     cpu_s: float = 0.0
     """CPU time of the workers for this prediction, all threads."""
     energy_wh: float | None = None
-    """Measured by the processor's own counters, whatever else ran meanwhile included; None where there are none."""
+    """Measured by the processor's own counters, including whatever else ran meanwhile; None without counters."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,11 +94,11 @@ class Prediction:
     example_id: str
     target: str
     text: str = ""
-    """What the model wrote, untouched."""
+    """What the model wrote, unchanged."""
     thinking: str = ""
-    """What it wrote to itself before that, where the backend tells the two apart."""
+    """Its thinking before that, where the backend separates the two."""
     answer: str | None = None
-    """What was read from the text; None if that failed."""
+    """What was parsed from the text; None if that failed."""
     score: float | None = None
     """The primary score, 0 to 1; None for a failure."""
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -105,3 +113,36 @@ class Prediction:
     rss_bytes: int = 0
     """Resident memory of the workers that served this prediction, read right after it."""
     attempts: int = 1
+
+    @property
+    def outcome(self) -> str:
+        """`right`, `wrong` or `failed`."""
+        if self.failure is not None:
+            return "failed"
+        return "right" if (self.score or 0.0) >= RIGHT_SCORE else "wrong"
+
+
+@cache
+def _adapter() -> TypeAdapter[Prediction]:
+    return TypeAdapter(Prediction)
+
+
+def prediction_from_json(text: str) -> Prediction:
+    """Rebuild a prediction from its stored record.
+
+    Raises:
+        ValueError: the record is not a prediction.
+    """
+    try:
+        return _adapter().validate_json(text)
+    except ValidationError:
+        # Lone surrogates, which some servers send, cannot be shown or written as text.
+        return _adapter().validate_python(_shown(json.loads(text)))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_shown(key): _shown(item) for key, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list) else value

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from engine.ingest.checks.work import SAMPLES, Work
-from engine.ingest.data_card import Mend, Row
+from engine.ingest.data_card import Fix, Row
 
 
 def folded(text: str) -> str:
@@ -15,7 +15,7 @@ def folded(text: str) -> str:
 
 
 def check_duplicates(work: Work) -> None:
-    """Note rows with the same input, but for case and blanks: with the same target, or with different ones."""
+    """Note rows with the same input, except for case and blanks: with the same target, or with different ones."""
     groups = _same_inputs(work.rows)
     later = []
     conflicts: list[list[Row]] = []
@@ -30,25 +30,25 @@ def check_duplicates(work: Work) -> None:
     chosen = work.note(
         "duplicates",
         "Duplicate rows",
-        "The same input and target as an earlier row, but for case and blanks. Merged, the first one stays.",
+        "The same input and target as an earlier row, except for case and blanks. Merging keeps the first one.",
         sorted(row.line for row in later),
-        (Mend.KEEP, Mend.MERGE),
+        (Fix.KEEP, Fix.MERGE),
         [row.input for row in later],
     )
-    merged = chosen is Mend.MERGE
+    merged = chosen is Fix.MERGE
     chosen = work.note(
         "conflicts",
         "The same input with different targets",
-        "No variant can be right on all of them. Merged, the most frequent target stands for all.",
+        "No variant can be right on all of them. Merging gives all of them the most frequent target.",
         sorted(row.line for group in conflicts for row in group),
-        (Mend.KEEP, Mend.DROP, Mend.MERGE),
+        (Fix.KEEP, Fix.DROP, Fix.MERGE),
         [f"{group[0].input} → {', '.join(sorted({row.target for row in group}))}" for group in conflicts[:SAMPLES]],
     )
     if merged:
         work.drop([row.line for row in later])
-    if chosen is Mend.DROP:
+    if chosen is Fix.DROP:
         work.drop([row.line for group in conflicts for row in group])
-    elif chosen is Mend.MERGE and conflicts:
+    elif chosen is Fix.MERGE and conflicts:
         targets: dict[int, str] = {}
         for group in conflicts:
             common = Counter(row.target for row in group).most_common(1)[0][0]

@@ -1,4 +1,4 @@
-"""Looking through a table before it becomes a task: every check in turn, and the card that says what was found."""
+"""Examining a table before it becomes a task: every check in turn, and the card that says what was found."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from engine.ingest.checks.rows import check_ids, check_ragged, check_too_long, c
 from engine.ingest.checks.texts import check_odd_characters, check_personal
 from engine.ingest.checks.work import Check, Work
 from engine.ingest.columns import Roles, check_roles
-from engine.ingest.data_card import DataCard, Examined, Mend, count_scripts
+from engine.ingest.data_card import DataCard, Examined, Fix, count_scripts
 from engine.ingest.table import Table
 from engine.metrics.intervals import quantile
 
 Report = Callable[[float], None]
-"""Takes the share that is done."""
+"""Receives the share that is done."""
 
 LABEL = frozenset({AnswerKind.LABEL})
 
@@ -41,7 +41,7 @@ CHECKS: tuple[Check, ...] = (
     Check(look=check_too_long, findings=("too_long",)),
     Check(look=check_ids, findings=("ids",), fix_in_file={"ids": "Give each row its own id"}),
 )
-"""All checks, in the order in which they look and change rows. Adding one is adding it here."""
+"""All checks, in the order in which they inspect and change rows. A new check only needs to be added here."""
 
 
 def finding_ids() -> tuple[str, ...]:
@@ -58,12 +58,12 @@ def examine(
     table: Table,
     roles: Roles,
     kind: AnswerKind,
-    choices: Mapping[str, Mend] | None = None,
+    choices: Mapping[str, Fix] | None = None,
     *,
     too_long: frozenset[int] = frozenset(),
     report: Report | None = None,
 ) -> Examined:
-    """Look a table over and change it as chosen; a choice that a finding does not offer is passed over.
+    """Examine a table and change it as chosen; a choice that a finding does not offer is ignored.
 
     `too_long` holds the places of rows that exceed the model's context.
 

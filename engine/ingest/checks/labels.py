@@ -6,7 +6,7 @@ from collections import Counter
 
 from engine.ingest.checks.duplicates import folded
 from engine.ingest.checks.work import SAMPLES, Work
-from engine.ingest.data_card import Mend
+from engine.ingest.data_card import Fix
 
 RARE_ROWS = 4
 """A label on fewer rows than this has too few for both training and test."""
@@ -18,17 +18,17 @@ def check_spaces(work: Work) -> None:
     chosen = work.note(
         "spaces",
         "Spaces around the target",
-        "Blanks or line breaks before or after the right answer; as they stand they would count as part of it.",
+        "Blanks or line breaks before or after the right answer; unless they are removed, they count as part of it.",
         [row.line for row in odd],
-        (Mend.TRIM, Mend.KEEP),
+        (Fix.TRIM, Fix.KEEP),
         [repr(row.target) for row in odd[:SAMPLES]],
     )
-    if odd and chosen is Mend.TRIM:
+    if odd and chosen is Fix.TRIM:
         work.rows = [row._replace(target=row.target.strip()) for row in work.rows]
 
 
 def check_label_forms(work: Work) -> None:
-    """Note labels that differ in case or blanks alone."""
+    """Note labels that differ only in case or blanks."""
     counts = Counter(row.target for row in work.rows)
     forms: dict[str, list[str]] = {}
     for label, _ in counts.most_common():
@@ -37,13 +37,13 @@ def check_label_forms(work: Work) -> None:
     lines = [row.line for row in work.rows if row.target in first]
     chosen = work.note(
         "label_forms",
-        "Labels that differ in case or spaces alone",
-        "They count as different labels. Merged, each takes its most frequent form.",
+        "Labels that differ only in case or spaces",
+        "They count as different labels. Merging gives each its most frequent form.",
         lines,
-        (Mend.KEEP, Mend.MERGE),
+        (Fix.KEEP, Fix.MERGE),
         [f"{other!r} and {label!r}" for other, label in first.items()],
     )
-    if first and chosen is Mend.MERGE:
+    if first and chosen is Fix.MERGE:
         work.rows = [row._replace(target=first.get(row.target, row.target)) for row in work.rows]
 
 
@@ -57,8 +57,8 @@ def check_rare_labels(work: Work) -> None:
         f"Labels on fewer than {RARE_ROWS} rows",
         "Too few to learn from and to be tested on.",
         lines,
-        (Mend.KEEP, Mend.DROP),
+        (Fix.KEEP, Fix.DROP),
         [f"{label}: {counts[label]}" for label in sorted(rare)],
     )
-    if chosen is Mend.DROP:
+    if chosen is Fix.DROP:
         work.drop(lines)

@@ -1,4 +1,4 @@
-"""Checks of what stands in the texts: characters that are not seen, possible personal data."""
+"""Checks of what the texts contain: invisible characters, possible personal data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from engine.ingest.checks.work import SAMPLES, Work
-from engine.ingest.data_card import Mend, counted
+from engine.ingest.data_card import Fix, counted
 from engine.ingest.personal_data import KINDS, find_personal, mask_personal
 
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -19,13 +19,13 @@ def check_odd_characters(work: Work) -> None:
     chosen = work.note(
         "odd_signs",
         "Control or direction characters",
-        "Characters that are not seen, such as terminal codes or text that runs backwards. They do no harm here: every "
+        "Invisible characters, such as terminal codes or text that runs backwards. They are harmless here: every "
         "screen and export shows them as text.",
         lines,
-        (Mend.KEEP, Mend.DROP),
+        (Fix.KEEP, Fix.DROP),
         [row.input for row in odd[:SAMPLES]],
     )
-    if chosen is Mend.DROP:
+    if chosen is Fix.DROP:
         work.drop(lines)
 
 
@@ -45,14 +45,14 @@ def check_personal(work: Work) -> None:
     chosen = work.note(
         "personal",
         "Possible personal data",
-        f"{kinds}. Nothing has been stored yet. Masked, each becomes a word in brackets.",
+        f"{kinds}. Nothing has been stored yet. Masking replaces each with a word in brackets.",
         lines,
-        (Mend.KEEP, Mend.MASK, Mend.DROP),
+        (Fix.KEEP, Fix.MASK, Fix.DROP),
         samples,
     )
-    if chosen is Mend.DROP:
+    if chosen is Fix.DROP:
         work.drop(lines)
-    elif chosen is Mend.MASK and lines:
+    elif chosen is Fix.MASK and lines:
         odd = set(lines)
         work.rows = [
             row._replace(input=mask_personal(row.input), target=mask_personal(row.target)) if row.line in odd else row

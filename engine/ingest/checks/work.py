@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.core.task import AnswerKind
 from engine.ingest.columns import Roles, fill_template
-from engine.ingest.data_card import Finding, Mend, Row
+from engine.ingest.data_card import Finding, Fix, Row
 from engine.ingest.table import Table
 
 SAMPLES = 5
@@ -15,7 +15,7 @@ SAMPLES = 5
 
 
 def build_rows(table: Table, roles: Roles) -> list[Row]:
-    """Join inputs and take targets, as they stand."""
+    """Join inputs and take targets, exactly as they are in the file."""
     template = roles.joined()
     inputs = [table.column(name) for name in roles.inputs]
     lines = table.lines.tolist()
@@ -33,14 +33,14 @@ def build_rows(table: Table, roles: Roles) -> list[Row]:
 
 
 class Work:
-    """Rows as they stand now, and what was found so far."""
+    """Rows in their current state, and what was found so far."""
 
     def __init__(
         self,
         table: Table,
         roles: Roles,
         kind: AnswerKind,
-        choices: Mapping[str, Mend],
+        choices: Mapping[str, Fix],
         too_long: frozenset[int] = frozenset(),
     ) -> None:
         """Begin with all rows of the table; `too_long` holds the places of rows that exceed the model's context."""
@@ -55,10 +55,10 @@ class Work:
         title: str,
         detail: str,
         lines: Sequence[int],
-        choices: tuple[Mend, ...],
+        choices: tuple[Fix, ...],
         samples: Sequence[str] = (),
-    ) -> Mend:
-        """Note a finding, if it is in any row, and return what is to be done; the first choice is the default."""
+    ) -> Fix:
+        """Note a finding, if it occurs in any row, and return what to do; the first choice is the default."""
         wanted = self._choices.get(name, choices[0])
         chosen = wanted if wanted in choices else choices[0]
         if lines:
@@ -84,7 +84,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One look at the rows of a table, in the order of `engine.ingest.checks.examine.CHECKS`."""
+    """One check of the rows of a table, in the order of `engine.ingest.checks.examine.CHECKS`."""
 
     look: Callable[[Work], None]
     """Notes what it finds, and changes the rows as was chosen."""

@@ -1,0 +1,35 @@
+"""Files that are complete or absent: no reader sees half of one, and two sessions that write at once do not collide."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def partial_beside(path: Path) -> Path:
+    """Name a hidden path beside this one that no other process or thread writes to."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; the file there replaces `path` at the end, unless an error was raised.
+
+    The folder is made if it is not there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_beside(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole, over an older one; its folder is made if it is not there."""
+    with whole_file(path) as partial:
+        partial.write_bytes(data)

@@ -1,0 +1,103 @@
+"""The tasks of this machine: those that ship, and the user's own, each a folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from adapters.storage.task_folder import old_digest, read_task, write_task
+from adapters.storage.user_rows import add_row
+from engine.core.errors import AdaptLabError, unknown_name
+from engine.core.run.infos import TaskInfo
+from engine.core.task import Task
+
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+class TaskFolders:
+    """Reads and keeps tasks; a task is read again when a file of its folder has changed. Safe for several threads."""
+
+    def __init__(self, own: Path, shipped: Path) -> None:
+        """Keep the user's tasks in `own`; those in `shipped` are only read."""
+        self._own, self._shipped = own, shipped
+        self._read: dict[str, tuple[_Stamp, Task]] = {}
+        self._lock = threading.Lock()
+
+    def infos(self) -> list[TaskInfo]:
+        """List the tasks that can be read."""
+        found = []
+        for name in self._folders():
+            try:
+                task = self.get(name)
+            except AdaptLabError:
+                continue
+            rows: dict[str, int] = {}
+            for example in task.examples:
+                rows[example.split] = rows.get(example.split, 0) + 1
+            found.append(
+                TaskInfo(id=name, title=task.title, summary=task.summary, rows=rows, documents=len(task.documents))
+            )
+        return found
+
+    def get(self, name: str) -> Task:
+        """Return a task by id, or by the path of its folder."""
+        folder = self.folder(name)
+        changed = _stamp(folder)
+        with self._lock:
+            kept = self._read.get(name)
+            if kept is None or kept[0] != changed:
+                kept = (changed, read_task(folder))
+                self._read[name] = kept
+        return kept[1]
+
+    def folder(self, name: str) -> Path:
+        """Return a task's folder.
+
+        Raises:
+            UsageError: there is no such task; the nearest names are offered.
+        """
+        folders = self._folders()
+        folder = folders.get(name)
+        if folder is None and (os.sep in name or "/" in name) and (Path(name) / "task.toml").is_file():
+            folder = Path(name)
+        if folder is None:
+            raise unknown_name("task", name, folders)
+        return folder
+
+    def old_digest(self, name: str) -> str:
+        """Return the digest under which runs of version 1 kept this task."""
+        return old_digest(self.folder(name))
+
+    def keep(self, task: Task) -> None:
+        """Keep a task as one of the user's own."""
+        write_task(task, self._own / task.id)
+
+    def add_row(self, task_id: str, *, text: str, target: str, split: str) -> str:
+        """Add a row to a task of the user's, or to a copy of one that ships; return the id of the task that has it."""
+        ships = self._folders().get(task_id, self._shipped).is_relative_to(self._shipped)
+        return add_row(self.get(task_id), self._own, text=text, target=target, split=split, copied=ships)
+
+    def check(self, folder: Path) -> Task:
+        """Read any task folder; the first fault is raised with file, line, field, value and fix."""
+        return read_task(folder)
+
+    def write(self, task: Task, folder: Path) -> None:
+        """Write a task as a folder, and read it back as the app would."""
+        write_task(task, folder)
+        read_task(folder)
+
+    def _folders(self) -> dict[str, Path]:
+        """Task folders by id: the user's own last, so that they override those that ship."""
+        return {
+            path.parent.name: path.parent
+            for root in (self._shipped, self._own)
+            for path in sorted(root.glob("*/task.toml"))
+            if not path.parent.name.startswith(".")  # an unfinished folder that a killed session left
+        }
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Names, times of change and sizes of a folder's files: differs when any of them was edited, added or removed."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in (path.stat(),))

@@ -1,0 +1,19 @@
+"""The tradeoff chart of a run in progress or in replay, updated in place."""
+
+from __future__ import annotations
+
+from components.widgets.plot import live_plot
+from engine.analysis.progress import RunSnapshot
+from engine.analysis.tradeoff import tradeoff_chart
+from engine.charts.plotly_form import to_plotly
+
+LAPTOP_PX = (245.0, 208.0)
+"""Width and height of the plot inside the axes on a laptop's screen, for placing names."""
+
+
+def live_tradeoff(
+    snapshot: RunSnapshot, *, key: str, plot_px: tuple[float, float] = LAPTOP_PX, height: int = 260
+) -> None:
+    """Draw quality against latency of all lanes that have answered."""
+    chart = tradeoff_chart([lane.figures for lane in snapshot.lanes if lane.figures])
+    live_plot(to_plotly(chart, plot_px=plot_px), key=key, alt=chart.alt, height=height)

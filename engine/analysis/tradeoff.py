@@ -1,0 +1,120 @@
+"""Quality, latency and cost of a run's variants in one chart, and those that no other beats. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from engine.analysis.figures import VariantFigures
+from engine.charts.chart import Axis, Chart, Series, Zone
+from engine.core.limits import Limits
+from engine.metrics import wording as say
+
+LARGEST_PX, SMALLEST_PX, PLAIN_PX = 24.0, 9.0, 12.0
+NO_LIMITS = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
+
+
+def pareto(candidates: Sequence[VariantFigures]) -> tuple[str, ...]:
+    """Return the variants that no other beats: at least as good in all of quality, p95 and cost, and better in one."""
+    measures = {
+        item.variant.id: (-item.quality.value, _p95_s(item) or item.busy_s_per_call, item.cost_usd_per_1k)
+        for item in candidates
+    }
+    return tuple(
+        name
+        for name, mine in measures.items()
+        if not any(
+            other != mine and all(theirs <= own for theirs, own in zip(other, mine, strict=True))
+            for other in measures.values()
+        )
+    )
+
+
+def tradeoff_chart(items: Sequence[VariantFigures], *, metric: str = "Quality", limits: Limits = NO_LIMITS) -> Chart:
+    """Draw quality with its 95 % interval over p95 seconds per answer; the live page, the report and the memo share it.
+
+    A marker's area grows with the cost per 1,000, what lies beyond the limits is shaded, and a dotted line joins the
+    variants that no other beats. Variants without a latency (answered in batches) are left out.
+    """
+    shown = [item for item in items if _p95_s(item)]
+    floor = math.floor(min((item.quality.low for item in shown), default=0.0) * 10) / 10
+    told = [f"{i.name} {say.share_interval(i.quality)} at {say.seconds(_p95_s(i))}" for i in shown]
+    return Chart(
+        title="Quality against latency",
+        caption=_caption(limits),
+        alt=f"{metric} against p95 seconds per answer: {'; '.join(told) or 'nothing to show'}.",
+        x=Axis(title="p95 seconds per answer (log)", form="seconds", log=True),
+        y=Axis(title=metric, form="percent", low=max(0.0, floor) - 0.02, high=1.05),
+        series=(*_front(shown), *_markers(shown)),
+        zones=_zones(shown, limits),
+        empty="Throughput mode answers in batches: no single answer has a latency." if items else "",
+    )
+
+
+def _front(shown: Sequence[VariantFigures]) -> list[Series]:
+    ids = pareto(shown)
+    best = sorted((item for item in shown if item.variant.id in ids), key=_p95_s)
+    if len(best) < 2:
+        return []
+    return [
+        Series(
+            name="Pareto set",
+            colour="muted",
+            x=tuple(_p95_s(item) for item in best),
+            y=tuple(item.quality.value for item in best),
+            line=True,
+            markers=False,
+            dash="dot",
+            in_table=False,
+        )
+    ]
+
+
+def _markers(shown: Sequence[VariantFigures]) -> list[Series]:
+    most = max((item.cost_usd_per_1k for item in shown), default=0.0)
+    return [
+        Series(
+            name=item.name,
+            colour=item.variant.technique.value,
+            x=(_p95_s(item),),
+            y=(item.quality.value,),
+            low=(item.quality.low,),
+            high=(item.quality.high,),
+            symbol=item.variant.facts.style.symbol,
+            size=(_diameter_px(item.cost_usd_per_1k, most),),
+            labelled=True,
+            detail=f"{say.money(item.cost_usd_per_1k)} per 1,000",
+        )
+        for item in shown
+    ]
+
+
+def _diameter_px(cost_usd: float, most_usd: float) -> float:
+    """Make the marker's area grow with the cost."""
+    if most_usd <= 0:
+        return PLAIN_PX
+    return SMALLEST_PX + (LARGEST_PX - SMALLEST_PX) * math.sqrt(cost_usd / most_usd)
+
+
+def _zones(shown: Sequence[VariantFigures], limits: Limits) -> tuple[Zone, ...]:
+    zones = []
+    if limits.least_quality is not None:
+        zones.append(Zone(y_high=limits.least_quality))
+    slowest = limits.highest_p95_s
+    if slowest is not None and shown and slowest < 10 * max(_p95_s(item) for item in shown):
+        zones.append(Zone(x_low=slowest, y_low=limits.least_quality))
+    return tuple(zones)
+
+
+def _caption(limits: Limits) -> str:
+    parts = []
+    if limits.least_quality is not None:
+        parts.append(f"under {say.share(limits.least_quality)}")
+    if limits.highest_p95_s is not None:
+        parts.append(f"slower than {say.seconds(limits.highest_p95_s)} at p95")
+    shaded = f"shaded: {', or '.join(parts)}; " if parts else ""
+    return f"{shaded}size = cost; dotted = nothing is better on all three"
+
+
+def _p95_s(item: VariantFigures) -> float:
+    return item.total_p95_s.value if item.total_p95_s else 0.0

@@ -1,0 +1,192 @@
+"""What is kept of a run besides its predictions: plan, machine, versions, digests, purpose. One data type, one version.
+
+Old manifests are upgraded when they are read; one of a newer version is refused with an error message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from engine.core.errors import StoreError
+from engine.core.run.plan import RunPlan
+from engine.core.task import MADE_FROM
+
+VERSION = 2
+"""Version of the manifests' format. Version 1 had no number and kept the decoding with the plan."""
+
+
+OLD_DIGEST = "1:"
+"""Prefix of a task digest that a run of version 1 kept: that digest left out the rows' metadata."""
+
+
+class Purpose(StrEnum):
+    """Why a run was made."""
+
+    COMPARISON = "comparison"
+    LEARNING_CURVE = "learning curve"
+    CONTEXT = "context"
+    DRIFT = "drift"
+    SEEDS = "seeds"
+    TUNING = "tuning"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MachineFacts:
+    """The machine that a run was measured on; no names of users or hosts."""
+
+    processor: str = ""
+    cores: int = 1
+    """Physical ones."""
+    threads: int = 1
+    memory_bytes: int = 0
+    system: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRecord:
+    """The model that answered."""
+
+    id: str = ""
+    name: str = ""
+    backend: str = ""
+    architecture: str = ""
+    quantization: str = ""
+    size_bytes: int = 0
+    digest: str = ""
+    template_digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """What preparing a variant took, once."""
+
+    prepare_s: float
+    reused: bool = False
+    """The preparation had been done earlier."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoppedEarly:
+    """The leader whose clear lead ended a run before its last row."""
+
+    variant_id: str
+    rows: int
+    evidence: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conditions:
+    """What a run's figures depend on besides its rows and plan."""
+
+    cores: int = 1
+    gpu: bool = False
+    """The model computes on a GPU, whose energy is not counted."""
+    prepared: Mapping[str, Preparation] = field(default_factory=dict)
+    """By variant."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """All that is kept of a run besides its predictions."""
+
+    plan: RunPlan
+    version: int = VERSION
+    status: str = "planned"
+    """`planned`, `running`, `done`, `cancelled` or `failed`."""
+    started_at: str = ""
+    """UTC, ISO 8601."""
+    purpose: Purpose = Purpose.COMPARISON
+    machine: MachineFacts = field(default_factory=MachineFacts)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of the packages that compute, by name."""
+    task_digest: str = ""
+    model: ModelRecord = field(default_factory=ModelRecord)
+    prepared: Mapping[str, Preparation] = field(default_factory=dict)
+    """By variant."""
+    load_s: float | None = None
+    gpu: bool = False
+    stopped_early: StoppedEarly | None = None
+    note: str = ""
+    """What the user wrote about the run."""
+    imported: bool = False
+    """It was measured on another machine and imported as an archive."""
+    parent_run: str | None = None
+    """The run that this one continues."""
+    effort: Mapping[str, Any] | None = None
+    """What was spent on searching for good settings, by variant."""
+    embedder: str | None = None
+    """What embedded the rows."""
+
+    @property
+    def conditions(self) -> Conditions:
+        """What the figures depend on."""
+        return Conditions(cores=self.machine.cores, gpu=self.gpu, prepared=self.prepared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for JSON."""
+        data: dict[str, Any] = _adapter().dump_python(self, mode="json")
+        return data
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
+
+
+def manifest_from_dict(data: Mapping[str, Any]) -> Manifest:
+    """Read a manifest of this version or an older one.
+
+    Raises:
+        StoreError: it is of a newer version, or not a manifest.
+    """
+    try:
+        return _adapter().validate_python(upgraded(data))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise StoreError(f"A run's manifest is damaged at '{place}': {fault['msg']}.", "Delete the run.") from error
+
+
+def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring a manifest's plain data to this version.
+
+    Raises:
+        StoreError: it is of a newer version.
+    """
+    fields = dict(data)
+    version = fields.get("version", 1)
+    if not isinstance(version, int) or version > VERSION:
+        raise StoreError(
+            f"This run was written by a newer version of Adapt Lab (manifest version {version}, known: {VERSION}).",
+            "Update Adapt Lab to open it.",
+        )
+    if version == 1:
+        plan = dict(fields.get("plan") or {})
+        decoding = {
+            new: plan.pop(old)
+            for old, new in (("decoding", "mode"), ("temperature", "temperature"), ("max_tokens", "max_tokens"))
+            if old in plan
+        }
+        variants = plan.get("variants")
+        if isinstance(variants, list | tuple) and decoding:
+            plan["variants"] = [{**one, "decoding": decoding} for one in variants if isinstance(one, Mapping)]
+        fields |= {"plan": plan, "version": VERSION}
+        if fields.get("task_digest"):
+            fields["task_digest"] = OLD_DIGEST + str(fields["task_digest"])
+        fields.setdefault("purpose", _purpose_of(str(plan.get("task_id", ""))))
+    return fields
+
+
+def _purpose_of(task_id: str) -> Purpose:
+    """Tell why a run without a stated purpose was made, from the task it was made on."""
+    made = task_id.rpartition(MADE_FROM)[2] if MADE_FROM in task_id else ""
+    if made.startswith("context-"):
+        return Purpose.CONTEXT
+    return Purpose.DRIFT if made else Purpose.COMPARISON

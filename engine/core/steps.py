@@ -1,0 +1,64 @@
+"""Work that is done step by step: its progress, how it is cancelled, and how its steps are passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from engine.core.errors import CancelledError
+
+Step = TypeVar("Step")
+Told = TypeVar("Told")
+Result = TypeVar("Result")
+
+
+class CancelSignal(Protocol):
+    """Checked by long-running work; `threading.Event` fulfils it."""
+
+    def is_set(self) -> bool:
+        """Tell whether the work should stop."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """Progress of a preparation. `fraction` is 0 to 1; `left_s` is an estimate, None while unknown."""
+
+    stage: str
+    fraction: float
+    left_s: float | None = None
+    detail: str = ""
+    step: int | None = None
+    loss: float | None = None
+    validation_loss: float | None = None
+    """Of the rows held out, after the epoch that has just ended; None within an epoch and where none are."""
+    tokens_per_s: float | None = None
+
+
+def check_cancelled(cancel: CancelSignal | None, what: str = "The run was stopped.") -> None:
+    """Raise `CancelledError` if the work should stop."""
+    if cancel is not None and cancel.is_set():
+        raise CancelledError(what)
+
+
+def relay(steps: Generator[Step, None, Result], tell: Callable[[Step], Told]) -> Generator[Told, None, Result]:
+    """Pass a generator's steps on in another form; return what it returns."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        yield tell(step)
+
+
+def drain(steps: Generator[Step, None, Result], on_step: Callable[[Step], object] = lambda _step: None) -> Result:
+    """Run a generator to its end, handing each step on; return what it returns."""
+    told = relay(steps, on_step)
+    while True:
+        try:
+            next(told)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

@@ -1,0 +1,42 @@
+"""What a user chooses on the way from a file to a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from engine.core.task import AnswerKind, Document
+from engine.ingest.build_task import LeakFix, SplitPlan
+from engine.ingest.columns import Roles
+from engine.ingest.data_card import Fix
+from engine.ingest.leaks import DEFAULT_SIMILARITY
+from engine.ingest.table import ReadOptions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportOptions:
+    """What a user chooses on the way; what is left open is detected, guessed or drafted."""
+
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    roles: Roles | None = None
+    kind: AnswerKind | None = None
+    fixes: Mapping[str, Fix] = field(default_factory=dict)
+    split: SplitPlan | None = None
+    """None: by the split column if there is one, else drawn by seed."""
+    documents: tuple[Document, ...] = ()
+    similarity: float = DEFAULT_SIMILARITY
+    leaks: LeakFix = LeakFix.KEEP
+    title: str = ""
+    instructions: str | None = None
+    """None: as they are drafted."""
+
+    def read_as(self, reading: ReadOptions) -> ImportOptions:
+        """Read the file in another way; what was chosen for its columns, findings and splits no longer applies."""
+        return replace(self, reading=reading, roles=None, kind=None, fixes={}, split=None)
+
+    def use_columns(self, roles: Roles, *, instead_of: Roles) -> ImportOptions:
+        """Change the roles of columns: the kind of a new target is guessed, and a new split column is used."""
+        split = self.split
+        if split is not None and roles.split != instead_of.split:
+            split = replace(split, column=roles.split, meanings={})
+        return replace(self, roles=roles, kind=self.kind if roles.target == instead_of.target else None, split=split)

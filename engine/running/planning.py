@@ -1,0 +1,87 @@
+"""From a task, a model and what the user chose to a plan. Pure apart from the run's id and today's prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Required, TypedDict, Unpack
+
+from engine.core.errors import UsageError
+from engine.core.generation import ModelFacts
+from engine.core.prices import CostAssumptions
+from engine.core.run.plan import CONTEXT_TOKENS, TRAIN_ROWS, RunPlan, new_run_id
+from engine.core.task import Task
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode, DecodingSpec
+from engine.metrics.budget import token_prices
+from engine.running.defaults import TechniqueOptions, default_variants
+from engine.running.sampling import balanced_sample, choose_test_rows
+
+
+class PlanChoices(TypedDict, total=False):
+    """What the user may choose of a run; all but the techniques have defaults."""
+
+    techniques: Required[Sequence[Technique]]
+    """Which, each once."""
+    limit: int | None
+    """How many test rows; all by default."""
+    train_rows: int
+    """How many training rows, spread over labels as evenly as their numbers allow."""
+    seed: int
+    """Draws training rows, shots, test rows, LoRA."""
+    decoding: DecodingMode
+    """How answers are generated; what does not fit the task is replaced by what does."""
+    throughput: bool
+    """Answer in batches, without latencies."""
+    context_tokens: int
+    """Room for prompt and answer of one row."""
+    costs: CostAssumptions | None
+    test_split: str
+    """The split that is answered."""
+    options: TechniqueOptions | None
+    stop_when_clear: bool
+    """End once one variant is clearly the best."""
+    spending_limit_usd: float | None
+    """The run stops when it has cost this much at a closed API."""
+
+
+def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unpack[PlanChoices]) -> RunPlan:
+    """Fix what a run computes.
+
+    Args:
+        task: what is answered.
+        facts: the model that answers.
+        task_id: the name under which the task was found, if that is not its id.
+        choices: the user's.
+
+    Raises:
+        UsageError: nothing to compute.
+    """
+    techniques, seed = choices["techniques"], choices.get("seed", 0)
+    test_split, context_tokens = choices.get("test_split", "test"), choices.get("context_tokens", CONTEXT_TOKENS)
+    test = choose_test_rows(task.split(test_split), choices.get("limit"), seed=seed)
+    if not test:
+        raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
+    train_rows = choices.get("train_rows", TRAIN_ROWS)
+    train = balanced_sample(task.split("train"), train_rows, seed=seed, by_target=task.has_labels)
+    decoding = DecodingSpec(mode=choices.get("decoding", DecodingMode.CHOICE))
+    return RunPlan(
+        run_id=new_run_id(),
+        task_id=task_id or task.id,
+        model_id=facts.id,
+        variants=default_variants(techniques, task, seed=seed, options=choices.get("options"), decoding=decoding),
+        test_ids=tuple(example.id for example in test),
+        train_ids=tuple(example.id for example in train),
+        seed=seed,
+        context_tokens=min(context_tokens, facts.context_tokens or context_tokens),
+        throughput=choices.get("throughput", False),
+        costs=choices.get("costs") or CostAssumptions(),
+        stop_when_clear=choices.get("stop_when_clear", False),
+        prices=token_prices(facts.price_ref) if facts.price_ref else None,
+        spending_limit_usd=choices.get("spending_limit_usd"),
+    )
+
+
+def same_experiment(first: RunPlan, second: RunPlan) -> bool:
+    """Tell whether two plans compute the same, regardless of their ids and cost assumptions."""
+    return replace(first, run_id="", costs=second.costs) == replace(second, run_id="")

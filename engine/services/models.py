@@ -1,0 +1,69 @@
+"""Models: listed, described, accepted; and where the rows of a task go when one of them answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.core.capabilities import Capabilities
+from engine.core.generation import ModelFacts, ModelOffer
+from engine.core.model_servers import ModelServers
+from engine.running.backend_checks import sends_rows_to
+from engine.services.speed_test import SpeedTests
+from engine.services.workspace import ModelStore, Workspace
+
+
+class Models:
+    """The models of this machine and of its servers."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Read from this store."""
+        self._store = workspace.models
+        self.servers: ModelServers = workspace.servers
+        self.speed_tests = SpeedTests(workspace)
+
+    def list(self) -> list[ModelFacts]:
+        """List models, those at servers last."""
+        return self._store.list()
+
+    def get(self, model_id: str) -> ModelFacts:
+        """Return a model with its digest.
+
+        Raises:
+            UsageError: there is none of this id; the nearest names are offered.
+        """
+        return self._store.get(model_id)
+
+    def capabilities(self, facts: ModelFacts) -> Capabilities:
+        """Return what is known beforehand of what a model's backend can do."""
+        return self._store.capabilities(facts)
+
+    def offers(self) -> Sequence[ModelOffer]:
+        """List models that are installed and wait for their terms to be accepted."""
+        return self._store.offers()
+
+    def accept(self, model_id: str) -> None:
+        """Accept a model's terms, so that it can be used."""
+        self._store.accept(model_id)
+
+    def refused(self) -> Sequence[str]:
+        """Say which files of the user's folders cannot be used, and why."""
+        return self._store.refused()
+
+    def set_aside(self) -> Sequence[str]:
+        """Say which files are not models of their own: vision projectors and copies."""
+        return self._store.set_aside()
+
+    def sends_rows_to(self, model_id: str) -> str:
+        """Return the host that a model's inputs are sent to; empty if they stay on this machine."""
+        facts = next((facts for facts in self._store.list() if facts.id == model_id), None)
+        return "" if facts is None else sends_rows_to(facts)
+
+
+def facts_by_name(models: ModelStore, name: str) -> ModelFacts:
+    """Return a model's facts with the name that it was asked by as its id: the path of a file finds it again.
+
+    Raises:
+        UsageError: there is no such model.
+    """
+    return replace(models.get(name), id=name)

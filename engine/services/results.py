@@ -1,0 +1,124 @@
+"""Kept runs: read, reported, exported, and imported from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.analysis.figures import RunFigures, run_figures
+from engine.analysis.memo import gather_memo
+from engine.analysis.report import Report, judge
+from engine.analysis.run_table import RunTable
+from engine.analysis.summary import summarize
+from engine.core.errors import AdaptLabError, UsageError
+from engine.core.limits import Limits
+from engine.core.run.manifest import Manifest
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
+from engine.services.recorded import SAMPLE, RecordedRun
+from engine.services.tasks import task_has_changed
+from engine.services.workspace import Workspace
+
+
+class Results:
+    """What the kept runs hold."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Read from this store."""
+        self._workspace = workspace
+        self._store = workspace.store
+
+    def manifest(self, run_id: str) -> Manifest:
+        """Return a run's manifest.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        return self._store.manifest(run_id)
+
+    def plan(self, run_id: str) -> RunPlan:
+        """Return a kept run's plan as it was, whatever became of its task and model."""
+        return self._store.manifest(run_id).plan
+
+    def predictions(self, run_id: str) -> list[Prediction]:
+        """Return all predictions of a run so far."""
+        return self._store.predictions(run_id)
+
+    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
+        """Return what all variants of a run answered on one example."""
+        return self._store.predictions_of(run_id, example_id)
+
+    def table(self, run_id: str) -> RunTable:
+        """Return a run's predictions as columns."""
+        return self._workspace.files.table(run_id)
+
+    def figures(self, run_id: str) -> RunFigures:
+        """Return a run in figures."""
+        manifest = self.manifest(run_id)
+        task = self._workspace.tasks.get(manifest.plan.task_id)
+        return run_figures(manifest.plan, task, self.table(run_id), manifest.conditions)
+
+    def summary(self, run_id: str) -> dict[str, Any]:
+        """Return a run's figures written out, as `summary.json` holds them."""
+        run = self.figures(run_id)
+        task = self._workspace.tasks.get(run.plan.task_id)
+        return summarize(run, task, self.predictions(run_id), self.manifest(run_id))
+
+    def report(self, run_id: str, limits: Limits) -> Report:
+        """Assess a run under the user's limits."""
+        return judge(self.figures(run_id), limits)
+
+    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
+        """Write a run's memo as `html` or `md`."""
+        report, manifest, table = self.report(run_id, limits), self.manifest(run_id), self.table(run_id)
+        task = self._workspace.tasks.get(report.plan.task_id)
+        first = self.predictions_of(run_id, report.plan.test_ids[0])
+        return self._workspace.files.memo(gather_memo(run_id, report, task, table, manifest, first), form)
+
+    def keep_note(self, run_id: str, text: str) -> None:
+        """Keep what the user writes about a run."""
+        self.manifest(run_id)
+        self._store.update_run(run_id, manifest={"note": text})
+
+    def export(self, run_id: str) -> Mapping[str, bytes]:
+        """Return a run's files by name, as docs/exports.md describes them.
+
+        Where the task has changed since, rows have no input; where it is gone, there is no summary either.
+        """
+        manifest = self.manifest(run_id)
+        try:
+            inputs = self._inputs(manifest)
+        except AdaptLabError:
+            return self._workspace.files.export(run_id, None, {})
+        return self._workspace.files.export(run_id, self.summary(run_id), inputs)
+
+    def _inputs(self, manifest: Manifest) -> dict[str, str]:
+        """Return what the variants were given, by example; empty where the task has changed since."""
+        if task_has_changed(self._workspace.tasks, manifest):
+            return {}
+        return {example.id: example.input for example in self._workspace.tasks.get(manifest.plan.task_id).examples}
+
+    def pack(self, run_id: str) -> bytes:
+        """Return a run as one file that can be imported elsewhere."""
+        return self._workspace.files.pack(run_id)
+
+    def unpack(self, data: bytes) -> str:
+        """Import a packed run and return its id.
+
+        Raises:
+            UsageError: it is not a packed run, or is here already.
+        """
+        return self._workspace.files.unpack(data)
+
+    def recorded(self, run_id: str) -> RecordedRun:
+        """Return a kept run whole; `sample` names the one that ships with the app.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        if run_id == SAMPLE:
+            found = self._workspace.files.sample()
+            if found is None:
+                raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
+            return found
+        return RecordedRun(run_id=run_id, manifest=self.manifest(run_id), predictions=tuple(self.predictions(run_id)))

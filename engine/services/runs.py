@@ -1,0 +1,158 @@
+"""Runs: planned, estimated, started, paused, resumed, watched."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Unpack
+
+from engine.analysis.progress import RunSnapshot
+from engine.core.errors import UsageError
+from engine.core.run.events import Event
+from engine.core.run.infos import Preflight, RunInfo
+from engine.core.run.manifest import Manifest, ModelRecord, Purpose
+from engine.core.run.plan import RunPlan
+from engine.running.estimating import estimate_run
+from engine.running.planning import PlanChoices, plan_run
+from engine.services.background_runs import BackgroundRuns
+from engine.services.models import facts_by_name
+from engine.services.recorded import fold
+from engine.services.tasks import task_has_changed
+from engine.services.workspace import Workspace
+
+
+class Runs:
+    """Carries out runs, one at a time on this machine. Safe to call from several threads."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Run with these adapters."""
+        self._workspace = workspace
+        self._background = BackgroundRuns(workspace)
+
+    def plan(self, *, task_id: str, model_id: str, **choices: Unpack[PlanChoices]) -> RunPlan:
+        """Fix what a run computes; choices are those of `engine.running.planning.plan_run`.
+
+        Raises:
+            UsageError: an unknown name, or nothing to compute.
+        """
+        task, facts = self._workspace.tasks.get(task_id), facts_by_name(self._workspace.models, model_id)
+        return plan_run(task, facts, task_id=task_id, **choices)
+
+    def preflight(self, plan: RunPlan) -> Preflight:
+        """Estimate what a plan will take, and report what keeps it from starting."""
+        facts, machine = self._workspace.models.get(plan.model_id), self._workspace.machine
+        return estimate_run(
+            plan,
+            self._workspace.tasks.get(plan.task_id),
+            facts,
+            cores=machine.facts().cores,
+            free_memory_bytes=machine.free_memory_bytes(),
+            trainable=self._workspace.trainable,
+            capabilities=self._workspace.models.capabilities(facts),
+        )
+
+    def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON) -> str:
+        """Keep a new run and carry it out in the background; return its id."""
+        self._create(plan, purpose)
+        self._background.begin(plan)
+        return plan.run_id
+
+    def resume(self, run_id: str) -> str:
+        """Resume a kept run in the background, unless it is already running.
+
+        Raises:
+            UsageError: there is no such run, or its task or model has changed.
+        """
+        self._background.begin(self.kept_plan(run_id))
+        return run_id
+
+    def carry_out(
+        self, plan: RunPlan, cancel: threading.Event, *, resume: bool, purpose: Purpose = Purpose.COMPARISON
+    ) -> Iterator[Event]:
+        """Carry out a plan in the caller's thread, as the terminal does."""
+        if resume:
+            self.kept_plan(plan.run_id)
+        else:
+            self._create(plan, purpose)
+        yield from self._background.events(plan, cancel)
+
+    def kept_plan(self, run_id: str) -> RunPlan:
+        """Return the plan of a kept run, checked against today's task and model.
+
+        Raises:
+            UsageError: there is no such run, or its task or model has changed.
+        """
+        manifest = self._workspace.store.manifest(run_id)
+        plan = manifest.plan
+        if task_has_changed(self._workspace.tasks, manifest):
+            raise UsageError(f"The task '{plan.task_id}' has changed since run {run_id}.", "Start a new run.")
+        if self._workspace.models.get(plan.model_id).digest != manifest.model.digest:
+            raise UsageError(f"The file of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
+        return plan
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run; what was done is kept."""
+        self._background.cancel(run_id)
+
+    def pause(self, run_id: str) -> None:
+        """Pause a run after the current row. It keeps the machine, so that conditions stay the same."""
+        self._background.pause(run_id)
+
+    def go_on(self, run_id: str) -> None:
+        """Resume a paused run."""
+        self._background.go_on(run_id)
+
+    def current_id(self) -> str | None:
+        """Return the run that is running or waiting in this process."""
+        return self._background.current_id()
+
+    def snapshot(self, run_id: str) -> RunSnapshot:
+        """Return a run so far: from memory, or rebuilt from the store.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        store = self._workspace.store
+        live = self._background.find(run_id) or fold(store.manifest(run_id), store.predictions(run_id))
+        return live.snapshot()
+
+    def list(self) -> list[RunInfo]:
+        """List kept runs, newest first."""
+        return self._workspace.store.infos()
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run for good.
+
+        Raises:
+            UsageError: there is no such run, or it is still running.
+        """
+        self._background.forget(run_id)
+        self._workspace.store.delete_run(run_id)
+        self._workspace.files.forget(run_id)
+
+    def close(self) -> None:
+        """Stop all runs."""
+        self._background.close()
+
+    def _create(self, plan: RunPlan, purpose: Purpose) -> None:
+        task, facts = self._workspace.tasks.get(plan.task_id), self._workspace.models.get(plan.model_id)
+        machine = self._workspace.machine
+        self._workspace.store.create_run(
+            Manifest(
+                plan=plan,
+                purpose=purpose,
+                machine=machine.facts(),
+                versions=machine.versions(),
+                task_digest=task.digest,
+                model=ModelRecord(
+                    id=facts.id,
+                    name=facts.name,
+                    backend=facts.backend,
+                    architecture=facts.architecture,
+                    quantization=facts.quantization,
+                    size_bytes=facts.size_bytes,
+                    digest=facts.digest,
+                    template_digest=facts.template_digest,
+                ),
+            )
+        )

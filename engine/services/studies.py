@@ -1,0 +1,124 @@
+"""Studies: what changes with the number of labels, with the rows, with the context, with the draw. Series of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from engine.core.run.infos import RunInfo
+from engine.core.run.manifest import Purpose
+from engine.core.run.plan import RunPlan, new_run_id
+from engine.core.task import MADE_FROM, Task
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode
+from engine.running.sampling import balanced_sample
+from engine.services.models import facts_by_name
+from engine.services.results import Results
+from engine.services.run_series import RunSeries, SeriesState, find_kept
+from engine.services.runs import Runs
+from engine.services.tasks import Tasks
+from engine.services.workspace import Workspace
+from engine.studies.context import number_plans, place_plans
+from engine.studies.drift import drift_plans
+from engine.studies.learning_curve import curve_plans
+
+Key = TypeVar("Key")
+
+
+class Studies:
+    """Plans studies and carries them out, one series of a kind at a time. Safe to use from several threads."""
+
+    def __init__(self, workspace: Workspace, runs: Runs, results: Results) -> None:
+        """Plan with these tasks and models, and run with `runs`."""
+        self._tasks, self._models = Tasks(workspace), workspace.models
+        self._runs, self._results = runs, results
+        self._series = {purpose: RunSeries(runs, results, purpose) for purpose in Purpose}
+
+    def learning_curve(
+        self,
+        *,
+        task_id: str,
+        model_id: str,
+        techniques: Sequence[Technique],
+        sizes: Sequence[int],
+        draws: int,
+        test_rows: int,
+        decoding: DecodingMode,
+    ) -> list[RunPlan]:
+        """Plan a run per draw and number of training rows."""
+        return curve_plans(
+            self._tasks.get(task_id),
+            facts_by_name(self._models, model_id),
+            techniques=techniques,
+            sizes=sizes,
+            draws=draws,
+            test_rows=test_rows,
+            decoding=decoding,
+        )
+
+    def passages(
+        self, *, task_id: str, model_id: str, sizes: Sequence[int], rows: int, decoding: DecodingMode
+    ) -> dict[int, RunPlan]:
+        """Plan a run per number of passages."""
+        task, facts = self._tasks.get(task_id), facts_by_name(self._models, model_id)
+        return number_plans(task, facts, sizes=sizes, rows=rows, decoding=decoding)
+
+    def places(
+        self, *, task_id: str, model_id: str, passages: int, rows: int, decoding: DecodingMode
+    ) -> dict[str, RunPlan]:
+        """Plan a run per place of the supporting passage; keeps the tasks that these are made on."""
+        task, facts = self._tasks.get(task_id), facts_by_name(self._models, model_id)
+        return self._kept_tasks(place_plans(task, facts, passages=passages, rows=rows, decoding=decoding))
+
+    def drift(self, base: RunPlan) -> dict[str, RunPlan]:
+        """Plan a kept run's variants on other rows; keeps the tasks that these are made on."""
+        return self._kept_tasks(drift_plans(self._tasks.get(base.task_id), base))
+
+    def seeds(self, base: RunPlan, seeds: Sequence[int]) -> list[RunPlan]:
+        """Plan a kept run again with other draws of training rows, shots and LoRA, on the same test rows."""
+        task = self._tasks.get(base.task_id)
+        plans = []
+        for seed in seeds:
+            train = balanced_sample(task.split("train"), len(base.train_ids), seed=seed, by_target=task.has_labels)
+            variants = tuple(
+                variant if variant.lora is None else replace(variant, lora=replace(variant.lora, seed=seed))
+                for variant in base.variants
+            )
+            plans.append(
+                replace(
+                    base,
+                    run_id=new_run_id(),
+                    seed=seed,
+                    variants=variants,
+                    train_ids=tuple(example.id for example in train),
+                )
+            )
+        return plans
+
+    def kept(self, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
+        """Return for each plan a kept run of this experiment, a finished one before others; None if there is none."""
+        return find_kept(self._runs, self._results, plans)
+
+    def start(self, purpose: Purpose, name: str, plans: Sequence[RunPlan]) -> None:
+        """Carry out what is missing of a study in the background, unless one of its kind is already running."""
+        self._series[purpose].start(name, plans)
+
+    def state(self, purpose: Purpose) -> SeriesState:
+        """Return the study of a kind so far."""
+        return self._series[purpose].state()
+
+    def cancel(self, purpose: Purpose) -> None:
+        """Stop a study; what was done is kept, and the next start continues it."""
+        self._series[purpose].cancel()
+
+    def close(self) -> None:
+        """Stop all studies."""
+        for series in self._series.values():
+            series.cancel()
+
+    def _kept_tasks(self, made: Mapping[Key, tuple[Task, RunPlan]]) -> dict[Key, RunPlan]:
+        for task, _plan in made.values():
+            if MADE_FROM in task.id:
+                self._tasks.keep_made(task)
+        return {key: plan for key, (_task, plan) in made.items()}

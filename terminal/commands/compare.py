@@ -1,0 +1,190 @@
+"""`compare`: one run, or one per model, from options to written files."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from engine.analysis.run_comparison import matrix
+from engine.core.errors import UsageError
+from engine.core.prices import CostAssumptions
+from engine.core.run.events import RunEnded
+from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
+from engine.core.techniques import TECHNIQUES
+from engine.core.variant import DecodingMode
+from engine.running.defaults import TechniqueOptions, technique_from_name
+from engine.services.lab import Lab
+from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
+from terminal.files import writable_folder, write_files
+from terminal.listings.results import show_matrix, show_results
+from terminal.options import (
+    DEFAULT_COSTS,
+    DEFAULT_DRAW,
+    DEFAULT_LORA,
+    DEFAULT_TASK,
+    DEFAULT_TECHNIQUES,
+    OPTIONS,
+    Costs,
+    Count,
+    DrawOptions,
+    Json,
+    Lora,
+    TaskOptions,
+    Techniques,
+)
+from terminal.output import note, show_json
+from terminal.running import carry_out, checked, stoppable
+from terminal.sources import kept_run, task_id
+from wiring import open_lab
+
+app = App(
+    group_parameters=OPTIONS,
+    name="compare",
+    help_epilogue="Example: python cli.py compare --task support-tickets --limit 100 --out out",
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """What to run, how many rows, and where to write the figures."""
+
+    variants: str = ",".join(TECHNIQUES)
+    """Which variants, separated by commas."""
+    limit: Count | None = None
+    """Answer this many test rows; all by default."""
+    split: str = "test"
+    """The split to answer."""
+    out: Path | None = None
+    """Folder for run.json, predictions.*, summary.json; with several models, a folder in it for each model."""
+    resume: Annotated[str | None, Parameter(metavar="RUN")] = None
+    """Continue this run, which was stopped or killed; 'latest' takes the newest comparison."""
+    decoding: DecodingMode = DecodingMode.CHOICE
+    """How an answer is decoded; a mode that does not suit the task is replaced by one that does."""
+    throughput: bool = False
+    """Answer in batches: examples/s, no latencies."""
+    stop_when_clear: bool = False
+    """End once one variant is clearly the best."""
+    context: Count = CONTEXT_TOKENS
+    """Tokens of context per row."""
+    spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
+    """Closed APIs: confirms the cost, and stops the run there."""
+
+
+DEFAULT_RUN = RunOptions()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """The options for every run."""
+
+    draw: DrawOptions
+    run: RunOptions
+    techniques: TechniqueOptions
+    costs: CostAssumptions
+
+
+@app.default
+def compare(
+    *,
+    data: TaskOptions = DEFAULT_TASK,
+    draw: DrawOptions = DEFAULT_DRAW,
+    run: RunOptions = DEFAULT_RUN,
+    techniques: Techniques = DEFAULT_TECHNIQUES,
+    lora: Lora = DEFAULT_LORA,
+    costs: Costs = DEFAULT_COSTS,
+    as_json: Json = False,
+) -> int:
+    """Run variants on one model or on several, one after the other."""
+    asked = _Asked(
+        draw=draw,
+        run=run,
+        techniques=replace(techniques, lora=replace(lora, seed=draw.seed)),
+        costs=costs,
+    )
+    with closing(open_lab()) as lab:
+        models = [""] if run.resume else _models(lab, data.model)
+        task = "" if run.resume else task_id(data, lab, seed=draw.seed)
+        code, summaries = EXIT_DONE, []
+        for model in models:
+            plan = _kept_plan(lab, run) if run.resume else _new_plan(lab, asked, task, model)
+            code, summary = _carry_out(lab, plan, _folder(run, plan, one_of=len(models)), resume=bool(run.resume))
+            summaries.append(summary)
+            if not as_json:
+                show_results(summary)
+            if code != EXIT_DONE:
+                note(f"Continue with: python cli.py compare --resume {plan.run_id}")
+                break
+    if as_json:
+        show_json({"runs": summaries})
+    elif len(models) > 1 and code == EXIT_DONE:
+        show_matrix(matrix(summaries))
+    return code
+
+
+def _models(lab: Lab, names: str) -> list[str]:
+    """Return the named models; a wrong name is reported before the first run, not after it."""
+    models = [name.strip() for name in names.split(",") if name.strip()]
+    if not models:
+        raise UsageError("Which model?", "Name one with --model; 'cli.py models' lists them.")
+    if len(models) > 1:
+        for name in models:
+            lab.models.get(name)
+    return models
+
+
+def _kept_plan(lab: Lab, run: RunOptions) -> RunPlan:
+    plan = lab.runs.kept_plan(kept_run(lab, run.resume or "").run_id)
+    return plan if run.spending_limit is None else replace(plan, spending_limit_usd=run.spending_limit)
+
+
+def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
+    run = asked.run
+    return lab.runs.plan(
+        task_id=task,
+        model_id=model,
+        techniques=[technique_from_name(name) for name in run.variants.split(",") if name.strip()],
+        limit=run.limit,
+        train_rows=asked.draw.train_rows,
+        seed=asked.draw.seed,
+        decoding=run.decoding,
+        throughput=run.throughput,
+        stop_when_clear=run.stop_when_clear,
+        context_tokens=run.context,
+        test_split=run.split,
+        options=asked.techniques,
+        costs=asked.costs,
+        spending_limit_usd=run.spending_limit,
+    )
+
+
+def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:
+    if run.out is None or one_of == 1:
+        return run.out
+    return run.out / re.sub(r"[^A-Za-z0-9.]+", "-", plan.model_id).strip("-")
+
+
+def _carry_out(lab: Lab, plan: RunPlan, out: Path | None, *, resume: bool) -> tuple[int, dict[str, Any]]:
+    """Execute one run and write its files; return the exit code and the run's figures."""
+    if out is not None:
+        writable_folder(out)
+    for words in checked(lab, plan).notes:
+        note(words, dim=True)
+    with stoppable() as cancel:
+        ended = carry_out(lab, plan, cancel, resume=resume)
+    summary = lab.results.summary(plan.run_id)
+    if out is not None:
+        write_files(out, lab.results.export(plan.run_id))
+    return _told(ended), summary
+
+
+def _told(ended: RunEnded) -> int:
+    if ended.status == "done":
+        return EXIT_DONE
+    note(f"{ended.message} {ended.fix}")
+    return EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR

@@ -1,0 +1,96 @@
+"""`import-csv`: a table becomes a task folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from engine.core.errors import UsageError
+from engine.core.task import AnswerKind
+from engine.ingest.build_task import LeakFix, SplitPlan
+from engine.ingest.checks.examine import finding_ids
+from engine.ingest.data_card import Fix
+from engine.ingest.one_step import slug
+from engine.ingest.options import ImportOptions
+from terminal.exits import EXIT_DONE
+from terminal.listings.tables import show_import
+from terminal.options import DEFAULT_COLUMNS, OPTIONS, ColumnOptions, Share
+from terminal.output import answer
+from terminal.sources import task_of_table
+from wiring import open_lab
+
+app = App(
+    group_parameters=OPTIONS,
+    name="import-csv",
+    help_epilogue="Example: python cli.py import-csv my.csv --input-column text --target-column label --out my-task",
+)
+FIXES = f"How to handle a finding: {', '.join(finding_ids())}; {', '.join(Fix)}. Once per finding."
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableChoices:
+    """The choices for turning a table into a task."""
+
+    kind: AnswerKind | None = None
+    """Kind of answer; guessed by default."""
+    test_share: Share = 0.4
+    """Share of the rows to test on, without a split column."""
+    validation_share: Share = 0.0
+    """Share of the rows for choosing settings, without a split column."""
+    seed: int = 0
+    """Seed of the splits."""
+    fix: Annotated[tuple[str, ...], Parameter(alias="--mend", metavar="FINDING=WHAT", help=FIXES)] = ()
+    leaks: LeakFix = LeakFix.KEEP
+    """Test rows that are similar to training rows: keep, drop or move them, or drop the training rows."""
+
+    def as_options(self) -> ImportOptions:
+        """Return them as the engine's options."""
+        shares = {
+            "train": 1 - self.test_share - self.validation_share,
+            "validation": self.validation_share,
+            "test": self.test_share,
+        }
+        return ImportOptions(
+            kind=self.kind,
+            fixes=dict(_fix(text) for text in self.fix),
+            split=SplitPlan(seed=self.seed, shares=shares),
+            leaks=self.leaks,
+        )
+
+
+DEFAULT_CHOICES = TableChoices()
+
+
+@app.default
+def import_csv(
+    file: Annotated[Path, Parameter(help="The table.")],
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The task folder to write.")],
+    replace: Annotated[bool, Parameter(help="Replace an existing task.")] = False,
+    columns: ColumnOptions = DEFAULT_COLUMNS,
+    choices: TableChoices = DEFAULT_CHOICES,
+) -> int:
+    """Make a task folder from a table."""
+    options = choices.as_options()
+    if (out / "task.toml").exists() and not replace:
+        raise UsageError(f"'{out}' already contains a task.", "Choose another --out, or add --replace.")
+    lab = open_lab()
+    table = lab.tables.read_path(file)
+    imported = task_of_table(table, columns, options, name=slug(out.resolve().name), must_be_sure=False)
+    lab.tasks.write(imported.task, out)
+    show_import(imported)
+    answer(f"Wrote {out}")
+    return EXIT_DONE
+
+
+def _fix(text: str) -> tuple[str, Fix]:
+    name, _, what = text.partition("=")
+    try:
+        return name, Fix(what)
+    except ValueError:
+        raise UsageError(f"--fix got '{text}'.", f"Write FINDING=WHAT with {', '.join(Fix)}.") from None

@@ -1,0 +1,98 @@
+"""`lora`: list, show, export and remove saved LoRA weights."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from engine.core.errors import AdaptLabError
+from engine.core.lora_library import KeptWeights
+from engine.services.lab import Lab
+from terminal.asking import confirm
+from terminal.exits import EXIT_DONE
+from terminal.files import write_file
+from terminal.listings.library import weights_facts, weights_listing
+from terminal.options import OPTIONS, Json, Key, Yes
+from terminal.output import answer, show, show_json
+from terminal.sources import kept_weights
+from wiring import open_lab
+
+app = App(group_parameters=OPTIONS, name="lora")
+FORMS = "A PEFT folder (zip), a GGUF file for llama.cpp's --lora, or a Modelfile with it (zip) for Ollama."
+OUT = "The file to write, or a folder to put it into."
+
+
+class Form(StrEnum):
+    """The formats for exporting weights: the keys of `engine.core.lora_library.EXPORTS`."""
+
+    PEFT = "peft"
+    GGUF = "gguf"
+    OLLAMA = "ollama"
+
+
+@app.default
+def weights(*, as_json: Json = False) -> int:
+    """List saved LoRA weights, newest first."""
+    found = open_lab().lora.library.weights()
+    if as_json:
+        show_json({"lora": found})
+    else:
+        show(weights_listing(found))
+    return EXIT_DONE
+
+
+app.command(weights, name="list")
+
+
+@app.command(name="show")
+def show_weights(key: Key, /, *, as_json: Json = False) -> int:
+    """Show everything about one training."""
+    one = kept_weights(open_lab(), key)
+    if as_json:
+        show_json({"lora": one})
+    else:
+        show(weights_facts(one))
+    return EXIT_DONE
+
+
+@app.command
+def export(
+    key: Key, /, *, form: Annotated[Form, Parameter(help=FORMS)], out: Annotated[Path, Parameter(help=OUT)]
+) -> int:
+    """Export weights to a file."""
+    lab = open_lab()
+    one = kept_weights(lab, key)
+    name, data = lab.lora.library.export(
+        one.key, form, base_path=_base_path(lab, one), instructions=_instructions(lab, one)
+    )
+    path = out / name if out.is_dir() else out
+    write_file(path, data)
+    answer(f"Wrote {path}")
+    return EXIT_DONE
+
+
+@app.command
+def remove(key: Key, /, *, yes: Yes = False) -> int:
+    """Remove weights permanently; the same training produces the same ones."""
+    lab = open_lab()
+    one = kept_weights(lab, key)
+    confirm(f"Remove the LoRA weights {one.key} ({one.task_id or 'task unknown'}) permanently?", yes=yes)
+    lab.lora.library.delete(one.key)
+    answer(f"Removed {one.key}.")
+    return EXIT_DONE
+
+
+def _base_path(lab: Lab, one: KeptWeights) -> str:
+    """Return the path of the base's GGUF on this machine, or its name."""
+    return next((facts.path for facts in lab.models.list() if Path(facts.path).name == one.base_name), one.base_name)
+
+
+def _instructions(lab: Lab, one: KeptWeights) -> str:
+    """Return the instructions that the weights were trained with; empty if the task has been removed since."""
+    try:
+        return lab.tasks.get(one.task_id).instructions if one.task_id else ""
+    except AdaptLabError:
+        return ""

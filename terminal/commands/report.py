@@ -1,0 +1,52 @@
+"""`report`: the memo of a saved run, assessed under the user's limits."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from engine.core.errors import UsageError
+from terminal.exits import EXIT_DONE
+from terminal.files import write_file
+from terminal.options import DEFAULT_LIMITS, OPTIONS, Json, Run, UserLimits
+from terminal.output import answer, show_json
+from terminal.sources import kept_run
+from wiring import open_lab
+
+app = App(group_parameters=OPTIONS, name="report", help_epilogue="Example: python cli.py report latest --out memo.html")
+FORMS = {".html": "html", ".htm": "html", ".md": "md"}
+
+
+@app.default
+def report(
+    run: Run,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="memo.html or memo.md.")],
+    limits: UserLimits = DEFAULT_LIMITS,
+    as_json: Json = False,
+) -> int:
+    """Write a run's memo and print its verdict."""
+    form = FORMS.get(out.suffix.lower())
+    if form is None:
+        raise UsageError(f"A memo cannot be a '{out.suffix or out.name}' file.", "Name a .html or .md file.")
+    with closing(open_lab()) as lab:
+        run_id = kept_run(lab, run).run_id
+        write_file(out, lab.results.memo(run_id, limits, form=form))
+        found = lab.results.report(run_id, limits)
+        if as_json:
+            show_json(
+                {
+                    "run_id": run_id,
+                    "memo": out,
+                    "limits": limits,
+                    "verdict": found.verdict,
+                    "summary": lab.results.summary(run_id),
+                }
+            )
+        else:
+            answer(found.verdict.headline)
+    return EXIT_DONE

@@ -1,0 +1,178 @@
+"""Saved runs and saved LoRA weights as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engine.core.lora_library import KeptWeights, Measured
+from engine.core.run.infos import RunInfo
+from engine.core.run.manifest import Manifest
+from engine.core.techniques import label
+from engine.metrics import wording as say
+from terminal.output import Column, Listing
+
+_PARAMETERS = {
+    "rank": "rank",
+    "alpha": "alpha",
+    "dropout": "dropout",
+    "epochs": "epochs",
+    "learning_rate": "learning rate",
+    "batch_size": "rows per step",
+    "validation_share": "share held out",
+    "patience_epochs": "patience (epochs)",
+    "seed": "seed",
+    "targets": "layers",
+}
+
+
+def runs_listing(runs: Sequence[RunInfo]) -> Listing:
+    """Return saved runs, newest first."""
+    return Listing(
+        empty="There are no saved runs yet. Start one with 'python cli.py compare'.",
+        columns=(
+            Column(heading="run"),
+            Column(heading="started", spare=True),
+            Column(heading="task"),
+            Column(heading="model"),
+            Column(heading="variants", wraps=True, spare=True),
+            Column(heading="seed", figures=True, spare=True),
+            Column(heading="for", spare=True),
+            Column(heading="state"),
+            Column(heading="answers", figures=True),
+            Column(heading="note", wraps=True, spare=True),
+        ),
+        rows=[
+            [
+                run.run_id,
+                say.when(run.started_at),
+                run.task_id,
+                run.model_id,
+                ", ".join(label(technique) for technique in run.techniques),
+                str(run.seed),
+                str(run.purpose),
+                state(run),
+                f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
+                run.note,
+            ]
+            for run in runs
+        ],
+    )
+
+
+def state(run: RunInfo) -> str:
+    """Describe in a word or two how a saved run ended; one that stopped midway is interrupted."""
+    if run.status == "done" and run.rows_done < run.rows_total:
+        return "stopped early"
+    return run.status if run.status in {"done", "cancelled", "failed"} else "interrupted"
+
+
+def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
+    """Return what is known about one run besides its figures."""
+    machine = manifest.machine
+    facts = {
+        "run": run.run_id,
+        "task": run.task_id,
+        "model": f"{manifest.model.name or run.model_id} {manifest.model.quantization}",
+        "variants": ", ".join(label(technique) for technique in run.techniques),
+        "seed": str(run.seed),
+        "training rows": say.number(len(manifest.plan.train_ids)),
+        "decoding": str(manifest.plan.decoding),
+        "for": str(run.purpose),
+        "started": say.when(run.started_at),
+        "state": state(run),
+        "answers": f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
+        "machine": f"{machine.processor}, {machine.cores} cores, {say.size(machine.memory_bytes)}",
+        "measured": "elsewhere, and imported" if run.imported else "here",
+        "note": run.note,
+    }
+    return _facts(facts)
+
+
+def weights_listing(weights: Sequence[KeptWeights]) -> Listing:
+    """Return saved weights, newest first."""
+    return Listing(
+        empty="There are no saved LoRA weights yet. Train some with 'python cli.py train'.",
+        columns=(
+            Column(heading="key"),
+            Column(heading="trained for"),
+            Column(heading="base"),
+            Column(heading="rows", figures=True),
+            Column(heading="before", figures=True),
+            Column(heading="after", figures=True),
+            Column(heading="canary", wraps=True, spare=True),
+            Column(heading="size", figures=True, spare=True),
+            Column(heading="training", figures=True, spare=True),
+            Column(heading="last loss", figures=True, spare=True),
+            Column(heading="made", spare=True),
+        ),
+        rows=[
+            [
+                one.key,
+                one.task_id or "not noted",
+                one.model_id or one.base_name,
+                say.number(one.rows),
+                _share(one.before),
+                _share(one.after),
+                _canary(one),
+                say.size(one.size_bytes),
+                say.duration(one.train_s),
+                say.loss(one.loss_curve[-1] if one.loss_curve else None),
+                say.when(one.created_at),
+            ]
+            for one in weights
+        ],
+    )
+
+
+def weights_facts(one: KeptWeights) -> Listing:
+    """Return everything that is known about one training."""
+    parameters = {
+        title: _written(one.parameters[name]) for name, title in _PARAMETERS.items() if name in one.parameters
+    }
+    facts = {
+        "key": one.key,
+        "trained for": one.task_id or "not noted",
+        "base": one.base_name,
+        "training rows": say.number(one.rows),
+        **parameters,
+        "steps": say.number(len(one.loss_curve)),
+        "last loss": say.loss(one.loss_curve[-1] if one.loss_curve else None),
+        "best loss, held out": say.loss(min(one.validation_curve, default=None)),
+        "quality before": _measured(one.before),
+        "quality after": _measured(one.after),
+        "canary": _canary(one),
+        "training time": say.duration(one.train_s),
+        "peak memory": say.size(one.peak_rss_bytes or None),
+        "GGUF size": say.size(one.size_bytes),
+        "made": say.when(one.created_at),
+        "files": ", ".join(one.files),
+    }
+    return _facts(facts)
+
+
+def _facts(facts: dict[str, str]) -> Listing:
+    return Listing(
+        columns=(Column(heading="what"), Column(heading="value", wraps=True)),
+        rows=[[name, value] for name, value in facts.items()],
+    )
+
+
+def _share(measured: Measured | None) -> str:
+    return say.MISSING if measured is None else say.share(measured.interval)
+
+
+def _measured(measured: Measured | None) -> str:
+    if measured is None:
+        return say.MISSING
+    return f"{say.share_interval(measured.interval)}, {measured.rows} {measured.split} rows"
+
+
+def _canary(one: KeptWeights) -> str:
+    return "not tested" if one.canary_change is None else f"changes a probability by {one.canary_change:.2g}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part).removesuffix("_proj") for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,158 @@
+"""A run's figures as tables: the results, the other scores, retrieval quality; and models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engine.analysis.run_comparison import Matrix, in_words
+from engine.core.interval import Interval
+from engine.core.techniques import label
+from engine.metrics import wording as say
+from engine.metrics.retrieval import ErrorCause
+from terminal.output import Column, Lines, Listing, note, show
+
+Summary = Mapping[str, Any]
+"""As `engine.analysis.summary.summarize` writes it."""
+Cell = Callable[[Mapping[str, Any]], str]
+
+_FIGURES: tuple[tuple[Column, Cell], ...] = (
+    (Column(heading="95 %", figures=True), lambda f: say.ends(_interval(f["quality"]), missing="")),
+    (Column(heading="first token", figures=True, spare=True), lambda f: say.seconds(f["ttft_s"]["p50"], missing="")),
+    (Column(heading="p50", figures=True, spare=True), lambda f: say.seconds(f["total_s"]["p50"], missing="")),
+    (Column(heading="p95", figures=True), lambda f: say.seconds(f["total_s"]["p95"], missing="")),
+    (Column(heading="tokens in / out", figures=True, spare=True), lambda f: _tokens(f["tokens"])),
+    (Column(heading="rows/s", figures=True, spare=True), lambda f: say.short(f["examples_per_s"], missing="")),
+    (Column(heading="one-off", figures=True), lambda f: say.duration(f["prepare_s"], missing="")),
+    (Column(heading="per 1,000*", figures=True), lambda f: say.money(f["cost_usd_per_1k"], missing="")),
+    (Column(heading="memory", figures=True, spare=True), lambda f: say.size(f["peak_rss_bytes"], missing="")),
+    (Column(heading="failed", figures=True), lambda f: say.number(f["n_failed"])),
+)
+"""The columns after the quality, whose heading is the metric's name."""
+
+
+def show_results(summary: Summary, *before: Listing) -> None:
+    """Print a finished run's figures, after the listings in `before`."""
+    show(*before, results(summary), other_scores(summary), retrieval(summary))
+    note("* estimated from the assumptions in summary.json", dim=True)
+
+
+def results(summary: Summary) -> Listing:
+    """Return a run's figures, one row per variant."""
+    names = _names(summary["variants"])
+    metric = str(summary["variants"][0]["quality"]["metric"]).replace("_", " ")
+    return Listing(
+        title=f"{summary['task']} · {summary['model']} · seed {summary['seed']}",
+        about=_about(summary),
+        columns=(
+            Column(heading="variant"),
+            Column(heading=metric, figures=True),
+            *(column for column, _cell in _FIGURES),
+        ),
+        rows=[
+            [
+                name,
+                say.share(figures["quality"]["value"], missing=""),
+                *(cell(figures) for _column, cell in _FIGURES),
+            ]
+            for name, figures in zip(names, summary["variants"], strict=True)
+        ],
+    )
+
+
+def other_scores(summary: Summary) -> Listing | None:
+    """Return the scores other than the primary one, one row each; None if there are none."""
+    variants = summary["variants"]
+    scores = [name for name in variants[0]["scores"] if name != variants[0]["quality"]["metric"]]
+    if not scores:
+        return None
+    return Listing(
+        title="other scores",
+        about=_about(summary),
+        columns=(
+            Column(heading="score"),
+            *(Column(heading=name, figures=True) for name in _names(variants)),
+        ),
+        rows=[
+            [
+                score.replace("_", " "),
+                *(say.share(figures["scores"][score]["value"], missing="") for figures in variants),
+            ]
+            for score in scores
+        ],
+    )
+
+
+def retrieval(summary: Summary) -> Listing | None:
+    """Return retrieval quality on the marked passages, and the causes of wrong answers; None without retrieval."""
+    names = _names(summary["variants"])
+    found = [
+        (name, figures["retrieval"])
+        for name, figures in zip(names, summary["variants"], strict=True)
+        if figures["retrieval"]
+    ]
+    if not found:
+        return None
+    headings = ("recall at k", "95 %", "MRR", *(f"wrong: {cause}" for cause in ErrorCause))
+    return Listing(
+        title="retrieval quality and causes of wrong answers",
+        about=_about(summary),
+        columns=(Column(heading="variant"), *(Column(heading=heading, figures=True) for heading in headings)),
+        rows=[
+            [
+                name,
+                f"{say.share(quality['recall_at_k']['value'])} of {quality['k']}",
+                say.ends(_interval(quality["recall_at_k"])),
+                f"{quality['mrr']['value']:.2f}",
+                *(say.number(quality["wrong_answers"].get(str(cause), 0)) for cause in ErrorCause),
+            ]
+            for name, quality in found
+        ],
+    )
+
+
+def show_matrix(table: Matrix) -> None:
+    """Print techniques by models, and whether the models agree on the order of the techniques."""
+    metric = table.metric.replace("_", " ")
+    cells = {
+        key: say.share_interval(Interval(value=cell.value, low=cell.low or 0.0, high=cell.high or 0.0))
+        for key, cell in table.cells.items()
+    }
+    show(
+        Listing(
+            title=table.task,
+            about={"task": table.task},
+            columns=(
+                Column(heading=f"{metric} by model"),
+                *(Column(heading=model, figures=True) for model in table.models),
+            ),
+            rows=[
+                [label(technique), *(cells.get((technique, model), "") for model in table.models)]
+                for technique in table.techniques
+            ],
+        ),
+        Lines(heading="in words", lines=in_words(table)),
+    )
+
+
+def _about(summary: Summary) -> dict[str, str]:
+    return {name: str(summary[key]) for name, key in (("run", "run_id"), ("task", "task"), ("model", "model"))}
+
+
+def _names(variants: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name each variant by its technique, and also by its id if two share one."""
+    techniques = [figures["technique"] for figures in variants]
+    return [
+        label(figures["technique"]) + (f" ({figures['variant']})" if techniques.count(figures["technique"]) > 1 else "")
+        for figures in variants
+    ]
+
+
+def _interval(figures: Mapping[str, Any]) -> Interval | None:
+    if figures["value"] is None:
+        return None
+    return Interval(value=figures["value"], low=figures["ci_low"], high=figures["ci_high"])
+
+
+def _tokens(figures: Mapping[str, float]) -> str:
+    return say.tokens(figures["prompt_mean"], figures["completion_mean"])

@@ -1,0 +1,22 @@
+"""The result of turning a table into a task, in words."""
+
+from __future__ import annotations
+
+from engine.ingest.data_card import counted, line_ranges
+from engine.ingest.one_step import Imported
+from engine.ingest.splitting import SPLITS
+from terminal.output import answer
+
+
+def show_import(imported: Imported) -> None:
+    """Print the result of an import: rows, splits, findings and how they were handled, and leaks."""
+    task, card = imported.task, imported.card
+    splits = ", ".join(f"{name} {len(task.split(name)):,}" for name in SPLITS if task.split(name))
+    answer(f"{card.rows_read:,} rows read, {len(task.examples):,} used: {splits}")
+    answer(f"answers: {task.answer.kind}. {imported.kind_reason}")
+    for remark in task.source["notes"]:
+        answer(f"note: {remark}")
+    for finding in card.findings:
+        lines = line_ranges(finding.lines, most=8)
+        answer(f"{finding.title}: {counted(len(finding.lines), 'row')} (line {lines}). Done: {finding.chosen}.")
+    answer(imported.leaks.sentence())

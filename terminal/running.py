@@ -1,0 +1,123 @@
+"""Executing runs in the foreground: one run, or a study's missing runs. Ctrl-C keeps finished rows."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from engine.analysis.progress import LiveRun
+from engine.core.errors import AdaptLabError, CancelledError, UsageError
+from engine.core.run.events import RunEnded
+from engine.core.run.infos import Preflight, RunInfo
+from engine.core.run.manifest import Conditions, Purpose
+from engine.core.run.plan import RunPlan
+from engine.metrics import wording as say
+from engine.services.lab import Lab
+from terminal.output import note
+from terminal.progress import progress_display
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[threading.Event]:
+    """Let Ctrl-C or SIGTERM set an event, so that work stops without losing data; a second one stops it at once."""
+    cancel = threading.Event()
+
+    def stop(_signal: int, _frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def carry_out(
+    lab: Lab, plan: RunPlan, cancel: threading.Event, *, resume: bool, purpose: Purpose = Purpose.COMPARISON
+) -> RunEnded:
+    """Execute a plan and show its progress; return how it ended."""
+    kept = lab.results.manifest(plan.run_id).conditions if resume else None
+    live = LiveRun(plan, kept or Conditions(cores=lab.machine().cores))
+    ended = RunEnded(status="failed", message="The run ended without a message.")
+    note(f"run {plan.run_id}")
+    with progress_display(live, Console(stderr=True)):
+        for event in lab.runs.carry_out(plan, cancel, resume=resume, purpose=purpose):
+            live.apply(event)
+            if isinstance(event, RunEnded):
+                ended = event
+    snapshot = live.snapshot()
+    if snapshot.clear_leader is not None:
+        done = f"{snapshot.rows_done} of {snapshot.rows_total} answers"
+        note(f"Stopped early after {done}: {snapshot.clear_leader} is clearly the best.")
+    for notice in snapshot.notices:
+        note(notice, dim=True)
+    return ended
+
+
+def checked(lab: Lab, plan: RunPlan) -> Preflight:
+    """Estimate the time and memory of a plan.
+
+    Raises:
+        UsageError: the plan cannot run.
+    """
+    preflight = lab.runs.preflight(plan)
+    if preflight.problems:
+        fix = "Write it as --spending-limit USD." if "spending limit" in preflight.problems[0] else ""
+        raise UsageError(preflight.problems[0], fix)
+    return preflight
+
+
+def done_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
+    """Return for each plan of a study its finished run, or None."""
+    return [run if run is not None and run.status == "done" else None for run in lab.studies.kept(plans)]
+
+
+def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose) -> list[str]:
+    """Execute those of a study's plans that have no finished run yet, one after the other.
+
+    Returns:
+        Errors of single runs; the other runs continued.
+
+    Raises:
+        UsageError: one of them cannot start.
+        CancelledError: the user stopped; the same call continues with the missing runs.
+    """
+    missing = [plan for plan, run in zip(plans, done_runs(lab, plans), strict=True) if run is None]
+    if not missing:
+        return []
+    preflights = [checked(lab, plan) for plan in missing]
+    for words in dict.fromkeys(words for preflight in preflights for words in preflight.notes):
+        note(words, dim=True)
+    estimated_s = sum(preflight.estimated_s for preflight in preflights)
+    note(f"{len(missing)} of {len(plans)} runs are still missing: about {say.duration(estimated_s)}.")
+    failed = []
+    with stoppable() as cancel:
+        for place, plan in enumerate(missing, start=1):
+            words = f"{len(plan.train_ids)} training rows, seed {plan.seed}"
+            note(f"{place} of {len(missing)}: {plan.task_id}, {words}")
+            ended = _carry_out_kept(lab, plan, cancel, purpose)
+            if ended.status == "cancelled" or (cancel.is_set() and place < len(missing)):
+                raise CancelledError(
+                    "Stopped. Finished rows are saved.", "The same command continues with the missing runs."
+                )
+            if ended.status == "failed":
+                failed.append(f"{plan.task_id}, {words}: {ended.message}")
+    return failed
+
+
+def _carry_out_kept(lab: Lab, plan: RunPlan, cancel: threading.Event, purpose: Purpose) -> RunEnded:
+    """Resume the stopped run of this experiment, if there is one; otherwise start it."""
+    (kept,) = lab.studies.kept([plan])
+    try:
+        if kept is None:
+            return carry_out(lab, plan, cancel, resume=False, purpose=purpose)
+        return carry_out(lab, lab.runs.kept_plan(kept.run_id), cancel, resume=True)
+    except AdaptLabError as error:
+        return RunEnded(status="failed", message=error.what, fix=error.fix)

@@ -1,0 +1,41 @@
+"""What tests of the terminal share: a command in this process with the scripted model at hand, and a small table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import cli
+from tests.helpers import WriteCsv
+from tests.terminal.reading import Run
+
+
+@pytest.fixture
+def run(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in this process, with the scripted model at hand; return exit code, output and errors."""
+    monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def ran(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return ran
+
+
+@pytest.fixture
+def table(tmp_path: Path, write_csv: WriteCsv) -> list[object]:
+    """Write a small CSV; return the options that name it."""
+    path = write_csv(tmp_path / "Desk mail.csv")
+    return ["--task", path, "--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+
+
+@pytest.fixture
+def kept(run: Run, table: list[object]) -> str:
+    """Carry out a comparison of two variants on four rows; return its id."""
+    code, _, err = run("compare", *table, "--model", "scripted", "--variants", "zero-shot,few-shot", "--limit", 4)
+    assert code == 0, err
+    return err.split("run ", 1)[1].split()[0]

@@ -1,0 +1,52 @@
+"""`cli.py report`: from a kept run to a memo, and what it says when that cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cli
+from tests.helpers import WriteCsv
+from tests.terminal.reading import Run
+
+
+def test_a_run_becomes_a_memo(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """A scripted run becomes an HTML and a Markdown memo under the limits named, and its verdict is printed."""
+    path = write_csv(tmp_path / "mail.csv")
+    table = ["--task", path, "--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+    code, _out, error = run("compare", *table, "--model", "scripted", "--variants", "zero-shot,few-shot")
+    assert code == 0, error
+    for name in ("memo.html", "memo.md"):
+        limits = ["--least-quality", "none", "--highest-p95", "none", "--calls-per-month", "777"]
+        code, out, error = run("report", "latest", "--out", tmp_path / name, *limits)
+        assert code == 0, error
+        assert "Zero-shot" in out or "Few-shot" in out
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "777" in text
+        assert "no limit" in text
+
+
+def test_what_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
+    """No run yet, an unknown run, and a file of another kind are wrong usage with a fix."""
+    code, _out, error = run("report", "latest", "--out", tmp_path / "memo.html")
+    assert (code, "There are no saved runs yet" in error) == (cli.EXIT_USAGE, True)
+    code, _out, error = run("report", "20200101-000000-dead", "--out", tmp_path / "memo.html")
+    assert (code, "Unknown run" in error) == (cli.EXIT_USAGE, True)
+    code, _out, error = run("report", "latest", "--out", tmp_path / "memo.pdf")
+    assert (code, ".html or .md" in error) == (cli.EXIT_USAGE, True)
+    code, _out, error = run("report", "latest", "--out", tmp_path / "memo.html", "--months", "0")
+    assert code == cli.EXIT_USAGE
+
+
+def test_a_verdict_is_read_by_programs(run: Run, kept: str, tmp_path: Path) -> None:
+    """`--json` gives verdict, limits and figures as one object beside the memo; `latest` is the run just made."""
+    memo = tmp_path / "memo.md"
+    code, out, error = run("report", "latest", "--out", memo, "--least-quality", "none", "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["version"] == 1
+    assert found["run_id"] == kept
+    assert found["limits"]["least_quality"] is None
+    assert found["verdict"]["headline"]
+    assert [figures["technique"] for figures in found["summary"]["variants"]] == ["zero-shot", "few-shot"]
+    assert memo.is_file()

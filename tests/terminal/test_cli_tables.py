@@ -1,0 +1,107 @@
+"""From a table to a task in the terminal: `import-csv`, and `--task my.csv` whose columns are guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import TEXTS, WriteCsv
+from tests.terminal.reading import Run
+from wiring import open_lab
+
+SCRIPTED = ("--model", "scripted", "--variants", "zero-shot", "--limit", 2)
+
+
+def test_a_table_becomes_a_task_folder(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """`import-csv` writes a folder that the app reads, says what it found, and keeps a task that is there."""
+    path = write_csv(tmp_path / "desk.csv", extra=[("the screen stays BLACK!", "fault", "test")])
+    columns = ["--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+    out = tmp_path / "My desk"
+    code, told, err = run("import-csv", path, *columns, "--leaks", "drop", "--out", out)
+    assert code == 0, err
+    assert "16 rows read, 15 used: train 9, test 6" in told
+    assert "Dropped: 1 test row" in told
+    assert run("tasks", "check", out)[0] == 0
+    code, _, err = run("import-csv", path, *columns, "--out", out)
+    assert (code, "already contains a task" in err) == (2, True)
+    assert run("import-csv", path, "--out", out, "--replace")[0] == 0
+
+
+def test_a_broken_table_is_two_lines_and_exit_1(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """A ragged row stops the import with its line and the fix; asked for, it is left out."""
+    path = write_csv(tmp_path / "desk.csv")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("one, two, three,billing,test\n")
+    code, out, err = run("import-csv", path, "--out", tmp_path / "t")
+    assert (code, out) == (1, "")
+    assert "line 17" in err
+    assert "--fix ragged=drop" in err
+    assert len(err.strip().splitlines()) == 2
+    code, out, _ = run("import-csv", path, "--out", tmp_path / "t", "--fix", "ragged=drop")
+    assert code == 0
+    assert "Wrong number of columns: 1 row (line 17). Done: drop." in out
+    assert run("import-csv", path, "--out", tmp_path / "u", "--fix", "ragged=burn")[0] == 2
+
+
+def test_what_mends_a_finding_may_still_be_called_mend(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """`--mend`, as `--fix` was called before, is taken for it."""
+    path = write_csv(tmp_path / "desk.csv")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("one, two, three,billing,test\n")
+    code, out, err = run("import-csv", path, "--out", tmp_path / "t", "--mend", "ragged=drop")
+    assert code == 0, err
+    assert "Done: drop." in out
+
+
+@pytest.mark.parametrize("share", ["1", "-0.1", "most"])
+def test_a_share_that_is_none_is_wrong_usage(run: Run, tmp_path: Path, write_csv: WriteCsv, share: str) -> None:
+    """A share outside 0 to 1 is refused with its option, before the table is read."""
+    code, _, err = run("import-csv", write_csv(tmp_path / "a.csv"), "--out", tmp_path / "t", "--test-share", share)
+    assert code == 2
+    assert "--test-share" in err
+    assert len(err.strip().splitlines()) <= 2
+
+
+def test_columns_that_are_clear_are_not_asked_for(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """A column named `desk` is the answer, `message` the input and `split` says so itself: each with its reason."""
+    code, _, err = run("compare", "--task", write_csv(tmp_path / "mail.csv"), *SCRIPTED)
+    assert code == 0, err
+    for reason in ("target: 'desk': by its name.", "input: 'message': by its name.", "split: 'split': its cells say"):
+        assert reason in err
+    (info,) = [task for task in open_lab().tasks.list() if task.id.startswith("mail")]
+    assert info.rows == {"train": 9, "test": 6}
+
+
+def test_columns_are_clear_by_what_is_in_them(run: Run, tmp_path: Path) -> None:
+    """Few short values that come again are the answer, and texts far longer than all others the input."""
+    lines = [f"{text},{where},{n % 7}" for where, texts in TEXTS.items() for n, text in enumerate(texts)]
+    path = tmp_path / "mail.csv"
+    path.write_text("\n".join(["what came,where to,how much", *(line.replace(", ", " ") for line in lines)]))
+    code, _, err = run("compare", "--task", path, *SCRIPTED)
+    assert code == 0, err
+    assert "target: 'where to': 3 different short values" in err
+    assert "input: 'what came': the longest texts" in err
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "options", "missing"),
+    [
+        ("first,second,third", "a text of some length {n},number {n},row {n}", (), "--target-column"),
+        ("first,second,label", "a text of some length {n},another text of {n},x", (), "--input-column"),
+        ("first,label", "text {n},x", ("--target-column", "first"), "--input-column"),
+    ],
+    ids=["nothing tells the answer", "two texts alike in length", "the named answer is the guessed input"],
+)
+def test_columns_that_are_not_clear_are_asked_for(
+    run: Run, tmp_path: Path, header: str, row: str, options: tuple[str, ...], missing: str
+) -> None:
+    """Where a guess is weak, nothing is run: what is not clear is told with its option and the columns there are."""
+    path = tmp_path / "mail.csv"
+    path.write_text("\n".join([header, *(row.format(n=n) for n in range(12))]))
+    code, out, err = run("compare", "--task", path, *SCRIPTED, *options)
+    assert (code, out) == (2, "")
+    assert "Which columns of 'mail.csv'?" in err
+    assert f"Name them with {missing}; there are {', '.join(header.split(','))}." in err
+    assert len(err.strip().splitlines()) == 2
+    assert open_lab().runs.list() == []

@@ -1,0 +1,156 @@
+"""What docs/backends.md promises of llama-server and llama_cpp.server, kept at the front door: `cli.py compare`."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cli
+from engine.core.generation import ModelFacts
+from tests import served
+from tests.helpers import WriteCsv
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="not installed: xllamacpp"),
+]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, write_csv: WriteCsv) -> Path:
+    """Write a small table."""
+    return write_csv(tmp_path_factory.mktemp("table") / "desk.csv")
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the module one home folder: its LoRA weights are trained once."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADAPTLAB_HOME", str(folder))
+        yield folder
+
+
+def compared(desk: Path, out: Path, *options: str) -> tuple[int, dict[str, dict]]:
+    """Compare on the table; return the exit code and the figures by variant."""
+    data = ["--task", str(desk), "--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+    code = cli.main(["compare", *data, "--out", str(out), "--limit", "6", *options])
+    summary = json.loads((out / "summary.json").read_text()) if code == 0 else {"variants": []}
+    return code, {figures["variant"]: figures for figures in summary["variants"]}
+
+
+def answers(out: Path, variant: str) -> dict[str, str]:
+    """Return a variant's answers by row."""
+    with (out / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        return {row["example_id"]: row["answer"] for row in csv.DictReader(file) if row["variant_id"] == variant}
+
+
+@pytest.fixture(scope="module")
+def lora_gguf(module_home: Path, desk: Path) -> Path:
+    """Train weights as the documentation says, and return the file that it says where it lies."""
+    data = ["--task", str(desk), "--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+    assert cli.main(["train", *data, "--rank", "2", "--epochs", "3", "--train-rows", "9"]) == 0
+    (path,) = (module_home / "lora").glob("*/lora.gguf")
+    return path
+
+
+def test_weights_that_llama_server_holds_run_beside_the_base(
+    smollm2: ModelFacts, module_home: Path, desk: Path, lora_gguf: Path, tmp_path: Path
+) -> None:
+    """`llama-server --lora lora.gguf`, `models --add`, `compare --variants zero-shot,lora` runs to its end.
+
+    The same weights on the same file here give the same answers.
+    """
+    with served.llama_server(smollm2.path, str(lora_gguf)) as url:
+        assert cli.main(["models", "--add", f"box={url}"]) == 0
+        (model,) = _models_of("box")
+        code, there = compared(desk, tmp_path / "there", "--model", model, "--variants", "zero-shot,lora")
+        assert code == 0
+    assert cli.main(["models", "--remove", "box"]) == 0
+    code, _here = compared(
+        desk, tmp_path / "here", "--variants", "zero-shot,lora", "--rank", "2", "--epochs", "3", "--train-rows", "9"
+    )
+    assert code == 0
+    assert (there["lora"]["n"], there["lora"]["n_failed"], there["zero-shot"]["n_failed"]) == (6, 0, 0)
+    assert there["lora"]["prepare_reused"]
+    for variant in ("zero-shot", "lora"):
+        one, other = answers(tmp_path / "there", variant), answers(tmp_path / "here", variant)
+        assert sum(one[row] == other[row] for row in one) >= 5  # another build's kernels may turn a near tie
+    assert answers(tmp_path / "there", "lora") != answers(tmp_path / "there", "zero-shot")
+
+
+def test_labels_and_their_probabilities_come_from_llama_server(
+    smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path
+) -> None:
+    """Choices are always labels, with a probability each, the server's own timings, and what it kept of the prompt."""
+    with served.llama_server(smollm2.path) as url:
+        assert cli.main(["models", "--add", f"box={url}"]) == 0
+        (model,) = _models_of("box")
+        code, found = compared(desk, tmp_path / "out", "--model", model, "--variants", "few-shot,rag")
+        assert code == 0
+        assert cli.main(["models", "--remove", "box"]) == 0
+    for figures in found.values():
+        assert figures["n_failed"] == 0
+        assert figures["tokens_per_s"]["prefill"] > 0
+    assert found["few-shot"]["tokens"]["cached_prompt_mean"] > 0
+    assert set(answers(tmp_path / "out", "rag").values()) <= {"billing", "delivery", "fault"}
+    frame = _frame(tmp_path / "out")
+    shares = [json.loads(row) for row in frame["probabilities"]]
+    assert all(set(one) == {"billing", "delivery", "fault"} and abs(sum(one.values()) - 1) < 1e-3 for one in shares)
+
+
+def test_throughput_at_llama_server_has_no_latency(
+    smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path
+) -> None:
+    """Several rows at once give rows per second and no latency of single rows."""
+    with served.llama_server(smollm2.path) as url:
+        assert cli.main(["models", "--add", f"box={url}"]) == 0
+        (model,) = _models_of("box")
+        options = ["--variants", "zero-shot", "--throughput"]
+        code, found = compared(desk, tmp_path / "out", "--model", model, *options)
+        assert code == 0
+        assert cli.main(["models", "--remove", "box"]) == 0
+    assert found["zero-shot"]["examples_per_s"] > 0
+    assert found["zero-shot"]["total_s"]["p50"] is None
+
+
+def test_llama_cpp_server_answers_all_but_lora(
+    smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server of llama-cpp-python runs prompts, retrieval and the classifier; LoRA is refused with the reason."""
+    if importlib.util.find_spec("sse_starlette") is None:
+        pytest.skip("not installed: llama-cpp-python[server]")
+    with served.llama_cpp_server(smollm2.path) as url:
+        assert cli.main(["models", "--add", f"small={url}"]) == 0
+        (model,) = _models_of("small")
+        code, found = compared(desk, tmp_path / "out", "--model", model, "--variants", "zero-shot,rag,classifier")
+        assert code == 0
+        capsys.readouterr()
+        code, _none = compared(desk, tmp_path / "no", "--model", model, "--variants", "zero-shot,lora")
+        assert code == 2
+        assert "LoRA" in capsys.readouterr().err
+        assert cli.main(["models", "--remove", "small"]) == 0
+    assert {name: figures["n_failed"] for name, figures in found.items()} == {"zero-shot": 0, "rag": 0, "classifier": 0}
+    assert set(answers(tmp_path / "out", "zero-shot").values()) <= {"billing", "delivery", "fault"}
+
+
+def _models_of(server: str) -> list[str]:
+    from wiring import open_lab
+
+    lab = open_lab()
+    try:
+        return [facts.id for facts in lab.models.list() if facts.id.startswith(f"{server}/")]
+    finally:
+        lab.close()
+
+
+def _frame(out: Path):
+    import polars as pl
+
+    return pl.read_parquet(out / "predictions.parquet")

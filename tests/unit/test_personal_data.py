@@ -1,0 +1,57 @@
+"""Personal data: numbers that hold their checks are found however they are written, and look-alikes are left alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.ingest.personal_data import find_personal, mask_personal
+
+IBANS = (
+    "GB82WEST12345698765432", "DE89370400440532013000", "FR1420041010050500013M02606", "NL91ABNA0417164300",
+    "ES9121000418450200051332", "CH9300762011623852957", "NO9386011117947", "PL61109010140000071219812874",
+    "MT84MALT011000012345MTLCAST001S", "UA213223130000026007233566001", "XK051212012345678906",
+)  # fmt: skip
+
+
+def kinds(text: str) -> list[str]:
+    """Return the kinds that are found in a text."""
+    return [item.kind for item in find_personal(text)]
+
+
+def check_digits(country: str, rest: str) -> str:
+    """Put the two digits before an account that make its remainder 1, as ISO 13616 says."""
+    digits = "".join(str(int(sign, 36)) for sign in f"{rest}{country}00")
+    return f"{98 - int(digits) % 97:02}"
+
+
+@pytest.mark.parametrize("number", IBANS)
+def test_account_numbers_are_found_in_both_ways_of_writing(number: str) -> None:
+    """An IBAN is found in one piece and in groups of four, and masked whole; one wrong sign makes it none."""
+    grouped = " ".join(number[start : start + 4] for start in range(0, len(number), 4))
+    for written in (number, grouped):
+        assert mask_personal(f"pay to {written}, please") == "pay to [iban], please"
+    wrong = number[:-1] + ("1" if number[-1] != "1" else "2")
+    assert "iban" not in kinds(f"pay to {wrong}, please")
+
+
+@given(
+    st.from_regex(r"[A-Z0-9]{12,24}", fullmatch=True).filter(lambda rest: len(rest) % 4 == 0),
+    st.sampled_from(["AA", "ZZ", "QX"]),
+)
+def test_product_keys_are_no_account_numbers(rest: str, country: str) -> None:
+    """A key of that look whose check digits happen to hold is none: no country writes its accounts so."""
+    assert "iban" not in kinds(f"key {country}{check_digits(country, rest)}{rest}")
+
+
+@given(st.integers(10**11, 10**18 - 1))
+def test_cards_hold_their_last_digit(number: int) -> None:
+    """Of the ten last digits one makes a card number, and the others do not."""
+    found = [last for last in range(10) if "card" in kinds(f"card {number}{last}.")]
+    assert len(found) == (13 <= len(str(number)) + 1 <= 19)
+
+
+def test_one_digit_all_along_is_no_card() -> None:
+    """Zeros hold the sum, and stand for a number that was left out."""
+    assert "card" not in kinds("card 0000 0000 0000 0000")
