@@ -107,7 +107,7 @@ class Catalog:
         """
         waiting = {offer.id for offer in self.offers()}
         if name not in waiting:
-            raise unknown_name("model that waits for its terms", name, waiting)
+            raise unknown_name("model with terms to accept", name, waiting)
         packaged = next(item for item in PACKAGED if item.id == name)
         target = self._assembled(packaged)
         try:

@@ -93,7 +93,7 @@ def _prediction(line: str, run_id: str) -> Prediction:
     names = json.loads(line).keys()
     odd = (names - _KNOWN) | (_NEEDED - names)
     if odd:
-        message = f"a prediction lacks or does not know '{min(odd)}'"
+        message = f"a prediction has a missing or unknown field '{min(odd)}'"
         raise ValueError(message)
     for name in ("variant_id", "technique", "example_id", "target", "text", "prompt"):
         if not isinstance(getattr(made, name), str):

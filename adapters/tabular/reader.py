@@ -114,8 +114,8 @@ def read_table(
         raise _no_rows(source)
     if trailing:
         renamed.append(
-            f"{len(trailing):,} row{'s end' if len(trailing) > 1 else ' ends'} with a delimiter more than the header "
-            f"(first in line {trailing[0]}); nothing follows it, and it was left out."
+            f"{len(trailing):,} row{'s end' if len(trailing) > 1 else ' ends'} with one more delimiter than the header "
+            f"(first in line {trailing[0]}); the empty extra cell was left out."
         )
     return Table(
         name=source.name,

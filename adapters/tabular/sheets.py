@@ -28,7 +28,7 @@ def open_sheet(source: Source, asked: ReadOptions) -> Opened:
     except TaskError as error:
         raise TableError(error.what, error.fix) from error
     if "task.toml" in {name.rsplit("/", 1)[-1] for name in names}:
-        raise TableError(f"{source.name} is a packed task, not a table.", "Import it under 'Import a packed task'.")
+        raise TableError(f"{source.name} is a packed task, not a table.", "Upload it under 'Or a packed task'.")
     if _WORKBOOK not in names:
         raise TableError(f"{source.name} is an archive, not an XLSX workbook.", "Save the sheet as XLSX or CSV.")
     try:

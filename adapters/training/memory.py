@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from adapters.models.gguf_header import GgufHeader
 from engine.core.errors import NotEnoughMemoryError
 from engine.core.variant import LoraSpec
+from engine.metrics import wording as say
 
 LOADING_BYTES_PER_NUMBER = 14
 """A slice while it is dequantized: its fp32 values and what numpy makes on the way."""
@@ -21,7 +22,6 @@ LOGIT_BYTES = 14
 """One logit in the weights' type, in fp32, its log-probability and its gradient."""
 HEADROOM = 1.2
 """For short-lived copies, for what the allocator keeps, and for kernels compiled for each length."""
-_MEBIBYTE = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,8 +129,8 @@ def refuse_if_too_large(needed: MemoryEstimate, available_bytes: int) -> None:
     """Raise `NotEnoughMemoryError`, with both figures, when the estimate exceeds what is free."""
     if needed.estimated_peak_bytes > available_bytes:
         raise NotEnoughMemoryError(
-            f"Training needs about {needed.estimated_peak_bytes / _MEBIBYTE:,.0f} MiB of memory (estimated); "
-            f"{available_bytes / _MEBIBYTE:,.0f} MiB are free.",
+            f"Training needs about {say.size(needed.estimated_peak_bytes)} of memory (estimated); "
+            f"{say.size(available_bytes)} are free.",
             "Close other programs, choose a smaller model or a smaller batch.",
         )
 

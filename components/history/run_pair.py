@@ -84,7 +84,7 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
                 "95 % low": change.difference.effect.low * 100,
                 "95 % high": change.difference.effect.high * 100,
                 "p (Holm)": change.difference.p_holm,
-                "Significant": "yes" if change.difference.significant else "not yet",
+                "Significant": "yes" if change.difference.significant else "no",
                 "More rows": change.difference.rows_to_settle,
                 "Rows": change.difference.rows,
             }

@@ -159,7 +159,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
                 format="%.1f points", help="What training rows, shots and initial weights add to it."
             ),
             "Above or below average": st.column_config.TextColumn(
-                help="Whether this seed is more than a standard deviation above the mean over seeds."
+                help="Whether this seed is more than one standard deviation above or below the mean over seeds."
             ),
         },
         hide_index=True,

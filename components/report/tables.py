@@ -86,7 +86,7 @@ def pairs_frame(report: Report) -> pl.DataFrame:
                 "Only second right": item.only_second,
                 "p": item.p_value,
                 "p (Holm)": item.p_holm,
-                "Significant": "yes" if item.significant else "not yet",
+                "Significant": "yes" if item.significant else "no",
                 "More rows": item.rows_to_settle,
                 "Rows": item.rows,
             }

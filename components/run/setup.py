@@ -113,7 +113,8 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             value=0,
             key=state.SEED,
             persist_state="session",
-            help="Decides which rows are drawn and how training begins. The same seed gives the same run.",
+            help="Decides which rows are drawn and how training begins."
+            " The same seed draws the same rows and starts training the same way.",
         )
         decoding = st.segmented_control(
             "Decoding",

@@ -26,7 +26,7 @@ HELP = {
     "quality": "Share of rows answered right so far; ± is half the width of the 95 % interval.",
     "first token": "Median seconds from the start of a row, retrieval included, to the first token of its answer.",
     "p95": "95 of 100 answers were complete within this time.",
-    "per 1,000": "Estimated cost of 1,000 answers on this machine: its time and its electricity.",
+    "per 1,000": "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
     "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
     "one-off": "Seconds spent once, before the first answer: training, indexing or fitting.",
     "failed": "Rows without an answer; each counts as wrong and is saved with its reason.",

@@ -101,7 +101,7 @@ def _by_seed(mapped: Mapped, plan: SplitPlan) -> SplitPlan:
             min(kept_aside, 98 - int(test)),
             key="share_validation",
             width=150,
-            help="Rows reserved for choosing settings; they count as rows that variants learn from.",
+            help="Rows reserved for choosing settings; the leak guard treats them like training rows.",
         )
         seed = st.number_input(
             "Seed",

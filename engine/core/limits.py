@@ -33,7 +33,7 @@ class Limits:
             UsageError: a share outside 0 to 1, or a negative or zero figure where none is allowed.
         """
         if self.least_quality is not None and not 0 <= self.least_quality <= 1:
-            raise UsageError(f"The least quality is {self.least_quality:g}.", "Give a share between 0 and 1.")
+            raise UsageError(f"The minimum quality is {self.least_quality:g}.", "Give a share between 0 and 1.")
         if self.calls_per_month < 1 or self.months < 1:
             raise UsageError(
                 f"{self.calls_per_month} calls a month over {self.months} months is not a valid volume.",

@@ -15,7 +15,10 @@ lab = state.lab()
 tasks, models = lab.tasks.list(), lab.models.list()
 
 st.title("Playground", anchor=False)
-st.caption("One input, all variants side by side. Nothing here is saved or added to a run.")
+st.caption(
+    "One input, all variants side by side. Nothing here is saved unless you add it to the task, and nothing is added "
+    "to a run."
+)
 
 if missing(tasks, models):
     st.stop()

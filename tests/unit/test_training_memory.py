@@ -85,7 +85,7 @@ def test_refusal_gives_both_figures() -> None:
         loading_bytes=0,
     )
     refuse_if_too_large(needed, 1024**3)
-    with pytest.raises(NotEnoughMemoryError, match=r"1,024 MiB.*512 MiB"):
+    with pytest.raises(NotEnoughMemoryError, match=r"1.1 GB.*537 MB"):
         refuse_if_too_large(needed, 512 * 1024**2)
 
 

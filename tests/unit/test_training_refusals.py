@@ -114,7 +114,7 @@ def test_an_unknown_architecture_is_named_with_the_list(tmp_path: Path) -> None:
 
 def test_too_little_memory_is_refused(tmp_path: Path) -> None:
     """A model that cannot fit is refused before anything is loaded."""
-    with pytest.raises(NotEnoughMemoryError, match="MiB"):
+    with pytest.raises(NotEnoughMemoryError, match="GB"):
         train(tmp_path, model=model_at(tmp_path / "m.gguf", parameters=psutil.virtual_memory().total * 10))
     assert not (tmp_path / "lora").exists()
 

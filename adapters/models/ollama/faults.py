@@ -100,7 +100,7 @@ def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
         )
     elif "memory" in words:
         made = ServerError(
-            f"The Ollama server at {host} has not enough memory for '{model}' (it says: {said}).",
+            f"The Ollama server at {host} does not have enough memory for '{model}' (it says: {said}).",
             "Unload other models ('ollama stop NAME'), or choose a smaller one.",
         )
     elif "context" in words and ("exceed" in words or "length" in words):

@@ -109,7 +109,8 @@ class OllamaServer:
             raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None
         except TimeoutError:
             raise ServerAbsentError(
-                f"The Ollama server at {self.host} does not answer in {CONNECT_S:.0f} s.", "Check whether it is busy."
+                f"The Ollama server at {self.host} did not answer within {CONNECT_S:.0f} s.",
+                "Check whether it is busy.",
             ) from None
         except OSError as error:
             if getattr(error, "code", None) is not None:
