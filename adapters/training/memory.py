@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from adapters.models.gguf_header import GgufHeader
 from engine.core.errors import NotEnoughMemoryError
 from engine.core.variant import LoraSpec
-from engine.metrics import wording as say
 
 LOADING_BYTES_PER_NUMBER = 14
 """A slice while it is dequantized: its fp32 values and what numpy makes on the way."""
@@ -128,6 +127,8 @@ def estimate(
 def refuse_if_too_large(needed: MemoryEstimate, available_bytes: int) -> None:
     """Raise `NotEnoughMemoryError`, with both figures, when the estimate exceeds what is free."""
     if needed.estimated_peak_bytes > available_bytes:
+        from engine.metrics import wording as say  # brings numpy, which the web process loads only when it must
+
         raise NotEnoughMemoryError(
             f"Training needs about {say.size(needed.estimated_peak_bytes)} of memory (estimated); "
             f"{say.size(available_bytes)} are free.",

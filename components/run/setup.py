@@ -113,8 +113,7 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             value=0,
             key=state.SEED,
             persist_state="session",
-            help="Decides which rows are drawn and how training begins."
-            " The same seed draws the same rows and starts training the same way.",
+            help="Decides which rows are drawn and how training begins: the same seed, the same choice.",
         )
         decoding = st.segmented_control(
             "Decoding",
