@@ -21,6 +21,7 @@ from adapters.models.openai_compatible.dialects import GENERIC
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.scripted import ScriptedModel
+from adapters.retrieval.retriever import LanceRetriever
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.ports import LanguageModel
@@ -94,3 +95,11 @@ def _ollama() -> Iterator[LanguageModel]:
     yield OllamaModel(facts, server)
     if replay is not None:
         replay.close()
+
+
+@pytest.fixture(scope="module")
+def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanceRetriever]:
+    """One worker for all tests: it takes seconds to start."""
+    made = LanceRetriever(tmp_path_factory.mktemp("indexes"))
+    yield made
+    made.close()

@@ -1,0 +1,67 @@
+"""The classifier on embeddings, in its real worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.retrieval.retriever import LanceRetriever
+from engine.core.errors import RetrievalError
+from engine.core.steps import Progress
+from tests.contract.test_retrieval import EXAMPLES, last, prepared
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(180)]
+
+
+def test_a_damaged_classifier_is_fitted_again(tmp_path: Path) -> None:
+    """A file cut short by a full disk must not stand in the way for ever."""
+    other = LanceRetriever(tmp_path)
+    try:
+        made = last(other.fit_classifier(EXAMPLES, seed=0))
+        (kept,) = tmp_path.rglob("*.npz")
+        kept.write_bytes(kept.read_bytes()[:100])
+        other.close()
+        with pytest.raises(RetrievalError, match="Fit it again"):
+            other.classify(made, "card")
+        assert last(other.fit_classifier(EXAMPLES, seed=0)) == made
+        assert other.classify(made, "my card is broken").label == "card"
+    finally:
+        other.close()
+
+
+def test_the_classifier_classifies(retriever: LanceRetriever) -> None:
+    """It is right on plain rows, its probabilities are a distribution, and what it took is told."""
+    classifier_id = last(retriever.fit_classifier(EXAMPLES, seed=0))
+    for text, label in (("my card got rejected", "card"), ("give me a refund", "refund"), ("sign in fails", "login")):
+        answer = retriever.classify(classifier_id, text)
+        assert answer.label == label
+        assert set(answer.probabilities) == {"card", "refund", "login"}
+        assert sum(answer.probabilities.values()) == pytest.approx(1.0)
+        assert answer.probabilities[label] == max(answer.probabilities.values())
+        assert answer.total_s > 0
+        assert answer.cpu_s > 0
+        assert answer.tokens > 3
+        assert answer.rss_bytes > 0
+    events = list(retriever.fit_classifier(EXAMPLES, seed=0))
+    assert prepared(events).id == classifier_id
+    assert prepared(events).reused
+    assert "embed" not in {event.stage for event in events if isinstance(event, Progress)}
+
+
+def test_two_labels_and_few_rows_suffice(retriever: LanceRetriever) -> None:
+    """Two classes take another path in scikit-learn, and one row per class leaves nothing to hold out."""
+    both = last(retriever.fit_classifier(EXAMPLES[:8], seed=0))
+    assert retriever.classify(both, "please refund me").label == "refund"
+    assert retriever.classify(both, "my card is broken").label == "card"
+    single_rows = last(retriever.fit_classifier([EXAMPLES[0], EXAMPLES[5], EXAMPLES[8]], seed=0))
+    assert retriever.classify(single_rows, "forgotten password").label == "login"
+    lopsided = last(retriever.fit_classifier([*EXAMPLES[:4], EXAMPLES[5]], seed=0))
+    assert sum(retriever.classify(lopsided, "card").probabilities.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_one_label_is_refused(retriever: LanceRetriever, count: int) -> None:
+    """A classifier of one class would be right by definition."""
+    with pytest.raises(RetrievalError, match="at least two labels"):
+        last(retriever.fit_classifier(EXAMPLES[:count], seed=0))
