@@ -156,10 +156,11 @@ def test_a_peak_that_is_over_was_seen() -> None:
     """Memory that was held for a while and given back counts towards the peak."""
     with AnonymousPeak() as peak:
         before = peak.read()
-        held = bytearray(b"x") * (256 * 2**20)
+        held = mmap.mmap(-1, 256 * 2**20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        held.write(b"x" * len(held))
         seen = threading.Event()
         deadline = time.monotonic() + 30
         while peak._seen < before + len(held) // 2 and time.monotonic() < deadline:
             seen.wait(0.01)
-        del held
+        held.close()
     assert before + 128 * 2**20 < peak.read() <= peak_rss_bytes()
