@@ -12,6 +12,7 @@ import pytest
 
 import cli
 from adapters.models.remote import reading
+from engine.core.limits import Limits
 from engine.core.prices import TokenPrices
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import RunPlan
@@ -166,6 +167,39 @@ def test_a_spending_limit_stops_the_run(server: FaultyServer, task: str) -> None
     figures = lab.results.summary(plan.run_id)["variants"][0]
     assert figures["cost_usd_per_1k"] == pytest.approx(13.0)
     assert figures["estimated"] == ["closed_api_cost_usd_per_1k"]
+
+
+def test_a_closed_api_has_one_price_everywhere(server: FaultyServer, task: str, tmp_path: Path) -> None:
+    """The live lane, the summary, the report, the memo and the cost limit go by the price of its tokens."""
+    lab = open_lab()
+    prices = TokenPrices(source="maker/m", input_usd=100.0, cached_input_usd=100.0, output_usd=1000.0)
+    plan = replace(planned(lab, task), prices=prices, spending_limit_usd=9.0)
+    assert ended(lab, plan).status == "done"
+    price = lab.results.summary(plan.run_id)["variants"][0]["cost_usd_per_1k"]
+    assert price == pytest.approx(13.0)
+    (lane,) = lab.runs.snapshot(plan.run_id).lanes
+    assert lane.cost_usd_per_1k == pytest.approx(price)
+    memo = tmp_path / "memo.md"
+    assert cli.main(["report", plan.run_id, "--least-quality", "0", "--out", str(memo)]) == 0
+    assert "$13.00" in memo.read_text(encoding="utf-8")
+    for limit_usd, kept in ((12.9, False), (13.1, True)):
+        limits = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=limit_usd)
+        assert (lab.results.report(plan.run_id, limits).verdict.pick is not None) is kept
+
+
+def test_a_server_without_cpu_times_has_one_cost_and_no_energy(server: FaultyServer, task: str) -> None:
+    """Where nothing tells what a server's processor did, all places say the same cost, and none says an energy."""
+    lab = open_lab()
+    plan = planned(lab, task)
+    assert ended(lab, plan).status == "done"
+    (lane,) = lab.runs.snapshot(plan.run_id).lanes
+    (found,) = lab.results.report(plan.run_id, Limits()).figures
+    told = lab.results.summary(plan.run_id)["variants"][0]
+    assert lane.figures is not None
+    assert (
+        lane.figures.cost_usd_per_1k == pytest.approx(found.cost_usd_per_1k) == pytest.approx(told["cost_usd_per_1k"])
+    )
+    assert lane.figures.energy_wh_per_1k == found.energy_wh_per_1k == told["energy_wh_per_1k"]
 
 
 def test_a_planted_key_is_in_nothing_that_is_kept_or_written(

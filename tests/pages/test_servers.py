@@ -89,6 +89,19 @@ def test_models_of_servers_stand_in_the_list(open_app: Opener) -> None:
     assert list(app.dataframe[0].value["Where"]) == ["this machine", "http://127.0.0.1:11434"]
 
 
+def test_the_sidebar_says_where_inputs_go(open_app: Opener) -> None:
+    """With a model of this machine nothing leaves it; with one elsewhere its host is named, on other pages too."""
+    remote = memory_model(id="api/large", name="large", backend="openai", server="https://api.example.com/v1")
+    lab = memory_lab(models=[memory_model(), remote])
+    app = open_app(lab).run()
+    assert "Nothing leaves" in app.sidebar.caption[0].value
+    app.selectbox(key="setup_model").set_value(remote.id).run()
+    assert "api.example.com" in app.sidebar.caption[0].value.replace("\\", "")
+    assert "Nothing leaves" not in app.sidebar.caption[0].value
+    app.switch_page(MODELS).run()
+    assert "api.example.com" in app.sidebar.caption[0].value.replace("\\", "")
+
+
 def test_what_costs_money_is_confirmed_first(open_app: Opener) -> None:
     """At a closed API the run starts only after its estimate was agreed to, and carries the limit."""
     remote = memory_model(
