@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,6 @@ from tests.helpers import WriteCsv
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="not installed: xllamacpp"),
 ]
 
 
@@ -124,8 +122,6 @@ def test_llama_cpp_server_answers_all_but_lora(
     smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The server of llama-cpp-python runs prompts, retrieval and the classifier; LoRA is refused with the reason."""
-    if importlib.util.find_spec("sse_starlette") is None:
-        pytest.skip("not installed: llama-cpp-python[server]")
     with served.llama_cpp_server(smollm2.path) as url:
         assert cli.main(["models", "--add", f"small={url}"]) == 0
         (model,) = _models_of("small")

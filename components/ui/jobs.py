@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from components.ui.text import duration
+from engine.metrics import wording as say
 from engine.services.jobs import Job
 
 PATIENCE_S = 0.8
@@ -28,7 +28,7 @@ def finished(job: Job[Any], words: str) -> bool:
 def _watch(job: Job[Any], words: str) -> None:
     if not job.is_running:
         st.rerun()
-    left = "" if job.left_s is None else f" · {duration(job.left_s)} left"
+    left = "" if job.left_s is None else f" · {say.duration(job.left_s)} left"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(job.fraction, 1.0), text=f"{words}{left}")
         st.button("Stop", key="stop_job", icon=":material/stop_circle:", on_click=job.cancel)

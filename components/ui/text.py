@@ -10,18 +10,11 @@ from __future__ import annotations
 import re
 
 from engine.core import safe_text
-from engine.metrics import wording as _wording
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 
 visible = safe_text.visible
-
-# Old names of figures, for the files that still import them from here.
-MISSING = _wording.MISSING
-count = _wording.number
-duration = _wording.duration
-short = _wording.short
 
 
 def inert(text: str) -> str:

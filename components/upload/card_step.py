@@ -7,13 +7,14 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from components.ui.text import count, inert, plain, short, visible
+from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button, worked_out
 from engine.core.generation import ModelFacts
 from engine.ingest.checks.work import build_rows
 from engine.ingest.data_card import DataCard, Finding, Fix, counted
 from engine.ingest.intake import TokenFacts
 from engine.ingest.steps import Checked, Mapped, check_rows, count_tokens
+from engine.metrics import wording as say
 from engine.services.lab import Lab
 
 FIXES = {
@@ -118,50 +119,52 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
     with st.container(horizontal=True):
         st.metric(
             "Rows used",
-            f"{count(card.rows_kept)} of {count(card.rows_read)}",
+            f"{say.number(card.rows_kept)} of {say.number(card.rows_read)}",
             width="content",
             help="Rows that remain after the choices below, out of the rows in the file.",
         )
-        st.metric("Empty", count(empty), width="content", help="Rows without an input or a target.")
+        st.metric("Empty", say.number(empty), width="content", help="Rows without an input or a target.")
         st.metric(
             "Duplicate rows",
-            count(found.get("duplicates", 0)),
+            say.number(found.get("duplicates", 0)),
             width="content",
             help="Rows with the same input and target as an earlier one.",
         )
         st.metric(
             "Conflicts",
-            count(found.get("conflicts", 0)),
+            say.number(found.get("conflicts", 0)),
             width="content",
             help="Rows whose input also occurs with another target.",
         )
         if card.labels:
-            st.metric("Labels", count(len(card.labels)), width="content", help="Different targets.")
+            st.metric("Labels", say.number(len(card.labels)), width="content", help="Different targets.")
         if tokens is not None:
             st.metric(
                 "Tokens, median",
-                short(tokens.p50),
+                say.short(tokens.p50),
                 width="content",
-                help=f"Tokens of an input: the median of the {count(tokens.counted)} rows that were counted.",
+                help=f"Tokens of an input: the median of the {say.number(tokens.counted)} rows that were counted.",
             )
-            st.metric("p95", short(tokens.p95), width="content", help="95 % of the counted inputs are shorter.")
-            st.metric("Longest", count(tokens.longest), width="content", help="Tokens of the longest counted input.")
+            st.metric("p95", say.short(tokens.p95), width="content", help="95 % of the counted inputs are shorter.")
+            st.metric(
+                "Longest", say.number(tokens.longest), width="content", help="Tokens of the longest counted input."
+            )
             st.metric(
                 "Space for an input",
-                count(max(tokens.room, 0)),
+                say.number(max(tokens.room, 0)),
                 width="content",
                 help=f"Tokens left for an input after {tokens.instructions} tokens of instructions and the answer.",
             )
         else:
             st.metric(
                 "Characters, median",
-                short(card.input_characters["p50"]),
+                say.short(card.input_characters["p50"]),
                 width="content",
                 help="Characters of an input.",
             )
     if tokens is not None and tokens.unchecked:
-        st.caption(f"{count(tokens.unchecked)} more rows are long; their tokens were not counted exactly.")
-    scripts = ", ".join(f"{plain(name)} {count(rows)}" for name, rows in list(card.scripts.items())[:6])
+        st.caption(f"{say.number(tokens.unchecked)} more rows are long; their tokens were not counted exactly.")
+    scripts = ", ".join(f"{plain(name)} {say.number(rows)}" for name, rows in list(card.scripts.items())[:6])
     st.caption(f"Scripts, by rows: {scripts or 'none'}")
 
 
@@ -236,4 +239,4 @@ def _rows(mapped: Mapped, finding: Finding) -> None:
         key=f"rows_{finding.id}",
     )
     if len(finding.lines) > _ROWS_SHOWN:
-        st.caption(f"The first {_ROWS_SHOWN} of {count(len(finding.lines))} rows.")
+        st.caption(f"The first {_ROWS_SHOWN} of {say.number(len(finding.lines))} rows.")

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.ui.errors import fault
-from components.ui.text import count, inert, plain, visible
+from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button, worked_out
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
@@ -18,6 +18,7 @@ from engine.ingest.checks.work import build_rows
 from engine.ingest.columns import Roles, usual_template
 from engine.ingest.steps import Looked, Mapped, Read, map_columns, read_whole, roles_for
 from engine.ingest.table import Table
+from engine.metrics import wording as say
 from engine.services.lab import Lab
 
 KINDS = {
@@ -44,8 +45,8 @@ def columns_step(lab: Lab, draft: Draft) -> None:
         next_button(draft, disabled=True)
         return
     st.caption(
-        f"{count(table.rows)} rows, {count(len(table.header))} columns"
-        + (f", {count(len(table.ragged))} rows set aside (see the data card)" if table.ragged else "")
+        f"{say.number(table.rows)} rows, {say.number(len(table.header))} columns"
+        + (f", {say.number(len(table.ragged))} rows set aside (see the data card)" if table.ragged else "")
         + f". {plain(' '.join(table.notes))}"
     )
     roles = _choose(read, known)

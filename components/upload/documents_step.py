@@ -7,12 +7,13 @@ from dataclasses import replace
 import streamlit as st
 
 from components.ui.errors import fault
-from components.ui.text import count, plain, visible
+from components.ui.text import plain, visible
 from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import Document
 from engine.ingest.data_card import counted
 from engine.ingest.steps import Documented, Split, add_documents
+from engine.metrics import wording as say
 from engine.services.lab import Lab
 
 _EXTENSIONS = ["md", "markdown", "txt", "pdf", "html", "htm"]
@@ -48,11 +49,11 @@ def documents_step(lab: Lab, draft: Draft) -> None:
         st.caption(f"{counted(len(documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words.")
         for document, number in zip(documents, passages, strict=True):
             with st.expander(
-                f"{plain(document.name)} · {count(len(document.text.split()))} words, {counted(number, 'passage')}"
+                f"{plain(document.name)} · {say.number(len(document.text.split()))} words, {counted(number, 'passage')}"
             ):
                 st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
                 if len(document.text) > _SHOWN:
-                    st.caption(f"The first {count(_SHOWN)} of {count(len(document.text))} characters.")
+                    st.caption(f"The first {say.number(_SHOWN)} of {say.number(len(document.text))} characters.")
                 st.button("Remove", key=f"remove_{document.name}", on_click=_remove, args=(draft, document.name))
     next_button(draft)
 

@@ -8,11 +8,12 @@ import polars as pl
 import streamlit as st
 
 from components.ui.errors import fault
-from components.ui.text import MISSING, inert, plain, visible
+from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.ingest.steps import Looked
 from engine.ingest.table import DELIMITERS, FirstLook, ReadOptions
+from engine.metrics import wording as say
 from engine.services.lab import Lab
 
 EXTENSIONS = ["csv", "tsv", "tab", "txt", "xlsx", "xlsm", "jsonl", "ndjson", "json", "parquet"]
@@ -70,7 +71,7 @@ def _reading(lab: Lab, draft: Draft, look: FirstLook | None) -> None:
     reading = look.reading if look else None
     asked = draft.options.reading
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.metric("Read as", reading.format if reading else MISSING, width="content")
+        st.metric("Read as", reading.format if reading else say.MISSING, width="content")
         if reading is None or reading.encoding:
             codecs = [_DETECT, *lab.tables.encodings()]
             encoding = st.selectbox(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.text import count, plain, visible
+from components.ui.text import plain, visible
 from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
 from engine.core.errors import AdaptLabError
@@ -21,6 +21,7 @@ from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.intake import preview_prompt
 from engine.ingest.steps import Guarded, Kept, make_ready, rows_left
+from engine.metrics import wording as say
 from engine.services.jobs import Job
 from engine.services.lab import Lab
 
@@ -89,7 +90,7 @@ def _preview(lab: Lab, model: ModelFacts, instructions: str, answer: AnswerSpec,
         fault(error)
         return
     room = min(CONTEXT_TOKENS, model.context_tokens) - ANSWER_TOKENS
-    st.caption(f"The exact zero-shot prompt: **{count(shown.tokens)} tokens** of {count(room)} that fit.")
+    st.caption(f"The exact zero-shot prompt: **{say.number(shown.tokens)} tokens** of {say.number(room)} that fit.")
     st.code(visible(shown.text), language=None, wrap_lines=True, height=330)
     if shown.tokens > room:
         st.warning("This prompt leaves no space for an answer. Shorten the instructions.", icon=":material/warning:")

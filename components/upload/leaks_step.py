@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from components.ui.text import count, inert, plain
+from components.ui.text import inert, plain
 from components.upload.draft import Draft, next_button, worked_out
 from engine.ingest.build_task import LeakFix
 from engine.ingest.data_card import Row
@@ -24,6 +24,7 @@ from engine.ingest.steps import (
     guard_splits,
     sides_of,
 )
+from engine.metrics import wording as say
 from engine.services.jobs import Job
 from engine.services.lab import Lab
 
@@ -122,7 +123,7 @@ def _meanings(lab: Lab, draft: Draft, split: Split) -> Meanings | None:
                 draft.begin("meanings", work, split)
                 st.rerun()
             texts = len({item.text for side in sides for item in side})
-            st.caption(f"Embeds {count(texts)} texts; this takes some minutes for 20,000.", width="content")
+            st.caption(f"Embeds {say.number(texts)} texts; this takes some minutes for 20,000.", width="content")
         return None
     found = worked_out(draft, "meanings", "Embedding the rows", work, made_from=split)
     if found is not None:
@@ -184,7 +185,7 @@ def _show(rows: Sequence[Row], pairs: Sequence[LeakPair]) -> None:
         alt="Test rows and what they are similar to",
     )
     if len(pairs) > _PAIRS_SHOWN:
-        st.caption(f"The first {_PAIRS_SHOWN} of {count(len(pairs))} pairs.")
+        st.caption(f"The first {_PAIRS_SHOWN} of {say.number(len(pairs))} pairs.")
 
 
 _COLUMNS = {

@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.errors import fault
-from components.ui.text import count, inert, plain, visible
+from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
@@ -19,6 +19,7 @@ from engine.ingest.splitting import LEFT_OUT, split_meanings, split_warnings
 from engine.ingest.splitting import SPLITS as NAMES
 from engine.ingest.steps import Checked, Mapped, Split, plan_for, split_rows
 from engine.ingest.table import Table
+from engine.metrics import wording as say
 
 _MOST_VALUES = 30
 
@@ -131,9 +132,9 @@ def _result(split: Split) -> None:
     totals = Counter(splits.values())
     with st.container(horizontal=True):
         for name in NAMES:
-            st.metric(f"{name.capitalize()} rows", count(totals[name]), width="content", help=_HELP[name])
+            st.metric(f"{name.capitalize()} rows", say.number(totals[name]), width="content", help=_HELP[name])
         if len(splits) < len(rows):
-            st.metric("Left out", count(len(rows) - len(splits)), width="content", help="Rows in no split.")
+            st.metric("Left out", say.number(len(rows) - len(splits)), width="content", help="Rows in no split.")
     by_target = split.before.before.kind is AnswerKind.LABEL
     for words in split_warnings(rows, splits, by_target=by_target):
         st.warning(plain(words), icon=":material/warning:")

@@ -21,8 +21,6 @@ class ClassFigures:
     label: str
     rows: int
     """Rows whose target it is."""
-    answered: int
-    """Rows on which it was the answer."""
     precision: Interval | None
     """Of the rows answered with this class, the share that is right."""
     recall: Interval | None
@@ -70,7 +68,6 @@ def class_figures(matrix: Confusion) -> tuple[ClassFigures, ...]:
             ClassFigures(
                 label=label,
                 rows=rows,
-                answered=answered,
                 precision=wilson(hits, answered) if answered else None,
                 recall=wilson(hits, rows) if rows else None,
                 f1=_f1(hits, rows + answered - hits) if rows + answered else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,6 @@ from tests.helpers import NEAR_TIE, complete, lora_at
 pytestmark = [
     pytest.mark.model,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="not installed: xllamacpp"),
 ]
 KEY = "0123456789abcdef"
 COLOURS = ("red", "green", "blue")

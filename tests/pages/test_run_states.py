@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.ui.text import MISSING
 from engine.core.run.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
 from engine.core.run.plan import RunPlan
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
+from engine.metrics import wording as say
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
 
@@ -71,7 +71,7 @@ def test_cancelled_before_any_row(open_app: Opener) -> None:
     app = _shown(lab, plan, [RunStarted(plan=plan), _end("cancelled")], open_app)
     assert app.warning
     assert not app.dataframe
-    assert {lane["quality"] for lane in _lanes(app)} == {MISSING}
+    assert {lane["quality"] for lane in _lanes(app)} == {say.MISSING}
 
 
 def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:
