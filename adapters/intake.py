@@ -23,14 +23,13 @@ from adapters.tabular.source import Source, check_size, source_from_path
 from engine.core.errors import TaskError, UsageError
 from engine.core.generation import Message
 from engine.core.ports import BuiltIndex, LanguageModel
-from engine.core.run.plan import TRAIN_ROWS
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example, Task
 from engine.core.variant import RetrievalSpec
 from engine.ingest.intake import Report
 from engine.ingest.table import FirstLook, ReadOptions, Table
 from engine.running.defaults import default_retrieval
-from engine.running.sampling import balanced_sample
+from engine.running.sampling import draw_training_rows
 
 EMBED_ROWS = 512
 """Texts sent to the retrieval worker at a time, so that progress and cancel come through."""
@@ -163,7 +162,7 @@ class LocalIntake:
             UsageError: a run is in progress.
         """
         spec = default_retrieval(task)
-        train = balanced_sample(task.split("train"), TRAIN_ROWS, seed=0, by_target=task.has_labels)
+        train = draw_training_rows(task, seed=0)
         documents = task.documents if spec.passages_k else ()
         with self._free_machine():
             yield from self._retriever.index(train, documents, spec, cancel=cancel)
@@ -178,11 +177,16 @@ class LocalIntake:
                 )
             yield
 
+    def saved_id(self, task: Task) -> str | None:
+        """Return the id under which this task is kept; None if it is not."""
+        name = _name_of(task)
+        return name if (self._tasks / name / "task.toml").is_file() else None
+
     def save(self, task: Task) -> str:
         """Keep a task under its id and a piece of its digest: the same task again is the same folder."""
-        name = f"{task.id}-{task.digest[:8]}"
-        folder = self._tasks / name
-        if not (folder / "task.toml").is_file():
+        name = _name_of(task)
+        if self.saved_id(task) is None:
+            folder = self._tasks / name
             write_task(replace(task, id=name), folder)
             read_task(folder)
         return name
@@ -223,3 +227,7 @@ class LocalIntake:
             if self._counting is not None:
                 self._counting[1].close()
                 self._counting = None
+
+
+def _name_of(task: Task) -> str:
+    return f"{task.id}-{task.digest[:8]}"

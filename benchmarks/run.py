@@ -20,8 +20,9 @@ NAMES = {
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
     "report_speed": "benchmarks.report_speed",
-    "verdict_simulation": "benchmarks.verdict_simulation",
+    "claims": "benchmarks.claims",
     "upload": "benchmarks.upload",
+    "leaks": "benchmarks.leaks",
     "screens": "benchmarks.screens",
     "tabs": "benchmarks.tabs",
 }

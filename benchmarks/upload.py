@@ -1,4 +1,4 @@
-"""A table of 100,000 rows and 50 MB: first look, data card, memory; and the scan for near-duplicates at 20,000 rows.
+"""A table of 100,000 rows and 50 MB: first look, data card, memory; and the leak check by words at 20,000 rows.
 
 The rows consist of made-up words; one row in twenty is an altered copy of another, so that there is something to find.
 """
@@ -16,10 +16,11 @@ import psutil
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
 from engine.ingest.answer_kind import guess_kind
-from engine.ingest.build_task import SplitPlan, assign_splits, leak_sides
+from engine.ingest.build_task import SplitPlan, assign_splits
 from engine.ingest.checks.examine import examine
 from engine.ingest.columns import guess_roles
-from engine.ingest.leaks import find_leaks
+from engine.ingest.leaks.record import leak_sides
+from engine.ingest.leaks.text_check import find_leaks
 
 ROWS = 100_000
 WORDS_PER_ROW = 76
@@ -67,7 +68,7 @@ def _scan(words: int) -> None:
     pairs = find_leaks(learn, test)
     seconds = time.perf_counter() - started
     print(
-        f"  near-duplicates, {SCAN_ROWS:,} rows of {words} words: {seconds:.2f} s, {len(pairs):,} pairs between "
+        f"  leak check by words, {SCAN_ROWS:,} rows of {words} words: {seconds:.2f} s, {len(pairs):,} pairs between "
         f"{len(learn):,} and {len(test):,} rows",
         flush=True,
     )

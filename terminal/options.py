@@ -18,6 +18,7 @@ from engine.core.run.plan import TRAIN_ROWS
 from engine.core.variant import LoraSpec
 from engine.running.defaults import TechniqueOptions
 
+USUAL_ROWS = f"{TRAIN_ROWS}, or one for each label if there are more labels"
 DEFAULT_MODEL = "smollm2-135m-instruct"
 """The model that answers by default."""
 _NAMES = {
@@ -131,8 +132,10 @@ class TaskOptions:
 class DrawOptions:
     """Which rows variants learn from."""
 
-    train_rows: Count = TRAIN_ROWS
-    """Training rows to learn from."""
+    train_rows: Annotated[Count | None, Parameter(show_default=USUAL_ROWS)] = None
+    """Training rows to learn from, spread evenly over labels."""
+    rows_per_label: Count | None = None
+    """Training rows for each label, instead of a number in all; all where a label has fewer."""
     seed: int = 0
     """Seed for training rows, shots, test rows, LoRA."""
 

@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.analysis.figures import variant_names
+from engine.analysis.marks import FigureName
 from engine.analysis.progress import LiveRun, RunSnapshot
 from engine.core.generation import LoraWeights
 from engine.core.steps import Progress, drain
 from engine.metrics import wording as say
+from engine.metrics.marks import cell, heading
 from terminal.output import one_line
 
 REFRESH_S = 0.25
@@ -24,6 +26,12 @@ PLAIN_EVERY_S = 10.0
 _SHOWN_SIGNS = 32
 """How many characters of the current answer are shown."""
 _LANE = ("variant", "", "right", "first token", "p95", "per 1,000", "now")
+_MARKED = {
+    "right": FigureName.QUALITY,
+    "first token": FigureName.TTFT,
+    "p95": FigureName.TOTAL,
+    "per 1,000": FigureName.COST,
+}
 _SPARE = {"first token", "per 1,000"}
 WIDE = 100
 """On a narrower terminal the columns of `_SPARE` are not shown."""
@@ -31,12 +39,15 @@ _BAR = 18
 
 
 @contextlib.contextmanager
-def progress_display(live: LiveRun, console: Console) -> Iterator[None]:
-    """Show a run while it is running: in place on a terminal, elsewhere as a line every few seconds."""
+def progress_display(live: LiveRun, console: Console, *, remark: str = "") -> Iterator[None]:
+    """Show a run while it is running: in place on a terminal, elsewhere as a line every few seconds.
+
+    On a terminal the remark stays below the headline.
+    """
     done = threading.Event()
     if console.is_terminal:
         with Live(
-            get_renderable=lambda: _screen(live.snapshot(), console.width),
+            get_renderable=lambda: _screen(live.snapshot(), console.width, remark),
             console=console,
             refresh_per_second=1 / REFRESH_S,
         ):
@@ -77,11 +88,12 @@ def _stage(progress: Progress) -> str:
     return one_line(words)
 
 
-def _screen(snapshot: RunSnapshot, width: int) -> RenderableType:
+def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
     table = Table(box=None, pad_edge=False, expand=True)
     shown = [name for name in _LANE if width >= WIDE or name not in _SPARE]
+    titles = {name: heading(name, snapshot.marks(figure)) for name, figure in _MARKED.items()}
     for name in shown:
-        table.add_column(name, no_wrap=True, ratio=1 if name == "now" else None)
+        table.add_column(titles.get(name, name), no_wrap=True, ratio=1 if name == "now" else None)
     names = variant_names(snapshot.plan.variants)
     for lane in snapshot.lanes:
         cells: tuple[RenderableType, ...] = (
@@ -90,11 +102,16 @@ def _screen(snapshot: RunSnapshot, width: int) -> RenderableType:
             "" if lane.quality is None else say.share_interval(lane.quality),
             say.seconds(lane.ttft_p50_s, missing=""),
             say.seconds(lane.total_p95_s, missing=""),
-            say.money(lane.cost_usd_per_1k, missing=""),
+            cell(
+                say.money(lane.cost_usd_per_1k, missing=""),
+                lane.mark(FigureName.COST),
+                snapshot.marks(FigureName.COST),
+            ),
             Text(_stage(lane.progress) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]),
         )
         table.add_row(*(cell for name, cell in zip(_LANE, cells, strict=True) if name in shown))
-    return Group(_headline(snapshot), table)
+    about = [Text(one_line(remark), style="dim")] if remark else []
+    return Group(_headline(snapshot), *about, table)
 
 
 def show_pull(steps: Iterator[Progress], console: Console) -> None:

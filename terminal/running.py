@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from engine.analysis.progress import LiveRun
+from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import RunEnded
 from engine.core.run.infos import Preflight, RunInfo
@@ -47,7 +48,8 @@ def carry_out(
     live = LiveRun(plan, kept or Conditions(cores=lab.machine().cores))
     ended = RunEnded(status="failed", message="The run ended without a message.")
     note(f"run {plan.run_id}")
-    with progress_display(live, Console(stderr=True)):
+    remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    with progress_display(live, Console(stderr=True), remark=remark):
         for event in lab.runs.carry_out(plan, cancel, resume=resume, purpose=purpose):
             live.apply(event)
             if isinstance(event, RunEnded):

@@ -11,21 +11,18 @@ from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.ingest.build_task import SplitPlan
-from engine.ingest.columns import Roles, guess_roles
-from engine.ingest.one_step import Imported, import_table, slug
+from engine.ingest.columns import Guess, Roles, guess_roles
+from engine.ingest.one_step import Imported, begin_import, finish_import, slug
 from engine.ingest.options import ImportOptions
+from engine.ingest.steps import Compared, sides_of
 from engine.ingest.table import Table
 from engine.services.lab import Lab
+from terminal.leak_check import Meanings, leak_progress, search_meanings
 from terminal.options import ColumnOptions, TaskOptions
 from terminal.output import note
 
 TABLES = {".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".parquet"}
 """Extensions of files that --task treats as tables."""
-CLEARLY_LONGER = 2
-"""A column is the input if its texts are this many times as long as those of any other remaining column."""
-_SURE = ("by its name", "different short values")
-"""Part of a guess's reason if a target was found, and not just chosen because there was no better one."""
-_LOOKED_AT_ROWS = 2000
 _MOST_NAMES = 20
 """A wrong id is compared with this many of the newest ones."""
 LATEST = "latest"
@@ -44,30 +41,54 @@ def task_id(options: TaskOptions, lab: Lab, *, seed: int = 0) -> str:
     if path.suffix.lower() not in TABLES:
         return options.task
     table = lab.tables.read_path(path)
-    split = SplitPlan(seed=seed)
-    made = task_of_table(table, options.columns, ImportOptions(split=split), name=slug(path.stem), must_be_sure=True)
-    return lab.tables.save(made.task)
+    asked = ImportOptions(split=SplitPlan(seed=seed))
+    compared, chosen = _compared(table, options.columns, asked, must_be_sure=True)
+    name = slug(path.stem)
+    # The same table gives the same task, whose rows need not be embedded again.
+    kept = lab.tables.saved_id(finish_import(compared, chosen, task_id=name).task)
+    if kept is None:
+        meanings = search_meanings(lab, sides_of(compared.before.before))
+        kept = lab.tables.save(finish_import(compared, chosen, task_id=name, meanings=meanings).task)
+    note(str(lab.tasks.get(kept).card.get("leak_guard", "")), dim=True)
+    return kept
 
 
 def task_of_table(
-    table: Table, columns: ColumnOptions, options: ImportOptions, *, name: str, must_be_sure: bool
+    lab: Lab, table: Table, columns: ColumnOptions, options: ImportOptions, *, name: str, meanings: Meanings
 ) -> Imported:
     """Turn a table into a task, and print on stderr why its columns were chosen.
 
-    Its split column, if it has one, overrides the shares.
+    Its split column, if it has one, overrides the shares. `meanings` says whether the leak check compares meanings.
+
+    Raises:
+        TableError: rows that cannot be used.
+        CancelledError: the user stopped.
+    """
+    compared, chosen = _compared(table, columns, options, must_be_sure=False)
+    found = search_meanings(lab, sides_of(compared.before.before), meanings)
+    return finish_import(compared, chosen, task_id=name, meanings=found)
+
+
+def _compared(
+    table: Table, columns: ColumnOptions, options: ImportOptions, *, must_be_sure: bool
+) -> tuple[Compared, ImportOptions]:
+    """Take the steps up to the leak check by words; return the choices with the columns that were guessed.
 
     Raises:
         UsageError: `must_be_sure` is set and a guessed column is not clear.
         TableError: rows that cannot be used.
+        CancelledError: the user stopped.
     """
     roles, reasons = _chosen_roles(table, columns, must_be_sure=must_be_sure)
     split = options.split or SplitPlan()
     if roles.split:
         split = replace(split, column=roles.split)
-    made = import_table(table, replace(options, roles=roles, split=split, title=table.name), task_id=name)
+    chosen = replace(options, roles=roles, split=split, title=table.name)
+    with leak_progress("Comparing test rows") as (report, _cancel):
+        compared = begin_import(table, chosen, report)
     for role, reason in reasons.items():
         note(f"{role}: {reason}", dim=True)
-    return made
+    return compared, chosen
 
 
 def _chosen_roles(table: Table, columns: ColumnOptions, *, must_be_sure: bool) -> tuple[Roles, Mapping[str, str]]:
@@ -75,52 +96,29 @@ def _chosen_roles(table: Table, columns: ColumnOptions, *, must_be_sure: bool) -
     inputs = _names(columns.input_column, table) if columns.input_column else ()
     if inputs and columns.target_column:
         return Roles(inputs=inputs, target=columns.target_column, split=columns.split_column), {}
-    guess = guess_roles(table)
-    roles = replace(
-        guess.roles,
-        inputs=inputs or guess.roles.inputs,
-        target=columns.target_column or guess.roles.target,
-        split=columns.split_column or guess.roles.split,
-    )
-    doubts = _doubts(table, roles, guess.reasons, columns) if must_be_sure else {}
+    guess = guess_roles(table, inputs=inputs, target=columns.target_column, split=columns.split_column)
+    doubts = _doubts(guess, columns) if must_be_sure else {}
     if doubts:
         raise UsageError(
             f"Which columns of '{table.name}'? {' '.join(doubts.values())}",
             f"Name them with {' and '.join(doubts)}; there are {', '.join(table.header)}.",
         )
-    asked = {"input": columns.input_column, "target": columns.target_column, "split": columns.split_column}
-    return roles, {role: reason for role, reason in guess.reasons.items() if not asked.get(role)}
+    return guess.roles, guess.reasons
 
 
-def _doubts(table: Table, roles: Roles, reasons: Mapping[str, str], columns: ColumnOptions) -> dict[str, str]:
+def _doubts(guess: Guess, columns: ColumnOptions) -> dict[str, str]:
     """Return, by option, a sentence about each uncertain guess."""
-    doubts = {}
+    roles, doubts = guess.roles, {}
     both = roles.target in roles.inputs
-    if not columns.input_column and (both or not _is_clear_input(table, roles, reasons)):
-        guess = f"'{roles.target}' would be both" if both else f"at a guess {reasons['input']}".rstrip(".")
-        doubts["--input-column"] = f"The input is not clear; {guess}."
-    if not columns.target_column and (both or not _found(reasons["target"])):
-        guess = f"'{roles.target}' would be both" if both else f"at a guess {reasons['target']}".rstrip(".")
-        doubts["--target-column"] = f"The right answer is not clear; {guess}."
+    asked = (
+        ("input", "--input-column", columns.input_column, "The input"),
+        ("target", "--target-column", columns.target_column, "The right answer"),
+    )
+    for role, option, given, what in asked:
+        if not given and (both or role in guess.unsure):
+            why = f"'{roles.target}' would be both" if both else f"at a guess {guess.reasons[role]}".rstrip(".")
+            doubts[option] = f"{what} is not clear; {why}."
     return doubts
-
-
-def _found(reason: str) -> bool:
-    return any(words in reason for words in _SURE)
-
-
-def _is_clear_input(table: Table, roles: Roles, reasons: Mapping[str, str]) -> bool:
-    if _SURE[0] in reasons["input"]:
-        return True
-    taken = {*roles.inputs, roles.target, roles.split, roles.id, roles.group}
-    others = [_mean_characters(table, name) for name in table.header if name not in taken]
-    longest = max(_mean_characters(table, name) for name in roles.inputs)
-    return longest >= CLEARLY_LONGER * max(others, default=0.0)
-
-
-def _mean_characters(table: Table, name: str) -> float:
-    cells = [str(cell) for cell in table.column(name)[:_LOOKED_AT_ROWS] if str(cell).strip()]
-    return sum(map(len, cells)) / max(len(cells), 1)
 
 
 def _names(given: str, table: Table) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from engine.analysis.verdict_types import Sentence
+from engine.analysis.verdict.claims import Sentence
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan

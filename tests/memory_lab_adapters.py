@@ -21,6 +21,7 @@ from engine.core.health import Finding
 from engine.core.model_servers import ServerState
 from engine.core.ports import LanguageModel
 from engine.core.run.infos import RunInfo, TaskInfo, info_of
+from engine.core.run.looks import Look, has_looked, look_of
 from engine.core.run.manifest import MachineFacts, Manifest, manifest_from_dict
 from engine.core.run.prediction import Prediction
 from engine.core.steps import CancelSignal, Progress
@@ -102,6 +103,13 @@ class MemoryRunStore:
                 info_of(manifest, len(self._predictions[run_id]))
                 for run_id, manifest in reversed(self._manifests.items())
             ]
+
+    def looks(self, task_id: str, task_digest: str) -> list[Look]:
+        """Return the runs that are here and have shown results; deleted ones are forgotten."""
+        with self._lock:
+            kept = [one for one in self._manifests.values() if has_looked(one, len(self._predictions[one.plan.run_id]))]
+        looks = [look_of(manifest) for manifest in kept]
+        return [look for look in looks if task_id == look.task_id or task_digest == look.task_digest]
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

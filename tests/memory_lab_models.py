@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,9 @@ BUILD_S = 0.1
 CAPABILITIES = replace(
     SCRIPTED, lora_serving=Support.YES, lora_training=Support.YES, reasons={"logprobs": "It has no model."}
 )
+
+SAME_MEANING = {"mobile": "phone", "smashed": "broken", "screen": "display"}
+"""Words that the embedder takes for others."""
 
 Find = Callable[[str], tuple[Task, str] | None]
 
@@ -160,6 +164,22 @@ class MemoryModel(ScriptedModel):
         return None
 
 
+def _direction(word: str) -> NDArray[np.float64]:
+    """Return a direction of its own for each word."""
+    seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:4], "little")
+    return np.random.default_rng(seed).normal(size=64)
+
+
+def word_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Embed a text as the sum of the directions that its different words hash to; some words mean the same."""
+    rows = []
+    for text in texts:
+        words = {SAME_MEANING.get(word, word) for word in re.findall(r"\w+", text.lower())} or {""}
+        vector = np.sum([_direction(word) for word in sorted(words)], axis=0)
+        rows.append(vector / np.linalg.norm(vector))
+    return np.array(rows, dtype=np.float32)
+
+
 class MemoryRetriever:
     """Finds what shares most words, and classifies by skill."""
 
@@ -246,13 +266,8 @@ class MemoryRetriever:
         )  # fmt: skip
 
     def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
-        """Embed a text as the direction that its first word hashes to."""
-        rows = []
-        for text in texts:
-            seed = int.from_bytes(hashlib.sha256((text.split() or [""])[0].lower().encode()).digest()[:4], "little")
-            vector = np.random.default_rng(seed).normal(size=16)
-            rows.append(vector / np.linalg.norm(vector))
-        return np.array(rows, dtype=np.float32)
+        """Embed texts."""
+        return word_vectors(texts)
 
     def close(self) -> None:
         """Keep nobody waiting."""

@@ -295,11 +295,11 @@ def check_shouting(work: Work) -> None:
 def test_a_sentence_of_the_verdict_is_one_file(copy: Copy) -> None:
     """A function that is named among the changes speaks in the memo."""
     copy.change(
-        "engine/analysis/verdict_text.py",
+        "engine/analysis/verdict/changes.py",
         {
             "Change = Callable": (
                 "def _rows(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:\n"
-                '    return [Sentence(text=f"{pick.rows} rows were answered.", figures={"rows": pick.rows})]\n\n\n'
+                '    return [Sentence(text=f"{pick.rows} rows were answered.")]\n\n\n'
                 "Change = Callable"
             ),
             "(_volumes, _better_prompt, _labels)": "(_volumes, _better_prompt, _labels, _rows)",

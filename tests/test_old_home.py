@@ -12,9 +12,9 @@ import pytest
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.run.events import RunEnded
-from engine.ingest.build_task import LeakFix
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
+from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import import_table
 from engine.ingest.options import ImportOptions
 from engine.services.lab import Lab
@@ -87,7 +87,9 @@ def test_an_upload_in_progress_becomes_the_same_task(lab: Lab) -> None:
         task_id="desk",
     )
     assert [[f.id, len(f.lines), str(f.chosen)] for f in imported.card.findings] == told["findings"]
-    assert imported.leaks.sentence() == told["leak_sentence"]
+    for said in ("1 of 9 test rows is like something that variants learn from", "Dropped: 1 test row."):
+        assert said in told["leak_sentence"]
+        assert said in imported.leaks.sentence()
     kept = lab.tasks.get(told["task_id"])
     assert imported.task.examples == kept.examples
 
@@ -105,3 +107,12 @@ def test_a_changed_task_is_told(lab: Lab, home: Path) -> None:
     rows.write_text(rows.read_text().replace("stays black", "stays blue"))
     with pytest.raises(AdaptLabError, match="has changed"):
         lab.runs.kept_plan("20261101-100000-bbbb")
+
+
+def test_a_run_on_scores_of_an_earlier_rule_is_read_alone(lab: Lab) -> None:
+    """Token F1 counted differently when this run was made: its scores are shown, and no row is added by today's rule."""
+    run_id = "20261101-140000-ffff"
+    assert lab.results.report(run_id, Limits()).figures
+    with pytest.raises(AdaptLabError, match="scoring has changed"):
+        lab.runs.kept_plan(run_id)
+    assert not lab.results.is_outdated("20261101-120000-dddd")

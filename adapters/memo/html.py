@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from adapters.memo.wording import FILTERS, assumptions, identity, leaks, method
+from adapters.memo.wording import FILTERS, assumptions, identity, leaks, method, prices, what_marks_mean
 from engine.analysis.memo import MemoContents
 from engine.charts.chart import Chart, Grid
 from engine.charts.plotly_form import to_plotly
@@ -77,6 +77,8 @@ def _common(contents: MemoContents) -> dict[str, Any]:
         "assumptions": assumptions(contents),
         "identity": identity(contents),
         "leaks": leaks(contents),
+        "legend": what_marks_mean(contents.report),
+        "prices": prices(contents),
         "signs": SIGNS,
         "started": say.when(contents.manifest.started_at),
         "model_name": contents.manifest.model.name or contents.report.plan.model_id,

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from engine.analysis.break_even import price_table
+from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
+from engine.analysis.report import Report
 from engine.core.interval import Interval
 from engine.core.safe_text import visible
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark, heading, legend, marked
+from engine.metrics.marks import cell as cell_with_mark
 
 FAILURES_COUNT = "A row without an answer counts as wrong and is listed with its reason."
 INTERVALS = (
-    "Shares have Wilson's 95 % interval; other means, costs and macro F1 that of the BCa bootstrap; p50 and p95 one "
-    "between order statistics."
+    "Shares have Wilson's 95 % interval, other means and costs Student's t corrected for skewness, macro F1 that of "
+    "the BCa bootstrap; p50 and p95 one between order statistics. The best one's interval is corrected for having come "
+    "out on top."
 )
 BETTER = (
-    "A variant is called better only where the corrected p-value lies under 0.05. What cannot be told apart is called "
-    "so, and the simplest is taken."
+    "The best is tested against its rivals alone, every other pair with Holm's correction over all pairs; p-values "
+    "allow for every look at the run, and one below 0.05 counts. Wrongly called better is a variant in at most 5 of "
+    "100 runs, wrongly certain in at most 2.5."
 )
 DRAWS = (
     "One seed is one draw of training rows: another draw may move a variant by some points, which the intervals do "
@@ -43,6 +50,49 @@ def markdown(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", visible(str(text)).replace("\n", " "))
 
 
+def headed(title: str, report: Report, figure: str) -> str:
+    """Write the heading of a column of a report's figures with the mark that they have in common."""
+    return heading(title, report.marks(FigureName(figure)))
+
+
+def marked_cell(text: str, report: Report, item: VariantFigures, figure: str) -> str:
+    """Write a figure of a report, with its mark where the heading has none."""
+    name = FigureName(figure)
+    return cell_with_mark(text, mark_of_item(name, item, report.origin), report.marks(name))
+
+
+def computed(text: str) -> str:
+    """Write a sum of money, or where two of them meet, with its mark."""
+    return marked(text, mark_of(FigureName.TOTAL_COST))
+
+
+def marked_by(text: str, marks: Sequence[Mark], place: int) -> str:
+    """Write a figure with the mark in its place, where the heading has none."""
+    return cell_with_mark(text, marks[place], marks)
+
+
+def prices(contents: MemoContents) -> tuple[Mark, ...]:
+    """Return the marks of the prices per call, in the order of the table of costs."""
+    report = contents.report
+    return price_marks(report.figures, report.origin, closed=len(contents.closed_costs))
+
+
+def what_marks_mean(report: Report) -> str:
+    """Say what the marks in the table of all figures mean."""
+    return legend(mark for figure in _IN_TABLE for mark in report.marks(figure))
+
+
+_IN_TABLE = (
+    FigureName.QUALITY,
+    FigureName.TTFT,
+    FigureName.TOTAL,
+    FigureName.TOKENS,
+    FigureName.COST,
+    FigureName.ENERGY,
+    FigureName.PREPARE,
+    FigureName.MEMORY,
+)
+
 FILTERS: Mapping[str, Callable[..., str]] = {
     "share": say.share,
     "ends": say.ends,
@@ -61,6 +111,11 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "cell": cell,
     "visible": visible,
     "markdown": markdown,
+    "headed": headed,
+    "headed_by": heading,
+    "marked": marked_cell,
+    "marked_by": marked_by,
+    "computed": computed,
 }
 """How a template writes what it shows."""
 
@@ -121,5 +176,5 @@ def identity(contents: MemoContents) -> list[tuple[str, str]]:
 
 
 def leaks(contents: MemoContents) -> list[str]:
-    """Return what the leak guard found when the task was made."""
-    return [contents.leak_guard or "The task has no leak guard result."]
+    """Return what the leak check searched and found when the task was made, or that none was run."""
+    return [contents.leak_guard or "No leak check was run."]

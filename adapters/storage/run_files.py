@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.sample_run import read_recorded
 from adapters.storage.table_keeper import TableKeeper
 from adapters.tabular.export import predictions_frame, to_csv, to_parquet
+from engine.analysis.marks import origin_of, prediction_marks
 from engine.analysis.memo import MemoContents
 from engine.analysis.run_table import RunTable
 from engine.services.recorded import RecordedRun
@@ -38,7 +40,9 @@ class LocalRunFiles:
     def export(self, run_id: str, summary: Mapping[str, Any] | None, inputs: Mapping[str, str]) -> Mapping[str, bytes]:
         """Return a run's files by name: the manifest, the predictions twice, and the summary if there is one."""
         manifest = self._store.manifest(run_id)
-        frame = predictions_frame(self._store.predictions(run_id), inputs=inputs, seed=manifest.plan.seed)
+        plan, origin = manifest.plan, origin_of(manifest.plan, manifest.conditions)
+        marks = {variant.id: prediction_marks(variant, origin) for variant in plan.variants}
+        frame = predictions_frame(self._store.predictions(run_id), inputs=inputs, seed=plan.seed, marks=marks)
         files = {
             "run.json": _json({"run_id": run_id, **manifest.to_dict()}),
             "predictions.parquet": to_parquet(frame),
@@ -59,8 +63,9 @@ class LocalRunFiles:
         return memo_markdown(contents) if form == "md" else memo_html(contents)
 
     def sample(self) -> RecordedRun | None:
-        """Return the recorded run that ships with the app."""
-        return read_recorded(self._sample)
+        """Return the recorded run that ships with the app: imported, since another machine measured it."""
+        found = read_recorded(self._sample)
+        return None if found is None else replace(found, manifest=replace(found.manifest, imported=True))
 
 
 def _json(data: Mapping[str, Any]) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any
 from engine.analysis.run_table import COLUMNS
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
+from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
 from engine.core.run.manifest import Manifest, manifest_from_dict
 from engine.core.run.prediction import Prediction, prediction_from_json
 
@@ -33,6 +34,12 @@ CREATE TABLE IF NOT EXISTS predictions (
     example_id TEXT NOT NULL,
     record TEXT NOT NULL,
     UNIQUE (run_id, variant_id, example_id)
+);
+CREATE TABLE IF NOT EXISTS looks_of_deleted_runs (
+    run_id TEXT PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    task_digest TEXT NOT NULL,
+    record TEXT NOT NULL
 );
 """
 
@@ -134,14 +141,23 @@ class SqliteRunStore:
             return [prediction_from_json(record) for (record,) in rows]
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run with its predictions.
+        """Delete a run with its predictions; that it has looked at test rows stays known.
 
         Raises:
             UsageError: there is no such run; the nearest names are offered.
         """
-        self.manifest(run_id)
+        manifest = self.manifest(run_id)
         with self._errors():
-            self._connection().execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+            connection = self._connection()
+            count = "SELECT COUNT(*) FROM predictions WHERE run_id = ?"
+            (answers,) = connection.execute(count, (run_id,)).fetchone()
+            if has_looked(manifest, answers):
+                look = look_of(manifest)
+                connection.execute(
+                    "INSERT OR IGNORE INTO looks_of_deleted_runs VALUES (?, ?, ?, ?)",
+                    (run_id, look.task_id, look.task_digest, look_to_json(look)),
+                )
+            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
 
     def import_run(self, manifest: Manifest, predictions: Sequence[Prediction]) -> None:
         """Import a run that was kept elsewhere, as a whole or not at all.
@@ -215,6 +231,29 @@ class SqliteRunStore:
             with contextlib.suppress(StoreError):
                 found.append(info_of(_read_manifest(text, status, started_at), count))
         return found
+
+    def looks(self, task_id: str, task_digest: str) -> list[Look]:
+        """Return the runs on a task, kept or deleted, that have shown results."""
+        task = (task_id, task_digest)
+        with self._errors():
+            connection = self._connection()
+            kept = connection.execute(
+                "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
+                " JOIN predictions p ON p.run_id = r.run_id"
+                " WHERE json_extract(r.manifest, '$.plan.task_id') = ? OR json_extract(r.manifest, '$.task_digest') = ?"
+                " GROUP BY r.run_id",
+                task,
+            ).fetchall()
+            deleted = connection.execute(
+                "SELECT record FROM looks_of_deleted_runs WHERE task_id = ? OR task_digest = ?", task
+            ).fetchall()
+        found = {look.run_id: look for look in (look_from_json(record) for (record,) in deleted)}
+        for text, status, started_at, answers in kept:
+            with contextlib.suppress(StoreError):
+                manifest = _read_manifest(text, status, started_at)
+                if has_looked(manifest, answers):
+                    found[manifest.plan.run_id] = look_of(manifest)
+        return list(found.values())
 
 
 def _read_manifest(text: str, status: str, started_at: str) -> Manifest:

@@ -23,6 +23,7 @@ from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
 Text = Annotated[str, Field(min_length=1)]
 MAX_DOCUMENT_BYTES = 5_000_000
 SCHEMA_NAME = "schema.json"
+_OLD_CLEAN = "Leak guard: clean."
 DOCUMENTS_NAME = "documents"
 
 
@@ -107,10 +108,19 @@ def read_task(folder: Path) -> Task:
         documents=documents,
         rules=rules,
         licence=definition.licence,
-        card=definition.card,
+        card=_in_todays_words(definition.card),
         source=definition.source,
     )
     return replace(task, digest=task_digest(task))
+
+
+def _in_todays_words(card: Mapping[str, str]) -> Mapping[str, str]:
+    """Say what was searched where an earlier version called a task clean after a search that missed changed words."""
+    said = card.get("leak_guard", "")
+    if not said.startswith(_OLD_CLEAN):
+        return card
+    searched = said.removeprefix(_OLD_CLEAN).strip().removesuffix(".")
+    return {**card, "leak_guard": f"The leak check found nothing ({searched})."}
 
 
 def old_digest(folder: Path) -> str:

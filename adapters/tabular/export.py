@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from engine.core.run.prediction import Prediction
+from engine.metrics.marks import Mark
 
 SCHEMA: dict[str, pl.DataType] = {
     "variant_id": pl.String(),
@@ -39,19 +40,31 @@ SCHEMA: dict[str, pl.DataType] = {
     "energy_wh": pl.Float64(),
     "memory_bytes": pl.Int64(),
     "seed": pl.Int64(),
+    "marks": pl.String(),
 }
 """New columns go to the end."""
 
 
-def predictions_frame(predictions: Sequence[Prediction], *, inputs: Mapping[str, str], seed: int) -> pl.DataFrame:
+def predictions_frame(
+    predictions: Sequence[Prediction],
+    *,
+    inputs: Mapping[str, str],
+    seed: int,
+    marks: Mapping[str, Mapping[str, Mark]],
+) -> pl.DataFrame:
     """Return one row per prediction; columns as in the schema above. What was not measured is null.
 
     Args:
         predictions: of one run.
         inputs: what the variants were given, by example; a row that is not among them has no input.
         seed: of the run.
+        marks: of the columns with figures, by variant.
     """
-    rows = [
+    told = {
+        variant_id: {column: str(mark) for column, mark in found.items() if mark is not Mark.MEASURED}
+        for variant_id, found in marks.items()
+    }
+    rows: list[dict[str, object]] = [
         {
             "variant_id": p.variant_id,
             "technique": p.technique,
@@ -81,6 +94,9 @@ def predictions_frame(predictions: Sequence[Prediction], *, inputs: Mapping[str,
         }
         for p in predictions
     ]
+    for row in rows:
+        found = told.get(str(row["variant_id"]), {})
+        row["marks"] = _json({column: mark for column, mark in found.items() if row[column] is not None})
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
@@ -109,5 +125,5 @@ def to_parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _json(value: Mapping[str, float] | Sequence[str]) -> str | None:
+def _json(value: Mapping[str, float] | Mapping[str, str] | Sequence[str]) -> str | None:
     return json.dumps(value, ensure_ascii=False) if value else None

@@ -55,7 +55,9 @@ def run_actions(lab: Lab, info: RunInfo) -> None:
                 help="The whole run with every prompt in one file; another Adapt Lab can import it.",
             )
             with st.popover("Delete", icon=":material/delete:"):
-                st.markdown("Deletes the run and its predictions for good.")
+                st.markdown(
+                    "Deletes the run and its predictions for good. That its test rows were looked at stays known."
+                )
                 st.button(
                     "Delete this run", key="delete_run", type="primary", on_click=_delete, args=(lab, info.run_id)
                 )

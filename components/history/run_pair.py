@@ -13,10 +13,13 @@ from components.ui.run_list import standing
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.figures import variant_names
+from engine.analysis.marks import FigureName, mark_of, origin_of
 from engine.analysis.run_comparison import VariantChange, compare_runs, in_words, matrix, portability_grid
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
+from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
+from engine.metrics.marks import marked
 from engine.services.lab import Lab
 
 _MOST_RUNS = 30
@@ -47,10 +50,14 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     except AdaptLabError as error:
         fault(error)
         return
+    if lab.results.is_outdated(first) != lab.results.is_outdated(second):
+        st.caption("The task, or how its answers are scored, changed between these two runs.")
     number = st.column_config.NumberColumn
     st.dataframe(
         changes_frame(changes, known),
         column_config={
+            "Run": st.column_config.TextColumn(_headed("Run", lab, plans[1])),
+            "against": st.column_config.TextColumn(_headed("against", lab, plans[0])),
             "Change": number(
                 format="%+.1f points", help="Quality of the run minus that of the run it is compared with."
             ),
@@ -70,6 +77,12 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     told = [known[change.variant_id] for change in changes if change.difference.significant]
     verdict = f"Significant for {', '.join(told)}." if told else "No change is significant."
     st.caption(plain(f"Paired on the {say.number(rows)} rows that both have. {verdict}"))
+
+
+def _headed(title: str, lab: Lab, plan: RunPlan) -> str:
+    """Write the heading of a run's quality with its mark."""
+    origin = origin_of(plan, lab.results.manifest(plan.run_id).conditions)
+    return marked(title, mark_of(FigureName.QUALITY, origin=origin))
 
 
 def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl.DataFrame:

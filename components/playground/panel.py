@@ -11,6 +11,7 @@ from components.ui.palette import label
 from components.ui.row_detail import inside
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
+from engine.analysis.marks import HERE, Origin, origin_at
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind, Task
 from engine.metrics import wording as say
@@ -18,6 +19,7 @@ from engine.services.lab import Lab
 from engine.services.playground import PlaySnapshot, Question
 
 REFRESH_S = 0.25
+_CONFIDENCE = "Probability of the chosen label among the task's labels alone."
 
 
 def ask_button(lab: Lab, question: Question) -> None:
@@ -57,7 +59,8 @@ def play_panel(lab: Lab, task: Task) -> None:
     snapshot = _shown(lab)
     if snapshot is None:
         return
-    st.fragment(_answers, run_every=REFRESH_S if snapshot.is_running else None)(lab, going_on=snapshot.is_running)
+    watch = st.fragment(_answers, run_every=REFRESH_S if snapshot.is_running else None)
+    watch(lab, _origin(lab, snapshot.question.model_id), going_on=snapshot.is_running)
     if snapshot.is_running:
         return
     _changes(lab, snapshot)
@@ -70,7 +73,12 @@ def _shown(lab: Lab) -> PlaySnapshot | None:
     return lab.playground.snapshot(ask_id) if ask_id else None
 
 
-def _answers(lab: Lab, *, going_on: bool) -> None:
+def _origin(lab: Lab, model_id: str) -> Origin:
+    facts = next((model for model in lab.models.list() if model.id == model_id), None)
+    return HERE if facts is None else origin_at(facts, lab.models.capabilities(facts))
+
+
+def _answers(lab: Lab, origin: Origin, *, going_on: bool) -> None:
     snapshot = _shown(lab)
     if snapshot is None or snapshot.is_running != going_on:
         st.rerun()
@@ -89,7 +97,7 @@ def _answers(lab: Lab, *, going_on: bool) -> None:
             st.badge("Answered", color="green", width="content")
         else:
             st.badge(plain(snapshot.status.capitalize()), color="orange", width="content")
-    lanes(play_views(snapshot), key="play_lanes")
+    lanes(play_views(snapshot, origin), key="play_lanes")
     if snapshot.status == "failed":
         st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.fix)}", icon=":material/error:")
 
@@ -111,8 +119,8 @@ def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
     st.dataframe(
         frame,
         column_config={
-            "Sure before": number("Confidence before %", format="%.1f", help="Probability of the most likely answer."),
-            "Sure now": number("Confidence now %", format="%.1f", help="Probability of the most likely answer."),
+            "Sure before": number("Confidence before %", format="%.1f", help=_CONFIDENCE),
+            "Sure now": number("Confidence now %", format="%.1f", help=_CONFIDENCE),
             "Seconds before": number(format="%.3f"),
             "Seconds now": number(format="%.3f"),
         },

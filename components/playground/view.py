@@ -9,9 +9,11 @@ import polars as pl
 from components.ui.lane_view import detail, stage
 from components.ui.palette import label
 from components.ui.text import visible
-from engine.core.run.prediction import Prediction
+from engine.analysis.marks import FigureName, Origin, mark_of
+from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
 from engine.metrics import wording as say
 from engine.metrics.intervals import tokens_per_second
+from engine.metrics.marks import Mark, with_sentences
 from engine.services.playground import PlayLane, PlaySnapshot
 
 MOST_BARS = 3
@@ -27,12 +29,16 @@ HELP = {
 }
 
 
-def play_views(snapshot: PlaySnapshot) -> list[dict[str, Any]]:
-    """Return each variant's answer as the lanes show it."""
-    return [_lane(lane, snapshot) for lane in snapshot.lanes]
+_NAMED = {"prompt": FigureName.TOKENS, "answer": FigureName.TOKENS, "tokens/s": FigureName.TOKEN_SPEED}
+"""What a server may tell; all else is timed here."""
 
 
-def _lane(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any]:
+def play_views(snapshot: PlaySnapshot, origin: Origin) -> list[dict[str, Any]]:
+    """Return each variant's answer as the lanes show it; `origin` is that of the model's answers."""
+    return [_lane(lane, snapshot, origin) for lane in snapshot.lanes]
+
+
+def _lane(lane: PlayLane, snapshot: PlaySnapshot, origin: Origin) -> dict[str, Any]:
     look = lane.variant.facts.style
     made = lane.prediction
     return {
@@ -46,11 +52,17 @@ def _lane(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any]:
         "quality": say.seconds(made.timing.total_s) if made and made.failure is None else say.MISSING,
         "quality_help": HELP["time"],
         "interval": "",
-        "figures": [[name, value, HELP[name]] for name, value in _figures(made).items()],
+        "figures": [_figure(name, value, lane, origin) for name, value in _figures(made).items()],
         "bars": _bars(made),
         "preparing": _preparing(lane, snapshot),
         "answer": _answer(lane, snapshot),
     }
+
+
+def _figure(name: str, value: str, lane: PlayLane, origin: Origin) -> list[str]:
+    """Return a figure as its name, its value, the sentence about it and its mark."""
+    mark = mark_of(_NAMED[name], lane.variant, origin) if name in _NAMED else Mark.MEASURED
+    return [name, value, with_sentences(HELP[name], [mark]), mark.sign]
 
 
 def _figures(made: Prediction | None) -> dict[str, str]:
@@ -82,10 +94,13 @@ def _figures(made: Prediction | None) -> dict[str, str]:
 
 
 def _bars(made: Prediction | None) -> list[list[Any]]:
-    if made is None:
+    """Return the most probable labels, and last what all others have together."""
+    if made is None or not made.probabilities:
         return []
-    ranked = sorted(made.probabilities.items(), key=lambda item: -item[1])[:MOST_BARS]
-    return [[visible(name), share, say.share(share)] for name, share in ranked]
+    ranked = [item for item in made.shares if item[0] in made.probabilities][:MOST_BARS]
+    rest = 1.0 - sum(share for _name, share in ranked)
+    shown = [*ranked, (OTHER_LABELS, rest)] if rest > LEAST_REST else ranked
+    return [[visible(name), share, say.share(share)] for name, share in shown]
 
 
 def _preparing(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, Any] | None:
@@ -140,7 +155,8 @@ def _told(made: Prediction) -> str:
 
 
 def _sure(made: Prediction) -> float | None:
-    return max(made.probabilities.values()) * 100 if made.probabilities else None
+    sure = made.probabilities.get(made.answer or "")
+    return None if sure is None else sure * 100
 
 
 def changed_settings(before: PlaySnapshot | None, now: PlaySnapshot) -> list[str]:

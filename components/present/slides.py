@@ -10,7 +10,7 @@ from components.ui.palette import label
 from components.ui.run_data import where
 from components.ui.text import visible
 from engine.analysis.progress import Lane, RunSnapshot
-from engine.analysis.verdict_types import Verdict
+from engine.analysis.verdict.ruling import Verdict
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
@@ -54,7 +54,7 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
         _card(lane, what=lane.variant.facts.summary, detail=_has(lane.variant, snapshot, lane))
         for lane in snapshot.lanes
     ]
-    headline = f"{_number(len(cards))} ways to do it, one model, the same rows"
+    headline = f"{say.count(len(cards)).capitalize()} ways to do it, one model, the same rows"
     return _slide(f"{STEPS[1]} · {visible(named)}", headline, [{"kind": "cards", "cards": cards}])
 
 
@@ -63,8 +63,11 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
     found = bests(snapshot.lanes)
     cards = [_card(best.lane, over=best.count, figure=best.figure, detail=best.detail) for best in found]
     headline = visible(verdict.headline) if verdict else _headline([best.name for best in found])
-    said = [verdict.sureness.text, *(reason.text for reason in verdict.reasons[:_REASONS])] if verdict else []
-    blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1]]
+    said: list[str] = []
+    if verdict is not None:
+        said = [f"{verdict.sureness.text} {verdict.basis.text}".strip()]
+        said += [reason.text for reason in verdict.reasons[:_REASONS]]
+    blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1] if sentence]
     blocks.append({"kind": "cards", "cards": cards})
     blocks += [_text(visible(sentence)) for sentence in said[1:]]
     if snapshot.clear_leader is not None:
@@ -117,8 +120,3 @@ def _text(text: str) -> dict[str, Any]:
 def _cut(text: str) -> str:
     shown = visible(text.strip())
     return shown if len(shown) <= _LONG else shown[:_LONG].rstrip() + " …"
-
-
-def _number(value: int) -> str:
-    names = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
-    return names[value] if value < len(names) else str(value)

@@ -11,13 +11,15 @@ import polars as pl
 from components.report.cost_forms import Extra
 from components.ui.text import visible
 from engine.analysis.break_even import BreakEven, CostLine, price_table
+from engine.analysis.marks import FigureName, mark_of
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark, heading_of_numbers, marked
 
 
 def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
-    """Return one row per choice, in USD."""
+    """Return one row per choice, in USD; `line_headings` says what the columns are called on screen."""
     return pl.DataFrame(
         [
             {
@@ -35,6 +37,16 @@ def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
             for line in lines
         ]
     )
+
+
+def line_headings(prices: Sequence[Mark]) -> dict[str, str]:
+    """Return the columns of figures by name, as they are headed, `prices` being the marks of the prices per call."""
+    found = {name: marked(name, mark_of(FigureName.TOTAL_COST)) for name in ("Labelling", "Preparing", "Total")}
+    capacity = "Most calls a month"
+    return found | {
+        "Per 1,000": heading_of_numbers("Per 1,000", prices),
+        capacity: marked(capacity, mark_of(FigureName.CAPACITY)),
+    }
 
 
 def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
@@ -65,8 +77,10 @@ def assumptions_json(
     extra: Extra,
     lines: Sequence[CostLine],
     points: Sequence[BreakEven],
+    prices: Sequence[Mark],
 ) -> bytes:
-    """Return all assumptions and what follows from them as JSON."""
+    """Return all assumptions and what follows from them as JSON, `prices` being the marks of the prices per call."""
+    total = mark_of(FigureName.TOTAL_COST)
     held = {
         "run_id": run_id,
         "machine": asdict(costs),
@@ -82,6 +96,13 @@ def assumptions_json(
             asdict(line) | {"total_usd": line.total_usd(limits.calls_per_month, limits.months)} for line in lines
         ],
         "break_even": [asdict(point) for point in points],
-        "estimated": ["everything but seconds and tokens"],
+        "marks": {
+            "choices": [
+                dict.fromkeys(("labelling_usd", "preparing_usd", "total_usd", "most_calls_per_month"), str(total))
+                | {"per_call_usd": str(price)}
+                for price in prices
+            ],
+            "break_even": str(mark_of(FigureName.BREAK_EVEN)),
+        },
     }
     return (json.dumps(held, indent=2, ensure_ascii=False) + "\n").encode()

@@ -70,7 +70,7 @@ def explorer(lab: Lab, info: RunInfo, report: Report, extra: Sequence[Facet] = (
     example = next((item for item in task.examples if item.id == table.example_ids[row]), None) if task else None
     if made:
         documents = {document.name: document for document in task.documents} if task else {}
-        row_detail(example, made, report.plan, documents)
+        row_detail(example, made, report.plan, documents, report.origin)
 
 
 def rows_frame(table: RunTable, names: dict[str, str], rows: Sequence[int], task: Task | None) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from components.report.tables import classes_frame
 from components.ui.run_data import table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from engine.analysis.marks import FigureName
 from engine.analysis.memo import confidences
 from engine.analysis.report import Report
 from engine.analysis.report_charts import calibration_chart, confusion_grid, coverage_chart
@@ -41,7 +42,7 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
     matrix = confusion(table.target_codes(labels)[made], table.answer_codes(labels)[line, made], labels)
     left, right = st.columns([11, 10], gap="small")
     with left:
-        grid = confusion_grid(matrix, names[chosen or first])
+        grid = confusion_grid(matrix, names[chosen or first], report.mark(FigureName.QUALITY))
         chart_card(grid, key="confusion", height=min(max(90 + 34 * len(labels), 260), 900))
     with right:
         st.dataframe(
@@ -66,9 +67,11 @@ def confidence_part(report: Report, table: RunTable) -> None:
         return
     left, right = st.columns(2, gap="small")
     with left:
-        chart_card(calibration_chart([(item, pair[0]) for item, pair in found]), key="calibration", height=320)
+        curves = [(item, pair[0]) for item, pair in found]
+        chart_card(calibration_chart(curves, report.origin), key="calibration", height=320)
     with right:
-        chart_card(coverage_chart([(item, pair[1]) for item, pair in found]), key="coverage", height=320)
+        kept_shares = [(item, pair[1]) for item, pair in found]
+        chart_card(coverage_chart(kept_shares, report.origin), key="coverage", height=320)
     least = report.limits.least_quality or 0.9
     rows = []
     for item, (curve, coverage) in found:
@@ -104,11 +107,15 @@ def confidence_part(report: Report, table: RunTable) -> None:
         width="content",
         key="confidence_table",
     )
+    st.caption(
+        "Confidence is the probability of the chosen label among the task's labels alone: the model had to pick one of "
+        "them. It does not say whether the model would have named a label at all."
+    )
 
 
 def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
     """Show this run's variants beside other seeds of the same experiment."""
-    draws = {report.plan.seed: table_of(lab, info)}
+    draws, outdated = {report.plan.seed: table_of(lab, info)}, lab.results.is_outdated(info.run_id)
     for other in lab.runs.list():
         if len(draws) >= _MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
             continue
@@ -116,7 +123,8 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
             plan = lab.results.plan(other.run_id)
         except AdaptLabError:
             continue  # a run that cannot be read does not count
-        if plan.seed not in draws and same_but_for_seed(plan, report.plan):
+        alike = plan.seed not in draws and same_but_for_seed(plan, report.plan)
+        if alike and lab.results.is_outdated(other.run_id) == outdated:
             draws[plan.seed] = table_of(lab, other)
     if len(draws) < 2:
         st.caption(

@@ -2,75 +2,140 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName
 from engine.analysis.report import Report
 from engine.core.interval import Interval
 from engine.metrics import wording as say
 from engine.metrics.confusion import ClassFigures
+from engine.metrics.marks import cell, explained, heading, legend
 from engine.metrics.scoring import RULE
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Metric:
+    """A column of the table of all figures."""
+
+    figure: FigureName
+    """Whose mark it carries."""
+    write: Callable[[VariantFigures], str]
+    about: str
+
+
+_QUALITY: dict[str, _Metric] = {
+    "Quality": _Metric(
+        figure=FigureName.QUALITY,
+        write=lambda item: say.share(item.quality),
+        about="Mean primary score over all rows; a failed row counts as wrong.",
+    ),
+    "95 %": _Metric(
+        figure=FigureName.QUALITY,
+        write=lambda item: say.ends(item.quality),
+        about="95 % interval of the quality, in percent: Wilson's for right/wrong scores, otherwise the bootstrap's.",
+    ),
+}
+_OTHERS: dict[str, _Metric] = {
+    "First token": _Metric(
+        figure=FigureName.TTFT,
+        write=lambda item: say.seconds(item.ttft_p50_s),
+        about="Median seconds from the start of a row, retrieval included, to the first token.",
+    ),
+    "p50": _Metric(
+        figure=FigureName.TOTAL,
+        write=lambda item: say.seconds(item.total_p50_s),
+        about="Median seconds to the whole answer.",
+    ),
+    "p95": _Metric(
+        figure=FigureName.TOTAL,
+        write=lambda item: say.seconds(item.total_p95_s),
+        about="95 of 100 answers were complete within this time.",
+    ),
+    "p95, 95 %": _Metric(
+        figure=FigureName.TOTAL,
+        write=lambda item: say.seconds_ends(item.total_p95_s),
+        about="95 % interval of the p95.",
+    ),
+    "Tokens in / out": _Metric(
+        figure=FigureName.TOKENS,
+        write=lambda item: say.tokens(item.prompt_tokens, item.completion_tokens),
+        about="Mean tokens of a prompt and of an answer.",
+    ),
+    "Per 1,000": _Metric(
+        figure=FigureName.COST,
+        write=lambda item: say.money(item.cost_usd_per_1k),
+        about="Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+    ),
+    "Per 1,000, 95 %": _Metric(
+        figure=FigureName.COST,
+        write=lambda item: say.money_ends(item.cost_interval_usd_per_1k),
+        about="95 % interval of that cost, from its variation between rows.",
+    ),
+    "Energy per 1,000": _Metric(
+        figure=FigureName.ENERGY,
+        write=lambda item: say.energy(item.energy_wh_per_1k),
+        about="Counted by the machine, or computed from CPU time. Not known for a GPU or a server.",
+    ),
+    "One-off": _Metric(
+        figure=FigureName.PREPARE,
+        write=lambda item: say.duration(item.prepare_s),
+        about="Seconds spent once before the first answer: training, indexing, fitting.",
+    ),
+    "Peak memory": _Metric(
+        figure=FigureName.MEMORY,
+        write=lambda item: say.size(item.peak_rss_bytes),
+        about="Peak resident memory of the worker processes that served this variant.",
+    ),
+}
+
+
 def metrics_frame(report: Report) -> pl.DataFrame:
-    """Return one row per variant with every figure and its interval, as written on screen."""
+    """Return one row per variant with every figure and its interval, as written on screen, with their marks."""
+
+    def cells(metrics: dict[str, _Metric], place: int) -> dict[str, str]:
+        return {
+            heading(title, marks): cell(one.write(report.figures[place]), marks[place], marks)
+            for title, one in metrics.items()
+            for marks in [report.marks(one.figure)]
+        }
+
     rows = [
         {
             "Variant": visible(item.name),
-            "Quality": say.share(item.quality),
-            "95 %": say.ends(item.quality),
+            **cells(_QUALITY, place),
             **{
-                name.replace("_", " ").capitalize(): say.share_interval(value)
+                heading(name.replace("_", " ").capitalize(), report.marks(FigureName.SCORES)): say.share_interval(value)
                 for name, value in item.scores.items()
                 if name != report.metric and not name.startswith(RULE)
             },
-            "First token": say.seconds(item.ttft_p50_s),
-            "p50": say.seconds(item.total_p50_s),
-            "p95": say.seconds(item.total_p95_s),
-            "p95, 95 %": say.seconds_ends(item.total_p95_s),
-            "Tokens in / out": say.tokens(item.prompt_tokens, item.completion_tokens),
-            "Per 1,000 (est.)": say.money(item.cost_usd_per_1k),
-            "Per 1,000, 95 %": say.money_ends(item.cost_interval_usd_per_1k),
-            "Energy per 1,000": say.energy(item.energy_wh_per_1k, measured=item.energy_measured),
-            "One-off": say.duration(item.prepare_s),
-            "Peak memory": say.size(item.peak_rss_bytes),
+            **cells(_OTHERS, place),
             "Failed": item.failed,
         }
-        for item in report.figures
+        for place, item in enumerate(report.figures)
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-METRICS_HELP = {
-    "Quality": "Mean primary score over all rows; a failed row counts as wrong.",
-    "95 %": "95 % interval of the quality, in percent: Wilson's for right/wrong scores, otherwise the bootstrap's.",
-    "First token": "Median seconds from the start of a row, retrieval included, to the first token.",
-    "p50": "Median seconds to the whole answer.",
-    "p95": "95 of 100 answers were complete within this time.",
-    "p95, 95 %": "95 % interval of the p95.",
-    "Tokens in / out": "Mean tokens of a prompt and of an answer.",
-    "Per 1,000 (est.)": "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
-    "Per 1,000, 95 %": "95 % interval of that cost, from its variation between rows.",
-    "Energy per 1,000": "Measured by the machine, or estimated from CPU time (est.). Not known for a GPU or a server.",
-    "One-off": "Seconds spent once before the first answer: training, indexing, fitting.",
-    "Peak memory": "Peak resident memory of the workers that served this variant.",
-    "Failed": "Rows without an answer; they count as wrong.",
-}
-
-
 def show_metrics(report: Report) -> None:
-    """Show the table of all figures."""
+    """Show the table of all figures, and what its marks mean."""
     frame = metrics_frame(report)
-    columns: dict[str, Any] = {
-        name: st.column_config.TextColumn(name, help=text, alignment="right") for name, text in METRICS_HELP.items()
-    }
-    columns["Failed"] = st.column_config.NumberColumn("Failed", help=METRICS_HELP["Failed"])
-    columns["Variant"] = st.column_config.TextColumn("Variant", pinned=True)
+    columns: dict[str, Any] = {"Variant": st.column_config.TextColumn("Variant", pinned=True)}
+    metrics = {**_QUALITY, **_OTHERS}
+    for title, one in metrics.items():
+        marks = report.marks(one.figure)
+        _named, about = explained(title, one.about, marks)
+        columns[heading(title, marks)] = st.column_config.TextColumn(help=about, alignment="right")
+    columns["Failed"] = st.column_config.NumberColumn(help="Rows without an answer; they count as wrong.")
     st.dataframe(frame, column_config=columns, hide_index=True, width="stretch", key="report_metrics")
+    if told := legend(mark for one in metrics.values() for mark in report.marks(one.figure)):
+        st.caption(plain(told))
 
 
 def pairs_frame(report: Report) -> pl.DataFrame:
@@ -127,7 +192,10 @@ def show_pairs(report: Report) -> None:
     )
     tests = sorted({item.test for item in report.differences})
     st.caption(
-        plain(f"Tested on the same rows: {', '.join(tests)}; {len(report.differences)} pairs, Holm's correction.")
+        plain(
+            f"Tested on the same rows: {', '.join(tests)}; {len(report.differences)} pairs, Holm's correction. "
+            "The verdict tests the best against its rivals alone."
+        )
     )
 
 

@@ -15,8 +15,9 @@ from components.ui.text import plain
 from components.widgets import charts
 from components.widgets.parts import lanes, row_strip
 from components.widgets.plot import live_plot
-from components.widgets.tradeoff import live_tradeoff
+from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.progress import RunSnapshot
+from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
@@ -28,13 +29,13 @@ REFRESH_S = 0.5
 def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
     """Show a run; while it runs, only this part of the page is redrawn, every half second."""
     snapshot = lab.runs.snapshot(run_id)
-    head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan))
+    head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan), _untrained(lab, snapshot.plan))
     watch = st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)
     watch(lab, run_id, head, was_running=snapshot.is_running)
     return snapshot
 
 
-def _panel(lab: Lab, run_id: str, head: tuple[str, str], *, was_running: bool) -> None:
+def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bool) -> None:
     snapshot = lab.runs.snapshot(run_id)
     if was_running != snapshot.is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
         st.rerun()  # the page around this part has to change with it
@@ -56,7 +57,7 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str], *, was_running: bool) -
         st.rerun()
 
 
-def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
+def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> None:
     plan = snapshot.plan
     words, buttons = st.columns([7, 6], vertical_alignment="center")
     words.title(plain(head[0]), anchor=False)
@@ -76,6 +77,8 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str]) -> None:
                 st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
     st.caption(plain(head[1]))
+    if head[2]:
+        st.caption(f":material/label_off: {plain(head[2])}")
 
 
 def _pause_button(lab: Lab, snapshot: RunSnapshot) -> None:
@@ -112,7 +115,16 @@ def _about(lab: Lab, plan: RunPlan) -> str:
     facts = next((model for model in lab.models.list() if model.id == plan.model_id), None)
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
     order = "in batches" if plan.throughput else "interleaved"
-    return " · ".join([*filter(None, model), f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+    rows = f"{say.number(len(plan.train_ids))} training rows"
+    return " · ".join([*filter(None, model), rows, f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+
+
+def _untrained(lab: Lab, plan: RunPlan) -> str:
+    """Say which labels have no training row; empty if each has one, or if the task is gone."""
+    try:
+        return training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    except AdaptLabError:
+        return ""
 
 
 def _where(snapshot: RunSnapshot) -> str:
@@ -192,7 +204,7 @@ def _stopped_early(snapshot: RunSnapshot) -> str:
 def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     first, second, third = st.columns([4, 3.5, 3], gap="small")
     with first, st.container(border=True, gap="xsmall"):
-        _heading("Quality against latency", "size = cost; dotted = nothing is better")
+        _heading("Quality against latency", f"size = {costs_in_words(snapshot)}; dotted = nothing is better")
         live_tradeoff(snapshot, key=f"tradeoff_{run_id}")
     with second, st.container(border=True, gap="xsmall"):
         _heading("Quality as rows come in", "band = 95 % interval of the leader")

@@ -13,17 +13,13 @@ import streamlit as st
 
 from components.ui.palette import label
 from components.ui.text import plain
+from engine.analysis.marks import FigureName
 from engine.core.techniques import TECHNIQUES, Technique
+from engine.metrics.marks import Mark, explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
 FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
 """The files that a run is exported as; the terminal's `--out` writes the same."""
-_ESTIMATES = {
-    "cost_usd_per_1k": "cost per 1,000",
-    "energy_wh_per_1k": "energy per 1,000",
-    "closed_api_cost_usd_per_1k": "cost at closed APIs",
-    "examples_per_s": "rows per second",
-}
 _MIME = {"json": "application/json", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
@@ -34,28 +30,30 @@ def results(summary: Mapping[str, Any]) -> None:
     metric = variants[0]["quality"]["metric"] if variants else "quality"
     st.dataframe(
         results_frame(variants),
-        column_config=_columns(metric),
+        column_config=_columns(metric, variants),
         hide_index=True,
         width="stretch",
         key="results",
     )
-    estimated = sorted({name for variant in variants for name in variant.get("estimated", [])})
-    if estimated:
-        st.caption(f"Estimates, not measured: {plain(', '.join(_ESTIMATES.get(name, name) for name in estimated))}.")
+    if told := legend(mark for figure, *_words in _FIGURES.values() for mark in _marks(variants, figure)):
+        st.caption(plain(told))
     others = scores_frame(variants, metric)
     if others.width > 1:
-        st.markdown("**Other scores, in percent**")
+        title = heading("Other scores, in percent", _marks(variants, FigureName.SCORES))
+        st.markdown(f"**{plain(title)}**")
         st.dataframe(others, column_config=_numbers(others, "%.1f"), hide_index=True, width="content", key="scores")
     retrieval = retrieval_frame(variants)
     if retrieval.height:
+        retrieval_marks = _marks(variants, FigureName.RETRIEVAL_QUALITY)
         st.markdown(
-            "**Retrieval quality and causes of wrong answers**",
+            f"**{plain(heading('Retrieval quality and causes of wrong answers', retrieval_marks))}**",
             help="Measured against the passages that are marked as containing the answer.",
         )
         st.dataframe(retrieval, column_config=_RETRIEVAL, hide_index=True, width="content", key="retrieval")
     closed = closed_frame(variants)
     if closed.width > 1:
-        st.markdown("**The same tokens at closed APIs, ¢ per 1,000**", help="List prices; their tokenizers differ.")
+        title = heading("The same tokens at closed APIs, ¢ per 1,000", _marks(variants, FigureName.CLOSED_COST))
+        st.markdown(f"**{plain(title)}**", help="List prices; their tokenizers differ.")
         st.dataframe(closed, column_config=_numbers(closed, "%.2f"), hide_index=True, width="content", key="closed")
     failures = failures_frame(variants)
     if failures.height:
@@ -217,48 +215,68 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-_FIGURES: dict[str, tuple[str, str, str]] = {
-    "quality": ("Quality %", "%.1f", "Mean score over all rows; a failed row counts as wrong."),
-    "low": ("95 % low", "%.1f", "Lower end of the 95 % interval of the quality, in percent."),
-    "high": ("95 % high", "%.1f", "Upper end of the 95 % interval of the quality, in percent."),
-    "ttft_p50": ("First token p50 s", "%.3f", "Median seconds from the start of a row to its first token."),
-    "ttft_p95": ("First token p95 s", "%.3f", "95 of 100 answers had begun within this time."),
-    "total_p50": ("Answer p50 s", "%.3f", "Median seconds from the start of a row to its whole answer."),
-    "total_p95": ("Answer p95 s", "%.3f", "95 of 100 answers were complete within this time."),
+def _marks(variants: Sequence[Mapping[str, Any]], figure: FigureName) -> list[Mark]:
+    """Return the marks of a figure of those variants that have it."""
+    return [Mark(variant["marks"][figure]) for variant in variants if figure in variant["marks"]]
+
+
+_F = FigureName
+_FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
+    "quality": (_F.QUALITY, "Quality %", "%.1f", "Mean score over all rows; a failed row counts as wrong."),
+    "low": (_F.QUALITY, "95 % low", "%.1f", "Lower end of the 95 % interval of the quality, in percent."),
+    "high": (_F.QUALITY, "95 % high", "%.1f", "Upper end of the 95 % interval of the quality, in percent."),
+    "ttft_p50": (_F.TTFT, "First token p50 s", "%.3f", "Median seconds from the start of a row to its first token."),
+    "ttft_p95": (_F.TTFT, "First token p95 s", "%.3f", "95 of 100 answers had begun within this time."),
+    "total_p50": (_F.TOTAL, "Answer p50 s", "%.3f", "Median seconds from the start of a row to its whole answer."),
+    "total_p95": (_F.TOTAL, "Answer p95 s", "%.3f", "95 of 100 answers were complete within this time."),
     "cost": (
+        _F.COST,
         "Cost ¢ per 1,000",
         "%.2f",
         "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
     ),
     "energy": (
+        _F.ENERGY,
         "Energy Wh per 1,000",
         "%.2f",
-        "Watt-hours for 1,000 answers, estimated unless the machine measures it.",
+        "Watt-hours for 1,000 answers: counted by the machine, or computed from CPU time.",
     ),
-    "prepare": ("One-off s", "%.1f", "Seconds spent once before the first answer: training, indexing, fitting."),
-    "memory": ("Peak memory MB", "%.0f", "Peak resident memory of the workers that served this variant."),
-    "per_s": ("Rows per s", "%.1f", "Rows answered per second of work."),
-    "prompt": ("Prompt tokens", "%.0f", "Mean tokens of a prompt."),
-    "cached": ("of them cached", "%.0f", "Mean prompt tokens whose evaluation was reused from an earlier row."),
-    "completion": ("Answer tokens", "%.1f", "Mean tokens of an answer."),
-    "prefill": ("Prefill tokens/s", "%.0f", "Prompt tokens read per second, without reused ones."),
-    "decode": ("Decode tokens/s", "%.0f", "Answer tokens written per second."),
+    "prepare": (
+        _F.PREPARE,
+        "One-off s",
+        "%.1f",
+        "Seconds spent once before the first answer: training, indexing, fitting.",
+    ),
+    "memory": (
+        _F.MEMORY,
+        "Peak memory MB",
+        "%.0f",
+        "Peak resident memory of the worker processes that served this variant.",
+    ),
+    "per_s": (_F.ROW_SPEED, "Rows per s", "%.1f", "Rows answered per second of work."),
+    "prompt": (_F.TOKENS, "Prompt tokens", "%.0f", "Mean tokens of a prompt."),
+    "cached": (
+        _F.TOKENS,
+        "of them cached",
+        "%.0f",
+        "Mean prompt tokens whose evaluation was reused from an earlier row.",
+    ),
+    "completion": (_F.TOKENS, "Answer tokens", "%.1f", "Mean tokens of an answer."),
+    "prefill": (_F.TOKEN_SPEED, "Prefill tokens/s", "%.0f", "Prompt tokens read per second, without reused ones."),
+    "decode": (_F.TOKEN_SPEED, "Decode tokens/s", "%.0f", "Answer tokens written per second."),
 }
 
 
-def _columns(metric: str) -> dict[str, Any]:
+def _columns(metric: str, variants: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "variant": st.column_config.TextColumn("Variant", pinned=True),
         "rows": st.column_config.NumberColumn("Rows", help="Rows answered or failed."),
         "failed": st.column_config.NumberColumn("Failed", help="Rows without an answer, for the reasons listed below."),
     }
-    for name, (title, form, text) in _FIGURES.items():
-        columns[name] = st.column_config.NumberColumn(title, format=form, help=text)
-    columns["quality"] = st.column_config.ProgressColumn(
-        f"{metric.replace('_', ' ').capitalize()} %",
-        format="%.1f",
-        min_value=0,
-        max_value=100,
-        help=_FIGURES["quality"][2],
-    )
+    for name, (figure, title, form, text) in _FIGURES.items():
+        named, about = explained(title, text, _marks(variants, figure))
+        columns[name] = st.column_config.NumberColumn(named, format=form, help=about)
+    title = f"{metric.replace('_', ' ').capitalize()} %"
+    named, about = explained(title, _FIGURES["quality"][-1], _marks(variants, FigureName.QUALITY))
+    columns["quality"] = st.column_config.ProgressColumn(named, format="%.1f", min_value=0, max_value=100, help=about)
     return columns

@@ -12,15 +12,18 @@ from components.ui.machine_form import machine_form
 from components.ui.palette import label
 from components.ui.pickers import choose_model, choose_task, missing
 from components.ui.text import plain, visible
+from engine.analysis.training_rows import offer_note, training_note
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.prices import CostAssumptions
 from engine.core.run.infos import Preflight, TaskInfo
-from engine.core.run.plan import TEST_ROWS, RunPlan
-from engine.core.task import AnswerKind
+from engine.core.run.plan import TEST_ROWS, TRAIN_ROWS, RunPlan
+from engine.core.task import Task
 from engine.core.techniques import able
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
+from engine.running.planning import MOST_DRAWS
+from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
 
 
@@ -31,11 +34,12 @@ def setup(lab: Lab) -> None:
         return
     task, model, rows = _choices(tasks, models)
     try:
-        kind = lab.tasks.get(task.id).answer.kind
+        full = lab.tasks.get(task.id)
     except AdaptLabError as error:
         fault(error)
         return
-    offered = able(labels=kind is AnswerKind.LABEL)
+    kind = full.answer.kind
+    offered = able(labels=full.has_labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         techniques = st.pills(
             "Variants",
@@ -49,7 +53,7 @@ def setup(lab: Lab) -> None:
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
-        train_rows, seed, decoding, throughput, stop_when_clear, costs = _options(task, kind)
+        train_rows, seed, draws, decoding, throughput, stop_when_clear, costs = _options(full)
     if not techniques:
         st.info("Choose at least one variant.")
         return
@@ -61,6 +65,7 @@ def setup(lab: Lab) -> None:
             limit=rows,
             train_rows=train_rows,
             seed=seed,
+            draws=draws,
             decoding=decoding,
             throughput=throughput,
             costs=costs,
@@ -92,19 +97,21 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     return task, model, int(rows)
 
 
-def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, bool, bool, CostAssumptions]:
-    most = max(task.rows.get("train", 0), 1)
-    if int(st.session_state.get(state.TRAIN_ROWS, 1)) > most:
-        st.session_state[state.TRAIN_ROWS] = most
+def _options(task: Task) -> tuple[int, int, int, DecodingMode, bool, bool, CostAssumptions]:
+    most, kind = max(len(task.split("train")), 1), task.answer.kind
+    rows_key = state.train_rows_key(task.id)
+    if int(st.session_state.get(rows_key, 1)) > most:
+        st.session_state[rows_key] = most
     with st.popover("Options", icon=":material/tune:"):
         train_rows = st.number_input(
             "Training rows",
             min_value=1,
             max_value=most,
-            value=min(50, most),
-            key=state.TRAIN_ROWS,
+            value=max(training_row_count(task), 1),
+            key=rows_key,
             persist_state="session",
-            help=f"Rows of {most} that shots, retrieval, LoRA and the classifier may learn from.",
+            help=f"Rows of {most} that shots, retrieval, LoRA and the classifier may learn from. "
+            f"By default {TRAIN_ROWS}, or one for each label if there are more labels.",
         )
         seed = st.number_input(
             "Seed",
@@ -114,6 +121,16 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
             key=state.SEED,
             persist_state="session",
             help="Decides which rows are drawn and how training begins: the same seed, the same choice.",
+        )
+        draws = st.number_input(
+            "Draws of shots and trainings",
+            min_value=1,
+            max_value=MOST_DRAWS,
+            value=1,
+            key=state.DRAWS,
+            persist_state="session",
+            help="A few-shot or LoRA result is that of its examples and its training. With 3 draws each row is "
+            "answered with one of three, so that luck weighs less; LoRA is then trained three times.",
         )
         decoding = st.segmented_control(
             "Decoding",
@@ -140,7 +157,7 @@ def _options(task: TaskInfo, kind: AnswerKind) -> tuple[int, int, DecodingMode, 
         )
         st.caption("Inputs of the cost estimate")
         costs = machine_form(CostAssumptions())
-    return int(train_rows), int(seed), decoding or FITTING[kind][0], throughput, stop_when_clear, costs
+    return int(train_rows), int(seed), int(draws), decoding or FITTING[kind][0], throughput, stop_when_clear, costs
 
 
 def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:
@@ -158,6 +175,7 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
         st.error(plain(problem), icon=":material/block:")
     for note in preflight.notes:
         st.caption(plain(note))
+    _training_rows(lab, plan)
     if pressed:
         try:
             run_id = lab.runs.start(plan)
@@ -169,14 +187,34 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
 
 
 def _takes(preflight: Preflight) -> str:
-    training = preflight.estimated_training_s
+    training, free = preflight.estimated_training_s, say.size(preflight.free_memory_bytes)
     parts = [
         f"**{say.number(preflight.predictions)}** predictions",
         f"about **{say.duration(preflight.estimated_s)}**"
         + (f", training {say.duration(training)}" if training else ""),
-        f"**{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free memory",
+        f"about **{say.size(preflight.estimated_memory_bytes)}** of {free} free memory",
     ]
     return " · ".join(parts)
+
+
+def _training_rows(lab: Lab, plan: RunPlan) -> None:
+    """Say which labels have no training row, and offer more rows with the time that they take."""
+    note = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    if note:
+        st.warning(plain(note), icon=":material/label_off:")
+    offer = lab.runs.row_offer(plan)
+    if offer is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(offer_note(offer)), width="content")
+        st.button(
+            f"Use {say.number(offer.rows)} training rows",
+            key="more_train_rows",
+            type="tertiary",
+            icon=":material/add:",
+            on_click=state.set_train_rows,
+            args=(plan.task_id, offer.rows),
+        )
 
 
 def _terms(model: ModelFacts) -> bool:

@@ -12,7 +12,7 @@ from components.ui.pickers import default_plan
 from components.ui.run_data import where
 from components.ui.text import plain
 from components.widgets.parts import lanes
-from components.widgets.tradeoff import live_tradeoff
+from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
 from engine.services.lab import Lab
@@ -96,7 +96,8 @@ def recorded_run(lab: Lab) -> None:
     show_bests(snapshot.lanes)
     lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
-        st.markdown("**Quality against latency**  \n:small[:gray[size = cost; dotted = nothing is better]]")
+        about = f"size = {plain(costs_in_words(snapshot))}; dotted = nothing is better"
+        st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")
         live_tradeoff(snapshot, key="start_tradeoff", plot_px=(860.0, 230.0), height=300)
     with st.expander("The figures behind the chart", icon=":material/table:"):
         st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="start_table")

@@ -15,6 +15,7 @@ from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
+from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
 from engine.services.trainings import TrainingOrder, order_with_seed
 
@@ -27,11 +28,16 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
     if most < 1:
         st.info("This task has no training rows. Add some, for example in the Playground.")
         return
+    try:
+        usual = training_row_count(lab.tasks.get(task.id))
+    except AdaptLabError as error:
+        fault(error)
+        return
     rows = rows_cell.number_input(
         "Training rows",
         min_value=1,
         max_value=most,
-        value=min(50, most),
+        value=usual,
         key=f"train_rows_{task.id}",
         help=f"How many of {most} rows to train on, evenly over the labels. The rest is kept for measuring.",
     )
@@ -72,7 +78,8 @@ def _launch(lab: Lab, order: TrainingOrder, preflight: Preflight) -> None:
         )
         st.markdown(
             f"**{say.number(order.train_rows)}** rows · about **{say.duration(preflight.estimated_training_s)}** · "
-            f"**{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free memory",
+            f"about **{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free "
+            "memory",
             width="content",
             help="Estimated from sizes, before anything starts. Weights that already exist are reused.",
         )

@@ -122,7 +122,8 @@ def _tone(snapshot: TrainingSnapshot) -> Literal["green", "orange", "red", "blue
 def _about(lab: Lab, snapshot: TrainingSnapshot) -> str:
     order = snapshot.order
     title = next((task.title for task in lab.tasks.list() if task.id == order.task_id), order.task_id)
-    return f"{title} · {order.model_id} · {order.train_rows} rows · rank {order.spec.rank} · {order.spec.epochs} epochs"
+    rows = f"{say.number(order.train_rows, missing='usual')} rows"
+    return f"{title} · {order.model_id} · {rows} · rank {order.spec.rank} · {order.spec.epochs} epochs"
 
 
 def _spoken(snapshot: TrainingSnapshot) -> str:

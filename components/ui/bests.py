@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components.ui.palette import label
+from engine.analysis.marks import FigureName
 from engine.analysis.progress import Lane
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark, marked
 
 COUNTS = ("Best quality", "Fastest", "Cheapest")
 
@@ -35,19 +37,39 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
     judged = [lane for lane in lanes if lane.quality is not None]
     if judged:
         best = max(judged, key=lambda lane: lane.quality.value if lane.quality else 0.0)
-        found.append(Best(count=COUNTS[0], lane=best, figure=say.share(best.quality), detail=_rivals(best, judged)))
+        found.append(
+            Best(
+                count=COUNTS[0],
+                lane=best,
+                figure=_marked(best, say.share(best.quality), FigureName.QUALITY),
+                detail=_rivals(best, judged),
+            )
+        )
     timed = [lane for lane in lanes if lane.total_p50_s is not None]
     if timed:
         best = min(timed, key=lambda lane: lane.total_p50_s or 0.0)
         detail = f"median seconds per answer; 95 of 100 answers within {say.seconds(best.total_p95_s)}"
-        found.append(Best(count=COUNTS[1], lane=best, figure=say.seconds(best.total_p50_s), detail=detail))
+        found.append(
+            Best(
+                count=COUNTS[1],
+                lane=best,
+                figure=_marked(best, say.seconds(best.total_p50_s), FigureName.TOTAL),
+                detail=detail,
+            )
+        )
     costed = [lane for lane in lanes if lane.cost_usd_per_1k is not None]
     if costed:
         best = min(costed, key=lambda lane: lane.cost_usd_per_1k or 0.0)
-        figure = say.money(best.cost_usd_per_1k)
-        detail = "for 1,000 answers, estimated from this machine's time and electricity"
+        figure = _marked(best, say.money(best.cost_usd_per_1k), FigureName.COST)
+        estimated = best.mark(FigureName.COST) is Mark.ESTIMATED
+        source = "from the machine's time and electricity" if estimated else "from the price of its tokens"
+        detail = f"for 1,000 answers, {source}"
         found.append(Best(count=COUNTS[2], lane=best, figure=figure, detail=detail))
     return found
+
+
+def _marked(lane: Lane, text: str, figure: FigureName) -> str:
+    return marked(text, lane.mark(figure))
 
 
 def _rivals(best: Lane, judged: Sequence[Lane]) -> str:

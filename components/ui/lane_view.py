@@ -12,9 +12,11 @@ import polars as pl
 
 from components.ui.palette import label
 from components.ui.text import visible
+from engine.analysis.marks import FigureName
 from engine.analysis.progress import Lane, RunSnapshot
 from engine.core.steps import Progress
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark, cell, heading, with_sentences
 
 STRIP_ROWS = 24
 """How many rows the strip shows."""
@@ -30,8 +32,18 @@ HELP = {
     "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
     "one-off": "Seconds spent once, before the first answer: training, indexing or fitting.",
     "failed": "Rows without an answer; each counts as wrong and is saved with its reason.",
+    "unmarked": "What all figures above are that carry no mark of their own.",
 }
 """One sentence for each figure of a lane."""
+_NAMED = {
+    "unmarked": FigureName.QUALITY,
+    "first token": FigureName.TTFT,
+    "p95": FigureName.TOTAL,
+    "per 1,000": FigureName.COST,
+    "tokens/s": FigureName.TOKEN_SPEED,
+    "one-off": FigureName.PREPARE,
+}
+"""What is marked where it was not measured here. The time left is a guess by its name."""
 
 
 def lane_views(snapshot: RunSnapshot) -> list[dict[str, Any]]:
@@ -56,6 +68,8 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
         "one-off": _one_off(lane),
         "failed": str(lane.failed),
     }
+    if _usual(lane).sign:
+        figures["unmarked"] = _usual(lane).sign
     return {
         "id": lane.variant.id,
         "name": label(lane.variant.technique),
@@ -65,28 +79,50 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
         "fraction": lane.rows_done / max(lane.rows_total, 1),
         "quality": say.share(lane.quality),
         "interval": say.plus_minus(lane.quality, missing=""),
-        "figures": [[name, value, HELP[name]] for name, value in figures.items()],
-        "quality_help": HELP["quality"],
+        "figures": [_figure(name, value, lane) for name, value in figures.items()],
+        "quality_help": with_sentences(HELP["quality"], [_usual(lane)]),
         "preparing": _preparing(lane),
         "answer": _answer(lane, snapshot),
     }
 
 
+def _figure(name: str, value: str, lane: Lane) -> list[str]:
+    """Return a figure as its name, its value, the sentence about it, and its mark if that is not the lane's own."""
+    if name not in _NAMED:
+        return [name, value, HELP[name], ""]
+    mark = lane.mark(_NAMED[name])
+    return [name, value, with_sentences(HELP[name], [mark]), "" if mark is _usual(lane) else mark.sign]
+
+
+def _usual(lane: Lane) -> Mark:
+    """Return what the lane's figures are unless they carry a mark of their own."""
+    return lane.mark(FigureName.QUALITY)
+
+
 def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
     """Return the figures behind the charts as a table, as they are written on screen."""
+
+    def title(words: str, figure: FigureName) -> str:
+        return heading(words, [lane.mark(figure) for lane in lanes])
+
+    def written(lane: Lane, text: str, figure: FigureName) -> str:
+        return cell(text, lane.mark(figure), [other.mark(figure) for other in lanes])
+
     return pl.DataFrame(
         [
             {
                 "Variant": label(lane.variant.technique),
                 "Rows": lane.rows_done,
                 "Failed": lane.failed,
-                "Quality": say.share(lane.quality),
+                title("Quality", FigureName.QUALITY): say.share(lane.quality),
                 "95 % interval": say.share_ends(lane.quality),
-                "First token p50": say.seconds(lane.ttft_p50_s),
-                "Answer p50": say.seconds(lane.total_p50_s),
-                "Answer p95": say.seconds(lane.total_p95_s),
-                "Cost per 1,000 (est.)": say.money(lane.cost_usd_per_1k),
-                "One-off": _one_off(lane),
+                title("First token p50", FigureName.TTFT): say.seconds(lane.ttft_p50_s),
+                title("Answer p50", FigureName.TOTAL): say.seconds(lane.total_p50_s),
+                title("Answer p95", FigureName.TOTAL): say.seconds(lane.total_p95_s),
+                title("Cost per 1,000", FigureName.COST): written(
+                    lane, say.money(lane.cost_usd_per_1k), FigureName.COST
+                ),
+                title("One-off", FigureName.PREPARE): _one_off(lane),
             }
             for lane in lanes
         ]

@@ -9,11 +9,13 @@ import streamlit as st
 
 from components.ui.palette import label
 from components.ui.text import plain, visible
+from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Document, Example
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark, heading_of_numbers
 from engine.metrics.retrieval import blame
 
 _LONG = 1500
@@ -21,8 +23,22 @@ _LONG = 1500
 _SIGNS = {"right": "✓ right", "wrong": "✗ wrong", "failed": "▨ failed"}
 
 
+_MARKED = {
+    "Retrieval": FigureName.RETRIEVAL,
+    "First token": FigureName.TTFT,
+    "Whole answer": FigureName.TOTAL,
+    "Prompt tokens": FigureName.TOKENS,
+    "of them cached": FigureName.TOKENS,
+    "Answer tokens": FigureName.TOKENS,
+}
+
+
 def row_detail(
-    example: Example | None, made: Sequence[Prediction], plan: RunPlan, documents: Mapping[str, Document]
+    example: Example | None,
+    made: Sequence[Prediction],
+    plan: RunPlan,
+    documents: Mapping[str, Document],
+    origin: Origin,
 ) -> None:
     """Show everything about one row: input, target, every variant's answer, prompt and passages."""
     order = {variant.id: index for index, variant in enumerate(plan.variants)}
@@ -32,7 +48,14 @@ def row_detail(
         st.text(visible(example.input) if example else "The task no longer has this row.")
         st.caption("Target")
         st.text(visible(made[0].target))
-    st.dataframe(answers_frame(made, example, documents), hide_index=True, width="stretch", key="answers")
+    variants = {variant.id: variant for variant in plan.variants}
+
+    def marks(figure: FigureName) -> list[Mark]:
+        return [mark_of(figure, variants.get(prediction.variant_id), origin) for prediction in made]
+
+    frame = answers_frame(made, example, documents)
+    titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
+    st.dataframe(frame.rename(titles), hide_index=True, width="stretch", key="answers")
     tabs = st.tabs([_name(prediction) for prediction in made])
     for tab, prediction in zip(tabs, made, strict=True):
         with tab:
@@ -78,10 +101,10 @@ def inside(prediction: Prediction) -> None:
         st.caption(f"What it thought first, in {say.seconds(prediction.timing.thinking_s)}; billed as answer tokens")
         st.code(visible(prediction.thinking), language=None, wrap_lines=True)
     if prediction.probabilities:
-        st.caption("Probability of each answer")
-        ranked = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
+        st.caption("Probability of each label, among the task's labels alone")
+        names, shares = zip(*prediction.shares, strict=True)
         st.dataframe(
-            pl.DataFrame({"Answer": [visible(name) for name, _ in ranked], "Probability": [p for _, p in ranked]}),
+            pl.DataFrame({"Answer": [visible(name) for name in names], "Probability": shares}),
             column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
             hide_index=True,
             width="content",

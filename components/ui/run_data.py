@@ -7,13 +7,17 @@ import streamlit as st
 from components.ui import state
 from components.ui.text import visible
 from engine.analysis.figures import RunFigures, repriced, run_figures
+from engine.analysis.marks import origin_of
 from engine.analysis.report import Report, judge
+from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
+from engine.analysis.training_rows import TrainingRows
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.infos import RunInfo
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark
 from engine.services.lab import Lab
 from engine.services.recorded import RecordedRun
 from engine.studies.context import is_context_task
@@ -74,14 +78,18 @@ def table_of(lab: Lab, info: RunInfo) -> RunTable:
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
-    return judge(_measured(lab, info.run_id, info.rows_done, other), limits)
+    training, looks = _rows_behind(lab, info.run_id, info.rows_done)
+    run = _measured(lab, info.run_id, info.rows_done, other)
+    origin = origin_of(run.plan, lab.results.manifest(info.run_id).conditions)
+    return judge(run, limits, training=training, looks=looks, origin=origin)
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:
     """Show a warning if the task has changed since the run."""
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
         st.warning(
-            "The task has changed since this run. Figures and answers are from the run; the inputs shown are current.",
+            "The task has changed since this run, or its scoring has. Figures and answers are from the run; the inputs "
+            "shown are current.",
             icon=":material/history:",
         )
 
@@ -101,6 +109,11 @@ def _measured(_lab: Lab, run_id: str, rows_done: int, costs: CostAssumptions | N
     return repriced(_measured(_lab, run_id, rows_done, None), table, manifest.conditions, costs)
 
 
+@st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
+def _rows_behind(_lab: Lab, run_id: str, rows_done: int) -> tuple[TrainingRows, RowLooks]:  # noqa: ARG001 - a key of the cache
+    return _lab.results.training(run_id), _lab.results.looks(run_id)
+
+
 def where(recorded: RecordedRun) -> str:
     """Say on what machine and when a run was made."""
     machine = recorded.manifest.machine
@@ -109,5 +122,6 @@ def where(recorded: RecordedRun) -> str:
         f"{machine.cores} cores",
         say.size(machine.memory_bytes) if machine.memory_bytes else "",
         say.when(recorded.manifest.started_at),
+        Mark.IMPORTED.sign if recorded.manifest.imported else "",
     ]
     return " · ".join(part for part in parts if part and part != say.MISSING)

@@ -39,6 +39,7 @@ USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
 STOP_WHEN_CLEAR = "setup_stop_when_clear"
+DRAWS = "setup_draws"
 
 PLAY_ASK = "play_ask"
 """Id of the question whose answers are on the Playground's screen."""
@@ -133,6 +134,16 @@ def set_up() -> None:
 def has_page(path: str) -> bool:
     """Return whether this copy of the app has a page at this path."""
     return (Path(__file__).parents[1] / path).is_file()
+
+
+def train_rows_key(task_id: str) -> str:
+    """Return the key of the number of training rows, which each task has of its own: its labels decide the default."""
+    return f"{TRAIN_ROWS}_{task_id}"
+
+
+def set_train_rows(task_id: str, rows: int) -> None:
+    """Set how many training rows the next comparison on a task learns from."""
+    st.session_state[train_rows_key(task_id)] = rows
 
 
 def present(run_id: str) -> None:

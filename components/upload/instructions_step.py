@@ -15,18 +15,16 @@ from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
-from engine.core.run.plan import CONTEXT_TOKENS
+from engine.core.run.plan import CONTEXT_TOKENS, ROWS_PER_LABEL
 from engine.core.steps import Progress
 from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.intake import preview_prompt
 from engine.ingest.steps import Guarded, Kept, make_ready, rows_left
 from engine.metrics import wording as say
+from engine.running.sampling import training_row_count
 from engine.services.jobs import Job
 from engine.services.lab import Lab
-
-USUAL_TRAIN_ROWS = 50
-"""Default number of rows that a comparison learns from."""
 
 
 def instructions_step(lab: Lab, draft: Draft) -> None:
@@ -127,11 +125,11 @@ def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
     # In tasks that ask for facts, retrieval shows passages by default; in others it shows rows.
     indexable = bool(task.documents) and task.answer.kind is AnswerKind.SHORT
     st.success(f"Saved as '{plain(task_id)}'.", icon=":material/check_circle:")
-    labels = len(task.answer.labels)
-    if labels > USUAL_TRAIN_ROWS / 2:
+    labels, rows = len(task.answer.labels), training_row_count(task)
+    if task.has_labels and training_row_count(task, per_label=ROWS_PER_LABEL) > rows:
         st.caption(
-            f"It has {labels} labels, and a comparison learns from {USUAL_TRAIN_ROWS} rows by default. Raise "
-            "*Training rows* under *Options* there, to some rows for each label."
+            f"It has {labels} labels, and a comparison learns from {say.number(rows)} rows by default. "
+            f"The Run page offers {ROWS_PER_LABEL} rows for each label, with the time that they take."
         )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Compare with this task", key="compare_task", type="primary", icon=":material/play_circle:"):

@@ -10,10 +10,11 @@ import streamlit as st
 
 from components.ui.text import inert, plain
 from components.upload.draft import Draft, next_button, worked_out
-from engine.ingest.build_task import LeakFix
 from engine.ingest.data_card import Row
 from engine.ingest.intake import compare_meanings
-from engine.ingest.leaks import DEFAULT_MEANING_SIMILARITY, LeakPair, Similarity
+from engine.ingest.leaks.pairs import LeakPair, Similarity
+from engine.ingest.leaks.record import LeakFix
+from engine.ingest.leaks.thresholds import MEANING_ROWS, SHORT_WORDS
 from engine.ingest.steps import (
     Compared,
     Documented,
@@ -39,6 +40,9 @@ FIXES = {
 _WORDS = {
     Similarity.EXACT: "the same",
     Similarity.NORMALIZED: "the same except for case and punctuation",
+    Similarity.TYPING: "the same except for a typing error",
+    Similarity.ORDER: "the same words in another order",
+    Similarity.WORD: "one word changed",
     Similarity.NEAR: "nearly the same words",
     Similarity.MEANING: "the same in other words",
     Similarity.DOCUMENT: "contained in a document",
@@ -69,7 +73,8 @@ def leaks_step(lab: Lab, draft: Draft) -> None:
         0.05,
         key="leak_similarity",
         width=360,
-        help="Two rows count as nearly the same if they share at least this part of their 5-letter pieces.",
+        help="Two rows of 8 to 12 words count as nearly the same if they share at least this part of their 5-letter "
+        "pieces. Shorter rows need a little more, longer rows a little less. One changed word or letter always counts.",
     )
     if similarity != draft.options.similarity:
         draft.choose(replace(draft.options, similarity=similarity))
@@ -77,14 +82,18 @@ def leaks_step(lab: Lab, draft: Draft) -> None:
     if compared is None:
         next_button(draft, disabled=True)
         return
-    meanings = _meanings(lab, draft, split)
-    guarded = draft.find(Guarded)
-    if guarded is None or guarded.meanings is not meanings:
+    meanings, searching = _meanings(lab, draft, split)
+    chosen = not searching and _could_be_fixed(compared, meanings) and _choose(draft)
+    guarded = None if searching else draft.find(Guarded)
+    if not searching and (chosen or guarded is None or guarded.meanings is not meanings):
         guarded = _guard(draft, compared, meanings)
-    if guarded.record.pairs and _chosen(draft):
-        guarded = _guard(draft, compared, meanings)
+    if guarded is None:
+        if searching and compared.pairs:
+            _show(split.before.examined.rows, compared.pairs)
+        next_button(draft, disabled=True)
+        return
     text = plain(guarded.record.sentence())
-    (st.success if not guarded.record.found else st.info)(text, icon=":material/shield:")
+    (st.success if not guarded.record.pairs else st.info)(text, icon=":material/shield:")
     if guarded.record.pairs:
         _show(split.before.examined.rows, guarded.record.pairs)
     next_button(draft)
@@ -104,37 +113,58 @@ def _compare(draft: Draft, documented: Documented, similarity: float) -> Compare
     return compared
 
 
-def _guard(draft: Draft, compared: Compared, meanings: Meanings | None) -> Guarded:
-    guarded = guard_splits(compared, draft.options.leaks, meanings)
-    draft.take(guarded)
+def _could_be_fixed(compared: Compared, meanings: Meanings | None) -> bool:
+    return bool(compared.pairs or meanings)
+
+
+def _guard(draft: Draft, compared: Compared, meanings: Meanings | None) -> Guarded | None:
+    """Do what was chosen; rows that moved are compared again, which takes seconds where rows are many."""
+    fix = draft.options.leaks
+    guarded = worked_out(
+        draft,
+        "guard",
+        "Applying the choice",
+        lambda job: guard_splits(compared, fix, meanings, job.tell),
+        made_from=compared,
+        choice=(fix, meanings),
+    )
+    if guarded is not None:
+        draft.take(guarded)
     return guarded
 
 
-def _meanings(lab: Lab, draft: Draft, split: Split) -> Meanings | None:
-    """Let the user start a comparison of meanings; return what it found, None until it is done."""
+def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bool]:
+    """Compare meanings: at once up to `MEANING_ROWS` rows, beyond that when asked.
+
+    Return what was found, None if it was not compared; and whether the comparison is running.
+    """
     sides = sides_of(split)
+    rows = sum(map(len, sides))
 
     def work(job: Job[Meanings]) -> Meanings:
         return tuple(compare_meanings(lab.tables, sides, report=job.tell, cancel=job))
 
-    if "meanings" not in draft.jobs:
+    if "meanings" not in draft.jobs and rows > MEANING_ROWS:
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Compare meanings too", key="compare_meanings", icon=":material/psychology_alt:"):
                 draft.begin("meanings", work, split)
                 st.rerun()
-            texts = len({item.text for side in sides for item in side})
-            st.caption(f"Embeds {say.number(texts)} texts; this takes some minutes for 20,000.", width="content")
-        return None
-    found = worked_out(draft, "meanings", "Embedding the rows", work, made_from=split)
+            st.caption(
+                f"Not done by itself for more than {say.number(MEANING_ROWS)} rows: embedding {say.number(rows)} rows "
+                "takes many minutes.",
+                width="content",
+            )
+        return None, False
+    found = worked_out(draft, "meanings", "Comparing meanings", work, made_from=split)
     if found is not None:
         st.caption(
-            f"Meanings were compared too: pairs with a cosine of at least {DEFAULT_MEANING_SIMILARITY:.2f} are shown. "
-            "They are similar, not equal; check them before you drop any."
+            "Meanings were compared too. A pair counts if the two rows are much nearer to each other than rows here "
+            "usually are; check such pairs before you drop any."
         )
-    return found
+    return found, draft.jobs["meanings"].job.is_running
 
 
-def _chosen(draft: Draft) -> bool:
+def _choose(draft: Draft) -> bool:
     """Let the user choose what to do; return whether the choice has changed."""
     chosen = st.segmented_control(
         "What to do",
@@ -153,6 +183,17 @@ def _chosen(draft: Draft) -> bool:
 
 
 def _show(rows: Sequence[Row], pairs: Sequence[LeakPair]) -> None:
+    """Show the pairs; those of short rows apart, since one word is much of them."""
+    short = [pair for pair in pairs if pair.short]
+    usual = [pair for pair in pairs if not pair.short]
+    if usual:
+        _table(rows, usual, key="leak_pairs", alt="Test rows and what they are similar to")
+    if short:
+        st.markdown(f"**Rows under {SHORT_WORDS} words**, where one word is much of the row:")
+        _table(rows, short, key="short_leak_pairs", alt="Short test rows and what they are similar to")
+
+
+def _table(rows: Sequence[Row], pairs: Sequence[LeakPair], *, key: str, alt: str) -> None:
     by_place = {row.place: row for row in rows}
     shown = sorted(pairs, key=lambda pair: (list(_WORDS).index(pair.kind), -pair.similarity))[:_PAIRS_SHOWN]
     table: dict[str, list[object]] = {name: [] for name in _COLUMNS}
@@ -181,8 +222,8 @@ def _show(rows: Sequence[Row], pairs: Sequence[LeakPair]) -> None:
         },
         hide_index=True,
         width="stretch",
-        key="leak_pairs",
-        alt="Test rows and what they are similar to",
+        key=key,
+        alt=alt,
     )
     if len(pairs) > _PAIRS_SHOWN:
         st.caption(f"The first {_PAIRS_SHOWN} of {say.number(len(pairs))} pairs.")

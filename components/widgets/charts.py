@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.ui.palette import colour, label
+from engine.analysis.marks import FigureName
 from engine.analysis.progress import Lane
 from engine.metrics.intervals import wilson
+from engine.metrics.marks import foremost, marked
 
 Figure = dict[str, Any]
 
@@ -42,7 +44,8 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
                     "width": 2.4 if lane is leader else 1.8,
                 },
                 "name": name,
-                "hovertemplate": f"{name}: %{{y:.0%}} after %{{x}} rows<extra></extra>",
+                "hovertemplate": marked(f"{name}: %{{y:.0%}} after %{{x}} rows", lane.mark(FigureName.QUALITY))
+                + "<extra></extra>",
             }
         )
     layout = plain_layout()
@@ -59,7 +62,7 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
     names = [label(lane.variant.technique) for lane in lanes]
     for lane in lanes:
         name = label(lane.variant.technique)
-        tint = lane.variant.technique.value
+        tint, mark = lane.variant.technique.value, lane.mark(FigureName.TOTAL)
         dots = [lane.latencies_s[index] for index in _thinned(len(lane.latencies_s))]
         values.extend(dots)
         data.append(
@@ -69,7 +72,7 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
                 "x": [round(value, 5) for value in dots],
                 "y": [name] * len(dots),
                 "marker": {"color": colour(tint, 0.35), "size": 5, "symbol": "line-ns-open", "line": {"width": 1}},
-                "hovertemplate": f"{name}: %{{x:.3f}} s<extra></extra>",
+                "hovertemplate": marked(f"{name}: %{{x:.3f}} s", mark) + "<extra></extra>",
             }
         )
         ends = [lane.total_p50_s, lane.total_p95_s]
@@ -81,11 +84,12 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
                 "y": [name, name] if None not in ends else [],
                 "line": {"color": colour(tint), "width": 3},
                 "marker": {"color": colour(tint), "size": [9, 6], "symbol": ["circle", "line-ns-open"]},
-                "hovertemplate": f"{name}, p50 and p95: %{{x:.3f}} s<extra></extra>",
+                "hovertemplate": marked(f"{name}, p50 and p95: %{{x:.3f}} s", mark) + "<extra></extra>",
             }
         )
     layout = plain_layout(left=86)
-    layout["xaxis"] |= _log_axis(values, "seconds (log)", most_ticks=4)
+    seconds = marked("seconds (log)", foremost(lane.mark(FigureName.TOTAL) for lane in lanes))
+    layout["xaxis"] |= _log_axis(values, seconds, most_ticks=4)
     layout["yaxis"] |= {
         "type": "category",
         "categoryorder": "array",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from components.widgets.plot import live_plot
+from engine.analysis.marks import FigureName
 from engine.analysis.progress import RunSnapshot
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.charts.plotly_form import to_plotly
+from engine.metrics.marks import heading_of_numbers
 
 LAPTOP_PX = (245.0, 208.0)
 """Width and height of the plot inside the axes on a laptop's screen, for placing names."""
@@ -15,5 +17,10 @@ def live_tradeoff(
     snapshot: RunSnapshot, *, key: str, plot_px: tuple[float, float] = LAPTOP_PX, height: int = 260
 ) -> None:
     """Draw quality against latency of all lanes that have answered."""
-    chart = tradeoff_chart([lane.figures for lane in snapshot.lanes if lane.figures])
+    chart = tradeoff_chart([lane.figures for lane in snapshot.lanes if lane.figures], snapshot.origin)
     live_plot(to_plotly(chart, plot_px=plot_px), key=key, alt=chart.alt, height=height)
+
+
+def costs_in_words(snapshot: RunSnapshot) -> str:
+    """Write the word cost with the marks of the lanes' costs: `cost (est.)`."""
+    return heading_of_numbers("cost", snapshot.marks(FigureName.COST))

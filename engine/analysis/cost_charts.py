@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.analysis.break_even import CostLine, break_evens
+from engine.analysis.marks import FigureName, mark_of
 from engine.charts.chart import Axis, Chart, Note, Series
 from engine.core.limits import Limits
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
+from engine.metrics.marks import marked
 
 POINTS = 41
 MOST_NOTES = 4
@@ -51,18 +53,20 @@ def cost_chart(local: Sequence[tuple[CostLine, Technique]], closed: Sequence[Cos
     told = [
         f"{line.name} {say.money(line.total_usd(limits.calls_per_month, limits.months))}" for line in [*lines, *closed]
     ]
+    total, even = mark_of(FigureName.TOTAL_COST), mark_of(FigureName.BREAK_EVEN)
     return Chart(
         title="Total cost against volume",
         caption=f"over {limits.months} months, one-off costs included; circles: the cheapest choice changes",
-        alt=f"Total at {limits.calls_per_month:,} calls a month over {limits.months} months: {'; '.join(told)}.",
+        alt=marked(f"Total at {limits.calls_per_month:,} calls a month over {limits.months} months", total)
+        + f": {'; '.join(told)}.",
         x=Axis(title="calls per month (log)", log=True, low=low, high=high),
-        y=Axis(title="total, USD (log)", form="money", log=True),
+        y=Axis(title=marked("total, USD (log)", total), form="money", log=True),
         series=tuple(series),
         notes=tuple(
             Note(
                 x=point.calls_per_month,
                 y=max(point.total_usd, 0.01),
-                text=f"{say.about(point.calls_per_month)} a month",
+                text=marked(f"{say.about(point.calls_per_month)} a month", even),
             )
             for point in points[:MOST_NOTES]
         ),

@@ -5,11 +5,11 @@ Lanes on screen, `summary.json`, the terminal, the report, the memo and the verd
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.analysis.break_even import CostLine, own_line
 from engine.analysis.run_table import FAILURES, RunTable
@@ -20,15 +20,17 @@ from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.techniques import label
 from engine.core.variant import Variant
-from engine.metrics.bootstrap import mean_interval, mean_intervals, quantile_interval, row_weights
+from engine.metrics.bootstrap import quantile_interval, quantile_joint
 from engine.metrics.costing import busy_seconds, energy_watt_hours, local_cost_usd, token_cost_usd
-from engine.metrics.intervals import tokens_per_second
+from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
+from engine.metrics.intervals import corrected_for_choice, is_binary, joint_interval, mean_interval, tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
 from engine.metrics.scoring import RULE, RUN_SCORERS
 
 PER = 1000
 """Costs and energy are stated per this many answers."""
-Weights = NDArray[np.float32]
+LIMITS_PER_VARIANT = 3
+"""Quality, p95 and cost: what a variant can certainly meet or miss."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +45,18 @@ class LatencyParts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JointIntervals:
+    """Intervals that hold for all variants of a run and all three limits at once, over all looks at the run.
+
+    A limit outside one of them is certainly met or missed: wrong in at most 2.5 of 100 runs.
+    """
+
+    quality: Interval
+    total_p95_s: Interval | None
+    cost_usd_per_1k: Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VariantFigures:
     """One variant of a run in figures. None means that a figure was not measured."""
 
@@ -54,7 +68,7 @@ class VariantFigures:
     failures: Mapping[str, int] = field(default_factory=dict)
     """Rows by kind of failure."""
     quality: Interval
-    """Mean primary score; a failure counts as 0."""
+    """Mean primary score; a failure counts as 0. The best one's interval is corrected for having come out on top."""
     scores: Mapping[str, Interval] = field(default_factory=dict)
     """Every scorer of the task; empty for a lane."""
     ttft_p50_s: Interval | None = None
@@ -77,6 +91,8 @@ class VariantFigures:
     cost_estimated: bool = True
     cost_interval_usd_per_1k: Interval | None = None
     """The same with its 95 % interval; None for a lane, where no limit is checked."""
+    joint: JointIntervals | None = None
+    """None for a lane too."""
     energy_wh_per_1k: float | None = None
     """None where it is unknown: on another machine, or on a GPU whose energy is not counted."""
     energy_measured: bool = False
@@ -126,7 +142,6 @@ def figures(
     plan: RunPlan,
     conditions: Conditions,
     *,
-    weights: Weights | None = None,
     judged: bool = True,
 ) -> VariantFigures | None:
     """Compute one variant's figures over the rows that it has answered or failed on; None if there are none.
@@ -136,7 +151,6 @@ def figures(
         table: the run's predictions as columns.
         plan: its cost assumptions and token prices are used.
         conditions: under which it was measured.
-        weights: the bootstrap's draw of rows, if all variants have all of them.
         judged: whether limits will be checked, for which the cost needs an interval. A lane needs none.
     """
     line = table.place(variant.id)
@@ -161,7 +175,7 @@ def figures(
         failures={
             kind: int((failures == code).sum()) for code, kind in enumerate(FAILURES) if (failures == code).any()
         },
-        quality=mean_interval(table.score[line, made], weights),
+        quality=mean_interval(table.score[line, made]),
         ttft_p50_s=quantile_interval(seconds["ttft_s"], 0.5),
         ttft_p95_s=quantile_interval(seconds["ttft_s"], 0.95),
         total_p50_s=quantile_interval(seconds["total_s"], 0.5),
@@ -180,7 +194,8 @@ def figures(
         rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
         cost_usd_per_1k=float(cost.mean()) * PER,
         cost_estimated=not priced(variant, plan),
-        cost_interval_usd_per_1k=mean_intervals(cost[None, :] * PER, weights=weights)[0] if judged else None,
+        cost_interval_usd_per_1k=mean_interval(cost * PER, most=math.inf) if judged else None,
+        joint=joint_intervals(table.score[line, made], seconds["total_s"], cost * PER, plan) if judged else None,
         energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,
         energy_measured=energy is not None and energy[1],
         prepare_s=prepare_s,
@@ -208,31 +223,35 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
         table: the run's predictions.
         conditions: under which it was measured.
     """
-    weights = _weights(table)
     found = []
     for variant in plan.variants:
-        item = figures(variant, table, plan, conditions, weights=weights)
+        item = figures(variant, table, plan, conditions)
         if item is not None:
-            found.append(replace(item, scores=_scores(task, table, table.place(variant.id), weights)))
+            found.append(replace(item, scores=_scores(task, table, table.place(variant.id))))
     lines = [table.place(item.variant.id) for item in found]
+    binary = is_binary(table.score[table.made])
+    found = best_corrected(found, len(plan.test_ids))
+    found = [replace(item, scores={**item.scores, task.primary_scorer: item.quality}) for item in found]
     return RunFigures(
         plan=plan,
         task_title=task.title,
         metric=task.primary_scorer,
-        is_share=bool(np.isin(table.score[table.made], (0.0, 1.0)).all()),
+        is_share=binary,
         figures=tuple(found),
-        differences=compare_all([item.variant.id for item in found], table.score[lines], table.made[lines]),
+        differences=compare_all(
+            [item.variant.id for item in found], table.score[lines], table.made[lines], looks=plan.looks
+        ),
     )
 
 
 def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: CostAssumptions) -> RunFigures:
     """Return the same figures on other cost assumptions."""
-    plan, weights = replace(run.plan, costs=costs), _weights(table)
+    plan = replace(run.plan, costs=costs)
     found = []
     for item in run.figures:
-        other = figures(item.variant, table, plan, conditions, weights=weights)
+        other = figures(item.variant, table, plan, conditions)
         if other is not None:
-            found.append(replace(other, scores=item.scores))
+            found.append(replace(other, scores=item.scores, quality=item.quality))
     return replace(run, plan=plan, figures=tuple(found))
 
 
@@ -241,9 +260,25 @@ def priced(variant: Variant, plan: RunPlan) -> bool:
     return plan.prices is not None and variant.generates
 
 
-def _weights(table: RunTable) -> Weights | None:
-    """Draw the rows once for all variants, where all have all rows."""
-    return row_weights(len(table.example_ids)) if table.made.all() and table.example_ids else None
+def best_corrected(items: Sequence[VariantFigures], planned_rows: int) -> list[VariantFigures]:
+    """Correct the interval of the best one's quality for its having come out on top; the others are unchanged."""
+    if len(items) < 2:
+        return list(items)
+    best = max(items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
+    others = [item.quality for item in items if item is not best]
+    quality = corrected_for_choice(best.quality, others, stopped=best.rows < planned_rows)
+    return [replace(item, quality=quality) if item is best else item for item in items]
+
+
+def joint_intervals(scores: Floats, total_s: Floats, cost_usd_per_1k: Floats, plan: RunPlan) -> JointIntervals:
+    """Compute one variant's joint intervals from its scores, seconds and costs, each of shape (rows,)."""
+    level = level_of_look(plan.looks) if len(scores) == len(plan.test_ids) else WATCHED
+    tail = CERTAIN_ERROR * level / RUN_ERROR / (LIMITS_PER_VARIANT * max(len(plan.variants), 1))
+    return JointIntervals(
+        quality=joint_interval(scores, tail),
+        total_p95_s=quantile_joint(total_s, 0.95, tail),
+        cost_usd_per_1k=joint_interval(cost_usd_per_1k, tail, most=math.inf),
+    )
 
 
 def _cost_and_energy(
@@ -271,7 +306,7 @@ def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:
     return LatencyParts(**parts, other_s=max(float(total[known].mean()) - sum(parts.values()), 0.0))
 
 
-def _scores(task: Task, table: RunTable, line: int, weights: Weights | None) -> dict[str, Interval]:
+def _scores(task: Task, table: RunTable, line: int) -> dict[str, Interval]:
     """Every scorer of the task, then its rules one by one."""
     made = table.made[line]
     found = {}
@@ -282,5 +317,5 @@ def _scores(task: Task, table: RunTable, line: int, weights: Weights | None) -> 
             known = targets >= 0
             found[name] = RUN_SCORERS[name](targets[known], answers[known], len(task.answer.labels))
         elif name in table.scores:
-            found[name] = mean_interval(np.nan_to_num(table.scores[name][line, made]), weights)
+            found[name] = mean_interval(np.nan_to_num(table.scores[name][line, made]))
     return found

@@ -10,6 +10,7 @@ from typing import Any
 from engine.analysis.break_even import BreakEven, CostLine, break_evens, closed_lines
 from engine.analysis.cost_charts import cost_chart
 from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName
 from engine.analysis.report import Report
 from engine.analysis.report_charts import (
     calibration_chart,
@@ -139,12 +140,12 @@ def confidences(report: Report, table: RunTable) -> list[tuple[VariantFigures, t
 def _charts(report: Report, table: RunTable, closed: Sequence[CostLine]) -> list[Chart]:
     charts = []
     if any(item.total_p95_s is not None for item in report.figures):
-        charts.append(tradeoff_chart(report.figures, metric=report.quality_title, limits=report.limits))
+        charts.append(tradeoff_chart(report.figures, report.origin, metric=report.quality_title, limits=report.limits))
         charts.append(latency_chart(report))
     sure = confidences(report, table)
     if sure:
-        charts.append(calibration_chart([(item, pair[0]) for item, pair in sure]))
-        charts.append(coverage_chart([(item, pair[1]) for item, pair in sure]))
+        charts.append(calibration_chart([(item, pair[0]) for item, pair in sure], report.origin))
+        charts.append(coverage_chart([(item, pair[1]) for item, pair in sure], report.origin))
     local: list[tuple[CostLine, Technique]] = [(item.cost, item.variant.technique) for item in report.figures]
     if local:
         charts.append(cost_chart(local, closed, report.limits))
@@ -161,7 +162,8 @@ def _classes(report: Report, task: Task, table: RunTable) -> list[tuple[str, Gri
         line = table.place(item.variant.id)
         made = table.made[line]
         matrix = confusion(targets[made], answers[line, made], labels)
-        found.append((item.name, confusion_grid(matrix, item.name), class_figures(matrix)))
+        grid = confusion_grid(matrix, item.name, report.mark(FigureName.QUALITY))
+        found.append((item.name, grid, class_figures(matrix)))
     return found
 
 

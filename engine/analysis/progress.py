@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.analysis.figures import VariantFigures, figures
+from engine.analysis.figures import VariantFigures, best_corrected, figures
+from engine.analysis.marks import HERE, FigureName, Origin, mark_of, origin_of
 from engine.analysis.run_table import row_values, table_of_one
 from engine.core.interval import Interval
 from engine.core.run.events import (
@@ -34,6 +36,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
 from engine.core.variant import Variant
+from engine.metrics.marks import Mark
 
 RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
 
@@ -63,6 +66,13 @@ class Lane:
     latencies_s: tuple[float, ...]
     outcomes: tuple[tuple[str, str], ...]
     """(example id, `Prediction.outcome`) for each row in order."""
+    origin: Origin = HERE
+    """Of the run's figures."""
+
+    def mark(self, figure: FigureName) -> Mark:
+        """Tell what one of its figures is."""
+        measured = self.figures is not None and self.figures.energy_measured
+        return mark_of(figure, self.variant, self.origin, energy_measured=measured)
 
     @property
     def quality(self) -> Interval | None:
@@ -123,6 +133,22 @@ class RunSnapshot:
     def is_running(self) -> bool:
         """Tell whether more events will come."""
         return self.status in RUNNING
+
+    @property
+    def origin(self) -> Origin:
+        """Where its figures come from."""
+        return self.lanes[0].origin if self.lanes else HERE
+
+    def marks(self, figure: FigureName) -> tuple[Mark, ...]:
+        """Return the marks of one figure of every lane, in their order."""
+        return tuple(lane.mark(figure) for lane in self.lanes)
+
+
+def _best_corrected(lanes: Sequence[Lane], planned_rows: int) -> tuple[Lane, ...]:
+    """Correct the leading lane's interval for its having come out on top, as the report does."""
+    known = [lane.figures for lane in lanes if lane.figures is not None]
+    corrected = {item.variant.id: item for item in best_corrected(known, planned_rows)}
+    return tuple(replace(lane, figures=corrected.get(lane.variant.id)) for lane in lanes)
 
 
 @dataclass(slots=True)
@@ -267,7 +293,7 @@ class LiveRun:
             started = self._started + self._paused_s
             rows_paused_s, clear_leader = self._paused_s, self._clear_leader
             rows_started, kept = self._rows_started, self._rows_kept
-        lanes = tuple(self._lane(copy) for copy in copies)
+        lanes = _best_corrected([self._lane(copy) for copy in copies], len(self._plan.test_ids))
         done = sum(lane.rows_done for lane in lanes)
         total = len(self._plan.test_ids) * len(lanes)
         left = None
@@ -306,6 +332,7 @@ class LiveRun:
             running_quality=tuple(lane.running),
             latencies_s=tuple(lane.latencies_s),
             outcomes=tuple(lane.outcomes),
+            origin=origin_of(self._plan, self._conditions),
         )
 
     def _figures_of(self, lane: _LaneState) -> VariantFigures | None:

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 
 from engine.analysis.break_even import with_limits
 from engine.analysis.figures import RunFigures, run_figures
+from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
+from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
-from engine.analysis.verdict import decide
-from engine.analysis.verdict_types import Verdict
+from engine.analysis.training_rows import TrainingRows, training_rows
+from engine.analysis.verdict.deciding import decide
+from engine.analysis.verdict.ruling import Verdict
 from engine.core.limits import Limits
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
+from engine.metrics.marks import Mark, foremost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,15 +24,41 @@ class Report(RunFigures):
     """A run in figures, assessed under the user's limits."""
 
     limits: Limits
+    training: TrainingRows
+    """What the variants learned from, and the labels that they never saw."""
+    looks: RowLooks
+    """What was seen of the test rows before this run."""
     verdict: Verdict
+    origin: Origin
+    """Where its figures come from."""
+
+    def marks(self, figure: FigureName) -> tuple[Mark, ...]:
+        """Return the marks of one figure of every variant, in the order of `figures`."""
+        return column_marks(figure, self.figures, self.origin)
+
+    def mark(self, figure: FigureName) -> Mark:
+        """Return one mark for a figure of all variants, for an axis."""
+        return foremost(self.marks(figure))
 
 
-def assess(plan: RunPlan, task: Task, table: RunTable, conditions: Conditions, limits: Limits) -> Report:
-    """Assess a run under the user's limits. Variants without a single prediction are left out."""
-    return judge(run_figures(plan, task, table, conditions), limits)
+def assess(
+    plan: RunPlan, task: Task, table: RunTable, conditions: Conditions, limits: Limits, *, looks: RowLooks | None = None
+) -> Report:
+    """Assess a run under the user's limits. Variants without a single prediction are left out.
+
+    Without `looks` the run counts as the first look at its test rows.
+    """
+    run = run_figures(plan, task, table, conditions)
+    return judge(
+        run,
+        limits,
+        training=training_rows(plan, task),
+        looks=looks or RowLooks(),
+        origin=origin_of(plan, conditions),
+    )
 
 
-def judge(run: RunFigures, limits: Limits) -> Report:
+def judge(run: RunFigures, limits: Limits, *, training: TrainingRows, looks: RowLooks, origin: Origin) -> Report:
     """Set limits: what each variant costs in total, and the verdict."""
     train_rows = len(run.plan.train_ids)
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
@@ -41,5 +71,8 @@ def judge(run: RunFigures, limits: Limits) -> Report:
         figures=found,
         differences=run.differences,
         limits=limits,
-        verdict=decide(run, limits),
+        training=training,
+        looks=looks,
+        verdict=decide(run, limits, training=training, looks=looks),
+        origin=origin,
     )

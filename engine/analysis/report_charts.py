@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName, Origin, column_marks
 from engine.analysis.report import Report
-from engine.analysis.verdict_types import between
+from engine.analysis.verdict.ruling import between
 from engine.charts.chart import Axis, Chart, Grid, Series
 from engine.metrics import wording as say
 from engine.metrics.calibration import Calibration, Coverage
 from engine.metrics.confusion import Confusion
+from engine.metrics.marks import Mark, foremost, heading_of_numbers, marked
 
 
 def difference_grid(report: Report) -> Grid:
@@ -49,14 +51,14 @@ def difference_grid(report: Report) -> Grid:
     )
 
 
-def confusion_grid(matrix: Confusion, name: str) -> Grid:
-    """Rows per target and answer, shaded by the share of the target's rows."""
+def confusion_grid(matrix: Confusion, name: str, mark: Mark) -> Grid:
+    """Rows per target and answer, shaded by the share of the target's rows; `mark` is that of the quality."""
     columns = (*matrix.labels, "no answer")
     sums = [sum(line) for line in matrix.counts]
     worst = [f"{target} mistaken for {answer} on {rows}" for target, answer, rows in matrix.worst()]
     return Grid(
         title=f"{name}: which classes are confused",
-        caption="lines: target; columns: answer; rows counted",
+        caption=marked("lines: target; columns: answer; rows counted", mark),
         alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no classes.",
         lines=matrix.labels,
         columns=columns,
@@ -70,7 +72,7 @@ def confusion_grid(matrix: Confusion, name: str) -> Grid:
     )
 
 
-def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]]) -> Chart:
+def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]], origin: Origin) -> Chart:
     """Share right over mean confidence, per bin; on the diagonal a variant knows how often it is right."""
     diagonal = Series(
         name="perfect", colour="muted", x=(0.0, 1.0), y=(0.0, 1.0), line=True, markers=False, dash="dot", in_table=False
@@ -89,19 +91,21 @@ def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]]) -> Ch
         )
         for item, curve in found
     ]
+    items = [item for item, _curve in found]
+    sure = heading_of_numbers("probability of the answer", column_marks(FigureName.CONFIDENCE, items, origin))
     errors = [f"{item.name} {say.points(curve.expected_error)}" for item, curve in found]
     return Chart(
         title="Does it know when it is right",
-        caption="share right against the probability of the answer; dotted = perfect",
+        caption="share right against the answer's probability among the task's labels alone; dotted = perfect",
         alt=_each("Mean distance between probability and share right", errors),
-        x=Axis(title="probability of the answer", form="percent", low=-0.02, high=1.02),
-        y=Axis(title="answered right", form="percent", low=-0.02, high=1.02),
+        x=Axis(title=sure, form="percent", low=-0.02, high=1.02),
+        y=Axis(title=_right("answered right", items, origin), form="percent", low=-0.02, high=1.02),
         series=(diagonal, *series),
         legend=True,
     )
 
 
-def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]]) -> Chart:
+def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]], origin: Origin) -> Chart:
     """Share right among the rows that are kept, over the share kept."""
     series = tuple(
         Series(
@@ -122,7 +126,12 @@ def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]])
         caption="share right among the rows it keeps",
         alt=_each("Right on the surer half of the rows", half),
         x=Axis(title="rows it answers itself", form="percent", low=0.0, high=1.02),
-        y=Axis(title="right among them", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.02),
+        y=Axis(
+            title=_right("right among them", [item for item, _curve in found], origin),
+            form="percent",
+            low=max(min(lows, default=0.0) - 0.05, 0.0),
+            high=1.02,
+        ),
         series=series,
         legend=True,
     )
@@ -132,10 +141,14 @@ def latency_chart(report: Report) -> Chart:
     """Mean seconds of an answer's parts, stacked."""
     shown = [(item, item.latency) for item in report.figures if item.latency is not None]
     places = tuple(float(place) for place in range(len(shown)))
+
+    def timed(word: str, figure: FigureName) -> str:
+        return marked(word, Mark.SERVER) if Mark.SERVER in report.marks(figure) else word
+
     parts = (
         ("retrieval", "rag", [latency.retrieval_s for _item, latency in shown]),
-        ("prefill", "few-shot", [latency.prefill_s for _item, latency in shown]),
-        ("decode", "lora", [latency.decode_s for _item, latency in shown]),
+        (timed("prefill", FigureName.PREFILL), "few-shot", [latency.prefill_s for _item, latency in shown]),
+        (timed("decode", FigureName.DECODE), "lora", [latency.decode_s for _item, latency in shown]),
         ("other", "muted", [latency.other_s for _item, latency in shown]),
     )
     told = [
@@ -147,13 +160,17 @@ def latency_chart(report: Report) -> Chart:
         title="Where the time goes",
         caption="mean seconds per answer: retrieval, reading the prompt, writing the answer",
         alt=_each("Mean seconds per answer", told),
-        x=Axis(title="seconds per answer", form="seconds", low=0.0),
+        x=Axis(title=marked("seconds per answer", report.mark(FigureName.TOTAL)), form="seconds", low=0.0),
         y=Axis(title="variant", categories=tuple(item.name for item, _latency in shown)),
         series=tuple(
             Series(name=name, colour=tint, x=tuple(values), y=places, bars=True) for name, tint, values in parts
         ),
         legend=True,
     )
+
+
+def _right(title: str, items: Sequence[VariantFigures], origin: Origin) -> str:
+    return marked(title, foremost(column_marks(FigureName.QUALITY, items, origin)))
 
 
 def _each(what: str, told: Sequence[str]) -> str:

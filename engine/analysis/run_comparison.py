@@ -17,7 +17,7 @@ from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
-from engine.metrics.bootstrap import mean_interval
+from engine.metrics.intervals import mean_interval
 from engine.metrics.pairwise import Difference, compare_all, holm
 
 

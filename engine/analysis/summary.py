@@ -8,12 +8,15 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.analysis.figures import PER, RunFigures, VariantFigures
+from engine.analysis.marks import FigureName, Origin, mark_of_item, origin_of
+from engine.analysis.training_rows import training_rows
 from engine.core.interval import Interval
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import Task
 from engine.core.variant import Variant
 from engine.metrics.costing import closed_api_cost_usd
+from engine.metrics.marks import Mark
 from engine.metrics.retrieval import quality_figures, retrieval_quality
 
 VERSION = 2
@@ -29,7 +32,7 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         predictions: of the run, for what they retrieved.
         manifest: of the run.
     """
-    plan = run.plan
+    plan, origin = run.plan, origin_of(run.plan, manifest.conditions)
     by_variant: dict[str, list[Prediction]] = {variant.id: [] for variant in plan.variants}
     for prediction in predictions:
         by_variant[prediction.variant_id].append(prediction)
@@ -43,13 +46,15 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         "throughput": plan.throughput,
         "status": manifest.status,
         "stopped_early": asdict(manifest.stopped_early) if manifest.stopped_early else None,
+        "test_rows": len(plan.test_ids),
         "train_rows": len(plan.train_ids),
+        "training": asdict(training_rows(plan, task)),
         "leak_guard": task.source.get("leak_guard"),
         "machine": asdict(manifest.machine),
         "purpose": str(manifest.purpose),
         "costs": asdict(plan.costs),
         "variants": [
-            _variant(run.of(variant.id), task, by_variant[variant.id])
+            _variant(run.of(variant.id), task, by_variant[variant.id], origin)
             if by_variant[variant.id]
             else _unmeasured(variant, task)
             for variant in plan.variants
@@ -57,7 +62,7 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
     }
 
 
-def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction]) -> dict[str, Any]:
+def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origin: Origin) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "variant": item.variant.id,
         "technique": str(item.variant.technique),
@@ -83,15 +88,19 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction]) -> di
         "cost_usd_per_1k": item.cost_usd_per_1k,
         "energy_wh_per_1k": item.energy_wh_per_1k,
         "energy_measured": item.energy_measured,
-        "estimated": ["cost_usd_per_1k"] if item.cost_estimated else [],
     }
-    if item.energy_wh_per_1k is not None and not item.energy_measured:
-        figures["estimated"].append("energy_wh_per_1k")
     if item.variant.generates:
         closed = closed_api_cost_usd(item.prompt_tokens, 0.0, item.completion_tokens)
         figures["closed_api_cost_usd_per_1k"] = {model: price * PER for model, price in closed.items()}
-        figures["estimated"].append("closed_api_cost_usd_per_1k")
-    return figures
+    marks = {
+        name: mark_of_item(name, item, origin)
+        for name in FigureName
+        if figures.get(name) is not None and figures[name] != {"p50": None, "p95": None}
+    }
+    return figures | {
+        "marks": {str(name): str(mark) for name, mark in marks.items()},
+        "estimated": [str(name) for name, mark in marks.items() if mark is Mark.ESTIMATED],
+    }
 
 
 def _unmeasured(variant: Variant, task: Task) -> dict[str, Any]:
@@ -114,6 +123,7 @@ def _unmeasured(variant: Variant, task: Task) -> dict[str, Any]:
         "tokens_per_s": {"prefill": None, "decode": None},
         "prepare_reused": False,
         "energy_measured": False,
+        "marks": {},
         "estimated": [],
         **dict.fromkeys(names),
     }

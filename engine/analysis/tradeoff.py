@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 
 from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName, Origin, column_marks, mark_of_item
 from engine.charts.chart import Axis, Chart, Series, Zone
 from engine.core.limits import Limits
 from engine.metrics import wording as say
+from engine.metrics.marks import foremost, heading_of_numbers, marked
 
 LARGEST_PX, SMALLEST_PX, PLAIN_PX = 24.0, 9.0, 12.0
 NO_LIMITS = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
@@ -16,10 +18,7 @@ NO_LIMITS = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_
 
 def pareto(candidates: Sequence[VariantFigures]) -> tuple[str, ...]:
     """Return the variants that no other beats: at least as good in all of quality, p95 and cost, and better in one."""
-    measures = {
-        item.variant.id: (-item.quality.value, _p95_s(item) or item.busy_s_per_call, item.cost_usd_per_1k)
-        for item in candidates
-    }
+    measures = {item.variant.id: _measures(item) for item in candidates}
     return tuple(
         name
         for name, mine in measures.items()
@@ -30,25 +29,53 @@ def pareto(candidates: Sequence[VariantFigures]) -> tuple[str, ...]:
     )
 
 
-def tradeoff_chart(items: Sequence[VariantFigures], *, metric: str = "Quality", limits: Limits = NO_LIMITS) -> Chart:
+def best_on_all(item: VariantFigures, others: Sequence[VariantFigures]) -> bool:
+    """Tell whether no other is better on quality, p95 or cost, as measured."""
+    mine = _measures(item)
+    return all(own <= theirs for other in others for own, theirs in zip(mine, _measures(other), strict=True))
+
+
+def _measures(item: VariantFigures) -> tuple[float, float, float]:
+    """Quality turned round, p95 (seconds of work where rows were answered in batches) and cost: lower is better."""
+    return -item.quality.value, _p95_s(item) or item.busy_s_per_call, item.cost_usd_per_1k
+
+
+def tradeoff_chart(
+    items: Sequence[VariantFigures], origin: Origin, *, metric: str = "Quality", limits: Limits = NO_LIMITS
+) -> Chart:
     """Draw quality with its 95 % interval over p95 seconds per answer; the live page, the report and the memo share it.
 
     A marker's area grows with the cost per 1,000, what lies beyond the limits is shaded, and a dotted line joins the
-    variants that no other beats. Variants without a latency (answered in batches) are left out.
+    variants that no other beats. Variants without a latency (answered in batches) are left out. The origin of the
+    figures decides their marks.
     """
     shown = [item for item in items if _p95_s(item)]
     floor = math.floor(min((item.quality.low for item in shown), default=0.0) * 10) / 10
     told = [f"{i.name} {say.share_interval(i.quality)} at {say.seconds(_p95_s(i))}" for i in shown]
     return Chart(
         title="Quality against latency",
-        caption=_caption(limits),
+        caption=_caption(limits, cost_in_words(items, origin)),
         alt=f"{metric} against p95 seconds per answer: {'; '.join(told) or 'nothing to show'}.",
-        x=Axis(title="p95 seconds per answer (log)", form="seconds", log=True),
-        y=Axis(title=metric, form="percent", low=max(0.0, floor) - 0.02, high=1.05),
-        series=(*_front(shown), *_markers(shown)),
+        x=Axis(title=_title("p95 seconds per answer (log)", FigureName.TOTAL, shown, origin), form="seconds", log=True),
+        y=Axis(
+            title=_title(metric, FigureName.QUALITY, shown, origin),
+            form="percent",
+            low=max(0.0, floor) - 0.02,
+            high=1.05,
+        ),
+        series=(*_front(shown), *_markers(shown, origin)),
         zones=_zones(shown, limits),
         empty="Throughput mode answers in batches: no single answer has a latency." if items else "",
     )
+
+
+def cost_in_words(items: Sequence[VariantFigures], origin: Origin) -> str:
+    """Write the word cost with the marks of these variants' costs: `cost (est.)`."""
+    return heading_of_numbers("cost", column_marks(FigureName.COST, items, origin))
+
+
+def _title(title: str, figure: FigureName, shown: Sequence[VariantFigures], origin: Origin) -> str:
+    return marked(title, foremost(column_marks(figure, shown, origin)))
 
 
 def _front(shown: Sequence[VariantFigures]) -> list[Series]:
@@ -70,7 +97,7 @@ def _front(shown: Sequence[VariantFigures]) -> list[Series]:
     ]
 
 
-def _markers(shown: Sequence[VariantFigures]) -> list[Series]:
+def _markers(shown: Sequence[VariantFigures], origin: Origin) -> list[Series]:
     most = max((item.cost_usd_per_1k for item in shown), default=0.0)
     return [
         Series(
@@ -83,7 +110,7 @@ def _markers(shown: Sequence[VariantFigures]) -> list[Series]:
             symbol=item.variant.facts.style.symbol,
             size=(_diameter_px(item.cost_usd_per_1k, most),),
             labelled=True,
-            detail=f"{say.money(item.cost_usd_per_1k)} per 1,000",
+            detail=marked(f"{say.money(item.cost_usd_per_1k)} per 1,000", mark_of_item(FigureName.COST, item, origin)),
         )
         for item in shown
     ]
@@ -106,14 +133,14 @@ def _zones(shown: Sequence[VariantFigures], limits: Limits) -> tuple[Zone, ...]:
     return tuple(zones)
 
 
-def _caption(limits: Limits) -> str:
+def _caption(limits: Limits, cost: str) -> str:
     parts = []
     if limits.least_quality is not None:
         parts.append(f"under {say.share(limits.least_quality)}")
     if limits.highest_p95_s is not None:
         parts.append(f"slower than {say.seconds(limits.highest_p95_s)} at p95")
     shaded = f"shaded: {', or '.join(parts)}; " if parts else ""
-    return f"{shaded}size = cost; dotted = nothing is better on all three"
+    return f"{shaded}size = {cost}; dotted = nothing is better on all three"
 
 
 def _p95_s(item: VariantFigures) -> float:

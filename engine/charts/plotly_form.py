@@ -13,6 +13,8 @@ Figure = dict[str, Any]
 _NUMBERS = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}
 
 
+_CHARACTER_PX, _GAP_PX, _GRID_PX = 6.0, 6.0, 280.0
+"""Widths of a letter of a grid's names, between two names, and of a grid beside its lines' names in a card."""
 CARD_PX = (520.0, 230.0)
 """Width and height of the plot inside the axes in a card of the report, for placing names."""
 
@@ -95,7 +97,7 @@ def _trace(series: Series, chart: Chart, side: str) -> Figure:
             "y": list(series.y),
             "name": series.name,
             "marker": {"color": tint},
-            "hovertemplate": f"{_safe(series.name)}: %{{x:.3f}} s<extra></extra>",
+            "hovertemplate": f"{_safe(series.name)}<br>{_safe(chart.x.title)}: %{{x:.3f}}<extra></extra>",
         }
     modes = ["lines"] * series.line + ["markers"] * series.markers + ["text"] * series.labelled
     trace: Figure = {
@@ -269,8 +271,9 @@ def grid_to_plotly(grid: Grid) -> Figure:
 
 
 def _upright(grid: Grid) -> bool:
-    """Tell whether the columns' names fit side by side."""
-    return sum(len(name) for name in grid.columns) <= 60
+    """Tell whether the columns' names fit side by side, each under its own column of a card."""
+    widest_px = max((len(_short(name)) for name in grid.columns), default=0) * _CHARACTER_PX + _GAP_PX
+    return widest_px * len(grid.columns) <= _GRID_PX
 
 
 def _short(name: str, most: int = 18) -> str:

@@ -42,7 +42,7 @@ class Capabilities:
 TITLES: dict[str, str] = {
     "streaming": "Streams the answer as it is written",
     "choice": "Choice: always answers with one of the labels",
-    "choice_probabilities": "A probability for each label",
+    "choice_probabilities": "Probabilities of labels",
     "json_schema": "JSON under a schema",
     "logprobs": "Log-probabilities of tokens",
     "lora_serving": "Serves LoRA weights",

@@ -125,6 +125,7 @@ class Completion:
     """From the backend's receipt of the request to its first token or decided label."""
     cpu_s: float = 0.0
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Of each label for which one was computed; what is missing from 1 belongs to the other labels together."""
     prompt: str = ""
     rss_bytes: int = 0
     finish: str = "stop"

@@ -45,6 +45,12 @@ class Limits:
                 raise UsageError(f"{name} is {value:g}.", "Give a figure of 0 or more.")
 
     @property
+    def any_set(self) -> bool:
+        """Tell whether any limit is set."""
+        limits = (self.least_quality, self.highest_p95_s, self.highest_cost_usd_per_1k)
+        return any(limit is not None for limit in limits)
+
+    @property
     def calls(self) -> int:
         """Calls over the whole time."""
         return self.calls_per_month * self.months

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from engine.core.capabilities import Capabilities
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.run.infos import RunInfo
+from engine.core.run.looks import Look
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Passage, Prediction
 from engine.core.steps import CancelSignal, Progress
@@ -203,7 +204,7 @@ class RunStore(Protocol):
         ...
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run with its predictions."""
+        """Delete a run with its predictions; that it has looked at test rows stays known."""
         ...
 
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
@@ -216,4 +217,8 @@ class RunStore(Protocol):
 
     def infos(self) -> list[RunInfo]:
         """List runs at a glance, newest first."""
+        ...
+
+    def looks(self, task_id: str, task_digest: str) -> list[Look]:
+        """Return the runs on a task, kept or deleted, that have shown results: `engine.core.run.looks.has_looked`."""
         ...

@@ -12,6 +12,14 @@ from typing import Any
 MADE_FROM = "--"
 """In the id of a task derived from another: separates that task's id from what was done to it."""
 
+SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2}
+"""Scorers that have counted differently before, each with the version of today's rule; the others are at version 1.
+
+Raise a scorer's number when it begins to score any answer differently. A run keeps the scores that it computed: the
+number is part of the task's digest, so that such a run still opens but no row is added to it under another rule.
+Version 2 of both: punctuation leaves no blank behind, as in SQuAD.
+"""
+
 
 class AnswerKind(StrEnum):
     """What an answer is."""
@@ -67,10 +75,16 @@ class AnswerSpec:
     """The fixed words for "there is no answer", if the task has them."""
 
 
+def changed_scorers(task: Task) -> dict[str, int]:
+    """Return those of a task's scorers that once counted differently, with their version."""
+    return {name: SCORER_VERSIONS[name] for name in (task.primary_scorer, *task.scorers) if name in SCORER_VERSIONS}
+
+
 def task_digest(task: Task) -> str:
     """Digest of all that decides a run's figures: what a model is asked, and what an answer is scored against.
 
-    Title, summary, licence, card and source are left out: they change no answer and no score.
+    Title, summary, licence, card and source are left out: they change no answer and no score. The versions of its
+    scorers are in it, where there has been more than one.
     """
     parts: list[Any] = [
         task.instructions,
@@ -80,6 +94,8 @@ def task_digest(task: Task) -> str:
         [[e.id, e.input, e.target, e.split, dict(e.metadata)] for e in task.examples],
         [[document.name, document.text] for document in task.documents],
     ]  # fmt: skip
+    if versions := changed_scorers(task):
+        parts.append(versions)
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

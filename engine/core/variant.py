@@ -124,6 +124,11 @@ class Variant:
         return TECHNIQUES[self.technique]
 
     @property
+    def drawn(self) -> bool:
+        """Tell whether its result depends on one draw of shots or on one training seed."""
+        return bool(self.shots_k) or self.lora is not None
+
+    @property
     def generates(self) -> bool:
         """Tell whether a language model answers."""
         return self.facts.generates

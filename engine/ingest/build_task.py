@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 from engine.core.errors import TableError, unknown_name
 from engine.core.task import AnswerKind, Document, Example, Task, task_digest
 from engine.ingest.answer_kind import SCORERS, answer_spec
 from engine.ingest.columns import Roles
-from engine.ingest.data_card import Examined, Fix, Row, counted, line_ranges
-from engine.ingest.leaks import LeakPair, Similarity, Text
+from engine.ingest.data_card import Examined, Fix, Row, line_ranges
+from engine.ingest.leaks.pairs import LeakPair, Similarity
+from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.personal_data import mask_personal
 from engine.ingest.splitting import DEFAULT_SHARES, SPLITS, split_by_column, split_by_seed
 from engine.ingest.table import Table
 
-LEARNING = ("train", "validation")
-"""Splits that variants may learn from; all others are for testing."""
 _PAIRS_KEPT = 200
-
-
-class LeakFix(StrEnum):
-    """What can be done about leaks."""
-
-    KEEP = "keep"
-    DROP = "drop"
-    MOVE = "move"
-    DROP_LEARNING = "drop-learning"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,57 +30,6 @@ class SplitPlan:
     shares: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_SHARES))
     seed: int = 0
     keep_groups: bool = True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LeakRecord:
-    """What the leak guard found and what was done."""
-
-    found: Mapping[str, int]
-    """Pairs by kind."""
-    test_rows: int
-    """Test rows that are in a pair."""
-    test_rows_before: int
-    fix: LeakFix
-    changed_rows: int
-    left: int
-    """Pairs that remain."""
-    similarity: float
-    meaning_similarity: float | None
-    """None if embeddings were not compared."""
-    documents: int = 0
-    pairs: tuple[LeakPair, ...] = ()
-
-    def sentence(self) -> str:
-        """Say what was found and done."""
-        cosine = self.meaning_similarity
-        ways = "exactly, normalized and by 5-grams" + (
-            "" if cosine is None else f", and by embeddings (cosine from {cosine:.2f})"
-        )
-        if not self.found:
-            return f"Leak guard: clean. {counted(self.test_rows_before, 'test row')} compared {ways}."
-        kinds = ", ".join(f"{count:,} {_WORDS[kind]}" for kind, count in self.found.items())
-        done = {
-            LeakFix.KEEP: "They were kept.",
-            LeakFix.DROP: f"Dropped: {counted(self.changed_rows, 'test row')}.",
-            LeakFix.MOVE: f"Moved to training: {counted(self.changed_rows, 'test row')}.",
-            LeakFix.DROP_LEARNING: f"Dropped: {counted(self.changed_rows, 'training row')}.",
-        }[self.fix]
-        rest = f" Remaining: {counted(self.left, 'pair')}." if self.left and self.fix is not LeakFix.KEEP else ""
-        return (
-            f"Leak guard: {self.test_rows:,} of {counted(self.test_rows_before, 'test row')} "
-            f"{'is' if self.test_rows == 1 else 'are'} like something that variants learn from "
-            f"(pairs: {kinds}; compared {ways}). {done}{rest}"
-        )
-
-
-_WORDS: Mapping[str, str] = {
-    Similarity.EXACT: "exact",
-    Similarity.NORMALIZED: "normalized",
-    Similarity.NEAR: "near-duplicate",
-    Similarity.MEANING: "same-meaning",
-    Similarity.DOCUMENT: "in-document",
-}
 
 
 def assign_splits(table: Table, rows: Sequence[Row], roles: Roles, plan: SplitPlan, kind: AnswerKind) -> dict[int, str]:
@@ -117,56 +54,6 @@ def assign_splits(table: Table, rows: Sequence[Row], roles: Roles, plan: SplitPl
         column = table.column(roles.group)
         groups = [str(column[row.place]) for row in rows]
     return split_by_seed(rows, shares=plan.shares, seed=plan.seed, by_target=kind is AnswerKind.LABEL, groups=groups)
-
-
-def leak_sides(rows: Sequence[Row], splits: Mapping[int, str]) -> tuple[list[Text], list[Text]]:
-    """Return the texts that variants may learn from, and those that they are tested on; ids are places."""
-    learn: list[Text] = []
-    test: list[Text] = []
-    for row in rows:
-        split = splits.get(row.place)
-        if split is not None:
-            (learn if split in LEARNING else test).append(Text(id=str(row.place), text=row.input))
-    return learn, test
-
-
-def fix_leaks(splits: Mapping[int, str], pairs: Sequence[LeakPair], fix: LeakFix) -> dict[int, str]:
-    """Drop or move what is in a pair; a pair with a document can only be fixed on the test side."""
-    result = dict(splits)
-    for pair in pairs:
-        if fix is LeakFix.DROP:
-            result.pop(int(pair.test_id), None)
-        elif fix is LeakFix.MOVE:
-            result[int(pair.test_id)] = "train"
-        elif fix is LeakFix.DROP_LEARNING and pair.kind is not Similarity.DOCUMENT:
-            result.pop(int(pair.other_id), None)
-    return result
-
-
-def record_leaks(
-    before: Mapping[int, str],
-    after: Mapping[int, str],
-    pairs: Sequence[LeakPair],
-    fix: LeakFix,
-    *,
-    left: int,
-    similarity: float,
-    meaning_similarity: float | None,
-    documents: int = 0,
-) -> LeakRecord:
-    """Record what was found and done."""
-    return LeakRecord(
-        found=dict(Counter(str(pair.kind) for pair in pairs)),
-        test_rows=len({pair.test_id for pair in pairs}),
-        test_rows_before=sum(split not in LEARNING for split in before.values()),
-        fix=fix,
-        changed_rows=sum(after.get(place) != split for place, split in before.items()),
-        left=left,
-        similarity=similarity,
-        meaning_similarity=meaning_similarity,
-        documents=documents,
-        pairs=tuple(pairs),
-    )
 
 
 def make_task(
@@ -283,8 +170,10 @@ def _source(
         record["leak_guard"] = {
             "sentence": leaks.sentence(),
             "found": dict(leaks.found),
+            "found_short": dict(leaks.short),
             "test_rows": leaks.test_rows,
             "test_rows_before": leaks.test_rows_before,
+            "learning_rows": leaks.learning_rows,
             "done": str(leaks.fix),
             "changed_rows": leaks.changed_rows,
             "pairs_left": leaks.left,
@@ -294,7 +183,7 @@ def _source(
                 f"line {lines[int(pair.test_id)]} {pair.kind} {_other(pair, lines)} ({pair.similarity:.2f})"
                 for pair in leaks.pairs[:_PAIRS_KEPT]
             ],
-            **({"meaning_alike": leaks.meaning_similarity} if leaks.meaning_similarity is not None else {}),
+            "meanings": leaks.meanings,
         }
     return record
 

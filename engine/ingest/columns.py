@@ -29,6 +29,8 @@ _GROUP = {"group", "group_id", "user", "user_id", "customer", "customer_id", "au
 _ID = re.compile(r"(^|_)(id|uid|uuid|key|index|nr|no|number)$")
 _SAMPLE_ROWS = 2000
 _SHORT = 60
+CLEARLY_LONGER = 2
+"""A column is surely the input if its texts are this many times as long as those of any other remaining column."""
 _MAX_METADATA = 30
 
 
@@ -57,6 +59,8 @@ class Guess:
 
     roles: Roles
     reasons: Mapping[str, str] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()
+    """`input` and `target` where neither a name nor the cells clearly tell; empty if the guess is sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,15 @@ class _Profile:
     mean_characters: float
     longest: int
     split_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The columns of one role."""
+
+    columns: tuple[_Profile, ...]
+    reason: str
+    is_sure: bool = True
 
 
 def usual_template(inputs: Sequence[str]) -> str:
@@ -108,8 +121,16 @@ def check_roles(table: Table, roles: Roles) -> None:
         )
 
 
-def guess_roles(table: Table) -> Guess:
+def guess_roles(
+    table: Table, *, inputs: Sequence[str] = (), target: str | None = None, split: str | None = None
+) -> Guess:
     """Guess the roles of a table's columns from their names and the look of their cells.
+
+    Args:
+        table: the table.
+        inputs: what the user has named as such; neither these columns nor the next two are guessed again.
+        target: likewise.
+        split: likewise.
 
     Raises:
         TableError: the table has only one column.
@@ -120,41 +141,38 @@ def guess_roles(table: Table) -> Guess:
             "Add a column with the right answers, or choose another delimiter.",
         )
     profiles = [_profile(table, name) for name in table.header]
-    reasons: dict[str, str] = {}
-    left = list(profiles)
-    split = _take(left, "split", _split_column(left), reasons)
-    identity = _take(left, "id", _id_column(left), reasons)
-    target = _take(left, "target", _target_column(left), reasons)
-    texts = _input_columns([profile for profile in left if profile.form not in _GROUP] or left)
-    for profile in texts[0]:
-        left.remove(profile)
-    reasons["input"] = texts[1]
-    group = next((p for p in left if p.form in _GROUP and 1 < p.distinct < p.filled), None)
-    if group is not None:
-        left.remove(group)
-        reasons["group"] = f"'{group.name}': its cells repeat, and its name says that rows belong together."
+    found: dict[str, _Found] = {}
+    left = [profile for profile in profiles if profile.name not in {*inputs, target, split}]
+    if split is None:
+        split = _take(left, "split", _split_column(left), found)
+    identity = _take(left, "id", _id_column(left), found)
+    if target is None:
+        target = _take(left, "target", _target_column(left or profiles, named=inputs), found)
+    if not inputs:
+        inputs = _take_all(left, "input", _input_columns(_texts(left) or left or profiles), found)
+    group = _take(left, "group", _group_column(left), found)
     metadata = tuple(profile.name for profile in left[:_MAX_METADATA])
+    reasons = {role: one.reason for role, one in found.items()}
     if metadata:
         reasons["metadata"] = "The other columns are kept beside each row and never shown to a model."
     return Guess(
         roles=Roles(
-            inputs=tuple(profile.name for profile in texts[0]),
-            target=target or left[-1].name,
-            split=split,
-            id=identity,
-            group=group.name if group else None,
-            metadata=metadata,
+            inputs=tuple(inputs), target=target or "", split=split, id=identity, group=group, metadata=metadata
         ),
         reasons=reasons,
+        unsure=frozenset(role for role in ("input", "target") if role in found and not found[role].is_sure),
     )
 
 
-def _take(left: list[_Profile], role: str, found: tuple[_Profile, str] | None, reasons: dict[str, str]) -> str | None:
-    if found is None:
-        return None
-    left.remove(found[0])
-    reasons[role] = found[1]
-    return found[0].name
+def _take(left: list[_Profile], role: str, one: _Found | None, found: dict[str, _Found]) -> str | None:
+    return _take_all(left, role, one, found)[0] if one is not None else None
+
+
+def _take_all(left: list[_Profile], role: str, one: _Found, found: dict[str, _Found]) -> tuple[str, ...]:
+    """Note what was found for a role, and strike its columns off those that are left."""
+    found[role] = one
+    left[:] = [profile for profile in left if profile not in one.columns]
+    return tuple(profile.name for profile in one.columns)
 
 
 def _profile(table: Table, name: str) -> _Profile:
@@ -173,47 +191,78 @@ def _profile(table: Table, name: str) -> _Profile:
     )
 
 
-def _split_column(left: list[_Profile]) -> tuple[_Profile, str] | None:
+def _split_column(left: Sequence[_Profile]) -> _Found | None:
     if len(left) < 3:
         return None
     for profile in left:
         if profile.split_share >= 0.95:
-            return profile, f"'{profile.name}': its cells say train, validation or test."
+            return _Found((profile,), f"'{profile.name}': its cells say train, validation or test.")
     for profile in left:
         if profile.form in _SPLIT and 1 < profile.distinct <= 10:
-            return profile, f"'{profile.name}': by its name; say below what its {profile.distinct} values mean."
+            what = f"say below what its {profile.distinct} values mean."
+            return _Found((profile,), f"'{profile.name}': by its name; {what}")
     return None
 
 
-def _id_column(left: list[_Profile]) -> tuple[_Profile, str] | None:
+def _id_column(left: Sequence[_Profile]) -> _Found | None:
     if len(left) < 3:
         return None
     for profile in left:
         unique = profile.filled > 1 and profile.distinct == profile.filled and profile.longest <= _SHORT
         if unique and _ID.search(profile.form):
-            return profile, f"'{profile.name}': by its name, and no two cells are alike."
+            return _Found((profile,), f"'{profile.name}': by its name, and no two cells are alike.")
     return None
 
 
-def _target_column(left: list[_Profile]) -> tuple[_Profile, str]:
+def _target_column(left: Sequence[_Profile], *, named: Sequence[str]) -> _Found:
+    """Guess the target among what is left; `named` are the inputs that the user has named."""
     for name in _TARGET:
         for profile in left:
             if profile.form == name:
-                return profile, f"'{profile.name}': by its name."
-    few = [p for p in left if p.filled and p.longest <= _SHORT and p.distinct <= max(p.filled / 4, 2)]
-    if few and len(left) > 1:
+                return _Found((profile,), f"'{profile.name}': by its name.")
+    fit = [profile for profile in left if _may_be_target(profile)]
+    few = [p for p in fit or left if p.filled and p.longest <= _SHORT and p.distinct <= max(p.filled / 4, 2)]
+    if few and (named or len(left) > 1):
         best = min(few, key=lambda p: (p.distinct < 2, p.mean_characters))
-        return best, f"'{best.name}': {best.distinct} different short values among {best.filled} cells looked at."
-    return left[-1], f"'{left[-1].name}': the last column; nothing else indicates a target."
+        rivals = [profile for profile in few if profile.distinct > 1 and profile is not best]
+        reason = f"'{best.name}': {best.distinct} different short values among {best.filled} cells looked at"
+        reason += f"; '{rivals[0].name}' could be the target as well." if rivals else "."
+        return _Found((best,), reason, is_sure=bool(fit) and best.distinct > 1 and not rivals)
+    last = (fit or left)[-1]
+    inputs = [f"'{name}'" for name in named] or [f"'{p.name}'" for p in left if p.form in _INPUT]
+    if fit == [last] and last.distinct > 1 and len(left) == (1 if named else 2) and inputs:
+        return _Found((last,), f"'{last.name}': the only column besides {' and '.join(inputs)}.")
+    return _Found((last,), f"'{last.name}': the last column; nothing else indicates a target.", is_sure=False)
 
 
-def _input_columns(left: list[_Profile]) -> tuple[list[_Profile], str]:
+def _may_be_target(profile: _Profile) -> bool:
+    """Tell whether nothing in a column's name speaks against its being the target."""
+    others = profile.form in _INPUT or profile.form in _TITLE | _GROUP | _SPLIT
+    return not others and _ID.search(profile.form) is None
+
+
+def _texts(left: Sequence[_Profile]) -> list[_Profile]:
+    return [profile for profile in left if profile.form not in _GROUP]
+
+
+def _input_columns(left: Sequence[_Profile]) -> _Found:
     named = next((p for name in _INPUT for p in left if p.form == name), None)
     best = named or max(left, key=lambda p: p.mean_characters)
     reason = f"'{best.name}': " + (
         "by its name." if named else f"the longest texts, {best.mean_characters:.0f} characters each on average."
     )
     title = next((p for p in left if p.form in _TITLE and p is not best), None)
+    others = [p.mean_characters for p in left if p not in (best, title)]
+    clear = best.distinct > 1 and best.mean_characters >= CLEARLY_LONGER * max(others, default=0.0)
+    is_sure = named is not None or clear
     if title is None:
-        return [best], reason
-    return [title, best], f"{reason} '{title.name}' is put before it."
+        return _Found((best,), reason, is_sure)
+    return _Found((title, best), f"{reason} '{title.name}' is put before it.", is_sure)
+
+
+def _group_column(left: Sequence[_Profile]) -> _Found | None:
+    for profile in left:
+        if profile.form in _GROUP and 1 < profile.distinct < profile.filled:
+            reason = f"'{profile.name}': its cells repeat, and its name says that rows belong together."
+            return _Found((profile,), reason)
+    return None

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from engine.core.errors import TableError, UsageError, unknown_name
 from engine.core.task import Task
-from engine.ingest.build_task import LeakRecord
 from engine.ingest.checks.examine import finding_ids, fix_in_file
 from engine.ingest.data_card import DataCard, Finding, Fix, counted
+from engine.ingest.leaks.pairs import LeakPair, Report, Text
+from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import (
+    Compared,
     add_documents,
     check_rows,
     compare_rows,
@@ -24,6 +26,9 @@ from engine.ingest.steps import (
 )
 from engine.ingest.table import Table
 
+Sides = tuple[list[Text], list[Text]]
+"""Texts that variants may learn from, and texts that they are tested on."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Imported:
@@ -35,8 +40,22 @@ class Imported:
     kind_reason: str
 
 
-def import_table(table: Table, options: ImportOptions, *, task_id: str) -> Imported:
+def import_table(
+    table: Table, options: ImportOptions, *, task_id: str, meanings: tuple[LeakPair, ...] | None = None
+) -> Imported:
     """Take every step, with sound defaults for what is left open.
+
+    `meanings` are pairs that say the same in other words; None if that was not looked for.
+
+    Raises:
+        UsageError: a column or finding is not known.
+        TableError: rows that cannot be used, with the first one's line and the fix; or no rows for a split.
+    """
+    return finish_import(begin_import(table, options), options, task_id=task_id, meanings=meanings)
+
+
+def begin_import(table: Table, options: ImportOptions, report: Report | None = None) -> Compared:
+    """Take the steps up to the leak check by words, whose progress `report` takes.
 
     Raises:
         UsageError: a column or finding is not known.
@@ -50,13 +69,25 @@ def import_table(table: Table, options: ImportOptions, *, task_id: str) -> Impor
     checked = check_rows(mapped, options.fixes)
     for finding in checked.examined.card.findings:
         _refuse(table, finding, options.fixes)
-    documented = add_documents(split_rows(checked, plan_for(mapped, options)), options.documents)
-    guarded = guard_splits(compare_rows(documented, options.similarity), options.leaks)
+    split = split_rows(checked, plan_for(mapped, options))
+    return compare_rows(add_documents(split, options.documents), options.similarity, report)
+
+
+def finish_import(
+    compared: Compared, options: ImportOptions, *, task_id: str, meanings: tuple[LeakPair, ...] | None = None
+) -> Imported:
+    """Do what was chosen about leaks, and make the task.
+
+    Raises:
+        TableError: nothing is left to train or to test on, or there is only one label.
+    """
+    guarded = guard_splits(compared, options.leaks, meanings)
+    checked = compared.before.before.before
     return Imported(
         task=make_ready(guarded, options, task_id=task_id).task,
         card=checked.examined.card,
         leaks=guarded.record,
-        kind_reason="You chose it." if options.kind else mapped.kind_guess.reason,
+        kind_reason="You chose it." if options.kind else checked.before.kind_guess.reason,
     )
 
 

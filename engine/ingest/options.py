@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.core.task import AnswerKind, Document
-from engine.ingest.build_task import LeakFix, SplitPlan
+from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
-from engine.ingest.leaks import DEFAULT_SIMILARITY
+from engine.ingest.leaks.record import LeakFix
+from engine.ingest.leaks.thresholds import DEFAULT_SIMILARITY
 from engine.ingest.table import ReadOptions
 
 

@@ -8,36 +8,25 @@ derived from its earlier version is gone. The screens and the terminal take the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from engine.core.generation import ModelFacts
 from engine.core.task import AnswerKind, AnswerSpec, Document, Task
 from engine.ingest.answer_kind import KindGuess, answer_spec, as_record, draft_instructions, guess_kind
-from engine.ingest.build_task import (
-    LeakFix,
-    LeakRecord,
-    SplitPlan,
-    assign_splits,
-    fix_leaks,
-    leak_sides,
-    make_task,
-    record_leaks,
-)
+from engine.ingest.build_task import SplitPlan, assign_splits, make_task
 from engine.ingest.checks.examine import examine
 from engine.ingest.checks.work import build_rows
 from engine.ingest.columns import Guess, Roles, check_roles, guess_roles
 from engine.ingest.data_card import Examined, Fix, Row
 from engine.ingest.intake import Intake, TokenFacts, measure_tokens
-from engine.ingest.leaks import DEFAULT_MEANING_SIMILARITY, LeakPair, Text, find_leaks
+from engine.ingest.leaks.fixing import fix_until_none_left
+from engine.ingest.leaks.pairs import LeakPair, Report, Text
+from engine.ingest.leaks.record import LeakFix, LeakRecord, leak_sides, record_leaks
+from engine.ingest.leaks.text_check import find_leaks
 from engine.ingest.options import ImportOptions
 from engine.ingest.table import FirstLook, ReadOptions, Table
-
-GUARD_ROUNDS = 5
-"""How many times at most the leak guard checks again after a fix."""
-
-Report = Callable[[float], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -100,7 +89,7 @@ class Documented:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Compared:
-    """Test rows that occur, exactly or nearly, where variants learn or in a document."""
+    """Test rows whose words occur, exactly or changed, where variants learn or in a document."""
 
     before: Documented
     similarity: float
@@ -282,8 +271,10 @@ def compare_rows(documented: Documented, similarity: float, report: Report | Non
     return Compared(before=documented, similarity=similarity, pairs=tuple(pairs))
 
 
-def guard_splits(compared: Compared, fix: LeakFix, meanings: tuple[LeakPair, ...] | None = None) -> Guarded:
-    """Do what was chosen about leaks, and check again until none is left, `GUARD_ROUNDS` times at most.
+def guard_splits(
+    compared: Compared, fix: LeakFix, meanings: tuple[LeakPair, ...] | None = None, report: Report | None = None
+) -> Guarded:
+    """Do what was chosen about leaks, and check what that changes until nothing is left.
 
     `meanings` are pairs that say the same in other words; None if that was not looked for.
     """
@@ -292,21 +283,15 @@ def guard_splits(compared: Compared, fix: LeakFix, meanings: tuple[LeakPair, ...
     rows = split.before.examined.rows
     known = {(pair.test_id, pair.other_id) for pair in compared.pairs}
     pairs = [*compared.pairs, *(pair for pair in meanings or () if (pair.test_id, pair.other_id) not in known)]
-    after, left = fix_leaks(split.splits, pairs, fix), pairs
-    # Rows moved to training may be like other test rows: those leak now, and are moved, too.
-    for _ in range(GUARD_ROUNDS if pairs and fix is not LeakFix.KEEP else 0):
-        left = find_leaks(*leak_sides(rows, after), _texts(documented), similarity=compared.similarity)
-        if not left:
-            break
-        after = fix_leaks(after, left, fix)
+    after, left = fix_until_none_left(rows, split.splits, pairs, fix, similarity=compared.similarity, report=report)
     record = record_leaks(
         split.splits,
         after,
         pairs,
         fix,
-        left=len(left),
+        left=left,
         similarity=compared.similarity,
-        meaning_similarity=None if meanings is None else DEFAULT_MEANING_SIMILARITY,
+        meanings=meanings is not None,
         documents=len(documented.documents),
     )
     mapped = split.before.before

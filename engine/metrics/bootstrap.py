@@ -1,4 +1,4 @@
-"""The bootstrap, vectorized: one draw of row weights serves every variant and every pair of a run.
+"""Intervals of quantiles, from order statistics, and of macro F1, by the bootstrap.
 
 Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 13 and 14 (percentile and BCa).
 """
@@ -6,61 +6,23 @@ Source: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chap
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
-from scipy.stats import binom
+from scipy.special import bdtr, ndtr, ndtri
 
 from engine.core.interval import Counts, Floats, Interval
-from engine.metrics.intervals import wilson
+from engine.metrics.intervals import TAIL
 
 MOST_RESAMPLES = 10_000
 LEAST_RESAMPLES = 2_000
 MOST_DRAWS = 20_000_000
 """Rows times resamples that are drawn at most: what half a second and 80 MB allow."""
 MOST_CELL_DRAWS = 4_000_000
-TAIL = 0.025
 
 
 def resample_count(rows: int) -> int:
     """Return how many resamples this many rows get: 10,000 up to 2,000 rows, then fewer, never under 2,000."""
     return int(np.clip(MOST_DRAWS // max(rows, 1), LEAST_RESAMPLES, MOST_RESAMPLES))
-
-
-MOST_KEPT_ROWS = 500
-"""Draws for up to this many rows are cached: a run on screen needs them again with every row."""
-
-
-def row_weights(rows: int, *, seed: int = 0) -> NDArray[np.float32]:
-    """Draw resamples of the rows with replacement, as weights of shape (resamples, rows), each line summing to 1.
-
-    A weighted mean of any score over the rows is then a matrix product, for all variants and pairs at once.
-    """
-    return _kept_weights(rows, seed) if rows <= MOST_KEPT_ROWS else _drawn_weights(rows, seed)
-
-
-@lru_cache(maxsize=4)
-def _kept_weights(rows: int, seed: int) -> NDArray[np.float32]:
-    weights = _drawn_weights(rows, seed)
-    weights.flags.writeable = False
-    return weights
-
-
-def _drawn_weights(rows: int, seed: int) -> NDArray[np.float32]:
-    count = resample_count(rows)
-    generator = np.random.default_rng(seed)
-    weights = np.empty((count, rows), dtype=np.float32)
-    block = max(1, 4_000_000 // max(rows, 1))
-    for start in range(0, count, block):
-        lines = min(block, count - start)
-        drawn = generator.integers(0, rows, size=(lines, rows), dtype=np.int32)
-        drawn += np.arange(lines, dtype=np.int32)[:, None] * rows
-        weights[start : start + lines] = np.bincount(drawn.ravel(), minlength=lines * rows).reshape(lines, rows)
-    weights /= rows
-    return weights
 
 
 def bca(value: float, replicates: Floats, acceleration: float) -> Interval:
@@ -81,43 +43,6 @@ def bca(value: float, replicates: Floats, acceleration: float) -> Interval:
     return Interval(value=value, low=float(low), high=float(high))
 
 
-def acceleration_of_mean(values: Floats) -> float:
-    """Return BCa's acceleration of a mean, from the values' skewness (Efron and Tibshirani, formula 14.15)."""
-    centred = values - values.mean()
-    square = float(np.sum(centred**2))
-    return float(np.sum(centred**3)) / (6 * square**1.5) if square > 0 else 0.0
-
-
-def mean_intervals(values: Floats, *, weights: NDArray[np.float32] | None = None, seed: int = 0) -> list[Interval]:
-    """Return the BCa interval of each line's mean; `values` has the shape (lines, rows).
-
-    Args:
-        values: one line per variant or pair, one column per row.
-        weights: from `row_weights` for as many rows; drawn here if there are none.
-        seed: of the draw.
-    """
-    lines, rows = values.shape
-    if rows == 0:
-        return [Interval(value=math.nan, low=0.0, high=1.0) for _ in range(lines)]
-    drawn = row_weights(rows, seed=seed) if weights is None else weights
-    replicates = (drawn @ values.T.astype(np.float32)).astype(np.float64)
-    np.clip(replicates, values.min(axis=1), values.max(axis=1), out=replicates)  # what 32 bits round away
-    return [
-        bca(float(line.mean()), replicates[:, index], acceleration_of_mean(line)) for index, line in enumerate(values)
-    ]
-
-
-def mean_interval(values: Sequence[float] | Floats, weights: NDArray[np.float32] | None = None) -> Interval:
-    """Return a mean with its interval: Wilson's where all values are 0 or 1, the BCa bootstrap's otherwise.
-
-    With no values the interval is 0 to 1 and the value NaN.
-    """
-    scores = np.asarray(values, dtype=np.float64)
-    if bool(np.isin(scores, (0.0, 1.0)).all()):
-        return wilson(int(scores.sum()), len(scores))
-    return mean_intervals(scores[None, :], weights=weights)[0]
-
-
 def quantile_interval(values: Floats, share: float) -> Interval | None:
     """Return a quantile with its 95 % interval between order statistics: what the bootstrap comes to, without a draw.
 
@@ -129,11 +54,30 @@ def quantile_interval(values: Floats, share: float) -> Interval | None:
     rows = len(known)
     if rows == 0:
         return None
-    below = binom.cdf(np.arange(rows + 1), rows, share)  # at place k: chance of at most k values under the quantile
+    below = bdtr(np.arange(rows + 1), rows, share)  # at place k: chance of at most k values under the quantile
     low = _at(known, float(np.interp(TAIL, below, np.arange(1, rows + 2))))
     high = _at(known, float(np.interp(1 - TAIL, below, np.arange(1, rows + 2))))
     value = float(np.quantile(known, share))
     return Interval(value=value, low=min(low, value), high=max(high, value))
+
+
+def quantile_joint(values: Floats, share: float, tail: float) -> Interval | None:
+    """Return a quantile between two order statistics that leave at most `tail` at each end, without interpolation.
+
+    Where too few values are there to bound it, the interval ends at 0 or at infinity. None without values.
+    Source: H. A. David, H. N. Nagaraja, "Order Statistics" (2003), section 7.1.
+    """
+    known = np.sort(values[~np.isnan(values)])
+    rows = len(known)
+    if rows == 0:
+        return None
+    below = bdtr(np.arange(rows + 1), rows, share)
+    first, last = int(np.searchsorted(below, tail)), int(np.searchsorted(below, 1 - tail)) + 1
+    return Interval(
+        value=float(np.quantile(known, share)),
+        low=float(known[first - 1]) if first >= 1 else 0.0,
+        high=float(known[last - 1]) if last <= rows else math.inf,
+    )
 
 
 def _at(ordered: Floats, place: float) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 from engine.core.interval import Interval
 from engine.core.run.prediction import FailureKind, Passage, Prediction
 from engine.core.task import Document, Example, Task
-from engine.metrics.bootstrap import mean_interval
+from engine.metrics.intervals import mean_interval
 
 
 class Coverage(StrEnum):

@@ -17,6 +17,7 @@ from engine.core.variant import DecodingMode
 from engine.metrics.bootstrap import macro_f1_interval
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
+_WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def read_answer(task: Task, mode: DecodingMode, text: str) -> str:
@@ -80,9 +81,20 @@ def _read_object(text: str) -> dict[str, Any]:
 
 
 def normalized(text: str) -> str:
-    """Lower case, without punctuation, articles and extra spaces, as SQuAD's evaluation does (arXiv 1606.05250)."""
+    """Lower case, punctuation as blanks, without articles and extra blanks: how refusals and fields are compared."""
     text = unicodedata.normalize("NFKC", text).casefold()
     text = "".join(" " if c in string.punctuation else c for c in text)
+    return " ".join(ARTICLES.sub(" ", text).split())
+
+
+def squad_normalized(text: str) -> str:
+    """Lower case, without ASCII punctuation, English articles and extra blanks: how SQuAD compares answers.
+
+    Punctuation leaves no blank behind: "10,000" is "10000", and "3.5" is "35". Source: the evaluation of SQuAD 1.1, P.
+    Rajpurkar et al., "SQuAD: 100,000+ questions for machine comprehension of text" (2016, arXiv 1606.05250). Only
+    characters outside ASCII differ from it: they are brought to one form first (NFKC, folded case).
+    """
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_WITHOUT_PUNCTUATION)
     return " ".join(ARTICLES.sub(" ", text).split())
 
 
@@ -92,13 +104,18 @@ def accuracy(_task: Task, example: Example, answer: str) -> float:
 
 
 def exact_match(_task: Task, example: Example, answer: str) -> float:
-    """1 if the normalized answer equals the target or another accepted form."""
-    return float(normalized(answer) in {normalized(form) for form in _accepted(example)})
+    """1 if the answer equals the target or another accepted form, as SQuAD compares them."""
+    return float(squad_normalized(answer) in {squad_normalized(form) for form in _accepted(example)})
 
 
 def token_f1(_task: Task, example: Example, answer: str) -> float:
-    """Harmonic mean of token precision and recall against the nearest accepted form."""
-    return max(_token_f1(normalized(answer).split(), normalized(form).split()) for form in _accepted(example))
+    """SQuAD's F1: harmonic mean of precision and recall of tokens, each counted; against the nearest accepted form.
+
+    Where a form or the answer has no token left, F1 is 1 if both have none and 0 otherwise, as in SQuAD 2.0 (arXiv
+    1806.03822); 1.1 gives 0 to both, so that "A" would not be a right answer to itself.
+    """
+    given = squad_normalized(answer).split()
+    return max(_token_f1(given, squad_normalized(form).split()) for form in _accepted(example))
 
 
 def refusal_correctness(task: Task, example: Example, answer: str) -> float:

@@ -14,6 +14,7 @@ from engine.core.interval import Interval
 Figure = Interval | float | None
 MISSING = "\N{EN DASH}"
 _MINUTE_S, _HOUR_S = 60, 3600
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 def share(figure: Figure, *, missing: str = MISSING) -> str:
@@ -121,12 +122,11 @@ def money_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
     return missing if interval is None else f"{money(interval.low)} to {money(interval.high)}"
 
 
-def energy(wh: float | None, *, measured: bool, missing: str = MISSING) -> str:
-    """Write watt-hours, and whether the machine measured them: `0.42 Wh`, `12 Wh (est.)`."""
+def energy(wh: float | None, *, missing: str = MISSING) -> str:
+    """Write watt-hours: `0.42 Wh`, `12 Wh`."""
     if wh is None:
         return missing
-    told = f"{wh:.2f} Wh" if wh < 9.95 else f"{wh:,.0f} Wh"
-    return told if measured else f"{told} (est.)"
+    return f"{wh:.2f} Wh" if wh < 9.95 else f"{wh:,.0f} Wh"
 
 
 def size(figure: Figure, *, missing: str = MISSING) -> str:
@@ -147,6 +147,11 @@ def number(figure: Figure, *, missing: str = MISSING) -> str:
     """Write how many there are, exactly: `12,345`."""
     value = _value(figure)
     return missing if value is None else f"{value:,.0f}"
+
+
+def count(value: int) -> str:
+    """Write a small number within a sentence as a word, a larger one in figures: `five`, `12`."""
+    return _NUMBERS[value] if 0 <= value < len(_NUMBERS) else f"{value:,}"
 
 
 def about(value: float) -> str:

@@ -42,6 +42,19 @@ class ReadyVariant:
     index_id: str = ""
     classifier_id: str = ""
     lora: LoraWeights | None = None
+    draw: int = 0
+    """Which of several draws; each keeps its prompt's beginning in a slot of its own."""
+    draws: tuple[ReadyVariant, ...] = ()
+    """The same variant with each draw of shots or weights, where there are several."""
+
+    @property
+    def slot(self) -> str:
+        """Where the backend keeps the beginning of its prompts."""
+        return f"{self.variant.id}#{self.draw}" if self.draw else self.variant.id
+
+    def for_row(self, row: int) -> ReadyVariant:
+        """Return the draw that a row is answered with: they take turns, which is fixed before the first answer."""
+        return self.draws[row % len(self.draws)] if self.draws else self
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,6 +150,8 @@ def _generated(
 
 def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
     """Answer several rows at once. The predictions carry shares of the batch's time, and no latency."""
+    if ready.draws:
+        return _batch_by_draw(context, ready, rows)
     if not ready.variant.generates:
         started = time.perf_counter()
         made = [drain(answer_row(context, ready, example, row)) for row, example in rows]
@@ -168,6 +183,16 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[tuple[
             error = answer if isinstance(answer, Exception) else ModelError("The backend ended without an answer.")
             made.append(failed(context, ready, example, error, attempts=attempts))
     return made
+
+
+def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
+    """Answer the rows of each draw at once, and return the predictions in the order of the rows."""
+    made: dict[int, Prediction] = {}
+    for place, draw in enumerate(ready.draws):
+        own = [(row, example) for row, example in rows if row % len(ready.draws) == place]
+        if own:
+            made |= dict(zip((row for row, _ in own), answer_batch(context, draw, own), strict=True))
+    return [made[row] for row, _example in rows]
 
 
 def _batch_twice(
@@ -239,7 +264,7 @@ def request_for(
         messages=built.messages,
         prefix_messages=built.prefix_messages,
         decoding=decoding_for(context.task, ready.variant.decoding, seed=context.plan.seed, row=row),
-        slot=ready.variant.id,
+        slot=ready.slot,
         lora=ready.lora,
         lora_scale=ready.variant.lora_scale,
     )

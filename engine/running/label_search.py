@@ -2,7 +2,8 @@
 
 A label is scored along its own tokenization: at each branch of the trie the model's next-token distribution is
 restricted to the branch's children, and a label's probability is the product along its path. Branches are
-opened best first, so the search ends as soon as no unopened branch can beat the best label.
+opened best first, so the search ends as soon as no unopened branch can beat the best label. Labels below an
+unopened branch have no probability of their own: they share what is missing from 1.
 
 A grammar would let the sampler reach a label by any split of its letters, which scores splits and not labels.
 """
@@ -104,16 +105,5 @@ class LabelSearch:
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """One probability per label, summing to 1. Labels of an unopened branch share its mass equally."""
-        result = {label: float(np.exp(mass)) for label, mass in self._decided.items()}
-        for log_mass, node in self._open:
-            below = _labels_below(node)
-            for label in below:
-                result[label] = float(np.exp(log_mass)) / len(below)
-        return {label: result[label] for label in self._trie.sequences}
-
-
-def _labels_below(node: _Node) -> list[str]:
-    if node.label is not None and not node.children:
-        return [node.label]
-    return [label for child in node.children.values() for label in _labels_below(child)]
+        """The probability of each label that was reached; the other labels share what is missing from 1."""
+        return {label: float(np.exp(self._decided[label])) for label in self._trie.sequences if label in self._decided}

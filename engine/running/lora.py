@@ -140,8 +140,9 @@ def run_canary(context: RunContext, trainer: Trainer, ready: ReadyVariant, examp
     tuned = _completion(context, request)
     base = _completion(context, replace(request, lora=None))
     if tuned.probabilities and base.probabilities:
-        change = max(abs(tuned.probabilities[label] - base.probabilities[label]) for label in labels)
-        if change < CANARY_LEAST_CHANGE and ready.variant.lora_scale:
+        change = _largest_change(tuned.probabilities, base.probabilities)
+        same = change < CANARY_LEAST_CHANGE and tuned.probabilities.keys() == base.probabilities.keys()
+        if same and ready.variant.lora_scale:
             raise CanaryError(
                 f"The LoRA weights change nothing: the largest change of a probability is {change:.2g}.",
                 "Train again with a higher learning rate or more epochs.",
@@ -151,6 +152,18 @@ def run_canary(context: RunContext, trainer: Trainer, ready: ReadyVariant, examp
     if ready.lora is not None and ready.lora.key is not None:
         trainer.note(ready.lora.key, {"canary_change": change})
     return change
+
+
+def _largest_change(tuned: Mapping[str, float], base: Mapping[str, float]) -> float:
+    """Return by how much a label's probability changes at least, at the label where that is most.
+
+    A label that only one side names has at the other at most what is missing from 1 there.
+    """
+    changes = [abs(tuned[label] - base[label]) for label in tuned if label in base]
+    for one, other in ((tuned, base), (base, tuned)):
+        rest = max(1.0 - sum(other.values()), 0.0)
+        changes += [value - rest for label, value in one.items() if label not in other]
+    return max(changes, default=0.0)
 
 
 def _changed_text(context: RunContext, request: GenerateRequest) -> float:

@@ -9,13 +9,16 @@ from typing import Required, TypedDict, Unpack
 from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.prices import CostAssumptions
-from engine.core.run.plan import CONTEXT_TOKENS, TRAIN_ROWS, RunPlan, new_run_id
+from engine.core.run.plan import CONTEXT_TOKENS, RunPlan, new_run_id
 from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, DecodingSpec
 from engine.metrics.budget import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
-from engine.running.sampling import balanced_sample, choose_test_rows
+from engine.running.sampling import choose_test_rows, draw_training_rows
+
+MOST_DRAWS = 5
+"""Each draw of LoRA weights is one more training."""
 
 
 class PlanChoices(TypedDict, total=False):
@@ -25,8 +28,10 @@ class PlanChoices(TypedDict, total=False):
     """Which, each once."""
     limit: int | None
     """How many test rows; all by default."""
-    train_rows: int
-    """How many training rows, spread over labels as evenly as their numbers allow."""
+    train_rows: int | None
+    """How many training rows, spread evenly over labels; `engine.running.sampling` says how many by default."""
+    rows_per_label: int | None
+    """So many training rows for each label, instead of a number in all."""
     seed: int
     """Draws training rows, shots, test rows, LoRA."""
     decoding: DecodingMode
@@ -41,6 +46,8 @@ class PlanChoices(TypedDict, total=False):
     options: TechniqueOptions | None
     stop_when_clear: bool
     """End once one variant is clearly the best."""
+    draws: int
+    """Share the rows of variants with shots or LoRA out over so many draws and trainings."""
     spending_limit_usd: float | None
     """The run stops when it has cost this much at a closed API."""
 
@@ -60,10 +67,11 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
     techniques, seed = choices["techniques"], choices.get("seed", 0)
     test_split, context_tokens = choices.get("test_split", "test"), choices.get("context_tokens", CONTEXT_TOKENS)
     test = choose_test_rows(task.split(test_split), choices.get("limit"), seed=seed)
+    if not 1 <= choices.get("draws", 1) <= MOST_DRAWS:
+        raise UsageError(f"{choices.get('draws')} draws are not possible.", f"Ask for 1 to {MOST_DRAWS}.")
     if not test:
         raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
-    train_rows = choices.get("train_rows", TRAIN_ROWS)
-    train = balanced_sample(task.split("train"), train_rows, seed=seed, by_target=task.has_labels)
+    train = draw_training_rows(task, choices.get("train_rows"), per_label=choices.get("rows_per_label"), seed=seed)
     decoding = DecodingSpec(mode=choices.get("decoding", DecodingMode.CHOICE))
     return RunPlan(
         run_id=new_run_id(),
@@ -77,6 +85,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         throughput=choices.get("throughput", False),
         costs=choices.get("costs") or CostAssumptions(),
         stop_when_clear=choices.get("stop_when_clear", False),
+        draws=choices.get("draws", 1),
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
         spending_limit_usd=choices.get("spending_limit_usd"),
     )

@@ -11,12 +11,12 @@ from engine.core.ports import BuiltIndex, Trainer
 from engine.core.run.events import Event, Notice, PreparationProgress, VariantReady
 from engine.core.steps import Progress, check_cancelled, drain, relay
 from engine.core.task import Example
-from engine.core.variant import LoraSpec, TrainingPrompts
+from engine.core.variant import LoraSpec, TrainingPrompts, Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row, retrieve
 from engine.running.backend_checks import lora_comes_with_the_server
 from engine.running.lora import TrainingPair, find_or_train, training_pairs
 from engine.running.prompting import build_prompt, training_answer
-from engine.running.sampling import choose_shots
+from engine.running.sampling import choose_shots, seed_of_draw
 
 Keep = Callable[[ReadyVariant], None]
 
@@ -40,28 +40,43 @@ def prepare(context: RunContext, trainer: Trainer, train: Sequence[Example], kee
         AdaptLabError: a variant cannot be prepared.
     """
     for variant in context.plan.variants:
-        ready, paid = ReadyVariant(variant=variant), _OneOff()
-        if variant.shots_k:
-            by_target = context.task.has_labels
-            shots = choose_shots(train, variant.shots_k, seed=context.plan.seed, by_target=by_target)
-            ready = replace(ready, shots=shots)
-        if variant.retrieval is not None:
-            documents = context.task.documents if variant.retrieval.passages_k else ()
-            steps = context.retriever.index(train, documents, variant.retrieval, cancel=context.cancel)
-            index = yield from _until_built(variant.id, steps)
-            ready = replace(ready, index_id=index.id)
-            paid.add(index.build_s, reused=index.reused)
-        if variant.facts.fits:
-            steps = context.retriever.fit_classifier(train, seed=context.plan.seed, cancel=context.cancel)
-            fitted = yield from _until_built(variant.id, steps)
-            ready = replace(ready, classifier_id=fitted.id)
-            paid.add(fitted.build_s, reused=fitted.reused)
-        if variant.lora is not None:
-            weights, found = yield from _weights(context, trainer, train, ready, variant.lora)
-            ready = replace(ready, lora=weights)
-            paid.add(weights.train_s, reused=found)
-        keep(ready)
-        yield VariantReady(variant_id=variant.id, prepare_s=paid.seconds, reused=paid.reused)
+        paid = _OneOff()
+        draws = []
+        for draw in range(context.plan.draws if variant.drawn else 1):
+            draws.append((yield from _prepare_draw(context, trainer, train, variant, draw, paid)))
+            if draws[0].lora is not None and draws[0].lora == draws[-1].lora and draw:
+                draws.pop()  # a server holds one set of weights, whatever the seed
+        keep(draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)))
+        # Of several draws one would be used later: its share is what preparing takes.
+        yield VariantReady(variant_id=variant.id, prepare_s=paid.seconds / len(draws), reused=paid.reused)
+
+
+def _prepare_draw(
+    context: RunContext, trainer: Trainer, train: Sequence[Example], variant: Variant, draw: int, paid: _OneOff
+) -> Generator[Event, None, ReadyVariant]:
+    """Prepare a variant with one draw of shots and one training."""
+    ready, seed = ReadyVariant(variant=variant, draw=draw), seed_of_draw(context.plan.seed, draw)
+    if variant.shots_k:
+        by_target = context.task.has_labels
+        shots = choose_shots(train, variant.shots_k, seed=seed, by_target=by_target)
+        ready = replace(ready, shots=shots)
+    if variant.retrieval is not None:
+        documents = context.task.documents if variant.retrieval.passages_k else ()
+        steps = context.retriever.index(train, documents, variant.retrieval, cancel=context.cancel)
+        index = yield from _until_built(variant.id, steps)
+        ready = replace(ready, index_id=index.id)
+        paid.add(index.build_s, reused=index.reused)
+    if variant.facts.fits:
+        steps = context.retriever.fit_classifier(train, seed=context.plan.seed, cancel=context.cancel)
+        fitted = yield from _until_built(variant.id, steps)
+        ready = replace(ready, classifier_id=fitted.id)
+        paid.add(fitted.build_s, reused=fitted.reused)
+    if variant.lora is not None:
+        spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, draw))
+        weights, found = yield from _weights(context, trainer, train, ready, spec)
+        ready = replace(ready, lora=weights)
+        paid.add(weights.train_s, reused=found)
+    return ready
 
 
 def _until_built(variant_id: str, steps: Iterator[Progress | BuiltIndex]) -> Generator[Event, None, BuiltIndex]:
@@ -111,6 +126,8 @@ def warm_up(context: RunContext, variants: Sequence[ReadyVariant], example: Exam
     for place, ready in enumerate(variants):
         progress = Progress(stage="Warming up", fraction=place / len(variants))
         yield PreparationProgress(variant_id=ready.variant.id, progress=progress)
-        prediction = drain(answer_row(context, ready, example, 0))
-        if prediction.failure is not None:
+        for draw in ready.draws or (ready,):
+            prediction = drain(answer_row(context, draw, example, 0))
+            if prediction.failure is None:
+                continue
             yield Notice(text=f"Warm-up of {ready.variant.id} failed: {prediction.failure.message}")

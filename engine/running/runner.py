@@ -92,18 +92,18 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     leaders = LeaderCheck(plan, kept)
     ready: list[ReadyVariant] = []
     if any(variant.generates for variant in plan.variants):
-        yield from _load(context, ports.store, len(plan.variants) + 1, _room(context, train, test))
+        yield from _load(context, ports.store, _slots(plan), _room(context, train, test))
     for event in prepare(context, ports.trainer, train, ready.append):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
         check_cancelled(cancel)
     probe = train[0] if train else test[0]
-    for variant in ready:
+    for variant in (draw for item in ready for draw in item.draws or (item,)):
         if variant.lora is not None:
             change = run_canary(context, ports.trainer, variant, probe)
             moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
-            yield Notice(text=f"Canary of {variant.variant.id}: the weights {moved}.")
+            yield Notice(text=f"Canary of {variant.slot}: the weights {moved}.")
     before = context.model.capabilities
     yield from warm_up(context, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, context.model.capabilities))
@@ -113,6 +113,11 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
         yield from _in_batches(context, ports, ready, test, done, leaders, budget)
     else:
         yield from _row_by_row(context, ports, ready, test, done, leaders, budget)
+
+
+def _slots(plan: RunPlan) -> int:
+    """Return how many beginnings of prompts are kept at once: one for each variant and draw, and the canary's."""
+    return 1 + sum(plan.draws if variant.drawn else 1 for variant in plan.variants)
 
 
 def _room(context: RunContext, train: Sequence[Example], test: Sequence[Example]) -> int:
@@ -156,7 +161,7 @@ def _row_by_row(
             budget.check()
             yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
             before = ports.meter.read_joules()
-            steps = answer_row(context, ready, example, row)
+            steps = answer_row(context, ready.for_row(row), example, row)
             made = yield from relay(steps, partial(_streamed, variant_id, example.id))
             (prediction,) = _with_energy([made], before, ports.meter.read_joules())
             ports.store.add([prediction])

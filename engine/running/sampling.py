@@ -3,10 +3,59 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from engine.core.task import Example
+from engine.core.errors import UsageError
+from engine.core.run.plan import TRAIN_ROWS
+from engine.core.task import Example, Task
+
+
+def training_row_count(task: Task, rows: int | None = None, *, per_label: int | None = None) -> int:
+    """Return how many training rows are drawn.
+
+    By default `TRAIN_ROWS`, but at least one for each label of the training split. An explicit number is obeyed, be it
+    smaller than the number of labels. There are never more than the split has.
+
+    Args:
+        task: its training split is counted.
+        rows: an explicit number.
+        per_label: so many rows for each label, or all where a label has fewer.
+
+    Raises:
+        UsageError: both are given, or rows per label are asked for and the answers are not labels.
+    """
+    if per_label is not None:
+        if rows is not None:
+            raise UsageError(
+                f"Both {rows} training rows and {per_label} for each label were asked for.", "Ask for one of the two."
+            )
+        if not task.has_labels:
+            raise UsageError(
+                f"The answers of '{task.id}' are not labels, so no number of rows for each label can be drawn.",
+                "Ask for a number of training rows.",
+            )
+    train = task.split("train")
+    if rows is not None:
+        return min(rows, len(train))
+    by_label = Counter(example.target for example in train) if task.has_labels else Counter()
+    if per_label is not None:
+        return sum(min(per_label, count) for count in by_label.values())
+    return min(max(TRAIN_ROWS, len(by_label)), len(train))
+
+
+def draw_training_rows(
+    task: Task, rows: int | None = None, *, per_label: int | None = None, seed: int
+) -> list[Example]:
+    """Draw the rows that variants learn from, as many as `training_row_count` says, spread evenly over labels.
+
+    The same seed draws a smaller number as the beginning of a larger one.
+
+    Raises:
+        UsageError: as `training_row_count`.
+    """
+    count = training_row_count(task, rows, per_label=per_label)
+    return balanced_sample(task.split("train"), count, seed=seed, by_target=task.has_labels)
 
 
 def balanced_sample(examples: Sequence[Example], count: int, *, seed: int, by_target: bool = True) -> list[Example]:
@@ -35,6 +84,11 @@ def choose_shots(train: Sequence[Example], count: int, *, seed: int, by_target: 
     shots = balanced_sample(train, count, seed=seed + 1, by_target=by_target)
     random.Random(f"{seed}:shots").shuffle(shots)
     return tuple(shots)
+
+
+def seed_of_draw(seed: int, draw: int) -> int:
+    """Return the seed of one of several draws; the first is the run's own."""
+    return seed + 1000 * draw
 
 
 def choose_test_rows(examples: Sequence[Example], limit: int | None, *, seed: int) -> list[Example]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from engine.core.errors import UsageError
 from engine.core.run.events import PreparationProgress
-from engine.core.run.plan import CONTEXT_TOKENS, TRAIN_ROWS, RunPlan
+from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import CancelSignal, Progress, relay
 from engine.core.task import AnswerKind, Example, Task
@@ -22,7 +22,7 @@ from engine.core.variant import Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import kept_weights
 from engine.running.preparing import prepare
-from engine.running.sampling import balanced_sample
+from engine.running.sampling import draw_training_rows
 from engine.services.jobs import Job, JobBook, Lock
 from engine.services.workspace import Workspace
 
@@ -43,8 +43,8 @@ class Question:
     """The right answer, if the user knows it; without one nothing is scored."""
     weights_key: str | None = None
     """Kept LoRA weights that the variants with LoRA use."""
-    train_rows: int = TRAIN_ROWS
-    """Training rows that shots, retrieval and the classifier draw on."""
+    train_rows: int | None = None
+    """Training rows that shots, retrieval and the classifier draw on; None draws as many as a run does by default."""
     seed: int = 0
     context_tokens: int = CONTEXT_TOKENS
 
@@ -158,7 +158,7 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
     """
     task, ports = workspace.tasks.get(question.task_id), workspace.ports(question.model_id)
     context = RunContext(plan=plan_of(question), task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
-    train = balanced_sample(task.split("train"), question.train_rows, seed=question.seed, by_target=task.has_labels)
+    train = draw_training_rows(task, question.train_rows, seed=question.seed)
     lora = None
     if any(variant.lora is not None for variant in question.variants):
         lora = kept_weights(ports.trainer, question.weights_key, ports.model.facts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.analysis.progress import LiveRun
 from engine.analysis.report import Report, assess
+from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import table_from_predictions
 from engine.core.limits import Limits
 from engine.core.run.events import LeaderClear, ModelLoaded, PredictionMade, RunEnded, RunStarted, VariantReady
@@ -33,11 +34,14 @@ class RecordedRun:
         return self.manifest.plan
 
 
-def assessed(recorded: RecordedRun, task: Task, limits: Limits) -> Report:
-    """Assess a recorded run under the user's limits, as the report does with a run of the store."""
+def assessed(recorded: RecordedRun, task: Task, limits: Limits, *, looks: RowLooks | None = None) -> Report:
+    """Assess a recorded run under the user's limits, as the report does with a run of the store.
+
+    Without `looks` the run counts as the first look at its test rows.
+    """
     plan = recorded.plan
     table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, recorded.predictions)
-    return assess(plan, task, table, recorded.manifest.conditions, limits)
+    return assess(plan, task, table, recorded.manifest.conditions, limits, looks=looks)
 
 
 def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:

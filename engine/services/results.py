@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.analysis.figures import RunFigures, run_figures
+from engine.analysis.marks import origin_of
 from engine.analysis.memo import gather_memo
 from engine.analysis.report import Report, judge
+from engine.analysis.row_looks import RowLooks, row_looks
 from engine.analysis.run_table import RunTable
 from engine.analysis.summary import summarize
+from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.limits import Limits
+from engine.core.run.looks import look_of
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -40,6 +44,13 @@ class Results:
         """Return a kept run's plan as it was, whatever became of its task and model."""
         return self._store.manifest(run_id).plan
 
+    def is_outdated(self, run_id: str) -> bool:
+        """Tell whether a run's task is gone, or asks or scores otherwise today."""
+        try:
+            return task_has_changed(self._workspace.tasks, self.manifest(run_id))
+        except UsageError:
+            return True
+
     def predictions(self, run_id: str) -> list[Prediction]:
         """Return all predictions of a run so far."""
         return self._store.predictions(run_id)
@@ -66,7 +77,21 @@ class Results:
 
     def report(self, run_id: str, limits: Limits) -> Report:
         """Assess a run under the user's limits."""
-        return judge(self.figures(run_id), limits)
+        run = self.figures(run_id)
+        origin = origin_of(run.plan, self.manifest(run_id).conditions)
+        return judge(run, limits, training=self.training(run_id), looks=self.looks(run_id), origin=origin)
+
+    def training(self, run_id: str) -> TrainingRows:
+        """Return what a run's variants learned from, and the labels that they never saw."""
+        plan = self.plan(run_id)
+        return training_rows(plan, self._workspace.tasks.get(plan.task_id))
+
+    def looks(self, run_id: str) -> RowLooks:
+        """Count the looks at a run's test rows before it; `sample`, the run that ships, is the first at its rows."""
+        if run_id == SAMPLE:
+            return RowLooks()
+        this = look_of(self.manifest(run_id))
+        return row_looks(this, self._store.looks(this.task_id, this.task_digest))
 
     def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
         """Write a run's memo as `html` or `md`."""

@@ -35,7 +35,10 @@ class SeriesState:
 
 
 def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
-    """Return for each plan a kept run of this experiment, a finished one before others; the store is asked once."""
+    """Return for each plan a kept run of this experiment, a finished one before others; the store is asked once.
+
+    A run whose task asks or scores otherwise today is another experiment.
+    """
     infos = runs.list()
     known: dict[str, RunPlan] = {}
     found = []
@@ -46,7 +49,7 @@ def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[Ru
                 continue
             if info.run_id not in known:
                 known[info.run_id] = results.plan(info.run_id)
-            if same_experiment(known[info.run_id], plan):
+            if same_experiment(known[info.run_id], plan) and not results.is_outdated(info.run_id):
                 alike.append(info)
         found.append(next((info for info in alike if info.status == "done"), alike[0] if alike else None))
     return found

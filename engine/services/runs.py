@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Unpack
 
+from engine.analysis.break_even import labelled_rows
+from engine.analysis.marks import origin_at
 from engine.analysis.progress import RunSnapshot
+from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.core.errors import UsageError
 from engine.core.run.events import Event
-from engine.core.run.infos import Preflight, RunInfo
+from engine.core.run.infos import Preflight, RowOffer, RunInfo
 from engine.core.run.manifest import Manifest, ModelRecord, Purpose
-from engine.core.run.plan import RunPlan
+from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.estimating import estimate_run
 from engine.running.planning import PlanChoices, plan_run
+from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background_runs import BackgroundRuns
 from engine.services.models import facts_by_name
 from engine.services.recorded import fold
@@ -51,6 +56,30 @@ class Runs:
             capabilities=self._workspace.models.capabilities(facts),
         )
 
+    def training(self, plan: RunPlan) -> TrainingRows:
+        """Tell what a plan's variants learn from, and which labels they never see."""
+        return training_rows(plan, self._workspace.tasks.get(plan.task_id))
+
+    def row_offer(self, plan: RunPlan) -> RowOffer | None:
+        """Offer `ROWS_PER_LABEL` training rows for each label.
+
+        None where no variant would learn from more rows than now, and where the user asked for another number of rows
+        than the default and each label has one.
+        """
+        task = self._workspace.tasks.get(plan.task_id)
+        training = training_rows(plan, task)
+        if not training.labels:
+            return None
+        by_default = training.rows == training_row_count(task)
+        if not by_default and not training.labels_without_rows:
+            return None
+        drawn = draw_training_rows(task, per_label=ROWS_PER_LABEL, seed=plan.seed)
+        if all(labelled_rows(one, len(drawn)) <= labelled_rows(one, training.rows) for one in plan.variants):
+            return None
+        more = replace(plan, train_ids=tuple(example.id for example in drawn))
+        extra_s = self.preflight(more).estimated_s - self.preflight(plan).estimated_s
+        return RowOffer(per_label=ROWS_PER_LABEL, rows=len(drawn), extra_s=extra_s)
+
     def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON) -> str:
         """Keep a new run and carry it out in the background; return its id."""
         self._create(plan, purpose)
@@ -85,7 +114,9 @@ class Runs:
         manifest = self._workspace.store.manifest(run_id)
         plan = manifest.plan
         if task_has_changed(self._workspace.tasks, manifest):
-            raise UsageError(f"The task '{plan.task_id}' has changed since run {run_id}.", "Start a new run.")
+            raise UsageError(
+                f"The task '{plan.task_id}' or its scoring has changed since run {run_id}.", "Start a new run."
+            )
         if self._workspace.models.get(plan.model_id).digest != manifest.model.digest:
             raise UsageError(f"The file of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
         return plan
@@ -136,7 +167,7 @@ class Runs:
 
     def _create(self, plan: RunPlan, purpose: Purpose) -> None:
         task, facts = self._workspace.tasks.get(plan.task_id), self._workspace.models.get(plan.model_id)
-        machine = self._workspace.machine
+        machine, origin = self._workspace.machine, origin_at(facts, self._workspace.models.capabilities(facts))
         self._workspace.store.create_run(
             Manifest(
                 plan=plan,
@@ -153,6 +184,8 @@ class Runs:
                     size_bytes=facts.size_bytes,
                     digest=facts.digest,
                     template_digest=facts.template_digest,
+                    server=origin.server,
+                    server_timings=origin.server_timings,
                 ),
             )
         )

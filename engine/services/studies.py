@@ -12,7 +12,7 @@ from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
-from engine.running.sampling import balanced_sample
+from engine.running.sampling import draw_training_rows
 from engine.services.models import facts_by_name
 from engine.services.results import Results
 from engine.services.run_series import RunSeries, SeriesState, find_kept
@@ -80,7 +80,7 @@ class Studies:
         task = self._tasks.get(base.task_id)
         plans = []
         for seed in seeds:
-            train = balanced_sample(task.split("train"), len(base.train_ids), seed=seed, by_target=task.has_labels)
+            train = draw_training_rows(task, len(base.train_ids), seed=seed)
             variants = tuple(
                 variant if variant.lora is None else replace(variant, lora=replace(variant.lora, seed=seed))
                 for variant in base.variants

@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.core.errors import UsageError
 from engine.core.run.infos import TaskInfo
 from engine.core.run.manifest import OLD_DIGEST, Manifest
-from engine.core.task import MADE_FROM, Task, task_digest
+from engine.core.task import MADE_FROM, Task, changed_scorers, task_digest
 from engine.services.workspace import TaskStore, Workspace
 
 
@@ -68,10 +68,13 @@ class Tasks:
 def task_has_changed(tasks: TaskStore, manifest: Manifest) -> bool:
     """Tell whether a run's task asks or scores otherwise today.
 
+    Runs of version 1 kept a digest that does not tell how scorers counted: it was by their first version.
+
     Raises:
         UsageError: the task is gone.
     """
     name, kept = manifest.plan.task_id, manifest.task_digest
     if kept.startswith(OLD_DIGEST):
-        return tasks.old_digest(name) != kept.removeprefix(OLD_DIGEST)
+        changed = tasks.old_digest(name) != kept.removeprefix(OLD_DIGEST)
+        return changed or bool(changed_scorers(tasks.get(name)))
     return bool(kept) and tasks.get(name).digest not in {kept, ""}

@@ -10,15 +10,15 @@ from typing import Any
 
 from engine.core.generation import LoraWeights
 from engine.core.lora_library import Library, Measured
-from engine.core.run.plan import CONTEXT_TOKENS, TRAIN_ROWS, RunPlan
+from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, Variant
-from engine.metrics.bootstrap import mean_interval
+from engine.metrics.intervals import mean_interval
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import find_or_train, run_canary, training_pairs
-from engine.running.sampling import balanced_sample
+from engine.running.sampling import balanced_sample, draw_training_rows
 from engine.services.jobs import Job, JobBook, Lock
 from engine.services.workspace import Workspace
 
@@ -40,7 +40,8 @@ class TrainingOrder:
     task_id: str
     model_id: str
     spec: LoraSpec
-    train_rows: int = TRAIN_ROWS
+    train_rows: int | None = None
+    """None draws as many as a run does by default."""
     seed: int = 0
     context_tokens: int = CONTEXT_TOKENS
 
@@ -169,7 +170,7 @@ def train(
 ) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
     """Train, or find matching weights: the same ones that a run on the same rows would make and find."""
     task, ports = workspace.tasks.get(order.task_id), workspace.ports(order.model_id)
-    rows = balanced_sample(task.split("train"), order.train_rows, seed=order.seed, by_target=task.has_labels)
+    rows = draw_training_rows(task, order.train_rows, seed=order.seed)
     about = {"task_id": task.id, "model_id": order.model_id, "seed": order.seed}
     texts = training_pairs(task, rows)
     return (yield from find_or_train(ports.model, ports.trainer, texts, order.spec, about=about, cancel=cancel))
@@ -215,13 +216,11 @@ def rows_to_measure_on(task: Task, order: TrainingOrder) -> tuple[list[Example],
 
     The test split is left alone: what is chosen by looking at it can no longer be judged by it.
     """
-    by_target = task.has_labels
-    drawn = balanced_sample(task.split("train"), order.train_rows, seed=order.seed, by_target=by_target)
-    seen = {example.id for example in drawn}
+    seen = {example.id for example in draw_training_rows(task, order.train_rows, seed=order.seed)}
     for split in ("validation", "train"):
         rows = [example for example in task.split(split) if example.id not in seen]
         if rows:
-            return balanced_sample(rows, MOST_MEASURED_ROWS, seed=order.seed, by_target=by_target), split
+            return balanced_sample(rows, MOST_MEASURED_ROWS, seed=order.seed, by_target=task.has_labels), split
     return [], ""
 
 

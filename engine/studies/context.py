@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.run_table import RunTable
-from engine.analysis.verdict_types import Sentence
+from engine.analysis.verdict.claims import Sentence
 from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.interval import Interval

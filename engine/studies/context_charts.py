@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.charts.chart import Axis, Chart, Series
 from engine.metrics import wording as say
+from engine.metrics.marks import marked
 from engine.studies.context import PLACES
 
 
@@ -52,12 +54,13 @@ def place_chart(found: Mapping[str, VariantFigures], passages: int) -> Chart:
         line=True,
         dash="dot",
     )
+    made = mark_of(FigureName.QUALITY, origin=Origin(made_rows=True))
     told = "; ".join(f"{place} {say.share(quality.value)}" for place, quality in zip(places, qualities, strict=True))
     return Chart(
         title="Quality against the supporting passage's place",
         caption=f"among {passages} passages, the same others at every place; 95 % intervals over rows",
         alt=f"Quality by place of the supporting passage: {told}.",
         x=Axis(title="place", low=-0.4, high=len(places) - 0.6, words=tuple(places)),
-        y=Axis(title="quality", form="percent", low=max(min(series.low, default=0.0) - 0.05, 0.0)),
+        y=Axis(title=marked("quality", made), form="percent", low=max(min(series.low, default=0.0) - 0.05, 0.0)),
         series=(series,),
     )

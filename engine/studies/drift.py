@@ -10,15 +10,16 @@ import numpy as np
 from scipy.stats import fisher_exact, norm
 
 from engine.analysis.figures import variant_names
+from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
-from engine.analysis.verdict_types import Sentence
+from engine.analysis.verdict.claims import Sentence
 from engine.charts.chart import Axis, Chart, Series
 from engine.core.interval import Floats, Interval
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import Task
 from engine.metrics import wording as say
-from engine.metrics.bootstrap import mean_interval
-from engine.metrics.intervals import Z_95, wilson
+from engine.metrics.intervals import Z_95, mean_interval, wilson
+from engine.metrics.marks import marked
 from engine.metrics.pairwise import LEVEL, compare_all, holm
 from engine.studies.perturbations import PERTURBATIONS, WORDS, perturbed_task
 
@@ -122,13 +123,19 @@ def independent_difference(after: Floats, before: Floats) -> tuple[Interval, flo
     return Interval(value=value, low=value - Z_95 * error, high=value + Z_95 * error), p_value
 
 
+def rows_in_words(kind: str) -> str:
+    """Name the rows of a kind of change, with the mark of what is measured on them."""
+    made = Origin(made_rows=kind in PERTURBATIONS)
+    return marked(WORDS.get(kind, kind), mark_of(FigureName.QUALITY, origin=made))
+
+
 def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
     """Say for each kind which variants lose significantly, and which do not."""
     told = []
     for kind in dict.fromkeys(change.kind for change in changes):
         own = [change for change in changes if change.kind == kind]
         broken = sorted((change for change in own if change.breaks), key=lambda change: change.change.value)
-        words = WORDS.get(kind, kind)
+        words = rows_in_words(kind)
         if broken:
             lost = [
                 f"{item.name} loses {say.points(item.change.value)} ({say.span(-item.change.high, -item.change.low)})"
@@ -170,7 +177,7 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
         )
     lows = [low for item in series for low in item.low]
     told = [f"{item.name} {', '.join(map(say.share, item.y))}" for item in series]
-    names = (ORIGINAL, *(WORDS.get(kind, kind) for kind in kinds))
+    names = (ORIGINAL, *map(rows_in_words, kinds))
     return Chart(
         title="Quality when inputs change",
         caption=f"from left to right: {', '.join(names)}; bars are 95 % intervals",

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from engine.analysis.run_table import RunTable
-from engine.analysis.verdict_types import Sentence
+from engine.analysis.verdict.claims import Sentence
 from engine.core.generation import ModelFacts
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
@@ -21,7 +21,7 @@ from engine.core.task import Task
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
-from engine.metrics.bootstrap import mean_interval
+from engine.metrics.intervals import mean_interval
 from engine.running.defaults import TechniqueOptions, default_shots
 from engine.running.planning import plan_run
 from engine.studies.seed_variation import seed_variation

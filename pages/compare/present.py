@@ -14,7 +14,7 @@ from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
 from components.ui.run_data import where
 from components.widgets.parts import keys, race, slide
-from components.widgets.tradeoff import live_tradeoff
+from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.task import Task
 from engine.services.recorded import assessed, fold
@@ -88,7 +88,7 @@ with screen:
         )
         race(view, key=f"present_race_{run_id}")
     elif step == 4:
-        headline = "Further left is faster, higher is better, larger costs more"
+        headline = f"Further left is faster, higher is better, larger means a higher {costs_in_words(snapshot)}"
         slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
         live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=(1100.0, 380.0), height=450)
         with st.expander("The figures behind the chart", icon=":material/table:"):
@@ -96,6 +96,8 @@ with screen:
     else:
         slot = st.container()
         limits = limits_form()
-        report = assessed(recorded, task, limits) if task is not None and recorded.predictions else None
+        report = None
+        if task is not None and recorded.predictions:
+            report = assessed(recorded, task, limits, looks=lab.results.looks(run_id))
         with slot:
             slide(verdict_slide(snapshot, recorded, report.verdict if report else None), key="present_verdict")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.report.cost_forms import extra_form, use_of
-from components.report.cost_tables import assumptions_json, break_even_frame, lines_frame
+from components.report.cost_tables import assumptions_json, break_even_frame, line_headings, lines_frame
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.machine_form import machine_form
@@ -14,9 +14,11 @@ from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.analysis.break_even import break_evens, price_table
 from engine.analysis.cost_charts import cost_chart
+from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
+from engine.metrics.marks import legend, marked
 
 lab = state.lab()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
@@ -61,18 +63,26 @@ if generating:
 local = [(item.cost, item.variant.technique) for item in report.figures]
 lines = [*(line for line, _technique in local), *closed]
 points = break_evens(lines, limits.months)
+prices = price_marks(report.figures, report.origin, closed=len(closed))
+named = line_headings(prices)
 
 chart_card(cost_chart(local, closed, limits), key="cost_chart", height=380)
 usd = st.column_config.NumberColumn
 st.dataframe(
     lines_frame(lines, limits),
     column_config={
-        "Labelling": usd(format="$%.2f", help="The labelled rows it learns from, paid once."),
-        "Preparing": usd(format="$%.4f", help="Training, indexing or fitting on this machine, paid once."),
-        "Per 1,000": usd(format="$%.4f", help="Running cost of 1,000 answers."),
-        "Total": usd(format="$%.2f", help="One-off and running costs, over the months and calls above."),
+        "Labelling": usd(named["Labelling"], format="$%.2f", help="The labelled rows it learns from, paid once."),
+        "Preparing": usd(
+            named["Preparing"], format="$%.4f", help="Training, indexing or fitting on this machine, paid once."
+        ),
+        "Per 1,000": usd(named["Per 1,000"], format="$%.4f", help="Running cost of 1,000 answers."),
+        "Total": usd(
+            named["Total"], format="$%.2f", help="One-off and running costs, over the months and calls above."
+        ),
         "Most calls a month": st.column_config.TextColumn(
-            alignment="right", help="How many calls this machine can answer in a month without a pause, one by one."
+            named["Most calls a month"],
+            alignment="right",
+            help="How many calls this machine can answer in a month without a pause, one by one.",
         ),
         "Data leaves": st.column_config.TextColumn(help="Whether inputs are sent to another company."),
         "Price": st.column_config.TextColumn(help="Where the price per call comes from, with its date or version."),
@@ -81,13 +91,14 @@ st.dataframe(
     width="stretch",
     key="cost_lines",
 )
+even = mark_of(FigureName.BREAK_EVEN)
 if points:
     st.markdown("**Where the cheapest choice changes**")
     st.dataframe(
         break_even_frame(points),
         column_config={
-            "From calls a month": usd(format="localized"),
-            "Total there": usd(format="$%.2f", help="What both cost at that volume."),
+            "From calls a month": usd(marked("From calls a month", even), format="localized"),
+            "Total there": usd(marked("Total there", even), format="$%.2f", help="What both cost at that volume."),
         },
         hide_index=True,
         width="content",
@@ -97,15 +108,15 @@ else:
     st.caption("One choice is cheapest at every volume.")
 st.caption(
     plain(
-        f"Estimates. Seconds and tokens were measured; prices are those of {price_table()}, without caching, and "
-        "tokenizers differ. The quality of closed models was not measured."
+        f"{legend(prices)} Prices are those of {price_table()}, without caching, and tokenizers differ. The quality of "
+        "closed models was not measured."
     )
 )
 if closed and not limits.data_may_leave:
     st.caption("You said that data may not leave this machine: closed APIs are shown only for comparison.")
 st.download_button(
     "Assumptions and totals",
-    assumptions_json(info.run_id, costs, limits, extra, lines, points),
+    assumptions_json(info.run_id, costs, limits, extra, lines, points, prices),
     file_name=f"costs-{info.run_id}.json",
     mime="application/json",
     icon=":material/download:",

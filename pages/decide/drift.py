@@ -11,11 +11,10 @@ from components.ui.errors import fault
 from components.ui.run_data import plan_of, reported_run, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
-from engine.core.errors import AdaptLabError
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.manifest import Purpose
 from engine.metrics import wording as say
-from engine.studies.drift import drift_changes, drift_chart, who_breaks
-from engine.studies.perturbations import WORDS
+from engine.studies.drift import drift_changes, drift_chart, rows_in_words, who_breaks
 
 lab = state.lab()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
@@ -29,6 +28,10 @@ try:
         info = reported_run(lab, key="drift_run", on_made_tasks=False)
     if info is None:
         st.stop()
+    if lab.results.is_outdated(info.run_id):
+        raise UsageError(
+            f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."
+        )
     base = plan_of(lab, info)
     plans = lab.studies.drift(base)
     kept = dict(zip(plans, lab.studies.kept(list(plans.values())), strict=True))
@@ -51,7 +54,7 @@ st.dataframe(
         [
             {
                 "Variant": visible(change.name),
-                "Rows": WORDS.get(change.kind, change.kind),
+                "Rows": rows_in_words(change.kind),
                 "Before": say.share(change.before),
                 "After": say.share(change.after),
                 "Change": change.change.value * 100,

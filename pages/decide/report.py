@@ -66,7 +66,7 @@ verdict_card(report.verdict)
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):
-        chart = tradeoff_chart(report.figures, metric=report.quality_title, limits=report.limits)
+        chart = tradeoff_chart(report.figures, report.origin, metric=report.quality_title, limits=report.limits)
         chart_card(chart, key="tradeoff", height=310)
     else:
         st.info("Throughput mode answers in batches: there are no latencies of single answers to draw.")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from engine.analysis.run_comparison import matrix
+from engine.analysis.training_rows import offer_note, training_note
 from engine.core.errors import UsageError
 from engine.core.prices import CostAssumptions
 from engine.core.run.events import RunEnded
@@ -70,6 +71,8 @@ class RunOptions:
     """Answer in batches: examples/s, no latencies."""
     stop_when_clear: bool = False
     """End once one variant is clearly the best."""
+    draws: Count = 1
+    """Share the rows of few-shot and LoRA out over so many draws of shots and trainings, up to 5."""
     context: Count = CONTEXT_TOKENS
     """Tokens of context per row."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
@@ -151,10 +154,12 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         techniques=[technique_from_name(name) for name in run.variants.split(",") if name.strip()],
         limit=run.limit,
         train_rows=asked.draw.train_rows,
+        rows_per_label=asked.draw.rows_per_label,
         seed=asked.draw.seed,
         decoding=run.decoding,
         throughput=run.throughput,
         stop_when_clear=run.stop_when_clear,
+        draws=run.draws,
         context_tokens=run.context,
         test_split=run.split,
         options=asked.techniques,
@@ -175,12 +180,23 @@ def _carry_out(lab: Lab, plan: RunPlan, out: Path | None, *, resume: bool) -> tu
         writable_folder(out)
     for words in checked(lab, plan).notes:
         note(words, dim=True)
+    _tell_training_rows(lab, plan, offered=not resume)
     with stoppable() as cancel:
         ended = carry_out(lab, plan, cancel, resume=resume)
     summary = lab.results.summary(plan.run_id)
     if out is not None:
         write_files(out, lab.results.export(plan.run_id))
     return _told(ended), summary
+
+
+def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
+    """Say which labels have no training row, and offer more rows with the time that they take."""
+    words = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    if words:
+        note(words)
+    offer = lab.runs.row_offer(plan) if offered else None
+    if offer is not None:
+        note(f"{offer_note(offer)} Ask for them with --rows-per-label {offer.per_label}.", dim=True)
 
 
 def _told(ended: RunEnded) -> int:

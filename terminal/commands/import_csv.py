@@ -10,12 +10,14 @@ from cyclopts import App, Parameter
 
 from engine.core.errors import UsageError
 from engine.core.task import AnswerKind
-from engine.ingest.build_task import LeakFix, SplitPlan
+from engine.ingest.build_task import SplitPlan
 from engine.ingest.checks.examine import finding_ids
 from engine.ingest.data_card import Fix
+from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import slug
 from engine.ingest.options import ImportOptions
 from terminal.exits import EXIT_DONE
+from terminal.leak_check import Meanings
 from terminal.listings.tables import show_import
 from terminal.options import DEFAULT_COLUMNS, OPTIONS, ColumnOptions, Share
 from terminal.output import answer
@@ -46,6 +48,8 @@ class TableChoices:
     fix: Annotated[tuple[str, ...], Parameter(alias="--mend", metavar="FINDING=WHAT", help=FIXES)] = ()
     leaks: LeakFix = LeakFix.KEEP
     """Test rows that are similar to training rows: keep, drop or move them, or drop the training rows."""
+    meanings: Meanings = Meanings.AUTO
+    """Whether the leak check also compares meanings, by embedding all rows; auto: up to 20,000 rows."""
 
     def as_options(self) -> ImportOptions:
         """Return them as the engine's options."""
@@ -81,7 +85,8 @@ def import_csv(
         raise UsageError(f"'{out}' already contains a task.", "Choose another --out, or add --replace.")
     lab = open_lab()
     table = lab.tables.read_path(file)
-    imported = task_of_table(table, columns, options, name=slug(out.resolve().name), must_be_sure=False)
+    name = slug(out.resolve().name)
+    imported = task_of_table(lab, table, columns, options, name=name, meanings=choices.meanings)
     lab.tasks.write(imported.task, out)
     show_import(imported)
     answer(f"Wrote {out}")

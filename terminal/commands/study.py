@@ -13,6 +13,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from engine.analysis.figures import VariantFigures, variant_names
+from engine.analysis.marks import HERE, marks_by_name, origin_of
 from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo
@@ -167,16 +168,28 @@ def context(
             placed = {place: runs[plan.run_id] for place, plan in places.items() if plan.run_id in runs}
             gaps = place_gaps({place: lab.results.table(run_id) for place, run_id in placed.items()})
             by_place = {place: _figures(lab, run_id) for place, run_id in placed.items()}
+            origins = {run.run_id: origin_of(plan, lab.results.manifest(run.run_id).conditions) for plan, run in done}
+            first = next((origins[runs[plan.run_id]] for plan in numbers.values() if plan.run_id in runs), HERE)
             return Findings(
                 sentences=[
                     *([number_words(sized)] if sized else []),
                     *([place_words(gaps, choices.passages)] if len(placed) > 1 else []),
                 ],
                 listings=[
-                    *([passages_listing(sized)] if sized else []),
+                    *([passages_listing(sized, first)] if sized else []),
                     *([places_listing(by_place, gaps, choices.passages)] if by_place else []),
                 ],
-                figures={"by_number": sized, "by_place": by_place, "gaps": gaps},
+                figures={
+                    "by_number": sized,
+                    "by_place": by_place,
+                    "gaps": gaps,
+                    "marks": {
+                        "by_number": {size: marks_by_name(item, first) for size, item in sized.items()},
+                        "by_place": {
+                            place: marks_by_name(item, origins[placed[place]]) for place, item in by_place.items()
+                        },
+                    },
+                },
                 remarks=[] if marked else [_UNMARKED],
             )
 
@@ -279,7 +292,9 @@ def _base_run(lab: Lab, name: str) -> RunInfo:
     if MADE_FROM in info.task_id:
         raise UsageError(f"The rows of run {info.run_id} are derived from other rows.", "Choose the original run.")
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
-        raise UsageError(f"The task '{info.task_id}' has changed since run {info.run_id}.", "Start a new run.")
+        raise UsageError(
+            f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."
+        )
     return info
 
 
@@ -293,6 +308,6 @@ def _draws(lab: Lab, base: RunPlan, info: RunInfo) -> dict[int, RunTable]:
             plan = lab.results.plan(other.run_id)
         except AdaptLabError:
             continue  # a run that cannot be read does not count
-        if plan.seed not in draws and same_but_for_seed(plan, base):
+        if plan.seed not in draws and same_but_for_seed(plan, base) and not lab.results.is_outdated(other.run_id):
             draws[plan.seed] = lab.results.table(other.run_id)
     return draws

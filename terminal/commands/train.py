@@ -8,6 +8,7 @@ from dataclasses import replace
 from cyclopts import App
 from rich.console import Console
 
+from engine.running.sampling import training_row_count
 from engine.services.trainings import TrainingOrder
 from terminal.exits import EXIT_DONE
 from terminal.options import DEFAULT_DRAW, DEFAULT_LORA, DEFAULT_TASK, OPTIONS, DrawOptions, Lora, TaskOptions
@@ -29,11 +30,12 @@ def train(
 ) -> int:
     """Train LoRA weights for a task, or find existing ones that match."""
     with closing(open_lab()) as lab:
+        task = task_id(data, lab, seed=draw.seed)
         order = TrainingOrder(
-            task_id=task_id(data, lab, seed=draw.seed),
+            task_id=task,
             model_id=data.model,
             spec=replace(lora, seed=draw.seed),
-            train_rows=draw.train_rows,
+            train_rows=training_row_count(lab.tasks.get(task), draw.train_rows, per_label=draw.rows_per_label),
             seed=draw.seed,
         )
         with stoppable() as cancel:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from engine.analysis.marks import FigureName
 from engine.analysis.run_comparison import Matrix, in_words
+from engine.analysis.training_rows import TrainingRows, training_note
 from engine.core.interval import Interval
 from engine.core.techniques import label
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark, cell, heading, legend
 from engine.metrics.retrieval import ErrorCause
 from terminal.output import Column, Lines, Listing, note, show
 
@@ -16,48 +20,91 @@ Summary = Mapping[str, Any]
 """As `engine.analysis.summary.summarize` writes it."""
 Cell = Callable[[Mapping[str, Any]], str]
 
-_FIGURES: tuple[tuple[Column, Cell], ...] = (
-    (Column(heading="95 %", figures=True), lambda f: say.ends(_interval(f["quality"]), missing="")),
-    (Column(heading="first token", figures=True, spare=True), lambda f: say.seconds(f["ttft_s"]["p50"], missing="")),
-    (Column(heading="p50", figures=True, spare=True), lambda f: say.seconds(f["total_s"]["p50"], missing="")),
-    (Column(heading="p95", figures=True), lambda f: say.seconds(f["total_s"]["p95"], missing="")),
-    (Column(heading="tokens in / out", figures=True, spare=True), lambda f: _tokens(f["tokens"])),
-    (Column(heading="rows/s", figures=True, spare=True), lambda f: say.short(f["examples_per_s"], missing="")),
-    (Column(heading="one-off", figures=True), lambda f: say.duration(f["prepare_s"], missing="")),
-    (Column(heading="per 1,000*", figures=True), lambda f: say.money(f["cost_usd_per_1k"], missing="")),
-    (Column(heading="memory", figures=True, spare=True), lambda f: say.size(f["peak_rss_bytes"], missing="")),
-    (Column(heading="failed", figures=True), lambda f: say.number(f["n_failed"])),
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Figure:
+    """A column after the quality, whose heading is the metric's name."""
+
+    title: str
+    name: FigureName | None
+    """Whose mark it carries; None for what needs none."""
+    write: Cell
+    spare: bool = False
+
+
+_FIGURES = (
+    _Figure(title="95 %", name=None, write=lambda f: say.ends(_interval(f["quality"]), missing="")),
+    _Figure(
+        title="first token",
+        name=FigureName.TTFT,
+        write=lambda f: say.seconds(f["ttft_s"]["p50"], missing=""),
+        spare=True,
+    ),
+    _Figure(
+        title="p50", name=FigureName.TOTAL, write=lambda f: say.seconds(f["total_s"]["p50"], missing=""), spare=True
+    ),
+    _Figure(title="p95", name=FigureName.TOTAL, write=lambda f: say.seconds(f["total_s"]["p95"], missing="")),
+    _Figure(title="tokens in / out", name=FigureName.TOKENS, write=lambda f: _tokens(f["tokens"]), spare=True),
+    _Figure(
+        title="rows/s",
+        name=FigureName.ROW_SPEED,
+        write=lambda f: say.short(f["examples_per_s"], missing=""),
+        spare=True,
+    ),
+    _Figure(title="one-off", name=FigureName.PREPARE, write=lambda f: say.duration(f["prepare_s"], missing="")),
+    _Figure(title="per 1,000", name=FigureName.COST, write=lambda f: say.money(f["cost_usd_per_1k"], missing="")),
+    _Figure(
+        title="memory", name=FigureName.MEMORY, write=lambda f: say.size(f["peak_rss_bytes"], missing=""), spare=True
+    ),
+    _Figure(title="failed", name=None, write=lambda f: say.number(f["n_failed"])),
 )
-"""The columns after the quality, whose heading is the metric's name."""
 
 
 def show_results(summary: Summary, *before: Listing) -> None:
     """Print a finished run's figures, after the listings in `before`."""
     show(*before, results(summary), other_scores(summary), retrieval(summary))
-    note("* estimated from the assumptions in summary.json", dim=True)
+    remark = training_note(TrainingRows(**summary["training"]), test_rows=int(summary["test_rows"]))
+    if remark:
+        note(remark)
+    if told := legend(mark for figure in _FIGURES for mark in _marks(summary["variants"], figure.name)):
+        note(f"{told} The assumptions are in summary.json.", dim=True)
 
 
 def results(summary: Summary) -> Listing:
     """Return a run's figures, one row per variant."""
-    names = _names(summary["variants"])
-    metric = str(summary["variants"][0]["quality"]["metric"]).replace("_", " ")
+    variants = summary["variants"]
+    names = _names(variants)
+    metric = str(variants[0]["quality"]["metric"]).replace("_", " ")
     return Listing(
         title=f"{summary['task']} · {summary['model']} · seed {summary['seed']}",
         about=_about(summary),
         columns=(
             Column(heading="variant"),
-            Column(heading=metric, figures=True),
-            *(column for column, _cell in _FIGURES),
+            Column(heading=heading(metric, _marks(variants, FigureName.QUALITY)), figures=True),
+            *(
+                Column(heading=heading(one.title, _marks(variants, one.name)), figures=True, spare=one.spare)
+                for one in _FIGURES
+            ),
         ),
         rows=[
             [
                 name,
                 say.share(figures["quality"]["value"], missing=""),
-                *(cell(figures) for _column, cell in _FIGURES),
+                *(_written(one, figures, variants) for one in _FIGURES),
             ]
-            for name, figures in zip(names, summary["variants"], strict=True)
+            for name, figures in zip(names, variants, strict=True)
         ],
     )
+
+
+def _marks(variants: Sequence[Mapping[str, Any]], name: FigureName | None) -> list[Mark]:
+    """Return the marks of a figure of those variants that have it."""
+    return [Mark(figures["marks"][name]) for figures in variants if name in figures["marks"]]
+
+
+def _written(one: _Figure, figures: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> str:
+    mark = Mark(figures["marks"].get(one.name, Mark.MEASURED))
+    return cell(one.write(figures), mark, _marks(variants, one.name))
 
 
 def other_scores(summary: Summary) -> Listing | None:
@@ -70,7 +117,7 @@ def other_scores(summary: Summary) -> Listing | None:
         title="other scores",
         about=_about(summary),
         columns=(
-            Column(heading="score"),
+            Column(heading=heading("score", _marks(variants, FigureName.SCORES))),
             *(Column(heading=name, figures=True) for name in _names(variants)),
         ),
         rows=[
@@ -93,11 +140,12 @@ def retrieval(summary: Summary) -> Listing | None:
     ]
     if not found:
         return None
-    headings = ("recall at k", "95 %", "MRR", *(f"wrong: {cause}" for cause in ErrorCause))
+    marks = _marks(summary["variants"], FigureName.RETRIEVAL_QUALITY)
+    headings = (heading("recall at k", marks), "95 %", "MRR", *(f"wrong: {cause}" for cause in ErrorCause))
     return Listing(
         title="retrieval quality and causes of wrong answers",
         about=_about(summary),
-        columns=(Column(heading="variant"), *(Column(heading=heading, figures=True) for heading in headings)),
+        columns=(Column(heading="variant"), *(Column(heading=title, figures=True) for title in headings)),
         rows=[
             [
                 name,

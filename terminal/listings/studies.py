@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName, Origin, column_marks, mark_of
 from engine.core.techniques import label
 from engine.metrics import wording as say
+from engine.metrics.marks import heading, marked
 from engine.studies.context import PLACES, PlaceGap
-from engine.studies.drift import DriftChange
+from engine.studies.drift import DriftChange, rows_in_words
 from engine.studies.learning_curve import CurvePoint
-from engine.studies.perturbations import WORDS
 from engine.studies.seed_variation import SeedVariation
 from terminal.output import Column, Listing
 
@@ -56,7 +57,7 @@ def drift_listing(changes: Sequence[DriftChange]) -> Listing:
         rows=[
             [
                 change.name,
-                WORDS.get(change.kind, change.kind),
+                rows_in_words(change.kind),
                 say.share(change.before),
                 say.share(change.after),
                 say.signed_points(change.change.value),
@@ -71,15 +72,26 @@ def drift_listing(changes: Sequence[DriftChange]) -> Listing:
     )
 
 
-def passages_listing(found: Mapping[int, VariantFigures]) -> Listing:
-    """Return quality, latency and cost by number of passages."""
+def passages_listing(found: Mapping[int, VariantFigures], origin: Origin) -> Listing:
+    """Return quality, latency and cost by number of passages; `origin` is that of the runs."""
+
+    def headed(title: str, figure: FigureName) -> str:
+        return heading(title, column_marks(figure, found.values(), origin))
+
     return Listing(
         title="numbers of passages",
         columns=(
             Column(heading="passages", figures=True),
             *(
-                Column(heading=name, figures=True)
-                for name in ("quality", "95 %", "p50", "p50 95 %", "tokens in / out", "per 1,000")
+                Column(heading=title, figures=True)
+                for title in (
+                    headed("quality", FigureName.QUALITY),
+                    "95 %",
+                    headed("p50", FigureName.TOTAL),
+                    "p50 95 %",
+                    headed("tokens in / out", FigureName.TOKENS),
+                    headed("per 1,000", FigureName.COST),
+                )
             ),
         ),
         rows=[
@@ -100,12 +112,13 @@ def passages_listing(found: Mapping[int, VariantFigures]) -> Listing:
 def places_listing(found: Mapping[str, VariantFigures], gaps: Sequence[PlaceGap], passages: int) -> Listing:
     """Return quality by position of the supporting passage, and how far each position is behind the best."""
     behind = {gap.place: gap for gap in gaps}
+    quality = marked("quality", mark_of(FigureName.QUALITY, origin=Origin(made_rows=True)))
     return Listing(
         title=f"the supporting passage among {passages}",
         about={"passages": str(passages)},
         columns=(
             Column(heading="place"),
-            *(Column(heading=name, figures=True) for name in ("quality", "95 %", "points to the best", "p (Holm)")),
+            *(Column(heading=name, figures=True) for name in (quality, "95 %", "points to the best", "p (Holm)")),
         ),
         rows=[
             [

@@ -30,7 +30,7 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     least = page.get_by_role("spinbutton", name="Minimum quality, %")
     least.fill("100")
     least.press("Tab")
-    expect(verdict.get_by_text(re.compile("under your 100 %")).first).to_be_visible(timeout=_LONG_MS)
+    expect(verdict.get_by_text(re.compile("below your 100 %")).first).to_be_visible(timeout=_LONG_MS)
     page.keyboard.press("Escape")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download memo").click()

@@ -7,7 +7,6 @@ weights are tried as well.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 
 import jsonschema
@@ -20,7 +19,7 @@ from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from engine.core.errors import ContextOverflowError, UnsupportedError
 from engine.core.generation import Completion
 from engine.core.variant import DecodingMode
-from tests.contract.test_language_model import LABELS, SCHEMA, STORY, TICKETS, ask
+from tests.contract.test_language_model import LABELS, SCHEMA, STORY, TICKETS, ask, check_shares
 from tests.helpers import complete
 
 pytestmark = pytest.mark.timeout(1200)
@@ -41,10 +40,10 @@ def vllm(request: pytest.FixtureRequest) -> OpenAICompatibleModel:
 
 
 def test_a_choice_is_a_label(vllm: OpenAICompatibleModel) -> None:
-    """The choice option holds the answer to the labels, and the odds that come along are a distribution over them."""
+    """The choice option holds the answer to the labels, and the odds that come along are shares of them."""
     done = complete(vllm, ask("The courier left my parcel in the rain"))
     assert done.text in LABELS
-    assert math.isclose(sum(done.probabilities.values()), 1.0, abs_tol=1e-6)
+    check_shares(done, LABELS)
     assert vllm.count_tokens(ask("The courier left my parcel in the rain").messages) == done.usage.prompt_tokens
 
 

@@ -11,7 +11,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from components.ui import state
+from components.upload.draft import Draft
 from engine.services.lab import Lab
+from tests.memory_lab import memory_lab
+from tests.pages.upload_screen import PAGE as UPLOAD
+from tests.pages.upload_screen import Screen
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,3 +45,19 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     st.cache_resource.clear()
     for lab in labs:
         lab.close()
+
+
+@pytest.fixture
+def opened(open_app: Opener):
+    """Open the page with a file taken up, as the uploader would do it."""
+
+    def screen(data: str | bytes, name: str = "desk mail.csv") -> Screen:
+        lab = memory_lab()
+        app = open_app(lab).run()
+        raw = data.encode() if isinstance(data, str) else data
+        app.session_state[state.UPLOAD] = Draft(file_id="f1", name=name, data=raw)
+        app.switch_page(UPLOAD).run()
+        assert not app.exception
+        return Screen(app, lab)
+
+    return screen

@@ -18,6 +18,7 @@ from components.ui.lane_view import lane_views, strip_view
 from components.ui.palette import PALETTES, colour
 from components.widgets import charts
 from components.widgets.tradeoff import LAPTOP_PX
+from engine.analysis.marks import HERE
 from engine.analysis.progress import Lane, RunSnapshot
 from engine.analysis.tradeoff import pareto, tradeoff_chart
 from engine.charts.label_places import Spot, places
@@ -38,7 +39,8 @@ def _snapshot(
 
 def _tradeoff(lanes: Sequence[Lane]) -> dict[str, Any]:
     """Return the tradeoff as the Run page draws it."""
-    return to_plotly(tradeoff_chart([lane.figures for lane in lanes if lane.figures]), plot_px=LAPTOP_PX)
+    origin = lanes[0].origin if lanes else HERE
+    return to_plotly(tradeoff_chart([lane.figures for lane in lanes if lane.figures], origin), plot_px=LAPTOP_PX)
 
 
 @given(some.text(max_size=200))
@@ -179,7 +181,7 @@ def test_throughput_run_shows_no_latency() -> None:
     figures = replace(snapshot.lanes[0].figures, ttft_p50_s=None, total_p50_s=None, total_p95_s=None)
     lane = replace(snapshot.lanes[0], figures=figures, latencies_s=())
     view = lane_views(replace(snapshot, lanes=(lane,)))[0]
-    shown = {name: value for name, value, _ in view["figures"]}
+    shown = {name: value for name, value, *_ in view["figures"]}
     assert shown["first token"] == shown["p95"] == say.MISSING
     assert _tradeoff([lane])["data"] == []
 

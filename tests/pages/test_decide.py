@@ -48,7 +48,8 @@ def test_the_verdict_comes_first_with_its_figures(open_app: Opener) -> None:
     lab.finished()
     app = opened(open_app, lab, REPORT)
     assert "the classifier" in app.subheader[0].value
-    assert "may lose" in told(app) or "Little to lose" in told(app) or "Sure at the 5 % level" in told(app)
+    assert "As measured, not proven" in told(app) or "Proven at the 5 % level" in told(app)
+    assert "All of this is after" in told(app)
     metrics = next(frame.value for frame in app.dataframe if "Per 1,000 (est.)" in frame.value)
     assert list(metrics["Variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
     charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
@@ -68,14 +69,14 @@ def test_every_tab_opens(tab: str, open_app: Opener) -> None:
 
 
 def test_limits_change_the_verdict(open_app: Opener) -> None:
-    """A limit that none keeps leads to another verdict, with every variant's reason."""
+    """A limit that none meets leads to another verdict, with every variant's reason."""
     lab = memory_lab()
     lab.finished()
     app = opened(open_app, lab, REPORT)
     app.number_input(key="limit_least_quality").set_value(99.0)
     app.run()
-    assert "None of the 6 variants keeps your limits" in app.subheader[0].value
-    assert told(app).count("under your 99 %") >= 6
+    assert "None of the six variants meets your limits" in app.subheader[0].value
+    assert told(app).count("below your 99 %") >= 6
 
 
 def test_an_emptied_field_is_no_limit(open_app: Opener) -> None:
@@ -86,7 +87,7 @@ def test_an_emptied_field_is_no_limit(open_app: Opener) -> None:
     app.number_input(key="limit_least_quality").set_value(None)
     app.run()
     assert not app.exception
-    assert "under your" not in told(app)
+    assert "below your" not in told(app)
 
 
 def test_the_explorer_filters_rows(open_app: Opener) -> None:
@@ -160,7 +161,7 @@ def test_one_variant_alone(open_app: Opener) -> None:
     lab = memory_lab()
     lab.finished(techniques=(Technique.RAG,))
     app = opened(open_app, lab, REPORT)
-    assert "compared with nothing" in app.subheader[0].value
+    assert "nothing to compare it with" in app.subheader[0].value
 
 
 def test_costs_follow_the_assumptions(open_app: Opener) -> None:
@@ -293,7 +294,7 @@ def test_drift_shows_who_breaks(open_app: Opener) -> None:
     assert not app.exception
     assert "Under typing errors" in told(app)
     frame = next(item.value for item in app.dataframe if "Degrades" in item.value)
-    assert set(frame["Rows"]) == {"typing errors", "other case", "shuffled clauses"}
+    assert set(frame["Rows"]) == {f"{kind} (simulated)" for kind in ("typing errors", "other case", "shuffled clauses")}
     assert set(frame["Compared"]) == {"same rows"}
 
 

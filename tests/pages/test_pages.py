@@ -10,7 +10,7 @@ from engine.core.generation import ModelOffer
 from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
-from tests.memory_lab import memory_lab, memory_model, memory_task
+from tests.memory_lab import TASK, memory_lab, memory_model, memory_task
 from tests.pages.conftest import ROOT, Opener
 
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/[!_]*.py"))
@@ -88,10 +88,11 @@ def test_fewer_rows_in_another_task_are_kept_to(open_app: Opener) -> None:
     """A number of rows kept from a larger task does not exceed a smaller one."""
     app = open_app(memory_lab(task=memory_task(rows=5)))
     app.session_state["setup_rows"] = 100
-    app.session_state["setup_train_rows"] = 100
+    app.session_state[f"setup_train_rows_{TASK}"] = 100
     app.run()
     assert not app.exception
     assert app.number_input(key="setup_rows").value == 5
+    assert app.number_input(key=f"setup_train_rows_{TASK}").value == 5
 
 
 def test_history_lists_runs(open_app: Opener) -> None:
@@ -120,7 +121,7 @@ def test_throughput_and_seed_are_passed_on(open_app: Opener) -> None:
     lab = memory_lab(speed=50)
     app = open_app(lab).run()
     app.toggle(key="setup_throughput").set_value(True)
-    app.number_input(key="setup_train_rows").set_value(20)
+    app.number_input(key=f"setup_train_rows_{TASK}").set_value(20)
     app.run()
     app.button[0].click().run()
     assert lab.last_plan().throughput

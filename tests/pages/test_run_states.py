@@ -92,7 +92,7 @@ def test_failures_are_counted_by_kind(open_app: Opener) -> None:
     app = _shown(lab, plan, [*script(plan, lab.tasks.get(TASK)), _end("done")], open_app)
     failed = [frame.value for frame in app.dataframe if "Kind" in frame.value]
     assert list(failed[0]["Kind"]) == ["unparsed"]
-    assert {name: value for name, value, _ in _lanes(app)[0]["figures"]}["failed"] != "0"
+    assert {name: value for name, value, *_ in _lanes(app)[0]["figures"]}["failed"] != "0"
 
 
 def test_fifteen_labels(open_app: Opener) -> None:

@@ -3,80 +3,20 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 import components.ui.jobs
 from adapters.storage.task_folder import read_task
 from components.ui import state
-from components.upload.draft import Draft
 from engine.core.task import AnswerKind
-from engine.ingest.build_task import LeakFix
 from engine.ingest.data_card import Fix
 from engine.ingest.intake import Report
-from engine.ingest.steps import Checked, Compared, Found, Guarded, Kept, Looked, Mapped, Read, Split
+from engine.ingest.leaks.record import LeakFix
+from engine.ingest.steps import Checked, Compared, Guarded, Kept, Looked, Mapped, Read, Split
 from engine.ingest.table import ReadOptions
-from tests.memory_lab import HOSTILE, MemoryLab, memory_lab, memory_model, until
-from tests.pages.conftest import Opener
-
-PAGE = "pages/prepare/upload.py"
-WORDS = ("parcel", "invoice", "screen", "password", "heating", "courier", "refund", "manual", "meter", "button")
-
-
-def rows(count: int = 40) -> str:
-    """Write a table of two desks, with one row that stands in both splits and one empty input."""
-    lines = ["message,desk,split"]
-    for n in range(count):
-        side = "test" if n % 2 else "train"
-        lines.append(f"the {WORDS[n % 10]} is a trouble of its own kind since day {n * 7919},{'ab'[n // 2 % 2]},{side}")
-    lines += ["Please help me now!,a,train", "please help me now,a,test", ",b,test"]
-    return "\n".join(lines) + "\n"
-
-
-class Screen:
-    """The page with a draft in the session, and the buttons that lead through it."""
-
-    def __init__(self, app: AppTest, lab: MemoryLab) -> None:
-        self.app, self.lab = app, lab
-
-    @property
-    def draft(self) -> Draft:
-        return self.app.session_state[state.UPLOAD]
-
-    def find(self, wanted: type[Found]) -> Found | None:
-        return self.draft.find(wanted)
-
-    def add_document(self, name: str, data: bytes) -> None:
-        """Add a document as the uploader would do it: AppTest has no files."""
-        document = self.lab.tables.read_document(name, data)
-        self.draft.choose(replace(self.draft.options, documents=(document,)))
-
-    def next(self) -> None:
-        self.app.button(key="step_next").click().run()
-        assert not self.app.exception
-
-    def texts(self) -> str:
-        parts = [*self.app.caption, *self.app.markdown, *self.app.error, *self.app.success, *self.app.info,
-                 *self.app.warning, *self.app.text]  # fmt: skip
-        return "\n".join(str(part.value) for part in parts).replace("\\", "")
-
-
-@pytest.fixture
-def opened(open_app: Opener):
-    """Open the page with a file taken up, as the uploader would do it."""
-
-    def screen(data: str | bytes, name: str = "desk mail.csv") -> Screen:
-        lab = memory_lab()
-        app = open_app(lab).run()
-        raw = data.encode() if isinstance(data, str) else data
-        app.session_state[state.UPLOAD] = Draft(file_id="f1", name=name, data=raw)
-        app.switch_page(PAGE).run()
-        assert not app.exception
-        return Screen(app, lab)
-
-    return screen
+from tests.memory_lab import HOSTILE, memory_model, until
+from tests.pages.upload_screen import PAGE, rows
 
 
 def test_the_whole_way_from_file_to_task(opened) -> None:
@@ -140,18 +80,6 @@ def test_a_mend_changes_the_card(opened) -> None:
     controls["fix_conflicts"].set_value(Fix.DROP).run()
     assert not screen.app.exception
     assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "5 of 11"
-
-
-def test_meanings_are_compared_when_asked(opened) -> None:
-    """Pairs that are near as embeddings come to the others, and the record says so."""
-    screen = opened(rows(12))
-    for _ in range(5):
-        screen.next()
-    screen.app.button(key="compare_meanings").click().run()
-    assert not screen.app.exception
-    assert screen.find(Guarded).meanings
-    assert "Meanings were compared too" in screen.texts()
-    assert "by embeddings" in screen.texts().replace("\\", "")
 
 
 def test_documents_are_taken_and_saved(opened) -> None:

@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 
 import cli
+from adapters.retrieval.retriever import LanceRetriever
 from tests.helpers import WriteCsv
+from tests.memory_lab_models import word_vectors
 from tests.terminal.reading import Run
 
 
 @pytest.fixture
 def run(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process, with the scripted model at hand; return exit code, output and errors."""
+    """Run a command in this process, with the scripted model at hand; return exit code, output and errors.
+
+    Rows of tables are embedded without loading the embedder, which takes seconds for each command.
+    """
     monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
+    monkeypatch.setattr(LanceRetriever, "embed", lambda _self, texts, *, cancel=None: word_vectors(texts))
     monkeypatch.setenv("COLUMNS", "200")
 
     def ran(*arguments: object) -> tuple[int, str, str]:

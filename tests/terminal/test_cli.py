@@ -246,9 +246,8 @@ def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(home: Path, table: list[obje
     arguments = ["--model", "scripted", "--variants", "zero-shot", "--out", tmp_path]
     process = begin("compare", *arguments, *table, pace_s=0.5)
     assert process.stderr is not None
-    first = process.stderr.readline()
-    assert first.startswith("run ")
-    run_id = first.split()[1]
+    named = next(line for line in process.stderr if line.startswith("run "))
+    run_id = named.split()[1]
     wait_until(lambda: any(one.run_id == run_id and one.rows_done for one in open_lab().runs.list()))
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)

@@ -97,7 +97,7 @@ def test_drift_tells_who_breaks(run: Run, kept: str) -> None:
     assert code == 0, err
     sentences, changes = blocks(out)
     assert [row["in words"].split(" no variant")[0] for row in sentences] == [
-        "Under typing errors", "Under other case", "Under shuffled clauses",
+        "Under typing errors (simulated)", "Under other case (simulated)", "Under shuffled clauses (simulated)",
     ]  # fmt: skip
     assert {row["variant"] for row in changes} == {"Zero-shot", "Few-shot"}
     assert {row["compared"] for row in changes} == {"same rows"}
@@ -195,6 +195,21 @@ def test_a_run_that_fails_does_not_end_a_study(run: Run, kept: str) -> None:
     assert "has changed since run" in err
     assert "2 seeds: 0, 2." in err
     assert [row["variant"] for row in blocks(out)[0]] == ["Zero-shot", "Few-shot"]
+
+
+def test_a_draw_by_other_scores_is_left_out_and_made_again(run: Run, kept: str) -> None:
+    """Runs whose task or scoring has changed since count for no study."""
+    assert run("study", "seeds", kept, "--draws", 3)[0] == 0
+    lab = open_lab()
+    (outdated,) = [run_id for run_id in made(Purpose.SEEDS) if lab.results.plan(run_id).seed == 2]
+    lab._workspace.store.update_run(outdated, manifest={"task_digest": "ab" * 32})
+    code, _, err = run("study", "seeds", kept, "--draws", 2)
+    assert code == 0, err
+    assert "2 seeds: 0, 1." in err
+    code, _, err = run("study", "seeds", kept, "--draws", 3)
+    assert code == 0, err
+    assert "3 seeds: 0, 1, 2." in err
+    assert len(made(Purpose.SEEDS)) == 3
 
 
 def test_a_study_of_a_changed_task_is_refused(run: Run, tmp_path: Path) -> None:

@@ -85,6 +85,27 @@ def test_columns_are_clear_by_what_is_in_them(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "row", "options"),
+    [
+        ("message,team", "a text of some length {n},team {n}", ()),
+        ("first,second,third", "words {n},a text of some length {n},{n}", ("--input-column", "first,second")),
+        ("first,second,third", "a text of some length {n},number {n},row {n}", ("--target-column", "third")),
+    ],
+    ids=["one column is left", "one is left beside the named inputs", "the named answer leaves one long text"],
+)
+def test_columns_that_only_one_way_is_left_for_are_not_asked_for(
+    run: Run, tmp_path: Path, header: str, row: str, options: tuple[str, ...]
+) -> None:
+    """Where the rest leaves one choice it is taken, and said."""
+    path = tmp_path / "mail.csv"
+    path.write_text("\n".join([header, *(row.format(n=n % 5 if "team" in row else n) for n in range(12))]))
+    code, _, err = run("compare", "--task", path, *SCRIPTED, *options)
+    assert code == 0, err
+    guessed = {role for role in ("input", "target") if f"{role}: '" in err}
+    assert guessed == {"input", "target"} - {option[2:].partition("-")[0] for option in options[::2]}
+
+
+@pytest.mark.parametrize(
     ("header", "row", "options", "missing"),
     [
         ("first,second,third", "a text of some length {n},number {n},row {n}", (), "--target-column"),

@@ -112,7 +112,11 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
     assert "No significant loss was found for LoRA" in drift_words.text
     assert "LoRA loses 40 points" in typo_words.text
     chart = drift_chart(base, changes)
-    assert [row["rows"] for row in chart.table()][:3] == ["original", "the task's drift rows", "typing errors"]
+    assert [row["rows"] for row in chart.table()][:3] == [
+        "original",
+        "the task's drift rows",
+        "typing errors (simulated)",
+    ]
 
 
 def test_independent_shares_have_the_published_interval() -> None:

@@ -19,6 +19,7 @@ from adapters.tabular.export import SCHEMA, predictions_frame, to_csv, to_parque
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
+from engine.metrics.marks import Mark
 from engine.services.lab import Lab
 from wiring import open_lab
 
@@ -30,7 +31,7 @@ FIRST_COLUMNS = [
 ]  # fmt: skip
 ADDED_COLUMNS = [
     "input", "probabilities", "passage_ids", "prompt", "attempts", "thinking", "prefill_s", "decode_s", "energy_wh",
-    "memory_bytes", "seed",
+    "memory_bytes", "seed", "marks",
 ]  # fmt: skip
 FREE_TEXTS = ["variant_id", "technique", "example_id", "target", "text", "answer", "input", "prompt", "thinking"]
 """Columns whose text comes from outside."""
@@ -60,7 +61,8 @@ def prediction(text: str, **changes: object) -> Prediction:
 def frame(predictions: Sequence[Prediction], inputs: Mapping[str, str] | None = None) -> pl.DataFrame:
     """Return the table of predictions whose inputs are their ids, unless told others."""
     inputs = {item.example_id: item.example_id for item in predictions} if inputs is None else inputs
-    return predictions_frame(predictions, inputs=inputs, seed=7)
+    marks = {item.variant_id: {"memory_bytes": Mark.SHARED, "total_s": Mark.MEASURED} for item in predictions}
+    return predictions_frame(predictions, inputs=inputs, seed=7, marks=marks)
 
 
 def csv_rows(predictions: Sequence[Prediction]) -> list[dict[str, str]]:
@@ -135,6 +137,7 @@ def test_figures_and_failures_are_kept() -> None:
     assert (row["prompt_tokens"], row["cached_prompt_tokens"], row["completion_tokens"]) == (9, 4, 2)
     assert (row["total_s"], row["prefill_s"], row["decode_s"], row["energy_wh"]) == (0.5, 0.2, 0.1, 0.03)
     assert (row["attempts"], row["memory_bytes"], row["seed"]) == (2, 123, 7)
+    assert json.loads(row["marks"]) == {"memory_bytes": "shared"}
     (cells,) = csv_rows([failed])
     assert [cells[name] for name in FIRST_COLUMNS] == [
         "x", "x", "x", "x", "x", "", "", "unparsed", "9", "4", "2", "", "", "0.5",

@@ -15,10 +15,10 @@ from adapters.tabular.source import Source
 from engine.core.errors import AdaptLabError, TableError, TaskError, UsageError
 from engine.core.task import AnswerKind
 from engine.ingest.answer_kind import guess_kind
-from engine.ingest.build_task import LeakFix
 from engine.ingest.checks.examine import examine
-from engine.ingest.columns import Roles, fill_template, guess_roles
+from engine.ingest.columns import Roles, fill_template
 from engine.ingest.data_card import Fix, Row, count_scripts, line_ranges
+from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import Imported, import_table
 from engine.ingest.options import ImportOptions
 from engine.ingest.personal_data import find_personal, mask_personal
@@ -171,44 +171,6 @@ def test_scripts_are_told() -> None:
     assert count_scripts(["abc", "где", "abc 漢字", "42", "né"]) == {"Latin": 3, "Cyrillic": 1, "Han": 1}
 
 
-@pytest.mark.parametrize(
-    ("header", "row", "inputs", "target", "split", "identity"),
-    [
-        ("text,intent,split", "hello {n} there,{m},{s}", ("text",), "intent", "split", None),
-        (
-            "ticket_id,subject,body,category",
-            "T{n},Sub {n},long body {n},{m}",
-            ("subject", "body"),
-            "category",
-            None,
-            "ticket_id",
-        ),
-        ("q,a", "what is {n} and more,answer {n}", ("q",), "a", None, None),
-        ("colour,words", "{m},some longer words {n}", ("words",), "colour", None, None),
-        ("id,question,expected,fold", "{n},why {n},because {n},{s}", ("question",), "expected", "fold", "id"),
-    ],
-)
-def test_roles_are_guessed_with_reasons(
-    header: str, row: str, inputs: tuple[str, ...], target: str, split: str | None, identity: str | None
-) -> None:
-    """Names and looks of columns tell what they are for."""
-    rows = [row.format(n=n, m="ab"[n % 2], s=("train", "test")[n % 2]) for n in range(20)]
-    guess = guess_roles(table("\n".join([header, *rows])))
-    assert (guess.roles.inputs, guess.roles.target, guess.roles.split, guess.roles.id) == (
-        inputs,
-        target,
-        split,
-        identity,
-    )
-    assert guess.reasons["input"]
-
-
-def test_one_column_is_no_task() -> None:
-    """A table without a second column says what is missing."""
-    with pytest.raises(TableError, match="has one column"):
-        guess_roles(table("text\nhello\n"))
-
-
 @given(st.dictionaries(st.sampled_from(["a", "b", "a b", "x.y"]), st.text(max_size=8), min_size=1))
 def test_a_template_puts_cells_in_once(cells: dict[str, str]) -> None:
     """Braces inside cells stay text, whatever they hold."""
@@ -284,7 +246,8 @@ def test_the_record_tells_how_the_task_came_about(tmp_path: Path) -> None:
     found = read_task(tmp_path / "t")
     assert found.source == made.task.source
     assert found.source["columns"]["inputs"] == ["input"]
-    assert found.source["leak_guard"]["found"] == {"normalized": 1}
+    assert found.source["leak_guard"]["found_short"] == {"normalized": 1}
+    assert found.source["leak_guard"]["found"] == {}
     assert found.source["leak_guard"]["pairs"] == ["line 4 normalized line 2 (1.00)"]
     assert [e.input for e in found.split("test")] == ["d"]
     assert "Dropped: 1 test row" in found.card["leak_guard"]

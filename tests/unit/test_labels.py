@@ -61,15 +61,27 @@ def test_the_decision_is_that_of_a_full_search(paths: list[tuple[int, ...]], see
 
 @given(paths=sequences, seed=st.integers(0, 10_000))
 @settings(max_examples=300, deadline=None)
-def test_probabilities_are_a_distribution_over_exactly_the_labels(paths: list[tuple[int, ...]], seed: int) -> None:
-    """Every label has a probability, they sum to 1, and the chosen one's is the highest."""
+def test_a_probability_is_computed_or_not_given(paths: list[tuple[int, ...]], seed: int) -> None:
+    """Each probability is the label's exact one; labels below an unopened branch have none, and share the rest."""
     labels = {f"label {n}": path for n, path in enumerate(paths)}
+    exact = brute_force(labels, seed)
     search, _ = searched(labels, seed)
-    probabilities = search.probabilities
-    assert list(probabilities) == list(labels)
-    assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-9)
-    assert all(0 <= share <= 1 + 1e-12 for share in probabilities.values())
-    assert probabilities[search.label] == pytest.approx(max(probabilities.values()), rel=1e-9)
+    found = search.probabilities
+    assert list(found) == [label for label in labels if label in found]
+    assert found == pytest.approx({label: exact[label] for label in found}, rel=1e-6)
+    others = sum(share for label, share in exact.items() if label not in found)
+    assert 1 - sum(found.values()) == pytest.approx(others, abs=1e-9)
+    assert found[search.label] == max(found.values())
+
+
+def test_an_unopened_branch_gives_its_labels_no_number() -> None:
+    """Two labels behind one unlikely token are not decided between: neither gets a share that nobody computed."""
+    search = LabelSearch(build_trie({"a": (1,), "b c": (2, 3), "b d": (2, 4)}, END))
+    logits = np.zeros(VOCABULARY, dtype=np.float32)
+    logits[1] = 2.0
+    search.feed(logits)
+    assert search.wanted() is None
+    assert search.probabilities == pytest.approx({"a": math.e**2 / (math.e**2 + 1)})
 
 
 def test_a_single_label_is_decided_without_the_model() -> None:

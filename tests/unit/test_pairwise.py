@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
+from engine.metrics.inference import RUN_ERROR, WATCHED, level_of_look
 from engine.metrics.pairwise import compare_all, holm, mcnemar_p, paired_share_difference, rows_for_power
 
 discordant = st.tuples(st.integers(0, 60), st.integers(0, 60))
@@ -15,9 +16,11 @@ discordant = st.tuples(st.integers(0, 60), st.integers(0, 60))
 
 @given(discordant)
 def test_mcnemar_is_a_fair_coin(pair: tuple[int, int]) -> None:
-    """The p-value is scipy's exact two-sided binomial test of the rows on which one alone is right."""
+    """The p-value is scipy's exact two-sided binomial test, with the chance of what was seen counted by half."""
     first, second = pair
-    known = binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
+    throws = first + second
+    exact = binomtest(first, throws, 0.5).pvalue if throws else 1.0
+    known = 1.0 if first == second else exact - float(binom.pmf(min(pair), throws, 0.5))
     assert mcnemar_p(first, second) == pytest.approx(known, abs=1e-12)
 
 
@@ -62,7 +65,7 @@ def test_three_points_need_about_a_thousand_rows() -> None:
 
 
 def test_power_is_what_simulation_finds() -> None:
-    """As many rows as the formula names lead the exact test to find the gap in about 80 of 100 runs."""
+    """As many rows as the formula names lead the test to find the gap in about 80 of 100 runs."""
     rows = rows_for_power(0.3, 0.1)
     assert rows is not None
     counts = np.random.default_rng(1).multinomial(rows, [0.2, 0.1, 0.7], size=600)
@@ -76,18 +79,18 @@ def test_no_gap_needs_no_number() -> None:
     assert rows_for_power(0.5, 0.0001) is None
 
 
-def test_right_and_wrong_get_mcnemar_and_shares_the_bootstrap() -> None:
+def test_right_and_wrong_get_mcnemar_and_shares_student() -> None:
     """The test follows the scores, and a real gap is found by both."""
     dice = np.random.default_rng(2)
     right = (dice.random((2, 200)) < np.array([[0.9], [0.5]])).astype(float)
     made = np.ones((2, 200), dtype=bool)
     (found,) = compare_all(["a", "b"], right, made)
-    assert found.test == "exact McNemar"
+    assert found.test == "McNemar, mid-p"
     assert found.significant
     assert found.rows_to_settle is None
     shares = np.clip(right * 0.5 + dice.random((2, 200)) * 0.4, 0, 1)
     (found,) = compare_all(["a", "b"], shares, made)
-    assert found.test == "paired bootstrap"
+    assert found.test == "Student's t on row differences"
     assert found.significant
     assert found.seen_from("b").value == pytest.approx(-found.effect.value)
 
@@ -113,3 +116,45 @@ def test_equals_are_not_told_apart() -> None:
     (found,) = compare_all(["a", "b"], line, np.ones((2, 30), dtype=bool))
     assert found.p_value == 1.0
     assert found.rows_to_settle is None
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([0.0, 0.3, 1.0])), min_size=2, max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_interval_and_p_value_agree(rows: list[tuple[float, float]]) -> None:
+    """The interval of a difference leaves out 0 exactly where the p-value is below 5 %, also over several looks."""
+    scores = np.array(rows).T
+    for looks in (None, 0, 1):
+        (found,) = compare_all(["a", "b"], scores, np.ones(scores.shape, dtype=bool), looks=looks)
+        assert found.distinct == (not found.effect.low <= 0 <= found.effect.high)
+        assert found.effect.low - 1e-12 <= found.effect.value <= found.effect.high + 1e-12
+
+
+def test_a_pair_that_lacks_rows_is_judged_by_evidence_for_every_look() -> None:
+    """In a run that stopped, a lead that a test of once would prove is not yet proven; in full it is."""
+    dice = np.random.default_rng(4)
+    scores = (dice.random((2, 100)) < np.array([[0.75], [0.5]])).astype(float)
+    made = np.ones((2, 100), dtype=bool)
+    (whole,) = compare_all(["a", "b"], scores, made, looks=0)
+    made[:, 99:] = False
+    (stopped,) = compare_all(["a", "b"], scores, made, looks=0)
+    assert whole.distinct
+    assert stopped.test == "betting, valid at every row"
+    assert stopped.p_value > whole.p_value
+
+
+def test_each_look_spends_its_share() -> None:
+    """The same rows weigh less after a look, and all shares together are 5 %."""
+    scores = np.array([[1.0] * 10 + [0.0] * 30, [0.0] * 40])
+    made = np.ones(scores.shape, dtype=bool)
+    values = [compare_all(["a", "b"], scores, made, looks=looks)[0].p_value for looks in (None, 0, 1, 2)]
+    assert values == sorted(values)
+    assert WATCHED + sum(level_of_look(earlier) for earlier in range(60)) == pytest.approx(RUN_ERROR)
+
+
+def test_at_worst_bounds_the_loss_both_ways() -> None:
+    """The bound is at least the loss seen, larger with more rivals, and one of two variants is always at risk."""
+    scores = np.array([[1.0] * 20 + [0.0] * 20, [0.0] * 5 + [1.0] * 18 + [0.0] * 17])
+    (found,) = compare_all(["a", "b"], scores, np.ones(scores.shape, dtype=bool), looks=0)
+    assert found.at_worst("a", 1) >= -found.seen_from("a").value
+    assert found.at_worst("a", 5) > found.at_worst("a", 1)
+    assert found.at_worst("a", 1) + found.at_worst("b", 1) > 0

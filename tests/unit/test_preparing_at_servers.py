@@ -82,3 +82,41 @@ def test_the_canary_reads_words_where_there_are_no_odds() -> None:
     assert run_canary(context(AtServer()), None, ready, probe) == 1.0
     with pytest.raises(CanaryError, match="change nothing"):
         run_canary(context(AtServer(changed="")), None, ready, probe)
+
+
+class Unsure(AtServer):
+    """A model that gives some labels a probability: `base` without the weights, `tuned` with them."""
+
+    def __init__(self, base: dict[str, float], tuned: dict[str, float]) -> None:
+        """Take both."""
+        super().__init__()
+        self.odds = {False: base, True: tuned}
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer with the odds of the weights, or without."""
+        for item in super().generate(request, cancel=cancel):
+            if isinstance(item, Completion):
+                yield replace(item, probabilities=self.odds[request.lora is not None])
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "change"),
+    [
+        ({"a": 0.6, "b": 0.4}, {"a": 0.3, "b": 0.7}, 0.3),
+        ({"a": 0.7}, {"b": 0.9}, 0.6),  # b had at most the 0.3 that was left without the weights
+        ({"a": 0.5}, {"b": 0.5}, 0.0),  # nothing is certain of the amount, but another label was reached
+    ],
+)
+def test_the_canary_takes_no_more_for_changed_than_is_known(
+    base: dict[str, float], tuned: dict[str, float], change: float
+) -> None:
+    """Where only one side gives a label a probability, the other's is at most what its labels left over."""
+    ready = ReadyVariant(variant=LORA, lora=LoraWeights(key=None, locator="tickets"))
+    assert run_canary(context(Unsure(base, tuned)), None, ready, TASK.split("train")[0]) == pytest.approx(change)
+
+
+def test_the_canary_finds_out_the_same_odds() -> None:
+    """The same probabilities of the same labels are weights that change nothing."""
+    ready = ReadyVariant(variant=LORA, lora=LoraWeights(key=None, locator="tickets"))
+    with pytest.raises(CanaryError, match="change nothing"):
+        run_canary(context(Unsure({"a": 0.7}, {"a": 0.7})), None, ready, TASK.split("train")[0])

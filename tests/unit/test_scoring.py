@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from engine.core.errors import UnparsedAnswerError
 from engine.core.task import AnswerKind, AnswerSpec, Example, Rule
 from engine.core.variant import DecodingMode
-from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS, normalized, read_answer, rule_results, score_answer
+from engine.metrics.scoring import (
+    KINDS,
+    RUN_SCORERS,
+    SCORERS,
+    normalized,
+    read_answer,
+    rule_results,
+    score_answer,
+    squad_normalized,
+)
 from tests.helpers import small_task
 
 DESKS = ("account_access", "billing", "billing_refund")
@@ -106,9 +115,10 @@ def test_any_text_is_read_or_unparsed(text: str) -> None:
 @given(st.text(max_size=60))
 def test_normalizing_twice_is_normalizing_once(text: str) -> None:
     """The normal form is stable, so that equal answers stay equal."""
-    once = normalized(text)
-    assert once == " ".join(once.split())
-    assert normalized(once + " ") == normalized(once)
+    for form in (normalized, squad_normalized):
+        once = form(text)
+        assert once == " ".join(once.split())
+        assert form(once + " ") == form(once)
 
 
 def test_accuracy_is_equality() -> None:
@@ -133,6 +143,38 @@ def test_token_f1_counts_shared_words() -> None:
     assert score(SHORT_TASK, row("five days", accept=["5"]), "5") == 1.0
     assert score(SHORT_TASK, row("the"), "a") == 1.0
     assert score(SHORT_TASK, row("five"), "!!") == 0.0
+
+
+def test_punctuation_inside_an_answer_leaves_no_blank() -> None:
+    """A thousand with and without its comma is one number; "3.5" is not "3 5" (the official SQuAD evaluation)."""
+    for scorer in ("exact_match", "token_f1"):
+        score = SCORERS[scorer]
+        for target, answer, right in (
+            ("10,000", "10000", 1.0),
+            ("3.5", "3 5", 0.0),
+            ("form G-2", "Form G2.", 1.0),
+            ("well-known", "well known", 0.0),
+            ("A", "A", 1.0),
+            ("A", "B", 0.0),
+        ):
+            assert score(SHORT_TASK, row(target), answer) == right, (scorer, target, answer)
+
+
+def test_characters_outside_ascii_are_compared_in_one_form() -> None:
+    """An accent as a character of its own, a wide digit and a sharp s are the same as their other spellings."""
+    for target, answer in (
+        ("café", "cafe\u0301"),
+        ("10,000", "\uff11\uff10\uff0c\uff10\uff10\uff10"),
+        ("Maße", "MASSE"),
+    ):
+        assert SCORERS["exact_match"](SHORT_TASK, row(target), answer) == 1.0
+
+
+def test_fields_of_a_record_keep_their_punctuation_apart() -> None:
+    """For fields, punctuation is a blank: "12-3" is not "1-23", and "12 3" is the same order."""
+    target = row('{"order": "12-3"}')
+    assert SCORERS["record_match"](JSON_TASK, target, '{"order": "12 3"}') == 1.0
+    assert SCORERS["record_match"](JSON_TASK, target, '{"order": "1-23"}') == 0.0
 
 
 def test_refusals_are_right_when_the_target_refuses() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from engine.metrics.early_stopping import ALPHA, clear_leader, evidence_against
+from engine.metrics.early_stopping import clear_leader, evidence_against
+from engine.metrics.inference import WATCHED
 
 SCORES = some.lists(some.tuples(some.floats(0, 1), some.floats(0, 1)), min_size=1, max_size=60)
 
@@ -25,17 +26,17 @@ def _named(rng: np.random.Generator, shares: tuple[float, ...], rows: int) -> tu
 
 @pytest.mark.parametrize("shares", [(0.8, 0.8), (0.7, 0.7, 0.7, 0.4)])
 def test_equal_variants_are_rarely_told_apart(shares: tuple[float, ...]) -> None:
-    """With no best variant, looking again and again names one in at most alpha of the runs (and some noise)."""
+    """With no best variant, looking again and again names one in at most its share of the runs (and some noise)."""
     rng = np.random.default_rng(1)
     wrong = sum(_named(rng, shares, 120) is not None for _ in range(300))
-    assert wrong / 300 <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / 300)
+    assert wrong / 300 <= WATCHED + 3 * np.sqrt(WATCHED * (1 - WATCHED) / 300)
 
 
 def test_a_false_leader_is_rarely_named() -> None:
-    """Where one is best by little, another one is named in at most alpha of the runs."""
+    """Where one is best by little, another one is named in at most its share of the runs."""
     rng = np.random.default_rng(2)
     named = [_named(rng, (0.72, 0.70, 0.70), 120) for _ in range(300)]
-    assert sum(found is not None and found[0] != "v0" for found in named) / 300 <= ALPHA
+    assert sum(found is not None and found[0] != "v0" for found in named) / 300 <= WATCHED
 
 
 def test_a_clear_leader_is_found_early() -> None:

@@ -12,8 +12,17 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from engine.metrics.bootstrap import mean_interval, mean_intervals
-from engine.metrics.intervals import macro_f1, quantile, wilson
+from engine.core.interval import Interval
+from engine.metrics.intervals import (
+    clopper_pearson,
+    corrected_for_choice,
+    joint_interval,
+    macro_f1,
+    mean_interval,
+    quantile,
+    student,
+    wilson,
+)
 
 counts = st.integers(1, 400).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 shares = st.floats(0, 1, allow_nan=False)
@@ -66,31 +75,70 @@ def test_impossible_counts_are_refused(hits: int, trials: int) -> None:
         wilson(hits, trials)
 
 
-@given(st.lists(shares, min_size=1, max_size=60))
+@given(st.lists(shares, min_size=2, max_size=60))
 @settings(max_examples=50, deadline=None)
-def test_the_bootstrap_brackets_the_mean(values: list[float]) -> None:
-    """The interval lies within the values' range, around the mean, and the same seed gives it again."""
-    found = mean_intervals(np.array([values]))[0]
-    assert min(values) - 1e-12 <= found.low <= found.high <= max(values) + 1e-12
-    assert found.low <= found.value + 1e-9
-    assert found.value <= found.high + 1e-9 or len(set(values)) > 1
-    assert found == mean_intervals(np.array([values]))[0]
+def test_the_interval_brackets_the_mean(values: list[float]) -> None:
+    """The interval lies within what is possible, around the mean, and turns about with the scores."""
+    scores = np.array(values)
+    found, mirror = student(scores, 0.025), student(1 - scores, 0.025)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.low == pytest.approx(1 - mirror.high, abs=1e-6)
 
 
-def test_the_bootstrap_is_about_as_wide_as_theory_says() -> None:
-    """For many values the interval is close to mean plus or minus 1.96 standard errors."""
+def test_the_interval_is_about_as_wide_as_theory_says() -> None:
+    """For many values without skewness it is Student's: the mean plus or minus 1.97 standard errors."""
     values = [(n * 37 % 100) / 100 for n in range(400)]
     mean = sum(values) / len(values)
-    error = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values) / len(values))
+    error = math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1) / len(values))
     found = mean_interval(values)
-    assert found.low == pytest.approx(mean - 1.96 * error, abs=0.005)
-    assert found.high == pytest.approx(mean + 1.96 * error, abs=0.005)
+    assert found.low == pytest.approx(mean - 1.966 * error, abs=1e-4)
+    assert found.high == pytest.approx(mean + 1.966 * error, abs=1e-4)
 
 
-def test_right_and_wrong_get_wilson_and_shares_the_bootstrap() -> None:
-    """Scores of 0 and 1 alone get the exact interval; any other score gets the bootstrap."""
+def test_sparse_scores_are_covered() -> None:
+    """Scores that are 0 on 85 of 100 rows: the interval of 60 rows holds the true mean in 94 of 100 samples or more."""
+    dice, true = np.random.default_rng(1), 0.15 * 0.75
+    samples = (dice.random((2000, 60)) < 0.15) * dice.uniform(0.5, 1.0, (2000, 60))
+    held = sum(found.low <= true <= found.high for found in map(mean_interval, samples))
+    assert held / 2000 >= 0.935
+
+
+def test_right_and_wrong_get_wilson_and_shares_student() -> None:
+    """Scores of 0 and 1 alone get Wilson's interval; any other score gets Student's; a cost of 0 is no wrong answer."""
     assert mean_interval([1.0, 0.0, 1.0]) == wilson(2, 3)
-    assert mean_interval([1.0, 0.5, 0.0]) == mean_intervals(np.array([[1.0, 0.5, 0.0]]))[0]
+    assert mean_interval([1.0, 0.5, 0.0]) == student(np.array([1.0, 0.5, 0.0]), 0.025)
+    assert mean_interval([0.0] * 20, most=math.inf) == Interval(value=0.0, low=0.0, high=0.0)
+    assert mean_interval([0.5]) == Interval(value=0.5, low=0.0, high=1.0)
+
+
+@given(counts)
+@settings(max_examples=60, deadline=None)
+def test_clopper_and_pearson_is_scipys(pair: tuple[int, int]) -> None:
+    """The exact interval is the one that scipy finds."""
+    hits, trials = pair
+    found = clopper_pearson(hits, trials, 0.025)
+    known = binomtest(hits, trials).proportion_ci(0.95, method="exact")
+    assert found.low == pytest.approx(known.low, abs=1e-9)
+    assert found.high == pytest.approx(known.high, abs=1e-9)
+
+
+def test_alike_scores_do_not_look_certain() -> None:
+    """Thirty scores of 0.5 leave room in the joint interval, though not in the plain one."""
+    alike = np.full(30, 0.5)
+    assert mean_interval(alike) == Interval(value=0.5, low=0.5, high=0.5)
+    joint = joint_interval(alike, 0.001)
+    assert joint.low < 0.45
+    assert joint.high > 0.55
+
+
+def test_the_best_ones_interval_is_lowered_by_what_comes_near() -> None:
+    """Level rivals lower the lower end, rivals far behind do not; the value stays."""
+    best = wilson(80, 100)
+    alone = corrected_for_choice(best, [wilson(20, 100)] * 5)
+    crowded = corrected_for_choice(best, [wilson(79, 100)] * 5)
+    assert best.value == alone.value == crowded.value
+    assert crowded.low < alone.low <= best.low
+    assert (alone.high - alone.low) / (best.high - best.low) < 1.05
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=30), st.sampled_from([0.0, 0.5, 0.95, 1.0]))

@@ -51,7 +51,7 @@ KNOWN = {
     "components/ui/lane_view.py": "Estimated until the last row; variants take turns row by row, so that all end together.",
     "components/widgets/lanes/lanes.html": "Variants",
     "components/widgets/lanes/lanes.js": "being written",
-    "engine/analysis/verdict_text.py": "Choose {pick}: it alone keeps your limits.",
+    "engine/analysis/verdict/headline.py": "Choose {pick}: {where}.",
     "engine/core/errors.py": "Unknown {kind} '{name}'.",
     "engine/core/techniques.py": "The same few examples in every prompt.",
     "engine/running/runner.py": "Loading the model",

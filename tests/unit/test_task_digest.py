@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from adapters.storage.task_folder import read_task, write_task
+from engine.core import task as task_module
 from engine.core.errors import UsageError
-from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
+from engine.core.run.events import RunEnded
+from engine.core.task import SCORER_VERSIONS, AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
 from engine.core.techniques import Technique
+from engine.metrics.scoring import RUN_SCORERS, SCORERS
 from tests.helpers import small_task
-from tests.memory_lab import MODEL, memory_lab, memory_task
+from tests.memory_lab import MODEL, memory_lab, memory_task, script
 
 TASK = replace(
     small_task(kind=AnswerKind.SHORT, documents=[Document(name="help.md", text="Turn it off and on.")]),
@@ -84,6 +87,30 @@ def test_the_order_of_metadata_does_not_matter() -> None:
     assert task_digest(with_row(metadata=first)) == task_digest(with_row(metadata=second))
 
 
+def test_a_scorer_that_counts_differently_makes_another_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only tasks that use the scorer, as primary score or beside it, have another digest."""
+    labels, primary = small_task(), replace(TASK, primary_scorer="chrf", scorers=("exact_match",))
+    before = [task_digest(task) for task in (TASK, labels, primary)]
+    monkeypatch.setattr(task_module, "SCORER_VERSIONS", {**SCORER_VERSIONS, "token_f1": 3, "chrf": 2})
+    assert [task_digest(task) == old for task, old in zip((TASK, labels, primary), before, strict=True)] == [
+        False,
+        True,
+        False,
+    ]
+
+
+def test_tasks_whose_scorers_never_changed_keep_their_digest() -> None:
+    """Runs on labels that an earlier release has kept are still resumed: this digest is one that it wrote."""
+    digest = "b5f2523325fd28d8e2bda3fbc8cba851f76a09da7d5e228d655ffa09eecc8c00"
+    assert task_digest(small_task(labels=("a", "b"))) == digest
+
+
+def test_versions_name_scorers_that_there_are() -> None:
+    """A scorer that was renamed does not lose its version unnoticed."""
+    assert set(SCORER_VERSIONS) <= set(SCORERS) | set(RUN_SCORERS)
+    assert min(SCORER_VERSIONS.values()) > 1
+
+
 def test_a_task_that_was_read_carries_its_digest(tmp_path) -> None:
     """A folder's digest is that of the task in it, written and read again the same."""
     write_task(TASK, tmp_path / TASK.id)
@@ -106,3 +133,20 @@ def test_a_run_is_resumed_on_its_own_task_alone() -> None:
     with pytest.raises(UsageError, match="has changed") as caught:
         lab.runs.kept_plan(plan.run_id)
     assert caught.value.fix
+
+
+def test_a_run_scored_by_another_rule_is_read_but_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps its scores; it is neither resumed nor taken for a run of today, which would mix two rules in one figure."""
+    lab, task = memory_lab(speed=200), memory_task()
+    plan = lab.runs.plan(task_id=task.id, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    lab.play(plan, [*script(plan, task), RunEnded(status="done")])
+    made = lab.results.predictions(plan.run_id)
+    assert len(made) == 3
+    assert lab.studies.kept([plan])[0] is not None
+    monkeypatch.setattr(task_module, "SCORER_VERSIONS", {"accuracy": 2})
+    lab.memory.tasks.keep(task)
+    with pytest.raises(UsageError, match="scoring has changed"):
+        lab.runs.kept_plan(plan.run_id)
+    assert lab.results.is_outdated(plan.run_id)
+    assert lab.studies.kept([plan]) == [None]
+    assert lab.results.predictions(plan.run_id) == made

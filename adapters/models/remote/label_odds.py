@@ -1,8 +1,9 @@
 """Labels as servers write them, and their probabilities from the log-probabilities sent along. Pure functions.
 
 A server that restricts its answer to the labels reports, at each token, what else the model might have written. What
-could still have become another label is that label's share. This is a reading of what was sent: tokens beyond the
-few that are listed count as nothing, and a label may be reached by several splits of its letters.
+could only have become one label is that label's share; what could have become several is theirs together. This is a
+reading of what was sent: tokens beyond the few that are listed count as nothing, and a label may be reached by several
+splits of its letters.
 """
 
 from __future__ import annotations
@@ -48,7 +49,10 @@ class Step:
 
 
 def label_probabilities(labels: Sequence[str], steps: Sequence[Step]) -> dict[str, float]:
-    """Return a probability per label, summing to 1; empty when the steps say nothing of any label."""
+    """Return the probability of each label that something listed can only have become; empty when nothing says so.
+
+    What is missing from 1 belongs to the other labels together.
+    """
     if not steps:
         return {}
     text = "".join(step.token for step in steps)
@@ -56,27 +60,28 @@ def label_probabilities(labels: Sequence[str], steps: Sequence[Step]) -> dict[st
     start = opening.end() if opening else len(text) - len(text.lstrip())
     closing = '"' if opening else ""
     forms = {label: (json.dumps(label, ensure_ascii=False)[1:-1] if opening else label) + closing for label in labels}
-    mass = dict.fromkeys(labels, 0.0)
+    found: list[tuple[list[str], float]] = []
     alive, path, before = list(labels), 1.0, ""
     for step in steps:
         after = before + step.token
         if len(after) > start:
-            for token, logprob in step.others:
-                if token != step.token:
-                    _share(mass, _fitting(forms, alive, text[:start], before + token), path * math.exp(logprob))
+            found += [
+                (_fitting(forms, alive, text[:start], before + token), path * math.exp(logprob))
+                for token, logprob in step.others
+                if token != step.token
+            ]
             alive = _fitting(forms, alive, text[:start], after)
             path *= math.exp(step.logprob)
             if len(alive) < 2:
                 break
         before = after
-    _share(mass, alive, path)
-    total = sum(mass.values())
-    return {label: value / total for label, value in mass.items()} if total > 0 else {}
-
-
-def _share(mass: dict[str, float], labels: Sequence[str], amount: float) -> None:
-    for label in labels:
-        mass[label] += amount / len(labels)
+    found.append((alive, path))
+    total = sum(amount for fitting, amount in found if fitting)
+    own: dict[str, float] = {}
+    for fitting, amount in found:
+        if len(fitting) == 1:
+            own[fitting[0]] = own.get(fitting[0], 0.0) + amount
+    return {label: own[label] / total for label in labels if label in own} if total > 0 else {}
 
 
 def _fitting(forms: Mapping[str, str], labels: Sequence[str], opening: str, text: str) -> list[str]:

@@ -57,12 +57,16 @@ function fillFigures(node, figures) {
   while (node.children.length < figures.length) {
     const row = make("div", "figure", node)
     make("span", "label", row)
+    make("span", "sign", row)
     make("span", "number", row)
   }
-  figures.forEach(([name, value, help], index) => {
-    const [label, number] = node.children[index].children
+  while (node.children.length > figures.length) node.lastChild.remove()
+  figures.forEach(([name, value, help, mark], index) => {
+    const [label, sign, number] = node.children[index].children
     put(label, name)
     label.title = help
+    put(sign, mark)
+    sign.title = help
     put(number, value)
   })
 }

@@ -57,6 +57,18 @@ class Preflight:
     """What the tokens cost at a closed API; 0 for models that run on the user's own machines."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowOffer:
+    """More training rows for a plan, and how much longer the run would take with them."""
+
+    per_label: int
+    """Training rows for each label, or all where a label has fewer."""
+    rows: int
+    """Training rows in all."""
+    extra_s: float
+    """Estimated."""
+
+
 def info_of(manifest: Manifest, predictions: int) -> RunInfo:
     """Return a run at a glance; `predictions` are those that are kept."""
     plan = manifest.plan

@@ -61,6 +61,10 @@ class ModelRecord:
     size_bytes: int = 0
     digest: str = ""
     template_digest: str = ""
+    server: bool = False
+    """It was held by a server, which told the tokens."""
+    server_timings: bool = False
+    """The server also told the seconds of reading the prompt and of writing the answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +94,10 @@ class Conditions:
     """The model computes on a GPU, whose energy is not counted."""
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
+    server: bool = False
+    """As in `ModelRecord`, as the next one."""
+    server_timings: bool = False
+    imported: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,7 +135,14 @@ class Manifest:
     @property
     def conditions(self) -> Conditions:
         """What the figures depend on."""
-        return Conditions(cores=self.machine.cores, gpu=self.gpu, prepared=self.prepared)
+        return Conditions(
+            cores=self.machine.cores,
+            gpu=self.gpu,
+            prepared=self.prepared,
+            server=self.model.server,
+            server_timings=self.model.server_timings,
+            imported=self.imported,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, fit for JSON."""
@@ -181,7 +196,15 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
         if fields.get("task_digest"):
             fields["task_digest"] = OLD_DIGEST + str(fields["task_digest"])
         fields.setdefault("purpose", _purpose_of(str(plan.get("task_id", ""))))
+    if isinstance(model := fields.get("model"), Mapping) and "server" not in model:
+        fields["model"] = {**model, **_at_server(str(model.get("backend", "")))}
     return fields
+
+
+def _at_server(backend: str) -> dict[str, bool]:
+    """Tell what a server told about a run that did not note it, from the name of its backend."""
+    server = backend not in {"", "llama.cpp", "scripted"}
+    return {"server": server, "server_timings": server and backend in {"ollama", "llama-server"}}
 
 
 def _purpose_of(task_id: str) -> Purpose:

@@ -12,7 +12,9 @@ from engine.core.variant import DecodingMode, Variant
 CONTEXT_TOKENS = 2048
 """Room for prompt and answer of one row, unless more is asked for."""
 TRAIN_ROWS = 50
-"""Training rows that a run learns from, unless another number is asked for."""
+"""Training rows that a run learns from by default; more where there are more labels: `engine.running.sampling`."""
+ROWS_PER_LABEL = 8
+"""Training rows for each label that are offered where a run has fewer."""
 TEST_ROWS = 100
 """Test rows that the screens propose to answer."""
 
@@ -37,6 +39,10 @@ class RunPlan:
     costs: CostAssumptions = field(default_factory=CostAssumptions)
     stop_when_clear: bool = False
     """End before the last row once one variant is clearly the best: `engine.metrics.early_stopping`."""
+    draws: int = 1
+    """How many draws of shots and trainings of LoRA weights the rows of such variants are shared out over."""
+    looks: int = 0
+    """How often this run was complete and judged before rows were added: `engine.metrics.inference`."""
     prices: TokenPrices | None = None
     """Of a model behind a closed API; None for models that run on the user's own machines."""
     spending_limit_usd: float | None = None

@@ -13,6 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 RIGHT_SCORE = 0.5
 """The least score that counts as right."""
+OTHER_LABELS = "other labels together"
+LEAST_REST = 1e-6
+"""Sums of probabilities that miss 1 by less than this leave nothing to other labels."""
 
 
 class FailureKind(StrEnum):
@@ -106,6 +109,7 @@ class Prediction:
     usage: Usage = field(default_factory=Usage)
     timing: Timing = field(default_factory=Timing)
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Of each label for which one was computed, each chosen among the task's labels alone. Empty without any."""
     passages: tuple[Passage, ...] = ()
     prompt: str = ""
     """The exact prompt as the model saw it, or the messages as they were sent where a server does not show that; empty
@@ -113,6 +117,13 @@ class Prediction:
     rss_bytes: int = 0
     """Resident memory of the workers that served this prediction, read right after it."""
     attempts: int = 1
+
+    @property
+    def shares(self) -> tuple[tuple[str, float], ...]:
+        """The probabilities in descending order; last what the labels without one have together, if they have any."""
+        found = sorted(self.probabilities.items(), key=lambda item: -item[1])
+        rest = 1.0 - sum(self.probabilities.values())
+        return (*found, (OTHER_LABELS, rest)) if found and rest > LEAST_REST else tuple(found)
 
     @property
     def outcome(self) -> str:

@@ -1,0 +1,125 @@
+"""What would lead to another choice: volume, a better prompt, labels. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from scipy.stats import norm
+
+from engine.analysis.break_even import break_even, labelled_rows, rows_worth_labelling
+from engine.analysis.figures import VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
+from engine.analysis.verdict.naming import start, the
+from engine.analysis.verdict.ruling import Ruling
+from engine.core.techniques import Technique
+from engine.metrics import wording as say
+from engine.metrics.pairwise import LEVEL
+
+
+def what_would_change(ruling: Ruling) -> tuple[Sentence, ...]:
+    """Say what would lead to another choice, or what is missing where none can be made."""
+    if ruling.subject is None:
+        return _what_is_missing(ruling)
+    return tuple(sentence for change in CHANGES for sentence in change(ruling, ruling.subject))
+
+
+def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
+    found = []
+    months, planned = ruling.limits.months, ruling.limits.calls_per_month
+    for item in ruling.kept:
+        point = None if item is pick else break_even(pick.cost, item.cost, months)
+        if point is None:
+            continue
+        cheaper = next(one for one in (pick, item) if one.cost.name == point.dearer_at_first)
+        dearer = item if cheaper is pick else pick
+        above = f"Above about {say.about(point.calls_per_month)} calls a month" if point.calls_per_month >= 1 else ""
+        text = (
+            f"{above + ' ' + the(cheaper) if above else start(the(cheaper))} is cheaper than {the(dearer)} over "
+            f"{months} months{'' if above else ' at any volume'}; you plan {planned:,}."
+        )
+        claim = Claim(
+            kind=ClaimKind.CHEAPER_ABOVE,
+            strength=Strength.ESTIMATED,
+            who=cheaper.variant.id,
+            whom=(dearer.variant.id,),
+            value=point.calls_per_month,
+        )
+        found.append(Sentence(text=text, claims=(claim,)))
+    busy = pick.cost.most_calls_per_month
+    if busy is not None and planned > busy:
+        text = f"With {the(pick)} this machine answers about {say.about(busy)} calls a month; you plan {planned:,}."
+        claim = Claim(kind=ClaimKind.CAPACITY, strength=Strength.ESTIMATED, who=pick.variant.id, value=busy)
+        found.append(Sentence(text=text, claims=(claim,)))
+    return found
+
+
+def _better_prompt(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
+    """The quality at which as many rows could no longer show that the pick is better than the bare prompt."""
+    prompt = next((item for item in ruling.run.figures if item.variant.technique is Technique.ZERO_SHOT), None)
+    if prompt is None or prompt is pick:
+        return []
+    gap = ruling.between(pick, prompt)
+    if gap is None or not gap.significant or gap.seen_from(pick.variant.id).value <= 0:
+        return []
+    spread = (gap.only_first + gap.only_second) / max(gap.rows, 1)
+    level = LEVEL / max(len(ruling.run.differences), 1)
+    # At the edge the two would disagree on fewer rows than now; a tenth of them is taken as the least.
+    within = float(norm.ppf(1 - level / 2)) * math.sqrt(min(spread, 0.1) / gap.rows)
+    needed = max(pick.quality.value - within, prompt.quality.value)
+    claim = Claim(
+        kind=ClaimKind.PROMPT_NEEDS,
+        strength=Strength.ESTIMATED,
+        who=prompt.variant.id,
+        whom=(pick.variant.id,),
+        value=needed,
+    )
+    text = (
+        f"A better prompt alone would need about {say.share(needed)} to compete; it is at "
+        f"{say.share(prompt.quality.value)} now."
+    )
+    return [Sentence(text=text, claims=(claim,))]
+
+
+def _labels(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
+    """What its labels cost, and how many the saving against the next choice would pay for."""
+    if pick.cost.labelling_usd <= 0:
+        return []
+    each = ruling.limits.labelling_usd_per_row
+    rows = round(pick.cost.labelling_usd / each)
+    text = f"Its {rows:,} labelled rows cost {say.money(pick.cost.labelling_usd)} at {say.money(each)} each"
+    dearer = [item for item in ruling.kept if item.cost.per_call_usd > pick.cost.per_call_usd]
+    if dearer:
+        rival = min(dearer, key=lambda item: item.cost.per_call_usd)
+        worth = rows_worth_labelling(pick.cost, rival.cost, ruling.limits)
+        if worth:
+            text += (
+                f"; over {ruling.limits.months} months it saves the price of {say.about(worth)} labels compared with "
+                f"{the(rival)}"
+            )
+    claim = Claim(kind=ClaimKind.LABELS_COST, strength=Strength.ESTIMATED, who=pick.variant.id, value=float(rows))
+    return [Sentence(text=text + ".", claims=(claim,))]
+
+
+def _what_is_missing(ruling: Ruling) -> tuple[Sentence, ...]:
+    """Name the variant that is nearest to the limits, which limit it misses, and what may help with that one."""
+    if len(ruling.run.figures) < 2:
+        return ()
+    nearest = max(ruling.run.figures, key=lambda item: item.quality.value)
+    out = next(item for item in ruling.eliminated if item.variant_id == nearest.variant.id)
+    missed = {claim.limit for claim in out.reason.claims if claim.kind is ClaimKind.MISSES}
+    text = f"Closest in quality: {out.reason.text}"
+    if missed == {LimitKind.QUALITY}:
+        if labelled_rows(nearest.variant, 1):
+            text += " More labelled rows may raise it; the learning curve shows how much."
+    elif LimitKind.QUALITY not in missed:
+        text += " A smaller model, a shorter prompt or a faster machine may help."
+    claim = Claim(kind=ClaimKind.REMEDY, strength=Strength.POSSIBLE, who=nearest.variant.id)
+    return (Sentence(text=text, claims=(claim,)),)
+
+
+Change = Callable[[Ruling, VariantFigures], list[Sentence]]
+"""Takes the ruling and the variant that it speaks of."""
+
+CHANGES: tuple[Change, ...] = (_volumes, _better_prompt, _labels)
+"""What would lead to another choice, in the order in which it is said. A new sentence is one more function here."""

@@ -1,0 +1,140 @@
+"""Which variant to choose under the user's limits, how sure that is, and what would change it. Pure functions.
+
+Among the variants that no limit rules out as measured, the pick is, in this order: the only one left; one that is
+significantly better than each other; one that is best as measured on quality, p95 and cost at once; the simplest one
+whose loss against each rival is at most 5 points with its whole interval. Else nothing is picked: the rows are too few.
+
+The leader is tested against its rivals alone, each pair at the whole level: to be named wrongly it would have to beat
+the truly best one too. Source: S. Gutmann, Z. Maymin, "Is the selected population the best?", Ann. Statist. 15 (1987).
+Other pairs are corrected by Holm's method over all pairs of the run. Measured in docs/statistics.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
+from engine.analysis.row_looks import RowLooks
+from engine.analysis.tradeoff import best_on_all, pareto
+from engine.analysis.training_rows import TrainingRows
+from engine.analysis.verdict.changes import what_would_change
+from engine.analysis.verdict.headline import headline
+from engine.analysis.verdict.limits import eliminate
+from engine.analysis.verdict.reasons import reasons
+from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, worst_loss
+from engine.analysis.verdict.sureness import basis, sureness
+from engine.core.limits import Limits
+from engine.metrics.pairwise import POWER, Difference
+
+
+def decide(
+    run: RunFigures, limits: Limits, *, training: TrainingRows | None = None, looks: RowLooks | None = None
+) -> Verdict:
+    """Come to a verdict.
+
+    Args:
+        run: in figures.
+        limits: the user's.
+        training: what the variants learned from; without it, the number of training rows alone is told.
+        looks: what was seen of the test rows before; without it, the run counts as the first look.
+    """
+    eliminated = tuple(found for item in run.figures if (found := eliminate(item, limits)) is not None)
+    out = {item.variant_id for item in eliminated}
+    kept = tuple(item for item in run.figures if item.variant.id not in out)
+    if out:  # the best of those left was chosen among them
+        kept = tuple(best_corrected(kept, len(run.plan.test_ids)))
+    leader = max(kept, key=lambda item: (item.quality.value, -_upkeep(item)), default=None)
+    outcome, pick = _pick(run.differences, kept, leader)
+    ruling = Ruling(
+        run=run,
+        limits=limits,
+        outcome=outcome,
+        pick=pick,
+        leader=leader,
+        kept=kept,
+        eliminated=eliminated,
+        training=training or TrainingRows(rows=len(run.plan.train_ids)),
+        looks=looks or RowLooks(),
+        rows_needed=_rows_needed(run.differences, kept, leader) if outcome is Outcome.UNDECIDED else None,
+    )
+    opening = headline(ruling)
+    return Verdict(
+        outcome=outcome,
+        pick=pick.variant.id if pick else None,
+        leader=leader.variant.id if leader else None,
+        eliminated=eliminated,
+        pareto=pareto(run.figures),
+        headline=opening.text,
+        opening=opening.claims,
+        sureness=sureness(ruling),
+        basis=basis(ruling),
+        reasons=reasons(ruling),
+        changes=what_would_change(ruling),
+        rows_needed=ruling.rows_needed,
+    )
+
+
+def _upkeep(item: VariantFigures) -> int:
+    return item.variant.facts.upkeep
+
+
+def _pick(
+    differences: Sequence[Difference], kept: Sequence[VariantFigures], leader: VariantFigures | None
+) -> tuple[Outcome, VariantFigures | None]:
+    if leader is None:
+        return Outcome.NONE, None
+    if len(kept) == 1:
+        return Outcome.ALONE, leader
+    if all(_beats(differences, leader, item) for item in kept if item is not leader):
+        return Outcome.WINNER, leader
+    simplest_first = sorted(kept, key=lambda item: (_upkeep(item), item.cost.per_call_usd))
+    for item in simplest_first:
+        if best_on_all(item, kept):
+            return Outcome.BEST_MEASURED, item
+    for item in simplest_first:
+        loss = worst_loss(differences, item, kept)
+        if loss is not None and loss[0] <= NEGLIGIBLE_LOSS:
+            return Outcome.SIMPLEST, item
+    return Outcome.UNDECIDED, None
+
+
+def _beats(differences: Sequence[Difference], leader: VariantFigures, other: VariantFigures) -> bool:
+    found = between(differences, leader.variant.id, other.variant.id)
+    return found is not None and found.distinct and found.seen_from(leader.variant.id).value > 0
+
+
+def _rows_needed(
+    differences: Sequence[Difference], kept: Sequence[VariantFigures], leader: VariantFigures | None
+) -> int | None:
+    """Return about how many more rows would decide, by the sooner of two ways.
+
+    Either the leader is shown to be better than each rival, or one of them is shown to be at most 5 points behind. Each
+    rival gets its share of the 20 % by which the rows may fail to show it.
+    """
+    if leader is None:
+        return None
+    ways = [_rows_for(differences, leader, kept, bound=False)]
+    ways += [_rows_for(differences, item, kept, bound=True) for item in kept]
+    known = [rows for rows in ways if rows is not None]
+    return min(known) if known else None
+
+
+def _rows_for(
+    differences: Sequence[Difference], item: VariantFigures, kept: Sequence[VariantFigures], *, bound: bool
+) -> int | None:
+    others = [other for other in kept if other is not item]
+    needed = []
+    power = 1 - (1 - POWER) / max(len(others), 1)
+    for other in others:
+        gap = between(differences, item.variant.id, other.variant.id)
+        if gap is None:
+            return None
+        rows = (
+            gap.rows_to_bound(item.variant.id, NEGLIGIBLE_LOSS, len(others), power=power)
+            if bound
+            else gap.rows_to_show(power=power)
+        )
+        if rows is None:
+            return None
+        needed.append(rows)
+    return max(needed, default=None)

@@ -1,0 +1,104 @@
+"""The verdict's first sentence: what to choose. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from engine.analysis.figures import VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
+from engine.analysis.verdict.limits import meets_all_certainly, met
+from engine.analysis.verdict.naming import at_worst, scored_more, start, the
+from engine.analysis.verdict.ruling import Outcome, Ruling
+from engine.metrics import wording as say
+
+
+def headline(ruling: Ruling) -> Sentence:
+    """Say what to choose."""
+    if ruling.subject is None:
+        return _none_meets(ruling)
+    return _HEADLINES[ruling.outcome](ruling, ruling.subject)
+
+
+def _none_meets(ruling: Ruling) -> Sentence:
+    items = ruling.run.figures
+    if not items:
+        return Sentence(text="No answers yet.")
+    certain = all(item.certain for item in ruling.eliminated)
+    claim = Claim(
+        kind=ClaimKind.NONE_MEETS,
+        strength=Strength.CERTAIN if certain else Strength.MEASURED,
+        whom=tuple(item.variant.id for item in items),
+    )
+    if len(items) == 1:
+        return Sentence(text=f"{start(the(items[0]))} does not meet your limits.", claims=(claim,))
+    return Sentence(text=f"None of the {say.count(len(items))} variants meets your limits.", claims=(claim,))
+
+
+def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    if len(ruling.run.figures) == 1:
+        meets = " meets your limits." if ruling.limits.any_set else " ran alone."
+        return Sentence(
+            text=f"{start(the(pick))}{meets} There was nothing to compare it with.", claims=met(pick, ruling.limits)
+        )
+    certain = all(item.certain for item in ruling.eliminated) and meets_all_certainly(pick, ruling.limits)
+    claim = Claim(
+        kind=ClaimKind.ONLY_MEETS,
+        strength=Strength.CERTAIN if certain else Strength.MEASURED,
+        who=pick.variant.id,
+        whom=tuple(item.variant_id for item in ruling.eliminated),
+    )
+    where = "only it meets your limits" if certain else "in this test only it meets your limits"
+    return Sentence(text=f"Choose {the(pick)}: {where}.", claims=(claim,))
+
+
+def _winner(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    ids = tuple(item.variant.id for item in ruling.rivals)
+    worst = max((gap.p_value for item in ruling.rivals if (gap := ruling.between(pick, item))), default=None)
+    claim = Claim(kind=ClaimKind.BETTER, strength=Strength.PROVEN, who=pick.variant.id, whom=ids, p_value=worst)
+    return Sentence(text=f"Choose {the(pick)}: it is better than {_beaten(ruling)}.", claims=(claim,))
+
+
+def _best_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    ids = tuple(item.variant.id for item in ruling.rivals)
+    claim = Claim(kind=ClaimKind.BEST_MEASURED, strength=Strength.MEASURED, who=pick.variant.id, whom=ids)
+    return Sentence(text=f"Choose {the(pick)}: nothing measured better, faster or cheaper.", claims=(claim,))
+
+
+def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
+    behind = claim.value if claim is not None and claim.value is not None else 0.0
+    loss = f"at most {say.points(behind)} behind any other" if behind > 0 else "behind no other"
+    text = f"Choose {the(pick)}: it is the simplest that is {loss}."
+    return Sentence(text=text, claims=() if claim is None else (claim,))
+
+
+def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
+    rivals = ruling.rivals
+    nearest = ruling.between(leader, rivals[0])
+    ahead = nearest.seen_from(leader.variant.id).value if nearest else 0.0
+    claims = [scored_more(leader, rivals[0], ahead)]
+    if ahead > 0:
+        text = f"Too few rows to decide: {the(leader)} leads {the(rivals[0])} by {say.points(ahead)}"
+    else:
+        text = f"Too few rows to decide: {the(leader)} and {the(rivals[0])} are level"
+    if ruling.rows_needed is not None:
+        text += f"; about {say.about(ruling.rows_needed)} more rows should settle it"
+        claims.append(Claim(kind=ClaimKind.ROWS_NEEDED, strength=Strength.ESTIMATED, value=float(ruling.rows_needed)))
+    return Sentence(text=f"{text}.", claims=tuple(claims))
+
+
+def _beaten(ruling: Ruling) -> str:
+    rivals = ruling.rivals
+    left = " that meets your limits" if ruling.eliminated else ""
+    if len(rivals) == 1:
+        return f"{the(rivals[0])}, the only other one{left}" if left else the(rivals[0])
+    return f"all {say.count(len(rivals))} others" + (" that meet your limits" if left else "")
+
+
+_HEADLINES: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
+    Outcome.ALONE: _only_one_left,
+    Outcome.WINNER: _winner,
+    Outcome.BEST_MEASURED: _best_measured,
+    Outcome.SIMPLEST: _simplest,
+    Outcome.UNDECIDED: _too_few_rows,
+}

@@ -1,0 +1,139 @@
+"""Which limits a variant meets and misses, and how sure that is. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.analysis.figures import VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
+from engine.analysis.verdict.ruling import Elimination
+from engine.core.interval import Interval
+from engine.core.limits import Limits
+from engine.metrics import wording as say
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Checked:
+    """A figure beside the limit that is set for it. Lower is better; a quality is turned round for that."""
+
+    limit: LimitKind
+    allowed: float
+    plain: Interval
+    joint: Interval
+    turned: bool
+
+    @property
+    def missed(self) -> bool:
+        value = self.plain.value
+        return value < self.allowed if self.turned else value > self.allowed
+
+    @property
+    def certainly_missed(self) -> bool:
+        return self.joint.high < self.allowed if self.turned else self.joint.low > self.allowed
+
+    @property
+    def certainly_met(self) -> bool:
+        return self.joint.low >= self.allowed if self.turned else self.joint.high <= self.allowed
+
+    @property
+    def may_be_met(self) -> bool:
+        return self.plain.high >= self.allowed if self.turned else self.plain.low <= self.allowed
+
+
+def _checked(item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
+    joint = item.joint
+    if limits.least_quality is not None:
+        yield _Checked(
+            limit=LimitKind.QUALITY,
+            allowed=limits.least_quality,
+            plain=item.quality,
+            joint=joint.quality if joint else _ANYTHING,
+            turned=True,
+        )
+    if limits.highest_p95_s is not None and item.total_p95_s is not None:
+        yield _Checked(
+            limit=LimitKind.P95,
+            allowed=limits.highest_p95_s,
+            plain=item.total_p95_s,
+            joint=joint.total_p95_s if joint and joint.total_p95_s else _ANYTHING,
+            turned=False,
+        )
+    if limits.highest_cost_usd_per_1k is not None:
+        cost = item.cost_usd_per_1k
+        yield _Checked(
+            limit=LimitKind.COST,
+            allowed=limits.highest_cost_usd_per_1k,
+            plain=item.cost_interval_usd_per_1k or Interval(value=cost, low=cost, high=cost),
+            joint=joint.cost_usd_per_1k if joint else _ANYTHING,
+            turned=False,
+        )
+
+
+_ANYTHING = Interval(value=0.0, low=float("-inf"), high=float("inf"))
+
+
+def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:
+    """Return a claim for each limit that is set and met as measured."""
+    return tuple(
+        Claim(
+            kind=ClaimKind.MEETS,
+            strength=Strength.CERTAIN if checked.certainly_met else Strength.MEASURED,
+            who=item.variant.id,
+            limit=checked.limit,
+            value=checked.plain.value,
+            low=checked.plain.low,
+            high=checked.plain.high,
+        )
+        for checked in _checked(item, limits)
+        if not checked.missed
+    )
+
+
+def meets_all_certainly(item: VariantFigures, limits: Limits) -> bool:
+    """Tell whether a variant certainly meets every limit that is set."""
+    return all(checked.certainly_met for checked in _checked(item, limits))
+
+
+def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
+    """Return why a variant is out as measured: every limit that it misses, and whether it may meet them after all."""
+    missed = [checked for checked in _checked(item, limits) if checked.missed]
+    if not missed:
+        return None
+    certain = any(checked.certainly_missed for checked in missed)
+    claims = [
+        Claim(
+            kind=ClaimKind.MISSES,
+            strength=Strength.CERTAIN if checked.certainly_missed else Strength.MEASURED,
+            who=item.variant.id,
+            limit=checked.limit,
+            value=checked.plain.value,
+            low=checked.plain.low,
+            high=checked.plain.high,
+        )
+        for checked in missed
+    ]
+    text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
+    if not certain and all(checked.may_be_met for checked in missed):
+        claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
+        text += "; it might still meet that" if len(missed) == 1 else "; it might still meet them"
+    return Elimination(
+        variant_id=item.variant.id,
+        name=item.name,
+        reason=Sentence(text=f"{text}.", claims=tuple(claims)),
+        certain=certain,
+    )
+
+
+def _missed(item: VariantFigures, checked: _Checked) -> str:
+    sure = "certainly " if checked.certainly_missed else ""
+    match checked.limit:
+        case LimitKind.QUALITY:
+            return f"gets {say.share_interval(checked.plain)}, {sure}below your {say.share(checked.allowed)}"
+        case LimitKind.P95:
+            took = f"{say.seconds(checked.plain)} at p95 ({say.seconds_ends(checked.plain)})"
+            return f"takes {took}, {sure}over your {say.seconds(checked.allowed)}"
+        case _:
+            estimated = "an estimated " if item.cost_estimated else ""
+            cost = f"{estimated}{say.money(checked.plain)} per 1,000 answers"
+            return f"costs {cost}, {sure}over your {say.money(checked.allowed)}"

@@ -1,0 +1,66 @@
+"""How a verdict names variants, and the claims that several of its sentences make. Pure functions."""
+
+from __future__ import annotations
+
+from engine.analysis.figures import VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
+from engine.analysis.verdict.ruling import Ruling
+from engine.core.interval import Interval
+from engine.metrics.pairwise import Difference
+
+
+def the(item: VariantFigures) -> str:
+    """Name a variant within a sentence."""
+    if item.name.startswith("Classifier"):
+        return f"the {item.name[0].lower()}{item.name[1:]}"
+    return item.name[0].lower() + item.name[1:] if item.name.startswith(("Zero-shot", "Few-shot")) else item.name
+
+
+def start(text: str) -> str:
+    """Begin a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+def at_worst(ruling: Ruling, item: VariantFigures, kind: ClaimKind) -> Claim | None:
+    """Claim the most by which a variant may trail the best of its rivals; None where that is not known."""
+    loss = ruling.worst_loss(item)
+    if loss is None:
+        return None
+    behind, rival = loss
+    others = [other.variant.id for other in ruling.kept if other not in (item, rival)]
+    return Claim(
+        kind=kind,
+        strength=Strength.PROVEN,
+        who=item.variant.id,
+        whom=(rival.variant.id, *others),
+        value=behind,
+    )
+
+
+def scored_more(ahead: VariantFigures, behind: VariantFigures, by: float) -> Claim:
+    """Claim that one scored so much more on these rows."""
+    return Claim(
+        kind=ClaimKind.AHEAD,
+        strength=Strength.MEASURED,
+        who=ahead.variant.id,
+        whom=(behind.variant.id,),
+        value=by,
+    )
+
+
+def lead_over_all(gap: Difference, subject: VariantFigures, rivals: int) -> Interval:
+    """Return how far a variant leads another; the ends hold for all its rivals at once, the nearest included.
+
+    Where the difference is significant the interval leaves out 0.
+    """
+    effect = gap.seen_from(subject.variant.id)
+    low, high = gap.range_from(subject.variant.id, rivals)
+    least = min(abs(effect.value), 0.5 / max(gap.rows, 1))
+    if effect.value > 0:
+        return Interval(value=effect.value, low=max(low, least), high=high)
+    return Interval(value=effect.value, low=low, high=min(high, -least))
+
+
+def may_meet(sentence: Sentence) -> bool:
+    """Tell whether a sentence says that a variant may meet the limits after all."""
+    return any(claim.kind is ClaimKind.MAY_MEET for claim in sentence.claims)

@@ -1,0 +1,183 @@
+"""How sure a verdict is, and on what it rests. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from engine.analysis.figures import VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
+from engine.analysis.verdict.limits import met
+from engine.analysis.verdict.naming import at_worst, lead_over_all, may_meet, scored_more, the
+from engine.analysis.verdict.ruling import Outcome, Ruling
+from engine.core.interval import Interval
+from engine.metrics import wording as say
+from engine.metrics.pairwise import Difference
+
+FIRST_LOOK_TOLD = 5
+"""From this look at the same test rows on the verdict says how worn they are."""
+
+
+def sureness(ruling: Ruling) -> Sentence:
+    """Say how sure the choice is."""
+    if ruling.subject is None:
+        return _how_sure_of_none(ruling)
+    return _SURENESS[ruling.outcome](ruling, ruling.subject)
+
+
+def _how_sure_of_none(ruling: Ruling) -> Sentence:
+    doubtful = [item for item in ruling.eliminated if may_meet(item.reason)]
+    if doubtful:
+        names = say.listed([item.name for item in doubtful])
+        told = tuple(
+            Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant_id) for item in doubtful
+        )
+        return Sentence(text=f"{names} might still meet them; more rows would tell.", claims=told)
+    if all(item.certain for item in ruling.eliminated) and ruling.eliminated:
+        return Sentence(text="This is certain: each misses a limit by more than chance allows.")
+    return Sentence(text="Each misses a limit in this test.")
+
+
+def _how_sure_of_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    claims = met(pick, ruling.limits)
+    doubtful = [item.name for item in ruling.eliminated if may_meet(item.reason)]
+    parts = []
+    if claims:
+        certain = all(claim.strength is Strength.CERTAIN for claim in claims)
+        sure = "with certainty" if certain else "in this test, but not with certainty"
+        parts.append(f"It meets {'your limit' if len(claims) == 1 else 'your limits'} {sure}.")
+    if doubtful:
+        parts.append(f"{say.listed(doubtful)} may meet the limits too; more rows would tell.")
+    return Sentence(text=" ".join(parts) or "No limit is set.", claims=claims)
+
+
+def _nearest(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    gaps = [(found, item) for item in ruling.rivals if (found := ruling.between(pick, item))]
+    gap, item = min(gaps, key=lambda pair: pair[0].seen_from(pick.variant.id).value)
+    effect = lead_over_all(gap, pick, len(gaps))
+    claim = _lead(pick, item, gap, effect)
+    text = f"Proven at the 5 % level: the nearest is {the(item)}, behind by {say.points(effect.value)}"
+    return Sentence(
+        text=f"{text} ({say.span(effect.low, effect.high)}, {say.probability(gap.p_value)}).", claims=(claim,)
+    )
+
+
+def _lead(ahead: VariantFigures, behind: VariantFigures, gap: Difference, effect: Interval) -> Claim:
+    return Claim(
+        kind=ClaimKind.LEAD,
+        strength=Strength.PROVEN,
+        who=ahead.variant.id,
+        whom=(behind.variant.id,),
+        value=effect.value,
+        low=effect.low,
+        high=effect.high,
+        p_value=gap.p_value,
+    )
+
+
+def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
+    claim = at_worst(ruling, subject, ClaimKind.AT_WORST)
+    if claim is None or claim.value is None:
+        return Sentence(text="Some of them were not compared on the same rows.")
+    rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
+    word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
+    if claim.value <= 0:
+        return Sentence(text=f"{word}: it is not behind {rival} with its whole interval.", claims=(claim,))
+    text = f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}."
+    return Sentence(text=text, claims=(claim,))
+
+
+def _ahead_as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    rival = ruling.rivals[0]
+    gap = ruling.between(pick, rival)
+    ahead = gap.seen_from(pick.variant.id).value if gap else 0.0
+    if ahead >= 0:
+        return Sentence(text="No other scored higher in this test.", claims=(scored_more(pick, rival, ahead),))
+    text = f"In this test {the(rival)} scored {say.points(ahead)} more; the bound holds in 95 of 100 such runs."
+    return Sentence(text=text, claims=(scored_more(rival, pick, -ahead),))
+
+
+_SURENESS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
+    Outcome.ALONE: _how_sure_of_limits,
+    Outcome.WINNER: _nearest,
+    Outcome.BEST_MEASURED: _what_may_be_lost,
+    Outcome.SIMPLEST: _ahead_as_measured,
+    Outcome.UNDECIDED: _what_may_be_lost,
+}
+
+
+def basis(ruling: Ruling) -> Sentence:
+    """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
+    parts = [part for part in (_training(ruling), _unseen(ruling), _shown(ruling), _worn(ruling)) if part.text]
+    text = " ".join(part.text for part in parts)
+    return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
+
+
+def _training(ruling: Ruling) -> Sentence:
+    run, subject, rows = ruling.run, ruling.subject, ruling.training.rows
+    if not rows or not any(item.variant.facts.learns for item in run.figures):
+        return Sentence(text="")
+    claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
+    text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
+    draws = run.plan.draws
+    if subject is not None and subject.variant.drawn and draws > 1:
+        text += f", and for {the(subject)} averaged over {draws} draws, each row answered with one of them"
+    elif subject is not None and (drawn := _drawn(subject)):
+        claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))
+        text += f", and for {the(subject)} {drawn}: another draw can move it by some points"
+    return Sentence(text=f"{text}.", claims=tuple(claims))
+
+
+def _unseen(ruling: Ruling) -> Sentence:
+    """Say how many labels no training row had, and the most that can be right without them."""
+    training = ruling.training
+    without, most = len(training.labels_without_rows), training.highest_reachable
+    if not without:
+        return Sentence(text="")
+    text = f"{without} of {training.labels} labels had no training row"
+    if training.test_rows_without and most is not None:
+        text += f": a variant that only knows labels it has seen gets at most {say.share(most)} right"
+    claim = Claim(kind=ClaimKind.LABELS_WITHOUT_ROWS, strength=Strength.MEASURED, value=float(without), high=most)
+    return Sentence(text=f"{text}.", claims=(claim,))
+
+
+def _shown(ruling: Ruling) -> Sentence:
+    """Say where fixed examples leave labels out: a model mostly answers with labels that it is shown."""
+    labels = ruling.training.labels
+    few = next((item for item in ruling.run.figures if 0 < item.variant.shots_k < labels), None)
+    if few is None:
+        return Sentence(text="")
+    shown = few.variant.shots_k
+    claim = Claim(
+        kind=ClaimKind.LABELS_WITHOUT_ROWS,
+        strength=Strength.MEASURED,
+        who=few.variant.id,
+        value=float(labels - shown),
+    )
+    text = f"The {shown} examples of {the(few)} show at most {shown} of the {labels} labels."
+    return Sentence(text=text, claims=(claim,))
+
+
+def _worn(ruling: Ruling) -> Sentence:
+    """Say from the fifth look on how often these test rows were looked at, and what that does to the error."""
+    looks = ruling.looks
+    if looks.number < FIRST_LOOK_TOLD:
+        return Sentence(text="")
+    claim = Claim(
+        kind=ClaimKind.LOOKS, strength=Strength.MEASURED, value=float(looks.number), high=float(looks.variants)
+    )
+    text = (
+        f"This is look {looks.number} at these test rows, after {looks.variants} variants in {looks.runs} runs: if "
+        f"each was chosen after the one before, the chance that one of them won by luck alone is up to "
+        f"{say.share(looks.chance_of_luck)}. Fresh test rows would tell."
+    )
+    return Sentence(text=text, claims=(claim,))
+
+
+def _drawn(item: VariantFigures) -> str:
+    """Name the draws that a variant's result depends on."""
+    variant, parts = item.variant, []
+    if variant.facts.shows_shots and variant.shots_k:
+        parts.append("with this one example" if variant.shots_k == 1 else f"with these {variant.shots_k} examples")
+    if variant.lora is not None:
+        parts.append(f"with training seed {variant.lora.seed}")
+    return " and ".join(parts)
