@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.claims.keeping import Kept
-from benchmarks.claims.power import power_table, settle_table
+from benchmarks.claims.power import missed_goals, power_table, settle_table
 from benchmarks.claims.running import runs_asked, simulate_all, simulate_worst
 from benchmarks.claims.tables import claims_table, failures, worst, write_docs
 
@@ -33,7 +33,7 @@ def main() -> int:
     print(f"{table}\n\n{found}\n\n{settled}")
     if asked >= FULL_RUNS:
         write_docs(table, found, settled)
-    wrong = failures({**tallies, **checked})
+    wrong = failures({**tallies, **checked}) + missed_goals(kept, asked)
     print("\n".join(wrong))
     return 1 if wrong else 0
 

@@ -10,7 +10,7 @@ from benchmarks.claims.world import Truth
 from engine.analysis.figures import RunFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Strength
 from engine.analysis.verdict.consistency import contradictions
-from engine.analysis.verdict.ruling import Outcome, Verdict
+from engine.analysis.verdict.ruling import Outcome, Verdict, between
 from engine.core.interval import Interval
 
 Tally = Counter[str]
@@ -67,12 +67,17 @@ def judge(
     made: set[str] = set()
     false: set[str] = set()
     tally: Tally = Counter(runs=1)
-    for _run, verdict in seen:
+    for run, verdict in seen:
         for claim in verdict.claims:
             names = _names(claim)
             made |= names
             if names and FALSE[claim.kind](claim, truth):
                 false |= names
+            if claim.kind is ClaimKind.SCORES:
+                tally["scores: looks"] += 1
+                tally["scores: held"] += not FALSE[claim.kind](claim, truth)
+            if claim.kind is ClaimKind.AHEAD and _misread(claim, run):
+                false.add("ahead as measured")
         made.add(f"outcome {verdict.outcome}")
         if contradictions(verdict.claims):
             false.add("contradiction")
@@ -90,11 +95,17 @@ def judge(
 def _names(claim: Claim) -> set[str]:
     if claim.kind not in FALSE:
         return set()
-    if claim.kind is ClaimKind.SCORES:
-        return {str(claim.kind)}
-    if claim.strength not in JUDGED:
+    if claim.kind is ClaimKind.ONLY_MEETS and claim.strength is Strength.MEASURED:
+        return {"only one, in this test"}
+    if claim.strength not in JUDGED or claim.kind is ClaimKind.SCORES:
         return set()
     return {str(claim.kind), "certain"} if claim.strength is Strength.CERTAIN else {str(claim.kind)}
+
+
+def _misread(claim: Claim, run: RunFigures) -> bool:
+    """Whether what is said of these rows is not what they show."""
+    found = between(run.differences, claim.who, claim.whom[0])
+    return found is None or abs(found.seen_from(claim.who).value - (claim.value or 0.0)) > _TINY
 
 
 def _leader(run: RunFigures, truth: Truth, plain: Mapping[str, Interval], tally: Tally) -> None:

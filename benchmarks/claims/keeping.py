@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "out" / "claims.json"
-JUDGED = ("engine/metrics", "engine/analysis/verdict", "engine/analysis/figures.py", "benchmarks/claims")
+JUDGED = ("engine/core", "engine/metrics", "engine/analysis", "benchmarks/claims")
 _NOT_JUDGED = {"tables.py", "keeping.py", "__main__.py", "running.py"}
 
 
@@ -33,7 +33,9 @@ class Kept:
         """Keep a finished tally."""
         self._tallies[name] = dict(tally)
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(json.dumps({"code": self._code, "tallies": self._tallies}), encoding="utf-8")
+        fresh = self._file.with_suffix(".part")
+        fresh.write_text(json.dumps({"code": self._code, "tallies": self._tallies}), encoding="utf-8")
+        fresh.replace(self._file)
 
 
 def _code() -> str:

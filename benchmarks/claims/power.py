@@ -38,6 +38,20 @@ def power_table(kept: Kept, runs: int) -> str:
     return "\n".join(lines)
 
 
+def missed_goals(kept: Kept, runs: int) -> list[str]:
+    """Return a line for each share of found leads under its goal, and for rows asked for that are too few."""
+    wrong = []
+    for shape, rows, wanted in WANTED:
+        tally = kept.get(f"found: {shape}, {rows} rows, {runs} runs") or Counter(runs=1)
+        if wanted is not None and tally["found"] < (wanted - 0.02) * tally["runs"]:
+            wrong.append(f"  found: {shape} at {rows} rows in {_percent(tally['found'], tally['runs'])} of runs")
+    for gap, looks in itertools.product(GAPS, (0, 1)):
+        tally = kept.get(f"settled: {gap}, look {looks}, {runs} runs") or Counter(runs=1)
+        if not 0.7 <= tally["found"] / tally["runs"] <= 0.92:
+            wrong.append(f"  rows to settle {gap:.2f}: found in {_percent(tally['found'], tally['runs'])} of runs")
+    return wrong
+
+
 def _found(shape: str, rows: int, seed: int) -> Tally:
     """Run each difficulty and base once."""
     tally: Tally = Counter()

@@ -13,7 +13,7 @@ from benchmarks.claims.scenarios import Scenario
 from benchmarks.claims.world import Rows, Truth, draw, truth_of
 from engine.analysis.break_even import CostLine
 from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, joint_intervals
-from engine.analysis.verdict.deciding import decide
+from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Outcome, Verdict
 from engine.core.interval import Floats, Interval
 from engine.core.run.plan import RunPlan
@@ -126,6 +126,7 @@ def _judged(
         figures=tuple(best_corrected(figures, len(ids))),
         differences=compare_all([variant.id for variant in variants], rows.scores, made, looks=looks),
     )
+    run = corrected_under(run, truth.limits)
     return run, decide(run, truth.limits)
 
 

@@ -20,6 +20,7 @@ MOST_FALSE = {
     "lead": 0.05,
     "certain": 0.025,
     "contradiction": 0.0,
+    "ahead as measured": 0.0,
 }
 """Share of runs, at most, in which the claim is made and false, in every scenario."""
 MEANING = {
@@ -31,6 +32,7 @@ MEANING = {
     "cannot be told": "cannot be told apart, with the range",
     "certain": "certainly meets or misses a limit",
     "contradiction": "two claims that deny each other",
+    "ahead as measured": "a lead that these rows do not show",
 }
 LEAST_HELD = 0.94
 MOST_WIDER = 1.10
@@ -69,13 +71,27 @@ def claims_table(tallies: Mapping[int, Tally], checked: Mapping[int, Tally]) -> 
         tally = rates[number]
         made = _percent(sum(one[f"{name}: made"] for one in tallies.values()), runs * len(tallies))
         false, of_made = tally[f"{name}: false"], max(tally[f"{name}: made"], tally[f"{name}: false"])
-        if name == "contradiction":
+        if most == 0:
             made, of_made = "", 0
         lines.append(
             f"| {MEANING[name]} | {made} | {_percent(false, tally['runs'])} | {100 * most:g} % | "
             f"{_percent(false, of_made) if of_made else ''} | {scenarios()[number].name if false else ''} |"
         )
+    lines.append(_measured_only(tallies))
     return "\n".join([*lines, "", *_leader(rates), "", *_told(rates)])
+
+
+def _measured_only(tallies: Mapping[int, Tally]) -> str:
+    """Write the line of what is said of this test alone, which nothing bounds: it shows why it is said so."""
+    name, runs = "only one, in this test", next(iter(tallies.values()))["runs"]
+    number = max(tallies, key=lambda one: (tallies[one][f"{name}: false"], -one))
+    tally = tallies[number]
+    made = _percent(sum(one[f"{name}: made"] for one in tallies.values()), runs * len(tallies))
+    false, of_made = tally[f"{name}: false"], tally[f"{name}: made"]
+    return (
+        f"| in this test the only one that meets the limits | {made} | {_percent(false, runs)} | said as measured | "
+        f"{_percent(false, of_made)} | {scenarios()[number].name} |"
+    )
 
 
 def _leader(rates: Mapping[int, Tally]) -> list[str]:
@@ -83,14 +99,23 @@ def _leader(rates: Mapping[int, Tally]) -> list[str]:
     equal = [number for number in rates if scenarios()[number].shape == "equal"]
     least_equal = min(equal, key=lambda one: rates[one]["leader: held"] / rates[one]["runs"])
     width = max(_width(tally) for tally in rates.values())
+    spoken = min((number for number in rates if rates[number]["scores: looks"]), key=lambda one: _spoken(rates[one]))
+    held_spoken = f"{100 * _spoken(rates[spoken]):.1f} %"
     held, held_equal = (_percent(rates[one]["leader: held"], rates[one]["runs"]) for one in (least, least_equal))
     return [
         "| the best one's interval | worst scenario | allowed | which |",
         "|---|---|---|---|",
         f"| holds the truth | {held} | 94 % | {scenarios()[least].name} |",
         f"| holds the truth where all are equal | {held_equal} | 94 % | {scenarios()[least_equal].name} |",
+        f"| the interval in the verdict, at each look | {held_spoken} | 94 % | {scenarios()[spoken].name} |",
         f"| width over the plain one's, where it leads by more than 20 points | {width:.2f} | 1.10 | |",
     ]
+
+
+def _spoken(tally: Tally) -> float:
+    """Share of the intervals named in a verdict that hold; where few are named, one stands for nothing."""
+    looks = tally["scores: looks"]
+    return tally["scores: held"] / looks if looks >= tally["runs"] / 20 else 1.0
 
 
 def _width(tally: Tally) -> float:
@@ -120,6 +145,17 @@ def failures(rates: Mapping[int, Tally]) -> list[str]:
         if _beyond(tally["runs"] - tally["leader: held"], tally["runs"], 1 - LEAST_HELD):
             share = _percent(tally["leader: held"], tally["runs"])
             found.append(f"  the best one's interval holds in {share} of runs: {scenarios()[number].name}")
+        if _spoken(tally) < LEAST_HELD - 2 * (LEAST_HELD * (1 - LEAST_HELD) / tally["runs"]) ** 0.5:
+            found.append(
+                f"  the interval that is named holds in {100 * _spoken(tally):.1f} %: {scenarios()[number].name}"
+            )
+        if _width(tally) > MOST_WIDER + 0.005:
+            found.append(f"  the best one's interval is {_width(tally):.3f} times as wide: {scenarios()[number].name}")
+        found += [
+            f"  {name}: not said where it ought to be: {scenarios()[number].name}"
+            for name in (key[:-7] for key in tally if key.endswith(": asked"))
+            if tally[f"{name}: told"] < LEAST_TOLD * tally[f"{name}: asked"]
+        ]
     return found
 
 

@@ -260,11 +260,16 @@ def priced(variant: Variant, plan: RunPlan) -> bool:
     return plan.prices is not None and variant.generates
 
 
+def best_of(items: Sequence[VariantFigures]) -> VariantFigures:
+    """Return the one with the highest quality; of equals, the simplest."""
+    return max(items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
+
+
 def best_corrected(items: Sequence[VariantFigures], planned_rows: int) -> list[VariantFigures]:
     """Correct the interval of the best one's quality for its having come out on top; the others are unchanged."""
     if len(items) < 2:
         return list(items)
-    best = max(items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
+    best = best_of(items)
     others = [item.quality for item in items if item is not best]
     quality = corrected_for_choice(best.quality, others, stopped=best.rows < planned_rows)
     return [replace(item, quality=quality) if item is best else item for item in items]

@@ -10,7 +10,7 @@ from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
 from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
 from engine.analysis.training_rows import TrainingRows, training_rows
-from engine.analysis.verdict.deciding import decide
+from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.limits import Limits
 from engine.core.run.manifest import Conditions
@@ -62,13 +62,13 @@ def judge(run: RunFigures, limits: Limits, *, training: TrainingRows, looks: Row
     """Set limits: what each variant costs in total, and the verdict."""
     train_rows = len(run.plan.train_ids)
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
-    run = replace(run, figures=found)
+    run = corrected_under(replace(run, figures=found), limits)
     return Report(
         plan=run.plan,
         task_title=run.task_title,
         metric=run.metric,
         is_share=run.is_share,
-        figures=found,
+        figures=run.figures,
         differences=run.differences,
         limits=limits,
         training=training,

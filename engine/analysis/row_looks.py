@@ -39,7 +39,7 @@ class RowLooks:
 
     @property
     def chance_of_luck(self) -> float:
-        """Upper bound of the chance that this look or an earlier one names a winner that only was lucky, 0 to 1."""
+        """About the chance that this look or an earlier one names a winner that only was lucky, 0 to 1."""
         return chance_of_luck(self.number)
 
 
@@ -68,12 +68,12 @@ def row_looks(this: Look, others: Iterable[Look]) -> RowLooks:
 
 
 def chance_of_luck(looks: int, *, level: float = LEVEL) -> float:
-    """Bound the chance that at least one of several looks names a winner that only was lucky.
+    """Estimate the chance that at least one of several looks names a winner that only was lucky.
 
     1 - (1 - level) ** looks, with `level` the error of a single look: 5 % for one, 23 % for five, 40 % for ten. It is
-    exact if looks err independently of each other (Šidák 1967). Looks at the same rows err together, and then it is an
-    upper bound. It assumes that each look is at new variants, chosen after the results before it were seen; a look at
-    the same variants again adds nothing.
+    exact if looks err independently of each other (Šidák 1967). Looks at the same rows err together, which makes it
+    less; variants that are chosen by these very rows, on purpose, can exceed it. A look at the same variants again adds
+    nothing.
     """
     return float(1 - (1 - level) ** looks)
 

@@ -69,6 +69,8 @@ def mean_interval(values: Sequence[float] | Floats, *, most: float = 1.0) -> Int
     scores = np.asarray(values, dtype=np.float64)
     if most == 1.0 and is_binary(scores):
         return wilson(int(scores.sum()), len(scores))
+    if most == 1.0 and len(scores) > 1 and bool((scores == scores[0]).all()):
+        return joint_interval(scores, TAIL)  # values that are all alike are not certain
     return student(scores, TAIL, most=most)
 
 

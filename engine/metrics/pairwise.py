@@ -84,10 +84,14 @@ class Difference:
         Source: J. C. Hsu, "Simultaneous confidence intervals for all distances from the best", Ann. Statist. 9 (1981),
         with Bonferroni's inequality for the critical value.
         """
+        if self.rows == 0:
+            return 1.0
         sign = 1.0 if variant_id == self.first else -1.0
         tail = self.level / max(rivals, 1)
         critical = -_quantile(tail, None if self.binary else self.rows)
         bound = critical * self.standard_error - sign * self.centre
+        if not self.distinct:  # what is not proven to be ahead may be behind
+            bound = max(bound, 0.0)
         return float(min(1.0, max(bound, -sign * self.effect.value)))
 
     def range_from(self, variant_id: str, rivals: int) -> tuple[float, float]:
@@ -102,6 +106,8 @@ class Difference:
 
     def rows_to_show(self, *, power: float = POWER) -> int | None:
         """Return about how many further rows would show the difference for this pair alone, at the next look."""
+        if self.rows == 0:
+            return None
         needed = rows_for_power(self.spread, self.effect.value, level=self.next_level, power=power)
         return None if needed is None else max(needed - self.rows, 1)
 
@@ -110,6 +116,8 @@ class Difference:
 
         None where it was seen to be further behind, or where a million rows would not be enough.
         """
+        if self.rows == 0:
+            return None
         room = most + (1.0 if variant_id == self.first else -1.0) * self.effect.value
         if room <= 0:
             return None

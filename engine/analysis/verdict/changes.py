@@ -87,7 +87,9 @@ def _labels(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         return []
     each = ruling.limits.labelling_usd_per_row
     rows = round(pick.cost.labelling_usd / each)
-    text = f"Its {rows:,} labelled rows cost {say.money(pick.cost.labelling_usd)} at {say.money(each)} each"
+    text = (
+        f"The {rows:,} labelled rows of {the(pick)} cost {say.money(pick.cost.labelling_usd)} at {say.money(each)} each"
+    )
     dearer = [item for item in ruling.kept if item.cost.per_call_usd > pick.cost.per_call_usd]
     if dearer:
         rival = min(dearer, key=lambda item: item.cost.per_call_usd)

@@ -17,7 +17,7 @@ def contradictions(claims: Sequence[Claim]) -> list[tuple[Claim, Claim]]:
 
 
 def _denies(one: Claim, two: Claim) -> bool:
-    return _order(one, two) or _limits(one, two) or _figures(one, two)
+    return _order(one, two) or _measured(one, two) or _limits(one, two) or _figures(one, two)
 
 
 def _order(one: Claim, two: Claim) -> bool:
@@ -36,6 +36,21 @@ def _order(one: Claim, two: Claim) -> bool:
         # "A is better than B by 8 to 20 points" beside "B is at most 5 points behind A".
         least = one.low if one.kind is ClaimKind.LEAD and one.low is not None else 0.0
         return two.value is not None and two.value < least - _MARGIN
+    return False
+
+
+def _measured(one: Claim, two: Claim) -> bool:
+    """Ahead as measured against ahead the other way round, and a bound that proves a lead against "cannot be told"."""
+    crossed = two.who in one.whom and one.who in two.whom
+    if one.kind is ClaimKind.AHEAD and (one.value or 0.0) > 0:
+        if two.kind is ClaimKind.AHEAD:
+            return crossed and (two.value or 0.0) > 0
+        return two.kind is ClaimKind.BEST_MEASURED and two.who in one.whom
+    if one.kind in {ClaimKind.AT_WORST, ClaimKind.NO_RISK} and (one.value or 0.0) < -_MARGIN:
+        told = two.kind is ClaimKind.CANNOT_BE_TOLD
+        return told and (crossed or (one.who == two.who and bool(set(one.whom) & set(two.whom))))
+    if one.kind is ClaimKind.LEAD and two.kind is ClaimKind.LEAD and (one.who, one.whom) == (two.who, two.whom):
+        return (one.low or 0.0) > (two.high or 1.0) or (two.low or 0.0) > (one.high or 1.0)
     return False
 
 
@@ -59,6 +74,9 @@ def _figures(one: Claim, two: Claim) -> bool:
     same = {ClaimKind.SCORES, ClaimKind.TRAINED_ON, ClaimKind.ROWS_NEEDED, ClaimKind.LOOKS}
     if one.kind is two.kind and one.kind in same and one.who == two.who:
         return (one.value, one.low, one.high) != (two.value, two.low, two.high)
+    bounds = {ClaimKind.AT_WORST, ClaimKind.NO_RISK}
+    if one.kind in bounds and two.kind in bounds and one.who == two.who:
+        return one.value != two.value
     if one.kind is ClaimKind.ROWS_NEEDED:  # rows are asked for where nothing is decided
         return two.kind in {ClaimKind.ONLY_MEETS, ClaimKind.NO_RISK, ClaimKind.BEST_MEASURED}
     return False

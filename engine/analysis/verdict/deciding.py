@@ -12,8 +12,9 @@ Other pairs are corrected by Holm's method over all pairs of the run. Measured i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
 from engine.analysis.row_looks import RowLooks
 from engine.analysis.tradeoff import best_on_all, pareto
 from engine.analysis.training_rows import TrainingRows
@@ -21,7 +22,7 @@ from engine.analysis.verdict.changes import what_would_change
 from engine.analysis.verdict.headline import headline
 from engine.analysis.verdict.limits import eliminate
 from engine.analysis.verdict.reasons import reasons
-from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, worst_loss
+from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, lead, worst_loss
 from engine.analysis.verdict.sureness import basis, sureness
 from engine.core.limits import Limits
 from engine.metrics.pairwise import POWER, Difference
@@ -41,9 +42,7 @@ def decide(
     eliminated = tuple(found for item in run.figures if (found := eliminate(item, limits)) is not None)
     out = {item.variant_id for item in eliminated}
     kept = tuple(item for item in run.figures if item.variant.id not in out)
-    if out:  # the best of those left was chosen among them
-        kept = tuple(best_corrected(kept, len(run.plan.test_ids)))
-    leader = max(kept, key=lambda item: (item.quality.value, -_upkeep(item)), default=None)
+    leader = _leader(run.differences, kept)
     outcome, pick = _pick(run.differences, kept, leader)
     ruling = Ruling(
         run=run,
@@ -74,6 +73,33 @@ def decide(
     )
 
 
+def corrected_under(run: RunFigures, limits: Limits) -> RunFigures:
+    """Correct the interval of the best of those that meet the limits, where the best of all does not.
+
+    The best of all has been corrected already; whoever is chosen in its place was chosen among those left.
+    """
+    kept = [item for item in run.figures if eliminate(item, limits) is None]
+    if not kept or best_of(run.figures) in kept:
+        return run
+    corrected = {item.variant.id: item for item in best_corrected(kept, len(run.plan.test_ids))}
+    return replace(run, figures=tuple(corrected.get(item.variant.id, item) for item in run.figures))
+
+
+def _leader(differences: Sequence[Difference], kept: Sequence[VariantFigures]) -> VariantFigures | None:
+    """Return the one that is furthest ahead of its nearest rival, on the rows that each pair shares.
+
+    Where all have the same rows that is the one with the highest score; of equals, the simplest.
+    """
+    return max(
+        kept,
+        key=lambda item: (
+            min((lead(differences, item, other) for other in kept if other is not item), default=0.0),
+            -_upkeep(item),
+        ),
+        default=None,
+    )
+
+
 def _upkeep(item: VariantFigures) -> int:
     return item.variant.facts.upkeep
 
@@ -89,7 +115,8 @@ def _pick(
         return Outcome.WINNER, leader
     simplest_first = sorted(kept, key=lambda item: (_upkeep(item), item.cost.per_call_usd))
     for item in simplest_first:
-        if best_on_all(item, kept):
+        ahead = all(lead(differences, item, other) >= 0 for other in kept if other is not item)
+        if ahead and best_on_all(item, kept):
             return Outcome.BEST_MEASURED, item
     for item in simplest_first:
         loss = worst_loss(differences, item, kept)

@@ -36,6 +36,8 @@ def _none_meets(ruling: Ruling) -> Sentence:
 
 def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
     if len(ruling.run.figures) == 1:
+        if len(ruling.run.plan.variants) > 1:
+            return Sentence(text=f"Only {the(pick)} has answers so far: there is nothing to compare it with.")
         meets = " meets your limits." if ruling.limits.any_set else " ran alone."
         return Sentence(
             text=f"{start(the(pick))}{meets} There was nothing to compare it with.", claims=met(pick, ruling.limits)
@@ -61,28 +63,31 @@ def _winner(ruling: Ruling, pick: VariantFigures) -> Sentence:
 def _best_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     ids = tuple(item.variant.id for item in ruling.rivals)
     claim = Claim(kind=ClaimKind.BEST_MEASURED, strength=Strength.MEASURED, who=pick.variant.id, whom=ids)
-    return Sentence(text=f"Choose {the(pick)}: nothing measured better, faster or cheaper.", claims=(claim,))
+    others = "nothing that meets your limits" if ruling.eliminated else "nothing"
+    return Sentence(text=f"Choose {the(pick)}: {others} measured better, faster or cheaper.", claims=(claim,))
 
 
 def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
     behind = claim.value if claim is not None and claim.value is not None else 0.0
-    loss = f"at most {say.points(behind)} behind any other" if behind > 0 else "behind no other"
+    others = "other that meets your limits" if ruling.eliminated else "other"
+    loss = f"at most {say.points(behind)} behind any {others}" if behind > 0 else f"not behind any {others}"
     text = f"Choose {the(pick)}: it is the simplest that is {loss}."
     return Sentence(text=text, claims=() if claim is None else (claim,))
 
 
 def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
     rivals = ruling.rivals
-    nearest = ruling.between(leader, rivals[0])
-    ahead = nearest.seen_from(leader.variant.id).value if nearest else 0.0
+    ahead = ruling.lead(leader, rivals[0])
     claims = [scored_more(leader, rivals[0], ahead)]
     if ahead > 0:
         text = f"Too few rows to decide: {the(leader)} leads {the(rivals[0])} by {say.points(ahead)}"
     else:
         text = f"Too few rows to decide: {the(leader)} and {the(rivals[0])} are level"
     if ruling.rows_needed is not None:
-        text += f"; about {say.about(ruling.rows_needed)} more rows should settle it"
+        text += (
+            f"; about {say.about(ruling.rows_needed)} more row{'s' if ruling.rows_needed != 1 else ''} should settle it"
+        )
         claims.append(Claim(kind=ClaimKind.ROWS_NEEDED, strength=Strength.ESTIMATED, value=float(ruling.rows_needed)))
     return Sentence(text=f"{text}.", claims=tuple(claims))
 
@@ -92,7 +97,8 @@ def _beaten(ruling: Ruling) -> str:
     left = " that meets your limits" if ruling.eliminated else ""
     if len(rivals) == 1:
         return f"{the(rivals[0])}, the only other one{left}" if left else the(rivals[0])
-    return f"all {say.count(len(rivals))} others" + (" that meet your limits" if left else "")
+    number = "both" if len(rivals) == 2 else f"all {say.count(len(rivals))}"
+    return f"{number} others" + (" that meet your limits" if left else "")
 
 
 _HEADLINES: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {

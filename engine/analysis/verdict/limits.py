@@ -12,6 +12,9 @@ from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.metrics import wording as say
 
+LEAST_ROWS_FOR_P95 = 59
+"""Fewer rows bound no p95 from above."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Checked:
@@ -73,6 +76,11 @@ def _checked(item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
 _ANYTHING = Interval(value=0.0, low=float("-inf"), high=float("inf"))
 
 
+def unmeasured(item: VariantFigures, limits: Limits) -> bool:
+    """Tell whether a limit on p95 is set although no single answer of the variant was timed."""
+    return limits.highest_p95_s is not None and item.total_p95_s is None
+
+
 def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:
     """Return a claim for each limit that is set and met as measured."""
     return tuple(
@@ -91,8 +99,8 @@ def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:
 
 
 def meets_all_certainly(item: VariantFigures, limits: Limits) -> bool:
-    """Tell whether a variant certainly meets every limit that is set."""
-    return all(checked.certainly_met for checked in _checked(item, limits))
+    """Tell whether a variant certainly meets every limit that is set; one that was not measured is never certain."""
+    return not unmeasured(item, limits) and all(checked.certainly_met for checked in _checked(item, limits))
 
 
 def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
@@ -116,7 +124,7 @@ def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
     text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
     if not certain and all(checked.may_be_met for checked in missed):
         claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
-        text += "; it might still meet that" if len(missed) == 1 else "; it might still meet them"
+        text += "; it might still meet it" if len(missed) == 1 else "; it might still meet them"
     return Elimination(
         variant_id=item.variant.id,
         name=item.name,
@@ -131,7 +139,10 @@ def _missed(item: VariantFigures, checked: _Checked) -> str:
         case LimitKind.QUALITY:
             return f"gets {say.share_interval(checked.plain)}, {sure}below your {say.share(checked.allowed)}"
         case LimitKind.P95:
-            took = f"{say.seconds(checked.plain)} at p95 ({say.seconds_ends(checked.plain)})"
+            ends = say.seconds_ends(checked.plain)
+            if item.rows < LEAST_ROWS_FOR_P95:
+                ends = f"at least {say.seconds(checked.plain.low)}"
+            took = f"{say.seconds(checked.plain)} at p95 ({ends})"
             return f"takes {took}, {sure}over your {say.seconds(checked.allowed)}"
         case _:
             estimated = "an estimated " if item.cost_estimated else ""

@@ -7,6 +7,7 @@ from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence
 from engine.analysis.verdict.limits import met
 from engine.analysis.verdict.naming import lead_over_all, start, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
+from engine.core.interval import Interval
 from engine.metrics import wording as say
 
 
@@ -64,7 +65,18 @@ def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> S
             whom=(behind.variant.id,),
             p_value=p_value,
         )
-        return Sentence(text=text, claims=(better,))
+        ends = lead if effect.value > 0 else Interval(value=-lead.value, low=-lead.high, high=-lead.low)
+        by = Claim(
+            kind=ClaimKind.LEAD,
+            strength=Strength.PROVEN,
+            who=ahead.variant.id,
+            whom=(behind.variant.id,),
+            value=ends.value,
+            low=ends.low,
+            high=ends.high,
+            p_value=p_value,
+        )
+        return Sentence(text=text, claims=(better, by))
     low, high = gap.range_from(subject.variant.id, len(ruling.rivals))
     claim = Claim(
         kind=ClaimKind.CANNOT_BE_TOLD,
@@ -76,7 +88,11 @@ def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> S
         high=max(high, 0.0),
         p_value=gap.p_holm,
     )
-    text = f"{told}. With {gap.rows:,} rows that is not a proven difference (adjusted {say.probability(gap.p_holm)})."
+    between = say.span(min(-high, 0.0), max(-low, 0.0))
+    text = (
+        f"{told}. With {gap.rows:,} rows that is not a proven difference ({between} points, adjusted "
+        f"{say.probability(gap.p_holm)})."
+    )
     return Sentence(text=text, claims=(claim,))
 
 

@@ -99,9 +99,14 @@ class Ruling:
 
     @property
     def rivals(self) -> tuple[VariantFigures, ...]:
-        """The others that meet the limits, best first."""
-        others = (item for item in self.kept if item is not self.subject)
-        return tuple(sorted(others, key=lambda item: -item.quality.value))
+        """The others that meet the limits, nearest first by the rows that they share with the subject."""
+        subject = self.subject
+        others = [item for item in self.kept if item is not subject]
+        return tuple(others if subject is None else sorted(others, key=lambda item: self.lead(subject, item)))
+
+    def lead(self, first: VariantFigures, second: VariantFigures) -> float:
+        """Return by how much the first scored more on the rows that both have; 0 where they share none."""
+        return lead(self.run.differences, first, second)
 
     def between(self, first: VariantFigures, second: VariantFigures) -> Difference | None:
         """Return the comparison of two variants, if there is one."""
@@ -115,6 +120,12 @@ class Ruling:
 def between(differences: Sequence[Difference], first: str, second: str) -> Difference | None:
     """Return the comparison of two variants, whichever comes first."""
     return next((item for item in differences if {item.first, item.second} == {first, second}), None)
+
+
+def lead(differences: Sequence[Difference], first: VariantFigures, second: VariantFigures) -> float:
+    """Return by how much the first scored more on the rows that both have; 0 where they share none."""
+    found = between(differences, first.variant.id, second.variant.id)
+    return found.seen_from(first.variant.id).value if found is not None and found.rows else 0.0
 
 
 def worst_loss(

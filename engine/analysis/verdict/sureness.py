@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
-from engine.analysis.verdict.limits import met
+from engine.analysis.verdict.limits import met, unmeasured
 from engine.analysis.verdict.naming import at_worst, lead_over_all, may_meet, scored_more, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.core.interval import Interval
@@ -47,7 +47,9 @@ def _how_sure_of_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
         parts.append(f"It meets {'your limit' if len(claims) == 1 else 'your limits'} {sure}.")
     if doubtful:
         parts.append(f"{say.listed(doubtful)} may meet the limits too; more rows would tell.")
-    return Sentence(text=" ".join(parts) or "No limit is set.", claims=claims)
+    if not parts and not ruling.limits.any_set:
+        parts.append("No limit is set.")
+    return Sentence(text=" ".join(parts), claims=claims)
 
 
 def _nearest(ruling: Ruling, pick: VariantFigures) -> Sentence:
@@ -81,17 +83,17 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
     rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
     word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
     if claim.value <= 0:
-        return Sentence(text=f"{word}: it is not behind {rival} with its whole interval.", claims=(claim,))
+        return Sentence(text=f"{word}: it is ahead of {rival} by its whole interval.", claims=(claim,))
     text = f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}."
     return Sentence(text=text, claims=(claim,))
 
 
 def _ahead_as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     rival = ruling.rivals[0]
-    gap = ruling.between(pick, rival)
-    ahead = gap.seen_from(pick.variant.id).value if gap else 0.0
+    ahead = ruling.lead(pick, rival)
     if ahead >= 0:
-        return Sentence(text="No other scored higher in this test.", claims=(scored_more(pick, rival, ahead),))
+        others = "No other that meets your limits" if ruling.eliminated else "No other"
+        return Sentence(text=f"{others} scored higher in this test.", claims=(scored_more(pick, rival, ahead),))
     text = f"In this test {the(rival)} scored {say.points(ahead)} more; the bound holds in 95 of 100 such runs."
     return Sentence(text=text, claims=(scored_more(rival, pick, -ahead),))
 
@@ -107,9 +109,20 @@ _SURENESS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
 
 def basis(ruling: Ruling) -> Sentence:
     """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
-    parts = [part for part in (_training(ruling), _unseen(ruling), _shown(ruling), _worn(ruling)) if part.text]
+    parts = [
+        part
+        for part in (_unchecked(ruling), _training(ruling), _unseen(ruling), _shown(ruling), _worn(ruling))
+        if part.text
+    ]
     text = " ".join(part.text for part in parts)
     return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
+
+
+def _unchecked(ruling: Ruling) -> Sentence:
+    """Say where the limit on p95 could not be checked."""
+    if not any(unmeasured(item, ruling.limits) for item in ruling.run.figures):
+        return Sentence(text="")
+    return Sentence(text="Your limit on p95 was not checked: in batches no single answer is timed.")
 
 
 def _training(ruling: Ruling) -> Sentence:
@@ -167,7 +180,7 @@ def _worn(ruling: Ruling) -> Sentence:
     )
     text = (
         f"This is look {looks.number} at these test rows, after {looks.variants} variants in {looks.runs} runs: if "
-        f"each was chosen after the one before, the chance that one of them won by luck alone is up to "
+        f"each was chosen after the one before, the chance that one of them won by luck alone is about "
         f"{say.share(looks.chance_of_luck)}. Fresh test rows would tell."
     )
     return Sentence(text=text, claims=(claim,))

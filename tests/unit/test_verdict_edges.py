@@ -1,0 +1,122 @@
+"""The verdict where something is missing: latencies, rows, answers, or the best one itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.analysis.figures import RunFigures, best_corrected
+from engine.analysis.verdict.claims import ClaimKind, Strength
+from engine.analysis.verdict.consistency import contradictions
+from engine.analysis.verdict.deciding import corrected_under, decide
+from engine.analysis.verdict.ruling import Outcome, Verdict
+from engine.core.limits import Limits
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import Technique
+from engine.metrics.pairwise import compare_all
+from tests.unit.test_verdict import FREE, figures_of, judged, right_on
+
+
+def unequal(scores: dict[Technique, list[float]], rows: dict[Technique, range]) -> Verdict:
+    """Judge variants that answered different rows of a run that was stopped."""
+    found = [figures_of(name, [scores[name][row] for row in rows[name]]) for name in scores]
+    table = np.array(list(scores.values()))
+    made = np.array([[row in rows[name] for row in range(table.shape[1])] for name in scores])
+    ids = tuple(str(row) for row in range(table.shape[1]))
+    variants = tuple(item.variant for item in found)
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=variants, test_ids=ids, train_ids=())
+    run = RunFigures(
+        plan=plan,
+        task_title="",
+        metric="accuracy",
+        is_share=True,
+        figures=tuple(best_corrected(found, len(ids))),
+        differences=compare_all([item.variant.id for item in found], table, made, looks=0),
+    )
+    return decide(run, FREE)
+
+
+def test_a_limit_that_was_not_measured_is_not_met_for_certain() -> None:
+    """In batches no answer is timed: a limit on p95 is called unchecked, and nobody meets the limits for certain."""
+    limits = Limits(least_quality=0.6, highest_p95_s=0.001, highest_cost_usd_per_1k=None)
+    found = [
+        replace(figures_of(name, right_on(right)), total_p95_s=None)
+        for name, right in ((Technique.RAG, 195), (Technique.LORA, 40))
+    ]
+    table = np.array([right_on(195), right_on(40)])
+    run = RunFigures(
+        plan=RunPlan(run_id="r", task_id="t", model_id="m", variants=(), test_ids=(), train_ids=()),
+        task_title="",
+        metric="accuracy",
+        is_share=True,
+        figures=tuple(found),
+        differences=compare_all(["rag", "lora"], table, np.ones(table.shape, dtype=bool), looks=0),
+    )
+    verdict = decide(run, limits)
+    assert verdict.opening[0].strength is Strength.MEASURED
+    assert "Your limit on p95 was not checked" in verdict.basis.text
+    assert "No limit is set" not in verdict.sureness.text
+
+
+def test_what_is_ruled_out_is_not_called_worse() -> None:
+    """Where a better one is out for its time, "nothing better" speaks of those that meet the limits."""
+    rows = {Technique.LORA: right_on(190), Technique.CLASSIFIER: right_on(140), Technique.RAG: right_on(139)}
+    slow = {Technique.LORA: 5.0, Technique.CLASSIFIER: 0.02}
+    verdict = judged(rows, Limits(least_quality=None, highest_p95_s=2.0), p95_s=slow, usd={Technique.CLASSIFIER: 0.01})
+    assert verdict.outcome is Outcome.BEST_MEASURED
+    assert "nothing that meets your limits measured better" in verdict.headline
+
+
+def test_the_best_of_those_left_is_corrected_once() -> None:
+    """The interval in the verdict is the report's, whether the best of all is ruled out or another one is."""
+    found = best_corrected(
+        [figures_of(name, right_on(right)) for name, right in ((Technique.RAG, 150), (Technique.LORA, 148))], 200
+    )
+    slow = [replace(found[0], total_p95_s=replace(found[0].total_p95_s, value=9.0, low=9.0, high=9.0)), found[1]]
+    table = np.array([right_on(150), right_on(148)])
+    for items, out in ((found, "none"), (slow, "rag")):
+        run = RunFigures(
+            plan=RunPlan(run_id="r", task_id="t", model_id="m", variants=(), test_ids=("1",) * 200, train_ids=()),
+            task_title="",
+            metric="accuracy",
+            is_share=True,
+            figures=tuple(items),
+            differences=compare_all(["rag", "lora"], table, np.ones(table.shape, dtype=bool), looks=0),
+        )
+        limits = Limits(least_quality=None, highest_p95_s=2.0, highest_cost_usd_per_1k=None)
+        run = corrected_under(run, limits)
+        verdict = decide(run, limits)
+        assert {item.variant_id for item in verdict.eliminated} == ({out} - {"none"})
+        scored = next(claim for claim in verdict.claims if claim.kind is ClaimKind.SCORES)
+        quality = run.of(scored.who).quality
+        assert (scored.low, scored.high) == (quality.low, quality.high)
+
+
+def test_unequal_rows_are_compared_where_both_answered() -> None:
+    """The leader is who is ahead on common rows, not who met the easier ones; "level" is not said of 4 points."""
+    easy, hard = [1.0] * 50, [0.0] * 50
+    scores = {Technique.LORA: [*easy, *hard], Technique.RAG: [*easy[:43], *hard[:7], *hard]}
+    verdict = unequal(scores, {Technique.LORA: range(100), Technique.RAG: range(50)})
+    assert verdict.leader == "lora"
+    assert not contradictions(verdict.claims)
+    assert "level" not in verdict.headline
+
+
+def test_no_common_row_is_no_error() -> None:
+    """Two variants without a common row cannot be compared: nothing is decided, and nothing breaks."""
+    scores = {Technique.LORA: right_on(20, 40), Technique.RAG: right_on(30, 40)}
+    verdict = unequal(scores, {Technique.LORA: range(20), Technique.RAG: range(20, 40)})
+    assert verdict.pick is None or verdict.outcome is Outcome.BEST_MEASURED
+
+
+def test_one_with_answers_did_not_run_alone() -> None:
+    """Where others of the plan have no answers yet, the one that has is not called alone."""
+    scores = {Technique.LORA: right_on(20, 40), Technique.RAG: right_on(30, 40)}
+    verdict = unequal(scores, {Technique.LORA: range(40), Technique.RAG: range(40)})
+    found = figures_of(Technique.LORA, right_on(20, 40))
+    other = figures_of(Technique.RAG, right_on(20, 40)).variant
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=(found.variant, other), test_ids=(), train_ids=())
+    run = RunFigures(plan=plan, task_title="", metric="accuracy", is_share=True, figures=(found,), differences=())
+    assert decide(run, FREE).headline == "Only LoRA has answers so far: there is nothing to compare it with."
+    assert verdict.headline
