@@ -26,7 +26,7 @@ from engine.core.ports import BuiltIndex, LanguageModel
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example, Task
 from engine.core.variant import RetrievalSpec
-from engine.ingest.intake import Report
+from engine.ingest.progress import Report
 from engine.ingest.table import FirstLook, ReadOptions, Table
 from engine.running.defaults import default_retrieval
 from engine.running.sampling import draw_training_rows

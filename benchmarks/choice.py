@@ -1,7 +1,7 @@
 """Choice decoding in throughput mode against a plain loop of `create_chat_completion` with a grammar.
 
 Both use the same file, zero-shot prompts and threads, and run one after the other. Measured on `support-tickets` and,
-if the folder `shared` is next to the checkout, on short bank intents (CLINC150, 15 classes).
+if the folder of `benchmarks.data` has them, on short bank intents (CLINC150, 15 classes).
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 from adapters.models.llama_cpp.client import LlamaCppModel
+from benchmarks.data import DATA
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
@@ -24,7 +24,7 @@ from engine.running.sampling import choose_test_rows
 from wiring import open_lab
 
 ROWS = 100
-INTENTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clinc150-banking.csv"
+INTENTS = DATA / "clinc150-banking.csv"
 
 
 def main() -> int:

@@ -15,12 +15,14 @@ from rich.text import Text
 from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.steps import check_cancelled
 from engine.ingest.intake import compare_meanings
-from engine.ingest.leaks.pairs import LeakPair, Report
+from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.thresholds import MEANING_ROWS
-from engine.ingest.one_step import Sides
+from engine.ingest.progress import Report
+from engine.ingest.steps import Split, sides_of
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from terminal.output import note
+from terminal.progress import PLAIN_EVERY_S, REFRESH_S
 from terminal.running import stoppable
 
 
@@ -32,22 +34,18 @@ class Meanings(StrEnum):
     NEVER = "never"
 
 
-REFRESH_S = 0.25
-PLAIN_EVERY_S = 10.0
-
-
-def search_meanings(lab: Lab, sides: Sides, wanted: Meanings = Meanings.AUTO) -> tuple[LeakPair, ...] | None:
+def search_meanings(lab: Lab, split: Split, wanted: Meanings = Meanings.AUTO) -> tuple[LeakPair, ...] | None:
     """Compare the meanings of both sides; None, with a note that says why, if that was not possible or not wanted.
 
     Args:
         lab: the lab, whose worker embeds.
-        sides: rows that variants learn from, and rows they are tested on.
+        split: which rows variants learn from, and which they are tested on.
         wanted: whether to compare.
 
     Raises:
         CancelledError: the user stopped.
     """
-    rows = sum(map(len, sides))
+    rows = len(split.splits)
     if wanted is Meanings.AUTO and rows > MEANING_ROWS:
         note(f"Meaning was not compared: {say.number(rows)} rows are more than {say.number(MEANING_ROWS)}.", dim=True)
         return None
@@ -55,7 +53,7 @@ def search_meanings(lab: Lab, sides: Sides, wanted: Meanings = Meanings.AUTO) ->
         return None
     with leak_progress("Comparing meanings") as (report, cancel):
         try:
-            return tuple(compare_meanings(lab.tables, sides, report=report, cancel=cancel))
+            return tuple(compare_meanings(lab.tables, sides_of(split), report=report, cancel=cancel))
         except CancelledError:
             raise
         except AdaptLabError as error:
@@ -72,19 +70,22 @@ def leak_progress(words: str) -> Iterator[tuple[Report, threading.Event]]:
     """
     console = Console(stderr=True)
     started_s = told_s = time.monotonic()
-    done = 0.0
+    done, ends_s = 0.0, started_s
 
     def line() -> Text:
-        passed_s = time.monotonic() - started_s
-        left = f", {say.duration(passed_s * (1 - done) / done)} left" if done > 0.02 else ""
+        if cancel.is_set():
+            return Text("Stopping the leak check")
+        left = f", {say.duration(max(ends_s - time.monotonic(), 0.0))} left" if done > 0.02 else ""
         return Text(f"{words} {say.share(done)}{left} (Ctrl-C stops)")
 
     def report(fraction: float) -> None:
-        nonlocal done, told_s
+        nonlocal done, ends_s, told_s
         check_cancelled(cancel, "The leak check was stopped; nothing was saved.")
-        done = min(fraction, 1.0)
-        if not console.is_terminal and time.monotonic() - told_s >= PLAIN_EVERY_S:
-            told_s = time.monotonic()
+        done, now_s = min(fraction, 1.0), time.monotonic()
+        # Estimated here and counted down by the line: nothing is known of how far it is between two reports.
+        ends_s = started_s + (now_s - started_s) / max(done, 0.02)
+        if not console.is_terminal and now_s - told_s >= PLAIN_EVERY_S:
+            told_s = now_s
             console.print(line(), highlight=False, soft_wrap=True)
 
     with stoppable() as cancel, contextlib.ExitStack() as stack:

@@ -14,7 +14,7 @@ from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import RunEnded
 from engine.core.run.infos import Preflight, RunInfo
-from engine.core.run.manifest import Conditions, Purpose
+from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.services.lab import Lab
@@ -44,8 +44,7 @@ def carry_out(
     lab: Lab, plan: RunPlan, cancel: threading.Event, *, resume: bool, purpose: Purpose = Purpose.COMPARISON
 ) -> RunEnded:
     """Execute a plan and show its progress; return how it ended."""
-    kept = lab.results.manifest(plan.run_id).conditions if resume else None
-    live = LiveRun(plan, kept or Conditions(cores=lab.machine().cores))
+    live = LiveRun(plan, lab.runs.conditions(plan, resume=resume))
     ended = RunEnded(status="failed", message="The run ended without a message.")
     note(f"run {plan.run_id}")
     remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))

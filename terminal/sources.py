@@ -14,7 +14,7 @@ from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Guess, Roles, guess_roles
 from engine.ingest.one_step import Imported, begin_import, finish_import, slug
 from engine.ingest.options import ImportOptions
-from engine.ingest.steps import Compared, sides_of
+from engine.ingest.steps import Compared
 from engine.ingest.table import Table
 from engine.services.lab import Lab
 from terminal.leak_check import Meanings, leak_progress, search_meanings
@@ -47,7 +47,7 @@ def task_id(options: TaskOptions, lab: Lab, *, seed: int = 0) -> str:
     # The same table gives the same task, whose rows need not be embedded again.
     kept = lab.tables.saved_id(finish_import(compared, chosen, task_id=name).task)
     if kept is None:
-        meanings = search_meanings(lab, sides_of(compared.before.before))
+        meanings = search_meanings(lab, compared.before.before)
         kept = lab.tables.save(finish_import(compared, chosen, task_id=name, meanings=meanings).task)
     note(str(lab.tasks.get(kept).card.get("leak_guard", "")), dim=True)
     return kept
@@ -65,7 +65,7 @@ def task_of_table(
         CancelledError: the user stopped.
     """
     compared, chosen = _compared(table, columns, options, must_be_sure=False)
-    found = search_meanings(lab, sides_of(compared.before.before), meanings)
+    found = search_meanings(lab, compared.before.before, meanings)
     return finish_import(compared, chosen, task_id=name, meanings=found)
 
 

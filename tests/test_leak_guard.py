@@ -12,12 +12,12 @@ import pytest
 
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.task_folder import read_task
-from benchmarks.leaks.judging import found_plants, is_one_change, judge_alarms, share
+from benchmarks.leaks.judging import PART, found_plants, is_about_the_same, is_one_change, judge_alarms, share
 from benchmarks.leaks.mails import write_mail
 from benchmarks.leaks.planting import CHANGES, EACH, PARAPHRASE, plant_rows, retell_rows
 from benchmarks.leaks.sentences_a import REWORDED as SET_A
 from benchmarks.leaks.sentences_b import REWORDED as SET_B
-from benchmarks.leaks.world import plant_world, read_table
+from benchmarks.leaks.world import World, mails_table, plant_world, read_table
 from engine.ingest.leaks.meaning import find_meaning_leaks
 from engine.ingest.leaks.pairs import LeakPair, Text
 from engine.ingest.leaks.record import leak_sides
@@ -25,6 +25,8 @@ from engine.ingest.leaks.text_check import find_leaks
 
 TASKS = Path(__file__).parents[1] / "data" / "tasks"
 PROMISED, PROMISED_PARAPHRASES = 0.95, 0.60
+MAILS = 1000
+"""Enough that a rewording can stand out among them."""
 LINKING = re.compile(
     r"\b(an?|the|i|my|me|we|our|you|your|s?he|its?|they|them|this|that|these|those|is|are|was|were|be|been|am|do|does|"
     r"did|have|has|had|will|would|can|could|may|might|must|should|shall|to|of|in|on|at|for|from|by|with|and|or|but|if|"
@@ -114,6 +116,41 @@ def guarded(retriever: LanceRetriever, learn: list[Text], test: list[Text]) -> l
     """Compare by words and by meaning."""
     vectors = retriever.embed([item.text for item in (*learn, *test)])
     return find_leaks(learn, test) + find_meaning_leaks(learn, test, vectors[: len(learn)], vectors[len(learn) :])
+
+
+def test_made_up_mails_are_about_the_same_if_half_of_their_parts_are() -> None:
+    """Labels without parts have to be equal; of labels with parts, half of the longer one's have to be in both."""
+    assert is_about_the_same("bill", "bill")
+    assert not is_about_the_same("bill", "bills")
+    assert is_about_the_same(PART.join("abcd"), PART.join("axyb"))
+    assert is_about_the_same(PART.join("ab"), PART.join("abcd"))
+    assert not is_about_the_same(PART.join("ab"), PART.join("axyz"))
+
+
+@pytest.fixture(scope="module")
+def among_mails() -> World:
+    """Plant with the seed that judges, among made-up mails, which need no file that the project does not hold."""
+    return plant_world(2, mails_table(MAILS), test_rows=500)
+
+
+def test_planted_among_mails_changed_rows_are_found(among_mails: World) -> None:
+    """Among 1,000 made-up mails, by words alone: at least 95 %, and no false alarm."""
+    pairs = find_leaks(*leak_sides(list(among_mails.rows.values()), among_mails.splits))
+    plants = [plant for _, plant in among_mails.plants.values()]
+    assert share(found_plants(among_mails.plants, pairs), plants, kinds=CHANGES) >= PROMISED
+    assert not judge_alarms(among_mails.rows, among_mails.planted, pairs).false
+
+
+@pytest.mark.model
+@pytest.mark.timeout(300)
+def test_planted_among_mails_paraphrases_are_found(retriever: LanceRetriever, among_mails: World) -> None:
+    """By words and meaning: at least 95 % of what was changed and 60 % of what was reworded, and no false alarm."""
+    pairs = guarded(retriever, *leak_sides(list(among_mails.rows.values()), among_mails.splits))
+    plants = [plant for _, plant in among_mails.plants.values()]
+    found = found_plants(among_mails.plants, pairs)
+    assert share(found, plants, kinds=CHANGES) >= PROMISED
+    assert share(found, plants, kinds=[PARAPHRASE]) >= PROMISED_PARAPHRASES
+    assert not judge_alarms(among_mails.rows, among_mails.planted, pairs).false
 
 
 def test_planted_among_real_requests_changed_rows_are_found() -> None:

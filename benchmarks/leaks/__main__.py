@@ -4,8 +4,8 @@
 
 The thresholds in `engine/ingest/leaks/thresholds.py` were set on the rows that seed 1 plants. Seed 2 plants others and
 rewords other sentences; it was looked at once, after the thresholds were set. The table is `clinc150-full.csv` without
-its rows of no intent, where the folder that `ADAPTLAB_DATA` names has it; else made-up mails, where nothing tells false
-alarms. `ADAPTLAB_LEAK_SEEDS` names the seeds.
+its rows of no intent, where the folder of `benchmarks.data` has it; else made-up mails, of which two are
+about the same if half of their parts are. `ADAPTLAB_LEAK_SEEDS` names the seeds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.leaks.planting import CHANGES, PARAPHRASE, RETOLD, plant_short_r
 from benchmarks.leaks.world import Table, World, plant_world, read_table
 from engine.ingest.leaks.meaning import find_meaning_leaks
 from engine.ingest.leaks.pairs import LeakPair, Text
-from engine.ingest.leaks.record import leak_sides
+from engine.ingest.leaks.record import Sides, leak_sides
 from engine.ingest.leaks.text_check import find_leaks
 from engine.ingest.leaks.thresholds import DEFAULT_SIMILARITY, NATURAL_SHARE
 from engine.services.lab import Lab
@@ -35,7 +35,6 @@ TEST_ROWS = 500
 SIMILARITIES = (0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.90)
 NATURAL_SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
-Sides = tuple[list[Text], list[Text]]
 Vectors = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -72,8 +71,8 @@ def _report(embeddings: Embeddings, seed: int, table: Table) -> None:
         print(f"  {kind}: {found[kind]} of {count}")
     print(f"  all but paraphrases: {share(found, plants, kinds=CHANGES):.1%}")
     print(f"  paraphrases: {share(found, plants, kinds=[PARAPHRASE]):.1%} ({_by_origin(world, pairs)})")
+    _print_alarms(judge_alarms(world.rows, world.planted, pairs), TEST_ROWS)
     if table.labelled:
-        _print_alarms(judge_alarms(world.rows, world.planted, pairs), TEST_ROWS)
         _print_short(seed, table)
 
 

@@ -10,17 +10,20 @@ from benchmarks.leaks.planting import Plant
 from engine.ingest.data_card import Row
 from engine.ingest.leaks.pairs import LeakPair
 
+PART = "; "
+"""Between the parts of a label that has several, as those of made-up mails have."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarms:
-    """Flagged pairs of a table's own rows whose labels differ."""
+    """Flagged pairs of a table's own rows, by whether they are about the same."""
 
     false: tuple[tuple[Row, Row, LeakPair], ...]
-    """None of the planted changes explains them."""
+    """They are about different things, and none of the planted changes explains them."""
     twins: int
-    """Test rows that truly have a copy with one change and another label: listed, not counted."""
+    """Test rows that truly have a copy with one change that is about something else: listed, not counted."""
     same_label: int
-    """Test rows flagged with a row of the same label that no single change explains: nobody knows."""
+    """Test rows flagged with a row about the same that no single change explains: nobody knows."""
 
 
 def found_plants(plants: Mapping[int, tuple[int, Plant]], pairs: Sequence[LeakPair]) -> Counter[str]:
@@ -37,7 +40,7 @@ def judge_alarms(rows: Mapping[int, Row], planted: frozenset[int], pairs: Sequen
             continue
         one, other = rows[int(pair.test_id)], rows[int(pair.other_id)]
         explained = is_one_change(one.input, other.input)
-        if one.target == other.target:
+        if is_about_the_same(one.target, other.target):
             if not explained:
                 same.add(one.place)
         elif explained:
@@ -45,6 +48,12 @@ def judge_alarms(rows: Mapping[int, Row], planted: frozenset[int], pairs: Sequen
         else:
             false.append((one, other, pair))
     return Alarms(false=tuple(false), twins=len(twins), same_label=len(same))
+
+
+def is_about_the_same(one: str, other: str) -> bool:
+    """Tell whether two labels are equal; of labels made of parts, whether half of the longer one's are in both."""
+    parts, others = set(one.split(PART)), set(other.split(PART))
+    return 2 * len(parts & others) >= max(len(parts), len(others))
 
 
 def is_one_change(one: str, other: str) -> bool:

@@ -84,6 +84,8 @@ class Mail:
 
     text: str
     reworded: str
+    parts: tuple[str, ...]
+    """What it is made of, without days, towns and numbers."""
 
 
 def write_mail(rng: random.Random) -> Mail:
@@ -94,21 +96,25 @@ def write_mail(rng: random.Random) -> Mail:
         for parts, share in ((TIMES, 0.8), (CAUSES, 0.5), (REASONS, 0.35), (REQUESTS, 0.7))
     )
     details = [_filled(part, rng) for part in rng.sample(DETAILS, rng.choice((0, 0, 1, 2)))]
-    trouble = [(f"{thing[0]} {fault[0]}", f"{thing[1]} {fault[1]}"), *time, *cause]
+    trouble = [(f"{thing[0]} {fault[0]}", f"{thing[1]} {fault[1]}", ""), *time, *cause]
     wish = [*request, *(reason if request else [])]
     sentences = [part for part in (trouble, wish, *([detail] for detail in details)) if part]
     if len(trouble) + len(sentences) == 2:
         return write_mail(rng)  # one part alone has no order
     text = " ".join(_sentence(" ".join(part[0] for part in parts)) for parts in sentences)
     said = " ".join(_sentence(", ".join(part[1] for part in reversed(parts))) for parts in reversed(sentences))
-    return Mail(text=text, reworded=said) if 6 <= len(text.split()) <= 40 else write_mail(rng)
+    if not 6 <= len(text.split()) <= 40:
+        return write_mail(rng)
+    others = [part[2] for part in (*time, *cause, *wish, *details)]
+    return Mail(text=text, reworded=said, parts=(thing[0], fault[0], *others))
 
 
 def _kept(part: tuple[str, str], rng: random.Random) -> tuple[str, str]:
     return (part[0], part[0]) if rng.random() < KEPT_SHARE else part
 
 
-def _filled(part: tuple[str, str], rng: random.Random) -> tuple[str, str]:
+def _filled(part: tuple[str, str], rng: random.Random) -> tuple[str, str, str]:
+    """Return both wordings with days, towns and numbers, and the first one without."""
     values = {
         "day": rng.choice(DAYS),
         "town": rng.choice(TOWNS),
@@ -116,7 +122,7 @@ def _filled(part: tuple[str, str], rng: random.Random) -> tuple[str, str]:
         "price": f"{rng.randrange(30, 900)}",
         "order": f"{rng.choice('ABCDEFGH')}-{rng.randrange(1000, 9999)}",
     }
-    return _kept((part[0].format(**values), part[1].format(**values)), rng)
+    return (*_kept((part[0].format(**values), part[1].format(**values)), rng), part[0])
 
 
 def _sentence(words: str) -> str:

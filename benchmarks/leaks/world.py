@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from benchmarks.data import DATA
+from benchmarks.leaks.judging import PART
 from benchmarks.leaks.mails import write_mail
 from benchmarks.leaks.planting import Plant, plant_rows, retell_rows
 from engine.ingest.data_card import Row
 
 MADE_UP_ROWS = 5000
-_FILE = Path(os.environ.get("ADAPTLAB_DATA", "../shared/data")) / "clinc150-full.csv"
+_FILE = DATA / "clinc150-full.csv"
 _NO_INTENT = "oos"
 
 
@@ -26,7 +26,7 @@ class Table:
     rows: Sequence[Row]
     splits: Mapping[int, str]
     labelled: bool
-    """Whether the labels tell false alarms from pairs that mean the same."""
+    """Whether people wrote and labelled the rows; some of the planted ones change rows of such a table."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,15 +47,24 @@ class World:
 def read_table() -> Table:
     """Read the labelled table, without its rows of no intent; where it is missing, make up mails."""
     if not _FILE.is_file():
-        rng = random.Random(0)
-        rows = [Row(place, place, write_mail(rng).text, "mail") for place in range(MADE_UP_ROWS)]
-        splits = {row.place: "test" if row.place % 5 == 0 else "train" for row in rows}
-        return Table(name="made-up mails", rows=rows, splits=splits, labelled=False)
+        return mails_table(MADE_UP_ROWS)
     with _FILE.open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if line["intent"] != _NO_INTENT]
     rows = [Row(place, place + 2, line["text"], line["intent"]) for place, line in enumerate(lines)]
     splits = {place: line["split"] for place, line in enumerate(lines)}
     return Table(name=_FILE.stem, rows=rows, splits=splits, labelled=True)
+
+
+def mails_table(rows: int) -> Table:
+    """Make up mails, one in five of them a test row; a mail's label is the parts that it is made of."""
+    rng = random.Random(0)
+    mails = [write_mail(rng) for _ in range(rows)]
+    return Table(
+        name="made-up mails",
+        rows=[Row(place, place, mail.text, PART.join(mail.parts)) for place, mail in enumerate(mails)],
+        splits={place: "train" if place % 5 else "test" for place in range(rows)},
+        labelled=False,
+    )
 
 
 def plant_world(seed: int, table: Table, *, test_rows: int) -> World:

@@ -74,7 +74,8 @@ def leaks_step(lab: Lab, draft: Draft) -> None:
         key="leak_similarity",
         width=360,
         help="Two rows of 8 to 12 words count as nearly the same if they share at least this part of their 5-letter "
-        "pieces. Shorter rows need a little more, longer rows a little less. One changed word or letter always counts.",
+        "pieces. Shorter rows need a little more, longer rows a little less. One changed word or letter "
+        f"always counts; under {SHORT_WORDS} words only a letter does.",
     )
     if similarity != draft.options.similarity:
         draft.choose(replace(draft.options, similarity=similarity))
@@ -83,7 +84,7 @@ def leaks_step(lab: Lab, draft: Draft) -> None:
         next_button(draft, disabled=True)
         return
     meanings, searching = _meanings(lab, draft, split)
-    chosen = not searching and _could_be_fixed(compared, meanings) and _choose(draft)
+    chosen = not searching and bool(compared.pairs or meanings) and _choose(draft)
     guarded = None if searching else draft.find(Guarded)
     if not searching and (chosen or guarded is None or guarded.meanings is not meanings):
         guarded = _guard(draft, compared, meanings)
@@ -93,7 +94,7 @@ def leaks_step(lab: Lab, draft: Draft) -> None:
         next_button(draft, disabled=True)
         return
     text = plain(guarded.record.sentence())
-    (st.success if not guarded.record.pairs else st.info)(text, icon=":material/shield:")
+    (st.success if guarded.record.is_clear else st.info)(text, icon=":material/shield:")
     if guarded.record.pairs:
         _show(split.before.examined.rows, guarded.record.pairs)
     next_button(draft)
@@ -111,10 +112,6 @@ def _compare(draft: Draft, documented: Documented, similarity: float) -> Compare
     if compared is not None:
         draft.take(compared)
     return compared
-
-
-def _could_be_fixed(compared: Compared, meanings: Meanings | None) -> bool:
-    return bool(compared.pairs or meanings)
 
 
 def _guard(draft: Draft, compared: Compared, meanings: Meanings | None) -> Guarded | None:
@@ -138,11 +135,10 @@ def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bo
 
     Return what was found, None if it was not compared; and whether the comparison is running.
     """
-    sides = sides_of(split)
-    rows = sum(map(len, sides))
+    rows = len(split.splits)
 
     def work(job: Job[Meanings]) -> Meanings:
-        return tuple(compare_meanings(lab.tables, sides, report=job.tell, cancel=job))
+        return tuple(compare_meanings(lab.tables, sides_of(split), report=job.tell, cancel=job))
 
     if "meanings" not in draft.jobs and rows > MEANING_ROWS:
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -174,6 +174,7 @@ def _source(
             "test_rows": leaks.test_rows,
             "test_rows_before": leaks.test_rows_before,
             "learning_rows": leaks.learning_rows,
+            "validation_like_training": leaks.validation_like_training,
             "done": str(leaks.fix),
             "changed_rows": leaks.changed_rows,
             "pairs_left": leaks.left,

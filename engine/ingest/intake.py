@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,9 @@ from engine.core.task import AnswerSpec, Document, Task
 from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.data_card import Row
 from engine.ingest.leaks.meaning import find_meaning_leaks
-from engine.ingest.leaks.pairs import LeakPair, Text
+from engine.ingest.leaks.pairs import LeakPair
+from engine.ingest.leaks.record import Sides
+from engine.ingest.progress import Report, part_of
 from engine.ingest.table import FirstLook, ReadOptions, Table
 from engine.metrics.intervals import quantile
 from engine.running.prompting import build_prompt
@@ -27,8 +29,6 @@ _SAMPLE_ROWS = 300
 _MOST_COUNTED = 2000
 _EMBEDDING_PART = 0.9
 """Of the time that comparing meanings takes; the rest compares the vectors."""
-
-Report = Callable[[float], None]
 
 
 class Intake(Protocol):
@@ -160,7 +160,7 @@ def measure_tokens(
 
 def compare_meanings(
     intake: Intake,
-    sides: tuple[Sequence[Text], Sequence[Text]],
+    sides: Sides,
     *,
     report: Report | None = None,
     cancel: CancelSignal | None = None,
@@ -175,13 +175,13 @@ def compare_meanings(
     learn, test = sides
     tell = report or (lambda _fraction: None)
     texts = [item.text for item in (*test, *learn)]
-    vectors = intake.embed(texts, report=lambda part: tell(_EMBEDDING_PART * part), cancel=cancel)
+    vectors = intake.embed(texts, report=part_of(tell, 0.0, _EMBEDDING_PART), cancel=cancel)
     return find_meaning_leaks(
         learn,
         test,
         vectors[len(test) :],
         vectors[: len(test)],
-        report=lambda part: tell(_EMBEDDING_PART + (1 - _EMBEDDING_PART) * part),
+        report=part_of(tell, _EMBEDDING_PART, 1.0),
     )
 
 

@@ -9,9 +9,10 @@ from engine.core.errors import TableError, UsageError, unknown_name
 from engine.core.task import Task
 from engine.ingest.checks.examine import finding_ids, fix_in_file
 from engine.ingest.data_card import DataCard, Finding, Fix, counted
-from engine.ingest.leaks.pairs import LeakPair, Report, Text
+from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.options import ImportOptions
+from engine.ingest.progress import Report
 from engine.ingest.steps import (
     Compared,
     add_documents,
@@ -25,9 +26,6 @@ from engine.ingest.steps import (
     split_rows,
 )
 from engine.ingest.table import Table
-
-Sides = tuple[list[Text], list[Text]]
-"""Texts that variants may learn from, and texts that they are tested on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,10 +22,11 @@ from engine.ingest.columns import Guess, Roles, check_roles, guess_roles
 from engine.ingest.data_card import Examined, Fix, Row
 from engine.ingest.intake import Intake, TokenFacts, measure_tokens
 from engine.ingest.leaks.fixing import fix_until_none_left
-from engine.ingest.leaks.pairs import LeakPair, Report, Text
-from engine.ingest.leaks.record import LeakFix, LeakRecord, leak_sides, record_leaks
+from engine.ingest.leaks.pairs import LeakPair, Text
+from engine.ingest.leaks.record import LeakFix, LeakRecord, Sides, leak_sides, record_leaks
 from engine.ingest.leaks.text_check import find_leaks
 from engine.ingest.options import ImportOptions
+from engine.ingest.progress import Report, part_of
 from engine.ingest.table import FirstLook, ReadOptions, Table
 
 
@@ -94,6 +95,8 @@ class Compared:
     before: Documented
     similarity: float
     pairs: tuple[LeakPair, ...]
+    validation_like_training: int
+    """Validation rows that are like a training row; they are no leak into the test rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -259,16 +262,27 @@ def add_documents(split: Split, documents: Sequence[Document] = ()) -> Documente
     return Documented(before=split, documents=tuple(documents))
 
 
-def sides_of(split: Split) -> tuple[list[Text], list[Text]]:
+def sides_of(split: Split) -> Sides:
     """Return the texts that variants may learn from, and those that they are tested on."""
     return leak_sides(split.before.examined.rows, split.splits)
 
 
 def compare_rows(documented: Documented, similarity: float, report: Report | None = None) -> Compared:
     """Look for test rows on the learning side and in documents."""
+    tell = report or (lambda _fraction: None)
     learn, test = sides_of(documented.before)
-    pairs = find_leaks(learn, test, _texts(documented), similarity=similarity, report=report)
-    return Compared(before=documented, similarity=similarity, pairs=tuple(pairs))
+    splits = documented.before.splits
+    train = [item for item in learn if splits[int(item.id)] == "train"]
+    validation = [item for item in learn if splits[int(item.id)] != "train"]
+    part = 0.6 if validation else 1.0
+    pairs = find_leaks(learn, test, _texts(documented), similarity=similarity, report=part_of(tell, 0.0, part))
+    repeated = find_leaks(train, validation, similarity=similarity, report=part_of(tell, part, 1.0))
+    return Compared(
+        before=documented,
+        similarity=similarity,
+        pairs=tuple(pairs),
+        validation_like_training=len({pair.test_id for pair in repeated}),
+    )
 
 
 def guard_splits(
@@ -293,6 +307,7 @@ def guard_splits(
         similarity=compared.similarity,
         meanings=meanings is not None,
         documents=len(documented.documents),
+        validation_like_training=compared.validation_like_training,
     )
     mapped = split.before.before
     answer = answer_spec(mapped.kind, [row.target for row in rows if row.place in after])

@@ -11,8 +11,8 @@ from adapters.storage.task_folder import read_task
 from components.ui import state
 from engine.core.task import AnswerKind
 from engine.ingest.data_card import Fix
-from engine.ingest.intake import Report
 from engine.ingest.leaks.record import LeakFix
+from engine.ingest.progress import Report
 from engine.ingest.steps import Checked, Compared, Guarded, Kept, Looked, Mapped, Read, Split
 from engine.ingest.table import ReadOptions
 from tests.memory_lab import HOSTILE, memory_model, until

@@ -8,7 +8,7 @@ import pytest
 
 import components.ui.jobs
 import components.upload.leaks_step
-from engine.ingest.intake import Report
+from engine.ingest.progress import Report
 from engine.ingest.steps import Guarded
 from tests.memory_lab import until
 from tests.pages.upload_screen import Screen, rows

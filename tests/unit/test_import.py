@@ -253,6 +253,30 @@ def test_the_record_tells_how_the_task_came_about(tmp_path: Path) -> None:
     assert "Dropped: 1 test row" in found.card["leak_guard"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "count", "said"),
+    [
+        (
+            "A1!,x,validation\nc,y,validation\nd,y,test\n",
+            1,
+            " 1 validation row is like a training row: settings chosen",
+        ),
+        ("A1,x,validation\nb2,y,validation\nd,y,test\n", 2, " 2 validation rows are like a training row: settings"),
+        ("c,x,validation\nd,y,test\n", 0, None),
+        ("d,y,test\n", 0, None),
+    ],
+)
+def test_validation_rows_that_repeat_training_rows_are_counted(rows: str, count: int, said: str | None) -> None:
+    """They are no leak into the test rows, so nothing is done about them, but what is chosen by them looks too good."""
+    made = taken(SPLIT + rows, leaks=LeakFix.DROP)
+    assert made.leaks.validation_like_training == made.task.source["leak_guard"]["validation_like_training"] == count
+    assert made.leaks.sentence().startswith("The leak check found nothing (1 test row against")
+    assert made.leaks.is_clear == (said is None)
+    assert made.task.card["leak_guard"].partition(").")[2].startswith(said or "")
+    assert ("look better than they are" in made.task.card["leak_guard"]) == (count > 0)
+    assert len(made.task.examples) == 2 + rows.count("\n")
+
+
 def test_ids_that_stand_twice_take_their_line() -> None:
     """An id column is used; an id that is empty or taken is told and takes the row's line."""
     data = "key,input,target,split\nk,a,x,train\nk,b,y,test\n,c,x,test\n"

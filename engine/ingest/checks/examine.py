@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from engine.core.task import AnswerKind
 from engine.ingest.checks.duplicates import check_duplicates
@@ -13,11 +13,9 @@ from engine.ingest.checks.texts import check_odd_characters, check_personal
 from engine.ingest.checks.work import Check, Work
 from engine.ingest.columns import Roles, check_roles
 from engine.ingest.data_card import DataCard, Examined, Fix, count_scripts
+from engine.ingest.progress import Report
 from engine.ingest.table import Table
 from engine.metrics.intervals import quantile
-
-Report = Callable[[float], None]
-"""Receives the share that is done."""
 
 LABEL = frozenset({AnswerKind.LABEL})
 

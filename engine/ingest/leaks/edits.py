@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.ingest.leaks.hashing import Hashes, code_points, mix
+from engine.ingest.leaks.hashing import Hashes, code_points, mix, same_keys
 from engine.ingest.leaks.prepared import IsDone, Prepared
 from engine.ingest.leaks.thresholds import SHORT_WORDS, TYPING_LETTERS
 
@@ -37,12 +37,11 @@ def word_changes(learn: Prepared, test: Prepared, is_done: IsDone) -> Iterator[t
 
     Test texts that are done are passed over.
     """
-    whole = _bags(learn), _bags(test)
-    yield from _meet(whole[1], whole[0], is_done)
-    less = _bags_less_one(learn, whole[0]), _bags_less_one(test, whole[1])
-    yield from _meet(less[1], less[0], is_done)
-    yield from _meet(whole[1], less[0], is_done)
-    yield from _meet(less[1], whole[0], is_done)
+    (learn_whole, learn_less), (test_whole, test_less) = _bags(learn), _bags(test)
+    yield from _meet(test_whole, learn_whole, is_done)
+    yield from _meet(test_less, learn_less, is_done)
+    yield from _meet(test_whole, learn_less, is_done)
+    yield from _meet(test_less, learn_whole, is_done)
 
 
 def letter_changes(learn: Prepared, test: Prepared, is_done: IsDone) -> Iterator[tuple[int, int]]:
@@ -53,16 +52,13 @@ def letter_changes(learn: Prepared, test: Prepared, is_done: IsDone) -> Iterator
     yield from _meet(_letters(test), _letters(learn), is_done)
 
 
-def _bags(side: Prepared) -> _Filed:
-    sums = np.add.reduceat(side.words, side.starts) if len(side.counts) else side.words
-    return _Filed(keys=mix(sums), places=np.arange(len(side.counts)))
-
-
-def _bags_less_one(side: Prepared, whole: _Filed) -> _Filed:
-    places = np.repeat(whole.places, side.counts)
-    sums = np.add.reduceat(side.words, side.starts)[places] - side.words if len(places) else side.words
+def _bags(side: Prepared) -> tuple[_Filed, _Filed]:
+    """File texts under all their words; and those that are not short under their words less one, for each word."""
+    sums, rows = np.add.reduceat(side.words, side.starts), np.arange(len(side.counts))
+    places = np.repeat(rows, side.counts)
     enough = side.counts[places] >= SHORT_WORDS
-    return _Filed(keys=mix(sums[enough]), places=places[enough])
+    less = (sums[places] - side.words)[enough]
+    return _Filed(keys=mix(sums), places=rows), _Filed(keys=mix(less), places=places[enough])
 
 
 def _letters(side: Prepared) -> _Filed:
@@ -83,12 +79,9 @@ def _letters(side: Prepared) -> _Filed:
 
 def _meet(test: _Filed, learn: _Filed, is_done: IsDone) -> Iterator[tuple[int, int]]:
     """Yield texts with a common key; under a key that many texts share, some of them."""
-    order = np.argsort(learn.keys, kind="stable")
-    ordered = learn.keys[order]
-    firsts, lasts = np.searchsorted(ordered, test.keys, "left"), np.searchsorted(ordered, test.keys, "right")
-    for key in np.flatnonzero(lasts > firsts).tolist():
+    for key, others in same_keys(test.keys, learn.keys, _MOST_UNDER_A_KEY):
         place = int(test.places[key])
         if is_done(place):
             continue
-        for other in order[firsts[key] : min(lasts[key], firsts[key] + _MOST_UNDER_A_KEY)].tolist():
+        for other in others:
             yield place, int(learn.places[other])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.ingest.data_card import Row
-from engine.ingest.leaks.pairs import LeakPair, Report, Similarity
+from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakFix, fix_leaks, leak_sides
 from engine.ingest.leaks.text_check import find_leaks
+from engine.ingest.progress import Report
 
 ROUNDS = 5
 """How many times at most it checks again."""

@@ -45,9 +45,9 @@ class HashSets:
 
 
 def gram_sets(texts: Sequence[str]) -> HashSets:
-    """Return each text's distinct 5-grams; a text of fewer letters is one gram."""
+    """Return the distinct 5-grams of each text, of at least one text; a text of fewer letters is one gram."""
     sets: list[Hashes] = []
-    signatures = [np.zeros((0, BANDS * BAND_ROWS), np.uint64)]
+    signatures: list[Hashes] = []
     for chunk in _chunks(texts):
         grams = hash_grams(chunk)
         sets += grams
@@ -91,6 +91,18 @@ def jaccard(one: Hashes, other: Hashes) -> float:
     return common / max(len(one) + len(other) - common, 1)
 
 
+def same_keys(test: Hashes, learn: Hashes, most: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield the places of test keys, each with the places of the learning keys that are equal, at most so many.
+
+    A key that more texts have is a template that they share; some of them are enough.
+    """
+    order = np.argsort(learn, kind="stable")
+    ordered = learn[order]
+    firsts, lasts = np.searchsorted(ordered, test, "left"), np.searchsorted(ordered, test, "right")
+    for place in np.flatnonzero(lasts > firsts).tolist():
+        yield place, order[firsts[place] : min(lasts[place], firsts[place] + most)].tolist()
+
+
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     start = 0
     while start < len(texts):
@@ -104,8 +116,6 @@ def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _signatures(sets: Sequence[Hashes]) -> Hashes:
     signatures = np.empty((len(sets), BANDS * BAND_ROWS), dtype=np.uint64)
-    if not sets:
-        return signatures
     starts = np.concatenate([[0], np.cumsum([len(parts) for parts in sets])[:-1]])
     flat = np.concatenate(sets)
     for row in range(BANDS * BAND_ROWS):

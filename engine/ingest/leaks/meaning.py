@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.ingest.leaks.pairs import LeakPair, Report, Similarity, Text
+from engine.ingest.leaks.pairs import LeakPair, Similarity, Text
 from engine.ingest.leaks.text_forms import is_one_word_change, normalize_text
 from engine.ingest.leaks.thresholds import (
     FEW_ROWS,
@@ -32,6 +32,7 @@ from engine.ingest.leaks.thresholds import (
     SHORT_WORDS,
     overlap_weight,
 )
+from engine.ingest.progress import Report, part_of
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -85,8 +86,8 @@ def find_meaning_leaks(
         return []
     sides = _different(learn, learn_vectors), _different(test, test_vectors)
     rarity = _rarity([text for side in sides for text in side.texts])
-    found = _nearest(sides[1], sides[0], rarity, lambda part: tell(0.4 * part))
-    least = _natural_prominence(sides, rarity, natural_share, lambda part: tell(0.4 + 0.6 * part))
+    found = _nearest(sides[1], sides[0], rarity, part_of(tell, 0.0, 0.4))
+    least = _natural_prominence(sides, rarity, natural_share, part_of(tell, 0.4, 1.0))
     least_cosine = FEW_ROWS_COSINE if len(sides[0].texts) < FEW_ROWS else -1.0
     stands_out = (found.prominence > least) & (found.cosines >= least_cosine)
     pairs = []
@@ -129,12 +130,8 @@ def _natural_prominence(
     values = [LEAST_PROMINENCE]
     for part, side in enumerate(measured):
         if len(side.texts) >= NEIGHBOURS + 2:
-            values += _prominent(
-                side,
-                rarity,
-                allowed,
-                lambda done, part=part: tell((part + done) / len(measured)),  # type: ignore[misc]
-            )
+            here = part_of(tell, part / len(measured), (part + 1) / len(measured))
+            values += _prominent(side, rarity, allowed, here)
     values.sort(reverse=True)
     return max(LEAST_PROMINENCE, values[min(allowed, len(values) - 1)])
 
@@ -153,8 +150,8 @@ def _prominent(side: _Rows, rarity: dict[str, float], allowed: int, tell: Report
 
 def _nearest(rows: _Rows, others: _Rows, rarity: dict[str, float], tell: Report) -> _Nearest:
     """Find each row's nearest other row; `rows` and `others` may be the same side."""
-    places, cosines, next_ones = _search(rows, others, NEIGHBOURS, lambda part: tell(0.6 * part))
-    mutual = _mutual(rows, others, places, lambda part: tell(0.6 + 0.4 * part))
+    places, cosines, next_ones = _search(rows, others, part_of(tell, 0.0, 0.6))
+    mutual = _mutual(rows, others, places, part_of(tell, 0.6, 1.0))
     explained = np.zeros(len(places))
     for row in np.flatnonzero(mutual).tolist():
         one, other = rows.texts[row], others.texts[int(places[row])]
@@ -163,12 +160,12 @@ def _nearest(rows: _Rows, others: _Rows, rarity: dict[str, float], tell: Report)
     return _Nearest(places=places, cosines=cosines, prominence=np.where(mutual, prominence, -np.inf))
 
 
-def _search(rows: _Rows, others: _Rows, neighbours: int, tell: Report) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _search(rows: _Rows, others: _Rows, tell: Report) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Return the place and cosine of each row's nearest other, and the mean cosine of the next (infinite: none)."""
     count, same = len(rows.texts), rows is others
     places, cosines = np.zeros(count, dtype=np.int64), np.zeros(count)
     next_ones = np.full(count, np.inf)
-    depth = min(neighbours + 1, len(others.texts) - same)
+    depth = min(NEIGHBOURS + 1, len(others.texts) - same)
     for start in range(0, count, _BLOCK):
         block = rows.vectors[start : start + _BLOCK] @ others.vectors.T
         here = np.arange(len(block))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.ingest.leaks.hashing import BANDS, HashSets, hash_grams, jaccard
-from engine.ingest.leaks.pairs import LeakPair, Report, Similarity, Text
+from engine.ingest.leaks.hashing import BANDS, HashSets, hash_grams, jaccard, same_keys
+from engine.ingest.leaks.pairs import LeakPair, Similarity, Text
 from engine.ingest.leaks.prepared import IsDone, Prepared
 from engine.ingest.leaks.text_forms import normalize_text
 from engine.ingest.leaks.thresholds import DOCUMENT_SIMILARITY
+from engine.ingest.progress import Report
 
-_BUCKET = 40
+_MOST_UNDER_A_KEY = 40
 _LEAST_GRAMS = 20
 """Below four words nearly any document holds the grams of a row."""
 
@@ -38,32 +39,20 @@ def near_pairs(
     """
     known: set[tuple[int, int]] = set()
     for band in range(BANDS):
-        for row, place in _candidates(learn.sets, test.sets, band):
-            if is_done(row) or (row, place) in known:
-                continue
-            known.add((row, place))
-            share = jaccard(test.sets.sets[row], learn.sets.sets[place])
-            if share >= threshold(int(min(test.texts.counts[row], learn.texts.counts[place]))):
-                yield row, place, share
+        for row, places in same_keys(test.sets.band_keys(band), learn.sets.band_keys(band), _MOST_UNDER_A_KEY):
+            for place in places:
+                if is_done(row) or (row, place) in known:
+                    continue
+                known.add((row, place))
+                share = jaccard(test.sets.sets[row], learn.sets.sets[place])
+                if share >= threshold(int(min(test.texts.counts[row], learn.texts.counts[place]))):
+                    yield row, place, share
         report((band + 1) / BANDS)
-
-
-def _candidates(learn: HashSets, test: HashSets, band: int) -> Iterator[tuple[int, int]]:
-    learn_keys, test_keys = learn.band_keys(band), test.band_keys(band)
-    order = np.argsort(learn_keys, kind="stable")
-    ordered = learn_keys[order]
-    firsts, lasts = np.searchsorted(ordered, test_keys, "left"), np.searchsorted(ordered, test_keys, "right")
-    for row in np.flatnonzero(lasts > firsts).tolist():
-        # A large bucket is a template that all its rows share; reporting some of them is enough.
-        for place in order[firsts[row] : min(lasts[row], firsts[row] + _BUCKET)].tolist():
-            yield row, place
 
 
 def document_pairs(test: Side, documents: Sequence[Text]) -> Iterator[LeakPair]:
     """Yield test texts most of whose 5-grams occur in one document."""
     sizes = np.array([len(grams) for grams in test.sets.sets])
-    if not len(sizes):
-        return
     flat = np.concatenate(test.sets.sets)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     for document in documents:

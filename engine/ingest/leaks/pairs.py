@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-
-Report = Callable[[float], None]
-"""Takes the share that is done, 0 to 1; may raise `CancelledError`."""
 
 
 class Similarity(StrEnum):

@@ -18,7 +18,7 @@ IsDone = Callable[[int], bool]
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Prepared:
-    """The texts of one side that have words, as flat arrays."""
+    """The texts of one side that have words, as flat arrays; compared only if there are any."""
 
     ids: Sequence[str]
     texts: Sequence[str]
@@ -35,7 +35,7 @@ class Prepared:
 
     def rows(self) -> list[Hashes]:
         """Return the hashed words of each text."""
-        return np.split(self.words, np.cumsum(self.counts)[:-1]) if len(self.counts) else []
+        return np.split(self.words, self.starts[1:])
 
 
 def prepare(items: Sequence[Text]) -> Prepared:

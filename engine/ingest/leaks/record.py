@@ -15,6 +15,10 @@ LEARNING = ("train", "validation")
 """Splits that variants may learn from; all others are for testing."""
 
 
+Sides = tuple[list[Text], list[Text]]
+"""Texts that variants may learn from, and texts that they are tested on."""
+
+
 class LeakFix(StrEnum):
     """What can be done about leaks."""
 
@@ -46,9 +50,19 @@ class LeakRecord:
     """Whether meanings were compared, by embeddings."""
     documents: int = 0
     pairs: tuple[LeakPair, ...] = ()
+    validation_like_training: int = 0
+    """Validation rows that are like a training row by their words; before anything was done."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Tell whether nothing at all was found."""
+        return not self.pairs and not self.validation_like_training
 
     def sentence(self) -> str:
         """Say what was searched, found and done."""
+        return f"{self._about_test_rows()}{self._about_validation_rows()}"
+
+    def _about_test_rows(self) -> str:
         if not self.pairs:
             return f"The leak check found nothing ({self._searched()})."
         kinds = _kinds(self.found)
@@ -67,6 +81,13 @@ class LeakRecord:
             f"{'is' if self.test_rows == 1 else 'are'} like something that variants learn from "
             f"(pairs: {kinds}; searched: {self._searched()}). {done}{rest}"
         )
+
+    def _about_validation_rows(self) -> str:
+        count = self.validation_like_training
+        if not count:
+            return ""
+        said = f" {counted(count, 'validation row')} {'is' if count == 1 else 'are'} like a training row: settings "
+        return f"{said}chosen on the validation rows look better than they are."
 
     def _searched(self) -> str:
         """Say what was compared with what, and how."""
@@ -96,7 +117,7 @@ def _kinds(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[kind]:,} {words}" for kind, words in _WORDS.items() if counts.get(kind))
 
 
-def leak_sides(rows: Sequence[Row], splits: Mapping[int, str]) -> tuple[list[Text], list[Text]]:
+def leak_sides(rows: Sequence[Row], splits: Mapping[int, str]) -> Sides:
     """Return the texts that variants may learn from, validation rows included, and those that they are tested on.
 
     Ids are places.
@@ -133,6 +154,7 @@ def record_leaks(
     similarity: float,
     meanings: bool,
     documents: int = 0,
+    validation_like_training: int = 0,
 ) -> LeakRecord:
     """Record what was searched, found and done."""
     tests = sum(split not in LEARNING for split in before.values())
@@ -149,4 +171,5 @@ def record_leaks(
         meanings=meanings,
         documents=documents,
         pairs=tuple(pairs),
+        validation_like_training=validation_like_training,
     )

@@ -8,15 +8,16 @@ from functools import partial
 from engine.ingest.leaks.edits import letter_changes, word_changes
 from engine.ingest.leaks.hashing import gram_sets, word_sets
 from engine.ingest.leaks.near import Side, document_pairs, near_pairs
-from engine.ingest.leaks.pairs import LeakPair, Report, Similarity, Text
+from engine.ingest.leaks.pairs import LeakPair, Similarity, Text
 from engine.ingest.leaks.prepared import IsDone, Prepared, prepare
-from engine.ingest.leaks.text_forms import is_one_typing_error, is_short_change_of_letters
+from engine.ingest.leaks.text_forms import is_one_typing_error, is_short_change_of_letters, normalize_text
 from engine.ingest.leaks.thresholds import (
     DEFAULT_SIMILARITY,
     SHORT_WORDS,
     shingle_threshold,
     word_set_threshold,
 )
+from engine.ingest.progress import Report, part_of
 
 MOST_PER_ROW = 5
 """Pairs reported for a test row, beside those with documents."""
@@ -43,10 +44,11 @@ def find_leaks(
     found: dict[str, dict[str, LeakPair]] = {}
     for pair in _exact(learn, test):
         found.setdefault(pair.test_id, {})[pair.other_id] = pair
-    learn_side, test_side = prepare(learn), prepare(test)
-    tell(0.1)
+    test_side = prepare(test)
     if not len(test_side.ids):
         return _strictest(found)
+    learn_side = prepare(learn)
+    tell(0.1)
     test_grams = Side(texts=test_side, sets=gram_sets(test_side.texts))
     tell(0.2)
     if len(learn_side.ids):
@@ -76,7 +78,7 @@ def _exact(learn: Sequence[Text], test: Sequence[Text]) -> Iterator[LeakPair]:
             test_id=test[row].id,
             other_id=learn[place].id,
             similarity=1.0,
-            short=len(test[row].text.split()) < SHORT_WORDS,
+            short=len(normalize_text(test[row].text).split()) < SHORT_WORDS,
         )
 
 
@@ -122,16 +124,12 @@ def _changes(learn: Prepared, test_grams: Side, similarity: float, is_done: IsDo
     tell(0.4)
     learn_words, test_words = [Side(texts=side, sets=word_sets(side.rows())) for side in (learn, test)]
     threshold = partial(word_set_threshold, similarity=similarity)
-    for row, place, share in near_pairs(
-        learn_words, test_words, threshold, is_done, lambda part: tell(0.4 + 0.1 * part)
-    ):
+    for row, place, share in near_pairs(learn_words, test_words, threshold, is_done, part_of(tell, 0.4, 0.5)):
         yield Similarity.NEAR, row, place, share
     learn_grams = Side(texts=learn, sets=gram_sets(learn.texts))
     tell(0.8)
     threshold = partial(shingle_threshold, similarity=similarity)
-    for row, place, share in near_pairs(
-        learn_grams, test_grams, threshold, is_done, lambda part: tell(0.8 + 0.2 * part)
-    ):
+    for row, place, share in near_pairs(learn_grams, test_grams, threshold, is_done, part_of(tell, 0.8, 1.0)):
         yield Similarity.NEAR, row, place, share
 
 
