@@ -40,26 +40,29 @@ def prepare(context: RunContext, trainer: Trainer, train: Sequence[Example], kee
         AdaptLabError: a variant cannot be prepared.
     """
     for variant in context.plan.variants:
-        paid = _OneOff()
+        paid, drawn = _OneOff(), _OneOff()
+        found = yield from _find(context, train, variant, paid)
         draws = []
-        for draw in range(context.plan.draws if variant.drawn else 1):
-            draws.append((yield from _prepare_draw(context, trainer, train, variant, draw, paid)))
-            if draws[0].lora is not None and draws[0].lora == draws[-1].lora and draw:
-                draws.pop()  # a server holds one set of weights, whatever the seed
+        for draw in range(_draws(context, variant)):
+            ready = yield from _draw(context, trainer, train, replace(found, draw=draw), drawn)
+            draws.append(ready)
         keep(draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)))
         # Of several draws one would be used later: its share is what preparing takes.
-        yield VariantReady(variant_id=variant.id, prepare_s=paid.seconds / len(draws), reused=paid.reused)
+        seconds = paid.seconds + drawn.seconds / len(draws)
+        yield VariantReady(variant_id=variant.id, prepare_s=seconds, reused=paid.reused or drawn.reused)
 
 
-def _prepare_draw(
-    context: RunContext, trainer: Trainer, train: Sequence[Example], variant: Variant, draw: int, paid: _OneOff
+def _draws(context: RunContext, variant: Variant) -> int:
+    """Return how many draws of shots and weights a variant gets; a server holds one set of weights at any seed."""
+    served = variant.lora is not None and lora_comes_with_the_server(context.model.capabilities)
+    return context.plan.draws if variant.shots_k or (variant.lora is not None and not served) else 1
+
+
+def _find(
+    context: RunContext, train: Sequence[Example], variant: Variant, paid: _OneOff
 ) -> Generator[Event, None, ReadyVariant]:
-    """Prepare a variant with one draw of shots and one training."""
-    ready, seed = ReadyVariant(variant=variant, draw=draw), seed_of_draw(context.plan.seed, draw)
-    if variant.shots_k:
-        by_target = context.task.has_labels
-        shots = choose_shots(train, variant.shots_k, seed=seed, by_target=by_target)
-        ready = replace(ready, shots=shots)
+    """Build what does not depend on a draw: the index and the classifier."""
+    ready = ReadyVariant(variant=variant)
     if variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()
         steps = context.retriever.index(train, documents, variant.retrieval, cancel=context.cancel)
@@ -71,8 +74,19 @@ def _prepare_draw(
         fitted = yield from _until_built(variant.id, steps)
         ready = replace(ready, classifier_id=fitted.id)
         paid.add(fitted.build_s, reused=fitted.reused)
+    return ready
+
+
+def _draw(
+    context: RunContext, trainer: Trainer, train: Sequence[Example], ready: ReadyVariant, paid: _OneOff
+) -> Generator[Event, None, ReadyVariant]:
+    """Add one draw of shots and the weights of one training."""
+    variant = ready.variant
+    if variant.shots_k:
+        seed, by_target = seed_of_draw(context.plan.seed, ready.draw), context.task.has_labels
+        ready = replace(ready, shots=choose_shots(train, variant.shots_k, seed=seed, by_target=by_target))
     if variant.lora is not None:
-        spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, draw))
+        spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
         weights, found = yield from _weights(context, trainer, train, ready, spec)
         ready = replace(ready, lora=weights)
         paid.add(weights.train_s, reused=found)
