@@ -98,7 +98,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "ends": say.ends,
     "span": span,
     "latency": say.seconds,
-    "latency_ends": say.seconds_ends,
+    "p95_ends": lambda item: say.p95_ends(item.total_p95_s, item.timed_rows),
     "duration": say.duration,
     "money": say.money,
     "energy": say.energy,

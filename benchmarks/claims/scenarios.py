@@ -22,7 +22,17 @@ FACTORS: dict[str, tuple[Level, ...]] = {
         "copula 0.9",
     ),
     "shape": ("equal", "equals 5", "equals 10", "equals 20", "tied 20", "spread 5", "spread 10", "spread 20"),
-    "limit": ("none", "quality edge", "quality clear", "p95 edge", "p95 clear", "cost edge", "cost clear"),
+    "limit": (
+        "none",
+        "quality edge",
+        "quality clear",
+        "p95 edge",
+        "p95 clear",
+        "cost edge",
+        "cost clear",
+        "two edges",
+        "batches",
+    ),
     "base": (0.35, 0.5, 0.6, 0.75, 0.85),
     "variants": (2, 3, 6, 10),
     "rows": (30, 100, 300, 1000),
@@ -43,8 +53,9 @@ class Scenario:
     N points over the base, and each rival lies 0 to 30 points below the base, drawn anew in each run. `tied N`: two are
     level and lead by N points."""
     limit: str
-    """`edge`: the rivals lie on the limit itself or a hair beyond it. `clear`: they miss it by 15 points, by 20 % of
-    the answers instead of 5 %, or by twice the cost."""
+    """`edge`, of one limit or of quality and p95 (`two edges`): the rivals lie on the limit itself or a hair beyond it.
+    `clear`: they miss it by 15 points, by 20 % of the answers instead of 5 %, or by twice the cost. `batches`: there is
+    a limit on p95, and no single answer is timed."""
     base: float
     variants: int
     rows: int

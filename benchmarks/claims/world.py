@@ -84,13 +84,16 @@ def truth_of(scenario: Scenario, dice: np.random.Generator, *, beyond: bool) -> 
             least = float(min(quality[1:].max() + step, 1.0))
         case "p95 edge":
             slowest, p95_s[1:] = _P95_S, _P95_S * (1 + sign * HAIR)
-        case "p95 clear":
+        case "two edges":
+            least = float(quality[-1] + sign * HAIR)
+            slowest, p95_s[1:] = _P95_S, _P95_S * (1 + sign * HAIR)
+        case "p95 clear" | "batches":
             slowest, p95_s[0], p95_s[1:] = _P95_S, _P95_S / 2, _P95_S * _SLOWER
         case "cost edge":
             dearest, cost[1:] = _COST_USD, _COST_USD * (1 + sign * HAIR)
         case "cost clear":
             dearest, cost[0], cost[1:] = _COST_USD, _COST_USD / 2, _COST_USD * 2
-    if scenario.limit.endswith("edge") and scenario.shape == "equal":
+    if "edge" in scenario.limit and scenario.shape == "equal":
         p95_s[0], cost[0] = p95_s[-1], cost[-1]
     limits = Limits(least_quality=least, highest_p95_s=slowest, highest_cost_usd_per_1k=dearest)
     return Truth(quality=quality, p95_s=p95_s, cost_usd_per_1k=cost, limits=limits)
@@ -114,6 +117,8 @@ def draw(scenario: Scenario, truth: Truth, count: int, dice: np.random.Generator
         scores = uniform ** (1 / hidden - 1)[:, None]
     seconds = np.exp(dice.normal(0.0, _LOG_DEVIATION, (variants, count)) - _LOG_DEVIATION * ndtri(0.95))
     costs = np.exp(dice.normal(0.0, _LOG_DEVIATION, (variants, count)) - _LOG_DEVIATION**2 / 2)
+    if scenario.limit == "batches":
+        seconds[:] = np.nan
     return Rows(
         scores=scores,
         total_s=seconds * truth.p95_s[:, None],

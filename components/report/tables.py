@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import streamlit as st
@@ -16,12 +15,11 @@ from engine.analysis.report import Report
 from engine.core.interval import Interval
 from engine.metrics import wording as say
 from engine.metrics.confusion import ClassFigures
-from engine.metrics.marks import cell, explained, heading, legend
+from engine.metrics.marks import cell, heading, legend, with_sentences
 from engine.metrics.scoring import RULE
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Metric:
+class _Metric(NamedTuple):
     """A column of the table of all figures."""
 
     figure: FigureName
@@ -30,68 +28,64 @@ class _Metric:
     about: str
 
 
-_QUALITY: dict[str, _Metric] = {
+_F = FigureName
+_QUALITY = {
     "Quality": _Metric(
-        figure=FigureName.QUALITY,
-        write=lambda item: say.share(item.quality),
-        about="Mean primary score over all rows; a failed row counts as wrong.",
+        _F.QUALITY,
+        lambda item: say.share(item.quality),
+        "Mean primary score over all rows; a failed row counts as wrong.",
     ),
     "95 %": _Metric(
-        figure=FigureName.QUALITY,
-        write=lambda item: say.ends(item.quality),
-        about="95 % interval of the quality, in percent: Wilson's for right/wrong scores, otherwise the bootstrap's.",
+        _F.QUALITY,
+        lambda item: say.ends(item.quality),
+        "95 % interval of the quality, in percent: Wilson's for right/wrong scores, Student's t for other means, the "
+        "bootstrap's for scores of a whole run.",
     ),
 }
-_OTHERS: dict[str, _Metric] = {
+_OTHERS = {
     "First token": _Metric(
-        figure=FigureName.TTFT,
-        write=lambda item: say.seconds(item.ttft_p50_s),
-        about="Median seconds from the start of a row, retrieval included, to the first token.",
+        _F.TTFT,
+        lambda item: say.seconds(item.ttft_p50_s),
+        "Median seconds from the start of a row, retrieval included, to the first token.",
     ),
-    "p50": _Metric(
-        figure=FigureName.TOTAL,
-        write=lambda item: say.seconds(item.total_p50_s),
-        about="Median seconds to the whole answer.",
-    ),
+    "p50": _Metric(_F.TOTAL, lambda item: say.seconds(item.total_p50_s), "Median seconds to the whole answer."),
     "p95": _Metric(
-        figure=FigureName.TOTAL,
-        write=lambda item: say.seconds(item.total_p95_s),
-        about="95 of 100 answers were complete within this time.",
+        _F.TOTAL, lambda item: say.seconds(item.total_p95_s), "95 of 100 answers were complete within this time."
     ),
     "p95, 95 %": _Metric(
-        figure=FigureName.TOTAL,
-        write=lambda item: say.seconds_ends(item.total_p95_s),
-        about="95 % interval of the p95.",
+        _F.TOTAL,
+        lambda item: say.p95_ends(item.total_p95_s, item.timed_rows),
+        "95 % interval of the p95; from too few rows nothing bounds it from above.",
     ),
     "Tokens in / out": _Metric(
-        figure=FigureName.TOKENS,
-        write=lambda item: say.tokens(item.prompt_tokens, item.completion_tokens),
-        about="Mean tokens of a prompt and of an answer.",
+        _F.TOKENS,
+        lambda item: say.tokens(item.prompt_tokens, item.completion_tokens),
+        "Mean tokens of a prompt and of an answer.",
     ),
     "Per 1,000": _Metric(
-        figure=FigureName.COST,
-        write=lambda item: say.money(item.cost_usd_per_1k),
-        about="Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+        _F.COST,
+        lambda item: say.money(item.cost_usd_per_1k),
+        "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
     ),
     "Per 1,000, 95 %": _Metric(
-        figure=FigureName.COST,
-        write=lambda item: say.money_ends(item.cost_interval_usd_per_1k),
-        about="95 % interval of that cost, from its variation between rows.",
+        _F.COST,
+        lambda item: say.money_ends(item.cost_interval_usd_per_1k),
+        "95 % interval of that cost, from its variation between rows.",
     ),
     "Energy per 1,000": _Metric(
-        figure=FigureName.ENERGY,
-        write=lambda item: say.energy(item.energy_wh_per_1k),
-        about="Counted by the machine, or computed from CPU time. Not known for a GPU or a server.",
+        _F.ENERGY,
+        lambda item: say.energy(item.energy_wh_per_1k),
+        "Counted by the machine, or computed from CPU time. Not known for a GPU or a server.",
     ),
     "One-off": _Metric(
-        figure=FigureName.PREPARE,
-        write=lambda item: say.duration(item.prepare_s),
-        about="Seconds spent once before the first answer: training, indexing, fitting.",
+        _F.PREPARE,
+        lambda item: say.duration(item.prepare_s),
+        "Seconds spent once before the first answer: training, indexing, fitting.",
     ),
     "Peak memory": _Metric(
-        figure=FigureName.MEMORY,
-        write=lambda item: say.size(item.peak_rss_bytes),
-        about="Peak resident memory of the worker processes that served this variant.",
+        _F.MEMORY,
+        lambda item: say.size(item.peak_rss_bytes),
+        "Peak resident memory of the worker processes that served this variant.",
     ),
 }
 
@@ -130,7 +124,7 @@ def show_metrics(report: Report) -> None:
     metrics = {**_QUALITY, **_OTHERS}
     for title, one in metrics.items():
         marks = report.marks(one.figure)
-        _named, about = explained(title, one.about, marks)
+        about = with_sentences(one.about, marks)
         columns[heading(title, marks)] = st.column_config.TextColumn(help=about, alignment="right")
     columns["Failed"] = st.column_config.NumberColumn(help="Rows without an answer; they count as wrong.")
     st.dataframe(frame, column_config=columns, hide_index=True, width="stretch", key="report_metrics")

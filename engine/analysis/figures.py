@@ -64,6 +64,8 @@ class VariantFigures:
     name: str
     """As shown on screens and in the memo."""
     rows: int
+    timed_rows: int
+    """Those with a time for the whole answer: none in throughput mode, fewer where rows failed."""
     failed: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     """Rows by kind of failure."""
@@ -171,6 +173,7 @@ def figures(
         variant=variant,
         name=name,
         rows=rows,
+        timed_rows=int(np.count_nonzero(~np.isnan(seconds["total_s"]))),
         failed=int((failures >= 0).sum()),
         failures={
             kind: int((failures == code).sum()) for code, kind in enumerate(FAILURES) if (failures == code).any()

@@ -48,7 +48,7 @@ def quantile_interval(values: Floats, share: float) -> Interval | None:
 
     How many values lie under the true quantile is binomial, which says between which two it lies. Places are
     interpolated, as J. Nyblom does ("Note on interpolated order statistics", 1992). None without values; NaNs are left
-    out. Under 59 values nothing bounds a p95 from above: the interval then ends at the largest value.
+    out. Under 72 values nothing bounds a p95 from above: the interval then ends at the largest value.
     """
     known = np.sort(values[~np.isnan(values)])
     rows = len(known)

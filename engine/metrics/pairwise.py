@@ -94,10 +94,19 @@ class Difference:
             bound = max(bound, 0.0)
         return float(min(1.0, max(bound, -sign * self.effect.value)))
 
-    def range_from(self, variant_id: str, rivals: int) -> tuple[float, float]:
-        """Return between which ends this variant's lead lies, for all its `rivals` at once; below 0 it is behind."""
+    def range_from(self, variant_id: str, rivals: int, *, share: float = 1.0) -> tuple[float, float]:
+        """Return between which ends this variant's lead lies, for all its `rivals` at once; below 0 it is behind.
+
+        Args:
+            variant_id: whose lead.
+            rivals: to how many it is told.
+            share: of the error that this look may spend.
+        """
         sign = 1.0 if variant_id == self.first else -1.0
-        half = -_quantile(self.level / 2 / max(rivals, 1), None if self.binary else self.rows) * self.standard_error
+        half = (
+            -_quantile(share * self.level / 2 / max(rivals, 1), None if self.binary else self.rows)
+            * self.standard_error
+        )
         lead = sign * self.effect.value
         return (
             max(-1.0, min(sign * self.centre - half, lead)),

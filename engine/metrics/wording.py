@@ -13,6 +13,7 @@ from engine.core.interval import Interval
 
 Figure = Interval | float | None
 MISSING = "\N{EN DASH}"
+LEAST_ROWS_FOR_P95 = 72
 _MINUTE_S, _HOUR_S = 60, 3600
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -56,8 +57,12 @@ def signed_points(value: float) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """Write the ends of an interval of points, with a minus sign for what is below zero: `2 to 12`."""
-    written = (f"{0.0 if abs(end) < 0.005 else end * 100:.0f}" for end in (low, high))
+    """Write the ends of an interval of points, with a minus sign for what is below zero: `2 to 12`.
+
+    An interval that leaves out 0 does not end at "0" for being rounded: `0.4 to 12`.
+    """
+    fine = low * high > 0 and min(abs(low), abs(high)) < 0.005
+    written = (f"{end * 100:.1f}" if fine else f"{0.0 if abs(end) < 0.005 else end * 100:.0f}" for end in (low, high))
     return " to ".join(written).replace("-", "\N{MINUS SIGN}")
 
 
@@ -78,6 +83,17 @@ def seconds(figure: Figure, *, missing: str = MISSING) -> str:
 def seconds_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
     """Write the ends of a latency's interval: `0.25 s to 0.31 s`."""
     return missing if interval is None else f"{seconds(interval.low)} to {seconds(interval.high)}"
+
+
+def p95_ends(interval: Interval | None, rows: int, *, missing: str = MISSING) -> str:
+    """Write the ends of a p95's interval: `0.25 s to 0.31 s`, or `0.25 s or more` where the rows are too few.
+
+    Under 72 rows nothing bounds it from above: the largest of n values lies under the true p95 with the chance
+    0.95 ** n, which is over 2.5 % up to 71.
+    """
+    if interval is None or rows >= LEAST_ROWS_FOR_P95:
+        return seconds_ends(interval, missing=missing)
+    return f"{seconds(interval.low)} or more"
 
 
 def duration(figure: Figure, *, missing: str = MISSING) -> str:

@@ -52,6 +52,7 @@ def test_the_verdict_comes_first_with_its_figures(open_app: Opener) -> None:
     assert "All of this is after" in told(app)
     metrics = next(frame.value for frame in app.dataframe if "Per 1,000 (est.)" in frame.value)
     assert list(metrics["Variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
+    assert all(ends.endswith("or more") for ends in metrics["p95, 95 %"]), "few rows bound no p95 from above"
     charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
     assert all(chart["alt"] for chart in charts)
     assert len(charts) == 2

@@ -112,6 +112,12 @@ def test_all_rows_and_figures_are_in_it() -> None:
     assert len(memo.rows[0].answers) == 6
 
 
+def test_a_p95_of_few_rows_has_no_upper_end() -> None:
+    """20 rows bound no p95 from above; 80 do."""
+    assert " or more</td>" in memo_html(contents(rows=20)).decode()
+    assert " or more</td>" not in memo_html(contents(rows=80)).decode()
+
+
 def test_a_script_less_reader_sees_every_chart() -> None:
     """Each interactive chart has its static picture with a text alternative, and the figures behind it."""
     memo = contents()

@@ -47,6 +47,7 @@ def figures_of(
         variant=Variant(id=str(technique), technique=technique),
         name=label(technique),
         rows=len(scores),
+        timed_rows=len(scores),
         quality=wilson(int(sum(scores)), len(scores)),
         total_p95_s=Interval(value=p95_s, low=p95_s * 0.9, high=p95_s * 1.1),
         busy_s_per_call=p95_s,

@@ -96,6 +96,20 @@ def test_shares_and_their_intervals() -> None:
     assert say.money_ends(NINETY) == "82.4 ¢ to 94.1 ¢"
 
 
+def test_few_rows_bound_no_p95_from_above() -> None:
+    """From 72 rows on the largest value lies above the true p95 in 97.5 % of samples; below, no end is written."""
+    assert 0.95**72 <= 0.025 < 0.95**71
+    assert say.p95_ends(NINETY, 72) == "0.82 s to 0.94 s"
+    assert say.p95_ends(NINETY, 71) == "0.82 s or more"
+    assert say.p95_ends(None, 71) == say.MISSING
+
+
+def test_an_interval_that_leaves_out_zero_is_not_rounded_to_it() -> None:
+    """What is significant never reads "0 to 12"."""
+    assert say.span(0.004, 0.12) == "0.4 to 12.0"
+    assert say.span(-0.12, -0.004) == "\N{MINUS SIGN}12.0 to \N{MINUS SIGN}0.4"
+
+
 def test_differences_are_points() -> None:
     """Small differences keep a tenth, one is singular, and what is below zero has a minus sign."""
     assert [say.points(value) for value in (0, 0.004, 0.01, -0.12)] == [

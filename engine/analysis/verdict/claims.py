@@ -42,7 +42,8 @@ class ClaimKind(StrEnum):
     TRAINED_ON = "trained on"
     """`value` labelled rows were there to learn from."""
     LABELS_WITHOUT_ROWS = "labels without rows"
-    """`value` labels had no training row; a variant that learns from rows can be right on at most a share of `high`."""
+    """`value` labels had no training row, or none among the examples that `who` shows; a variant that learns from rows
+    can be right on at most a share of `high`."""
     DRAWN = "drawn"
     """`who` holds for the one draw of shots or the one training seed that it was measured with."""
     LOOKS = "looks"

@@ -79,11 +79,13 @@ def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
 def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
     rivals = ruling.rivals
     ahead = ruling.lead(leader, rivals[0])
-    claims = [scored_more(leader, rivals[0], ahead)]
+    claims = [scored_more(leader, rivals[0], ahead)] if ahead >= 0 else []
     if ahead > 0:
         text = f"Too few rows to decide: {the(leader)} leads {the(rivals[0])} by {say.points(ahead)}"
-    else:
+    elif ahead == 0:
         text = f"Too few rows to decide: {the(leader)} and {the(rivals[0])} are level"
+    else:
+        text = "Too few rows to decide: nobody leads every other on the rows that both answered"
     if ruling.rows_needed is not None:
         text += (
             f"; about {say.about(ruling.rows_needed)} more row{'s' if ruling.rows_needed != 1 else ''} should settle it"

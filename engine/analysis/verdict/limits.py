@@ -12,9 +12,6 @@ from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.metrics import wording as say
 
-LEAST_ROWS_FOR_P95 = 59
-"""Fewer rows bound no p95 from above."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Checked:
@@ -42,6 +39,17 @@ class _Checked:
     @property
     def may_be_met(self) -> bool:
         return self.plain.high >= self.allowed if self.turned else self.plain.low <= self.allowed
+
+    def claim(self, kind: ClaimKind, item: VariantFigures, *, certain: bool) -> Claim:
+        return Claim(
+            kind=kind,
+            strength=Strength.CERTAIN if certain else Strength.MEASURED,
+            who=item.variant.id,
+            limit=self.limit,
+            value=self.plain.value,
+            low=self.plain.low,
+            high=self.plain.high,
+        )
 
 
 def _checked(item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
@@ -84,15 +92,7 @@ def unmeasured(item: VariantFigures, limits: Limits) -> bool:
 def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:
     """Return a claim for each limit that is set and met as measured."""
     return tuple(
-        Claim(
-            kind=ClaimKind.MEETS,
-            strength=Strength.CERTAIN if checked.certainly_met else Strength.MEASURED,
-            who=item.variant.id,
-            limit=checked.limit,
-            value=checked.plain.value,
-            low=checked.plain.low,
-            high=checked.plain.high,
-        )
+        checked.claim(ClaimKind.MEETS, item, certain=checked.certainly_met)
         for checked in _checked(item, limits)
         if not checked.missed
     )
@@ -109,18 +109,7 @@ def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
     if not missed:
         return None
     certain = any(checked.certainly_missed for checked in missed)
-    claims = [
-        Claim(
-            kind=ClaimKind.MISSES,
-            strength=Strength.CERTAIN if checked.certainly_missed else Strength.MEASURED,
-            who=item.variant.id,
-            limit=checked.limit,
-            value=checked.plain.value,
-            low=checked.plain.low,
-            high=checked.plain.high,
-        )
-        for checked in missed
-    ]
+    claims = [checked.claim(ClaimKind.MISSES, item, certain=checked.certainly_missed) for checked in missed]
     text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
     if not certain and all(checked.may_be_met for checked in missed):
         claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
@@ -137,12 +126,9 @@ def _missed(item: VariantFigures, checked: _Checked) -> str:
     sure = "certainly " if checked.certainly_missed else ""
     match checked.limit:
         case LimitKind.QUALITY:
-            return f"gets {say.share_interval(checked.plain)}, {sure}below your {say.share(checked.allowed)}"
+            return f"is at {say.share_interval(checked.plain)}, {sure}below your {say.share(checked.allowed)}"
         case LimitKind.P95:
-            ends = say.seconds_ends(checked.plain)
-            if item.rows < LEAST_ROWS_FOR_P95:
-                ends = f"at least {say.seconds(checked.plain.low)}"
-            took = f"{say.seconds(checked.plain)} at p95 ({ends})"
+            took = f"{say.seconds(checked.plain)} at p95 ({say.p95_ends(checked.plain, item.timed_rows)})"
             return f"takes {took}, {sure}over your {say.seconds(checked.allowed)}"
         case _:
             estimated = "an estimated " if item.cost_estimated else ""

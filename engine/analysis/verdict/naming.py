@@ -48,13 +48,28 @@ def scored_more(ahead: VariantFigures, behind: VariantFigures, by: float) -> Cla
     )
 
 
+def leads_by(ahead: VariantFigures, behind: VariantFigures, by: Interval, p_value: float) -> Claim:
+    """Claim a proven lead with its interval."""
+    return Claim(
+        kind=ClaimKind.LEAD,
+        strength=Strength.PROVEN,
+        who=ahead.variant.id,
+        whom=(behind.variant.id,),
+        value=by.value,
+        low=by.low,
+        high=by.high,
+        p_value=p_value,
+    )
+
+
 def lead_over_all(gap: Difference, subject: VariantFigures, rivals: int) -> Interval:
     """Return how far a variant leads another; the ends hold for all its rivals at once, the nearest included.
 
-    Where the difference is significant the interval leaves out 0.
+    Where the difference is significant the interval leaves out 0. The ends spend a quarter of the error; the claim
+    that there is a lead at all has its own.
     """
     effect = gap.seen_from(subject.variant.id)
-    low, high = gap.range_from(subject.variant.id, rivals)
+    low, high = gap.range_from(subject.variant.id, rivals, share=0.25)
     least = min(abs(effect.value), 0.5 / max(gap.rows, 1))
     if effect.value > 0:
         return Interval(value=effect.value, low=max(low, least), high=high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
 from engine.analysis.verdict.limits import met
-from engine.analysis.verdict.naming import lead_over_all, start, the
+from engine.analysis.verdict.naming import lead_over_all, leads_by, start, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.core.interval import Interval
 from engine.metrics import wording as say
@@ -47,7 +47,7 @@ _NAMED = {LimitKind.P95: "p95", LimitKind.COST: "cost"}
 
 def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> Sentence:
     gap = ruling.between(subject, item)
-    told = f"{start(the(item))} gets {say.share(item.quality.value)}"
+    told = f"{start(the(item))} is at {say.share(item.quality.value)}"
     if gap is None:
         return Sentence(text=f"{told}, on other rows.")
     effect = gap.seen_from(subject.variant.id)
@@ -65,18 +65,8 @@ def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> S
             whom=(behind.variant.id,),
             p_value=p_value,
         )
-        ends = lead if effect.value > 0 else Interval(value=-lead.value, low=-lead.high, high=-lead.low)
-        by = Claim(
-            kind=ClaimKind.LEAD,
-            strength=Strength.PROVEN,
-            who=ahead.variant.id,
-            whom=(behind.variant.id,),
-            value=ends.value,
-            low=ends.low,
-            high=ends.high,
-            p_value=p_value,
-        )
-        return Sentence(text=text, claims=(better, by))
+        by = lead if effect.value > 0 else Interval(value=-lead.value, low=-lead.high, high=-lead.low)
+        return Sentence(text=text, claims=(better, leads_by(ahead, behind, by, p_value)))
     low, high = gap.range_from(subject.variant.id, len(ruling.rivals))
     claim = Claim(
         kind=ClaimKind.CANNOT_BE_TOLD,

@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.limits import met, unmeasured
-from engine.analysis.verdict.naming import at_worst, lead_over_all, may_meet, scored_more, the
+from engine.analysis.verdict.naming import at_worst, lead_over_all, leads_by, may_meet, scored_more, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
-from engine.core.interval import Interval
 from engine.metrics import wording as say
-from engine.metrics.pairwise import Difference
 
 FIRST_LOOK_TOLD = 5
 """From this look at the same test rows on the verdict says how worn they are."""
@@ -53,27 +51,16 @@ def _how_sure_of_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
 
 
 def _nearest(ruling: Ruling, pick: VariantFigures) -> Sentence:
-    gaps = [(found, item) for item in ruling.rivals if (found := ruling.between(pick, item))]
-    gap, item = min(gaps, key=lambda pair: pair[0].seen_from(pick.variant.id).value)
-    effect = lead_over_all(gap, pick, len(gaps))
-    claim = _lead(pick, item, gap, effect)
-    text = f"Proven at the 5 % level: the nearest is {the(item)}, behind by {say.points(effect.value)}"
-    return Sentence(
-        text=f"{text} ({say.span(effect.low, effect.high)}, {say.probability(gap.p_value)}).", claims=(claim,)
+    nearest = ruling.rivals[0]
+    gap = ruling.between(pick, nearest)
+    if gap is None:
+        return Sentence(text="")
+    lead = lead_over_all(gap, pick, len(ruling.rivals))
+    text = (
+        f"Proven at the 5 % level: the nearest is {the(nearest)}, behind by {say.points(lead.value)} "
+        f"({say.span(lead.low, lead.high)}, {say.probability(gap.p_value)})."
     )
-
-
-def _lead(ahead: VariantFigures, behind: VariantFigures, gap: Difference, effect: Interval) -> Claim:
-    return Claim(
-        kind=ClaimKind.LEAD,
-        strength=Strength.PROVEN,
-        who=ahead.variant.id,
-        whom=(behind.variant.id,),
-        value=effect.value,
-        low=effect.low,
-        high=effect.high,
-        p_value=gap.p_value,
-    )
+    return Sentence(text=text, claims=(leads_by(pick, nearest, lead, gap.p_value),))
 
 
 def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
@@ -83,7 +70,7 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
     rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
     word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
     if claim.value <= 0:
-        return Sentence(text=f"{word}: it is ahead of {rival} by its whole interval.", claims=(claim,))
+        return Sentence(text=f"{word}, but no other is likely to be better.", claims=(claim,))
     text = f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}."
     return Sentence(text=text, claims=(claim,))
 
@@ -127,7 +114,7 @@ def _unchecked(ruling: Ruling) -> Sentence:
 
 def _training(ruling: Ruling) -> Sentence:
     run, subject, rows = ruling.run, ruling.subject, ruling.training.rows
-    if not rows or not any(item.variant.facts.learns for item in run.figures):
+    if not rows:
         return Sentence(text="")
     claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
     text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
