@@ -14,7 +14,16 @@ from collections.abc import Iterator, Sequence
 
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import CancelledError, ContextOverflowError, UnsupportedError
-from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.generation import (
+    SCRIPTED,
+    Completion,
+    GenerateRequest,
+    LoraWeights,
+    Message,
+    ModelFacts,
+    TextPiece,
+    TokenPair,
+)
 from engine.core.run.prediction import Usage
 from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
@@ -22,7 +31,7 @@ from engine.core.variant import DecodingMode
 FACTS = ModelFacts(
     id="scripted",
     name="Scripted (no model)",
-    backend="scripted",
+    backend=SCRIPTED,
     path="",
     architecture="scripted",
     quantization="none",

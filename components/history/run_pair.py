@@ -8,16 +8,15 @@ import polars as pl
 import streamlit as st
 
 from components.ui.errors import fault
-from components.ui.run_data import plan_of, table_of
+from components.ui.run_data import measured_of, plan_of, run_labels, table_of
 from components.ui.run_list import standing
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.figures import variant_names
-from engine.analysis.marks import FigureName, mark_of, origin_of
+from engine.analysis.marks import FigureName, mark_of
 from engine.analysis.run_comparison import VariantChange, compare_runs, in_words, matrix, portability_grid
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
-from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.metrics.marks import marked
 from engine.services.lab import Lab
@@ -31,14 +30,14 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     if len(able) < 2:
         st.caption("This needs two runs with answers.")
         return
-    names = list(able)
+    names, labels = list(able), run_labels(able, _entry)
     left, right = st.columns(2)
-    second = left.selectbox("Run", names, format_func=lambda name: _entry(able[name]), key="pair_second")
+    second = left.selectbox("Run", names, format_func=labels.__getitem__, key="pair_second")
     same_task = [name for name in names if name != second and able[name].task_id == able[second].task_id]
     if not same_task:
         right.caption("No other run of this task has answers.")
         return
-    first = right.selectbox("against", same_task, format_func=lambda name: _entry(able[name]), key="pair_first")
+    first = right.selectbox("against", same_task, format_func=labels.__getitem__, key="pair_first")
     plans = plan_of(lab, able[first]), plan_of(lab, able[second])
     known = variant_names(plans[1].variants)
     shared = [name for name in known if name in {variant.id for variant in plans[0].variants}]
@@ -56,8 +55,8 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     st.dataframe(
         changes_frame(changes, known),
         column_config={
-            "Run": st.column_config.TextColumn(_headed("Run", lab, plans[1])),
-            "against": st.column_config.TextColumn(_headed("against", lab, plans[0])),
+            "Run": st.column_config.TextColumn(_headed("Run", lab, second)),
+            "against": st.column_config.TextColumn(_headed("against", lab, first)),
             "Change": number(
                 format="%+.1f points", help="Quality of the run minus that of the run it is compared with."
             ),
@@ -79,10 +78,9 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     st.caption(plain(f"Paired on the {say.number(rows)} rows that both have. {verdict}"))
 
 
-def _headed(title: str, lab: Lab, plan: RunPlan) -> str:
+def _headed(title: str, lab: Lab, run_id: str) -> str:
     """Write the heading of a run's quality with its mark."""
-    origin = origin_of(plan, lab.results.manifest(plan.run_id).conditions)
-    return marked(title, mark_of(FigureName.QUALITY, origin=origin))
+    return marked(title, mark_of(FigureName.QUALITY, origin=lab.results.origin(run_id)))
 
 
 def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl.DataFrame:
@@ -116,7 +114,7 @@ def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
         return
     task_id = st.selectbox("Task", tasks, format_func=visible, key="portability_task")
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]
-    tables = [(plan_of(lab, info), table_of(lab, info)) for info in chosen]
+    tables = [(plan_of(lab, info), *measured_of(lab, info)) for info in chosen]
     names = {model.id: model.name for model in lab.models.list()}
     grid = portability_grid(tables, names)
     chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))

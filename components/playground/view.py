@@ -13,7 +13,7 @@ from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
 from engine.metrics import wording as say
 from engine.metrics.intervals import tokens_per_second
-from engine.metrics.marks import Mark, with_sentences
+from engine.metrics.marks import with_sentences
 from engine.services.playground import PlayLane, PlaySnapshot
 
 MOST_BARS = 3
@@ -29,8 +29,15 @@ HELP = {
 }
 
 
-_NAMED = {"prompt": FigureName.TOKENS, "answer": FigureName.TOKENS, "tokens/s": FigureName.TOKEN_SPEED}
-"""What a server may tell; all else is timed here."""
+_NAMED = {
+    "time": FigureName.TOTAL,
+    "first token": FigureName.TTFT,
+    "retrieval": FigureName.RETRIEVAL,
+    "prompt": FigureName.TOKENS,
+    "answer": FigureName.TOKENS,
+    "tokens/s": FigureName.TOKEN_SPEED,
+}
+"""Whose mark a figure carries."""
 
 
 def play_views(snapshot: PlaySnapshot, origin: Origin) -> list[dict[str, Any]]:
@@ -50,7 +57,7 @@ def _lane(lane: PlayLane, snapshot: PlaySnapshot, origin: Origin) -> dict[str, A
         "fraction": 1.0 if made else 0.0,
         "counted": "answered" if made else "not answered yet",
         "quality": say.seconds(made.timing.total_s) if made and made.failure is None else say.MISSING,
-        "quality_help": HELP["time"],
+        "quality_help": with_sentences(HELP["time"], [mark_of(_NAMED["time"], lane.variant, origin)]),
         "interval": "",
         "figures": [_figure(name, value, lane, origin) for name, value in _figures(made).items()],
         "bars": _bars(made),
@@ -61,7 +68,7 @@ def _lane(lane: PlayLane, snapshot: PlaySnapshot, origin: Origin) -> dict[str, A
 
 def _figure(name: str, value: str, lane: PlayLane, origin: Origin) -> list[str]:
     """Return a figure as its name, its value, the sentence about it and its mark."""
-    mark = mark_of(_NAMED[name], lane.variant, origin) if name in _NAMED else Mark.MEASURED
+    mark = mark_of(_NAMED[name], lane.variant, origin)
     return [name, value, with_sentences(HELP[name], [mark]), mark.sign]
 
 

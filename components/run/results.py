@@ -13,9 +13,9 @@ import streamlit as st
 
 from components.ui.palette import label
 from components.ui.text import plain
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import FigureName, marks_in_summary
 from engine.core.techniques import TECHNIQUES, Technique
-from engine.metrics.marks import Mark, explained, heading, legend
+from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
 FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
@@ -35,16 +35,16 @@ def results(summary: Mapping[str, Any]) -> None:
         width="stretch",
         key="results",
     )
-    if told := legend(mark for figure, *_words in _FIGURES.values() for mark in _marks(variants, figure)):
+    if told := legend(mark for figure, *_words in _FIGURES.values() for mark in marks_in_summary(variants, figure)):
         st.caption(plain(told))
     others = scores_frame(variants, metric)
     if others.width > 1:
-        title = heading("Other scores, in percent", _marks(variants, FigureName.SCORES))
+        title = heading("Other scores, in percent", marks_in_summary(variants, FigureName.SCORES))
         st.markdown(f"**{plain(title)}**")
         st.dataframe(others, column_config=_numbers(others, "%.1f"), hide_index=True, width="content", key="scores")
     retrieval = retrieval_frame(variants)
     if retrieval.height:
-        retrieval_marks = _marks(variants, FigureName.RETRIEVAL_QUALITY)
+        retrieval_marks = marks_in_summary(variants, FigureName.RETRIEVAL_QUALITY)
         st.markdown(
             f"**{plain(heading('Retrieval quality and causes of wrong answers', retrieval_marks))}**",
             help="Measured against the passages that are marked as containing the answer.",
@@ -52,7 +52,9 @@ def results(summary: Mapping[str, Any]) -> None:
         st.dataframe(retrieval, column_config=_RETRIEVAL, hide_index=True, width="content", key="retrieval")
     closed = closed_frame(variants)
     if closed.width > 1:
-        title = heading("The same tokens at closed APIs, ¢ per 1,000", _marks(variants, FigureName.CLOSED_COST))
+        title = heading(
+            "The same tokens at closed APIs, ¢ per 1,000", marks_in_summary(variants, FigureName.CLOSED_COST)
+        )
         st.markdown(f"**{plain(title)}**", help="List prices; their tokenizers differ.")
         st.dataframe(closed, column_config=_numbers(closed, "%.2f"), hide_index=True, width="content", key="closed")
     failures = failures_frame(variants)
@@ -215,11 +217,6 @@ def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
 
-def _marks(variants: Sequence[Mapping[str, Any]], figure: FigureName) -> list[Mark]:
-    """Return the marks of a figure of those variants that have it."""
-    return [Mark(variant["marks"][figure]) for variant in variants if figure in variant["marks"]]
-
-
 _F = FigureName
 _FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
     "quality": (_F.QUALITY, "Quality %", "%.1f", "Mean score over all rows; a failed row counts as wrong."),
@@ -235,31 +232,16 @@ _FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
         "%.2f",
         "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
     ),
-    "energy": (
-        _F.ENERGY,
-        "Energy Wh per 1,000",
-        "%.2f",
-        "Watt-hours for 1,000 answers: counted by the machine, or computed from CPU time.",
-    ),
-    "prepare": (
-        _F.PREPARE,
-        "One-off s",
-        "%.1f",
-        "Seconds spent once before the first answer: training, indexing, fitting.",
-    ),
-    "memory": (
-        _F.MEMORY,
-        "Peak memory MB",
-        "%.0f",
-        "Peak resident memory of the worker processes that served this variant.",
-    ),
+    "energy": (_F.ENERGY, "Energy Wh per 1,000", "%.2f", "Counted by the machine, or computed from CPU time."),
+    "prepare": (_F.PREPARE, "One-off s", "%.1f", "Spent once before the first answer: training, indexing, fitting."),
+    "memory": (_F.MEMORY, "Peak memory MB", "%.0f", "Resident memory of the worker processes that served it."),
     "per_s": (_F.ROW_SPEED, "Rows per s", "%.1f", "Rows answered per second of work."),
     "prompt": (_F.TOKENS, "Prompt tokens", "%.0f", "Mean tokens of a prompt."),
     "cached": (
         _F.TOKENS,
         "of them cached",
         "%.0f",
-        "Mean prompt tokens whose evaluation was reused from an earlier row.",
+        "Mean prompt tokens reused from an earlier row, not evaluated again.",
     ),
     "completion": (_F.TOKENS, "Answer tokens", "%.1f", "Mean tokens of an answer."),
     "prefill": (_F.TOKEN_SPEED, "Prefill tokens/s", "%.0f", "Prompt tokens read per second, without reused ones."),
@@ -274,9 +256,9 @@ def _columns(metric: str, variants: Sequence[Mapping[str, Any]]) -> dict[str, An
         "failed": st.column_config.NumberColumn("Failed", help="Rows without an answer, for the reasons listed below."),
     }
     for name, (figure, title, form, text) in _FIGURES.items():
-        named, about = explained(title, text, _marks(variants, figure))
+        named, about = explained(title, text, marks_in_summary(variants, figure))
         columns[name] = st.column_config.NumberColumn(named, format=form, help=about)
     title = f"{metric.replace('_', ' ').capitalize()} %"
-    named, about = explained(title, _FIGURES["quality"][-1], _marks(variants, FigureName.QUALITY))
+    named, about = explained(title, _FIGURES["quality"][-1], marks_in_summary(variants, FigureName.QUALITY))
     columns["quality"] = st.column_config.ProgressColumn(named, format="%.1f", min_value=0, max_value=100, help=about)
     return columns

@@ -9,7 +9,6 @@ import streamlit as st
 from components.ui import state
 from components.ui.row_detail import row_detail
 from components.ui.text import visible
-from engine.analysis.marks import origin_of
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -42,8 +41,7 @@ def row_browser(lab: Lab, plan: RunPlan) -> None:
     picked = pick_cell.selectbox(
         "Row", ids, key=state.ROW, format_func=lambda item: _entry(item, plan, examples.get(item)), persist_state="page"
     )
-    origin = origin_of(plan, lab.results.manifest(plan.run_id).conditions)
-    row_detail(examples.get(picked), by_row[picked], plan, documents, origin)
+    row_detail(examples.get(picked), by_row[picked], plan, documents, lab.results.origin(plan.run_id))
 
 
 def _task(lab: Lab, plan: RunPlan) -> Task | None:

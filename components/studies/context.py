@@ -9,12 +9,11 @@ import streamlit as st
 from components.ui.decoding import FITTING
 from components.ui.run_data import report_of
 from components.ui.text import visible
-from engine.analysis.figures import VariantFigures
 from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
 from engine.core.variant import DecodingMode
 from engine.services.lab import Lab
-from engine.studies.context import SIZES, supported_rows
+from engine.studies.context import SIZES, Found, supported_rows
 
 _MOST_PASSAGES = 16
 
@@ -98,6 +97,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
     )
 
 
-def figures_of(lab: Lab, info: RunInfo) -> VariantFigures:
-    """Return the figures of a run's only variant."""
-    return report_of(lab, info, Limits()).figures[0]
+def figures_of(lab: Lab, info: RunInfo) -> Found:
+    """Return the figures of a run's only variant, and where they come from."""
+    report = report_of(lab, info, Limits())
+    return report.figures[0], report.origin

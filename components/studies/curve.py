@@ -18,6 +18,7 @@ from engine.core.task import AnswerKind
 from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
+from engine.metrics.marks import cell
 from engine.services.lab import Lab
 from engine.studies.learning_curve import CURVE_TECHNIQUES, SIZES, CurvePoint
 
@@ -122,13 +123,14 @@ def kept_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo
 
 
 def points_frame(points: Sequence[CurvePoint]) -> pl.DataFrame:
-    """Return one row per technique and number of rows."""
+    """Return one row per technique and number of rows; the page heads the quality with the mark that all have."""
+    marks = [point.mark for point in points]
     return pl.DataFrame(
         [
             {
                 "Technique": label(point.technique),
                 "Training rows": point.train_rows,
-                "Quality": say.share(point.quality),
+                "Quality": cell(say.share(point.quality), point.mark, marks),
                 "95 %": say.ends(point.quality),
                 "Each draw": ", ".join(f"{mean * 100:.0f}" for mean in point.means),
             }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Mapping
+
 import streamlit as st
 
 from components.ui import state
 from components.ui.text import visible
 from engine.analysis.figures import RunFigures, repriced, run_figures
-from engine.analysis.marks import origin_of
+from engine.analysis.marks import Origin
 from engine.analysis.report import Report, judge
 from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
@@ -48,7 +51,7 @@ def reported_run(lab: Lab, *, key: str, on_made_tasks: bool = True) -> RunInfo |
         "Run",
         list(runs),
         index=list(runs).index(first),
-        format_func=lambda run_id: _entry(runs[run_id]),
+        format_func=run_labels(runs, _entry).__getitem__,
         key=key,
         label_visibility="collapsed",
     )
@@ -58,6 +61,21 @@ def reported_run(lab: Lab, *, key: str, on_made_tasks: bool = True) -> RunInfo |
 
 def _is_made(task_id: str) -> bool:
     return is_perturbed(task_id) or is_context_task(task_id)
+
+
+def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> dict[str, str]:
+    """Return each run's entry in a list to choose from; entries that would be alike also have the end of their run id.
+
+    Args:
+        runs: by id.
+        entry: how a run is called.
+    """
+    written = {run_id: entry(info) for run_id, info in runs.items()}
+    often = Counter(written.values())
+    return {
+        run_id: f"{text} · {visible(run_id.rpartition('-')[2])}" if often[text] > 1 else text
+        for run_id, text in written.items()
+    }
 
 
 def _entry(info: RunInfo) -> str:
@@ -75,13 +93,17 @@ def table_of(lab: Lab, info: RunInfo) -> RunTable:
     return _table(lab, info.run_id, info.rows_done)
 
 
+def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
+    """Return a run's predictions as columns, and where its figures come from."""
+    return table_of(lab, info), lab.results.origin(info.run_id)
+
+
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
     training, looks = _rows_behind(lab, info.run_id, info.rows_done)
     run = _measured(lab, info.run_id, info.rows_done, other)
-    origin = origin_of(run.plan, lab.results.manifest(info.run_id).conditions)
-    return judge(run, limits, training=training, looks=looks, origin=origin)
+    return judge(run, limits, training=training, looks=looks, origin=lab.results.origin(info.run_id))
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from engine.analysis.figures import VariantFigures
 from engine.core.capabilities import Capabilities, Support
-from engine.core.generation import ModelFacts
+from engine.core.generation import SCRIPTED, ModelFacts
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.task import MADE_FROM
@@ -73,8 +74,9 @@ class Origin:
     server_timings: bool = False
     """It also told the seconds of reading the prompt and of writing the answer."""
     paid_by_token: bool = False
-    made_rows: bool = False
-    """The test rows were made from the task's own: rows with typing errors, prompts with passages put in."""
+    simulated: bool = False
+    """The test rows were made from the task's own (rows with typing errors, prompts with passages put in), or the
+    scripted model answered, which is none."""
     imported: bool = False
 
 
@@ -87,7 +89,7 @@ def origin_of(plan: RunPlan, conditions: Conditions) -> Origin:
         server=conditions.server or plan.prices is not None,
         server_timings=conditions.server_timings,
         paid_by_token=plan.prices is not None,
-        made_rows=MADE_FROM in plan.task_id,
+        simulated=MADE_FROM in plan.task_id or conditions.backend == SCRIPTED,
         imported=conditions.imported,
     )
 
@@ -95,7 +97,11 @@ def origin_of(plan: RunPlan, conditions: Conditions) -> Origin:
 def origin_at(facts: ModelFacts, capabilities: Capabilities) -> Origin:
     """Tell where the figures of answers come from that a model gives outside of a run."""
     timings = capabilities.own_timings is Support.YES
-    return Origin(server=bool(facts.server), server_timings=bool(facts.server) and timings)
+    return Origin(
+        server=bool(facts.server),
+        server_timings=bool(facts.server) and timings,
+        simulated=facts.backend == SCRIPTED,
+    )
 
 
 def mark_of(
@@ -117,7 +123,7 @@ def mark_of(
         return Mark.SHARED
     if generates and _server_tells(figure, origin):
         return Mark.SERVER
-    if origin.made_rows:
+    if origin.simulated:
         return Mark.SIMULATED
     return Mark.IMPORTED if origin.imported else Mark.MEASURED
 
@@ -135,12 +141,22 @@ def mark_of_item(figure: FigureName, item: VariantFigures, origin: Origin) -> Ma
 
 def column_marks(figure: FigureName, items: Iterable[VariantFigures], origin: Origin) -> tuple[Mark, ...]:
     """Return the marks of one figure of several variants, in their order."""
-    return tuple(mark_of_item(figure, item, origin) for item in items)
+    return marks_over_runs(figure, ((item, origin) for item in items))
+
+
+def marks_over_runs(figure: FigureName, found: Iterable[tuple[VariantFigures, Origin]]) -> tuple[Mark, ...]:
+    """Return the marks of one figure of variants in several runs, in their order; each comes with its run's origin."""
+    return tuple(mark_of_item(figure, item, origin) for item, origin in found)
 
 
 def marks_by_name(item: VariantFigures, origin: Origin) -> dict[str, str]:
     """Return the marks of all figures of a variant, by name, fit for JSON."""
     return {str(name): str(mark_of_item(name, item, origin)) for name in FigureName}
+
+
+def marks_in_summary(variants: Iterable[Mapping[str, Any]], figure: FigureName | None) -> list[Mark]:
+    """Return the marks of a figure of those variants of a `summary.json` that have it; none for no figure."""
+    return [Mark(variant["marks"][figure]) for variant in variants if figure in variant["marks"]]
 
 
 def price_marks(items: Sequence[VariantFigures], origin: Origin, *, closed: int) -> tuple[Mark, ...]:

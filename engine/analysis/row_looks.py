@@ -10,17 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import ndtr  # type: ignore[import-untyped]
-
 from engine.core.run.looks import Look, on_same_task
+from engine.metrics.inference import RUN_ERROR
 
-LEVEL = 0.05
-"""Share of runs in which a verdict on rows that nobody has looked at may be wrong."""
 LEAST_OVERLAP = 0.5
 """Share of a run's test rows that another run must have had to count as a look at them."""
-_GRID = np.linspace(-9.0, 9.0, 3601)
-"""Standard deviations over which the expected maximum is integrated; beyond them lies less than 1e-18."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,33 +61,12 @@ def row_looks(this: Look, others: Iterable[Look]) -> RowLooks:
     return RowLooks(runs=len(counted), variants=sum(look.variants for look in counted))
 
 
-def chance_of_luck(looks: int, *, level: float = LEVEL) -> float:
+def chance_of_luck(looks: int) -> float:
     """Estimate the chance that at least one of several looks names a winner that only was lucky.
 
-    1 - (1 - level) ** looks, with `level` the error of a single look: 5 % for one, 23 % for five, 40 % for ten. It is
+    1 - (1 - `RUN_ERROR`) ** looks: 5 % for one, 23 % for five, 40 % for ten. It is
     exact if looks err independently of each other (Šidák 1967). Looks at the same rows err together, which makes it
     less; variants that are chosen by these very rows, on purpose, can exceed it. A look at the same variants again adds
     nothing.
     """
-    return float(1 - (1 - level) ** looks)
-
-
-def expected_lead_by_luck(variants: int, standard_error: float) -> float:
-    """Return by how much the best of several equally good variants is expected to exceed the truth.
-
-    It is the expected maximum of n independent normal values with the given standard deviation,
-
-        standard_error * integral of x * n * phi(x) * Phi(x) ** (n - 1) dx,
-
-    with the density phi and the distribution Phi of the standard normal (David and Nagaraja 2003, *Order Statistics*,
-    section 3.1): 0.56 standard errors for 2 variants, 1.16 for 5, 1.54 for 10, 2.25 for 50.
-
-    Args:
-        variants: how many were looked at, at least one.
-        standard_error: of one variant's quality on these rows, in the unit of the result. Variants on the same rows
-            rise and fall together, and only the part in which they differ counts: with a correlation r between the
-            scores of two variants it is sqrt(1 - r) times the standard error of one.
-    """
-    density = np.exp(-(_GRID**2) / 2) / np.sqrt(2 * np.pi)
-    largest = _GRID * variants * density * ndtr(_GRID) ** (variants - 1)
-    return float(np.trapezoid(largest, _GRID) * standard_error)
+    return float(1 - (1 - RUN_ERROR) ** looks)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
 from engine.charts.chart import Grid
 from engine.core.errors import UsageError
@@ -18,6 +19,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
 from engine.metrics.intervals import mean_interval
+from engine.metrics.marks import Mark, cell, heading
 from engine.metrics.pairwise import Difference, compare_all, holm
 
 
@@ -74,32 +76,37 @@ def compare_runs(first: RunTable, second: RunTable, variant_ids: Sequence[str]) 
     )
 
 
-def portability_grid(runs: Sequence[tuple[RunPlan, RunTable]], model_names: Mapping[str, str]) -> Grid:
-    """Models by techniques for one task: the quality of each in the first run of the list that has it."""
-    cells: dict[tuple[str, str], Interval] = {}
-    for plan, table in runs:
+def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_names: Mapping[str, str]) -> Grid:
+    """Models by techniques for one task: the quality of each, with its mark, in the first run that has it."""
+    cells: dict[tuple[str, str], tuple[Interval, Mark]] = {}
+    for plan, table, origin in runs:
         for variant in plan.variants:
             line = table.place(variant.id)
             made = table.made[line]
             if made.any():
-                cells.setdefault((plan.model_id, str(variant.technique)), mean_interval(table.score[line, made]))
+                measured = mean_interval(table.score[line, made]), mark_of(FigureName.QUALITY, variant, origin)
+                cells.setdefault((plan.model_id, str(variant.technique)), measured)
     models = list(dict.fromkeys(model for model, _technique in cells))
     techniques = [technique for technique in TECHNIQUES if any(str(technique) == name for _model, name in cells)]
     found = [[cells.get((model, str(technique))) for technique in techniques] for model in models]
     told = [
-        f"{model_names.get(model, model)} {label(technique)} {say.share(cell)}"
+        f"{model_names.get(model, model)} {label(technique)} {say.share(one[0])}"
         for model, line in zip(models, found, strict=True)
-        for technique, cell in zip(techniques, line, strict=True)
-        if cell is not None
+        for technique, one in zip(techniques, line, strict=True)
+        if one is not None
     ]
+    marks = [mark for _quality, mark in cells.values()]
     return Grid(
         title="What carries over to other models",
-        caption="quality in percent with its 95 % interval; the newest run of each",
+        caption=f"{heading('quality in percent', marks)} with its 95 % interval; the newest run of each",
         alt=f"Quality by model and technique: {'; '.join(told)}.",
         lines=tuple(model_names.get(model, model) for model in models),
         columns=tuple(label(technique) for technique in techniques),
-        values=tuple(tuple(None if cell is None else cell.value for cell in line) for line in found),
-        texts=tuple(tuple("" if c is None else say.share_interval(c) for c in line) for line in found),
+        values=tuple(tuple(None if one is None else one[0].value for one in line) for line in found),
+        texts=tuple(
+            tuple("" if one is None else cell(say.share_interval(one[0]), one[1], marks) for one in line)
+            for line in found
+        ),
         line_title="model",
         column_title="technique",
     )
@@ -112,6 +119,7 @@ class Cell:
     value: float
     low: float | None
     high: float | None
+    mark: Mark
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +154,10 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
             quality = figures["quality"]
             if quality["value"] is not None:
                 cells[Technique(figures["technique"]), model] = Cell(
-                    value=quality["value"], low=quality["ci_low"], high=quality["ci_high"]
+                    value=quality["value"],
+                    low=quality["ci_low"],
+                    high=quality["ci_high"],
+                    mark=Mark(figures["marks"][FigureName.QUALITY]),
                 )
     first = next(iter(by_model.values()))
     return Matrix(

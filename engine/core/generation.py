@@ -10,6 +10,9 @@ from typing import Any
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
 
+SCRIPTED = "scripted"
+"""The backend of the model that is none: it answers by rule, for tests and for trying the screens."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.analysis.figures import RunFigures, run_figures
-from engine.analysis.marks import origin_of
+from engine.analysis.marks import Origin, origin_of
 from engine.analysis.memo import gather_memo
 from engine.analysis.report import Report, judge
 from engine.analysis.row_looks import RowLooks, row_looks
@@ -77,9 +77,18 @@ class Results:
 
     def report(self, run_id: str, limits: Limits) -> Report:
         """Assess a run under the user's limits."""
-        run = self.figures(run_id)
-        origin = origin_of(run.plan, self.manifest(run_id).conditions)
-        return judge(run, limits, training=self.training(run_id), looks=self.looks(run_id), origin=origin)
+        return judge(
+            self.figures(run_id),
+            limits,
+            training=self.training(run_id),
+            looks=self.looks(run_id),
+            origin=self.origin(run_id),
+        )
+
+    def origin(self, run_id: str) -> Origin:
+        """Tell where a run's figures come from."""
+        manifest = self.manifest(run_id)
+        return origin_of(manifest.plan, manifest.conditions)
 
     def training(self, run_id: str) -> TrainingRows:
         """Return what a run's variants learned from, and the labels that they never saw."""

@@ -14,7 +14,7 @@ from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.core.errors import UsageError
 from engine.core.run.events import Event
 from engine.core.run.infos import Preflight, RowOffer, RunInfo
-from engine.core.run.manifest import Manifest, ModelRecord, Purpose
+from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.estimating import estimate_run
 from engine.running.planning import PlanChoices, plan_run
@@ -79,6 +79,11 @@ class Runs:
         more = replace(plan, train_ids=tuple(example.id for example in drawn))
         extra_s = self.preflight(more).estimated_s - self.preflight(plan).estimated_s
         return RowOffer(per_label=ROWS_PER_LABEL, rows=len(drawn), extra_s=extra_s)
+
+    def conditions(self, plan: RunPlan, *, resume: bool) -> Conditions:
+        """Return what the figures of a run depend on: as it was kept, or as it would begin."""
+        manifest = self._workspace.store.manifest(plan.run_id) if resume else self._new(plan, Purpose.COMPARISON)
+        return manifest.conditions
 
     def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON) -> str:
         """Keep a new run and carry it out in the background; return its id."""
@@ -166,26 +171,27 @@ class Runs:
         self._background.close()
 
     def _create(self, plan: RunPlan, purpose: Purpose) -> None:
+        self._workspace.store.create_run(self._new(plan, purpose))
+
+    def _new(self, plan: RunPlan, purpose: Purpose) -> Manifest:
         task, facts = self._workspace.tasks.get(plan.task_id), self._workspace.models.get(plan.model_id)
         machine, origin = self._workspace.machine, origin_at(facts, self._workspace.models.capabilities(facts))
-        self._workspace.store.create_run(
-            Manifest(
-                plan=plan,
-                purpose=purpose,
-                machine=machine.facts(),
-                versions=machine.versions(),
-                task_digest=task.digest,
-                model=ModelRecord(
-                    id=facts.id,
-                    name=facts.name,
-                    backend=facts.backend,
-                    architecture=facts.architecture,
-                    quantization=facts.quantization,
-                    size_bytes=facts.size_bytes,
-                    digest=facts.digest,
-                    template_digest=facts.template_digest,
-                    server=origin.server,
-                    server_timings=origin.server_timings,
-                ),
-            )
+        return Manifest(
+            plan=plan,
+            purpose=purpose,
+            machine=machine.facts(),
+            versions=machine.versions(),
+            task_digest=task.digest,
+            model=ModelRecord(
+                id=facts.id,
+                name=facts.name,
+                backend=facts.backend,
+                architecture=facts.architecture,
+                quantization=facts.quantization,
+                size_bytes=facts.size_bytes,
+                digest=facts.digest,
+                template_digest=facts.template_digest,
+                server=origin.server,
+                server_timings=origin.server_timings,
+            ),
         )

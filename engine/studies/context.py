@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import FigureName, Origin, marks_over_runs
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
 from engine.core.errors import UsageError
@@ -20,6 +21,7 @@ from engine.core.task import Document, Example, Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
+from engine.metrics.marks import marked
 from engine.metrics.pairwise import compare_all, holm
 from engine.running.defaults import TechniqueOptions
 from engine.running.planning import plan_run
@@ -132,18 +134,26 @@ def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
     )
 
 
-def number_words(found: Mapping[int, VariantFigures]) -> Sentence:
+Found = tuple[VariantFigures, Origin]
+"""The figures of a run's only variant, and where they come from."""
+
+
+def number_words(found: Mapping[int, Found]) -> Sentence:
     """Say how much more passages improved quality and what they cost."""
     sizes = sorted(found)
-    few, many = found[sizes[0]], found[sizes[-1]]
-    best = max(sizes, key=lambda size: found[size].quality.value)
-    text = f"Quality is highest at {best} passage{'s' if best > 1 else ''}: {say.share_interval(found[best].quality)}."
+    (few, _origin), (many, _other) = ends = found[sizes[0]], found[sizes[-1]]
+    best = max(sizes, key=lambda size: found[size][0].quality.value)
+    quality = say.share_interval(found[best][0].quality)
+    text = f"Quality is highest at {best} passage{'s' if best > 1 else ''}: {quality}."
     if few.total_p50_s and many.total_p50_s and few.total_p50_s.value > 0:
+        before, after = (
+            marked(say.money(item.cost_usd_per_1k), mark)
+            for (item, _from), mark in zip(ends, marks_over_runs(FigureName.COST, ends), strict=True)
+        )
         ratio = many.total_p50_s.value / few.total_p50_s.value
         text += (
             f" {sizes[-1]} instead of {sizes[0]} take {ratio:.1f} times as long, {many.prompt_tokens:,.0f} tokens "
-            f"instead of {few.prompt_tokens:,.0f}, and {say.money(many.cost_usd_per_1k)} per 1,000 answers "
-            f"instead of {say.money(few.cost_usd_per_1k)}."
+            f"instead of {few.prompt_tokens:,.0f}, and {after} per 1,000 answers instead of {before}."
         )
     return Sentence(text=text)
 

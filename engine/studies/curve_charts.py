@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.charts.chart import Axis, Chart, Series
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
+from engine.metrics.marks import heading_of_numbers
 from engine.studies.learning_curve import CurvePoint, of_technique
 
 _SHIFT = 0.012
@@ -48,7 +49,12 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
         else "95 % intervals over test rows; no rows = the bare prompt",
         alt=f"Quality against training rows: {'; '.join(told)}." if told else "Nothing has been measured yet.",
         x=Axis(title="training rows", low=-0.03 * most, high=1.06 * most),
-        y=Axis(title="quality", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
+        y=Axis(
+            title=heading_of_numbers("quality", [point.mark for point in points]),
+            form="percent",
+            low=max(min(lows, default=0.0) - 0.05, 0.0),
+            high=1.03,
+        ),
         series=tuple(series),
         legend=True,
     )

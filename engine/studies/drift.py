@@ -17,9 +17,10 @@ from engine.charts.chart import Axis, Chart, Series
 from engine.core.interval import Floats, Interval
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import Task
+from engine.core.variant import Variant
 from engine.metrics import wording as say
 from engine.metrics.intervals import Z_95, mean_interval, wilson
-from engine.metrics.marks import marked
+from engine.metrics.marks import Mark, heading, marked
 from engine.metrics.pairwise import LEVEL, compare_all, holm
 from engine.studies.perturbations import PERTURBATIONS, WORDS, perturbed_task
 
@@ -43,6 +44,8 @@ class DriftChange:
     rows: int
     paired: bool
     """Whether both use the same rows; the drift rows are different ones."""
+    before_mark: Mark
+    after_mark: Mark
 
     @property
     def breaks(self) -> bool:
@@ -50,7 +53,11 @@ class DriftChange:
         return self.p_holm < LEVEL and self.change.value < 0
 
 
-def drift_changes(plan: RunPlan, table: RunTable, changed: Mapping[str, RunTable]) -> tuple[DriftChange, ...]:
+Measured = tuple[RunTable, Origin]
+"""A run's predictions, and where its figures come from."""
+
+
+def drift_changes(plan: RunPlan, base: Measured, changed: Mapping[str, Measured]) -> tuple[DriftChange, ...]:
     """Compare a run with the same variants on changed rows, by kind.
 
     Rows with the same id and target in both are compared in pairs; others as two independent samples.
@@ -59,7 +66,7 @@ def drift_changes(plan: RunPlan, table: RunTable, changed: Mapping[str, RunTable
     raw: list[tuple[DriftChange, float]] = []
     for kind, other in changed.items():
         for variant in plan.variants:
-            found = _change(variant.id, names[variant.id], kind, table, other)
+            found = _change(variant, names[variant.id], kind, base, other)
             if found is not None:
                 raw.append(found)
     adjusted = holm([p for _change, p in raw])
@@ -67,10 +74,11 @@ def drift_changes(plan: RunPlan, table: RunTable, changed: Mapping[str, RunTable
 
 
 def _change(
-    variant_id: str, name: str, kind: str, first: RunTable, second: RunTable
+    variant: Variant, name: str, kind: str, base: Measured, other: Measured
 ) -> tuple[DriftChange, float] | None:
+    (first, before_origin), (second, after_origin) = base, other
     places = {example_id: place for place, example_id in enumerate(second.example_ids)}
-    lines = first.place(variant_id), second.place(variant_id)
+    lines = first.place(variant.id), second.place(variant.id)
     shared = [
         (place, places[example_id])
         for place, example_id in enumerate(first.example_ids)
@@ -91,7 +99,7 @@ def _change(
             return None
         effect, p_value = independent_difference(after, before)
     change = DriftChange(
-        variant_id=variant_id,
+        variant_id=variant.id,
         name=name,
         kind=kind,
         before=mean_interval(before),
@@ -100,6 +108,8 @@ def _change(
         p_holm=p_value,
         rows=len(after),
         paired=bool(shared),
+        before_mark=mark_of(FigureName.QUALITY, variant, before_origin),
+        after_mark=mark_of(FigureName.QUALITY, variant, after_origin),
     )
     return change, p_value
 
@@ -123,10 +133,14 @@ def independent_difference(after: Floats, before: Floats) -> tuple[Interval, flo
     return Interval(value=value, low=value - Z_95 * error, high=value + Z_95 * error), p_value
 
 
-def rows_in_words(kind: str) -> str:
-    """Name the rows of a kind of change, with the mark of what is measured on them."""
-    made = Origin(made_rows=kind in PERTURBATIONS)
-    return marked(WORDS.get(kind, kind), mark_of(FigureName.QUALITY, origin=made))
+def rows_in_words(change: DriftChange) -> str:
+    """Name the changed rows, with the mark of what was measured on them."""
+    return marked(WORDS.get(change.kind, change.kind), change.after_mark)
+
+
+def before_in_words(title: str, changes: Sequence[DriftChange]) -> str:
+    """Write what stands for the original rows with the mark of what was measured on them."""
+    return heading(title, [change.before_mark for change in changes])
 
 
 def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
@@ -135,7 +149,7 @@ def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
     for kind in dict.fromkeys(change.kind for change in changes):
         own = [change for change in changes if change.kind == kind]
         broken = sorted((change for change in own if change.breaks), key=lambda change: change.change.value)
-        words = rows_in_words(kind)
+        words = rows_in_words(own[0])
         if broken:
             lost = [
                 f"{item.name} loses {say.points(item.change.value)} ({say.span(-item.change.high, -item.change.low)})"
@@ -153,6 +167,7 @@ def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
 
 def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
     """Quality on the original rows and on each changed kind, a line per variant."""
+    first_of_kind = {change.kind: change for change in reversed(changes)}
     kinds = list(dict.fromkeys(change.kind for change in changes))
     series = []
     for place, variant in enumerate(plan.variants):
@@ -177,7 +192,7 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
         )
     lows = [low for item in series for low in item.low]
     told = [f"{item.name} {', '.join(map(say.share, item.y))}" for item in series]
-    names = (ORIGINAL, *map(rows_in_words, kinds))
+    names = (before_in_words(ORIGINAL, changes), *(rows_in_words(first_of_kind[kind]) for kind in kinds))
     return Chart(
         title="Quality when inputs change",
         caption=f"from left to right: {', '.join(names)}; bars are 95 % intervals",

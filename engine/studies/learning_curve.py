@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import t as student
 
+from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
 from engine.core.generation import ModelFacts
@@ -22,6 +23,7 @@ from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
 from engine.metrics.intervals import mean_interval
+from engine.metrics.marks import Mark, foremost
 from engine.running.defaults import TechniqueOptions, default_shots
 from engine.running.planning import plan_run
 from engine.studies.seed_variation import seed_variation
@@ -41,21 +43,25 @@ class CurvePoint:
     """Quality of each draw, in the order of `seeds`."""
     quality: Interval
     """Over draws by Student's t; with one draw over its rows alone."""
+    mark: Mark = Mark.MEASURED
+    """Of its quality: of its draws' marks the foremost."""
 
 
-def curve_points(runs: Sequence[tuple[RunPlan, RunTable]]) -> tuple[CurvePoint, ...]:
+def curve_points(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> tuple[CurvePoint, ...]:
     """Gather points from runs on the same test rows, by technique and number of training rows.
 
     A zero-shot variant, whatever the run could have learned from, is the point of no rows.
     """
     found: dict[tuple[Technique, int], dict[int, list[float]]] = {}
-    for plan, table in runs:
+    marks: dict[tuple[Technique, int], list[Mark]] = {}
+    for plan, table, origin in runs:
         for variant in plan.variants:
             line = table.place(variant.id)
             scores = table.score[line, table.made[line]].tolist()
-            size = len(plan.train_ids) if variant.facts.learns else 0
+            key = (variant.technique, len(plan.train_ids) if variant.facts.learns else 0)
             if scores:
-                found.setdefault((variant.technique, size), {}).setdefault(plan.seed, scores)
+                found.setdefault(key, {}).setdefault(plan.seed, scores)
+                marks.setdefault(key, []).append(mark_of(FigureName.QUALITY, variant, origin))
     points = []
     order = list(TECHNIQUES)
     for (technique, size), draws in sorted(found.items(), key=lambda item: (order.index(item[0][0]), item[0][1])):
@@ -69,6 +75,7 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable]]) -> tuple[CurvePoint, 
                 seeds=tuple(sorted(draws)),
                 means=tuple(float(np.mean(draws[seed])) for seed in sorted(draws)),
                 quality=Interval(value=quality.value, low=max(quality.low, 0.0), high=min(quality.high, 1.0)),
+                mark=foremost(marks[technique, size]),
             )
         )
     return tuple(points)

@@ -45,14 +45,14 @@ try:
     kept = dict(zip((plan.run_id for plan in plans), lab.studies.kept(plans), strict=True))
     done = {name: info for name, info in kept.items() if info is not None and info.status == "done"}
     series_panel(lab, Purpose.CONTEXT, chosen.name, plans, missing=len(plans) - len(done))
-    by_number = {size: (plan, done[plan.run_id]) for size, plan in numbers.items() if plan.run_id in done}
-    by_place = {place: (plan, done[plan.run_id]) for place, plan in places.items() if plan.run_id in done}
+    by_number = {size: done[plan.run_id] for size, plan in numbers.items() if plan.run_id in done}
+    by_place = {place: done[plan.run_id] for place, plan in places.items() if plan.run_id in done}
     if not done:
         st.info("Nothing has been measured for this choice yet.", icon=":material/article:")
         st.stop()
-    sized = {size: figures_of(lab, info) for size, (_plan, info) in by_number.items()}
-    placed = {place: figures_of(lab, info) for place, (_plan, info) in by_place.items()}
-    gaps = place_gaps({place: table_of(lab, info) for place, (_plan, info) in by_place.items()})
+    sized = {size: figures_of(lab, info) for size, info in by_number.items()}
+    placed = {place: figures_of(lab, info) for place, info in by_place.items()}
+    gaps = place_gaps({place: table_of(lab, info) for place, info in by_place.items()})
 except AdaptLabError as error:
     fault(error)
     st.stop()
@@ -66,7 +66,7 @@ with first:
     if sized:
         chart_card(number_chart(sized, latency=False), key="context_quality", height=300)
 with second:
-    if sized and any(item.total_p50_s for item in sized.values()):
+    if sized and any(item.total_p50_s for item, _origin in sized.values()):
         chart_card(number_chart(sized, latency=True), key="context_latency", height=300)
 with third:
     if placed:

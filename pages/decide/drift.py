@@ -8,13 +8,13 @@ import streamlit as st
 from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_data import plan_of, reported_run, table_of
+from components.ui.run_data import measured_of, plan_of, reported_run
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.manifest import Purpose
 from engine.metrics import wording as say
-from engine.studies.drift import drift_changes, drift_chart, rows_in_words, who_breaks
+from engine.studies.drift import before_in_words, drift_changes, drift_chart, rows_in_words, who_breaks
 
 lab = state.lab()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
@@ -40,7 +40,8 @@ try:
     if not done:
         st.info("Nothing has been measured for this run yet.", icon=":material/trending_down:")
         st.stop()
-    changes = drift_changes(base, table_of(lab, info), {kind: table_of(lab, run) for kind, run in done.items()})
+    measured = {kind: measured_of(lab, run) for kind, run in done.items()}
+    changes = drift_changes(base, measured_of(lab, info), measured)
 except AdaptLabError as error:
     fault(error)
     st.stop()
@@ -54,8 +55,8 @@ st.dataframe(
         [
             {
                 "Variant": visible(change.name),
-                "Rows": rows_in_words(change.kind),
-                "Before": say.share(change.before),
+                "Rows": rows_in_words(change),
+                before_in_words("Before", changes): say.share(change.before),
                 "After": say.share(change.after),
                 "Change": change.change.value * 100,
                 "95 % low": change.change.low * 100,

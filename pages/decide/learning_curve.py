@@ -8,11 +8,12 @@ from components.studies.curve import curve_setup, kept_runs, points_frame
 from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_data import table_of
+from components.ui.run_data import measured_of
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
+from engine.metrics.marks import heading, with_sentences
 from engine.studies.curve_charts import learning_chart
 from engine.studies.learning_curve import curve_points, would_labels_help
 
@@ -43,14 +44,17 @@ if not done:
     st.info("Nothing has been measured for this choice yet.", icon=":material/show_chart:")
     st.stop()
 
-points = curve_points([(plan, table_of(lab, info)) for plan, info in done])
+points = curve_points([(plan, *measured_of(lab, info)) for plan, info in done])
 for sentence in would_labels_help(points, chosen.techniques):
     st.markdown(f"* {plain(sentence.text)}")
 chart_card(learning_chart(points, chosen.techniques), key="learning_curve", height=380)
+marks = [point.mark for point in points]
 st.dataframe(
     points_frame(points),
     column_config={
-        "Quality": st.column_config.TextColumn(help="Mean over the draws."),
+        "Quality": st.column_config.TextColumn(
+            heading("Quality", marks), help=with_sentences("Mean over the draws.", marks)
+        ),
         "95 %": st.column_config.TextColumn(help="Over draws, by Student's t; with a single draw, over its test rows."),
         "Each draw": st.column_config.TextColumn(help="Quality of each draw of training rows."),
     },

@@ -12,8 +12,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from engine.analysis.figures import VariantFigures, variant_names
-from engine.analysis.marks import HERE, marks_by_name, origin_of
+from engine.analysis.figures import variant_names
+from engine.analysis.marks import Origin, marks_by_name
 from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo
@@ -26,7 +26,7 @@ from engine.running.defaults import technique_from_name
 from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
 from engine.studies.context import SIZES as PASSAGES
-from engine.studies.context import number_words, place_gaps, place_words, supported_rows
+from engine.studies.context import Found, number_words, place_gaps, place_words, supported_rows
 from engine.studies.drift import drift_changes, who_breaks
 from engine.studies.learning_curve import CURVE_TECHNIQUES, SIZES, curve_points, would_labels_help
 from engine.studies.seed_variation import same_but_for_seed, seed_variation
@@ -102,7 +102,7 @@ def learning_curve(
         )
 
         def found(done: Done) -> Findings:
-            points = curve_points([(plan, lab.results.table(run.run_id)) for plan, run in done])
+            points = curve_points([(plan, *_measured(lab, run.run_id)) for plan, run in done])
             return Findings(
                 sentences=would_labels_help(points, chosen),
                 listings=[curve_listing(points)],
@@ -123,8 +123,8 @@ def drift(run: Run, /, *, options: StudyOptions = DEFAULT_STUDY, as_json: Json =
         kinds = {plan.run_id: kind for kind, plan in plans.items()}
 
         def found(done: Done) -> Findings:
-            tables = {kinds[plan.run_id]: lab.results.table(run.run_id) for plan, run in done}
-            changes = drift_changes(base, lab.results.table(info.run_id), tables)
+            changed = {kinds[plan.run_id]: _measured(lab, run.run_id) for plan, run in done}
+            changes = drift_changes(base, _measured(lab, info.run_id), changed)
             return Findings(
                 sentences=who_breaks(changes), listings=[drift_listing(changes)], figures={"changes": changes}
             )
@@ -168,26 +168,22 @@ def context(
             placed = {place: runs[plan.run_id] for place, plan in places.items() if plan.run_id in runs}
             gaps = place_gaps({place: lab.results.table(run_id) for place, run_id in placed.items()})
             by_place = {place: _figures(lab, run_id) for place, run_id in placed.items()}
-            origins = {run.run_id: origin_of(plan, lab.results.manifest(run.run_id).conditions) for plan, run in done}
-            first = next((origins[runs[plan.run_id]] for plan in numbers.values() if plan.run_id in runs), HERE)
             return Findings(
                 sentences=[
                     *([number_words(sized)] if sized else []),
                     *([place_words(gaps, choices.passages)] if len(placed) > 1 else []),
                 ],
                 listings=[
-                    *([passages_listing(sized, first)] if sized else []),
+                    *([passages_listing(sized)] if sized else []),
                     *([places_listing(by_place, gaps, choices.passages)] if by_place else []),
                 ],
                 figures={
-                    "by_number": sized,
-                    "by_place": by_place,
+                    "by_number": {size: item for size, (item, _origin) in sized.items()},
+                    "by_place": {place: item for place, (item, _origin) in by_place.items()},
                     "gaps": gaps,
                     "marks": {
-                        "by_number": {size: marks_by_name(item, first) for size, item in sized.items()},
-                        "by_place": {
-                            place: marks_by_name(item, origins[placed[place]]) for place, item in by_place.items()
-                        },
+                        "by_number": {size: marks_by_name(*measured) for size, measured in sized.items()},
+                        "by_place": {place: marks_by_name(*measured) for place, measured in by_place.items()},
                     },
                 },
                 remarks=[] if marked else [_UNMARKED],
@@ -275,9 +271,14 @@ def _decoding(task: Task) -> DecodingMode:
     return effective_mode(task, DecodingMode.CHOICE)
 
 
-def _figures(lab: Lab, run_id: str) -> VariantFigures:
-    """Return the figures of a run's only variant."""
-    return lab.results.figures(run_id).figures[0]
+def _figures(lab: Lab, run_id: str) -> Found:
+    """Return the figures of a run's only variant, and where they come from."""
+    return lab.results.figures(run_id).figures[0], lab.results.origin(run_id)
+
+
+def _measured(lab: Lab, run_id: str) -> tuple[RunTable, Origin]:
+    """Return a run's predictions as columns, and where its figures come from."""
+    return lab.results.table(run_id), lab.results.origin(run_id)
 
 
 def _base_run(lab: Lab, name: str) -> RunInfo:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import FigureName, marks_in_summary
 from engine.analysis.run_comparison import Matrix, in_words
 from engine.analysis.training_rows import TrainingRows, training_note
 from engine.core.interval import Interval
@@ -21,42 +20,28 @@ Summary = Mapping[str, Any]
 Cell = Callable[[Mapping[str, Any]], str]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Figure:
+class _Figure(NamedTuple):
     """A column after the quality, whose heading is the metric's name."""
 
     title: str
-    name: FigureName | None
+    figure: FigureName | None
     """Whose mark it carries; None for what needs none."""
     write: Cell
     spare: bool = False
 
 
+_F = FigureName
 _FIGURES = (
-    _Figure(title="95 %", name=None, write=lambda f: say.ends(_interval(f["quality"]), missing="")),
-    _Figure(
-        title="first token",
-        name=FigureName.TTFT,
-        write=lambda f: say.seconds(f["ttft_s"]["p50"], missing=""),
-        spare=True,
-    ),
-    _Figure(
-        title="p50", name=FigureName.TOTAL, write=lambda f: say.seconds(f["total_s"]["p50"], missing=""), spare=True
-    ),
-    _Figure(title="p95", name=FigureName.TOTAL, write=lambda f: say.seconds(f["total_s"]["p95"], missing="")),
-    _Figure(title="tokens in / out", name=FigureName.TOKENS, write=lambda f: _tokens(f["tokens"]), spare=True),
-    _Figure(
-        title="rows/s",
-        name=FigureName.ROW_SPEED,
-        write=lambda f: say.short(f["examples_per_s"], missing=""),
-        spare=True,
-    ),
-    _Figure(title="one-off", name=FigureName.PREPARE, write=lambda f: say.duration(f["prepare_s"], missing="")),
-    _Figure(title="per 1,000", name=FigureName.COST, write=lambda f: say.money(f["cost_usd_per_1k"], missing="")),
-    _Figure(
-        title="memory", name=FigureName.MEMORY, write=lambda f: say.size(f["peak_rss_bytes"], missing=""), spare=True
-    ),
-    _Figure(title="failed", name=None, write=lambda f: say.number(f["n_failed"])),
+    _Figure("95 %", None, lambda f: say.ends(_interval(f["quality"]), missing="")),
+    _Figure("first token", _F.TTFT, lambda f: say.seconds(f["ttft_s"]["p50"], missing=""), spare=True),
+    _Figure("p50", _F.TOTAL, lambda f: say.seconds(f["total_s"]["p50"], missing=""), spare=True),
+    _Figure("p95", _F.TOTAL, lambda f: say.seconds(f["total_s"]["p95"], missing="")),
+    _Figure("tokens in / out", _F.TOKENS, lambda f: _tokens(f["tokens"]), spare=True),
+    _Figure("rows/s", _F.ROW_SPEED, lambda f: say.short(f["examples_per_s"], missing=""), spare=True),
+    _Figure("one-off", _F.PREPARE, lambda f: say.duration(f["prepare_s"], missing="")),
+    _Figure("per 1,000", _F.COST, lambda f: say.money(f["cost_usd_per_1k"], missing="")),
+    _Figure("memory", _F.MEMORY, lambda f: say.size(f["peak_rss_bytes"], missing=""), spare=True),
+    _Figure("failed", None, lambda f: say.number(f["n_failed"])),
 )
 
 
@@ -66,7 +51,7 @@ def show_results(summary: Summary, *before: Listing) -> None:
     remark = training_note(TrainingRows(**summary["training"]), test_rows=int(summary["test_rows"]))
     if remark:
         note(remark)
-    if told := legend(mark for figure in _FIGURES for mark in _marks(summary["variants"], figure.name)):
+    if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 
 
@@ -80,9 +65,11 @@ def results(summary: Summary) -> Listing:
         about=_about(summary),
         columns=(
             Column(heading="variant"),
-            Column(heading=heading(metric, _marks(variants, FigureName.QUALITY)), figures=True),
+            Column(heading=heading(metric, marks_in_summary(variants, FigureName.QUALITY)), figures=True),
             *(
-                Column(heading=heading(one.title, _marks(variants, one.name)), figures=True, spare=one.spare)
+                Column(
+                    heading=heading(one.title, marks_in_summary(variants, one.figure)), figures=True, spare=one.spare
+                )
                 for one in _FIGURES
             ),
         ),
@@ -97,14 +84,9 @@ def results(summary: Summary) -> Listing:
     )
 
 
-def _marks(variants: Sequence[Mapping[str, Any]], name: FigureName | None) -> list[Mark]:
-    """Return the marks of a figure of those variants that have it."""
-    return [Mark(figures["marks"][name]) for figures in variants if name in figures["marks"]]
-
-
 def _written(one: _Figure, figures: Mapping[str, Any], variants: Sequence[Mapping[str, Any]]) -> str:
-    mark = Mark(figures["marks"].get(one.name, Mark.MEASURED))
-    return cell(one.write(figures), mark, _marks(variants, one.name))
+    mark = Mark(figures["marks"].get(one.figure, Mark.MEASURED))
+    return cell(one.write(figures), mark, marks_in_summary(variants, one.figure))
 
 
 def other_scores(summary: Summary) -> Listing | None:
@@ -117,7 +99,7 @@ def other_scores(summary: Summary) -> Listing | None:
         title="other scores",
         about=_about(summary),
         columns=(
-            Column(heading=heading("score", _marks(variants, FigureName.SCORES))),
+            Column(heading=heading("score", marks_in_summary(variants, FigureName.SCORES))),
             *(Column(heading=name, figures=True) for name in _names(variants)),
         ),
         rows=[
@@ -140,7 +122,7 @@ def retrieval(summary: Summary) -> Listing | None:
     ]
     if not found:
         return None
-    marks = _marks(summary["variants"], FigureName.RETRIEVAL_QUALITY)
+    marks = marks_in_summary(summary["variants"], FigureName.RETRIEVAL_QUALITY)
     headings = (heading("recall at k", marks), "95 %", "MRR", *(f"wrong: {cause}" for cause in ErrorCause))
     return Listing(
         title="retrieval quality and causes of wrong answers",
@@ -161,10 +143,13 @@ def retrieval(summary: Summary) -> Listing | None:
 
 def show_matrix(table: Matrix) -> None:
     """Print techniques by models, and whether the models agree on the order of the techniques."""
-    metric = table.metric.replace("_", " ")
+    marks = [one.mark for one in table.cells.values()]
+    metric = heading(table.metric.replace("_", " "), marks)
     cells = {
-        key: say.share_interval(Interval(value=cell.value, low=cell.low or 0.0, high=cell.high or 0.0))
-        for key, cell in table.cells.items()
+        key: cell(
+            say.share_interval(Interval(value=one.value, low=one.low or 0.0, high=one.high or 0.0)), one.mark, marks
+        )
+        for key, one in table.cells.items()
     }
     show(
         Listing(

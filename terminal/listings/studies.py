@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.analysis.figures import VariantFigures
-from engine.analysis.marks import FigureName, Origin, column_marks, mark_of
+from engine.analysis.marks import FigureName, marks_over_runs
 from engine.core.techniques import label
 from engine.metrics import wording as say
-from engine.metrics.marks import heading, marked
-from engine.studies.context import PLACES, PlaceGap
-from engine.studies.drift import DriftChange, rows_in_words
+from engine.metrics.marks import Mark, cell, heading
+from engine.studies.context import PLACES, Found, PlaceGap
+from engine.studies.drift import DriftChange, before_in_words, rows_in_words
 from engine.studies.learning_curve import CurvePoint
 from engine.studies.seed_variation import SeedVariation
 from terminal.output import Column, Listing
@@ -18,11 +18,12 @@ from terminal.output import Column, Listing
 
 def curve_listing(points: Sequence[CurvePoint]) -> Listing:
     """Return one row per technique and number of training rows."""
+    marks = [point.mark for point in points]
     return Listing(
         columns=(
             Column(heading="technique"),
             Column(heading="training rows", figures=True),
-            Column(heading="quality", figures=True),
+            Column(heading=heading("quality", marks), figures=True),
             Column(heading="95 %", figures=True),
             Column(heading="each draw", wraps=True),
         ),
@@ -30,7 +31,7 @@ def curve_listing(points: Sequence[CurvePoint]) -> Listing:
             [
                 label(point.technique),
                 say.number(point.train_rows),
-                say.share(point.quality),
+                cell(say.share(point.quality), point.mark, marks),
                 say.ends(point.quality),
                 ", ".join(say.share(mean) for mean in point.means),
             ]
@@ -45,7 +46,7 @@ def drift_listing(changes: Sequence[DriftChange]) -> Listing:
         columns=(
             Column(heading="variant"),
             Column(heading="rows", wraps=True),
-            Column(heading="before", figures=True),
+            Column(heading=before_in_words("before", changes), figures=True),
             Column(heading="after", figures=True),
             Column(heading="points", figures=True),
             Column(heading="95 %", figures=True),
@@ -57,7 +58,7 @@ def drift_listing(changes: Sequence[DriftChange]) -> Listing:
         rows=[
             [
                 change.name,
-                rows_in_words(change.kind),
+                rows_in_words(change),
                 say.share(change.before),
                 say.share(change.after),
                 say.signed_points(change.change.value),
@@ -72,47 +73,41 @@ def drift_listing(changes: Sequence[DriftChange]) -> Listing:
     )
 
 
-def passages_listing(found: Mapping[int, VariantFigures], origin: Origin) -> Listing:
-    """Return quality, latency and cost by number of passages; `origin` is that of the runs."""
+_PASSAGES: tuple[tuple[str, FigureName | None, Callable[[VariantFigures], str]], ...] = (
+    ("quality", FigureName.QUALITY, lambda item: say.share(item.quality)),
+    ("95 %", None, lambda item: say.ends(item.quality)),
+    ("p50", FigureName.TOTAL, lambda item: say.seconds(item.total_p50_s)),
+    ("p50 95 %", None, lambda item: say.seconds_ends(item.total_p50_s)),
+    ("tokens in / out", FigureName.TOKENS, lambda item: say.tokens(item.prompt_tokens, item.completion_tokens)),
+    ("per 1,000", FigureName.COST, lambda item: say.money(item.cost_usd_per_1k)),
+)
+"""Heading, whose mark it carries, and how it is written."""
 
-    def headed(title: str, figure: FigureName) -> str:
-        return heading(title, column_marks(figure, found.values(), origin))
 
+def passages_listing(found: Mapping[int, Found]) -> Listing:
+    """Return quality, latency and cost by number of passages."""
+    sizes = sorted(found)
+    measured = [found[size] for size in sizes]
+    headings, columns = [], []
+    for title, figure, write in _PASSAGES:
+        marks = marks_over_runs(figure, measured) if figure else (Mark.MEASURED,) * len(measured)
+        headings.append(heading(title, marks))
+        columns.append([cell(write(item), mark, marks) for (item, _from), mark in zip(measured, marks, strict=True)])
     return Listing(
         title="numbers of passages",
         columns=(
             Column(heading="passages", figures=True),
-            *(
-                Column(heading=title, figures=True)
-                for title in (
-                    headed("quality", FigureName.QUALITY),
-                    "95 %",
-                    headed("p50", FigureName.TOTAL),
-                    "p50 95 %",
-                    headed("tokens in / out", FigureName.TOKENS),
-                    headed("per 1,000", FigureName.COST),
-                )
-            ),
+            *(Column(heading=name, figures=True) for name in headings),
         ),
-        rows=[
-            [
-                say.number(size),
-                say.share(figures.quality),
-                say.ends(figures.quality),
-                say.seconds(figures.total_p50_s),
-                say.seconds_ends(figures.total_p50_s),
-                say.tokens(figures.prompt_tokens, figures.completion_tokens),
-                say.money(figures.cost_usd_per_1k),
-            ]
-            for size, figures in sorted(found.items())
-        ],
+        rows=[[say.number(size), *line] for size, *line in zip(sizes, *columns, strict=True)],
     )
 
 
-def places_listing(found: Mapping[str, VariantFigures], gaps: Sequence[PlaceGap], passages: int) -> Listing:
+def places_listing(found: Mapping[str, Found], gaps: Sequence[PlaceGap], passages: int) -> Listing:
     """Return quality by position of the supporting passage, and how far each position is behind the best."""
     behind = {gap.place: gap for gap in gaps}
-    quality = marked("quality", mark_of(FigureName.QUALITY, origin=Origin(made_rows=True)))
+    marks = dict(zip(found, marks_over_runs(FigureName.QUALITY, found.values()), strict=True))
+    quality = heading("quality", [*marks.values()])
     return Listing(
         title=f"the supporting passage among {passages}",
         about={"passages": str(passages)},
@@ -123,8 +118,8 @@ def places_listing(found: Mapping[str, VariantFigures], gaps: Sequence[PlaceGap]
         rows=[
             [
                 place,
-                say.share(found[place].quality),
-                say.ends(found[place].quality),
+                cell(say.share(found[place][0].quality), marks[place], [*marks.values()]),
+                say.ends(found[place][0].quality),
                 say.signed_points(behind[place].effect.value) if place in behind else "",
                 f"{behind[place].p_holm:.4f}" if place in behind else "",
             ]

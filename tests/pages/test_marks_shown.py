@@ -13,16 +13,18 @@ from components.playground.view import play_views
 from components.present.slides import verdict_slide
 from components.ui.lane_view import lane_views, lanes_frame
 from engine.analysis.marks import HERE, Origin
+from engine.core.generation import SCRIPTED
 from engine.core.run.events import Event, PredictionMade, RunEnded
+from engine.core.run.manifest import Purpose
 from engine.core.run.prediction import OTHER_LABELS, Prediction, Usage
 from engine.core.techniques import Technique
-from engine.core.variant import Variant
+from engine.core.variant import DecodingMode, Variant
 from engine.services.playground import PlayLane, PlaySnapshot, Question
 from engine.services.recorded import fold
-from tests.memory_lab import LABELS, MODEL, TASK, MemoryLab, memory_lab, script
+from tests.memory_lab import LABELS, MODEL, TASK, MemoryLab, memory_lab, memory_model, script, until
 from tests.pages.conftest import Opener
 
-REPORT, COSTS = "pages/decide/report.py", "pages/decide/costs.py"
+REPORT, COSTS, HISTORY = (f"pages/decide/{name}.py" for name in ("report", "costs", "history"))
 
 
 def shown(open_app: Opener, lab: MemoryLab, page: str) -> AppTest:
@@ -114,6 +116,50 @@ def test_an_imported_run_says_so_beside_each_figure() -> None:
     assert "· imported" in slide
 
 
+def test_a_run_by_the_scripted_model_is_simulated(open_app: Opener) -> None:
+    """Nothing that it answered looks measured: neither in the lanes nor in the results; an estimate stays one."""
+    lab = memory_lab(models=[memory_model(backend=SCRIPTED)])
+    run_id = lab.finished()
+    app = open_app(lab)
+    app.query_params["run_id"] = run_id
+    app.run()
+    assert not app.exception
+    assert {"Answer p95 s (simulated)", "Prompt tokens (simulated)", "Cost ¢ per 1,000 (est.)"} <= headings(app)
+    (lane, *_others) = lane_views(lab.runs.snapshot(run_id))
+    assert {name: value for name, value, *_rest in lane["figures"]}["unmarked"] == "simulated"
+    assert signs(lane)["per 1,000"] == "est."
+
+
+def test_a_learning_curve_says_what_its_runs_are(open_app: Opener) -> None:
+    """On the axis of the chart and above the column of the table."""
+    lab = memory_lab(models=[memory_model(backend=SCRIPTED)], speed=500)
+    plans = lab.studies.learning_curve(
+        task_id=TASK,
+        model_id=MODEL,
+        techniques=(Technique.FEW_SHOT, Technique.RAG, Technique.CLASSIFIER),
+        sizes=(0, 5),
+        draws=3,
+        test_rows=60,
+        decoding=DecodingMode.CHOICE,
+    )
+    lab.studies.start(Purpose.LEARNING_CURVE, "curve", plans)
+    until(lambda: not lab.studies.state(Purpose.LEARNING_CURVE).is_running)
+    app = shown(open_app, lab, "pages/decide/learning_curve.py")
+    assert "Quality (simulated)" in headings(app)
+    (chart,) = charts(app)
+    assert chart["layout"]["yaxis"]["title"]["text"] == "quality (simulated)"
+
+
+@pytest.mark.parametrize(("page", "key", "alike"), [(REPORT, "report_run", 2), (HISTORY, "pair_second", 3)])
+def test_runs_of_one_minute_can_be_told_apart(open_app: Opener, page: str, key: str, alike: int) -> None:
+    """Runs that a list would call the same also show the end of their ids; others do not."""
+    lab = memory_lab()
+    ends = [lab.finished(rows=rows).rpartition("-")[2] for rows in (12, 12, 13)]
+    options = shown(open_app, lab, page).selectbox(key=key).options
+    assert len(set(options)) == 3
+    assert sum(text.endswith(f" · {end}") for end in ends for text in options) == alike
+
+
 def play(prediction: Prediction, variant: Variant) -> PlaySnapshot:
     """Build an answered question of one variant."""
     question = Question(task_id=TASK, model_id=MODEL, text="x", variants=(variant,))
@@ -151,6 +197,8 @@ def test_the_playground_marks_what_a_server_counted() -> None:
     )
     (lane,) = play_views(play(made, variant), Origin(server=True))
     assert (signs(lane)["prompt"], signs(lane)["answer"], signs(lane)["first token"]) == ("server's",) * 2 + ("",)
+    (lane,) = play_views(play(made, variant), Origin(simulated=True))
+    assert set(signs(lane).values()) == {"simulated"}
 
 
 def test_a_row_shows_the_labels_without_a_number_together(open_app: Opener) -> None:

@@ -34,6 +34,7 @@ def test_a_learning_curve_is_measured_once(run: Run, table: list[object]) -> Non
     assert [(row["technique"], row["training rows"]) for row in points] == [
         ("Zero-shot", "0"), ("Few-shot", "3"), ("Few-shot", "6"),
     ]  # fmt: skip
+    assert all("%" in row["quality (simulated)"] for row in points)  # the scripted model is none
     before = made(Purpose.LEARNING_CURVE)
     assert len(before) == 5
     code, again, err = run("study", "learning-curve", *table, *CURVE)
@@ -47,6 +48,7 @@ def test_a_learning_curve_is_measured_once(run: Run, table: list[object]) -> Non
         ("zero-shot", 0, [0]), ("few-shot", 3, [0, 1]), ("few-shot", 6, [0, 1]),
     ]  # fmt: skip
     assert found["sentences"][0]["text"] == sentences[0]["in words"]
+    assert {point["mark"] for point in found["points"]} == {"simulated"}
 
 
 def test_what_is_kept_is_told_without_a_run(run: Run, table: list[object]) -> None:
@@ -140,6 +142,8 @@ def test_passages_are_varied_in_number_and_place(run: Run) -> None:
     assert "Among 3 passages" in sentences[1]["in words"]
     assert [row["passages"] for row in numbers] == ["1", "2"]
     assert [row["place"] for row in places] == ["first", "middle", "last"]
+    assert {"quality (simulated)", "per 1,000 (est.)"} <= set(numbers[0])
+    assert "quality (simulated)" in places[0]
     found = json.loads(run("study", "context", *asked, "--json")[1])
     assert set(found["by_number"]) == {"1", "2"}
     assert set(found["by_place"]) == {"first", "middle", "last"}

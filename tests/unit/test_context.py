@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.analysis.figures import VariantFigures
+from engine.analysis.marks import Origin
 from engine.analysis.report import assess
 from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError
@@ -21,6 +21,7 @@ from engine.core.variant import DecodingMode
 from engine.running.prompting import build_prompt
 from engine.studies.context import (
     PLACES,
+    Found,
     context_task,
     is_context_task,
     number_plans,
@@ -112,9 +113,10 @@ def test_what_cannot_be_made_is_told() -> None:
         assert error.value.fix
 
 
-def figures(plan: RunPlan, task: Task, table: RunTable) -> VariantFigures:
+def figures(plan: RunPlan, task: Task, table: RunTable) -> Found:
     """Assess a run of one variant."""
-    return assess(plan, task, table, Conditions(cores=2), Limits()).figures[0]
+    report = assess(plan, task, table, Conditions(cores=2), Limits())
+    return report.figures[0], report.origin
 
 
 def test_lost_in_the_middle_is_found() -> None:
@@ -131,6 +133,7 @@ def test_lost_in_the_middle_is_found() -> None:
     assert "last" not in told
     chart = place_chart({place: figures(plans[place], tasks[place], tables[place]) for place in PLACES}, 4)
     assert [row["place"] for row in chart.table()] == list(PLACES)
+    assert chart.y.title == "quality (simulated)"
     alike = dict.fromkeys(PLACES, tables["first"])
     assert "no place differs significantly" in place_words(place_gaps(alike), 4).text
 
@@ -144,4 +147,9 @@ def test_more_passages_and_what_they_cost() -> None:
     told = number_words(found).text
     assert "highest at 4 passages: 90 %" in told
     assert "4 instead of 1 take" in told
+    assert told.count("(est.) per 1,000 answers") == 1
+    assert told.endswith("(est.).")
     assert len(number_chart(found, latency=True).table()) == 2
+    assert number_chart(found, latency=False).y.title == "quality"
+    found[4] = found[4][0], Origin(imported=True)
+    assert number_chart(found, latency=True).y.title == "p50 seconds per answer (partly imported)"

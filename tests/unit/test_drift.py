@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from adapters.storage.task_folder import read_task, write_task
+from engine.analysis.marks import HERE, Origin, origin_of
 from engine.core.errors import UsageError
+from engine.core.run.manifest import Conditions
 from engine.core.techniques import Technique
 from engine.running.planning import plan_run
 from engine.studies.drift import drift_changes, drift_chart, drift_plans, independent_difference, who_breaks
@@ -94,10 +96,13 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
     tasks = {kind: changed for kind, (changed, _plan) in found_plans.items()}
     assert plans["typos"].test_ids == base.test_ids
     assert set(plans["drift"].test_ids).isdisjoint(base.test_ids)
-    first = answered(base, task, {"lora": 0.9, "classifier": 0.9})
+    first = answered(base, task, {"lora": 0.9, "classifier": 0.9}), HERE
     changed = {
-        "drift": answered(plans["drift"], tasks["drift"], {"lora": 0.85, "classifier": 0.4}),
-        "typos": answered(plans["typos"], tasks["typos"], {"lora": 0.5, "classifier": 0.9}),
+        kind: (answered(plans[kind], tasks[kind], shares), origin_of(plans[kind], Conditions()))
+        for kind, shares in (
+            ("drift", {"lora": 0.85, "classifier": 0.4}),
+            ("typos", {"lora": 0.5, "classifier": 0.9}),
+        )
     }
     changes = drift_changes(base, first, changed)
     found = {(change.kind, change.variant_id): change for change in changes}
@@ -117,6 +122,10 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
         "the task's drift rows",
         "typing errors (simulated)",
     ]
+    imported = drift_changes(base, (first[0], Origin(imported=True)), {"drift": (first[0], Origin(imported=True))})
+    names = [row["rows"] for row in drift_chart(base, imported).table()][:2]
+    assert names == ["original (imported)", "the task's drift rows (imported)"]
+    assert "drift rows (imported)" in who_breaks(imported)[0].text
 
 
 def test_independent_shares_have_the_published_interval() -> None:

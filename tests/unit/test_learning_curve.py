@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.marks import HERE
 from engine.core.errors import UsageError
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
@@ -69,7 +70,7 @@ def test_points_are_means_over_draws() -> None:
     """Each point holds its draws' means and their interval over draws; lines but the classifier's begin at the prompt."""
     plans = small_curve()
     tables = [table_of(plan, predictions_of(plan, TICKETS)) for plan in plans]
-    points = curve_points(list(zip(plans, tables, strict=True)))
+    points = curve_points([(plan, table, HERE) for plan, table in zip(plans, tables, strict=True)])
     rag = of_technique(points, Technique.RAG)
     assert [point.train_rows for point in rag] == [0, 5, 20]
     assert rag[0].technique is Technique.ZERO_SHOT
@@ -87,7 +88,7 @@ def test_points_are_means_over_draws() -> None:
 def test_the_answer_is_no_stronger_than_the_draws() -> None:
     """A steady gain over draws is one; a single draw only says that more would tell."""
     points = [
-        (plan, answered(plan, TICKETS, share))
+        (plan, answered(plan, TICKETS, share), HERE)
         for plan, share in zip(small_curve(draws=3)[1:], (0.5, 0.5, 0.5, 0.75, 0.75, 0.75), strict=True)
     ]
     (rag, _classifier) = would_labels_help(curve_points(points), TECHNIQUES)

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from adapters.memo.html import memo_html, memo_markdown
+from adapters.models.scripted import CAPABILITIES, FACTS
 from adapters.tabular.export import SCHEMA
 from engine.analysis.cost_charts import cost_chart
 from engine.analysis.marks import (
@@ -20,6 +21,7 @@ from engine.analysis.marks import (
     Origin,
     mark_of,
     mark_of_item,
+    origin_at,
     origin_of,
     prediction_marks,
     price_marks,
@@ -75,8 +77,11 @@ F = FigureName
         (F.MEMORY, LLM, Origin(imported=True), Mark.SHARED),
         (F.PREPARE, LLM, HERE, Mark.MEASURED),
         (F.PREPARE, LLM, Origin(imported=True), Mark.IMPORTED),
-        (F.QUALITY, LLM, Origin(made_rows=True), Mark.SIMULATED),
-        (F.QUALITY, LLM, Origin(made_rows=True, imported=True), Mark.SIMULATED),
+        (F.QUALITY, LLM, Origin(simulated=True), Mark.SIMULATED),
+        (F.QUALITY, LLM, Origin(simulated=True, imported=True), Mark.SIMULATED),
+        (F.TOKENS, LLM, Origin(simulated=True), Mark.SIMULATED),
+        (F.COST, LLM, Origin(simulated=True), Mark.ESTIMATED),
+        (F.MEMORY, LLM, Origin(simulated=True), Mark.SHARED),
         (F.BREAK_EVEN, None, HERE, Mark.ESTIMATED),
         (F.TOTAL_COST, CLASSIFIER, Origin(imported=True), Mark.ESTIMATED),
         (F.CLOSED_COST, LLM, SERVER, Mark.ESTIMATED),
@@ -122,7 +127,10 @@ def test_where_a_run_comes_from() -> None:
     manifest = Manifest(plan=plan)
     assert origin_of(plan, manifest.conditions) == HERE
     assert origin_of(plan, replace(manifest, imported=True).conditions).imported
-    assert origin_of(replace(plan, task_id=f"t{MADE_FROM}typos"), Conditions()).made_rows
+    assert origin_of(replace(plan, task_id=f"t{MADE_FROM}typos"), Conditions()) == Origin(simulated=True)
+    scripted = replace(manifest, model=ModelRecord(backend=FACTS.backend))
+    assert origin_of(plan, scripted.conditions) == Origin(simulated=True)
+    assert origin_at(FACTS, CAPABILITIES) == Origin(simulated=True)
     assert origin_of(replace(plan, prices=PRICES), Conditions()) == Origin(server=True, paid_by_token=True)
     at_server = replace(manifest, model=ModelRecord(backend="vllm", server=True))
     assert origin_of(plan, at_server.conditions) == Origin(server=True)

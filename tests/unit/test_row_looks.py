@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.storage.run_store import SqliteRunStore
-from engine.analysis.row_looks import RowLooks, chance_of_luck, expected_lead_by_luck, row_looks
+from engine.analysis.row_looks import RowLooks, chance_of_luck, row_looks
 from engine.core.limits import Limits
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
 from engine.core.run.manifest import Manifest, Purpose
@@ -152,10 +152,3 @@ def test_the_bound_is_reached_by_independent_looks() -> None:
     """Of runs with ten independent looks that each err in 5 %, 40 % err at least once."""
     errs = np.random.default_rng(0).random((200_000, 10)) < 0.05
     assert errs.any(axis=1).mean() == pytest.approx(chance_of_luck(10), abs=0.005)
-
-
-@pytest.mark.parametrize(("variants", "expected"), [(1, 0.0), (2, 0.56419), (5, 1.16296), (10, 1.53875), (50, 2.24907)])
-def test_the_best_of_equals_leads_by_luck(variants: int, expected: float) -> None:
-    """The expected maxima of standard normals as tables of order statistics print them (Harter 1961)."""
-    assert expected_lead_by_luck(variants, 1.0) == pytest.approx(expected, abs=1e-5)
-    assert expected_lead_by_luck(variants, 0.03) == pytest.approx(0.03 * expected, abs=1e-6)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.analysis.marks import Origin
 from engine.analysis.run_comparison import compare_runs, portability_grid
 from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError
@@ -63,9 +64,11 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
         ("old", [Technique.RAG], 0.4),
     ):
         plan = plan_run(TASK, memory_model(id=model), techniques=techniques, limit=20)
-        runs.append((plan, answered(plan, TASK, share)))
+        runs.append((plan, answered(plan, TASK, share), Origin(imported=model == "old")))
     grid = portability_grid(runs, {"new": "New model"})
     assert grid.lines == ("New model", "old")
     assert grid.columns == ("RAG", "LoRA")
     assert np.array(grid.values, dtype=float) == pytest.approx(np.array([[0.5, 0.9], [0.4, np.nan]]), nan_ok=True)
     assert grid.texts[1][1] == ""
+    assert ["imported" in text for line in grid.texts for text in line] == [False, False, True, False]
+    assert portability_grid(runs[2:], {}).caption.startswith("quality in percent (imported)")

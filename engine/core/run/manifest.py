@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from engine.core.errors import StoreError
+from engine.core.generation import SCRIPTED
 from engine.core.run.plan import RunPlan
 from engine.core.task import MADE_FROM
 
@@ -94,8 +95,9 @@ class Conditions:
     """The model computes on a GPU, whose energy is not counted."""
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
+    backend: str = ""
+    """As in `ModelRecord`, as the next two."""
     server: bool = False
-    """As in `ModelRecord`, as the next one."""
     server_timings: bool = False
     imported: bool = False
 
@@ -139,6 +141,7 @@ class Manifest:
             cores=self.machine.cores,
             gpu=self.gpu,
             prepared=self.prepared,
+            backend=self.model.backend,
             server=self.model.server,
             server_timings=self.model.server_timings,
             imported=self.imported,
@@ -203,7 +206,7 @@ def upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _at_server(backend: str) -> dict[str, bool]:
     """Tell what a server told about a run that did not note it, from the name of its backend."""
-    server = backend not in {"", "llama.cpp", "scripted"}
+    server = backend not in {"", "llama.cpp", SCRIPTED}
     return {"server": server, "server_timings": server and backend in {"ollama", "llama-server"}}
 
 
