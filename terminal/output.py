@@ -140,7 +140,7 @@ def _table(listing: Listing, width: int) -> Table:
     for place in shown:
         column = listing.columns[place]
         table.add_column(
-            Text(one_line(column.heading)),
+            Text("\n".join(_heading_lines(column))),
             justify="right" if column.figures else "left",
             no_wrap=column.figures or (names_fit and not column.wraps),
             overflow="fold",
@@ -162,9 +162,16 @@ def _fitting(listing: Listing, width: int) -> tuple[list[int], bool]:
     return shown, sum(needs[one] for one in shown) + _EDGES <= width
 
 
+def _heading_lines(column: Column) -> list[str]:
+    """Put a heading's mark, as in "p95 (est.)", on a line of its own, so that it takes no room from other columns."""
+    words, bracket, mark = one_line(column.heading).partition(" (")
+    return [words, f"({mark}"] if bracket else [words]
+
+
 def _least_width(listing: Listing, place: int) -> int:
     column = listing.columns[place]
-    longest = max(len(one_line(text)) for text in (column.heading, *(row[place] for row in listing.rows)))
+    texts = (*_heading_lines(column), *(one_line(row[place]) for row in listing.rows))
+    longest = max(map(len, texts))
     if column.figures:
         return longest
     return min(longest, WORDS if column.wraps else UNBROKEN)

@@ -31,7 +31,7 @@ SIGNS: Mapping[Mark, str] = {
     Mark.ESTIMATED: "est.",
     Mark.SHARED: "shared",
     Mark.SERVER: "server's",
-    Mark.SIMULATED: "simulated",
+    Mark.SIMULATED: "sim.",
     Mark.IMPORTED: "imported",
 }
 SENTENCES: Mapping[Mark, str] = {

@@ -295,7 +295,7 @@ def test_drift_shows_who_breaks(open_app: Opener) -> None:
     assert not app.exception
     assert "Under typing errors" in told(app)
     frame = next(item.value for item in app.dataframe if "Degrades" in item.value)
-    assert set(frame["Rows"]) == {f"{kind} (simulated)" for kind in ("typing errors", "other case", "shuffled clauses")}
+    assert set(frame["Rows"]) == {f"{kind} (sim.)" for kind in ("typing errors", "other case", "shuffled clauses")}
     assert set(frame["Compared"]) == {"same rows"}
 
 

@@ -124,9 +124,9 @@ def test_a_run_by_the_scripted_model_is_simulated(open_app: Opener) -> None:
     app.query_params["run_id"] = run_id
     app.run()
     assert not app.exception
-    assert {"Answer p95 s (simulated)", "Prompt tokens (simulated)", "Cost ¢ per 1,000 (est.)"} <= headings(app)
+    assert {"Answer p95 s (sim.)", "Prompt tokens (sim.)", "Cost ¢ per 1,000 (est.)"} <= headings(app)
     (lane, *_others) = lane_views(lab.runs.snapshot(run_id))
-    assert {name: value for name, value, *_rest in lane["figures"]}["unmarked"] == "simulated"
+    assert {name: value for name, value, *_rest in lane["figures"]}["unmarked"] == "sim."
     assert signs(lane)["per 1,000"] == "est."
 
 
@@ -145,9 +145,9 @@ def test_a_learning_curve_says_what_its_runs_are(open_app: Opener) -> None:
     lab.studies.start(Purpose.LEARNING_CURVE, "curve", plans)
     until(lambda: not lab.studies.state(Purpose.LEARNING_CURVE).is_running)
     app = shown(open_app, lab, "pages/decide/learning_curve.py")
-    assert "Quality (simulated)" in headings(app)
+    assert "Quality (sim.)" in headings(app)
     (chart,) = charts(app)
-    assert chart["layout"]["yaxis"]["title"]["text"] == "quality (simulated)"
+    assert chart["layout"]["yaxis"]["title"]["text"] == "quality (sim.)"
 
 
 @pytest.mark.parametrize(("page", "key", "alike"), [(REPORT, "report_run", 2), (HISTORY, "pair_second", 3)])
@@ -198,7 +198,7 @@ def test_the_playground_marks_what_a_server_counted() -> None:
     (lane,) = play_views(play(made, variant), Origin(server=True))
     assert (signs(lane)["prompt"], signs(lane)["answer"], signs(lane)["first token"]) == ("server's",) * 2 + ("",)
     (lane,) = play_views(play(made, variant), Origin(simulated=True))
-    assert set(signs(lane).values()) == {"simulated"}
+    assert set(signs(lane).values()) == {"sim."}
 
 
 def test_a_row_shows_the_labels_without_a_number_together(open_app: Opener) -> None:

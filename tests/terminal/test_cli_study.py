@@ -34,7 +34,7 @@ def test_a_learning_curve_is_measured_once(run: Run, table: list[object]) -> Non
     assert [(row["technique"], row["training rows"]) for row in points] == [
         ("Zero-shot", "0"), ("Few-shot", "3"), ("Few-shot", "6"),
     ]  # fmt: skip
-    assert all("%" in row["quality (simulated)"] for row in points)  # the scripted model is none
+    assert all("%" in row["quality (sim.)"] for row in points)  # the scripted model is none
     before = made(Purpose.LEARNING_CURVE)
     assert len(before) == 5
     code, again, err = run("study", "learning-curve", *table, *CURVE)
@@ -99,7 +99,7 @@ def test_drift_tells_who_breaks(run: Run, kept: str) -> None:
     assert code == 0, err
     sentences, changes = blocks(out)
     assert [row["in words"].split(" no variant")[0] for row in sentences] == [
-        "Under typing errors (simulated)", "Under other case (simulated)", "Under shuffled clauses (simulated)",
+        "Under typing errors (sim.)", "Under other case (sim.)", "Under shuffled clauses (sim.)",
     ]  # fmt: skip
     assert {row["variant"] for row in changes} == {"Zero-shot", "Few-shot"}
     assert {row["compared"] for row in changes} == {"same rows"}
@@ -142,8 +142,8 @@ def test_passages_are_varied_in_number_and_place(run: Run) -> None:
     assert "Among 3 passages" in sentences[1]["in words"]
     assert [row["passages"] for row in numbers] == ["1", "2"]
     assert [row["place"] for row in places] == ["first", "middle", "last"]
-    assert {"quality (simulated)", "per 1,000 (est.)"} <= set(numbers[0])
-    assert "quality (simulated)" in places[0]
+    assert {"quality (sim.)", "per 1,000 (est.)"} <= set(numbers[0])
+    assert "quality (sim.)" in places[0]
     found = json.loads(run("study", "context", *asked, "--json")[1])
     assert set(found["by_number"]) == {"1", "2"}
     assert set(found["by_place"]) == {"first", "middle", "last"}

@@ -133,7 +133,7 @@ def test_lost_in_the_middle_is_found() -> None:
     assert "last" not in told
     chart = place_chart({place: figures(plans[place], tasks[place], tables[place]) for place in PLACES}, 4)
     assert [row["place"] for row in chart.table()] == list(PLACES)
-    assert chart.y.title == "quality (simulated)"
+    assert chart.y.title == "quality (sim.)"
     alike = dict.fromkeys(PLACES, tables["first"])
     assert "no place differs significantly" in place_words(place_gaps(alike), 4).text
 

@@ -120,7 +120,7 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
     assert [row["rows"] for row in chart.table()][:3] == [
         "original",
         "the task's drift rows",
-        "typing errors (simulated)",
+        "typing errors (sim.)",
     ]
     imported = drift_changes(base, (first[0], Origin(imported=True)), {"drift": (first[0], Origin(imported=True))})
     names = [row["rows"] for row in drift_chart(base, imported).table()][:2]

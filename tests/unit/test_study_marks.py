@@ -74,7 +74,7 @@ def test_the_context_listings_say_what_each_column_is() -> None:
     assert headings(mixed)[1::2] == ["quality", "p50", "tokens in / out"]
     assert [row[1].endswith("(imported)") for row in mixed.rows] == [False, True]
     places = places_listing({"last": (item, SIMULATED), "first": (item, SIMULATED)}, [], 4)
-    assert headings(places)[1] == "quality (simulated)"
+    assert headings(places)[1] == "quality (sim.)"
     assert [row[0] for row in places.rows] == ["first", "last"]
 
 
