@@ -83,12 +83,12 @@ def student(values: Floats, tail: float, *, most: float = 1.0) -> Interval:
     if count < 2:
         return Interval(value=value, low=0.0, high=most)
     centred = values - value
-    squares = centred * centred
-    total = float(squares.sum())
+    total = float((centred * centred).sum())
     error, quantile_t = math.sqrt(total / (count - 1) / count), -float(stdtrit(count - 1, tail))
     if error * math.sqrt(count) <= 1e-12 * abs(value):
         return Interval(value=value, low=value, high=value)
-    skewness = float((squares * centred).sum()) / total**1.5  # of the mean: that of the rows over the root of rows
+    # Of the mean: that of the rows over the root of rows. Divided before the cube, which tiny numbers do not survive.
+    skewness = float(((centred / math.sqrt(total)) ** 3).sum())
     low, high = (value - error * _straightened(end, skewness) for end in (quantile_t, -quantile_t))
     return Interval(value=value, low=min(max(low, 0.0), value), high=max(min(high, most), value))
 

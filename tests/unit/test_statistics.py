@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
@@ -76,6 +76,7 @@ def test_impossible_counts_are_refused(hits: int, trials: int) -> None:
 
 
 @given(st.lists(shares, min_size=2, max_size=60))
+@example([0.0, 1.4583003773327173e-109])
 @settings(max_examples=50, deadline=None)
 def test_the_interval_brackets_the_mean(values: list[float]) -> None:
     """The interval lies within what is possible, around the mean, and turns about with the scores."""
