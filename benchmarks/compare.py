@@ -36,7 +36,7 @@ def main() -> int:
             last_row = time.perf_counter()
             in_rows += event.prediction.timing.total_s or 0.0
         elif isinstance(event, VariantReady):
-            prepare_s[event.variant_id] = event.prepare_s
+            prepare_s[event.variant_id] = event.paid.prepare_s
         elif isinstance(event, RunEnded):
             ended = event
     total_s = time.perf_counter() - started

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = {
     "compare": "benchmarks.compare",
     "choice": "benchmarks.choice",
+    "prior": "benchmarks.prior",
+    "shots": "benchmarks.shots",
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",

@@ -70,7 +70,7 @@ def progress_display(live: LiveRun, console: Console, *, remark: str = "") -> It
 def _headline(snapshot: RunSnapshot) -> Text:
     left = "" if snapshot.estimated_left_s is None else f", {say.duration(snapshot.estimated_left_s)} left"
     words = f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left}"
-    stages = [lane.progress for lane in snapshot.lanes if lane.progress] + [snapshot.model_progress]
+    stages = [snapshot.model_progress, *(lane.progress for lane in snapshot.lanes)]
     current = next((stage for stage in reversed(stages) if stage is not None), None)
     if snapshot.status == "preparing" and current is not None:
         words += f" · {_stage(current)}"

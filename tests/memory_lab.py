@@ -11,7 +11,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +181,7 @@ class MemoryLab(Lab):
                 case PredictionMade():
                     store.add([event.prediction])
                 case VariantReady():
-                    paid = {"prepare_s": event.prepare_s, "reused": event.reused}
-                    store.update_run(plan.run_id, manifest={"prepared": {event.variant_id: paid}})
+                    store.update_run(plan.run_id, manifest={"prepared": {event.variant_id: asdict(event.paid)}})
                 case ModelLoaded():
                     store.update_run(plan.run_id, manifest={"load_s": event.load_s, "gpu": event.gpu})
                 case LeaderClear():

@@ -17,6 +17,7 @@ from engine.core.run.events import (
     TextStreamed,
     VariantReady,
 )
+from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 from engine.core.steps import Progress
@@ -39,7 +40,7 @@ def script(plan: RunPlan, task: Task, kept: Sequence[Prediction] = (), text: str
             events.extend(
                 PreparationProgress(variant_id=variant.id, progress=_training_step(step)) for step in range(0, 42, 2)
             )
-        events.append(VariantReady(variant_id=variant.id, prepare_s=TRAIN_S if variant.lora else 0.0))
+        events.append(VariantReady(variant_id=variant.id, paid=Preparation(prepare_s=TRAIN_S if variant.lora else 0.0)))
     events.append(Notice(text="The machine was busy with other work at the start; medians may be a little high."))
     done = {(item.variant_id, item.example_id) for item in kept}
     examples = {example.id: example for example in task.examples}

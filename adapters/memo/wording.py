@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from engine.analysis.break_even import price_table
+from engine.analysis.choices import ABOUT as ABOUT_CHOICES
+from engine.analysis.choices import choice_sentences
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
@@ -138,7 +140,9 @@ def method(contents: MemoContents) -> list[str]:
         f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
         f"{len(report.differences)} pairs. Rows still needed are for 80 % power, if the observed gap is true."
     )
-    return [rows, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
+    choices = choice_sentences(report.figures)
+    decided = [" ".join([ABOUT_CHOICES, *choices])] if choices else []
+    return [rows, *decided, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
 
 
 def assumptions(contents: MemoContents) -> list[tuple[str, str]]:

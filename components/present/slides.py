@@ -89,7 +89,8 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
     rows = len(snapshot.plan.train_ids)
     parts = []
     if variant.shots_k:
-        parts.append(f"{variant.shots_k} fixed examples")
+        by_row = lane.figures is not None and not lane.figures.fixed_shots
+        parts.append(f"{variant.shots_k} {'nearest' if by_row else 'fixed'} examples")
     if variant.retrieval is not None:
         if variant.retrieval.examples_k:
             parts.append(f"{variant.retrieval.examples_k} nearest examples of {rows}")

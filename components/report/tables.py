@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from engine.analysis.choices import ABOUT, choice_sentences
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName
 from engine.analysis.report import Report
@@ -80,7 +81,7 @@ _OTHERS = {
     "One-off": _Metric(
         _F.PREPARE,
         lambda item: say.duration(item.prepare_s),
-        "Seconds spent once before the first answer: training, indexing, fitting.",
+        "Seconds spent once before the first answer: training, indexing, fitting, measuring the prior for labels.",
     ),
     "Peak memory": _Metric(
         _F.MEMORY,
@@ -130,6 +131,10 @@ def show_metrics(report: Report) -> None:
     st.dataframe(frame, column_config=columns, hide_index=True, width="stretch", key="report_metrics")
     if told := legend(mark for one in metrics.values() for mark in report.marks(one.figure)):
         st.caption(plain(told))
+    if corrections := choice_sentences(report.figures):
+        with st.expander("What each variant went by", icon=":material/balance:"):
+            for sentence in (ABOUT, *corrections):
+                st.markdown(plain(sentence))
 
 
 def pairs_frame(report: Report) -> pl.DataFrame:

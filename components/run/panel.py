@@ -16,6 +16,7 @@ from components.widgets import charts
 from components.widgets.parts import lanes, row_strip
 from components.widgets.plot import live_plot
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
+from engine.analysis.choices import choice_sentences
 from engine.analysis.progress import RunSnapshot
 from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError
@@ -50,7 +51,8 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
     with st.container(border=True):
         clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
     # Below everything that updates, so that a new notice does not push anything down.
-    for notice in snapshot.notices:
+    measured = choice_sentences(lane.figures for lane in snapshot.lanes if lane.figures)
+    for notice in (*snapshot.notices, *measured):
         st.caption(f":material/info: {plain(notice)}")
     if clicked is not None:
         st.session_state[state.ROW] = clicked

@@ -6,7 +6,7 @@ import streamlit as st
 
 from components.run.spending import confirmed
 from components.ui import state
-from components.ui.decoding import DECODING_NAMES, FITTING
+from components.ui.decoding import CORRECTION_NAMES, DECODING_NAMES, FITTING
 from components.ui.errors import fault
 from components.ui.machine_form import machine_form
 from components.ui.palette import label
@@ -19,10 +19,10 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.infos import Preflight, TaskInfo
 from engine.core.run.plan import TEST_ROWS, TRAIN_ROWS, RunPlan
 from engine.core.task import Task
-from engine.core.techniques import able
-from engine.core.variant import DecodingMode
+from engine.core.techniques import Technique, able
+from engine.core.variant import PriorCorrection
 from engine.metrics import wording as say
-from engine.running.planning import MOST_DRAWS
+from engine.running.planning import MOST_DRAWS, PlanChoices
 from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
 
@@ -53,24 +53,12 @@ def setup(lab: Lab) -> None:
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
-        train_rows, seed, draws, decoding, throughput, stop_when_clear, costs = _options(full)
+        choices = _options(full, [technique for technique in offered if technique in techniques], rows)
     if not techniques:
         st.info("Choose at least one variant.")
         return
     try:
-        plan = lab.runs.plan(
-            task_id=task.id,
-            model_id=model.id,
-            techniques=[technique for technique in offered if technique in techniques],
-            limit=rows,
-            train_rows=train_rows,
-            seed=seed,
-            draws=draws,
-            decoding=decoding,
-            throughput=throughput,
-            costs=costs,
-            stop_when_clear=stop_when_clear,
-        )
+        plan = lab.runs.plan(task_id=task.id, model_id=model.id, **choices)
         preflight = lab.runs.preflight(plan)
         plan, preflight = confirmed(lab, plan, preflight)
     except AdaptLabError as error:
@@ -97,7 +85,8 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     return task, model, int(rows)
 
 
-def _options(task: Task) -> tuple[int, int, int, DecodingMode, bool, bool, CostAssumptions]:
+def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
+    """Show the options of a run; return them with what was chosen before."""
     most, kind = max(len(task.split("train")), 1), task.answer.kind
     rows_key = state.train_rows_key(task.id)
     if int(st.session_state.get(rows_key, 1)) > most:
@@ -142,6 +131,19 @@ def _options(task: Task) -> tuple[int, int, int, DecodingMode, bool, bool, CostA
             persist_state="session",
             help="Choice picks the most likely label; JSON follows a schema; free text is parsed afterwards.",
         )
+        correction = PriorCorrection.OFF
+        if task.has_labels:
+            correction = st.segmented_control(
+                "Prior correction",
+                list(CORRECTION_NAMES),
+                default=PriorCorrection.AUTO,
+                format_func=CORRECTION_NAMES.__getitem__,
+                required=True,
+                key=state.PRIOR_CORRECTION,
+                persist_state="session",
+                help="Takes away how much the model likes each label whatever the input. Auto decides for each "
+                "variant, on rows that it was not shown. Only with choice decoding.",
+            )
         throughput = st.toggle(
             "Throughput mode",
             key=state.THROUGHPUT,
@@ -157,7 +159,18 @@ def _options(task: Task) -> tuple[int, int, int, DecodingMode, bool, bool, CostA
         )
         st.caption("Inputs of the cost estimate")
         costs = machine_form(CostAssumptions())
-    return int(train_rows), int(seed), int(draws), decoding or FITTING[kind][0], throughput, stop_when_clear, costs
+    return {
+        "techniques": techniques,
+        "limit": rows,
+        "train_rows": int(train_rows),
+        "seed": int(seed),
+        "draws": int(draws),
+        "decoding": decoding or FITTING[kind][0],
+        "prior_correction": correction or PriorCorrection.AUTO,
+        "throughput": throughput,
+        "costs": costs,
+        "stop_when_clear": stop_when_clear,
+    }
 
 
 def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:

@@ -38,6 +38,7 @@ TERMS = "setup_terms"
 USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
+PRIOR_CORRECTION = "setup_prior_correction"
 STOP_WHEN_CLEAR = "setup_stop_when_clear"
 DRAWS = "setup_draws"
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from engine.core.limits import Limits
 from engine.core.run.plan import RunPlan
-from engine.core.variant import Variant
+from engine.core.variant import ShotChoice, Variant
 from engine.metrics.costing import CLOSED_MODELS, SECONDS_PER_HOUR, closed_api_cost_usd, preparing_cost_usd
 
 HOURS_PER_MONTH = 730.0
@@ -59,6 +59,8 @@ def labelled_rows(variant: Variant, train_rows: int) -> int:
     if not variant.generates or variant.lora is not None:
         return train_rows
     if variant.retrieval is not None and variant.retrieval.examples_k:
+        return train_rows
+    if variant.shots_k and variant.shot_choice is not ShotChoice.DRAWN:
         return train_rows
     return min(variant.shots_k, train_rows)
 

@@ -15,11 +15,13 @@ from engine.analysis.break_even import CostLine, own_line
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
 from engine.core.prices import CostAssumptions
+from engine.core.run.label_prior import LabelPrior
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
+from engine.core.run.shot_record import ShotRecord
 from engine.core.task import Task
 from engine.core.techniques import label
-from engine.core.variant import Variant
+from engine.core.variant import ShotChoice, Variant
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
 from engine.metrics.costing import busy_seconds, energy_watt_hours, local_cost_usd, token_cost_usd
 from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
@@ -100,10 +102,25 @@ class VariantFigures:
     energy_measured: bool = False
     prepare_s: float | None = None
     prepare_reused: bool = False
+    priors: tuple[LabelPrior, ...] = ()
+    """One for each draw, where the plan asked for prior correction."""
+    shots: ShotRecord | None = None
+    """How its examples were chosen; None where they were drawn at random, or it shows none."""
     peak_rss_bytes: int | None = None
     """Most resident memory of the processes that served the variant; variants of a run share them."""
     cost: CostLine
     """Labels are free until limits are set."""
+
+    @property
+    def fixed_shots(self) -> int:
+        """How many examples stand in every prompt; 0 where each row has its own."""
+        by_row = self.shots is not None and self.shots.choice is ShotChoice.NEAREST
+        return 0 if by_row else self.variant.shots_k
+
+    @property
+    def drawn(self) -> bool:
+        """Tell whether its result depends on one choice of examples or on one training seed."""
+        return bool(self.fixed_shots) or self.variant.lora is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,6 +219,8 @@ def figures(
         energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,
         energy_measured=energy is not None and energy[1],
         prepare_s=prepare_s,
+        priors=paid.priors if paid else (),
+        shots=paid.shots if paid else None,
         prepare_reused=paid is not None and paid.reused,
         peak_rss_bytes=int(peak) or None,
         cost=own_line(

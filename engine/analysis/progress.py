@@ -31,7 +31,7 @@ from engine.core.run.events import (
     TextStreamed,
     VariantReady,
 )
-from engine.core.run.manifest import Conditions, Preparation
+from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
@@ -240,9 +240,8 @@ class LiveRun:
             case VariantReady():
                 lane = self._lanes[event.variant_id]
                 lane.state, lane.progress = "ready", None
-                paid = {event.variant_id: Preparation(prepare_s=event.prepare_s, reused=event.reused)}
-                self._conditions = replace(self._conditions, prepared=paid | dict(self._conditions.prepared))
-                first = self._conditions.prepared[event.variant_id]
+                known = {event.variant_id: event.paid} | dict(self._conditions.prepared)
+                self._conditions, first = replace(self._conditions, prepared=known), known[event.variant_id]
                 lane.prepare_s, lane.reused = first.prepare_s, first.reused
             case PredictionStarted():
                 if self._rows_started is None:

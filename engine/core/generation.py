@@ -75,6 +75,8 @@ class Decoding:
     temperature: float = 0.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    every_label: bool = False
+    """Choice computes the probability of every label, not only of those that could be the answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.core.capabilities import Capabilities
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.run.infos import RunInfo
@@ -134,6 +137,10 @@ class Retriever(Protocol):
         reranker: Reranker = Reranker.RECIPROCAL_RANK,
     ) -> SearchResult:
         """Find the k nearest items of one kind (`example` or `document`); the reranker is only for hybrid search."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
+        """Embed texts as unit vectors, shape (texts, dimensions); the dot product of two is their cosine similarity."""
         ...
 
     def fit_classifier(

@@ -35,6 +35,19 @@ class DecodingMode(StrEnum):
     FREE = "free"
 
 
+class ShotChoice(StrEnum):
+    """Which training rows few-shot shows."""
+
+    DRAWN = "drawn"
+    """At random, spread over labels."""
+    COVERING = "covering"
+    """Those that the other training rows are most like, spread over labels; the same in every prompt."""
+    NEAREST = "nearest"
+    """For each row those that are nearest to it, spread over labels."""
+    AUTO = "auto"
+    """Covering; where there are more labels than shots, the better of covering and nearest on training rows."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetrievalSpec:
     """What is fetched for each row and put into its prompt."""
@@ -46,6 +59,8 @@ class RetrievalSpec:
     mode: SearchMode = SearchMode.VECTOR
     reranker: Reranker = Reranker.RECIPROCAL_RANK
     """Only for hybrid search."""
+    spread: bool = False
+    """Examples of other labels come before a second one of the same label."""
     chunk_words: int = 120
     chunk_overlap_words: int = 20
 
@@ -95,6 +110,15 @@ ANSWER_TOKENS = 64
 """Room for an answer, unless more is asked for."""
 
 
+class PriorCorrection(StrEnum):
+    """Whether the model's prior for label names is taken away from its answers; only for choice decoding."""
+
+    OFF = "off"
+    ON = "on"
+    AUTO = "auto"
+    """Decided for each variant on labelled rows that it was not shown: `engine.metrics.label_prior`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodingSpec:
     """How answers are generated; the same for all variants of a run, unless the comparison is about exactly that."""
@@ -102,6 +126,8 @@ class DecodingSpec:
     mode: DecodingMode = DecodingMode.CHOICE
     temperature: float = 0.0
     max_tokens: int = ANSWER_TOKENS
+    prior_correction: PriorCorrection = PriorCorrection.OFF
+    """What a run does by default is decided by its plan."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +138,8 @@ class Variant:
     technique: Technique
     prompt: PromptSpec = field(default_factory=PromptSpec)
     shots_k: int = 0
-    """Fixed training rows that every prompt shows."""
+    """Training rows that every prompt shows."""
+    shot_choice: ShotChoice = ShotChoice.DRAWN
     retrieval: RetrievalSpec | None = None
     lora: LoraSpec | None = None
     lora_scale: float = 1.0

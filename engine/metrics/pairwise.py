@@ -154,7 +154,7 @@ def paired_share_difference(only_first: int, only_second: int, rows: int) -> Int
     """
     if rows == 0:
         return Interval(value=math.nan, low=-1.0, high=1.0)
-    centre, error = _adjusted_wald(only_first - only_second, only_first + only_second, 1.0, rows)
+    centre, error = adjusted_wald(only_first - only_second, only_first + only_second, 1.0, rows)
     return _wald_interval((only_first - only_second) / rows, centre, error, LEVEL, None)
 
 
@@ -225,7 +225,7 @@ def _compare(
     following = LEVEL if looks is None else level_of_look(looks + 1) if whole else level_of_look(looks)
     total, square = float(gaps.sum()), float((gaps**2).sum())
     largest = 1.0 if binary or square == 0 else float(np.abs(gaps).max())
-    centre, error = _adjusted_wald(total, square, largest, rows)
+    centre, error = adjusted_wald(total, square, largest, rows)
     value = total / rows if rows else math.nan
     good_left, good_right = left >= RIGHT_SCORE, right >= RIGHT_SCORE
     return Difference(
@@ -288,11 +288,17 @@ def _betting_p(left: Floats, right: Floats) -> float:
     return min(1.0, 2 / max(evidence_against(ahead, behind), 1.0))
 
 
-def _adjusted_wald(total: float, square: float, largest: float, rows: int) -> tuple[float, float]:
+def adjusted_wald(total: float, square: float, largest: float, rows: int) -> tuple[float, float]:
     """Return centre and standard error of a mean difference, with one row added in favour of each side.
 
     For right and wrong this is Bonett and Price's interval; for other scores the two rows differ by as much as any row
     does, which keeps few differing rows from looking certain.
+
+    Args:
+        total: sum of the rows' differences.
+        square: sum of their squares.
+        largest: by how much the two added rows differ.
+        rows: how many.
     """
     count = rows + 2
     centre = total / count

@@ -20,15 +20,20 @@ from engine.core.errors import (
 )
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
 from engine.core.ports import LanguageModel, Retriever
+from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
-from engine.core.steps import CancelSignal, drain
+from engine.core.steps import CancelSignal
 from engine.core.task import Example, Task
 from engine.core.variant import Variant
+from engine.metrics.label_prior import likeliest, without_prior
 from engine.metrics.scoring import read_answer, score_answer
 from engine.running.prompting import build_prompt, decoding_for, effective_mode
+from engine.running.sampling import spread_over_labels
 
 MAX_ATTEMPTS = 2
+MOST_NEIGHBOURS = 100
+"""Nearest examples that are looked at to spread some over labels."""
 STOPPING = (AccessError, ServerAbsentError, UnknownModelError)
 """Server errors that every further row would hit, too: they stop the run, which can be resumed."""
 
@@ -42,10 +47,17 @@ class ReadyVariant:
     index_id: str = ""
     classifier_id: str = ""
     lora: LoraWeights | None = None
+    prior: LabelPrior | None = None
+    """None where the plan asks for no correction."""
     draw: int = 0
     """Which of several draws; each keeps its prompt's beginning in a slot of its own."""
     draws: tuple[ReadyVariant, ...] = ()
     """The same variant with each draw of shots or weights, where there are several."""
+
+    @property
+    def corrected(self) -> bool:
+        """Tell whether the label prior is taken away from its answers."""
+        return self.prior is not None and self.prior.corrected
 
     @property
     def slot(self) -> str:
@@ -69,7 +81,9 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _Retrieved:
+class Retrieved:
+    """What was fetched for a row, and what that took."""
+
     passages: tuple[Passage, ...] = ()
     retrieval_s: float | None = None
     cpu_s: float = 0.0
@@ -94,7 +108,7 @@ def answer_row(
                 return _classified(context, ready, example, attempt)
             return (yield from _generated(context, ready, example, row, attempt))
         except WorkerDiedError as error:
-            _stop_if_cancelled(context, error)
+            stop_if_cancelled(context, error)
             if attempt == MAX_ATTEMPTS:
                 return failed(context, ready, example, error, attempts=attempt)
             attempt += 1
@@ -130,12 +144,16 @@ def _generated(
     for piece in context.model.generate(request, cancel=context.cancel):
         if isinstance(piece, TextPiece):
             first_at = first_at or time.perf_counter()
-            yield piece.text
+            if not ready.corrected:
+                yield piece.text
         else:
             completion = piece
     ended = time.perf_counter()
     if completion is None:
         raise ModelError("The backend ended without an answer.", "Try again.")
+    if ready.corrected:
+        completion = without_label_prior(ready, completion)
+        yield completion.text
     timing = Timing(
         retrieval_s=found.retrieval_s,
         ttft_s=(first_at or ended) - started,
@@ -145,114 +163,40 @@ def _generated(
         thinking_s=completion.thinking_s,
         cpu_s=completion.cpu_s + found.cpu_s,
     )
-    return replace(_completed(context, ready, example, completion, found), timing=timing, attempts=attempt)
+    return replace(completed(context, ready, example, completion, found), timing=timing, attempts=attempt)
 
 
-def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
-    """Answer several rows at once. The predictions carry shares of the batch's time, and no latency."""
-    if ready.draws:
-        return _batch_by_draw(context, ready, rows)
-    if not ready.variant.generates:
-        started = time.perf_counter()
-        made = [drain(answer_row(context, ready, example, row)) for row, example in rows]
-        share_s = (time.perf_counter() - started) / len(rows)
-        return [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
-    started = time.perf_counter()
-    found = [_retrieve_or_error(context, ready, example) for _row, example in rows]
-    good = [place for place, item in enumerate(found) if isinstance(item, _Retrieved)]
-    requests = [
-        request_for(context, ready, rows[place][1], rows[place][0], item.passages)
-        for place, item in enumerate(found)
-        if isinstance(item, _Retrieved)
-    ]
-    answers, attempts = _batch_twice(context, requests)
-    share_s = (time.perf_counter() - started) / len(rows)
-    by_place = dict(zip(good, answers, strict=True))
-    made = []
-    for place, (_row, example) in enumerate(rows):
-        item = found[place]
-        answer = by_place.get(place, item)
-        if isinstance(answer, Completion) and isinstance(item, _Retrieved):
-            prediction = _completed(context, ready, example, answer, item)
-            cpu_s = answer.cpu_s + item.cpu_s
-            timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, batch_share_s=share_s, cpu_s=cpu_s)
-            made.append(replace(prediction, timing=timing, attempts=attempts))
-        elif isinstance(answer, (CancelledError, *STOPPING)):
-            raise answer
-        else:
-            error = answer if isinstance(answer, Exception) else ModelError("The backend ended without an answer.")
-            made.append(failed(context, ready, example, error, attempts=attempts))
-    return made
-
-
-def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> list[Prediction]:
-    """Answer the rows of each draw at once, and return the predictions in the order of the rows."""
-    made: dict[int, Prediction] = {}
-    for place, draw in enumerate(ready.draws):
-        own = [(row, example) for row, example in rows if row % len(ready.draws) == place]
-        if own:
-            made |= dict(zip((row for row, _ in own), answer_batch(context, draw, own), strict=True))
-    return [made[row] for row, _example in rows]
-
-
-def _batch_twice(
-    context: RunContext, requests: Sequence[GenerateRequest]
-) -> tuple[Sequence[Completion | Exception], int]:
-    """Ask for a batch, once more if the worker died; return the answers and how many attempts they took."""
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        try:
-            return context.model.generate_batch(requests, cancel=context.cancel), attempt
-        except WorkerDiedError as error:
-            _stop_if_cancelled(context, error)
-            if attempt == MAX_ATTEMPTS:
-                return [error] * len(requests), attempt
-        except STOPPING:
-            raise
-        except (ModelError, WorkerError) as error:
-            return [error] * len(requests), attempt
-    return [], MAX_ATTEMPTS
-
-
-def _stop_if_cancelled(context: RunContext, error: Exception) -> None:
+def stop_if_cancelled(context: RunContext, error: Exception) -> None:
     """A worker that ended because the run was stopped is not restarted, and its row is not a failure."""
     if context.cancel.is_set():
         raise CancelledError("The run was stopped.") from error
 
 
-def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, without: str = "") -> _Retrieved:
+def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, without: str = "") -> Retrieved:
     """Fetch what the variant wants for this row; `without` names an example that must not be included."""
     spec = ready.variant.retrieval
     if spec is None:
-        return _Retrieved()
+        return Retrieved()
     started = time.perf_counter()
     passages: list[Passage] = []
     cpu_s, rss_bytes = 0.0, 0
     for kind, count in (("example", spec.examples_k), ("document", spec.passages_k)):
         if count:
+            spread = spec.spread and kind == "example"
+            looked_at = MOST_NEIGHBOURS if spread else count
             found = context.retriever.search(
                 ready.index_id,
                 example.input,
                 kind=kind,
-                k=count + 1 if without else count,
+                k=looked_at + 1 if without else looked_at,
                 mode=spec.mode,
                 reranker=spec.reranker,
             )
-            passages += [passage for passage in found.passages if passage.id != without][:count]
+            others = [passage for passage in found.passages if passage.id != without]
+            passages += spread_over_labels(others, count) if spread else others[:count]
             cpu_s += found.cpu_s
             rss_bytes = max(rss_bytes, found.rss_bytes)
-    return _Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)
-
-
-def _retrieve_or_error(context: RunContext, ready: ReadyVariant, example: Example) -> _Retrieved | Exception:
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        try:
-            return retrieve(context, ready, example)
-        except WorkerDiedError as error:
-            if attempt == MAX_ATTEMPTS:
-                return error
-        except (RetrievalError, WorkerError) as error:
-            return error
-    return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
+    return Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)
 
 
 def request_for(
@@ -263,16 +207,40 @@ def request_for(
     return GenerateRequest(
         messages=built.messages,
         prefix_messages=built.prefix_messages,
-        decoding=decoding_for(context.task, ready.variant.decoding, seed=context.plan.seed, row=row),
+        decoding=decoding_for(
+            context.task,
+            ready.variant.decoding,
+            seed=context.plan.seed,
+            row=row,
+            every_label=ready.corrected,
+        ),
         slot=ready.slot,
         lora=ready.lora,
         lora_scale=ready.variant.lora_scale,
     )
 
 
-def _completed(
-    context: RunContext, ready: ReadyVariant, example: Example, completion: Completion, found: _Retrieved
+def without_label_prior(ready: ReadyVariant, completion: Completion) -> Completion:
+    """Take the variant's label prior away from an answer, where that was decided.
+
+    Raises:
+        ModelError: a label has no probability.
+    """
+    if ready.prior is None or not ready.corrected:
+        return completion
+    if len(completion.probabilities) < len(ready.prior.log_prior):
+        raise ModelError(
+            "The backend did not give the probability of every label.",
+            "Run it without prior correction: --prior-correction off.",
+        )
+    probabilities = without_prior(completion.probabilities, ready.prior.log_prior)
+    return replace(completion, text=likeliest(probabilities), probabilities=probabilities)
+
+
+def completed(
+    context: RunContext, ready: ReadyVariant, example: Example, completion: Completion, found: Retrieved
 ) -> Prediction:
+    """Read and score what the model wrote; the caller adds what it took."""
     blank = replace(
         _blank(context, ready, example),
         usage=completion.usage,

@@ -10,7 +10,6 @@ from engine.core.task import Example
 from engine.core.variant import Variant
 from engine.running.answering import RunContext
 from engine.running.prompting import build_prompt, max_answer_tokens
-from engine.running.sampling import choose_shots
 
 _SPARE_WORDS = 1.1
 """Chunks of documents are cut at sentences, and so may be a little longer than was asked for."""
@@ -19,7 +18,8 @@ _SPARE_WORDS = 1.1
 def context_needed(context: RunContext, train: Sequence[Example], test: Sequence[Example]) -> int:
     """Return tokens of context for the longest prompt of any variant and its answer, counted by the model.
 
-    What retrieval will find is not known yet: the longest training rows stand in for it, so this is an upper bound.
+    Which examples are shown, and what retrieval will find, is not known yet: the longest training rows stand in for
+    them, so this is an upper bound.
     """
     longest, answer = 0, 0
     for variant in context.plan.variants:
@@ -33,12 +33,10 @@ def _longest_prompt(
     context: RunContext, variant: Variant, train: Sequence[Example], test: Sequence[Example]
 ) -> tuple[Message, ...]:
     query = max((example.input for example in test), key=len)
-    shots: tuple[Example, ...] = ()
-    if variant.shots_k:
-        shots = choose_shots(train, variant.shots_k, seed=context.plan.seed, by_target=context.task.has_labels)
+    rows = sorted(train, key=lambda row: len(row.input) + len(row.target), reverse=True)
+    shots = tuple(rows[: variant.shots_k])
     passages: list[Passage] = []
     if variant.retrieval is not None:
-        rows = sorted(train, key=lambda row: len(row.input) + len(row.target), reverse=True)
         passages += [
             Passage(id=row.id, kind="example", text=row.input, score=0.0, target=row.target)
             for row in rows[: variant.retrieval.examples_k]

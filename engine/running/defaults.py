@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from engine.core.errors import UsageError, unknown_name
 from engine.core.task import AnswerKind, Task
 from engine.core.techniques import TECHNIQUES, Technique
-from engine.core.variant import DecodingSpec, LoraSpec, Reranker, RetrievalSpec, SearchMode, TrainingPrompts, Variant
+from engine.core.variant import (
+    DecodingSpec,
+    LoraSpec,
+    Reranker,
+    RetrievalSpec,
+    SearchMode,
+    ShotChoice,
+    TrainingPrompts,
+    Variant,
+)
 
 MAX_SHOTS = 10
 
@@ -18,7 +27,9 @@ class TechniqueOptions:
     """What the user may set of the techniques; None takes the default that fits the task."""
 
     shots_k: int | None = None
-    """Few-shot: fixed examples."""
+    """Few-shot: examples shown."""
+    shot_choice: ShotChoice | None = None
+    """Few-shot: which examples; auto decides between the same ones in every prompt and the nearest to each row."""
     examples_k: int | None = None
     """RAG: nearest training examples shown as shots."""
     passages_k: int | None = None
@@ -72,6 +83,7 @@ def default_variant(
         id=str(technique),
         technique=technique,
         shots_k=shots_k if facts.shows_shots else 0,
+        shot_choice=(chosen.shot_choice or ShotChoice.AUTO) if facts.shows_shots else ShotChoice.DRAWN,
         retrieval=retrieval,
         lora=replace(lora, seed=seed) if facts.trains else None,
         decoding=decoding or DecodingSpec(),

@@ -13,6 +13,7 @@ from engine.core.task import Task
 from engine.core.variant import LoraSpec, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
+from engine.running.priors import count_rows
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_WORD = 1.4
@@ -52,10 +53,14 @@ def estimate_run(
     tokens_per_s = FLOPS_PER_CORE * cores / (2 * max(facts.parameters, 1)) if facts.parameters else 1e6
     most = max((variant.decoding.max_tokens for variant in plan.variants), default=0)
     answer_tokens = most if not task.answer.labels else 1
+    whole = capabilities is None or capabilities.choice_probabilities is Support.YES
     seconds = sum(
-        rows * SERVER_ROW_S
-        if facts.server and not facts.parameters and variant.generates
-        else rows * _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
+        (rows + (count_rows(plan, task, variant) if whole else 0))
+        * (
+            SERVER_ROW_S
+            if facts.server and not facts.parameters and variant.generates
+            else _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
+        )
         for variant in plan.variants
     )
     trainings = {variant.lora: variant for variant in plan.variants if variant.lora is not None}

@@ -62,9 +62,10 @@ def build_trie(sequences: Mapping[str, Sequence[int]], end_token: int) -> LabelT
 class LabelSearch:
     """Decides one row. Ask `wanted()`, evaluate that path, `feed()` its logits; repeat until it is None."""
 
-    def __init__(self, trie: LabelTrie) -> None:
-        """Begin at the root."""
+    def __init__(self, trie: LabelTrie, *, every_label: bool = False) -> None:
+        """Begin at the root; `every_label` goes on until each label has its probability."""
         self._trie = trie
+        self._every_label = every_label
         self._open: list[tuple[float, _Node]] = []
         self._decided: dict[str, float] = {}
         self._push(0.0, trie.root)
@@ -84,7 +85,7 @@ class LabelSearch:
             return None
         self._open.sort(key=lambda item: (item[0], item[1].path))
         log_mass, node = self._open[-1]
-        if self._decided and max(self._decided.values()) >= log_mass:
+        if not self._every_label and self._decided and max(self._decided.values()) >= log_mass:
             return None
         return node.path
 

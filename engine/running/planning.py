@@ -12,7 +12,7 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan, new_run_id
 from engine.core.task import Task
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode, DecodingSpec
+from engine.core.variant import DecodingMode, DecodingSpec, PriorCorrection
 from engine.metrics.budget import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
 from engine.running.sampling import choose_test_rows, draw_training_rows
@@ -50,6 +50,8 @@ class PlanChoices(TypedDict, total=False):
     """Share the rows of variants with shots or LoRA out over so many draws and trainings."""
     spending_limit_usd: float | None
     """The run stops when it has cost this much at a closed API."""
+    prior_correction: PriorCorrection
+    """Whether the prior for label names is taken away; by default decided for each variant."""
 
 
 def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unpack[PlanChoices]) -> RunPlan:
@@ -72,7 +74,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
     if not test:
         raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
     train = draw_training_rows(task, choices.get("train_rows"), per_label=choices.get("rows_per_label"), seed=seed)
-    decoding = DecodingSpec(mode=choices.get("decoding", DecodingMode.CHOICE))
+    decoding = _decoding(task, choices.get("decoding", DecodingMode.CHOICE), choices.get("prior_correction"))
     return RunPlan(
         run_id=new_run_id(),
         task_id=task_id or task.id,
@@ -89,6 +91,13 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
         spending_limit_usd=choices.get("spending_limit_usd"),
     )
+
+
+def _decoding(task: Task, mode: DecodingMode, correction: PriorCorrection | None) -> DecodingSpec:
+    """Only choice decoding of labels has a prior for them."""
+    if mode is not DecodingMode.CHOICE or not task.has_labels:
+        return DecodingSpec(mode=mode)
+    return DecodingSpec(mode=mode, prior_correction=correction or PriorCorrection.AUTO)
 
 
 def same_experiment(first: RunPlan, second: RunPlan) -> bool:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from engine.core.errors import RetrievalError
 from engine.core.generation import LoraWeights
-from engine.core.ports import BuiltIndex, Trainer
+from engine.core.ports import Trainer
 from engine.core.run.events import Event, Notice, PreparationProgress, VariantReady
+from engine.core.run.label_prior import LabelPrior
+from engine.core.run.manifest import Preparation
 from engine.core.steps import Progress, check_cancelled, drain, relay
 from engine.core.task import Example
-from engine.core.variant import LoraSpec, TrainingPrompts, Variant
+from engine.core.variant import LoraSpec, PriorCorrection, TrainingPrompts, Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row, retrieve
 from engine.running.backend_checks import lora_comes_with_the_server
 from engine.running.lora import TrainingPair, find_or_train, training_pairs
+from engine.running.priors import decided, has_prior, measure_prior
 from engine.running.prompting import build_prompt, training_answer
-from engine.running.sampling import choose_shots, seed_of_draw
+from engine.running.sampling import seed_of_draw
+from engine.running.shots import decide_shots, fixed_shots, until_built
 
 Keep = Callable[[ReadyVariant], None]
 
@@ -33,23 +37,48 @@ class _OneOff:
         self.reused |= reused
 
 
-def prepare(context: RunContext, trainer: Trainer, train: Sequence[Example], keep: Keep) -> Iterator[Event]:
+def prepare(
+    context: RunContext,
+    trainer: Trainer,
+    train: Sequence[Example],
+    keep: Keep,
+    *,
+    prepared: Mapping[str, Preparation] | None = None,
+) -> Iterator[Event]:
     """Prepare all variants one by one, handing each to `keep`; yields progress.
+
+    Args:
+        context: of the run.
+        trainer: trains LoRA weights.
+        train: rows to learn from.
+        keep: takes each variant.
+        prepared: what is known from before the run was stopped: the kind of examples and the priors are not decided
+            again, so that all rows of a run are answered alike.
 
     Raises:
         AdaptLabError: a variant cannot be prepared.
     """
     for variant in context.plan.variants:
+        known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
         paid, drawn = _OneOff(), _OneOff()
-        found = yield from _find(context, train, variant, paid)
+        chosen = yield from decide_shots(context, variant, train, known.shots)
+        found = yield from _find(context, train, chosen.variant, paid)
         draws = []
-        for draw in range(_draws(context, variant)):
+        count = _draws(context, chosen.variant)
+        if chosen.record is not None:
+            paid.add(chosen.record.measure_s, reused=False)
+        for draw in range(count):
             ready = yield from _draw(context, trainer, train, replace(found, draw=draw), drawn)
-            draws.append(ready)
+            measured = chosen.prior if count == 1 else None
+            prior = yield from _prior(context, ready, train, known.priors, measured, drawn)
+            draws.append(replace(ready, prior=prior))
         keep(draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)))
         # Of several draws one would be used later: its share is what preparing takes.
         seconds = paid.seconds + drawn.seconds / len(draws)
-        yield VariantReady(variant_id=variant.id, prepare_s=seconds, reused=paid.reused or drawn.reused)
+        priors = tuple(ready.prior for ready in draws if ready.prior is not None)
+        reused = paid.reused or drawn.reused
+        took = Preparation(prepare_s=seconds, reused=reused, priors=priors, shots=chosen.record)
+        yield VariantReady(variant_id=variant.id, paid=took)
 
 
 def _draws(context: RunContext, variant: Variant) -> int:
@@ -66,12 +95,12 @@ def _find(
     if variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()
         steps = context.retriever.index(train, documents, variant.retrieval, cancel=context.cancel)
-        index = yield from _until_built(variant.id, steps)
+        index = yield from until_built(variant.id, steps)
         ready = replace(ready, index_id=index.id)
         paid.add(index.build_s, reused=index.reused)
     if variant.facts.fits:
         steps = context.retriever.fit_classifier(train, seed=context.plan.seed, cancel=context.cancel)
-        fitted = yield from _until_built(variant.id, steps)
+        fitted = yield from until_built(variant.id, steps)
         ready = replace(ready, classifier_id=fitted.id)
         paid.add(fitted.build_s, reused=fitted.reused)
     return ready
@@ -83,8 +112,10 @@ def _draw(
     """Add one draw of shots and the weights of one training."""
     variant = ready.variant
     if variant.shots_k:
-        seed, by_target = seed_of_draw(context.plan.seed, ready.draw), context.task.has_labels
-        ready = replace(ready, shots=choose_shots(train, variant.shots_k, seed=seed, by_target=by_target))
+        started = time.perf_counter()
+        shots = yield from fixed_shots(context, variant, train, draw=ready.draw)
+        ready = replace(ready, shots=shots)
+        paid.add(time.perf_counter() - started, reused=False)
     if variant.lora is not None:
         spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
         weights, found = yield from _weights(context, trainer, train, ready, spec)
@@ -93,12 +124,25 @@ def _draw(
     return ready
 
 
-def _until_built(variant_id: str, steps: Iterator[Progress | BuiltIndex]) -> Generator[Event, None, BuiltIndex]:
-    for step in steps:
-        if isinstance(step, BuiltIndex):
-            return step
-        yield PreparationProgress(variant_id=variant_id, progress=step)
-    raise RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
+def _prior(
+    context: RunContext,
+    ready: ReadyVariant,
+    train: Sequence[Example],
+    known: Sequence[LabelPrior],
+    measured: LabelPrior | None,
+    paid: _OneOff,
+) -> Generator[Event, None, LabelPrior | None]:
+    """Return the label prior that is known from before or was just measured, else measure it; and decide."""
+    wanted = ready.variant.decoding.prior_correction
+    if wanted is PriorCorrection.OFF or not has_prior(context.task, ready.variant):
+        return None
+    if ready.draw < len(known):
+        return known[ready.draw]
+    if measured is not None:
+        return decided(measured, wanted)
+    prior = yield from measure_prior(context, ready, train)
+    paid.add(prior.measure_s, reused=False)
+    return decided(prior, wanted)
 
 
 def _weights(

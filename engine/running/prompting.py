@@ -51,7 +51,7 @@ def _turn(query: str, target: str) -> list[Message]:
     return [Message(role="user", content=query.strip()), Message(role="assistant", content=target)]
 
 
-def decoding_for(task: Task, spec: DecodingSpec, *, seed: int, row: int) -> Decoding:
+def decoding_for(task: Task, spec: DecodingSpec, *, seed: int, row: int, every_label: bool = False) -> Decoding:
     """Return how an answer is generated; each row has a seed of its own, for temperatures over 0."""
     mode = effective_mode(task, spec.mode)
     schema = task.answer.json_schema
@@ -70,6 +70,7 @@ def decoding_for(task: Task, spec: DecodingSpec, *, seed: int, row: int) -> Deco
         temperature=spec.temperature,
         seed=seed * 1_000_003 + row,
         stop=("\n",) if mode is DecodingMode.FREE and task.answer.kind is not AnswerKind.JSON else (),
+        every_label=every_label,
     )
 
 

@@ -7,7 +7,7 @@ is run again with the same plan: what is in the store is skipped.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 from engine.core.capabilities import learned
@@ -32,7 +32,8 @@ from engine.core.steps import CancelSignal, Progress, check_cancelled, relay
 from engine.core.task import Example, Task
 from engine.metrics.budget import Budget
 from engine.metrics.early_stopping import ClearLeader, clear_leader
-from engine.running.answering import ReadyVariant, RunContext, answer_batch, answer_row
+from engine.running.answering import ReadyVariant, RunContext, answer_row
+from engine.running.batches import answer_batch
 from engine.running.context_size import context_needed
 from engine.running.lora import run_canary
 from engine.running.preparing import prepare, warm_up
@@ -93,7 +94,8 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     ready: list[ReadyVariant] = []
     if any(variant.generates for variant in plan.variants):
         yield from _load(context, ports.store, _slots(plan), _room(context, train, test))
-    for event in prepare(context, ports.trainer, train, ready.append):
+    prepared = ports.store.manifest(plan.run_id).prepared
+    for event in prepare(context, ports.trainer, train, ready.append, prepared=prepared):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
@@ -138,8 +140,7 @@ def _load(context: RunContext, store: RunStore, slots: int, context_tokens: int)
 
 def _keep_preparation(plan: RunPlan, store: RunStore, event: VariantReady) -> None:
     if event.variant_id not in store.manifest(plan.run_id).prepared:
-        paid = {"prepare_s": event.prepare_s, "reused": event.reused}
-        store.update_run(plan.run_id, manifest={"prepared": {event.variant_id: paid}})
+        store.update_run(plan.run_id, manifest={"prepared": {event.variant_id: asdict(event.paid)}})
 
 
 def _row_by_row(

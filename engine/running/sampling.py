@@ -6,9 +6,15 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.core.errors import UsageError
 from engine.core.run.plan import TRAIN_ROWS
+from engine.core.run.prediction import Passage
 from engine.core.task import Example, Task
+
+Vectors = NDArray[np.float32]
 
 
 def training_row_count(task: Task, rows: int | None = None, *, per_label: int | None = None) -> int:
@@ -79,11 +85,59 @@ def balanced_sample(examples: Sequence[Example], count: int, *, seed: int, by_ta
     return drawn
 
 
-def choose_shots(train: Sequence[Example], count: int, *, seed: int, by_target: bool) -> tuple[Example, ...]:
-    """Choose few-shot examples from the training rows, balanced over targets, in random order."""
-    shots = balanced_sample(train, count, seed=seed + 1, by_target=by_target)
+def choose_shots(
+    train: Sequence[Example], count: int, *, seed: int, by_target: bool, vectors: Vectors | None = None
+) -> tuple[Example, ...]:
+    """Choose few-shot examples from the training rows, spread over targets, in random order.
+
+    Args:
+        train: the rows to choose from.
+        count: how many.
+        seed: of the order, and of the choice where there are no vectors.
+        by_target: whether targets are labels.
+        vectors: unit vectors of the inputs, shape (rows, dimensions). The rows that all others are most like are then
+            chosen instead of random ones.
+    """
+    if vectors is None:
+        shots = balanced_sample(train, count, seed=seed + 1, by_target=by_target)
+    else:
+        shots = [train[place] for place in covering_places([row.target for row in train], vectors, count, by_target)]
     random.Random(f"{seed}:shots").shuffle(shots)
     return tuple(shots)
+
+
+def covering_places(targets: Sequence[str], vectors: Vectors, count: int, by_target: bool) -> list[int]:
+    """Return the places of rows that stand for all: each row is as similar as can be to the nearest one chosen.
+
+    Greedy facility location; with labels, among the rows of each label. A label gets a second row when every label that
+    has rows left has one. Source: G. Nemhauser, L. Wolsey, M. Fisher, "An analysis of approximations for maximizing
+    submodular set functions", Mathematical Programming 14 (1978).
+    """
+    names = list(targets) if by_target else [""] * len(targets)
+    alike = np.array(names)[:, None] == np.array(names)[None, :]
+    similarity = np.where(alike, vectors @ vectors.T, 0.0)
+    covered = np.zeros(len(names))
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(names)):
+        left = [place for place in range(len(names)) if place not in chosen]
+        shown = Counter(names[place] for place in chosen)
+        fewest = min(shown[names[place]] for place in left)
+        able = [place for place in left if shown[names[place]] == fewest]
+        gains = np.maximum(similarity[able] - covered, 0.0).sum(axis=1)
+        best = able[int(gains.argmax())]
+        chosen.append(best)
+        covered = np.maximum(covered, similarity[best])
+    return chosen
+
+
+def spread_over_labels(passages: Sequence[Passage], count: int) -> list[Passage]:
+    """Take so many of the found examples, nearest first; a label's second one comes after the first of each label."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for place, passage in enumerate(passages):
+        ranked.append((seen[passage.target], place))
+        seen[passage.target] += 1
+    return [passages[place] for _rank, place in sorted(ranked)[:count]]
 
 
 def seed_of_draw(seed: int, draw: int) -> int:

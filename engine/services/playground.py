@@ -18,7 +18,7 @@ from engine.core.run.prediction import Prediction
 from engine.core.steps import CancelSignal, Progress, relay
 from engine.core.task import AnswerKind, Example, Task
 from engine.core.techniques import TECHNIQUES
-from engine.core.variant import Variant
+from engine.core.variant import ShotChoice, Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import kept_weights
 from engine.running.preparing import prepare
@@ -199,12 +199,18 @@ def plan_of(question: Question) -> RunPlan:
         run_id="playground",
         task_id=question.task_id,
         model_id=question.model_id,
-        variants=tuple(replace(variant, lora=None) for variant in question.variants),
+        variants=tuple(_at_once(variant) for variant in question.variants),
         test_ids=(),
         train_ids=(),
         seed=question.seed,
         context_tokens=question.context_tokens,
     )
+
+
+def _at_once(variant: Variant) -> Variant:
+    """Leave out what takes long to prepare: training, and comparing two ways of choosing examples."""
+    chosen = ShotChoice.COVERING if variant.shot_choice is ShotChoice.AUTO else variant.shot_choice
+    return replace(variant, lora=None, shot_choice=chosen)
 
 
 def _blank_target(task: Task) -> str:

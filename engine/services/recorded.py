@@ -50,7 +50,7 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
     place = {example_id: number for number, example_id in enumerate(manifest.plan.test_ids)}
     live.apply(RunStarted(plan=manifest.plan))
     for variant_id, paid in manifest.prepared.items():
-        live.apply(VariantReady(variant_id=variant_id, prepare_s=paid.prepare_s, reused=paid.reused))
+        live.apply(VariantReady(variant_id=variant_id, paid=paid))
     live.apply(ModelLoaded(load_s=manifest.load_s or 0.0, gpu=manifest.gpu))
     for prediction in sorted(predictions, key=lambda made: place.get(made.example_id, -1)):
         live.apply(PredictionMade(prediction=prediction, kept=True))

@@ -17,7 +17,7 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.techniques import TECHNIQUES
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, PriorCorrection
 from engine.running.defaults import TechniqueOptions, technique_from_name
 from engine.services.lab import Lab
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
@@ -67,6 +67,9 @@ class RunOptions:
     """Continue this run, which was stopped or killed; 'latest' takes the newest comparison."""
     decoding: DecodingMode = DecodingMode.CHOICE
     """How an answer is decoded; a mode that does not suit the task is replaced by one that does."""
+    prior_correction: PriorCorrection = PriorCorrection.AUTO
+    """Choice: take away how much the model likes each label whatever the input; auto decides for each variant, on
+    rows that it was not shown."""
     throughput: bool = False
     """Answer in batches: examples/s, no latencies."""
     stop_when_clear: bool = False
@@ -157,6 +160,7 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         rows_per_label=asked.draw.rows_per_label,
         seed=asked.draw.seed,
         decoding=run.decoding,
+        prior_correction=run.prior_correction,
         throughput=run.throughput,
         stop_when_clear=run.stop_when_clear,
         draws=run.draws,

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from engine.analysis.choices import sentences_of
 from engine.analysis.marks import FigureName, marks_in_summary
 from engine.analysis.run_comparison import Matrix, in_words
 from engine.analysis.training_rows import TrainingRows, training_note
 from engine.core.interval import Interval
+from engine.core.run.label_prior import LabelPrior
+from engine.core.run.shot_record import ShotRecord
 from engine.core.techniques import label
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, cell, heading, legend
@@ -51,6 +54,11 @@ def show_results(summary: Summary, *before: Listing) -> None:
     remark = training_note(TrainingRows(**summary["training"]), test_rows=int(summary["test_rows"]))
     if remark:
         note(remark)
+    for name, figures in zip(_names(summary["variants"]), summary["variants"], strict=True):
+        priors = [LabelPrior(**prior) for prior in figures["label_priors"]]
+        shots = ShotRecord(**figures["shots"]) if figures["shots"] else None
+        for sentence in sentences_of(name, shots, priors, examples=figures["examples"]):
+            note(sentence)
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 

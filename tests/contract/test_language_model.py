@@ -147,6 +147,24 @@ def test_no_label_gets_a_share_that_was_not_computed(model: LanguageModel) -> No
         assert len(set(shares)) == len(shares)
 
 
+def test_every_label_gets_its_probability_where_that_is_asked_for(model: LanguageModel) -> None:
+    """Asked for every label's probability, a backend that scores labels opens every branch, and answers as before."""
+    labels = ("billing", "track my order", "track my parcel", "track my refund", "track my visit")
+    request = ask("Where is my parcel?", labels=labels, slot="every")
+    every = replace(request, decoding=replace(request.decoding, every_label=True))
+    before, done = complete(model, request), complete(model, every)
+    assert done.text in labels
+    if model.capabilities.choice_probabilities is Support.YES:
+        assert done.text == before.text
+        assert set(done.probabilities) == set(labels)
+        assert sum(done.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        (batched,) = model.generate_batch([every])
+        assert isinstance(batched, Completion)
+        assert set(batched.probabilities) == set(labels)
+        for label, share in before.probabilities.items():
+            assert done.probabilities[label] == pytest.approx(share, rel=1e-3, abs=1e-6)
+
+
 @pytest.mark.parametrize("labels", [("a", "a b", "ab"), ("x y one", "x y two"), ("yes",), ("😀", "日本", "é")])
 def test_labels_may_begin_with_each_other(model: LanguageModel, labels: tuple[str, ...]) -> None:
     """Labels that are prefixes of each other, share all but their last word, stand alone or are no ASCII all work."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.core.run.events import RunEnded
+from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.techniques import Technique
+from engine.core.variant import PriorCorrection
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, script
 from tests.pages.conftest import Opener
 from tests.pages.upload_screen import Screen
@@ -110,3 +113,28 @@ def test_a_new_task_of_many_labels_says_what_a_comparison_will_learn_from(opened
     assert not screen.app.exception
     assert "It has 12 labels, and a comparison learns from 50 rows by default." in screen.texts()
     assert "offers 8 rows for each label" in screen.texts()
+
+
+@pytest.mark.parametrize("wanted", [None, PriorCorrection.OFF, PriorCorrection.ON])
+def test_prior_correction_is_chosen_on_the_run_page(open_app: Opener, wanted: PriorCorrection | None) -> None:
+    """Auto unless the user says otherwise, and then what the user says."""
+    lab = memory_lab(speed=50)
+    app = open_app(lab).run()
+    if wanted is not None:
+        controls = {control.key: control for control in app.get("segmented_control")}
+        controls["setup_prior_correction"].set_value(wanted).run()
+    app.button[0].click().run()
+    assert not app.exception
+    chosen = lab.last_plan().variants[0].decoding.prior_correction
+    assert chosen is (wanted or PriorCorrection.AUTO)
+
+
+def test_answers_that_are_no_labels_have_no_prior(open_app: Opener) -> None:
+    """There is nothing to choose."""
+    app = open_app(
+        memory_lab(
+            task=memory_task(answer=AnswerSpec(kind=AnswerKind.TEXT), primary_scorer="chrf", scorers=("chrf",)),
+            speed=50,
+        )
+    ).run()
+    assert "setup_prior_correction" not in {control.key for control in app.get("segmented_control")}

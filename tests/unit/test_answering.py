@@ -25,7 +25,8 @@ from engine.core.run.prediction import FailureKind, Passage, Usage
 from engine.core.steps import drain
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, DecodingSpec, RetrievalSpec, Variant
-from engine.running.answering import ReadyVariant, RunContext, answer_batch, answer_row, retrieve
+from engine.running.answering import ReadyVariant, RunContext, answer_row, retrieve
+from engine.running.batches import answer_batch
 from tests.helpers import small_task
 
 TASK = small_task()

@@ -13,7 +13,8 @@ from engine.core.errors import UsageError
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, Variant
-from engine.running.answering import ReadyVariant, RunContext, answer_batch, request_for
+from engine.running.answering import ReadyVariant, RunContext, request_for
+from engine.running.batches import answer_batch
 from engine.running.planning import plan_run
 from engine.running.preparing import prepare
 from tests.helpers import small_task

@@ -74,6 +74,18 @@ def test_a_probability_is_computed_or_not_given(paths: list[tuple[int, ...]], se
     assert found[search.label] == max(found.values())
 
 
+@given(paths=sequences, seed=st.integers(0, 10_000))
+@settings(max_examples=300, deadline=None)
+def test_every_label_has_its_probability_where_that_is_asked_for(paths: list[tuple[int, ...]], seed: int) -> None:
+    """A search for every label opens all branches, and decides as the one that stops early does."""
+    labels = {f"label {n}": path for n, path in enumerate(paths)}
+    search = LabelSearch(build_trie(labels, END), every_label=True)
+    while (path := search.wanted()) is not None:
+        search.feed(logits_after(path, seed))
+    assert search.probabilities == pytest.approx(brute_force(labels, seed), rel=1e-6)
+    assert search.label == searched(labels, seed)[0].label
+
+
 def test_an_unopened_branch_gives_its_labels_no_number() -> None:
     """Two labels behind one unlikely token are not decided between: neither gets a share that nobody computed."""
     search = LabelSearch(build_trie({"a": (1,), "b c": (2, 3), "b d": (2, 4)}, END))

@@ -15,6 +15,7 @@ from engine.core.capabilities import Capabilities
 from engine.core.errors import CanaryError, UnsupportedError
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
 from engine.core.run.events import VariantReady
+from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, Variant
@@ -66,7 +67,7 @@ def test_weights_of_the_server_are_taken_and_none_are_trained() -> None:
     ready: list[ReadyVariant] = []
     events = list(prepare(context(AtServer()), None, TASK.split("train"), ready.append))  # type: ignore[arg-type]
     assert ready[0].lora == LoraWeights(key=None, locator="tickets")
-    assert events == [VariantReady(variant_id="lora", prepare_s=0.0, reused=True)]
+    assert events == [VariantReady(variant_id="lora", paid=Preparation(prepare_s=0.0, reused=True))]
 
 
 def test_a_server_without_weights_stops_the_run_beforehand() -> None:

@@ -104,7 +104,7 @@ def test_preparation_is_shown_in_its_lane() -> None:
     )
     assert live.snapshot().lanes[1].progress == step
     assert live.snapshot().model_progress is not None
-    live.apply(VariantReady(variant_id="classifier", prepare_s=2.5, reused=True))
+    live.apply(VariantReady(variant_id="classifier", paid=Preparation(prepare_s=2.5, reused=True)))
     live.apply(PredictionStarted(variant_id="zero-shot", example_id=IDS[0], target="billing"))
     snapshot = live.snapshot()
     assert snapshot.status == "running"

@@ -119,13 +119,13 @@ def test_eight_rows_per_label_are_offered_with_their_time() -> None:
         ([Technique.CLASSIFIER], 50, True),
         ([Technique.CLASSIFIER], 200, False),
         ([Technique.ZERO_SHOT], None, False),
-        ([Technique.FEW_SHOT], None, False),
+        ([Technique.FEW_SHOT], None, True),
     ],
 )
 def test_more_rows_are_offered_where_they_are_of_use(
     techniques: list[Technique], train_rows: int | None, offered: bool
 ) -> None:
-    """Not to a bare prompt, not for fixed shots, and not to a user who chose another number that covers the labels."""
+    """Not to a bare prompt, and not to a user who chose another number that covers the labels."""
     lab = memory_lab(task=many_labels())
     plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=techniques, train_rows=train_rows)
     assert (lab.runs.row_offer(plan) is not None) is offered

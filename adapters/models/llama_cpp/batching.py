@@ -94,7 +94,10 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
         entries += [Entry(row.tokens[p], p, number, p == last) for p in range(shared, len(row.tokens))]
     logits = context.evaluate(entries)
     prefilled = time.perf_counter()
-    searches = [LabelSearch(session.trie(request.decoding.labels)) for request in requests]
+    searches = [
+        LabelSearch(session.trie(request.decoding.labels), every_label=request.decoding.every_label)
+        for request in requests
+    ]
     for search, row_logits in zip(searches, logits, strict=True):
         # Labels that all begin with the same token ask for what follows it, which this evaluation did not give.
         if search.wanted() == ():

@@ -148,7 +148,7 @@ class Session:
         emit: Emit,
     ) -> tuple[str, tuple[int, ...], float | None, dict[str, float], str]:
         if decoding.mode is DecodingMode.CHOICE:
-            search = LabelSearch(self.trie(decoding.labels))
+            search = LabelSearch(self.trie(decoding.labels), every_label=decoding.every_label)
             written: tuple[int, ...] = ()
             length = len(ready.tokens)
             while (path := search.wanted()) is not None:

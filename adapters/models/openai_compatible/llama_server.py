@@ -92,12 +92,21 @@ class LlamaServer:
         prompt_tokens: Sequence[int],
         labels: tuple[str, ...],
         *,
+        every_label: bool,
         lora: Sequence[Mapping[str, Any]],
         check_cancelled: Callable[[], None],
     ) -> ScoredLabel:
-        """Choose a label over the labels' own tokens, best branch first; `check_cancelled` raises on a cancel."""
+        """Choose a label over the labels' own tokens, best branch first.
+
+        Args:
+            prompt_tokens: of the prompt.
+            labels: to choose from.
+            every_label: go on until each label has its probability.
+            lora: the weights that the server is to use.
+            check_cancelled: raises on a cancel.
+        """
         trie = self.trie(labels)
-        search = LabelSearch(trie)
+        search = LabelSearch(trie, every_label=every_label)
         size = max(token for sequence in trie.sequences.values() for token in sequence) + 1
         prefill_ms, decode_ms, cached = 0.0, 0.0, 0
         first = True

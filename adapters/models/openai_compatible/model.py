@@ -145,7 +145,13 @@ class OpenAICompatibleModel:
             return (
                 text,
                 len(tokens),
-                self._native.choose(tokens, labels, lora=self._lora_body(request), check_cancelled=check_cancelled),
+                self._native.choose(
+                    tokens,
+                    labels,
+                    every_label=request.decoding.every_label,
+                    lora=self._lora_body(request),
+                    check_cancelled=check_cancelled,
+                ),
             )
 
         def attempt() -> tuple[str, int, Any]:

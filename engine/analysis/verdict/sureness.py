@@ -119,7 +119,7 @@ def _training(ruling: Ruling) -> Sentence:
     claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
     text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
     draws = run.plan.draws
-    if subject is not None and subject.variant.drawn and draws > 1:
+    if subject is not None and subject.drawn and draws > 1:
         text += f", and for {the(subject)} averaged over {draws} draws, each row answered with one of them"
     elif subject is not None and (drawn := _drawn(subject)):
         claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))
@@ -143,10 +143,10 @@ def _unseen(ruling: Ruling) -> Sentence:
 def _shown(ruling: Ruling) -> Sentence:
     """Say where fixed examples leave labels out: a model mostly answers with labels that it is shown."""
     labels = ruling.training.labels
-    few = next((item for item in ruling.run.figures if 0 < item.variant.shots_k < labels), None)
+    few = next((item for item in ruling.run.figures if 0 < item.fixed_shots < labels), None)
     if few is None:
         return Sentence(text="")
-    shown = few.variant.shots_k
+    shown = few.fixed_shots
     claim = Claim(
         kind=ClaimKind.LABELS_WITHOUT_ROWS,
         strength=Strength.MEASURED,
@@ -176,8 +176,8 @@ def _worn(ruling: Ruling) -> Sentence:
 def _drawn(item: VariantFigures) -> str:
     """Name the draws that a variant's result depends on."""
     variant, parts = item.variant, []
-    if variant.facts.shows_shots and variant.shots_k:
-        parts.append("with this one example" if variant.shots_k == 1 else f"with these {variant.shots_k} examples")
+    if item.fixed_shots:
+        parts.append("with this one example" if item.fixed_shots == 1 else f"with these {item.fixed_shots} examples")
     if variant.lora is not None:
         parts.append(f"with training seed {variant.lora.seed}")
     return " and ".join(parts)

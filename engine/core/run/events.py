@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
@@ -44,11 +45,10 @@ class ModelLoaded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VariantReady:
-    """A variant can answer; `prepare_s` is its one-off cost, `reused` tells that it was paid earlier."""
+    """A variant can answer, and this is what preparing it took."""
 
     variant_id: str
-    prepare_s: float
-    reused: bool = False
+    paid: Preparation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

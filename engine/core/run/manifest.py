@@ -15,7 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.core.errors import StoreError
 from engine.core.generation import SCRIPTED
+from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import RunPlan
+from engine.core.run.shot_record import ShotRecord
 from engine.core.task import MADE_FROM
 
 VERSION = 2
@@ -75,6 +77,10 @@ class Preparation:
     prepare_s: float
     reused: bool = False
     """The preparation had been done earlier."""
+    priors: tuple[LabelPrior, ...] = ()
+    """One for each draw, where the plan asks for prior correction."""
+    shots: ShotRecord | None = None
+    """How examples were chosen, where they were not drawn at random."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

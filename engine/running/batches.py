@@ -1,0 +1,155 @@
+"""One variant on several rows at once: retrieve, ask, and make of each answer what answering one row makes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.core.errors import AdaptLabError, CancelledError, ModelError, RetrievalError, WorkerDiedError, WorkerError
+from engine.core.generation import Completion, GenerateRequest
+from engine.core.run.prediction import Prediction, Timing
+from engine.core.steps import drain
+from engine.core.task import Example
+from engine.running.answering import (
+    MAX_ATTEMPTS,
+    STOPPING,
+    ReadyVariant,
+    Retrieved,
+    RunContext,
+    answer_row,
+    completed,
+    failed,
+    request_for,
+    retrieve,
+    stop_if_cancelled,
+    without_label_prior,
+)
+
+Row = tuple[int, Example]
+"""A row with its number in the run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What the model answered to each row, in order, or the error in its place."""
+
+    answers: Sequence[Completion | Exception]
+    found: Sequence[Retrieved | Exception]
+    attempts: int
+
+
+def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[Prediction]:
+    """Answer several rows at once. The predictions carry shares of the batch's time, and no latency."""
+    if ready.draws:
+        return _batch_by_draw(context, ready, rows)
+    started = time.perf_counter()
+    if not ready.variant.generates:
+        made = [drain(answer_row(context, ready, example, row)) for row, example in rows]
+        share_s = (time.perf_counter() - started) / len(rows)
+        return [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
+    asked = ask(context, ready, rows)
+    share_s = (time.perf_counter() - started) / len(rows)
+    made = []
+    for (_row, example), answer, item in zip(rows, asked.answers, asked.found, strict=True):
+        try:
+            prediction = _read(context, ready, example, answer, item)
+        except AdaptLabError as error:
+            made.append(failed(context, ready, example, error, attempts=asked.attempts))
+        else:
+            timing = replace(prediction.timing, batch_share_s=share_s)
+            made.append(replace(prediction, timing=timing, attempts=asked.attempts))
+    return made
+
+
+def _read(
+    context: RunContext,
+    ready: ReadyVariant,
+    example: Example,
+    answer: Completion | Exception,
+    found: Retrieved | Exception,
+) -> Prediction:
+    """Make a prediction of an answer; what was raised in its place is raised."""
+    if isinstance(answer, Exception):
+        raise answer
+    if isinstance(found, Exception):
+        raise found
+    prediction = completed(context, ready, example, without_label_prior(ready, answer), found)
+    timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, cpu_s=answer.cpu_s + found.cpu_s)
+    return replace(prediction, timing=timing)
+
+
+def ask(
+    context: RunContext, ready: ReadyVariant, rows: Sequence[Row], *, by_others: bool = False, every_label: bool = False
+) -> Asked:
+    """Ask the model about several rows at once; a worker that dies is started again, and asked once more.
+
+    Args:
+        context: of the run.
+        ready: the variant, with one draw.
+        rows: to ask about.
+        by_others: leave a row itself out of what is retrieved for it, as for training rows.
+        every_label: ask for the probability of every label.
+
+    Raises:
+        CancelledError: the user stopped it.
+        ModelError: the server is unreachable, or refuses every request.
+    """
+    found = [_retrieve_or_error(context, ready, row, without=row.id if by_others else "") for _place, row in rows]
+    requests = {}
+    for place, item in enumerate(found):
+        if isinstance(item, Retrieved):
+            request = request_for(context, ready, rows[place][1], rows[place][0], item.passages)
+            wanted = every_label or request.decoding.every_label
+            requests[place] = replace(request, decoding=replace(request.decoding, every_label=wanted))
+    given, attempts = _ask_twice(context, list(requests.values()))
+    by_place: dict[int, Completion | Exception] = dict(zip(requests, given, strict=True))
+    answers: list[Completion | Exception] = []
+    for place, item in enumerate(found):
+        answer = by_place[place] if isinstance(item, Retrieved) else item
+        if isinstance(answer, (CancelledError, *STOPPING)):
+            raise answer
+        answers.append(answer)
+    return Asked(answers=answers, found=found, attempts=attempts)
+
+
+def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[Prediction]:
+    """Answer the rows of each draw at once, and return the predictions in the order of the rows."""
+    made: dict[int, Prediction] = {}
+    for place, draw in enumerate(ready.draws):
+        own = [(row, example) for row, example in rows if row % len(ready.draws) == place]
+        if own:
+            made |= dict(zip((row for row, _ in own), answer_batch(context, draw, own), strict=True))
+    return [made[row] for row, _example in rows]
+
+
+def _ask_twice(
+    context: RunContext, requests: Sequence[GenerateRequest]
+) -> tuple[Sequence[Completion | Exception], int]:
+    """Ask for a batch, once more if the worker died; return the answers and how many attempts they took."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return context.model.generate_batch(requests, cancel=context.cancel), attempt
+        except WorkerDiedError as error:
+            stop_if_cancelled(context, error)
+            if attempt == MAX_ATTEMPTS:
+                return [error] * len(requests), attempt
+        except STOPPING:
+            raise
+        except (ModelError, WorkerError) as error:
+            return [error] * len(requests), attempt
+    return [], MAX_ATTEMPTS
+
+
+def _retrieve_or_error(
+    context: RunContext, ready: ReadyVariant, example: Example, *, without: str
+) -> Retrieved | Exception:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        try:
+            return retrieve(context, ready, example, without=without)
+        except WorkerDiedError as error:
+            if attempt == MAX_ATTEMPTS:
+                return error
+        except (RetrievalError, WorkerError) as error:
+            return error
+    return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")

@@ -1,0 +1,261 @@
+"""Which examples few-shot shows: covering ones, or the nearest to each row, and how that is decided."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.models.openai_compatible.dialects import VLLM
+from adapters.models.scripted import ScriptedModel
+from engine.analysis.choices import shot_sentence
+from engine.core.capabilities import Capabilities
+from engine.core.generation import Completion, GenerateRequest, Message, TextPiece
+from engine.core.ports import BuiltIndex, SearchResult
+from engine.core.run.events import VariantReady
+from engine.core.run.manifest import Preparation
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Passage
+from engine.core.run.shot_record import ShotRecord
+from engine.core.steps import drain
+from engine.core.task import AnswerKind, Task
+from engine.core.techniques import Technique
+from engine.core.variant import DecodingSpec, PriorCorrection, ShotChoice, Variant
+from engine.running.answering import ReadyVariant, RunContext, answer_row
+from engine.running.planning import plan_run
+from engine.running.preparing import prepare
+from engine.running.sampling import covering_places, spread_over_labels
+from tests.helpers import small_task
+from tests.memory_lab_models import word_vectors
+
+MANY = tuple(f"label {letter}" for letter in "abcdefgh")
+_MADE = small_task(train=32, test=8, labels=MANY)
+TASK = replace(
+    _MADE,
+    examples=tuple(replace(row, input=f"test {row.input}") if row.split == "test" else row for row in _MADE.examples),
+)
+points = st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=2, max_size=7).map(
+    lambda rows: np.array([np.array(row) / np.linalg.norm(row) for row in rows], dtype=np.float32)
+)
+
+
+class Shown(ScriptedModel):
+    """Is right where the right label stands among the examples, and names the first label it was shown elsewhere."""
+
+    def __init__(self) -> None:
+        """Begin with nothing asked."""
+        super().__init__()
+        self.asked: list[GenerateRequest] = []
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer by what is shown."""
+        self.asked.append(request)
+        shown = [message.content for message in request.messages if message.role == "assistant"]
+        right = next(label for label in MANY if request.messages[-1].content.endswith(label))
+        best = right if right in shown else shown[0]
+        rest = 0.1 / (len(MANY) - 1)
+        shares = {label: 0.9 if label == best else rest for label in request.decoding.labels}
+        for item in super().generate(request, cancel=cancel):
+            yield TextPiece(text=best) if isinstance(item, TextPiece) else _answer(item, best, shares)
+
+
+def _answer(item: Completion, text: str, shares: dict[str, float]) -> Completion:
+    return replace(item, text=text, probabilities=shares)
+
+
+class Words:
+    """Embeds texts by their words, and finds the training rows that are alike."""
+
+    def __init__(self) -> None:
+        """Begin with nothing embedded."""
+        self.embedded: list[list[str]] = []
+        self.busy = False
+
+    def embed(self, texts: Sequence[str], *, cancel: object = None) -> np.ndarray:
+        """Return unit vectors."""
+        self.embedded.append(list(texts))
+        return word_vectors(list(texts))
+
+    def index(self, *_items: object, **_options: object) -> Iterator[BuiltIndex]:
+        """Build nothing, and be busy until the steps are over, as a worker is."""
+        self.busy = True
+        yield BuiltIndex(id="index", build_s=0.5, reused=False)
+        self.busy = False
+
+    def search(self, _index_id: str, query: str, *, kind: str, k: int, **_options: object) -> SearchResult:
+        """Return the training rows, those that share most words first."""
+        assert not self.busy
+        rows = sorted(TASK.split("train"), key=lambda row: -len(set(row.input.split()) & set(query.split())))[:k]
+        found = tuple(Passage(id=row.id, kind=kind, text=row.input, target=row.target, score=1.0) for row in rows)
+        return SearchResult(passages=found, retrieval_s=0.0, cpu_s=0.0, rss_bytes=0)
+
+
+def few_shot(choice: ShotChoice = ShotChoice.AUTO, shots: int = 3) -> Variant:
+    """Specify few-shot without prior correction."""
+    return Variant(
+        id="few-shot",
+        technique=Technique.FEW_SHOT,
+        shots_k=shots,
+        shot_choice=choice,
+        decoding=DecodingSpec(prior_correction=PriorCorrection.OFF),
+    )
+
+
+def prepared(
+    variant: Variant,
+    model: ScriptedModel,
+    *,
+    task: Task = TASK,
+    draws: int = 1,
+    known: dict[str, Preparation] | None = None,
+) -> tuple[RunContext, ReadyVariant, Preparation, Words]:
+    """Prepare a variant."""
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=(variant,), test_ids=(), train_ids=(), draws=draws)
+    words = Words()
+    context = RunContext(plan=plan, task=task, model=model, retriever=words, cancel=threading.Event())  # type: ignore[arg-type]
+    ready: list[ReadyVariant] = []
+    events = list(prepare(context, None, task.split("train"), ready.append, prepared=known))  # type: ignore[arg-type]
+    return context, ready[0], next(event.paid for event in events if isinstance(event, VariantReady)), words
+
+
+@given(vectors=points, count=st.integers(1, 4))
+def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -> None:
+    """Greedy choice reaches at least 63 % of the best similarity that so many rows can have with all others."""
+    chosen = covering_places([""] * len(vectors), vectors, count, by_target=False)
+    assert len(set(chosen)) == len(chosen) == min(count, len(vectors))
+
+    def covered(places: Sequence[int]) -> float:
+        return float((vectors @ vectors[list(places)].T).max(axis=1).sum())
+
+    best = max(covered(places) for places in itertools.combinations(range(len(vectors)), len(chosen)))
+    assert covered(chosen) >= (1 - 1 / np.e) * best - 1e-6
+
+
+@given(labels=st.lists(st.sampled_from("abc"), min_size=2, max_size=12), count=st.integers(1, 12))
+def test_labels_are_covered_before_one_comes_twice(labels: list[str], count: int) -> None:
+    """No label has two rows more than another one that still has rows."""
+    dice = np.random.default_rng(len(labels))
+    vectors = dice.normal(size=(len(labels), 4)).astype(np.float32)
+    shown = Counter(labels[place] for place in covering_places(labels, vectors, count, by_target=True))
+    have = Counter(labels)
+    for one, other in itertools.permutations(have, 2):
+        assert shown[one] <= shown[other] + 1 or shown[other] == have[other]
+
+
+def test_a_label_is_shown_by_the_row_in_its_middle() -> None:
+    """Of three rows of a label the one between the others is taken."""
+    angles = np.array([0.0, 0.5, 1.0])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert covering_places(["a", "a", "a"], vectors, 1, by_target=True) == [1]
+
+
+def test_nearest_ones_are_spread_over_labels() -> None:
+    """A label's second row comes after each found label's first; within a turn the nearer one comes first."""
+    found = [Passage(id=str(n), kind="example", text="", target=t, score=1 - n / 10) for n, t in enumerate("aaabca")]
+    assert [passage.id for passage in spread_over_labels(found, 4)] == ["0", "3", "4", "1"]
+    assert [passage.id for passage in spread_over_labels(found, 9)] == ["0", "3", "4", "1", "2", "5"]
+
+
+def test_as_many_shots_as_labels_are_the_same_in_every_prompt() -> None:
+    """One for each label, chosen by what the inputs say; nothing is asked of the model for it."""
+    model = Shown()
+    _context, ready, paid, words = prepared(few_shot(shots=8), model)
+    assert {shot.target for shot in ready.shots} == set(MANY)
+    assert paid.shots == ShotRecord(choice=ShotChoice.COVERING)
+    assert len(words.embedded[0]) == 32
+    assert not model.asked
+
+
+def test_the_nearest_are_taken_where_more_labels_than_shots_leave_some_out() -> None:
+    """Three shots show three of eight labels. With the nearest the model is right, and that is found on training rows."""
+    model = Shown()
+    context, ready, paid, _words = prepared(few_shot(), model)
+    assert paid.shots is not None
+    assert paid.shots.choice is ShotChoice.NEAREST
+    assert paid.shots.right_covering == pytest.approx(3 / 8, abs=0.1)
+    assert paid.shots.right_nearest == 1.0
+    assert paid.prepare_s >= paid.shots.measure_s + 0.5, "the index is paid for, too"
+    test = {row.input for row in TASK.split("test")}
+    assert not test & {request.messages[-1].content for request in model.asked}
+    made = drain(answer_row(context, ready, TASK.split("test")[5], 0))
+    assert made.score == 1
+    assert len(made.passages) == 3
+    assert len({passage.target for passage in made.passages}) == 3
+
+
+def test_the_same_ones_are_kept_where_the_nearest_are_no_better() -> None:
+    """A model that does not look at its examples needs no new ones for every row."""
+
+    class Blind(Shown):
+        def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+            bare = replace(request, messages=(request.messages[0], Message(role="assistant", content=MANY[0])))
+            yield from super().generate(replace(bare, messages=(*bare.messages, request.messages[-1])), cancel=cancel)
+
+    _context, ready, paid, _words = prepared(few_shot(), Blind())
+    assert paid.shots is not None
+    assert paid.shots.choice is ShotChoice.COVERING
+    assert len(ready.shots) == 3
+
+
+def test_without_probabilities_nothing_is_compared() -> None:
+    """A server that lists some of them is not asked 32 times for nothing."""
+
+    class AtServer(Shown):
+        @property
+        def capabilities(self) -> Capabilities:
+            return VLLM.capabilities
+
+    model = AtServer()
+    assert prepared(few_shot(), model)[2].shots == ShotRecord(choice=ShotChoice.COVERING)
+    assert not model.asked
+
+
+def test_a_run_that_goes_on_keeps_what_was_decided() -> None:
+    """Nothing is measured again."""
+    first = prepared(few_shot(), Shown())
+    other = Shown()
+    _context, ready, paid, _words = prepared(few_shot(), other, known={"few-shot": first[2]})
+    assert paid.shots == first[2].shots
+    assert ready.variant == first[1].variant
+    assert not other.asked
+
+
+def test_several_draws_choose_from_halves() -> None:
+    """Draws differ, each covers the labels, and a draw is the same whenever it is made."""
+    _context, ready, _paid, words = prepared(few_shot(ShotChoice.COVERING, shots=8), Shown(), draws=3)
+    assert {len(texts) for texts in words.embedded} == {16}
+    assert len({tuple(sorted(shot.id for shot in draw.shots)) for draw in ready.draws}) > 1
+    assert all({shot.target for shot in draw.shots} == set(MANY) for draw in ready.draws)
+    again = prepared(few_shot(ShotChoice.COVERING, shots=8), Shown(), draws=3)[1]
+    assert [draw.shots for draw in again.draws] == [draw.shots for draw in ready.draws]
+
+
+def test_a_plan_chooses_by_default_and_an_old_one_draws() -> None:
+    """New plans decide; what a plan of an earlier version shows is not changed under it."""
+    plan = plan_run(small_task(kind=AnswerKind.TEXT), ScriptedModel().facts, techniques=[Technique.FEW_SHOT])
+    assert plan.variants[0].shot_choice is ShotChoice.AUTO
+    old = Variant(id="few-shot", technique=Technique.FEW_SHOT, shots_k=4)
+    _context, ready, paid, words = prepared(old, ScriptedModel())
+    assert paid.shots is None
+    assert len(ready.shots) == 4
+    assert not words.embedded
+
+
+def test_it_is_said_with_both_figures() -> None:
+    """Which examples, and how both ways did where they were compared."""
+    assert shot_sentence("Few-shot", ShotRecord(choice=ShotChoice.COVERING), 5) == (
+        "Few-shot: the 5 examples that the other training rows are most like."
+    )
+    record = ShotRecord(choice=ShotChoice.NEAREST, right_covering=0.4, right_nearest=0.62, rows=40)
+    assert shot_sentence("Few-shot", record, 10) == (
+        "Few-shot: the 10 examples nearest to each row; 40 % right with the same ones in every prompt, 62 % with the "
+        "nearest, on 40 training rows."
+    )
