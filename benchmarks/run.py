@@ -23,6 +23,7 @@ NAMES = {
     "retrieval": "benchmarks.retrieval",
     "report_speed": "benchmarks.report_speed",
     "claims": "benchmarks.claims",
+    "race": "benchmarks.race",
     "upload": "benchmarks.upload",
     "leaks": "benchmarks.leaks",
     "screens": "benchmarks.screens",

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from engine.analysis.figures import variant_names
 from engine.analysis.marks import FigureName
-from engine.analysis.progress import LiveRun, RunSnapshot
+from engine.analysis.progress import LiveRun
+from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.core.generation import LoraWeights
 from engine.core.steps import Progress, drain
 from engine.metrics import wording as say
@@ -107,11 +108,17 @@ def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
                 lane.mark(FigureName.COST),
                 snapshot.marks(FigureName.COST),
             ),
-            Text(_stage(lane.progress) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]),
+            Text(_now(lane)),
         )
         table.add_row(*(cell for name, cell in zip(_LANE, cells, strict=True) if name in shown))
     about = [Text(one_line(remark), style="dim")] if remark else []
     return Group(_headline(snapshot), *about, table)
+
+
+def _now(lane: Lane) -> str:
+    if lane.is_out:
+        return f"out after {say.number(lane.rows_done)} rows"
+    return _stage(lane.progress) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]
 
 
 def show_pull(steps: Iterator[Progress], console: Console) -> None:

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from components.ui.palette import label
-from engine.analysis.progress import Lane
+from engine.analysis.snapshot import Lane
 from engine.metrics import wording as say
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100)

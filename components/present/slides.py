@@ -9,7 +9,7 @@ from components.ui.bests import bests
 from components.ui.palette import label
 from components.ui.run_data import where
 from components.ui.text import visible
-from engine.analysis.progress import Lane, RunSnapshot
+from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant

@@ -101,6 +101,7 @@ def metrics_frame(report: Report) -> pl.DataFrame:
             for marks in [report.marks(one.figure)]
         }
 
+    unequal = len({item.rows for item in report.figures}) > 1
     rows = [
         {
             "Variant": visible(item.name),
@@ -112,6 +113,7 @@ def metrics_frame(report: Report) -> pl.DataFrame:
             },
             **cells(_OTHERS, place),
             "Failed": item.failed,
+            **({"Rows": item.rows} if unequal else {}),
         }
         for place, item in enumerate(report.figures)
     ]

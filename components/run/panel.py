@@ -17,7 +17,7 @@ from components.widgets.parts import lanes, row_strip
 from components.widgets.plot import live_plot
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.choices import choice_sentences
-from engine.analysis.progress import RunSnapshot
+from engine.analysis.snapshot import RunSnapshot
 from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan

@@ -157,6 +157,13 @@ def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
             help="Ends the run once one variant is clearly better than every other one. The test accounts for checking "
             "after every row: it names a wrong leader in at most 5 of 100 runs. Such runs are marked.",
         )
+        race = st.toggle(
+            "Race",
+            key=state.RACE,
+            persist_state="session",
+            help="Variants that are surely more than 2 points behind get no more rows. One of the best leaves in at "
+            "most 5 of 100 runs. The run ends once one is left.",
+        )
         st.caption("Inputs of the cost estimate")
         costs = machine_form(CostAssumptions())
     return {
@@ -170,6 +177,7 @@ def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
         "throughput": throughput,
         "costs": costs,
         "stop_when_clear": stop_when_clear,
+        "race": race,
     }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from components.ui.palette import label
 from engine.analysis.marks import FigureName
-from engine.analysis.progress import Lane
+from engine.analysis.snapshot import Lane
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, marked
 

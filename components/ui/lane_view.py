@@ -13,7 +13,7 @@ import polars as pl
 from components.ui.palette import label
 from components.ui.text import visible
 from engine.analysis.marks import FigureName
-from engine.analysis.progress import Lane, RunSnapshot
+from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.core.steps import Progress
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, cell, heading, with_sentences
@@ -136,6 +136,8 @@ def _one_off(lane: Lane) -> str:
 
 
 def _time_left(lane: Lane, snapshot: RunSnapshot) -> str:
+    if lane.is_out:
+        return f"out after {say.number(lane.rows_done)} rows"
     if lane.rows_done >= lane.rows_total:
         return "done"
     return say.duration(snapshot.estimated_left_s) if snapshot.is_running else say.MISSING

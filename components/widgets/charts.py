@@ -11,7 +11,7 @@ from typing import Any
 
 from components.ui.palette import colour, label
 from engine.analysis.marks import FigureName
-from engine.analysis.progress import Lane
+from engine.analysis.snapshot import Lane
 from engine.metrics.intervals import wilson
 from engine.metrics.marks import foremost, marked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.widgets.plot import live_plot
 from engine.analysis.marks import FigureName
-from engine.analysis.progress import RunSnapshot
+from engine.analysis.snapshot import RunSnapshot
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.charts.plotly_form import to_plotly
 from engine.metrics.marks import heading_of_numbers

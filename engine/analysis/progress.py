@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.analysis.figures import VariantFigures, best_corrected, figures
-from engine.analysis.marks import HERE, FigureName, Origin, mark_of, origin_of
+from engine.analysis.marks import origin_of
 from engine.analysis.run_table import row_values, table_of_one
-from engine.core.interval import Interval
+from engine.analysis.snapshot import RUNNING, Lane, RunSnapshot
 from engine.core.run.events import (
     Event,
     LeaderClear,
@@ -29,6 +29,7 @@ from engine.core.run.events import (
     RunQueued,
     RunStarted,
     TextStreamed,
+    VariantOut,
     VariantReady,
 )
 from engine.core.run.manifest import Conditions
@@ -36,112 +37,6 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
 from engine.core.variant import Variant
-from engine.metrics.marks import Mark
-
-RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lane:
-    """One variant of a run so far."""
-
-    variant: Variant
-    state: str
-    """`waiting`, `preparing`, `ready`, `answering`, `done`."""
-    rows_done: int
-    rows_total: int
-    figures: VariantFigures | None
-    """Over the rows so far; None before the first."""
-    prepare_s: float | None
-    prepare_reused: bool
-    progress: Progress | None
-    """Of its preparation, while it is in progress."""
-    text: str
-    """The answer being written, or the last one."""
-    target: str
-    """Target of that row."""
-    last: Prediction | None
-    running_quality: tuple[float, ...]
-    """Mean score after each row, in order."""
-    latencies_s: tuple[float, ...]
-    outcomes: tuple[tuple[str, str], ...]
-    """(example id, `Prediction.outcome`) for each row in order."""
-    origin: Origin = HERE
-    """Of the run's figures."""
-
-    def mark(self, figure: FigureName) -> Mark:
-        """Tell what one of its figures is."""
-        measured = self.figures is not None and self.figures.energy_measured
-        return mark_of(figure, self.variant, self.origin, energy_measured=measured)
-
-    @property
-    def quality(self) -> Interval | None:
-        """Mean primary score over all answered rows; failures count as wrong."""
-        return self.figures.quality if self.figures else None
-
-    @property
-    def failed(self) -> int:
-        """Rows without an answer."""
-        return self.figures.failed if self.figures else 0
-
-    @property
-    def ttft_p50_s(self) -> float | None:
-        """Median seconds to the first token."""
-        return _value(self.figures.ttft_p50_s) if self.figures else None
-
-    @property
-    def total_p50_s(self) -> float | None:
-        """Median seconds to the whole answer."""
-        return _value(self.figures.total_p50_s) if self.figures else None
-
-    @property
-    def total_p95_s(self) -> float | None:
-        """95 of 100 answers were complete within this time."""
-        return _value(self.figures.total_p95_s) if self.figures else None
-
-    @property
-    def cost_usd_per_1k(self) -> float | None:
-        """Cost of 1,000 answers."""
-        return self.figures.cost_usd_per_1k if self.figures else None
-
-
-def _value(interval: Interval | None) -> float | None:
-    return interval.value if interval else None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunSnapshot:
-    """The current state of a run."""
-
-    plan: RunPlan
-    status: str
-    """`queued`, `starting`, `preparing`, `running`, `paused`, `done`, `cancelled`, `failed`."""
-    message: str
-    fix: str
-    lanes: tuple[Lane, ...]
-    rows_done: int
-    """Predictions made, over all variants."""
-    rows_total: int
-    elapsed_s: float
-    estimated_left_s: float | None
-    notices: tuple[str, ...]
-    model_progress: Progress | None
-    clear_leader: str | None = None
-    """The variant whose clear lead ended the run before its last row."""
-
-    @property
-    def is_running(self) -> bool:
-        """Tell whether more events will come."""
-        return self.status in RUNNING
-
-    @property
-    def origin(self) -> Origin:
-        """Where its figures come from."""
-        return self.lanes[0].origin if self.lanes else HERE
-
-    def marks(self, figure: FigureName) -> tuple[Mark, ...]:
-        """Return the marks of one figure of every lane, in their order."""
-        return tuple(lane.mark(figure) for lane in self.lanes)
 
 
 def _best_corrected(lanes: Sequence[Lane], planned_rows: int) -> tuple[Lane, ...]:
@@ -168,6 +63,7 @@ class _LaneState:
     progress: Progress | None = None
     text: str = ""
     target: str = ""
+    out_after: int | None = None
 
 
 class LiveRun:
@@ -243,6 +139,8 @@ class LiveRun:
                 known = {event.variant_id: event.paid} | dict(self._conditions.prepared)
                 self._conditions, first = replace(self._conditions, prepared=known), known[event.variant_id]
                 lane.prepare_s, lane.reused = first.prepare_s, first.reused
+            case VariantOut():
+                self._lanes[event.variant_id].out_after = event.rows
             case PredictionStarted():
                 if self._rows_started is None:
                     self._rows_started = time.monotonic()
@@ -294,7 +192,7 @@ class LiveRun:
             rows_started, kept = self._rows_started, self._rows_kept
         lanes = _best_corrected([self._lane(copy) for copy in copies], len(self._plan.test_ids))
         done = sum(lane.rows_done for lane in lanes)
-        total = len(self._plan.test_ids) * len(lanes)
+        total = sum(lane.rows_total for lane in lanes)
         left = None
         if status in {"running", "paused"} and rows_started is not None and done > kept:
             left = (now - rows_started - rows_paused_s) / (done - kept) * (total - done)
@@ -320,7 +218,8 @@ class LiveRun:
             variant=lane.variant,
             state=lane.state,
             rows_done=len(lane.columns),
-            rows_total=len(self._plan.test_ids),
+            rows_total=len(self._plan.test_ids) if lane.out_after is None else len(lane.columns),
+            is_out=lane.out_after is not None,
             figures=self._figures_of(lane),
             prepare_s=lane.prepare_s,
             prepare_reused=lane.reused,

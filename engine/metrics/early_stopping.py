@@ -16,6 +16,8 @@ import numpy as np
 from engine.core.interval import Floats
 from engine.metrics.inference import WATCHED
 
+RACE_MARGIN = 0.02
+"""Whoever is at most this far behind the best may stay in a race to its end."""
 _FRACTIONS = (np.arange(100) + 0.5) / 100.0
 """Fractions of the stake, from cautious to bold. Below 1, so that no single row takes everything."""
 
@@ -30,18 +32,53 @@ class ClearLeader:
     """The smallest stake won against any rival; reaches 2 divided by the error that watching may spend."""
 
 
-def evidence_against(leader: Sequence[float] | Floats, rival: Sequence[float] | Floats) -> float:
-    """Return the stake after betting on the leader, from 1, over paired scores of 0 to 1.
+def evidence_against(
+    leader: Sequence[float] | Floats, rival: Sequence[float] | Floats, *, margin: float = 0.0
+) -> float:
+    """Return the stake after betting that the leader is more than `margin` ahead, from 1, over paired scores of 0 to 1.
 
-    For right and wrong this is the mixture test of McNemar's table: rows on which both agree change nothing.
+    Without a margin this is, for right and wrong, the mixture test of McNemar's table: rows on which both agree change
+    nothing.
     """
-    differences = np.asarray(leader, dtype=np.float64) - np.asarray(rival, dtype=np.float64)
+    differences = np.asarray(leader, dtype=np.float64) - np.asarray(rival, dtype=np.float64) - margin
     differences = differences[differences != 0.0]
     if not differences.size:
         return 1.0
-    logs = np.log1p(np.outer(_FRACTIONS, differences)).sum(axis=1)
+    # A row loses at most 1 + margin, so that this is the boldest stake that no row takes whole.
+    logs = np.log1p(np.outer(_FRACTIONS / (1 + margin), differences)).sum(axis=1)
     most = float(logs.max())
     return float(np.exp(min(most, 600.0)) * np.exp(logs - most).mean())
+
+
+def surely_behind(scores: Mapping[str, Sequence[float]], *, alpha: float = WATCHED) -> tuple[str, ...]:
+    """Return the variants that a race goes on without: the leader is surely more than `RACE_MARGIN` ahead of them.
+
+    The threshold is that of `clear_leader`, so that who is out is also behind by the verdict's own evidence; the margin
+    keeps in whoever is nearly as good. `cli.py bench race` counts how often one of the best is lost.
+
+    Args:
+        scores: per variant that is in the race the scores, 0 to 1, of the same rows in the same order.
+        alpha: chance of an error, at most, over the whole run.
+
+    Raises:
+        ValueError: the variants have different numbers of rows.
+    """
+    if _rows_of(scores) == 0 or len(scores) < 2:
+        return ()
+    leader = max(scores, key=lambda name: sum(scores[name]))
+    return tuple(
+        name
+        for name in scores
+        if name != leader and evidence_against(scores[leader], scores[name], margin=RACE_MARGIN) >= 2 / alpha
+    )
+
+
+def _rows_of(scores: Mapping[str, Sequence[float]]) -> int:
+    lengths = {len(values) for values in scores.values()}
+    if len(lengths) > 1:
+        message = f"variants must have answered the same rows, got {sorted(lengths)} rows"
+        raise ValueError(message)
+    return next(iter(lengths), 0)
 
 
 def clear_leader(scores: Mapping[str, Sequence[float]], *, alpha: float = WATCHED) -> ClearLeader | None:
@@ -59,14 +96,11 @@ def clear_leader(scores: Mapping[str, Sequence[float]], *, alpha: float = WATCHE
     Raises:
         ValueError: the variants have different numbers of rows.
     """
-    lengths = {len(values) for values in scores.values()}
-    if len(lengths) > 1:
-        message = f"variants must have answered the same rows, got {sorted(lengths)} rows"
-        raise ValueError(message)
-    if len(scores) < 2 or lengths == {0}:
+    rows = _rows_of(scores)
+    if len(scores) < 2 or rows == 0:
         return None
     leader = max(scores, key=lambda name: sum(scores[name]))
     least = min(evidence_against(scores[leader], scores[name]) for name in scores if name != leader)
     if least < 2 / alpha:
         return None
-    return ClearLeader(variant_id=leader, rows=lengths.pop(), evidence=least)
+    return ClearLeader(variant_id=leader, rows=rows, evidence=least)

@@ -46,6 +46,8 @@ class PlanChoices(TypedDict, total=False):
     options: TechniqueOptions | None
     stop_when_clear: bool
     """End once one variant is clearly the best."""
+    race: bool
+    """Go on without variants that are clearly behind."""
     draws: int
     """Share the rows of variants with shots or LoRA out over so many draws and trainings."""
     spending_limit_usd: float | None
@@ -87,6 +89,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         throughput=choices.get("throughput", False),
         costs=choices.get("costs") or CostAssumptions(),
         stop_when_clear=choices.get("stop_when_clear", False),
+        race=choices.get("race", False),
         draws=choices.get("draws", 1),
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
         spending_limit_usd=choices.get("spending_limit_usd"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.core.generation import LoraWeights
@@ -44,6 +44,7 @@ def prepare(
     keep: Keep,
     *,
     prepared: Mapping[str, Preparation] | None = None,
+    without: Container[str] = (),
 ) -> Iterator[Event]:
     """Prepare all variants one by one, handing each to `keep`; yields progress.
 
@@ -54,11 +55,12 @@ def prepare(
         keep: takes each variant.
         prepared: what is known from before the run was stopped: the kind of examples and the priors are not decided
             again, so that all rows of a run are answered alike.
+        without: variants that get no more rows.
 
     Raises:
         AdaptLabError: a variant cannot be prepared.
     """
-    for variant in context.plan.variants:
+    for variant in (variant for variant in context.plan.variants if variant.id not in without):
         known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
         paid, drawn = _OneOff(), _OneOff()
         chosen = yield from decide_shots(context, variant, train, known.shots)

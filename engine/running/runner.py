@@ -6,7 +6,7 @@ is run again with the same plan: what is in the store is skipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 
@@ -24,6 +24,7 @@ from engine.core.run.events import (
     RunEnded,
     RunStarted,
     TextStreamed,
+    VariantOut,
     VariantReady,
 )
 from engine.core.run.plan import RunPlan
@@ -31,12 +32,13 @@ from engine.core.run.prediction import Prediction
 from engine.core.steps import CancelSignal, Progress, check_cancelled, relay
 from engine.core.task import Example, Task
 from engine.metrics.budget import Budget
-from engine.metrics.early_stopping import ClearLeader, clear_leader
+from engine.metrics.early_stopping import ClearLeader
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.batches import answer_batch
 from engine.running.context_size import context_needed
 from engine.running.lora import run_canary
 from engine.running.preparing import prepare, warm_up
+from engine.running.standings import Standings
 
 JOULES_PER_WATT_HOUR = 3600.0
 
@@ -88,14 +90,16 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
-    if len(done) == len(plan.variants) * len(test) or ports.store.manifest(plan.run_id).stopped_early:
+    manifest = ports.store.manifest(plan.run_id)
+    standings = Standings(plan, kept, manifest.out)
+    for variant_id, rows in manifest.out.items():
+        yield VariantOut(variant_id=variant_id, rows=rows)
+    if standings.is_whole or manifest.stopped_early:
         return
-    leaders = LeaderCheck(plan, kept)
     ready: list[ReadyVariant] = []
     if any(variant.generates for variant in plan.variants):
         yield from _load(context, ports.store, _slots(plan), _room(context, train, test))
-    prepared = ports.store.manifest(plan.run_id).prepared
-    for event in prepare(context, ports.trainer, train, ready.append, prepared=prepared):
+    for event in prepare(context, ports.trainer, train, ready.append, prepared=manifest.prepared, without=manifest.out):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
@@ -112,9 +116,9 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     budget = Budget(plan.prices, plan.spending_limit_usd)
     budget.pay(kept)
     if plan.throughput:
-        yield from _in_batches(context, ports, ready, test, done, leaders, budget)
+        yield from _in_batches(context, ports, ready, test, done, standings, budget)
     else:
-        yield from _row_by_row(context, ports, ready, test, done, leaders, budget)
+        yield from _row_by_row(context, ports, ready, test, done, standings, budget)
 
 
 def _slots(plan: RunPlan) -> int:
@@ -149,12 +153,13 @@ def _row_by_row(
     variants: Sequence[ReadyVariant],
     test: Sequence[Example],
     done: set[tuple[str, str]],
-    leaders: LeaderCheck,
+    standings: Standings,
     budget: Budget,
 ) -> Iterator[Event]:
     for row, example in enumerate(test):
-        turn = row % len(variants)
-        for ready in (*variants[turn:], *variants[:turn]):
+        going = [ready for ready in variants if not standings.is_out(ready.variant.id)]
+        turn = row % len(going)
+        for ready in (*going[turn:], *going[:turn]):
             variant_id = ready.variant.id
             if (variant_id, example.id) in done:
                 continue
@@ -166,11 +171,10 @@ def _row_by_row(
             made = yield from relay(steps, partial(_streamed, variant_id, example.id))
             (prediction,) = _with_energy([made], before, ports.meter.read_joules())
             ports.store.add([prediction])
-            leaders.add(prediction)
+            standings.add(prediction)
             budget.pay([prediction])
             yield PredictionMade(prediction=prediction)
-        if leader := leaders.leader():
-            yield from _leader_is_clear(context.plan, ports.store, leader)
+        if (yield from _settle(context.plan, ports.store, standings)):
             return
 
 
@@ -184,7 +188,7 @@ def _in_batches(
     variants: Sequence[ReadyVariant],
     test: Sequence[Example],
     done: set[tuple[str, str]],
-    leaders: LeaderCheck,
+    standings: Standings,
     budget: Budget,
 ) -> Iterator[Event]:
     """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one."""
@@ -193,7 +197,7 @@ def _in_batches(
         rows = list(enumerate(test))[start : start + size]
         for ready in variants:
             variant_id = ready.variant.id
-            if all((variant_id, example.id) in done for _row, example in rows):
+            if standings.is_out(variant_id) or all((variant_id, example.id) in done for _row, example in rows):
                 continue
             check_cancelled(context.cancel)
             budget.check()
@@ -204,35 +208,21 @@ def _in_batches(
             ports.store.add(fresh)
             budget.pay(fresh)
             for prediction in fresh:
-                leaders.add(prediction)
+                standings.add(prediction)
                 yield PredictionMade(prediction=prediction)
-        if leader := leaders.leader():
-            yield from _leader_is_clear(context.plan, ports.store, leader)
+        if (yield from _settle(context.plan, ports.store, standings)):
             return
 
 
-class LeaderCheck:
-    """Scores of the rows that all variants have answered, for telling whether a leader is clear."""
-
-    def __init__(self, plan: RunPlan, kept: Sequence[Prediction]) -> None:
-        """Begin with what is kept from before."""
-        self._plan = plan
-        self._scores: dict[str, dict[str, float]] = {variant.id: {} for variant in plan.variants}
-        for prediction in kept:
-            self.add(prediction)
-
-    def add(self, prediction: Prediction) -> None:
-        """Take a score; a failure counts as wrong."""
-        self._scores[prediction.variant_id][prediction.example_id] = prediction.score or 0.0
-
-    def leader(self) -> ClearLeader | None:
-        """Return the leader if the plan asks to stop for one, it is clear, and rows are left to answer."""
-        if not self._plan.stop_when_clear:
-            return None
-        rows = [row for row in self._plan.test_ids if all(row in scores for scores in self._scores.values())]
-        if len(rows) == len(self._plan.test_ids):
-            return None
-        return clear_leader({name: [scores[row] for row in rows] for name, scores in self._scores.items()})
+def _settle(plan: RunPlan, store: RunStore, standings: Standings) -> Generator[Event, None, bool]:
+    """Tell who is out of a race, and whether a clear leader ends the run."""
+    for variant_id, rows in standings.drop().items():
+        store.update_run(plan.run_id, manifest={"out": {variant_id: rows}})
+        yield VariantOut(variant_id=variant_id, rows=rows)
+    if leader := standings.leader():
+        yield from _leader_is_clear(plan, store, leader)
+        return True
+    return False
 
 
 def _leader_is_clear(plan: RunPlan, store: RunStore, leader: ClearLeader) -> Iterator[Event]:

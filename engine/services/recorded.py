@@ -10,7 +10,15 @@ from engine.analysis.report import Report, assess
 from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import table_from_predictions
 from engine.core.limits import Limits
-from engine.core.run.events import LeaderClear, ModelLoaded, PredictionMade, RunEnded, RunStarted, VariantReady
+from engine.core.run.events import (
+    LeaderClear,
+    ModelLoaded,
+    PredictionMade,
+    RunEnded,
+    RunStarted,
+    VariantOut,
+    VariantReady,
+)
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -54,6 +62,8 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
     live.apply(ModelLoaded(load_s=manifest.load_s or 0.0, gpu=manifest.gpu))
     for prediction in sorted(predictions, key=lambda made: place.get(made.example_id, -1)):
         live.apply(PredictionMade(prediction=prediction, kept=True))
+    for variant_id, rows in manifest.out.items():
+        live.apply(VariantOut(variant_id=variant_id, rows=rows))
     if manifest.stopped_early is not None:
         live.apply(LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows))
     if manifest.status in {"done", "cancelled", "failed"}:

@@ -9,7 +9,7 @@ from typing import Unpack
 
 from engine.analysis.break_even import labelled_rows
 from engine.analysis.marks import origin_at
-from engine.analysis.progress import RunSnapshot
+from engine.analysis.snapshot import RunSnapshot
 from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.core.errors import UsageError
 from engine.core.run.events import Event

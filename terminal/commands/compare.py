@@ -74,6 +74,8 @@ class RunOptions:
     """Answer in batches: examples/s, no latencies."""
     stop_when_clear: bool = False
     """End once one variant is clearly the best."""
+    race: bool = False
+    """Go on without variants that are clearly behind, one by one."""
     draws: Count = 1
     """Share the rows of few-shot and LoRA out over so many draws of shots and trainings, up to 5."""
     context: Count = CONTEXT_TOKENS
@@ -163,6 +165,7 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         prior_correction=run.prior_correction,
         throughput=run.throughput,
         stop_when_clear=run.stop_when_clear,
+        race=run.race,
         draws=run.draws,
         context_tokens=run.context,
         test_split=run.split,

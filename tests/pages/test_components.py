@@ -19,7 +19,7 @@ from components.ui.palette import PALETTES, colour
 from components.widgets import charts
 from components.widgets.tradeoff import LAPTOP_PX
 from engine.analysis.marks import HERE
-from engine.analysis.progress import Lane, RunSnapshot
+from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.tradeoff import pareto, tradeoff_chart
 from engine.charts.label_places import Spot, places
 from engine.charts.plotly_form import to_plotly

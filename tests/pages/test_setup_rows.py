@@ -138,3 +138,13 @@ def test_answers_that_are_no_labels_have_no_prior(open_app: Opener) -> None:
         )
     ).run()
     assert "setup_prior_correction" not in {control.key for control in app.get("segmented_control")}
+
+
+def test_a_race_is_a_switch(open_app: Opener) -> None:
+    """Off unless the user wants it."""
+    lab = memory_lab(speed=50)
+    app = open_app(lab).run()
+    app.toggle(key="setup_race").set_value(True).run()
+    app.button[0].click().run()
+    assert not app.exception
+    assert lab.last_plan().race

@@ -71,6 +71,7 @@ WHOLE = Manifest(
     note="täglich 😀",
     imported=True,
     parent_run="r0",
+    out={"rag+lora": 31},
     effort={"rag+lora": {"trials": 3}},
     embedder="all-MiniLM-L6-v2",
 )  # fmt: skip

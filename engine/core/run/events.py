@@ -97,6 +97,14 @@ class LeaderClear:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class VariantOut:
+    """A variant is clearly behind after this many rows, so a race goes on without it."""
+
+    variant_id: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
     """Something the user should know that does not stop the run."""
 
@@ -124,6 +132,7 @@ Event = (
     | RunPaused
     | RunContinued
     | LeaderClear
+    | VariantOut
     | Notice
     | RunEnded
 )

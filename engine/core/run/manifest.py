@@ -129,6 +129,8 @@ class Manifest:
     load_s: float | None = None
     gpu: bool = False
     stopped_early: StoppedEarly | None = None
+    out: Mapping[str, int] = field(default_factory=dict)
+    """Of a race: after how many rows a variant left it, by variant."""
     note: str = ""
     """What the user wrote about the run."""
     imported: bool = False

@@ -39,6 +39,8 @@ class RunPlan:
     costs: CostAssumptions = field(default_factory=CostAssumptions)
     stop_when_clear: bool = False
     """End before the last row once one variant is clearly the best: `engine.metrics.early_stopping`."""
+    race: bool = False
+    """Go on without variants that are clearly behind, one by one; end once one is left."""
     draws: int = 1
     """How many draws of shots and trainings of LoRA weights the rows of such variants are shared out over."""
     looks: int = 0

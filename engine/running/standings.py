@@ -1,0 +1,63 @@
+"""How the variants of a run stand after each row: who is clearly ahead, and who is out of a race."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
+from engine.metrics.early_stopping import ClearLeader, clear_leader, surely_behind
+from engine.metrics.inference import WATCHED
+
+
+class Standings:
+    """Scores of the rows that all variants in the run have answered."""
+
+    def __init__(self, plan: RunPlan, kept: Sequence[Prediction], out: Mapping[str, int]) -> None:
+        """Begin with what is kept from before, and with those that were out already."""
+        self._plan = plan
+        self._out = dict(out)
+        self._scores: dict[str, dict[str, float]] = {variant.id: {} for variant in plan.variants}
+        for prediction in kept:
+            self.add(prediction)
+
+    def add(self, prediction: Prediction) -> None:
+        """Take a score; a failure counts as wrong."""
+        self._scores[prediction.variant_id][prediction.example_id] = prediction.score or 0.0
+
+    def is_out(self, variant_id: str) -> bool:
+        """Tell whether a variant gets no more rows."""
+        return variant_id in self._out
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all that are still in have all rows."""
+        return all(len(scores) == len(self._plan.test_ids) for scores in self._going().values())
+
+    def drop(self) -> dict[str, int]:
+        """Take out of a race who is surely behind; return them with the rows that they have."""
+        if not self._plan.race or self.is_whole:
+            return {}
+        common, rows = self._common()
+        dropped = dict.fromkeys(surely_behind(common), rows)
+        self._out |= dropped
+        return dropped
+
+    def leader(self) -> ClearLeader | None:
+        """Return who is clearly the best, if that ends the run: rows are left, and the plan asks to stop then."""
+        if self.is_whole:
+            return None
+        common, rows = self._common()
+        if self._plan.race:
+            alone = len(common) == 1 and len(self._scores) > 1
+            return ClearLeader(variant_id=next(iter(common)), rows=rows, evidence=2 / WATCHED) if alone else None
+        return clear_leader(common) if self._plan.stop_when_clear else None
+
+    def _going(self) -> dict[str, dict[str, float]]:
+        return {name: scores for name, scores in self._scores.items() if name not in self._out}
+
+    def _common(self) -> tuple[dict[str, list[float]], int]:
+        """Return the scores of those still in on the rows that all of them have, and how many rows these are."""
+        going = self._going()
+        rows = [row for row in self._plan.test_ids if all(row in scores for scores in going.values())]
+        return {name: [scores[row] for row in rows] for name, scores in going.items()}, len(rows)

@@ -1,0 +1,181 @@
+"""A race: who is surely behind leaves, one by one, and what is saved; in the runner, on screens, and after a stop."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.models.scripted import ScriptedModel
+from adapters.storage.run_store import SqliteRunStore
+from components.ui.lane_view import lane_views
+from engine.analysis.figures import run_figures
+from engine.analysis.run_table import table_from_predictions
+from engine.analysis.verdict.deciding import decide
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.limits import Limits
+from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut
+from engine.core.run.infos import info_of
+from engine.core.run.manifest import MachineFacts, Manifest
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import Technique
+from engine.core.variant import Variant
+from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_behind
+from engine.metrics.inference import WATCHED
+from engine.running.runner import Ports, run
+from engine.services.recorded import fold
+from tests.helpers import small_task
+from tests.memory_lab_training import NoMeter
+
+TASK = small_task(train=9, test=90)
+ROWS = {row.input: place for place, row in enumerate(TASK.split("test"))}
+RIGHT = {example.input: example.target for example in TASK.examples}
+SKILL = {"zero-shot": 0, "few-shot": 9, "rag": 9, "lora": 3}
+"""How many rows of ten each variant gets right."""
+
+
+class Skilled(ScriptedModel):
+    """Is right on so many rows of ten, the same ones in every run; the two best err on different rows."""
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer by slot and row."""
+        text = request.messages[-1].content
+        place = ROWS.get(text, 0) + (5 if request.slot == "rag" else 0)
+        right = (place * 7) % 10 < SKILL[request.slot]
+        label = RIGHT[text] if right else next(x for x in TASK.answer.labels if x != RIGHT[text])
+        for piece in super().generate(request, cancel=cancel):
+            yield replace(piece, text=label)
+
+
+def plan(*, race: bool = True, throughput: bool = False, names: tuple[str, ...] = tuple(SKILL)) -> RunPlan:
+    """Plan a race of prompts that differ by name alone."""
+    return RunPlan(
+        run_id="r", task_id="small", model_id="m", race=race, throughput=throughput, batch_rows=8,
+        variants=tuple(Variant(id=name, technique=Technique(name)) for name in names),
+        test_ids=tuple(row.id for row in TASK.split("test")), train_ids=tuple(row.id for row in TASK.split("train")),
+    )  # fmt: skip
+
+
+def ports(tmp_path: Path, a_plan: RunPlan) -> Ports:
+    """Keep the run in a store of its own."""
+    tmp_path.mkdir(exist_ok=True)
+    store = SqliteRunStore(tmp_path / "runs.sqlite3")
+    store.create_run(Manifest(plan=a_plan, machine=MachineFacts(cores=2)))
+    return Ports(model=Skilled(), retriever=None, trainer=None, store=store, meter=NoMeter())  # type: ignore[arg-type]
+
+
+def test_a_margin_asks_for_a_lead_of_more_than_it() -> None:
+    """Evidence for being more than 2 points ahead is less than for being ahead, and there is none where the gap is 1."""
+    dice = np.random.default_rng(1)
+    leader, rival = (dice.random(400) < 0.8).astype(float), (dice.random(400) < 0.5).astype(float)
+    assert evidence_against(leader, rival) > evidence_against(leader, rival, margin=RACE_MARGIN) > 2 / WATCHED
+    nearly = leader.copy()
+    nearly[:4] = 1 - nearly[:4]
+    assert evidence_against(leader, nearly, margin=RACE_MARGIN) < 2
+
+
+def test_nobody_is_behind_before_the_first_row_or_alone() -> None:
+    """No rows tell nothing, and one variant has nobody to be behind."""
+    assert surely_behind({}) == ()
+    assert surely_behind({"a": [], "b": []}) == ()
+    assert surely_behind({"a": [1.0] * 50}) == ()
+    assert surely_behind({"a": [1.0] * 50, "b": [0.0] * 50}) == ("b",)
+    with pytest.raises(ValueError, match="same rows"):
+        surely_behind({"a": [1.0], "b": [1.0, 0.0]})
+
+
+@pytest.mark.parametrize("throughput", [False, True])
+def test_who_is_clearly_behind_gets_no_more_rows(throughput: bool, tmp_path: Path) -> None:
+    """The bare prompt leaves first, the middling one later; the two that are alike stay to the end."""
+    a_plan = plan(throughput=throughput)
+    here = ports(tmp_path, a_plan)
+    events = list(run(a_plan, TASK, here, threading.Event()))
+    out = {event.variant_id: event.rows for event in events if isinstance(event, VariantOut)}
+    assert list(out) == ["zero-shot", "lora"]
+    assert out["zero-shot"] < out["lora"] < 60
+    kept = here.store.predictions(a_plan.run_id)
+    assert Counter(item.variant_id for item in kept) == {"few-shot": 90, "rag": 90, **out}
+    manifest = here.store.manifest(a_plan.run_id)
+    assert manifest.out == out
+    assert manifest.stopped_early is None
+    info = info_of(manifest, len(kept))
+    assert info.rows_done == info.rows_total == 180 + sum(out.values())
+
+
+def test_the_last_one_ends_the_race(tmp_path: Path) -> None:
+    """Once one is left nothing more is to be learnt: the run ends and says so."""
+    a_plan = plan(names=("zero-shot", "few-shot", "lora"))
+    here = ports(tmp_path, a_plan)
+    events = list(run(a_plan, TASK, here, threading.Event()))
+    leader = next(event for event in events if isinstance(event, LeaderClear))
+    assert leader.variant_id == "few-shot"
+    assert leader.rows < 90
+    assert events[-1] == RunEnded(status="done")
+    again = list(run(a_plan, TASK, here, threading.Event()))
+    assert not [event for event in again if isinstance(event, PredictionMade) and not event.kept]
+
+
+def test_a_race_that_was_stopped_goes_on_without_those_that_are_out(tmp_path: Path) -> None:
+    """After a stop the same predictions are made as without one, and nobody who is out comes back."""
+    a_plan = plan()
+    whole = ports(tmp_path / "a", a_plan)
+    list(run(a_plan, TASK, whole, threading.Event()))
+    parted, cancel = ports(tmp_path / "b", a_plan), threading.Event()
+    for event in run(a_plan, TASK, parted, cancel):
+        if isinstance(event, VariantOut):
+            cancel.set()
+    assert parted.store.manifest(a_plan.run_id).status == "cancelled"
+    list(run(a_plan, TASK, parted, threading.Event()))
+    one, other = (
+        {(item.variant_id, item.example_id, item.answer) for item in here.store.predictions(a_plan.run_id)}
+        for here in (whole, parted)
+    )
+    assert one == other
+    assert whole.store.manifest(a_plan.run_id).out == parted.store.manifest(a_plan.run_id).out
+
+
+def test_without_a_race_all_rows_are_answered(tmp_path: Path) -> None:
+    """Nothing is saved where nobody asked for it."""
+    a_plan = plan(race=False)
+    here = ports(tmp_path, a_plan)
+    list(run(a_plan, TASK, here, threading.Event()))
+    assert len(here.store.predictions(a_plan.run_id)) == 4 * 90
+
+
+def test_a_lane_says_after_how_many_rows_it_left(tmp_path: Path) -> None:
+    """The lanes show it, the time left counts those that are in, and a run from the store shows the same."""
+    a_plan = plan()
+    here = ports(tmp_path, a_plan)
+    list(run(a_plan, TASK, here, threading.Event()))
+    manifest = here.store.manifest(a_plan.run_id)
+    snapshot = fold(manifest, here.store.predictions(a_plan.run_id)).snapshot()
+    assert snapshot.rows_done == snapshot.rows_total
+    lanes = {lane.variant.id: lane for lane in snapshot.lanes}
+    assert [name for name, lane in lanes.items() if lane.is_out] == ["zero-shot", "lora"]
+    shown = {view["id"]: dict(figure[:2] for figure in view["figures"]) for view in lane_views(snapshot)}
+    assert shown["zero-shot"]["time left"] == f"out after {manifest.out['zero-shot']} rows"
+    assert shown["rag"]["time left"] == "done"
+
+
+def test_the_verdict_compares_common_rows(tmp_path: Path) -> None:
+    """Who left early is judged by evidence that holds after every row, on the rows that both have."""
+    a_plan = plan()
+    here = ports(tmp_path, a_plan)
+    list(run(a_plan, TASK, here, threading.Event()))
+    manifest = here.store.manifest(a_plan.run_id)
+    kept = here.store.predictions(a_plan.run_id)
+    table = table_from_predictions([variant.id for variant in a_plan.variants], a_plan.test_ids, kept)
+    figures = run_figures(a_plan, TASK, table, manifest.conditions)
+    pairs = {frozenset((gap.first, gap.second)): gap for gap in figures.differences}
+    for name, rows in manifest.out.items():
+        for rival in ("few-shot", "rag"):
+            assert pairs[frozenset((name, rival))].rows == rows
+    verdict = decide(figures, Limits())
+    assert verdict.pick in {None, "few-shot", "rag"}
+    assert verdict.leader in {"few-shot", "rag"}
