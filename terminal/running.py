@@ -57,9 +57,6 @@ def carry_out(
     if snapshot.clear_leader is not None:
         done = f"{snapshot.rows_done} of {snapshot.rows_total} answers"
         note(f"Stopped early after {done}: {snapshot.clear_leader} is clearly the best.")
-    for lane in snapshot.lanes:
-        if lane.is_out:
-            note(f"{lane.variant.id} was clearly behind: out of the race after {say.number(lane.rows_done)} rows.")
     for notice in snapshot.notices:
         note(notice, dim=True)
     return ended

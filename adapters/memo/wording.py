@@ -136,6 +136,9 @@ def method(contents: MemoContents) -> list[str]:
         f"{len(plan.variants)} variants answered {test} test rows, learning from at most {train} training rows, with "
         f"seed {plan.seed} and {plan.decoding.value} decoding. {order}"
     )
+    if len({item.rows for item in report.figures}) > 1:
+        made = say.listed([f"{item.name} {say.number(item.rows)}" for item in report.figures])
+        rows += f" Not all have all rows: {made}. Each pair is compared on the rows that both have."
     pairs = (
         f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
         f"{len(report.differences)} pairs. Rows still needed are for 80 % power, if the observed gap is true."

@@ -18,11 +18,14 @@ SHOWN_S = 14.0
 
 def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
     """Return the replay of all lanes with a time for each answer; throughput runs have none."""
+    planned = max((lane.rows_done for lane in lanes), default=0)
     running: list[dict[str, Any]] = [
         {
             "name": label(lane.variant.technique),
             "light": lane.variant.facts.style.light,
             "dark": lane.variant.facts.style.dark,
+            "rows": len(lane.latencies_s) if not lane.is_out else planned,
+            "out": f"out after {say.number(lane.rows_done)} rows" if lane.is_out else "",
             "ends": [round(end, 4) for end in accumulate(lane.latencies_s)],
             "quality": [round(value, 4) for value in lane.running_quality],
         }
@@ -36,9 +39,10 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
 
 def _spoken(running: Sequence[dict[str, Any]]) -> str:
     """Describe the result of the replay for screen readers."""
-    order = sorted(running, key=lambda lane: lane["ends"][-1])
+    order = sorted((lane for lane in running if not lane["out"]), key=lambda lane: lane["ends"][-1])
+    left = "".join(f" {lane['name']}: {lane['out']}." for lane in running if lane["out"])
     ends = [
         f"{lane['name']} after {say.duration(lane['ends'][-1])} with {say.share(lane['quality'][-1])} right"
         for lane in order
     ]
-    return "Order of finish: " + "; ".join(ends) + "." if ends else "This run has no times for single answers."
+    return "Order of finish: " + "; ".join(ends) + "." + left if ends else "This run has no times for single answers."

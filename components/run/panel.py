@@ -130,7 +130,7 @@ def _untrained(lab: Lab, plan: RunPlan) -> str:
 
 
 def _where(snapshot: RunSnapshot) -> str:
-    row = min((lane.rows_done for lane in snapshot.lanes), default=0)
+    row = min((lane.rows_done for lane in snapshot.lanes if not lane.is_out), default=0)
     rows = f"Row {say.number(min(row + 1, len(snapshot.plan.test_ids)))} of {say.number(len(snapshot.plan.test_ids))}"
     left = snapshot.estimated_left_s
     match snapshot.status:

@@ -32,8 +32,9 @@ class Best:
 
 
 def bests(lanes: Sequence[Lane]) -> list[Best]:
-    """Return the best on quality, latency and cost, without those that have no measurement."""
+    """Return the best on quality, latency and cost, without those that have no measurement or are out of a race."""
     found: list[Best] = []
+    lanes = [lane for lane in lanes if not lane.is_out]
     judged = [lane for lane in lanes if lane.quality is not None]
     if judged:
         best = max(judged, key=lambda lane: lane.quality.value if lane.quality else 0.0)

@@ -46,6 +46,7 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         "throughput": plan.throughput,
         "status": manifest.status,
         "stopped_early": asdict(manifest.stopped_early) if manifest.stopped_early else None,
+        "out": dict(manifest.out),
         "test_rows": len(plan.test_ids),
         "train_rows": len(plan.train_ids),
         "training": asdict(training_rows(plan, task)),

@@ -47,7 +47,7 @@ class TechniqueFacts:
     generates: bool = True
     """A language model answers."""
     shows_shots: bool = False
-    """Every prompt contains fixed training rows."""
+    """Every prompt contains some training rows, whatever is retrieved."""
     retrieves: bool = False
     """Nearest rows or passages are put into each prompt."""
     trains: bool = False
@@ -74,7 +74,7 @@ TECHNIQUES: Mapping[Technique, TechniqueFacts] = {
     ),
     Technique.FEW_SHOT: TechniqueFacts(
         label="Few-shot",
-        summary="The same few examples in every prompt.",
+        summary="A few chosen examples in every prompt.",
         style=TechniqueStyle(light="#0072b2", dark="#56b4e9", dash="dash", symbol="square"),
         upkeep=2,
         shows_shots=True,

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.interval import Floats
 from engine.metrics.pairwise import adjusted_wald
@@ -32,12 +33,13 @@ LEAST_ERRORS = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gain:
-    """What correction is worth on labelled rows, each judged by the prior of all others."""
+    """What one way of answering is worth over another on labelled rows."""
 
     right_without: float
     right_with: float
     standard_error: float
     worth_it: bool
+    """Whether the gain is more than one standard error."""
 
 
 def log_prior(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -65,30 +67,42 @@ def likeliest(probabilities: Mapping[str, float]) -> str:
     return min(probabilities, key=lambda label: (-probabilities[label], label))
 
 
-def gain_of_correction(
-    rows: Sequence[Mapping[str, float]], targets: Sequence[str], frequencies: Mapping[str, float]
-) -> Gain:
-    """Judge correction on labelled rows; the prior that a row is judged by is that of all other rows.
+def outcomes(
+    rows: Sequence[Mapping[str, float]], targets: Sequence[str]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which rows are right without correction, and which with it, judged by the prior of all other rows.
 
     Args:
         rows: probabilities by label, of at least two rows that the variant was not shown.
         targets: the right labels.
-        frequencies: how often each label occurs where the variant will be used; rows are weighted by it, for they were
-            drawn evenly over labels.
     """
     labels = sorted(rows[0])
     logs = _logs(rows, labels)
     others = (logs.sum(axis=0) - logs) / (len(rows) - 1)
     truth = np.array([labels.index(target) if target in labels else -1 for target in targets])
-    before, after = logs.argmax(axis=1) == truth, (logs - others).argmax(axis=1) == truth
+    return logs.argmax(axis=1) == truth, (logs - others).argmax(axis=1) == truth
+
+
+def paired_gain(
+    without: NDArray[np.bool_], having: NDArray[np.bool_], targets: Sequence[str], frequencies: Mapping[str, float]
+) -> Gain:
+    """Judge one way of answering against another on the same labelled rows, with a row added in favour of each.
+
+    Args:
+        without: which rows the simpler way gets right.
+        having: which rows the other way gets right.
+        targets: the right labels.
+        frequencies: how often each label occurs where the variant will be used; rows are weighted by it, for they were
+            drawn evenly over labels.
+    """
     weights = _weights(targets, frequencies)
-    differences = weights * (after.astype(float) - before.astype(float))
+    differences = weights * (having.astype(float) - without.astype(float))
     centre, error = adjusted_wald(
-        float(differences.sum()), float((differences**2).sum()), float(weights.max()), len(rows)
+        float(differences.sum()), float((differences**2).sum()), float(weights.max()), len(targets)
     )
     return Gain(
-        right_without=float((weights * before).mean()),
-        right_with=float((weights * after).mean()),
+        right_without=float((weights * without).mean()),
+        right_with=float((weights * having).mean()),
         standard_error=error,
         worth_it=centre > LEAST_ERRORS * error,
     )

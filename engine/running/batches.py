@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from engine.core.errors import AdaptLabError, CancelledError, ModelError, RetrievalError, WorkerDiedError, WorkerError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Prediction, Timing
-from engine.core.steps import drain
+from engine.core.steps import check_cancelled, drain
 from engine.core.task import Example
 from engine.running.answering import (
     MAX_ATTEMPTS,
@@ -82,7 +83,9 @@ def _read(
 def ask(
     context: RunContext, ready: ReadyVariant, rows: Sequence[Row], *, by_others: bool = False, every_label: bool = False
 ) -> Asked:
-    """Ask the model about several rows at once; a worker that dies is started again, and asked once more.
+    """Ask the model about several rows, at once only where the run answers in batches.
+
+    A worker that dies is started again, and asked once more.
 
     Args:
         context: of the run.
@@ -100,9 +103,15 @@ def ask(
     for place, item in enumerate(found):
         if isinstance(item, Retrieved):
             request = request_for(context, ready, rows[place][1], rows[place][0], item.passages)
-            wanted = every_label or request.decoding.every_label
-            requests[place] = replace(request, decoding=replace(request.decoding, every_label=wanted))
-    given, attempts = _ask_twice(context, list(requests.values()))
+            every = every_label or request.decoding.every_label
+            requests[place] = replace(request, decoding=replace(request.decoding, every_label=every))
+    wanted = list(requests.values())
+    if context.plan.throughput:
+        given, attempts = _twice(
+            context, len(wanted), lambda: context.model.generate_batch(wanted, cancel=context.cancel)
+        )
+    else:
+        given, attempts = _one_by_one(context, wanted)
     by_place: dict[int, Completion | Exception] = dict(zip(requests, given, strict=True))
     answers: list[Completion | Exception] = []
     for place, item in enumerate(found):
@@ -123,21 +132,38 @@ def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]
     return [made[row] for row, _example in rows]
 
 
-def _ask_twice(
-    context: RunContext, requests: Sequence[GenerateRequest]
+def _one_by_one(context: RunContext, requests: Sequence[GenerateRequest]) -> tuple[list[Completion | Exception], int]:
+    """Ask for one row after the other; return the answers and the most attempts that one took."""
+    given: list[Completion | Exception] = []
+    most = 1
+    for request in requests:
+        check_cancelled(context.cancel)
+        (answer,), attempts = _twice(context, 1, partial(_alone, context, request))
+        given.append(answer)
+        most = max(most, attempts)
+    return given, most
+
+
+def _alone(context: RunContext, request: GenerateRequest) -> Sequence[Completion | Exception]:
+    found = [item for item in context.model.generate(request, cancel=context.cancel) if isinstance(item, Completion)]
+    return found or [ModelError("The backend ended without an answer.", "Try again.")]
+
+
+def _twice(
+    context: RunContext, count: int, asking: Callable[[], Sequence[Completion | Exception]]
 ) -> tuple[Sequence[Completion | Exception], int]:
-    """Ask for a batch, once more if the worker died; return the answers and how many attempts they took."""
+    """Ask, once more if the worker died; return so many answers and how many attempts they took."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
-            return context.model.generate_batch(requests, cancel=context.cancel), attempt
+            return asking(), attempt
         except WorkerDiedError as error:
             stop_if_cancelled(context, error)
             if attempt == MAX_ATTEMPTS:
-                return [error] * len(requests), attempt
+                return [error] * count, attempt
         except STOPPING:
             raise
         except (ModelError, WorkerError) as error:
-            return [error] * len(requests), attempt
+            return [error] * count, attempt
     return [], MAX_ATTEMPTS
 
 

@@ -10,7 +10,7 @@ from engine.core.prices import TokenPrices
 from engine.core.run.infos import Preflight
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
-from engine.core.variant import LoraSpec, TrainingPrompts, Variant
+from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.priors import count_rows
@@ -79,7 +79,7 @@ def estimate_run(
         )
         for spec, variant in trainings.items()
     )
-    retrieves = any(v.retrieval or v.facts.fits for v in plan.variants)
+    retrieves = any(v.retrieval or v.facts.fits or _embeds_shots(v) for v in plan.variants)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
@@ -153,8 +153,12 @@ def _training_seconds(spec: LoraSpec, rows: int, row_tokens: float, instructions
 def _embedding_seconds(plan: RunPlan) -> float:
     """Return seconds for embedding the training rows: once for all that look them up, once for the classifier."""
     uses = any(v.retrieval is not None and v.retrieval.examples_k for v in plan.variants)
-    fits = any(v.facts.fits for v in plan.variants)
-    return (uses + fits) * len(plan.train_ids) * EMBED_ROW_S
+    fits, shows = any(v.facts.fits for v in plan.variants), any(map(_embeds_shots, plan.variants))
+    return (uses + fits + shows) * len(plan.train_ids) * EMBED_ROW_S
+
+
+def _embeds_shots(variant: Variant) -> bool:
+    return bool(variant.shots_k) and variant.shot_choice is not ShotChoice.DRAWN
 
 
 def _problems(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from engine.running.lora import TrainingPair, find_or_train, training_pairs
 from engine.running.priors import decided, has_prior, measure_prior
 from engine.running.prompting import build_prompt, training_answer
 from engine.running.sampling import seed_of_draw
-from engine.running.shots import decide_shots, fixed_shots, until_built
+from engine.running.shots import Chosen, decide_shots, fixed_shots, until_built
 
 Keep = Callable[[ReadyVariant], None]
 
@@ -64,7 +63,7 @@ def prepare(
         known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
         paid, drawn = _OneOff(), _OneOff()
         chosen = yield from decide_shots(context, variant, train, known.shots)
-        found = yield from _find(context, train, chosen.variant, paid)
+        found = yield from _find(context, train, chosen, paid)
         draws = []
         count = _draws(context, chosen.variant)
         if chosen.record is not None:
@@ -90,11 +89,15 @@ def _draws(context: RunContext, variant: Variant) -> int:
 
 
 def _find(
-    context: RunContext, train: Sequence[Example], variant: Variant, paid: _OneOff
+    context: RunContext, train: Sequence[Example], chosen: Chosen, paid: _OneOff
 ) -> Generator[Event, None, ReadyVariant]:
-    """Build what does not depend on a draw: the index and the classifier."""
+    """Build what does not depend on a draw: the index, unless it was built to decide, and the classifier."""
+    variant = chosen.variant
     ready = ReadyVariant(variant=variant)
-    if variant.retrieval is not None:
+    if chosen.index is not None:
+        ready = replace(ready, index_id=chosen.index.id)
+        paid.add(chosen.index.build_s, reused=chosen.index.reused)
+    elif variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()
         steps = context.retriever.index(train, documents, variant.retrieval, cancel=context.cancel)
         index = yield from until_built(variant.id, steps)
@@ -114,10 +117,9 @@ def _draw(
     """Add one draw of shots and the weights of one training."""
     variant = ready.variant
     if variant.shots_k:
-        started = time.perf_counter()
-        shots = yield from fixed_shots(context, variant, train, draw=ready.draw)
+        shots, seconds = yield from fixed_shots(context, variant, train, draw=ready.draw)
         ready = replace(ready, shots=shots)
-        paid.add(time.perf_counter() - started, reused=False)
+        paid.add(seconds, reused=False)
     if variant.lora is not None:
         spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
         weights, found = yield from _weights(context, trainer, train, ready, spec)
@@ -142,9 +144,9 @@ def _prior(
         return known[ready.draw]
     if measured is not None:
         return decided(measured, wanted)
-    prior = yield from measure_prior(context, ready, train)
-    paid.add(prior.measure_s, reused=False)
-    return decided(prior, wanted)
+    found = yield from measure_prior(context, ready, train)
+    paid.add(found.prior.measure_s, reused=False)
+    return decided(found.prior, wanted)
 
 
 def _weights(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from engine.core.capabilities import Support
 from engine.core.generation import Completion
@@ -15,30 +15,39 @@ from engine.core.run.plan import TRAIN_ROWS, RunPlan
 from engine.core.steps import Progress, check_cancelled
 from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant
-from engine.metrics.label_prior import LEAST_ROWS, gain_of_correction, log_prior
+from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
 from engine.running.answering import ReadyVariant, RunContext
 from engine.running.batches import ask
 from engine.running.prompting import effective_mode
 from engine.running.sampling import balanced_sample
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """A variant's label prior, and how it answered the rows that it was measured on."""
+
+    prior: LabelPrior
+    right: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
+    """By row id: whether it is right without correction, and with it. A row without an answer is missing."""
+
+
 def measure_prior(
     context: RunContext, ready: ReadyVariant, train: Sequence[Example]
-) -> Generator[Event, None, LabelPrior]:
+) -> Generator[Event, None, Measured]:
     """Measure a variant's label prior, and what correction is worth; whether it is used is not decided here.
 
     The rows are training rows that the variant does not show. Weights have seen all training rows, so that a variant
-    with weights is measured on validation rows.
+    with weights is measured on validation rows. Rows that the run answers are never among them.
 
     Raises:
         CancelledError: the user stopped.
         ModelError: the server is unreachable, or refuses every request.
     """
     if context.model.capabilities.choice_probabilities is not Support.YES:
-        return LabelPrior(corrected=False, reason="this backend does not give the probability of every label")
+        return _unmeasured("this backend does not give the probability of every label")
     split, rows = _rows(context, ready, train)
     if len(rows) < LEAST_ROWS:
-        return LabelPrior(corrected=False, reason=_too_few(ready, split, len(rows)), split=split)
+        return _unmeasured(_too_few(ready, split, len(rows)), split)
     started = time.perf_counter()
     found: list[tuple[Example, Completion]] = []
     for start in range(0, len(rows), context.plan.batch_rows):
@@ -51,10 +60,14 @@ def measure_prior(
             for row, answer in zip(part, asked.answers, strict=True)
             if isinstance(answer, Completion) and len(answer.probabilities) == len(context.task.answer.labels)
         ]
+    seconds = time.perf_counter() - started
     if len(found) < LEAST_ROWS:
-        reason = "too few rows were answered with the probability of every label"
-        return LabelPrior(corrected=False, reason=reason, split=split)
-    return _measured(context.task, found, split, time.perf_counter() - started)
+        return _unmeasured("too few rows were answered with the probability of every label", split, seconds)
+    return _measured(context.task, found, split, seconds)
+
+
+def _unmeasured(reason: str, split: str = "", seconds: float = 0.0) -> Measured:
+    return Measured(prior=LabelPrior(corrected=False, reason=reason, split=split, measure_s=seconds))
 
 
 def has_prior(task: Task, variant: Variant) -> bool:
@@ -76,12 +89,17 @@ def _progress(done: int, rows: int, started: float) -> Progress:
 
 def count_rows(plan: RunPlan, task: Task, variant: Variant) -> int:
     """Return about how many rows are answered to measure a variant's prior, over all draws."""
-    if variant.decoding.prior_correction is PriorCorrection.OFF or not has_prior(task, variant):
+    if not has_prior(task, variant):
         return 0
-    able = len(task.split("validation")) if variant.lora is not None else len(plan.train_ids) - variant.shots_k
+    answered = set(plan.test_ids)
+    able = len(plan.train_ids) - variant.shots_k
+    if variant.lora is not None:
+        able = sum(row.id not in answered for row in task.split("validation"))
     rows = min(able, _most_rows(task))
     compared = variant.shot_choice is ShotChoice.AUTO and 0 < variant.shots_k < len(task.answer.labels)
-    return rows * (plan.draws if variant.drawn else 1) * (1 + compared) if rows >= LEAST_ROWS else 0
+    measured = variant.decoding.prior_correction is not PriorCorrection.OFF
+    passes = (plan.draws if variant.drawn and measured else measured) + compared
+    return rows * passes if rows >= LEAST_ROWS else 0
 
 
 def _most_rows(task: Task) -> int:
@@ -92,22 +110,25 @@ def _most_rows(task: Task) -> int:
 def _rows(context: RunContext, ready: ReadyVariant, train: Sequence[Example]) -> tuple[str, list[Example]]:
     """Return rows that the variant was not shown, and their split."""
     split = "train" if ready.lora is None else "validation"
-    able = [row for row in train if row not in ready.shots] if ready.lora is None else context.task.split(split)
+    answered, shown = set(context.plan.test_ids), {shot.id for shot in ready.shots}
+    offered = train if ready.lora is None else context.task.split(split)
+    able = [row for row in offered if row.id not in answered and row.id not in shown]
     return split, balanced_sample(able, _most_rows(context.task), seed=context.plan.seed)
 
 
 def _too_few(ready: ReadyVariant, split: str, count: int) -> str:
     if ready.lora is not None and not count:
-        return "its weights have seen the training rows, and the task has no validation rows"
+        return "its weights have seen the training rows, and no validation row is left to judge by"
     there = f"only {count}" if count else "no"
     return f"there are {there} {'validation' if split == 'validation' else 'training'} rows that it was not shown"
 
 
-def _measured(task: Task, found: Sequence[tuple[Example, Completion]], split: str, seconds: float) -> LabelPrior:
+def _measured(task: Task, found: Sequence[tuple[Example, Completion]], split: str, seconds: float) -> Measured:
     probabilities = [answer.probabilities for _row, answer in found]
-    often = Counter(row.target for row in task.split("train"))
-    gain = gain_of_correction(probabilities, [row.target for row, _answer in found], often)
-    return LabelPrior(
+    targets = [row.target for row, _answer in found]
+    without, having = outcomes(probabilities, targets)
+    gain = paired_gain(without, having, targets, label_frequencies(task))
+    prior = LabelPrior(
         corrected=False,
         split=split,
         rows=len(found),
@@ -118,3 +139,10 @@ def _measured(task: Task, found: Sequence[tuple[Example, Completion]], split: st
         measure_s=seconds,
         log_prior=log_prior(probabilities),
     )
+    both = zip(found, without.tolist(), having.tolist(), strict=True)
+    return Measured(prior=prior, right={row.id: (plain, corrected) for (row, _answer), plain, corrected in both})
+
+
+def label_frequencies(task: Task) -> Mapping[str, float]:
+    """Count how often each label occurs in the training split, which stands for where the variant will be used."""
+    return Counter(row.target for row in task.split("train"))

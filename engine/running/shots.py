@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.capabilities import Support
 from engine.core.errors import RetrievalError
@@ -16,8 +18,9 @@ from engine.core.run.shot_record import ShotRecord
 from engine.core.steps import Progress
 from engine.core.task import Example
 from engine.core.variant import RetrievalSpec, ShotChoice, Variant
+from engine.metrics.label_prior import LEAST_ROWS, paired_gain
 from engine.running.answering import ReadyVariant, RunContext
-from engine.running.priors import decided, has_prior, measure_prior
+from engine.running.priors import Measured, decided, has_prior, label_frequencies, measure_prior
 from engine.running.sampling import balanced_sample, choose_shots, seed_of_draw
 
 
@@ -30,6 +33,8 @@ class Chosen:
     """None where its examples are drawn at random, or it shows none."""
     prior: LabelPrior | None = None
     """Of its first draw; None where nothing was compared."""
+    index: BuiltIndex | None = None
+    """Of the nearest examples, where it was built to compare."""
 
 
 def decide_shots(
@@ -37,9 +42,9 @@ def decide_shots(
 ) -> Generator[Event, None, Chosen]:
     """Decide whether a variant shows the same examples in every prompt, or those nearest to each row.
 
-    Where there are more labels than shots, the same examples leave labels out. Both ways then answer the training rows
-    that they do not show, and the nearest ones, which cost a longer fresh prompt for every row, must be better by more
-    than one standard error.
+    Where there are more labels than shots, the same examples leave labels out. Both ways then answer training
+    rows, and the nearest ones, which cost a longer fresh prompt for every row, must be better by more
+    than one standard error, on the rows that neither is shown.
 
     Args:
         context: of the run.
@@ -54,40 +59,52 @@ def decide_shots(
     if variant.shot_choice is not ShotChoice.AUTO or not _leaves_labels_out(context, variant):
         choice = ShotChoice.COVERING if variant.shot_choice is ShotChoice.AUTO else variant.shot_choice
         return Chosen(variant=_as(variant, choice), record=ShotRecord(choice=choice))
-    started = time.perf_counter()
     covering, nearest = _as(variant, ShotChoice.COVERING), _as(variant, ShotChoice.NEAREST)
-    shots = yield from fixed_shots(context, covering, train, draw=0)
+    shots, _seconds = yield from fixed_shots(context, covering, train, draw=0)
     same = yield from measure_prior(context, ReadyVariant(variant=covering, shots=shots), train)
     steps = context.retriever.index(train, (), nearest.retrieval or RetrievalSpec(), cancel=context.cancel)
     index = yield from until_built(variant.id, steps)
     own = yield from measure_prior(context, ReadyVariant(variant=nearest, index_id=index.id), train)
+    rows = [row for row in train if row.id in own.right or row.id in same.right]
+    rows = [row for row in rows if row not in shots]
+    if len(rows) < LEAST_ROWS:
+        return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior)
+    targets, frequencies = [row.target for row in rows], label_frequencies(context.task)
+    gain = paired_gain(_right(same, variant, rows), _right(own, variant, rows), targets, frequencies)
     record = ShotRecord(
-        choice=ShotChoice.COVERING,
-        right_covering=_right(same, variant),
-        right_nearest=_right(own, variant),
-        rows=min(same.rows, own.rows),
-        measure_s=time.perf_counter() - started,
+        choice=ShotChoice.NEAREST if gain.worth_it else ShotChoice.COVERING,
+        right_covering=gain.right_without,
+        right_nearest=gain.right_with,
+        rows=len(rows),
+        measure_s=same.prior.measure_s + own.prior.measure_s,
     )
-    if _clearly_better(record):
-        return Chosen(variant=nearest, record=replace(record, choice=ShotChoice.NEAREST), prior=own)
-    return Chosen(variant=covering, record=record, prior=same)
+    if gain.worth_it:
+        return Chosen(variant=nearest, record=record, prior=own.prior, index=index)
+    return Chosen(variant=covering, record=record, prior=same.prior)
 
 
 def fixed_shots(
     context: RunContext, variant: Variant, train: Sequence[Example], *, draw: int
-) -> Generator[Event, None, tuple[Example, ...]]:
-    """Choose the examples that every prompt of a draw shows; several draws each choose from half of the rows."""
+) -> Generator[Event, None, tuple[tuple[Example, ...], float]]:
+    """Choose the examples that every prompt of a draw shows, and return them with the seconds that embedding took.
+
+    Several draws each choose from half of the rows.
+    """
     seed, by_target = seed_of_draw(context.plan.seed, draw), context.task.has_labels
     if variant.shot_choice is ShotChoice.DRAWN:
-        return choose_shots(train, variant.shots_k, seed=seed, by_target=by_target)
+        return choose_shots(train, variant.shots_k, seed=seed, by_target=by_target), 0.0
     pool = list(train)
     if context.plan.draws > 1:
         half = max(variant.shots_k, (len(pool) + 1) // 2)
         pool = balanced_sample(pool, half, seed=seed, by_target=by_target)
     progress = Progress(stage="Choosing examples", fraction=0.0)
     yield PreparationProgress(variant_id=variant.id, progress=progress)
-    vectors = context.retriever.embed([row.input for row in pool], cancel=context.cancel)
-    return choose_shots(pool, variant.shots_k, seed=seed, by_target=by_target, vectors=vectors)
+    texts = [row.input for row in pool]
+    context.retriever.embed(texts[:1], cancel=context.cancel)  # loading the embedder is not this variant's cost
+    started = time.perf_counter()
+    vectors = context.retriever.embed(texts, cancel=context.cancel)
+    shots = choose_shots(pool, variant.shots_k, seed=seed, by_target=by_target, vectors=vectors)
+    return shots, time.perf_counter() - started
 
 
 def _as(variant: Variant, choice: ShotChoice) -> Variant:
@@ -105,19 +122,11 @@ def _leaves_labels_out(context: RunContext, variant: Variant) -> bool:
     return context.model.capabilities.choice_probabilities is Support.YES
 
 
-def _right(prior: LabelPrior, variant: Variant) -> float | None:
-    """Return the share that is right in the way in which the variant will answer."""
-    taken = decided(prior, variant.decoding.prior_correction)
-    return prior.right_with if taken is not None and taken.corrected else prior.right_without
-
-
-def _clearly_better(record: ShotRecord) -> bool:
-    """Tell whether the nearest examples are better by more than one standard error, with a row for and against each."""
-    if record.right_covering is None or record.right_nearest is None:
-        return False
-    shares = [(share * record.rows + 1) / (record.rows + 2) for share in (record.right_covering, record.right_nearest)]
-    error = math.sqrt(sum(share * (1 - share) / (record.rows + 2) for share in shares))
-    return shares[1] - shares[0] > error
+def _right(found: Measured, variant: Variant, rows: Sequence[Example]) -> NDArray[np.bool_]:
+    """Tell which rows are right in the way in which the variant will answer; one without an answer is wrong."""
+    taken = decided(found.prior, variant.decoding.prior_correction)
+    place = int(taken is not None and taken.corrected)
+    return np.array([found.right.get(row.id, (False, False))[place] for row in rows])
 
 
 def until_built(variant_id: str, steps: Iterator[Progress | BuiltIndex]) -> Generator[Event, None, BuiltIndex]:

@@ -38,8 +38,8 @@ class Standings:
         """Take out of a race who is surely behind; return them with the rows that they have."""
         if not self._plan.race or self.is_whole:
             return {}
-        common, rows = self._common()
-        dropped = dict.fromkeys(surely_behind(common), rows)
+        common, _rows = self._common()
+        dropped = {name: len(self._scores[name]) for name in surely_behind(common)}
         self._out |= dropped
         return dropped
 
@@ -48,9 +48,8 @@ class Standings:
         if self.is_whole:
             return None
         common, rows = self._common()
-        if self._plan.race:
-            alone = len(common) == 1 and len(self._scores) > 1
-            return ClearLeader(variant_id=next(iter(common)), rows=rows, evidence=2 / WATCHED) if alone else None
+        if self._plan.race and len(common) == 1 and len(self._scores) > 1:
+            return ClearLeader(variant_id=next(iter(common)), rows=rows, evidence=2 / WATCHED)
         return clear_leader(common) if self._plan.stop_when_clear else None
 
     def _going(self) -> dict[str, dict[str, float]]:

@@ -173,8 +173,8 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
             yield PlayLane(variant=by_id[event.variant_id], state="preparing", progress=event.progress)
     example = Example(id="playground", input=question.text, target=question.target or _blank_target(task), split="test")
     for plain in ready:
-        variant = by_id[plain.variant.id]
-        one = replace(plain, variant=variant, lora=lora if variant.lora is not None else None)
+        asked = by_id[plain.variant.id]
+        one = replace(plain, variant=replace(plain.variant, lora=asked.lora), lora=lora if asked.lora else None)
         yield from _answer(context, one, example, scored=bool(question.target))
 
 

@@ -43,6 +43,7 @@ _FIGURES = (
     _Figure("rows/s", _F.ROW_SPEED, lambda f: say.short(f["examples_per_s"], missing=""), spare=True),
     _Figure("one-off", _F.PREPARE, lambda f: say.duration(f["prepare_s"], missing="")),
     _Figure("per 1,000", _F.COST, lambda f: say.money(f["cost_usd_per_1k"], missing="")),
+    _Figure("rows", None, lambda f: say.number(f["n"]), spare=True),
     _Figure("memory", _F.MEMORY, lambda f: say.size(f["peak_rss_bytes"], missing=""), spare=True),
     _Figure("failed", None, lambda f: say.number(f["n_failed"])),
 )
@@ -59,6 +60,8 @@ def show_results(summary: Summary, *before: Listing) -> None:
         shots = ShotRecord(**figures["shots"]) if figures["shots"] else None
         for sentence in sentences_of(name, shots, priors, examples=figures["examples"]):
             note(sentence)
+    for variant_id, rows in summary["out"].items():
+        note(f"{variant_id} was clearly behind: out of the race after {say.number(rows)} rows.")
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.analysis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
-from engine.metrics.label_prior import gain_of_correction, likeliest, log_prior, without_prior
+from engine.metrics.label_prior import Gain, likeliest, log_prior, outcomes, paired_gain, without_prior
 
 LABELS = ("account", "billing", "delivery")
 shares = st.lists(st.floats(0.01, 1.0), min_size=3, max_size=3).map(
@@ -31,6 +31,11 @@ def biased(truths: Sequence[str], lean: float, seed: int = 0) -> list[dict[str, 
         total = sum(math.exp(value) for value in logits.values())
         rows.append({label: math.exp(value) / total for label, value in logits.items()})
     return rows
+
+
+def gain_of_correction(rows: list[dict[str, float]], truths: Sequence[str], frequencies: Mapping[str, float]) -> Gain:
+    """Judge correction on these rows."""
+    return paired_gain(*outcomes(rows, truths), truths, frequencies)
 
 
 @given(rows=st.lists(shares, min_size=1, max_size=8))

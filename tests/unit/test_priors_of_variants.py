@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -155,8 +155,9 @@ def test_a_row_is_not_shown_itself_by_retrieval() -> None:
     """What is retrieved for a training row never is the row itself, whose answer would stand beside it."""
     model = Leaning()
     one = variant(Technique.RAG, retrieval=RetrievalSpec(examples_k=3))
-    prior = drain(measure_prior(context(one, model), ReadyVariant(variant=one, index_id="i"), TASK.split("train")))
-    assert prior is not None
+    prior = drain(
+        measure_prior(context(one, model), ReadyVariant(variant=one, index_id="i"), TASK.split("train"))
+    ).prior
     assert prior.rows == 24
     for request in model.asked:
         assert len(request.messages) == 2 + 2 * 3
@@ -168,19 +169,30 @@ def test_weights_are_judged_on_validation_rows_or_not_at_all() -> None:
     one = variant(Technique.LORA, lora=LoraSpec())
     ready = ReadyVariant(variant=one, lora=LoraWeights(key="k", locator="w"))
     model = Leaning()
-    prior = drain(measure_prior(context(one, model), ready, TASK.split("train")))
-    assert prior is not None
+    prior = drain(measure_prior(context(one, model), ready, TASK.split("train"))).prior
     assert not prior.corrected
-    assert "no validation rows" in prior.reason
+    assert "no validation row is left" in prior.reason
     assert not model.asked
     rows = [replace(row, split="validation") if row.split == "test" else row for row in TASK.examples]
     here = context(one, _taking_weights(model), replace(TASK, examples=tuple(rows)))
-    prior = drain(measure_prior(here, ready, TASK.split("train")))
-    assert prior is not None
+    prior = drain(measure_prior(here, ready, TASK.split("train"))).prior
     assert (prior.split, prior.rows) == ("validation", 9)
     assert {request.messages[-1].content for request in model.asked} == {
         row.input for row in rows if row.split == "validation"
     }
+
+
+def test_rows_that_the_run_answers_are_never_measured_on() -> None:
+    """On a run of the validation split, weights have no row left to be judged by."""
+    one = variant(Technique.LORA, lora=LoraSpec())
+    rows = tuple(replace(row, split="validation") if row.split == "test" else row for row in TASK.examples)
+    here = context(one, _taking_weights(Leaning()), replace(TASK, examples=rows))
+    ids = tuple(row.id for row in rows if row.split == "validation")
+    here = replace(here, plan=replace(here.plan, test_ids=ids))
+    ready = ReadyVariant(variant=one, lora=LoraWeights(key="k", locator="w"))
+    prior = drain(measure_prior(here, ready, TASK.split("train"))).prior
+    assert "no validation row is left" in prior.reason
+    assert count_rows(here.plan, here.task, one) == 0
 
 
 def _taking_weights(model: Leaning) -> Leaning:
@@ -193,8 +205,7 @@ def _taking_weights(model: Leaning) -> Leaning:
 def test_few_rows_are_not_enough() -> None:
     """Under eight rows nothing is measured, and it is said."""
     one = variant(Technique.ZERO_SHOT)
-    prior = drain(measure_prior(context(one, Leaning()), ReadyVariant(variant=one), TASK.split("train")[:7]))
-    assert prior is not None
+    prior = drain(measure_prior(context(one, Leaning()), ReadyVariant(variant=one), TASK.split("train")[:7])).prior
     assert prior.reason == "there are only 7 training rows that it was not shown"
 
 
@@ -239,18 +250,16 @@ def test_a_run_that_goes_on_keeps_its_priors() -> None:
 
 
 def test_a_worker_that_dies_once_costs_no_prior() -> None:
-    """The batch is asked again."""
+    """The row is asked again."""
 
     class Dying(Leaning):
         died = False
 
-        def generate_batch(
-            self, requests: Sequence[GenerateRequest], *, cancel: Any = None
-        ) -> list[Completion | Exception]:
+        def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
             if not self.died:
                 self.died = True
                 raise WorkerDiedError("The worker ended.", "Try again.")
-            return super().generate_batch(requests, cancel=cancel)
+            yield from super().generate(request, cancel=cancel)
 
     assert prepared(variant(Technique.ZERO_SHOT), Dying())[2].priors[0].rows == 24
 

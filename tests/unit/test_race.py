@@ -24,12 +24,15 @@ from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, Varian
 from engine.core.run.infos import info_of
 from engine.core.run.manifest import MachineFacts, Manifest
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
 from engine.core.techniques import Technique
 from engine.core.variant import Variant
 from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_behind
 from engine.metrics.inference import WATCHED
 from engine.running.runner import Ports, run
+from engine.running.standings import Standings
 from engine.services.recorded import fold
+from engine.studies.drift import drift_plans
 from tests.helpers import small_task
 from tests.memory_lab_training import NoMeter
 
@@ -119,6 +122,30 @@ def test_the_last_one_ends_the_race(tmp_path: Path) -> None:
     assert events[-1] == RunEnded(status="done")
     again = list(run(a_plan, TASK, here, threading.Event()))
     assert not [event for event in again if isinstance(event, PredictionMade) and not event.kept]
+
+
+def test_a_race_may_also_stop_when_the_leader_is_clear() -> None:
+    """A leader that is clear without being surely 2 points ahead ends the run, if that is asked for as well."""
+    ids = tuple(f"row-{number:03}" for number in range(300))
+    two = replace(plan(names=("few-shot", "rag")), test_ids=ids)
+    made = [
+        Prediction(run_id="r", variant_id=name, technique=name, example_id=row, target="a", score=score)
+        for place, row in enumerate(ids[:299])
+        for name, score in (("few-shot", 1.0), ("rag", float(place % 20 > 0)))
+    ]
+    assert Standings(two, made, {}).drop() == {}
+    assert Standings(two, made, {}).leader() is None
+    leader = Standings(replace(two, stop_when_clear=True), made, {}).leader()
+    assert leader is not None
+    assert leader.variant_id == "few-shot"
+
+
+def test_a_study_of_a_raced_run_is_no_race() -> None:
+    """Drift compares every variant on every row: whoever left early would have been judged just when it looked bad."""
+    raced = replace(plan(), stop_when_clear=True)
+    for _task, made in drift_plans(TASK, raced).values():
+        assert not made.race
+        assert not made.stop_when_clear
 
 
 def test_a_race_that_was_stopped_goes_on_without_those_that_are_out(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_as_many_shots_as_labels_are_the_same_in_every_prompt() -> None:
     _context, ready, paid, words = prepared(few_shot(shots=8), model)
     assert {shot.target for shot in ready.shots} == set(MANY)
     assert paid.shots == ShotRecord(choice=ShotChoice.COVERING)
-    assert len(words.embedded[0]) == 32
+    assert len(words.embedded[-1]) == 32
     assert not model.asked
 
 
@@ -180,9 +180,12 @@ def test_the_nearest_are_taken_where_more_labels_than_shots_leave_some_out() -> 
     context, ready, paid, _words = prepared(few_shot(), model)
     assert paid.shots is not None
     assert paid.shots.choice is ShotChoice.NEAREST
-    assert paid.shots.right_covering == pytest.approx(3 / 8, abs=0.1)
+    assert paid.shots.right_covering == pytest.approx(9 / 29, abs=0.1)
     assert paid.shots.right_nearest == 1.0
     assert paid.prepare_s >= paid.shots.measure_s + 0.5, "the index is paid for, too"
+    assert paid.prepare_s < paid.shots.measure_s + 1.0, "and once"
+    assert not paid.reused
+    assert paid.shots.rows == 29, "the three that are shown judge neither way"
     test = {row.input for row in TASK.split("test")}
     assert not test & {request.messages[-1].content for request in model.asked}
     made = drain(answer_row(context, ready, TASK.split("test")[5], 0))
@@ -231,7 +234,7 @@ def test_a_run_that_goes_on_keeps_what_was_decided() -> None:
 def test_several_draws_choose_from_halves() -> None:
     """Draws differ, each covers the labels, and a draw is the same whenever it is made."""
     _context, ready, _paid, words = prepared(few_shot(ShotChoice.COVERING, shots=8), Shown(), draws=3)
-    assert {len(texts) for texts in words.embedded} == {16}
+    assert {len(texts) for texts in words.embedded} == {1, 16}, "one alone loads the embedder"
     assert len({tuple(sorted(shot.id for shot in draw.shots)) for draw in ready.draws}) > 1
     assert all({shot.target for shot in draw.shots} == set(MANY) for draw in ready.draws)
     again = prepared(few_shot(ShotChoice.COVERING, shots=8), Shown(), draws=3)[1]

@@ -39,9 +39,9 @@ function draw(mount) {
     const track = parts.tracks.children[index]
     const rows = rowsBy(lane.ends, moment)
     const [, way, value, count] = track.children
-    way.firstChild.style.width = `${(100 * rows / lane.ends.length).toFixed(2)}%`
+    way.firstChild.style.width = `${(100 * rows / lane.rows).toFixed(2)}%`
     value.textContent = rows ? `${Math.round(100 * lane.quality[rows - 1])} %` : "–"
-    count.textContent = rows === lane.ends.length ? written(lane.ends[rows - 1]) : `${rows}/${lane.ends.length}`
+    count.textContent = rows === lane.ends.length ? lane.out || written(lane.ends[rows - 1]) : `${rows}/${lane.rows}`
   })
   parts.moment.value = String(data.total ? Math.round(1000 * moment / data.total) : 0)
   parts.moment.setAttribute("aria-valuetext", written(moment))

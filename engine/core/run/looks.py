@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from engine.core.run.infos import info_of
 from engine.core.run.manifest import Manifest
 
 _DIGEST_CHARACTERS = 16
@@ -48,7 +49,7 @@ def look_of(manifest: Manifest) -> Look:
 
 def has_looked(manifest: Manifest, answers: int) -> bool:
     """Tell whether a run has shown results worth the name: it is done, or has at least half of its answers."""
-    planned = len(manifest.plan.variants) * len(manifest.plan.test_ids)
+    planned = info_of(manifest, answers).rows_total
     return answers > 0 and (manifest.status == "done" or 2 * answers >= planned)
 
 
