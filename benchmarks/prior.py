@@ -153,7 +153,7 @@ def _skewed(task: Task) -> Task:
 
 def _cells(out: Path, task: Task) -> list[Cell]:
     folder = out / task.id
-    if not (folder / "summary.json").is_file():
+    if not _is_done(folder):
         write_task(task, out / "tasks" / task.id)
         command = [
             sys.executable,
@@ -185,6 +185,12 @@ def _cells(out: Path, task: Task) -> list[Cell]:
             )
         )
     return cells
+
+
+def _is_done(folder: Path) -> bool:
+    """Tell whether a run was finished; one that was stopped is made again."""
+    file = folder / "summary.json"
+    return file.is_file() and json.loads(file.read_text(encoding="utf-8"))["status"] == "done"
 
 
 def _put_back(row: dict[str, Any], prior: LabelPrior) -> str:

@@ -15,8 +15,13 @@ _LONG_MS = 120_000
 _VARIANTS = ("Zero-shot", "Few-shot", "RAG", "Classifier")
 
 
-def _set_up(page: Page, address: str, *, rows: int, variants: tuple[str, ...] = _VARIANTS) -> None:
-    """Open the Run page and choose the scripted model, some variants and a number of rows."""
+def _set_up(
+    page: Page, address: str, *, rows: int, variants: tuple[str, ...] = _VARIANTS, corrected: bool = True
+) -> None:
+    """Open the Run page and choose the scripted model, some variants and a number of rows.
+
+    At a slow pace, measuring the prior for labels on 50 rows takes longer than a test wants to wait: `corrected` off.
+    """
     open_page(page, address, "Run")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("combobox", name=re.compile("Model")).click()
@@ -24,6 +29,10 @@ def _set_up(page: Page, address: str, *, rows: int, variants: tuple[str, ...] = 
     for name in ("Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"):
         if name not in variants:
             page.get_by_role("button", name=name, exact=True).click()
+    if not corrected:
+        page.get_by_role("button", name="Options").click()
+        page.get_by_role("radio", name="Off", exact=True).click()
+        page.keyboard.press("Escape")
     number = page.get_by_role("spinbutton", name="Test rows")
     number.fill(str(rows))
     number.press("Tab")

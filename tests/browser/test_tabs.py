@@ -20,7 +20,7 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
     """Twenty tabs attach to the run that goes on, their lanes move, and the first tab still answers."""
     # 300 answers at this pace take longer than the test may, so that the run cannot end before it is cancelled.
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="4")
-    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"))
+    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
     page.wait_for_url("**run_id=*")
@@ -47,7 +47,7 @@ def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: S
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
     second = fresh_page(browser)
     _set_up(second, address, rows=3, variants=("Zero-shot",))
-    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"))
+    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
     second.get_by_role("button", name="Run", exact=True).click()
