@@ -53,7 +53,7 @@ KNOWN = {
     "components/widgets/lanes/lanes.js": "being written",
     "engine/analysis/verdict/headline.py": "Choose {pick}: {where}.",
     "engine/core/errors.py": "Unknown {kind} '{name}'.",
-    "engine/core/techniques.py": "The same few examples in every prompt.",
+    "engine/core/techniques.py": "A few chosen examples in every prompt.",
     "engine/running/runner.py": "Loading the model",
     "adapters/archives.py": "It was not unpacked.",
     "adapters/memo/memo.html.j2": "What would change this:",
