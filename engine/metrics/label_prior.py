@@ -101,8 +101,8 @@ def paired_gain(
         float(differences.sum()), float((differences**2).sum()), float(weights.max()), len(targets)
     )
     return Gain(
-        right_without=float((weights * without).mean()),
-        right_with=float((weights * having).mean()),
+        right_without=float((weights * without).sum() / weights.sum()),
+        right_with=float((weights * having).sum() / weights.sum()),
         standard_error=error,
         worth_it=centre > LEAST_ERRORS * error,
     )

@@ -94,12 +94,14 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     standings = Standings(plan, kept, manifest.out)
     for variant_id, rows in manifest.out.items():
         yield VariantOut(variant_id=variant_id, rows=rows)
-    if standings.is_whole or manifest.stopped_early:
+    if standings.is_whole or manifest.stopped_early or (yield from _settle(plan, ports.store, standings)):
         return
     ready: list[ReadyVariant] = []
-    if any(variant.generates for variant in plan.variants):
+    if any(variant.generates and not standings.is_out(variant.id) for variant in plan.variants):
         yield from _load(context, ports.store, _slots(plan), _room(context, train, test))
-    for event in prepare(context, ports.trainer, train, ready.append, prepared=manifest.prepared, without=manifest.out):
+    for event in prepare(
+        context, ports.trainer, train, ready.append, prepared=manifest.prepared, without=standings.out
+    ):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
@@ -159,10 +161,11 @@ def _row_by_row(
     for row, example in enumerate(test):
         going = [ready for ready in variants if not standings.is_out(ready.variant.id)]
         turn = row % len(going)
-        for ready in (*going[turn:], *going[:turn]):
+        left = [ready for ready in (*going[turn:], *going[:turn]) if (ready.variant.id, example.id) not in done]
+        if not left:
+            continue  # a row from before the run was stopped
+        for ready in left:
             variant_id = ready.variant.id
-            if (variant_id, example.id) in done:
-                continue
             check_cancelled(context.cancel)
             budget.check()
             yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
@@ -195,10 +198,16 @@ def _in_batches(
     size = context.plan.batch_rows
     for start in range(0, len(test), size):
         rows = list(enumerate(test))[start : start + size]
-        for ready in variants:
+        left = [
+            ready
+            for ready in variants
+            if not standings.is_out(ready.variant.id)
+            and not all((ready.variant.id, example.id) in done for _row, example in rows)
+        ]
+        if not left:
+            continue  # rows from before the run was stopped
+        for ready in left:
             variant_id = ready.variant.id
-            if standings.is_out(variant_id) or all((variant_id, example.id) in done for _row, example in rows):
-                continue
             check_cancelled(context.cancel)
             budget.check()
             yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)

@@ -42,9 +42,9 @@ def decide_shots(
 ) -> Generator[Event, None, Chosen]:
     """Decide whether a variant shows the same examples in every prompt, or those nearest to each row.
 
-    Where there are more labels than shots, the same examples leave labels out. Both ways then answer training
-    rows, and the nearest ones, which cost a longer fresh prompt for every row, must be better by more
-    than one standard error, on the rows that neither is shown.
+    Where there are more labels than shots, the same examples leave labels out. Both ways then answer the same training
+    rows, none of which the fixed examples show; the nearest ones, which cost a longer fresh prompt for every row, must
+    be better by more than one standard error.
 
     Args:
         context: of the run.
@@ -61,12 +61,12 @@ def decide_shots(
         return Chosen(variant=_as(variant, choice), record=ShotRecord(choice=choice))
     covering, nearest = _as(variant, ShotChoice.COVERING), _as(variant, ShotChoice.NEAREST)
     shots, _seconds = yield from fixed_shots(context, covering, train, draw=0)
-    same = yield from measure_prior(context, ReadyVariant(variant=covering, shots=shots), train)
+    unseen = [row for row in train if row not in shots]
+    same = yield from measure_prior(context, ReadyVariant(variant=covering, shots=shots), unseen)
     steps = context.retriever.index(train, (), nearest.retrieval or RetrievalSpec(), cancel=context.cancel)
     index = yield from until_built(variant.id, steps)
-    own = yield from measure_prior(context, ReadyVariant(variant=nearest, index_id=index.id), train)
-    rows = [row for row in train if row.id in own.right or row.id in same.right]
-    rows = [row for row in rows if row not in shots]
+    own = yield from measure_prior(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
+    rows = [row for row in unseen if row.id in own.right or row.id in same.right]
     if len(rows) < LEAST_ROWS:
         return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior)
     targets, frequencies = [row.target for row in rows], label_frequencies(context.task)

@@ -25,6 +25,11 @@ class Standings:
         """Take a score; a failure counts as wrong."""
         self._scores[prediction.variant_id][prediction.example_id] = prediction.score or 0.0
 
+    @property
+    def out(self) -> Mapping[str, int]:
+        """Return those that are out of a race, with the rows that they have."""
+        return self._out
+
     def is_out(self, variant_id: str) -> bool:
         """Tell whether a variant gets no more rows."""
         return variant_id in self._out

@@ -19,7 +19,8 @@ from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from engine.core.errors import ContextOverflowError, UnsupportedError
 from engine.core.generation import Completion
 from engine.core.variant import DecodingMode
-from tests.contract.test_language_model import LABELS, SCHEMA, STORY, TICKETS, ask, check_shares
+from tests.contract.test_choice import check_shares
+from tests.contract.test_language_model import LABELS, SCHEMA, STORY, TICKETS, ask
 from tests.helpers import complete
 
 pytestmark = pytest.mark.timeout(1200)

@@ -20,7 +20,7 @@ from engine.analysis.run_table import table_from_predictions
 from engine.analysis.verdict.deciding import decide
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.limits import Limits
-from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut
+from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut, VariantReady
 from engine.core.run.infos import info_of
 from engine.core.run.manifest import MachineFacts, Manifest
 from engine.core.run.plan import RunPlan
@@ -165,6 +165,41 @@ def test_a_race_that_was_stopped_goes_on_without_those_that_are_out(tmp_path: Pa
     )
     assert one == other
     assert whole.store.manifest(a_plan.run_id).out == parted.store.manifest(a_plan.run_id).out
+
+
+def test_a_race_with_one_left_ends_without_preparing_anybody(tmp_path: Path) -> None:
+    """Killed between the last one's leaving and the end: nothing is loaded or answered when it goes on."""
+    a_plan = plan(names=("few-shot", "lora"))
+    here = ports(tmp_path, a_plan)
+    here.store.add(
+        [
+            Prediction(run_id="r", variant_id=name, technique=name, example_id=row, target="a", score=score)
+            for row in a_plan.test_ids[:40]
+            for name, score in (("few-shot", 1.0), ("lora", 0.0))
+        ]
+    )
+    here.store.update_run(a_plan.run_id, manifest={"out": {"lora": 40}})
+    events = list(run(a_plan, TASK, here, threading.Event()))
+    assert [event.variant_id for event in events if isinstance(event, LeaderClear)] == ["few-shot"]
+    assert not [event for event in events if isinstance(event, VariantReady)]
+    assert events[-1] == RunEnded(status="done")
+
+
+def test_rows_from_before_are_not_judged_again_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that goes on is judged once for all that it has, and then after each new row."""
+    a_plan = plan(names=("few-shot", "rag"))
+    whole = list(run(a_plan, TASK, ports(tmp_path / "a", a_plan), threading.Event()))
+    other = ports(tmp_path / "b", a_plan)
+    other.store.add([event.prediction for event in whole if isinstance(event, PredictionMade)][:-4])
+    judged: list[int] = []
+
+    def counted(scores: dict[str, list[float]]) -> tuple[str, ...]:
+        judged.append(len(scores["rag"]))
+        return surely_behind(scores)
+
+    monkeypatch.setattr("engine.running.standings.surely_behind", counted)
+    list(run(a_plan, TASK, other, threading.Event()))
+    assert judged == [88, 89]
 
 
 def test_without_a_race_all_rows_are_answered(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.models.openai_compatible.dialects import VLLM
@@ -26,7 +26,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Passage
 from engine.core.run.shot_record import ShotRecord
 from engine.core.steps import drain
-from engine.core.task import AnswerKind, Task
+from engine.core.task import AnswerKind, Example, Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingSpec, PriorCorrection, ShotChoice, Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
@@ -77,6 +77,7 @@ class Words:
     def __init__(self) -> None:
         """Begin with nothing embedded."""
         self.embedded: list[list[str]] = []
+        self.rows: Sequence[Example] = ()
         self.busy = False
 
     def embed(self, texts: Sequence[str], *, cancel: object = None) -> np.ndarray:
@@ -84,16 +85,16 @@ class Words:
         self.embedded.append(list(texts))
         return word_vectors(list(texts))
 
-    def index(self, *_items: object, **_options: object) -> Iterator[BuiltIndex]:
-        """Build nothing, and be busy until the steps are over, as a worker is."""
-        self.busy = True
+    def index(self, rows: Sequence[Example], *_others: object, **_options: object) -> Iterator[BuiltIndex]:
+        """Keep the rows, and be busy until the steps are over, as a worker is."""
+        self.rows, self.busy = rows, True
         yield BuiltIndex(id="index", build_s=0.5, reused=False)
         self.busy = False
 
     def search(self, _index_id: str, query: str, *, kind: str, k: int, **_options: object) -> SearchResult:
         """Return the training rows, those that share most words first."""
         assert not self.busy
-        rows = sorted(TASK.split("train"), key=lambda row: -len(set(row.input.split()) & set(query.split())))[:k]
+        rows = sorted(self.rows, key=lambda row: -len(set(row.input.split()) & set(query.split())))[:k]
         found = tuple(Passage(id=row.id, kind=kind, text=row.input, target=row.target, score=1.0) for row in rows)
         return SearchResult(passages=found, retrieval_s=0.0, cpu_s=0.0, rss_bytes=0)
 
@@ -127,6 +128,7 @@ def prepared(
 
 
 @given(vectors=points, count=st.integers(1, 4))
+@settings(deadline=None)
 def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -> None:
     """Greedy choice reaches at least 63 % of the best similarity that so many rows can have with all others."""
     chosen = covering_places([""] * len(vectors), vectors, count, by_target=False)
@@ -140,6 +142,7 @@ def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -
 
 
 @given(labels=st.lists(st.sampled_from("abc"), min_size=2, max_size=12), count=st.integers(1, 12))
+@settings(deadline=None)
 def test_labels_are_covered_before_one_comes_twice(labels: list[str], count: int) -> None:
     """No label has two rows more than another one that still has rows."""
     dice = np.random.default_rng(len(labels))
@@ -192,6 +195,21 @@ def test_the_nearest_are_taken_where_more_labels_than_shots_leave_some_out() -> 
     assert made.score == 1
     assert len(made.passages) == 3
     assert len({passage.target for passage in made.passages}) == 3
+
+
+def test_both_ways_answer_the_same_rows_where_there_are_more_than_are_asked() -> None:
+    """Of 120 training rows some 50 are asked; a row that one way was not asked about is nobody's mistake."""
+    task = replace(_MADE, examples=(*small_task(train=120, test=0, labels=MANY).examples, *TASK.split("test")))
+    model = Shown()
+    paid = prepared(few_shot(), model, task=task)[2]
+    assert paid.shots is not None
+    assert paid.shots.rows == 50
+    assert paid.shots.right_nearest == 1.0
+    first, second = (
+        {request.messages[-1].content for request in model.asked if bool(request.prefix_messages > 1) is fixed}
+        for fixed in (True, False)
+    )
+    assert first == second
 
 
 def test_the_same_ones_are_kept_where_the_nearest_are_no_better() -> None:
