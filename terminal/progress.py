@@ -72,7 +72,7 @@ def _headline(snapshot: RunSnapshot) -> Text:
     left = "" if snapshot.estimated_left_s is None else f", {say.duration(snapshot.estimated_left_s)} left"
     words = f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left}"
     stages = [snapshot.model_progress, *(lane.progress for lane in snapshot.lanes)]
-    current = next((stage for stage in reversed(stages) if stage is not None), None)
+    current = next((stage for stage in reversed(stages) if stage is not None and stage.fraction < 1), None)
     if snapshot.status == "preparing" and current is not None:
         words += f" · {_stage(current)}"
     if snapshot.message:

@@ -131,14 +131,12 @@ def method(contents: MemoContents) -> list[str]:
         if plan.throughput
         else "The variants took turns row by row, so that every comparison is paired and a slow minute hit them all."
     )
+    most = "up to " if len({item.rows for item in report.figures}) > 1 else ""
     test, train = say.number(len(plan.test_ids)), say.number(len(plan.train_ids))
     rows = (
-        f"{len(plan.variants)} variants answered {test} test rows, learning from at most {train} training rows, with "
-        f"seed {plan.seed} and {plan.decoding.value} decoding. {order}"
+        f"{len(plan.variants)} variants answered {most}{test} test rows, learning from at most {train} training rows, "
+        f"with seed {plan.seed} and {plan.decoding.value} decoding. {order}"
     )
-    if len({item.rows for item in report.figures}) > 1:
-        made = say.listed([f"{item.name} {say.number(item.rows)}" for item in report.figures])
-        rows += f" Not all have all rows: {made}. Each pair is compared on the rows that both have."
     pairs = (
         f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
         f"{len(report.differences)} pairs. Rows still needed are for 80 % power, if the observed gap is true."

@@ -106,6 +106,7 @@ def metrics_frame(report: Report) -> pl.DataFrame:
         {
             "Variant": visible(item.name),
             **cells(_QUALITY, place),
+            **({"Rows": item.rows} if unequal else {}),
             **{
                 heading(name.replace("_", " ").capitalize(), report.marks(FigureName.SCORES)): say.share_interval(value)
                 for name, value in item.scores.items()
@@ -113,7 +114,6 @@ def metrics_frame(report: Report) -> pl.DataFrame:
             },
             **cells(_OTHERS, place),
             "Failed": item.failed,
-            **({"Rows": item.rows} if unequal else {}),
         }
         for place, item in enumerate(report.figures)
     ]

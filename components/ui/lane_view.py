@@ -52,7 +52,7 @@ def lane_views(snapshot: RunSnapshot) -> list[dict[str, Any]]:
 
 
 def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
-    look = lane.variant.facts.style
+    look, planned = lane.variant.facts.style, len(snapshot.plan.test_ids)
     # A chosen label is not written token by token, so a writing speed would be meaningless.
     chosen = lane.last is not None and bool(lane.last.probabilities)
     figures_so_far = lane.figures
@@ -75,8 +75,8 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
         "name": label(lane.variant.technique),
         "light": look.light,
         "dark": look.dark,
-        "rows": f"{lane.rows_done}/{lane.rows_total}",
-        "fraction": lane.rows_done / max(lane.rows_total, 1),
+        "rows": f"{lane.rows_done}/{planned}",
+        "fraction": lane.rows_done / max(planned, 1),
         "quality": say.share(lane.quality),
         "interval": say.plus_minus(lane.quality, missing=""),
         "figures": [_figure(name, value, lane) for name, value in figures.items()],
@@ -137,7 +137,7 @@ def _one_off(lane: Lane) -> str:
 
 def _time_left(lane: Lane, snapshot: RunSnapshot) -> str:
     if lane.is_out:
-        return f"out after {say.number(lane.rows_done)} rows"
+        return "out"
     if lane.rows_done >= lane.rows_total:
         return "done"
     return say.duration(snapshot.estimated_left_s) if snapshot.is_running else say.MISSING
@@ -170,6 +170,8 @@ def detail(progress: Progress) -> str:
 
 
 def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
+    if lane.is_out:
+        return {"mark": "none", "text": f"out after {say.number(lane.rows_done)} rows", "target": "clearly behind"}
     writing = lane.state == "answering" and snapshot.is_running
     last = lane.last
     if writing:
@@ -201,7 +203,8 @@ def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:
     for position, example_id in enumerate(snapshot.plan.test_ids[first:reached], start=first + 1):
         found = [mark.get(example_id, "pending") for mark in marks]
         told = ", ".join(
-            f"{label(lane.variant.technique)} {mark}" for lane, mark in zip(snapshot.lanes, found, strict=True)
+            f"{label(lane.variant.technique)} {'out' if lane.is_out and mark == 'pending' else mark}"
+            for lane, mark in zip(snapshot.lanes, found, strict=True)
         )
         columns.append({"id": example_id, "marks": found, "label": f"Row {position}, {visible(example_id)}: {told}"})
     lanes = [

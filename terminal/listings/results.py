@@ -56,12 +56,12 @@ def show_results(summary: Summary, *before: Listing) -> None:
     if remark:
         note(remark)
     for name, figures in zip(_names(summary["variants"]), summary["variants"], strict=True):
+        if figures["variant"] in summary["out"]:
+            note(f"{name} was clearly behind: out of the race after {say.number(figures['n'])} rows.")
         priors = [LabelPrior(**prior) for prior in figures["label_priors"]]
         shots = ShotRecord(**figures["shots"]) if figures["shots"] else None
         for sentence in sentences_of(name, shots, priors, examples=figures["examples"]):
             note(sentence)
-    for variant_id, rows in summary["out"].items():
-        note(f"{variant_id} was clearly behind: out of the race after {say.number(rows)} rows.")
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 

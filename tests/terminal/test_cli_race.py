@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from engine.core.techniques import label
 from tests.terminal.reading import Run
 
 TASK = ("--task", "support-tickets", "--model", "scripted", "--variants", "zero-shot,few-shot,classifier")
@@ -21,7 +22,7 @@ def test_a_race_saves_rows_and_says_who_left(run: Run, tmp_path: Path) -> None:
     rows = {one["variant"]: one["n"] for one in json.loads((tmp_path / "summary.json").read_text("utf-8"))["variants"]}
     for name, left_after in manifest["out"].items():
         assert rows[name] == left_after < len(manifest["plan"]["test_ids"])
-        assert f"{name} was clearly behind: out of the race after {left_after} rows." in err
+        assert f"{label(name)} was clearly behind: out of the race after {left_after} rows." in err
     memo = tmp_path / "memo.md"
     code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
     assert code == 0, err

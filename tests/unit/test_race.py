@@ -220,9 +220,13 @@ def test_a_lane_says_after_how_many_rows_it_left(tmp_path: Path) -> None:
     assert snapshot.rows_done == snapshot.rows_total
     lanes = {lane.variant.id: lane for lane in snapshot.lanes}
     assert [name for name, lane in lanes.items() if lane.is_out] == ["zero-shot", "lora"]
-    shown = {view["id"]: dict(figure[:2] for figure in view["figures"]) for view in lane_views(snapshot)}
-    assert shown["zero-shot"]["time left"] == f"out after {manifest.out['zero-shot']} rows"
-    assert shown["rag"]["time left"] == "done"
+    shown = {view["id"]: view for view in lane_views(snapshot)}
+    rows = manifest.out["zero-shot"]
+    assert shown["zero-shot"]["answer"]["text"] == f"out after {rows} rows"
+    assert shown["zero-shot"]["rows"] == f"{rows}/90"
+    assert shown["zero-shot"]["fraction"] == pytest.approx(rows / 90)
+    left = {name: dict(figure[:2] for figure in view["figures"])["time left"] for name, view in shown.items()}
+    assert left == {"zero-shot": "out", "lora": "out", "few-shot": "done", "rag": "done"}
 
 
 def test_the_verdict_compares_common_rows(tmp_path: Path) -> None:
@@ -241,3 +245,5 @@ def test_the_verdict_compares_common_rows(tmp_path: Path) -> None:
     verdict = decide(figures, Limits())
     assert verdict.pick in {None, "few-shot", "rag"}
     assert verdict.leader in {"few-shot", "rag"}
+    told = "Zero-shot {zero-shot} and LoRA {lora}".format(**manifest.out)
+    assert f"Not all answered 90 rows: {told}. Each pair is compared" in verdict.basis.text

@@ -46,6 +46,8 @@ class ClaimKind(StrEnum):
     can be right on at most a share of `high`."""
     DRAWN = "drawn"
     """`who` holds for the one draw of shots or the one training seed that it was measured with."""
+    FEWER_ROWS = "fewer rows"
+    """`who` answered `value` rows, fewer than another one, and is compared on the rows that both have."""
     LOOKS = "looks"
     """These test rows were looked at in `value` runs, by `high` variants."""
     CHEAPER_ABOVE = "cheaper above a volume"

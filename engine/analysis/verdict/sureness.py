@@ -96,11 +96,8 @@ _SURENESS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
 
 def basis(ruling: Ruling) -> Sentence:
     """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
-    parts = [
-        part
-        for part in (_unchecked(ruling), _training(ruling), _unseen(ruling), _shown(ruling), _worn(ruling))
-        if part.text
-    ]
+    told = (part(ruling) for part in (_unchecked, _fewer, _training, _unseen, _shown, _worn))
+    parts = [part for part in told if part.text]
     text = " ".join(part.text for part in parts)
     return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
 
@@ -110,6 +107,23 @@ def _unchecked(ruling: Ruling) -> Sentence:
     if not any(unmeasured(item, ruling.limits) for item in ruling.run.figures):
         return Sentence(text="")
     return Sentence(text="Your limit on p95 was not checked: in batches no single answer is timed.")
+
+
+def _fewer(ruling: Ruling) -> Sentence:
+    """Say who has fewer rows than others, as those that left a race have."""
+    figures = ruling.run.figures
+    most = max((item.rows for item in figures), default=0)
+    short = [item for item in figures if item.rows < most]
+    if not short:
+        return Sentence(text="")
+    told = say.listed([f"{item.name} {item.rows:,}" for item in short])
+    return Sentence(
+        text=f"Not all answered {most:,} rows: {told}. Each pair is compared on the rows that both have.",
+        claims=tuple(
+            Claim(kind=ClaimKind.FEWER_ROWS, strength=Strength.MEASURED, who=item.variant.id, value=float(item.rows))
+            for item in short
+        ),
+    )
 
 
 def _training(ruling: Ruling) -> Sentence:
@@ -123,7 +137,7 @@ def _training(ruling: Ruling) -> Sentence:
         text += f", and for {the(subject)} averaged over {draws} draws, each row answered with one of them"
     elif subject is not None and (drawn := _drawn(subject)):
         claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))
-        text += f", and for {the(subject)} {drawn}: another draw can move it by some points"
+        text += f", and for {the(subject)} {drawn}: others can move it by some points"
     return Sentence(text=f"{text}.", claims=tuple(claims))
 
 
