@@ -84,6 +84,8 @@ def _stage(progress: Progress) -> str:
     words = f"{progress.stage} {say.share(progress.fraction)}"
     if progress.loss is not None:
         words += f", loss {say.loss(progress.loss)}"
+    if progress.detail and progress.step is None:
+        words += f" ({progress.detail})"
     if progress.left_s is not None:
         words += f", {say.duration(progress.left_s)} left"
     return one_line(words)

@@ -41,15 +41,24 @@ def stoppable() -> Iterator[threading.Event]:
 
 
 def carry_out(
-    lab: Lab, plan: RunPlan, cancel: threading.Event, *, resume: bool, purpose: Purpose = Purpose.COMPARISON
+    lab: Lab,
+    plan: RunPlan,
+    cancel: threading.Event,
+    *,
+    resume: bool,
+    purpose: Purpose = Purpose.COMPARISON,
+    end_search: bool = False,
 ) -> RunEnded:
-    """Execute a plan and show its progress; return how it ended."""
+    """Execute a plan and show its progress; return how it ended. Its search for settings can be ended at once."""
+    enough = threading.Event()
+    if end_search:
+        enough.set()
     live = LiveRun(plan, lab.runs.conditions(plan, resume=resume))
     ended = RunEnded(status="failed", message="The run ended without a message.")
     note(f"run {plan.run_id}")
     remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
     with progress_display(live, Console(stderr=True), remark=remark):
-        for event in lab.runs.carry_out(plan, cancel, resume=resume, purpose=purpose):
+        for event in lab.runs.carry_out(plan, cancel, resume=resume, purpose=purpose, enough=enough):
             live.apply(event)
             if isinstance(event, RunEnded):
                 ended = event

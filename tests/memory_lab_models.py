@@ -19,12 +19,12 @@ from adapters.models.scripted import WORD, ScriptedModel
 from adapters.retrieval.chunking import chunk_document
 from engine.core.capabilities import Capabilities, Support
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
-from engine.core.ports import BuiltIndex, Classification, SearchResult
+from engine.core.ports import LOGISTIC, BuiltIndex, Classification, SearchResult
 from engine.core.run.prediction import Passage
 from engine.core.steps import CancelSignal, Progress, check_cancelled
 from engine.core.task import Document, Example, Task
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode, Reranker, RetrievalSpec, SearchMode
+from engine.core.variant import ClassifierSpec, DecodingMode, Reranker, RetrievalSpec, SearchMode
 
 SKILL = {
     Technique.ZERO_SHOT: (0.50, 0.05),
@@ -244,14 +244,23 @@ class MemoryRetriever:
         return SearchResult(passages=tuple(nearest), retrieval_s=0.001, cpu_s=0.001, rss_bytes=RSS_BYTES)
 
     def fit_classifier(
-        self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
+        self,
+        examples: Sequence[Example],
+        *,
+        seed: int,
+        spec: ClassifierSpec = LOGISTIC,
+        cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
-        """Remember the labels."""
-        key = _digest([examples, seed])
+        """Remember the labels; kinds differ by name alone."""
+        key = _digest([examples, seed] + ([spec.kind, spec.neighbours] if spec.kind != LOGISTIC.kind else []))
         reused = key in self._classifiers
         check_cancelled(cancel)
         self._classifiers[key] = (tuple(sorted({example.target for example in examples})), seed)
         yield BuiltIndex(id=key, build_s=BUILD_S, reused=reused)
+
+    def forget_classifier(self, classifier_id: str) -> None:
+        """Forget the labels."""
+        self._classifiers.pop(classifier_id, None)
 
     def classify(self, classifier_id: str, text: str) -> Classification:
         """Classify by skill; the first label for an input of no task."""

@@ -66,7 +66,7 @@ class MemoryTrainer:
             return None
         return LoraWeights(
             key=key, locator=f"/nowhere/{key}/lora.gguf", base_digest=one.base_digest,
-            template_digest=one.template_digest, train_s=one.train_s,
+            template_digest=one.template_digest, train_s=one.train_s, best_epoch=one.best_epoch,
         )  # fmt: skip
 
     def train(
@@ -77,6 +77,7 @@ class MemoryTrainer:
         pairs: Sequence[TokenPair],
         data_digest: str,
         spec: LoraSpec,
+        held_out: Sequence[TokenPair] = (),
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | LoraWeights]:
         """Yield a few steps, then weights."""
@@ -101,6 +102,11 @@ class MemoryTrainer:
         if found is None:
             raise CancelledError("The weights were deleted meanwhile.")
         yield found
+
+    def forget(self, key: str) -> None:
+        """Remove weights from the library."""
+        if self.find(key) is not None:
+            self._library.delete(key)
 
     def note(self, key: str, facts: Mapping[str, Any]) -> None:
         """Put facts beside weights."""

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from engine.analysis.break_even import price_table
 from engine.analysis.choices import ABOUT as ABOUT_CHOICES
 from engine.analysis.choices import choice_sentences
+from engine.analysis.efforts import ABOUT as ABOUT_EFFORTS
+from engine.analysis.efforts import effort_sentences, tuning_gains
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
@@ -143,7 +145,12 @@ def method(contents: MemoContents) -> list[str]:
     )
     choices = choice_sentences(report.figures)
     decided = [" ".join([ABOUT_CHOICES, *choices])] if choices else []
-    return [rows, *decided, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
+    searched = (
+        [" ".join([ABOUT_EFFORTS, *effort_sentences(report.searches)]), *tuning_gains(report)]
+        if report.searches
+        else []
+    )
+    return [rows, *searched, *decided, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
 
 
 def assumptions(contents: MemoContents) -> list[tuple[str, str]]:

@@ -1,183 +1,190 @@
-"""The small classifier: a logistic head on the embeddings, with calibrated probabilities. Only in the worker.
+"""The small classifier: any of its kinds, fitted on training rows. Only in the worker.
 
-**Strength.** The regularization C is the one whose held-out, calibrated log-loss is the lowest in stratified
-cross-validation on the training rows.
+| kind | a text is | head |
+|---|---|---|
+| logistic | its embedding | `logistic` |
+| neighbours | its embedding | `neighbours` |
+| characters, words | its TF-IDF: `text_features` | `logistic` |
+| encoder | its embedding by an encoder that was trained on the rows: `encoder_training` | `logistic` |
 
-**Calibration.** One number, the temperature, divides the logits (Guo et al. 2017, "On Calibration of Modern
-Neural Networks"). It is fitted on the held-out logits of the cross-validation. One number, because a user of
-this app has some dozens of rows: isotonic or Platt scaling per class fits a curve through a handful of points,
-and a separate calibration split would take rows that the head needs. The targets are smoothed by one row in
-n + 2 (Platt 1999), else n rows that are all right would ask for a temperature of 0, which is certainty.
+Each has probabilities that were calibrated on held-out rows: `calibration`. The encoder has seen the rows that its
+head's held-out logits are of, so that it is surer of itself than the others are.
 """
 
 from __future__ import annotations
 
-import io
 import threading
-import warnings
-import zipfile
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
-from scipy.special import log_softmax, softmax  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
+from scipy.special import softmax  # type: ignore[import-untyped]
 
-from adapters.retrieval.embedder import Vectors
-from adapters.storage.files import write_whole
-from engine.core.errors import CancelledError, RetrievalError
+from adapters.retrieval import text_features
+from adapters.retrieval.calibration import Classes
+from adapters.retrieval.embedder import Embedder, Vectors, clean
+from adapters.retrieval.encoder import Encoder
+from adapters.retrieval.encoder_training import train_encoder
+from adapters.retrieval.logistic import LogisticHead, fit_logistic
+from adapters.retrieval.neighbours import NeighbourHead, fit_neighbours
+from adapters.retrieval.text_features import TermFeatures, words_of
+from engine.core.errors import RetrievalError, UsageError
+from engine.core.variant import ClassifierKind, ClassifierSpec
 
-STRENGTHS = (1.0, 10.0, 100.0)
-UNTUNED_STRENGTH = 10.0
-"""C when no class has two rows and nothing can be held out."""
-FOLDS = 5
-_IMPOSSIBLE = -1e4
-"""Logit of a class that a fold's head has never seen."""
-
-Logits = npt.NDArray[np.float64]
+Report = Callable[[str, float, float | None, str], None]
+"""Receives the stage, the share that is done (0 to 1), the estimated seconds left, and a detail."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Head:
-    """Weights of shape (classes, dimensions), biases of shape (classes,), and the temperature."""
+class Classifier:
+    """A fitted classifier."""
 
     labels: tuple[str, ...]
-    weights: npt.NDArray[np.float64]
-    biases: npt.NDArray[np.float64]
-    strength: float
+    head: LogisticHead | NeighbourHead
     temperature: float
+    kind: ClassifierKind = ClassifierKind.LOGISTIC
+    terms: TermFeatures | None = None
+    """Only for characters and words."""
+    encoder_digest: str = ""
+    """Only for an encoder: the digest of its weights."""
     build_s: float = 0.0
-    """Seconds that embedding the rows and fitting took."""
+    """Seconds that fitting took, embedding and training included."""
 
-    def probabilities(self, vector: Vectors) -> dict[str, float]:
-        """Give each label its calibrated probability; they sum to 1."""
-        logits = (self.weights @ vector.astype(np.float64) + self.biases) / self.temperature
+    def read(self, text: str, embedder: Embedder | None) -> tuple[npt.NDArray[np.float64], int]:
+        """Turn a text into shape (features,); return it with the tokens that the embedder read.
+
+        Characters and words need no embedder and count the words of the text that they read.
+        """
+        if self.terms is not None:
+            return self.terms.vector(text), len(words_of(clean(text)))
+        if embedder is None:
+            raise RetrievalError(f"A classifier of the kind '{self.kind}' needs an embedder.")
+        embedded = embedder.embed_one(text)
+        return embedded.vector.astype(np.float64), embedded.tokens
+
+    def probabilities(self, features: npt.NDArray[np.float64]) -> dict[str, float]:
+        """Give each label its calibrated probability; they sum to 1. Features are those of one text."""
+        logits = self.head.logits(features) / self.temperature
         return dict(zip(self.labels, (float(share) for share in softmax(logits)), strict=True))
 
 
-def fit_head(
-    vectors: Vectors,
-    targets: Sequence[str],
-    *,
-    seed: int,
-    report: Callable[[float], None],
-    cancel: threading.Event,
-) -> Head:
-    """Fit a head; the same rows and seed give the same head.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """The training rows: `labelled_rows` makes them."""
+
+    texts: tuple[str, ...]
+    targets: tuple[str, ...]
+    labels: tuple[str, ...]
+    """The different targets, sorted."""
+    classes: Classes
+    """The place of each row's target among the labels."""
+
+
+def labelled_rows(texts: Sequence[str], targets: Sequence[str]) -> Rows:
+    """Number the labels of training rows.
 
     Raises:
         RetrievalError: there are no rows, or only one label.
-        CancelledError: `cancel` was set between two fits.
     """
     labels = tuple(sorted(set(targets)))
     if len(labels) < 2:
         known = f"All {len(targets)} training rows have the label '{labels[0]}'." if labels else "No training rows."
         raise RetrievalError(f"{known} A classifier cannot be fitted.", "Add training rows of at least two labels.")
-    classes = np.array([labels.index(target) for target in targets])
-    strength, temperature = UNTUNED_STRENGTH, 1.0
-    folds = min(FOLDS, max(Counter(classes.tolist()).values()))
-    if folds >= 2:
-        best = np.inf
-        for position, candidate in enumerate(STRENGTHS):
-            logits = _held_out_logits(vectors, classes, strength=candidate, folds=folds, seed=seed, cancel=cancel)
-            fitted, loss = _fit_temperature(logits, classes)
-            if loss < best:
-                best, strength, temperature = loss, candidate, fitted
-            report((position + 1) / (len(STRENGTHS) + 1))
-    weights, biases = _fit(vectors, classes, strength)
-    report(1.0)
-    return Head(labels=labels, weights=weights, biases=biases, strength=strength, temperature=temperature)
+    places = {label: place for place, label in enumerate(labels)}
+    classes = np.array([places[target] for target in targets])
+    return Rows(texts=tuple(texts), targets=tuple(targets), labels=labels, classes=classes)
 
 
-def save_head(head: Head, path: Path) -> None:
-    """Write a head as plain arrays; nothing is pickled, so reading one runs no code."""
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        labels=np.array(head.labels, dtype=np.str_),
-        weights=head.weights,
-        biases=head.biases,
-        scalars=np.array([head.strength, head.temperature, head.build_s]),
-    )
-    write_whole(path, buffer.getvalue())
+def fit_classifier(
+    rows: Rows,
+    spec: ClassifierSpec,
+    *,
+    seed: int,
+    embedder: Callable[[], Embedder],
+    report: Report,
+    cancel: threading.Event,
+) -> tuple[Classifier, Encoder | None]:
+    """Fit a classifier; return it with the encoder that was trained for it, if one was, whose weights are to be kept.
 
-
-def load_head(path: Path) -> Head:
-    """Read a head.
+    The same rows and seed give the same classifier. `embedder` is asked for only where embeddings are needed.
 
     Raises:
-        RetrievalError: it is missing or damaged.
+        UsageError: fewer than one neighbour.
+        CancelledError: `cancel` was set.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            strength, temperature, build_s = (float(value) for value in arrays["scalars"])
-            return Head(
-                labels=tuple(str(label) for label in arrays["labels"]),
-                weights=arrays["weights"],
-                biases=arrays["biases"],
-                strength=strength,
-                temperature=temperature,
-                build_s=build_s,
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise RetrievalError(f"The classifier {path.stem} is missing or damaged.", "Fit it again.") from error
+    if spec.kind in text_features.KINDS:
+        return _fit_terms(rows, spec.kind, seed=seed, report=report, cancel=cancel), None
+    if spec.kind is ClassifierKind.NEIGHBOURS:
+        return _fit_neighbours(rows, spec, embedder=embedder(), report=report, cancel=cancel), None
+    if spec.kind is ClassifierKind.LOGISTIC:
+        vectors = _embedded(rows, embedder(), report, cancel, first=0.0, last=0.6)
+        return _fit_embeddings(rows, spec.kind, vectors, seed=seed, report=report, cancel=cancel, first=0.6), None
+    encoder = train_encoder(
+        rows.texts,
+        rows.targets,
+        seed=seed,
+        report=lambda fraction, left_s, step: report("train the encoder", fraction * 0.95, left_s, step),
+        cancel=cancel,
+    )
+    vectors = _embedded(rows, encoder, report, cancel, first=0.95, last=0.98)
+    return _fit_embeddings(rows, spec.kind, vectors, seed=seed, report=report, cancel=cancel, first=0.98), encoder
 
 
-def _fit(vectors: Vectors, classes: npt.NDArray[np.int64], strength: float) -> tuple[Logits, Logits]:
-    model = LogisticRegression(C=strength, max_iter=1000).fit(vectors.astype(np.float64), classes)
-    if len(model.classes_) > 2:
-        return model.coef_, model.intercept_
-    # With two classes scikit-learn keeps the second one's logit alone; the first one's is 0.
-    return np.vstack([np.zeros_like(model.coef_), model.coef_]), np.concatenate([[0.0], model.intercept_])
+def _embedded(
+    rows: Rows, embedder: Embedder, report: Report, cancel: threading.Event, *, first: float, last: float
+) -> Vectors:
+    return embedder.embed(
+        rows.texts,
+        report=lambda fraction, left_s: report("embed", first + fraction * (last - first), left_s, ""),
+        cancel=cancel,
+    )
 
 
-def _held_out_logits(
+def _told(report: Report, first: float = 0.0) -> Callable[[float], None]:
+    return lambda fraction: report("fit the classifier", first + fraction * (1.0 - first), None, "")
+
+
+def _fit_embeddings(
+    rows: Rows,
+    kind: ClassifierKind,
     vectors: Vectors,
-    classes: npt.NDArray[np.int64],
     *,
-    strength: float,
-    folds: int,
     seed: int,
+    report: Report,
     cancel: threading.Event,
-) -> Logits:
-    """Score every row by a head that has not seen it; NaN where the row's class was not in the other folds."""
-    logits = np.full((len(classes), int(classes.max()) + 1), np.nan)
-    with warnings.catch_warnings():
-        # scikit-learn warns of classes with fewer rows than folds, which is the usual case here.
-        warnings.simplefilter("ignore", UserWarning)
-        splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(vectors, classes))
-    for train, held_out in splits:
-        if cancel.is_set():
-            raise CancelledError("Fitting the classifier was stopped.")
-        seen = np.unique(classes[train])
-        if len(seen) < 2:
-            continue
-        weights, biases = _fit(vectors[train], classes[train], strength)
-        rows = held_out[np.isin(classes[held_out], seen)]
-        logits[rows] = _IMPOSSIBLE
-        logits[np.ix_(rows, seen)] = vectors[rows].astype(np.float64) @ weights.T + biases
-    return logits
+    first: float,
+) -> Classifier:
+    wide = vectors.astype(np.float64)
+    head, temperature = fit_logistic(
+        wide,
+        lambda known, unknown: (wide[known], wide[unknown]),
+        rows.classes,
+        seed=seed,
+        report=_told(report, first),
+        cancel=cancel,
+    )
+    return Classifier(kind=kind, labels=rows.labels, head=head, temperature=temperature)
 
 
-def _fit_temperature(logits: Logits, classes: npt.NDArray[np.int64]) -> tuple[float, float]:
-    """Find the temperature of the lowest smoothed log-loss; return it with that loss."""
-    known = ~np.isnan(logits).any(axis=1)
-    if not known.any():
-        return 1.0, np.inf
-    logits, classes = logits[known], classes[known]
-    smoothing = 1.0 / (len(classes) + 2)
-    possible = logits > _IMPOSSIBLE
-    targets = np.where(possible, smoothing / np.maximum(possible.sum(axis=1, keepdims=True) - 1, 1), 0.0)
-    targets[np.arange(len(classes)), classes] = 1.0 - smoothing
+def _fit_neighbours(
+    rows: Rows, spec: ClassifierSpec, *, embedder: Embedder, report: Report, cancel: threading.Event
+) -> Classifier:
+    if spec.neighbours < 1:
+        raise UsageError(f"{spec.neighbours} neighbours cannot vote.", "Choose at least 1.")
+    vectors = _embedded(rows, embedder, report, cancel, first=0.0, last=0.6)
+    head, temperature = fit_neighbours(vectors, rows.classes, spec.neighbours, report=_told(report, 0.6), cancel=cancel)
+    return Classifier(kind=spec.kind, labels=rows.labels, head=head, temperature=temperature)
 
-    def loss(log_temperature: float) -> float:
-        shares = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-(targets * np.where(possible, shares, 0.0)).sum(axis=1).mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(0.02), np.log(50.0)), method="bounded")
-    return float(np.exp(found.x)), float(found.fun)
+def _fit_terms(rows: Rows, kind: ClassifierKind, *, seed: int, report: Report, cancel: threading.Event) -> Classifier:
+    def folds(known: Classes, unknown: Classes) -> tuple[object, object]:
+        seen = [rows.texts[row] for row in known]
+        found = TermFeatures.fit(seen, kind)
+        return found.matrix(seen), found.matrix([rows.texts[row] for row in unknown])
+
+    terms = TermFeatures.fit(rows.texts, kind)
+    head, temperature = fit_logistic(
+        terms.matrix(rows.texts), folds, rows.classes, seed=seed, report=_told(report), cancel=cancel
+    )
+    return Classifier(kind=kind, labels=rows.labels, head=head, temperature=temperature, terms=terms)

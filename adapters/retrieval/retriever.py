@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from adapters.processes.client import WorkerProcess
-from engine.core.ports import BuiltIndex, Classification, SearchResult
+from engine.core.ports import LOGISTIC, BuiltIndex, Classification, SearchResult
 from engine.core.run.prediction import Passage
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
-from engine.core.variant import Reranker, RetrievalSpec, SearchMode
+from engine.core.variant import ClassifierKind, ClassifierSpec, Reranker, RetrievalSpec, SearchMode
 
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -31,7 +31,7 @@ _ENVIRONMENT = {
 
 
 class LanceRetriever:
-    """Embeds with all-MiniLM-L6-v2, searches with LanceDB, classifies with a logistic head.
+    """Embeds with all-MiniLM-L6-v2, searches with LanceDB, classifies with any kind of small classifier.
 
     Fulfils `engine.core.ports.Retriever`. Index and classifier ids outlive the worker and this object: what they
     name is on disk. A worker that dies during a request raises `WorkerDiedError`; the next request starts a new
@@ -111,21 +111,39 @@ class LanceRetriever:
         )
 
     def fit_classifier(
-        self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
+        self,
+        examples: Sequence[Example],
+        *,
+        seed: int,
+        spec: ClassifierSpec = LOGISTIC,
+        cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
-        """Fit a calibrated logistic head on the embeddings, or find it; the last item yielded describes it.
+        """Fit a calibrated classifier on these rows, or find it; the last item yielded describes it.
+
+        That labels become rows is up to the caller: `spec.label_rows` changes nothing here.
 
         Raises:
-            CancelledError: `cancel` was set.
+            CancelledError: `cancel` was set; no classifier was left behind.
             RetrievalError: fewer than two labels.
+            UsageError: fewer than one neighbour.
         """
-        yield from self._prepared("fit_classifier", {"examples": _rows(examples), "seed": seed}, cancel)
+        payload = {
+            "examples": _rows(examples),
+            "seed": seed,
+            "kind": ClassifierKind(spec.kind).value,
+            "neighbours": spec.neighbours,
+        }
+        yield from self._prepared("fit_classifier", payload, cancel)
+
+    def forget_classifier(self, classifier_id: str) -> None:
+        """Remove a classifier with what it weighs on disk, if it is kept."""
+        self._worker.call("forget_classifier", {"folder": self._folder, "classifier_id": classifier_id})
 
     def classify(self, classifier_id: str, text: str) -> Classification:
-        """Classify one text.
+        """Classify one text. Its tokens are those that the embedder read; for characters and words, its words.
 
         Raises:
-            RetrievalError: there is no such classifier.
+            RetrievalError: there is no such classifier, or it is damaged.
         """
         payload = {"folder": self._folder, "classifier_id": classifier_id, "text": text}
         return Classification(**self._worker.call("classify", payload))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -13,19 +14,24 @@ from typing import Any
 import psutil
 
 from adapters.processes.server import Emit, serve
+from adapters.retrieval import text_features
 from adapters.retrieval.chunking import chunk_document
-from adapters.retrieval.classifier import Head, fit_head, load_head, save_head
+from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
+from adapters.retrieval.classifier_files import check_classifier, load_classifier, save_classifier, weights_folder
 from adapters.retrieval.embedder import Embedder
+from adapters.retrieval.encoder import Encoder, load_encoder
 from adapters.retrieval.files import checked_id, short_id
 from adapters.retrieval.indexes import Indexes, Item
 from engine.core.errors import RetrievalError
 from engine.core.task import Document
-from engine.core.variant import Reranker, SearchMode
+from engine.core.variant import ClassifierKind, ClassifierSpec, Reranker, SearchMode
 
 LAYOUT = 2
-"""Part of every id: to be raised when tables or the head's form change, so that nothing old is reused."""
+"""Part of every id: to be raised when tables or a classifier's form change, so that nothing old is reused."""
 CHUNKING = 2
 """Part of the id of an index that holds documents: to be raised when they are cut in another way."""
+FITTING = 1
+"""Part of the id of a classifier that is not logistic: to be raised when it is fitted in another way."""
 
 Request = dict[str, Any]
 
@@ -55,9 +61,15 @@ def indexes(folder: str) -> Indexes:
 
 
 @functools.lru_cache(maxsize=32)
-def head(path: Path) -> Head:
-    """Read a classifier's head once."""
-    return load_head(path)
+def classifier(path: Path) -> Classifier:
+    """Read a classifier once."""
+    return load_classifier(path)
+
+
+@functools.lru_cache(maxsize=2)
+def encoder(folder: Path, digest: str) -> Encoder:
+    """Load a classifier's encoder once; each takes 0.1 GB."""
+    return load_encoder(folder, digest)
 
 
 def report(emit: Emit, stage: str, fraction: float, left_s: float | None = None, detail: str = "") -> None:
@@ -141,49 +153,67 @@ def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str,
     }
 
 
-def fit_classifier(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
-    """Fit a head unless it exists already; loading the embedder is not counted as building."""
-    report(emit, "load the embedder", 0.0)
-    rows = [[row["input"], row["target"]] for row in request["examples"]]
-    classifier_id = short_id([LAYOUT, embedder().id, "classifier", rows, request["seed"]])
-    path = _head_path(request["folder"], classifier_id)
-    standing = _standing_head(path)
+def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
+    """Fit a classifier unless it exists already; loading the embedder is not counted as building."""
+    spec = ClassifierSpec(kind=ClassifierKind(request["kind"]), neighbours=request["neighbours"])
+    if spec.kind not in text_features.KINDS:
+        report(emit, "load the embedder", 0.0)
+        embedder()
+    classifier_id = _classifier_id(request, spec)
+    path = _classifier_path(request["folder"], classifier_id)
+    standing = _standing_classifier(path)
     if standing is None:
         started_s = time.perf_counter()
-        vectors = embedder().embed(
-            [text for text, _ in rows],
-            report=lambda fraction, left_s: report(emit, "embed", fraction * 0.6, left_s),
-            cancel=cancel,
-        )
-        fitted = fit_head(
-            vectors,
-            [target for _, target in rows],
+        examples = request["examples"]
+        fitted, trained = fit_classifier(
+            labelled_rows([row["input"] for row in examples], [row["target"] for row in examples]),
+            spec,
             seed=request["seed"],
-            report=lambda fraction: report(emit, "fit the classifier", 0.6 + fraction * 0.4),
+            embedder=embedder,
+            report=functools.partial(report, emit),
             cancel=cancel,
         )
         fitted = dataclasses.replace(fitted, build_s=time.perf_counter() - started_s)
-        save_head(fitted, path)
-        head.cache_clear()
+        save_classifier(fitted, path, trained)
+        classifier.cache_clear()
     report(emit, "fit the classifier", 1.0, 0.0)
     return {"id": classifier_id, "build_s": (standing or fitted).build_s, "reused": standing is not None}
 
 
-def _standing_head(path: Path) -> Head | None:
-    """Read a head; None if it is missing, or damaged and must be fitted again."""
+def _classifier_id(request: Request, spec: ClassifierSpec) -> str:
+    rows = [[row["input"], row["target"]] for row in request["examples"]]
+    terms = spec.kind in text_features.KINDS
+    content = [LAYOUT, "" if terms else embedder().id, "classifier", rows, request["seed"]]
+    if spec.kind is not ClassifierKind.LOGISTIC:
+        content += [FITTING, spec.kind.value]
+    if spec.kind is ClassifierKind.NEIGHBOURS:
+        content.append(spec.neighbours)
+    return short_id(content)
+
+
+def _standing_classifier(path: Path) -> Classifier | None:
+    """Read a classifier; None if it is missing, or damaged and must be fitted again."""
     try:
-        return load_head(path)
+        return check_classifier(path)
     except RetrievalError:
         return None
 
 
 def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
-    """Classify one text; loading the embedder and the head is not counted."""
-    model = embedder()
-    fitted = head(_head_path(request["folder"], request["classifier_id"]))
+    """Classify one text; loading the embedder and the classifier is not counted.
+
+    Tokens are those that the embedder read; for characters and words, the words of the text.
+    """
+    path = _classifier_path(request["folder"], request["classifier_id"])
+    fitted = classifier(path)
+    model: Embedder | None = None
+    if fitted.kind is ClassifierKind.ENCODER:
+        model = encoder(weights_folder(path), fitted.encoder_digest)
+    elif fitted.terms is None:
+        model = embedder()
     clock = Clock()
-    embedded = model.embed_one(request["text"])
-    probabilities = fitted.probabilities(embedded.vector)
+    features, tokens = fitted.read(request["text"], model)
+    probabilities = fitted.probabilities(features)
     label = max(probabilities, key=probabilities.__getitem__)
     wall_s, cpu_s = clock.read()
     return {
@@ -192,7 +222,7 @@ def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[st
         "total_s": wall_s,
         "cpu_s": cpu_s,
         "rss_bytes": psutil.Process().memory_info().rss,
-        "tokens": embedded.tokens,
+        "tokens": tokens,
     }
 
 
@@ -202,7 +232,17 @@ def embed(request: Request, _emit: Emit, cancel: threading.Event) -> dict[str, A
     return {"shape": vectors.shape, "float32": base64.b64encode(vectors.astype("<f4").tobytes()).decode("ascii")}
 
 
-def _head_path(folder: str, classifier_id: str) -> Path:
+def forget_classifier(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
+    """Remove a classifier and the weights of its encoder."""
+    path = _classifier_path(request["folder"], request["classifier_id"])
+    path.unlink(missing_ok=True)
+    shutil.rmtree(weights_folder(path), ignore_errors=True)
+    classifier.cache_clear()
+    encoder.cache_clear()
+    return {}
+
+
+def _classifier_path(folder: str, classifier_id: str) -> Path:
     return Path(folder) / "classifiers" / f"{checked_id('a classifier', classifier_id)}.npz"
 
 
@@ -211,7 +251,8 @@ if __name__ == "__main__":
         {
             "index": build_index,
             "search": search,
-            "fit_classifier": fit_classifier,
+            "fit_classifier": prepare_classifier,
+            "forget_classifier": forget_classifier,
             "classify": classify,
             "embed": embed,
         }

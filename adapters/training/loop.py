@@ -86,18 +86,19 @@ def train_layers(
     rows: Sequence[Row],
     spec: LoraSpec,
     *,
+    held_out: Sequence[Row] = (),
     on_step: Callable[[Step | None], None],
 ) -> tuple[State, Curves]:
     """Train the low-rank layers; return the best matrices (the last, if no rows are held out) and the curves.
 
-    `on_step` is called with None before each part of a step, and with a `Step` after it; it may raise to stop.
+    Rows that are held out are given, or else are the spec's share of the rows. `on_step` is called with None before
+    each part of a step, and with a `Step` after it; it may raise to stop.
     The same rows, spec, machine and versions give the same matrices.
     """
     shuffled = random.Random(spec.seed)
     torch.manual_seed(spec.seed)
     rows = list(rows)
-    held_out: list[Row] = []
-    if spec.validation_share > 0 and len(rows) > 1:
+    if not held_out and spec.validation_share > 0 and len(rows) > 1:
         shuffled.shuffle(rows)
         count = min(len(rows) - 1, max(1, round(len(rows) * spec.validation_share)))
         held_out, rows = rows[:count], rows[count:]

@@ -51,9 +51,13 @@ class PeftTrainer:
         pairs: Sequence[TokenPair],
         data_digest: str,
         spec: LoraSpec,
+        held_out: Sequence[TokenPair] = (),
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | LoraWeights]:
         """Train; yield progress, then the weights. A cancelled training leaves nothing behind.
+
+        Rows that are held out are not trained on: the weights of the epoch with their lowest loss are kept, and the
+        spec's own share of rows for that is not taken.
 
         Raises:
             UsageError: a key, row or figure of the spec that is invalid.
@@ -67,13 +71,15 @@ class PeftTrainer:
         architecture = architecture_named(model.architecture)
         header = read_header(Path(model.path))
         refuse_unlike(header)
-        needed = estimate_for(model, header, architecture, pairs, spec, known_libraries_bytes(self._lora_folder))
+        every = [*pairs, *held_out]
+        needed = estimate_for(model, header, architecture, every, spec, known_libraries_bytes(self._lora_folder))
         refuse_if_too_large(needed, psutil.virtual_memory().available)
         request = {
             "model_path": model.path,
             "architecture": architecture.name,
             "bf16": has_fast_bf16(),
             "rows": [[pair.prompt_ids, pair.answer_ids] for pair in pairs],
+            "held_out": [[pair.prompt_ids, pair.answer_ids] for pair in held_out],
             "spec": dataclasses.asdict(spec),
             "modules": modules_for(architecture, spec.targets),
             "manifest": {
@@ -92,6 +98,11 @@ class PeftTrainer:
             yield from self._run(key, request, cancel)
         finally:
             self._busy.release()
+
+    def forget(self, key: str) -> None:
+        """Remove weights, if they are kept."""
+        if (weights := self.find(key)) is not None:
+            shutil.rmtree(weights.folder, ignore_errors=True)
 
     def note(self, key: str, facts: Mapping[str, Any]) -> None:
         """Keep facts beside weights; later ones overwrite earlier ones."""

@@ -90,8 +90,10 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
         if step is not None:
             progress("training", **_figures(step, time.perf_counter() - began))
 
-    rows = [(tuple(prompt), tuple(answer)) for prompt, answer in request["rows"]]
-    state, curves = train_layers(model, layers, rows, spec, on_step=on_step)
+    rows, held_out = (
+        [(tuple(prompt), tuple(answer)) for prompt, answer in request.get(name, [])] for name in ("rows", "held_out")
+    )
+    state, curves = train_layers(model, layers, rows, spec, held_out=held_out, on_step=on_step)
     steps_s = time.perf_counter() - began
     progress("writing", _LOADING_SHARE + _TRAINING_SHARE)
     write_peft(folder, state, spec, request["modules"])

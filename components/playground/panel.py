@@ -7,7 +7,6 @@ import streamlit as st
 from components.playground.view import changed_settings, changes_frame, play_views
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.palette import label
 from components.ui.row_detail import inside
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
@@ -135,7 +134,7 @@ def _insides(snapshot: PlaySnapshot) -> None:
     if not made:
         return
     st.header("How each answer came about", anchor=False)
-    tabs = st.tabs([label(lane.variant.technique) for lane in made])
+    tabs = st.tabs([lane.variant.name for lane in made])
     for tab, lane in zip(tabs, made, strict=True):
         with tab:
             if lane.prediction is not None:

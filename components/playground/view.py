@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 
 from components.ui.lane_view import detail, stage
-from components.ui.palette import label
 from components.ui.text import visible
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
@@ -46,11 +45,11 @@ def play_views(snapshot: PlaySnapshot, origin: Origin) -> list[dict[str, Any]]:
 
 
 def _lane(lane: PlayLane, snapshot: PlaySnapshot, origin: Origin) -> dict[str, Any]:
-    look = lane.variant.facts.style
+    look = lane.variant.style
     made = lane.prediction
     return {
         "id": lane.variant.id,
-        "name": label(lane.variant.technique),
+        "name": lane.variant.name,
         "light": look.light,
         "dark": look.dark,
         "rows": "",
@@ -138,7 +137,7 @@ def changes_frame(before: PlaySnapshot | None, now: PlaySnapshot) -> pl.DataFram
     earlier = {lane.variant.id: lane.prediction for lane in before.lanes} if before else {}
     rows = [
         {
-            "Variant": label(lane.variant.technique),
+            "Variant": lane.variant.name,
             "Before": _told(was),
             "Now": _told(lane.prediction),
             "Same answer": "yes" if _told(was) == _told(lane.prediction) else "no",

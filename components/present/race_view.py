@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from components.ui.palette import label
 from engine.analysis.snapshot import Lane
 from engine.metrics import wording as say
 
@@ -21,9 +20,9 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
     planned = max((lane.rows_done for lane in lanes), default=0)
     running: list[dict[str, Any]] = [
         {
-            "name": label(lane.variant.technique),
-            "light": lane.variant.facts.style.light,
-            "dark": lane.variant.facts.style.dark,
+            "name": lane.variant.name,
+            "light": lane.variant.style.light,
+            "dark": lane.variant.style.dark,
             "rows": len(lane.latencies_s) if not lane.is_out else planned,
             "out": f"out after {say.number(lane.rows_done)} rows" if lane.is_out else "",
             "ends": [round(end, 4) for end in accumulate(lane.latencies_s)],

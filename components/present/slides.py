@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.ui.bests import bests
-from components.ui.palette import label
 from components.ui.run_data import where
 from components.ui.text import visible
 from engine.analysis.snapshot import Lane, RunSnapshot
@@ -106,8 +105,8 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
 
 
 def _card(lane: Lane, **texts: str) -> dict[str, str]:
-    look = lane.variant.facts.style
-    return {"name": label(lane.variant.technique), "light": look.light, "dark": look.dark, **texts}
+    look = lane.variant.style
+    return {"name": lane.variant.name, "light": look.light, "dark": look.dark, **texts}
 
 
 def _slide(kicker: str, headline: str, blocks: list[dict[str, Any]], more: str = "") -> dict[str, Any]:

@@ -6,9 +6,11 @@ import polars as pl
 import streamlit as st
 
 from components.report.tables import classes_frame
+from components.ui.effort_view import effort_charts, effort_frame, effort_words
 from components.ui.run_data import table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from engine.analysis.efforts import tuning_gains
 from engine.analysis.marks import FigureName
 from engine.analysis.memo import confidences
 from engine.analysis.report import Report
@@ -57,6 +59,20 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
             width="stretch",
             key="classes_table",
         )
+
+
+def effort_part(report: Report) -> None:
+    """Show what searching for settings found, and what that was worth on the test rows."""
+    over_seconds, over_settings = effort_charts(report.searches)
+    left, right = st.columns([6, 5], gap="small")
+    with left:
+        chart_card(over_seconds, key="effort", height=320)
+    with right:
+        chart_card(over_settings, key="expected", height=320)
+    st.dataframe(effort_frame(report.searches), hide_index=True, width="stretch", key="effort_table")
+    for sentence in tuning_gains(report):
+        st.markdown(plain(sentence))
+    effort_words(report.searches)
 
 
 def confidence_part(report: Report, table: RunTable) -> None:

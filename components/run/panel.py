@@ -8,15 +8,17 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.bests import bests_line
+from components.ui.effort_view import effort_charts
 from components.ui.errors import fault
 from components.ui.lane_view import each_lane, lane_views, lanes_frame, stage, strip_view
-from components.ui.palette import label
 from components.ui.text import plain
 from components.widgets import charts
+from components.widgets.chart_card import chart_card
 from components.widgets.parts import lanes, row_strip
 from components.widgets.plot import live_plot
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.choices import choice_sentences
+from engine.analysis.efforts import effort_sentences
 from engine.analysis.snapshot import RunSnapshot
 from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError
@@ -46,13 +48,17 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
         state.present(run_id)
     bests_line(snapshot.lanes)
     lanes(lane_views(snapshot), key=f"lanes_{run_id}")
-    _charts(snapshot, run_id)
+    if snapshot.is_searching:
+        _search(lab, snapshot, run_id)
+    else:
+        _charts(snapshot, run_id)
     _table(snapshot)
     with st.container(border=True):
         clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
     # Below everything that updates, so that a new notice does not push anything down.
     measured = choice_sentences(lane.figures for lane in snapshot.lanes if lane.figures)
-    for notice in (*snapshot.notices, *measured):
+    found = () if snapshot.is_searching else effort_sentences(snapshot.searches)
+    for notice in (*snapshot.notices, *found, *measured):
         st.caption(f":material/info: {plain(notice)}")
     if clicked is not None:
         st.session_state[state.ROW] = clicked
@@ -160,7 +166,7 @@ def _preparing(snapshot: RunSnapshot) -> str:
         return stage(snapshot.model_progress)
     for lane in snapshot.lanes:
         if lane.state == "preparing" and lane.progress is not None:
-            return f"{label(lane.variant.technique)}: {stage(lane.progress)}"
+            return f"{lane.variant.name}: {stage(lane.progress)}"
     return "Getting ready"
 
 
@@ -197,7 +203,7 @@ def _stopped_early(snapshot: RunSnapshot) -> str:
     leader = next(lane for lane in snapshot.lanes if lane.variant.id == snapshot.clear_leader)
     rows = f"{say.number(leader.rows_done)} of {say.number(leader.rows_total)} rows"
     return (
-        f"Stopped after {rows}: {label(leader.variant.technique)} is clearly better than every other variant. "
+        f"Stopped after {rows}: {leader.variant.name} is clearly better than every other variant. "
         "The test accounts for checking after every row and is wrong in at most 5 of 100 runs. Stopping early slightly "
         "overestimates the quality of the leader."
     )
@@ -215,6 +221,29 @@ def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     with third, st.container(border=True, gap="xsmall"):
         _heading("Latency", "p50 to p95, and each answer")
         live_plot(charts.latency_spread(snapshot.lanes), key=f"latency_{run_id}", alt=_latency(snapshot))
+
+
+def _search(lab: Lab, snapshot: RunSnapshot, run_id: str) -> None:
+    """Show the search for settings while it goes on, and let the user end it."""
+    over_seconds, over_settings = effort_charts(snapshot.searches)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "Settings are being tried on training and validation rows. Test rows are answered after that.",
+            width="content",
+        )
+        st.button(
+            "Go on with the best so far",
+            key="end_search",
+            icon=":material/skip_next:",
+            on_click=lab.runs.end_search,
+            args=(run_id,),
+            help="Ends the search after the current trial. Each technique keeps the best that it has found.",
+        )
+    first, second = st.columns([6, 5], gap="small")
+    with first:
+        chart_card(over_seconds, key=f"effort_{run_id}")
+    with second:
+        chart_card(over_settings, key=f"expected_{run_id}")
 
 
 def _table(snapshot: RunSnapshot) -> None:

@@ -26,6 +26,9 @@ from engine.running.planning import MOST_DRAWS, PlanChoices
 from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
 
+EFFORTS_S = (0, 180, 600, 1800)
+"""Seconds of search for each technique that are offered; 0 is none."""
+
 
 def setup(lab: Lab) -> None:
     """Show the set-up row, the preflight line and the Run button; start the run when it is pressed."""
@@ -164,6 +167,16 @@ def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
             help="Variants that are surely more than 2 points behind get no more rows. One of the best leaves in at "
             "most 5 of 100 runs. The run ends once one is left.",
         )
+        effort_s = st.select_slider(
+            "Search for settings",
+            EFFORTS_S,
+            value=0,
+            format_func=lambda seconds: f"{say.duration(seconds)} each" if seconds else "off",
+            key=state.EFFORT,
+            persist_state="session",
+            help="Every technique gets so much time to try other settings, such as examples, retrieval or learning "
+            "rates, on training and validation rows. The best ones then answer the test rows beside the defaults.",
+        )
         st.caption("Inputs of the cost estimate")
         costs = machine_form(CostAssumptions())
     return {
@@ -178,6 +191,7 @@ def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
         "costs": costs,
         "stop_when_clear": stop_when_clear,
         "race": race,
+        "effort_s": float(effort_s) or None,
     }
 
 
@@ -192,6 +206,8 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
             disabled=bool(preflight.problems) or not accepted,
         )
         st.markdown(_takes(preflight), width="content")
+    if preflight.settings:
+        st.caption(plain(_buys(preflight)))
     for problem in preflight.problems:
         st.error(plain(problem), icon=":material/block:")
     for note in preflight.notes:
@@ -207,12 +223,20 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
         st.rerun()
 
 
+def _buys(preflight: Preflight) -> str:
+    """Say what the effort buys of each technique."""
+    counts = [f"{label(name)} {say.number(count)}" for name, count in preflight.settings.items()]
+    return f"The search has time for about so many settings on all its rows: {', '.join(counts)}."
+
+
 def _takes(preflight: Preflight) -> str:
-    training, free = preflight.estimated_training_s, say.size(preflight.free_memory_bytes)
+    training, search = preflight.estimated_training_s, preflight.estimated_search_s
+    free = say.size(preflight.free_memory_bytes)
     parts = [
-        f"**{say.number(preflight.predictions)}** predictions",
+        f"{'up to ' if preflight.settings else ''}**{say.number(preflight.predictions)}** predictions",
         f"about **{say.duration(preflight.estimated_s)}**"
-        + (f", training {say.duration(training)}" if training else ""),
+        + (f", training {say.duration(training)}" if training else "")
+        + (f", search {say.duration(search)}" if search else ""),
         f"about **{say.size(preflight.estimated_memory_bytes)}** of {free} free memory",
     ]
     return " · ".join(parts)

@@ -79,7 +79,7 @@ def _rivals(best: Lane, judged: Sequence[Lane]) -> str:
         return ""
     between = f"95 % interval {say.share_ends(best.quality)}"
     near = [
-        label(lane.variant.technique)
+        lane.variant.name
         for lane in judged
         if lane is not best and lane.quality is not None and lane.quality.high >= best.quality.low
     ]

@@ -10,7 +10,6 @@ from typing import Any
 
 import polars as pl
 
-from components.ui.palette import label
 from components.ui.text import visible
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane, RunSnapshot
@@ -52,7 +51,7 @@ def lane_views(snapshot: RunSnapshot) -> list[dict[str, Any]]:
 
 
 def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
-    look, planned = lane.variant.facts.style, len(snapshot.plan.test_ids)
+    look, planned = lane.variant.style, len(snapshot.plan.test_ids)
     # A chosen label is not written token by token, so a writing speed would be meaningless.
     chosen = lane.last is not None and bool(lane.last.probabilities)
     figures_so_far = lane.figures
@@ -72,7 +71,7 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
         figures["unmarked"] = _usual(lane).sign
     return {
         "id": lane.variant.id,
-        "name": label(lane.variant.technique),
+        "name": lane.variant.name,
         "light": look.light,
         "dark": look.dark,
         "rows": f"{lane.rows_done}/{planned}",
@@ -111,7 +110,7 @@ def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "Variant": label(lane.variant.technique),
+                "Variant": lane.variant.name,
                 "Rows": lane.rows_done,
                 "Failed": lane.failed,
                 title("Quality", FigureName.QUALITY): say.share(lane.quality),
@@ -203,18 +202,18 @@ def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:
     for position, example_id in enumerate(snapshot.plan.test_ids[first:reached], start=first + 1):
         found = [mark.get(example_id, "pending") for mark in marks]
         told = ", ".join(
-            f"{label(lane.variant.technique)} {'out' if lane.is_out and mark == 'pending' else mark}"
+            f"{lane.variant.name} {'out' if lane.is_out and mark == 'pending' else mark}"
             for lane, mark in zip(snapshot.lanes, found, strict=True)
         )
         columns.append({"id": example_id, "marks": found, "label": f"Row {position}, {visible(example_id)}: {told}"})
     lanes = [
-        {"name": label(lane.variant.technique), "light": look.light, "dark": look.dark}
+        {"name": lane.variant.name, "light": look.light, "dark": look.dark}
         for lane in snapshot.lanes
-        for look in [lane.variant.facts.style]
+        for look in [lane.variant.style]
     ]
     return {"title": f"Last {STRIP_ROWS} rows", "lanes": lanes, "columns": columns, "room": STRIP_ROWS}
 
 
 def each_lane(snapshot: RunSnapshot, tell: Callable[[Lane], str]) -> str:
     """Describe every lane, one after the other."""
-    return "; ".join(f"{label(lane.variant.technique)}: {tell(lane)}" for lane in snapshot.lanes) + "."
+    return "; ".join(f"{lane.variant.name}: {tell(lane)}" for lane in snapshot.lanes) + "."

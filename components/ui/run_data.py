@@ -103,7 +103,14 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
     other = None if costs == plan_of(lab, info).costs else costs
     training, looks = _rows_behind(lab, info.run_id, info.rows_done)
     run = _measured(lab, info.run_id, info.rows_done, other)
-    return judge(run, limits, training=training, looks=looks, origin=lab.results.origin(info.run_id))
+    return judge(
+        run,
+        limits,
+        training=training,
+        looks=looks,
+        origin=lab.results.origin(info.run_id),
+        searches=lab.results.manifest(info.run_id).effort,
+    )
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from components.ui.palette import colour, label
+from components.ui.palette import colour
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane
 from engine.metrics.intervals import wilson
@@ -31,7 +31,7 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
         data.append(_band(leader))
     for lane in shown:
         rows = _thinned(len(lane.running_quality))
-        name = label(lane.variant.technique)
+        name = lane.variant.name
         data.append(
             {
                 "type": "scatter",
@@ -40,7 +40,7 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
                 "y": [round(lane.running_quality[row], 4) for row in rows],
                 "line": {
                     "color": colour(lane.variant.technique.value),
-                    "dash": lane.variant.facts.style.dash,
+                    "dash": lane.variant.style.dash,
                     "width": 2.4 if lane is leader else 1.8,
                 },
                 "name": name,
@@ -59,9 +59,9 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
     """Draw every answer's seconds per variant, with p50 and p95 as a thick bar."""
     data: list[dict[str, Any]] = []
     values: list[float] = []
-    names = [label(lane.variant.technique) for lane in lanes]
+    names = [lane.variant.name for lane in lanes]
     for lane in lanes:
-        name = label(lane.variant.technique)
+        name = lane.variant.name
         tint, mark = lane.variant.technique.value, lane.mark(FigureName.TOTAL)
         dots = [lane.latencies_s[index] for index in _thinned(len(lane.latencies_s))]
         values.extend(dots)

@@ -20,7 +20,6 @@ from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.shot_record import ShotRecord
 from engine.core.task import Task
-from engine.core.techniques import label
 from engine.core.variant import ShotChoice, Variant
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
 from engine.metrics.costing import busy_seconds, energy_watt_hours, local_cost_usd, token_cost_usd
@@ -146,11 +145,11 @@ class RunFigures:
 
 
 def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
-    """Write each variant by its technique, and by its id too where two share a technique."""
-    techniques = [variant.technique for variant in variants]
+    """Return each variant's name, with its id too where two have one name."""
+    names = [variant.name for variant in variants]
     return {
-        variant.id: label(variant.technique)
-        + (f" ({variant.id})" if techniques.count(variant.technique) > 1 and variant.id != variant.technique else "")
+        variant.id: variant.name
+        + (f" ({variant.id})" if names.count(variant.name) > 1 and variant.id != variant.technique else "")
         for variant in variants
     }
 

@@ -15,11 +15,13 @@ from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
 from engine.analysis.run_table import row_values, table_of_one
 from engine.analysis.snapshot import RUNNING, Lane, RunSnapshot
+from engine.core.run.effort import Search
 from engine.core.run.events import (
     Event,
     LeaderClear,
     ModelLoaded,
     Notice,
+    PlanSettled,
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
@@ -28,6 +30,7 @@ from engine.core.run.events import (
     RunPaused,
     RunQueued,
     RunStarted,
+    Searched,
     TextStreamed,
     VariantOut,
     VariantReady,
@@ -91,6 +94,7 @@ class LiveRun:
         self._paused: float | None = None
         self._paused_s = 0.0
         self._clear_leader: str | None = None
+        self._searches: dict[str, Search] = {}
 
     @property
     def is_running(self) -> bool:
@@ -117,6 +121,10 @@ class LiveRun:
                 self._clear_leader = event.variant_id
             case ModelLoaded():
                 self._conditions = replace(self._conditions, gpu=event.gpu)
+            case Searched():
+                self._searches[event.variant_id] = event.search
+            case PlanSettled():
+                self._settle(event.plan)
             case Notice():
                 self._notices.append(event.text)
             case RunEnded():
@@ -125,6 +133,14 @@ class LiveRun:
                 self._ended = time.monotonic()
             case _:
                 self._apply_to_lane(event)
+
+    def _settle(self, plan: RunPlan) -> None:
+        """Take the plan with what was searched for: some lanes have other settings now, some are gone."""
+        self._plan = plan
+        states = {variant.id: self._lanes.get(variant.id, _LaneState(variant=variant)) for variant in plan.variants}
+        for variant in plan.variants:
+            states[variant.id].variant, states[variant.id].progress = variant, None
+        self._lanes = states
 
     def _apply_to_lane(self, event: Event) -> None:
         match event:
@@ -186,6 +202,7 @@ class LiveRun:
             ]
             status, message, fix = self._status, self._message, self._fix
             notices, model_progress = tuple(self._notices), self._model_progress
+            plan, searches = self._plan, dict(self._searches)
             now = self._paused or self._ended or time.monotonic()
             started = self._started + self._paused_s
             rows_paused_s, clear_leader = self._paused_s, self._clear_leader
@@ -199,7 +216,7 @@ class LiveRun:
         elif status not in RUNNING:
             left = 0.0
         return RunSnapshot(
-            plan=self._plan,
+            plan=plan,
             status=status,
             message=message,
             fix=fix,
@@ -211,6 +228,7 @@ class LiveRun:
             notices=notices,
             model_progress=model_progress,
             clear_leader=clear_leader,
+            searches=searches,
         )
 
     def _lane(self, lane: _LaneState) -> Lane:

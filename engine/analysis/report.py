@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.analysis.break_even import with_limits
+from engine.analysis.efforts import effort_basis, with_default_settings
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
 from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
 from engine.analysis.training_rows import TrainingRows, training_rows
+from engine.analysis.verdict.claims import Sentence
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.limits import Limits
+from engine.core.run.effort import Search
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
@@ -24,6 +28,8 @@ class Report(RunFigures):
     """A run in figures, assessed under the user's limits."""
 
     limits: Limits
+    searches: Mapping[str, Search]
+    """The searches for settings, by tuned variant; also of those that kept the default's."""
     training: TrainingRows
     """What the variants learned from, and the labels that they never saw."""
     looks: RowLooks
@@ -55,14 +61,29 @@ def assess(
         training=training_rows(plan, task),
         looks=looks or RowLooks(),
         origin=origin_of(plan, conditions),
+        searches=conditions.searches,
     )
 
 
-def judge(run: RunFigures, limits: Limits, *, training: TrainingRows, looks: RowLooks, origin: Origin) -> Report:
+def judge(
+    run: RunFigures,
+    limits: Limits,
+    *,
+    training: TrainingRows,
+    looks: RowLooks,
+    origin: Origin,
+    searches: Mapping[str, Search] | None = None,
+) -> Report:
     """Set limits: what each variant costs in total, and the verdict."""
     train_rows = len(run.plan.train_ids)
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
-    run = corrected_under(replace(run, figures=found), limits)
+    uncorrected = replace(run, figures=found)
+    run = corrected_under(uncorrected, limits)
+    verdict = decide(run, limits, training=training, looks=looks)
+    if run.plan.effort is not None:
+        alone = corrected_under(with_default_settings(uncorrected), limits)
+        by_default = decide(alone, limits, training=training, looks=looks)
+        verdict = replace(verdict, basis=_joined(effort_basis(run, verdict, by_default), verdict.basis))
     return Report(
         plan=run.plan,
         task_title=run.task_title,
@@ -73,6 +94,12 @@ def judge(run: RunFigures, limits: Limits, *, training: TrainingRows, looks: Row
         limits=limits,
         training=training,
         looks=looks,
-        verdict=decide(run, limits, training=training, looks=looks),
+        verdict=verdict,
         origin=origin,
+        searches=searches or {},
     )
+
+
+def _joined(first: Sentence, second: Sentence) -> Sentence:
+    text = " ".join(part.text for part in (first, second) if part.text)
+    return Sentence(text=text, claims=(*first.claims, *second.claims))

@@ -86,8 +86,8 @@ def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]], origi
             low=tuple(part.right.low for part in curve.bins),
             high=tuple(part.right.high for part in curve.bins),
             line=True,
-            dash=item.variant.facts.style.dash,
-            symbol=item.variant.facts.style.symbol,
+            dash=item.variant.style.dash,
+            symbol=item.variant.style.symbol,
         )
         for item, curve in found
     ]
@@ -115,7 +115,7 @@ def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]],
             y=tuple(point.right.value for point in curve),
             line=True,
             markers=False,
-            dash=item.variant.facts.style.dash,
+            dash=item.variant.style.dash,
         )
         for item, curve in found
     )

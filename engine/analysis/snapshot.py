@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import HERE, FigureName, Origin, mark_of
 from engine.core.interval import Interval
+from engine.core.run.effort import Search
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
@@ -106,6 +108,14 @@ class RunSnapshot:
     model_progress: Progress | None
     clear_leader: str | None = None
     """The variant whose clear lead ended the run before its last row."""
+    searches: Mapping[str, Search] = field(default_factory=dict)
+    """The searches for settings so far, by tuned variant."""
+
+    @property
+    def is_searching(self) -> bool:
+        """Tell whether settings are being searched for."""
+        effort = self.plan.effort
+        return self.status == "preparing" and effort is not None and not effort.settled
 
     @property
     def is_running(self) -> bool:

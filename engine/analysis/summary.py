@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from engine.analysis.efforts import effort_sentences, replay_option
 from engine.analysis.figures import PER, RunFigures, VariantFigures
 from engine.analysis.marks import FigureName, Origin, mark_of_item, origin_of
 from engine.analysis.training_rows import training_rows
@@ -54,6 +55,7 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         "machine": asdict(manifest.machine),
         "purpose": str(manifest.purpose),
         "costs": asdict(plan.costs),
+        "effort": _effort(manifest),
         "variants": [
             _variant(run.of(variant.id), task, by_variant[variant.id], origin)
             if by_variant[variant.id]
@@ -63,10 +65,28 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
     }
 
 
+def _effort(manifest: Manifest) -> dict[str, Any] | None:
+    """Write out what was spent on searching, every trial of it, and what it came to; None where nothing was."""
+    effort, searches = manifest.plan.effort, manifest.effort or {}
+    if effort is None:
+        return None
+    return {
+        "seconds": effort.seconds,
+        "trials": dict(effort.trials),
+        "labelled_rows": len(effort.pool_ids),
+        "sealed": effort.sealed,
+        "replay": replay_option(searches),
+        "sentences": list(effort_sentences(searches)),
+        "searches": {variant_id: asdict(search) for variant_id, search in searches.items()},
+    }
+
+
 def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origin: Origin) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "variant": item.variant.id,
         "technique": str(item.variant.technique),
+        "name": item.name,
+        "tuned": item.variant.tuned,
         "n": item.rows,
         "n_failed": item.failed,
         "failures": dict(item.failures),
@@ -115,6 +135,8 @@ def _unmeasured(variant: Variant, task: Task) -> dict[str, Any]:
     return {
         "variant": variant.id,
         "technique": str(variant.technique),
+        "name": variant.name,
+        "tuned": variant.tuned,
         "n": 0,
         "n_failed": 0,
         "failures": {},

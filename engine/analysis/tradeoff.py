@@ -107,7 +107,7 @@ def _markers(shown: Sequence[VariantFigures], origin: Origin) -> list[Series]:
             y=(item.quality.value,),
             low=(item.quality.low,),
             high=(item.quality.high,),
-            symbol=item.variant.facts.style.symbol,
+            symbol=item.variant.style.symbol,
             size=(_diameter_px(item.cost_usd_per_1k, most),),
             labelled=True,
             detail=marked(f"{say.money(item.cost_usd_per_1k)} per 1,000", mark_of_item(FigureName.COST, item, origin)),

@@ -90,6 +90,8 @@ class LoraWeights:
     base_digest: str = ""
     template_digest: str = ""
     train_s: float = 0.0
+    best_epoch: int | None = None
+    """Where the loss of the rows held out was lowest; None where none were."""
 
     @property
     def folder(self) -> Path:

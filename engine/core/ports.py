@@ -17,7 +17,7 @@ from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Passage, Prediction
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
-from engine.core.variant import LoraSpec, Reranker, RetrievalSpec, SearchMode
+from engine.core.variant import ClassifierSpec, LoraSpec, Reranker, RetrievalSpec, SearchMode
 
 
 class LanguageModel(Protocol):
@@ -112,8 +112,12 @@ class Classification:
     tokens: int
 
 
+LOGISTIC = ClassifierSpec()
+"""Logistic regression on embeddings."""
+
+
 class Retriever(Protocol):
-    """Embeds, indexes and searches; also fits the small classifier on the same embeddings."""
+    """Embeds, indexes and searches; also fits the small classifier."""
 
     def index(
         self,
@@ -144,9 +148,21 @@ class Retriever(Protocol):
         ...
 
     def fit_classifier(
-        self, examples: Sequence[Example], *, seed: int, cancel: CancelSignal | None = None
+        self,
+        examples: Sequence[Example],
+        *,
+        seed: int,
+        spec: ClassifierSpec = LOGISTIC,
+        cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
-        """Fit a calibrated logistic head on the embeddings, or find it; the last item yielded describes it."""
+        """Fit a calibrated classifier on these rows, or find it; the last item yielded describes it.
+
+        That labels become rows is up to the caller: `spec.label_rows` changes nothing here.
+        """
+        ...
+
+    def forget_classifier(self, classifier_id: str) -> None:
+        """Remove a classifier, if it is kept."""
         ...
 
     def classify(self, classifier_id: str, text: str) -> Classification:
@@ -173,9 +189,17 @@ class Trainer(Protocol):
         pairs: Sequence[TokenPair],
         data_digest: str,
         spec: LoraSpec,
+        held_out: Sequence[TokenPair] = (),
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | LoraWeights]:
-        """Train; yield progress, then the weights. A cancelled training leaves nothing behind."""
+        """Train; yield progress, then the weights. A cancelled training leaves nothing behind.
+
+        Rows that are held out are not trained on: the weights of the epoch with their lowest loss are kept.
+        """
+        ...
+
+    def forget(self, key: str) -> None:
+        """Remove weights, if they are kept."""
         ...
 
     def note(self, key: str, facts: Mapping[str, Any]) -> None:

@@ -124,6 +124,11 @@ def label(technique: str) -> str:
     return facts.label if facts is not None else technique
 
 
+def in_sentence(name: str) -> str:
+    """Write a label as it stands within a sentence: small letters, unless it holds other capitals than the first."""
+    return name.lower() if name[1:] == name[1:].lower() else name
+
+
 def able(*, labels: bool) -> list[Technique]:
     """List the techniques that can do a task, in the order in which they are shown.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from engine.core.techniques import TECHNIQUES, Technique, TechniqueFacts
+from engine.core.techniques import TECHNIQUES, Technique, TechniqueFacts, TechniqueStyle, in_sentence
 
 
 class SearchMode(StrEnum):
@@ -44,8 +44,21 @@ class ShotChoice(StrEnum):
     """Those that the other training rows are most like, spread over labels; the same in every prompt."""
     NEAREST = "nearest"
     """For each row those that are nearest to it, spread over labels."""
+    MIDDLE = "middle"
+    """Those nearest to the middle of their label; the same in every prompt."""
+    DIVERSE = "diverse"
+    """Those most unlike the ones chosen before, spread over labels; the same in every prompt."""
     AUTO = "auto"
     """Covering; where there are more labels than shots, the better of covering and nearest on training rows."""
+
+
+class ShotOrder(StrEnum):
+    """In which order the same examples stand in every prompt."""
+
+    MIXED = "mixed"
+    """At random."""
+    BY_LABEL = "by label"
+    """All of one label together, labels in the task's order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +74,8 @@ class RetrievalSpec:
     """Only for hybrid search."""
     spread: bool = False
     """Examples of other labels come before a second one of the same label."""
+    nearest_first: bool = False
+    """Examples: the nearest one stands first instead of last, next to the input."""
     chunk_words: int = 120
     chunk_overlap_words: int = 20
 
@@ -98,12 +113,68 @@ class LoraSpec:
     prompts: TrainingPrompts = TrainingPrompts.PLAIN
 
 
+class PromptForm(StrEnum):
+    """How instructions and input are put together."""
+
+    OWN = "own"
+    """The task's instructions as the system prompt, the input as the turn."""
+    BRIEF = "brief"
+    """One sentence for this kind of answer, with the labels where there are some, in the instructions' place."""
+    LISTED = "listed"
+    """The task's instructions, then the possible answers once more."""
+    FRAMED = "framed"
+    """The task's instructions; the input stands between the words for what it is and for what is asked."""
+    REPEATED = "repeated"
+    """The task's instructions before and after the input."""
+    IN_TURN = "in the turn"
+    """No system prompt: the instructions stand before the input in the first turn."""
+
+
+class LabelWords(StrEnum):
+    """How labels are written in prompts and chosen from."""
+
+    STORED = "stored"
+    """As the task has them."""
+    SPACED = "spaced"
+    """In plain words: blanks for underscores and hyphens, small letters."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptSpec:
-    """What every prompt of a variant begins with."""
+    """What the prompts of a variant look like."""
 
     instructions: str | None = None
     """The system prompt; None takes the task's own."""
+    form: PromptForm = PromptForm.OWN
+    label_words: LabelWords = LabelWords.STORED
+    descriptions: bool = True
+    """What the instructions say of each label, where they do, is in the prompt."""
+
+
+class ClassifierKind(StrEnum):
+    """How a text is turned into numbers and these into a label."""
+
+    LOGISTIC = "logistic"
+    """Logistic regression on embeddings."""
+    NEIGHBOURS = "neighbours"
+    """The nearest training rows by embedding vote, nearer ones more."""
+    CHARACTERS = "characters"
+    """Logistic regression on TF-IDF of character sequences."""
+    WORDS = "words"
+    """Logistic regression on TF-IDF of words and pairs of words."""
+    ENCODER = "encoder"
+    """The embedder itself is trained on pairs of rows, then logistic regression on its new embeddings."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassifierSpec:
+    """How the classifier is fitted."""
+
+    kind: ClassifierKind = ClassifierKind.LOGISTIC
+    neighbours: int = 5
+    """Only for neighbours: how many vote."""
+    label_rows: bool = False
+    """Each label, with what the instructions say of it, is one more training row."""
 
 
 ANSWER_TOKENS = 64
@@ -136,19 +207,35 @@ class Variant:
 
     id: str
     technique: Technique
+    tuned: bool = False
+    """Its settings were searched for: `engine.running.search`."""
     prompt: PromptSpec = field(default_factory=PromptSpec)
     shots_k: int = 0
     """Training rows that every prompt shows."""
     shot_choice: ShotChoice = ShotChoice.DRAWN
+    shot_draw: int = 0
+    """Only for drawn shots: which draw."""
+    shot_order: ShotOrder = ShotOrder.MIXED
     retrieval: RetrievalSpec | None = None
     lora: LoraSpec | None = None
     lora_scale: float = 1.0
+    classifier: ClassifierSpec = field(default_factory=ClassifierSpec)
     decoding: DecodingSpec = field(default_factory=DecodingSpec)
 
     @property
     def facts(self) -> TechniqueFacts:
         """The facts about its technique."""
         return TECHNIQUES[self.technique]
+
+    @property
+    def name(self) -> str:
+        """As shown on screen."""
+        return f"Tuned {in_sentence(self.facts.label)}" if self.tuned else self.facts.label
+
+    @property
+    def style(self) -> TechniqueStyle:
+        """How it is drawn: a tuned one in its technique's colour, with a symbol and a dash of its own."""
+        return replace(self.facts.style, symbol="cross", dash="longdashdot") if self.tuned else self.facts.style
 
     @property
     def drawn(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engine.core.errors import SpendingLimitError
 from engine.core.prices import TOKENS_PRICED, TokenPrices
-from engine.core.run.prediction import Prediction
+from engine.core.run.prediction import Prediction, Usage
 from engine.metrics import wording as say
 
 _PRICED_TOKENS = 1000
@@ -39,10 +39,13 @@ def token_prices(price_ref: str) -> TokenPrices | None:
 
 def spent_usd(prices: TokenPrices, predictions: Sequence[Prediction]) -> float:
     """Add up what predictions cost; a failure that used tokens is paid for, too."""
-    usages = [prediction.usage for prediction in predictions]
-    return sum(
-        prices.cost_usd(float(one.prompt_tokens), float(one.cached_prompt_tokens), float(one.completion_tokens))
-        for one in usages
+    return sum(usage_usd(prices, prediction.usage) for prediction in predictions)
+
+
+def usage_usd(prices: TokenPrices, usage: Usage) -> float:
+    """Return what one answer's tokens cost."""
+    return prices.cost_usd(
+        float(usage.prompt_tokens), float(usage.cached_prompt_tokens), float(usage.completion_tokens)
     )
 
 
@@ -54,6 +57,16 @@ class Budget:
         self._prices = prices
         self._limit_usd = limit_usd
         self._spent_usd = spent
+
+    @property
+    def spent_usd(self) -> float:
+        """What was spent so far."""
+        return self._spent_usd
+
+    def pay_usage(self, usage: Usage) -> None:
+        """Count one answer that is no row of the run: a trial's, or one that a prior is measured on."""
+        if self._prices is not None:
+            self._spent_usd += usage_usd(self._prices, usage)
 
     def pay(self, predictions: Sequence[Prediction]) -> None:
         """Count what these predictions cost."""

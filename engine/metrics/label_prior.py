@@ -95,7 +95,7 @@ def paired_gain(
         frequencies: how often each label occurs where the variant will be used; rows are weighted by it, for they were
             drawn evenly over labels.
     """
-    weights = _weights(targets, frequencies)
+    weights = row_weights(targets, frequencies)
     differences = weights * (having.astype(float) - without.astype(float))
     centre, error = adjusted_wald(
         float(differences.sum()), float((differences**2).sum()), float(weights.max()), len(targets)
@@ -108,7 +108,7 @@ def paired_gain(
     )
 
 
-def _weights(targets: Sequence[str], frequencies: Mapping[str, float]) -> Floats:
+def row_weights(targets: Sequence[str], frequencies: Mapping[str, float]) -> Floats:
     """Weigh each row by how often its label occurs over how often it was drawn; the mean is 1."""
     drawn = Counter(targets)
     weights = np.array([frequencies.get(target, 0.0) / drawn[target] for target in targets])

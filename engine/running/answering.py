@@ -28,6 +28,7 @@ from engine.core.task import Example, Task
 from engine.core.variant import Variant
 from engine.metrics.label_prior import likeliest, without_prior
 from engine.metrics.scoring import read_answer, score_answer
+from engine.running.prompt_forms import in_stored_labels
 from engine.running.prompting import build_prompt, decoding_for, effective_mode
 from engine.running.sampling import spread_over_labels
 
@@ -151,6 +152,7 @@ def _generated(
     ended = time.perf_counter()
     if completion is None:
         raise ModelError("The backend ended without an answer.", "Try again.")
+    completion = in_stored_labels(context.task, ready.variant.prompt, completion)
     if ready.corrected:
         completion = without_label_prior(ready, completion)
         yield completion.text
@@ -203,20 +205,29 @@ def request_for(
     context: RunContext, ready: ReadyVariant, example: Example, row: int, passages: Sequence[Passage]
 ) -> GenerateRequest:
     """Build the request for one row."""
-    built = build_prompt(context.task, example.input, prompt=ready.variant.prompt, shots=ready.shots, passages=passages)
+    variant = ready.variant
+    built = build_prompt(
+        context.task,
+        example.input,
+        prompt=variant.prompt,
+        shots=ready.shots,
+        passages=passages,
+        nearest_first=variant.retrieval is not None and variant.retrieval.nearest_first,
+    )
     return GenerateRequest(
         messages=built.messages,
         prefix_messages=built.prefix_messages,
         decoding=decoding_for(
             context.task,
-            ready.variant.decoding,
+            variant.decoding,
             seed=context.plan.seed,
             row=row,
             every_label=ready.corrected,
+            prompt=variant.prompt,
         ),
         slot=ready.slot,
         lora=ready.lora,
-        lora_scale=ready.variant.lora_scale,
+        lora_scale=variant.lora_scale,
     )
 
 

@@ -26,6 +26,7 @@ from engine.running.answering import (
     stop_if_cancelled,
     without_label_prior,
 )
+from engine.running.prompt_forms import in_stored_labels
 
 Row = tuple[int, Example]
 """A row with its number in the run."""
@@ -118,6 +119,8 @@ def ask(
         answer = by_place[place] if isinstance(item, Retrieved) else item
         if isinstance(answer, (CancelledError, *STOPPING)):
             raise answer
+        if isinstance(answer, Completion):
+            answer = in_stored_labels(context.task, ready.variant.prompt, answer)
         answers.append(answer)
     return Asked(answers=answers, found=found, attempts=attempts)
 

@@ -29,7 +29,9 @@ TrainingPair = tuple[tuple[Message, ...], str]
 
 def training_pairs(task: Task, train: Sequence[Example], prompt: PromptSpec | None = None) -> list[TrainingPair]:
     """Return the prompts, as the plain variant serves them, with their right answers."""
-    return [(build_prompt(task, row.input, prompt=prompt).messages, training_answer(row)) for row in train]
+    return [
+        (build_prompt(task, row.input, prompt=prompt).messages, training_answer(task, row, prompt)) for row in train
+    ]
 
 
 def find_or_train(
@@ -40,6 +42,7 @@ def find_or_train(
     *,
     about: Mapping[str, Any],
     cancel: CancelSignal,
+    held_out: Sequence[TrainingPair] = (),
 ) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
     """Train weights on these prompts and answers, or find existing ones; yields progress.
 
@@ -50,6 +53,7 @@ def find_or_train(
         spec: how to train.
         about: what the weights are for, noted beside them once they are trained.
         cancel: stops a training; it leaves nothing behind.
+        held_out: prompts and answers that are not trained on, but decide after which epoch training is best ended.
 
     Returns:
         The weights, and whether they existed before.
@@ -58,13 +62,16 @@ def find_or_train(
         AdaptLabError: the training was refused, stopped or failed, or the weights fit another base.
     """
     pairs = model.tokenize_pairs(texts)
-    digest = data_digest(pairs)
+    held = model.tokenize_pairs(held_out) if held_out else []
+    digest = data_digest([*pairs, *held])
+    if held:
+        digest = f"{digest}:{len(held)}"
     key = lora_key(model.facts, digest, spec)
     weights = trainer.find(key)
     found = weights is not None
     if weights is None:
         for step in trainer.train(
-            key=key, model=model.facts, pairs=pairs, data_digest=digest, spec=spec, cancel=cancel
+            key=key, model=model.facts, pairs=pairs, held_out=held, data_digest=digest, spec=spec, cancel=cancel
         ):
             if isinstance(step, LoraWeights):
                 weights = step

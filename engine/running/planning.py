@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Required, TypedDict, Unpack
 
 from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.prices import CostAssumptions
+from engine.core.run.effort import Effort
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan, new_run_id
-from engine.core.task import Task
+from engine.core.task import Example, Task
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode, DecodingSpec, PriorCorrection
+from engine.core.variant import DecodingMode, DecodingSpec, PriorCorrection, Variant
 from engine.metrics.budget import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
 from engine.running.sampling import choose_test_rows, draw_training_rows
+from engine.running.search.folds import FOLDS, pooled, seal_of
+from engine.running.search.spaces import space_of
 
+ALL_TECHNIQUES = "all"
+"""Stands for every technique that is given no number of trials of its own."""
 MOST_DRAWS = 5
 """Each draw of LoRA weights is one more training."""
 
@@ -52,6 +57,10 @@ class PlanChoices(TypedDict, total=False):
     """Share the rows of variants with shots or LoRA out over so many draws and trainings."""
     spending_limit_usd: float | None
     """The run stops when it has cost this much at a closed API."""
+    effort_s: float | None
+    """Seconds of search for good settings for each technique; tuned variants then stand beside the default ones."""
+    trials: Mapping[str, int] | None
+    """Trials by technique, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
     prior_correction: PriorCorrection
     """Whether the prior for label names is taken away; by default decided for each variant."""
 
@@ -77,11 +86,13 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
     train = draw_training_rows(task, choices.get("train_rows"), per_label=choices.get("rows_per_label"), seed=seed)
     decoding = _decoding(task, choices.get("decoding", DecodingMode.CHOICE), choices.get("prior_correction"))
+    variants = default_variants(techniques, task, seed=seed, options=choices.get("options"), decoding=decoding)
+    effort = _effort(task, train, test, variants, choices)
     return RunPlan(
         run_id=new_run_id(),
         task_id=task_id or task.id,
         model_id=facts.id,
-        variants=default_variants(techniques, task, seed=seed, options=choices.get("options"), decoding=decoding),
+        variants=with_tuned(variants, task) if effort else variants,
         test_ids=tuple(example.id for example in test),
         train_ids=tuple(example.id for example in train),
         seed=seed,
@@ -91,9 +102,45 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         stop_when_clear=choices.get("stop_when_clear", False),
         race=choices.get("race", False),
         draws=choices.get("draws", 1),
+        effort=effort,
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
         spending_limit_usd=choices.get("spending_limit_usd"),
     )
+
+
+def with_tuned(variants: Sequence[Variant], task: Task) -> tuple[Variant, ...]:
+    """Put a tuned variant behind each one that has something to search for."""
+    beside = []
+    for variant in variants:
+        tuned = replace(variant, id=f"{variant.id}-tuned", tuned=True)
+        beside += [variant, tuned] if space_of(tuned, task) else [variant]
+    return tuple(beside)
+
+
+def _effort(
+    task: Task, train: Sequence[Example], test: Sequence[Example], variants: Sequence[Variant], choices: PlanChoices
+) -> Effort | None:
+    seconds, trials = choices.get("effort_s"), choices.get("trials")
+    if seconds is None and not trials:
+        return None
+    if seconds is not None and trials:
+        raise UsageError("Both seconds and trials were given as the effort.", "Give one of the two.")
+    if seconds is not None and seconds <= 0:
+        raise UsageError(f"An effort of {seconds:g} seconds buys nothing.", "Ask for some seconds, such as 180.")
+    seed = choices.get("seed", 0)
+    pool = pooled(task, train, [row.id for row in test], seed=seed)
+    if len(pool) < FOLDS:
+        raise UsageError(
+            f"Settings are judged on labelled rows that are not tested, and there are {len(pool)}.",
+            "Add training or validation rows, or run without an effort.",
+        )
+    given, names = trials or {}, [str(variant.technique) for variant in variants]
+    counted = {name: given.get(name, given.get(ALL_TECHNIQUES, 1)) for name in names} if trials else {}
+    if any(count < 1 for count in counted.values()):
+        raise UsageError(
+            "A technique was given no trial.", "The default's own setting is the first: ask for 1 or more."
+        )
+    return Effort(seconds=seconds, trials=counted, pool_ids=tuple(row.id for row in pool), sealed=seal_of(test))
 
 
 def _decoding(task: Task, mode: DecodingMode, correction: PriorCorrection | None) -> DecodingSpec:

@@ -13,25 +13,26 @@ from engine.core.run.manifest import Preparation
 from engine.core.steps import Progress, check_cancelled, drain, relay
 from engine.core.task import Example
 from engine.core.variant import LoraSpec, PriorCorrection, TrainingPrompts, Variant
-from engine.running.answering import ReadyVariant, RunContext, answer_row, retrieve
-from engine.running.backend_checks import lora_comes_with_the_server
+from engine.running.answering import ReadyVariant, RunContext, answer_row, request_for, retrieve
 from engine.running.lora import TrainingPair, find_or_train, training_pairs
+from engine.running.preflight.backend_checks import lora_comes_with_the_server
 from engine.running.priors import decided, has_prior, measure_prior
-from engine.running.prompting import build_prompt, training_answer
-from engine.running.sampling import seed_of_draw
+from engine.running.prompting import training_answer
+from engine.running.sampling import label_rows, seed_of_draw
 from engine.running.shots import Chosen, decide_shots, fixed_shots, until_built
 
 Keep = Callable[[ReadyVariant], None]
 
 
 @dataclass(slots=True)
-class _OneOff:
+class OneOff:
     """What preparing a variant took, and whether any of it existed before."""
 
     seconds: float = 0.0
     reused: bool = False
 
     def add(self, seconds: float, *, reused: bool) -> None:
+        """Count one more part."""
         self.seconds += seconds
         self.reused |= reused
 
@@ -61,15 +62,15 @@ def prepare(
     """
     for variant in (variant for variant in context.plan.variants if variant.id not in without):
         known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
-        paid, drawn = _OneOff(), _OneOff()
+        paid, drawn = OneOff(), OneOff()
         chosen = yield from decide_shots(context, variant, train, known.shots)
-        found = yield from _find(context, train, chosen, paid)
+        found = yield from find_parts(context, train, chosen, paid)
         draws = []
         count = _draws(context, chosen.variant)
         if chosen.record is not None:
             paid.add(chosen.record.measure_s, reused=False)
         for draw in range(count):
-            ready = yield from _draw(context, trainer, train, replace(found, draw=draw), drawn)
+            ready = yield from make_draw(context, trainer, train, replace(found, draw=draw), drawn)
             measured = chosen.prior if count == 1 else None
             prior = yield from _prior(context, ready, train, known.priors, measured, drawn)
             draws.append(replace(ready, prior=prior))
@@ -88,8 +89,8 @@ def _draws(context: RunContext, variant: Variant) -> int:
     return context.plan.draws if variant.shots_k or (variant.lora is not None and not served) else 1
 
 
-def _find(
-    context: RunContext, train: Sequence[Example], chosen: Chosen, paid: _OneOff
+def find_parts(
+    context: RunContext, train: Sequence[Example], chosen: Chosen, paid: OneOff
 ) -> Generator[Event, None, ReadyVariant]:
     """Build what does not depend on a draw: the index, unless it was built to decide, and the classifier."""
     variant = chosen.variant
@@ -104,17 +105,35 @@ def _find(
         ready = replace(ready, index_id=index.id)
         paid.add(index.build_s, reused=index.reused)
     if variant.facts.fits:
-        steps = context.retriever.fit_classifier(train, seed=context.plan.seed, cancel=context.cancel)
+        rows = [*train, *label_rows(context.task)] if variant.classifier.label_rows else train
+        steps = context.retriever.fit_classifier(
+            rows, seed=context.plan.seed, spec=variant.classifier, cancel=context.cancel
+        )
         fitted = yield from until_built(variant.id, steps)
         ready = replace(ready, classifier_id=fitted.id)
         paid.add(fitted.build_s, reused=fitted.reused)
     return ready
 
 
-def _draw(
-    context: RunContext, trainer: Trainer, train: Sequence[Example], ready: ReadyVariant, paid: _OneOff
+def make_draw(
+    context: RunContext,
+    trainer: Trainer,
+    train: Sequence[Example],
+    ready: ReadyVariant,
+    paid: OneOff,
+    *,
+    held_out: Sequence[Example] = (),
 ) -> Generator[Event, None, ReadyVariant]:
-    """Add one draw of shots and the weights of one training."""
+    """Add one draw of shots and the weights of one training.
+
+    Args:
+        context: of the run.
+        trainer: trains LoRA weights.
+        train: rows to learn from.
+        ready: what does not depend on a draw.
+        paid: takes the seconds.
+        held_out: rows that end a training early; they are not trained on.
+    """
     variant = ready.variant
     if variant.shots_k:
         shots, seconds = yield from fixed_shots(context, variant, train, draw=ready.draw)
@@ -122,7 +141,7 @@ def _draw(
         paid.add(seconds, reused=False)
     if variant.lora is not None:
         spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
-        weights, found = yield from _weights(context, trainer, train, ready, spec)
+        weights, found = yield from _weights(context, trainer, train, ready, spec, held_out)
         ready = replace(ready, lora=weights)
         paid.add(weights.train_s, reused=found)
     return ready
@@ -134,7 +153,7 @@ def _prior(
     train: Sequence[Example],
     known: Sequence[LabelPrior],
     measured: LabelPrior | None,
-    paid: _OneOff,
+    paid: OneOff,
 ) -> Generator[Event, None, LabelPrior | None]:
     """Return the label prior that is known from before or was just measured, else measure it; and decide."""
     wanted = ready.variant.decoding.prior_correction
@@ -150,19 +169,26 @@ def _prior(
 
 
 def _weights(
-    context: RunContext, trainer: Trainer, train: Sequence[Example], ready: ReadyVariant, spec: LoraSpec
+    context: RunContext,
+    trainer: Trainer,
+    train: Sequence[Example],
+    ready: ReadyVariant,
+    spec: LoraSpec,
+    held_out: Sequence[Example],
 ) -> Generator[Event, None, tuple[LoraWeights, bool]]:
     """Return the weights that the server holds, else those that are trained here."""
     if lora_comes_with_the_server(context.model.capabilities):
         served = context.model.served_lora()
         if served is not None:
             return served, True
-    texts = training_pairs(context.task, train, ready.variant.prompt)
+    rows = [*train, *held_out]
+    texts = training_pairs(context.task, rows, ready.variant.prompt)
     if spec.prompts is TrainingPrompts.SERVED:
-        texts = yield from _served_pairs(context, train, ready)
+        texts = yield from _served_pairs(context, rows, ready)
+    texts, held = texts[: len(train)], texts[len(train) :]
     plan = context.plan
     about = {"task_id": plan.task_id, "model_id": plan.model_id, "seed": plan.seed}
-    steps = find_or_train(context.model, trainer, texts, spec, about=about, cancel=context.cancel)
+    steps = find_or_train(context.model, trainer, texts, spec, about=about, cancel=context.cancel, held_out=held)
     variant_id = ready.variant.id
     return (yield from relay(steps, lambda step: PreparationProgress(variant_id=variant_id, progress=step)))
 
@@ -176,8 +202,8 @@ def _served_pairs(
         check_cancelled(context.cancel)
         found = retrieve(context, ready, row, without=row.id)
         prompt = ready.variant.prompt
-        built = build_prompt(context.task, row.input, prompt=prompt, shots=ready.shots, passages=found.passages)
-        pairs.append((built.messages, training_answer(row)))
+        messages = request_for(context, ready, row, place, found.passages).messages
+        pairs.append((messages, training_answer(context.task, row, prompt)))
         progress = Progress(stage="Retrieving for training", fraction=(place + 1) / len(train))
         yield PreparationProgress(variant_id=ready.variant.id, progress=progress)
     return pairs

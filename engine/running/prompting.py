@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.core.generation import Decoding, Message
 from engine.core.run.prediction import Passage
 from engine.core.task import AnswerKind, Example, Task
 from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec
+from engine.running.prompt_forms import wording_of, written_labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,32 +27,38 @@ def build_prompt(
     prompt: PromptSpec | None = None,
     shots: Sequence[Example] = (),
     passages: Sequence[Passage] = (),
+    nearest_first: bool = False,
 ) -> BuiltPrompt:
     """Put a prompt together: instructions, fixed shots, retrieved shots, retrieved documents, the input.
 
-    Retrieved examples become shots, the nearest one last, next to the input. Retrieved document passages
-    stand before the input in the last turn, the nearest one first.
+    Retrieved examples become shots, the nearest one last, next to the input, unless it is to be first. Retrieved
+    document passages stand before the input in the last turn, the nearest one first.
     """
-    own = prompt.instructions if prompt is not None else None
-    messages = [Message(role="system", content=(task.instructions if own is None else own).strip())]
+    wording = wording_of(task, prompt or PromptSpec())
+    messages = [Message(role="system", content=wording.system)] if wording.system else []
     for shot in shots:
-        messages += _turn(shot.input, shot.target)
+        messages += wording.turn(shot.input, shot.target)
     prefix = len(messages)
-    for passage in reversed([p for p in passages if p.kind == "example"]):
-        messages += _turn(passage.text, passage.target)
-    documents = [p.text.strip() for p in passages if p.kind == "document"]
-    content = query.strip()
-    if documents:
-        content = "\n\n".join([*documents, content])
-    messages.append(Message(role="user", content=content))
+    found = [passage for passage in passages if passage.kind == "example"]
+    for passage in found if nearest_first else reversed(found):
+        messages += wording.turn(passage.text, passage.target)
+    documents = [passage.text.strip() for passage in passages if passage.kind == "document"]
+    content = "\n\n".join([*documents, wording.framed(query)])
+    messages.append(Message(role="user", content=content + wording.after))
+    if wording.first:
+        messages[0] = replace(messages[0], content=f"{wording.first}\n\n{messages[0].content}")
     return BuiltPrompt(messages=tuple(messages), prefix_messages=prefix)
 
 
-def _turn(query: str, target: str) -> list[Message]:
-    return [Message(role="user", content=query.strip()), Message(role="assistant", content=target)]
-
-
-def decoding_for(task: Task, spec: DecodingSpec, *, seed: int, row: int, every_label: bool = False) -> Decoding:
+def decoding_for(
+    task: Task,
+    spec: DecodingSpec,
+    *,
+    seed: int,
+    row: int,
+    every_label: bool = False,
+    prompt: PromptSpec | None = None,
+) -> Decoding:
     """Return how an answer is generated; each row has a seed of its own, for temperatures over 0."""
     mode = effective_mode(task, spec.mode)
     schema = task.answer.json_schema
@@ -64,7 +71,7 @@ def decoding_for(task: Task, spec: DecodingSpec, *, seed: int, row: int, every_l
         }
     return Decoding(
         mode=mode,
-        labels=task.answer.labels if mode is DecodingMode.CHOICE else (),
+        labels=tuple(written_labels(task, prompt or PromptSpec()).values()) if mode is DecodingMode.CHOICE else (),
         json_schema=schema if mode is DecodingMode.JSON else None,
         max_tokens=max_answer_tokens(task, spec.max_tokens),
         temperature=spec.temperature,
@@ -88,6 +95,6 @@ def max_answer_tokens(task: Task, wanted: int) -> int:
     return max(wanted, 128) if task.answer.kind is AnswerKind.JSON else wanted
 
 
-def training_answer(example: Example) -> str:
+def training_answer(task: Task, example: Example, prompt: PromptSpec | None = None) -> str:
     """Return the text that a model should write for this example."""
-    return example.target
+    return written_labels(task, prompt or PromptSpec()).get(example.target, example.target)

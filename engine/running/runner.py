@@ -13,20 +13,24 @@ from functools import partial
 from engine.core.capabilities import learned
 from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.ports import EnergyMeter, LanguageModel, Retriever, RunStore, Trainer
+from engine.core.run.effort import Effort, Search
 from engine.core.run.events import (
     Event,
     LeaderClear,
     ModelLoaded,
     Notice,
+    PlanSettled,
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
     RunEnded,
     RunStarted,
+    Searched,
     TextStreamed,
     VariantOut,
     VariantReady,
 )
+from engine.core.run.manifest import Manifest, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import CancelSignal, Progress, check_cancelled, relay
@@ -37,7 +41,9 @@ from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.batches import answer_batch
 from engine.running.context_size import context_needed
 from engine.running.lora import run_canary
+from engine.running.paid_model import PaidModel
 from engine.running.preparing import prepare, warm_up
+from engine.running.search.searching import search_settings, settled_plan
 from engine.running.standings import Standings
 
 JOULES_PER_WATT_HOUR = 3600.0
@@ -54,15 +60,24 @@ class Ports:
     meter: EnergyMeter
 
 
-def run(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterator[Event]:
+def run(
+    plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal, enough: CancelSignal | None = None
+) -> Iterator[Event]:
     """Carry out a plan, or what is left of it. The last event is always `RunEnded`.
 
     The run must be in the store. Errors of single rows are failures in the store; an error that stops the run
     is reported by `RunEnded`, and what was done is kept.
+
+    Args:
+        plan: what is computed.
+        task: what is answered.
+        ports: the adapters.
+        cancel: stops the run; what was done is kept.
+        enough: ends the search for settings; the run goes on with the best so far.
     """
     try:
         ports.store.update_run(plan.run_id, status="running")
-        yield from _carry_out(plan, task, ports, cancel)
+        yield from _carry_out(plan, task, ports, cancel, enough)
     except CancelledError:
         yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to continue where it stopped.")
     except AdaptLabError as error:
@@ -80,17 +95,27 @@ def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str) -> Ru
     return RunEnded(status=status, message=message, fix=fix)
 
 
-def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) -> Iterator[Event]:
+def _carry_out(
+    plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal, enough: CancelSignal | None
+) -> Iterator[Event]:
     by_id = {example.id: example for example in task.examples}
     train = [by_id[example_id] for example_id in plan.train_ids]
     test = [by_id[example_id] for example_id in plan.test_ids]
-    context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
     kept = ports.store.predictions(plan.run_id)
     yield RunStarted(plan=plan, targets=tuple(example.target for example in test))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
     manifest = ports.store.manifest(plan.run_id)
+    budget = Budget(plan.prices, plan.spending_limit_usd, spent=_spent_before(manifest))
+    budget.pay(kept)
+    for variant_id, search in (manifest.effort or {}).items():
+        yield Searched(variant_id=variant_id, search=search)
+    slots = _slots(plan)
+    context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
+    if plan.effort is not None and not plan.effort.settled:
+        plan = yield from _search(context, ports, budget, manifest, slots, enough)
+        context = replace(context, plan=plan)
     standings = Standings(plan, kept, manifest.out)
     for variant_id, rows in manifest.out.items():
         yield VariantOut(variant_id=variant_id, rows=rows)
@@ -98,13 +123,17 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
         return
     ready: list[ReadyVariant] = []
     if any(variant.generates and not standings.is_out(variant.id) for variant in plan.variants):
-        yield from _load(context, ports.store, _slots(plan), _room(context, train, test))
+        yield from _load(context, ports.store, slots, _room(context, train, test))
+    spent_usd = budget.spent_usd
     for event in prepare(
-        context, ports.trainer, train, ready.append, prepared=manifest.prepared, without=standings.out
+        _paid(context, budget), ports.trainer, train, ready.append, prepared=manifest.prepared, without=standings.out
     ):
+        told = event
         if isinstance(event, VariantReady):
-            _keep_preparation(plan, ports.store, event)
-        yield event
+            told = replace(event, paid=replace(event.paid, cost_usd=budget.spent_usd - spent_usd))
+            spent_usd = budget.spent_usd
+            _keep_preparation(plan, ports.store, told)
+        yield told
         check_cancelled(cancel)
     probe = train[0] if train else test[0]
     for variant in (draw for item in ready for draw in item.draws or (item,)):
@@ -115,12 +144,45 @@ def _carry_out(plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal) ->
     before = context.model.capabilities
     yield from warm_up(context, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, context.model.capabilities))
-    budget = Budget(plan.prices, plan.spending_limit_usd)
-    budget.pay(kept)
     if plan.throughput:
         yield from _in_batches(context, ports, ready, test, done, standings, budget)
     else:
         yield from _row_by_row(context, ports, ready, test, done, standings, budget)
+
+
+def _search(
+    context: RunContext, ports: Ports, budget: Budget, manifest: Manifest, slots: int, enough: CancelSignal | None
+) -> Generator[Event, None, RunPlan]:
+    """Search for the settings of the tuned variants; return the plan with what was found, which is kept."""
+    plan, store, effort = context.plan, ports.store, context.plan.effort or Effort()
+    by_id = {example.id: example for example in context.task.examples}
+    pool = [by_id[row_id] for row_id in effort.pool_ids]
+    if any(variant.generates for variant in plan.variants):
+        yield from _load(context, store, slots, _room(context, pool, pool))
+
+    def keep(variant_id: str, search: Search) -> None:
+        store.update_run(plan.run_id, manifest={"effort": {variant_id: asdict(search)}})
+
+    searches = yield from search_settings(
+        _paid(context, budget), ports.trainer, budget, manifest.effort or {}, keep, enough
+    )
+    settled = settled_plan(plan, context.task, searches)
+    store.update_run(plan.run_id, manifest={"plan": plan_fields(settled)})
+    yield PlanSettled(plan=settled)
+    return settled
+
+
+def _paid(context: RunContext, budget: Budget) -> RunContext:
+    """Have answers that are no rows of the run paid for from its budget."""
+    if context.plan.prices is None:
+        return context
+    return replace(context, model=PaidModel(context.model, budget))
+
+
+def _spent_before(manifest: Manifest) -> float:
+    """Return what searching and preparing have cost before a stop."""
+    trials = [trial for search in (manifest.effort or {}).values() for trial in search.trials.values()]
+    return sum(trial.cost_usd for trial in trials) + sum(paid.cost_usd for paid in manifest.prepared.values())
 
 
 def _slots(plan: RunPlan) -> int:

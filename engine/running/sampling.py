@@ -13,6 +13,8 @@ from engine.core.errors import UsageError
 from engine.core.run.plan import TRAIN_ROWS
 from engine.core.run.prediction import Passage
 from engine.core.task import Example, Task
+from engine.core.variant import LabelWords, PromptSpec, ShotChoice, ShotOrder
+from engine.running.prompt_forms import descriptions, written_labels
 
 Vectors = NDArray[np.float32]
 
@@ -86,7 +88,14 @@ def balanced_sample(examples: Sequence[Example], count: int, *, seed: int, by_ta
 
 
 def choose_shots(
-    train: Sequence[Example], count: int, *, seed: int, by_target: bool, vectors: Vectors | None = None
+    train: Sequence[Example],
+    count: int,
+    *,
+    seed: int,
+    by_target: bool,
+    vectors: Vectors | None = None,
+    choice: ShotChoice = ShotChoice.COVERING,
+    order: ShotOrder = ShotOrder.MIXED,
 ) -> tuple[Example, ...]:
     """Choose few-shot examples from the training rows, spread over targets, in random order.
 
@@ -95,38 +104,55 @@ def choose_shots(
         count: how many.
         seed: of the order, and of the choice where there are no vectors.
         by_target: whether targets are labels.
-        vectors: unit vectors of the inputs, shape (rows, dimensions). The rows that all others are most like are then
-            chosen instead of random ones.
+        vectors: unit vectors of the inputs, shape (rows, dimensions). Rows are then chosen by `choice` instead of at
+            random.
+        choice: covering, middle or diverse.
+        order: of the examples in the prompt.
     """
     if vectors is None:
         shots = balanced_sample(train, count, seed=seed + 1, by_target=by_target)
     else:
-        shots = [train[place] for place in covering_places([row.target for row in train], vectors, count, by_target)]
+        names = [row.target if by_target else "" for row in train]
+        shots = [train[place] for place in chosen_places(names, vectors, count, choice)]
     random.Random(f"{seed}:shots").shuffle(shots)
+    if order is ShotOrder.BY_LABEL and by_target:
+        shots.sort(key=lambda row: row.target)
     return tuple(shots)
 
 
-def covering_places(targets: Sequence[str], vectors: Vectors, count: int, by_target: bool) -> list[int]:
-    """Return the places of rows that stand for all: each row is as similar as can be to the nearest one chosen.
+def chosen_places(names: Sequence[str], vectors: Vectors, count: int, choice: ShotChoice) -> list[int]:
+    """Return the places of rows to show. A label gets a second row when every label that has rows left has one.
 
-    Greedy facility location; with labels, among the rows of each label. A label gets a second row when every label that
-    has rows left has one. Source: G. Nemhauser, L. Wolsey, M. Fisher, "An analysis of approximations for maximizing
-    submodular set functions", Mathematical Programming 14 (1978).
+    * Covering: each row is as similar as can be to the nearest one chosen (greedy facility location among the rows of
+      each label; G. Nemhauser, L. Wolsey, M. Fisher, "An analysis of approximations for maximizing submodular set
+      functions", Mathematical Programming 14, 1978).
+    * Middle: most similar to the mean of its label.
+    * Diverse: least similar to any one chosen before; the first one is the least similar to all rows (greedy k-center;
+      T. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical Computer Science 38, 1985).
+
+    Args:
+        names: each row's label, or the same for all.
+        vectors: unit vectors, shape (rows, dimensions).
+        count: how many.
+        choice: one of the three.
     """
-    names = list(targets) if by_target else [""] * len(targets)
     alike = np.array(names)[:, None] == np.array(names)[None, :]
-    similarity = np.where(alike, vectors @ vectors.T, 0.0)
-    covered = np.zeros(len(names))
+    similarity = vectors @ vectors.T
+    within = np.where(alike, similarity, 0.0)
     chosen: list[int] = []
     while len(chosen) < min(count, len(names)):
         left = [place for place in range(len(names)) if place not in chosen]
         shown = Counter(names[place] for place in chosen)
         fewest = min(shown[names[place]] for place in left)
         able = [place for place in left if shown[names[place]] == fewest]
-        gains = np.maximum(similarity[able] - covered, 0.0).sum(axis=1)
-        best = able[int(gains.argmax())]
-        chosen.append(best)
-        covered = np.maximum(covered, similarity[best])
+        if choice is ShotChoice.MIDDLE:
+            gains = within[able].sum(axis=1)
+        elif choice is ShotChoice.DIVERSE:
+            gains = -(similarity[np.ix_(able, chosen)].max(axis=1) if chosen else similarity[able].mean(axis=1))
+        else:
+            covered = within[chosen].max(axis=0) if chosen else np.zeros(len(names))
+            gains = np.maximum(within[able] - np.maximum(covered, 0.0), 0.0).sum(axis=1)
+        chosen.append(able[int(gains.argmax())])
     return chosen
 
 
@@ -138,6 +164,20 @@ def spread_over_labels(passages: Sequence[Passage], count: int) -> list[Passage]
         ranked.append((seen[passage.target], place))
         seen[passage.target] += 1
     return [passages[place] for _rank, place in sorted(ranked)[:count]]
+
+
+def label_rows(task: Task) -> list[Example]:
+    """Return one row for each label: its name in words, and what the instructions say of it."""
+    said, words = descriptions(task), written_labels(task, PromptSpec(label_words=LabelWords.SPACED))
+    return [
+        Example(
+            id=f"label:{label}",
+            input=f"{words[label]}: {said[label]}" if said else words[label],
+            target=label,
+            split="train",
+        )
+        for label in task.answer.labels
+    ]
 
 
 def seed_of_draw(seed: int, draw: int) -> int:

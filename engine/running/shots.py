@@ -23,6 +23,9 @@ from engine.running.answering import ReadyVariant, RunContext
 from engine.running.priors import Measured, decided, has_prior, label_frequencies, measure_prior
 from engine.running.sampling import balanced_sample, choose_shots, seed_of_draw
 
+SEED_OF_NEXT_SHOTS = 104_729
+"""How far the seeds of two random draws of examples are apart, so that none is a draw of another run's."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chosen:
@@ -57,7 +60,7 @@ def decide_shots(
     if known is not None:
         return Chosen(variant=_as(variant, known.choice), record=known)
     if variant.shot_choice is not ShotChoice.AUTO or not _leaves_labels_out(context, variant):
-        choice = ShotChoice.COVERING if variant.shot_choice is ShotChoice.AUTO else variant.shot_choice
+        choice = settled(variant.shot_choice)
         return Chosen(variant=_as(variant, choice), record=ShotRecord(choice=choice))
     covering, nearest = _as(variant, ShotChoice.COVERING), _as(variant, ShotChoice.NEAREST)
     shots, _seconds = yield from fixed_shots(context, covering, train, draw=0)
@@ -91,8 +94,10 @@ def fixed_shots(
     Several draws each choose from half of the rows.
     """
     seed, by_target = seed_of_draw(context.plan.seed, draw), context.task.has_labels
+    order = variant.shot_order
     if variant.shot_choice is ShotChoice.DRAWN:
-        return choose_shots(train, variant.shots_k, seed=seed, by_target=by_target), 0.0
+        seed += SEED_OF_NEXT_SHOTS * variant.shot_draw
+        return choose_shots(train, variant.shots_k, seed=seed, by_target=by_target, order=order), 0.0
     pool = list(train)
     if context.plan.draws > 1:
         half = max(variant.shots_k, (len(pool) + 1) // 2)
@@ -103,8 +108,16 @@ def fixed_shots(
     context.retriever.embed(texts[:1], cancel=context.cancel)  # loading the embedder is not this variant's cost
     started = time.perf_counter()
     vectors = context.retriever.embed(texts, cancel=context.cancel)
-    shots = choose_shots(pool, variant.shots_k, seed=seed, by_target=by_target, vectors=vectors)
+    choice = variant.shot_choice
+    shots = choose_shots(
+        pool, variant.shots_k, seed=seed, by_target=by_target, vectors=vectors, choice=choice, order=order
+    )
     return shots, time.perf_counter() - started
+
+
+def settled(choice: ShotChoice) -> ShotChoice:
+    """Return a choice as it is where nothing is compared."""
+    return ShotChoice.COVERING if choice is ShotChoice.AUTO else choice
 
 
 def _as(variant: Variant, choice: ShotChoice) -> Variant:

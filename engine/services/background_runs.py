@@ -22,14 +22,16 @@ MOST_REMEMBERED = 100
 """Runs whose events stay in memory; older ones are read from the store."""
 
 
-def events(workspace: Workspace, plan: RunPlan, cancel: CancelSignal) -> Iterator[Event]:
+def events(
+    workspace: Workspace, plan: RunPlan, cancel: CancelSignal, enough: CancelSignal | None = None
+) -> Iterator[Event]:
     """Carry out a kept plan in the caller's thread, once the machine is free."""
     task = workspace.tasks.get(plan.task_id)
     ended: RunEnded | None = None
     queued: list[Event] = [RunQueued(run_id=plan.run_id, ahead="another run on this machine")]
     steps = in_turn(
         workspace.machine.lock,
-        lambda: run(plan, task, workspace.ports(plan.model_id), cancel),
+        lambda: run(plan, task, workspace.ports(plan.model_id), cancel, enough),
         stopped=cancel.is_set,
         waiting=queued,
     )
@@ -55,10 +57,11 @@ class RunJob(Job[None]):
         self._workspace, self._plan = workspace, plan
         self.live = LiveRun(plan, workspace.store.manifest(plan.run_id).conditions)
         self.pause = threading.Event()
+        self.enough = threading.Event()
 
     def _pass_along(self, _job: Job[None]) -> None:
         try:
-            for event in events(self._workspace, self._plan, self):
+            for event in events(self._workspace, self._plan, self, self.enough):
                 self.live.apply(event)
                 if isinstance(event, PredictionMade) and not event.kept and self.pause.is_set():
                     self._hold()
@@ -127,13 +130,18 @@ class BackgroundRuns:
         if (job := self._jobs.find(run_id)) is not None:
             job.pause.clear()
 
+    def end_search(self, run_id: str) -> None:
+        """End a run's search for settings; it goes on with the best so far."""
+        if (job := self._jobs.find(run_id)) is not None:
+            job.enough.set()
+
     def current_id(self) -> str | None:
         """Return the run that is running or waiting in this process."""
         return next((run_id for run_id, job in self._jobs.entries() if job.live.is_running), None)
 
-    def events(self, plan: RunPlan, cancel: threading.Event) -> Iterator[Event]:
+    def events(self, plan: RunPlan, cancel: threading.Event, enough: threading.Event | None = None) -> Iterator[Event]:
         """Carry out a kept plan in the caller's thread, once the machine is free."""
-        return events(self._workspace, plan, cancel)
+        return events(self._workspace, plan, cancel, enough)
 
     def close(self) -> None:
         """Stop all runs."""

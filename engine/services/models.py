@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.core.capabilities import Capabilities
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.model_servers import ModelServers
-from engine.running.backend_checks import sends_rows_to
+from engine.running.preflight.backend_checks import sends_rows_to
 from engine.services.speed_test import SpeedTests
 from engine.services.workspace import ModelStore, Workspace
 

@@ -18,11 +18,12 @@ from engine.core.run.prediction import Prediction
 from engine.core.steps import CancelSignal, Progress, relay
 from engine.core.task import AnswerKind, Example, Task
 from engine.core.techniques import TECHNIQUES
-from engine.core.variant import ShotChoice, Variant
+from engine.core.variant import Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import kept_weights
 from engine.running.preparing import prepare
 from engine.running.sampling import draw_training_rows
+from engine.running.shots import settled
 from engine.services.jobs import Job, JobBook, Lock
 from engine.services.workspace import Workspace
 
@@ -209,8 +210,7 @@ def plan_of(question: Question) -> RunPlan:
 
 def _at_once(variant: Variant) -> Variant:
     """Leave out what takes long to prepare: training, and comparing two ways of choosing examples."""
-    chosen = ShotChoice.COVERING if variant.shot_choice is ShotChoice.AUTO else variant.shot_choice
-    return replace(variant, lora=None, shot_choice=chosen)
+    return replace(variant, lora=None, shot_choice=settled(variant.shot_choice))
 
 
 def _blank_target(task: Task) -> str:

@@ -16,6 +16,7 @@ from engine.core.run.events import (
     PredictionMade,
     RunEnded,
     RunStarted,
+    Searched,
     VariantOut,
     VariantReady,
 )
@@ -57,6 +58,8 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
     live = LiveRun(manifest.plan, manifest.conditions)
     place = {example_id: number for number, example_id in enumerate(manifest.plan.test_ids)}
     live.apply(RunStarted(plan=manifest.plan))
+    for variant_id, search in (manifest.effort or {}).items():
+        live.apply(Searched(variant_id=variant_id, search=search))
     for variant_id, paid in manifest.prepared.items():
         live.apply(VariantReady(variant_id=variant_id, paid=paid))
     live.apply(ModelLoaded(load_s=manifest.load_s or 0.0, gpu=manifest.gpu))

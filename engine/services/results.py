@@ -83,6 +83,7 @@ class Results:
             training=self.training(run_id),
             looks=self.looks(run_id),
             origin=self.origin(run_id),
+            searches=self.manifest(run_id).effort,
         )
 
     def origin(self, run_id: str) -> Origin:

@@ -16,8 +16,8 @@ from engine.core.run.events import Event
 from engine.core.run.infos import Preflight, RowOffer, RunInfo
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
-from engine.running.estimating import estimate_run
 from engine.running.planning import PlanChoices, plan_run
+from engine.running.preflight.estimating import estimate_run
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background_runs import BackgroundRuns
 from engine.services.models import facts_by_name
@@ -101,14 +101,20 @@ class Runs:
         return run_id
 
     def carry_out(
-        self, plan: RunPlan, cancel: threading.Event, *, resume: bool, purpose: Purpose = Purpose.COMPARISON
+        self,
+        plan: RunPlan,
+        cancel: threading.Event,
+        *,
+        resume: bool,
+        purpose: Purpose = Purpose.COMPARISON,
+        enough: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Carry out a plan in the caller's thread, as the terminal does."""
+        """Carry out a plan in the caller's thread, as the terminal does; `enough` ends its search for settings."""
         if resume:
             self.kept_plan(plan.run_id)
         else:
             self._create(plan, purpose)
-        yield from self._background.events(plan, cancel)
+        yield from self._background.events(plan, cancel, enough)
 
     def kept_plan(self, run_id: str) -> RunPlan:
         """Return the plan of a kept run, checked against today's task and model.
@@ -133,6 +139,10 @@ class Runs:
     def pause(self, run_id: str) -> None:
         """Pause a run after the current row. It keeps the machine, so that conditions stay the same."""
         self._background.pause(run_id)
+
+    def end_search(self, run_id: str) -> None:
+        """End a run's search for settings; it goes on with the best so far."""
+        self._background.end_search(run_id)
 
     def go_on(self, run_id: str) -> None:
         """Resume a paused run."""

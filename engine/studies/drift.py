@@ -186,8 +186,8 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
                 low=tuple(interval.low for _number, interval in points),
                 high=tuple(interval.high for _number, interval in points),
                 line=True,
-                dash=variant.facts.style.dash,
-                symbol=variant.facts.style.symbol,
+                dash=variant.style.dash,
+                symbol=variant.style.symbol,
             )
         )
     lows = [low for item in series for low in item.low]

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components.report.blame import blame_facets
 from components.report.explorer import explorer
-from components.report.parts import classes_part, confidence_part, draws_part
+from components.report.parts import classes_part, confidence_part, draws_part, effort_part
 from components.report.tables import show_metrics, show_pairs
 from components.report.verdict_card import verdict_card
 from components.ui import state
@@ -77,10 +77,10 @@ with right:
         st.caption("There is only one variant, so there is nothing to compare it with.")
 show_metrics(report)
 
-rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab = st.tabs(
-    ["Rows that differ", "Every pair", "Classes", "Confidence", "Where the time goes", "Seeds"],
-    key="report_tab",
-    on_change="rerun",
+tabs = ["Rows that differ", "Every pair", "Classes", "Confidence", "Where the time goes", "Seeds"]
+searched = ["Search"] if report.searches else []
+rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab, *search_tab = st.tabs(
+    [*tabs, *searched], key="report_tab", on_change="rerun"
 )
 if rows_tab.open:
     with rows_tab:
@@ -103,3 +103,7 @@ if time_tab.open:
 if draws_tab.open:
     with draws_tab:
         draws_part(lab, info, report)
+for tab in search_tab:
+    if tab.open:
+        with tab:
+            effort_part(report)

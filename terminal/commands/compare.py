@@ -19,6 +19,7 @@ from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.techniques import TECHNIQUES
 from engine.core.variant import DecodingMode, PriorCorrection
 from engine.running.defaults import TechniqueOptions, technique_from_name
+from engine.running.planning import ALL_TECHNIQUES
 from engine.services.lab import Lab
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.files import writable_folder, write_files
@@ -76,6 +77,13 @@ class RunOptions:
     """End once one variant is clearly the best."""
     race: bool = False
     """Go on without variants that are clearly behind, one by one."""
+    effort: Annotated[float | None, Parameter(metavar="SECONDS")] = None
+    """Search so many seconds for good settings of each technique, such as 180, 600 or 1800, on training and validation
+    rows; the tuned variants then answer beside the default ones."""
+    trials: Annotated[str | None, Parameter(metavar="TRIALS")] = None
+    """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices."""
+    end_search: bool = False
+    """With --resume: end the search, and go on with the best so far."""
     draws: Count = 1
     """Share the rows of few-shot and LoRA out over so many draws of shots and trainings, up to 5."""
     context: Count = CONTEXT_TOKENS
@@ -121,7 +129,8 @@ def compare(
         code, summaries = EXIT_DONE, []
         for model in models:
             plan = _kept_plan(lab, run) if run.resume else _new_plan(lab, asked, task, model)
-            code, summary = _carry_out(lab, plan, _folder(run, plan, one_of=len(models)), resume=bool(run.resume))
+            folder = _folder(run, plan, one_of=len(models))
+            code, summary = _carry_out(lab, plan, folder, resume=bool(run.resume), end_search=run.end_search)
             summaries.append(summary)
             if not as_json:
                 show_results(summary)
@@ -167,6 +176,8 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         stop_when_clear=run.stop_when_clear,
         race=run.race,
         draws=run.draws,
+        effort_s=run.effort,
+        trials=_trials(run.trials),
         context_tokens=run.context,
         test_split=run.split,
         options=asked.techniques,
@@ -175,13 +186,32 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
     )
 
 
+def _trials(text: str | None) -> dict[str, int] | None:
+    """Read '12' or 'few-shot=12,lora=3'.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text is None:
+        return None
+    counted = {}
+    for part in text.split(","):
+        name, _, count = part.rpartition("=")
+        if not count.strip().isdecimal():
+            raise UsageError(f"--trials got '{part.strip()}'.", "Write a number, or TECHNIQUE=NUMBER,… .")
+        counted[str(technique_from_name(name)) if name else ALL_TECHNIQUES] = int(count)
+    return counted
+
+
 def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:
     if run.out is None or one_of == 1:
         return run.out
     return run.out / re.sub(r"[^A-Za-z0-9.]+", "-", plan.model_id).strip("-")
 
 
-def _carry_out(lab: Lab, plan: RunPlan, out: Path | None, *, resume: bool) -> tuple[int, dict[str, Any]]:
+def _carry_out(
+    lab: Lab, plan: RunPlan, out: Path | None, *, resume: bool, end_search: bool
+) -> tuple[int, dict[str, Any]]:
     """Execute one run and write its files; return the exit code and the run's figures."""
     if out is not None:
         writable_folder(out)
@@ -189,7 +219,7 @@ def _carry_out(lab: Lab, plan: RunPlan, out: Path | None, *, resume: bool) -> tu
         note(words, dim=True)
     _tell_training_rows(lab, plan, offered=not resume)
     with stoppable() as cancel:
-        ended = carry_out(lab, plan, cancel, resume=resume)
+        ended = carry_out(lab, plan, cancel, resume=resume, end_search=end_search)
     summary = lab.results.summary(plan.run_id)
     if out is not None:
         write_files(out, lab.results.export(plan.run_id))

@@ -62,6 +62,10 @@ def show_results(summary: Summary, *before: Listing) -> None:
         shots = ShotRecord(**figures["shots"]) if figures["shots"] else None
         for sentence in sentences_of(name, shots, priors, examples=figures["examples"]):
             note(sentence)
+    if summary["effort"]:
+        for sentence in summary["effort"]["sentences"]:
+            note(sentence)
+        note(f"The same trials again: --trials {summary['effort']['replay']}", dim=True)
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 
@@ -184,12 +188,8 @@ def _about(summary: Summary) -> dict[str, str]:
 
 
 def _names(variants: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name each variant by its technique, and also by its id if two share one."""
-    techniques = [figures["technique"] for figures in variants]
-    return [
-        label(figures["technique"]) + (f" ({figures['variant']})" if techniques.count(figures["technique"]) > 1 else "")
-        for figures in variants
-    ]
+    """Name each variant, as its figures do."""
+    return [figures["name"] for figures in variants]
 
 
 def _interval(figures: Mapping[str, Any]) -> Interval | None:

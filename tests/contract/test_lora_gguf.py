@@ -131,6 +131,28 @@ def weights(facts: ModelFacts, pairs: list[TokenPair], tmp_path_factory: pytest.
     return events[-1]
 
 
+def test_rows_that_are_held_out_choose_the_epoch_and_are_not_trained_on(
+    facts: ModelFacts, pairs: list[TokenPair], tmp_path: Path
+) -> None:
+    """Their loss is told after each epoch, the weights of the best one are kept; weights can be removed again."""
+    trainer = PeftTrainer(tmp_path)
+    spec = LoraSpec(epochs=3, batch_size=3, learning_rate=2e-3, patience_epochs=3)
+    events = list(
+        trainer.train(key="held", model=facts, pairs=pairs[:-2], held_out=pairs[-2:], data_digest="d", spec=spec)
+    )
+    losses = [event.validation_loss for event in events if isinstance(event, Progress) and event.validation_loss]
+    kept = trainer.find("held")
+    assert kept is not None
+    assert len(losses) == 3
+    assert kept.best_epoch == losses.index(min(losses)) + 1
+    manifest = json.loads((kept.folder / "manifest.json").read_text("utf-8"))
+    assert manifest["rows"] == len(pairs) - 2
+    trainer.forget("held")
+    assert trainer.find("held") is None
+    assert not kept.folder.exists()
+    trainer.forget("held")
+
+
 def torch_log_probabilities(facts: ModelFacts, pairs: list[TokenPair], lora: LoraWeights | None) -> list[torch.Tensor]:
     """Score the answers with transformers and PEFT's own layers, in fp32."""
     from peft import PeftModel

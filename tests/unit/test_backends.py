@@ -17,8 +17,8 @@ from engine.core.prices import TokenPrices
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, DecodingSpec, LoraSpec, Variant
-from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
-from engine.running.estimating import estimate_run
+from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
+from engine.running.preflight.estimating import estimate_run
 from tests.helpers import small_task
 from tests.memory_lab import memory_model
 from tools.backend_table import backends, section

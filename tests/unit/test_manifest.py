@@ -15,6 +15,7 @@ import pytest
 from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import StoreError
 from engine.core.prices import TokenPrices
+from engine.core.run.effort import Search, SearchEnd, Standing, Trial
 from engine.core.run.manifest import (
     VERSION,
     MachineFacts,
@@ -72,7 +73,14 @@ WHOLE = Manifest(
     imported=True,
     parent_run="r0",
     out={"rag+lora": 31},
-    effort={"rag+lora": {"trials": 3}},
+    effort={
+        "rag+lora-tuned": Search(
+            technique="rag+lora",
+            trials={"0": Trial(setting={"rank": "4"}, standing=Standing.WHOLE, score=0.1 + 0.2, row_scores=(1.0, 0.0))},
+            ended=SearchEnd.TIME,
+            chosen=0,
+        )
+    },
     embedder="all-MiniLM-L6-v2",
 )  # fmt: skip
 

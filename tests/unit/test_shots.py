@@ -32,7 +32,7 @@ from engine.core.variant import DecodingSpec, PriorCorrection, ShotChoice, Varia
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.planning import plan_run
 from engine.running.preparing import prepare
-from engine.running.sampling import covering_places, spread_over_labels
+from engine.running.sampling import chosen_places, spread_over_labels
 from tests.helpers import small_task
 from tests.memory_lab_models import word_vectors
 
@@ -131,7 +131,7 @@ def prepared(
 @settings(deadline=None)
 def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -> None:
     """Greedy choice reaches at least 63 % of the best similarity that so many rows can have with all others."""
-    chosen = covering_places([""] * len(vectors), vectors, count, by_target=False)
+    chosen = chosen_places([""] * len(vectors), vectors, count, ShotChoice.COVERING)
     assert len(set(chosen)) == len(chosen) == min(count, len(vectors))
 
     def covered(places: Sequence[int]) -> float:
@@ -147,7 +147,7 @@ def test_labels_are_covered_before_one_comes_twice(labels: list[str], count: int
     """No label has two rows more than another one that still has rows."""
     dice = np.random.default_rng(len(labels))
     vectors = dice.normal(size=(len(labels), 4)).astype(np.float32)
-    shown = Counter(labels[place] for place in covering_places(labels, vectors, count, by_target=True))
+    shown = Counter(labels[place] for place in chosen_places(labels, vectors, count, ShotChoice.COVERING))
     have = Counter(labels)
     for one, other in itertools.permutations(have, 2):
         assert shown[one] <= shown[other] + 1 or shown[other] == have[other]
@@ -157,7 +157,7 @@ def test_a_label_is_shown_by_the_row_in_its_middle() -> None:
     """Of three rows of a label the one between the others is taken."""
     angles = np.array([0.0, 0.5, 1.0])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    assert covering_places(["a", "a", "a"], vectors, 1, by_target=True) == [1]
+    assert chosen_places(["a", "a", "a"], vectors, 1, ShotChoice.COVERING) == [1]
 
 
 def test_nearest_ones_are_spread_over_labels() -> None:

@@ -48,6 +48,9 @@ class ClaimKind(StrEnum):
     """`who` holds for the one draw of shots or the one training seed that it was measured with."""
     FEWER_ROWS = "fewer rows"
     """`who` answered `value` rows, fewer than another one, and is compared on the rows that both have."""
+    EFFORT = "effort"
+    """Settings were searched for, `value` seconds or trials for each technique; with the default settings alone `who`
+    would have been chosen, or nothing where it is empty."""
     LOOKS = "looks"
     """These test rows were looked at in `value` runs, by `high` variants."""
     CHEAPER_ABOVE = "cheaper above a volume"

@@ -6,14 +6,15 @@ from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.interval import Interval
+from engine.core.techniques import in_sentence
 from engine.metrics.pairwise import Difference
 
 
 def the(item: VariantFigures) -> str:
     """Name a variant within a sentence."""
-    if item.name.startswith("Classifier"):
-        return f"the {item.name[0].lower()}{item.name[1:]}"
-    return item.name[0].lower() + item.name[1:] if item.name.startswith(("Zero-shot", "Few-shot")) else item.name
+    tuned = item.name.startswith("Tuned ")
+    name = item.name[0].lower() + item.name[1:] if tuned else in_sentence(item.name)
+    return f"the {name}" if name.endswith("classifier") else name
 
 
 def start(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.run.effort import Search, Setting
 from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -41,6 +42,30 @@ class ModelLoaded:
 
     load_s: float
     gpu: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialStarted:
+    """A setting of a technique is tried."""
+
+    variant_id: str
+    number: int
+    setting: Setting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Searched:
+    """A trial has ended, or a whole search: this is what is known of it."""
+
+    variant_id: str
+    search: Search
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanSettled:
+    """All searches have ended: tuned variants have their settings, and those that keep the default's have left."""
+
+    plan: RunPlan
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +150,9 @@ Event = (
     | RunStarted
     | PreparationProgress
     | ModelLoaded
+    | TrialStarted
+    | Searched
+    | PlanSettled
     | VariantReady
     | PredictionStarted
     | TextStreamed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from engine.core.run.manifest import Manifest, Purpose
 
@@ -55,6 +56,10 @@ class Preflight:
     notes: tuple[str, ...]
     estimated_cost_usd: float = 0.0
     """What the tokens cost at a closed API; 0 for models that run on the user's own machines."""
+    estimated_search_s: float = 0.0
+    """Part of `estimated_s`; 0 where no settings are searched for."""
+    settings: Mapping[str, int] = field(default_factory=dict)
+    """About how many settings of each technique the search has time for, each on all its rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

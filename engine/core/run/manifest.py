@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from engine.core.errors import StoreError
 from engine.core.generation import SCRIPTED
+from engine.core.run.effort import Search
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import RunPlan
 from engine.core.run.shot_record import ShotRecord
@@ -81,6 +82,8 @@ class Preparation:
     """One for each draw, where the plan asks for prior correction."""
     shots: ShotRecord | None = None
     """How examples were chosen, where they were not drawn at random."""
+    cost_usd: float = 0.0
+    """What deciding took at a closed API."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +109,8 @@ class Conditions:
     server: bool = False
     server_timings: bool = False
     imported: bool = False
+    searches: Mapping[str, Search] = field(default_factory=dict)
+    """The searches for settings, by tuned variant; also of those that kept the default's."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,8 +142,8 @@ class Manifest:
     """It was measured on another machine and imported as an archive."""
     parent_run: str | None = None
     """The run that this one continues."""
-    effort: Mapping[str, Any] | None = None
-    """What was spent on searching for good settings, by variant."""
+    effort: Mapping[str, Search] | None = None
+    """The search for good settings by tuned variant, where there was one."""
     embedder: str | None = None
     """What embedded the rows."""
 
@@ -153,12 +158,19 @@ class Manifest:
             server=self.model.server,
             server_timings=self.model.server_timings,
             imported=self.imported,
+            searches=self.effort or {},
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, fit for JSON."""
         data: dict[str, Any] = _adapter().dump_python(self, mode="json")
         return data
+
+
+def plan_fields(plan: RunPlan) -> dict[str, Any]:
+    """Return a plan as plain data, as it stands in a manifest."""
+    fields: dict[str, Any] = TypeAdapter(RunPlan).dump_python(plan, mode="json")
+    return fields
 
 
 @cache

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from engine.core.prices import CostAssumptions, TokenPrices
+from engine.core.run.effort import Effort
 from engine.core.variant import DecodingMode, Variant
 
 CONTEXT_TOKENS = 2048
@@ -43,6 +44,9 @@ class RunPlan:
     """Go on without variants that are clearly behind, one by one; end once one is left."""
     draws: int = 1
     """How many draws of shots and trainings of LoRA weights the rows of such variants are shared out over."""
+    effort: Effort | None = None
+    """Where settings are searched for: the tuned variants stand beside the default ones. Before its search has ended a
+    tuned variant has the default's settings; one whose default is kept then leaves the plan."""
     looks: int = 0
     """How often this run was complete and judged before rows were added: `engine.metrics.inference`."""
     prices: TokenPrices | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.core.capabilities import Capabilities, Support
 from engine.core.generation import ModelFacts
@@ -12,8 +12,9 @@ from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
-from engine.running.backend_checks import backend_limits, lora_comes_with_the_server
+from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.priors import count_rows
+from engine.running.search.folds import FOLDS
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_WORD = 1.4
@@ -79,6 +80,8 @@ def estimate_run(
         )
         for spec, variant in trainings.items()
     )
+    trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
+    search_s, settings = _search(plan, trial_s)
     retrieves = any(v.retrieval or v.facts.fits or _embeds_shots(v) for v in plan.variants)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
@@ -95,17 +98,79 @@ def estimate_run(
             rows * _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
             for variant in plan.variants
         )
+        cost_usd += _deciding_usd(plan, task, settings, instructions + row_tokens, shot_tokens, answer_tokens)
         problems += _unconfirmed(plan, cost_usd)
     return Preflight(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
-        estimated_s=seconds + training_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves),
+        estimated_s=seconds + training_s + search_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves),
         estimated_training_s=training_s,
+        estimated_search_s=search_s,
+        settings=settings,
         estimated_memory_bytes=int(memory),
         free_memory_bytes=free_memory_bytes,
         problems=tuple(problems),
         notes=tuple(notes),
     )
+
+
+def _trial_seconds(
+    plan: RunPlan,
+    facts: ModelFacts,
+    row_tokens: float,
+    shot_tokens: float,
+    answer_tokens: float,
+    instructions: float,
+    tokens_per_s: float,
+) -> dict[str, float]:
+    """Return what one setting of each technique takes on the rows of the search, by technique."""
+    rows = len(plan.effort.pool_ids) if plan.effort else 0
+    at_server = facts.server and not facts.parameters
+    found = {}
+    for variant in plan.variants:
+        if not variant.tuned:
+            continue
+        row_s = _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
+        row_s = SERVER_ROW_S if at_server and variant.generates else row_s
+        shown_s = variant.shots_k * shot_tokens / tokens_per_s
+        found[str(variant.technique)] = rows * row_s + FOLDS * shown_s
+        if variant.lora is not None:
+            trained = min(len(plan.train_ids), rows - rows // FOLDS)
+            training_s = _training_seconds(variant.lora, trained, row_tokens, instructions, tokens_per_s)
+            found[str(variant.technique)] = rows / FOLDS * row_s + training_s
+    return found
+
+
+def _search(plan: RunPlan, trial_s: Mapping[str, float]) -> tuple[float, dict[str, int]]:
+    """Return the seconds of the whole search, and about how many settings of each technique it tries."""
+    effort = plan.effort
+    if effort is None or effort.settled:
+        return 0.0, {}
+    if effort.seconds is not None:
+        settings = {name: max(1, int(effort.seconds / max(one_s, 1e-3))) for name, one_s in trial_s.items()}
+        return effort.seconds * len(trial_s), settings
+    settings = {name: effort.trials.get(name, 1) for name in trial_s}
+    return sum(settings[name] * one_s for name, one_s in trial_s.items()), settings
+
+
+def _deciding_usd(
+    plan: RunPlan,
+    task: Task,
+    settings: Mapping[str, int],
+    row_tokens: float,
+    shot_tokens: float,
+    answer_tokens: float,
+) -> float:
+    """Return what searching and measuring priors cost, as if every setting answered all rows of the search."""
+    if plan.prices is None:
+        return 0.0
+    pool = len(plan.effort.pool_ids) if plan.effort else 0
+    total = 0.0
+    for variant in plan.variants:
+        tried = settings.get(str(variant.technique), 0) if variant.tuned else 0
+        rows = count_rows(plan, task, variant) + tried * pool
+        total += rows * _row_usd(plan.prices, variant, row_tokens, shot_tokens, answer_tokens)
+    return total
 
 
 def _row_seconds(

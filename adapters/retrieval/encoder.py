@@ -1,0 +1,118 @@
+"""An encoder: the embedder with weights of its own, kept as safetensors. Only in the worker.
+
+The shared embedder stays as it is: an encoder is loaded beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from sentence_transformers import SentenceTransformer
+
+from adapters.retrieval.embedder import Embedder, clean
+from adapters.storage.files import partial_beside
+from engine.core.errors import RetrievalError
+
+WEIGHTS_NAME = "model.safetensors"
+
+
+class Encoder(Embedder):
+    """An embedder whose weights may be changed; it begins with those of the shared one."""
+
+    @property
+    def id(self) -> str:
+        """The embedder's name and version, and the first digits of the digest of the weights."""
+        return f"{super().id}+{digest_of(self.weights())[:16]}"
+
+    @property
+    def model(self) -> SentenceTransformer:
+        """What is trained."""
+        return self._model
+
+    def features(self, texts: Sequence[str], *, longest_tokens: int) -> dict[str, torch.Tensor]:
+        """Turn texts into token ids and their mask, each of shape (texts, tokens of the longest)."""
+        return dict(
+            self._tokenizer(
+                [clean(text) for text in texts],
+                padding=True,
+                truncation=True,
+                max_length=longest_tokens,
+                return_tensors="pt",
+            )
+        )
+
+    def weights(self) -> bytes:
+        """Return all weights in the form of a safetensors file."""
+        state = {name: value.contiguous() for name, value in self._model.state_dict().items()}
+        return bytes(safetensors.torch.save(state))
+
+    def take(self, weights: bytes) -> None:
+        """Replace all weights by those of a safetensors file.
+
+        Raises:
+            ValueError: they are not those of an encoder.
+        """
+        try:
+            self._model.load_state_dict(safetensors.torch.load(weights))
+        except (SafetensorError, RuntimeError) as error:
+            raise ValueError(str(error)) from error
+
+
+def digest_of(weights: bytes) -> str:
+    """Name weights by their SHA-256, in hex digits."""
+    return hashlib.sha256(weights).hexdigest()
+
+
+def keep_weights(folder: Path, weights: bytes) -> str:
+    """Write weights into a folder, which is complete or absent; return their digest. What was there is replaced."""
+    partial = partial_beside(folder)
+    partial.mkdir(parents=True)
+    try:
+        (partial / WEIGHTS_NAME).write_bytes(weights)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return digest_of(weights)
+
+
+def read_weights(folder: Path, digest: str) -> bytes:
+    """Read the weights of a folder.
+
+    Raises:
+        RetrievalError: they are missing, damaged or others.
+    """
+    try:
+        weights = (folder / WEIGHTS_NAME).read_bytes()
+    except OSError as error:
+        raise _damaged(folder) from error
+    if digest_of(weights) != digest:
+        raise _damaged(folder)
+    return weights
+
+
+def load_encoder(folder: Path, digest: str) -> Encoder:
+    """Load the encoder of a folder.
+
+    Raises:
+        RetrievalError: its weights are missing, damaged or others.
+    """
+    weights = read_weights(folder, digest)
+    encoder = Encoder()
+    try:
+        encoder.take(weights)
+    except ValueError as error:
+        raise _damaged(folder) from error
+    return encoder
+
+
+def _damaged(folder: Path) -> RetrievalError:
+    return RetrievalError(f"The classifier {folder.name} is missing or damaged.", "Fit it again.")

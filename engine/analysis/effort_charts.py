@@ -1,0 +1,94 @@
+"""What search bought, as data: the best score so far against seconds, and the expected best of so many settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from engine.charts.chart import Axis, Chart, Series
+from engine.core.run.effort import Search, Standing
+from engine.core.techniques import TECHNIQUES, Technique, label
+from engine.metrics import wording as say
+from engine.running.search.choosing import best_so_far, expected_best
+
+
+def effort_chart(searches: Mapping[str, Search]) -> Chart:
+    """Best score on the labelled rows so far over seconds of search, a step line per technique."""
+    series: list[Series] = []
+    told: list[str] = []
+    lows: list[float] = []
+    most_s = 1.0
+    for search in searches.values():
+        curve = best_so_far(search.in_order)
+        if not curve:
+            continue
+        name, technique = label(search.technique), Technique(search.technique)
+        end = (max(search.seconds, curve[-1][0]), curve[-1][1])
+        steps = [curve[0]]
+        for (_before, low), (after, high) in pairwise(curve):
+            steps += [(after, low), (after, high)]
+        steps.append(end)
+        most_s, lows = max(most_s, end[0]), [*lows, curve[0][1]]
+        told.append(f"{name} {say.share(curve[0][1])} by default, {say.share(end[1])} after {say.duration(end[0])}")
+        series.append(
+            Series(
+                name=name,
+                colour=technique.value,
+                x=tuple(seconds for seconds, _score in steps),
+                y=tuple(score for _seconds, score in steps),
+                line=True,
+                markers=False,
+                dash=TECHNIQUES[technique].style.dash,
+                labelled=True,
+            )
+        )
+    return Chart(
+        title="What search bought",
+        caption="best score so far on labelled rows that are not tested; it begins with the default",
+        alt=f"Best score on labelled rows: {'; '.join(told)}." if told else "Nothing has been tried yet.",
+        x=Axis(title="seconds of search", low=0.0, high=1.12 * most_s),
+        y=Axis(title="best so far", form="percent", low=max(min(lows, default=0.0) - 0.08, 0.0), high=1.03),
+        series=tuple(series),
+        legend=True,
+        empty="The first trials are under way.",
+    )
+
+
+def expected_chart(searches: Mapping[str, Search]) -> Chart:
+    """Expected best score of n trials, a line per technique: what a smaller effort would have found."""
+    series: list[Series] = []
+    told: list[str] = []
+    lows: list[float] = []
+    most = 1
+    for search in searches.values():
+        whole = [
+            trial.score
+            for trial in search.trials.values()
+            if trial.standing is not Standing.FAILED and trial.score is not None
+        ]
+        if len(whole) < 2:
+            continue
+        curve, technique = expected_best(whole), Technique(search.technique)
+        most, lows = max(most, len(curve)), [*lows, curve[0]]
+        told.append(f"{label(search.technique)} {say.share(curve[0])} of one, {say.share(curve[-1])} of {len(curve)}")
+        series.append(
+            Series(
+                name=label(search.technique),
+                colour=technique.value,
+                x=tuple(float(count) for count in range(1, len(curve) + 1)),
+                y=tuple(curve),
+                line=True,
+                dash=TECHNIQUES[technique].style.dash,
+                symbol=TECHNIQUES[technique].style.symbol,
+            )
+        )
+    return Chart(
+        title="Expected best of n settings",
+        caption="if n settings were drawn at random from those tried (Dodge et al. 2019)",
+        alt=f"Expected best score: {'; '.join(told)}." if told else "Too few settings were tried.",
+        x=Axis(title="settings tried", low=0.5, high=most + 0.5),
+        y=Axis(title="expected best", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
+        series=tuple(series),
+        legend=True,
+        empty="Too few settings were tried.",
+    )

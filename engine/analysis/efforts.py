@@ -1,0 +1,179 @@
+"""What searching for settings came to, in rows and words. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from engine.analysis.figures import RunFigures, VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
+from engine.analysis.verdict.naming import the
+from engine.analysis.verdict.ruling import Verdict, between
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
+from engine.core.techniques import in_sentence, label
+from engine.metrics import wording as say
+
+ABOUT = (
+    "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
+    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used if it "
+    "gains more than one standard error over the default; else the default stays."
+)
+_ENDS: Mapping[SearchEnd, str] = {
+    SearchEnd.TIME: "another trial would not have ended in time",
+    SearchEnd.TRIALS: "as many trials as were asked for",
+    SearchEnd.EXHAUSTED: "nothing left to try",
+    SearchEnd.STOPPED: "ended by you",
+    SearchEnd.IMPOSSIBLE: "nothing to search for here",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EffortRow:
+    """The search of one technique at a glance."""
+
+    technique: str
+    """Its label."""
+    trials: int
+    rows: int
+    """Answers of all trials."""
+    trainings: int
+    seconds: float
+    default_score: float | None
+    """Mean primary score of the default's setting on the labelled rows that the best other one answered, 0 to 1."""
+    best_score: float | None
+    """Of the best other setting."""
+    used: str
+    """The setting that is used, in words."""
+    changed: bool
+    ended: str
+    """Why the search ended, in words; empty while it goes on."""
+
+
+def effort_rows(searches: Mapping[str, Search]) -> tuple[EffortRow, ...]:
+    """Tell what each search did and found."""
+    return tuple(_row(search) for search in searches.values())
+
+
+def _row(search: Search) -> EffortRow:
+    trials = search.in_order
+    default = trials[0] if trials else None
+    best = trials[search.best] if search.best is not None else None
+    shared = len(best.row_scores) if best else 0
+    alike = default is None or best is None or shared == len(default.row_scores)
+    return EffortRow(
+        technique=label(search.technique),
+        trials=len(trials),
+        rows=search.rows,
+        trainings=search.trainings,
+        seconds=search.seconds,
+        default_score=(default.score if alike else fmean(default.row_scores[:shared])) if default else None,
+        best_score=(best.score if alike else fmean(best.row_scores)) if best else None,
+        used=setting_in_words(trials[search.chosen].setting if search.chosen else {}),
+        changed=search.changed,
+        ended=_ENDS[search.ended] if search.ended else "",
+    )
+
+
+def setting_in_words(setting: Setting) -> str:
+    """Write a setting as its knobs with their options; the default's is called that."""
+    return ", ".join(f"{name}: {option}" for name, option in setting.items()) or "default"
+
+
+def effort_sentences(searches: Mapping[str, Search]) -> tuple[str, ...]:
+    """Say of each technique what its search did, what it found, and what is used."""
+    return tuple(_sentence(search) for search in searches.values())
+
+
+def _sentence(search: Search) -> str:
+    row = _row(search)
+    if search.ended is SearchEnd.IMPOSSIBLE:
+        why = next((trial.message for trial in search.trials.values() if trial.standing is Standing.FAILED), "")
+        return f"{row.technique}: no settings were searched for. {why}".strip()
+    settings = f"{say.number(row.trials)} setting{'s' if row.trials != 1 else ''}"
+    trained = f" and {say.number(row.trainings)} training{'s' if row.trainings != 1 else ''}" if row.trainings else ""
+    spent = f"{settings} in {say.duration(row.seconds)}, {say.number(row.rows)} answers{trained}"
+    end = f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
+    if row.best_score is None or row.default_score is None:
+        why = (
+            "the effort was too small for another one" if search.ended is SearchEnd.TIME else "no other one got through"
+        )
+        return f"{row.technique}: {spent}{end}. The default is kept: {why}."
+    shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
+    if row.changed:
+        return f"{row.technique}: {spent}{end}. Used is {row.used}: {shares}."
+    return f"{row.technique}: {spent}{end}. The default is kept: the best other one came to {shares}."
+
+
+def amount(effort: Effort) -> str:
+    """Write an effort: so many seconds, or so many trials, for each technique."""
+    if effort.seconds is not None:
+        return f"{say.duration(effort.seconds)} of search for each technique"
+    counts = sorted(set(effort.trials.values()))
+    if len(counts) == 1:
+        return f"{say.number(counts[0])} trial{'s' if counts[0] != 1 else ''} for each technique"
+    return ", ".join(f"{count} for {in_sentence(label(name))}" for name, count in effort.trials.items()) + " trials"
+
+
+def replay_option(searches: Mapping[str, Search]) -> str:
+    """Return the option of `compare` that makes the same trials again."""
+    return ",".join(f"{search.technique}={max(len(search.trials), 1)}" for search in searches.values())
+
+
+def with_default_settings(run: RunFigures) -> RunFigures:
+    """Return a run without its tuned variants."""
+    tuned = {item.variant.id for item in run.figures if item.variant.tuned}
+    return replace(
+        run,
+        figures=tuple(item for item in run.figures if item.variant.id not in tuned),
+        differences=tuple(item for item in run.differences if not {item.first, item.second} & tuned),
+    )
+
+
+def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sentence:
+    """Say with which effort a verdict was reached, and whether it is another one than the default settings come to.
+
+    Args:
+        run: in figures, with its tuned variants.
+        verdict: on all variants.
+        by_default: on the default ones alone.
+    """
+    effort = run.plan.effort
+    if effort is None:
+        return Sentence(text="")
+    tuned = [item for item in run.figures if item.variant.tuned]
+    text = f"Settings were searched for: {amount(effort)}."
+    if not tuned:
+        text += " Every technique keeps its default."
+    elif _same(run, verdict, by_default):
+        text += " The default settings alone come to the same technique."
+    else:
+        chosen = run.of(by_default.pick) if by_default.pick else None
+        text += f" That overturned the verdict: with the default settings alone it would be {_named(chosen)}."
+    value = effort.seconds if effort.seconds is not None else float(max(effort.trials.values(), default=0))
+    claim = Claim(kind=ClaimKind.EFFORT, strength=Strength.MEASURED, who=by_default.pick or "", value=value)
+    return Sentence(text=text, claims=(claim,))
+
+
+def _named(chosen: VariantFigures | None) -> str:
+    return "undecided" if chosen is None else the(chosen)
+
+
+def _same(run: RunFigures, verdict: Verdict, by_default: Verdict) -> bool:
+    picks = [run.of(one.pick).variant.technique if one.pick else None for one in (verdict, by_default)]
+    return picks[0] is picks[1]
+
+
+def tuning_gains(run: RunFigures) -> tuple[str, ...]:
+    """Say what tuning was worth on the test rows: each tuned variant against its default, paired, with the interval."""
+    defaults = {item.variant.technique: item.variant.id for item in run.figures if not item.variant.tuned}
+    told = []
+    for item in run.figures:
+        other = defaults.get(item.variant.technique) if item.variant.tuned else None
+        gap = between(run.differences, item.variant.id, other) if other else None
+        if gap is None:
+            continue
+        seen = gap.seen_from(item.variant.id)
+        way = f"{say.points(abs(seen.value))} {'more' if seen.value >= 0 else 'less'}"
+        told.append(f"{item.name} scores {way} than its default on the test rows ({say.span(seen.low, seen.high)}).")
+    return tuple(told)

@@ -1,0 +1,121 @@
+"""How much is spent on searching for good settings, and what the search of each technique found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Setting = Mapping[str, str]
+"""The chosen option of each knob by the knob's name; a knob that is missing stays as it is by default."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effort:
+    """The budget of a search, the same for each technique."""
+
+    seconds: float | None = None
+    """Of search for each technique; None where trials are counted instead."""
+    trials: Mapping[str, int] = field(default_factory=dict)
+    """Trials for each technique by name, the default's own among them; empty where seconds are counted."""
+    pool_ids: tuple[str, ...] = ()
+    """Labelled rows that settings are judged on, in the order of their folds: training and validation rows alone."""
+    sealed: str = ""
+    """Digest of the test rows, which the search does not read."""
+    settled: bool = False
+    """The searches have ended, and the plan's tuned variants have the settings that were found."""
+
+
+class Standing(StrEnum):
+    """How a trial ended."""
+
+    WHOLE = "whole"
+    """It answered the rows of all folds."""
+    BEHIND = "behind"
+    """Given up after some folds, where it was not among the better half of those that came so far."""
+    FAILED = "failed"
+    """It could not be prepared, or its prompts do not fit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """One setting, tried on the rows of one or more folds."""
+
+    setting: Setting
+    standing: Standing
+    score: float | None = None
+    """Mean primary score over its rows, 0 to 1; None where it failed."""
+    fold_scores: tuple[float, ...] = ()
+    """The mean so far after each fold, by which it was given up or not."""
+    row_scores: tuple[float, ...] = ()
+    """Of each row, in the order of the folds."""
+    seconds: float = 0.0
+    """Of preparing and answering, as the runner measured them."""
+    prompt_tokens: float = 0.0
+    """Mean per row: of equally good settings the one with the shorter prompts is taken."""
+    trainings: int = 0
+    corrected: bool | None = None
+    """Whether the label prior was taken away; None where there is none."""
+    best_epoch: int | None = None
+    """Of a training with rows held out: where their loss was lowest."""
+    cost_usd: float = 0.0
+    """At a closed API."""
+    message: str = ""
+    """Why it failed."""
+
+
+class SearchEnd(StrEnum):
+    """Why a search ended."""
+
+    TIME = "time"
+    """Another trial would not have ended in the seconds that were left."""
+    TRIALS = "trials"
+    """It had as many trials as were asked for."""
+    EXHAUSTED = "exhausted"
+    """Nothing was left to try."""
+    STOPPED = "stopped"
+    """The user ended it; the best so far counts."""
+    IMPOSSIBLE = "impossible"
+    """There is nothing to search here: no knob applies, or the default itself failed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """The search of one technique."""
+
+    technique: str = ""
+    trials: Mapping[str, Trial] = field(default_factory=dict)
+    """By number, as text, from '0', which is the default's own setting."""
+    ended: SearchEnd | None = None
+    """None while it goes on."""
+    chosen: int | None = None
+    """The trial whose setting is used; 0 keeps the default. None while it goes on."""
+    standard_error: float | None = None
+    """Of the best trial's gain over the default on the same rows; None without another whole trial."""
+    best: int | None = None
+    """The whole trial with the highest score, whether or not it is used."""
+
+    @property
+    def in_order(self) -> tuple[Trial, ...]:
+        """The trials by number."""
+        return tuple(self.trials[key] for key in sorted(self.trials, key=int))
+
+    @property
+    def seconds(self) -> float:
+        """Spent on all trials."""
+        return sum(trial.seconds for trial in self.trials.values())
+
+    @property
+    def rows(self) -> int:
+        """Rows answered by all trials."""
+        return sum(len(trial.row_scores) for trial in self.trials.values())
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of all trials."""
+        return sum(trial.trainings for trial in self.trials.values())
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether another setting than the default is used."""
+        return bool(self.chosen)

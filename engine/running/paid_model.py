@@ -1,0 +1,96 @@
+"""A model whose every answer is paid for from the run's budget, where it is not a row that the runner pays for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.core.capabilities import Capabilities
+from engine.core.generation import (
+    Completion,
+    GenerateRequest,
+    LoraWeights,
+    Message,
+    ModelFacts,
+    TextPiece,
+    TokenPair,
+)
+from engine.core.ports import LanguageModel
+from engine.core.steps import CancelSignal
+from engine.metrics.budget import Budget
+
+
+class PaidModel:
+    """Passes everything on to a model; counts its answers, and refuses to ask once the limit is reached."""
+
+    def __init__(self, model: LanguageModel, budget: Budget) -> None:
+        """Stand before this model."""
+        self._model, self._budget = model, budget
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Of the model."""
+        return self._model.capabilities
+
+    @property
+    def facts(self) -> ModelFacts:
+        """Of the model."""
+        return self._model.facts
+
+    @property
+    def rss_bytes(self) -> int:
+        """Of the model."""
+        return self._model.rss_bytes
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Of the model."""
+        return self._model.uses_gpu
+
+    def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:
+        """Load the model."""
+        return self._model.load(slots=slots, context_tokens=context_tokens, cancel=cancel)
+
+    def generate(
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+    ) -> Iterator[TextPiece | Completion]:
+        """Answer one request.
+
+        Raises:
+            SpendingLimitError: the limit is reached.
+        """
+        self._budget.check()
+        for piece in self._model.generate(request, cancel=cancel):
+            if isinstance(piece, Completion):
+                self._budget.pay_usage(piece.usage)
+            yield piece
+
+    def generate_batch(
+        self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
+    ) -> list[Completion | Exception]:
+        """Answer several requests.
+
+        Raises:
+            SpendingLimitError: the limit is reached.
+        """
+        self._budget.check()
+        answers = self._model.generate_batch(requests, cancel=cancel)
+        for answer in answers:
+            if isinstance(answer, Completion):
+                self._budget.pay_usage(answer.usage)
+        return answers
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count a prompt's tokens."""
+        return self._model.count_tokens(messages)
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
+        """Turn prompts and answers into token ids."""
+        return self._model.tokenize_pairs(pairs)
+
+    def served_lora(self) -> LoraWeights | None:
+        """Return the weights that the backend holds."""
+        return self._model.served_lora()
+
+    def close(self) -> None:
+        """Free the model."""
+        self._model.close()

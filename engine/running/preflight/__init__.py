@@ -1,0 +1,1 @@
+"""What a plan needs and takes, before it starts."""

@@ -1,0 +1,1 @@
+"""Searching for good settings of each technique, with the same effort, on labelled rows that are not tested."""

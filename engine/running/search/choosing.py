@@ -1,0 +1,96 @@
+"""Which setting is used after a search. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.core.interval import Floats
+from engine.core.run.effort import Standing, Trial
+from engine.metrics.label_prior import LEAST_ERRORS
+from engine.metrics.pairwise import adjusted_wald
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What a search comes to."""
+
+    best: int | None
+    """The whole trial that is best on the rows that it shares with the default; None if there is none beside it."""
+    chosen: int
+    """The trial whose setting is used; 0 keeps the default."""
+    standard_error: float | None
+    """Of the best one's gain, with a row added in favour of each."""
+
+
+def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
+    """Choose among whole trials the best one; of equally good ones that with the shortest prompts, then the first.
+
+    It is used if it gains more than one standard error over the default on the same rows, with a row added in favour of
+    each: the best of many is best by luck as well, and doubt keeps the default (the one-standard-error rule of Breiman
+    et al., *CART*, 1984).
+
+    Args:
+        trials: the default's first.
+        weights: how much each row counts, in the order of the folds; their mean is 1.
+    """
+    default = trials[0] if trials else None
+    if default is None or default.standing is not Standing.WHOLE:
+        return Choice(best=None, chosen=0, standard_error=None)
+    found = [
+        (_gain(default, trial, weights), number)
+        for number, trial in enumerate(trials)
+        if number and trial.standing is Standing.WHOLE
+    ]
+    if not found:
+        return Choice(best=None, chosen=0, standard_error=None)
+    (_mean, centre, error), best = max(
+        found, key=lambda item: (round(item[0][0], 9), -trials[item[1]].prompt_tokens, -item[1])
+    )
+    return Choice(best=best, chosen=best if centre > LEAST_ERRORS * error else 0, standard_error=error)
+
+
+def gain_over_default(trials: Sequence[Trial], number: int, weights: Floats) -> float:
+    """Return a trial's mean gain over the default on the rows that both answered."""
+    return _gain(trials[0], trials[number], weights)[0]
+
+
+def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float, float]:
+    """Return the mean gain, and its centre and standard error with two rows added."""
+    rows = min(len(default.row_scores), len(trial.row_scores))
+    counted = weights[:rows] / weights[:rows].mean()
+    differences = counted * (np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows]))
+    centre, error = adjusted_wald(float(differences.sum()), float((differences**2).sum()), float(counted.max()), rows)
+    return float(differences.mean()), centre, error
+
+
+def best_so_far(trials: Sequence[Trial]) -> list[tuple[float, float]]:
+    """Return the effort curve: the best score of a whole trial after so many seconds of search, at each step up."""
+    curve: list[tuple[float, float]] = []
+    spent = 0.0
+    for trial in trials:
+        spent += trial.seconds
+        if trial.standing is Standing.WHOLE and trial.score is not None and (not curve or trial.score > curve[-1][1]):
+            curve.append((spent, trial.score))
+    return curve
+
+
+def expected_best(scores: Sequence[float]) -> list[float]:
+    """Return the expected best of n trials for n from 1 to all, if trials were drawn from these with replacement.
+
+    Source: J. Dodge et al., "Show Your Work: Improved Reporting of Experimental Results" (EMNLP 2019), equation 1.
+    """
+    ordered = np.sort(np.array(scores, dtype=float))
+    shares = np.arange(1, len(ordered) + 1) / max(len(ordered), 1)
+    found = []
+    for count in range(1, len(ordered) + 1):
+        reached = shares**count
+        found.append(float((ordered * np.diff(reached, prepend=0.0)).sum()))
+    return found
+
+
+def weights_in_order(ids: Sequence[str], weights: Mapping[str, float]) -> Floats:
+    """Lay the rows' weights out in an order of ids."""
+    return np.array([weights[row_id] for row_id in ids], dtype=float)

@@ -1,0 +1,64 @@
+"""Which labelled rows settings are judged on, and how these are shared out over folds. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.core.task import Example, Task
+from engine.running.sampling import balanced_sample
+
+FOLDS = 4
+"""Each row is held out once. Four, so that a fold has some twenty rows of the usual eighty."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fold:
+    """Rows to learn from, and rows to answer that were not among them."""
+
+    learned: tuple[Example, ...]
+    held_out: tuple[Example, ...]
+
+
+def pooled(task: Task, train: Sequence[Example], without: Sequence[str], *, seed: int) -> list[Example]:
+    """Return the training rows of a run and as many validation rows at most, in the order of their folds.
+
+    Args:
+        task: whose validation rows are used.
+        train: the run's training rows.
+        without: ids of the rows that the run answers.
+        seed: of the order.
+    """
+    sealed, known = set(without), {row.id for row in train}
+    able = [row for row in task.split("validation") if row.id not in sealed and row.id not in known]
+    rows = [*train, *balanced_sample(able, len(train), seed=seed, by_target=task.has_labels)]
+    rows = [row for row in rows if row.id not in sealed]
+    random.Random(f"{seed}:folds").shuffle(rows)
+    return sorted(rows, key=lambda row: row.target) if task.has_labels else rows
+
+
+def folds_of(pool: Sequence[Example], learn_rows: int, *, seed: int, by_target: bool) -> tuple[Fold, ...]:
+    """Share out a pool: the folds take turns, so that rows sorted by label are spread evenly.
+
+    Args:
+        pool: as `pooled` returns it.
+        learn_rows: a fold learns from so many rows at most: as many as the run does.
+        seed: of the choice of these.
+        by_target: whether targets are labels.
+    """
+    folds = []
+    for place in range(min(FOLDS, len(pool))):
+        held_out = tuple(pool[place::FOLDS])
+        others = [row for number, row in enumerate(pool) if number % FOLDS != place]
+        learned = balanced_sample(others, learn_rows, seed=seed, by_target=by_target)
+        folds.append(Fold(learned=tuple(learned), held_out=held_out))
+    return tuple(folds)
+
+
+def seal_of(rows: Sequence[Example]) -> str:
+    """Digest of rows: ids, inputs and targets."""
+    text = json.dumps([[row.id, row.input, row.target] for row in rows])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

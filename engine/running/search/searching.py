@@ -1,0 +1,289 @@
+"""The search of all techniques of a run: trials take turns, so that each technique has had the same seconds.
+
+What is tried next depends on nothing but the seed and the scores so far. How far a search gets is a number of trials,
+which the run keeps, so that the same number of trials on the same machine gives the same choices again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from engine.core.errors import UsageError
+from engine.core.interval import Floats
+from engine.core.ports import Trainer
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing, Trial
+from engine.core.run.events import Event, PreparationProgress, Searched, TrialStarted
+from engine.core.run.plan import RunPlan
+from engine.core.steps import CancelSignal, Progress, relay
+from engine.core.task import Example, Task
+from engine.core.variant import LoraSpec, PriorCorrection, Variant
+from engine.metrics.budget import Budget
+from engine.metrics.label_prior import row_weights
+from engine.running.answering import RunContext
+from engine.running.priors import label_frequencies
+from engine.running.search.choosing import choose, weights_in_order
+from engine.running.search.folds import Fold, folds_of, seal_of
+from engine.running.search.proposing import Proposer
+from engine.running.search.spaces import Space, space_of, turned
+from engine.running.search.trying import try_setting
+
+Keep = Callable[[str, Search], None]
+"""Takes the search of a variant after each trial."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ground:
+    """What all settings are judged on."""
+
+    folds: tuple[Fold, ...]
+    weights: Mapping[str, float]
+    """How much each row counts, by id."""
+
+
+@dataclass(slots=True)
+class _Seeker:
+    """The search of one technique, under way."""
+
+    variant: Variant
+    space: Space
+    proposer: Proposer
+    budget_s: float | None
+    budget_trials: int | None
+    trials: list[Trial] = field(default_factory=list)
+    ended: SearchEnd | None = None
+
+    @property
+    def technique(self) -> str:
+        return str(self.variant.technique)
+
+    @property
+    def by_number(self) -> dict[str, Trial]:
+        return {str(number): trial for number, trial in enumerate(self.trials)}
+
+    @property
+    def spent_s(self) -> float:
+        return sum(trial.seconds for trial in self.trials)
+
+    @property
+    def share_done(self) -> float:
+        """How much of its budget is used, 0 to 1."""
+        if self.budget_trials is not None:
+            return len(self.trials) / max(self.budget_trials, 1)
+        return self.spent_s / self.budget_s if self.budget_s else 1.0
+
+    def next(self) -> Setting | None:
+        """Return what to try next; None once the search has ended."""
+        self.ended = self.ended or self._end()
+        if self.ended is not None:
+            return None
+        setting = self.proposer.next()
+        if setting is None:
+            self.ended = SearchEnd.EXHAUSTED
+        return setting
+
+    def _end(self) -> SearchEnd | None:
+        if self.trials and self.trials[0].standing is not Standing.WHOLE:
+            return SearchEnd.IMPOSSIBLE
+        if self.budget_trials is not None and len(self.trials) >= self.budget_trials:
+            return SearchEnd.TRIALS
+        whole = [trial.seconds for trial in self.trials if trial.standing is Standing.WHOLE]
+        if self.budget_s is not None and whole and self.spent_s + float(np.mean(whole)) > self.budget_s:
+            return SearchEnd.TIME
+        return None
+
+
+def search_settings(
+    context: RunContext,
+    trainer: Trainer,
+    budget: Budget,
+    known: Mapping[str, Search],
+    keep: Keep,
+    enough: CancelSignal | None,
+) -> Generator[Event, None, dict[str, Search]]:
+    """Search for the settings of all tuned variants of a plan; yields what is tried and found.
+
+    Args:
+        context: of the run.
+        trainer: trains LoRA weights.
+        budget: of the run; trials are paid for from it.
+        known: trials from before a stop, by variant.
+        keep: takes each search after each trial.
+        enough: set by the user to go on with the best so far.
+
+    Returns:
+        The searches by variant, all of them ended.
+
+    Raises:
+        UsageError: a row that the run answers has changed since it was planned.
+        CancelledError: the user stopped the run; what was tried is kept.
+        SpendingLimitError: the limit is reached.
+    """
+    plan, task, effort = context.plan, context.task, context.plan.effort or Effort()
+    sealed = {row.id: row for row in task.examples if row.id in set(plan.test_ids)}
+    if seal_of([sealed[row_id] for row_id in plan.test_ids]) != effort.sealed:
+        raise UsageError("The test rows have changed since the run was planned.", "Start a new run.")
+    task = _without_tested(task, plan)
+    context = replace(context, task=task)
+    by_id = {row.id: row for row in task.examples}
+    pool = [by_id[row_id] for row_id in effort.pool_ids]
+    ground = _Ground(
+        folds=folds_of(pool, len(plan.train_ids), seed=plan.seed, by_target=task.has_labels),
+        weights=_weights(task, pool),
+    )
+    seekers = [_seeker(context, variant, effort) for variant in plan.variants if variant.tuned]
+    for seeker in seekers:
+        found = known.get(seeker.variant.id, Search())
+        for trial in found.in_order:
+            seeker.proposer.replay(trial)
+            seeker.trials.append(trial)
+        seeker.ended = seeker.ended or found.ended
+    yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
+    order = weights_in_order([row.id for fold in ground.folds for row in fold.held_out], ground.weights)
+    searches = {}
+    for seeker in seekers:
+        searches[seeker.variant.id] = yield from _closed(seeker, order, keep)
+    return searches
+
+
+def _take_turns(
+    context: RunContext,
+    trainer: Trainer,
+    budget: Budget,
+    seekers: Sequence[_Seeker],
+    ground: _Ground,
+    keep: Keep,
+    enough: CancelSignal | None,
+) -> Generator[Event, None, None]:
+    """Have the technique that has used the least of its budget try the next setting, until all have ended."""
+    while going := [seeker for seeker in seekers if seeker.ended is None]:
+        if enough is not None and enough.is_set():
+            for seeker in going:
+                seeker.ended = SearchEnd.STOPPED
+            return
+        seeker = min(going, key=lambda one: one.share_done)
+        setting = seeker.next()
+        if setting is None:
+            continue
+        variant_id = seeker.variant.id
+        yield TrialStarted(variant_id=variant_id, number=len(seeker.trials), setting=setting)
+        progress = _progress(seekers, seeker, setting)
+        yield PreparationProgress(variant_id=variant_id, progress=progress)
+        spent_usd = budget.spent_usd
+        steps = try_setting(
+            replace(context, plan=replace(context.plan, test_ids=(), throughput=True, draws=1)),
+            trainer,
+            turned(seeker.variant, seeker.space, setting),
+            setting,
+            ground.folds,
+            ground.weights,
+            partial(_goes_on, seeker),
+        )
+        trial = yield from relay(steps, partial(_within, progress))
+        trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
+        seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
+        seeker.trials.append(trial)
+        search = Search(technique=seeker.technique, trials=seeker.by_number)
+        keep(variant_id, search)
+        yield Searched(variant_id=variant_id, search=search)
+
+
+def _within(search: Progress, event: Event) -> Event:
+    """Report what a trial is doing as a part of the search."""
+    if not isinstance(event, PreparationProgress):
+        return event
+    return replace(event, progress=replace(search, detail=f"{search.detail}: {event.progress.stage.lower()}"))
+
+
+def _goes_on(seeker: _Seeker, score: float, folds: int) -> bool:
+    """Report the mean after so many folds; the default answers all, for every other setting is compared with it."""
+    return seeker.proposer.goes_on(score, folds) or not seeker.trials
+
+
+def _seeker(context: RunContext, variant: Variant, effort: Effort) -> _Seeker:
+    space = space_of(variant, context.task)
+    seeker = _Seeker(
+        variant=variant,
+        space=space,
+        proposer=Proposer(variant, space, seed=context.plan.seed),
+        budget_s=effort.seconds,
+        budget_trials=effort.trials.get(str(variant.technique), 1) if effort.trials else None,
+    )
+    if not space or (variant.lora is not None and context.model.facts.server):
+        seeker.ended = SearchEnd.IMPOSSIBLE
+    return seeker
+
+
+def _progress(seekers: Sequence[_Seeker], seeker: _Seeker, setting: Setting) -> Progress:
+    left_s = None
+    if all(one.budget_s is not None for one in seekers):
+        left_s = sum(max((one.budget_s or 0.0) - one.spent_s, 0.0) for one in seekers if one.ended is None)
+    shares = [1.0 if one.ended is not None else min(one.share_done, 1.0) for one in seekers]
+    words = ", ".join(f"{knob}: {option}" for knob, option in setting.items()) or "the default"
+    return Progress(
+        stage=f"Searching, trial {len(seeker.trials) + 1}",
+        fraction=min(sum(shares) / len(shares), 0.999),
+        left_s=left_s,
+        detail=words,
+    )
+
+
+def _closed(seeker: _Seeker, order: Floats, keep: Keep) -> Generator[Event, None, Search]:
+    """Choose among a technique's trials, and keep that."""
+    choice = choose(seeker.trials, order)
+    search = Search(
+        technique=seeker.technique,
+        trials=seeker.by_number,
+        ended=seeker.ended,
+        chosen=choice.chosen,
+        best=choice.best,
+        standard_error=choice.standard_error,
+    )
+    keep(seeker.variant.id, search)
+    yield Searched(variant_id=seeker.variant.id, search=search)
+    return search
+
+
+def settled_plan(plan: RunPlan, task: Task, searches: Mapping[str, Search]) -> RunPlan:
+    """Give tuned variants what their searches found; those that keep the default's settings leave the plan."""
+    variants = []
+    for variant in plan.variants:
+        if not variant.tuned:
+            variants.append(variant)
+            continue
+        search = searches.get(variant.id)
+        if search is not None and search.chosen:
+            variants.append(_as_found(variant, space_of(variant, task), search.in_order[search.chosen]))
+    effort = replace(plan.effort or Effort(), settled=True)
+    return replace(plan, variants=tuple(variants), effort=effort)
+
+
+def _as_found(variant: Variant, space: Space, trial: Trial) -> Variant:
+    """Return a variant with a trial's setting, and with what the trial decided by itself."""
+    found = turned(variant, space, trial.setting)
+    if trial.corrected is not None:
+        correction = PriorCorrection.ON if trial.corrected else PriorCorrection.OFF
+        found = replace(found, decoding=replace(found.decoding, prior_correction=correction))
+    if isinstance(found.lora, LoraSpec) and trial.best_epoch is not None:
+        found = replace(found, lora=replace(found.lora, epochs=trial.best_epoch))
+    return found
+
+
+def _without_tested(task: Task, plan: RunPlan) -> Task:
+    """Return the task without the rows of the split that is tested, so that no trial can reach one."""
+    tested = {row.split for row in task.examples if row.id in set(plan.test_ids)}
+    kept = set(plan.effort.pool_ids if plan.effort else ()) | set(plan.train_ids)
+    rows = [row for row in task.examples if row.split not in tested or row.id in kept]
+    sealed = set(plan.test_ids)
+    return replace(task, examples=tuple(row for row in rows if row.id not in sealed))
+
+
+def _weights(task: Task, pool: Sequence[Example]) -> dict[str, float]:
+    """Weigh each row by how often its label occurs in the training split; rows without labels count alike."""
+    if not task.has_labels:
+        return {row.id: 1.0 for row in pool}
+    weights = row_weights([row.target for row in pool], label_frequencies(task))
+    return dict(zip((row.id for row in pool), weights.tolist(), strict=True))

@@ -1,0 +1,182 @@
+"""One trial: a setting is prepared and answers the rows that are held out, fold by fold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engine.core.capabilities import Support
+from engine.core.errors import AdaptLabError, CancelledError, SpendingLimitError
+from engine.core.generation import Completion
+from engine.core.interval import Floats
+from engine.core.ports import Trainer
+from engine.core.run.effort import Setting, Standing, Trial
+from engine.core.run.events import Event
+from engine.core.steps import check_cancelled
+from engine.core.task import Example
+from engine.core.variant import ClassifierKind, PriorCorrection, Variant
+from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
+from engine.running.answering import STOPPING, ReadyVariant, RunContext
+from engine.running.batches import answer_batch, ask
+from engine.running.preparing import OneOff, find_parts, make_draw
+from engine.running.priors import has_prior, label_frequencies
+from engine.running.search.folds import Fold
+from engine.running.shots import decide_shots, settled
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What a trial has answered so far."""
+
+    rows: list[Example] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    """The score of each row as it was answered."""
+    probabilities: list[Mapping[str, float]] = field(default_factory=list)
+    """Of each row's labels; empty where there are none."""
+    tokens: list[int] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+
+def try_setting(
+    context: RunContext,
+    trainer: Trainer,
+    variant: Variant,
+    setting: Setting,
+    folds: Sequence[Fold],
+    weights: Mapping[str, float],
+    goes_on: Callable[[float, int], bool],
+) -> Generator[Event, None, Trial]:
+    """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
+
+    Weights, and an encoder that is trained whole, answer the first fold alone: they take a training for each.
+
+    Args:
+        context: of the search, whose task has no row that is tested.
+        trainer: trains LoRA weights.
+        variant: with the setting.
+        setting: as it is recorded.
+        folds: of the pool.
+        weights: how much each row counts, by id.
+        goes_on: takes the mean so far and the number of folds.
+
+    Raises:
+        CancelledError: the user stopped the run.
+        ModelError: the server is unreachable, or refuses every request.
+    """
+    started = time.perf_counter()
+    answers, means, best_epoch, trainings = _Answers(), [], None, 0
+    standing, message = Standing.WHOLE, ""
+    trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
+    used = folds[:1] if trained else folds
+    try:
+        for fold in used:
+            ready, epoch = yield from _prepared(context, trainer, variant, fold)
+            best_epoch, trainings = epoch or best_epoch, trainings + trained
+            _answer(context, ready, fold.held_out, answers)
+            _forget(context, trainer, ready)
+            means.append(_mean(_scores(context, variant, answers)[0], answers.rows, weights))
+            if len(answers.messages) == len(answers.rows):
+                standing, message = Standing.FAILED, answers.messages[0]
+                break
+            if not goes_on(means[-1], len(means)) and len(means) < len(used):
+                standing = Standing.BEHIND
+                break
+    except (CancelledError, SpendingLimitError, *STOPPING):
+        raise
+    except AdaptLabError as error:
+        standing, message = Standing.FAILED, error.what
+    scores, corrected = _scores(context, variant, answers) if answers.rows else ([], None)
+    return Trial(
+        setting=setting,
+        standing=standing,
+        score=means[-1] if means and standing is not Standing.FAILED else None,
+        fold_scores=tuple(means),
+        row_scores=tuple(scores),
+        seconds=time.perf_counter() - started,
+        prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
+        trainings=trainings,
+        corrected=corrected,
+        best_epoch=best_epoch,
+        message=message,
+    )
+
+
+def _prepared(
+    context: RunContext, trainer: Trainer, variant: Variant, fold: Fold
+) -> Generator[Event, None, tuple[ReadyVariant, int | None]]:
+    """Make a variant ready to answer a fold; return it with the best epoch of its training."""
+    variant = replace(variant, shot_choice=settled(variant.shot_choice))
+    paid = OneOff()
+    chosen = yield from decide_shots(context, variant, fold.learned, None)
+    ready = yield from find_parts(context, fold.learned, chosen, paid)
+    held_out = fold.held_out if variant.lora is not None else ()
+    ready = yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out)
+    return ready, ready.lora.best_epoch if ready.lora is not None else None
+
+
+def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant) -> None:
+    """Remove what only this trial needed and is large."""
+    if ready.lora is not None and ready.lora.key is not None:
+        trainer.forget(ready.lora.key)
+    if ready.variant.classifier.kind is ClassifierKind.ENCODER and ready.classifier_id:
+        context.retriever.forget_classifier(ready.classifier_id)
+
+
+def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answers: _Answers) -> None:
+    size = context.plan.batch_rows
+    for start in range(0, len(rows), size):
+        check_cancelled(context.cancel)
+        part = rows[start : start + size]
+        if _tells_all(context, ready.variant):
+            _ask(context, ready, part, answers)
+            continue
+        for row, made in zip(part, answer_batch(context, ready, list(enumerate(part))), strict=True):
+            answers.rows.append(row)
+            answers.plain.append(made.score or 0.0)
+            answers.probabilities.append({})
+            answers.tokens.append(made.usage.prompt_tokens)
+            if made.failure is not None:
+                answers.messages.append(made.failure.message)
+
+
+def _tells_all(context: RunContext, variant: Variant) -> bool:
+    """Tell whether every label's probability is told, so that an answer counts with and without correction."""
+    return has_prior(context.task, variant) and context.model.capabilities.choice_probabilities is Support.YES
+
+
+def _ask(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answers: _Answers) -> None:
+    asked = ask(context, ready, list(enumerate(rows)), every_label=True)
+    for row, answer in zip(rows, asked.answers, strict=True):
+        answers.rows.append(row)
+        if isinstance(answer, Completion):
+            answers.plain.append(float(answer.text == row.target))
+            answers.probabilities.append(answer.probabilities)
+            answers.tokens.append(answer.usage.prompt_tokens)
+        else:
+            answers.plain.append(0.0)
+            answers.probabilities.append({})
+            answers.messages.append(str(answer))
+
+
+def _scores(context: RunContext, variant: Variant, answers: _Answers) -> tuple[list[float], bool | None]:
+    """Return each row's score, and whether the prior was taken away: where that gains, by the rule of `auto`."""
+    whole = [place for place, one in enumerate(answers.probabilities) if len(one) == len(context.task.answer.labels)]
+    wanted = variant.decoding.prior_correction
+    if wanted is PriorCorrection.OFF or not _tells_all(context, variant) or len(whole) < LEAST_ROWS:
+        return list(answers.plain), None
+    targets = [answers.rows[place].target for place in whole]
+    without, having = outcomes([answers.probabilities[place] for place in whole], targets)
+    gain = paired_gain(without, having, targets, label_frequencies(context.task))
+    corrected = wanted is PriorCorrection.ON or gain.worth_it
+    scores = list(answers.plain)
+    for place, right in zip(whole, (having if corrected else without).tolist(), strict=True):
+        scores[place] = float(right)
+    return scores, corrected
+
+
+def _mean(scores: Sequence[float], rows: Sequence[Example], weights: Mapping[str, float]) -> float:
+    counted: Floats = np.array([weights[row.id] for row in rows])
+    return float((counted * np.array(scores)).sum() / counted.sum()) if counted.sum() > 0 else float(np.mean(scores))

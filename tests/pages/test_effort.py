@@ -1,0 +1,101 @@
+"""Searching for settings on screen: what the effort buys, the search under way, and what it came to in the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
+
+from engine.core.run.effort import Search, SearchEnd, Standing, Trial
+from engine.core.run.events import Event, PreparationProgress, RunStarted, Searched, TrialStarted
+from engine.core.run.plan import RunPlan
+from engine.core.steps import Progress
+from engine.core.techniques import Technique
+from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab
+from tests.pages.conftest import Opener
+from tests.terminal.reading import wait_until
+
+
+def plan_of(lab: MemoryLab, **choices: object) -> RunPlan:
+    """Plan a small run with a search."""
+    chosen = {"trials": {"all": 3}, "limit": 6, **choices}
+    techniques = [Technique.ZERO_SHOT, Technique.FEW_SHOT]
+    return lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=techniques, **chosen)  # type: ignore[arg-type]
+
+
+def carried_out(lab: MemoryLab) -> RunPlan:
+    """Search and answer to the end; return the plan with what was found."""
+    plan = plan_of(lab)
+    lab.runs.start(plan)
+    wait_until(lambda: not lab.runs.snapshot(plan.run_id).is_running)
+    assert lab.runs.snapshot(plan.run_id).status == "done", lab.runs.snapshot(plan.run_id).message
+    return lab.results.plan(plan.run_id)
+
+
+def texts(app: AppTest) -> str:
+    """Return all that is written in captions and paragraphs."""
+    return "\n".join(item.value for item in (*app.caption, *app.markdown)).replace("\\", "")
+
+
+def test_the_slider_says_what_an_effort_buys(open_app: Opener) -> None:
+    """Off by default; with three minutes the line says how many settings each technique has time for."""
+    app = open_app(memory_lab()).switch_page("pages/compare/run.py").run()
+    assert "settings on all its rows" not in texts(app)
+    slider = next(one for one in app.select_slider if one.label == "Search for settings")
+    assert slider.value == 0
+    slider.set_value(180).run()
+    assert not app.exception
+    assert "The search has time for about so many settings on all its rows: Zero-shot" in texts(app)
+    assert "search 18 min" in texts(app)
+    assert "up to **" in texts(app)
+
+
+def test_a_search_under_way_shows_its_curves_and_can_be_ended(open_app: Opener) -> None:
+    """Trial, best so far and seconds of search are there; a button goes on with the best so far."""
+    lab = memory_lab()
+    plan = plan_of(lab)
+    trial = Trial(setting={}, standing=Standing.WHOLE, score=0.4, fold_scores=(0.4,), row_scores=(1.0, 0.0), seconds=9)
+    better = replace(trial, setting={"prompt": "brief"}, score=0.7)
+    progress = Progress(stage="Searching, trial 3", fraction=0.4, left_s=90.0, detail="prompt: framed")
+    events: list[Event] = [
+        RunStarted(plan=plan),
+        TrialStarted(variant_id="zero-shot-tuned", number=2, setting={"prompt": "framed"}),
+        Searched(variant_id="zero-shot-tuned", search=Search(technique="zero-shot", trials={"0": trial, "1": better})),
+        PreparationProgress(variant_id="zero-shot-tuned", progress=progress),
+    ]
+    lab.play(plan, events)
+    app = open_app(lab)
+    app.query_params["run_id"] = plan.run_id
+    app.run()
+    assert not app.exception
+    assert "Settings are being tried on training and validation rows." in texts(app)
+    assert "What search bought" in texts(app)
+    assert "Go on with the best so far" in [button.label for button in app.button]
+
+
+def test_the_report_tells_what_search_came_to(open_app: Opener) -> None:
+    """A tab of its own with curves, a line per technique and what tuning was worth; the verdict names the effort."""
+    lab = memory_lab(speed=200)
+    plan = carried_out(lab)
+    app = open_app(lab)
+    app.query_params["run_id"] = plan.run_id
+    app.switch_page("pages/decide/report.py").run()
+    assert not app.exception
+    assert "Settings were searched for: 3 trials for each technique." in texts(app)
+    assert "Search" in [tab.label for tab in app.tabs]
+    app.session_state["report_tab"] = "Search"
+    app.run()
+    assert not app.exception
+    found = texts(app)
+    assert "sealed until the one pass at the end" in found
+    for search in (lab.results.manifest(plan.run_id).effort or {}).values():
+        assert search.ended is SearchEnd.TRIALS
+    assert "Zero-shot: 3 settings in" in found
+
+
+def test_a_run_without_search_has_no_such_tab(open_app: Opener) -> None:
+    """Nothing was searched for, so nothing is said of it."""
+    app = open_app(memory_lab()).switch_page("pages/decide/report.py").run()
+    assert not app.exception
+    assert "Search" not in [tab.label for tab in app.tabs]
+    assert "Settings were searched for" not in texts(app)
