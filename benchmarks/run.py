@@ -18,6 +18,7 @@ NAMES = {
     "choice": "benchmarks.choice",
     "prior": "benchmarks.prior",
     "shots": "benchmarks.shots",
+    "effort": "benchmarks.effort",
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
@@ -31,14 +32,18 @@ NAMES = {
 }
 
 
+HOURS = frozenset({"prior", "effort"})
+"""Those that take an hour and more, and run only when they are named."""
+
+
 def run_benchmarks(names: Sequence[str]) -> int:
-    """Run the named benchmarks, or all; return the first exit code that is not 0."""
+    """Run the named benchmarks, or all that take minutes; return the first exit code that is not 0."""
     for name in names:
         if name not in NAMES:
             raise unknown_name("benchmark", name, NAMES)
     facts = machine_facts()
     print(f"machine: {facts.processor}, {facts.cores} cores, {facts.memory_bytes / 2**30:.1f} GiB", flush=True)
-    for name in names or NAMES:
+    for name in names or [one for one in NAMES if one not in HOURS]:
         print(f"\n{name}: load average {os.getloadavg()[0]:.1f} before the start", flush=True)
         with tempfile.TemporaryDirectory(prefix="adaptlab-bench-") as home:
             environment = {**os.environ, "ADAPTLAB_HOME": home}

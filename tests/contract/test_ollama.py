@@ -287,6 +287,28 @@ def test_lora_weights_become_a_model_of_the_server(replay: OllamaReplay, tmp_pat
     assert len(replay.created) == 1
 
 
+def test_a_removed_model_of_weights_is_made_again(replay: OllamaReplay, tmp_path: Path) -> None:
+    """Removed in the midst of a run, the model that stands for base and weights is there again for the same row."""
+    model = at(replay, own_file=True)
+    request = replace(ask("Where is my parcel?"), lora=lora_at(lora_file(tmp_path)))
+    complete(model, request)
+    (made,) = replay.created
+    replay.created.clear()
+    assert complete(model, request).text
+    assert replay.created == [made]
+
+
+def test_only_stop_words_that_are_set_are_sent(replay: OllamaReplay) -> None:
+    """An empty list would switch off those of the model's own Modelfile."""
+    model = at(replay)
+    free = ask("Say something.", mode=DecodingMode.FREE)
+    complete(model, replace(free, decoding=replace(free.decoding, stop=())))
+    complete(model, replace(free, decoding=replace(free.decoding, stop=("\n",))))
+    sent = [body["options"] for path, body in replay.asked if path == "/api/chat"]
+    assert "stop" not in sent[-2]
+    assert sent[-1]["stop"] == ["\n"]
+
+
 def test_lora_weights_need_the_models_file_here(replay: OllamaReplay, tmp_path: Path) -> None:
     """A server whose files cannot be read is told so before training, and serves no weights."""
     model = at(replay)

@@ -34,13 +34,14 @@ def body_of(
             "num_predict": decoding.max_tokens + (THINKING_ROOM_TOKENS if thinks else 0),
             "temperature": decoding.temperature,
             "seed": decoding.seed % (2**31 - 1),
-            "stop": list(decoding.stop),
             "top_k": 0,
             "top_p": 1.0,
             "min_p": 0.0,
             "repeat_penalty": 1.0,
         },
     }
+    if decoding.stop:  # an empty list would switch off the model's own stop words
+        body["options"]["stop"] = list(decoding.stop)
     if thinks:
         body["think"] = False  # as llama.cpp does here; a model that still thinks is billed for it
     if decoding.mode is DecodingMode.CHOICE:

@@ -24,7 +24,13 @@ from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
-from engine.core.errors import BrokenAnswerError, ContextOverflowError, ModelError, UnsupportedError
+from engine.core.errors import (
+    BrokenAnswerError,
+    ContextOverflowError,
+    ModelError,
+    UnknownModelError,
+    UnsupportedError,
+)
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.ports import LanguageModel
 from engine.core.steps import CancelSignal
@@ -140,6 +146,19 @@ class OllamaModel:
         """
         count = self._checked_room(request)
         name = self._model_for(request, cancel)
+        try:
+            yield from self._answered(name, request, count, cancel)
+        except UnknownModelError:
+            if request.lora is None:
+                raise
+            # Somebody removed the model that was made of the base and the weights: it is made again at once.
+            self._with_lora.pop(request.lora.locator, None)
+            self._loaded.discard(name)
+            yield from self._answered(self._model_for(request, cancel), request, count, cancel)
+
+    def _answered(
+        self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None
+    ) -> Iterator[TextPiece | Completion]:
         self._bring_in(name, cancel)
         choice = request.decoding.mode is DecodingMode.CHOICE
         started = time.perf_counter()
