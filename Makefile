@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PORT ?= 8501
+TEST_PROCESSES ?= 2
 BIN := .venv/bin
 RUN_READY := .venv/.run-ready
 TEST_READY := .venv/.test-ready
@@ -36,7 +37,7 @@ run: $(RUN_READY)
 	@exec $(BIN)/python tools/serve.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
 
 test: $(TEST_READY)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 check: $(TEST_READY)
 	$(BIN)/ruff check .

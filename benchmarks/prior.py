@@ -27,7 +27,7 @@ import polars as pl
 
 from adapters.storage.task_folder import read_task, write_task
 from benchmarks.data import DATA
-from engine.analysis.choices import prior_sentence
+from engine.analysis.basis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
 from engine.core.task import AnswerKind, AnswerSpec, Example, Task
 from engine.ingest.answer_kind import draft_instructions

@@ -84,7 +84,7 @@ Lora = Annotated[
         name="*",
         group=Group("LoRA training", sort_key=4),
         validator=_whole_lora,
-        parse="^(?!targets$|seed$|prompts$|patience_epochs$)",  # the seed is that of the run
+        parse="^(?!targets$|seed$|prompts$|patience_epochs$|stop_after_epochs$)",  # the seed is that of the run
     ),
 ]
 Techniques = Annotated[

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from engine.analysis.basis.training_rows import training_note
 from engine.analysis.progress import LiveRun
-from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import RunEnded
 from engine.core.run.infos import Preflight, RunInfo
@@ -79,9 +79,15 @@ def checked(lab: Lab, plan: RunPlan) -> Preflight:
     """
     preflight = lab.runs.preflight(plan)
     if preflight.problems:
-        fix = "Write it as --spending-limit USD." if "spending limit" in preflight.problems[0] else ""
-        raise UsageError(preflight.problems[0], fix)
+        raise UsageError(preflight.problems[0], _option_for(preflight.problems[0]))
     return preflight
+
+
+def _option_for(problem: str) -> str:
+    """Return how what a problem asks for is written here."""
+    if "spending limit" in problem:
+        return "Write it as --spending-limit USD."
+    return "Write it as --send-rows-to HOST." if "would be sent on to" in problem else ""
 
 
 def done_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[RunInfo | None]:

@@ -41,6 +41,7 @@ class OllamaReplay:
         self.version = version
         self.modelfile = modelfile
         self.architecture = "llama"
+        self.remote_host = ""
         self.capabilities = ["completion"]
         self.thinking = ""
         self.fault = ""
@@ -84,7 +85,8 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
             if self.path == "/api/version":
                 self.whole({"version": replay.version})
             elif self.path == "/api/tags":
-                self.whole({"models": [_tag(name) for name in replay.names()]})
+                far = {"remote_model": "far", "remote_host": replay.remote_host} if replay.remote_host else {}
+                self.whole({"models": [{**_tag(name), **far} for name in replay.names()]})
             elif self.path == "/api/ps":
                 self.whole({"models": [_running(replay, name) for name in replay.loaded]})
             else:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
+from engine.analysis.basis.choices import ABOUT as ABOUT_CHOICES
+from engine.analysis.basis.choices import choice_sentences
+from engine.analysis.basis.efforts import ABOUT as ABOUT_EFFORTS
+from engine.analysis.basis.efforts import effort_sentences, tuning_gains
 from engine.analysis.break_even import price_table
-from engine.analysis.choices import ABOUT as ABOUT_CHOICES
-from engine.analysis.choices import choice_sentences
-from engine.analysis.efforts import ABOUT as ABOUT_EFFORTS
-from engine.analysis.efforts import effort_sentences, tuning_gains
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
@@ -128,10 +128,12 @@ def method(contents: MemoContents) -> list[str]:
     """Say how the figures came about."""
     report, plan = contents.report, contents.report.plan
     tests = sorted({item.test for item in report.differences}) or ["no test"]
+    blocks = contents.manifest.block_rows
+    turns = "row by row" if blocks == 1 else f"in blocks of {blocks} rows, as the server holds one model at a time"
     order = (
         "Rows were answered in batches, so no latency of single rows is given."
         if plan.throughput
-        else "The variants took turns row by row, so that every comparison is paired and a slow minute hit them all."
+        else f"The variants took turns {turns}, so that every comparison is paired and a slow minute hit them all."
     )
     most = "up to " if len({item.rows for item in report.figures}) > 1 else ""
     test, train = say.number(len(plan.test_ids)), say.number(len(plan.train_ids))

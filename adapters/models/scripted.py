@@ -53,6 +53,7 @@ CAPABILITIES = Capabilities(
     own_timings=Support.YES,
     cached_tokens=Support.YES,
     counts_tokens=Support.YES,
+    holds_all=Support.YES,
     reasons={
         "logprobs": "It has no model.",
         "lora_serving": "It has no weights to put LoRA on.",

@@ -130,6 +130,8 @@ def train_layers(
             )
         curves.epochs_done = epoch
         if not held_out:
+            if epoch == spec.stop_after_epochs:
+                break
             continue
         curves.validation_losses.append(_validate(model, held_out, targets, on_step))
         on_step(

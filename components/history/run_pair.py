@@ -40,7 +40,13 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     first = right.selectbox("against", same_task, format_func=labels.__getitem__, key="pair_first")
     plans = plan_of(lab, able[first]), plan_of(lab, able[second])
     known = variant_names(plans[1].variants)
-    shared = [name for name in known if name in {variant.id for variant in plans[0].variants}]
+    before = {variant.id: variant for variant in plans[0].variants}
+    # A tuned variant has the settings that its own run found: two are the same only where these are.
+    shared = [
+        variant.id
+        for variant in plans[1].variants
+        if variant.id in before and (not variant.tuned or before[variant.id] == variant)
+    ]
     if not shared:
         st.caption("The two runs have no variant in common.")
         return

@@ -10,7 +10,7 @@ from components.ui.effort_view import effort_charts, effort_frame, effort_words
 from components.ui.run_data import table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
-from engine.analysis.efforts import tuning_gains
+from engine.analysis.basis.efforts import tuning_gains
 from engine.analysis.marks import FigureName
 from engine.analysis.memo import confidences
 from engine.analysis.report import Report

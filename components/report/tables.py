@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
-from engine.analysis.choices import ABOUT, choice_sentences
+from engine.analysis.basis.choices import ABOUT, choice_sentences
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName
 from engine.analysis.report import Report

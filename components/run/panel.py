@@ -17,10 +17,10 @@ from components.widgets.chart_card import chart_card
 from components.widgets.parts import lanes, row_strip
 from components.widgets.plot import live_plot
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
-from engine.analysis.choices import choice_sentences
-from engine.analysis.efforts import effort_sentences
+from engine.analysis.basis.choices import choice_sentences
+from engine.analysis.basis.efforts import effort_sentences
+from engine.analysis.basis.training_rows import training_note
 from engine.analysis.snapshot import RunSnapshot
-from engine.analysis.training_rows import training_note
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
@@ -102,7 +102,7 @@ def _pause_button(lab: Lab, snapshot: RunSnapshot) -> None:
             icon=":material/pause_circle:",
             on_click=lab.runs.pause,
             args=(run_id,),
-            disabled=snapshot.status == "queued",
+            disabled=snapshot.status == "queued" or snapshot.is_searching,
             help="Pauses after the current row. The machine stays reserved, so that conditions do not change.",
         )
 

@@ -11,10 +11,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from components.ui.palette import label
 from components.ui.text import plain
 from engine.analysis.marks import FigureName, marks_in_summary
-from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
@@ -209,8 +207,7 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def _name(variant: Mapping[str, Any]) -> str:
-    technique = variant["technique"]
-    return label(Technique(technique)) if technique in set(TECHNIQUES) else str(technique)
+    return str(variant["name"])
 
 
 def _times(value: float | None, factor: float) -> float | None:

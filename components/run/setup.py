@@ -12,7 +12,7 @@ from components.ui.machine_form import machine_form
 from components.ui.palette import label
 from components.ui.pickers import choose_model, choose_task, missing
 from components.ui.text import plain, visible
-from engine.analysis.training_rows import offer_note, training_note
+from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.prices import CostAssumptions

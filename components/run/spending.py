@@ -19,7 +19,19 @@ _LEAST_USD = 0.01
 
 
 def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, Preflight]:
-    """Ask for a spending limit if the model costs money; return the plan with the limit, and a new estimate."""
+    """Ask for what only the user can agree to; return the plan with that, and a new estimate.
+
+    That is a spending limit if the model costs money, and that rows are sent on if its server does not answer itself.
+    """
+    if host := lab.models.get(plan.model_id).forwards_to:
+        st.warning(
+            plain(f"This model's server does not answer itself: it sends every row on to {host}."),
+            icon=":material/cloud_upload:",
+        )
+        if not st.checkbox(f"Send this run's rows to {plain(host)}", key=f"{state.ROWS_AGREED}_{plan.model_id}"):
+            return plan, preflight
+        plan = replace(plan, rows_to=host)
+        preflight = lab.runs.preflight(plan)
     if plan.prices is None:
         return plan, preflight
     agreed_key = f"{state.SPENDING_AGREED}_{plan.model_id}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
-from components.ui.palette import label
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane
 from engine.metrics import wording as say
@@ -28,7 +28,7 @@ class Best:
     @property
     def name(self) -> str:
         """The variant as screens write it."""
-        return label(self.lane.variant.technique)
+        return self.lane.variant.name
 
 
 def bests(lanes: Sequence[Lane]) -> list[Best]:
@@ -58,7 +58,7 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
                 detail=detail,
             )
         )
-    costed = [lane for lane in lanes if lane.cost_usd_per_1k is not None]
+    costed = [lane for lane in lanes if lane.cost_usd_per_1k is not None and not math.isnan(lane.cost_usd_per_1k)]
     if costed:
         best = min(costed, key=lambda lane: lane.cost_usd_per_1k or 0.0)
         figure = _marked(best, say.money(best.cost_usd_per_1k), FigureName.COST)

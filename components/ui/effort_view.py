@@ -8,8 +8,8 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
-from engine.analysis.effort_charts import effort_chart, expected_chart
-from engine.analysis.efforts import ABOUT, effort_rows, effort_sentences
+from engine.analysis.basis.effort_charts import effort_chart, expected_chart
+from engine.analysis.basis.efforts import ABOUT, effort_rows, effort_sentences
 from engine.charts.chart import Chart
 from engine.core.run.effort import Search
 from engine.metrics import wording as say

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 import streamlit as st
 
-from components.ui.palette import label
 from components.ui.text import plain, visible
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Document, Example
 from engine.core.techniques import Technique
+from engine.core.variant import TUNED_ENDING, named
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, heading_of_numbers
 from engine.metrics.retrieval import blame
@@ -124,4 +124,4 @@ def inside(prediction: Prediction) -> None:
 
 
 def _name(prediction: Prediction) -> str:
-    return label(Technique(prediction.technique))
+    return named(Technique(prediction.technique), tuned=prediction.variant_id.endswith(TUNED_ENDING))

@@ -9,12 +9,12 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.text import visible
+from engine.analysis.basis.row_looks import RowLooks
+from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, repriced, run_figures
 from engine.analysis.marks import Origin
 from engine.analysis.report import Report, judge
-from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
-from engine.analysis.training_rows import TrainingRows
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.infos import RunInfo

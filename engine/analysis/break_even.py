@@ -35,6 +35,11 @@ class CostLine:
     """Where the price per call comes from."""
 
     @property
+    def is_known(self) -> bool:
+        """Tell whether a call has a price."""
+        return not math.isnan(self.per_call_usd)
+
+    @property
     def one_off_usd(self) -> float:
         """What is paid once."""
         return self.labelling_usd + self.preparing_usd
@@ -73,22 +78,25 @@ def own_line(
     prepare_s: float | None,
     cost_usd_per_call: float,
     busy_s_per_call: float,
+    away: bool = False,
 ) -> CostLine:
     """Return the cost of a variant as measured in the run, without labels; preparation counts once, at full power.
 
-    Where tokens are paid for, inputs leave this machine and nothing here limits the number of calls.
+    Where tokens are paid for, or another machine answers, inputs leave this one and nothing here limits the calls.
     """
     paid = plan.prices if variant.generates else None
-    most = HOURS_PER_MONTH * SECONDS_PER_HOUR / busy_s_per_call if busy_s_per_call > 0 and paid is None else None
+    leaves = paid is not None or (away and variant.generates)
+    most = HOURS_PER_MONTH * SECONDS_PER_HOUR / busy_s_per_call if busy_s_per_call > 0 and not leaves else None
+    source = "not known" if leaves else "this machine's time and electricity"
     return CostLine(
         name=name,
         variant_id=variant.id,
         labelling_usd=0.0,
         preparing_usd=preparing_cost_usd(prepare_s or 0.0, plan.costs),
         per_call_usd=cost_usd_per_call,
-        leaves_machine=paid is not None,
+        leaves_machine=leaves,
         most_calls_per_month=most,
-        source="this machine's time and electricity" if paid is None else f"the tokens' list price of {paid.source}",
+        source=source if paid is None else f"the tokens' list price of {paid.source}",
     )
 
 

@@ -10,7 +10,7 @@ from engine.analysis.break_even import CostLine, break_evens
 from engine.analysis.marks import FigureName, mark_of
 from engine.charts.chart import Axis, Chart, Note, Series
 from engine.core.limits import Limits
-from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.variant import Variant
 from engine.metrics import wording as say
 from engine.metrics.marks import marked
 
@@ -19,22 +19,22 @@ MOST_NOTES = 4
 _CLOSED_DASHES = ("dot", "dash", "dashdot", "longdash")
 
 
-def cost_chart(local: Sequence[tuple[CostLine, Technique]], closed: Sequence[CostLine], limits: Limits) -> Chart:
+def cost_chart(local: Sequence[tuple[CostLine, Variant]], closed: Sequence[CostLine], limits: Limits) -> Chart:
     """Draw every choice's total over the months, from a hundredth of the monthly volume to a hundredfold."""
     low, high = max(limits.calls_per_month / 100, 1.0), limits.calls_per_month * 100.0
     volumes = tuple(float(value) for value in np.geomspace(low, high, POINTS))
-    lines = [line for line, _technique in local]
+    lines = [line for line, _variant in local]
     series = [
         Series(
             name=line.name,
-            colour=technique.value,
+            colour=variant.technique.value,
             x=volumes,
             y=_totals(line, volumes, limits),
             line=True,
             markers=False,
-            dash=TECHNIQUES[technique].style.dash,
+            dash=variant.style.dash,
         )
-        for line, technique in local
+        for line, variant in local
     ]
     series += [
         Series(

@@ -90,7 +90,8 @@ class VariantFigures:
     busy_s_per_call: float
     rows_per_s: float | None = None
     cost_usd_per_1k: float
-    """Of 1,000 answers: what the tokens cost at a closed API, else this machine's time and electricity, estimated."""
+    """Of 1,000 answers: what the tokens cost at a closed API, else this machine's time and electricity, estimated; NaN
+    where another machine answers and its price is not known."""
     cost_estimated: bool = True
     cost_interval_usd_per_1k: Interval | None = None
     """The same with its 95 % interval; None for a lane, where no limit is checked."""
@@ -182,6 +183,7 @@ def figures(
     prepare_s = paid.prepare_s if paid else None
     busy = busy_seconds(seconds)
     cost, energy = _cost_and_energy(variant, seconds, tokens, plan, conditions)
+    costed = not np.isnan(cost).any()
     failures = table.failure[line, made]
     peak = float(np.nanmax(table.rss_bytes[line, made]))
     name = variant_names(plan.variants)[variant.id]
@@ -213,7 +215,7 @@ def figures(
         rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
         cost_usd_per_1k=float(cost.mean()) * PER,
         cost_estimated=not priced(variant, plan),
-        cost_interval_usd_per_1k=mean_interval(cost * PER, most=math.inf) if judged else None,
+        cost_interval_usd_per_1k=mean_interval(cost * PER, most=math.inf) if judged and costed else None,
         joint=joint_intervals(table.score[line, made], seconds["total_s"], cost * PER, plan) if judged else None,
         energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,
         energy_measured=energy is not None and energy[1],
@@ -229,6 +231,7 @@ def figures(
             prepare_s=prepare_s,
             cost_usd_per_call=float(cost.mean()),
             busy_s_per_call=float(busy.mean()),
+            away=conditions.away,
         ),
     )
 
@@ -317,6 +320,8 @@ def _cost_and_energy(
     """Return the cost of each row in USD; and its energy with whether it was measured, None where it is unknown."""
     if plan.prices is not None and variant.generates:
         return token_cost_usd(tokens, plan.prices), None
+    if conditions.away and variant.generates:  # neither price nor power is known of another machine
+        return np.full(len(tokens["prompt_tokens"]), np.nan), None
     gpu = conditions.gpu
     watt_hours, measured = energy_watt_hours(seconds, conditions.cores, plan.costs, gpu=gpu)
     cost = local_cost_usd(busy_seconds(seconds), watt_hours, plan.costs)

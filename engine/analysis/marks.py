@@ -120,7 +120,8 @@ def mark_of(
     if figure in COMPUTED or (figure is _COST and not priced) or (figure is _ENERGY and not energy_measured):
         return Mark.ESTIMATED
     if figure is FigureName.MEMORY:
-        return Mark.SHARED
+        told = generates and origin.server and variant is not None and variant.retrieval is None
+        return Mark.SERVER if told else Mark.SHARED
     if generates and _server_tells(figure, origin):
         return Mark.SERVER
     if origin.simulated:

@@ -25,7 +25,6 @@ from engine.charts.chart import Chart, Grid
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import AnswerKind, Task
-from engine.core.techniques import Technique
 from engine.metrics.calibration import Coverage, calibration, coverage_curve
 from engine.metrics.confusion import ClassFigures, class_figures, confusion
 
@@ -87,7 +86,7 @@ def gather_memo(
 ) -> MemoContents:
     """Gather a memo. `first_row` holds the predictions on the first row, for their prompts."""
     months = report.limits.months
-    local = tuple(item.cost for item in report.figures)
+    local = tuple(item.cost for item in report.figures if item.cost.is_known)
     closed = tuple(closed_costs(report))
     names = {item.variant.id: item.name for item in report.figures}
     return MemoContents(
@@ -146,7 +145,7 @@ def _charts(report: Report, table: RunTable, closed: Sequence[CostLine]) -> list
     if sure:
         charts.append(calibration_chart([(item, pair[0]) for item, pair in sure], report.origin))
         charts.append(coverage_chart([(item, pair[1]) for item, pair in sure], report.origin))
-    local: list[tuple[CostLine, Technique]] = [(item.cost, item.variant.technique) for item in report.figures]
+    local = [(item.cost, item.variant) for item in report.figures if item.cost.is_known]
     if local:
         charts.append(cost_chart(local, closed, report.limits))
     return charts

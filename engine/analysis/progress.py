@@ -120,9 +120,12 @@ class LiveRun:
             case LeaderClear():
                 self._clear_leader = event.variant_id
             case ModelLoaded():
+                self._model_progress = None
                 self._conditions = replace(self._conditions, gpu=event.gpu)
             case Searched():
                 self._searches[event.variant_id] = event.search
+                if (lane := self._lanes.get(event.variant_id)) is not None:
+                    lane.state, lane.progress = "waiting", None
             case PlanSettled():
                 self._settle(event.plan)
             case Notice():
@@ -147,8 +150,8 @@ class LiveRun:
             case PreparationProgress(variant_id=""):
                 self._model_progress = event.progress
             case PreparationProgress():
-                lane = self._lanes[event.variant_id]
-                lane.state, lane.progress = "preparing", event.progress
+                lane, over = self._lanes[event.variant_id], event.progress.fraction >= 1
+                lane.state, lane.progress = ("ready", None) if over else ("preparing", event.progress)
             case VariantReady():
                 lane = self._lanes[event.variant_id]
                 lane.state, lane.progress = "ready", None

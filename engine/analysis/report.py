@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from engine.analysis.basis.efforts import effort_basis, with_default_settings
+from engine.analysis.basis.row_looks import RowLooks
+from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.break_even import with_limits
-from engine.analysis.efforts import effort_basis, with_default_settings
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
-from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import RunTable
-from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.analysis.verdict.claims import Sentence
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict

@@ -83,7 +83,7 @@ def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_nam
         for variant in plan.variants:
             line = table.place(variant.id)
             made = table.made[line]
-            if made.any():
+            if made.any() and not variant.tuned:
                 measured = mean_interval(table.score[line, made]), mark_of(FigureName.QUALITY, variant, origin)
                 cells.setdefault((plan.model_id, str(variant.technique)), measured)
     models = list(dict.fromkeys(model for model, _technique in cells))
@@ -152,7 +152,7 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
     for model, summary in by_model.items():
         for figures in summary["variants"]:
             quality = figures["quality"]
-            if quality["value"] is not None:
+            if quality["value"] is not None and not figures.get("tuned"):
                 cells[Technique(figures["technique"]), model] = Cell(
                     value=quality["value"],
                     low=quality["ci_low"],

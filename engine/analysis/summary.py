@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.analysis.efforts import effort_sentences, replay_option
+from engine.analysis.basis.efforts import effort_sentences, replay_option
+from engine.analysis.basis.training_rows import training_rows
 from engine.analysis.figures import PER, RunFigures, VariantFigures
 from engine.analysis.marks import FigureName, Origin, mark_of_item, origin_of
-from engine.analysis.training_rows import training_rows
 from engine.core.interval import Interval
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
@@ -109,7 +109,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
         "examples": item.variant.shots_k,
         "shots": asdict(item.shots) if item.shots else None,
         "peak_rss_bytes": item.peak_rss_bytes,
-        "cost_usd_per_1k": item.cost_usd_per_1k,
+        "cost_usd_per_1k": item.cost_usd_per_1k if item.cost.is_known else None,
         "energy_wh_per_1k": item.energy_wh_per_1k,
         "energy_measured": item.energy_measured,
     }

@@ -37,7 +37,12 @@ def best_on_all(item: VariantFigures, others: Sequence[VariantFigures]) -> bool:
 
 def _measures(item: VariantFigures) -> tuple[float, float, float]:
     """Quality turned round, p95 (seconds of work where rows were answered in batches) and cost: lower is better."""
-    return -item.quality.value, _p95_s(item) or item.busy_s_per_call, item.cost_usd_per_1k
+    return -item.quality.value, _p95_s(item) or item.busy_s_per_call, dearness(item)
+
+
+def dearness(item: VariantFigures) -> float:
+    """Return the cost of 1,000 answers in USD to rank by; what is not known counts as dearest."""
+    return item.cost_usd_per_1k if item.cost.is_known else math.inf
 
 
 def tradeoff_chart(
@@ -98,7 +103,7 @@ def _front(shown: Sequence[VariantFigures]) -> list[Series]:
 
 
 def _markers(shown: Sequence[VariantFigures], origin: Origin) -> list[Series]:
-    most = max((item.cost_usd_per_1k for item in shown), default=0.0)
+    most = max((item.cost_usd_per_1k for item in shown if item.cost.is_known), default=0.0)
     return [
         Series(
             name=item.name,
@@ -118,7 +123,7 @@ def _markers(shown: Sequence[VariantFigures], origin: Origin) -> list[Series]:
 
 def _diameter_px(cost_usd: float, most_usd: float) -> float:
     """Make the marker's area grow with the cost."""
-    if most_usd <= 0:
+    if most_usd <= 0 or math.isnan(cost_usd):
         return PLAIN_PX
     return SMALLEST_PX + (LARGEST_PX - SMALLEST_PX) * math.sqrt(cost_usd / most_usd)
 

@@ -44,6 +44,8 @@ class ModelFacts:
     """Terms to be shown before first use; empty if there are none."""
     server: str = ""
     """Address of the server that holds it; empty for a file on this machine."""
+    forwards_to: str = ""
+    """Host to which the server sends what it is asked, instead of answering itself; empty where it answers."""
     price_ref: str = ""
     """`provider/model` in the price table, for a model behind a closed API; else empty."""
 
@@ -128,6 +130,8 @@ class Completion:
     usage: Usage
     prefill_s: float
     decode_s: float
+    load_s: float = 0.0
+    """A server's seconds of loading the model before it read the prompt; no part of the other figures."""
     ttft_s: float
     """From the backend's receipt of the request to its first token or decided label."""
     cpu_s: float = 0.0

@@ -111,6 +111,8 @@ class LoraSpec:
     """Share of the training rows held out for early stopping; 0 trains on all rows for all epochs."""
     patience_epochs: int = 2
     prompts: TrainingPrompts = TrainingPrompts.PLAIN
+    stop_after_epochs: int | None = None
+    """End after so many epochs of the schedule, as a search found best; None goes on to its end."""
 
 
 class PromptForm(StrEnum):
@@ -177,6 +179,8 @@ class ClassifierSpec:
     """Each label, with what the instructions say of it, is one more training row."""
 
 
+TUNED_ENDING = "-tuned"
+"""How the ids of variants end whose settings were searched for."""
 ANSWER_TOKENS = 64
 """Room for an answer, unless more is asked for."""
 
@@ -199,6 +203,12 @@ class DecodingSpec:
     max_tokens: int = ANSWER_TOKENS
     prior_correction: PriorCorrection = PriorCorrection.OFF
     """What a run does by default is decided by its plan."""
+
+
+def named(technique: Technique, *, tuned: bool) -> str:
+    """Name a variant as shown on screen."""
+    label = TECHNIQUES[technique].label
+    return f"Tuned {in_sentence(label)}" if tuned else label
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,7 +240,7 @@ class Variant:
     @property
     def name(self) -> str:
         """As shown on screen."""
-        return f"Tuned {in_sentence(self.facts.label)}" if self.tuned else self.facts.label
+        return named(self.technique, tuned=self.tuned)
 
     @property
     def style(self) -> TechniqueStyle:

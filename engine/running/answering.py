@@ -158,8 +158,9 @@ def _generated(
         yield completion.text
     timing = Timing(
         retrieval_s=found.retrieval_s,
-        ttft_s=(first_at or ended) - started,
-        total_s=ended - started,
+        ttft_s=max((first_at or ended) - started - completion.load_s, 0.0),
+        total_s=max(ended - started - completion.load_s, 0.0),
+        load_s=completion.load_s,
         prefill_s=completion.prefill_s,
         decode_s=completion.decode_s,
         thinking_s=completion.thinking_s,

@@ -51,7 +51,8 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) 
         share_s = (time.perf_counter() - started) / len(rows)
         return [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
     asked = ask(context, ready, rows)
-    share_s = (time.perf_counter() - started) / len(rows)
+    loads_s = [answer.load_s for answer in asked.answers if isinstance(answer, Completion)]
+    share_s = max(time.perf_counter() - started - max(loads_s, default=0.0), 0.0) / len(rows)
     made = []
     for (_row, example), answer, item in zip(rows, asked.answers, asked.found, strict=True):
         try:
@@ -77,7 +78,12 @@ def _read(
     if isinstance(found, Exception):
         raise found
     prediction = completed(context, ready, example, without_label_prior(ready, answer), found)
-    timing = Timing(prefill_s=answer.prefill_s, decode_s=answer.decode_s, cpu_s=answer.cpu_s + found.cpu_s)
+    timing = Timing(
+        prefill_s=answer.prefill_s,
+        decode_s=answer.decode_s,
+        load_s=answer.load_s,
+        cpu_s=answer.cpu_s + found.cpu_s,
+    )
     return replace(prediction, timing=timing)
 
 

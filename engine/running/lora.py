@@ -106,7 +106,10 @@ def data_digest(pairs: Sequence[TokenPair]) -> str:
 
 def lora_key(facts: ModelFacts, digest: str, spec: LoraSpec) -> str:
     """Name LoRA weights by all that decides them: base, template, rows, parameters."""
-    text = json.dumps([facts.digest, facts.template_digest, digest, asdict(spec)], sort_keys=True)
+    fields = asdict(spec)
+    if spec.stop_after_epochs is None:  # weights that were kept before there was such a field are found again
+        del fields["stop_after_epochs"]
+    text = json.dumps([facts.digest, facts.template_digest, digest, fields], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

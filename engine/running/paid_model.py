@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from engine.core.capabilities import Capabilities
 from engine.core.generation import (
@@ -22,9 +22,9 @@ from engine.metrics.budget import Budget
 class PaidModel:
     """Passes everything on to a model; counts its answers, and refuses to ask once the limit is reached."""
 
-    def __init__(self, model: LanguageModel, budget: Budget) -> None:
-        """Stand before this model."""
-        self._model, self._budget = model, budget
+    def __init__(self, model: LanguageModel, budget: Budget, keep: Callable[[], None]) -> None:
+        """Stand before this model; `keep` is called after each payment, to keep what was spent."""
+        self._model, self._budget, self._keep = model, budget, keep
 
     @property
     def capabilities(self) -> Capabilities:
@@ -62,6 +62,7 @@ class PaidModel:
         for piece in self._model.generate(request, cancel=cancel):
             if isinstance(piece, Completion):
                 self._budget.pay_usage(piece.usage)
+                self._keep()
             yield piece
 
     def generate_batch(
@@ -77,6 +78,7 @@ class PaidModel:
         for answer in answers:
             if isinstance(answer, Completion):
                 self._budget.pay_usage(answer.usage)
+        self._keep()
         return answers
 
     def count_tokens(self, messages: Sequence[Message]) -> int:

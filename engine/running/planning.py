@@ -13,7 +13,7 @@ from engine.core.run.effort import Effort
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan, new_run_id
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode, DecodingSpec, PriorCorrection, Variant
+from engine.core.variant import TUNED_ENDING, DecodingMode, DecodingSpec, PriorCorrection, Variant
 from engine.metrics.budget import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
 from engine.running.sampling import choose_test_rows, draw_training_rows
@@ -61,6 +61,8 @@ class PlanChoices(TypedDict, total=False):
     """Seconds of search for good settings for each technique; tuned variants then stand beside the default ones."""
     trials: Mapping[str, int] | None
     """Trials by technique, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
+    rows_to: str
+    """The host to which rows may be sent on, where a server does not answer itself."""
     prior_correction: PriorCorrection
     """Whether the prior for label names is taken away; by default decided for each variant."""
 
@@ -104,6 +106,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         draws=choices.get("draws", 1),
         effort=effort,
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
+        rows_to=choices.get("rows_to", ""),
         spending_limit_usd=choices.get("spending_limit_usd"),
     )
 
@@ -112,7 +115,7 @@ def with_tuned(variants: Sequence[Variant], task: Task) -> tuple[Variant, ...]:
     """Put a tuned variant behind each one that has something to search for."""
     beside = []
     for variant in variants:
-        tuned = replace(variant, id=f"{variant.id}-tuned", tuned=True)
+        tuned = replace(variant, id=f"{variant.id}{TUNED_ENDING}", tuned=True)
         beside += [variant, tuned] if space_of(tuned, task) else [variant]
     return tuple(beside)
 
@@ -135,6 +138,8 @@ def _effort(
             "Add training or validation rows, or run without an effort.",
         )
     given, names = trials or {}, [str(variant.technique) for variant in variants]
+    if other := [name for name in given if name not in {*names, ALL_TECHNIQUES}]:
+        raise UsageError(f"Trials were given for {other[0]}, which is not among the variants.", "Leave it out.")
     counted = {name: given.get(name, given.get(ALL_TECHNIQUES, 1)) for name in names} if trials else {}
     if any(count < 1 for count in counted.values()):
         raise UsageError(

@@ -219,3 +219,5 @@ def warm_up(context: RunContext, variants: Sequence[ReadyVariant], example: Exam
             if prediction.failure is None:
                 continue
             yield Notice(text=f"Warm-up of {ready.variant.id} failed: {prediction.failure.message}")
+        done = Progress(stage="Warming up", fraction=1.0)
+        yield PreparationProgress(variant_id=ready.variant.id, progress=done)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.progress import LiveRun
 from engine.analysis.report import Report, assess
-from engine.analysis.row_looks import RowLooks
 from engine.analysis.run_table import table_from_predictions
 from engine.core.limits import Limits
 from engine.core.run.events import (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.analysis.basis.row_looks import RowLooks, row_looks
+from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import Origin, origin_of
 from engine.analysis.memo import gather_memo
 from engine.analysis.report import Report, judge
-from engine.analysis.row_looks import RowLooks, row_looks
 from engine.analysis.run_table import RunTable
 from engine.analysis.summary import summarize
-from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.limits import Limits
 from engine.core.run.looks import look_of

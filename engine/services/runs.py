@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Unpack
 
+from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.break_even import labelled_rows
 from engine.analysis.marks import origin_at
 from engine.analysis.snapshot import RunSnapshot
-from engine.analysis.training_rows import TrainingRows, training_rows
 from engine.core.errors import UsageError
 from engine.core.run.events import Event
 from engine.core.run.infos import Preflight, RowOffer, RunInfo
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.planning import PlanChoices, plan_run
+from engine.running.preflight.backend_checks import sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background_runs import BackgroundRuns
@@ -203,5 +204,6 @@ class Runs:
                 template_digest=facts.template_digest,
                 server=origin.server,
                 server_timings=origin.server_timings,
+                away=sends_rows_to(facts),
             ),
         )

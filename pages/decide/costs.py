@@ -60,8 +60,10 @@ if generating:
         for base in closed_costs(report, variant_id=chosen)
         for priced in [closed_costs(report, variant_id=chosen, extra_tokens=extra.tokens(base.name))]
     ]
-local = [(item.cost, item.variant.technique) for item in report.figures]
-lines = [*(line for line, _technique in local), *closed]
+local = [(item.cost, item.variant) for item in report.figures if item.cost.is_known]
+if len(local) < len(report.figures):
+    st.caption("What the model's answers cost is not known: another machine answered, and it has no list price here.")
+lines = [*(line for line, _variant in local), *closed]
 points = break_evens(lines, limits.months)
 prices = price_marks(report.figures, report.origin, closed=len(closed))
 named = line_headings(prices)

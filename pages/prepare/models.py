@@ -50,7 +50,7 @@ st.dataframe(
             {
                 "Model": visible(model.name),
                 "Backend": model.backend,
-                "Where": visible(model.server) or "this machine",
+                "Where": visible(model.forwards_to or model.server) or "this machine",
                 "Architecture": model.architecture,
                 "Quantization": model.quantization,
                 "Parameters": model.parameters / 1e6 or None,

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.analysis.run_comparison import matrix
-from engine.analysis.training_rows import offer_note, training_note
 from engine.core.errors import UsageError
 from engine.core.prices import CostAssumptions
 from engine.core.run.events import RunEnded
@@ -88,6 +88,8 @@ class RunOptions:
     """Share the rows of few-shot and LoRA out over so many draws of shots and trainings, up to 5."""
     context: Count = CONTEXT_TOKENS
     """Tokens of context per row."""
+    send_rows_to: Annotated[str, Parameter(metavar="HOST", show_default=False)] = ""
+    """A model that its server does not answer itself: agrees that this run's rows are sent on to this host."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
     """Closed APIs: confirms the cost, and stops the run there."""
 
@@ -117,6 +119,8 @@ def compare(
     as_json: Json = False,
 ) -> int:
     """Run variants on one model or on several, one after the other."""
+    if run.end_search and not run.resume:
+        raise UsageError("--end-search ends the search of a run that is resumed.", "Name it with --resume RUN.")
     asked = _Asked(
         draw=draw,
         run=run,
@@ -157,6 +161,8 @@ def _models(lab: Lab, names: str) -> list[str]:
 
 def _kept_plan(lab: Lab, run: RunOptions) -> RunPlan:
     plan = lab.runs.kept_plan(kept_run(lab, run.resume or "").run_id)
+    if run.send_rows_to:
+        plan = replace(plan, rows_to=run.send_rows_to)
     return plan if run.spending_limit is None else replace(plan, spending_limit_usd=run.spending_limit)
 
 
@@ -183,6 +189,7 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         options=asked.techniques,
         costs=asked.costs,
         spending_limit_usd=run.spending_limit,
+        rows_to=run.send_rows_to,
     )
 
 

@@ -67,7 +67,10 @@ def models(*, changes: Changes = Changes(), as_json: Json = False) -> int:
 
 def _as_data(facts: ModelFacts) -> dict[str, object]:
     names = ("id", "name", "backend", "architecture", "quantization", "size_bytes", "context_tokens", "terms")
-    return {name: getattr(facts, name) for name in names} | {"server": bool(facts.server)}
+    return {name: getattr(facts, name) for name in names} | {
+        "server": bool(facts.server),
+        "forwards_to": facts.forwards_to,
+    }
 
 
 def _listing(found: list[tuple[ModelFacts, str]]) -> Listing:
@@ -103,6 +106,11 @@ def _listing(found: list[tuple[ModelFacts, str]]) -> Listing:
 def _remarks(lab: Lab, found: list[ModelFacts]) -> list[str]:
     """Return remarks: terms, files that cannot be used, servers."""
     lines = [f"{facts.id}: {facts.terms}" for facts in found if facts.terms]
+    lines += [
+        f"{facts.id}: its server does not answer itself, but sends inputs on to {facts.forwards_to}."
+        for facts in found
+        if facts.forwards_to
+    ]
     for offer in lab.models.offers():
         lines.append(f"The terms of {offer.id} have not been accepted yet: {offer.terms}")
         lines.append(f"Accept them with: python cli.py models --accept {offer.id}")

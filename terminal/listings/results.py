@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.analysis.choices import sentences_of
+from engine.analysis.basis.choices import sentences_of
+from engine.analysis.basis.training_rows import TrainingRows, training_note
 from engine.analysis.marks import FigureName, marks_in_summary
 from engine.analysis.run_comparison import Matrix, in_words
-from engine.analysis.training_rows import TrainingRows, training_note
 from engine.core.interval import Interval
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.shot_record import ShotRecord
@@ -65,7 +65,8 @@ def show_results(summary: Summary, *before: Listing) -> None:
     if summary["effort"]:
         for sentence in summary["effort"]["sentences"]:
             note(sentence)
-        note(f"The same trials again: --trials {summary['effort']['replay']}", dim=True)
+        if summary["effort"]["replay"]:
+            note(f"The same trials again: --trials {summary['effort']['replay']}", dim=True)
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from engine.core.errors import CancelledError
 from engine.core.generation import LoraWeights, ModelFacts, TokenPair
 from engine.core.steps import Progress
 from engine.core.variant import LoraSpec
+from engine.running.lora import lora_key
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -147,6 +149,13 @@ def test_rows_that_are_held_out_choose_the_epoch_and_are_not_trained_on(
     assert kept.best_epoch == losses.index(min(losses)) + 1
     manifest = json.loads((kept.folder / "manifest.json").read_text("utf-8"))
     assert manifest["rows"] == len(pairs) - 2
+    ended = replace(spec, stop_after_epochs=1)
+    list(trainer.train(key="ended", model=facts, pairs=pairs[:-2], data_digest="d", spec=ended))
+    stopped = trainer.find("ended")
+    assert stopped is not None
+    manifest = json.loads((stopped.folder / "manifest.json").read_text("utf-8"))
+    assert manifest["epochs_done"] == 1
+    assert lora_key(facts, "d", ended) != lora_key(facts, "d", spec)
     trainer.forget("held")
     assert trainer.find("held") is None
     assert not kept.folder.exists()

@@ -36,6 +36,7 @@ from engine.core.errors import (
 )
 from engine.core.generation import Message, TokenPair
 from engine.core.variant import DecodingMode
+from engine.running.preflight.backend_checks import sends_rows_to
 from tests.contract.test_language_model import LABELS, ask
 from tests.faulty_server import FaultyServer
 from tests.helpers import complete, lora_at
@@ -90,6 +91,27 @@ def test_a_model_is_listed_with_what_it_says_of_itself(replay: OllamaReplay) -> 
     assert facts.path == ""
     replay.capabilities = ["embedding"]
     assert OllamaListing(OllamaServer(replay.url)).models() == []
+
+
+def test_memory_is_what_the_server_says(replay: OllamaReplay) -> None:
+    """Of the model that answered, as `/api/ps` tells it."""
+    model = at(replay)
+    assert model.rss_bytes == 98_000_000
+    assert complete(model, ask("Where is my parcel?")).rss_bytes == 98_000_000
+
+
+def test_a_model_that_answers_elsewhere_says_where(replay: OllamaReplay) -> None:
+    """The server's own word decides, and the name of a cloud model where it says nothing."""
+    server = OllamaServer(replay.url)
+    assert OllamaListing(server).models()[0].forwards_to == ""
+    replay.remote_host = "https://far.example:443"
+    (facts,) = OllamaListing(server).models()
+    assert facts.forwards_to == "far.example:443"
+    assert sends_rows_to(facts) == "far.example:443"
+    replay.remote_host = ""
+    replay.created.append("gpt-oss:120b-cloud")
+    away = {one.name: one.forwards_to for one in OllamaListing(server).models()}
+    assert away == {MODEL: "", "gpt-oss:120b-cloud": "ollama.com:443"}
 
 
 def test_a_local_blob_gives_its_path_and_digest(tmp_path: Path, replay: OllamaReplay) -> None:

@@ -10,6 +10,7 @@ import pytest
 from adapters.models.llama_cpp.client import CAPABILITIES as LLAMA_CPP
 from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
 from adapters.models.openai_compatible.dialects import CLOSED, DIALECTS, GENERIC, dialect_of
+from adapters.models.openai_compatible.listing import shown_name
 from adapters.models.scripted import CAPABILITIES as SCRIPTED
 from engine.core.capabilities import TITLES, Capabilities, Support, learned
 from engine.core.generation import ModelFacts
@@ -138,3 +139,19 @@ def test_kinds_of_servers_are_told_by_what_they_list() -> None:
     ):
         assert dialect_of([{"id": "m", "owned_by": owner}], closed=False).name == name
     assert dialect_of([{"id": "m", "owned_by": "vllm"}], closed=True) is CLOSED
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("/data/models/Qwen3-4B.gguf", "Qwen3-4B.gguf"),
+        ("models/tiny.Q4.gguf", "tiny.Q4.gguf"),
+        ("./tiny", "tiny"),
+        ("C:\\models\\tiny.gguf", "tiny.gguf"),
+        ("Qwen/Qwen3-4B", "Qwen/Qwen3-4B"),
+        ("gpt-5-mini", "gpt-5-mini"),
+    ],
+)
+def test_names_that_are_paths_are_shown_by_their_last_part(name: str, shown: str) -> None:
+    """llama-server calls a model by the file that it was started with; names with a maker stay whole."""
+    assert shown_name(name) == shown

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.analysis.choices import prior_sentence
+from engine.analysis.basis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
 from engine.metrics.label_prior import Gain, likeliest, log_prior, outcomes, paired_gain, without_prior
 

@@ -66,6 +66,8 @@ WHOLE = Manifest(
     model=ModelRecord(id="m", name="M", backend="b", architecture="a", quantization="q", size_bytes=9, digest="d",
                       template_digest="e"),
     prepared={"rag+lora": Preparation(prepare_s=1 / 3, reused=True)},
+    beside_usd=0.1 + 0.2,
+    block_rows=20,
     load_s=0.1 + 0.2,
     gpu=True,
     stopped_early=StoppedEarly(variant_id="rag+lora", rows=12, evidence=41.5),

@@ -74,6 +74,7 @@ F = FigureName
         (F.COST, CLASSIFIER, Origin(server=True, paid_by_token=True), Mark.ESTIMATED),
         (F.ENERGY, LLM, HERE, Mark.ESTIMATED),
         (F.MEMORY, LLM, HERE, Mark.SHARED),
+        (F.MEMORY, LLM, Origin(server=True), Mark.SERVER),
         (F.MEMORY, LLM, Origin(imported=True), Mark.SHARED),
         (F.PREPARE, LLM, HERE, Mark.MEASURED),
         (F.PREPARE, LLM, Origin(imported=True), Mark.IMPORTED),
@@ -183,7 +184,8 @@ def test_the_mark_of_a_cost_is_what_the_figures_say() -> None:
             assert (mark is Mark.ESTIMATED) == item.cost_estimated
             assert written["marks"]["cost_usd_per_1k"] == mark
             assert written["estimated"] == [name for name, told in written["marks"].items() if told == "estimated"]
-            assert written["marks"]["peak_rss_bytes"] == "shared"
+            told = made.report.origin.server and item.variant.generates and item.variant.retrieval is None
+            assert written["marks"]["peak_rss_bytes"] == ("server" if told else "shared")
             assert set(written["marks"]) <= set(written)
 
 
@@ -213,7 +215,7 @@ def test_charts_say_it_on_the_axis_and_under_the_pointer() -> None:
     chart = tradeoff_chart(imported.report.figures, imported.report.origin)
     assert (chart.x.title, chart.y.title) == ("p95 seconds per answer (log, imported)", "Quality (imported)")
     assert "size = cost (est.)" in chart.caption
-    local = [(item.cost, item.variant.technique) for item in plain.report.figures]
+    local = [(item.cost, item.variant) for item in plain.report.figures]
     assert cost_chart(local, closed_costs(plain.report), Limits()).y.title == "total, USD (log, est.)"
 
 

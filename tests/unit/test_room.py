@@ -14,7 +14,7 @@ from engine.core.task import Document
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingSpec, RetrievalSpec, Variant
 from engine.running.answering import ReadyVariant, RunContext, request_for
-from engine.running.context_size import context_needed
+from engine.running.preflight.context_size import context_needed
 from engine.running.sampling import choose_shots
 from tests.helpers import small_task
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.storage.run_store import SqliteRunStore
-from engine.analysis.row_looks import RowLooks, chance_of_luck, row_looks
+from engine.analysis.basis.row_looks import RowLooks, chance_of_luck, row_looks
 from engine.core.limits import Limits
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
 from engine.core.run.manifest import Manifest, Purpose

@@ -13,15 +13,16 @@ import pytest
 
 from adapters.models.scripted import ScriptedModel
 from adapters.storage.run_store import SqliteRunStore
-from engine.core.errors import UsageError
+from engine.core.errors import ContextOverflowError, UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
-from engine.core.run.effort import Effort, Search, SearchEnd
+from engine.core.run.effort import Effort, Search, SearchEnd, Standing
 from engine.core.run.events import Event, PlanSettled, PredictionMade, PreparationProgress, RunEnded, Searched
 from engine.core.run.manifest import MachineFacts, Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.techniques import Technique
-from engine.core.variant import PriorCorrection, PromptForm
+from engine.core.variant import PriorCorrection, PromptForm, ShotChoice
+from engine.running.defaults import TechniqueOptions
 from engine.running.planning import plan_run
 from engine.running.runner import Ports, run
 from tests.helpers import small_task
@@ -213,6 +214,50 @@ def test_the_same_number_of_trials_makes_the_same_choices(tmp_path: Path) -> Non
         assert [one.setting for one in search.in_order] == [one.setting for one in searches[name].in_order]
 
 
+class Frail(Fussy):
+    """Cannot answer prompts that repeat the instructions."""
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Fail by the form of the prompt."""
+        if "Sort the message" in request.messages[-1].content:
+            raise ContextOverflowError("The prompt does not fit.", "Show less.")
+        yield from super().generate(request, cancel=cancel)
+
+
+def test_settings_that_fail_are_told_and_replayed_alike(tmp_path: Path) -> None:
+    """A setting that answers nothing has no score and is never used; a resumed search goes on as an unbroken one."""
+    a_plan = plan(trials={"all": 10})
+    whole = ports(tmp_path / "whole", a_plan, Frail())
+    carried_out(a_plan, whole)
+    trials = [one for search in (whole.store.manifest("r").effort or {}).values() for one in search.in_order]
+    failed = [one for one in trials if one.standing is Standing.FAILED]
+    assert failed
+    assert all(one.score is None and one.fold_scores == () and "does not fit" in one.message for one in failed)
+    parted, cancel, ended = ports(tmp_path / "parted", a_plan, Frail()), threading.Event(), 0
+    for event in run(a_plan, TASK, parted, cancel):
+        ended += isinstance(event, Searched)
+        if ended == 12:
+            cancel.set()
+    carried_out(parted.store.manifest("r").plan, parted)
+    assert found(parted) == found(whole)
+
+
+def test_where_auto_compares_two_ways_the_default_decides_for_all_settings(tmp_path: Path) -> None:
+    """With more labels than examples the default's way is decided in its own trial, and the tuned variant keeps it."""
+    labels = [f"desk {number}" for number in range(6)]
+    task = small_task(train=60, test=12, labels=labels)
+    task = replace(task, examples=tuple(replace(row, input=f"{row.split} {row.input}") for row in task.examples))
+    options = TechniqueOptions(shots_k=3)
+    a_plan = plan(task, (Technique.FEW_SHOT,), options=options, prior_correction=PriorCorrection.AUTO)
+    here = ports(tmp_path, a_plan, ScriptedModel())
+    assert carried_out(a_plan, here, task)[-1] == RunEnded(status="done")
+    manifest = here.store.manifest("r")
+    search = (manifest.effort or {})["few-shot-tuned"]
+    assert search.in_order[0].shot_choice in {"covering", "nearest"}
+    tuned = [variant for variant in manifest.plan.variants if variant.tuned]
+    assert all(variant.shot_choice is not ShotChoice.AUTO for variant in tuned)
+
+
 def test_the_user_can_end_a_search(tmp_path: Path) -> None:
     """Asked to go on, it takes the best so far and answers the test rows."""
     a_plan, enough = plan(trials={"all": 200}), threading.Event()
@@ -245,7 +290,8 @@ def test_progress_names_the_trial(tmp_path: Path) -> None:
         for event in carried_out(a_plan, ports(tmp_path, a_plan))
         if isinstance(event, PreparationProgress) and event.progress.stage.startswith("Searching")
     ]
-    assert told[0].detail.startswith("the default")
+    assert told[0].detail == "loading the embedder"
+    assert told[1].detail.startswith("the default")
     shares = [progress.fraction for progress in told]
     assert shares == sorted(shares)
 

@@ -19,7 +19,7 @@ from engine.core.task import Example
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.core.variant import DecodingSpec, ShotChoice, Variant
 from engine.running.defaults import applies, default_variant
-from engine.running.search.choosing import best_so_far, choose, expected_best
+from engine.running.search.choosing import best_so_far, choose, comparable, expected_best
 from engine.running.search.folds import FOLDS, folds_of, pooled, seal_of
 from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import all_settings, is_sound, setting_of, space_of, turned
@@ -183,6 +183,25 @@ def test_a_trial_of_one_fold_is_compared_on_its_rows() -> None:
     default = _trial([0.0] * 10 + [1.0] * 30)
     trained = _trial([1.0] * 8 + [0.0] * 2)
     assert choose([default, trained], np.ones(40)).chosen == 1
+
+
+def test_a_sure_gain_goes_before_a_larger_one_in_doubt() -> None:
+    """Nine rows won and two lost of eighty are surer than three and one of twenty, whose mean is larger."""
+    default = _trial([0.0] * 3 + [1.0] + [0.0] * 9 + [1.0] * 2 + [0.0] * 65)
+    doubtful = _trial([1.0] * 3 + [0.0] * 17)
+    sure = _trial([0.0] * 3 + [1.0] + [1.0] * 9 + [0.0] * 2 + [0.0] * 65)
+    assert choose([default, doubtful, sure], np.ones(80)).chosen == 2
+
+
+def test_a_trial_of_one_fold_is_shown_beside_the_default_as_what_it_gained() -> None:
+    """Right on the same rows as the default it has the default's score, and not that of an easy fold."""
+    default = _trial([1.0] * 20 + [0.0] * 60)
+    same, better = comparable(default, _trial([1.0] * 20)), comparable(default, _trial([1.0] * 20))
+    assert same.score == pytest.approx(0.25)
+    assert better == same
+    assert comparable(default, default) == default
+    worse = comparable(default, _trial([1.0] * 10 + [0.0] * 10))
+    assert worse.score == pytest.approx(-0.25)
 
 
 def test_what_was_given_up_or_failed_is_never_used() -> None:

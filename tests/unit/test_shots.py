@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.scripted import ScriptedModel
-from engine.analysis.choices import shot_sentence
+from engine.analysis.basis.choices import shot_sentence
 from engine.core.capabilities import Capabilities
 from engine.core.generation import Completion, GenerateRequest, Message, TextPiece
 from engine.core.ports import BuiltIndex, SearchResult

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from adapters.models.scripted import FACTS
 from adapters.training.kept import FILE_NAMES, checked_key, find_weights, keep, start_partial
 from engine.core.errors import UsageError
+from engine.core.variant import LoraSpec
+from engine.running.lora import lora_key
 
 MANIFEST = {"key": "one", "base_digest": "b", "template_digest": "t", "train_s": 1.5}
 
@@ -79,3 +84,16 @@ def test_a_key_that_is_no_plain_name_is_refused(key: str) -> None:
     """A key becomes a folder's name, so it must not lead anywhere else."""
     with pytest.raises(UsageError):
         checked_key(key)
+
+
+def test_weights_that_were_kept_before_are_found_under_the_same_key() -> None:
+    """A field that says nothing is no part of the key: this one was written before there was `stop_after_epochs`."""
+    facts = replace(FACTS, digest="d" * 64, chat_template="t")
+    fields = {
+        "rank": 8, "alpha": 16.0, "dropout": 0.0,
+        "targets": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+        "epochs": 6, "learning_rate": 1e-3, "batch_size": 4, "seed": 0, "validation_share": 0.0,
+        "patience_epochs": 2, "prompts": "plain",
+    }  # fmt: skip
+    text = json.dumps([facts.digest, facts.template_digest, "rows", fields], sort_keys=True)
+    assert lora_key(facts, "rows", LoraSpec()) == hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.analysis.training_rows import TrainingRows, offer_note, training_note, training_rows
+from engine.analysis.basis.training_rows import TrainingRows, offer_note, training_note, training_rows
 from engine.core.limits import Limits
 from engine.core.run.events import RunEnded
 from engine.core.run.infos import RowOffer

@@ -34,6 +34,7 @@ CAPABILITIES = Capabilities(
     own_timings=Support.YES,
     cached_tokens=Support.YES,
     counts_tokens=Support.YES,
+    holds_all=Support.YES,
     reasons={"lora_training": "On the model's architecture; docs/training.md lists those that can be trained."},
 )
 

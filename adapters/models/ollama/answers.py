@@ -93,13 +93,15 @@ def completion_of(
     """Return the whole answer, with the server's own timings; the time to the first token is measured here."""
     last, choice = gathered.last, request.decoding.mode is DecodingMode.CHOICE
     first_at = ended if choice else gathered.first_at or ended
+    load_s = int(last.load_duration or 0) / NANOSECONDS
     thinking_s = (gathered.answer_at or ended) - (gathered.first_at or ended) if gathered.thinking else None
     return Completion(
         text=text,
         usage=Usage(prompt_tokens=int(last.prompt_eval_count or 0), completion_tokens=int(last.eval_count or 0)),
         prefill_s=int(last.prompt_eval_duration or 0) / NANOSECONDS,
         decode_s=int(last.eval_duration or 0) / NANOSECONDS,
-        ttft_s=first_at - started,
+        load_s=load_s,
+        ttft_s=max(first_at - started - load_s, 0.0),
         probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
         prompt=json.dumps(
             [{"role": message.role, "content": message.content} for message in request.messages], ensure_ascii=False

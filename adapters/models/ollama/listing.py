@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from adapters.models.ollama.server import OllamaServer, architecture_fact
@@ -31,7 +32,9 @@ class OllamaListing:
         """
         self._server.check_version()
         found = []
-        for tag in self._server.tags():
+        tags = self._server.tags()
+        away = self._server.remote_hosts() if tags else {}
+        for tag in tags:
             name = str(tag.model or "")
             if not name or name.startswith(OURS):
                 continue
@@ -43,7 +46,7 @@ class OllamaListing:
                     continue  # it was removed in between, or is broken: `ollama list` shows it
             told = self._told[digest]
             if "completion" in (told.capabilities or ["completion"]):
-                found.append(self._facts(name, tag, told))
+                found.append(replace(self._facts(name, tag, told), forwards_to=away.get(name, "")))
             if "thinking" in (told.capabilities or []):
                 self._thinking.add(found[-1].id)
         return found

@@ -65,6 +65,7 @@ class OllamaModel:
         self._counts_whole = True
         self._with_lora: dict[str, str] = {}
         self._loaded: set[str] = set()
+        self._bytes: dict[str, int] = {}
         self._jitter = random.Random(facts.id)
 
     @property
@@ -88,8 +89,8 @@ class OllamaModel:
 
     @property
     def rss_bytes(self) -> int:
-        """Nothing is held here; the server's memory is its own."""
-        return 0
+        """What the server told of the model when it was loaded; nothing is held in this process."""
+        return self._bytes.get(self._name, 0)
 
     @property
     def uses_gpu(self) -> bool:
@@ -107,6 +108,8 @@ class OllamaModel:
         started = time.perf_counter()
         self._server.check_version()
         self._counts_whole = self._server.version()[:2] != COUNTS_NEW_TOKENS_ALONE
+        if self._name in self._loaded and self._server.running().get(self._name, 0) < self._context_tokens:
+            self._loaded.discard(self._name)  # loaded with less room than is needed now
         self._bring_in(self._name, cancel)
         given = self._server.running().get(self._name, 0)
         self._context_tokens = min(self._context_tokens, given) if given else self._context_tokens
@@ -128,6 +131,7 @@ class OllamaModel:
 
         cancellable_call(ask, cancel=cancel, server=self._server.host)
         self._loaded.add(name)
+        self._bytes[name] = self._server.sizes().get(name, 0)
 
     def _send_out(self) -> None:
         for name in sorted(self._loaded):
@@ -179,7 +183,7 @@ class OllamaModel:
             text = written_label(text, request.decoding.labels)
             yield TextPiece(text=text)
             self._without_logprobs = self._without_logprobs or not gathered.steps
-        yield completion_of(request, gathered, text, started, ended)
+        yield replace(completion_of(request, gathered, text, started, ended), rss_bytes=self._bytes.get(name, 0))
 
     def _chunks(self, name: str, request: GenerateRequest, cancel: CancelSignal | None) -> Iterator[Any]:
         body = body_of(

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from adapters.models.ollama.faults import translated
 from adapters.models.remote.address import checked_url, host_of, is_local
@@ -28,6 +29,10 @@ CONNECT_S = 2.0
 LISTING_S = 5.0
 OLDEST = (0, 5, 5)
 """The first version that takes JSON schemas and LoRA weights through its API."""
+MOST_LISTED_BYTES = 20_000_000
+CLOUD_HOST = "ollama.com:443"
+CLOUD_ENDINGS = (":cloud", "-cloud")
+"""How the names of models end that Ollama's own cloud answers, should a server not say so."""
 SPARE_BYTES = 1_000_000_000
 """Disk space that a pull leaves free."""
 _FROM_FILE = re.compile(r"^FROM\s+(.+?)\s*$", re.MULTILINE)
@@ -99,12 +104,8 @@ class OllamaServer:
             ServerAbsentError: nothing answers there.
             BrokenAnswerError: something answers that is not Ollama.
         """
-        # The client package has no call for this.
-        handlers = [urllib.request.ProxyHandler({})] if self.is_local else []
-        opener = urllib.request.build_opener(_NoRedirect(), *handlers)
         try:
-            with closing(opener.open(f"{self.url}/api/version", timeout=CONNECT_S)) as reply:
-                text = str(json.loads(reply.read(10_000))["version"])
+            text = str(self._told("/api/version", CONNECT_S)["version"])
         except (ValueError, KeyError, TypeError):
             raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None
         except TimeoutError:
@@ -134,6 +135,31 @@ class OllamaServer:
                 f"Install {_dotted(OLDEST)} or newer: older ones do not follow JSON schemas.",
             )
 
+    def _told(self, path: str, timeout_s: float) -> Any:
+        """Return what a path tells, as it stands there: the client package leaves fields out."""
+        handlers = [urllib.request.ProxyHandler({})] if self.is_local else []
+        opener = urllib.request.build_opener(_NoRedirect(), *handlers)
+        if self._key:
+            opener.addheaders.append(("Authorization", f"Bearer {self._key.reveal()}"))
+        with closing(opener.open(f"{self.url}{path}", timeout=timeout_s)) as reply:
+            return json.loads(reply.read(MOST_LISTED_BYTES))
+
+    def remote_hosts(self) -> dict[str, str]:
+        """Return the models that the server does not answer itself, each with the host that it sends inputs on to.
+
+        Raises:
+            BrokenAnswerError: what it lists cannot be read. A model that answers elsewhere must not pass for one here.
+        """
+        try:
+            listed = self._told("/api/tags", LISTING_S)["models"]
+            names = [(str(one.get("model") or one["name"]), str(one.get("remote_host") or "")) for one in listed]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise BrokenAnswerError(
+                f"What the Ollama server at {self.host} lists cannot be read.", "Check its address and its version."
+            ) from None
+        clouds = {name: CLOUD_HOST for name, _url in names if name.endswith(CLOUD_ENDINGS)}
+        return clouds | {name: urlsplit(url).netloc or url for name, url in names if url}
+
     def tags(self) -> list[Any]:
         """Return the models that it has, as it lists them."""
         with self.translated():
@@ -148,6 +174,11 @@ class OllamaServer:
         """Return the models that are in its memory, each with the context it was given; 0 where that is not said."""
         with self.translated():
             return {str(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes that models in its memory take, by name, as it tells them."""
+        with self.translated():
+            return {str(one.model or one.name): int(one.size or 0) for one in self._quick.ps().models}
 
     def unload(self, name: str) -> None:
         """Have it unload a model."""

@@ -50,6 +50,7 @@ _COMMON = Capabilities(
     own_timings=Support.NO,
     cached_tokens=Support.DEPENDS,
     counts_tokens=Support.NO,
+    holds_all=Support.YES,
     reasons={
         "choice": "Through a JSON schema, if the server follows schemas; else the answer is parsed from free text.",
         "choice_probabilities": "Read from the log-probabilities sent along, if any: tokens that are not listed count "

@@ -34,7 +34,7 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
     name = str(one["id"])
     told = one.get("meta")
     meta: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
-    shown = PurePosixPath(name.replace("\\", "/")).name if name.startswith("/") or "\\" in name else name
+    shown = shown_name(name)
     price = price_ref(client.url, name)
     dialect = dialect_of(listed, closed=bool(price))
     return ModelFacts(
@@ -53,6 +53,12 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         server=client.url,
         price_ref=price,
     )
+
+
+def shown_name(name: str) -> str:
+    """Return a model's name as it is shown: of the path of a file its last part, of any other name all."""
+    is_path = name.startswith(("/", "./", "~")) or "\\" in name or name.lower().endswith(".gguf")
+    return PurePosixPath(name.replace("\\", "/")).name if is_path else name
 
 
 def _whole(value: Any) -> int:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.analysis.basis.row_looks import RowLooks
+from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
-from engine.analysis.row_looks import RowLooks
-from engine.analysis.tradeoff import best_on_all, pareto
-from engine.analysis.training_rows import TrainingRows
+from engine.analysis.tradeoff import best_on_all, dearness, pareto
 from engine.analysis.verdict.changes import what_would_change
 from engine.analysis.verdict.headline import headline
 from engine.analysis.verdict.limits import eliminate
@@ -113,7 +113,7 @@ def _pick(
         return Outcome.ALONE, leader
     if all(_beats(differences, leader, item) for item in kept if item is not leader):
         return Outcome.WINNER, leader
-    simplest_first = sorted(kept, key=lambda item: (_upkeep(item), item.cost.per_call_usd))
+    simplest_first = sorted(kept, key=lambda item: (_upkeep(item), dearness(item)))
     for item in simplest_first:
         ahead = all(lead(differences, item, other) >= 0 for other in kept if other is not item)
         if ahead and best_on_all(item, kept):

@@ -70,7 +70,7 @@ def _checked(item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
             joint=joint.total_p95_s if joint and joint.total_p95_s else _ANYTHING,
             turned=False,
         )
-    if limits.highest_cost_usd_per_1k is not None:
+    if limits.highest_cost_usd_per_1k is not None and item.cost.is_known:
         cost = item.cost_usd_per_1k
         yield _Checked(
             limit=LimitKind.COST,
@@ -85,8 +85,18 @@ _ANYTHING = Interval(value=0.0, low=float("-inf"), high=float("inf"))
 
 
 def unmeasured(item: VariantFigures, limits: Limits) -> bool:
+    """Tell whether a limit is set on what is not known: p95 where no single answer was timed, or cost."""
+    return untimed(item, limits) or uncosted(item, limits)
+
+
+def untimed(item: VariantFigures, limits: Limits) -> bool:
     """Tell whether a limit on p95 is set although no single answer of the variant was timed."""
     return limits.highest_p95_s is not None and item.total_p95_s is None
+
+
+def uncosted(item: VariantFigures, limits: Limits) -> bool:
+    """Tell whether a limit on cost is set although the price of the variant's answers is not known."""
+    return limits.highest_cost_usd_per_1k is not None and not item.cost.is_known
 
 
 def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.analysis.basis.row_looks import RowLooks
+from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures
-from engine.analysis.row_looks import RowLooks
-from engine.analysis.training_rows import TrainingRows
 from engine.analysis.verdict.claims import Claim, Sentence
 from engine.core.limits import Limits
 from engine.metrics.pairwise import Difference

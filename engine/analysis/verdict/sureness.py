@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
-from engine.analysis.verdict.limits import met, unmeasured
+from engine.analysis.verdict.limits import met, uncosted, untimed
 from engine.analysis.verdict.naming import at_worst, lead_over_all, leads_by, may_meet, scored_more, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.metrics import wording as say
@@ -103,10 +103,13 @@ def basis(ruling: Ruling) -> Sentence:
 
 
 def _unchecked(ruling: Ruling) -> Sentence:
-    """Say where the limit on p95 could not be checked."""
-    if not any(unmeasured(item, ruling.limits) for item in ruling.run.figures):
-        return Sentence(text="")
-    return Sentence(text="Your limit on p95 was not checked: in batches no single answer is timed.")
+    """Say where a limit could not be checked."""
+    figures, limits, said = ruling.run.figures, ruling.limits, []
+    if any(untimed(item, limits) for item in figures):
+        said.append("Your limit on p95 was not checked: in batches no single answer is timed.")
+    if any(uncosted(item, limits) for item in figures):
+        said.append("Your limit on cost was not checked: another machine answered, and its price is not known.")
+    return Sentence(text=" ".join(said))
 
 
 def _fewer(ruling: Ruling) -> Sentence:

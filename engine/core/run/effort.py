@@ -44,7 +44,8 @@ class Trial:
     setting: Setting
     standing: Standing
     score: float | None = None
-    """Mean primary score over its rows, 0 to 1; None where it failed."""
+    """Mean primary score over its rows, 0 to 1, each counted as its label occurs. Of a trial of one fold beside a
+    default of all, the default's and the gain on the rows that both answered. None where it failed."""
     fold_scores: tuple[float, ...] = ()
     """The mean so far after each fold, by which it was given up or not."""
     row_scores: tuple[float, ...] = ()
@@ -54,6 +55,8 @@ class Trial:
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0
+    shot_choice: str = ""
+    """How examples were chosen where the setting leaves that open, as `engine.core.variant.ShotChoice`."""
     corrected: bool | None = None
     """Whether the label prior was taken away; None where there is none."""
     best_epoch: int | None = None
@@ -93,7 +96,9 @@ class Search:
     standard_error: float | None = None
     """Of the best trial's gain over the default on the same rows; None without another whole trial."""
     best: int | None = None
-    """The whole trial with the highest score, whether or not it is used."""
+    """The whole trial that surely gains most over the default, whether or not it is used."""
+    reason: str = ""
+    """Why nothing was searched for; empty where something was."""
 
     @property
     def in_order(self) -> tuple[Trial, ...]:

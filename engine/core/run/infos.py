@@ -85,7 +85,7 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         started_at=manifest.started_at,
         rows_done=predictions,
         rows_total=(len(plan.variants) - len(manifest.out)) * len(plan.test_ids) + sum(manifest.out.values()),
-        techniques=tuple(str(variant.technique) for variant in plan.variants),
+        techniques=tuple(dict.fromkeys(str(variant.technique) for variant in plan.variants)),
         seed=plan.seed,
         note=manifest.note,
         purpose=manifest.purpose,

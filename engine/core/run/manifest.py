@@ -69,6 +69,8 @@ class ModelRecord:
     """It was held by a server, which told the tokens."""
     server_timings: bool = False
     """The server also told the seconds of reading the prompt and of writing the answer."""
+    away: str = ""
+    """The host that the rows were sent to; empty if they stayed on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,8 +84,6 @@ class Preparation:
     """One for each draw, where the plan asks for prior correction."""
     shots: ShotRecord | None = None
     """How examples were chosen, where they were not drawn at random."""
-    cost_usd: float = 0.0
-    """What deciding took at a closed API."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +108,8 @@ class Conditions:
     """As in `ModelRecord`, as the next two."""
     server: bool = False
     server_timings: bool = False
+    away: bool = False
+    """The rows were answered on another machine, so that this one's clock says nothing of cost or energy."""
     imported: bool = False
     searches: Mapping[str, Search] = field(default_factory=dict)
     """The searches for settings, by tuned variant; also of those that kept the default's."""
@@ -131,9 +133,13 @@ class Manifest:
     model: ModelRecord = field(default_factory=ModelRecord)
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
+    beside_usd: float = 0.0
+    """What answers that are no rows of the run cost at a closed API: of searches, and of measuring priors."""
     load_s: float | None = None
     gpu: bool = False
     stopped_early: StoppedEarly | None = None
+    block_rows: int = 1
+    """Rows that were answered with what a server holds at once before the other variants answered them."""
     out: Mapping[str, int] = field(default_factory=dict)
     """Of a race: after how many rows a variant left it, by variant."""
     note: str = ""
@@ -157,6 +163,7 @@ class Manifest:
             backend=self.model.backend,
             server=self.model.server,
             server_timings=self.model.server_timings,
+            away=bool(self.model.away),
             imported=self.imported,
             searches=self.effort or {},
         )

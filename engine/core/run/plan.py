@@ -51,6 +51,8 @@ class RunPlan:
     """How often this run was complete and judged before rows were added: `engine.metrics.inference`."""
     prices: TokenPrices | None = None
     """Of a model behind a closed API; None for models that run on the user's own machines."""
+    rows_to: str = ""
+    """The host to which the user agreed to have this run's rows sent on, where a server does not answer itself."""
     spending_limit_usd: float | None = None
     """The run stops when it has cost this much at the closed API."""
 

@@ -58,6 +58,8 @@ class Timing:
     total_s: float | None = None
     prefill_s: float | None = None
     decode_s: float | None = None
+    load_s: float = 0.0
+    """A server's seconds of loading the model before this answer; no part of any other figure."""
     thinking_s: float | None = None
     """Part of the answer's time that went into thinking; None for models that do not think."""
     batch_share_s: float | None = None

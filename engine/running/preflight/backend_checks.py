@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from engine.core.capabilities import TITLES, Capabilities, Support
+from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
@@ -37,6 +38,8 @@ def backend_limits(
             notes.append("The LoRA variants use the weights that the server serves; none are trained here.")
     if plan.throughput and capabilities.batching is not Support.YES:
         notes.append(_note("batching", capabilities))
+    if refusal := not_agreed(plan, facts):
+        problems.append(f"{refusal.what} {refusal.fix}")
     if host := sends_rows_to(facts):
         notes.append(f"The task's rows leave this machine: they are sent to {host}.")
         if not facts.price_ref:
@@ -44,6 +47,17 @@ def backend_limits(
                 "What its tokens cost, if anything, is not known here: no cost is shown, and no limit stops it."
             )
     return tuple(problems), tuple(notes)
+
+
+def not_agreed(plan: RunPlan, facts: ModelFacts) -> UsageError | None:
+    """Return why a run may not begin: its rows would be sent on to a host that the user has not agreed to."""
+    if not facts.forwards_to or plan.rows_to == facts.forwards_to:
+        return None
+    return UsageError(
+        f"'{facts.name}' does not answer at {urlsplit(facts.server).netloc}: the task's rows would be sent on to "
+        f"{facts.forwards_to}.",
+        "Agree to that for this run, or choose another model.",
+    )
 
 
 def lora_comes_with_the_server(capabilities: Capabilities) -> bool:
@@ -57,6 +71,8 @@ def _note(name: str, capabilities: Capabilities) -> str:
 
 def sends_rows_to(facts: ModelFacts) -> str:
     """Return the host that a model's inputs are sent to; empty if they stay on this machine."""
+    if facts.forwards_to:
+        return facts.forwards_to
     away = facts.server and not _is_this_machine(facts.server)
     return urlsplit(facts.server).netloc.rpartition("@")[2] if away else ""
 

@@ -64,12 +64,12 @@ def estimate_run(
         )
         for variant in plan.variants
     )
-    trainings = {variant.lora: variant for variant in plan.variants if variant.lora is not None}
+    trainings = {(variant.lora, variant.tuned): variant for variant in plan.variants if variant.lora is not None}
     if capabilities is not None and (
         lora_comes_with_the_server(capabilities) or capabilities.lora_serving is Support.NO
     ):
         trainings = {}
-    lora = next(iter(trainings), None)
+    lora = next((spec for spec, _tuned in trainings), None)
     training_s = plan.draws * sum(
         _training_seconds(
             spec,
@@ -78,7 +78,7 @@ def estimate_run(
             instructions,
             tokens_per_s,
         )
-        for spec, variant in trainings.items()
+        for (spec, _tuned), variant in trainings.items()
     )
     trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
     search_s, settings = _search(plan, trial_s)
@@ -128,7 +128,7 @@ def _trial_seconds(
     at_server = facts.server and not facts.parameters
     found = {}
     for variant in plan.variants:
-        if not variant.tuned:
+        if not variant.tuned or (variant.lora is not None and facts.server):
             continue
         row_s = _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
         row_s = SERVER_ROW_S if at_server and variant.generates else row_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,11 +26,12 @@ class Choice:
 
 
 def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
-    """Choose among whole trials the best one; of equally good ones that with the shortest prompts, then the first.
+    """Choose among whole trials the one that surely gains most, and decide whether it is used.
 
-    It is used if it gains more than one standard error over the default on the same rows, with a row added in favour of
-    each: the best of many is best by luck as well, and doubt keeps the default (the one-standard-error rule of Breiman
-    et al., *CART*, 1984).
+    What it surely gains is its gain over the default on the same rows, less one standard error, with a row added in
+    favour of each: a trial of one fold has fewer rows than others. Of equally good ones that with the shortest prompts
+    is taken, then the first. It is used if that is more than nothing: the best of many is best by luck as well, so that
+    doubt keeps the default (the one-standard-error rule of Breiman et al., *CART*, 1984).
 
     Args:
         trials: the default's first.
@@ -46,24 +47,29 @@ def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
     ]
     if not found:
         return Choice(best=None, chosen=0, standard_error=None)
-    (_mean, centre, error), best = max(
-        found, key=lambda item: (round(item[0][0], 9), -trials[item[1]].prompt_tokens, -item[1])
-    )
-    return Choice(best=best, chosen=best if centre > LEAST_ERRORS * error else 0, standard_error=error)
+    (sure, error), best = max(found, key=lambda item: (round(item[0][0], 9), -trials[item[1]].prompt_tokens, -item[1]))
+    return Choice(best=best, chosen=best if sure > 0 else 0, standard_error=error)
 
 
-def gain_over_default(trials: Sequence[Trial], number: int, weights: Floats) -> float:
-    """Return a trial's mean gain over the default on the rows that both answered."""
-    return _gain(trials[0], trials[number], weights)[0]
-
-
-def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float, float]:
-    """Return the mean gain, and its centre and standard error with two rows added."""
+def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float]:
+    """Return a trial's gain on the rows that both answered, less `LEAST_ERRORS` standard errors; and that error."""
     rows = min(len(default.row_scores), len(trial.row_scores))
     counted = weights[:rows] / weights[:rows].mean()
     differences = counted * (np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows]))
     centre, error = adjusted_wald(float(differences.sum()), float((differences**2).sum()), float(counted.max()), rows)
-    return float(differences.mean()), centre, error
+    return centre - LEAST_ERRORS * error, error
+
+
+def comparable(default: Trial, trial: Trial) -> Trial:
+    """Return a trial whose score compares with the default's, although it answered fewer rows.
+
+    Its score is then the default's, and the mean gain on the rows that both answered.
+    """
+    rows = len(trial.row_scores)
+    if trial.standing is not Standing.WHOLE or default.score is None or not 0 < rows < len(default.row_scores):
+        return trial
+    gain = float(np.mean(trial.row_scores)) - float(np.mean(default.row_scores[:rows]))
+    return replace(trial, score=default.score + gain)
 
 
 def best_so_far(trials: Sequence[Trial]) -> list[tuple[float, float]]:

@@ -6,6 +6,7 @@ which the run keeps, so that the same number of trials on the same machine gives
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,17 +21,18 @@ from engine.core.run.events import Event, PreparationProgress, Searched, TrialSt
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal, Progress, relay
 from engine.core.task import Example, Task
-from engine.core.variant import LoraSpec, PriorCorrection, Variant
+from engine.core.variant import PriorCorrection, ShotChoice, Variant
 from engine.metrics.budget import Budget
 from engine.metrics.label_prior import row_weights
 from engine.running.answering import RunContext
 from engine.running.priors import label_frequencies
-from engine.running.search.choosing import choose, weights_in_order
+from engine.running.search.choosing import choose, comparable, weights_in_order
 from engine.running.search.folds import Fold, folds_of, seal_of
 from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import Space, space_of, turned
 from engine.running.search.trying import try_setting
 
+AT_A_SERVER = "Weights for a model at a server are trained once, with the default's settings."
 Keep = Callable[[str, Search], None]
 """Takes the search of a variant after each trial."""
 
@@ -55,6 +57,7 @@ class _Seeker:
     budget_trials: int | None
     trials: list[Trial] = field(default_factory=list)
     ended: SearchEnd | None = None
+    reason: str = ""
 
     @property
     def technique(self) -> str:
@@ -67,6 +70,13 @@ class _Seeker:
     @property
     def spent_s(self) -> float:
         return sum(trial.seconds for trial in self.trials)
+
+    def variant_with(self, setting: Setting) -> Variant:
+        """Return the variant with a setting; which examples it shows is as the default decided, if left open."""
+        variant = turned(self.variant, self.space, setting)
+        if variant.shot_choice is ShotChoice.AUTO and self.trials and self.trials[0].shot_choice:
+            variant = replace(variant, shot_choice=ShotChoice(self.trials[0].shot_choice))
+        return variant
 
     @property
     def share_done(self) -> float:
@@ -123,12 +133,11 @@ def search_settings(
         SpendingLimitError: the limit is reached.
     """
     plan, task, effort = context.plan, context.task, context.plan.effort or Effort()
-    sealed = {row.id: row for row in task.examples if row.id in set(plan.test_ids)}
-    if seal_of([sealed[row_id] for row_id in plan.test_ids]) != effort.sealed:
+    by_id = {row.id: row for row in task.examples}
+    if seal_of([by_id[row_id] for row_id in plan.test_ids]) != effort.sealed:
         raise UsageError("The test rows have changed since the run was planned.", "Start a new run.")
     task = _without_tested(task, plan)
     context = replace(context, task=task)
-    by_id = {row.id: row for row in task.examples}
     pool = [by_id[row_id] for row_id in effort.pool_ids]
     ground = _Ground(
         folds=folds_of(pool, len(plan.train_ids), seed=plan.seed, by_target=task.has_labels),
@@ -141,6 +150,7 @@ def search_settings(
             seeker.proposer.replay(trial)
             seeker.trials.append(trial)
         seeker.ended = seeker.ended or found.ended
+    yield from _warmed_up(context, seekers, pool)
     yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
     order = weights_in_order([row.id for fold in ground.folds for row in fold.held_out], ground.weights)
     searches = {}
@@ -176,13 +186,14 @@ def _take_turns(
         steps = try_setting(
             replace(context, plan=replace(context.plan, test_ids=(), throughput=True, draws=1)),
             trainer,
-            turned(seeker.variant, seeker.space, setting),
+            seeker.variant_with(setting),
             setting,
             ground.folds,
             ground.weights,
             partial(_goes_on, seeker),
         )
-        trial = yield from relay(steps, partial(_within, progress))
+        trial = yield from relay(steps, partial(_within, progress, time.perf_counter()))
+        trial = comparable(seeker.trials[0], trial) if seeker.trials else trial
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
         seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
         seeker.trials.append(trial)
@@ -191,11 +202,13 @@ def _take_turns(
         yield Searched(variant_id=variant_id, search=search)
 
 
-def _within(search: Progress, event: Event) -> Event:
-    """Report what a trial is doing as a part of the search."""
+def _within(search: Progress, started: float, event: Event) -> Event:
+    """Report what a trial is doing as a part of the search, with the time left counted down."""
     if not isinstance(event, PreparationProgress):
         return event
-    return replace(event, progress=replace(search, detail=f"{search.detail}: {event.progress.stage.lower()}"))
+    left_s = None if search.left_s is None else max(search.left_s - (time.perf_counter() - started), 0.0)
+    detail = f"{search.detail}: {event.progress.stage.lower()}"
+    return replace(event, progress=replace(search, detail=detail, left_s=left_s))
 
 
 def _goes_on(seeker: _Seeker, score: float, folds: int) -> bool:
@@ -212,9 +225,24 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort) -> _Seeker:
         budget_s=effort.seconds,
         budget_trials=effort.trials.get(str(variant.technique), 1) if effort.trials else None,
     )
-    if not space or (variant.lora is not None and context.model.facts.server):
-        seeker.ended = SearchEnd.IMPOSSIBLE
+    if variant.lora is not None and context.model.facts.server:
+        seeker.ended, seeker.reason = SearchEnd.IMPOSSIBLE, AT_A_SERVER
     return seeker
+
+
+def _warmed_up(
+    context: RunContext, seekers: Sequence[_Seeker], pool: Sequence[Example]
+) -> Generator[Event, None, None]:
+    """Have the embedder loaded before the first trial, which would pay for it alone."""
+    using = next((seeker for seeker in seekers if seeker.ended is None and _embeds(seeker.variant)), None)
+    if using is not None:
+        progress = Progress(stage="Searching", fraction=0.0, detail="loading the embedder")
+        yield PreparationProgress(variant_id=using.variant.id, progress=progress)
+        context.retriever.embed([pool[0].input], cancel=context.cancel)
+
+
+def _embeds(variant: Variant) -> bool:
+    return bool(variant.shots_k) or variant.retrieval is not None or variant.facts.fits
 
 
 def _progress(seekers: Sequence[_Seeker], seeker: _Seeker, setting: Setting) -> Progress:
@@ -241,6 +269,7 @@ def _closed(seeker: _Seeker, order: Floats, keep: Keep) -> Generator[Event, None
         chosen=choice.chosen,
         best=choice.best,
         standard_error=choice.standard_error,
+        reason=seeker.reason,
     )
     keep(seeker.variant.id, search)
     yield Searched(variant_id=seeker.variant.id, search=search)
@@ -256,28 +285,34 @@ def settled_plan(plan: RunPlan, task: Task, searches: Mapping[str, Search]) -> R
             continue
         search = searches.get(variant.id)
         if search is not None and search.chosen:
-            variants.append(_as_found(variant, space_of(variant, task), search.in_order[search.chosen]))
+            variants.append(_as_found(variant, space_of(variant, task), search))
     effort = replace(plan.effort or Effort(), settled=True)
     return replace(plan, variants=tuple(variants), effort=effort)
 
 
-def _as_found(variant: Variant, space: Space, trial: Trial) -> Variant:
-    """Return a variant with a trial's setting, and with what the trial decided by itself."""
+def _as_found(variant: Variant, space: Space, search: Search) -> Variant:
+    """Return a variant with the setting that was chosen, and with what its trial decided by itself."""
+    trials = search.in_order
+    trial = trials[search.chosen or 0]
     found = turned(variant, space, trial.setting)
+    if found.shot_choice is ShotChoice.AUTO and trials[0].shot_choice:
+        found = replace(found, shot_choice=ShotChoice(trials[0].shot_choice))
     if trial.corrected is not None:
         correction = PriorCorrection.ON if trial.corrected else PriorCorrection.OFF
         found = replace(found, decoding=replace(found.decoding, prior_correction=correction))
-    if isinstance(found.lora, LoraSpec) and trial.best_epoch is not None:
-        found = replace(found, lora=replace(found.lora, epochs=trial.best_epoch))
+    if found.lora is not None and trial.best_epoch is not None:
+        # The schedule stays that of the trial: a shorter one would be another training.
+        lora = replace(found.lora, stop_after_epochs=trial.best_epoch, validation_share=0.0)
+        found = replace(found, lora=lora)
     return found
 
 
 def _without_tested(task: Task, plan: RunPlan) -> Task:
     """Return the task without the rows of the split that is tested, so that no trial can reach one."""
-    tested = {row.split for row in task.examples if row.id in set(plan.test_ids)}
-    kept = set(plan.effort.pool_ids if plan.effort else ()) | set(plan.train_ids)
-    rows = [row for row in task.examples if row.split not in tested or row.id in kept]
     sealed = set(plan.test_ids)
+    tested = {row.split for row in task.examples if row.id in sealed}
+    kept = (set(plan.effort.pool_ids if plan.effort else ()) | set(plan.train_ids)) - sealed
+    rows = [row for row in task.examples if row.id in kept or row.split not in tested]
     return replace(task, examples=tuple(row for row in rows if row.id not in sealed))
 
 

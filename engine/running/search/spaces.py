@@ -35,7 +35,6 @@ Fields = Mapping[str, Any]
 BY_DEFAULT = "default"
 """The option of every knob that leaves the variant as it is."""
 MOST_SHOTS = 20
-RANDOM_DRAWS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +51,8 @@ Space = tuple[Knob, ...]
 
 def space_of(variant: Variant, task: Task) -> Space:
     """Return the knobs of a variant on a task; options that change nothing are left out, and so are empty knobs."""
-    variant = replace(variant, shot_choice=settled(variant.shot_choice))
+    if len(task.answer.labels) <= variant.shots_k or not task.has_labels:  # else `auto` compares two ways
+        variant = replace(variant, shot_choice=settled(variant.shot_choice))
     knobs = []
     for applies, make in _PARTS:
         for knob in make(variant, task) if applies(variant) else ():
@@ -78,6 +78,18 @@ def all_settings(space: Space) -> Iterator[Setting]:
     """Yield every setting of a space, the default's first."""
     for options in product(*((BY_DEFAULT, *knob.options) for knob in space)):
         yield setting_of(dict(zip((knob.name for knob in space), options, strict=True)))
+
+
+def longest_setting(space: Space) -> Setting:
+    """Return the setting with the longest prompts, as far as the options tell: a server needs room for it."""
+    longest = {}
+    for knob in space:
+        counts = [name for name in knob.options if name.isdecimal()]
+        if counts:
+            longest[knob.name] = max(counts, key=int)
+        elif PromptForm.REPEATED in knob.options:
+            longest[knob.name] = str(PromptForm.REPEATED)
+    return longest
 
 
 def setting_of(options: Mapping[str, str]) -> Setting:
@@ -110,8 +122,8 @@ def _shots(_variant: Variant, task: Task) -> Iterable[Knob]:
     counts = {2, *(labels * times for times in (1, 2, 3))} if task.has_labels else {1, 2, 4, 8}
     counts = {count for count in counts if count <= MOST_SHOTS} | ({10} if labels > MOST_SHOTS else set())
     yield Knob(name="examples", options={str(count): {"shots_k": count} for count in sorted(counts)})
-    drawn = {f"random {draw + 1}": {"shot_choice": ShotChoice.DRAWN, "shot_draw": draw} for draw in range(RANDOM_DRAWS)}
     chosen = {
+        "at random": ShotChoice.DRAWN,
         "covering": ShotChoice.COVERING,
         "nearest to the row": ShotChoice.NEAREST,
         "nearest to their label's middle": ShotChoice.MIDDLE,
@@ -119,7 +131,7 @@ def _shots(_variant: Variant, task: Task) -> Iterable[Knob]:
     }
     yield Knob(
         name="which examples",
-        options=drawn | {name: {"shot_choice": choice} for name, choice in chosen.items()},
+        options={name: {"shot_choice": choice} for name, choice in chosen.items()},
     )
     if task.has_labels:
         yield Knob(name="order", options={"by label": {"shot_order": ShotOrder.BY_LABEL}})

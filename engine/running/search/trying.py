@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.core.capabilities import Support
-from engine.core.errors import AdaptLabError, CancelledError, SpendingLimitError
+from engine.core.errors import AdaptLabError, CancelledError, SpendingLimitError, StoreError, WorkerDiedError
 from engine.core.generation import Completion
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Setting, Standing, Trial
 from engine.core.run.events import Event
+from engine.core.run.shot_record import ShotRecord
 from engine.core.steps import check_cancelled
 from engine.core.task import Example
 from engine.core.variant import ClassifierKind, PriorCorrection, Variant
@@ -22,9 +23,12 @@ from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
 from engine.running.answering import STOPPING, ReadyVariant, RunContext
 from engine.running.batches import answer_batch, ask
 from engine.running.preparing import OneOff, find_parts, make_draw
-from engine.running.priors import has_prior, label_frequencies
+from engine.running.priors import count_rows, has_prior, label_frequencies
 from engine.running.search.folds import Fold
-from engine.running.shots import decide_shots, settled
+from engine.running.shots import decide_shots
+
+PASSING = (CancelledError, SpendingLimitError, StoreError, WorkerDiedError, *STOPPING)
+"""What stops the run instead of being a setting's fault: a resumed run tries that setting again."""
 
 
 @dataclass(slots=True)
@@ -68,36 +72,42 @@ def try_setting(
     """
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
-    standing, message = Standing.WHOLE, ""
+    standing, message, record = Standing.WHOLE, "", None
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = folds[:1] if trained else folds
     try:
         for fold in used:
-            ready, epoch = yield from _prepared(context, trainer, variant, fold)
-            best_epoch, trainings = epoch or best_epoch, trainings + trained
-            _answer(context, ready, fold.held_out, answers)
-            _forget(context, trainer, ready)
-            means.append(_mean(_scores(context, variant, answers)[0], answers.rows, weights))
+            ready, record = yield from _prepared(context, trainer, variant, fold, record)
+            if ready.lora is not None:
+                best_epoch = ready.lora.best_epoch
+            trainings += trained
+            try:
+                _answer(context, ready, fold.held_out, answers)
+            finally:
+                _forget(context, trainer, ready)
             if len(answers.messages) == len(answers.rows):
                 standing, message = Standing.FAILED, answers.messages[0]
                 break
+            means.append(_mean(_scores(context, variant, answers)[0], answers.rows, weights))
             if not goes_on(means[-1], len(means)) and len(means) < len(used):
                 standing = Standing.BEHIND
                 break
-    except (CancelledError, SpendingLimitError, *STOPPING):
+    except PASSING:
         raise
     except AdaptLabError as error:
         standing, message = Standing.FAILED, error.what
     scores, corrected = _scores(context, variant, answers) if answers.rows else ([], None)
+    failed = standing is Standing.FAILED
     return Trial(
         setting=setting,
         standing=standing,
-        score=means[-1] if means and standing is not Standing.FAILED else None,
-        fold_scores=tuple(means),
+        score=means[-1] if means and not failed else None,
+        fold_scores=() if failed else tuple(means),
         row_scores=tuple(scores),
         seconds=time.perf_counter() - started,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=trainings,
+        shot_choice=str(record.choice) if record is not None else "",
         corrected=corrected,
         best_epoch=best_epoch,
         message=message,
@@ -105,16 +115,15 @@ def try_setting(
 
 
 def _prepared(
-    context: RunContext, trainer: Trainer, variant: Variant, fold: Fold
-) -> Generator[Event, None, tuple[ReadyVariant, int | None]]:
-    """Make a variant ready to answer a fold; return it with the best epoch of its training."""
-    variant = replace(variant, shot_choice=settled(variant.shot_choice))
+    context: RunContext, trainer: Trainer, variant: Variant, fold: Fold, record: ShotRecord | None
+) -> Generator[Event, None, tuple[ReadyVariant, ShotRecord | None]]:
+    """Make a variant ready to answer a fold; how examples are chosen is decided on the first one."""
     paid = OneOff()
-    chosen = yield from decide_shots(context, variant, fold.learned, None)
+    chosen = yield from decide_shots(context, variant, fold.learned, record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
     held_out = fold.held_out if variant.lora is not None else ()
     ready = yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out)
-    return ready, ready.lora.best_epoch if ready.lora is not None else None
+    return ready, chosen.record
 
 
 def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant) -> None:
@@ -165,7 +174,9 @@ def _scores(context: RunContext, variant: Variant, answers: _Answers) -> tuple[l
     """Return each row's score, and whether the prior was taken away: where that gains, by the rule of `auto`."""
     whole = [place for place, one in enumerate(answers.probabilities) if len(one) == len(context.task.answer.labels)]
     wanted = variant.decoding.prior_correction
-    if wanted is PriorCorrection.OFF or not _tells_all(context, variant) or len(whole) < LEAST_ROWS:
+    # Only what the final variant can measure again, on the run's own rows, may be taken away here.
+    able = _tells_all(context, variant) and count_rows(context.plan, context.task, variant) > 0
+    if wanted is PriorCorrection.OFF or not able or len(whole) < LEAST_ROWS:
         return list(answers.plain), None
     targets = [answers.rows[place].target for place in whole]
     without, having = outcomes([answers.probabilities[place] for place in whole], targets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from statistics import fmean
 
 from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
@@ -40,7 +39,7 @@ class EffortRow:
     trainings: int
     seconds: float
     default_score: float | None
-    """Mean primary score of the default's setting on the labelled rows that the best other one answered, 0 to 1."""
+    """Mean primary score of the default's setting on the labelled rows, 0 to 1."""
     best_score: float | None
     """Of the best other setting."""
     used: str
@@ -59,16 +58,14 @@ def _row(search: Search) -> EffortRow:
     trials = search.in_order
     default = trials[0] if trials else None
     best = trials[search.best] if search.best is not None else None
-    shared = len(best.row_scores) if best else 0
-    alike = default is None or best is None or shared == len(default.row_scores)
     return EffortRow(
         technique=label(search.technique),
         trials=len(trials),
         rows=search.rows,
         trainings=search.trainings,
         seconds=search.seconds,
-        default_score=(default.score if alike else fmean(default.row_scores[:shared])) if default else None,
-        best_score=(best.score if alike else fmean(best.row_scores)) if best else None,
+        default_score=default.score if default else None,
+        best_score=best.score if best else None,
         used=setting_in_words(trials[search.chosen].setting if search.chosen else {}),
         changed=search.changed,
         ended=_ENDS[search.ended] if search.ended else "",
@@ -89,10 +86,12 @@ def _sentence(search: Search) -> str:
     row = _row(search)
     if search.ended is SearchEnd.IMPOSSIBLE:
         why = next((trial.message for trial in search.trials.values() if trial.standing is Standing.FAILED), "")
-        return f"{row.technique}: no settings were searched for. {why}".strip()
+        return f"{row.technique}: no settings were searched for. {search.reason or why}".strip()
     settings = f"{say.number(row.trials)} setting{'s' if row.trials != 1 else ''}"
     trained = f" and {say.number(row.trainings)} training{'s' if row.trainings != 1 else ''}" if row.trainings else ""
     spent = f"{settings} in {say.duration(row.seconds)}, {say.number(row.rows)} answers{trained}"
+    if search.ended is None:
+        return f"{row.technique}: {spent} so far; the search is not finished."
     end = f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
     if row.best_score is None or row.default_score is None:
         why = (
@@ -112,7 +111,9 @@ def amount(effort: Effort) -> str:
     counts = sorted(set(effort.trials.values()))
     if len(counts) == 1:
         return f"{say.number(counts[0])} trial{'s' if counts[0] != 1 else ''} for each technique"
-    return ", ".join(f"{count} for {in_sentence(label(name))}" for name, count in effort.trials.items()) + " trials"
+    (first, count), *others = effort.trials.items()
+    told = [f"{count} trial{'s' if count != 1 else ''} for {in_sentence(label(first))}"]
+    return say.listed([*told, *(f"{number} for {in_sentence(label(name))}" for name, number in others)])
 
 
 def replay_option(searches: Mapping[str, Search]) -> str:
@@ -141,10 +142,14 @@ def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sent
     effort = run.plan.effort
     if effort is None:
         return Sentence(text="")
+    if not effort.settled:
+        return Sentence(text="The search for settings was not finished.")
     tuned = [item for item in run.figures if item.variant.tuned]
     text = f"Settings were searched for: {amount(effort)}."
     if not tuned:
         text += " Every technique keeps its default."
+    elif verdict.pick is None and by_default.pick is None:
+        text += " The default settings alone do not decide it either."
     elif _same(run, verdict, by_default):
         text += " The default settings alone come to the same technique."
     else:

@@ -1,0 +1,221 @@
+"""Answering the test rows: whose turn it is, and what is done with each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+from engine.core.capabilities import Support
+from engine.core.ports import EnergyMeter, RunStore
+from engine.core.run.events import (
+    Event,
+    LeaderClear,
+    Notice,
+    PredictionMade,
+    PredictionStarted,
+    TextStreamed,
+    VariantOut,
+)
+from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
+from engine.core.steps import check_cancelled, drain, relay
+from engine.core.task import Example
+from engine.metrics import wording as say
+from engine.metrics.budget import Budget
+from engine.metrics.early_stopping import ClearLeader
+from engine.running.answering import ReadyVariant, RunContext, answer_row
+from engine.running.batches import answer_batch
+from engine.running.standings import Standings
+
+Item = TypeVar("Item")
+JOULES_PER_WATT_HOUR = 3600.0
+BLOCK_ROWS = 20
+"""Rows that are answered with what a server holds before it holds something else: enough that loading is seldom, few
+enough that a slow minute still hits all alike and a race can decide."""
+RELOAD_S = 0.3
+"""A server that took so long to load a model for one answer did not hold it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """One variant's answer to one row."""
+
+    row: int
+    example: Example
+    ready: ReadyVariant
+
+    @property
+    def held(self) -> str:
+        """What the server has to hold for it: the base, or one set of weights."""
+        return held_by(self.ready.for_row(self.row))
+
+
+class Turns:
+    """Takes all rows with all variants that are ready, and keeps each answer before it tells it."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        store: RunStore,
+        meter: EnergyMeter,
+        variants: Sequence[ReadyVariant],
+        standings: Standings,
+        budget: Budget,
+        done: set[tuple[str, str]],
+    ) -> None:
+        """Begin with what was answered before a stop, as pairs of variant and example."""
+        self._context, self._store, self._meter = context, store, meter
+        self._variants, self._standings, self._budget, self._done = variants, standings, budget, done
+        self._held: str | None = None
+        self._reload_told = False
+
+    def take(self, test: Sequence[Example]) -> Iterator[Event]:
+        """Answer the rows in order: row by row in turns, or in batches.
+
+        Raises:
+            CancelledError: the user stopped the run.
+            SpendingLimitError: the limit is reached.
+            ModelError: the server is unreachable, or refuses every request.
+        """
+        if self._context.plan.throughput:
+            yield from self._in_batches(test)
+        else:
+            yield from self._in_blocks(test)
+
+    def _in_blocks(self, test: Sequence[Example]) -> Iterator[Event]:
+        """Have the variants take turns at each row.
+
+        A server that holds either the base or the weights would load a model at every turn. There, blocks of rows are
+        answered with what is held, the variants that share it taking turns, before the rest of the block is.
+        """
+        swaps = self._swaps()
+        size = BLOCK_ROWS if swaps else 1
+        if swaps:
+            self._store.update_run(self._context.plan.run_id, manifest={"block_rows": size})
+        for number, start in enumerate(range(0, len(test), size)):
+            turns = self._turns(list(enumerate(test))[start : start + size])
+            for held in _by_what_is_held(turns, number) if swaps else [turns]:
+                if held and swaps:
+                    self._bring_in(held[0])
+                for turn in held:
+                    yield from self._answer(turn)
+            if turns and (yield from settle(self._context.plan, self._store, self._standings)):
+                return
+
+    def _swaps(self) -> bool:
+        """Tell whether a model is loaded again whenever the base and weights take turns."""
+        draws = [draw for ready in self._variants if ready.variant.generates for draw in ready.draws or (ready,)]
+        return len({held_by(draw) for draw in draws}) > 1 and self._context.model.capabilities.holds_all is Support.NO
+
+    def _turns(self, rows: Sequence[tuple[int, Example]]) -> list[Turn]:
+        """Return who answers which of these rows, in order; rows from before a stop are left out."""
+        going = [ready for ready in self._variants if not self._standings.is_out(ready.variant.id)]
+        return [
+            Turn(row=row, example=example, ready=ready)
+            for row, example in rows
+            for ready in _rotated(going, row)
+            if (ready.variant.id, example.id) not in self._done
+        ]
+
+    def _bring_in(self, turn: Turn) -> None:
+        """Have the server load what the next answers need: the first answer after a change is not scored."""
+        if turn.held != self._held and turn.ready.variant.generates:
+            drain(answer_row(self._context, turn.ready.for_row(turn.row), turn.example, turn.row))
+            self._held = turn.held
+
+    def _answer(self, turn: Turn) -> Iterator[Event]:
+        variant_id, example = turn.ready.variant.id, turn.example
+        check_cancelled(self._context.cancel)
+        self._budget.check()
+        yield PredictionStarted(variant_id=variant_id, example_id=example.id, target=example.target)
+        before = self._meter.read_joules()
+        steps = answer_row(self._context, turn.ready.for_row(turn.row), example, turn.row)
+        made = yield from relay(steps, partial(_streamed, variant_id, example.id))
+        (prediction,) = _with_energy([made], before, self._meter.read_joules())
+        self._store.add([prediction])
+        self._standings.add(prediction)
+        self._budget.pay([prediction])
+        yield PredictionMade(prediction=prediction)
+        if prediction.timing.load_s >= RELOAD_S and not self._reload_told:
+            self._reload_told = True
+            took = say.seconds(prediction.timing.load_s)
+            yield Notice(
+                text=f"The server loaded the model again in the midst of the run: {took}, before an answer of "
+                f"{variant_id}. That is no part of any latency, cost or energy."
+            )
+
+    def _in_batches(self, test: Sequence[Example]) -> Iterator[Event]:
+        """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one."""
+        size = self._context.plan.batch_rows
+        for start in range(0, len(test), size):
+            rows = list(enumerate(test))[start : start + size]
+            left = [
+                ready
+                for ready in self._variants
+                if not self._standings.is_out(ready.variant.id)
+                and not all((ready.variant.id, example.id) in self._done for _row, example in rows)
+            ]
+            if not left:
+                continue  # rows from before the run was stopped
+            for ready in left:
+                variant_id = ready.variant.id
+                check_cancelled(self._context.cancel)
+                self._budget.check()
+                yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)
+                before = self._meter.read_joules()
+                made = _with_energy(answer_batch(self._context, ready, rows), before, self._meter.read_joules())
+                fresh = [p for p in made if (variant_id, p.example_id) not in self._done]
+                self._store.add(fresh)
+                self._budget.pay(fresh)
+                for prediction in fresh:
+                    self._standings.add(prediction)
+                    yield PredictionMade(prediction=prediction)
+            if (yield from settle(self._context.plan, self._store, self._standings)):
+                return
+
+
+def held_by(ready: ReadyVariant) -> str:
+    """Return what a server has to hold for a variant's answer: the base (empty), or one set of weights."""
+    return ready.lora.locator if ready.lora is not None else ""
+
+
+def _by_what_is_held(turns: Sequence[Turn], number: int) -> list[list[Turn]]:
+    """Return a block's turns by what the server holds. What comes first alternates, so that a change is saved."""
+    held = _rotated(list(dict.fromkeys(turn.held for turn in turns)), number)
+    return [[turn for turn in turns if turn.held == one] for one in held]
+
+
+def _rotated(items: Sequence[Item], number: int) -> list[Item]:
+    first = number % len(items) if items else 0
+    return [*items[first:], *items[:first]]
+
+
+def settle(plan: RunPlan, store: RunStore, standings: Standings) -> Generator[Event, None, bool]:
+    """Tell who is out of a race, and whether a clear leader ends the run."""
+    for variant_id, rows in standings.drop().items():
+        store.update_run(plan.run_id, manifest={"out": {variant_id: rows}})
+        yield VariantOut(variant_id=variant_id, rows=rows)
+    if leader := standings.leader():
+        yield from _leader_is_clear(plan, store, leader)
+        return True
+    return False
+
+
+def _leader_is_clear(plan: RunPlan, store: RunStore, leader: ClearLeader) -> Iterator[Event]:
+    stopped = {"variant_id": leader.variant_id, "rows": leader.rows, "evidence": leader.evidence}
+    store.update_run(plan.run_id, manifest={"stopped_early": stopped})
+    yield LeaderClear(variant_id=leader.variant_id, rows=leader.rows)
+
+
+def _streamed(variant_id: str, example_id: str, text: str) -> TextStreamed:
+    return TextStreamed(variant_id=variant_id, example_id=example_id, text=text)
+
+
+def _with_energy(made: Sequence[Prediction], before: float | None, after: float | None) -> list[Prediction]:
+    """Distribute measured joules over the predictions made between two readings."""
+    if before is None or after is None:
+        return list(made)
+    share_wh = (after - before) / JOULES_PER_WATT_HOUR / len(made)
+    return [replace(p, timing=replace(p.timing, energy_wh=share_wh)) for p in made]

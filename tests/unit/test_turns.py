@@ -1,0 +1,127 @@
+"""Whose turn it is: row by row, or in blocks where a server holds either the base or the weights."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from adapters.models.scripted import CAPABILITIES, ScriptedModel
+from adapters.storage.run_store import SqliteRunStore
+from engine.core.capabilities import Capabilities, Support
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
+from engine.core.run.events import Event, Notice, PredictionMade
+from engine.core.run.manifest import Manifest
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import Technique
+from engine.core.variant import Variant
+from engine.metrics.budget import Budget
+from engine.running.answering import ReadyVariant, RunContext
+from engine.running.standings import Standings
+from engine.running.turns import BLOCK_ROWS, RELOAD_S, Turns
+from tests.helpers import small_task
+from tests.memory_lab_training import NoMeter
+
+ROWS = 2 * BLOCK_ROWS + 5
+TASK = small_task(train=3, test=ROWS)
+NAMES = ("zero-shot", "few-shot", "lora", "rag+lora")
+LOAD_S = 2.0
+
+
+class OneAtATime(ScriptedModel):
+    """Holds the base or the weights, and says how long it took to load when that changes."""
+
+    def __init__(self, holds_all: Support) -> None:
+        """Begin with nothing held."""
+        super().__init__()
+        self.holds_all, self.loads = holds_all, 0
+        self._held: str | None = None
+        self.slow: set[str] = set()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As the scripted model's, but for what it holds."""
+        return replace(CAPABILITIES, holds_all=self.holds_all)
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer without the weights, after loading them."""
+        wanted = request.lora.locator if request.lora else ""
+        changed = wanted != self._held
+        self._held, self.loads = wanted, self.loads + changed
+        for piece in super().generate(replace(request, lora=None), cancel=cancel):
+            loaded = changed or request.slot in self.slow
+            yield replace(piece, load_s=LOAD_S if loaded else 0.001) if isinstance(piece, Completion) else piece
+
+
+def carried_out(folder: Path, model: OneAtATime, done: set[tuple[str, str]] | None = None) -> list[Event]:
+    """Answer all rows with four variants, of which two have weights."""
+    plan = RunPlan(
+        run_id="r", task_id="small", model_id="m", train_ids=(),
+        variants=tuple(Variant(id=name, technique=Technique(name)) for name in NAMES),
+        test_ids=tuple(row.id for row in TASK.split("test")),
+    )  # fmt: skip
+    store = SqliteRunStore(folder / "runs.sqlite3")
+    store.create_run(Manifest(plan=plan))
+    weights = LoraWeights(key="k", locator="/weights/k")
+    ready = [ReadyVariant(variant=variant, lora=weights if "lora" in variant.id else None) for variant in plan.variants]
+    context = RunContext(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
+    turns = Turns(context, store, NoMeter(), ready, Standings(plan, [], {}), Budget(None, None), done or set())
+    return list(turns.take(TASK.split("test")))
+
+
+def order_of(events: list[Event]) -> list[tuple[str, str]]:
+    """Return variants and rows in the order of the answers."""
+    made = [event.prediction for event in events if isinstance(event, PredictionMade)]
+    return [(one.variant_id, one.example_id) for one in made]
+
+
+def test_variants_take_turns_at_each_row(tmp_path: Path) -> None:
+    """Where all is held at once, four answers to a row stand together, and who is first rotates."""
+    order = order_of(carried_out(tmp_path, OneAtATime(Support.YES)))
+    rows = [[name for name, _row in group] for _row, group in groupby(order, key=lambda pair: pair[1])]
+    assert len(rows) == ROWS
+    assert all(sorted(row) == sorted(NAMES) for row in rows)
+    assert {row[0] for row in rows} == set(NAMES)
+
+
+def test_blocks_where_base_and_weights_are_not_held_together(tmp_path: Path) -> None:
+    """Twenty rows with what is held, then twenty with the rest; what was held last goes on, and no scored answer loads."""
+    model = OneAtATime(Support.NO)
+    events = carried_out(tmp_path, model)
+    order = order_of(events)
+    assert sorted(order) == sorted((name, row.id) for name in NAMES for row in TASK.split("test"))
+    held = ["lora" in name for name, _row in order]
+    blocks = [(weights, len(list(group))) for weights, group in groupby(held)]
+    assert blocks == [(False, 2 * 20), (True, 2 * 2 * 20), (False, 2 * (20 + 5)), (True, 2 * 5)]
+    assert model.loads == len(blocks)
+    made = [event.prediction for event in events if isinstance(event, PredictionMade)]
+    assert all(one.timing.load_s < RELOAD_S for one in made)
+    ids = [row.id for row in TASK.split("test")]
+    for first in range(0, ROWS, BLOCK_ROWS):
+        block = set(ids[first : first + BLOCK_ROWS])
+        places = [place for place, (_name, row) in enumerate(order) if row in block]
+        assert places == list(range(places[0], places[0] + len(places))), "a block is whole before the next begins"
+
+
+def test_a_stopped_block_goes_on(tmp_path: Path) -> None:
+    """What was answered before a stop is left out, and the rest is answered once."""
+    whole = order_of(carried_out(tmp_path, OneAtATime(Support.NO)))
+    (tmp_path / "again").mkdir()
+    left = order_of(carried_out(tmp_path / "again", OneAtATime(Support.NO), set(whole[:31])))
+    assert sorted(left) == sorted(whole[31:])
+
+
+def test_a_reload_in_the_midst_of_a_run_is_told_and_counts_nowhere(tmp_path: Path) -> None:
+    """Once in words; the seconds are kept beside the answer and are no part of its latency."""
+    model = OneAtATime(Support.YES)
+    model.slow.add("zero-shot")
+    events = carried_out(tmp_path, model)
+    notices = [event.text for event in events if isinstance(event, Notice)]
+    assert len(notices) == 1
+    assert "loaded the model again" in notices[0]
+    made = [e.prediction for e in events if isinstance(e, PredictionMade) and e.prediction.variant_id == "zero-shot"]
+    assert all(one.timing.load_s == LOAD_S for one in made)
+    assert all(one.timing.total_s is not None and one.timing.total_s < LOAD_S for one in made)
