@@ -203,9 +203,15 @@ def _tag(name: str) -> dict[str, Any]:
             "digest": DIGEST if name == MODEL else hashlib.sha256(name.encode()).hexdigest(), "details": details}  # fmt: skip
 
 
+def tagged(name: str) -> str:
+    """Return a name as the real server writes it among its running models."""
+    return name if ":" in name else f"{name}:latest"
+
+
 def _running(replay: OllamaReplay, name: str) -> dict[str, Any]:
     room = min(int(replay.loaded[name].get("num_ctx", 4096)), replay.largest_context)
-    return {**_tag(name), "expires_at": CREATED, "size_vram": 0, "context_length": room}
+    told = {**_tag(name), "name": tagged(name), "model": tagged(name)}
+    return {**told, "expires_at": CREATED, "size_vram": 0, "context_length": room}
 
 
 def _shown(replay: OllamaReplay) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import model_file
+from adapters.models.catalog import Catalog
+from tests.helpers import SMOLLM2
 from tests.served import free_port
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +81,8 @@ def running(home: Path, **environment: str) -> Iterator[RealOllama]:
                 words = (home / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise RuntimeError(f"Ollama did not start:\n{words}")
             time.sleep(0.1)
-        server.make(NAME, model_file())
+        catalog = Catalog(home / "digests.json")
+        server.make(NAME, Path(catalog.model(SMOLLM2).path))
         yield server
     finally:
         process.kill()

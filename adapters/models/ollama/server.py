@@ -173,12 +173,12 @@ class OllamaServer:
     def running(self) -> dict[str, int]:
         """Return the models that are in its memory, each with the context it was given; 0 where that is not said."""
         with self.translated():
-            return {str(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
+            return {plain_name(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes that models in its memory take, by name, as it tells them."""
         with self.translated():
-            return {str(one.model or one.name): int(one.size or 0) for one in self._quick.ps().models}
+            return {plain_name(one.model or one.name): int(one.size or 0) for one in self._quick.ps().models}
 
     def unload(self, name: str) -> None:
         """Have it unload a model."""
@@ -245,6 +245,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
         """Follow no redirect."""
         return
+
+
+def plain_name(name: str | None) -> str:
+    """Return a model's name as it is listed here: the server writes `:latest` where nothing else is said."""
+    return str(name or "").removesuffix(":latest")
 
 
 def architecture_fact(info: Mapping[str, Any], name: str) -> int:

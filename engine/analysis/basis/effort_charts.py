@@ -37,7 +37,7 @@ def effort_chart(searches: Mapping[str, Search]) -> Chart:
                 x=tuple(seconds for seconds, _score in steps),
                 y=tuple(score for _seconds, score in steps),
                 line=True,
-                markers=False,
+                markers=len(curve) == 1,  # one trial alone is a point
                 dash=TECHNIQUES[technique].style.dash,
                 labelled=True,
             )

@@ -1,0 +1,129 @@
+"""A real Ollama server, at the front door: all techniques, LoRA weights, models that answer elsewhere, stop words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+from adapters.models.ollama.listing import OllamaListing
+from adapters.models.ollama.model import OllamaModel
+from adapters.models.ollama.server import OllamaServer
+from engine.core.variant import DecodingMode
+from tests.contract.test_language_model import ask
+from tests.faulty_server import FaultyServer
+from tests.helpers import complete
+from tests.ollama_server import NAME, RealOllama, running
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(1800), pytest.mark.ollama]
+TASK = ("--task", "support-tickets", "--model", f"ollama/{NAME}", "--train-rows", "10", "--epochs", "2")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealOllama]:
+    """Run one server for all tests of this file."""
+    with running(tmp_path_factory.mktemp("ollama"), OLLAMA_REMOTES="127.0.0.1") as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def kept_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home folder: what is trained by one test is found by the next."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def at_the_server(server: RealOllama, kept_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name the server as the user would."""
+    monkeypatch.setenv("OLLAMA_HOST", server.url)
+    monkeypatch.setenv("ADAPTLAB_HOME", str(kept_home))
+
+
+def compared(out: Path, *arguments: str) -> dict[str, Any]:
+    """Compare; return the summary."""
+    assert cli.main(["compare", *TASK, *arguments, "--out", str(out)]) == 0
+    found: dict[str, Any] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_all_techniques_answer_and_no_latency_holds_a_load(tmp_path: Path, server: RealOllama) -> None:
+    """Six techniques on three rows; base and LoRA answer in blocks, and what the server loads is in nobody's seconds."""
+    summary = compared(tmp_path, "--limit", "3", "--prior-correction", "off")
+    assert len(summary["variants"]) == 6
+    assert all(one["n"] == 3 and one["n_failed"] == 0 for one in summary["variants"]), summary
+    manifest = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert manifest["block_rows"] == 20
+    lines = (tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 18
+    zero = next(one for one in summary["variants"] if one["variant"] == "zero-shot")
+    assert zero["peak_rss_bytes"] > 50_000_000
+    assert zero["marks"]["peak_rss_bytes"] == "server"
+    names = [one["name"] for one in server.post("/api/tags", b"", method="GET")[0]["models"]]
+    assert any(name.startswith("adaptlab-") for name in names)
+
+
+def test_a_variant_is_as_fast_beside_others_as_alone(tmp_path: Path) -> None:
+    """The p50 of zero-shot beside LoRA is that of zero-shot alone, within what a shared machine allows."""
+    alone = compared(tmp_path / "alone", "--limit", "12", "--variants", "zero-shot", "--prior-correction", "off")
+    beside = compared(tmp_path / "beside", "--limit", "12", "--variants", "zero-shot,lora", "--prior-correction", "off")
+    p50 = [summary["variants"][0]["total_s"]["p50"] for summary in (alone, beside)]
+    assert p50[1] < 2 * p50[0], p50
+
+
+def test_a_removed_lora_model_is_made_again(server: RealOllama) -> None:
+    """Somebody removes what was made of base and weights: the next run makes it again, and does not ask for a pull."""
+    names = [one["name"] for one in server.post("/api/tags", b"", method="GET")[0]["models"]]
+    made = [name for name in names if name.startswith("adaptlab-")]
+    assert made
+    for name in made:
+        server.post("/api/delete", {"model": name}, method="DELETE")
+    assert cli.main(["compare", *TASK, "--variants", "lora", "--limit", "2", "--prior-correction", "off"]) == 0
+
+
+def test_stop_words_of_the_model_hold(server: RealOllama) -> None:
+    """Without stop words of ours those of the Modelfile end the answer."""
+    server.post("/api/create", {"model": "stopping", "from": NAME, "parameters": {"stop": ["e"]}})
+    client = OllamaServer(server.url)
+    listed = {facts.name: facts for facts in OllamaListing(client).models()}
+    lengths = []
+    for name in (NAME, "stopping"):
+        model = OllamaModel(listed[name], client)
+        model.load(slots=1, context_tokens=1024)
+        request = ask("Tell me about the sea.", DecodingMode.FREE, max_tokens=40, stop=())
+        answer = complete(model, request)
+        lengths.append(answer.usage.completion_tokens)
+        if name == "stopping":
+            assert "e" not in answer.text
+        model.close()
+    assert lengths[1] < lengths[0]
+
+
+def test_a_model_that_answers_elsewhere_gets_no_row_without_consent(
+    server: RealOllama, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cloud model of the real server is marked, refused without consent, and nothing reaches the far host."""
+    far = FaultyServer()
+    host = far.url.removeprefix("http://").removesuffix("/v1")
+    try:
+        server.post(
+            "/api/create",
+            {
+                "model": "far",
+                "from": NAME,
+                "remote_host": f"http://{host}",
+                "info": {"model_family": "llama", "context_length": 2048, "capabilities": ["completion"]},
+            },
+        )
+        assert cli.main(["models"]) == 0
+        out = capsys.readouterr()
+        assert f"sends inputs on to {host}" in out.out + out.err
+        asked = ["compare", "--task", "support-tickets", "--model", "ollama/far", "--variants", "zero-shot", "--limit"]
+        assert cli.main([*asked, "2"]) == 2
+        assert f"would be sent on to {host}" in capsys.readouterr().err
+        assert not far.asked
+    finally:
+        far.close()
