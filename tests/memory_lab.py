@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 import time
@@ -233,6 +234,7 @@ def memory_lab(
         text: what the model writes whatever it is asked; empty for answers by skill.
     """
     folder = Path(tempfile.mkdtemp(prefix="adaptlab-memory-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     kept = MemoryTasks([task or memory_task(), *tasks], folder)
     answers = Answers(kept.find, speed)
     answers.text = text

@@ -66,6 +66,8 @@ def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tupl
         help="Which variants answer. Those with LoRA appear once weights for this model have been trained.",
     )
     settings = _settings(task, weights)
+    if task.has_labels and settings.decoding is DecodingMode.CHOICE:
+        st.caption("Answers are shown as the model gives them: a run may also take away how much it likes each label.")
     chosen = [technique for technique in able if technique in techniques]
     variants = default_variants(chosen, task, options=settings.options) if chosen else ()
     variants = tuple(
