@@ -39,7 +39,7 @@ def effort_chart(searches: Mapping[str, Search]) -> Chart:
                 line=True,
                 markers=len(curve) == 1,  # one trial alone is a point
                 dash=TECHNIQUES[technique].style.dash,
-                labelled=True,
+                symbol=TECHNIQUES[technique].style.symbol,
             )
         )
     return Chart(
