@@ -12,12 +12,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from engine.analysis.figures import variant_names
 from engine.analysis.marks import FigureName
 from engine.analysis.progress import LiveRun
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.core.generation import LoraWeights
 from engine.core.steps import Progress, drain
+from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import cell, heading
 from terminal.output import one_line

@@ -38,15 +38,10 @@ atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a running vLLM server be named, for the tests that need one."""
     parser.addoption("--run-vllm", metavar="URL", default="", help="test against the vLLM server at this address")
-    parser.addoption("--run-ollama", action="store_true", help="build a real Ollama server, and test against it")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `model` skip where the model packages are missing, and fail for it in CI."""
-    if not config.getoption("--run-ollama"):
-        for item in items:
-            if item.get_closest_marker("ollama"):
-                item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --run-ollama tests/test_real_ollama.py"))
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if not missing or os.environ.get("CI") == "true":
         return

@@ -35,7 +35,7 @@ def served(arguments: Sequence[str], port: int) -> Iterator[str]:
     )
     try:
         until = time.monotonic() + START_S
-        while not _answers(url):
+        while not answers(f"{url}/models"):
             if process.poll() is not None or time.monotonic() > until:
                 process.kill()
                 words = (process.communicate()[1] or b"").decode("utf-8", "replace")[-2000:]
@@ -47,10 +47,11 @@ def served(arguments: Sequence[str], port: int) -> Iterator[str]:
         process.communicate()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether something answers at an address."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/models", timeout=2) as reply:
+        with opener.open(url, timeout=2) as reply:
             return bool(reply.status == 200)
     except OSError:
         return False

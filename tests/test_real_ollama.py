@@ -19,7 +19,7 @@ from tests.faulty_server import FaultyServer
 from tests.helpers import complete
 from tests.ollama_server import NAME, RealOllama, running
 
-pytestmark = [pytest.mark.model, pytest.mark.timeout(1800), pytest.mark.ollama]
+pytestmark = [pytest.mark.model, pytest.mark.timeout(1800)]
 TASK = ("--task", "support-tickets", "--model", f"ollama/{NAME}", "--train-rows", "10", "--epochs", "2")
 
 

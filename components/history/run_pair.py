@@ -12,11 +12,11 @@ from components.ui.run_data import measured_of, plan_of, run_labels, table_of
 from components.ui.run_list import standing
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
-from engine.analysis.figures import variant_names
 from engine.analysis.marks import FigureName, mark_of
 from engine.analysis.run_comparison import VariantChange, compare_runs, in_words, matrix, portability_grid
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
+from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import marked
 from engine.services.lab import Lab

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.bests import bests_line
-from components.ui.effort_view import effort_charts
+from components.ui.effort_view import effort_charts, searching_frame
 from components.ui.errors import fault
 from components.ui.lane_view import each_lane, lane_views, lanes_frame, stage, strip_view
 from components.ui.text import plain
@@ -46,19 +46,18 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
     _message(snapshot)
     if st.session_state.pop(state.PRESENTING, False):
         state.present(run_id)
+    if snapshot.is_open:  # there is nothing else to show yet
+        _search(lab, snapshot, run_id)
+        return
     bests_line(snapshot.lanes)
     lanes(lane_views(snapshot), key=f"lanes_{run_id}")
-    if snapshot.is_searching:
-        _search(lab, snapshot, run_id)
-    else:
-        _charts(snapshot, run_id)
+    _charts(snapshot, run_id)
     _table(snapshot)
     with st.container(border=True):
         clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
     # Below everything that updates, so that a new notice does not push anything down.
     measured = choice_sentences(lane.figures for lane in snapshot.lanes if lane.figures)
-    found = () if snapshot.is_searching else effort_sentences(snapshot.searches)
-    for notice in (*snapshot.notices, *found, *measured):
+    for notice in (*snapshot.notices, *effort_sentences(snapshot.searches), *measured):
         st.caption(f":material/info: {plain(notice)}")
     if clicked is not None:
         st.session_state[state.ROW] = clicked
@@ -166,6 +165,9 @@ def _preparing(snapshot: RunSnapshot) -> str:
         return stage(snapshot.model_progress)
     for lane in snapshot.lanes:
         if lane.state == "preparing" and lane.progress is not None:
+            if snapshot.is_searching:
+                left_s = lane.progress.left_s
+                return "Searching" + (f" · {say.duration(left_s)} left" if left_s is not None else "")
             return f"{lane.variant.name}: {stage(lane.progress)}"
     return "Getting ready"
 
@@ -224,21 +226,23 @@ def _charts(snapshot: RunSnapshot, run_id: str) -> None:
 
 
 def _search(lab: Lab, snapshot: RunSnapshot, run_id: str) -> None:
-    """Show the search for settings while it goes on, and let the user end it."""
+    """Show the search for settings so far, and let the user end it."""
     over_seconds, over_settings = effort_charts(snapshot.searches)
     with st.container(horizontal=True, vertical_alignment="center"):
+        doing = "are being tried" if snapshot.is_running else "were tried"
         st.caption(
-            "Settings are being tried on training and validation rows. Test rows are answered after that.",
-            width="content",
+            f"Settings {doing} on training and validation rows. Test rows are answered after that.", width="content"
         )
-        st.button(
-            "Go on with the best so far",
-            key="end_search",
-            icon=":material/skip_next:",
-            on_click=lab.runs.end_search,
-            args=(run_id,),
-            help="Ends the search after the current trial. Each technique keeps the best that it has found.",
-        )
+        if snapshot.is_searching:
+            st.button(
+                "Go on with the best so far",
+                key="end_search",
+                icon=":material/skip_next:",
+                on_click=lab.runs.end_search,
+                args=(run_id,),
+                help="Ends the search after the current trial. Each technique keeps the best that it has found.",
+            )
+    st.dataframe(searching_frame(snapshot), hide_index=True, width="stretch", key=f"searching_{run_id}")
     first, second = st.columns([6, 5], gap="small")
     with first:
         chart_card(over_seconds, key=f"effort_{run_id}")

@@ -24,10 +24,6 @@ def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, P
     That is a spending limit if the model costs money, and that rows are sent on if its server does not answer itself.
     """
     if host := lab.models.get(plan.model_id).forwards_to:
-        st.warning(
-            plain(f"This model's server does not answer itself: it sends every row on to {host}."),
-            icon=":material/cloud_upload:",
-        )
         if not st.checkbox(f"Send this run's rows to {plain(host)}", key=f"{state.ROWS_AGREED}_{plan.model_id}"):
             return plan, preflight
         plan = replace(plan, rows_to=host)

@@ -20,7 +20,7 @@ from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.shot_record import ShotRecord
 from engine.core.task import Task
-from engine.core.variant import ShotChoice, Variant
+from engine.core.variant import ShotChoice, Variant, variant_names
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
 from engine.metrics.costing import busy_seconds, energy_watt_hours, local_cost_usd, token_cost_usd
 from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
@@ -143,16 +143,6 @@ class RunFigures:
     def of(self, variant_id: str) -> VariantFigures:
         """Return a variant's figures."""
         return next(item for item in self.figures if item.variant.id == variant_id)
-
-
-def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
-    """Return each variant's name, with its id too where two have one name."""
-    names = [variant.name for variant in variants]
-    return {
-        variant.id: variant.name
-        + (f" ({variant.id})" if names.count(variant.name) > 1 and variant.id != variant.technique else "")
-        for variant in variants
-    }
 
 
 def figures(

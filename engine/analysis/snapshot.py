@@ -112,10 +112,14 @@ class RunSnapshot:
     """The searches for settings so far, by tuned variant."""
 
     @property
+    def is_open(self) -> bool:
+        """Tell whether its settings are still to be found: no test row is answered before."""
+        return self.plan.effort is not None and not self.plan.effort.settled
+
+    @property
     def is_searching(self) -> bool:
-        """Tell whether settings are being searched for."""
-        effort = self.plan.effort
-        return self.status == "preparing" and effort is not None and not effort.settled
+        """Tell whether settings are being searched for now."""
+        return self.status == "preparing" and self.is_open
 
     @property
     def is_running(self) -> bool:

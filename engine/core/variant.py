@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -223,8 +224,6 @@ class Variant:
     shots_k: int = 0
     """Training rows that every prompt shows."""
     shot_choice: ShotChoice = ShotChoice.DRAWN
-    shot_draw: int = 0
-    """Only for drawn shots: which draw."""
     shot_order: ShotOrder = ShotOrder.MIXED
     retrieval: RetrievalSpec | None = None
     lora: LoraSpec | None = None
@@ -256,3 +255,13 @@ class Variant:
     def generates(self) -> bool:
         """Tell whether a language model answers."""
         return self.facts.generates
+
+
+def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
+    """Return each variant's name, with its id too where two have one name."""
+    names = [variant.name for variant in variants]
+    return {
+        variant.id: variant.name
+        + (f" ({variant.id})" if names.count(variant.name) > 1 and variant.id != variant.technique else "")
+        for variant in variants
+    }

@@ -23,9 +23,6 @@ from engine.running.answering import ReadyVariant, RunContext
 from engine.running.priors import Measured, decided, has_prior, label_frequencies, measure_prior
 from engine.running.sampling import balanced_sample, choose_shots, seed_of_draw
 
-SEED_OF_NEXT_SHOTS = 104_729
-"""How far the seeds of two random draws of examples are apart, so that none is a draw of another run's."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chosen:
@@ -96,7 +93,6 @@ def fixed_shots(
     seed, by_target = seed_of_draw(context.plan.seed, draw), context.task.has_labels
     order = variant.shot_order
     if variant.shot_choice is ShotChoice.DRAWN:
-        seed += SEED_OF_NEXT_SHOTS * variant.shot_draw
         return choose_shots(train, variant.shots_k, seed=seed, by_target=by_target, order=order), 0.0
     pool = list(train)
     if context.plan.draws > 1:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import fisher_exact, norm
 
-from engine.analysis.figures import variant_names
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
@@ -17,7 +16,7 @@ from engine.charts.chart import Axis, Chart, Series
 from engine.core.interval import Floats, Interval
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import Task
-from engine.core.variant import Variant
+from engine.core.variant import Variant, variant_names
 from engine.metrics import wording as say
 from engine.metrics.intervals import Z_95, mean_interval, wilson
 from engine.metrics.marks import Mark, heading, marked

@@ -12,7 +12,6 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from engine.analysis.figures import variant_names
 from engine.analysis.marks import Origin, marks_by_name
 from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError, UsageError, unknown_name
@@ -21,7 +20,7 @@ from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import TECHNIQUES, Technique, able
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, variant_names
 from engine.running.defaults import technique_from_name
 from engine.running.prompting import effective_mode
 from engine.services.lab import Lab

@@ -18,6 +18,7 @@ from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import GENERIC
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
+from adapters.models.remote import reading
 from adapters.models.scripted import ScriptedModel
 from adapters.retrieval.retriever import LanceRetriever
 from engine.core.errors import AdaptLabError
@@ -25,6 +26,7 @@ from engine.core.generation import ModelFacts
 from engine.core.ports import LanguageModel
 from tests import served
 from tests.conftest import OLLAMA_HOST
+from tests.contract.ollama_at import PLANTED
 from tests.ollama_replay import OllamaReplay
 
 CONTEXT_TOKENS = 1024
@@ -98,3 +100,13 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanceRetriev
     made = LanceRetriever(tmp_path_factory.mktemp("indexes"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def replay(monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaReplay]:
+    """Run a replay behind a planted key; waits are short."""
+    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setenv("OLLAMA_API_KEY", PLANTED)
+    one = OllamaReplay(pace_s=0.0)
+    yield one
+    one.close()

@@ -6,7 +6,6 @@ All against the replay of its documented wire format; `test_language_model` runs
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,68 +16,30 @@ from adapters.models.ollama.listing import OllamaListing
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.remote import reading
-from adapters.models.scripted import ScriptedModel
 from engine.core.capabilities import Support
 from engine.core.errors import (
     AccessError,
     AdaptLabError,
     BrokenAnswerError,
-    CanaryError,
     CancelledError,
     ContextOverflowError,
     ModelError,
     ServerAbsentError,
     ServerBusyError,
     ServerError,
-    TrainingError,
     UnknownModelError,
     UnsupportedError,
 )
-from engine.core.generation import Message, TokenPair
 from engine.core.variant import DecodingMode
 from engine.running.preflight.backend_checks import sends_rows_to
+from tests.contract.ollama_at import PLANTED, at
 from tests.contract.test_language_model import LABELS, ask
 from tests.faulty_server import FaultyServer
 from tests.helpers import complete, lora_at
-from tests.ollama_replay import DIGEST, MODEL, OllamaReplay, lora_file, tokens_of
+from tests.ollama_replay import DIGEST, MODEL, OllamaReplay, lora_file
 from tests.served import free_port
 
 pytestmark = pytest.mark.timeout(60)
-PLANTED = "planted-key-0123456789"
-
-
-@pytest.fixture
-def replay(monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaReplay]:
-    """Run a replay behind a planted key; waits are short."""
-    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
-    monkeypatch.setenv("OLLAMA_API_KEY", PLANTED)
-    one = OllamaReplay(pace_s=0.0)
-    yield one
-    one.close()
-
-
-class OwnFile(ScriptedModel):
-    """Stands for the model's file in llama.cpp, which counts as the replay does."""
-
-    def count_tokens(self, messages: object) -> int:
-        """Count about four letters a token."""
-        return tokens_of([{"content": message.content} for message in messages])  # type: ignore[attr-defined]
-
-    def tokenize_pairs(self, pairs: object) -> list[TokenPair]:
-        """Return as many ids."""
-        return [
-            TokenPair(prompt_ids=(1,) * self.count_tokens(messages), answer_ids=(2,)) for messages, _answer in pairs
-        ]  # type: ignore[attr-defined]
-
-
-def at(replay: OllamaReplay, *, own_file: bool = False, context_tokens: int = 1024) -> OllamaModel:
-    """Return the replay's model, loaded."""
-    server = OllamaServer(replay.url)
-    listing = OllamaListing(server)
-    facts = listing.models()[0]
-    found = OllamaModel(facts, server, own_file=OwnFile() if own_file else None, thinks=listing.thinks(facts))
-    found.load(slots=2, context_tokens=context_tokens)
-    return found
 
 
 def test_a_model_is_listed_with_what_it_says_of_itself(replay: OllamaReplay) -> None:
@@ -294,32 +255,6 @@ def test_a_pull_that_cannot_be_is_refused(
         list(OllamaServer(replay.url).pull("tiny:1b"))
 
 
-def test_lora_weights_become_a_model_of_the_server(replay: OllamaReplay, tmp_path: Path) -> None:
-    """Weights are uploaded once, made a model with the base, used under its name, and not listed as one of the user's."""
-    model = at(replay, own_file=True)
-    request = replace(ask("Where is my parcel?"), lora=lora_at(lora_file(tmp_path)))
-    base, tuned = complete(model, replace(request, lora=None)), complete(model, request)
-    complete(model, request)
-    assert replay.created == ["adaptlab-smollm2-135m:0123456789abcdef"]
-    assert len(replay.blobs) == 1
-    assert [body["model"] for path, body in replay.asked if path == "/api/chat"] == [MODEL, *replay.created * 2]
-    assert tuned.probabilities != base.probabilities
-    assert [facts.name for facts in OllamaListing(OllamaServer(replay.url)).models()] == [MODEL]
-    complete(at(replay, own_file=True), request)
-    assert len(replay.created) == 1
-
-
-def test_a_removed_model_of_weights_is_made_again(replay: OllamaReplay, tmp_path: Path) -> None:
-    """Removed in the midst of a run, the model that stands for base and weights is there again for the same row."""
-    model = at(replay, own_file=True)
-    request = replace(ask("Where is my parcel?"), lora=lora_at(lora_file(tmp_path)))
-    complete(model, request)
-    (made,) = replay.created
-    replay.created.clear()
-    assert complete(model, request).text
-    assert replay.created == [made]
-
-
 def test_only_stop_words_that_are_set_are_sent(replay: OllamaReplay) -> None:
     """An empty list would switch off those of the model's own Modelfile."""
     model = at(replay)
@@ -329,27 +264,3 @@ def test_only_stop_words_that_are_set_are_sent(replay: OllamaReplay) -> None:
     sent = [body["options"] for path, body in replay.asked if path == "/api/chat"]
     assert "stop" not in sent[-2]
     assert sent[-1]["stop"] == ["\n"]
-
-
-def test_lora_weights_need_the_models_file_here(replay: OllamaReplay, tmp_path: Path) -> None:
-    """A server whose files cannot be read is told so before training, and serves no weights."""
-    model = at(replay)
-    assert model.capabilities.lora_training is Support.NO
-    with pytest.raises(UnsupportedError, match="not on this machine"):
-        model.tokenize_pairs([((Message(role="user", content="a"),), "b")])
-    with pytest.raises(UnsupportedError):
-        complete(model, replace(ask("Where?"), lora=lora_at(lora_file(tmp_path))))
-    with pytest.raises(TrainingError):
-        complete(at(replay, own_file=True), replace(ask("Where?"), lora=lora_at(tmp_path / "gone" / "lora.gguf")))
-    with pytest.raises(UnsupportedError, match="scale"):
-        complete(at(replay, own_file=True), replace(ask("Where?"), lora=lora_at(lora_file(tmp_path)), lora_scale=0.5))
-
-
-def test_another_chat_template_is_found_before_training(replay: OllamaReplay) -> None:
-    """If the server makes another number of tokens of a training prompt, weights would be trained on another form."""
-    model = at(replay, own_file=True)
-    rows = [((Message(role="user", content="Where is my parcel?"),), "delivery")]
-    assert model.tokenize_pairs(rows)
-    replay.count = 200
-    with pytest.raises(CanaryError, match="200 tokens"):
-        model.tokenize_pairs(rows)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from streamlit.testing.v1 import AppTest
 
 from engine.core.run.effort import Search, SearchEnd, Standing, Trial
-from engine.core.run.events import Event, PreparationProgress, RunStarted, Searched, TrialStarted
+from engine.core.run.events import Event, PreparationProgress, RunEnded, RunStarted, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
+from engine.metrics import wording as say
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab
 from tests.pages.conftest import Opener
 from tests.terminal.reading import wait_until
@@ -59,7 +60,6 @@ def test_a_search_under_way_shows_its_curves_and_can_be_ended(open_app: Opener) 
     progress = Progress(stage="Searching, trial 3", fraction=0.4, left_s=90.0, detail="prompt: framed")
     events: list[Event] = [
         RunStarted(plan=plan),
-        TrialStarted(variant_id="zero-shot-tuned", number=2, setting={"prompt": "framed"}),
         Searched(variant_id="zero-shot-tuned", search=Search(technique="zero-shot", trials={"0": trial, "1": better})),
         PreparationProgress(variant_id="zero-shot-tuned", progress=progress),
     ]
@@ -70,7 +70,36 @@ def test_a_search_under_way_shows_its_curves_and_can_be_ended(open_app: Opener) 
     assert not app.exception
     assert "Settings are being tried on training and validation rows." in texts(app)
     assert "What search bought" in texts(app)
+    now = app.dataframe[0].value
+    assert now["Technique"].tolist() == ["Zero-shot", "Few-shot"]
+    assert now["Settings"].tolist() == [2, 0]
+    assert now["Best so far"].tolist() == ["70 %", say.MISSING]
+    assert now["Now"].tolist() == ["prompt: framed", "waits its turn"]
     assert "Go on with the best so far" in [button.label for button in app.button]
+
+
+def test_a_search_that_was_stopped_says_so(open_app: Opener) -> None:
+    """What was tried is shown instead of lanes without a figure, and the run can be resumed."""
+    lab = memory_lab()
+    plan = plan_of(lab)
+    progress = Progress(stage="Searching, trial 1", fraction=0.1, left_s=90.0, detail="the default")
+    lab.play(
+        plan,
+        [
+            RunStarted(plan=plan),
+            PreparationProgress(variant_id="zero-shot-tuned", progress=progress),
+            RunEnded(status="cancelled", message="Stopped. What was done is kept."),
+        ],
+    )
+    app = open_app(lab)
+    app.query_params["run_id"] = plan.run_id
+    app.run()
+    assert not app.exception
+    assert "Settings were tried on training and validation rows." in texts(app)
+    assert app.dataframe[0].value["Now"].tolist() == ["stopped", "stopped"]
+    labels = [button.label for button in app.button]
+    assert "Resume" in labels
+    assert "Go on with the best so far" not in labels
 
 
 def test_the_report_tells_what_search_came_to(open_app: Opener) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from engine.charts.chart import Axis, Chart, Series
@@ -22,7 +22,7 @@ def effort_chart(searches: Mapping[str, Search]) -> Chart:
         curve = best_so_far(search.in_order)
         if not curve:
             continue
-        name, technique = label(search.technique), Technique(search.technique)
+        name = label(search.technique)
         end = (max(search.seconds, curve[-1][0]), curve[-1][1])
         steps = [curve[0]]
         for (_before, low), (after, high) in pairwise(curve):
@@ -31,15 +31,11 @@ def effort_chart(searches: Mapping[str, Search]) -> Chart:
         most_s, lows = max(most_s, end[0]), [*lows, curve[0][1]]
         told.append(f"{name} {say.share(curve[0][1])} by default, {say.share(end[1])} after {say.duration(end[0])}")
         series.append(
-            Series(
-                name=name,
-                colour=technique.value,
-                x=tuple(seconds for seconds, _score in steps),
-                y=tuple(score for _seconds, score in steps),
-                line=True,
-                markers=len(curve) == 1,  # one trial alone is a point
-                dash=TECHNIQUES[technique].style.dash,
-                symbol=TECHNIQUES[technique].style.symbol,
+            _line(
+                search,
+                [seconds for seconds, _score in steps],
+                [score for _seconds, score in steps],
+                point=len(curve) == 1,
             )
         )
     return Chart(
@@ -68,20 +64,10 @@ def expected_chart(searches: Mapping[str, Search]) -> Chart:
         ]
         if len(whole) < 2:
             continue
-        curve, technique = expected_best(whole), Technique(search.technique)
+        curve = expected_best(whole)
         most, lows = max(most, len(curve)), [*lows, curve[0]]
         told.append(f"{label(search.technique)} {say.share(curve[0])} of one, {say.share(curve[-1])} of {len(curve)}")
-        series.append(
-            Series(
-                name=label(search.technique),
-                colour=technique.value,
-                x=tuple(float(count) for count in range(1, len(curve) + 1)),
-                y=tuple(curve),
-                line=True,
-                dash=TECHNIQUES[technique].style.dash,
-                symbol=TECHNIQUES[technique].style.symbol,
-            )
-        )
+        series.append(_line(search, [float(count) for count in range(1, len(curve) + 1)], curve, point=True))
     return Chart(
         title="Expected best of n settings",
         caption="if n settings were drawn at random from those tried (Dodge et al. 2019)",
@@ -91,4 +77,19 @@ def expected_chart(searches: Mapping[str, Search]) -> Chart:
         series=tuple(series),
         legend=True,
         empty="Too few settings were tried.",
+    )
+
+
+def _line(search: Search, x: Sequence[float], y: Sequence[float], *, point: bool) -> Series:
+    """Draw one technique's line, with its points where that is asked for."""
+    style = TECHNIQUES[Technique(search.technique)].style
+    return Series(
+        name=label(search.technique),
+        colour=search.technique,
+        x=tuple(x),
+        y=tuple(y),
+        line=True,
+        markers=point,
+        dash=style.dash,
+        symbol=style.symbol,
     )

@@ -12,6 +12,7 @@ from engine.analysis.verdict.ruling import Verdict, between
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.techniques import in_sentence, label
 from engine.metrics import wording as say
+from engine.running.search.choosing import best_so_far
 
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
@@ -42,6 +43,8 @@ class EffortRow:
     """Mean primary score of the default's setting on the labelled rows, 0 to 1."""
     best_score: float | None
     """Of the best other setting."""
+    best_so_far: float | None
+    """The highest score of a whole trial, the default's among them, whether or not the search has ended."""
     used: str
     """The setting that is used, in words."""
     changed: bool
@@ -66,6 +69,7 @@ def _row(search: Search) -> EffortRow:
         seconds=search.seconds,
         default_score=default.score if default else None,
         best_score=best.score if best else None,
+        best_so_far=max((score for _seconds, score in best_so_far(trials)), default=None),
         used=setting_in_words(trials[search.chosen].setting if search.chosen else {}),
         changed=search.changed,
         ended=_ENDS[search.ended] if search.ended else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.run.effort import Search, Setting
+from engine.core.run.effort import Search
 from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -42,15 +42,6 @@ class ModelLoaded:
 
     load_s: float
     gpu: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrialStarted:
-    """A setting of a technique is tried."""
-
-    variant_id: str
-    number: int
-    setting: Setting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +141,6 @@ Event = (
     | RunStarted
     | PreparationProgress
     | ModelLoaded
-    | TrialStarted
     | Searched
     | PlanSettled
     | VariantReady

@@ -40,7 +40,7 @@ def backend_limits(
         notes.append(_note("batching", capabilities))
     if refusal := not_agreed(plan, facts):
         problems.append(f"{refusal.what} {refusal.fix}")
-    if host := sends_rows_to(facts):
+    elif host := sends_rows_to(facts):
         notes.append(f"The task's rows leave this machine: they are sent to {host}.")
         if not facts.price_ref:
             notes.append(

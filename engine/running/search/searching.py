@@ -17,7 +17,7 @@ from engine.core.errors import UsageError
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing, Trial
-from engine.core.run.events import Event, PreparationProgress, Searched, TrialStarted
+from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal, Progress, relay
 from engine.core.task import Example, Task
@@ -179,7 +179,6 @@ def _take_turns(
         if setting is None:
             continue
         variant_id = seeker.variant.id
-        yield TrialStarted(variant_id=variant_id, number=len(seeker.trials), setting=setting)
         progress = _progress(seekers, seeker, setting)
         yield PreparationProgress(variant_id=variant_id, progress=progress)
         spent_usd = budget.spent_usd
