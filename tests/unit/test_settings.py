@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.storage.task_folder import read_task
-from engine.core.run.effort import Standing, Trial
+from engine.analysis.basis.efforts import effort_sentences
+from engine.core.run.effort import Search, SearchEnd, Standing, Trial
 from engine.core.task import Example
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.core.variant import DecodingSpec, ShotChoice, Variant
@@ -228,3 +229,20 @@ def test_expected_best_of_n() -> None:
     many = expected_best([0.1, 0.2, 0.9, 0.4])
     assert many == sorted(many)
     assert many[-1] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("others", "ended", "told"),
+    [
+        ((), SearchEnd.TIME, "the effort was too small for another one"),
+        ((), SearchEnd.TRIALS, "no other one was tried"),
+        ((Standing.BEHIND,), SearchEnd.TIME, "the others fell behind on the first rows"),
+        ((Standing.FAILED, Standing.FAILED), SearchEnd.TRIALS, "the others failed"),
+    ],
+)
+def test_a_search_says_why_the_default_is_kept(others: Sequence[Standing], ended: SearchEnd, told: str) -> None:
+    """Too little effort is said only where nothing else was tried."""
+    trials = [_trial([1.0, 0.0]), *(_trial([0.0], standing=one) for one in others)]
+    search = Search(technique="zero-shot", trials={str(n): one for n, one in enumerate(trials)}, ended=ended, chosen=0)
+    (sentence,) = effort_sentences({"zero-shot-tuned": search})
+    assert sentence.endswith(f"The default is kept: {told}.")

@@ -98,14 +98,21 @@ def _sentence(search: Search) -> str:
         return f"{row.technique}: {spent} so far; the search is not finished."
     end = f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
     if row.best_score is None or row.default_score is None:
-        why = (
-            "the effort was too small for another one" if search.ended is SearchEnd.TIME else "no other one got through"
-        )
-        return f"{row.technique}: {spent}{end}. The default is kept: {why}."
+        return f"{row.technique}: {spent}{end}. The default is kept: {_why_kept(search)}."
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
     if row.changed:
         return f"{row.technique}: {spent}{end}. Used is {row.used}: {shares}."
     return f"{row.technique}: {spent}{end}. The default is kept: the best other one came to {shares}."
+
+
+def _why_kept(search: Search) -> str:
+    """Say why the default is kept where no other setting answered all rows."""
+    others = search.in_order[1:]
+    if not others:
+        small = search.ended is SearchEnd.TIME
+        return "the effort was too small for another one" if small else "no other one was tried"
+    failed = all(trial.standing is Standing.FAILED for trial in others)
+    return "the others failed" if failed else "the others fell behind on the first rows"
 
 
 def amount(effort: Effort) -> str:
