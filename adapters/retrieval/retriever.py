@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from adapters.processes.client import WorkerProcess
-from engine.core.ports import LOGISTIC, BuiltIndex, Classification, SearchResult
+from adapters.retrieval import kept_vectors, vocabularies
+from adapters.retrieval.embedders import bundled, registry
+from engine.core.embedder import EmbedderFacts, EmbedderState, named_embedder
+from engine.core.ports import LOGISTIC, BuiltIndex, Classification, Embeddings, SearchResult
 from engine.core.run.prediction import Passage
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
@@ -31,7 +33,7 @@ _ENVIRONMENT = {
 
 
 class LanceRetriever:
-    """Embeds with all-MiniLM-L6-v2, searches with LanceDB, classifies with any kind of small classifier.
+    """Embeds with the embedders of this machine, searches with LanceDB, classifies with any kind of small classifier.
 
     Fulfils `engine.core.ports.Retriever`. Index and classifier ids outlive the worker and this object: what they
     name is on disk. A worker that dies during a request raises `WorkerDiedError`; the next request starts a new
@@ -41,6 +43,7 @@ class LanceRetriever:
     def __init__(self, index_folder: Path) -> None:
         """Keep indexes and classifiers under this folder, which is made when first needed."""
         self._folder = str(index_folder.resolve())
+        self._known: dict[str, EmbedderFacts] = {}
         self._worker = WorkerProcess("adapters.retrieval.worker", name="retrieval worker", environment=_ENVIRONMENT)
 
     @property
@@ -53,12 +56,40 @@ class LanceRetriever:
         """Resident memory of the worker now; 0 when it does not run."""
         return self._worker.rss_bytes
 
+    def embedders(self) -> list[EmbedderState]:
+        """List the embedders of this machine, the bundled one first; none is loaded."""
+        states = []
+        for facts in registry.found_embedders():
+            kept, speed = kept_vectors.measured(kept_vectors.file_of(Path(self._folder), facts.id))
+            states.append(EmbedderState(facts=facts, texts_per_s=speed, kept=kept))
+        return states
+
+    def unknown_share(self, texts: Sequence[str], embedder: str = "") -> float | None:
+        """Tell which share of the texts' tokens the embedder does not know; None if that cannot be counted."""
+        return vocabularies.unknown_share(self._facts(embedder), texts)
+
+    def _facts(self, embedder: str) -> EmbedderFacts:
+        """Return what is known of an embedder by id or name.
+
+        Raises:
+            UsageError: there is none of this id.
+        """
+        if not embedder:
+            return bundled.facts()
+        if embedder not in self._known:
+            self._known[embedder] = named_embedder(embedder, registry.found_embedders())
+        return self._known[embedder]
+
+    def _named(self, embedder: str) -> dict[str, Any]:
+        return {"embedder": registry.as_message(self._facts(embedder))}
+
     def index(
         self,
         examples: Sequence[Example],
         documents: Sequence[Document],
         spec: RetrievalSpec,
         *,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Build the index of these items unless it exists already; the last item yielded describes the index.
@@ -73,6 +104,7 @@ class LanceRetriever:
             "documents": [{"name": document.name, "text": document.text} for document in documents],
             "chunk_words": spec.chunk_words,
             "overlap": spec.chunk_overlap_words,
+            **self._named(embedder),
         }
         yield from self._prepared("index", payload, cancel)
 
@@ -85,13 +117,14 @@ class LanceRetriever:
         k: int,
         mode: SearchMode,
         reranker: Reranker = Reranker.RECIPROCAL_RANK,
+        embedder: str = "",
     ) -> SearchResult:
         """Find the k nearest items of one kind (`example` or `document`).
 
         Any query is taken as plain words. Scores are cosine similarity, BM25 or fused reciprocal rank, by mode.
 
         Raises:
-            RetrievalError: there is no such index, or it is damaged.
+            RetrievalError: there is no such index, it is damaged, or another embedder made it.
             UsageError: an unknown kind.
         """
         payload = {
@@ -101,6 +134,7 @@ class LanceRetriever:
             "k": k,
             "mode": SearchMode(mode).value,
             "reranker": Reranker(reranker).value,
+            **self._named(embedder),
         }
         found = self._worker.call("search", {"folder": self._folder, **payload})
         return SearchResult(
@@ -116,6 +150,7 @@ class LanceRetriever:
         *,
         seed: int,
         spec: ClassifierSpec = LOGISTIC,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Fit a calibrated classifier on these rows, or find it; the last item yielded describes it.
@@ -132,6 +167,7 @@ class LanceRetriever:
             "seed": seed,
             "kind": ClassifierKind(spec.kind).value,
             "neighbours": spec.neighbours,
+            **self._named(embedder),
         }
         yield from self._prepared("fit_classifier", payload, cancel)
 
@@ -139,20 +175,27 @@ class LanceRetriever:
         """Remove a classifier with what it weighs on disk, if it is kept."""
         self._worker.call("forget_classifier", {"folder": self._folder, "classifier_id": classifier_id})
 
-    def classify(self, classifier_id: str, text: str) -> Classification:
+    def classify(self, classifier_id: str, text: str, *, embedder: str = "") -> Classification:
         """Classify one text. Its tokens are those that the embedder read; for characters and words, its words.
 
         Raises:
-            RetrievalError: there is no such classifier, or it is damaged.
+            RetrievalError: there is no such classifier, it is damaged, or another embedder made it.
         """
-        payload = {"folder": self._folder, "classifier_id": classifier_id, "text": text}
+        payload = {
+            "folder": self._folder,
+            "classifier_id": classifier_id,
+            "text": text,
+            **self._named(embedder),
+        }
         return Classification(**self._worker.call("classify", payload))
 
-    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> npt.NDArray[np.float32]:
-        """Embed texts as unit vectors, shape (texts, 384); the dot product of two is their cosine similarity."""
-        answer = self._worker.call("embed", {"texts": list(texts)}, cancel=cancel)
+    def embed(self, texts: Sequence[str], *, embedder: str = "", cancel: CancelSignal | None = None) -> Embeddings:
+        """Embed rows as unit vectors, shape (texts, dimensions); the dot product of two is their cosine similarity."""
+        payload = {"folder": self._folder, "texts": list(texts), **self._named(embedder)}
+        answer = self._worker.call("embed", payload, cancel=cancel)
         flat = np.frombuffer(base64.b64decode(answer["float32"]), dtype="<f4")
-        return flat.reshape(answer["shape"]).astype(np.float32)
+        vectors = flat.reshape(answer["shape"]).astype(np.float32)
+        return Embeddings(vectors=vectors, embed_s=answer["embed_s"])
 
     def close(self) -> None:
         """End the worker. What is on disk stays."""

@@ -1,0 +1,56 @@
+"""Which embedders there are on this machine, and opening one. Nothing is loaded to list them.
+
+To add one: a file beside this one with what is known of it and a class that does what
+`adapters.retrieval.embedder.Embedder` says, and its line in `_FOUND` and `_OPENED` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from adapters.retrieval.embedder import Embedder
+from adapters.retrieval.embedders import bundled, multilingual_e5
+from engine.core.embedder import EmbedderFacts
+
+
+def _packages() -> Iterator[EmbedderFacts]:
+    yield bundled.facts()
+    if (multilingual := multilingual_e5.found()) is not None:
+        yield multilingual
+
+
+_FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages,)
+"""Where embedders are looked for, in the order in which they are listed: the app's own come first."""
+_OPENED: Mapping[str, Callable[[EmbedderFacts], Embedder]] = {
+    bundled.BACKEND: bundled.open_embedder,
+    multilingual_e5.BACKEND: multilingual_e5.open_embedder,
+}
+_FACTS = TypeAdapter(EmbedderFacts)
+
+
+def found_embedders() -> list[EmbedderFacts]:
+    """List the embedders of this machine; of two with one id the first."""
+    listed: dict[str, EmbedderFacts] = {}
+    for source in _FOUND:
+        for facts in source():
+            listed.setdefault(facts.id, facts)
+    return list(listed.values())
+
+
+def open_embedder(facts: EmbedderFacts) -> Embedder:
+    """Load an embedder. Only in the worker: most take seconds and hundreds of megabytes."""
+    return _OPENED[facts.backend](facts)
+
+
+def as_message(facts: EmbedderFacts) -> dict[str, Any]:
+    """Return what is known of an embedder as it travels to the worker."""
+    message: dict[str, Any] = _FACTS.dump_python(facts, mode="json")
+    return message
+
+
+def from_message(message: Mapping[str, Any]) -> EmbedderFacts:
+    """Read what `as_message` wrote."""
+    return _FACTS.validate_python(message)
