@@ -10,19 +10,19 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lancedb
 import pyarrow as pa  # type: ignore[import-untyped]
-from lancedb.index import FTS
 from lancedb.query import MatchQuery
 from lancedb.rerankers import LinearCombinationReranker, MRRReranker, RRFReranker
 
 from adapters.retrieval.embedder import Vectors, clean
 from adapters.retrieval.files import checked_id
+from adapters.retrieval.full_text import ENGLISH, Tokenizer
 from adapters.storage.files import write_whole
 from engine.core.errors import RetrievalError, unknown_name
 from engine.core.run.prediction import Passage
@@ -88,8 +88,11 @@ class Indexes:
         embedder_id: str,
         started_s: float,
         kept_s: float = 0.0,
+        tokenizers: Mapping[str, Tokenizer] | None = None,
     ) -> float:
         """Write an index; it becomes valid with its manifest, which is written last.
+
+        `tokenizers` are by kind of item; one that is left out is the English one.
 
         Return the seconds since `started_s` (of `time.perf_counter`) and those that vectors from before had taken,
         `kept_s`: together they are kept as its build time.
@@ -106,7 +109,7 @@ class Indexes:
                 if rows:
                     name = f"{build}_{kind}"
                     table = self._database.create_table(name, _arrow([items[row] for row in rows], vectors[rows]))
-                    table.create_index("text", config=FTS(with_position=False))
+                    table.create_index("text", config=(tokenizers or {}).get(kind, ENGLISH).config())
                     written[kind] = {"table": name, "rows": len(rows)}
             build_s = time.perf_counter() - started_s + kept_s
             manifest = {"build_s": build_s, "embedder": embedder_id, "tables": written}

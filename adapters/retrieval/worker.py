@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from adapters.processes.server import Emit, serve
-from adapters.retrieval import text_features
+from adapters.retrieval import full_text, text_features
 from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
 from adapters.retrieval.classifier_files import check_classifier, load_classifier, save_classifier, weights_folder
@@ -102,9 +102,14 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     report(emit, "load the embedder", 0.0)
     model = keeping(request)
     # Search mode and k are left out of the id: they change what is asked, not what is stored.
+    tokenizers = {
+        "example": full_text.tokenizer_for([row["input"] for row in request["examples"]]),
+        "document": full_text.tokenizer_for([row["text"] for row in request["documents"]]),
+    }
     index_id = short_id(
         [LAYOUT, model.id, request["examples"], request["documents"], request["chunk_words"], request["overlap"]]
         + ([CHUNKING] if request["documents"] else [])
+        + full_text.part_of_id(tokenizers)
     )
     store = indexes(request["folder"])
     standing_s = store.build_s(index_id)
@@ -115,10 +120,20 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     items = _items(request)
     cut = sum(model.count_cut([item.text for item in items if _role(item) is role], role) for role in TextRole)
     detail = f"{len(items)} items"
+    if told := [one.words for one in dict.fromkeys(tokenizers.values()) if one != full_text.ENGLISH]:
+        detail += f"; {', '.join(told)}"
     if cut:
         detail += f"; of {cut} only the first {model.facts.longest_tokens} tokens are embedded: choose smaller chunks"
     vectors = _embedded(items, model, emit, detail, cancel)
-    build_s = store.write(index_id, items, vectors, embedder_id=model.id, started_s=started_s, kept_s=model.kept_s)
+    build_s = store.write(
+        index_id,
+        items,
+        vectors,
+        embedder_id=model.id,
+        started_s=started_s,
+        kept_s=model.kept_s,
+        tokenizers=tokenizers,
+    )
     report(emit, "index", 1.0, 0.0, detail)
     return {"id": index_id, "build_s": build_s, "reused": False}
 

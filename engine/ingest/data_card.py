@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from engine.core.text.languages import Languages
+
 
 class Fix(StrEnum):
     """What can be done about a finding."""
@@ -48,6 +50,17 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnLanguages:
+    """The languages of one column's cells in one split."""
+
+    column: str
+    split: str
+    """Empty where rows have no split yet."""
+    rows: int
+    languages: Languages
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DataCard:
     """A table in figures, after the chosen fixes, and what was found."""
 
@@ -59,6 +72,8 @@ class DataCard:
     """`p50`, `p95` and `longest`."""
     scripts: Mapping[str, int]
     """Rows in which each script occurs."""
+    languages: tuple[ColumnLanguages, ...]
+    """Of the columns that are texts; by split where a column names splits."""
     findings: tuple[Finding, ...]
 
     @property

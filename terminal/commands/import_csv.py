@@ -17,6 +17,7 @@ from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import slug
 from engine.ingest.options import ImportOptions
 from terminal.exits import EXIT_DONE
+from terminal.language import token_note
 from terminal.leak_check import Meanings
 from terminal.listings.tables import show_import
 from terminal.options import DEFAULT_COLUMNS, OPTIONS, ColumnOptions, Share
@@ -76,6 +77,7 @@ def import_csv(
     *,
     out: Annotated[Path, Parameter(help="The task folder to write.")],
     replace: Annotated[bool, Parameter(help="Replace an existing task.")] = False,
+    model: Annotated[str, Parameter(help="Say what this model pays for the language of the rows, in tokens.")] = "",
     columns: ColumnOptions = DEFAULT_COLUMNS,
     choices: TableChoices = DEFAULT_CHOICES,
 ) -> int:
@@ -89,6 +91,8 @@ def import_csv(
     imported = task_of_table(lab, table, columns, options, name=name, meanings=choices.meanings)
     lab.tasks.write(imported.task, out)
     show_import(imported)
+    if model:
+        answer(token_note(lab, imported.task, model) or "The rows have no text to count.")
     answer(f"Wrote {out}")
     return EXIT_DONE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.ingest.data_card import counted, line_ranges
 from engine.ingest.one_step import Imported
+from engine.ingest.row_languages import language_lines, language_warnings
 from engine.ingest.splitting import SPLITS
 from terminal.output import answer
 
@@ -16,6 +17,10 @@ def show_import(imported: Imported) -> None:
     answer(f"answers: {task.answer.kind}. {imported.kind_reason}")
     for remark in task.source["notes"]:
         answer(f"note: {remark}")
+    for line in language_lines(imported.languages):
+        answer(line)
+    for warning in language_warnings(imported.languages):
+        answer(f"note: {warning}")
     for finding in card.findings:
         lines = line_ranges(finding.lines, most=8)
         answer(f"{finding.title}: {counted(len(finding.lines), 'row')} (line {lines}). Done: {finding.chosen}.")

@@ -121,3 +121,13 @@ def test_any_text_has_shares_that_add_up(texts):
     assert sum(share for _code, share in told.shares) == pytest.approx(1.0 if lettered else 0.0)
     assert sum(share for _code, share in told.scripts) == pytest.approx(1.0 if lettered else 0.0)
     assert 0 <= told.right_to_left <= 1
+
+
+def test_what_counts_as_english():
+    """Too few Latin words are not taken for another language; letters of other scripts are."""
+    assert tell_languages(ROWS["en"]).is_english
+    assert tell_languages(["ok", "go"]).is_english
+    assert tell_languages([]).is_english
+    assert not tell_languages(ROWS["de"] * 2).is_english
+    assert not tell_languages(["где"]).is_english
+    assert not tell_languages(ROWS["en"] + ROWS["zh"]).is_english

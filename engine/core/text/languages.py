@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.text.scripts import is_spaceless, letter_scripts, runs_right_to_left
+from engine.core.text.scripts import LATIN, is_spaceless, letter_scripts, runs_right_to_left
 
 Direction = Literal["ltr", "rtl", "mixed"]
 
@@ -82,6 +82,12 @@ class Languages:
     def is_mixed(self) -> bool:
         """Whether there is more than one language, rows of which the language is not known aside."""
         return sum(bool(code) and share >= LEAST_SHARE for code, share in self.shares) > 1
+
+    @property
+    def is_english(self) -> bool:
+        """Whether the texts are in English, or in Latin letters with too few words to tell; no text is English, too."""
+        latin = not self.scripts or self.scripts[0][0] == LATIN
+        return not self.is_mixed and (self.code == "en" or (not self.code and latin))
 
     @property
     def direction(self) -> Direction:

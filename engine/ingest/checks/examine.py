@@ -15,6 +15,7 @@ from engine.ingest.checks.work import Check, Work
 from engine.ingest.columns import Roles, check_roles
 from engine.ingest.data_card import DataCard, Examined, Fix
 from engine.ingest.progress import Report
+from engine.ingest.row_languages import column_languages
 from engine.ingest.table import Table
 from engine.metrics.intervals import quantile
 
@@ -94,5 +95,6 @@ def _card(work: Work) -> DataCard:
             "longest": float(max(lengths, default=0)),
         },
         scripts=dict(count_scripts(row.input for row in work.rows).most_common()),
+        languages=column_languages(work.table, work.rows, work.roles, work.kind),
         findings=tuple(work.findings),
     )
