@@ -85,7 +85,7 @@ class Indexes:
         items: Sequence[Item],
         vectors: Vectors,
         *,
-        embedder_id: str,
+        embedder_id: str = "",
         started_s: float,
         kept_s: float = 0.0,
         tokenizers: Mapping[str, Tokenizer] | None = None,

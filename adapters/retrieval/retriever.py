@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 
 from adapters.processes.client import WorkerProcess
 from adapters.retrieval import kept_vectors, vocabularies
-from adapters.retrieval.embedders import bundled, registry
+from adapters.retrieval.embedders import bundled, folders, registry
+from adapters.storage.files import write_whole
 from engine.core.embedder import EmbedderFacts, EmbedderState, named_embedder
 from engine.core.ports import LOGISTIC, BuiltIndex, Classification, Embeddings, SearchResult
 from engine.core.run.prediction import Passage
@@ -44,6 +46,7 @@ class LanceRetriever:
         """Keep indexes and classifiers under this folder, which is made when first needed."""
         self._folder = str(index_folder.resolve())
         self._known: dict[str, EmbedderFacts] = {}
+        self._remembered = Path(self._folder) / "embedders.json"
         self._worker = WorkerProcess("adapters.retrieval.worker", name="retrieval worker", environment=_ENVIRONMENT)
 
     @property
@@ -59,7 +62,7 @@ class LanceRetriever:
     def embedders(self) -> list[EmbedderState]:
         """List the embedders of this machine, the bundled one first; none is loaded."""
         states = []
-        for facts in registry.found_embedders():
+        for facts in self._found():
             kept, speed = kept_vectors.measured(kept_vectors.file_of(Path(self._folder), facts.id))
             states.append(EmbedderState(facts=facts, texts_per_s=speed, kept=kept))
         return states
@@ -77,8 +80,30 @@ class LanceRetriever:
         if not embedder:
             return bundled.facts()
         if embedder not in self._known:
-            self._known[embedder] = named_embedder(embedder, registry.found_embedders())
+            self._known[embedder] = named_embedder(embedder, self._found())
         return self._known[embedder]
+
+    def embedder_at(self, folder: str) -> EmbedderFacts:
+        """Take up the sentence-transformers model of a folder; it is listed from then on.
+
+        Raises:
+            UsageError: the folder holds none, or one that is not loaded for what it could run.
+        """
+        facts = folders.at(folder)
+        named = self._named_folders()
+        if facts.path not in named:
+            write_whole(self._remembered, json.dumps([*named, facts.path]).encode())
+        return facts
+
+    def _found(self) -> list[EmbedderFacts]:
+        return registry.found_embedders(self._named_folders())
+
+    def _named_folders(self) -> list[str]:
+        try:
+            named = json.loads(self._remembered.read_bytes())
+        except (OSError, ValueError):
+            return []
+        return [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
 
     def _named(self, embedder: str) -> dict[str, Any]:
         return {"embedder": registry.as_message(self._facts(embedder))}

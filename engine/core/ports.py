@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.capabilities import Capabilities
-from engine.core.embedder import EmbedderState
+from engine.core.embedder import EmbedderFacts, EmbedderState
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.run.infos import RunInfo
 from engine.core.run.looks import Look
@@ -134,6 +134,14 @@ class Retriever(Protocol):
 
     def embedders(self) -> Sequence[EmbedderState]:
         """List the embedders of this machine, the bundled one first; none is loaded."""
+        ...
+
+    def embedder_at(self, folder: str) -> EmbedderFacts:
+        """Take up the embedder of a folder, which is listed from then on.
+
+        Raises:
+            UsageError: the folder holds none that can be used.
+        """
         ...
 
     def unknown_share(self, texts: Sequence[str], embedder: str = "") -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from engine.core.embedder import EmbedderState
 from engine.core.task import Task, task_digest
 from engine.core.text.languages import Languages, tell_languages
-from engine.running.preflight.embedders import AUTO, EmbedderChoice, choose_embedders
+from engine.running.preflight.embedders import AUTO, EmbedderChoice, choose_embedders, is_path
 from engine.services.workspace import Workspace
 
 COUNTED_ROWS = 300
@@ -32,7 +32,7 @@ class Embedders:
         return self._retriever.embedders()
 
     def choose(self, task: Task, wanted: str | None = None) -> EmbedderChoice:
-        """Choose the embedders of a run on a task: by name, several separated by commas, or by its rows' language.
+        """Choose the embedders of a run on a task: by name or folder, several with commas, or by its rows' language.
 
         Raises:
             UsageError: there is none of this name.
@@ -43,8 +43,10 @@ class Embedders:
             drawn = random.Random(0).sample(rows, min(len(rows), COUNTED_ROWS))
             return self._retriever.unknown_share(drawn, embedder)
 
+        asked = [name.strip() for name in (wanted or AUTO).split(",") if name.strip()]
+        names = [self._retriever.embedder_at(name).id if is_path(name) else name for name in asked]
         known = [state.facts for state in self.list()]
-        return choose_embedders(wanted or AUTO, known, self._languages_of(task, rows), unknown_share)
+        return choose_embedders(",".join(names), known, self._languages_of(task, rows), unknown_share)
 
     def _languages_of(self, task: Task, rows: Sequence[str]) -> Languages:
         key = task.digest or task_digest(task)

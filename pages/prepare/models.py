@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components.models.abilities import abilities_frame
+from components.models.embedders import embedders
 from components.models.servers import servers
 from components.models.speed_panel import speed_panel
 from components.ui import state
@@ -82,6 +83,7 @@ st.dataframe(
 )
 
 speed_panel(lab, models)
+embedders(lab)
 servers(lab)
 
 for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:

@@ -14,6 +14,7 @@ from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE
+from terminal.listings.embedders import embedder_listing
 from terminal.options import OPTIONS, Json
 from terminal.output import Column, Lines, Listing, show, show_json
 from terminal.progress import show_pull
@@ -46,7 +47,7 @@ NO_CHANGES = Changes()
 
 @app.default
 def models(*, changes: Changes = Changes(), as_json: Json = False) -> int:
-    """List the available models and servers."""
+    """List the available models, embedders and servers."""
     with closing(open_lab()) as lab:
         _change(changes, lab)
         found = [(facts, lab.models.get(facts.id).digest) for facts in lab.models.list()]
@@ -58,10 +59,13 @@ def models(*, changes: Changes = Changes(), as_json: Json = False) -> int:
                     "refused": lab.models.refused(),
                     "set_aside": lab.models.set_aside(),
                     "servers": lab.models.servers.states(),
+                    "embedders": lab.embedders.list(),
                 }
             )
         else:
-            show(_listing(found), Lines(heading="remarks", lines=_remarks(lab, [facts for facts, _digest in found])))
+            remarks = _remarks(lab, [facts for facts, _digest in found])
+            embedders = embedder_listing(lab.embedders.list())
+            show(_listing(found), embedders, Lines(heading="remarks", lines=remarks))
     return EXIT_DONE
 
 

@@ -6,14 +6,17 @@ To add one: a file beside this one with what is known of it and a class that doe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from adapters.retrieval.embedder import Embedder
-from adapters.retrieval.embedders import bundled, multilingual_e5
+from adapters.retrieval.embedders import bundled, folders, multilingual_e5
 from engine.core.embedder import EmbedderFacts
+from engine.core.errors import UsageError
 
 
 def _packages() -> Iterator[EmbedderFacts]:
@@ -22,7 +25,7 @@ def _packages() -> Iterator[EmbedderFacts]:
         yield multilingual
 
 
-_FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages,)
+_FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages, folders.found)
 """Where embedders are looked for, in the order in which they are listed: the app's own come first."""
 _OPENED: Mapping[str, Callable[[EmbedderFacts], Embedder]] = {
     bundled.BACKEND: bundled.open_embedder,
@@ -31,13 +34,22 @@ _OPENED: Mapping[str, Callable[[EmbedderFacts], Embedder]] = {
 _FACTS = TypeAdapter(EmbedderFacts)
 
 
-def found_embedders() -> list[EmbedderFacts]:
-    """List the embedders of this machine; of two with one id the first."""
+def found_embedders(named: Sequence[str] = ()) -> list[EmbedderFacts]:
+    """List the embedders of this machine; of two with one id the first.
+
+    Args:
+        named: folders that the user has named before; those that are gone, or are none any more, are left out.
+    """
     listed: dict[str, EmbedderFacts] = {}
-    for source in _FOUND:
-        for facts in source():
-            listed.setdefault(facts.id, facts)
+    for facts in itertools.chain(*(source() for source in _FOUND), _still_there(named)):
+        listed.setdefault(facts.id, facts)
     return list(listed.values())
+
+
+def _still_there(named: Sequence[str]) -> Iterator[EmbedderFacts]:
+    for path in named:
+        with contextlib.suppress(UsageError):
+            yield folders.at(path)
 
 
 def open_embedder(facts: EmbedderFacts) -> Embedder:

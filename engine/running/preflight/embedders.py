@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from engine.core.embedder import (
     ENGLISH_EMBEDDER,
     MULTILINGUAL_EMBEDDER,
+    MULTILINGUAL_INSTALL,
+    MULTILINGUAL_LANGUAGES,
     EmbedderFacts,
     EmbedderHandicap,
     named_embedder,
 )
 from engine.core.errors import UsageError
-from engine.core.text.languages import LEAST_SHARE, Languages
+from engine.core.text.languages import LEAST_SHARE, Languages, language_name
 from engine.core.variant import SearchMode, Variant
+from engine.metrics import wording as say
 
 AUTO = "auto"
 """The embedder goes by the language of the rows."""
@@ -62,11 +65,17 @@ def choose_embedders(
             languages=unread,
             unknown_share=unknown_share(facts.id),
             full_text=by_itself and place == 0,
+            install=MULTILINGUAL_INSTALL if by_itself and not _has_multilingual(known) else "",
         )
         for place, facts in enumerate(chosen)
         if (unread := _unread(facts, languages))
     ]
     return EmbedderChoice(ids=tuple(facts.id for facts in chosen), handicaps=tuple(handicaps))
+
+
+def is_path(name: str) -> bool:
+    """Tell whether an embedder was named by its folder."""
+    return "/" in name or "\\" in name
 
 
 def _by_language(known: Sequence[EmbedderFacts], languages: Languages) -> EmbedderFacts:
@@ -76,6 +85,10 @@ def _by_language(known: Sequence[EmbedderFacts], languages: Languages) -> Embedd
     if multilingual is None or len(_unread(multilingual, languages)) >= len(_unread(english, languages)):
         return english
     return multilingual
+
+
+def _has_multilingual(known: Sequence[EmbedderFacts]) -> bool:
+    return any(facts.name == MULTILINGUAL_EMBEDDER for facts in known)
 
 
 def _unread(facts: EmbedderFacts, languages: Languages) -> tuple[str, ...]:
@@ -110,3 +123,31 @@ def with_embedders(
                 for embedder in others
             ]
     return tuple(made)
+
+
+def languages_of(facts: EmbedderFacts, *, missing: str = say.MISSING) -> str:
+    """Say which languages an embedder was trained on: the one, or how many."""
+    if len(facts.languages) == 1:
+        return language_name(facts.languages[0])
+    return f"{len(facts.languages)} languages" if facts.languages else missing
+
+
+def handicap_sentences(handicaps: Sequence[EmbedderHandicap]) -> tuple[str, ...]:
+    """Say for each embedder which languages of the rows it was not trained on, and what that means for the run."""
+    return tuple(_handicap_sentence(handicap) for handicap in handicaps)
+
+
+def remedies(handicaps: Sequence[EmbedderHandicap]) -> tuple[str, ...]:
+    """Say which command installs an embedder that may help, where one is missing."""
+    commands = dict.fromkeys(handicap.install for handicap in handicaps if handicap.install)
+    return tuple(f"For an embedder of {say.number(MULTILINGUAL_LANGUAGES)} languages: {one}" for one in commands)
+
+
+def _handicap_sentence(handicap: EmbedderHandicap) -> str:
+    languages = say.listed([language_name(code) for code in handicap.languages])
+    text = f"The embedder {handicap.embedder} was not trained on {languages}, in which rows are written"
+    if handicap.unknown_share:
+        text += f": {say.share(handicap.unknown_share)} of their tokens are unknown to it"
+    if handicap.full_text:
+        return f"{text}. Retrieval therefore searches by words, and a classifier may do worse than it could."
+    return f"{text}. Retrieval and classifier may do worse than they could."

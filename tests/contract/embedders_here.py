@@ -1,0 +1,55 @@
+"""The embedders that the contract suite meets: those that come as packages, and folders that are made for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.retrieval.embedder import Embedder
+from adapters.retrieval.embedders import bundled, folders, multilingual_e5, registry
+from engine.core.embedder import MULTILINGUAL_INSTALL
+
+PROMPTED = "folder with prompts"
+HERE = ("bundled", "multilingual package", PROMPTED)
+QUERY_PROMPT, PASSAGE_PROMPT = "question: ", "passage: "
+
+
+@contextlib.contextmanager
+def opened(name: str, folder: Path) -> Iterator[Embedder]:
+    """Load an embedder of the suite."""
+    if name == "bundled":
+        yield registry.open_embedder(bundled.facts())
+    elif name == PROMPTED:
+        yield registry.open_embedder(folders.at(str(with_prompts(folder))))
+    else:
+        facts = multilingual_e5.found()
+        if facts is None:
+            missing(f"not installed: {multilingual_e5.PACKAGE} ({MULTILINGUAL_INSTALL})")
+        else:
+            yield registry.open_embedder(facts)
+
+
+def missing(reason: str) -> None:
+    """Skip on a laptop; in CI everything is installed, and a missing part is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def with_prompts(folder: Path, *, weights: bool = True) -> Path:
+    """Copy the bundled model into a folder, with prompts and a shorter text of its own; its weights may be left empty."""
+    made = folder / "with-prompts"
+    if not made.is_dir():
+        shutil.copytree(bundled.facts().path, made, ignore=None if weights else shutil.ignore_patterns(folders.WEIGHTS))
+        if not weights:
+            (made / folders.WEIGHTS).write_bytes(b"\0" * 100)
+        config = {"prompts": {"query": QUERY_PROMPT, "passage": PASSAGE_PROMPT}, "similarity_fn_name": "cosine"}
+        (made / "config_sentence_transformers.json").write_text(json.dumps(config))
+        (made / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 64, "do_lower_case": False}))
+    return made
