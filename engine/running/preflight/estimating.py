@@ -31,7 +31,7 @@ SERVER_ROW_S = 1.0
 """Assumed for a row at a server whose model size and speed are unknown."""
 EMBED_ROW_S = 0.007
 """A training row for the classifier, or for the index: 2,000 short ones embedded and fitted in 14.5 s on two cores."""
-MULTILINGUAL_FACTOR = 5.0
+MULTILINGUAL_FACTOR = 2.5
 """How much longer the multilingual embedder takes for a row than the English one: see docs/embedders.md."""
 WORKER_START_S = 8.0
 WORKER_BYTES = 150_000_000
