@@ -200,9 +200,9 @@ class MemoryRetriever:
         """List what it was told."""
         return [EmbedderState(facts=facts) for facts in self.facts]
 
-    def embedder_at(self, folder: str) -> EmbedderFacts:
+    def embedder_at(self, name: str) -> EmbedderFacts:
         """Take up any folder."""
-        self.facts.append(EmbedderFacts(id=f"{folder.rpartition('/')[2]}@0", backend="words"))
+        self.facts.append(EmbedderFacts(id=f"{name.rpartition('/')[2]}@0", backend="words"))
         return self.facts[-1]
 
     def unknown_share(self, texts: Sequence[str], embedder: str = "") -> float | None:

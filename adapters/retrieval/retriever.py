@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from adapters.processes.client import WorkerProcess
 from adapters.retrieval import kept_vectors, vocabularies
-from adapters.retrieval.embedders import bundled, folders, registry
+from adapters.retrieval.embedders import bundled, registry
 from adapters.storage.files import write_whole
 from engine.core.embedder import EmbedderFacts, EmbedderState, named_embedder
 from engine.core.ports import LOGISTIC, BuiltIndex, Classification, Embeddings, SearchResult
@@ -42,8 +42,12 @@ class LanceRetriever:
     one.
     """
 
-    def __init__(self, index_folder: Path) -> None:
-        """Keep indexes and classifiers under this folder, which is made when first needed."""
+    def __init__(self, index_folder: Path, *, servers: Callable[[], Mapping[str, str]] = dict) -> None:
+        """Keep indexes and classifiers under this folder, which is made when first needed.
+
+        `servers` returns the addresses of the servers that the user entered, by name.
+        """
+        self._servers = servers
         self._folder = str(index_folder.resolve())
         self._known: dict[str, EmbedderFacts] = {}
         self._remembered = Path(self._folder) / "embedders.json"
@@ -83,29 +87,30 @@ class LanceRetriever:
             self._known[embedder] = named_embedder(embedder, self._found())
         return self._known[embedder]
 
-    def embedder_at(self, folder: str) -> EmbedderFacts:
-        """Take up the sentence-transformers model of a folder; it is listed from then on.
+    def embedder_at(self, name: str) -> EmbedderFacts:
+        """Take up the sentence-transformers model of a folder, or one of a server; it is listed from then on.
 
         Raises:
-            UsageError: the folder holds none, or one that is not loaded for what it could run.
+            UsageError: there is none, or one that is not used for what it could do.
+            ServerError: the server does not answer, or does not embed.
         """
-        facts = folders.at(folder)
-        named = self._named_folders()
-        if facts.path not in named:
-            write_whole(self._remembered, json.dumps([*named, facts.path]).encode())
+        facts = registry.named_by_user(name, self._servers())
+        named = [one for one in self._named() if (one.server, one.path) != (facts.server, facts.path)]
+        messages = [registry.as_message(one) for one in (*named, facts)]
+        write_whole(self._remembered, json.dumps(messages).encode())
         return facts
 
     def _found(self) -> list[EmbedderFacts]:
-        return registry.found_embedders(self._named_folders())
+        return registry.found_embedders(self._named())
 
-    def _named_folders(self) -> list[str]:
+    def _named(self) -> list[EmbedderFacts]:
+        """Return what the user has named before; a file that cannot be read is as none."""
         try:
-            named = json.loads(self._remembered.read_bytes())
-        except (OSError, ValueError):
+            return [registry.from_message(one) for one in json.loads(self._remembered.read_bytes())]
+        except (OSError, ValueError, TypeError):
             return []
-        return [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
 
-    def _named(self, embedder: str) -> dict[str, Any]:
+    def _message(self, embedder: str) -> dict[str, Any]:
         return {"embedder": registry.as_message(self._facts(embedder))}
 
     def index(
@@ -129,7 +134,7 @@ class LanceRetriever:
             "documents": [{"name": document.name, "text": document.text} for document in documents],
             "chunk_words": spec.chunk_words,
             "overlap": spec.chunk_overlap_words,
-            **self._named(embedder),
+            **self._message(embedder),
         }
         yield from self._prepared("index", payload, cancel)
 
@@ -159,7 +164,7 @@ class LanceRetriever:
             "k": k,
             "mode": SearchMode(mode).value,
             "reranker": Reranker(reranker).value,
-            **self._named(embedder),
+            **self._message(embedder),
         }
         found = self._worker.call("search", {"folder": self._folder, **payload})
         return SearchResult(
@@ -192,7 +197,7 @@ class LanceRetriever:
             "seed": seed,
             "kind": ClassifierKind(spec.kind).value,
             "neighbours": spec.neighbours,
-            **self._named(embedder),
+            **self._message(embedder),
         }
         yield from self._prepared("fit_classifier", payload, cancel)
 
@@ -210,13 +215,13 @@ class LanceRetriever:
             "folder": self._folder,
             "classifier_id": classifier_id,
             "text": text,
-            **self._named(embedder),
+            **self._message(embedder),
         }
         return Classification(**self._worker.call("classify", payload))
 
     def embed(self, texts: Sequence[str], *, embedder: str = "", cancel: CancelSignal | None = None) -> Embeddings:
         """Embed rows as unit vectors, shape (texts, dimensions); the dot product of two is their cosine similarity."""
-        payload = {"folder": self._folder, "texts": list(texts), **self._named(embedder)}
+        payload = {"folder": self._folder, "texts": list(texts), **self._message(embedder)}
         answer = self._worker.call("embed", payload, cancel=cancel)
         flat = np.frombuffer(base64.b64decode(answer["float32"]), dtype="<f4")
         vectors = flat.reshape(answer["shape"]).astype(np.float32)

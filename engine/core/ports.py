@@ -136,11 +136,12 @@ class Retriever(Protocol):
         """List the embedders of this machine, the bundled one first; none is loaded."""
         ...
 
-    def embedder_at(self, folder: str) -> EmbedderFacts:
-        """Take up the embedder of a folder, which is listed from then on.
+    def embedder_at(self, name: str) -> EmbedderFacts:
+        """Take up the embedder of a folder, or of a server (`SERVER/MODEL`); it is listed from then on.
 
         Raises:
-            UsageError: the folder holds none that can be used.
+            UsageError: there is none that can be used.
+            ModelError: the server does not answer, or does not embed.
         """
         ...
 

@@ -44,8 +44,11 @@ class Embedders:
             return self._retriever.unknown_share(drawn, embedder)
 
         asked = [name.strip() for name in (wanted or AUTO).split(",") if name.strip()]
-        names = [self._retriever.embedder_at(name).id if is_path(name) else name for name in asked]
         known = [state.facts for state in self.list()]
+        ids = {facts.id for facts in known}
+        names = [self._retriever.embedder_at(name).id if is_path(name) and name not in ids else name for name in asked]
+        if any(name not in ids for name in names):
+            known = [state.facts for state in self.list()]
         return choose_embedders(",".join(names), known, self._languages_of(task, rows), unknown_share)
 
     def _languages_of(self, task: Task, rows: Sequence[str]) -> Languages:

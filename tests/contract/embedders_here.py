@@ -14,17 +14,32 @@ import pytest
 from adapters.retrieval.embedder import Embedder
 from adapters.retrieval.embedders import bundled, folders, multilingual_e5, registry
 from engine.core.embedder import MULTILINGUAL_INSTALL
+from tests import served
+from tests.ollama_replay import MODEL, OllamaReplay
 
 PROMPTED = "folder with prompts"
-HERE = ("bundled", "multilingual package", PROMPTED)
+SERVED = ("llama-server", "ollama replay")
+HERE = ("bundled", "multilingual package", PROMPTED, *SERVED)
 QUERY_PROMPT, PASSAGE_PROMPT = "question: ", "passage: "
 
 
 @contextlib.contextmanager
-def opened(name: str, folder: Path) -> Iterator[Embedder]:
+def opened(name: str, folder: Path, smollm2: str) -> Iterator[Embedder]:
     """Load an embedder of the suite."""
     if name == "bundled":
         yield registry.open_embedder(bundled.facts())
+    elif name == "llama-server":
+        # SmolLM2 is no embedding model: what it says of meaning is not tested, all else is.
+        with served.llama_server(smollm2, "--embedding") as url:
+            model = Path(smollm2).name
+            yield registry.open_embedder(registry.named_by_user(f"box/{model}", {"box": url}))
+    elif name == "ollama replay":
+        replay = OllamaReplay()
+        replay.capabilities = ["embedding"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OLLAMA_HOST", replay.url)
+            yield registry.open_embedder(registry.named_by_user(f"ollama/{MODEL}", {}))
+        replay.close()
     elif name == PROMPTED:
         yield registry.open_embedder(folders.at(str(with_prompts(folder))))
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from adapters.retrieval.embedder import Embedder
-from adapters.retrieval.embedders import bundled, folders, multilingual_e5
+from adapters.retrieval.embedders import bundled, folders, multilingual_e5, ollama, openai_compatible
 from engine.core.embedder import EmbedderFacts
 from engine.core.errors import UsageError
 
@@ -30,15 +30,37 @@ _FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages, folders.
 _OPENED: Mapping[str, Callable[[EmbedderFacts], Embedder]] = {
     bundled.BACKEND: bundled.open_embedder,
     multilingual_e5.BACKEND: multilingual_e5.open_embedder,
+    ollama.BACKEND: ollama.open_embedder,
+    openai_compatible.BACKEND: openai_compatible.open_embedder,
 }
 _FACTS = TypeAdapter(EmbedderFacts)
 
 
-def found_embedders(named: Sequence[str] = ()) -> list[EmbedderFacts]:
+def named_by_user(name: str, servers: Mapping[str, str]) -> EmbedderFacts:
+    """Return the embedder of a folder, of Ollama (`ollama/MODEL`) or of a server of the user's (`SERVER/MODEL`).
+
+    Args:
+        name: as the user wrote it.
+        servers: addresses by name.
+
+    Raises:
+        UsageError: there is none, or it is not used for what it would do.
+        ServerError: the server does not answer, or does not embed.
+    """
+    prefix, _, model = name.partition("/")
+    if prefix == ollama.BACKEND and model:
+        return ollama.at(model)
+    if prefix in servers and model:
+        return openai_compatible.at(prefix, servers[prefix], model)
+    return folders.at(name)
+
+
+def found_embedders(named: Sequence[EmbedderFacts] = ()) -> list[EmbedderFacts]:
     """List the embedders of this machine; of two with one id the first.
 
     Args:
-        named: folders that the user has named before; those that are gone, or are none any more, are left out.
+        named: those that the user has named before. Folders that are gone, or are none any more, are left out; a server
+            is not asked.
     """
     listed: dict[str, EmbedderFacts] = {}
     for facts in itertools.chain(*(source() for source in _FOUND), _still_there(named)):
@@ -46,10 +68,10 @@ def found_embedders(named: Sequence[str] = ()) -> list[EmbedderFacts]:
     return list(listed.values())
 
 
-def _still_there(named: Sequence[str]) -> Iterator[EmbedderFacts]:
-    for path in named:
+def _still_there(named: Sequence[EmbedderFacts]) -> Iterator[EmbedderFacts]:
+    for facts in named:
         with contextlib.suppress(UsageError):
-            yield folders.at(path)
+            yield facts if facts.server else folders.at(facts.path)
 
 
 def open_embedder(facts: EmbedderFacts) -> Embedder:

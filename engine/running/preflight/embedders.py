@@ -12,6 +12,7 @@ from engine.core.embedder import (
     MULTILINGUAL_LANGUAGES,
     EmbedderFacts,
     EmbedderHandicap,
+    embedder_name,
     named_embedder,
 )
 from engine.core.errors import UsageError
@@ -74,7 +75,7 @@ def choose_embedders(
 
 
 def is_path(name: str) -> bool:
-    """Tell whether an embedder was named by its folder."""
+    """Tell whether an embedder was named by its folder, or by its server."""
     return "/" in name or "\\" in name
 
 
@@ -119,7 +120,7 @@ def with_embedders(
         made.append(own)
         if own.facts.retrieves or own.facts.fits:
             made += [
-                replace(variant, id=f"{variant.id}@{embedder.partition('@')[0]}", embedder=embedder)
+                replace(variant, id=f"{variant.id}@{embedder_name(embedder).replace('/', '-')}", embedder=embedder)
                 for embedder in others
             ]
     return tuple(made)
