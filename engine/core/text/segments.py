@@ -18,6 +18,8 @@ _NO_BLANKS = r"\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _DICTIONARY = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
 BY_DICTIONARY = re.compile(rf"[{_DICTIONARY}]")
 """A character of Thai, Lao, Burmese or Khmer."""
+NO_BLANKS = re.compile(rf"[{_DICTIONARY}\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+"""A character of a script that puts no blanks between words."""
 _WORD = re.compile(rf"[{_NO_BLANKS}]|[^\s{_NO_BLANKS}]{{1,40}}")
 _RUN = re.compile(rf"[{_NO_BLANKS}]|[{_DICTIONARY}]+|[^\s{_NO_BLANKS}{_DICTIONARY}]{{1,40}}")
 
