@@ -18,6 +18,7 @@ import psutil
 from adapters.processes.server import Emit, serve
 from adapters.retrieval import full_text, text_features
 from adapters.retrieval.chunking import chunk_document
+from adapters.retrieval.chunking import part_of_id as chunking_part_of_id
 from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
 from adapters.retrieval.classifier_files import check_classifier, load_classifier, save_classifier, weights_folder
 from adapters.retrieval.embedder import Embedder, Vectors
@@ -110,6 +111,7 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
         [LAYOUT, model.id, request["examples"], request["documents"], request["chunk_words"], request["overlap"]]
         + ([CHUNKING] if request["documents"] else [])
         + full_text.part_of_id(tokenizers)
+        + chunking_part_of_id([Document(name=row["name"], text=row["text"]) for row in request["documents"]])
     )
     store = indexes(request["folder"])
     standing_s = store.build_s(index_id)

@@ -14,6 +14,7 @@ from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row, line_ra
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.personal_data import mask_personal
+from engine.ingest.row_languages import import_locale
 from engine.ingest.splitting import DEFAULT_SHARES, SPLITS, split_by_column, split_by_seed
 from engine.ingest.table import Table
 
@@ -71,12 +72,14 @@ def make_task(
     instructions: str,
     documents: Sequence[Document] = (),
     languages: Sequence[ColumnLanguages] = (),
+    locale: str | None = None,
     leaks: LeakRecord | None = None,
 ) -> Task:
     """Put the task together. Its `source` holds the record of the import.
 
     Raises:
         TableError: nothing is left to train or to test on, or there is only one label.
+        UsageError: the locale is not known.
     """
     rows = [row for row in examined.rows if row.place in splits]
     for needed in ("train", "test"):
@@ -99,6 +102,7 @@ def make_task(
         examples=tuple(_examples(table, roles, examined, rows, splits)),
         documents=tuple(documents),
         card=card,
+        locale=import_locale(languages, roles.target, locale),
         source=_source(table, roles, examined, splits, plan, leaks)
         | {"languages": [_language_record(one) for one in languages]},
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from engine.core.errors import UsageError
 from engine.core.task import AnswerKind
+from engine.core.text.answer_forms import MIXED, is_known_locale
 from engine.core.text.languages import LEAST_SHARE, Languages, language_name, tell_languages
 from engine.ingest.columns import SPLIT_NAMES, Roles
 from engine.ingest.data_card import ColumnLanguages, Row
@@ -92,6 +94,24 @@ def language_warnings(found: Sequence[ColumnLanguages]) -> list[str]:
             names = say.listed([language_name(code) for code in foreign])
             warnings.append(f"'{column}': test rows are in {names}, and hardly any training row is.")
     return warnings
+
+
+def import_locale(found: Sequence[ColumnLanguages], target: str, chosen: str | None) -> str:
+    """Return the locale of a task: the chosen one, or that of its answers where they are texts, else of its inputs.
+
+    Empty for English, `mul` for several languages and those whose forms of numbers and dates are not known.
+
+    Raises:
+        UsageError: the chosen one is not known.
+    """
+    if chosen is not None:
+        if not is_known_locale(chosen.strip()):
+            raise UsageError(f"The locale '{chosen}' is not known.", "Write a language, as 'de' or 'de-CH', or 'mul'.")
+        return chosen.strip()
+    languages = main_language([one for one in found if one.column == target] or found)
+    if languages.is_english:
+        return ""
+    return languages.code if not languages.is_mixed and is_known_locale(languages.code) and languages.code else MIXED
 
 
 def main_language(found: Sequence[ColumnLanguages]) -> Languages:

@@ -125,6 +125,7 @@ class Ready:
     before: Guarded
     title: str
     instructions: str
+    locale: str | None
     task: Task
 
 
@@ -181,7 +182,9 @@ def _stands(step: Step, options: ImportOptions) -> bool:
         case Guarded():
             same = step.fix is options.leaks
         case Ready():
-            same = (step.title, step.instructions) == (options.title, instructions_for(step.before, options))
+            same = (step.title, step.instructions, step.locale) == (
+                options.title, instructions_for(step.before, options), options.locale,
+            )  # fmt: skip
         case Read() | Kept():
             same = True
     return same
@@ -341,6 +344,6 @@ def make_ready(guarded: Guarded, options: ImportOptions, *, task_id: str) -> Rea
     task = make_task(
         mapped.before.table, mapped.roles, checked.examined, guarded.splits, split.plan,
         kind=mapped.kind, task_id=task_id, title=options.title, instructions=instructions,
-        documents=documented.documents, languages=split.languages, leaks=guarded.record,
+        documents=documented.documents, languages=split.languages, locale=options.locale, leaks=guarded.record,
     )  # fmt: skip
-    return Ready(before=guarded, title=options.title, instructions=instructions, task=task)
+    return Ready(before=guarded, title=options.title, instructions=instructions, locale=options.locale, task=task)

@@ -49,6 +49,8 @@ class TableChoices:
     fix: Annotated[tuple[str, ...], Parameter(alias="--mend", metavar="FINDING=WHAT", help=FIXES)] = ()
     leaks: LeakFix = LeakFix.KEEP
     """Test rows that are similar to training rows: keep, drop or move them, or drop the training rows."""
+    locale: str | None = None
+    """How answers are compared, and numbers and dates read: de, de-CH, mul (several); else by the rows' language."""
     meanings: Meanings = Meanings.AUTO
     """Whether the leak check also compares meanings, by embedding all rows; auto: up to 20,000 rows."""
 
@@ -64,6 +66,7 @@ class TableChoices:
             fixes=dict(_fix(text) for text in self.fix),
             split=SplitPlan(seed=self.seed, shares=shares),
             leaks=self.leaks,
+            locale=self.locale,
         )
 
 

@@ -15,6 +15,8 @@ def show_import(imported: Imported) -> None:
     splits = ", ".join(f"{name} {len(task.split(name)):,}" for name in SPLITS if task.split(name))
     answer(f"{card.rows_read:,} rows read, {len(task.examples):,} used: {splits}")
     answer(f"answers: {task.answer.kind}. {imported.kind_reason}")
+    if task.locale:
+        answer(f"answers are compared as in: {task.locale}")
     for remark in task.source["notes"]:
         answer(f"note: {remark}")
     for line in language_lines(imported.languages):

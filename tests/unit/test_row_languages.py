@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import Source
+from engine.core.errors import TaskError, UsageError
 from engine.core.generation import Message
 from engine.core.task import AnswerKind
 from engine.ingest.build_task import SplitPlan
@@ -97,3 +100,38 @@ def test_the_price_of_a_language_is_told_against_english_rows():
     )
     assert token_price(_Bytes(), "m", [""], ["abc"]) is None  # type: ignore[arg-type]
     assert token_price(_Bytes(), "m", ["abc"], []) is None  # type: ignore[arg-type]
+
+
+def test_the_import_declares_the_locale_that_the_answers_are_in():
+    """By the answers where they are texts, else by the inputs; English has none; a chosen one stands, a wrong one not."""
+    split = SplitPlan(column="split")
+
+    def made(rows, **options):
+        options = ImportOptions(roles=ROLES, split=split, **options)
+        return import_table(table_of(*rows), options, task_id="t").task
+
+    german = [*rows_of("de", "train"), *rows_of("de", "test")]
+    assert made(german, kind=AnswerKind.SHORT).locale == "de"
+    assert made(german, kind=AnswerKind.SHORT, locale="de-CH").locale == "de-CH"
+    assert made(german, kind=AnswerKind.SHORT, locale="").locale == ""
+    assert made([*rows_of("en", "train"), *rows_of("en", "test")], kind=AnswerKind.SHORT).locale == ""
+    mixed = [*rows_of("ja", "train", "a"), *rows_of("de", "train", "b"), *rows_of("ja", "test", "a")]
+    assert made(mixed).locale == "mul"
+    with pytest.raises(UsageError, match="'German' is not known"):
+        made(german, kind=AnswerKind.SHORT, locale="German")
+
+
+def test_a_locale_is_kept_with_the_task(tmp_path):
+    """In task.toml, which refuses one that is not known; a task without one has no such key."""
+    german = [*rows_of("de", "train"), *rows_of("de", "test")]
+    options = ImportOptions(roles=ROLES, split=SplitPlan(column="split"), kind=AnswerKind.SHORT)
+    made = import_table(table_of(*german), options, task_id="t").task
+    write_task(made, tmp_path / "t")
+    assert read_task(tmp_path / "t").locale == "de"
+    assert read_task(tmp_path / "t").digest == made.digest
+    text = (tmp_path / "t" / "task.toml").read_text()
+    (tmp_path / "t" / "task.toml").write_text(text.replace('locale = "de"', 'locale = "xx"'))
+    with pytest.raises(TaskError, match="field 'locale': 'xx' is not known"):
+        read_task(tmp_path / "t")
+    write_task(replace(made, locale=""), tmp_path / "u")
+    assert "locale" not in (tmp_path / "u" / "task.toml").read_text()
