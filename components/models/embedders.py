@@ -22,7 +22,7 @@ def embedders(lab: Lab) -> None:
             "Embedder": st.column_config.TextColumn(pinned=True, help="The name for the terminal's --embedder."),
             "Languages": st.column_config.TextColumn(help="Those that it was trained on, where it tells."),
             "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
-            "Reads": st.column_config.NumberColumn(
+            "Tokens read": st.column_config.NumberColumn(
                 "Reads (tokens)",
                 format="localized",
                 help="Of a longer text the beginning is read, or windows of so many tokens.",
@@ -46,7 +46,7 @@ def _row(state: EmbedderState) -> dict[str, object]:
         "Where": visible(facts.server) or "this machine",
         "Size": facts.size_bytes / 1e6 or None,
         "Dimensions": facts.dimensions or None,
-        "Reads": facts.longest_tokens or None,
+        "Tokens read": facts.longest_tokens or None,
         "Texts/s here": state.texts_per_s,
         "Licence": visible(facts.licence) or say.MISSING,
         "Id": facts.id,

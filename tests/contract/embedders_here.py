@@ -15,11 +15,13 @@ from adapters.retrieval.embedder import Embedder
 from adapters.retrieval.embedders import bundled, folders, multilingual_e5, registry
 from engine.core.embedder import MULTILINGUAL_INSTALL
 from tests import served
+from tests.bert_gguf import write_bert
 from tests.ollama_replay import MODEL, OllamaReplay
 
 PROMPTED = "folder with prompts"
 SERVED = ("llama-server", "ollama replay")
-HERE = ("bundled", "multilingual package", PROMPTED, *SERVED)
+GGUF = "GGUF file"
+HERE = ("bundled", "multilingual package", PROMPTED, GGUF, *SERVED)
 QUERY_PROMPT, PASSAGE_PROMPT = "question: ", "passage: "
 
 
@@ -40,6 +42,8 @@ def opened(name: str, folder: Path, smollm2: str) -> Iterator[Embedder]:
             patch.setenv("OLLAMA_HOST", replay.url)
             yield registry.open_embedder(registry.named_by_user(f"ollama/{MODEL}", {}))
         replay.close()
+    elif name == GGUF:
+        yield registry.open_embedder(registry.named_by_user(str(write_bert(folder / "minilm.gguf")), {}))
     elif name == PROMPTED:
         yield registry.open_embedder(folders.at(str(with_prompts(folder))))
     else:

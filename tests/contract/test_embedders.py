@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters.models.catalog import Catalog
 from adapters.retrieval.embedder import BATCH_ROWS, Embedder
-from adapters.retrieval.embedders import bundled, folders, registry
+from adapters.retrieval.embedders import bundled, folders, gguf, registry
 from adapters.retrieval.kept_vectors import KeepingEmbedder, KeptVectors
 from engine.core.embedder import ENGLISH_EMBEDDER, TextRole
 from engine.core.errors import CancelledError, UsageError
 from engine.core.generation import ModelFacts
+from tests.bert_gguf import write_bert
 from tests.contract.embedders_here import HERE, opened, with_prompts
 from tests.ollama_replay import MODEL, OllamaReplay
 
@@ -134,8 +136,10 @@ def test_the_kept_vectors_are_those_that_were_computed(embedder: Embedder, tmp_p
 
 
 def has_prompts(embedder: Embedder) -> bool:
-    """Tell whether an embedder writes prompts before texts: the bundled one and servers do not."""
-    return embedder.facts.name != ENGLISH_EMBEDDER and not embedder.facts.server
+    """Tell whether an embedder writes prompts before texts: the bundled one, GGUF files and servers do not."""
+    return (
+        embedder.facts.name != ENGLISH_EMBEDDER and not embedder.facts.server and embedder.facts.backend != gguf.BACKEND
+    )
 
 
 def test_the_id_changes_with_weights_and_configuration(tmp_path: Path):
@@ -216,3 +220,29 @@ def test_a_model_that_ollama_sends_on_is_refused(monkeypatch: pytest.MonkeyPatch
         assert not [path for path, _asked in replay.asked if path == "/api/embed"]
     finally:
         replay.close()
+
+
+def test_llama_cpp_gives_the_vectors_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The same weights in another form, tokenized by llama.cpp: the vectors agree, and only embedding models are taken."""
+    file = write_bert(tmp_path / "minilm.gguf")
+    facts = gguf.at(str(file))
+    assert (facts.dimensions, facts.longest_tokens, facts.name) == (384, 512, "minilm")
+    texts = ["My invoice shows the wrong amount", "How do I reset my password?", "Café naïve, größer!", "ab12-XZ 4410"]
+    mine, torchs = (registry.open_embedder(one).embed(texts) for one in (facts, bundled.facts()))
+    assert np.einsum("ij,ij->i", mine, torchs) == pytest.approx(1.0, abs=1e-3)
+    catalog = Catalog(tmp_path / "digests.json")
+    monkeypatch.setenv("ADAPTLAB_MODELS", str(tmp_path))
+    assert "minilm" not in [model.id for model in catalog.models()]
+    assert catalog.set_aside == ["minilm.gguf is an embedding model: it is listed with the embedders."]
+    assert facts in registry.found_embedders()
+    renamed = tmp_path / "renamed.gguf"
+    file.rename(renamed)
+    assert gguf.at(str(renamed)).id != facts.id
+    with pytest.raises(UsageError, match="no file"):
+        gguf.at(str(file))
+
+
+def test_a_model_that_answers_is_no_embedder(smollm2: ModelFacts):
+    """Its header names no pooling; what it would be good for as an embedder nobody has said."""
+    with pytest.raises(UsageError, match="not an embedding model"):
+        gguf.at(smollm2.path)

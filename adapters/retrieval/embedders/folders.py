@@ -6,8 +6,6 @@ whose configuration asks for code of its own: nothing of a folder is ever run.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from typing import Any
 
 from adapters.models.stores import MAX_SCANNED_FILES, model_folders
 from adapters.retrieval.embedders.bundled import BACKEND
+from adapters.retrieval.embedders.digests import digest_of
 from engine.core.embedder import EmbedderFacts
 from engine.core.errors import UsageError
 
@@ -23,7 +22,6 @@ MODULES = "modules.json"
 WEIGHTS = "model.safetensors"
 _LIBRARY = "sentence_transformers."
 _PICKLES = ("*.bin", "*.pt", "*.pkl", "*.pickle", "*.ckpt")
-_BLOCK_BYTES = 1 << 20
 _HUB_FOLDER = re.compile(r"models--(?P<owner>.+?)--(?P<name>.+)")
 
 
@@ -104,25 +102,13 @@ def _name(folder: Path) -> str:
 
 
 def _digest(folder: Path) -> str:
-    """Digest what decides a vector: configurations, vocabularies, weights. Read again only when a file has changed."""
+    """Digest what decides a vector: configurations, vocabularies, weights."""
     files = sorted(
         path
         for path in folder.rglob("*")
         if path.is_file() and (path.suffix in {".json", ".txt", ".model"} or path.name.endswith(".safetensors"))
     )
-    key = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    return _digest_of(folder, key)
-
-
-@functools.lru_cache(maxsize=64)
-def _digest_of(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for name, size, _changed in files:
-        digest.update(f"{Path(name).relative_to(folder)}\0{size}\0".encode("utf-8", "surrogateescape"))
-        with Path(name).open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    return digest_of(folder, files)
 
 
 def _card_languages(card: Path) -> tuple[str, ...]:

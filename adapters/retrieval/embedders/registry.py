@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from adapters.retrieval.embedder import Embedder
-from adapters.retrieval.embedders import bundled, folders, multilingual_e5, ollama, openai_compatible
+from adapters.retrieval.embedders import bundled, folders, gguf, multilingual_e5, ollama, openai_compatible
 from engine.core.embedder import EmbedderFacts
-from engine.core.errors import UsageError
+from engine.core.errors import ModelFileError, UsageError
 
 
 def _packages() -> Iterator[EmbedderFacts]:
@@ -25,11 +25,12 @@ def _packages() -> Iterator[EmbedderFacts]:
         yield multilingual
 
 
-_FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages, folders.found)
+_FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages, folders.found, gguf.found)
 """Where embedders are looked for, in the order in which they are listed: the app's own come first."""
 _OPENED: Mapping[str, Callable[[EmbedderFacts], Embedder]] = {
     bundled.BACKEND: bundled.open_embedder,
     multilingual_e5.BACKEND: multilingual_e5.open_embedder,
+    gguf.BACKEND: gguf.open_embedder,
     ollama.BACKEND: ollama.open_embedder,
     openai_compatible.BACKEND: openai_compatible.open_embedder,
 }
@@ -37,7 +38,7 @@ _FACTS = TypeAdapter(EmbedderFacts)
 
 
 def named_by_user(name: str, servers: Mapping[str, str]) -> EmbedderFacts:
-    """Return the embedder of a folder, of Ollama (`ollama/MODEL`) or of a server of the user's (`SERVER/MODEL`).
+    """Return the embedder at a path, of Ollama (`ollama/MODEL`), or of a server of the user's (`SERVER/MODEL`).
 
     Args:
         name: as the user wrote it.
@@ -52,7 +53,11 @@ def named_by_user(name: str, servers: Mapping[str, str]) -> EmbedderFacts:
         return ollama.at(model)
     if prefix in servers and model:
         return openai_compatible.at(prefix, servers[prefix], model)
-    return folders.at(name)
+    return _at_path(name)
+
+
+def _at_path(name: str) -> EmbedderFacts:
+    return gguf.at(name) if name.lower().endswith(".gguf") else folders.at(name)
 
 
 def found_embedders(named: Sequence[EmbedderFacts] = ()) -> list[EmbedderFacts]:
@@ -70,8 +75,8 @@ def found_embedders(named: Sequence[EmbedderFacts] = ()) -> list[EmbedderFacts]:
 
 def _still_there(named: Sequence[EmbedderFacts]) -> Iterator[EmbedderFacts]:
     for facts in named:
-        with contextlib.suppress(UsageError):
-            yield facts if facts.server else folders.at(facts.path)
+        with contextlib.suppress(UsageError, ModelFileError):
+            yield facts if facts.server else _at_path(facts.path)
 
 
 def open_embedder(facts: EmbedderFacts) -> Embedder:
