@@ -49,6 +49,12 @@ def letter_scripts(text: str) -> Counter[str]:
     return Counter(script for sign in text if (script := script_of(sign)))
 
 
+def main_script(text: str) -> str:
+    """Return the script of most of a text's letters; empty if it has none."""
+    counts = letter_scripts(text)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
 def is_spaceless(text: str) -> bool:
     """Tell whether at least half of a text's letters are of scripts that put no blank between words."""
     if text.isascii():
