@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.text.languages import MOST_TEXTS, NAMES, Languages, language_name, tell_languages
-from engine.core.text.scripts import count_scripts, is_spaceless, letter_scripts, runs_right_to_left, script_of
+from engine.core.text.scripts import (
+    column_count,
+    count_scripts,
+    is_spaceless,
+    letter_scripts,
+    runs_right_to_left,
+    script_of,
+)
 
 ROWS = {
     "en": ["My invoice shows the wrong amount", "How do I reset my password?", "The app crashes at start"],
@@ -131,3 +138,8 @@ def test_what_counts_as_english():
     assert not tell_languages(ROWS["de"] * 2).is_english
     assert not tell_languages(["где"]).is_english
     assert not tell_languages(ROWS["en"] + ROWS["zh"]).is_english
+
+
+def test_columns_of_a_text():
+    """East Asian letters are two columns wide, marks none; ASCII as it is."""
+    assert [column_count(text) for text in ("abc", "账单", "ป้า", "né", "")] == [3, 4, 2, 2, 0]

@@ -14,6 +14,7 @@ LATIN = "Latin"
 SPACELESS = frozenset({"Han", "Japanese", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"})
 """Scripts that put no blank between words. Korean is not among them: it does."""
 _WORDS = {"CJK": "Han", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
+_WIDE, _NO_WIDTH = frozenset("WF"), frozenset({"Mn", "Me"})
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 
 
@@ -48,6 +49,12 @@ def letter_scripts(text: str) -> Counter[str]:
     return Counter(script for sign in text if (script := script_of(sign)))
 
 
+def main_script(text: str) -> str:
+    """Return the script of most of a text's letters; empty if it has none."""
+    counts = letter_scripts(text)
+    return counts.most_common(1)[0][0] if counts else ""
+
+
 def is_spaceless(text: str) -> bool:
     """Tell whether at least half of a text's letters are of scripts that put no blank between words."""
     if text.isascii():
@@ -62,3 +69,11 @@ def runs_right_to_left(text: str) -> bool:
         return False
     letters = [unicodedata.bidirectional(sign) in _RIGHT_TO_LEFT for sign in text if sign.isalpha()]
     return 2 * sum(letters) > len(letters)
+
+
+def column_count(text: str) -> int:
+    """Return how many columns of an ASCII letter's width a text takes: East Asian letters two, marks none."""
+    if text.isascii():
+        return len(text)
+    marks = sum(unicodedata.category(sign) in _NO_WIDTH for sign in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(sign) in _WIDE for sign in text)

@@ -40,6 +40,13 @@ def sentence_spans(text: str, language: str = "") -> Iterator[Span]:
     return _spans(SentenceBreaker, text, f"{language or 'und'}-u-ss-standard")
 
 
+def cluster_spans(text: str) -> Iterator[Span]:
+    """Yield the places of letters with the marks that combine with them (extended grapheme clusters)."""
+    from icu4py.breakers import CharacterBreaker
+
+    return _spans(CharacterBreaker, text, "und")
+
+
 def split_words(text: str) -> list[str]:
     """Return the words of a text: between blanks; of scripts that put none there, by Unicode's rules."""
     if not is_spaceless(text):
