@@ -18,7 +18,7 @@ from engine.core.capabilities import Capabilities
 from engine.core.errors import UsageError, unknown_name
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.health import Finding
-from engine.core.model_servers import ServerState
+from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.ports import LanguageModel
 from engine.core.run.infos import RunInfo, TaskInfo, info_of
 from engine.core.run.looks import Look, has_looked, look_of
@@ -271,10 +271,15 @@ class MemoryServers:
         self.found: list[ServerState] = []
         self.pulled: list[str] = []
         self.loaded: list[tuple[str, str, str]] = []
+        self.near: list[NearbyServer] = []
 
     def states(self) -> list[ServerState]:
         """List them."""
         return self.found
+
+    def nearby(self) -> list[NearbyServer]:
+        """Return those that are not added yet."""
+        return [one for one in self.near if one.url not in {known.url for known in self.found}]
 
     def add(self, name: str, url: str) -> None:
         """Add one, unless its address is none."""

@@ -25,12 +25,13 @@ from adapters.models.openai_compatible.lora import load_into_vllm
 from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
 from adapters.models.remote.address import checked_url
 from adapters.models.remote.keys import key_for, variable_for
+from adapters.models.remote.nearby import nearby_servers
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
 from adapters.models.stores import FIND_VARIABLE, finds_by_itself
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
 from engine.core.generation import ModelFacts
-from engine.core.model_servers import ServerState
+from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.ports import LanguageModel
 from engine.core.steps import CancelSignal, Progress
 
@@ -64,6 +65,7 @@ class RemoteModels:
         self._book = ServerBook(home / "servers.toml")
         self._lock = threading.Lock()
         self._listed: dict[tuple[str, str], _Listed] = {}
+        self._nearby: tuple[dict[str, str], list[NearbyServer], float] | None = None
         self._refreshing: set[tuple[str, str]] = set()
         self._ollama: dict[str, tuple[OllamaServer, OllamaListing]] = {}
 
@@ -121,6 +123,19 @@ class RemoteModels:
         words = "The model's file is not on this machine, or may not be read."
         reasons = {**OLLAMA.reasons, "lora_training": words, "lora_serving": words}
         return replace(OLLAMA, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
+
+    def nearby(self) -> list[NearbyServer]:
+        """Look for servers on the usual ports of this machine that are not entered yet; an answer is kept a while."""
+        if not finds_by_itself():
+            return []
+        known = self._book.servers()
+        with self._lock:
+            kept = self._nearby
+        if kept is None or kept[0] != known or time.monotonic() - kept[2] > KEPT_S:
+            kept = (known, nearby_servers(known), time.monotonic())
+            with self._lock:
+                self._nearby = kept
+        return kept[1]
 
     def add(self, name: str, url: str) -> None:
         """Keep a server's name and address."""

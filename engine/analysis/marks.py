@@ -73,6 +73,8 @@ class Origin:
     """A server answered, and told the tokens."""
     server_timings: bool = False
     """It also told the seconds of reading the prompt and of writing the answer."""
+    probabilities_cut: bool = False
+    """It listed its likeliest tokens only, so that a label among the others has no probability of its own."""
     paid_by_token: bool = False
     simulated: bool = False
     """The test rows were made from the task's own (rows with typing errors, prompts with passages put in), or the
@@ -82,12 +84,19 @@ class Origin:
 
 HERE = Origin()
 
+CUT_PROBABILITIES = (
+    "The server lists its likeliest tokens only: a label that is not among them has no probability of its own, and the "
+    "share of the chosen one can be too high."
+)
+"""Said wherever the probabilities of such a run are used."""
+
 
 def origin_of(plan: RunPlan, conditions: Conditions) -> Origin:
     """Tell where the figures of a run come from."""
     return Origin(
         server=conditions.server or plan.prices is not None,
         server_timings=conditions.server_timings,
+        probabilities_cut=conditions.probabilities_cut,
         paid_by_token=plan.prices is not None,
         simulated=MADE_FROM in plan.task_id or conditions.backend == SCRIPTED,
         imported=conditions.imported,
@@ -100,6 +109,7 @@ def origin_at(facts: ModelFacts, capabilities: Capabilities) -> Origin:
     return Origin(
         server=bool(facts.server),
         server_timings=bool(facts.server) and timings,
+        probabilities_cut=bool(facts.server) and capabilities.choice_probabilities is not Support.YES,
         simulated=facts.backend == SCRIPTED,
     )
 

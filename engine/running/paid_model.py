@@ -37,6 +37,11 @@ class PaidModel:
         return self._model.facts
 
     @property
+    def answered_by(self) -> str:
+        """As the model's."""
+        return self._model.answered_by
+
+    @property
     def rss_bytes(self) -> int:
         """Of the model."""
         return self._model.rss_bytes

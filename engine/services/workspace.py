@@ -120,11 +120,11 @@ class Machine(Protocol):
         ...
 
 
-class SpeedStore(Protocol):
-    """Speed tests of this machine."""
+class FiguresOfMachine(Protocol):
+    """What was measured on this machine, by model."""
 
     def read(self) -> Mapping[str, Mapping[str, Any]]:
-        """Figures by model digest."""
+        """Figures by model: its digest, or its id where a server may change under it."""
         ...
 
     def keep(self, digest: str, figures: Mapping[str, Any]) -> None:
@@ -179,7 +179,8 @@ class Workspace:
     library: Library
     machine: Machine
     meter: EnergyMeter
-    speeds: SpeedStore
+    speeds: FiguresOfMachine
+    checks: FiguresOfMachine
     trainable: Sequence[str]
     """Architectures that LoRA weights can be trained on."""
 

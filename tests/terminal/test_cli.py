@@ -61,6 +61,22 @@ def test_models_are_listed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "broken.gguf" in out
 
 
+def test_a_model_is_checked(run: Run) -> None:
+    """Eight abilities with what was seen, for people and as JSON; an unknown model is a clear error."""
+    code, out, err = run("models", "--check", "scripted")
+    assert code == 0, err
+    assert "one of the labels" in out
+    assert "answered by a rule: no model" in out
+    code, out, _ = run("models", "--check", "scripted", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert len(found["findings"]) == 8
+    assert {one["works"] for one in found["findings"]} <= {"yes", "no", "depends"}
+    code, _, err = run("models", "--check", "scriptd")
+    assert code == 2
+    assert "Unknown model 'scriptd'" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

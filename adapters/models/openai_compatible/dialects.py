@@ -50,6 +50,7 @@ _COMMON = Capabilities(
     own_timings=Support.NO,
     cached_tokens=Support.DEPENDS,
     counts_tokens=Support.NO,
+    kept_prompts=Support.DEPENDS,
     holds_all=Support.YES,
     reasons={
         "choice": "Through a JSON schema, if the server follows schemas; else the answer is parsed from free text.",
@@ -62,6 +63,7 @@ _COMMON = Capabilities(
         "own_timings": "Times are measured here, including the network.",
         "cached_tokens": "On the server; 0 where it does not report them.",
         "counts_tokens": "Estimated from the prompt's letters; the count that an answer brings is the server's.",
+        "kept_prompts": "On the server.",
     },
 )
 
@@ -92,6 +94,7 @@ LLAMA_SERVER = Dialect(
             "lists no probabilities there, and a grammar restricts it to the labels.",
             "lora_serving": "Weights that the server was started with (`--lora`); they are switched per request.",
             "lora_training": "Train on the same GGUF here, then start the server with the weights.",
+            "kept_prompts": "One in each of its slots (`-np`).",
         },
     ),
 )  # fmt: skip
@@ -103,8 +106,15 @@ LLAMA_CPP_PYTHON = Dialect(
     sampling_options=True,
     usage_in_stream=False,
     capabilities=_with(
-        {"choice": Support.YES, "json_schema": Support.YES, "batching": Support.NO, "cached_tokens": Support.NO},
         {
+            "choice": Support.YES,
+            "json_schema": Support.YES,
+            "batching": Support.NO,
+            "cached_tokens": Support.NO,
+            "kept_prompts": Support.NO,
+        },
+        {
+            "kept_prompts": "It keeps the last prompt: each variant answers blocks of 20 rows.",
             "batching": "It answers one request at a time.",
             "cached_tokens": "It does not say.",
             "counts_tokens": "Counted by the server's tokenizer, the marks between turns estimated.",
@@ -123,6 +133,7 @@ VLLM = Dialect(
             "logprobs": Support.YES,
             "lora_serving": Support.DEPENDS,
             "counts_tokens": Support.YES,
+            "kept_prompts": Support.YES,
         },
         {
             "lora_serving": "Weights that the server serves under a name of their own, for this base.",

@@ -69,6 +69,11 @@ class OpenAICompatibleModel:
         return self._facts
 
     @property
+    def answered_by(self) -> str:
+        """The kind of server; none tells its version in a common way."""
+        return self._dialect.title
+
+    @property
     def rss_bytes(self) -> int:
         """Nothing is held here; what the server holds is not known."""
         return 0
