@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
@@ -16,6 +17,7 @@ from benchmarks.handbook_search import (
     WHOLE,
     Question,
     Section,
+    compared,
     read_handbook,
     read_questions,
     sections,
@@ -131,7 +133,7 @@ def test_no_question_is_copied(language: str) -> None:
     assert not copied
 
 
-@pytest.mark.parametrize(("section", "question"), PAIRS, ids=lambda value: str(getattr(value, "id", "")))
+@pytest.mark.parametrize(("section", "question"), PAIRS, ids=[section.heading for section, _ in PAIRS])
 def test_a_question_uses_other_words(section: Section, question: Question) -> None:
     """An English question has at most one content word of its section."""
     assert len(content_words(question.wording[REFERENCE]) & content_words(about(section))) <= 1
@@ -142,3 +144,10 @@ def test_the_longest_shared_run() -> None:
     assert longest_shared_run(words("The guard waits here."), words("Ask the GUARD who waits there")) == 2
     assert longest_shared_run(list("ab"), list("cd")) == 0
     assert longest_shared_run(characters("ตู้ล็อก"), characters("ที่ ตู้.ล็อก")) == 4
+
+
+def test_a_difference_is_that_to_the_reference() -> None:
+    """Whoever finds less than the reference is below zero, whoever finds the same questions is at zero."""
+    reference = np.array([True] * 60 + [False] * 40)
+    assert compared(reference & (np.arange(100) >= 30), reference).startswith("\N{MINUS SIGN}30.0 (")
+    assert compared(reference, reference).startswith("+0.0 (")
