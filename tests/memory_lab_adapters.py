@@ -271,6 +271,7 @@ class MemoryServers:
         self.found: list[ServerState] = []
         self.pulled: list[str] = []
         self.loaded: list[tuple[str, str, str]] = []
+        self.made: list[str] = []
         self.near: list[NearbyServer] = []
 
     def states(self) -> list[ServerState]:
@@ -290,6 +291,16 @@ class MemoryServers:
     def remove(self, name: str) -> None:
         """Take one away."""
         self.found = [one for one in self.found if one.name != name]
+
+    def made_with(self, key: str) -> list[str]:
+        """Return those that are said to be made with these weights."""
+        return [name for name in self.made if name.endswith(f":{key}")]
+
+    def remove_made_with(self, key: str) -> list[str]:
+        """Take them away."""
+        removed = self.made_with(key)
+        self.made = [name for name in self.made if name not in removed]
+        return removed
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
         """Take note of the order."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from adapters.models.llama_cpp.client import LlamaCppModel
 from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
 from adapters.models.ollama.listing import BACKEND, OllamaListing
+from adapters.models.ollama.lora import made_with
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment
 from adapters.models.openai_compatible.client import Client
@@ -29,7 +30,7 @@ from adapters.models.remote.nearby import nearby_servers
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
 from adapters.models.stores import FIND_VARIABLE, finds_by_itself
 from engine.core.capabilities import Capabilities, Support
-from engine.core.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
+from engine.core.errors import AdaptLabError, ModelError, ServerAbsentError, UsageError, unknown_name
 from engine.core.generation import ModelFacts
 from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.ports import LanguageModel
@@ -154,6 +155,37 @@ class RemoteModels:
         with self._lock:
             for place in [place for place in self._listed if place[0] == BACKEND]:
                 del self._listed[place]
+
+    def made_with(self, key: str) -> list[str]:
+        """Return the models at the Ollama server of this machine that were made with these LoRA weights.
+
+        None if it is off; weights are only made into models of a server that runs on this machine.
+        """
+        server = self._own_ollama()
+        if server is None:
+            return []
+        try:
+            return made_with(server, key)
+        except ModelError:
+            return []
+
+    def remove_made_with(self, key: str) -> list[str]:
+        """Remove them from the server; return their names.
+
+        Raises:
+            ModelError: the server does not remove one that it has.
+        """
+        names = self.made_with(key)
+        server = self._own_ollama()
+        for name in names:
+            if server is not None:
+                server.remove(name)
+        return names
+
+    def _own_ollama(self) -> OllamaServer | None:
+        url = self._places().get(BACKEND) and (address_from_environment() or DEFAULT_URL)
+        server = self._ollama_at(url)[0] if url else None
+        return server if server is not None and server.is_local else None
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
         """Have a vLLM server load LoRA weights, in PEFT's form, from a folder on its own machine.

@@ -60,6 +60,14 @@ class ModelServers(Protocol):
         """Have a server load LoRA weights from a folder on its own machine."""
         ...
 
+    def made_with(self, key: str) -> list[str]:
+        """Return the names of the models at an Ollama server of this machine that were made with these LoRA weights."""
+        ...
+
+    def remove_made_with(self, key: str) -> list[str]:
+        """Remove them from the server; return their names."""
+        ...
+
     def pull(self, name: str, *, cancel: CancelSignal) -> Iterator[Progress]:
         """Have the Ollama server download a model; yields its progress."""
         ...

@@ -1,13 +1,15 @@
 """The language models that must pass the contract, each on its own kind of backend.
 
 llama.cpp in a worker, the scripted one, two real OpenAI-compatible servers started here with the embedded model,
-and Ollama: the real server that `OLLAMA_HOST` names, if it answers, else a replay of what its documentation shows.
+and Ollama: a replay of what its documentation shows, and the real server, the one that `OLLAMA_HOST` names if it
+answers, else one that is built and started here.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,7 @@ from adapters.retrieval.retriever import LanceRetriever
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.ports import LanguageModel
-from tests import served
+from tests import ollama_server, served
 from tests.conftest import OLLAMA_HOST
 from tests.contract.ollama_at import PLANTED
 from tests.ollama_replay import OllamaReplay
@@ -46,7 +48,6 @@ def real_ollama() -> str:
 
 
 REAL_OLLAMA = real_ollama()
-"""The names of the tests say whether they ran on a real server or on the replay."""
 
 
 @pytest.fixture(
@@ -55,7 +56,8 @@ REAL_OLLAMA = real_ollama()
         pytest.param("llama.cpp", marks=pytest.mark.model),
         "scripted",
         *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
-        pytest.param("ollama", id="ollama-real" if REAL_OLLAMA else "ollama-replay"),
+        "ollama-replay",
+        pytest.param("ollama-real", marks=pytest.mark.model),
     ],
 )
 def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
@@ -66,8 +68,10 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     with contextlib.ExitStack() as stack:
         if request.param == "scripted":
             found: LanguageModel = ScriptedModel(seconds_per_piece=0.002)
-        elif request.param == "ollama":
-            found = stack.enter_context(_ollama())
+        elif request.param.startswith("ollama"):
+            real = request.param == "ollama-real"
+            folder = request.getfixturevalue("tmp_path_factory").mktemp("ollama") if real else None
+            found = stack.enter_context(_ollama(folder))
         else:
             found = stack.enter_context(_served(request.param, request.getfixturevalue("smollm2")))
         found.load(slots=6, context_tokens=CONTEXT_TOKENS)
@@ -85,13 +89,15 @@ def _served(name: str, smollm2: ModelFacts) -> Iterator[LanguageModel]:
 
 
 @contextlib.contextmanager
-def _ollama() -> Iterator[LanguageModel]:
-    replay = None if REAL_OLLAMA else OllamaReplay()
-    server = OllamaServer(REAL_OLLAMA or replay.url)  # type: ignore[union-attr]
-    facts = OllamaListing(server).models()[0]
-    yield OllamaModel(facts, server)
-    if replay is not None:
-        replay.close()
+def _ollama(folder: Path | None) -> Iterator[LanguageModel]:
+    """The replay; with a folder the real server: the one that `OLLAMA_HOST` names, else one that is started there."""
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            url = stack.enter_context(contextlib.closing(OllamaReplay())).url
+        else:
+            url = REAL_OLLAMA or stack.enter_context(ollama_server.running(folder)).url
+        server = OllamaServer(url)
+        yield OllamaModel(OllamaListing(server).models()[0], server)
 
 
 @pytest.fixture(scope="module")

@@ -218,7 +218,7 @@ def test_thinking_is_kept_apart_and_timed(replay: OllamaReplay) -> None:
 
 def test_a_label_is_read_from_the_first_token(replay: OllamaReplay) -> None:
     """Where the first tokens of labels differ, one request for two tokens decides: by what would be written freely."""
-    replay.listed = {"": [("bill", -2.0), ("delivery", -3.0)]}
+    replay.listed = {"": [("bill", -1.0), ("delivery", -2.0)]}
     done = complete(at(replay), ask("Where is my parcel?"))
     assert done.text == "billing"
     assert done.probabilities["billing"] == pytest.approx(1 / (1 + math.exp(-1)))

@@ -91,6 +91,18 @@ def test_a_label_that_begins_another_ends_with_what_begins_none() -> None:
     assert walk.probabilities == pytest.approx({"access": 0.75, "access_denied": 0.25})
 
 
+def test_without_a_tokenizer_chance_letters_say_nothing() -> None:
+    """Where hardly anything listed begins a label, the model is about to write something else; own tokens still count."""
+    chance = logs(The=0.6, d=0.05, b=0.02)
+    walk = LabelWalk(LABELS)
+    walk.feed(chance)
+    assert walk.contenders == LABELS
+    own = {label: tuple(label) for label in LABELS}
+    known = LabelWalk(LABELS, own=own)
+    known.feed(chance)
+    assert known.wanted() == "d"
+
+
 def test_what_is_not_listed_stays_open() -> None:
     """Where no label is listed all of them may be the answer; at a later token those behind it, if they may win."""
     walk = LabelWalk(LABELS)
@@ -118,7 +130,7 @@ def test_with_everything_listed_it_is_the_search_over_tokens(labels: list[str], 
     """One character a token, all listed: label and probabilities are those of the search over token ids."""
     random = np.random.default_rng(seed)
     vocabulary = "abc$"
-    walk = LabelWalk(labels, every_label=every_label)
+    walk = LabelWalk(labels, own={label: tuple(label) for label in labels}, every_label=every_label)
     search = LabelSearch(
         build_trie({label: [vocabulary.index(one) for one in label] for label in labels}, 3), every_label=every_label
     )

@@ -213,6 +213,11 @@ class OllamaServer:
         with self.translated():
             return {plain_name(one.model or one.name): int(one.size or 0) for one in self._quick.ps().models}
 
+    def remove(self, name: str) -> None:
+        """Have it delete a model."""
+        with self.translated(name):
+            self._quick.delete(name)
+
     def unload(self, name: str) -> None:
         """Have it unload a model."""
         with self.translated(name):

@@ -10,6 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+LEAST_SHARE = 0.2
+"""A model that begins none of the labels with at least this probability is not about to answer with one: without its
+tokenizer, tokens that happen to begin a label's letters say nothing. Measured by `benchmarks/ollama_labels.py`."""
+
 Listed = Sequence[tuple[str, float]]
 """Texts of tokens with their natural log-probabilities, most likely first."""
 
@@ -51,7 +55,8 @@ class LabelWalk:
         log_mass, text, labels = self._open.pop()
         found = self._steps(listed, text, labels)
         tokens = dict(step for step in found.values() if step is not None)
-        if not tokens:
+        known = self._own is not None or bool(text)
+        if not tokens or (not known and sum(map(math.exp, tokens.values())) < LEAST_SHARE):
             self._unread.append((log_mass, labels))
             return
         most = max(tokens.values())
