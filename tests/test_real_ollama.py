@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from tests.contract.test_language_model import ask
 from tests.faulty_server import FaultyServer
 from tests.helpers import complete
 from tests.memory_lab import until
+from tests.ollama_replay import MODEL, OllamaReplay
 from tests.ollama_server import NAME, ROOT, RealOllama, running
 from tests.served import free_port
 from wiring import open_lab
@@ -187,3 +191,63 @@ def test_a_model_that_answers_elsewhere_gets_no_row_without_consent(
         assert not far.asked
     finally:
         far.close()
+
+
+def shape(value: Any) -> Any:
+    """Return what something is made of: kinds by the names of fields, for a list that of its first item."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+def is_part(part: Any, whole: Any) -> bool:
+    """Tell whether each field of the one is a field of the other, of the same kind."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            name in whole and is_part(one, whole[name]) for name, one in part.items()
+        )
+    if isinstance(part, list):
+        return isinstance(whole, list) and (not part or not whole or is_part(part[0], whole[0]))
+    return bool(part == whole)
+
+
+def told(url: str, path: str, body: dict[str, Any] | None) -> list[Any]:
+    """Ask; return the objects that come back, also with a refusal."""
+    request = urllib.request.Request(url + path, data=None if body is None else json.dumps(body).encode())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=300) as reply:
+            lines = reply.read().splitlines()
+    except urllib.error.HTTPError as error:
+        lines = error.read().splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def test_the_replay_sends_what_the_real_server_sends(server: RealOllama) -> None:
+    """Each field of the replay's answers is one of the real server's, of the same kind, in streams and refusals too."""
+    messages = [{"role": "user", "content": "Is it red or green?"}]
+    chat = {"messages": messages, "options": {"num_ctx": 256, "num_predict": 4}, "truncate": False, "shift": False}
+    listing = {"logprobs": True, "top_logprobs": 20, "stream": False}
+    form = {"type": "string", "enum": ["red", "green"]}
+    asked: list[tuple[str, dict[str, Any] | None]] = [
+        ("/api/version", None),
+        ("/api/chat", {**chat, "stream": True}),
+        ("/api/tags", None),
+        ("/api/ps", None),
+        ("/api/show", {}),
+        ("/api/chat", {**chat, **listing, "format": form}),
+        ("/api/chat", {**chat, "stream": False, "_debug_render_only": True}),
+        ("/api/generate", {"prompt": "red or", "raw": True, "options": {"num_ctx": 256, "num_predict": 1}, **listing}),
+        ("/api/generate", {"options": {"num_ctx": 256}, "stream": False}),
+        ("/api/chat", {**chat, "model": "no-such-model"}),
+    ]
+    with contextlib.closing(OllamaReplay()) as replay:
+        for path, body in asked:
+            both = []
+            for url, name in ((replay.url, MODEL), (server.url, NAME)):
+                both.append(told(url, path, None if body is None else {"model": name, **body}))
+            replayed, real = both
+            for part, whole in ((replayed[0], real[0]), (replayed[-1], real[-1])):
+                assert is_part(shape(part), shape(whole)), (path, body, shape(part), shape(whole))
