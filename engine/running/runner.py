@@ -132,7 +132,7 @@ def _carry_out(
             moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
             yield Notice(text=f"Canary of {variant.slot}: the weights {moved}.")
     before = context.model.capabilities
-    yield from warm_up(context, ready, probe)
+    yield from warm_up(paid, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, context.model.capabilities))
     yield from Turns(context, ports.store, ports.meter, ready, standings, budget, done).take(test)
 

@@ -36,6 +36,8 @@ class Dialect:
     """Takes options of the chat template, so that models that can think are asked not to, as llama.cpp is here."""
     usage_in_stream: bool = True
     max_tokens_name: str = "max_tokens"
+    strict_only: bool = False
+    """Refuses to hold an answer strictly to a schema that leaves fields open."""
 
 
 _COMMON = Capabilities(
@@ -141,6 +143,7 @@ CLOSED = Dialect(
     title="Closed APIs",
     choice_by=ChoiceBy.SCHEMA,
     max_tokens_name="max_completion_tokens",
+    strict_only=True,
     capabilities=_with({}, {"lora_serving": "A closed API does not run your weights."}),
 )
 

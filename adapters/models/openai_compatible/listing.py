@@ -9,14 +9,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import dialect_of
-from adapters.models.openai_compatible.prices import price_ref
+from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, dialect_of
+from adapters.models.openai_compatible.prices import is_closed_api, price_ref
 from engine.core.generation import ModelFacts
 
 _ANSWERS_NOTHING = re.compile(
     r"embed|tts|whisper|transcri|dall-e|image|audio|realtime|moderation|sora|rerank|guard", re.IGNORECASE
 )
 """In the names of closed APIs' models that do not answer in text; their lists do not say which kind a model is."""
+
+_CONTEXT_NAMES = ("max_model_len", "context_window", "context_length")
+"""vLLM's, Groq's and OpenRouter's names for the size of a model's context."""
 
 
 def list_models(client: Client) -> list[ModelFacts]:
@@ -27,7 +30,7 @@ def list_models(client: Client) -> list[ModelFacts]:
     """
     listed = [one for one in client.models() if not one.get("parent")]
     found = [_facts(client, one, listed) for one in listed]
-    return [facts for facts in found if not (facts.price_ref and _ANSWERS_NOTHING.search(facts.name))]
+    return [facts for facts in found if not (facts.backend == CLOSED.name and _ANSWERS_NOTHING.search(facts.name))]
 
 
 def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:
@@ -37,6 +40,8 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
     shown = shown_name(name)
     price = price_ref(client.url, name)
     dialect = dialect_of(listed, closed=bool(price))
+    if dialect is GENERIC and is_closed_api(client.url):
+        dialect = CLOSED  # a model without a known price
     return ModelFacts(
         id=f"{client.name}/{shown}",
         name=shown,
@@ -45,7 +50,9 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         architecture="",
         quantization=str(meta.get("ftype") or "not said"),
         size_bytes=_whole(meta.get("size")),
-        context_tokens=_whole(meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window")),
+        context_tokens=_whole(
+            meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window") or one.get("context_length")
+        ),
         parameters=_whole(meta.get("n_params")),
         chat_template=None,
         # The server does not show the weights: only model and server can be distinguished.
