@@ -53,6 +53,8 @@ class Client:
     @cached_property
     def api(self) -> Any:
         """The client. It follows no redirects, and uses no proxy to reach this machine."""
+        # It imports httpx, of which openai looks for classes as soon as another thread has begun to import it.
+        import ollama  # noqa: F401
         import openai
 
         transport = openai.DefaultHttpxClient(

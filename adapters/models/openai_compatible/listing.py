@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -60,6 +60,19 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         server=client.url,
         price_ref=price,
     )
+
+
+def not_taken(listed: Sequence[Mapping[str, Any]], name: str) -> frozenset[str]:
+    """Return the options that a server's list says a model does not take; none where the list says nothing of it.
+
+    OpenRouter ignores what a model does not take (*List available models*, `supported_parameters`).
+    """
+    told = next((one.get("supported_parameters") for one in listed if one["id"] == name), None)
+    if not isinstance(told, list):
+        return frozenset()
+    taken = {*told, *(("response_format",) if "structured_outputs" in told else ())}
+    asked = {"temperature", "seed", "stop", "logprobs", "response_format", "max_completion_tokens"}
+    return frozenset(asked - taken)
 
 
 def shown_name(name: str) -> str:

@@ -19,6 +19,7 @@ from adapters.models.openai_compatible.asking import body_of
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.counting import Counter
 from adapters.models.openai_compatible.dialects import CLOSED, ChoiceBy, Dialect, dialect_of, without_options
+from adapters.models.openai_compatible.listing import not_taken
 from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsError
 from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
 from adapters.models.openai_compatible.usage import usage_of
@@ -95,6 +96,7 @@ class OpenAICompatibleModel:
             )
         self._dialect = dialect_of(listed, closed=self._is_closed)
         self._counter = Counter(self._client, self._dialect, self._name, self._native)
+        self._without |= not_taken(listed, self._name)
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
         self._served = served_loras(self._client, self._dialect, self._name, listed)
