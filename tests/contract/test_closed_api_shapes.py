@@ -78,6 +78,18 @@ def test_what_is_sent_is_what_the_references_name(at: At, api_server: FaultyServ
     assert api_server.keys[-1] == f"Bearer {apis.PLANTED}"
 
 
+def test_what_a_list_says_is_not_taken_is_not_sent(at: At, api_server: FaultyServer) -> None:
+    """OpenRouter's list names what a model takes and ignores the rest: only that is sent, and the rest is told."""
+    model = at(OPENROUTER, apis.by_openrouter())
+    model.load(slots=1, context_tokens=2048)
+    assert complete(model, ask(QUESTION)).text == "billing"
+    assert set(api_server.asked[0]) == {
+        "model", "messages", "seed", "max_tokens", "stream", "stream_options", "response_format",
+    }  # fmt: skip
+    assert api_server.asked[0]["max_tokens"] == LONGEST_TOKENS
+    assert model.capabilities.logprobs is Support.NO
+
+
 def test_a_schema_with_open_fields_is_not_called_strict(at: At, api_server: FaultyServer) -> None:
     """OpenAI refuses `strict` with a schema that leaves fields optional or allows others: it is sent without."""
     optional = {**SCHEMA, "required": ["product"]}

@@ -90,6 +90,7 @@ def test_a_run_costs_what_its_tokens_cost(paid: Paid, api: ClosedApi, played: Pl
     assert variant["tokens"]["rows_estimated"] == 0
     assert paid.kept("run.json")["beside_usd"] == pytest.approx(one)
     assert "did not tell how many tokens" not in out + err
+    assert "sends no log-probabilities" in err
 
 
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": -5, "completion_tokens": -1}, {"prompt_tokens": 0}, "lots"])
