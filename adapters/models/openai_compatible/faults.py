@@ -45,7 +45,7 @@ _OVERFLOW = re.compile(
     r"|input token count",
     re.IGNORECASE,
 )
-_NO_CREDIT = re.compile(r"insufficient_quota|quota|billing", re.IGNORECASE)
+_NO_CREDIT = re.compile(r"insufficient_quota|billing", re.IGNORECASE)
 _WITHHELD = re.compile(r"content_filter|content_policy|content management policy|moderation|flagged", re.IGNORECASE)
 _NO_SUCH_MODEL = re.compile(r"model_not_found|not a valid model", re.IGNORECASE)
 _KEY_REFUSED = re.compile(r"api[ _]key (?:not valid|expired)|api_key_invalid", re.IGNORECASE)
