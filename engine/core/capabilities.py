@@ -33,6 +33,8 @@ class Capabilities:
     counts_tokens: Support
     holds_all: Support
     """The base and LoRA weights at once; else a model is loaded whenever they take turns."""
+    takes_temperature: Support = Support.YES
+    """Else the server samples in its own way, and the same prompt has another answer each time."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """By the name of a field above."""
 
@@ -54,6 +56,7 @@ TITLES: dict[str, str] = {
     "cached_tokens": "Reports how much of a prompt was cached",
     "counts_tokens": "Counts a prompt's tokens before it is sent",
     "holds_all": "Holds the base and LoRA weights at once",
+    "takes_temperature": "Samples by the temperature that is asked for",
 }
 """What each capability is, in words, in the order of the table."""
 

@@ -109,6 +109,15 @@ def test_tokens_that_are_not_told_are_an_estimate_and_said(paid: Paid, usage: An
     assert paid.kept("run.json")["beside_usd"] > cost(OPENAI, 60, 0, LONGEST_TOKENS)
 
 
+def test_a_refused_temperature_is_said(paid: Paid, server: FaultyServer) -> None:
+    """A model that samples in its own way is asked without a temperature, and the run says what that means."""
+    refusal = apis.failed(400, {"message": "Unsupported value: 'temperature'", "param": "temperature"})
+    code, _, err = paid.compare(OPENAI, refusal, apis.by_openai(LABEL))
+    assert code == 0, err
+    assert err.count("The model takes no temperature") == 1
+    assert ["temperature" in body for body in server.asked] == [True] + [False] * (1 + ROWS)
+
+
 def test_what_is_not_told_reaches_the_spending_limit(paid: Paid, server: FaultyServer) -> None:
     """A limit of one such answer and a half lets the warm-up and one row through, and no more."""
     limit_usd = 1.5 * cost(OPENAI, 60, 0, LONGEST_TOKENS)

@@ -144,7 +144,13 @@ CLOSED = Dialect(
     choice_by=ChoiceBy.SCHEMA,
     max_tokens_name="max_completion_tokens",
     strict_only=True,
-    capabilities=_with({}, {"lora_serving": "A closed API does not run your weights."}),
+    capabilities=_with(
+        {"takes_temperature": Support.DEPENDS},
+        {
+            "lora_serving": "A closed API does not run your weights.",
+            "takes_temperature": "On the model: some that think refuse one.",
+        },
+    ),
 )
 
 DIALECTS: tuple[Dialect, ...] = (LLAMA_SERVER, VLLM, LM_STUDIO, LLAMA_CPP_PYTHON, CLOSED, GENERIC)
@@ -180,6 +186,9 @@ def without_options(known: Capabilities, without: frozenset[str]) -> Capabilitie
             choice_probabilities=Support.NO,
             reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
         )
+    if "temperature" in without:
+        words = "The model takes no temperature: it may answer the same prompt otherwise in another run."
+        known = replace(known, takes_temperature=Support.NO, reasons={**known.reasons, "takes_temperature": words})
     if "response_format" in without:
         words = "The server does not support JSON schemas: answers are parsed from free text."
         known = replace(
