@@ -10,6 +10,10 @@ Google: *OpenAI compatibility*, *Rate limits*; `FinishReason` and `google.rpc.Re
     through (ai.google.dev/gemini-api/docs/openai, /rate-limits, /api/generate-content).
 OpenRouter: *Streaming*, *Errors and Debugging*, *Usage Accounting*, *Reasoning tokens*
     (openrouter.ai/docs/api/reference/streaming, /errors-and-debugging, /docs/use-cases/usage-accounting).
+
+Where a reference is silent, public threads on GitHub were followed: log-probabilities forbidden with status 403
+(confident-ai/deepeval), thinking only within Google's total (Clarifai/clarifai-python), its own ends of an answer
+(HKUDS/Vibe-Trading), its quota per minute (google-gemini/gemini-cli), the header of Anthropic's list (QwenLM/qwen-code).
 """
 
 from __future__ import annotations
