@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from adapters.models.openai_compatible.answers import StreamAccumulator, completion_of, exchange_of
@@ -215,7 +216,7 @@ class OpenAICompatibleModel:
             gathered = StreamAccumulator()
             chunks = cancellable_stream(self._opened(body), cancel=cancel, server=self._client.host)
             first = next(chunks, None)
-            return gathered, _with_first(first, chunks)
+            return gathered, chain(() if first is None else (first,), chunks)
 
         return with_retries(attempt, cancel=cancel, jitter=self._jitter)
 
@@ -333,9 +334,3 @@ class OpenAICompatibleModel:
         if body.get("logprobs") and gathered.text and not gathered.steps:
             with self._learning:
                 self._without |= {"logprobs"}
-
-
-def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    if first is not None:
-        yield first
-    yield from rest
