@@ -47,6 +47,7 @@ COMPUTED = frozenset({FigureName.CLOSED_COST, FigureName.TOTAL_COST, FigureName.
 _TOLD_BY_SERVER = frozenset({FigureName.TOKENS, FigureName.TOKEN_SPEED, FigureName.COST, FigureName.CONFIDENCE})
 """What a server tells. A cost is among it where tokens are paid for: the server's counts at the list price."""
 _COST, _ENERGY = FigureName.COST, FigureName.ENERGY
+_OF_TOKENS = frozenset({FigureName.TOKENS, FigureName.TOKEN_SPEED})
 _TIMED_BY_SERVER = frozenset({FigureName.PREFILL, FigureName.DECODE})
 PREDICTION_COLUMNS: Mapping[str, FigureName] = {
     "score": FigureName.QUALITY,
@@ -115,7 +116,12 @@ def origin_at(facts: ModelFacts, capabilities: Capabilities) -> Origin:
 
 
 def mark_of(
-    figure: FigureName, variant: Variant | None = None, origin: Origin = HERE, *, energy_measured: bool = False
+    figure: FigureName,
+    variant: Variant | None = None,
+    origin: Origin = HERE,
+    *,
+    energy_measured: bool = False,
+    tokens_told: bool = True,
 ) -> Mark:
     """Tell what a figure of a variant is.
 
@@ -124,9 +130,12 @@ def mark_of(
         variant: whose figure it is; None for one that is no variant's own, such as a break-even point.
         origin: of the run.
         energy_measured: whether the machine counted the energy.
+        tokens_told: whether the tokens of all rows are those that a server told, where one did.
     """
     generates = variant is not None and variant.generates
-    priced = generates and origin.paid_by_token
+    priced = generates and origin.paid_by_token and tokens_told
+    if not tokens_told and figure in _OF_TOKENS:
+        return Mark.ESTIMATED
     if figure in COMPUTED or (figure is _COST and not priced) or (figure is _ENERGY and not energy_measured):
         return Mark.ESTIMATED
     if figure is FigureName.MEMORY:
@@ -147,7 +156,8 @@ def _server_tells(figure: FigureName, origin: Origin) -> bool:
 
 def mark_of_item(figure: FigureName, item: VariantFigures, origin: Origin) -> Mark:
     """Tell what a figure of a variant in figures is."""
-    return mark_of(figure, item.variant, origin, energy_measured=item.energy_measured)
+    told = not item.rows_tokens_estimated
+    return mark_of(figure, item.variant, origin, energy_measured=item.energy_measured, tokens_told=told)
 
 
 def column_marks(figure: FigureName, items: Iterable[VariantFigures], origin: Origin) -> tuple[Mark, ...]:

@@ -35,6 +35,8 @@ class Capabilities:
     """What the prompts of several variants begin with, at once; else it is read anew whenever they take turns."""
     holds_all: Support
     """The base and LoRA weights at once; else a model is loaded whenever they take turns."""
+    takes_temperature: Support = Support.YES
+    """Else the server samples in its own way, and the same prompt has another answer each time."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """By the name of a field above."""
 
@@ -57,6 +59,7 @@ TITLES: dict[str, str] = {
     "counts_tokens": "Counts a prompt's tokens before it is sent",
     "kept_prompts": "Keeps what prompts begin with, of several variants at once",
     "holds_all": "Holds the base and LoRA weights at once",
+    "takes_temperature": "Samples by the temperature that is asked for",
 }
 """What each capability is, in words, in the order of the table."""
 

@@ -15,7 +15,8 @@ AdaptLabError
 │       ├── ServerBusyError    it is running and has no capacity now
 │       ├── AccessError        it requires another key, or none was given
 │       ├── UnknownModelError  it does not have this model
-│       └── BrokenAnswerError  what it sent is truncated or not in the expected form
+│       ├── BrokenAnswerError  what it sent is truncated or not in the expected form
+│       └── RefusedAnswerError the model refused to answer, or a filter withheld the answer
 ├── WorkerError
 │   └── WorkerDiedError        a worker process ended during a request
 ├── RetrievalError
@@ -33,6 +34,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.core.run.prediction import Usage
 
 
 class AdaptLabError(Exception):
@@ -59,6 +64,9 @@ class TableError(TaskError):
 
 class ModelError(AdaptLabError):
     """A model that cannot be found, loaded or used as asked."""
+
+    usage: Usage | None = None
+    """Tokens that the failed answer took all the same, where they are paid for."""
 
 
 class ModelFileError(ModelError):
@@ -113,6 +121,10 @@ class UnknownModelError(ServerError):
 
 class BrokenAnswerError(ServerError):
     """What the server sent is truncated, or not in the expected form."""
+
+
+class RefusedAnswerError(ServerError):
+    """The model refused to answer, or a filter of its server withheld the answer: asking again changes nothing."""
 
 
 class WorkerError(AdaptLabError):

@@ -70,7 +70,7 @@ class Turns:
         self._variants, self._standings, self._budget, self._done = variants, standings, budget, done
         self._weights_by_turns, self._prompts_by_turns = self._holds()
         self._held: tuple[str, str] | None = None
-        self._reload_told = False
+        self._told: set[str] = set()
 
     def take(self, test: Sequence[Example]) -> Iterator[Event]:
         """Answer the rows in order: row by row in turns, or in batches.
@@ -162,13 +162,30 @@ class Turns:
         self._standings.add(prediction)
         self._budget.pay([prediction])
         yield PredictionMade(prediction=prediction)
-        if prediction.timing.load_s >= RELOAD_S and not self._reload_told:
-            self._reload_told = True
+        yield from self._remarks(prediction)
+
+    def _remarks(self, prediction: Prediction) -> Iterator[Event]:
+        """Tell what is odd about an answer, each kind of remark once."""
+        if prediction.timing.load_s >= RELOAD_S:
             took = say.seconds(prediction.timing.load_s)
-            yield Notice(
-                text=f"The server loaded the model again in the midst of the run: {took}, before an answer of "
-                f"{variant_id}. That is no part of any latency, cost or energy."
+            yield from self._once(
+                "load",
+                f"The server loaded the model again in the midst of the run: {took}, before an answer of "
+                f"{prediction.variant_id}. That is no part of any latency, cost or energy.",
             )
+        if prediction.usage.estimated:
+            paid = self._context.plan.prices is not None
+            counts = "such answers count as the most they can have cost" if paid else "they are estimated"
+            yield from self._once(
+                "tokens",
+                f"The server did not tell how many tokens an answer of {prediction.variant_id} took, or told what "
+                f"cannot be: {counts}.",
+            )
+
+    def _once(self, kind: str, text: str) -> Iterator[Event]:
+        if kind not in self._told:
+            self._told.add(kind)
+            yield Notice(text=text)
 
     def _in_batches(self, test: Sequence[Example]) -> Iterator[Event]:
         """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one."""
@@ -196,6 +213,7 @@ class Turns:
                 for prediction in fresh:
                     self._standings.add(prediction)
                     yield PredictionMade(prediction=prediction)
+                    yield from self._remarks(prediction)
             if (yield from settle(self._context.plan, self._store, self._standings)):
                 return
 

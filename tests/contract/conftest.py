@@ -17,7 +17,7 @@ from adapters.models.ollama.listing import OllamaListing
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import GENERIC
+from adapters.models.openai_compatible.dialects import GENERIC, dialect_named
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote import reading
@@ -26,9 +26,12 @@ from adapters.retrieval.retriever import LanceRetriever
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.ports import LanguageModel
+from tests import closed_apis as apis
 from tests import ollama_server, served
+from tests.closed_apis import At, ClosedApi
 from tests.conftest import OLLAMA_HOST
 from tests.contract.ollama_at import PLANTED
+from tests.faulty_server import FaultyServer, Played
 from tests.ollama_replay import OllamaReplay
 
 CONTEXT_TOKENS = 1024
@@ -116,3 +119,34 @@ def replay(monkeypatch: pytest.MonkeyPatch) -> Iterator[OllamaReplay]:
     one = OllamaReplay(pace_s=0.0)
     yield one
     one.close()
+
+
+@pytest.fixture
+def api_server() -> Iterator[FaultyServer]:
+    """Run a server on this machine that answers in the place of closed APIs."""
+    one = FaultyServer()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Note the seconds before each further attempt, instead of waiting."""
+    noted: list[float] = []
+    monkeypatch.setattr(reading, "pause", lambda seconds, _cancel: noted.append(seconds))
+    return noted
+
+
+@pytest.fixture
+def at(api_server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> At:
+    """Return what makes the model of an API that answers with these replies, one after the other."""
+
+    def made(api: ClosedApi, *plays: Played) -> OpenAICompatibleModel:
+        apis.stand_in(api_server, monkeypatch, api)
+        client = Client(api.name, api.url)
+        facts = next(one for one in list_models(client) if one.path == api.model)
+        assert (facts.price_ref, facts.backend) == (api.price_ref, "closed API")
+        api_server.plays = list(plays)
+        return OpenAICompatibleModel(facts, client, dialect_named(facts.backend))
+
+    return made

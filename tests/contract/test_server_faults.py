@@ -24,6 +24,7 @@ from engine.core.errors import (
     BrokenAnswerError,
     CancelledError,
     ContextOverflowError,
+    RefusedAnswerError,
     ServerAbsentError,
     ServerBusyError,
     ServerError,
@@ -73,7 +74,7 @@ def at(server: FaultyServer) -> OpenAICompatibleModel:
         ("drop", BrokenAnswerError, "stopped in the middle"),
         ("half", BrokenAnswerError, "stopped in the middle"),
         ("half and goodbye", BrokenAnswerError, "part of an answer"),
-        ("filter", BrokenAnswerError, "filter"),
+        ("filter", RefusedAnswerError, "filter"),
     ],
 )
 def test_a_servers_fault_is_a_typed_error(

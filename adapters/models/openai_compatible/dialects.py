@@ -36,6 +36,8 @@ class Dialect:
     """Takes options of the chat template, so that models that can think are asked not to, as llama.cpp is here."""
     usage_in_stream: bool = True
     max_tokens_name: str = "max_tokens"
+    strict_only: bool = False
+    """Refuses to hold an answer strictly to a schema that leaves fields open."""
 
 
 _COMMON = Capabilities(
@@ -152,7 +154,14 @@ CLOSED = Dialect(
     title="Closed APIs",
     choice_by=ChoiceBy.SCHEMA,
     max_tokens_name="max_completion_tokens",
-    capabilities=_with({}, {"lora_serving": "A closed API does not run your weights."}),
+    strict_only=True,
+    capabilities=_with(
+        {"takes_temperature": Support.DEPENDS},
+        {
+            "lora_serving": "A closed API does not run your weights.",
+            "takes_temperature": "On the model: some that think refuse one.",
+        },
+    ),
 )
 
 DIALECTS: tuple[Dialect, ...] = (LLAMA_SERVER, VLLM, LM_STUDIO, LLAMA_CPP_PYTHON, CLOSED, GENERIC)
@@ -188,6 +197,9 @@ def without_options(known: Capabilities, without: frozenset[str]) -> Capabilitie
             choice_probabilities=Support.NO,
             reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
         )
+    if "temperature" in without:
+        words = "The model takes no temperature: it may answer the same prompt otherwise in another run."
+        known = replace(known, takes_temperature=Support.NO, reasons={**known.reasons, "takes_temperature": words})
     if "response_format" in without:
         words = "The server does not support JSON schemas: answers are parsed from free text."
         known = replace(
