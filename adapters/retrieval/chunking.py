@@ -1,7 +1,9 @@
 """Cuts a Markdown document into chunks small enough to embed, each under its headings.
 
-Sizes are in words, because a user sets them. A word is a run of up to 40 characters without a blank; in
-scripts written without blanks each character counts as one. The heading line of a chunk is not counted.
+Sizes are in words, because a user sets them. A word is a run of up to 40 characters without a blank; of Chinese,
+Japanese and Korean each character counts as one, and Thai, Lao, Khmer and Burmese words are found by dictionary. The
+heading line of a chunk is not counted. English sentences end as a regular expression says; those of other languages, by
+Unicode's rules.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ from dataclasses import dataclass
 from adapters.retrieval.markdown import Block, BlockKind, Span, parse_blocks
 from engine.core.errors import UsageError
 from engine.core.task import Document
+from engine.core.text.languages import tell_languages
+from engine.core.text.segments import BY_DICTIONARY, sentence_spans, size_spans
 
-_NO_BLANKS = r"\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
-_WORD = re.compile(rf"[{_NO_BLANKS}]|[^\s{_NO_BLANKS}]{{1,40}}")
+UNKNOWN = "und"
+"""Any language: sentences end by the rules that all share."""
+_BLANKS = re.compile(r"\s+")
 _SENTENCE_END = re.compile(
     r"""(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\b[DM]r\.)(?<!\bMrs\.)(?<!\bNo\.)   # a full stop that ends no sentence
         (?: (?<=[.!?…])\s+ | (?<=[.!?…]["')\]»”\u2019*_])\s+ | (?<=[\u3002\uff01\uff1f]) )
@@ -48,7 +53,22 @@ class Chunk:
 
 def count_words(text: str) -> int:
     """Count words as chunk sizes count them."""
-    return sum(1 for _ in _WORD.finditer(text))
+    return sum(1 for _ in size_spans(text))
+
+
+def language_of(document: Document) -> str:
+    """Return the language by whose rules a document's sentences end; empty for English, and where it is not known."""
+    if document.text.isascii():
+        return ""
+    told = tell_languages(document.text.split("\n"))
+    if told.is_english:
+        return UNKNOWN if BY_DICTIONARY.search(document.text) else ""
+    return told.code or UNKNOWN
+
+
+def part_of_id(documents: Sequence[Document]) -> list[str]:
+    """Return what an index's id holds of how its documents are cut: nothing for English ones, as ever."""
+    return [f"cut by the rules of {code}" for code in dict.fromkeys(map(language_of, documents)) if code]
 
 
 def chunk_document(document: Document, *, size_words: int, overlap_words: int = 0) -> list[Chunk]:
@@ -68,8 +88,9 @@ def chunk_document(document: Document, *, size_words: int, overlap_words: int = 
             "Choose an overlap from 0 to below the chunk size.",
         )
     chunks: list[Chunk] = []
+    language = language_of(document)
     for headings, blocks in _sections(parse_blocks(document.text)):
-        units = [unit for block in blocks for unit in _units(document.text, block, size_words)]
+        units = [unit for block in blocks for unit in _units(document.text, block, size_words, language)]
         for start, end in _pack(document.text, units, size_words, overlap_words):
             chunks.append(
                 Chunk(
@@ -102,7 +123,7 @@ def _sections(blocks: Sequence[Block]) -> Iterator[tuple[tuple[str, ...], list[B
         yield tuple(title for _, title in path), body
 
 
-def _units(text: str, block: Block, size_words: int) -> Iterator[Span]:
+def _units(text: str, block: Block, size_words: int, language: str) -> Iterator[Span]:
     """Yield the spans of a block that are not to be split: the whole of it, or its items, lines or sentences."""
     span = _trimmed(text, block.span)
     if span is None:
@@ -111,16 +132,29 @@ def _units(text: str, block: Block, size_words: int) -> Iterator[Span]:
         yield span
         return
     if block.kind is BlockKind.PARAGRAPH:
-        parts = _cut(text, span, _SENTENCE_END)
+        parts = _sentences(text, span, language)
     else:
         parts = _cut(text, span, _LIST_ITEM if block.kind is BlockKind.LIST else _LINE)
     for part in parts:
         if count_words(text[part[0] : part[1]]) <= size_words:
             yield part
         elif block.kind is BlockKind.LIST:
-            yield from _units(text, Block(kind=BlockKind.PARAGRAPH, span=part), size_words)
+            yield from _units(text, Block(kind=BlockKind.PARAGRAPH, span=part), size_words, language)
+        elif BY_DICTIONARY.search(text, *part):
+            for clause in _cut(text, part, _BLANKS):  # these scripts put a blank where a clause or sentence ends
+                yield from _word_runs(text, clause, size_words)
         else:
             yield from _word_runs(text, part, size_words)
+
+
+def _sentences(text: str, span: Span, language: str) -> Iterator[Span]:
+    if not language:
+        yield from _cut(text, span, _SENTENCE_END)
+        return
+    for start, end in sentence_spans(text[span[0] : span[1]], language):
+        part = _trimmed(text, (span[0] + start, span[0] + end))
+        if part is not None:
+            yield part
 
 
 def _cut(text: str, span: Span, pattern: re.Pattern[str]) -> Iterator[Span]:
@@ -135,10 +169,10 @@ def _cut(text: str, span: Span, pattern: re.Pattern[str]) -> Iterator[Span]:
 
 def _word_runs(text: str, span: Span, size_words: int) -> Iterator[Span]:
     """Cut a sentence that is too long after every `size_words` words."""
-    words = list(_WORD.finditer(text, span[0], span[1]))
+    words = list(size_spans(text[span[0] : span[1]]))
     for first in range(0, len(words), size_words):
         run = words[first : first + size_words]
-        yield run[0].start(), run[-1].end()
+        yield span[0] + run[0][0], span[0] + run[-1][1]
 
 
 def _trimmed(text: str, span: Span) -> Span | None:

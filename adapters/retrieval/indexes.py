@@ -10,19 +10,19 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lancedb
 import pyarrow as pa  # type: ignore[import-untyped]
-from lancedb.index import FTS
 from lancedb.query import MatchQuery
 from lancedb.rerankers import LinearCombinationReranker, MRRReranker, RRFReranker
 
 from adapters.retrieval.embedder import Vectors, clean
 from adapters.retrieval.files import checked_id
+from adapters.retrieval.full_text import ENGLISH, Tokenizer
 from adapters.storage.files import write_whole
 from engine.core.errors import RetrievalError, unknown_name
 from engine.core.run.prediction import Passage
@@ -77,8 +77,18 @@ class Indexes:
         except RetrievalError:
             return None
 
-    def write(self, index_id: str, items: Sequence[Item], vectors: Vectors, *, started_s: float) -> float:
+    def write(
+        self,
+        index_id: str,
+        items: Sequence[Item],
+        vectors: Vectors,
+        *,
+        started_s: float,
+        tokenizers: Mapping[str, Tokenizer] | None = None,
+    ) -> float:
         """Write an index; it becomes valid with its manifest, which is written last.
+
+        `tokenizers` are by kind of item; one that is left out is the English one.
 
         Return the seconds since `started_s` (of `time.perf_counter`), which are kept as its build time.
 
@@ -94,7 +104,7 @@ class Indexes:
                 if rows:
                     name = f"{build}_{kind}"
                     table = self._database.create_table(name, _arrow([items[row] for row in rows], vectors[rows]))
-                    table.create_index("text", config=FTS(with_position=False))
+                    table.create_index("text", config=(tokenizers or {}).get(kind, ENGLISH).config())
                     written[kind] = {"table": name, "rows": len(rows)}
             build_s = time.perf_counter() - started_s
             manifest = {"build_s": build_s, "tables": written}

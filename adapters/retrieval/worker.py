@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 
 from adapters.processes.server import Emit, serve
-from adapters.retrieval import text_features
+from adapters.retrieval import full_text, text_features
 from adapters.retrieval.chunking import chunk_document
+from adapters.retrieval.chunking import part_of_id as chunking_part_of_id
 from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
 from adapters.retrieval.classifier_files import check_classifier, load_classifier, save_classifier, weights_folder
 from adapters.retrieval.embedder import Embedder
@@ -81,9 +82,15 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     """Build an index unless it exists already; loading the embedder is not counted as building."""
     report(emit, "load the embedder", 0.0)
     # Search mode and k are left out of the id: they change what is asked, not what is stored.
+    tokenizers = {
+        "example": full_text.tokenizer_for([row["input"] for row in request["examples"]]),
+        "document": full_text.tokenizer_for([row["text"] for row in request["documents"]]),
+    }
     index_id = short_id(
         [LAYOUT, embedder().id, request["examples"], request["documents"], request["chunk_words"], request["overlap"]]
         + ([CHUNKING] if request["documents"] else [])
+        + full_text.part_of_id(tokenizers)
+        + chunking_part_of_id([Document(name=row["name"], text=row["text"]) for row in request["documents"]])
     )
     store = indexes(request["folder"])
     standing_s = store.build_s(index_id)
@@ -95,12 +102,14 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     texts = [item.text for item in items]
     cut = embedder().count_cut(texts)
     detail = f"{len(texts)} items"
+    if told := [one.words for one in dict.fromkeys(tokenizers.values()) if one != full_text.ENGLISH]:
+        detail += f"; {', '.join(told)}"
     if cut:
         detail += f"; of {cut} only the first {embedder().longest_tokens} tokens are embedded: choose smaller chunks"
     vectors = embedder().embed(
         texts, report=lambda fraction, left_s: report(emit, "embed", fraction * 0.98, left_s, detail), cancel=cancel
     )
-    build_s = store.write(index_id, items, vectors, started_s=started_s)
+    build_s = store.write(index_id, items, vectors, started_s=started_s, tokenizers=tokenizers)
     report(emit, "index", 1.0, 0.0, detail)
     return {"id": index_id, "build_s": build_s, "reused": False}
 

@@ -10,73 +10,22 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from adapters.storage.files import partial_beside
+from adapters.storage.task_file import RowLine, TaskFile
 from engine.core.errors import TaskError
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
+from engine.core.text.answer_forms import is_known_locale
 from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
 
-Text = Annotated[str, Field(min_length=1)]
 MAX_DOCUMENT_BYTES = 5_000_000
 SCHEMA_NAME = "schema.json"
 _OLD_CLEAN = "Leak guard: clean."
 DOCUMENTS_NAME = "documents"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Answer(_Strict):
-    kind: Literal["label", "short", "json", "text"]
-    labels: list[Text] = []
-    schema_file: str | None = None
-    refusal: str | None = None
-
-
-class _Rule(_Strict):
-    name: Text
-    pattern: str | None = None
-    forbid: str | None = None
-    max_words_after: str | None = None
-    max_words: int | None = None
-
-
-class _Scoring(_Strict):
-    primary: Text
-    scorers: list[Text]
-    rules: list[_Rule] = []
-
-
-class _Documents(_Strict):
-    folder: str = "documents"
-    about: str = ""
-
-
-class _TaskFile(_Strict):
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    title: Text
-    summary: str = ""
-    instructions: Text
-    licence: str = ""
-    answer: _Answer
-    scoring: _Scoring
-    splits: dict[str, int] = {}
-    documents: _Documents | None = None
-    card: dict[str, str] = {}
-    source: dict[str, Any] = {}
-
-
-class _Row(_Strict):
-    id: Text
-    input: Text
-    target: str | dict[str, Any]
-    split: Text
-    metadata: dict[str, Any] = {}
 
 
 def read_task(folder: Path) -> Task:
@@ -110,8 +59,17 @@ def read_task(folder: Path) -> Task:
         licence=definition.licence,
         card=_in_todays_words(definition.card),
         source=definition.source,
+        locale=_checked_locale(definition.locale),
     )
     return replace(task, digest=task_digest(task))
+
+
+def _checked_locale(locale: str) -> str:
+    if not is_known_locale(locale):
+        raise TaskError(
+            f"task.toml: field 'locale': '{locale}' is not known.", "Write a language, as 'de' or 'de-CH', or 'mul'."
+        )
+    return locale
 
 
 def _in_todays_words(card: Mapping[str, str]) -> Mapping[str, str]:
@@ -127,7 +85,7 @@ def old_digest(folder: Path) -> str:
     """Return the digest under which runs of version 1 kept a task: it left out what is in the rows' metadata."""
     definition = _read_definition(folder / "task.toml")
     task = read_task(folder)
-    digest = hashlib.sha256(definition.model_dump_json().encode())
+    digest = hashlib.sha256(definition.model_dump_json(exclude={"locale"}).encode())
     digest.update(json.dumps(task.answer.json_schema, sort_keys=True).encode())
     for example in task.examples:
         digest.update(json.dumps([example.id, example.input, example.target, example.split]).encode())
@@ -149,9 +107,9 @@ def _read_text(path: Path) -> str:
         raise TaskError(f"{path.name} cannot be read ({error.strerror}).", "Check its permissions.") from error
 
 
-def _read_definition(path: Path) -> _TaskFile:
+def _read_definition(path: Path) -> TaskFile:
     try:
-        return _TaskFile.model_validate(tomllib.loads(_read_text(path)))
+        return TaskFile.model_validate(tomllib.loads(_read_text(path)))
     except tomllib.TOMLDecodeError as error:
         raise TaskError(f"task.toml: {error}.", "Correct this line.") from error
     except ValidationError as error:
@@ -165,7 +123,7 @@ def _first_fault(error: ValidationError) -> str:
     return f"field '{place}': {fault['msg']} (value {value!r})."
 
 
-def _read_schema(folder: Path, definition: _TaskFile) -> Mapping[str, Any] | None:
+def _read_schema(folder: Path, definition: TaskFile) -> Mapping[str, Any] | None:
     name = definition.answer.schema_file
     if definition.answer.kind != "json":
         return None
@@ -187,7 +145,7 @@ def _read_schema(folder: Path, definition: _TaskFile) -> Mapping[str, Any] | Non
     return schema
 
 
-def _check_scoring(definition: _TaskFile, kind: AnswerKind) -> None:
+def _check_scoring(definition: TaskFile, kind: AnswerKind) -> None:
     scoring = definition.scoring
     for name in [scoring.primary, *scoring.scorers]:
         known = sorted(n for n in KINDS if kind in KINDS[n])
@@ -224,7 +182,7 @@ def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:
         if not line.strip():
             continue
         try:
-            row = _Row.model_validate_json(line)
+            row = RowLine.model_validate_json(line)
         except ValidationError as error:
             raise TaskError(f"{path.name}, line {number}: {_first_fault(error)}", "Correct this line.") from error
         if row.id in seen:
@@ -239,7 +197,7 @@ def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:
     return tuple(examples)
 
 
-def _example(row: _Row, answer: AnswerSpec, place: str) -> Example:
+def _example(row: RowLine, answer: AnswerSpec, place: str) -> Example:
     target = row.target
     if answer.kind is AnswerKind.LABEL and target not in answer.labels:
         raise TaskError(f"{place}: field 'target': {target!r} is not a label.", f"Labels: {', '.join(answer.labels)}.")
@@ -257,7 +215,7 @@ def _example(row: _Row, answer: AnswerSpec, place: str) -> Example:
     return Example(id=row.id, input=row.input, target=text, split=row.split, metadata=row.metadata)
 
 
-def _check_splits(definition: _TaskFile, examples: tuple[Example, ...]) -> None:
+def _check_splits(definition: TaskFile, examples: tuple[Example, ...]) -> None:
     for name, wanted in definition.splits.items():
         found = sum(example.split == name for example in examples)
         if found != wanted:
@@ -267,7 +225,7 @@ def _check_splits(definition: _TaskFile, examples: tuple[Example, ...]) -> None:
             )
 
 
-def _read_documents(folder: Path, definition: _TaskFile) -> tuple[Document, ...]:
+def _read_documents(folder: Path, definition: TaskFile) -> tuple[Document, ...]:
     if definition.documents is None:
         return ()
     name = definition.documents.folder
@@ -302,6 +260,8 @@ def write_task(task: Task, folder: Path) -> None:
         "card": dict(task.card),
         "source": dict(task.source),
     }
+    if task.locale:
+        definition["locale"] = task.locale
     if task.answer.labels:
         definition["answer"]["labels"] = list(task.answer.labels)
     if task.answer.refusal:

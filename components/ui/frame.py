@@ -24,9 +24,18 @@ _LOGO = (
 )
 
 
+DIRECTIONS = (
+    '<style>[data-testid="stText"], [data-testid="stCode"] pre, [data-testid="stCode"] code, '
+    '[data-testid="stAlert"] p, [data-testid="stCaptionContainer"] p, textarea, input[type="text"] '
+    "{ unicode-bidi: plaintext; text-align: start; }</style>"
+)
+"""What dir="auto" does, for texts that Streamlit draws: each paragraph runs as its first letter does."""
+
+
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
     """Show neither menu nor sidebar: the page uses the whole screen."""
     st.set_page_config(initial_sidebar_state="collapsed")
+    st.html(DIRECTIONS)
     st.navigation(pages, position="hidden")
 
 
@@ -34,6 +43,7 @@ def show() -> None:
     """Show the logo and the foot of the sidebar."""
     ink = "#e9edf2" if st.context.theme.type == "dark" else "#1b1f24"
     st.logo(_LOGO.format(dots=_DOTS, ink=ink), icon_image=ICON, size="medium")
+    st.html(DIRECTIONS)
     machine = state.lab().machine()
     with st.sidebar:
         st.caption(f"{machine.cores} cores · {plain(say.size(machine.memory_bytes))}  \n{_where_inputs_go()}")

@@ -9,6 +9,7 @@ import streamlit as st
 
 from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button, worked_out
+from components.upload.language_part import language_part
 from engine.core.generation import ModelFacts
 from engine.ingest.checks.work import build_rows
 from engine.ingest.data_card import DataCard, Finding, Fix, counted
@@ -44,6 +45,7 @@ def card_step(lab: Lab, draft: Draft) -> None:
     card = checked.examined.card
     tokens = _tokens(lab, draft, model, checked)
     _figures(card, tokens)
+    language_part(lab, draft, checked, model)
     if card.labels:
         _balance(card)
     st.subheader("Findings", anchor=False)
@@ -164,8 +166,6 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
             )
     if tokens is not None and tokens.unchecked:
         st.caption(f"{say.number(tokens.unchecked)} more rows are long; their tokens were not counted exactly.")
-    scripts = ", ".join(f"{plain(name)} {say.number(rows)}" for name, rows in list(card.scripts.items())[:6])
-    st.caption(f"Scripts, by rows: {scripts or 'none'}")
 
 
 def _balance(card: DataCard) -> None:

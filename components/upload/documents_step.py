@@ -11,6 +11,7 @@ from components.ui.text import plain, visible
 from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import Document
+from engine.core.text.segments import split_words
 from engine.ingest.data_card import counted
 from engine.ingest.steps import Documented, Split, add_documents
 from engine.metrics import wording as say
@@ -48,9 +49,8 @@ def documents_step(lab: Lab, draft: Draft) -> None:
         passages = lab.tables.chunks(documents)
         st.caption(f"{counted(len(documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words.")
         for document, number in zip(documents, passages, strict=True):
-            with st.expander(
-                f"{plain(document.name)} · {say.number(len(document.text.split()))} words, {counted(number, 'passage')}"
-            ):
+            words = say.number(len(split_words(document.text)))
+            with st.expander(f"{plain(document.name)} · {words} words, {counted(number, 'passage')}"):
                 st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
                 if len(document.text) > _SHOWN:
                     st.caption(f"The first {say.number(_SHOWN)} of {say.number(len(document.text))} characters.")

@@ -20,6 +20,7 @@ from engine.core.steps import Progress
 from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.intake import preview_prompt
+from engine.ingest.row_languages import import_locale
 from engine.ingest.steps import Guarded, Kept, make_ready, rows_left
 from engine.metrics import wording as say
 from engine.running.sampling import training_row_count
@@ -49,8 +50,19 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
             height=330,
             help="The instructions for every variant. They cost tokens on every call.",
         )
-        # Unedited instructions follow the data.
-        draft.choose(replace(draft.options, title=title, instructions=None if text == drafted else text))
+        found = guarded.before.before.before.languages
+        told = import_locale(found, guarded.before.before.before.before.before.roles.target, None)
+        locale = st.text_input(
+            "Language of the answers",
+            value=told if draft.options.locale is None else draft.options.locale,
+            key=f"locale_{told}",
+            width=220,
+            placeholder="English",
+            help="How answers are compared, and numbers and dates read: de, de-CH, mul for several; empty for English.",
+        )
+        # Unedited instructions, and an unedited language, follow the data.
+        own, chosen = None if text == drafted else text, None if locale == told else locale
+        draft.choose(replace(draft.options, title=title, instructions=own, locale=chosen))
         if kept is not None and draft.find(Kept) is None:
             st.rerun()
         if text != drafted:

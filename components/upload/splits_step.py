@@ -15,6 +15,7 @@ from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.data_card import counted
+from engine.ingest.row_languages import language_warnings
 from engine.ingest.splitting import LEFT_OUT, split_meanings, split_warnings
 from engine.ingest.splitting import SPLITS as NAMES
 from engine.ingest.steps import Checked, Mapped, Split, plan_for, split_rows
@@ -136,7 +137,7 @@ def _result(split: Split) -> None:
         if len(splits) < len(rows):
             st.metric("Left out", say.number(len(rows) - len(splits)), width="content", help="Rows in no split.")
     by_target = split.before.before.kind is AnswerKind.LABEL
-    for words in split_warnings(rows, splits, by_target=by_target):
+    for words in (*split_warnings(rows, splits, by_target=by_target), *language_warnings(split.languages)):
         st.warning(plain(words), icon=":material/warning:")
     if by_target:
         per_label: dict[str, Counter[str]] = {}

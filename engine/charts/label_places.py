@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.core.text.scripts import column_count
+
 _CHARACTER_PX, _LINE_PX = 6.6, 13.0
 _SIDES = ("middle right", "middle left", "top center", "bottom center")
 
@@ -43,7 +45,7 @@ def _drawn(spot: Spot) -> list[Box]:
 
 
 def _box(spot: Spot, side: str) -> Box:
-    width, gap = _CHARACTER_PX * len(spot.text), spot.radius + 3
+    width, gap = _CHARACTER_PX * column_count(spot.text), spot.radius + 3
     left, bottom = spot.x - width / 2, spot.y - _LINE_PX / 2
     if side == "middle right":
         left = spot.x + gap

@@ -8,6 +8,7 @@ from typing import Any
 from engine.charts.chart import Axis, Chart, Grid, Series, Zone, bounds, ticks, written
 from engine.charts.label_places import Spot, places
 from engine.charts.style import colour
+from engine.core.text.scripts import column_count
 
 Figure = dict[str, Any]
 _NUMBERS = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}
@@ -272,7 +273,7 @@ def grid_to_plotly(grid: Grid) -> Figure:
 
 def _upright(grid: Grid) -> bool:
     """Tell whether the columns' names fit side by side, each under its own column of a card."""
-    widest_px = max((len(_short(name)) for name in grid.columns), default=0) * _CHARACTER_PX + _GAP_PX
+    widest_px = max((column_count(_short(name)) for name in grid.columns), default=0) * _CHARACTER_PX + _GAP_PX
     return widest_px * len(grid.columns) <= _GRID_PX
 
 

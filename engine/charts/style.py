@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from engine.core.techniques import TECHNIQUES
 
+FONTS = (
+    "system-ui, 'Segoe UI', 'DejaVu Sans', 'Noto Sans', 'PingFang SC', 'Hiragino Sans', 'Apple SD Gothic Neo', "
+    "'Microsoft YaHei', 'Yu Gothic', 'Malgun Gothic', 'Noto Sans CJK SC', 'Noto Sans Arabic', 'Noto Sans Hebrew', "
+    "'Noto Sans Thai', 'Leelawadee UI', 'Noto Sans Devanagari', 'Nirmala UI', sans-serif"
+)
+"""The system's own fonts, by name for viewers of pictures that look for letters in the named ones alone."""
 _LIGHT = {
     "text": "#1b1f24",
     "muted": "#5f6b7a",

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from html import escape
 
 from engine.charts.chart import Axis, Chart, Series, bounds, ticks, written
-from engine.charts.style import PALETTES
+from engine.charts.style import FONTS, PALETTES
+from engine.core.text.scripts import column_count
 
 WIDTH, HEIGHT = 640, 330
 LEFT, RIGHT, TOP, BOTTOM = 66, 22, 16, 46
@@ -195,7 +196,7 @@ def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[list[str
     lines: list[list[Series]] = [[]]
     at = left
     for series in (item for item in chart.series if item.in_table):
-        width = 26 + 6.4 * len(series.name)
+        width = 26 + 6.4 * column_count(series.name)
         if at + width > WIDTH and lines[-1]:
             lines.append([])
             at = left
@@ -208,7 +209,7 @@ def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[list[str
         for series in line:
             signs.append(f'<rect x="{at:.1f}" y="{y}" width="10" height="10" fill="{palette[series.colour]}"/>')
             signs.append(_text(at + 14, y + 9, series.name, palette["text"], 11, "start"))
-            at += 26 + 6.4 * len(series.name)
+            at += 26 + 6.4 * column_count(series.name)
         made.append(signs)
     return made
 
@@ -216,5 +217,5 @@ def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[list[str
 def _text(x: float, y: float, text: str, tint: str, size: float, anchor: str) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{tint}" font-size="{size}" text-anchor="{anchor}" '
-        f'font-family="system-ui, sans-serif">{escape(text)}</text>'
+        f'font-family="{FONTS}">{escape(text)}</text>'
     )

@@ -96,6 +96,8 @@ def task_digest(task: Task) -> str:
     ]  # fmt: skip
     if versions := changed_scorers(task):
         parts.append(versions)
+    if task.locale:
+        parts.append(f"locale {task.locale}")
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -118,6 +120,8 @@ class Task:
     card: Mapping[str, str] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     """Where the rows come from, and what was found and done when they were imported; see docs/upload.md."""
+    locale: str = ""
+    """By which answers are compared: `de`, `de-CH`, `mul` for several languages; empty for English."""
     digest: str = ""
     """`task_digest`, in hex; empty for a task that was built in memory."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.text.segments import split_words
 
 MAX_LABELS = 500
 MAX_LABEL_CHARACTERS = 60
@@ -55,7 +56,7 @@ def guess_kind(targets: Sequence[str]) -> KindGuess:
             kind=AnswerKind.LABEL,
             reason=f"{len(counts)} different short targets in {len(filled):,} rows, each on {fewest:,} rows or more.",
         )
-    words = sum(len(target.split()) for target in sample) / len(sample)
+    words = sum(len(split_words(target)) for target in sample) / len(sample)
     if words > _LONG_WORDS or any("\n" in target for target in sample):
         return KindGuess(
             kind=AnswerKind.TEXT, reason=f"Targets of {words:.0f} words on average: text that a model writes."

@@ -10,14 +10,17 @@ from engine.core.errors import TableError, unknown_name
 from engine.core.task import AnswerKind, Document, Example, Task, task_digest
 from engine.ingest.answer_kind import SCORERS, answer_spec
 from engine.ingest.columns import Roles
-from engine.ingest.data_card import Examined, Fix, Row, line_ranges
+from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row, line_ranges
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.personal_data import mask_personal
+from engine.ingest.row_languages import import_locale
 from engine.ingest.splitting import DEFAULT_SHARES, SPLITS, split_by_column, split_by_seed
 from engine.ingest.table import Table
 
 _PAIRS_KEPT = 200
+UNKNOWN = "und"
+"""How a language that could not be told is recorded: the code of ISO 639-3 for that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,12 +71,15 @@ def make_task(
     title: str,
     instructions: str,
     documents: Sequence[Document] = (),
+    languages: Sequence[ColumnLanguages] = (),
+    locale: str | None = None,
     leaks: LeakRecord | None = None,
 ) -> Task:
     """Put the task together. Its `source` holds the record of the import.
 
     Raises:
         TableError: nothing is left to train or to test on, or there is only one label.
+        UsageError: the locale is not known.
     """
     rows = [row for row in examined.rows if row.place in splits]
     for needed in ("train", "test"):
@@ -96,7 +102,9 @@ def make_task(
         examples=tuple(_examples(table, roles, examined, rows, splits)),
         documents=tuple(documents),
         card=card,
-        source=_source(table, roles, examined, splits, plan, leaks),
+        locale=import_locale(languages, roles.target, locale),
+        source=_source(table, roles, examined, splits, plan, leaks)
+        | {"languages": [_language_record(one) for one in languages]},
     )
     return replace(task, digest=task_digest(task))
 
@@ -187,6 +195,16 @@ def _source(
             "meanings": leaks.meanings,
         }
     return record
+
+
+def _language_record(found: ColumnLanguages) -> dict[str, Any]:
+    return {
+        "column": found.column,
+        "split": found.split,
+        "rows": found.rows,
+        "shares": {code or UNKNOWN: round(share, 3) for code, share in found.languages.shares},
+        "direction": found.languages.direction,
+    }
 
 
 def _other(pair: LeakPair, lines: Any) -> str:

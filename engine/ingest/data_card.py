@@ -5,13 +5,12 @@ Nothing is changed unless a finding says so, with its rows and the fix that was 
 
 from __future__ import annotations
 
-import functools
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from engine.core.text.languages import Languages
 
 
 class Fix(StrEnum):
@@ -51,6 +50,17 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnLanguages:
+    """The languages of one column's cells in one split."""
+
+    column: str
+    split: str
+    """Empty where rows have no split yet."""
+    rows: int
+    languages: Languages
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DataCard:
     """A table in figures, after the chosen fixes, and what was found."""
 
@@ -62,6 +72,8 @@ class DataCard:
     """`p50`, `p95` and `longest`."""
     scripts: Mapping[str, int]
     """Rows in which each script occurs."""
+    languages: tuple[ColumnLanguages, ...]
+    """Of the columns that are texts; by split where a column names splits."""
     findings: tuple[Finding, ...]
 
     @property
@@ -94,29 +106,3 @@ def line_ranges(lines: Sequence[int], *, most: int = 400) -> str:
             parts.append(str(first) if first == last else f"{first}-{last}")
             start = index
     return ", ".join(parts[:most]) + (", ..." if len(parts) > most else "")
-
-
-_WORDS = {"CJK": "Han", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
-
-_LATIN = "Latin"
-
-
-@functools.lru_cache(maxsize=65_536)
-def script_of(sign: str) -> str:
-    """Return a letter's script, such as Latin or Cyrillic; empty for any other sign."""
-    if not sign.isalpha():
-        return ""
-    word = unicodedata.name(sign, "").split(" ", 1)[0].split("-", 1)[0]
-    return _WORDS.get(word, word.capitalize())
-
-
-def count_scripts(texts: Iterable[str]) -> Counter[str]:
-    """Count the texts in which each script occurs."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        if text.isascii():
-            if any(map(str.isalpha, text)):
-                counts[_LATIN] += 1
-            continue
-        counts.update({script for sign in set(text) if (script := script_of(sign))})
-    return counts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.core.errors import TableError, UsageError, unknown_name
 from engine.core.task import Task
 from engine.ingest.checks.examine import finding_ids, fix_in_file
-from engine.ingest.data_card import DataCard, Finding, Fix, counted
+from engine.ingest.data_card import ColumnLanguages, DataCard, Finding, Fix, counted
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.options import ImportOptions
@@ -34,6 +34,7 @@ class Imported:
 
     task: Task
     card: DataCard
+    languages: tuple[ColumnLanguages, ...]
     leaks: LeakRecord
     kind_reason: str
 
@@ -84,6 +85,7 @@ def finish_import(
     return Imported(
         task=make_ready(guarded, options, task_id=task_id).task,
         card=checked.examined.card,
+        languages=compared.before.before.languages,
         leaks=guarded.record,
         kind_reason="You chose it." if options.kind else checked.before.kind_guess.reason,
     )

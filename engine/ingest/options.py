@@ -30,6 +30,8 @@ class ImportOptions:
     title: str = ""
     instructions: str | None = None
     """None: as they are drafted."""
+    locale: str | None = None
+    """By which answers are compared, such as `de` or `de-CH`; None: by the languages of the table."""
 
     def read_as(self, reading: ReadOptions) -> ImportOptions:
         """Read the file in another way; what was chosen for its columns, findings and splits no longer applies."""

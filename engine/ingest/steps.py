@@ -19,7 +19,7 @@ from engine.ingest.build_task import SplitPlan, assign_splits, make_task
 from engine.ingest.checks.examine import examine
 from engine.ingest.checks.work import build_rows
 from engine.ingest.columns import Guess, Roles, check_roles, guess_roles
-from engine.ingest.data_card import Examined, Fix, Row
+from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row
 from engine.ingest.intake import Intake, TokenFacts, measure_tokens
 from engine.ingest.leaks.fixing import fix_until_none_left
 from engine.ingest.leaks.pairs import LeakPair, Text
@@ -27,6 +27,7 @@ from engine.ingest.leaks.record import LeakFix, LeakRecord, Sides, leak_sides, r
 from engine.ingest.leaks.text_check import find_leaks
 from engine.ingest.options import ImportOptions
 from engine.ingest.progress import Report, part_of
+from engine.ingest.row_languages import column_languages
 from engine.ingest.table import FirstLook, ReadOptions, Table
 
 
@@ -78,6 +79,8 @@ class Split:
     plan: SplitPlan
     splits: Mapping[int, str]
     """By the row's place."""
+    languages: tuple[ColumnLanguages, ...]
+    """Of the columns that are texts, by split."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -122,6 +125,7 @@ class Ready:
     before: Guarded
     title: str
     instructions: str
+    locale: str | None
     task: Task
 
 
@@ -178,7 +182,9 @@ def _stands(step: Step, options: ImportOptions) -> bool:
         case Guarded():
             same = step.fix is options.leaks
         case Ready():
-            same = (step.title, step.instructions) == (options.title, instructions_for(step.before, options))
+            same = (step.title, step.instructions, step.locale) == (
+                options.title, instructions_for(step.before, options), options.locale,
+            )  # fmt: skip
         case Read() | Kept():
             same = True
     return same
@@ -253,8 +259,10 @@ def split_rows(checked: Checked, plan: SplitPlan) -> Split:
         TableError: no row is left, a split is not known (says the line), or a side would be empty.
     """
     mapped = checked.before
-    splits = assign_splits(mapped.before.table, checked.examined.rows, mapped.roles, plan, mapped.kind)
-    return Split(before=checked, plan=plan, splits=splits)
+    table, rows = mapped.before.table, checked.examined.rows
+    splits = assign_splits(table, rows, mapped.roles, plan, mapped.kind)
+    languages = column_languages(table, rows, mapped.roles, mapped.kind, splits)
+    return Split(before=checked, plan=plan, splits=splits, languages=languages)
 
 
 def add_documents(split: Split, documents: Sequence[Document] = ()) -> Documented:
@@ -299,16 +307,9 @@ def guard_splits(
     pairs = [*compared.pairs, *(pair for pair in meanings or () if (pair.test_id, pair.other_id) not in known)]
     after, left = fix_until_none_left(rows, split.splits, pairs, fix, similarity=compared.similarity, report=report)
     record = record_leaks(
-        split.splits,
-        after,
-        pairs,
-        fix,
-        left=left,
-        similarity=compared.similarity,
-        meanings=meanings is not None,
-        documents=len(documented.documents),
-        validation_like_training=compared.validation_like_training,
-    )
+        split.splits, after, pairs, fix, left=left, similarity=compared.similarity, meanings=meanings is not None,
+        documents=len(documented.documents), validation_like_training=compared.validation_like_training,
+    )  # fmt: skip
     mapped = split.before.before
     answer = answer_spec(mapped.kind, [row.target for row in rows if row.place in after])
     return Guarded(
@@ -343,6 +344,6 @@ def make_ready(guarded: Guarded, options: ImportOptions, *, task_id: str) -> Rea
     task = make_task(
         mapped.before.table, mapped.roles, checked.examined, guarded.splits, split.plan,
         kind=mapped.kind, task_id=task_id, title=options.title, instructions=instructions,
-        documents=documented.documents, leaks=guarded.record,
+        documents=documented.documents, languages=split.languages, locale=options.locale, leaks=guarded.record,
     )  # fmt: skip
-    return Ready(before=guarded, title=options.title, instructions=instructions, task=task)
+    return Ready(before=guarded, title=options.title, instructions=instructions, locale=options.locale, task=task)

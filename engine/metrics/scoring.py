@@ -13,11 +13,11 @@ from typing import Any
 from engine.core.errors import UnparsedAnswerError
 from engine.core.interval import Counts, Interval
 from engine.core.task import AnswerKind, Example, Task
+from engine.core.text.answer_forms import answer_tokens, field_form, punctuation_as_blanks, without_punctuation
+from engine.core.text.scripts import is_spaceless
+from engine.core.text.segments import split_words
 from engine.core.variant import DecodingMode
 from engine.metrics.bootstrap import macro_f1_interval
-
-ARTICLES = re.compile(r"\b(a|an|the)\b")
-_WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def read_answer(task: Task, mode: DecodingMode, text: str) -> str:
@@ -49,12 +49,17 @@ def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
     form = _label_form(wanted)
     if form in by_form:
         return by_form[form]
-    named = [label for key, label in by_form.items() if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", form)]
+    named = [label for key, label in by_form.items() if re.search(_as_words(key), form)]
     inner = [label for label in named if not any(label != o and label in o for o in named)]
     if len(inner) == 1:
         return inner[0]
     found_text = f"{len(inner)} labels" if inner else "no label"
     raise UnparsedAnswerError(f"The answer names {found_text}: {text[:80]!r}.")
+
+
+def _as_words(text: str) -> str:
+    """Return an expression for a text that stands by itself; where no blanks stand between words, anywhere."""
+    return re.escape(text) if is_spaceless(text) else rf"(?<!\w){re.escape(text)}(?!\w)"
 
 
 def _labels_by_form(labels: Sequence[str]) -> dict[str, str]:
@@ -80,48 +85,37 @@ def _read_object(text: str) -> dict[str, Any]:
     raise UnparsedAnswerError(f"The answer holds no JSON object: {text[:80]!r}.")
 
 
-def normalized(text: str) -> str:
-    """Lower case, punctuation as blanks, without articles and extra blanks: how refusals and fields are compared."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = "".join(" " if c in string.punctuation else c for c in text)
-    return " ".join(ARTICLES.sub(" ", text).split())
-
-
-def squad_normalized(text: str) -> str:
-    """Lower case, without ASCII punctuation, English articles and extra blanks: how SQuAD compares answers.
-
-    Punctuation leaves no blank behind: "10,000" is "10000", and "3.5" is "35". Source: the evaluation of SQuAD 1.1, P.
-    Rajpurkar et al., "SQuAD: 100,000+ questions for machine comprehension of text" (2016, arXiv 1606.05250). Only
-    characters outside ASCII differ from it: they are brought to one form first (NFKC, folded case).
-    """
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_WITHOUT_PUNCTUATION)
-    return " ".join(ARTICLES.sub(" ", text).split())
-
-
 def accuracy(_task: Task, example: Example, answer: str) -> float:
     """1 if the label is the target."""
     return float(answer == example.target)
 
 
-def exact_match(_task: Task, example: Example, answer: str) -> float:
-    """1 if the answer equals the target or another accepted form, as SQuAD compares them."""
-    return float(squad_normalized(answer) in {squad_normalized(form) for form in _accepted(example)})
+def exact_match(task: Task, example: Example, answer: str) -> float:
+    """1 if the answer equals the target or another accepted form, as SQuAD and MLQA compare them."""
+    accepted = {without_punctuation(form, task.locale) for form in _accepted(example)}
+    return float(without_punctuation(answer, task.locale) in accepted)
 
 
-def token_f1(_task: Task, example: Example, answer: str) -> float:
+def token_f1(task: Task, example: Example, answer: str) -> float:
     """SQuAD's F1: harmonic mean of precision and recall of tokens, each counted; against the nearest accepted form.
 
     Where a form or the answer has no token left, F1 is 1 if both have none and 0 otherwise, as in SQuAD 2.0 (arXiv
     1806.03822); 1.1 gives 0 to both, so that "A" would not be a right answer to itself.
     """
-    given = squad_normalized(answer).split()
-    return max(_token_f1(given, squad_normalized(form).split()) for form in _accepted(example))
+
+    def tokens(text: str) -> list[str]:
+        return answer_tokens(without_punctuation(text, task.locale), task.locale)
+
+    given = tokens(answer)
+    return max(_token_f1(given, tokens(form)) for form in _accepted(example))
 
 
 def refusal_correctness(task: Task, example: Example, answer: str) -> float:
     """1 if the answer refuses exactly when the target does."""
-    refusal = normalized(task.answer.refusal or "")
-    return float((normalized(answer) == refusal) == (normalized(example.target) == refusal))
+    refusal, given, wanted = (
+        punctuation_as_blanks(text, task.locale) for text in (task.answer.refusal or "", answer, example.target)
+    )
+    return float((given == refusal) == (wanted == refusal))
 
 
 def valid_json(task: Task, _example: Example, answer: str) -> float:
@@ -132,14 +126,14 @@ def valid_json(task: Task, _example: Example, answer: str) -> float:
     return float(jsonschema.Draft202012Validator(schema).is_valid(json.loads(answer)))
 
 
-def record_match(_task: Task, example: Example, answer: str) -> float:
+def record_match(task: Task, example: Example, answer: str) -> float:
     """1 if every field equals the target's."""
-    return float(_fields(json.loads(answer)) == _fields(json.loads(example.target)))
+    return float(_fields(json.loads(answer), task.locale) == _fields(json.loads(example.target), task.locale))
 
 
-def field_f1(_task: Task, example: Example, answer: str) -> float:
+def field_f1(task: Task, example: Example, answer: str) -> float:
     """F1 over the filled fields: a field is right if its value equals the target's."""
-    given, wanted = _fields(json.loads(answer)), _fields(json.loads(example.target))
+    given, wanted = (_fields(json.loads(text), task.locale) for text in (answer, example.target))
     given = {key: value for key, value in given.items() if value is not None}
     wanted = {key: value for key, value in wanted.items() if value is not None}
     hits = sum(wanted.get(key) == value for key, value in given.items())
@@ -162,7 +156,8 @@ def rule_results(task: Task, answer: str) -> dict[str, bool]:
         else:
             match = re.search(rule.max_words_after or "", answer)
             rest = answer[match.end() :] if match else answer
-            kept = len(rest.split()) <= (rule.max_words or 0)
+            words = split_words(rest) if task.locale else rest.split()
+            kept = len(words) <= (rule.max_words or 0)
         results[rule.name] = kept
     return results
 
@@ -185,11 +180,9 @@ def _token_f1(given: list[str], wanted: list[str]) -> float:
     return 2 * hits / (len(given) + len(wanted))
 
 
-def _fields(record: Any) -> dict[str, Any]:
-    """Fields with texts normalized; a record that is not an object has none."""
-    if not isinstance(record, dict):
-        return {}
-    return {key: normalized(value) if isinstance(value, str) else value for key, value in record.items()}
+def _fields(record: Any, locale: str) -> dict[str, Any]:
+    """Fields in the form that is compared; a record that is not an object has none."""
+    return {key: field_form(value, locale) for key, value in record.items()} if isinstance(record, dict) else {}
 
 
 Scorer = Callable[[Task, Example, str], float]

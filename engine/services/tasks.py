@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.errors import UsageError
@@ -9,6 +10,9 @@ from engine.core.run.infos import TaskInfo
 from engine.core.run.manifest import OLD_DIGEST, Manifest
 from engine.core.task import MADE_FROM, Task, changed_scorers, task_digest
 from engine.services.workspace import TaskStore, Workspace
+
+ENGLISH_TASKS = ("support-tickets", "policy-qa", "order-extraction", "house-style")
+"""The tasks that ship in English: what a model pays for another language is measured against their rows."""
 
 
 class Tasks:
@@ -29,6 +33,13 @@ class Tasks:
             UsageError: there is none; the nearest names are offered.
         """
         return self._store.get(task_id)
+
+    def english_texts(self) -> Sequence[str]:
+        """Return the test inputs of the tasks that ship in English, as many of each as the shortest has."""
+        here = {info.id for info in self._store.infos()}
+        tests = [self._store.get(name).split("test") for name in ENGLISH_TASKS if name in here]
+        least = min(map(len, tests), default=0)
+        return [example.input for test in tests for example in test[:least]]
 
     def keep_made(self, task: Task) -> str:
         """Keep a task derived from another, unless the same one is here already; return its id."""

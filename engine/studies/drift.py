@@ -21,7 +21,7 @@ from engine.metrics import wording as say
 from engine.metrics.intervals import Z_95, mean_interval, wilson
 from engine.metrics.marks import Mark, heading, marked
 from engine.metrics.pairwise import LEVEL, compare_all, holm
-from engine.studies.perturbations import PERTURBATIONS, WORDS, perturbed_task
+from engine.studies.perturbations import PERTURBATIONS, WORDS, left_out, perturbed_task
 
 ORIGINAL = "original"
 
@@ -203,6 +203,12 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
     )
 
 
+def left_out_in_words(task: Task, test_ids: Sequence[str]) -> str:
+    """Say which kinds of change were left out because they would change none of these rows; empty if none was."""
+    kinds = [WORDS[kind] for kind in left_out(task, test_ids)]
+    return f"Left out, since they change none of these rows: {say.listed(kinds)}." if kinds else ""
+
+
 DRIFT = "drift"
 
 
@@ -210,7 +216,7 @@ def drift_plans(task: Task, base: RunPlan) -> Mapping[str, tuple[Task, RunPlan]]
     """Plan a run per kind of change, all with the base run's variants, training rows, seed and decoding.
 
     The task's own drift rows come first, if it has any and the base run is not one on them; then each perturbation of
-    the very rows of the base run. Each plan comes with the task that it is made on.
+    the very rows of the base run that changes any. Each plan comes with the task that it is made on.
     """
     plans = {}
     # Every variant answers every row: who left early would have been judged just when it looked bad.
@@ -218,7 +224,10 @@ def drift_plans(task: Task, base: RunPlan) -> Mapping[str, tuple[Task, RunPlan]]
     drift_ids = tuple(example.id for example in task.split(DRIFT))
     if drift_ids and not set(drift_ids) & set(base.test_ids):
         plans[DRIFT] = task, replace(base, run_id=new_run_id(), test_ids=drift_ids)
+    useless = left_out(task, base.test_ids)
     for kind in PERTURBATIONS:
+        if kind in useless:
+            continue
         made = perturbed_task(task, kind)
         plans[kind] = made, replace(base, run_id=new_run_id(), task_id=made.id)
     return plans

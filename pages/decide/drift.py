@@ -14,7 +14,14 @@ from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.manifest import Purpose
 from engine.metrics import wording as say
-from engine.studies.drift import before_in_words, drift_changes, drift_chart, rows_in_words, who_breaks
+from engine.studies.drift import (
+    before_in_words,
+    drift_changes,
+    drift_chart,
+    left_out_in_words,
+    rows_in_words,
+    who_breaks,
+)
 
 lab = state.lab()
 title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
@@ -34,6 +41,8 @@ try:
         )
     base = plan_of(lab, info)
     plans = lab.studies.drift(base)
+    if aside := left_out_in_words(lab.tasks.get(base.task_id), base.test_ids):
+        st.caption(aside)
     kept = dict(zip(plans, lab.studies.kept(list(plans.values())), strict=True))
     done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}
     series_panel(lab, Purpose.DRIFT, f"drift of {info.run_id}", list(plans.values()), missing=len(plans) - len(done))

@@ -23,6 +23,7 @@ from engine.running.planning import ALL_TECHNIQUES
 from engine.services.lab import Lab
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.files import writable_folder, write_files
+from terminal.language import language_note
 from terminal.listings.results import show_matrix, show_results
 from terminal.options import (
     DEFAULT_COSTS,
@@ -225,6 +226,8 @@ def _carry_out(
     for words in checked(lab, plan).notes:
         note(words, dim=True)
     _tell_training_rows(lab, plan, offered=not resume)
+    if words := language_note(lab, lab.tasks.get(plan.task_id), plan.model_id):
+        note(words)
     with stoppable() as cancel:
         ended = carry_out(lab, plan, cancel, resume=resume, end_search=end_search)
     summary = lab.results.summary(plan.run_id)

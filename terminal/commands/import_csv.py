@@ -17,6 +17,7 @@ from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import slug
 from engine.ingest.options import ImportOptions
 from terminal.exits import EXIT_DONE
+from terminal.language import token_note
 from terminal.leak_check import Meanings
 from terminal.listings.tables import show_import
 from terminal.options import DEFAULT_COLUMNS, OPTIONS, ColumnOptions, Share
@@ -48,6 +49,8 @@ class TableChoices:
     fix: Annotated[tuple[str, ...], Parameter(alias="--mend", metavar="FINDING=WHAT", help=FIXES)] = ()
     leaks: LeakFix = LeakFix.KEEP
     """Test rows that are similar to training rows: keep, drop or move them, or drop the training rows."""
+    locale: str | None = None
+    """How answers are compared, and numbers and dates read: de, de-CH, mul (several); else by the rows' language."""
     meanings: Meanings = Meanings.AUTO
     """Whether the leak check also compares meanings, by embedding all rows; auto: up to 20,000 rows."""
 
@@ -63,6 +66,7 @@ class TableChoices:
             fixes=dict(_fix(text) for text in self.fix),
             split=SplitPlan(seed=self.seed, shares=shares),
             leaks=self.leaks,
+            locale=self.locale,
         )
 
 
@@ -76,6 +80,7 @@ def import_csv(
     *,
     out: Annotated[Path, Parameter(help="The task folder to write.")],
     replace: Annotated[bool, Parameter(help="Replace an existing task.")] = False,
+    model: Annotated[str, Parameter(help="Say what this model pays for the language of the rows, in tokens.")] = "",
     columns: ColumnOptions = DEFAULT_COLUMNS,
     choices: TableChoices = DEFAULT_CHOICES,
 ) -> int:
@@ -89,6 +94,8 @@ def import_csv(
     imported = task_of_table(lab, table, columns, options, name=name, meanings=choices.meanings)
     lab.tasks.write(imported.task, out)
     show_import(imported)
+    if model:
+        answer(token_note(lab, imported.task, model) or "The rows have no text to count.")
     answer(f"Wrote {out}")
     return EXIT_DONE
 

@@ -26,7 +26,7 @@ from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
 from engine.studies.context import SIZES as PASSAGES
 from engine.studies.context import Found, number_words, place_gaps, place_words, supported_rows
-from engine.studies.drift import drift_changes, who_breaks
+from engine.studies.drift import drift_changes, left_out_in_words, who_breaks
 from engine.studies.learning_curve import CURVE_TECHNIQUES, SIZES, curve_points, would_labels_help
 from engine.studies.seed_variation import same_but_for_seed, seed_variation
 from terminal.listings.studies import curve_listing, draws_listing, drift_listing, passages_listing, places_listing
@@ -124,8 +124,12 @@ def drift(run: Run, /, *, options: StudyOptions = DEFAULT_STUDY, as_json: Json =
         def found(done: Done) -> Findings:
             changed = {kinds[plan.run_id]: _measured(lab, run.run_id) for plan, run in done}
             changes = drift_changes(base, _measured(lab, info.run_id), changed)
+            aside = left_out_in_words(lab.tasks.get(base.task_id), base.test_ids)
             return Findings(
-                sentences=who_breaks(changes), listings=[drift_listing(changes)], figures={"changes": changes}
+                sentences=who_breaks(changes),
+                listings=[drift_listing(changes)],
+                figures={"changes": changes},
+                remarks=[aside] if aside else [],
             )
 
         return study(lab, Purpose.DRIFT, list(plans.values()), options, found, as_json=as_json)

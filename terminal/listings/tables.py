@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.ingest.data_card import counted, line_ranges
 from engine.ingest.one_step import Imported
+from engine.ingest.row_languages import language_lines, language_warnings
 from engine.ingest.splitting import SPLITS
 from terminal.output import answer
 
@@ -14,8 +15,14 @@ def show_import(imported: Imported) -> None:
     splits = ", ".join(f"{name} {len(task.split(name)):,}" for name in SPLITS if task.split(name))
     answer(f"{card.rows_read:,} rows read, {len(task.examples):,} used: {splits}")
     answer(f"answers: {task.answer.kind}. {imported.kind_reason}")
+    if task.locale:
+        answer(f"answers are compared as in: {task.locale}")
     for remark in task.source["notes"]:
         answer(f"note: {remark}")
+    for line in language_lines(imported.languages):
+        answer(line)
+    for warning in language_warnings(imported.languages):
+        answer(f"note: {warning}")
     for finding in card.findings:
         lines = line_ranges(finding.lines, most=8)
         answer(f"{finding.title}: {counted(len(finding.lines), 'row')} (line {lines}). Done: {finding.chosen}.")

@@ -276,3 +276,19 @@ def test_rows_that_are_too_long_are_the_models_affair(opened) -> None:
     assert too_long() == [2]
     assert {metric.label: metric.value for metric in screen.app.metric}["Rows used"] == "42 of 45"
     assert screen.find(Split) is None
+
+
+def test_the_card_tells_the_languages_of_the_rows(opened) -> None:
+    """By split; a language that is tested and not learned is warned about, here and where rows are split."""
+    english = "my invoice shows the wrong amount", "how do i reset my password", "the app crashes at start"
+    german = "Meine Rechnung zeigt den falschen Betrag", "Wie ändere ich mein Passwort", "Die App stürzt immer ab"
+    lines = [f"{text} {n},{'ab'[n % 2]},train" for n in range(4) for text in english]
+    lines += [f"{text} {n},{'ab'[n % 2]},test" for n in range(4) for text in german]
+    screen = opened("\n".join(["message,desk,split", *lines]) + "\n")
+    screen.next()
+    screen.next()
+    (frame,) = [one.value for one in screen.app.dataframe if "Languages" in one.value]
+    assert dict(zip(frame["Split"], frame["Languages"], strict=True)) == {"train": "English", "test": "German"}
+    assert "test rows are in German, and hardly any training row is" in screen.texts()
+    screen.next()
+    assert "test rows are in German, and hardly any training row is" in screen.texts()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,33 @@ SQUAD_EMPTY = [
     ("!", ("five",), 0.0, 0.0),
 ]
 
+# Locale, answer, target, exact match, F1. Elsewhere: the evaluation script of MLQA 1.0 (P. Lewis et al., 2020, arXiv
+# 1910.07475), which takes tokens by characters in Chinese.
+MLQA = [
+    ("es", "los Broncos de Denver", "Broncos de Denver", 1.0, 1.0),
+    ("es", "en 1.999", "1999", 0.0, 0.666666666667),
+    ("es", "«la ciudad»", "ciudad", 1.0, 1.0),
+    ("es", "el río Ebro, al norte", "río Ebro", 0.0, 0.666666666667),
+    ("de", "der Kölner Dom", "Kölner Dom", 1.0, 1.0),
+    ("de", "„zehn Tage“", "zehn Tage", 1.0, 1.0),
+    ("de", "in den Alpen", "den Alpen", 0.0, 0.666666666667),
+    ("de", "Die Mauer fiel 1989", "1989", 0.0, 0.5),
+    ("vi", "những ngôi nhà", "ngôi nhà", 1.0, 1.0),
+    ("vi", "thủ đô Hà Nội", "Hà Nội", 0.0, 0.666666666667),
+    ("hi", "गंगा नदी।", "गंगा नदी", 1.0, 1.0),
+    ("hi", "दिल्ली में", "दिल्ली", 0.0, 0.666666666667),
+    ("zh", "北京市", "北京", 0.0, 0.8),
+    ("zh", "《红楼梦》", "红楼梦", 1.0, 1.0),
+    ("zh", "1999年，北京", "1999年", 0.0, 0.666666666667),
+    ("zh", "使用iPhone 15手机", "iPhone 15", 0.0, 0.5),
+    ("zh", "上海", "北京", 0.0, 0.0),
+    ("ar", "عام 1999،", "1999", 0.0, 0.666666666667),
+    ("ar", "مدينة القاهرة", "القاهرة", 0.0, 0.666666666667),
+    ("ar", "الملك فيصل", "ملك فيصل", 1.0, 1.0),
+    ("en", "the “Guarded” label…", "Guarded label", 1.0, 1.0),
+    ("en", "a well–known singer", "wellknown singer", 1.0, 1.0),
+]
+
 # Answer, target, chrF2 of up to six characters. Elsewhere: exact fractions from the definition in M. Popović, "chrF:
 # character n-gram F-score for automatic MT evaluation" (WMT 2015).
 CHRF = [
@@ -69,10 +98,11 @@ CALIBRATION_ERROR = [(10, 0.14995), (5, 0.11995), (15, 0.26305)]
 TASK = small_task(kind=AnswerKind.SHORT)
 
 
-def scores_of(answer: str, accepted: tuple[str, ...]) -> tuple[float, float]:
+def scores_of(answer: str, accepted: tuple[str, ...], locale: str = "") -> tuple[float, float]:
     """Return exact match and F1 of an answer against all accepted forms."""
+    task = replace(TASK, locale=locale)
     example = Example(id="r", input="?", target=accepted[0], split="test", metadata={"accept": list(accepted[1:])})
-    return SCORERS["exact_match"](TASK, example, answer), SCORERS["token_f1"](TASK, example, answer)
+    return SCORERS["exact_match"](task, example, answer), SCORERS["token_f1"](task, example, answer)
 
 
 @pytest.mark.parametrize(("answer", "accepted", "exact", "f1"), SQUAD + SQUAD_EMPTY)
@@ -82,6 +112,14 @@ def test_short_answers_are_scored_as_squad_does(
     """Exact match and F1, in any order of the accepted forms."""
     for forms in (accepted, accepted[::-1]):
         assert scores_of(answer, forms) == pytest.approx((exact, f1), abs=EXACT)
+
+
+@pytest.mark.parametrize(("locale", "answer", "target", "exact", "f1"), MLQA)
+def test_a_task_with_a_locale_is_scored_as_mlqa_does(
+    locale: str, answer: str, target: str, exact: float, f1: float
+) -> None:
+    """Punctuation of Unicode, articles of the language, characters as tokens of Chinese."""
+    assert scores_of(answer, (target,), locale) == pytest.approx((exact, f1), abs=EXACT)
 
 
 def test_a_set_of_answers_has_squads_means() -> None:

@@ -126,3 +126,38 @@ def test_columns_that_are_not_clear_are_asked_for(
     assert f"Name them with {missing}; there are {', '.join(header.split(','))}." in err
     assert len(err.strip().splitlines()) == 2
     assert open_lab().runs.list() == []
+
+
+def test_the_languages_of_a_table_and_their_price_in_tokens_are_told(run: Run, tmp_path: Path) -> None:
+    """By column and split, mixed ones noticed; the named model's tokens stand against those of the English tasks."""
+    german = (
+        "Meine Rechnung ist falsch",
+        "Die Rechnung kam zweimal",
+        "Das Passwort geht nicht",
+        "Ich kann mich nicht anmelden",
+    )
+    arabic = "فاتورتي تظهر مبلغاً خاطئاً", "وصلت الفاتورة مرتين", "كلمة المرور لا تعمل", "لا أستطيع تسجيل الدخول"
+    lines = [
+        f"{text},{('bill', 'login')[place // 2]},{split}"
+        for split in ("train", "test")
+        for texts in (german, arabic)
+        for place, text in enumerate(texts)
+    ]
+    path = tmp_path / "desk.csv"
+    path.write_text("\n".join(["message,desk,split", *lines]), encoding="utf-8")
+    code, out, err = run("import-csv", path, "--out", tmp_path / "t", "--model", "scripted")
+    assert code == 0, err
+    assert "message, test (8 rows): Arabic 50 %, German 50 %; Arabic, Latin; both ways" in out
+    assert "note: 'message' has rows in more than one language." in out
+    assert "those of the English tasks that ship" in out
+    code, _, err = run("compare", "--task", path, *SCRIPTED)
+    assert code == 0, err
+    assert "Language of the test rows: Arabic 50 %, German 50 %." in err
+    assert "those of the English tasks that ship" in err
+
+
+def test_of_an_english_table_no_price_is_told(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
+    """English rows are what others are compared with."""
+    code, _, err = run("compare", "--task", write_csv(tmp_path / "mail.csv"), *SCRIPTED)
+    assert code == 0, err
+    assert "Language of the test rows" not in err

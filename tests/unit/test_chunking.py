@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.retrieval.chunking import Chunk, chunk_document, count_words
+from adapters.retrieval.chunking import Chunk, chunk_document, count_words, part_of_id
 from adapters.retrieval.markdown import BlockKind, parse_blocks
 from engine.core.errors import UsageError
 from engine.core.task import Document
@@ -214,3 +214,56 @@ def test_blocks_cover_every_visible_character_of_any_text(text: str) -> None:
         assert block.kind is not BlockKind.HEADING or 1 <= block.level <= 6
         place = end
     assert not text[place:].strip()
+
+
+THAI = (
+    "พนักงานประจำมีสิทธิลาพักร้อนปีละยี่สิบเจ็ดวัน ตั้งแต่ปีที่เจ็ดเป็นต้นไปสิทธินี้จะเพิ่มเป็นสามสิบเอ็ดวัน "
+    "วันลาที่ไม่ได้ใช้สามารถยกไปใช้ในปีถัดไปได้ไม่เกินหกวัน และต้องใช้ให้หมดภายในวันที่สามสิบมิถุนายน "
+)
+
+
+def test_a_thai_document_is_cut_into_passages() -> None:
+    """Words are found by dictionary, and passages end where clauses do: nothing is one long word."""
+    assert count_words("ใบแจ้งหนี้ของฉันผิด") == 6
+    chunks = cut("# วันลา\n\n" + THAI * 20, 60)
+    assert len(chunks) > 15
+    assert all(count_words(chunk.body) <= 60 for chunk in chunks)
+    assert all(chunk.body.split()[-1] in THAI.split() for chunk in chunks)
+    assert normalize_text("".join(chunk.body for chunk in chunks)) == normalize_text(THAI * 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("छुट्टी के बीस दिन मिलते हैं। बचे हुए दिन अगले साल जोड़े जा सकते हैं। इसके लिए आवेदन करें।", 3),
+        ("يحصل الموظف على عشرين يوماً. هل يمكن نقل الأيام؟ نعم، ستة أيام.", 3),
+        ("ဝန်ထမ်းသည် ခွင့်ရက် နှစ်ဆယ် ရသည်။ ကျန်ရက်များကို နောက်နှစ်သို့ ရွှေ့နိုင်သည်။", 2),
+        ("员工每年有二十天假期。剩余的可以转到下一年吗？可以，最多六天。", 3),
+    ],
+)
+def test_sentences_of_other_scripts_stay_whole(text: str, sentences: int) -> None:
+    """Each script's own full stops end a sentence."""
+    longest = max(count_words(part) for part in re.split(r"(?<=[।.؟။。？])", text))
+    chunks = cut(f"# 1\n\n{text}", longest)
+    assert len(chunks) <= sentences
+    assert all(chunk.body[-1] in "।.؟။。？" for chunk in chunks)
+
+
+def test_only_documents_that_are_not_english_change_an_index_id() -> None:
+    """English chunks, and the ids of their indexes, are as they were."""
+    german = "Die Kündigung muss schriftlich erfolgen. Für Prüfungen gibt es zwei Tage Urlaub.\n" * 5
+    documents = [Document(name=name, text=text) for name, text in (("a", LEAVE), ("b", "Café — 5 €."), ("c", german))]
+    assert part_of_id(documents[:2]) == []
+    assert part_of_id(documents) == ["cut by the rules of de"]
+    assert part_of_id([Document(name="d", text=f"{LEAVE}\n\nThe word ไทย means Thai.")]) == ["cut by the rules of und"]
+
+
+@settings(deadline=None)
+@given(text=st.text(THAI[:60] + "កខគဝန်ພ 漢. \n", max_size=200), size=st.integers(1, 30))
+def test_nothing_is_lost_where_words_are_found_by_dictionary(text: str, size: int) -> None:
+    """Offsets find each body again, and every visible character is in one."""
+    chunks = cut(text, size)
+    for chunk in chunks:
+        assert text[chunk.start : chunk.end] == chunk.body
+        assert chunk.body == chunk.body.strip()
+    assert normalize_text("".join(chunk.body for chunk in chunks)) == normalize_text(text)

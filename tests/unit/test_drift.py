@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import unicodedata
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +19,21 @@ from engine.analysis.marks import HERE, Origin, origin_of
 from engine.core.errors import UsageError
 from engine.core.run.manifest import Conditions
 from engine.core.techniques import Technique
+from engine.core.text.segments import cluster_spans
 from engine.running.planning import plan_run
-from engine.studies.drift import drift_changes, drift_chart, drift_plans, independent_difference, who_breaks
+from engine.studies.drift import (
+    drift_changes,
+    drift_chart,
+    drift_plans,
+    independent_difference,
+    left_out_in_words,
+    who_breaks,
+)
+from engine.studies.keyboards import neighbours
 from engine.studies.perturbations import (
     PERTURBATIONS,
     is_perturbed,
+    left_out,
     other_case,
     perturbed_task,
     perturbed_text,
@@ -134,3 +146,66 @@ def test_independent_shares_have_the_published_interval() -> None:
     found, p_value = independent_difference(first, second)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
     assert p_value == pytest.approx(fisher_exact([[56, 14], [48, 32]]).pvalue)
+
+
+IN_SCRIPTS = {
+    "ru": "Почему заказанная стиральная машина страшно шумит, хотя мастер починил её вчера? Верните деньги.",
+    "ar": "لماذا تصدر الغسالة الجديدة ضجيجا مزعجا، رغم إصلاحها بالأمس؟ أعيدوا المبلغ.",
+    "hi": "नया रेफ्रिजरेटर बहुत शोर करता है, मरम्मत के बाद भी। कृपया पैसे लौटा दीजिए।",
+    "zh": "新买的洗衣机噪音特别大，师傅昨天已经修理过。请退还我付的钱。",
+    "ja": "買ったばかりの洗濯機がひどい音を立てます。昨日修理してもらいました。返金してください。",
+    "ko": "새로산세탁기가 시끄럽습니다, 어제고쳤는데도요. 환불해주십시오.",
+    "th": "เครื่องซักผ้าที่เพิ่งซื้อส่งเสียงดังมาก ช่างมาซ่อมเมื่อวานแล้ว กรุณาคืนเงินให้ด้วย",
+    "el": "Γιατί το καινούργιο πλυντήριο κάνει θόρυβο, αφού επισκευάστηκε χθες; Επιστρέψτε τα χρήματα.",
+    "he": "מכונת הכביסה החדשה מרעישה מאוד, למרות שתוקנה אתמול. החזירו את הכסף.",
+}
+
+
+def clusters(text: str) -> list[str]:
+    return [text[start:end] for start, end in cluster_spans(text)]
+
+
+@pytest.mark.parametrize("code", IN_SCRIPTS)
+def test_typos_are_made_in_every_script(code: str) -> None:
+    """Some letters change, with the marks that combine with them, and no mark is left alone."""
+    text = IN_SCRIPTS[code]
+    made = {typos(text, random.Random(seed)) for seed in range(20)}
+    assert len(made - {text}) > 10
+    before = Counter(clusters(text))
+    for wrong in made:
+        after = Counter(clusters(wrong))
+        assert (after - before).total() <= 6
+        assert abs(before.total() - after.total()) <= 6
+        assert not any(unicodedata.category(cluster[0])[0] == "M" for cluster in after)
+
+
+def test_a_neighbour_is_one_of_the_keyboard() -> None:
+    """Each language has its own; Latin letters without a locale keep the English one, and its draws."""
+    assert neighbours("de", "Latin")["t"] == "rz"
+    assert neighbours("", "Cyrillic")["п"] == "ар"
+    assert neighbours("zh", "Han") == {}
+    english = "Where is the parcel that should have arrived yesterday?"
+    assert {typos(english, random.Random(7), ""), typos(english, random.Random(7))} == {
+        typos(english, random.Random(7))
+    }
+    assert typos("Größe überprüfen bitte", random.Random(1), "de") != "Größe überprüfen bitte"
+
+
+def test_clauses_of_other_scripts_are_shuffled() -> None:
+    """At their own punctuation; no sign is lost."""
+    for code in ("ar", "hi", "zh", "ja"):
+        shuffled = shuffled_clauses(IN_SCRIPTS[code], random.Random(2))
+        assert shuffled != IN_SCRIPTS[code]
+        assert sorted(shuffled.replace(" ", "")) == sorted(IN_SCRIPTS[code].replace(" ", ""))
+
+
+def test_a_change_that_changes_nothing_is_left_out_and_said() -> None:
+    """Chinese has no case: no run is made for it. English rows have all that change them."""
+    task = memory_task(text="新买的洗衣机噪音特别大，请退还我付的钱。")
+    ids = [example.id for example in task.split("test")]
+    assert left_out(task, ids) == ["case"]
+    assert left_out_in_words(task, ids) == "Left out, since they change none of these rows: other case."
+    base = plan_run(task, memory_model(), techniques=[Technique.ZERO_SHOT])
+    assert set(drift_plans(task, base)) == {"typos", "clauses"}
+    english = memory_task(text="Where is it, please? Order")
+    assert left_out_in_words(english, ids) == ""

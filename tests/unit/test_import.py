@@ -17,7 +17,7 @@ from engine.core.task import AnswerKind
 from engine.ingest.answer_kind import guess_kind
 from engine.ingest.checks.examine import examine
 from engine.ingest.columns import Roles, fill_template
-from engine.ingest.data_card import Fix, Row, count_scripts, line_ranges
+from engine.ingest.data_card import Fix, Row, line_ranges
 from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import Imported, import_table
 from engine.ingest.options import ImportOptions
@@ -164,11 +164,6 @@ def test_personal_data_is_flagged_and_masked() -> None:
     assert mask_personal("write to desk@example.org now") == "write to [email] now"
     made = taken(SPLIT + "mail me@example.org,x,test\nc,y,test\n", fixes={"personal": Fix.MASK})
     assert [e.input for e in made.task.split("test")] == ["mail [email]", "c"]
-
-
-def test_scripts_are_told() -> None:
-    """Scripts are counted by rows."""
-    assert count_scripts(["abc", "где", "abc 漢字", "42", "né"]) == {"Latin": 3, "Cyrillic": 1, "Han": 1}
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "a b", "x.y"]), st.text(max_size=8), min_size=1))

@@ -172,3 +172,17 @@ def test_pictures_and_figures_take_odd_data(log: bool) -> None:
     assert "&lt;b&gt;&amp;x" in picture
     assert "nan" not in picture.lower()
     assert "<b>" not in json.dumps([figure["layout"], figure["data"][0]["hovertemplate"], figure["data"][0]["text"]])
+
+
+def test_texts_run_as_their_letters_do() -> None:
+    """Inputs, answers, prompts and instructions say dir="auto": an Arabic row begins at the right."""
+    page = memo_html(contents("فاتورتي خاطئة", answer="فاتورة")).decode()
+    elements = Elements(page)
+    texts = [
+        attributes
+        for tag, attributes in elements.found
+        if tag == "pre" or "text" in (attributes.get("class") or "").split()
+    ]
+    assert len(texts) > 5
+    assert all(attributes.get("dir") == "auto" for attributes in texts)
+    assert "<bdi>فاتورتي خاطئة" in page or "· <bdi>" in page

@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 
 from engine.core.errors import UnparsedAnswerError
 from engine.core.task import AnswerKind, AnswerSpec, Example, Rule
+from engine.core.text.answer_forms import punctuation_as_blanks, without_punctuation
 from engine.core.variant import DecodingMode
 from engine.metrics.scoring import (
     KINDS,
     RUN_SCORERS,
     SCORERS,
-    normalized,
     read_answer,
     rule_results,
     score_answer,
-    squad_normalized,
 )
 from tests.helpers import small_task
 
@@ -115,7 +114,7 @@ def test_any_text_is_read_or_unparsed(text: str) -> None:
 @given(st.text(max_size=60))
 def test_normalizing_twice_is_normalizing_once(text: str) -> None:
     """The normal form is stable, so that equal answers stay equal."""
-    for form in (normalized, squad_normalized):
+    for form in (punctuation_as_blanks, without_punctuation):
         once = form(text)
         assert once == " ".join(once.split())
         assert form(once + " ") == form(once)

@@ -39,6 +39,7 @@ function card(id) {
     bars: make("div", "bars", root),
     answer: make("div", "answer", root),
   }
+  parts.answer.dir = "auto"
   parts.bar = make("div", "bar", parts.track)
   parts.track.setAttribute("role", "progressbar")
   parts.track.setAttribute("aria-valuemin", "0")

@@ -10,7 +10,10 @@ function isDark(node) {
 function make(tag, name, parent, text) {
   const node = document.createElement(tag)
   node.className = name
-  if (text !== undefined) node.textContent = text
+  if (text !== undefined) {
+    node.dir = "auto"
+    node.textContent = text
+  }
   parent.appendChild(node)
   return node
 }

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 
 from engine.core.task import AnswerKind
+from engine.core.text.scripts import count_scripts
 from engine.ingest.checks.duplicates import check_duplicates
 from engine.ingest.checks.labels import check_label_forms, check_rare_labels, check_spaces
 from engine.ingest.checks.rows import check_ids, check_ragged, check_too_long, check_unusable
 from engine.ingest.checks.texts import check_odd_characters, check_personal
 from engine.ingest.checks.work import Check, Work
 from engine.ingest.columns import Roles, check_roles
-from engine.ingest.data_card import DataCard, Examined, Fix, count_scripts
+from engine.ingest.data_card import DataCard, Examined, Fix
 from engine.ingest.progress import Report
+from engine.ingest.row_languages import column_languages
 from engine.ingest.table import Table
 from engine.metrics.intervals import quantile
 
@@ -93,5 +95,6 @@ def _card(work: Work) -> DataCard:
             "longest": float(max(lengths, default=0)),
         },
         scripts=dict(count_scripts(row.input for row in work.rows).most_common()),
+        languages=column_languages(work.table, work.rows, work.roles, work.kind),
         findings=tuple(work.findings),
     )

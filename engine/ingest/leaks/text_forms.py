@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 
+from engine.core.text.segments import NO_BLANKS, word_spans
+
 _ASCII = {code: " " for code in range(128) if not chr(code).isalnum()}
+_UNWRITTEN = re.compile("[\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u0652\u0670]")
+"""Vowel points and stretched letters, which Hebrew and Arabic write or leave out."""
+_DOTLESS = str.maketrans({"\u0131": "i", "\u0307": None})
+"""Turkish has an i without a dot, whose capital is that of i elsewhere."""
 
 
 def normalize_text(text: str) -> str:
-    """Return a text without case, accents' encodings, punctuation and extra blanks."""
+    """Return a text without case, accents' encodings, punctuation and extra blanks.
+
+    Words of scripts that put no blanks between them stand between blanks here, as a dictionary has them.
+    """
     folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
         return " ".join(folded.translate(_ASCII).split())
-    return " ".join("".join(sign if sign.isalnum() else " " for sign in folded).split())
+    folded = _UNWRITTEN.sub("", folded.translate(_DOTLESS))
+    signs: list[str] = []
+    for sign in folded:
+        belongs = bool(signs) and signs[-1] != " " and unicodedata.category(sign)[0] == "M"
+        signs.append(sign if belongs or sign.isalnum() else " ")
+    words = "".join(signs)
+    if NO_BLANKS.search(words):
+        words = " ".join(words[start:end] for start, end in word_spans(words))
+    return " ".join(words.split())
 
 
 def is_one_typing_error(one: str, other: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from engine.core.generation import Message
 from engine.core.run.prediction import Passage
 from engine.core.task import Example
+from engine.core.text.segments import size_spans
 from engine.core.variant import Variant
 from engine.running.answering import RunContext
 from engine.running.prompting import build_prompt, max_answer_tokens
@@ -41,8 +43,9 @@ def _longest_prompt(
             Passage(id=row.id, kind="example", text=row.input, score=0.0, target=row.target)
             for row in rows[: variant.retrieval.examples_k]
         ]
-        words = max((document.text for document in context.task.documents), key=len, default="").split()
-        text = " ".join(words[: round(variant.retrieval.chunk_words * _SPARE_WORDS)])
+        longest = max((document.text for document in context.task.documents), key=len, default="")
+        words = list(itertools.islice(size_spans(longest), round(variant.retrieval.chunk_words * _SPARE_WORDS)))
+        text = longest[: words[-1][1]] if words else ""
         passages += [
             Passage(id=str(place), kind="document", text=text, score=0.0)
             for place in range(variant.retrieval.passages_k)
