@@ -85,7 +85,9 @@ def running(home: Path, *, port: int | None = None, **environment: str) -> Itera
             time.sleep(0.1)
         known = server.post("/api/tags", b"", method="GET")[0]["models"]
         if not any(str(one["name"]).startswith(NAME) for one in known or ()):
-            server.make(NAME, Path(Catalog(home / "digests.json").model(SMOLLM2).path))
+            # One thread: several of them spin while they wait for each other, for seconds where others want the cores.
+            gguf = Path(Catalog(home / "digests.json").model(SMOLLM2).path)
+            server.make(NAME, gguf, parameters={"num_thread": 1})
         yield server
     finally:
         process.kill()
