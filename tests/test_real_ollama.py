@@ -249,5 +249,6 @@ def test_the_replay_sends_what_the_real_server_sends(server: RealOllama) -> None
             for url, name in ((replay.url, MODEL), (server.url, NAME)):
                 both.append(told(url, path, None if body is None else {"model": name, **body}))
             replayed, real = both
+            replayed[0].pop("license", None)  # a model that was made of a bare file has none
             for part, whole in ((replayed[0], real[0]), (replayed[-1], real[-1])):
                 assert is_part(shape(part), shape(whole)), (path, body, shape(part), shape(whole))
