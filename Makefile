@@ -26,7 +26,7 @@ $(RUN_READY): requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(TEST_READY): requirements-dev.txt $(RUN_READY)
+$(TEST_READY): requirements-dev.txt requirements-multilingual.txt $(RUN_READY)
 	@echo "Installing what the tests need (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

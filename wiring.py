@@ -32,7 +32,7 @@ def open_workspace(home: Path | None = None) -> Workspace:
     models = LocalModels(Catalog(home / "digests.json"), [ScriptedSource(), servers])
     tasks = TaskFolders(home / "tasks", DATA / "tasks")
     store = SqliteRunStore(home / "runs.sqlite3")
-    retriever = LanceRetriever(home / "indexes")
+    retriever = LanceRetriever(home / "indexes", servers=servers.addresses)
     machine = LocalMachine(home)
     return Workspace(
         tasks=tasks,

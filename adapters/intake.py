@@ -22,7 +22,7 @@ from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source, check_size, source_from_path
 from engine.core.errors import TaskError, UsageError
 from engine.core.generation import Message
-from engine.core.ports import BuiltIndex, LanguageModel
+from engine.core.ports import BuiltIndex, Embeddings, LanguageModel
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example, Task
 from engine.core.variant import RetrievalSpec
@@ -53,12 +53,13 @@ class Embeds(Protocol):
         documents: Sequence[Document],
         spec: RetrievalSpec,
         *,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Build an index."""
         ...
 
-    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], *, embedder: str = "", cancel: CancelSignal | None = None) -> Embeddings:
         """Return unit vectors."""
         ...
 
@@ -128,9 +129,14 @@ class LocalIntake:
             return self._counting[1]
 
     def embed(
-        self, texts: Sequence[str], *, report: Report | None = None, cancel: CancelSignal | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        embedder: str = "",
+        report: Report | None = None,
+        cancel: CancelSignal | None = None,
     ) -> NDArray[np.float32]:
-        """Embed texts, each distinct one once, while no run measures this machine.
+        """Embed texts, each distinct one once, while no run measures this machine. Without a name by the bundled one.
 
         Raises:
             UsageError: a run is in progress.
@@ -142,7 +148,8 @@ class LocalIntake:
             different = list(places)
             parts = [np.zeros((0, 0), dtype=np.float32)] if not different else []
             for start in range(0, len(different), EMBED_ROWS):
-                parts.append(self._retriever.embed(different[start : start + EMBED_ROWS], cancel=cancel))
+                part = different[start : start + EMBED_ROWS]
+                parts.append(self._retriever.embed(part, embedder=embedder, cancel=cancel).vectors)
                 if report is not None:
                     report(min((start + EMBED_ROWS) / len(different), 1.0))
             return np.concatenate(parts)[rows]
@@ -155,7 +162,9 @@ class LocalIntake:
             for d in documents
         ]
 
-    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | BuiltIndex]:
+    def index(
+        self, task: Task, cancel: CancelSignal | None = None, *, embedder: str = ""
+    ) -> Iterator[Progress | BuiltIndex]:
         """Build the index that a run with default settings will look for, while no run measures this machine.
 
         Raises:
@@ -165,7 +174,7 @@ class LocalIntake:
         train = draw_training_rows(task, seed=0)
         documents = task.documents if spec.passages_k else ()
         with self._free_machine():
-            yield from self._retriever.index(train, documents, spec, cancel=cancel)
+            yield from self._retriever.index(train, documents, spec, embedder=embedder, cancel=cancel)
 
     @contextmanager
     def _free_machine(self) -> Iterator[None]:

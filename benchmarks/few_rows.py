@@ -73,7 +73,7 @@ def _read(path: Path, text: str, label: str) -> list[Row]:
 
 
 def _embedded(retriever: LanceRetriever, texts: Sequence[str]) -> np.ndarray:
-    parts = [retriever.embed(texts[start : start + BLOCK_ROWS]) for start in range(0, len(texts), BLOCK_ROWS)]
+    parts = [retriever.embed(texts[start : start + BLOCK_ROWS]).vectors for start in range(0, len(texts), BLOCK_ROWS)]
     return np.concatenate(parts).astype(np.float64)
 
 

@@ -23,6 +23,7 @@ NAMES = {
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
     "handbook_search": "benchmarks.handbook_search",
+    "embedders": "benchmarks.embedders",
     "report_speed": "benchmarks.report_speed",
     "claims": "benchmarks.claims",
     "race": "benchmarks.race",

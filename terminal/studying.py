@@ -25,6 +25,9 @@ class StudyOptions:
 
     kept_only: bool = False
     """Start no runs: print what the saved runs show so far."""
+    embedder: str | None = None
+    """Studies that plan runs of their own: the embedder by name, as 'cli.py models' lists them; auto (the default) goes
+    by the language of the rows. Others keep that of the run."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
     """Closed APIs: confirms the cost, and stops each run there."""
 

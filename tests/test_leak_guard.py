@@ -118,7 +118,7 @@ def test_among_the_tasks_that_ship_rewordings_are_found(retriever: LanceRetrieve
 
 def guarded(retriever: LanceRetriever, learn: list[Text], test: list[Text]) -> list[LeakPair]:
     """Compare by words and by meaning."""
-    vectors = retriever.embed([item.text for item in (*learn, *test)])
+    vectors = retriever.embed([item.text for item in (*learn, *test)]).vectors
     return find_leaks(learn, test) + find_meaning_leaks(learn, test, vectors[: len(learn)], vectors[len(learn) :])
 
 

@@ -187,6 +187,7 @@ def identity(contents: MemoContents) -> list[tuple[str, str]]:
         ("State", manifest.status),
         ("Task digest (SHA-256)", manifest.task_digest),
         ("Task licence", contents.licence or "not stated"),
+        *([("Embedder", manifest.embedder)] if manifest.embedder else []),
     ]
     parts = {"Model": asdict(manifest.model), "Machine": asdict(manifest.machine), "Versions": dict(manifest.versions)}
     for title, part in parts.items():

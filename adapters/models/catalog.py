@@ -53,7 +53,7 @@ class Catalog:
         self.refused: list[str] = []
         """Files that are not complete GGUF files, each with its reason; set by `models`."""
         self.set_aside: list[str] = []
-        """Files that are not language models of their own: vision projectors and copies; set by `models`."""
+        """Files that are not language models of their own: projectors, embedders, copies; set by `models`."""
 
     def models(self) -> list[ModelFacts]:
         """List the models: packages, then the folders of `ADAPTLAB_MODELS`, then other programs' stores.
@@ -80,6 +80,8 @@ class Catalog:
             name = item.path.name if isinstance(item, FoundFile) else ""
             if facts.is_projector:
                 aside.append(f"{name} is a vision projector: it goes with the model beside it.")
+            elif facts.is_embedder:
+                aside.append(f"{name} is an embedding model: it is listed with the embedders.")
             elif facts.model.architecture and facts.model.context_tokens:
                 identifier = _free_name(facts.model.id, found)
                 copied = seen.setdefault(like, identifier)

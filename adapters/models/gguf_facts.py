@@ -16,14 +16,19 @@ GGUF_TYPES = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9:
               19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL",
               26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16"}  # fmt: skip
 """`general.file_type` as llama.cpp names it (enum llama_ftype in llama.h)."""
+POOLINGS = (1, 2, 3)
+"""`ARCHITECTURE.pooling_type` of embedding models: mean, first, last token (enum llama_pooling_type in llama.h)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """The facts of a file's model, and whether it is a vision projector, which answers nothing by itself."""
+    """The facts of a file's model, and whether it is one that answers nothing by itself."""
 
     model: ModelFacts
     is_projector: bool
+    """It is a vision projector."""
+    is_embedder: bool = False
+    """It turns texts into vectors: `adapters.retrieval.embedders.gguf`."""
 
 
 def read_facts(found: FoundFile) -> FileFacts:
@@ -53,7 +58,8 @@ def read_facts(found: FoundFile) -> FileFacts:
         licence=str(header.facts.get("general.license") or ""),
     )
     kind = str(header.facts.get("general.type") or "")
-    return FileFacts(model, is_projector(found.path.name, header.architecture, kind))
+    pooled = header.facts.get(f"{header.architecture}.pooling_type") in POOLINGS
+    return FileFacts(model, is_projector(found.path.name, header.architecture, kind), pooled)
 
 
 def _checked(path: Path, header: GgufHeader, size_bytes: int) -> int:

@@ -74,6 +74,10 @@ class RemoteModels:
         """Return the models of all servers that answer."""
         return [facts for listed in self._all() for facts in listed.models]
 
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses of the servers that the user entered, by name; none is asked."""
+        return self._book.servers()
+
     def states(self) -> list[ServerState]:
         """Check all servers."""
         return [listed.state for listed in self._all()]

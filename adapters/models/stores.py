@@ -59,7 +59,7 @@ def ollama_folder() -> Path:
 def found_files() -> Iterator[FoundFile | ModelFileError]:
     """Yield the files: the user's folders first, then the stores. Files with missing parts are yielded as errors."""
     count = 0
-    for store, folder in _folders():
+    for store, folder in model_folders():
         for path in sorted(folder.rglob("*.gguf")):
             count += 1
             if count > MAX_SCANNED_FILES:
@@ -72,7 +72,8 @@ def found_files() -> Iterator[FoundFile | ModelFileError]:
         yield from _ollama_files(ollama_folder())
 
 
-def _folders() -> Iterator[tuple[str, Path]]:
+def model_folders() -> Iterator[tuple[str, Path]]:
+    """Yield the user's folders of models, and those of other programs, each with what it is."""
     for folder in filter(None, os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)):
         yield "folder", Path(folder).expanduser()
     if not finds_by_itself():

@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +25,14 @@ from scipy.special import softmax  # type: ignore[import-untyped]
 from adapters.retrieval import text_features
 from adapters.retrieval.calibration import Classes
 from adapters.retrieval.embedder import Embedder, Vectors, clean
-from adapters.retrieval.encoder import Encoder
-from adapters.retrieval.encoder_training import train_encoder
 from adapters.retrieval.logistic import LogisticHead, fit_logistic
 from adapters.retrieval.neighbours import NeighbourHead, fit_neighbours
 from adapters.retrieval.text_features import TermFeatures, words_of
 from engine.core.errors import RetrievalError, UsageError
 from engine.core.variant import ClassifierKind, ClassifierSpec
+
+if TYPE_CHECKING:  # with torch, which other kinds need not wait for
+    from adapters.retrieval.encoder import Encoder
 
 Report = Callable[[str, float, float | None, str], None]
 """Receives the stage, the share that is done (0 to 1), the estimated seconds left, and a detail."""
@@ -48,6 +50,8 @@ class Classifier:
     """Only for characters and words."""
     encoder_digest: str = ""
     """Only for an encoder: the digest of its weights."""
+    embedder_id: str = ""
+    """What embedded the rows; empty where nothing did, or before it was noted: then the bundled one did."""
     build_s: float = 0.0
     """Seconds that fitting took, embedding and training included."""
 
@@ -101,13 +105,13 @@ def fit_classifier(
     spec: ClassifierSpec,
     *,
     seed: int,
-    embedder: Callable[[], Embedder],
+    embedder: Embedder | None,
     report: Report,
     cancel: threading.Event,
 ) -> tuple[Classifier, Encoder | None]:
     """Fit a classifier; return it with the encoder that was trained for it, if one was, whose weights are to be kept.
 
-    The same rows and seed give the same classifier. `embedder` is asked for only where embeddings are needed.
+    The same rows and seed give the same classifier. Characters and words need no embedder.
 
     Raises:
         UsageError: fewer than one neighbour.
@@ -115,11 +119,15 @@ def fit_classifier(
     """
     if spec.kind in text_features.KINDS:
         return _fit_terms(rows, spec.kind, seed=seed, report=report, cancel=cancel), None
+    if embedder is None:
+        raise RetrievalError(f"A classifier of the kind '{spec.kind}' needs an embedder.")
     if spec.kind is ClassifierKind.NEIGHBOURS:
-        return _fit_neighbours(rows, spec, embedder=embedder(), report=report, cancel=cancel), None
+        return _fit_neighbours(rows, spec, embedder=embedder, report=report, cancel=cancel), None
     if spec.kind is ClassifierKind.LOGISTIC:
-        vectors = _embedded(rows, embedder(), report, cancel, first=0.0, last=0.6)
+        vectors = _embedded(rows, embedder, report, cancel, first=0.0, last=0.6)
         return _fit_embeddings(rows, spec.kind, vectors, seed=seed, report=report, cancel=cancel, first=0.6), None
+    from adapters.retrieval.encoder_training import train_encoder
+
     encoder = train_encoder(
         rows.texts,
         rows.targets,

@@ -12,18 +12,21 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adapters.retrieval.classifier import Classifier
-from adapters.retrieval.encoder import Encoder, keep_weights, read_weights
+from adapters.retrieval.encoder_weights import keep_weights, read_weights
 from adapters.retrieval.logistic import LogisticHead
 from adapters.retrieval.neighbours import NeighbourHead
 from adapters.retrieval.text_features import TermFeatures
 from adapters.storage.files import write_whole
 from engine.core.errors import RetrievalError
 from engine.core.variant import ClassifierKind
+
+if TYPE_CHECKING:  # with torch
+    from adapters.retrieval.encoder import Encoder
 
 
 def weights_folder(path: Path) -> Path:
@@ -51,6 +54,8 @@ def save_classifier(classifier: Classifier, path: Path, encoder: Encoder | None)
         # As JSON: an array of strings would take the length of the longest word for each.
         arrays["terms"] = np.frombuffer(json.dumps(classifier.terms.terms).encode(), dtype=np.uint8)
         arrays["idf"] = classifier.terms.idf
+    if classifier.embedder_id:
+        arrays["embedder"] = np.array(classifier.embedder_id, dtype=np.str_)
     if classifier.encoder_digest:
         arrays["encoder_digest"] = np.array(classifier.encoder_digest, dtype=np.str_)
     buffer = io.BytesIO()
@@ -101,5 +106,6 @@ def _read(arrays: Mapping[str, Any]) -> Classifier:
         kind=kind,
         terms=terms,
         encoder_digest=str(arrays["encoder_digest"]) if "encoder_digest" in arrays else "",
+        embedder_id=str(arrays["embedder"]) if "embedder" in arrays else "",
         build_s=build_s,
     )

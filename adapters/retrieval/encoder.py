@@ -5,9 +5,6 @@ The shared embedder stays as it is: an encoder is loaded beside it.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,15 +13,18 @@ import torch
 from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 
-from adapters.retrieval.embedder import Embedder, clean
-from adapters.storage.files import partial_beside
-from engine.core.errors import RetrievalError
+from adapters.retrieval.embedder import clean
+from adapters.retrieval.embedders import bundled
+from adapters.retrieval.embedders.sentence_transformer import SentenceTransformerEmbedder
+from adapters.retrieval.encoder_weights import damaged, digest_of, read_weights
 
-WEIGHTS_NAME = "model.safetensors"
 
+class Encoder(SentenceTransformerEmbedder):
+    """An embedder whose weights may be changed; it begins with those of the bundled one."""
 
-class Encoder(Embedder):
-    """An embedder whose weights may be changed; it begins with those of the shared one."""
+    def __init__(self) -> None:
+        """Load it."""
+        super().__init__(bundled.facts())
 
     @property
     def id(self) -> str:
@@ -65,40 +65,6 @@ class Encoder(Embedder):
             raise ValueError(str(error)) from error
 
 
-def digest_of(weights: bytes) -> str:
-    """Name weights by their SHA-256, in hex digits."""
-    return hashlib.sha256(weights).hexdigest()
-
-
-def keep_weights(folder: Path, weights: bytes) -> str:
-    """Write weights into a folder, which is complete or absent; return their digest. What was there is replaced."""
-    partial = partial_beside(folder)
-    partial.mkdir(parents=True)
-    try:
-        (partial / WEIGHTS_NAME).write_bytes(weights)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return digest_of(weights)
-
-
-def read_weights(folder: Path, digest: str) -> bytes:
-    """Read the weights of a folder.
-
-    Raises:
-        RetrievalError: they are missing, damaged or others.
-    """
-    try:
-        weights = (folder / WEIGHTS_NAME).read_bytes()
-    except OSError as error:
-        raise _damaged(folder) from error
-    if digest_of(weights) != digest:
-        raise _damaged(folder)
-    return weights
-
-
 def load_encoder(folder: Path, digest: str) -> Encoder:
     """Load the encoder of a folder.
 
@@ -110,9 +76,5 @@ def load_encoder(folder: Path, digest: str) -> Encoder:
     try:
         encoder.take(weights)
     except ValueError as error:
-        raise _damaged(folder) from error
+        raise damaged(folder) from error
     return encoder
-
-
-def _damaged(folder: Path) -> RetrievalError:
-    return RetrievalError(f"The classifier {folder.name} is missing or damaged.", "Fit it again.")

@@ -55,10 +55,12 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Opened:
-    """The tables of an index with their numbers of rows, by kind, and the seconds its building took."""
+    """The tables of an index with their numbers of rows, by kind, what its building took, and what embedded it."""
 
     tables: dict[str, tuple[Any, int]]
     build_s: float
+    embedder_id: str
+    """Empty in manifests that do not note it yet."""
 
 
 class Indexes:
@@ -83,14 +85,17 @@ class Indexes:
         items: Sequence[Item],
         vectors: Vectors,
         *,
+        embedder_id: str = "",
         started_s: float,
+        kept_s: float = 0.0,
         tokenizers: Mapping[str, Tokenizer] | None = None,
     ) -> float:
         """Write an index; it becomes valid with its manifest, which is written last.
 
         `tokenizers` are by kind of item; one that is left out is the English one.
 
-        Return the seconds since `started_s` (of `time.perf_counter`), which are kept as its build time.
+        Return the seconds since `started_s` (of `time.perf_counter`) and those that vectors from before had taken,
+        `kept_s`: together they are kept as its build time.
 
         Raises:
             RetrievalError: the disk or LanceDB refused.
@@ -106,8 +111,8 @@ class Indexes:
                     table = self._database.create_table(name, _arrow([items[row] for row in rows], vectors[rows]))
                     table.create_index("text", config=(tokenizers or {}).get(kind, ENGLISH).config())
                     written[kind] = {"table": name, "rows": len(rows)}
-            build_s = time.perf_counter() - started_s
-            manifest = {"build_s": build_s, "tables": written}
+            build_s = time.perf_counter() - started_s + kept_s
+            manifest = {"build_s": build_s, "embedder": embedder_id, "tables": written}
             write_whole(self._manifests / f"{index_id}.json", json.dumps(manifest).encode())
         except (OSError, RuntimeError, ValueError) as error:
             for entry in written.values():
@@ -119,11 +124,21 @@ class Indexes:
         self._open.pop(index_id, None)
         return build_s
 
-    def prepare(self, index_id: str, kind: str) -> None:
-        """Open what a search needs, so that its time is not counted as the search's."""
+    def prepare(self, index_id: str, kind: str, embedder_id: str) -> None:
+        """Open what a search needs, so that its time is not counted as the search's.
+
+        Raises:
+            RetrievalError: it is missing or damaged, or another embedder made its vectors.
+            UsageError: an unknown kind.
+        """
         if kind not in KINDS:
             raise unknown_name("kind of item", kind, KINDS)
-        self._opened(index_id)
+        made_with = self._opened(index_id).embedder_id
+        if made_with and made_with != embedder_id:
+            raise RetrievalError(
+                f"The index {index_id} was made with the embedder {made_with}, and is not searched with {embedder_id}.",
+                "Build an index with that embedder, or search with the first.",
+            )
 
     def search(
         self,
@@ -142,7 +157,6 @@ class Indexes:
         Full text needs no vector. Vectors are compared with every row: exact, and at these sizes faster than an
         approximate index.
         """
-        self.prepare(index_id, kind)
         table, rows = self._opened(index_id).tables.get(kind, (None, 0))
         limit = min(k, rows)
         if table is None or limit < 1:
@@ -188,7 +202,9 @@ class Indexes:
                 kind: (self._database.open_table(entry["table"]), entry["rows"])
                 for kind, entry in manifest["tables"].items()
             }
-            opened = _Opened(tables=tables, build_s=float(manifest["build_s"]))
+            opened = _Opened(
+                tables=tables, build_s=float(manifest["build_s"]), embedder_id=str(manifest.get("embedder", ""))
+            )
             whole = all(table.count_rows() == rows for table, rows in tables.values())
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RetrievalError(f"The index {index_id} is missing or damaged.", "Build it again.") from error

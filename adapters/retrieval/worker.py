@@ -8,9 +8,11 @@ import functools
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from adapters.processes.server import Emit, serve
@@ -19,10 +21,12 @@ from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.chunking import part_of_id as chunking_part_of_id
 from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
 from adapters.retrieval.classifier_files import check_classifier, load_classifier, save_classifier, weights_folder
-from adapters.retrieval.embedder import Embedder
-from adapters.retrieval.encoder import Encoder, load_encoder
+from adapters.retrieval.embedder import Embedder, Vectors
+from adapters.retrieval.embedders import bundled, registry
 from adapters.retrieval.files import checked_id, short_id
 from adapters.retrieval.indexes import Indexes, Item
+from adapters.retrieval.kept_vectors import KeepingEmbedder, KeptVectors
+from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import RetrievalError
 from engine.core.task import Document
 from engine.core.variant import ClassifierKind, ClassifierSpec, Reranker, SearchMode
@@ -49,10 +53,21 @@ class Clock:
         return time.perf_counter() - self._wall_s, time.process_time() - self._cpu_s
 
 
-@functools.cache
-def embedder() -> Embedder:
-    """Load the embedder once."""
-    return Embedder()
+@functools.lru_cache(maxsize=3)
+def embedder(facts: EmbedderFacts) -> Embedder:
+    """Load an embedder once; two that are compared, and one more, stay loaded."""
+    return registry.open_embedder(facts)
+
+
+def asked_for(request: Request) -> EmbedderFacts:
+    """Return the embedder that a request names."""
+    return registry.from_message(request["embedder"])
+
+
+def keeping(request: Request) -> KeepingEmbedder:
+    """Return the embedder of a request, which computes no vector twice; it is loaded now."""
+    loaded = embedder(asked_for(request))
+    return KeepingEmbedder(loaded, KeptVectors(Path(request["folder"]), loaded.id))
 
 
 @functools.cache
@@ -68,8 +83,10 @@ def classifier(path: Path) -> Classifier:
 
 
 @functools.lru_cache(maxsize=2)
-def encoder(folder: Path, digest: str) -> Encoder:
+def encoder(folder: Path, digest: str) -> Embedder:
     """Load a classifier's encoder once; each takes 0.1 GB."""
+    from adapters.retrieval.encoder import load_encoder
+
     return load_encoder(folder, digest)
 
 
@@ -79,15 +96,19 @@ def report(emit: Emit, stage: str, fraction: float, left_s: float | None = None,
 
 
 def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
-    """Build an index unless it exists already; loading the embedder is not counted as building."""
+    """Build an index unless it exists already; loading the embedder is not counted as building.
+
+    Vectors that were kept count with the seconds that they once took.
+    """
     report(emit, "load the embedder", 0.0)
+    model = keeping(request)
     # Search mode and k are left out of the id: they change what is asked, not what is stored.
     tokenizers = {
         "example": full_text.tokenizer_for([row["input"] for row in request["examples"]]),
         "document": full_text.tokenizer_for([row["text"] for row in request["documents"]]),
     }
     index_id = short_id(
-        [LAYOUT, embedder().id, request["examples"], request["documents"], request["chunk_words"], request["overlap"]]
+        [LAYOUT, model.id, request["examples"], request["documents"], request["chunk_words"], request["overlap"]]
         + ([CHUNKING] if request["documents"] else [])
         + full_text.part_of_id(tokenizers)
         + chunking_part_of_id([Document(name=row["name"], text=row["text"]) for row in request["documents"]])
@@ -99,19 +120,47 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
         return {"id": index_id, "build_s": standing_s, "reused": True}
     started_s = time.perf_counter()
     items = _items(request)
-    texts = [item.text for item in items]
-    cut = embedder().count_cut(texts)
-    detail = f"{len(texts)} items"
+    cut = sum(model.count_cut([item.text for item in items if _role(item) is role], role) for role in TextRole)
+    detail = f"{len(items)} items"
     if told := [one.words for one in dict.fromkeys(tokenizers.values()) if one != full_text.ENGLISH]:
         detail += f"; {', '.join(told)}"
     if cut:
-        detail += f"; of {cut} only the first {embedder().longest_tokens} tokens are embedded: choose smaller chunks"
-    vectors = embedder().embed(
-        texts, report=lambda fraction, left_s: report(emit, "embed", fraction * 0.98, left_s, detail), cancel=cancel
+        detail += f"; of {cut} only the first {model.facts.longest_tokens} tokens are embedded: choose smaller chunks"
+    vectors = _embedded(items, model, emit, detail, cancel)
+    build_s = store.write(
+        index_id,
+        items,
+        vectors,
+        embedder_id=model.id,
+        started_s=started_s,
+        kept_s=model.kept_s,
+        tokenizers=tokenizers,
     )
-    build_s = store.write(index_id, items, vectors, started_s=started_s, tokenizers=tokenizers)
     report(emit, "index", 1.0, 0.0, detail)
     return {"id": index_id, "build_s": build_s, "reused": False}
+
+
+def _role(item: Item) -> TextRole:
+    """A row is to be found by rows, which are like it; a piece of a document by rows, which ask for it."""
+    return TextRole.QUERY if item.kind == "example" else TextRole.PASSAGE
+
+
+def _embedded(
+    items: Sequence[Item], model: KeepingEmbedder, emit: Emit, detail: str, cancel: threading.Event
+) -> Vectors:
+    """Embed items, each kind in its role; return shape (items, dimensions)."""
+    parts, done, total = [], 0, sum(len(item.text) + 1 for item in items)
+    for role in TextRole:
+        texts = [item.text for item in items if _role(item) is role]
+        length = sum(len(text) + 1 for text in texts)
+
+        def told(fraction: float, left_s: float | None, done: int = done, length: int = length) -> None:
+            report(emit, "embed", (done + fraction * length) / total * 0.98, left_s, detail)
+
+        parts.append(model.embed(texts, role, report=told, cancel=cancel))
+        done += length
+    vectors: Vectors = np.concatenate(parts)  # items have their rows first
+    return vectors
 
 
 def _items(request: Request) -> list[Item]:
@@ -136,11 +185,11 @@ def _items(request: Request) -> list[Item]:
 
 def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
     """Find the nearest items; loading the embedder and opening tables is not counted."""
-    store, model = indexes(request["folder"]), embedder()
-    store.prepare(request["index_id"], request["kind"])
-    mode = SearchMode(request["mode"])
+    store, facts, mode = indexes(request["folder"]), asked_for(request), SearchMode(request["mode"])
+    store.prepare(request["index_id"], request["kind"], facts.id)
+    model = None if mode is SearchMode.FULL_TEXT else embedder(facts)
     clock = Clock()
-    vector = None if mode is SearchMode.FULL_TEXT else model.embed_one(request["query"]).vector
+    vector = None if model is None else model.embed_one(request["query"]).vector
     passages = store.search(
         request["index_id"],
         request["kind"],
@@ -165,9 +214,15 @@ def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str,
 def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
     """Fit a classifier unless it exists already; loading the embedder is not counted as building."""
     spec = ClassifierSpec(kind=ClassifierKind(request["kind"]), neighbours=request["neighbours"])
+    facts, model = asked_for(request), None
+    if spec.kind is ClassifierKind.ENCODER and facts != bundled.facts():
+        raise RetrievalError(
+            f"An encoder is trained from {bundled.facts().name} only, not from {facts.name}.",
+            "Choose another kind of classifier, or that embedder.",
+        )
     if spec.kind not in text_features.KINDS:
         report(emit, "load the embedder", 0.0)
-        embedder()
+        model = keeping(request)
     classifier_id = _classifier_id(request, spec)
     path = _classifier_path(request["folder"], classifier_id)
     standing = _standing_classifier(path)
@@ -178,11 +233,12 @@ def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) ->
             labelled_rows([row["input"] for row in examples], [row["target"] for row in examples]),
             spec,
             seed=request["seed"],
-            embedder=embedder,
+            embedder=model,
             report=functools.partial(report, emit),
             cancel=cancel,
         )
-        fitted = dataclasses.replace(fitted, build_s=time.perf_counter() - started_s)
+        build_s = time.perf_counter() - started_s + (model.kept_s if model else 0.0)
+        fitted = dataclasses.replace(fitted, embedder_id=model.id if model else "", build_s=build_s)
         save_classifier(fitted, path, trained)
         classifier.cache_clear()
     report(emit, "fit the classifier", 1.0, 0.0)
@@ -192,7 +248,7 @@ def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) ->
 def _classifier_id(request: Request, spec: ClassifierSpec) -> str:
     rows = [[row["input"], row["target"]] for row in request["examples"]]
     terms = spec.kind in text_features.KINDS
-    content = [LAYOUT, "" if terms else embedder().id, "classifier", rows, request["seed"]]
+    content = [LAYOUT, "" if terms else asked_for(request).id, "classifier", rows, request["seed"]]
     if spec.kind is not ClassifierKind.LOGISTIC:
         content += [FITTING, spec.kind.value]
     if spec.kind is ClassifierKind.NEIGHBOURS:
@@ -214,12 +270,18 @@ def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[st
     Tokens are those that the embedder read; for characters and words, the words of the text.
     """
     path = _classifier_path(request["folder"], request["classifier_id"])
-    fitted = classifier(path)
+    fitted, facts = classifier(path), asked_for(request)
+    if fitted.embedder_id and fitted.embedder_id != facts.id:
+        raise RetrievalError(
+            f"The classifier {path.stem} was fitted with the embedder {fitted.embedder_id}, and does not read vectors "
+            f"of {facts.id}.",
+            "Fit it again.",
+        )
     model: Embedder | None = None
     if fitted.kind is ClassifierKind.ENCODER:
         model = encoder(weights_folder(path), fitted.encoder_digest)
     elif fitted.terms is None:
-        model = embedder()
+        model = embedder(facts)
     clock = Clock()
     features, tokens = fitted.read(request["text"], model)
     probabilities = fitted.probabilities(features)
@@ -236,9 +298,15 @@ def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[st
 
 
 def embed(request: Request, _emit: Emit, cancel: threading.Event) -> dict[str, Any]:
-    """Embed texts; the vectors travel as base64 of little-endian float32."""
-    vectors = embedder().embed(request["texts"], cancel=cancel)
-    return {"shape": vectors.shape, "float32": base64.b64encode(vectors.astype("<f4").tobytes()).decode("ascii")}
+    """Embed rows; the vectors travel as base64 of little-endian float32, with what they took or had taken."""
+    model = keeping(request)
+    started_s = time.perf_counter()
+    vectors = model.embed(request["texts"], cancel=cancel)
+    return {
+        "shape": vectors.shape,
+        "float32": base64.b64encode(vectors.astype("<f4").tobytes()).decode("ascii"),
+        "embed_s": time.perf_counter() - started_s + model.kept_s,
+    }
 
 
 def forget_classifier(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:

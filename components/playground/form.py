@@ -21,6 +21,7 @@ from engine.core.techniques import TECHNIQUES, Technique
 from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec, SearchMode
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, applies, default_retrieval, default_shots, default_variants
+from engine.running.preflight.embedders import with_embedders
 from engine.services.lab import Lab
 from engine.services.playground import Question
 
@@ -70,6 +71,7 @@ def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tupl
         st.caption("Answers are shown as the model gives them: a run may also take away how much it likes each label.")
     chosen = [technique for technique in able if technique in techniques]
     variants = default_variants(chosen, task, options=settings.options) if chosen else ()
+    variants = with_embedders(variants, lab.embedders.choose(task), search=settings.options.search)
     variants = tuple(
         replace(
             variant,

@@ -24,6 +24,7 @@ from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
+from engine.running.preflight.embedders import handicap_sentences
 from engine.services.lab import Lab
 
 REFRESH_S = 0.5
@@ -57,7 +58,8 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
         clicked = row_strip(strip_view(snapshot), key=f"strip_{run_id}")
     # Below everything that updates, so that a new notice does not push anything down.
     measured = choice_sentences(lane.figures for lane in snapshot.lanes if lane.figures)
-    for notice in (*snapshot.notices, *effort_sentences(snapshot.searches), *measured):
+    handicaps = handicap_sentences(snapshot.plan.handicaps)
+    for notice in (*handicaps, *snapshot.notices, *effort_sentences(snapshot.searches), *measured):
         st.caption(f":material/info: {plain(notice)}")
     if clicked is not None:
         st.session_state[state.ROW] = clicked

@@ -10,7 +10,7 @@ from components.ui.decoding import CORRECTION_NAMES, DECODING_NAMES, FITTING
 from components.ui.errors import fault
 from components.ui.machine_form import machine_form
 from components.ui.palette import label
-from components.ui.pickers import choose_model, choose_task, missing
+from components.ui.pickers import choose_embedders, choose_model, choose_task, missing
 from components.ui.text import plain, visible
 from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.core.errors import AdaptLabError
@@ -22,6 +22,7 @@ from engine.core.task import Task
 from engine.core.techniques import Technique, able
 from engine.core.variant import PriorCorrection
 from engine.metrics import wording as say
+from engine.running.defaults import TechniqueOptions
 from engine.running.planning import MOST_DRAWS, PlanChoices
 from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
@@ -56,7 +57,7 @@ def setup(lab: Lab) -> None:
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
-        choices = _options(full, [technique for technique in offered if technique in techniques], rows)
+        choices = _options(lab, full, [technique for technique in offered if technique in techniques], rows)
     if not techniques:
         st.info("Choose at least one variant.")
         return
@@ -88,7 +89,7 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     return task, model, int(rows)
 
 
-def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
+def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
     """Show the options of a run; return them with what was chosen before."""
     most, kind = max(len(task.split("train")), 1), task.answer.kind
     rows_key = state.train_rows_key(task.id)
@@ -147,6 +148,7 @@ def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
                 help="Takes away how much the model likes each label whatever the input. Auto decides for each "
                 "variant, on rows that it was not shown. Only with choice decoding.",
             )
+        embedders = choose_embedders(lab)
         throughput = st.toggle(
             "Throughput mode",
             key=state.THROUGHPUT,
@@ -187,6 +189,7 @@ def _options(task: Task, techniques: list[Technique], rows: int) -> PlanChoices:
         "draws": int(draws),
         "decoding": decoding or FITTING[kind][0],
         "prior_correction": correction or PriorCorrection.AUTO,
+        "options": TechniqueOptions(embedder=embedders or None),
         "throughput": throughput,
         "costs": costs,
         "stop_when_clear": stop_when_clear,

@@ -52,6 +52,30 @@ def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
     return facts[model_id]
 
 
+def choose_embedders(lab: Lab) -> str:
+    """Let the user choose embedders; return their names, separated by commas. Empty goes by the rows' language."""
+    names = [facts.name for facts in (one.facts for one in lab.embedders.list())]
+    kept = st.session_state.get(state.EMBEDDERS, [])
+    if any(name not in names for name in kept):
+        st.session_state.pop(state.EMBEDDERS, None)  # it was removed
+    st.multiselect(
+        "Embedders",
+        names,
+        format_func=visible,
+        key=state.EMBEDDERS,
+        persist_state="session",
+        placeholder="By the language of the rows",
+        help="What turns rows into vectors for RAG, classifier and examples. With several, RAG and classifier run once "
+        "with each.",
+    )
+    return chosen_embedders()
+
+
+def chosen_embedders() -> str:
+    """Return the names of the chosen embedders, separated by commas."""
+    return ",".join(st.session_state.get(state.EMBEDDERS) or [])
+
+
 def _words(model: ModelFacts) -> str:
     """Name a model and what distinguishes it: how its weights are stored, or which server it is on."""
     where = f"{model.id.partition('/')[0]} ({model.backend})" if model.server else model.quantization

@@ -43,6 +43,7 @@ PRIOR_CORRECTION = "setup_prior_correction"
 STOP_WHEN_CLEAR = "setup_stop_when_clear"
 DRAWS = "setup_draws"
 EFFORT = "setup_effort"
+EMBEDDERS = "setup_embedders"
 ROWS_AGREED = "setup_rows_agreed"
 
 PLAY_ASK = "play_ask"

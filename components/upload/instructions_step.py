@@ -10,6 +10,7 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
+from components.ui.pickers import choose_embedders, chosen_embedders
 from components.ui.text import plain, visible
 from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
@@ -156,24 +157,25 @@ def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
             on_click="ignore",
         )
         if indexable and "index" not in draft.jobs:
+            choose_embedders(lab)
             st.button(
                 "Index the documents now",
                 key="index_task",
                 icon=":material/database:",
                 on_click=draft.begin,
-                args=("index", _indexing(lab, task_id), kept),
+                args=("index", _indexing(lab, task_id, chosen_embedders()), kept),
             )
     if "index" in draft.jobs:
         words = "Splitting, embedding and indexing"
-        told = worked_out(draft, "index", words, _indexing(lab, task_id), made_from=kept)
+        told = worked_out(draft, "index", words, _indexing(lab, task_id, chosen_embedders()), made_from=kept)
         if told is not None:
             st.caption(f":material/check_circle: {plain(told)}")
 
 
-def _indexing(lab: Lab, task_id: str) -> Callable[[Job[str]], str]:
+def _indexing(lab: Lab, task_id: str, embedder: str) -> Callable[[Job[str]], str]:
     def work(job: Job[str]) -> str:
-        told = ""
-        for step in lab.tables.index(lab.tasks.get(task_id), job):
+        told, task = "", lab.tasks.get(task_id)
+        for step in lab.tables.index(task, job, embedder=lab.embedders.choose(task, embedder).ids[0]):
             if isinstance(step, Progress):
                 job.tell(step.fraction)
                 told = step.detail or told

@@ -56,6 +56,8 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         "purpose": str(manifest.purpose),
         "costs": asdict(plan.costs),
         "effort": _effort(manifest),
+        "embedder": manifest.embedder,
+        "embedder_handicaps": [asdict(handicap) for handicap in plan.handicaps],
         "variants": [
             _variant(run.of(variant.id), task, by_variant[variant.id], origin)
             if by_variant[variant.id]
@@ -107,6 +109,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
         "prepare_s": item.prepare_s,
         "prepare_reused": item.prepare_reused,
         "label_priors": [asdict(prior) for prior in item.priors],
+        "embedder": item.variant.embedder or None if item.variant.embeds else None,
         "examples": item.variant.shots_k,
         "shots": asdict(item.shots) if item.shots else None,
         "peak_rss_bytes": item.peak_rss_bytes,
@@ -150,6 +153,7 @@ def _unmeasured(variant: Variant, task: Task) -> dict[str, Any]:
         "tokens_per_s": {"prefill": None, "decode": None},
         "prepare_reused": False,
         "label_priors": [],
+        "embedder": variant.embedder or None if variant.embeds else None,
         "examples": variant.shots_k,
         "shots": None,
         "energy_measured": False,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.capabilities import Capabilities
+from engine.core.embedder import EmbedderFacts, EmbedderState
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.run.infos import RunInfo
 from engine.core.run.looks import Look
@@ -117,12 +118,44 @@ class Classification:
     tokens: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Embeddings:
+    """Texts as unit vectors, shape (texts, dimensions), and what computing them takes."""
+
+    vectors: NDArray[np.float32]
+    embed_s: float
+    """Seconds now, and for vectors from before those that they once took."""
+
+
 LOGISTIC = ClassifierSpec()
 """Logistic regression on embeddings."""
 
 
 class Retriever(Protocol):
-    """Embeds, indexes and searches; also fits the small classifier."""
+    """Embeds, indexes and searches; also fits the small classifier.
+
+    An embedder is named by its id; an empty one is the bundled one. Vectors of two embedders are never compared.
+    """
+
+    def embedders(self) -> Sequence[EmbedderState]:
+        """List the embedders of this machine, the bundled one first; none is loaded."""
+        ...
+
+    def embedder_at(self, name: str) -> EmbedderFacts:
+        """Take up the embedder of a folder, or of a server (`SERVER/MODEL`); it is listed from then on.
+
+        Raises:
+            UsageError: there is none that can be used.
+            ModelError: the server does not answer, or does not embed.
+        """
+        ...
+
+    def unknown_share(self, texts: Sequence[str], embedder: str = "") -> float | None:
+        """Tell which share of the texts' tokens the embedder's vocabulary does not have; None if it cannot be counted.
+
+        The embedder is not loaded for this.
+        """
+        ...
 
     def index(
         self,
@@ -130,6 +163,7 @@ class Retriever(Protocol):
         documents: Sequence[Document],
         spec: RetrievalSpec,
         *,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Build the index of these items unless it exists already; the last item yielded describes the index."""
@@ -144,12 +178,17 @@ class Retriever(Protocol):
         k: int,
         mode: SearchMode,
         reranker: Reranker = Reranker.RECIPROCAL_RANK,
+        embedder: str = "",
     ) -> SearchResult:
-        """Find the k nearest items of one kind (`example` or `document`); the reranker is only for hybrid search."""
+        """Find the k nearest items of one kind (`example` or `document`); the reranker is only for hybrid search.
+
+        Raises:
+            RetrievalError: the index was made with another embedder.
+        """
         ...
 
-    def embed(self, texts: Sequence[str], *, cancel: CancelSignal | None = None) -> NDArray[np.float32]:
-        """Embed texts as unit vectors, shape (texts, dimensions); the dot product of two is their cosine similarity."""
+    def embed(self, texts: Sequence[str], *, embedder: str = "", cancel: CancelSignal | None = None) -> Embeddings:
+        """Embed rows; the dot product of two vectors is their cosine similarity."""
         ...
 
     def fit_classifier(
@@ -158,6 +197,7 @@ class Retriever(Protocol):
         *,
         seed: int,
         spec: ClassifierSpec = LOGISTIC,
+        embedder: str = "",
         cancel: CancelSignal | None = None,
     ) -> Iterator[Progress | BuiltIndex]:
         """Fit a calibrated classifier on these rows, or find it; the last item yielded describes it.
@@ -170,8 +210,8 @@ class Retriever(Protocol):
         """Remove a classifier, if it is kept."""
         ...
 
-    def classify(self, classifier_id: str, text: str) -> Classification:
-        """Classify one text."""
+    def classify(self, classifier_id: str, text: str, *, embedder: str = "") -> Classification:
+        """Classify one text, with the embedder that the classifier was fitted with."""
         ...
 
     def close(self) -> None:

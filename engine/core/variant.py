@@ -229,6 +229,8 @@ class Variant:
     lora: LoraSpec | None = None
     lora_scale: float = 1.0
     classifier: ClassifierSpec = field(default_factory=ClassifierSpec)
+    embedder: str = ""
+    """Id of what embeds its rows and passages; empty for the bundled one."""
     decoding: DecodingSpec = field(default_factory=DecodingSpec)
 
     @property
@@ -250,6 +252,13 @@ class Variant:
     def drawn(self) -> bool:
         """Tell whether its result depends on one draw of shots or on one training seed."""
         return bool(self.shots_k) or self.lora is not None
+
+    @property
+    def embeds(self) -> bool:
+        """Tell whether vectors of an embedder decide what it answers."""
+        searches = self.retrieval is not None and self.retrieval.mode is not SearchMode.FULL_TEXT
+        fits = self.facts.fits and self.classifier.kind not in {ClassifierKind.CHARACTERS, ClassifierKind.WORDS}
+        return searches or fits or (bool(self.shots_k) and self.shot_choice is not ShotChoice.DRAWN)
 
     @property
     def generates(self) -> bool:

@@ -72,8 +72,10 @@ class Intake(Protocol):
         """Return into how many passages each document is cut for retrieval."""
         ...
 
-    def index(self, task: Task, cancel: CancelSignal | None = None) -> Iterator[Progress | BuiltIndex]:
-        """Build the index that a run with default settings will look for."""
+    def index(
+        self, task: Task, cancel: CancelSignal | None = None, *, embedder: str = ""
+    ) -> Iterator[Progress | BuiltIndex]:
+        """Build the index that a run with this embedder and default settings will look for."""
         ...
 
     def saved_id(self, task: Task) -> str | None:

@@ -122,7 +122,7 @@ def answer_row(
 
 def _classified(context: RunContext, ready: ReadyVariant, example: Example, attempt: int) -> Prediction:
     started = time.perf_counter()
-    found = context.retriever.classify(ready.classifier_id, example.input)
+    found = context.retriever.classify(ready.classifier_id, example.input, embedder=ready.variant.embedder)
     total_s = time.perf_counter() - started
     blank = _blank(context, ready, example)
     return replace(
@@ -195,6 +195,7 @@ def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, with
                 k=looked_at + 1 if without else looked_at,
                 mode=spec.mode,
                 reranker=spec.reranker,
+                embedder=ready.variant.embedder,
             )
             others = [passage for passage in found.passages if passage.id != without]
             passages += spread_over_labels(others, count) if spread else others[:count]

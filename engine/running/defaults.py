@@ -42,6 +42,9 @@ class TechniqueOptions:
     """Documents: words in a passage."""
     chunk_overlap_words: int | None = None
     """Documents: words that a passage repeats from the one before."""
+    embedder: str | None = None
+    """Embedder by name, as 'cli.py models' lists them; auto (the default) goes by the language of the rows. With
+    several, separated by commas, RAG and classifier run once with each."""
     lora: LoraSpec | None = None
     lora_prompts: TrainingPrompts | None = None
     """For the mix of RAG and LoRA; LoRA alone is always trained on plain prompts."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Required, TypedDict, Unpack
 
+from engine.core.embedder import ENGLISH_EMBEDDER
 from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.prices import CostAssumptions
@@ -16,6 +17,7 @@ from engine.core.techniques import Technique
 from engine.core.variant import TUNED_ENDING, DecodingMode, DecodingSpec, PriorCorrection, Variant
 from engine.metrics.budget import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
+from engine.running.preflight.embedders import EmbedderChoice, with_embedders
 from engine.running.sampling import choose_test_rows, draw_training_rows
 from engine.running.search.folds import FOLDS, pooled, seal_of
 from engine.running.search.spaces import space_of
@@ -63,6 +65,8 @@ class PlanChoices(TypedDict, total=False):
     """Trials by technique, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
     rows_to: str
     """The host to which rows may be sent on, where a server does not answer itself."""
+    embedding: EmbedderChoice
+    """The embedders, chosen; by default the bundled one."""
     prior_correction: PriorCorrection
     """Whether the prior for label names is taken away; by default decided for each variant."""
 
@@ -88,7 +92,12 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
     train = draw_training_rows(task, choices.get("train_rows"), per_label=choices.get("rows_per_label"), seed=seed)
     decoding = _decoding(task, choices.get("decoding", DecodingMode.CHOICE), choices.get("prior_correction"))
-    variants = default_variants(techniques, task, seed=seed, options=choices.get("options"), decoding=decoding)
+    options, embedding = choices.get("options"), choices.get("embedding") or EmbedderChoice()
+    variants = with_embedders(
+        default_variants(techniques, task, seed=seed, options=options, decoding=decoding),
+        embedding,
+        search=options.search if options else None,
+    )
     effort = _effort(task, train, test, variants, choices)
     return RunPlan(
         run_id=new_run_id(),
@@ -107,6 +116,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         effort=effort,
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
         rows_to=choices.get("rows_to", ""),
+        handicaps=embedding.handicaps if any(variant.embedder for variant in variants) else (),
         spending_limit_usd=choices.get("spending_limit_usd"),
     )
 
@@ -157,4 +167,13 @@ def _decoding(task: Task, mode: DecodingMode, correction: PriorCorrection | None
 
 def same_experiment(first: RunPlan, second: RunPlan) -> bool:
     """Tell whether two plans compute the same, regardless of their ids and cost assumptions."""
-    return replace(first, run_id="", costs=second.costs) == replace(second, run_id="")
+    return _what_counts(first) == _what_counts(second)
+
+
+def _what_counts(plan: RunPlan) -> RunPlan:
+    """Leave out ids and cost assumptions; older plans do not name the bundled embedder."""
+    variants = tuple(
+        replace(variant, embedder="") if variant.embedder.startswith(f"{ENGLISH_EMBEDDER}@") else variant
+        for variant in plan.variants
+    )
+    return replace(plan, run_id="", costs=CostAssumptions(), variants=variants)

@@ -100,14 +100,20 @@ def find_parts(
         paid.add(chosen.index.build_s, reused=chosen.index.reused)
     elif variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()
-        steps = context.retriever.index(train, documents, variant.retrieval, cancel=context.cancel)
+        steps = context.retriever.index(
+            train, documents, variant.retrieval, embedder=variant.embedder, cancel=context.cancel
+        )
         index = yield from until_built(variant.id, steps)
         ready = replace(ready, index_id=index.id)
         paid.add(index.build_s, reused=index.reused)
     if variant.facts.fits:
         rows = [*train, *label_rows(context.task)] if variant.classifier.label_rows else train
         steps = context.retriever.fit_classifier(
-            rows, seed=context.plan.seed, spec=variant.classifier, cancel=context.cancel
+            rows,
+            seed=context.plan.seed,
+            spec=variant.classifier,
+            embedder=variant.embedder,
+            cancel=context.cancel,
         )
         fitted = yield from until_built(variant.id, steps)
         ready = replace(ready, classifier_id=fitted.id)

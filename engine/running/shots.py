@@ -63,7 +63,8 @@ def decide_shots(
     shots, _seconds = yield from fixed_shots(context, covering, train, draw=0)
     unseen = [row for row in train if row not in shots]
     same = yield from measure_prior(context, ReadyVariant(variant=covering, shots=shots), unseen)
-    steps = context.retriever.index(train, (), nearest.retrieval or RetrievalSpec(), cancel=context.cancel)
+    spec = nearest.retrieval or RetrievalSpec()
+    steps = context.retriever.index(train, (), spec, embedder=variant.embedder, cancel=context.cancel)
     index = yield from until_built(variant.id, steps)
     own = yield from measure_prior(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
     rows = [row for row in unseen if row.id in own.right or row.id in same.right]
@@ -88,7 +89,7 @@ def fixed_shots(
 ) -> Generator[Event, None, tuple[tuple[Example, ...], float]]:
     """Choose the examples that every prompt of a draw shows, and return them with the seconds that embedding took.
 
-    Several draws each choose from half of the rows.
+    Several draws each choose from half of the rows. Vectors from before count with the seconds that they once took.
     """
     seed, by_target = seed_of_draw(context.plan.seed, draw), context.task.has_labels
     order = variant.shot_order
@@ -101,14 +102,19 @@ def fixed_shots(
     progress = Progress(stage="Choosing examples", fraction=0.0)
     yield PreparationProgress(variant_id=variant.id, progress=progress)
     texts = [row.input for row in pool]
-    context.retriever.embed(texts[:1], cancel=context.cancel)  # loading the embedder is not this variant's cost
+    load_embedder(context, variant)  # which is not this variant's cost
+    found = context.retriever.embed(texts, embedder=variant.embedder, cancel=context.cancel)
     started = time.perf_counter()
-    vectors = context.retriever.embed(texts, cancel=context.cancel)
     choice = variant.shot_choice
     shots = choose_shots(
-        pool, variant.shots_k, seed=seed, by_target=by_target, vectors=vectors, choice=choice, order=order
+        pool, variant.shots_k, seed=seed, by_target=by_target, vectors=found.vectors, choice=choice, order=order
     )
-    return shots, time.perf_counter() - started
+    return shots, found.embed_s + time.perf_counter() - started
+
+
+def load_embedder(context: RunContext, variant: Variant) -> None:
+    """Have a variant's embedder loaded."""
+    context.retriever.embed([], embedder=variant.embedder, cancel=context.cancel)
 
 
 def settled(choice: ShotChoice) -> ShotChoice:

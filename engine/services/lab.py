@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from engine.core.health import Finding
 from engine.core.run.manifest import MachineFacts
+from engine.services.embedders import Embedders
 from engine.services.models import Models
 from engine.services.playground import Playground
 from engine.services.results import Results
@@ -26,10 +27,11 @@ class Lab:
         """Turns a user's files into tasks."""
         self.tasks = Tasks(workspace)
         self.models = Models(workspace)
-        self.runs = Runs(workspace)
+        self.embedders = Embedders(workspace)
+        self.runs = Runs(workspace, self.embedders)
         self.results = Results(workspace)
         self.lora = Trainings(workspace)
-        self.studies = Studies(workspace, self.runs, self.results)
+        self.studies = Studies(workspace, self.runs, self.results, self.embedders)
         self.playground = Playground(workspace)
 
     def machine(self) -> MachineFacts:

@@ -21,6 +21,7 @@ from engine.running.preflight.backend_checks import sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background_runs import BackgroundRuns
+from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
 from engine.services.recorded import fold
 from engine.services.tasks import task_has_changed
@@ -30,9 +31,9 @@ from engine.services.workspace import Workspace
 class Runs:
     """Carries out runs, one at a time on this machine. Safe to call from several threads."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, embedders: Embedders) -> None:
         """Run with these adapters."""
-        self._workspace = workspace
+        self._workspace, self._embedders = workspace, embedders
         self._background = BackgroundRuns(workspace)
 
     def plan(self, *, task_id: str, model_id: str, **choices: Unpack[PlanChoices]) -> RunPlan:
@@ -42,6 +43,8 @@ class Runs:
             UsageError: an unknown name, or nothing to compute.
         """
         task, facts = self._workspace.tasks.get(task_id), facts_by_name(self._workspace.models, model_id)
+        options = choices.get("options")
+        choices.setdefault("embedding", self._embedders.choose(task, options.embedder if options else None))
         return plan_run(task, facts, task_id=task_id, **choices)
 
     def preflight(self, plan: RunPlan) -> Preflight:
@@ -207,4 +210,6 @@ class Runs:
                 probabilities_cut=origin.probabilities_cut,
                 away=sends_rows_to(facts),
             ),
+            embedder=", ".join(dict.fromkeys(one.embedder for one in plan.variants if one.embeds and one.embedder))
+            or None,
         )

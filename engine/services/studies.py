@@ -13,6 +13,7 @@ from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
 from engine.running.sampling import draw_training_rows
+from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
 from engine.services.results import Results
 from engine.services.run_series import RunSeries, SeriesState, find_kept
@@ -29,10 +30,10 @@ Key = TypeVar("Key")
 class Studies:
     """Plans studies and carries them out, one series of a kind at a time. Safe to use from several threads."""
 
-    def __init__(self, workspace: Workspace, runs: Runs, results: Results) -> None:
+    def __init__(self, workspace: Workspace, runs: Runs, results: Results, embedders: Embedders) -> None:
         """Plan with these tasks and models, and run with `runs`."""
         self._tasks, self._models = Tasks(workspace), workspace.models
-        self._runs, self._results = runs, results
+        self._runs, self._results, self._embedders = runs, results, embedders
         self._series = {purpose: RunSeries(runs, results, purpose) for purpose in Purpose}
 
     def learning_curve(
@@ -45,24 +46,35 @@ class Studies:
         draws: int,
         test_rows: int,
         decoding: DecodingMode,
+        embedder: str | None = None,
     ) -> list[RunPlan]:
-        """Plan a run per draw and number of training rows."""
+        """Plan a run per draw and number of training rows; without an embedder, it goes by the rows' language."""
+        task = self._tasks.get(task_id)
         return curve_plans(
-            self._tasks.get(task_id),
+            task,
             facts_by_name(self._models, model_id),
             techniques=techniques,
             sizes=sizes,
             draws=draws,
             test_rows=test_rows,
             decoding=decoding,
+            embedding=self._embedders.choose(task, embedder),
         )
 
     def passages(
-        self, *, task_id: str, model_id: str, sizes: Sequence[int], rows: int, decoding: DecodingMode
+        self,
+        *,
+        task_id: str,
+        model_id: str,
+        sizes: Sequence[int],
+        rows: int,
+        decoding: DecodingMode,
+        embedder: str | None = None,
     ) -> dict[int, RunPlan]:
-        """Plan a run per number of passages."""
+        """Plan a run per number of passages; without an embedder, it goes by the rows' language."""
         task, facts = self._tasks.get(task_id), facts_by_name(self._models, model_id)
-        return number_plans(task, facts, sizes=sizes, rows=rows, decoding=decoding)
+        embedding = self._embedders.choose(task, embedder)
+        return number_plans(task, facts, sizes=sizes, rows=rows, decoding=decoding, embedding=embedding)
 
     def places(
         self, *, task_id: str, model_id: str, passages: int, rows: int, decoding: DecodingMode

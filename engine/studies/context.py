@@ -25,6 +25,7 @@ from engine.metrics.marks import marked
 from engine.metrics.pairwise import compare_all, holm
 from engine.running.defaults import TechniqueOptions
 from engine.running.planning import plan_run
+from engine.running.preflight.embedders import EmbedderChoice
 from engine.studies.perturbations import MARK
 
 SIZES = (1, 2, 4, 8)
@@ -33,7 +34,13 @@ LONG_CONTEXT_TOKENS = 4096
 
 
 def number_plans(
-    task: Task, facts: ModelFacts, *, sizes: Sequence[int], rows: int, decoding: DecodingMode
+    task: Task,
+    facts: ModelFacts,
+    *,
+    sizes: Sequence[int],
+    rows: int,
+    decoding: DecodingMode,
+    embedding: EmbedderChoice | None = None,
 ) -> dict[int, RunPlan]:
     """Plan a RAG run per number of passages, row by row, since latency is wanted."""
     return {
@@ -45,6 +52,7 @@ def number_plans(
             decoding=decoding,
             context_tokens=LONG_CONTEXT_TOKENS,
             options=TechniqueOptions(examples_k=0, passages_k=size),
+            embedding=embedding or EmbedderChoice(),
         )
         for size in sizes
     }

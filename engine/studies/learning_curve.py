@@ -26,6 +26,7 @@ from engine.metrics.intervals import mean_interval
 from engine.metrics.marks import Mark, foremost
 from engine.running.defaults import TechniqueOptions, default_shots
 from engine.running.planning import plan_run
+from engine.running.preflight.embedders import EmbedderChoice
 from engine.studies.seed_variation import seed_variation
 
 SIZES = (0, 5, 10, 25, 50)
@@ -143,6 +144,7 @@ def curve_plans(
     draws: int,
     test_rows: int,
     decoding: DecodingMode,
+    embedding: EmbedderChoice | None = None,
 ) -> list[RunPlan]:
     """Plan one run per draw and number of rows, all on the same test rows, cheap ones first.
 
@@ -162,6 +164,7 @@ def curve_plans(
             decoding=decoding,
             throughput=True,
             options=TechniqueOptions(shots_k=min(size, shots)) if size else None,
+            embedding=embedding or EmbedderChoice(),
         )
 
     rows = planned([Technique.ZERO_SHOT], 1, 0)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.models.abilities import abilities_frame
 from components.models.check_panel import check_panel
+from components.models.embedders import embedders
 from components.models.servers import servers
 from components.models.speed_panel import speed_panel
 from components.ui import state
@@ -83,6 +84,7 @@ st.dataframe(
 )
 
 speed_panel(lab, models)
+embedders(lab)
 servers(lab)
 
 for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:

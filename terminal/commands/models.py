@@ -15,6 +15,7 @@ from engine.core.model_servers import NearbyServer
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE
+from terminal.listings.embedders import embedder_listing
 from terminal.options import OPTIONS, Json
 from terminal.output import Column, Lines, Listing, show, show_json
 from terminal.progress import show_check, show_pull
@@ -50,7 +51,7 @@ Checked = Annotated[str | None, Parameter(name="--check", metavar="MODEL")]
 
 @app.default
 def models(*, changes: Changes = Changes(), check: Checked = None, as_json: Json = False) -> int:
-    """List the available models and servers.
+    """List the available models, embedders and servers.
 
     Args:
         changes: what to change before.
@@ -71,10 +72,13 @@ def models(*, changes: Changes = Changes(), check: Checked = None, as_json: Json
                     "refused": lab.models.refused(),
                     "set_aside": lab.models.set_aside(),
                     "servers": lab.models.servers.states(),
+                    "embedders": lab.embedders.list(),
                 }
             )
         else:
-            show(_listing(found), Lines(heading="remarks", lines=_remarks(lab, [facts for facts, _digest in found])))
+            remarks = _remarks(lab, [facts for facts, _digest in found])
+            embedders = embedder_listing(lab.embedders.list())
+            show(_listing(found), embedders, Lines(heading="remarks", lines=remarks))
     return EXIT_DONE
 
 

@@ -98,6 +98,7 @@ def learning_curve(
             draws=curve.draws,
             test_rows=min(curve.test_rows, len(task.split("test"))),
             decoding=_decoding(task),
+            embedder=options.embedder,
         )
 
         def found(done: Done) -> Findings:
@@ -155,6 +156,7 @@ def context(
             sizes=_numbers(choices.sizes, PASSAGES, least=1),
             rows=rows,
             decoding=decoding,
+            embedder=options.embedder,
         )
         marked = bool(supported_rows(task))
         places = (

@@ -9,6 +9,7 @@ from engine.analysis.basis.choices import sentences_of
 from engine.analysis.basis.training_rows import TrainingRows, training_note
 from engine.analysis.marks import FigureName, marks_in_summary
 from engine.analysis.run_comparison import Matrix, in_words
+from engine.core.embedder import EmbedderHandicap
 from engine.core.interval import Interval
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.shot_record import ShotRecord
@@ -16,6 +17,7 @@ from engine.core.techniques import label
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, cell, heading, legend
 from engine.metrics.retrieval import ErrorCause
+from engine.running.preflight.embedders import handicap_sentences
 from terminal.output import Column, Lines, Listing, note, show
 
 Summary = Mapping[str, Any]
@@ -55,6 +57,8 @@ def show_results(summary: Summary, *before: Listing) -> None:
     remark = training_note(TrainingRows(**summary["training"]), test_rows=int(summary["test_rows"]))
     if remark:
         note(remark)
+    for sentence in handicap_sentences([EmbedderHandicap(**one) for one in summary["embedder_handicaps"]]):
+        note(sentence)
     for name, figures in zip(_names(summary["variants"]), summary["variants"], strict=True):
         if figures["variant"] in summary["out"]:
             note(f"{name} was clearly behind: out of the race after {say.number(figures['n'])} rows.")

@@ -142,7 +142,7 @@ def test_vector_search_is_exact(retriever: LanceRetriever, index_id: str) -> Non
     """The order is that of the cosines computed by hand: a comparison must not hang on an approximate index."""
     query = "somebody stole my wallet"
     found = retriever.search(index_id, query, kind="example", k=12, mode=SearchMode.VECTOR)
-    vectors = retriever.embed([query, *(example.input for example in EXAMPLES)])
+    vectors = retriever.embed([query, *(example.input for example in EXAMPLES)]).vectors
     cosines = vectors[1:] @ vectors[0]
     assert [passage.id for passage in found.passages] == [EXAMPLES[row].id for row in np.argsort(-cosines)]
     assert [passage.score for passage in found.passages] == pytest.approx(sorted(cosines, reverse=True), abs=1e-4)
@@ -291,12 +291,12 @@ def test_a_damaged_index_is_built_again(tmp_path: Path) -> None:
 
 def test_embed_gives_unit_vectors(retriever: LanceRetriever) -> None:
     """Near-duplicate checks read the dot product as a cosine."""
-    vectors = retriever.embed(["My card was declined", "my card was declined!", "The weather is fine"])
+    vectors = retriever.embed(["My card was declined", "my card was declined!", "The weather is fine"]).vectors
     assert vectors.shape == (3, 384)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
     assert vectors[0] @ vectors[1] > 0.8 > vectors[0] @ vectors[2]
-    assert retriever.embed([]).shape == (0, 384)
+    assert retriever.embed([]).vectors.shape == (0, 384)
 
 
 def test_the_caller_stays_light() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import cli
 from adapters.retrieval.retriever import LanceRetriever
+from engine.core.ports import Embeddings
 from tests.helpers import WriteCsv
 from tests.memory_lab_models import word_vectors
 from tests.terminal.reading import Run
@@ -20,7 +22,11 @@ def run(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
     Rows of tables are embedded without loading the embedder, which takes seconds for each command.
     """
     monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
-    monkeypatch.setattr(LanceRetriever, "embed", lambda _self, texts, *, cancel=None: word_vectors(texts))
+
+    def embed(_self: LanceRetriever, texts: Sequence[str], **_options: object) -> Embeddings:
+        return Embeddings(vectors=word_vectors(texts), embed_s=0.1)
+
+    monkeypatch.setattr(LanceRetriever, "embed", embed)
     monkeypatch.setenv("COLUMNS", "200")
 
     def ran(*arguments: object) -> tuple[int, str, str]:

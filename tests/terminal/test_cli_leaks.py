@@ -12,6 +12,7 @@ from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder
 from adapters.storage.task_folder import read_task
 from engine.core.errors import CancelledError
+from engine.core.ports import Embeddings
 from tests.helpers import WriteCsv
 from tests.memory_lab_models import word_vectors
 from tests.terminal.reading import Run
@@ -80,7 +81,7 @@ def test_stopping_the_comparison_writes_nothing(
 ) -> None:
     """Ctrl-C while rows are embedded ends the command with its exit code, and no task is written."""
 
-    def stopped(_self: LanceRetriever, texts: list[str], *, cancel=None):
+    def stopped(_self: LanceRetriever, texts: list[str], **_options):
         raise CancelledError("Embedding was stopped.", "Nothing was kept.")
 
     monkeypatch.setattr(LanceRetriever, "embed", stopped)
@@ -96,9 +97,9 @@ def test_comparing_the_same_table_again_embeds_nothing_again(
     """`compare --task my.csv` says what the leak check found, also when the task was saved by an earlier call."""
     embedded: list[int] = []
 
-    def counted(_self: LanceRetriever, texts: list[str], *, cancel=None):
+    def counted(_self: LanceRetriever, texts: list[str], **_options):
         embedded.append(len(texts))
-        return word_vectors(texts)
+        return Embeddings(vectors=word_vectors(texts), embed_s=0.1)
 
     monkeypatch.setattr(LanceRetriever, "embed", counted)
     for _ in range(2):

@@ -71,7 +71,7 @@ class SameForAll:
         """Take the error to fail with."""
         self.error = error
 
-    def search(self, _index: str, _query: str, *, kind: str, k: int, mode: object, reranker: object) -> SearchResult:
+    def search(self, _index: str, _query: str, *, kind: str, k: int, **_options: object) -> SearchResult:
         """Find k items."""
         if self.error is not None:
             raise self.error

@@ -19,7 +19,7 @@ from adapters.models.scripted import ScriptedModel
 from engine.analysis.basis.choices import shot_sentence
 from engine.core.capabilities import Capabilities
 from engine.core.generation import Completion, GenerateRequest, Message, TextPiece
-from engine.core.ports import BuiltIndex, SearchResult
+from engine.core.ports import BuiltIndex, Embeddings, SearchResult
 from engine.core.run.events import VariantReady
 from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
@@ -80,10 +80,10 @@ class Words:
         self.rows: Sequence[Example] = ()
         self.busy = False
 
-    def embed(self, texts: Sequence[str], *, cancel: object = None) -> np.ndarray:
+    def embed(self, texts: Sequence[str], **_options: object) -> Embeddings:
         """Return unit vectors."""
         self.embedded.append(list(texts))
-        return word_vectors(list(texts))
+        return Embeddings(vectors=word_vectors(list(texts)), embed_s=0.25)
 
     def index(self, rows: Sequence[Example], *_others: object, **_options: object) -> Iterator[BuiltIndex]:
         """Keep the rows, and be busy until the steps are over, as a worker is."""
@@ -252,7 +252,7 @@ def test_a_run_that_goes_on_keeps_what_was_decided() -> None:
 def test_several_draws_choose_from_halves() -> None:
     """Draws differ, each covers the labels, and a draw is the same whenever it is made."""
     _context, ready, _paid, words = prepared(few_shot(ShotChoice.COVERING, shots=8), Shown(), draws=3)
-    assert {len(texts) for texts in words.embedded} == {1, 16}, "one alone loads the embedder"
+    assert {len(texts) for texts in words.embedded} == {0, 16}, "none at first: that loads the embedder"
     assert len({tuple(sorted(shot.id for shot in draw.shots)) for draw in ready.draws}) > 1
     assert all({shot.target for shot in draw.shots} == set(MANY) for draw in ready.draws)
     again = prepared(few_shot(ShotChoice.COVERING, shots=8), Shown(), draws=3)[1]

@@ -41,6 +41,9 @@ class ClaimKind(StrEnum):
     """About `value` more rows would decide."""
     TRAINED_ON = "trained on"
     """`value` labelled rows were there to learn from."""
+    EMBEDDER_HANDICAP = "embedder not trained on the language"
+    """What embedded the rows of `who` was not trained on their language; it does not know a share of `value` of their
+    tokens, where that was counted."""
     LABELS_WITHOUT_ROWS = "labels without rows"
     """`value` labels had no training row, or none among the examples that `who` shows; a variant that learns from rows
     can be right on at most a share of `high`."""

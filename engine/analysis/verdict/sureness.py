@@ -9,7 +9,9 @@ from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.limits import met, uncosted, untimed
 from engine.analysis.verdict.naming import at_worst, lead_over_all, leads_by, may_meet, scored_more, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
+from engine.core.embedder import embedder_name
 from engine.metrics import wording as say
+from engine.running.preflight.embedders import handicap_sentences
 
 FIRST_LOOK_TOLD = 5
 """From this look at the same test rows on the verdict says how worn they are."""
@@ -96,7 +98,7 @@ _SURENESS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
 
 def basis(ruling: Ruling) -> Sentence:
     """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
-    told = (part(ruling) for part in (_unchecked, _fewer, _training, _unseen, _shown, _worn))
+    told = (part(ruling) for part in (_unchecked, _fewer, _handicapped, _training, _unseen, _shown, _worn))
     parts = [part for part in told if part.text]
     text = " ".join(part.text for part in parts)
     return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
@@ -127,6 +129,23 @@ def _fewer(ruling: Ruling) -> Sentence:
             for item in short
         ),
     )
+
+
+def _handicapped(ruling: Ruling) -> Sentence:
+    """Say which embedder was not trained on the language of the rows."""
+    handicaps = ruling.run.plan.handicaps
+    claims = tuple(
+        Claim(
+            kind=ClaimKind.EMBEDDER_HANDICAP,
+            strength=Strength.MEASURED,
+            who=item.variant.id,
+            value=handicap.unknown_share,
+        )
+        for handicap in handicaps
+        for item in ruling.run.figures
+        if embedder_name(item.variant.embedder) == handicap.embedder
+    )
+    return Sentence(text=" ".join(handicap_sentences(handicaps)), claims=claims)
 
 
 def _training(ruling: Ruling) -> Sentence:

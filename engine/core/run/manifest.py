@@ -154,7 +154,7 @@ class Manifest:
     effort: Mapping[str, Search] | None = None
     """The search for good settings by tuned variant, where there was one."""
     embedder: str | None = None
-    """What embedded the rows."""
+    """Ids of what embedded the rows, separated by commas; None where nothing did, and in older runs."""
 
     @property
     def conditions(self) -> Conditions:

@@ -6,6 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from engine.core.embedder import EmbedderHandicap
 from engine.core.prices import CostAssumptions, TokenPrices
 from engine.core.run.effort import Effort
 from engine.core.variant import DecodingMode, Variant
@@ -53,6 +54,8 @@ class RunPlan:
     """Of a model behind a closed API; None for models that run on the user's own machines."""
     rows_to: str = ""
     """The host to which the user agreed to have this run's rows sent on, where a server does not answer itself."""
+    handicaps: tuple[EmbedderHandicap, ...] = ()
+    """Of embedders that were not trained on the language of the rows."""
     spending_limit_usd: float | None = None
     """The run stops when it has cost this much at the closed API."""
 

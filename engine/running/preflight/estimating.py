@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.core.capabilities import Capabilities, Support
+from engine.core.embedder import MULTILINGUAL_EMBEDDER, embedder_name
 from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
 from engine.core.run.infos import Preflight
@@ -13,6 +14,7 @@ from engine.core.task import Task
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
+from engine.running.preflight.embedders import handicap_sentences, remedies
 from engine.running.priors import count_rows
 from engine.running.search.folds import FOLDS
 
@@ -29,6 +31,8 @@ SERVER_ROW_S = 1.0
 """Assumed for a row at a server whose model size and speed are unknown."""
 EMBED_ROW_S = 0.007
 """A training row for the classifier, or for the index: 2,000 short ones embedded and fitted in 14.5 s on two cores."""
+MULTILINGUAL_FACTOR = 2.5
+"""How much longer the multilingual embedder takes for a row than the English one: see docs/embedders.md."""
 WORKER_START_S = 8.0
 WORKER_BYTES = 150_000_000
 RETRIEVAL_BYTES = 700_000_000
@@ -87,7 +91,7 @@ def estimate_run(
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, lora)
-    notes = [facts.terms] if facts.terms else []
+    notes = [*filter(None, [facts.terms]), *handicap_sentences(plan.handicaps), *remedies(plan.handicaps)]
     if capabilities is not None:
         found = backend_limits(plan, task, facts, capabilities)
         problems += found[0]
@@ -217,10 +221,14 @@ def _training_seconds(spec: LoraSpec, rows: int, row_tokens: float, instructions
 
 
 def _embedding_seconds(plan: RunPlan) -> float:
-    """Return seconds for embedding the training rows: once for all that look them up, once for the classifier."""
-    uses = any(v.retrieval is not None and v.retrieval.examples_k for v in plan.variants)
-    fits, shows = any(v.facts.fits for v in plan.variants), any(map(_embeds_shots, plan.variants))
-    return (uses + fits + shows) * len(plan.train_ids) * EMBED_ROW_S
+    """Return seconds for embedding the training rows, once with each embedder: index, classifier and examples share."""
+    embedders = {
+        v.embedder
+        for v in plan.variants
+        if v.facts.fits or _embeds_shots(v) or (v.retrieval is not None and v.retrieval.examples_k)
+    }
+    slower = sum(MULTILINGUAL_FACTOR if embedder_name(one) == MULTILINGUAL_EMBEDDER else 1.0 for one in embedders)
+    return slower * len(plan.train_ids) * EMBED_ROW_S
 
 
 def _embeds_shots(variant: Variant) -> bool:

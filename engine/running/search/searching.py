@@ -31,6 +31,7 @@ from engine.running.search.folds import Fold, folds_of, seal_of
 from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import Space, space_of, turned
 from engine.running.search.trying import try_setting
+from engine.running.shots import load_embedder
 
 AT_A_SERVER = "Weights for a model at a server are trained once, with the default's settings."
 Keep = Callable[[str, Search], None]
@@ -150,7 +151,7 @@ def search_settings(
             seeker.proposer.replay(trial)
             seeker.trials.append(trial)
         seeker.ended = seeker.ended or found.ended
-    yield from _warmed_up(context, seekers, pool)
+    yield from _warmed_up(context, seekers)
     yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
     order = weights_in_order([row.id for fold in ground.folds for row in fold.held_out], ground.weights)
     searches = {}
@@ -229,15 +230,13 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort) -> _Seeker:
     return seeker
 
 
-def _warmed_up(
-    context: RunContext, seekers: Sequence[_Seeker], pool: Sequence[Example]
-) -> Generator[Event, None, None]:
-    """Have the embedder loaded before the first trial, which would pay for it alone."""
-    using = next((seeker for seeker in seekers if seeker.ended is None and _embeds(seeker.variant)), None)
-    if using is not None:
+def _warmed_up(context: RunContext, seekers: Sequence[_Seeker]) -> Generator[Event, None, None]:
+    """Have the embedders loaded before the first trial, which would pay for it alone."""
+    using = [seeker for seeker in seekers if seeker.ended is None and _embeds(seeker.variant)]
+    for one in {seeker.variant.embedder: seeker.variant for seeker in using}.values():
         progress = Progress(stage="Searching", fraction=0.0, detail="loading the embedder")
-        yield PreparationProgress(variant_id=using.variant.id, progress=progress)
-        context.retriever.embed([pool[0].input], cancel=context.cancel)
+        yield PreparationProgress(variant_id=one.id, progress=progress)
+        load_embedder(context, one)
 
 
 def _embeds(variant: Variant) -> bool:

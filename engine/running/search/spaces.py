@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from engine.core.embedder import ENGLISH_EMBEDDER
 from engine.core.run.effort import Setting
 from engine.core.task import Task
 from engine.core.variant import (
@@ -180,13 +181,14 @@ def _lora(variant: Variant, _task: Task) -> Iterable[Knob]:
         )
 
 
-def _classifier(_variant: Variant, _task: Task) -> Iterable[Knob]:
+def _classifier(variant: Variant, _task: Task) -> Iterable[Knob]:
     kinds: dict[str, Fields] = {
         "logistic": {"classifier.kind": ClassifierKind.LOGISTIC},
         "word TF-IDF": {"classifier.kind": ClassifierKind.WORDS},
         "character TF-IDF": {"classifier.kind": ClassifierKind.CHARACTERS},
-        "encoder trained whole": {"classifier.kind": ClassifierKind.ENCODER},
     }
+    if not variant.embedder or variant.embedder.startswith(f"{ENGLISH_EMBEDDER}@"):  # the only one that is trained
+        kinds["encoder trained whole"] = {"classifier.kind": ClassifierKind.ENCODER}
     for count in (1, 3, 5, 9):
         fields = {"classifier.kind": ClassifierKind.NEIGHBOURS, "classifier.neighbours": count}
         kinds[f"{count} nearest"] = fields

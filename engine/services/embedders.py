@@ -1,0 +1,61 @@
+"""Embedders: listed, and chosen for a task."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+
+from engine.core.embedder import EmbedderState
+from engine.core.task import Task, task_digest
+from engine.core.text.languages import Languages, tell_languages
+from engine.running.preflight.embedders import AUTO, EmbedderChoice, choose_embedders, is_path
+from engine.services.workspace import Workspace
+
+COUNTED_ROWS = 300
+"""Rows whose tokens are looked up in a vocabulary, drawn by a fixed seed."""
+MOST_REMEMBERED = 20
+"""Tasks whose languages are remembered: a screen plans at every touch."""
+
+
+class Embedders:
+    """The embedders of this machine. Safe to use from several threads."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """List those of this retriever."""
+        self._retriever, self._tasks = workspace.retriever, workspace.tasks
+        self._languages: dict[str, Languages] = {}
+        self._lock = threading.Lock()
+
+    def list(self) -> Sequence[EmbedderState]:
+        """List them, the bundled one first; none is loaded."""
+        return self._retriever.embedders()
+
+    def choose(self, task: Task, wanted: str | None = None) -> EmbedderChoice:
+        """Choose the embedders of a run on a task: by name or folder, several with commas, or by its rows' language.
+
+        Raises:
+            UsageError: there is none of this name.
+        """
+        rows = [example.input for example in task.examples]
+
+        def unknown_share(embedder: str) -> float | None:
+            drawn = random.Random(0).sample(rows, min(len(rows), COUNTED_ROWS))
+            return self._retriever.unknown_share(drawn, embedder)
+
+        asked = [name.strip() for name in (wanted or AUTO).split(",") if name.strip()]
+        known = [state.facts for state in self.list()]
+        ids = {facts.id for facts in known}
+        names = [self._retriever.embedder_at(name).id if is_path(name) and name not in ids else name for name in asked]
+        if any(name not in ids for name in names):
+            known = [state.facts for state in self.list()]
+        return choose_embedders(",".join(names), known, self._languages_of(task, rows), unknown_share)
+
+    def _languages_of(self, task: Task, rows: Sequence[str]) -> Languages:
+        key = task.digest or task_digest(task)
+        with self._lock:
+            if key not in self._languages:
+                while len(self._languages) >= MOST_REMEMBERED:
+                    self._languages.pop(next(iter(self._languages)))
+                self._languages[key] = tell_languages(rows)
+            return self._languages[key]
