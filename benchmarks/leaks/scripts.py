@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.leaks.judging import PART, found_plants, judge_alarms, share
 from benchmarks.leaks.phrases import PHRASES, Phrases
 from benchmarks.leaks.planting import PARAPHRASE, Plant
+from benchmarks.leaks.reworded import REWORDED
 from engine.core.text.segments import word_spans
 from engine.ingest.data_card import Row
 from engine.ingest.leaks.meaning import find_meaning_leaks
@@ -133,15 +134,18 @@ def changes_of(phrases: Phrases) -> dict[str, Change]:
     }
 
 
-def plant(phrases: Phrases, rng: random.Random) -> list[Plant]:
-    """Plant 200 rows: 25 paraphrases, and the other changes as evenly as their number allows."""
+def plant(code: str, rng: random.Random) -> list[Plant]:
+    """Plant 200 rows: 25 paraphrases, 15 of them by hand, and the other changes as evenly as their number allows."""
+    phrases = PHRASES[code]
     changes = changes_of(phrases)
     kinds = list(itertools.islice(itertools.cycle(changes), PLANTED - PARAPHRASES))
     plants = []
     for kind in kinds:
         base = write_mail(phrases, rng).text
         plants.append(Plant(kind=kind, base=base, changed=changes[kind](base, rng), origin="mail"))
-    for _ in range(PARAPHRASES):
+    for base, changed in REWORDED[code]:
+        plants.append(Plant(kind=PARAPHRASE, base=base, changed=changed, origin="sentence"))
+    for _ in range(PARAPHRASES - len(REWORDED[code])):
         mail = write_mail(phrases, rng)
         plants.append(Plant(kind=PARAPHRASE, base=mail.text, changed=mail.reworded, origin="mail"))
     return plants
@@ -157,16 +161,16 @@ class World:
     """By the place of the changed row; with the place of its base."""
 
 
-def plant_world(phrases: Phrases, seed: int, *, mails: int = ROWS) -> World:
+def plant_world(code: str, seed: int, *, mails: int = ROWS) -> World:
     """Make up mails, one in five of them a test row, and plant rows among them."""
-    rng = random.Random(seed)
+    rng, phrases = random.Random(seed), PHRASES[code]
     rows, splits, plants = {}, {}, {}
     for place in range(mails):
         mail = write_mail(phrases, rng)
         rows[place] = Row(place, place, mail.text, mail.parts)
         splits[place] = "train" if place % 5 else "test"
     free = mails
-    for planted in plant(phrases, rng):
+    for planted in plant(code, rng):
         for place, text, split in ((free, planted.base, "train"), (free + 1, planted.changed, "test")):
             rows[place] = Row(place, place, text, "planted")
             splits[place] = split
@@ -181,7 +185,7 @@ def main() -> int:
     lab = open_lab()
     try:
         for code, phrases in PHRASES.items():
-            world = plant_world(phrases, seed)
+            world = plant_world(code, seed)
             sides = leak_sides(list(world.rows.values()), world.splits)
             plants = [one for _, one in world.plants.values()]
             words = find_leaks(*sides)

@@ -1,11 +1,14 @@
-"""Texts that look like personal data: e-mail addresses, phone numbers, card and account numbers. Pure functions.
+"""Texts that look like personal data: e-mail addresses, phone, card, account and identity numbers. Pure functions.
 
-A match is only a possibility: patterns do not know what a text means. Names and addresses are not looked for.
+A match is only a possibility: patterns do not know what a text means. Names and addresses are not looked for. Digits of
+every script count. Identity numbers are those of China, India, South Korea, Italy, France and Brazil, in the form in
+which they are written there, with their check digits; those of other countries are not looked for.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,7 +17,24 @@ _NUMBER = re.compile(r"(?<![\w.,])(?:\+|\(?0)?\d[\d ()./\u00a0-]{5,24}\d(?![\w])
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)")
 _DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{4}")
 _DIGITS = re.compile(r"\d{2}")
-KINDS = {"email": "e-mail address", "phone": "phone number", "card": "card number", "iban": "bank account (IBAN)"}
+_TOUCHING = re.compile(r"[\u0e01-\u0e4e\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters between which and a number no blank stands: Thai, Korean, Japanese, Chinese."""
+_IDENTITY = {
+    "cn.ric": re.compile(r"(?<![\w.,])\d{17}[\dXx](?!\w)"),
+    "in_.aadhaar": re.compile(r"(?<![\w.,])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![\w-])(?! \d)"),
+    "kr.rrn": re.compile(r"(?<![\w.,])\d{6}-[1-8]\d{6}(?!\w)"),
+    "it.codicefiscale": re.compile(r"(?<!\w)[A-Z]{6}\d{2}[A-EHLMPR-T]\d{2}[A-Z]\d{3}[A-Z](?!\w)"),
+    "fr.nir": re.compile(r"(?<![\w.,])[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3} ?\d{2}(?!\w)"),
+    "br.cpf": re.compile(r"(?<![\w.,])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)"),
+}
+"""How identity numbers are written, by the module of python-stdnum that knows their check digits."""
+KINDS = {
+    "email": "e-mail address",
+    "phone": "phone number",
+    "card": "card number",
+    "iban": "bank account (IBAN)",
+    "id": "identity number",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +53,7 @@ def find_personal(text: str) -> list[Personal]:
     if "@" in text:
         found += [Personal(kind="email", start=hit.start(), end=hit.end()) for hit in _EMAIL.finditer(text)]
     if _DIGITS.search(text):
-        found += _numbers(text)
+        found += _numbers(_ascii_digits(text))
     kept: list[Personal] = []
     for item in sorted(found, key=lambda item: (item.start, -item.end)):
         if not kept or item.start >= kept[-1].end:
@@ -51,7 +71,22 @@ def mask_personal(text: str) -> str:
     return "".join([*parts, text[at:]])
 
 
+def _ascii_digits(text: str) -> str:
+    """Write the digits of every script as those of ASCII, and letters that numbers may touch as blanks.
+
+    Each character keeps its place.
+    """
+    if text.isascii():
+        return text
+    values = ((sign, unicodedata.decimal(sign, None)) for sign in _TOUCHING.sub(" ", text))
+    return "".join(sign if value is None else str(value) for sign, value in values)
+
+
 def _numbers(text: str) -> Iterator[Personal]:
+    for name, pattern in _IDENTITY.items():
+        for hit in pattern.finditer(text):
+            if _identity_holds(name, hit[0]):
+                yield Personal(kind="id", start=hit.start(), end=hit.end())
     for hit in _IBAN.finditer(text):
         if _iban_holds(hit[0]):
             yield Personal(kind="iban", start=hit.start(), end=hit.end())
@@ -82,3 +117,12 @@ def _iban_holds(text: str) -> bool:
     from stdnum import iban
 
     return iban.is_valid(text, check_country=False)
+
+
+def _identity_holds(name: str, text: str) -> bool:
+    """Check the form and the check digits of a country's identity number."""
+    from stdnum import get_cc_module
+
+    country, _, kind = name.partition(".")
+    module = get_cc_module(country.rstrip("_"), kind)
+    return module is not None and bool(module.is_valid(text))

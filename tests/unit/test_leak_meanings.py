@@ -165,3 +165,20 @@ def test_it_is_told_how_far_it_is_and_can_be_stopped() -> None:
 def test_the_default_reaches_as_far_as_is_promised() -> None:
     """Up to 20,000 rows meanings are compared without being asked."""
     assert MEANING_ROWS == 20_000
+
+
+def cone(vectors: Vectors, share: float) -> Vectors:
+    """Put vectors into a narrow cone, as some embedders do: all have a direction in common."""
+    axis = np.zeros(vectors.shape[1])
+    axis[0] = np.sqrt(share / (1 - share))
+    return unit(vectors + axis)
+
+
+def test_a_narrow_cone_hides_no_rewording() -> None:
+    """Where unrelated rows have a cosine of 0.9, what stands out is told as where they have one of 0."""
+    learn, test = crowd(1200, topics=60, spread=3.0), crowd(200, topics=60, spread=3.0, seed=1)
+    test[:20] = near(learn[:20], 0.7)
+    planted = {(f"t{row}", f"l{row}") for row in range(20)}
+    pairs = found(cone(learn, 0.9), cone(test, 0.9))
+    assert len(planted & {(pair.test_id, pair.other_id) for pair in pairs}) >= 16
+    assert len(pairs) <= 20 + 3 * NATURAL_SHARE * 200

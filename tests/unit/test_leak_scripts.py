@@ -23,7 +23,7 @@ MAILS = 400
 @pytest.mark.parametrize("code", PHRASES)
 def test_planted_copies_are_found_in_every_script(code):
     """200 planted rows: 95 % of those that are no paraphrases, and at most one false alarm."""
-    world = plant_world(PHRASES[code], 3, mails=MAILS)
+    world = plant_world(code, 3, mails=MAILS)
     pairs = find_leaks(*leak_sides(list(world.rows.values()), world.splits))
     plants = [plant for _, plant in world.plants.values()]
     kinds = Counter(plant.kind for plant in plants)

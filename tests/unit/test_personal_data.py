@@ -55,3 +55,42 @@ def test_cards_hold_their_last_digit(number: int) -> None:
 def test_one_digit_all_along_is_no_card() -> None:
     """Zeros hold the sum, and stand for a number that was left out."""
     assert "card" not in kinds("card 0000 0000 0000 0000")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("اتصل على ٠٥٠ ١٢٣ ٤٥٦٧ غدا", "اتصل على [phone] غدا"),
+        ("फोन +९१ ९८७६५ ४३२१० पर करें", "फोन [phone] पर करें"),
+        ("电话是010-12345678，请回电", "电话是[phone]，请回电"),
+        ("010-1234-5678로 연락 주세요", "[phone]로 연락 주세요"),
+        ("โทร02-123-4567ได้เลย", "โทร[phone]ได้เลย"),
+        ("身份证110101199001010015号", "身份证[id]号"),
+        ("आधार 2345 6789 0124 है", "आधार [id] है"),
+        ("주민번호 900101-1123459 입니다", "주민번호 [id] 입니다"),
+        ("Codice RSSMRA80A01H501U grazie", "Codice [id] grazie"),
+        ("numéro 2 55 08 14 168 025 38 merci", "numéro [id] merci"),
+        ("CPF 123.456.789-09", "CPF [id]"),
+    ],
+)
+def test_numbers_are_found_in_every_script_and_region(text: str, masked: str) -> None:
+    """Digits of any script, also where no blank stands before them; identity numbers with their check digits."""
+    assert mask_personal(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "身份证110101199001010014",
+        "आधार 2345 6789 0125",
+        "주민번호 900101-1123450",
+        "Codice RSSMRA80A01H501A",
+        "CPF 123.456.789-00",
+        "订单48213",
+        "2026年3月3日",
+        "١٢٣٤٥ دينارا",
+    ],
+)
+def test_a_wrong_check_digit_is_no_identity_number(text: str) -> None:
+    """Nor are orders, days and prices of other scripts."""
+    assert "id" not in {found.kind for found in find_personal(text)}

@@ -24,6 +24,10 @@ MEANING_ROWS = 20_000
 """Up to so many rows, meanings are compared by default: embedding them takes a few minutes at most."""
 SAME_COSINE = 0.97
 """Cosine from which two rows mean the same, whatever is around them."""
+NARROW_COSINE = 0.6
+"""Where rows have a higher mean cosine among each other, the embedder's vectors are first spread out."""
+NARROW_ROWS = 100
+"""With fewer rows the mean says too little of what all have in common."""
 NEIGHBOURS = 5
 """A nearest row stands out if it is much nearer than so many next ones."""
 _OVERLAP_WEIGHTS = ((8, 0.9), (20, 0.2))
