@@ -20,7 +20,7 @@ from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.health import Finding
 from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.ports import LanguageModel
-from engine.core.run.infos import RunInfo, TaskInfo, info_of
+from engine.core.run.infos import RunInfo, TaskInfo, TaskSetAside, info_of
 from engine.core.run.looks import Look, has_looked, look_of
 from engine.core.run.manifest import MachineFacts, Manifest, manifest_from_dict
 from engine.core.run.prediction import Prediction
@@ -139,6 +139,7 @@ class MemoryTasks:
     def __init__(self, tasks: Sequence[Task], folder: Path) -> None:
         """Begin with these tasks; look for more in this folder."""
         self.home = folder
+        self.faulty: list[TaskSetAside] = []
         self._kept: dict[str, Task] = {}
         for task in tasks:
             self.keep(task)
@@ -154,6 +155,10 @@ class MemoryTasks:
                 TaskInfo(id=name, title=task.title, summary=task.summary, rows=rows, documents=len(task.documents))
             )
         return found
+
+    def set_aside(self) -> list[TaskSetAside]:
+        """Return the task folders that a test says cannot be read."""
+        return list(self.faulty)
 
     def get(self, name: str) -> Task:
         """Return one task."""

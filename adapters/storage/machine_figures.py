@@ -31,6 +31,6 @@ class MachineFigures:
     def _whole(self) -> dict[str, Any]:
         try:
             whole = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return whole if isinstance(whole, dict) else {}

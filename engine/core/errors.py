@@ -18,7 +18,8 @@ AdaptLabError
 │       ├── BrokenAnswerError  what it sent is truncated or not in the expected form
 │       └── RefusedAnswerError the model refused to answer, or a filter withheld the answer
 ├── WorkerError
-│   └── WorkerDiedError        a worker process ended during a request
+│   ├── WorkerDiedError        a worker process ended during a request
+│   └── LimitExceededError     a request took more time or memory than it may, and its worker was ended
 ├── RetrievalError
 ├── TrainingError
 │   ├── UntrainableError       architecture or file that cannot be trained here
@@ -133,6 +134,20 @@ class WorkerError(AdaptLabError):
 
 class WorkerDiedError(WorkerError):
     """A worker process ended during a request."""
+
+    def __init__(self, what: str, fix: str = "", reason: str = "") -> None:
+        """Say what happened and how to fix it; `reason` is the signal or exit code, in words."""
+        super().__init__(what, fix)
+        self.reason = reason
+
+
+class LimitExceededError(WorkerError):
+    """A request took more time or memory than it may, and its worker was ended."""
+
+    def __init__(self, what: str, fix: str = "", *, of_memory: bool = False) -> None:
+        """Say what happened and how to fix it, and whether it was memory rather than time."""
+        super().__init__(what, fix)
+        self.of_memory = of_memory
 
 
 class RetrievalError(AdaptLabError):

@@ -16,7 +16,7 @@ from engine.core.health import Finding
 from engine.core.lora_library import Library
 from engine.core.model_servers import ModelServers
 from engine.core.ports import EnergyMeter, LanguageModel, Retriever, RunStore, Trainer
-from engine.core.run.infos import TaskInfo
+from engine.core.run.infos import TaskInfo, TaskSetAside
 from engine.core.run.manifest import MachineFacts
 from engine.core.task import Task
 from engine.ingest.intake import Intake
@@ -29,6 +29,10 @@ class TaskStore(Protocol):
 
     def infos(self) -> list[TaskInfo]:
         """All tasks at a glance."""
+        ...
+
+    def set_aside(self) -> list[TaskSetAside]:
+        """Task folders that cannot be read, each with the reason and its fix."""
         ...
 
     def get(self, name: str) -> Task:

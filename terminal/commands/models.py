@@ -17,7 +17,7 @@ from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE
 from terminal.listings.embedders import embedder_listing
 from terminal.options import OPTIONS, Json
-from terminal.output import Column, Lines, Listing, show, show_json
+from terminal.output import Column, Lines, Listing, note, show, show_json
 from terminal.progress import show_check, show_pull
 from terminal.running import stoppable
 from wiring import open_lab
@@ -85,10 +85,9 @@ def models(*, changes: Changes = Changes(), check: Checked = None, as_json: Json
 def _check(lab: Lab, model_id: str, *, as_json: bool) -> None:
     facts = lab.models.get(model_id)
     to = lab.models.sends_rows_to(facts.id)
-    console = Console(stderr=True)
-    console.print(f"Asking {facts.name} some short questions{f', sent to {to}' if to else ''} ...", highlight=False)
+    note(f"Asking {facts.name} some short questions{f', sent to {to}' if to else ''} ...")
     with stoppable() as cancel:
-        found = show_check(lab.models.checks.start(facts.id), cancel, console)
+        found = show_check(lab.models.checks.start(facts.id), cancel, Console(stderr=True))
     if as_json:
         show_json(asdict(found))
         return
