@@ -2,6 +2,7 @@
 
 llama.cpp in a worker, the scripted one, two real OpenAI-compatible servers started here with the embedded model,
 and Ollama: the real server that `OLLAMA_HOST` names, if it answers, else a replay of what its documentation shows.
+A vLLM server is opt-in: `--run-vllm URL`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from adapters.models.ollama.listing import OllamaListing
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import GENERIC
+from adapters.models.openai_compatible.dialects import GENERIC, VLLM
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote import reading
@@ -49,15 +50,22 @@ REAL_OLLAMA = real_ollama()
 """The names of the tests say whether they ran on a real server or on the replay."""
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param("llama.cpp", marks=pytest.mark.model),
-        "scripted",
-        *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
-        pytest.param("ollama", id="ollama-real" if REAL_OLLAMA else "ollama-replay"),
-    ],
+BACKENDS = (
+    pytest.param("llama.cpp", marks=pytest.mark.model),
+    "scripted",
+    *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
+    pytest.param("ollama", id="ollama-real" if REAL_OLLAMA else "ollama-replay"),
 )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `model` on every backend, and on vLLM where `--run-vllm` names a server."""
+    if "model" in metafunc.fixturenames:
+        named = (VLLM.name,) if metafunc.config.getoption("--run-vllm") else ()
+        metafunc.parametrize("model", (*BACKENDS, *named), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     """Each backend, loaded once."""
     if request.param == "llama.cpp":
@@ -66,6 +74,8 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     with contextlib.ExitStack() as stack:
         if request.param == "scripted":
             found: LanguageModel = ScriptedModel(seconds_per_piece=0.002)
+        elif request.param == VLLM.name:
+            found = vllm_at(request.config.getoption("--run-vllm"))
         elif request.param == "ollama":
             found = stack.enter_context(_ollama())
         else:
@@ -73,6 +83,14 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
         found.load(slots=6, context_tokens=CONTEXT_TOKENS)
         yield found
         found.close()
+
+
+def vllm_at(url: str) -> OpenAICompatibleModel:
+    """Return the first model of a running vLLM server."""
+    client = Client("vllm", url)
+    facts = list_models(client)[0]
+    assert facts.backend == VLLM.name
+    return OpenAICompatibleModel(facts, client, VLLM)
 
 
 @contextlib.contextmanager

@@ -12,13 +12,11 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import VLLM
-from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from engine.core.errors import ContextOverflowError, UnsupportedError
 from engine.core.generation import Completion
 from engine.core.variant import DecodingMode
+from tests.contract.conftest import vllm_at
 from tests.contract.test_choice import check_shares
 from tests.contract.test_language_model import LABELS, SCHEMA, STORY, TICKETS, ask
 from tests.helpers import complete
@@ -32,10 +30,7 @@ def vllm(request: pytest.FixtureRequest) -> OpenAICompatibleModel:
     url = request.config.getoption("--run-vllm")
     if not url:
         pytest.skip("opt-in: --run-vllm URL of a running vLLM server (docs/backends.md says how to set one up)")
-    client = Client("vllm", str(url))
-    facts = list_models(client)[0]
-    assert facts.backend == VLLM.name
-    model = OpenAICompatibleModel(facts, client, VLLM)
+    model = vllm_at(str(url))
     model.load(slots=4, context_tokens=1024)
     return model
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
-from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
+from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts, as_text
 from adapters.models.remote.label_odds import Step, label_probabilities, label_schema
 from engine.core.errors import BrokenAnswerError, UnsupportedError, UsageError
 from engine.core.generation import Completion, Decoding, GenerateRequest
@@ -21,8 +21,6 @@ THINKING_ROOM_TOKENS = 1024
 LISTED_TOKENS = 20
 """Most alternatives per token that servers list."""
 _LARGEST_SEED = 2**31 - 1
-NATURAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
-"""Sampling only by temperature and seed, as llama.cpp does here; servers have other defaults."""
 
 
 def label_grammar(labels: Sequence[str]) -> str:
@@ -49,9 +47,7 @@ def body_of(request: GenerateRequest, dialect: Dialect, *, model: str, without: 
         body["stop"] = list(decoding.stop)
     if choice:
         body |= {"logprobs": True, "top_logprobs": LISTED_TOKENS}
-    extra: dict[str, Any] = dict(NATURAL) if dialect.sampling_options else {}
-    if dialect.sampling_options:
-        body["top_p"] = extra.pop("top_p")
+    extra: dict[str, Any] = dict(dialect.sampling)
     if dialect.template_options:
         extra |= {"chat_template_kwargs": dict(NO_THINKING)}
     _hold_to_form(body, extra, decoding, dialect, without)
@@ -200,7 +196,7 @@ def completion_of(
         decode_s=float(timings["predicted_ms"]) / 1000 if "predicted_ms" in timings else ended - first_at,
         ttft_s=(ended if choice else first_at) - gathered.started,
         probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
-        prompt="\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages),
+        prompt=as_text(request.messages),
         finish="length" if gathered.finish == "length" else "stop",
         thinking=gathered.thinking,
         thinking_s=(gathered.answer_at or ended) - first_at if gathered.thinking else None,
