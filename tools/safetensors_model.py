@@ -27,6 +27,9 @@ MODEL = "smollm2-135m-instruct"
 SPLITTING = "smollm"
 """The file's word for how text is split before the merges: single digits, then GPT-2's expression."""
 
+RECOMMENDED_PENALTY = 1.3
+"""Published models recommend such options, and servers follow them unless told otherwise; a test looks for it."""
+
 
 def main(folder: Path) -> None:
     """Write weights, configuration and tokenizer."""
@@ -35,6 +38,7 @@ def main(folder: Path) -> None:
     model = load_base(path, header, architecture_named(header.architecture), torch.bfloat16)
     for name in ("bos", "eos"):
         setattr(model.config, f"{name}_token_id", header.facts[f"tokenizer.ggml.{name}_token_id"])
+    model.generation_config.repetition_penalty = RECOMMENDED_PENALTY
     model.save_pretrained(folder)
     _tokenizer(path, header).save_pretrained(folder)
     sys.stdout.write(f"{folder}\n")

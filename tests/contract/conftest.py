@@ -75,7 +75,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
         if request.param == "scripted":
             found: LanguageModel = ScriptedModel(seconds_per_piece=0.002)
         elif request.param == VLLM.name:
-            found = vllm_at(request.config.getoption("--run-vllm"))
+            found = vllm_at(vllm_url(request.config))
         elif request.param == "ollama":
             found = stack.enter_context(_ollama())
         else:
@@ -83,6 +83,14 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
         found.load(slots=6, context_tokens=CONTEXT_TOKENS)
         yield found
         found.close()
+
+
+def vllm_url(config: pytest.Config) -> str:
+    """Return the address of the vLLM server that was named; skip the test where none was."""
+    url = str(config.getoption("--run-vllm"))
+    if not url:
+        pytest.skip("opt-in: --run-vllm URL of a running vLLM server (make vllm sets one up)")
+    return url
 
 
 def vllm_at(url: str) -> OpenAICompatibleModel:

@@ -32,7 +32,11 @@ class VllmServer(LabelScorer):
         return as_text(messages), self._tokens(messages=as_dicts(messages), chat_template_kwargs=dict(NO_THINKING))
 
     def _tokens(self, **given: Any) -> list[int]:
-        return [int(token) for token in self._post("/tokenize", {"model": self._model, **given})["tokens"]]
+        reply = self._post("/tokenize", {"model": self._model, **given})
+        tokens = reply.get("tokens") if isinstance(reply, Mapping) else None
+        if not isinstance(tokens, list):
+            raise BrokenAnswerError("The server's tokenizer answers in an unknown form.", "Use a newer vLLM.")
+        return [int(token) for token in tokens]
 
     def _label_tokens(self, label: str) -> list[int]:
         return self._tokens(prompt=label, add_special_tokens=False)
@@ -80,6 +84,8 @@ def _log_odds(reply: Any) -> dict[int, float]:
         return {}
 
 
-def _cached_tokens(reply: Mapping[str, Any]) -> int:
-    details = (reply.get("usage") or {}).get("prompt_tokens_details") or {}
-    return int(details.get("cached_tokens") or 0)
+def _cached_tokens(reply: Any) -> int:
+    try:
+        return int(reply["usage"]["prompt_tokens_details"]["cached_tokens"] or 0)
+    except (KeyError, TypeError, ValueError):
+        return 0
