@@ -53,8 +53,7 @@ def main() -> int:
         for place, count in enumerate(IN_FLIGHT):
             model = OpenAICompatibleModel(facts, client, dialect, parallel=count)
             model.load(slots=count, context_tokens=CONTEXT_TOKENS)
-            if not place:
-                model.generate_batch(asking[-WARM_UP_ROWS:])
+            model.generate_batch(asking[-WARM_UP_ROWS:])
             part = slice(place * asked.rows, (place + 1) * asked.rows)
             _measure(model, asking[part], rows[part], f"{name}, {count} in flight")
     client.close()

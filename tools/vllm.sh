@@ -72,7 +72,7 @@ echo "$TRAINED"
 LORA=${TRAINED##*: }
 
 step "Starting the server ..."
-PORT=$("$PYTHON" -c 'import socket; one = socket.socket(); one.bind(("127.0.0.1", 0)); print(one.getsockname()[1])')
+PORT=$("$PYTHON" -c 'from tests.served import free_port; print(free_port())')
 URL=http://127.0.0.1:$PORT/v1
 SERVER=
 finish() {
@@ -95,7 +95,7 @@ HOME=$FOLDER HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 VLLM_NO_USAGE_STATS=1 DO_NO
   --enforce-eager --max-model-len 2048 --max-num-batched-tokens 512 --max-num-seqs 64 --block-size 32 \
   > "$OUT/server.log" 2>&1 &
 SERVER=$!
-until "$PYTHON" -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=2)' "$URL/models" 2>/dev/null; do
+until "$PYTHON" -c 'import sys; from tests.served import answers; sys.exit(not answers(sys.argv[1]))' "$URL/models"; do
   if ! kill -0 "$SERVER" 2>/dev/null || [ "$SECONDS" -gt 3600 ]; then
     echo "vLLM did not start; $OUT/server.log ends:" >&2
     tail -n 20 "$OUT/server.log" >&2
