@@ -120,6 +120,7 @@ class OpenAICompatibleModel:
         if spoken.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
             try:
                 yield from self._chosen(request, cancel)
+                return  # noqa: TRY300 - what follows asks in another way
             except NoOddsError:  # nothing has been written yet
                 if spoken.older is None:
                     # With a grammar, probabilities are not known, and none are reported.
@@ -128,8 +129,6 @@ class OpenAICompatibleModel:
                         yield replace(item, probabilities={}) if isinstance(item, Completion) else item
                     return
                 self._dialect = spoken.older
-            else:
-                return
         prompt_tokens = self._checked_room(request)
         while True:
             try:
