@@ -3,6 +3,7 @@
 llama.cpp in a worker, the scripted one, two real OpenAI-compatible servers started here with the embedded model,
 and Ollama: a replay of what its documentation shows, and the real server, the one that `OLLAMA_HOST` names if it
 answers, else one that is built and started here.
+A vLLM server is opt-in: `--run-vllm URL`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from adapters.models.ollama.listing import OllamaListing
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import GENERIC, dialect_named
+from adapters.models.openai_compatible.dialects import GENERIC, VLLM, dialect_named
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote import reading
@@ -53,16 +54,23 @@ def real_ollama() -> str:
 REAL_OLLAMA = real_ollama()
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param("llama.cpp", marks=pytest.mark.model),
-        "scripted",
-        *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
-        "ollama-replay",
-        pytest.param("ollama-real", marks=pytest.mark.model),
-    ],
+BACKENDS = (
+    pytest.param("llama.cpp", marks=pytest.mark.model),
+    "scripted",
+    *(pytest.param(name, marks=pytest.mark.model) for name in SERVERS),
+    "ollama-replay",
+    pytest.param("ollama-real", marks=pytest.mark.model),
 )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `model` on every backend, and on vLLM where `--run-vllm` names a server."""
+    if "model" in metafunc.fixturenames:
+        named = (VLLM.name,) if metafunc.config.getoption("--run-vllm") else ()
+        metafunc.parametrize("model", (*BACKENDS, *named), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     """Each backend, loaded once."""
     if request.param == "llama.cpp":
@@ -71,6 +79,8 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
     with contextlib.ExitStack() as stack:
         if request.param == "scripted":
             found: LanguageModel = ScriptedModel(seconds_per_piece=0.002)
+        elif request.param == VLLM.name:
+            found = vllm_at(vllm_url(request.config))
         elif request.param.startswith("ollama"):
             real = request.param == "ollama-real"
             folder = request.getfixturevalue("tmp_path_factory").mktemp("ollama") if real else None
@@ -80,6 +90,22 @@ def model(request: pytest.FixtureRequest) -> Iterator[LanguageModel]:
         found.load(slots=6, context_tokens=CONTEXT_TOKENS)
         yield found
         found.close()
+
+
+def vllm_url(config: pytest.Config) -> str:
+    """Return the address of the vLLM server that was named; skip the test where none was."""
+    url = str(config.getoption("--run-vllm"))
+    if not url:
+        pytest.skip("opt-in: --run-vllm URL of a running vLLM server (make vllm sets one up)")
+    return url
+
+
+def vllm_at(url: str) -> OpenAICompatibleModel:
+    """Return the first model of a running vLLM server."""
+    client = Client("vllm", url)
+    facts = list_models(client)[0]
+    assert facts.backend == VLLM.name
+    return OpenAICompatibleModel(facts, client, VLLM)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.models.openai_compatible.asking import LIMIT_NAMES
+from adapters.models.openai_compatible.llama_server import as_text
 from adapters.models.openai_compatible.usage import Exchange
 from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.label_odds import Step, label_probabilities
@@ -189,7 +190,7 @@ def completion_of(
         decode_s=float(timings["predicted_ms"]) / 1000 if "predicted_ms" in timings else ended - first_at,
         ttft_s=(ended if choice else first_at) - gathered.started,
         probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
-        prompt="\n\n".join(f"[{message.role}]\n{message.content}" for message in request.messages),
+        prompt=as_text(request.messages),
         finish="length" if (gathered.finish or "").lower() in CUT_OFF else "stop",
         thinking=gathered.thinking,
         thinking_s=(gathered.answer_at or ended) - first_at if gathered.thinking else None,

@@ -18,8 +18,6 @@ THINKING_ROOM_TOKENS = 1024
 LISTED_TOKENS = 20
 """Most alternatives per token that servers list."""
 _LARGEST_SEED = 2**31 - 1
-NATURAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
-"""Sampling only by temperature and seed, as llama.cpp does here; servers have other defaults."""
 LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
 """What servers call the longest answer: one that refuses its usual name is asked by the other."""
 
@@ -48,9 +46,7 @@ def body_of(request: GenerateRequest, dialect: Dialect, *, model: str, without: 
         body["stop"] = list(decoding.stop)
     if choice:
         body |= {"logprobs": True, "top_logprobs": LISTED_TOKENS}
-    extra: dict[str, Any] = dict(NATURAL) if dialect.sampling_options else {}
-    if dialect.sampling_options:
-        body["top_p"] = extra.pop("top_p")
+    extra: dict[str, Any] = dict(dialect.sampling)
     if dialect.template_options:
         extra |= {"chat_template_kwargs": dict(NO_THINKING)}
     _hold_to_form(body, extra, decoding, dialect, without)

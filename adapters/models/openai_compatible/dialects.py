@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -30,14 +30,16 @@ class Dialect:
     capabilities: Capabilities
     schema_in_json_object: bool = False
     """The schema goes into `response_format` of type `json_object`, not `json_schema`."""
-    sampling_options: bool = False
-    """Takes top_k, min_p and repeat_penalty, so that nothing but temperature and seed decides."""
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """Options, by this server's names, that leave everything to temperature and seed, as llama.cpp does here."""
     template_options: bool = False
     """Takes options of the chat template, so that models that can think are asked not to, as llama.cpp is here."""
     usage_in_stream: bool = True
     max_tokens_name: str = "max_tokens"
     strict_only: bool = False
     """Refuses to hold an answer strictly to a schema that leaves fields open."""
+    older: Dialect | None = None
+    """The same kind of server in versions that do not say how probable the tokens of labels are."""
 
 
 _COMMON = Capabilities(
@@ -75,6 +77,11 @@ def _with(changes: Mapping[str, Support], reasons: Mapping[str, str]) -> Capabil
     return replace(_COMMON, **changes, reasons={**kept, **reasons})
 
 
+_NATURAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
+_LLAMA_CPP = {**_NATURAL, "repeat_penalty": 1.0}
+_VLLM = {**_NATURAL, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+"""vLLM otherwise takes what the model's `generation_config.json` recommends."""
+
 GENERIC = Dialect(
     name="openai-compatible", title="Other OpenAI-compatible", choice_by=ChoiceBy.SCHEMA, capabilities=_COMMON
 )
@@ -82,7 +89,7 @@ LLAMA_SERVER = Dialect(
     name="llama-server",
     title="llama-server",
     choice_by=ChoiceBy.TOKENS,
-    sampling_options=True,
+    sampling=_LLAMA_CPP,
     template_options=True,
     capabilities=_with(
         dict.fromkeys(
@@ -105,7 +112,7 @@ LLAMA_CPP_PYTHON = Dialect(
     title="llama_cpp.server",
     choice_by=ChoiceBy.GRAMMAR,
     schema_in_json_object=True,
-    sampling_options=True,
+    sampling=_LLAMA_CPP,
     usage_in_stream=False,
     capabilities=_with(
         {
@@ -123,10 +130,11 @@ LLAMA_CPP_PYTHON = Dialect(
         },
     ),
 )
-VLLM = Dialect(
+_VLLM_BEFORE = Dialect(
     name="vllm",
     title="vLLM",
     choice_by=ChoiceBy.CHOICE_OPTION,
+    sampling=_VLLM,
     template_options=True,
     capabilities=_with(
         {
@@ -140,6 +148,20 @@ VLLM = Dialect(
         {
             "lora_serving": "Weights that the server serves under a name of their own, for this base.",
             "cached_tokens": "Only where the server was started with `--enable-prompt-tokens-details`.",
+        },
+    ),
+)
+VLLM = replace(
+    _VLLM_BEFORE,
+    choice_by=ChoiceBy.TOKENS,
+    older=_VLLM_BEFORE,
+    capabilities=replace(
+        _VLLM_BEFORE.capabilities,
+        choice_probabilities=Support.YES,
+        reasons={
+            **_VLLM_BEFORE.capabilities.reasons,
+            "choice_probabilities": "Versions without `logprob_token_ids` (0.32 has it) send log-probabilities along "
+            "with a label instead: tokens that are not listed count as nothing.",
         },
     ),
 )

@@ -19,11 +19,13 @@ from adapters.models.openai_compatible.answers import StreamAccumulator, complet
 from adapters.models.openai_compatible.asking import body_of
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.counting import Counter
-from adapters.models.openai_compatible.dialects import CLOSED, ChoiceBy, Dialect, dialect_of, without_options
+from adapters.models.openai_compatible.dialects import CLOSED, VLLM, ChoiceBy, Dialect, dialect_of, without_options
+from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NoOddsError
 from adapters.models.openai_compatible.listing import not_taken
-from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsError
+from adapters.models.openai_compatible.llama_server import LlamaServer
 from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
 from adapters.models.openai_compatible.usage import usage_of
+from adapters.models.openai_compatible.vllm_server import VllmServer
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
@@ -52,13 +54,11 @@ class OpenAICompatibleModel:
         """Take the facts, whose `path` is the name that the server knows, and the client to the server."""
         self._facts = facts
         self._client = client
-        self._dialect = dialect
         self._name = facts.path
         self._parallel = max(1, parallel)
         self._context_tokens = facts.context_tokens
         self._without: frozenset[str] = frozenset()
-        self._native = LlamaServer(client.post)
-        self._counter = Counter(client, dialect, self._name, self._native)
+        self._speak(dialect)
         self._served: tuple[ServedLora, ...] = ()
         self._jitter = random.Random(facts.id)
         self._learning = threading.Lock()
@@ -100,13 +100,18 @@ class OpenAICompatibleModel:
             raise UnknownModelError(
                 f"The server at {self._client.host} has no model '{self._name}'.", "Choose one that it lists."
             )
-        self._dialect = dialect_of(listed, closed=self._is_closed)
-        self._counter = Counter(self._client, self._dialect, self._name, self._native)
+        self._speak(dialect_of(listed, closed=self._is_closed))
         self._without |= not_taken(listed, self._name)
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
         self._served = served_loras(self._client, self._dialect, self._name, listed)
         return time.perf_counter() - started
+
+    def _speak(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        post = self._client.post
+        self._native: LabelScorer = VllmServer(post, self._name) if dialect is VLLM else LlamaServer(post)
+        self._counter = Counter(self._client, dialect, self._native)
 
     def generate(
         self, request: GenerateRequest, *, cancel: CancelSignal | None = None
@@ -122,15 +127,19 @@ class OpenAICompatibleModel:
                 f"The server at {self._client.host} does not serve the LoRA weights '{request.lora.locator[-60:]}'.",
                 "Leave LoRA out, or start the server with these weights; docs/backends.md says how.",
             )
-        if self._dialect.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
+        spoken = self._dialect
+        if spoken.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
             try:
                 yield from self._chosen(request, cancel)
-            except NoOddsError:
-                # Nothing has been written yet. With a grammar, probabilities are not known, and none are reported.
-                grammar = replace(self._dialect, choice_by=ChoiceBy.GRAMMAR)
-                for item in self._written(request, cancel, None, grammar):
-                    yield replace(item, probabilities={}) if isinstance(item, Completion) else item
-            return
+                return  # noqa: TRY300 - what follows asks in another way
+            except NoOddsError:  # nothing has been written yet
+                if spoken.older is None:
+                    # With a grammar, probabilities are not known, and none are reported.
+                    grammar = replace(spoken, choice_by=ChoiceBy.GRAMMAR)
+                    for item in self._written(request, cancel, None, grammar):
+                        yield replace(item, probabilities={}) if isinstance(item, Completion) else item
+                    return
+                self._dialect = spoken.older
         prompt_tokens = self._checked_room(request)
         while True:
             without = self._without
@@ -161,7 +170,7 @@ class OpenAICompatibleModel:
                     tokens,
                     labels,
                     every_label=request.decoding.every_label,
-                    lora=self._lora_body(request),
+                    to=Addressed(model=self._served_name(request), lora=self._lora_body(request)),
                     check_cancelled=check_cancelled,
                 ),
             )
