@@ -373,7 +373,7 @@ def _joined(pieces: list[dict[str, Any]]) -> dict[str, Any]:
     """Return an answer that is not streamed: all pieces in one."""
     listed = [one for piece in pieces for one in piece.get("logprobs", ())]
     said = {name: "".join(piece["message"].get(name, "") for piece in pieces) for name in ("content", "thinking")}
-    message = {"role": "assistant", **said}
+    message = {"role": "assistant", **{name: text for name, text in said.items() if text or name == "content"}}
     return {**pieces[-1], "message": message, **({"logprobs": listed} if listed else {})}
 
 
