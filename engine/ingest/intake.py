@@ -63,9 +63,14 @@ class Intake(Protocol):
         ...
 
     def embed(
-        self, texts: Sequence[str], *, report: Report | None = None, cancel: CancelSignal | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        embedder: str = "",
+        report: Report | None = None,
+        cancel: CancelSignal | None = None,
     ) -> NDArray[np.float32]:
-        """Embed texts as unit vectors, shape (texts, dimensions)."""
+        """Embed texts as unit vectors, shape (texts, dimensions); without an embedder's id, by the bundled one."""
         ...
 
     def chunks(self, documents: Sequence[Document]) -> list[int]:
