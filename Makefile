@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench screenshots clean
+.PHONY: help run test check bench vllm screenshots clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -15,6 +15,7 @@ help:
 	@echo "make test    run the whole test suite"
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
+	@echo "make vllm    check a real vLLM server, installed for it (gigabytes, up to an hour)"
 	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
 	@echo "make clean   remove .venv"
 
@@ -48,6 +49,9 @@ check: $(TEST_READY)
 
 bench: $(TEST_READY)
 	$(BIN)/python cli.py bench
+
+vllm: $(TEST_READY)
+	@bash tools/vllm.sh $(BIN)/python
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py

@@ -12,9 +12,9 @@ from adapters.models.model_store import LocalModels, ScriptedSource
 from adapters.models.remote_models import RemoteModels
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder
+from adapters.storage.machine_figures import MachineFigures
 from adapters.storage.run_files import LocalRunFiles
 from adapters.storage.run_store import SqliteRunStore
-from adapters.storage.speeds import SpeedFile
 from adapters.storage.task_store import TaskFolders
 from adapters.training.architectures import ARCHITECTURES
 from adapters.training.library import LoraLibrary
@@ -52,7 +52,8 @@ def open_workspace(home: Path | None = None) -> Workspace:
         library=LoraLibrary(home / "lora"),
         machine=machine,
         meter=RaplMeter(),
-        speeds=SpeedFile(home / "speeds.json", machine_facts().processor),
+        speeds=MachineFigures(home / "speeds.json", machine_facts().processor),
+        checks=MachineFigures(home / "checks.json", machine_facts().processor),
         trainable=tuple(ARCHITECTURES),
     )
 

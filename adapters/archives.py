@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -17,6 +18,8 @@ MAX_RATIO = 200
 RATIO_FROM_BYTES = 20_000_000
 """Below this size, unpacked, a high ratio is harmless."""
 MAX_ENTRIES = 10_000
+MAX_NAME_BYTES = 200
+"""Of a file or folder: below what file systems take, so that a hidden name beside it has room."""
 _STEP = 1 << 20
 _ENCRYPTED = 0x1
 _LINK = 0o120000
@@ -64,9 +67,20 @@ def read_entry(data: bytes, path: str) -> bytes:
     Raises:
         TaskError: its content is damaged.
     """
+    return next(content for _, content in read_entries(data, [path]))
+
+
+def read_entries(data: bytes, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Read entries of an archive that was checked, one by one; its directory is read once.
+
+    Raises:
+        TaskError: the content of an entry is damaged.
+    """
+    path = ""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(path)
+            for path in paths:
+                yield path, archive.read(path)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError) as error:
         raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
 
@@ -88,7 +102,9 @@ def _checked_path(name: str, info: zipfile.ZipInfo) -> PurePosixPath:
     """Return the path of an entry; refuse one that would lead out of the folder it is unpacked to."""
     raw = info.orig_filename
     path = PurePosixPath(raw)
-    foreign = "\\" in raw or "\0" in raw or PureWindowsPath(raw).drive or any(ord(sign) < 32 for sign in raw)
+    too_long = any(len(part.encode("utf-8", "replace")) > MAX_NAME_BYTES for part in path.parts)
+    odd = too_long or str(path) != raw.removesuffix("/")
+    foreign = odd or "\\" in raw or "\0" in raw or PureWindowsPath(raw).drive or any(ord(sign) < 32 for sign in raw)
     if foreign or path.is_absolute() or ".." in path.parts or (info.external_attr >> 16) & 0o170000 == _LINK:
         raise TaskError(f"{name} has an entry with an unsafe path: {raw[:80]!r}.", "It was not unpacked.")
     return path

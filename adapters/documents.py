@@ -8,12 +8,12 @@ import unicodedata
 from pathlib import PurePath
 from typing import Any
 
+from adapters.reading.limits import MAX_DOCUMENT_BYTES
 from adapters.tabular.encodings import detect_encoding, undecodable
 from engine.core.errors import TaskError
 from engine.core.task import Document
 from engine.metrics import wording as say
 
-MAX_BYTES = 50_000_000
 MAX_TEXT_BYTES = 5_000_000
 MAX_PAGES = 2_000
 _TEXT = {".md", ".markdown", ".txt", ".text", ""}
@@ -27,8 +27,10 @@ def read_document(name: str, data: bytes) -> Document:
     Raises:
         TaskError: the kind is not known, the file is broken, encrypted or too large, or holds no text.
     """
-    if len(data) > MAX_BYTES:
-        raise TaskError(f"{name} has {say.size(len(data))}; at most {say.size(MAX_BYTES)} are read.", "Split it.")
+    if len(data) > MAX_DOCUMENT_BYTES:
+        raise TaskError(
+            f"{name} has {say.size(len(data))}; at most {say.size(MAX_DOCUMENT_BYTES)} are read.", "Split it."
+        )
     extension = PurePath(name).suffix.lower()
     if data.startswith(b"%PDF") or extension == ".pdf":
         text = _pdf(name, data)

@@ -13,13 +13,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.documents import read_document
+from adapters.reading.reader import file_reader
 from adapters.retrieval.chunking import chunk_document
 from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.encodings import OFFERED
-from adapters.tabular.reader import first_look, read_table
-from adapters.tabular.source import Source, check_size, source_from_path
+from adapters.tabular.source import check_size
 from engine.core.errors import TaskError, UsageError
 from engine.core.generation import Message
 from engine.core.ports import BuiltIndex, Embeddings, LanguageModel
@@ -90,19 +89,19 @@ class LocalIntake:
 
     def first_look(self, name: str, data: bytes, asked: ReadOptions) -> FirstLook:
         """Read the first rows of a table."""
-        return first_look(Source(name=name, data=data), asked)
+        return file_reader().first_look(name, data, asked)
 
     def read_table(self, name: str, data: bytes, asked: ReadOptions, report: Report | None = None) -> Table:
         """Read a whole table."""
-        return read_table(Source(name=name, data=data), asked, report=report)
+        return file_reader().read_table(name, data, asked, report=report)
 
     def read_path(self, path: Path) -> Table:
         """Read a whole table from a file on this machine, in the detected format."""
-        return read_table(source_from_path(path))
+        return file_reader().read_path(path)
 
     def read_document(self, name: str, data: bytes) -> Document:
         """Read a document as Markdown."""
-        return read_document(name, data)
+        return file_reader().read_document(name, data)
 
     def encodings(self) -> Sequence[str]:
         """Return the encodings that a user may choose from."""

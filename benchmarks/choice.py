@@ -12,14 +12,13 @@ import time
 
 from adapters.models.llama_cpp.client import LlamaCppModel
 from benchmarks.data import DATA
+from benchmarks.prompts import zero_shot_requests
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
 from engine.ingest.columns import Roles
 from engine.ingest.one_step import import_table
 from engine.ingest.options import ImportOptions
-from engine.running.defaults import default_variant
-from engine.running.prompting import build_prompt, decoding_for
 from engine.running.sampling import choose_test_rows
 from wiring import open_lab
 
@@ -47,18 +46,7 @@ def _measure(name: str) -> None:
     plan = lab.runs.plan(
         task_id=task.id, model_id=facts.id, techniques=[Technique.ZERO_SHOT], limit=ROWS, throughput=True
     )
-    variant = default_variant(Technique.ZERO_SHOT, task)
-    requests = []
-    for number, row in enumerate(rows):
-        built = build_prompt(task, row.input)
-        requests.append(
-            GenerateRequest(
-                messages=built.messages,
-                prefix_messages=built.prefix_messages,
-                decoding=decoding_for(task, variant.decoding, seed=plan.seed, row=number),
-                slot=variant.id,
-            )
-        )
+    requests = zero_shot_requests(task, rows, seed=plan.seed)
     model = LlamaCppModel(facts)
     model.load(slots=1, context_tokens=2048)
     model.generate_batch(requests[:2])

@@ -95,13 +95,13 @@ def _tasks() -> list[Task]:
     whole = [read_task(ROOT / "data" / "tasks" / "support-tickets")]
     for name, file, most in SETS:
         if (path := DATA / f"{file}.csv").is_file():
-            whole.append(_intents(path, f"clinc150-{name}", most))
+            whole.append(intents(path, f"clinc150-{name}", most))
         else:
             print(f"  clinc150-{name} is left out: {path.name} is not there")
     return [task for one in whole for task in (_fewer_test_rows(one), _skewed(one))]
 
 
-def _intents(path: Path, name: str, most: int | None) -> Task:
+def intents(path: Path, name: str, most: int | None) -> Task:
     """Make a task of the first intents by name, without the rows of no intent."""
     with path.open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if line["intent"] != "oos"]

@@ -22,6 +22,7 @@ NAMES = {
     "cancel": "benchmarks.cancel",
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
+    "handbook_search": "benchmarks.handbook_search",
     "embedders": "benchmarks.embedders",
     "report_speed": "benchmarks.report_speed",
     "claims": "benchmarks.claims",

@@ -81,7 +81,7 @@ def show(*parts: Listing | Lines | None) -> None:
         elif part.rows:
             console.print(_table(part, console.width))
         elif part.empty:
-            console.print(Text(part.empty), soft_wrap=True)
+            console.print(Text(one_line(part.empty)), soft_wrap=True)
 
 
 def show_json(data: Mapping[str, Any]) -> None:

@@ -15,14 +15,17 @@ from rich.text import Text
 from engine.analysis.marks import FigureName
 from engine.analysis.progress import LiveRun
 from engine.analysis.snapshot import Lane, RunSnapshot
+from engine.core.errors import CancelledError
 from engine.core.generation import LoraWeights
-from engine.core.steps import Progress, drain
+from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import cell, heading
+from engine.services.model_check import CheckedModel, ModelCheck
 from terminal.output import one_line
 
 REFRESH_S = 0.25
+POLL_S = 0.1
 PLAIN_EVERY_S = 10.0
 _SHOWN_SIGNS = 32
 """How many characters of the current answer are shown."""
@@ -129,6 +132,28 @@ def show_pull(steps: Iterator[Progress], console: Console) -> None:
     with Live(console=console, refresh_per_second=4, get_renderable=lambda: Text(_stage(last) if last else "")):
         for step in steps:
             last = step
+
+
+def show_check(check: ModelCheck, cancel: CancelSignal, console: Console) -> CheckedModel:
+    """Show the check of a model while it is running; return what it found.
+
+    Raises:
+        AdaptLabError: the model or its server is not there, or the machine is taken.
+        CancelledError: the user stopped it.
+    """
+
+    def stage() -> Text:
+        return Text(_stage(check.progress) if check.progress else "")
+
+    with Live(console=console, refresh_per_second=4, get_renderable=stage):
+        while not check.wait(POLL_S):
+            if cancel.is_set():
+                check.cancel()
+    if check.error is not None:
+        raise check.error
+    if check.result is None:
+        raise CancelledError("Stopped.", "Start it again at any time.")
+    return check.result
 
 
 def show_training(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,8 +20,22 @@ USAGE = {
 }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Played:
+    """A reply that a test has written out: a JSON body, or a stream of events as they go over the wire."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    events: Sequence[str] = ()
+    """Each with the blank line that ends it; without `[DONE]` the stream stops in the middle."""
+
+
 class FaultyServer:
-    """`fault` names what goes wrong; `times` how often, before it answers rightly; `asked` the bodies it got."""
+    """`fault` names what goes wrong; `times` how often, before it answers rightly; `asked` the bodies it got.
+
+    It serves any path, so that it can stand in as the proxy to another host.
+    """
 
     def __init__(self) -> None:
         """Start."""
@@ -28,7 +44,11 @@ class FaultyServer:
         self.text = '{"label": "billing"}'
         self.thinking = ""
         self.listed: list[dict[str, Any]] = [{"id": MODEL, "object": "model", "owned_by": "somebody"}]
+        self.plays: list[Played] = []
+        """Replies in place of its own, one for each request; the last one is played again and again."""
         self.asked: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        """Of requests without a body, with the host where this is a proxy."""
         self.keys: list[str] = []
         self.headers: dict[str, str] = {}
         self.in_flight = 0
@@ -36,6 +56,7 @@ class FaultyServer:
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
+        self._http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients may hang up
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -48,6 +69,11 @@ class FaultyServer:
         with self._lock:
             self.times -= 1
             return self.fault if self.times >= 0 else ""
+
+    def next_play(self) -> Played | None:
+        """Return the reply that is played now, if one is."""
+        with self._lock:
+            return self.plays.pop(0) if len(self.plays) > 1 else next(iter(self.plays), None)
 
     def count(self, change: int) -> None:
         """Count requests that are under way."""
@@ -85,13 +111,15 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             server.keys.append(self.headers.get("authorization", ""))
+            server.headers = dict(self.headers.items())
+            server.paths.append(self.path)
             if server.fault == "html":
                 self.send(200, "<!DOCTYPE html><html>Sign in</html>", "text/html")
             elif server.fault == "redirect":
                 self.send(302, "", "text/plain", Location="http://127.0.0.1:9/v1/models")
             elif server.fault == "wrong key":
                 self.refuse_key()
-            elif self.path.endswith("/models"):
+            elif self.path.partition("?")[0].endswith("/models"):
                 self.send(200, json.dumps({"object": "list", "data": server.listed}), "application/json")
             else:
                 self.send(404, "Not Found", "text/plain")
@@ -105,9 +133,13 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             option = _REFUSED_OPTION.get(fault)
             if option is not None and option not in body:
                 fault = ""
+            played = server.next_play()
             server.count(1)
             try:
-                self.answer(body, fault)
+                if played is None:
+                    self.answer(body, fault)
+                else:
+                    self.play(played)
             except OSError:
                 self.close_connection = True
             finally:
@@ -130,6 +162,21 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
             else:
                 self.stream(body, fault)
+
+        def play(self, played: Played) -> None:
+            if not played.events:
+                self.send(played.status, json.dumps(played.body), "application/json", **played.headers)
+                return
+            self.send_response(played.status)
+            for name, value in {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for event in played.events:
+                self.chunk(event.encode())
+            if "[DONE]" in played.events[-1]:
+                self.chunk(b"")
+            else:
+                self.close_connection = True
 
         def refuse_key(self) -> None:
             said = f"Incorrect API key provided: {self.headers.get('authorization', '')[7:]}. Find yours elsewhere."

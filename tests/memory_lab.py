@@ -159,6 +159,7 @@ class Memory:
     servers: MemoryServers
     machine: MemoryMachine
     speeds: MemorySpeeds
+    checks: MemorySpeeds
     files: MemoryRunFiles
 
 
@@ -260,11 +261,12 @@ def memory_lab(
         machine=machine,
         meter=NoMeter(),
         speeds=speeds,
+        checks=(checks := MemorySpeeds()),
         trainable=tuple(trainable),
     )
     memory = Memory(
         workspace=workspace, answers=answers, store=store, tasks=kept, models=found, retriever=retriever,
-        library=library, servers=servers, machine=machine, speeds=speeds, files=files,
+        library=library, servers=servers, machine=machine, speeds=speeds, checks=checks, files=files,
     )  # fmt: skip
     lab = MemoryLab(memory)
     weakref.finalize(lab, shutil.rmtree, folder, ignore_errors=True)

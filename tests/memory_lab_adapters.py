@@ -18,9 +18,9 @@ from engine.core.capabilities import Capabilities
 from engine.core.errors import UsageError, unknown_name
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.health import Finding
-from engine.core.model_servers import ServerState
+from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.ports import LanguageModel
-from engine.core.run.infos import RunInfo, TaskInfo, info_of
+from engine.core.run.infos import RunInfo, TaskInfo, TaskSetAside, info_of
 from engine.core.run.looks import Look, has_looked, look_of
 from engine.core.run.manifest import MachineFacts, Manifest, manifest_from_dict
 from engine.core.run.prediction import Prediction
@@ -139,6 +139,7 @@ class MemoryTasks:
     def __init__(self, tasks: Sequence[Task], folder: Path) -> None:
         """Begin with these tasks; look for more in this folder."""
         self.home = folder
+        self.faulty: list[TaskSetAside] = []
         self._kept: dict[str, Task] = {}
         for task in tasks:
             self.keep(task)
@@ -154,6 +155,10 @@ class MemoryTasks:
                 TaskInfo(id=name, title=task.title, summary=task.summary, rows=rows, documents=len(task.documents))
             )
         return found
+
+    def set_aside(self) -> list[TaskSetAside]:
+        """Return the task folders that a test says cannot be read."""
+        return list(self.faulty)
 
     def get(self, name: str) -> Task:
         """Return one task."""
@@ -271,10 +276,16 @@ class MemoryServers:
         self.found: list[ServerState] = []
         self.pulled: list[str] = []
         self.loaded: list[tuple[str, str, str]] = []
+        self.made: list[str] = []
+        self.near: list[NearbyServer] = []
 
     def states(self) -> list[ServerState]:
         """List them."""
         return self.found
+
+    def nearby(self) -> list[NearbyServer]:
+        """Return those that are not added yet."""
+        return [one for one in self.near if one.url not in {known.url for known in self.found}]
 
     def add(self, name: str, url: str) -> None:
         """Add one, unless its address is none."""
@@ -285,6 +296,16 @@ class MemoryServers:
     def remove(self, name: str) -> None:
         """Take one away."""
         self.found = [one for one in self.found if one.name != name]
+
+    def made_with(self, key: str) -> list[str]:
+        """Return those that are said to be made with these weights."""
+        return [name for name in self.made if name.endswith(f":{key}")]
+
+    def remove_made_with(self, key: str) -> list[str]:
+        """Take them away."""
+        removed = self.made_with(key)
+        self.made = [name for name in self.made if name not in removed]
+        return removed
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
         """Take note of the order."""

@@ -121,6 +121,11 @@ class MemoryModel(ScriptedModel):
         return self._capabilities
 
     @property
+    def answered_by(self) -> str:
+        """A made-up name."""
+        return "made up 1.0"
+
+    @property
     def rss_bytes(self) -> int:
         """A made-up size."""
         return RSS_BYTES

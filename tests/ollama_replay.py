@@ -26,6 +26,14 @@ CREATED = "2026-08-04T08:52:19.385406455-07:00"
 TEMPLATE = "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
 
 
+PROMPT = "<|im_start|>user\nThe chat's prompt<|im_end|>\n<|im_start|>assistant\n"
+
+
+def refuses(version: str) -> bool:
+    """Tell whether this version refuses a prompt that does not fit, where it is asked to."""
+    return tuple(map(int, version.split("."))) >= (0, 12, 6)
+
+
 def tokens_of(messages: list[dict[str, str]]) -> int:
     """Count a prompt as the replay does: about four letters a token."""
     return sum(round(len(message.get("content", "")) / 4) + 5 for message in messages)
@@ -46,6 +54,9 @@ class OllamaReplay:
         self.thinking = ""
         self.fault = ""
         self.logprobs = True
+        self.listed: dict[str, list[tuple[str, float]]] = {}
+        """What the model finds likely after a prompt and this text; nothing else is known of its vocabulary."""
+        self.shows_prompts = True
         self.cut_to: int | None = None
         self.largest_context = 1_000_000
         self.count: int | None = None
@@ -114,6 +125,8 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
                 self.refuse(404, f"model '{name}' not found")
             elif self.path == "/api/show":
                 self.whole(_shown(replay))
+            elif self.path == "/api/generate" and asked.get("raw"):
+                self.whole(_listing(replay, asked, asked["prompt"].removeprefix(PROMPT)))
             elif self.path == "/api/embed":
                 self.whole(_embedded(asked))
             elif self.path == "/api/generate":
@@ -143,14 +156,28 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
                 self.refuse(500, "model requires more system memory (9.6 GiB) than is available (2.1 GiB)")
             elif fault == "key":
                 self.refuse(401, f"unauthorized: {self.headers.get('authorization', '')}")
+            elif self.too_long(asked):
+                self.refuse(400, "the input length exceeds the context length")
             elif fault == "html":
                 self.whole_text("<!DOCTYPE html><html><body>Sign in</body></html>", "text/html")
             elif fault == "not json":
                 self.whole_text("this is no JSON\n", "application/x-ndjson")
+            elif asked.get("_debug_render_only") and replay.shows_prompts:
+                self.whole(
+                    {"model": asked["model"], "created_at": CREATED, "_debug_info": {"rendered_template": PROMPT}}
+                )
             elif asked.get("stream"):
                 self.lines(_answer(replay, asked), break_after=2 if fault == "half" else None)
             else:
-                self.whole(list(_answer(replay, asked))[-1])
+                self.whole(_joined(list(_answer(replay, asked))))
+
+        def too_long(self, asked: dict[str, Any]) -> bool:
+            room = int((asked.get("options") or {}).get("num_ctx", 4096))
+            return (
+                asked.get("truncate") is False
+                and refuses(replay.version)
+                and (replay.count or tokens_of(asked["messages"])) >= room
+            )
 
         def body(self) -> bytes:
             if self.headers.get("Transfer-Encoding") == "chunked":
@@ -301,11 +328,12 @@ def _answer(replay: OllamaReplay, asked: dict[str, Any]) -> Iterator[dict[str, A
         scores = {label: (5.0 if label == item.text else 1.0) + tuned for label in labels}
         total = sum(scores.values())
         top = [{"token": label, "logprob": math.log(score / total)} for label, score in scores.items()]
-        told = [(text, [{"token": text, "logprob": -0.001, "top_logprobs": []}]) for text in ('{"label": "', '"}')]
+        begun = _likely(replay, "")[: int(asked.get("top_logprobs", 0))]
+        told = [(text, [{"token": text, "logprob": -0.001, "top_logprobs": begun}]) for text in ('"', '"')]
         told.insert(
             1, (item.text, [{"token": item.text, "logprob": math.log(scores[item.text] / total), "top_logprobs": top}])
         )
-        for text, logprobs in told:
+        for text, logprobs in told[: int(options.get("num_predict", 128))]:
             written += 1
             listed = bool(asked.get("logprobs")) and replay.logprobs
             yield piece(
@@ -328,10 +356,30 @@ def _answer(replay: OllamaReplay, asked: dict[str, Any]) -> Iterator[dict[str, A
     }
 
 
+def _listing(replay: OllamaReplay, asked: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return one token that follows a prompt and this text, with what is listed beside it."""
+    top = _likely(replay, text)
+    listed = {"logprobs": [{**top[0], "top_logprobs": top[: asked["top_logprobs"]]}]} if replay.logprobs else {}
+    return {"model": asked["model"], "created_at": CREATED, "response": "The", **listed, "done": True,
+            "done_reason": "length", "load_duration": 1_334_875, "prompt_eval_count": len(asked["prompt"]) // 4,
+            "prompt_eval_duration": 1_000_000, "eval_count": 1, "eval_duration": 1_000}  # fmt: skip
+
+
+def _likely(replay: OllamaReplay, text: str) -> list[dict[str, Any]]:
+    return [{"token": token, "logprob": one} for token, one in [("The", -0.1), *replay.listed.get(text, [])]]
+
+
+def _joined(pieces: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return an answer that is not streamed: all pieces in one."""
+    listed = [one for piece in pieces for one in piece.get("logprobs", ())]
+    said = {name: "".join(piece["message"].get(name, "") for piece in pieces) for name in ("content", "thinking")}
+    message = {"role": "assistant", **{name: text for name, text in said.items() if text or name == "content"}}
+    return {**pieces[-1], "message": message, **({"logprobs": listed} if listed else {})}
+
+
 def _labels(asked: dict[str, Any]) -> tuple[str, ...] | None:
     form = asked.get("format")
-    label = form.get("properties", {}).get("label") if isinstance(form, dict) else None
-    return tuple(label["enum"]) if isinstance(label, dict) and asked.get("logprobs") is not None else None
+    return tuple(form["enum"]) if isinstance(form, dict) and "enum" in form else None
 
 
 def _request(asked: dict[str, Any]) -> GenerateRequest:

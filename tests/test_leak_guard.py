@@ -24,6 +24,8 @@ from engine.ingest.leaks.record import leak_sides
 from engine.ingest.leaks.text_check import find_leaks
 
 TASKS = Path(__file__).parents[1] / "data" / "tasks"
+MULTILINGUAL = TASKS / "support-multilingual"
+"""Looked at for false alarms alone: what is planted is English, and so is all that the embedder reads."""
 PROMISED, PROMISED_PARAPHRASES = 0.95, 0.60
 MAILS = 1000
 """Enough that a rewording can stand out among them."""
@@ -96,11 +98,13 @@ def retriever(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanceRetriev
 @pytest.mark.model
 @pytest.mark.timeout(300)
 def test_among_the_tasks_that_ship_rewordings_are_found(retriever: LanceRetriever) -> None:
-    """At least 60 % of sentences that were reworded; of all 600 test rows that ship, at most one is a false alarm."""
+    """At least 60 % of sentences that were reworded; of all 960 test rows that ship, at most one is a false alarm."""
     found, alarms = 0, 0
-    for number, folder in enumerate(sorted(TASKS.iterdir())):
+    folders = sorted(TASKS.iterdir())
+    english = [folder for folder in folders if folder != MULTILINGUAL]
+    for folder in folders:
         task = read_task(folder)
-        planted = SET_B[number::4]
+        planted = SET_B[english.index(folder) :: len(english)] if folder in english else ()
         learn = [Text(id=e.id, text=e.input) for e in task.examples if e.split != "test"]
         test = [Text(id=e.id, text=e.input) for e in task.examples if e.split == "test"]
         learn += [Text(id=f"base {place}", text=base) for place, (base, _close, _free) in enumerate(planted)]

@@ -12,7 +12,7 @@ from engine.analysis.basis.efforts import ABOUT as ABOUT_EFFORTS
 from engine.analysis.basis.efforts import effort_sentences, tuning_gains
 from engine.analysis.break_even import price_table
 from engine.analysis.figures import VariantFigures
-from engine.analysis.marks import FigureName, mark_of, mark_of_item, price_marks
+from engine.analysis.marks import CUT_PROBABILITIES, FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
 from engine.analysis.report import Report
 from engine.core.interval import Interval
@@ -129,7 +129,11 @@ def method(contents: MemoContents) -> list[str]:
     report, plan = contents.report, contents.report.plan
     tests = sorted({item.test for item in report.differences}) or ["no test"]
     blocks = contents.manifest.block_rows
-    turns = "row by row" if blocks == 1 else f"in blocks of {blocks} rows, as the server holds one model at a time"
+    turns = (
+        "row by row"
+        if blocks == 1
+        else f"in blocks of {blocks} rows, as the server holds one model or one prompt at a time"
+    )
     order = (
         "Rows were answered in batches, so no latency of single rows is given."
         if plan.throughput
@@ -152,7 +156,8 @@ def method(contents: MemoContents) -> list[str]:
         if report.searches
         else []
     )
-    return [rows, *searched, *decided, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
+    cut = [CUT_PROBABILITIES] if report.origin.probabilities_cut else []
+    return [rows, *searched, *decided, *cut, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
 
 
 def assumptions(contents: MemoContents) -> list[tuple[str, str]]:

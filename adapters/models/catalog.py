@@ -168,8 +168,9 @@ class Catalog:
         key = "|".join(f"{file}|{stat.st_size}|{stat.st_mtime_ns}" for file, stat in stats)
         try:
             kept = json.loads(self._digests.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             kept = {}
+        kept = kept if isinstance(kept, dict) else {}
         if not isinstance(kept.get(key), str):
             sum_of_all = hashlib.sha256()
             for file in files:

@@ -16,6 +16,7 @@ from pathlib import Path
 from adapters.models.llama_cpp.client import LlamaCppModel
 from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
 from adapters.models.ollama.listing import BACKEND, OllamaListing
+from adapters.models.ollama.lora import made_with
 from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment
 from adapters.models.openai_compatible.client import Client
@@ -25,12 +26,13 @@ from adapters.models.openai_compatible.lora import load_into_vllm
 from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
 from adapters.models.remote.address import checked_url
 from adapters.models.remote.keys import key_for, variable_for
+from adapters.models.remote.nearby import nearby_servers
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
 from adapters.models.stores import FIND_VARIABLE, finds_by_itself
 from engine.core.capabilities import Capabilities, Support
-from engine.core.errors import AdaptLabError, ServerAbsentError, UsageError, unknown_name
+from engine.core.errors import AdaptLabError, ModelError, ServerAbsentError, UsageError, unknown_name
 from engine.core.generation import ModelFacts
-from engine.core.model_servers import ServerState
+from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.ports import LanguageModel
 from engine.core.steps import CancelSignal, Progress
 
@@ -64,6 +66,7 @@ class RemoteModels:
         self._book = ServerBook(home / "servers.toml")
         self._lock = threading.Lock()
         self._listed: dict[tuple[str, str], _Listed] = {}
+        self._nearby: tuple[dict[str, str], list[NearbyServer], float] | None = None
         self._refreshing: set[tuple[str, str]] = set()
         self._ollama: dict[str, tuple[OllamaServer, OllamaListing]] = {}
 
@@ -126,6 +129,19 @@ class RemoteModels:
         reasons = {**OLLAMA.reasons, "lora_training": words, "lora_serving": words}
         return replace(OLLAMA, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
 
+    def nearby(self) -> list[NearbyServer]:
+        """Look for servers on the usual ports of this machine that are not entered yet; an answer is kept a while."""
+        if not finds_by_itself():
+            return []
+        known = self._book.servers()
+        with self._lock:
+            kept = self._nearby
+        if kept is None or kept[0] != known or time.monotonic() - kept[2] > KEPT_S:
+            kept = (known, nearby_servers(known), time.monotonic())
+            with self._lock:
+                self._nearby = kept
+        return kept[1]
+
     def add(self, name: str, url: str) -> None:
         """Keep a server's name and address."""
         self._book.add(name, url)
@@ -143,6 +159,37 @@ class RemoteModels:
         with self._lock:
             for place in [place for place in self._listed if place[0] == BACKEND]:
                 del self._listed[place]
+
+    def made_with(self, key: str) -> list[str]:
+        """Return the models at the Ollama server of this machine that were made with these LoRA weights.
+
+        None if it is off; weights are only made into models of a server that runs on this machine.
+        """
+        server = self._own_ollama()
+        if server is None:
+            return []
+        try:
+            return made_with(server, key)
+        except ModelError:
+            return []
+
+    def remove_made_with(self, key: str) -> list[str]:
+        """Remove them from the server; return their names.
+
+        Raises:
+            ModelError: the server does not remove one that it has.
+        """
+        names = self.made_with(key)
+        server = self._own_ollama()
+        for name in names:
+            if server is not None:
+                server.remove(name)
+        return names
+
+    def _own_ollama(self) -> OllamaServer | None:
+        url = self._places().get(BACKEND) and (address_from_environment() or DEFAULT_URL)
+        server = self._ollama_at(url)[0] if url else None
+        return server if server is not None and server.is_local else None
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
         """Have a vLLM server load LoRA weights, in PEFT's form, from a folder on its own machine.

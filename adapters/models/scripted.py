@@ -53,6 +53,7 @@ CAPABILITIES = Capabilities(
     own_timings=Support.YES,
     cached_tokens=Support.YES,
     counts_tokens=Support.YES,
+    kept_prompts=Support.YES,
     holds_all=Support.YES,
     reasons={
         "logprobs": "It has no model.",
@@ -82,6 +83,11 @@ class ScriptedModel:
     def facts(self) -> ModelFacts:
         """What is known of it."""
         return self._facts
+
+    @property
+    def answered_by(self) -> str:
+        """A rule."""
+        return "a rule: no model"
 
     @property
     def rss_bytes(self) -> int:

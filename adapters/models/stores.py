@@ -112,7 +112,7 @@ def _ollama_files(root: Path) -> Iterator[FoundFile]:
         try:
             layers = json.loads(path.read_text(encoding="utf-8"))["layers"] if path.is_file() else []
             digests = [str(layer["digest"]) for layer in layers if layer.get("mediaType") == _OLLAMA_MODEL]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         for digest in digests[:1]:
             blob = root / "blobs" / digest.replace(":", "-")

@@ -18,12 +18,13 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 
-from engine.core.errors import CancelledError, WorkerDiedError, WorkerError, error_from_name
+from engine.core.errors import CancelledError, LimitExceededError, WorkerDiedError, WorkerError, error_from_name
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02
@@ -36,6 +37,15 @@ class CancelSignal(Protocol):
     def is_set(self) -> bool:
         """Tell whether the work should stop."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one request may take; a worker that takes more is ended."""
+
+    seconds: float
+    rss_bytes: int
+    """More resident memory than the worker had when the request began."""
 
 
 class WorkerProcess:
@@ -95,22 +105,29 @@ class WorkerProcess:
         return True
 
     def stream(
-        self, operation: str, payload: Mapping[str, Any], *, cancel: CancelSignal | None = None
+        self,
+        operation: str,
+        payload: Mapping[str, Any],
+        *,
+        cancel: CancelSignal | None = None,
+        limits: Limits | None = None,
     ) -> Generator[dict[str, Any], None, None]:
         """Send one request; yield its events as they come, then a last message that holds `result`.
 
         Raises:
             WorkerDiedError: the process ended before its last message.
+            LimitExceededError: the request took more than it may; the process was ended.
             CancelledError: `cancel` was set; the worker has stopped this request.
             AdaptLabError: whatever typed error the worker reported.
         """
         with self._lock:
             self.start()
             number = next(self._numbers)
+            watch = None if limits is None else _Watch(self, limits)
             self._send({"id": number, "operation": operation, **payload})
             finished = False
             try:
-                for message in self._messages(number, cancel):
+                for message in self._messages(number, cancel, watch):
                     finished = "result" in message
                     yield message
             except GeneratorExit:
@@ -160,9 +177,11 @@ class WorkerProcess:
         except OSError as error:
             raise self._died() from error
 
-    def _messages(self, number: int, cancel: CancelSignal | None) -> Iterator[dict[str, Any]]:
+    def _messages(self, number: int, cancel: CancelSignal | None, watch: _Watch | None) -> Iterator[dict[str, Any]]:
         cancelled_at: float | None = None
         while True:
+            if watch is not None:
+                watch.check()
             if cancel is not None and cancel.is_set():
                 if cancelled_at is None:
                     cancelled_at = time.monotonic()
@@ -229,7 +248,22 @@ class WorkerProcess:
         words = [line for line in self._last_words if line.strip()]
         said = f" Last output: {words[-1][:200]}" if words else ""
         what = f"The {self._name} ended during a request ({reason}).{said}"
-        return WorkerDiedError(what, "The next request starts it again.")
+        return WorkerDiedError(what, "The next request starts it again.", reason)
+
+
+class _Watch:
+    """Ends a worker whose request takes more than it may."""
+
+    def __init__(self, worker: WorkerProcess, limits: Limits) -> None:
+        self._worker, self._limits = worker, limits
+        self._ends_at = time.monotonic() + limits.seconds
+        self._most_bytes = worker.rss_bytes + limits.rss_bytes
+
+    def check(self) -> None:
+        of_memory = self._worker.rss_bytes > self._most_bytes
+        if of_memory or time.monotonic() > self._ends_at:
+            self._worker.kill()
+            raise LimitExceededError("The request took more than it may; its process was ended.", of_memory=of_memory)
 
 
 def _read_answers(process: subprocess.Popen[bytes], answers: queue.Queue[bytes | None]) -> None:

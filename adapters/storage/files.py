@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,3 +34,14 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole, over an older one; its folder is made if it is not there."""
     with whole_file(path) as partial:
         partial.write_bytes(data)
+
+
+def keep_private(path: Path) -> None:
+    """Let only its owner open a file or folder, where the system has such rights and the path is this user's.
+
+    A folder that belongs to all, as the one for temporary files, stays as it is.
+    """
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+        if not mode & stat.S_ISVTX:
+            path.chmod(stat.S_IMODE(mode) & 0o700)

@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from adapters.storage.files import write_whole
+from adapters.storage.files import keep_private, write_whole
 from engine.core.errors import StoreError
 
 LAYOUT_NAME = "layout.json"
@@ -22,7 +22,8 @@ LAYOUT_VERSION = 2
 def home_folder(chosen: Path | None = None) -> Path:
     """Return the folder that was chosen, else `ADAPTLAB_HOME`, else the platform's folder for user data; make it.
 
-    The folder says in `layout.json` which version wrote it; one without the file is older than the file, and gets it.
+    Only its owner may open it; one from before that rule is closed to others now. The folder says in `layout.json`
+    which version wrote it; one without the file is older than the file, and gets it.
 
     Raises:
         StoreError: it cannot be made, or a newer version of the app wrote it.
@@ -32,6 +33,7 @@ def home_folder(chosen: Path | None = None) -> Path:
         written = _layout_version(home)
         for name in ("", "tasks", "lora", "indexes", "models"):
             (home / name).mkdir(parents=True, exist_ok=True)
+        keep_private(home)
         if written < LAYOUT_VERSION:
             write_whole(home / LAYOUT_NAME, json.dumps({"version": LAYOUT_VERSION}).encode())
     except OSError as error:
@@ -48,7 +50,7 @@ def _layout_version(home: Path) -> int:
         version = json.loads(path.read_bytes())["version"]
     except (FileNotFoundError, NotADirectoryError):
         return 1
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         version = None
     if not isinstance(version, int):
         raise StoreError(

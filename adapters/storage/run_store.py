@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.storage.files import keep_private
 from engine.analysis.run_table import COLUMNS
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
@@ -48,7 +49,7 @@ class SqliteRunStore:
     """Runs and their predictions. Safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file.
+        """Open or make the file, which only its owner can read.
 
         Raises:
             StoreError: it is not a store, or cannot be opened.
@@ -56,6 +57,10 @@ class SqliteRunStore:
         self._path = path
         self._local = threading.local()
         with self._errors():
+            with contextlib.suppress(OSError):  # opening it says what is wrong
+                path.touch(mode=0o600)
+            for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+                keep_private(part)
             self._connection().executescript(SCHEMA)
 
     def _connection(self) -> sqlite3.Connection:

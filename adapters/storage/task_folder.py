@@ -17,23 +17,39 @@ from pydantic import ValidationError
 
 from adapters.storage.files import partial_beside
 from adapters.storage.task_file import RowLine, TaskFile
+from adapters.storage.task_schema import read_schema
 from engine.core.errors import TaskError
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
 from engine.core.text.answer_forms import is_known_locale
-from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
+from engine.metrics import wording as say
+from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS, schema_fault
 
 MAX_DOCUMENT_BYTES = 5_000_000
+MAX_FILE_BYTES = 200_000_000
 SCHEMA_NAME = "schema.json"
 _OLD_CLEAN = "Leak guard: clean."
 DOCUMENTS_NAME = "documents"
 
 
 def read_task(folder: Path) -> Task:
-    """Read a task folder whole.
+    """Read a task folder whole: whatever is in it becomes a task or a `TaskError`.
 
     Raises:
         TaskError: with file, line, field, value and fix of the first fault.
     """
+    try:
+        return _read_whole(folder)
+    except TaskError:
+        raise
+    except Exception as error:  # the border: no file of a task may stop the others
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)[:160] or repr(error)[:160]
+        raise TaskError(
+            f"The task folder '{folder.name}' cannot be read: {reason}.",
+            "Correct its files; docs/tasks.md shows their form.",
+        ) from error
+
+
+def _read_whole(folder: Path) -> Task:
     definition = _read_definition(folder / "task.toml")
     kind = AnswerKind(definition.answer.kind)
     schema = _read_schema(folder, definition)
@@ -96,6 +112,8 @@ def old_digest(folder: Path) -> str:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.stat().st_size > MAX_FILE_BYTES or not path.is_file():
+            raise TaskError(f"{path.name} is no file of at most {say.size(MAX_FILE_BYTES)}.", "Put one in its place.")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TaskError(
@@ -110,10 +128,10 @@ def _read_text(path: Path) -> str:
 def _read_definition(path: Path) -> TaskFile:
     try:
         return TaskFile.model_validate(tomllib.loads(_read_text(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise TaskError(f"task.toml: {error}.", "Correct this line.") from error
     except ValidationError as error:
         raise TaskError(f"task.toml: {_first_fault(error)}", "docs/tasks.md lists the keys.") from error
+    except ValueError as error:
+        raise TaskError(f"task.toml: {error}.", "Correct this line.") from error
 
 
 def _first_fault(error: ValidationError) -> str:
@@ -129,20 +147,7 @@ def _read_schema(folder: Path, definition: TaskFile) -> Mapping[str, Any] | None
         return None
     if not name or Path(name).name != name:
         raise TaskError(f"task.toml: field 'answer.schema_file': {name!r} is not a file beside it.", "Name one.")
-    try:
-        schema = json.loads(_read_text(folder / name))
-    except ValueError as error:
-        raise TaskError(f"{name}: {error}.", "Correct the JSON.") from error
-    if not isinstance(schema, dict):
-        raise TaskError(f"{name}: a JSON schema is an object.", "Correct the schema.")
-    import jsonschema
-
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as error:
-        place = ".".join(str(part) for part in error.absolute_path) or "schema"
-        raise TaskError(f"{name}: field '{place}': {error.message}.", "Correct the schema.") from error
-    return schema
+    return read_schema(name, _read_text(folder / name))
 
 
 def _check_scoring(definition: TaskFile, kind: AnswerKind) -> None:
@@ -202,13 +207,11 @@ def _example(row: RowLine, answer: AnswerSpec, place: str) -> Example:
     if answer.kind is AnswerKind.LABEL and target not in answer.labels:
         raise TaskError(f"{place}: field 'target': {target!r} is not a label.", f"Labels: {', '.join(answer.labels)}.")
     if answer.kind is AnswerKind.JSON:
-        import jsonschema
-
         if not isinstance(target, dict):
             raise TaskError(f"{place}: field 'target': a JSON object is expected.", "Write the record as an object.")
-        fault = next(iter(jsonschema.Draft202012Validator(answer.json_schema or {}).iter_errors(target)), None)
+        fault = schema_fault(answer.json_schema or {}, target)
         if fault is not None:
-            raise TaskError(f"{place}: field 'target': {fault.message}.", "Correct it, or the schema.")
+            raise TaskError(f"{place}: field 'target': {fault}.", "Correct it, or the schema.")
     elif not isinstance(target, str) or not target.strip():
         raise TaskError(f"{place}: field 'target': {target!r} is not text.", "Write the right answer as text.")
     text = target if isinstance(target, str) else json.dumps(target, ensure_ascii=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from adapters.storage.task_folder import old_digest, read_task, write_task
 from adapters.storage.user_rows import add_row
-from engine.core.errors import AdaptLabError, unknown_name
-from engine.core.run.infos import TaskInfo
+from engine.core.errors import AdaptLabError, TaskError, unknown_name
+from engine.core.run.infos import TaskInfo, TaskSetAside
 from engine.core.task import Task
 
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -21,16 +21,24 @@ class TaskFolders:
     def __init__(self, own: Path, shipped: Path) -> None:
         """Keep the user's tasks in `own`; those in `shipped` are only read."""
         self._own, self._shipped = own, shipped
-        self._read: dict[str, tuple[_Stamp, Task]] = {}
+        self._read: dict[str, tuple[_Stamp, Task | TaskError]] = {}
         self._lock = threading.Lock()
 
     def infos(self) -> list[TaskInfo]:
         """List the tasks that can be read."""
-        found = []
+        return self._all()[0]
+
+    def set_aside(self) -> list[TaskSetAside]:
+        """List the task folders that cannot be read, each with the reason and its fix."""
+        return self._all()[1]
+
+    def _all(self) -> tuple[list[TaskInfo], list[TaskSetAside]]:
+        found, faulty = [], []
         for name in self._folders():
             try:
                 task = self.get(name)
-            except AdaptLabError:
+            except AdaptLabError as error:
+                faulty.append(TaskSetAside(id=name, what=error.what, fix=error.fix))
                 continue
             rows: dict[str, int] = {}
             for example in task.examples:
@@ -38,17 +46,27 @@ class TaskFolders:
             found.append(
                 TaskInfo(id=name, title=task.title, summary=task.summary, rows=rows, documents=len(task.documents))
             )
-        return found
+        return found, faulty
 
     def get(self, name: str) -> Task:
-        """Return a task by id, or by the path of its folder."""
+        """Return a task by id, or by the path of its folder.
+
+        Raises:
+            UsageError: there is no such task.
+            TaskError: its folder cannot be read.
+        """
         folder = self.folder(name)
         changed = _stamp(folder)
         with self._lock:
             kept = self._read.get(name)
             if kept is None or kept[0] != changed:
-                kept = (changed, read_task(folder))
+                try:
+                    kept = (changed, read_task(folder))
+                except TaskError as error:
+                    kept = (changed, error)  # a page lists the tasks often, and a faulty folder may be a large one
                 self._read[name] = kept
+        if isinstance(kept[1], TaskError):
+            raise TaskError(kept[1].what, kept[1].fix)
         return kept[1]
 
     def folder(self, name: str) -> Path:
@@ -99,5 +117,8 @@ class TaskFolders:
 
 def _stamp(folder: Path) -> _Stamp:
     """Names, times of change and sizes of a folder's files: differs when any of them was edited, added or removed."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in (path.stat(),))
+    try:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path in files for stat in (path.stat(),))
+    except OSError as error:
+        raise TaskError(f"The task folder '{folder.name}' cannot be read ({error.strerror}).", "Try again.") from error

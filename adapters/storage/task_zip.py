@@ -6,7 +6,7 @@ import io
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from adapters.archives import checked_entries, read_entry
+from adapters.archives import checked_entries, read_entries
 from engine.core.errors import TaskError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -41,10 +41,10 @@ def unpack_into(name: str, data: bytes, folder: Path) -> None:
         TaskError: it is not a packed task, or holds something that does not belong there.
     """
     inner = _inner_paths(name, [entry.path for entry in checked_entries(name, data)])
-    for packed, path in inner.items():
-        target = folder / path
+    for packed, content in read_entries(data, inner):
+        target = folder / inner[packed]
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(read_entry(data, packed))
+        target.write_bytes(content)
 
 
 def _inner_paths(name: str, paths: list[PurePosixPath]) -> dict[str, PurePosixPath]:

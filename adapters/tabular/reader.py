@@ -13,12 +13,14 @@ import numpy as np
 from adapters.tabular.delimited import open_delimited
 from adapters.tabular.records import open_jsonl, open_parquet
 from adapters.tabular.sheets import open_sheet
-from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source, check_size
+from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, MAX_TEXT_BYTES, Opened, Row, Source, check_size
 from engine.core.errors import TableError
 from engine.ingest.table import ColumnBuilder, FirstLook, RaggedRow, ReadOptions, Table, usable_names
+from engine.metrics import wording as say
 
 LOOK_ROWS = 20
 _BATCH_ROWS = 4096
+_BATCH_CELLS = 500_000
 _START_CHARACTERS = 80
 _OTHER = {
     b"%PDF": "a PDF",
@@ -99,7 +101,8 @@ def read_table(
     ragged: list[RaggedRow] = []
     trailing: list[int] = []
     count = 0
-    while batch := list(islice(rest, _BATCH_ROWS)):
+    batch_rows = min(_BATCH_ROWS, _BATCH_CELLS // len(names) + 1)
+    while batch := list(islice(rest, batch_rows)):
         whole = [row for row in (_whole(row, len(names), ragged, trailing) for row in batch) if row is not None]
         if whole:
             lines.append(np.array([line for line, _ in whole], dtype=np.int64))
@@ -108,6 +111,10 @@ def read_table(
         count += len(batch)
         if count > MAX_ROWS:
             raise TableError(f"{source.name} has more than {MAX_ROWS:,} rows.", "Take a sample of its rows.")
+        if sum(builder.size_bytes for builder in builders) > MAX_TEXT_BYTES:
+            raise TableError(
+                f"{source.name} unpacks to more than {say.size(MAX_TEXT_BYTES)} of text.", "Take a sample of its rows."
+            )
         if report is not None:
             report(min(opened.fraction(), 1.0))
     if count == 0:

@@ -9,14 +9,19 @@ from typing import Any
 
 from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
 from adapters.tabular.sheets import as_text
-from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, Opened, Row, Source
+from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, MAX_TEXT_BYTES, Opened, Row, Source
 from engine.core.errors import TableError
 from engine.ingest.table import Reading, ReadOptions
 from engine.metrics import wording as say
 
-_BATCH_ROWS = 4096
-MAX_PARQUET_BYTES = 1_000_000_000
-"""Unpacked, as the file itself declares for its column chunks."""
+_BATCH_ROWS = 256
+"""Rows of Parquet unpacked at a time: a page may hold one long text, and name it for each row."""
+
+MAX_VALUES = 50_000_000
+"""Values of all columns of a Parquet file, those in lists too, as the file declares."""
+MAX_SPARSE_CELLS = 5_000_000
+MAX_CELLS_A_BYTE = 10
+"""Cells of a JSONL table, absent fields too, for each byte of the file, where that is more."""
 
 
 class _Number(str):
@@ -66,11 +71,15 @@ def _objects(source: Source, stream: io.BytesIO, codec: str) -> Iterator[tuple[i
     except UnicodeDecodeError as error:
         raise undecodable(source.name, source.data, codec) from error
     except RecursionError as error:
-        raise TableError(f"{source.name}, line {line}: nested too deep.", "Flatten the record.") from error
+        raise _too_deep(source.name, line) from error
     except ValueError as error:
         raise TableError(
             f"{source.name}, line {line}: {str(error).split(': line')[0]}.", "Write one whole JSON object a line."
         ) from error
+
+
+def _too_deep(name: str, line: int) -> TableError:
+    return TableError(f"{name}, line {line}: nested too deep.", "Flatten the record.")
 
 
 def _no_constant(name: str) -> Any:
@@ -79,23 +88,42 @@ def _no_constant(name: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        message = f"the field '{twice[:40]}' occurs twice"
-        raise ValueError(message)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            message = f"the field '{name[:40]}' occurs twice"
+            raise ValueError(message)
+        found[name] = value
     return found
 
 
 def _fields(source: Source, codec: str) -> list[str]:
     """Return the fields of all objects, in the order in which they first appear."""
     names: dict[str, None] = {}
-    for line, value in _objects(source, source.stream(), codec):
-        names.update(dict.fromkeys(value))
+    most_cells = max(MAX_SPARSE_CELLS, MAX_CELLS_A_BYTE * len(source.data))
+    for count, (line, value) in enumerate(_objects(source, source.stream(), codec), start=1):
+        new = [name for name in value if name not in names]
+        for name in new:
+            if _has_half_a_pair(name):
+                raise _half_a_pair(source.name, line)
+        names.update(dict.fromkeys(new))
         if len(names) > MAX_COLUMNS:
             raise TableError(f"{source.name}, line {line}: more than {MAX_COLUMNS:,} fields.", "Give fewer fields.")
+        if count * len(names) > most_cells:
+            raise TableError(
+                f"{source.name}, line {line}: {len(names):,} different fields so far, nearly all absent in each line; "
+                f"the table would have more than {most_cells:,} cells.",
+                "Give every line the same fields.",
+            )
     return list(names)
+
+
+def _has_half_a_pair(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def _half_a_pair(name: str, line: int) -> TableError:
+    return TableError(f"{name}, line {line}: half of a surrogate pair is not a character.", "Correct the escape.")
 
 
 def _json_rows(source: Source, stream: io.BytesIO, codec: str, header: list[str], notes: list[str]) -> Iterator[Row]:
@@ -104,16 +132,17 @@ def _json_rows(source: Source, stream: io.BytesIO, codec: str, header: list[str]
     if header:
         yield 1, header
     for line, value in _objects(source, stream, codec):
-        cells = [_cell(value[name]) if name in value else None for name in header]
+        try:
+            cells = [_cell(value[name]) if name in value else None for name in header]
+        except RecursionError as error:
+            raise _too_deep(source.name, line) from error
         absent = sum(cell is None for cell in cells)
         if absent and not missing:
             first_missing = line
         missing += absent
         row = [cell or "" for cell in cells]
-        if any("\ud800" <= sign <= "\udfff" for cell in row if not cell.isascii() for sign in cell):
-            raise TableError(
-                f"{source.name}, line {line}: half of a surrogate pair is not a character.", "Correct the escape."
-            )
+        if any(map(_has_half_a_pair, row)):
+            raise _half_a_pair(source.name, line)
         yield line, row
     if missing:
         notes.append(f"{missing:,} fields are absent or null (first in line {first_missing}); they count as empty.")
@@ -150,13 +179,22 @@ def open_parquet(source: Source, asked: ReadOptions) -> Opened:  # noqa: ARG001 
         file = pq.ParquetFile(pa.BufferReader(source.data))
         facts = file.metadata
         unpacked = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
+        values = sum(
+            facts.row_group(group).column(place).num_values
+            for group in range(facts.num_row_groups)
+            for place in range(facts.num_columns)
+        )
         header = list(file.schema_arrow.names)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise TableError(f"{source.name} cannot be read as Parquet ({_short(error)}).", "Write it again.") from error
-    if facts.num_rows > MAX_ROWS or unpacked > MAX_PARQUET_BYTES or len(header) > MAX_COLUMNS:
+    too_wide = len(header) > MAX_COLUMNS or values > MAX_VALUES
+    if facts.num_rows > MAX_ROWS or unpacked > MAX_TEXT_BYTES or too_wide:
         raise TableError(
-            f"{source.name} would unpack to {facts.num_rows:,} rows and {say.size(unpacked)}; it was not unpacked.",
-            f"Give at most {MAX_ROWS:,} rows and {say.size(MAX_PARQUET_BYTES)}.",
+            f"{source.name} would unpack to {facts.num_rows:,} rows, {values:,} values and {say.size(unpacked)}; "
+            "it was not unpacked.",
+            f"Give at most {MAX_ROWS:,} rows and {say.size(MAX_TEXT_BYTES)}.",
         )
     notes: list[str] = []
     done = [0]
@@ -180,6 +218,8 @@ def _parquet_rows(source: Source, file: Any, header: list[str], notes: list[str]
             for cells in zip(*columns, strict=True):
                 done[0] += 1
                 yield done[0], [cell if isinstance(cell, str) else _typed(cell) for cell in cells]
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise TableError(
             f"{source.name}, row {done[0] + 1}: damaged ({_short(error)}).", "Write the file again."

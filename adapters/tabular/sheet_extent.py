@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from adapters.archives import read_entry
+from adapters.archives import read_entries
 from engine.core.errors import TableError
 
+_MARK = b"sheetData"
+"""The element around all cells; names of elements cannot be written in any other way."""
+_WIDE_MARKS = ("sheetData".encode("utf-16-le"), "sheetData".encode("utf-16-be"))
 MAX_CELLS = 25_000_000
 _SLICE_BYTES = 4_000_000
 _OVERLAP_BYTES = 64
@@ -19,18 +22,19 @@ _PLACE = re.compile(rb"""\br\s*=\s*["']\s*([A-Za-z]{0,3})(\d{1,9})\s*["']""")
 
 
 def check_extent(name: str, data: bytes, entries: Iterable[str]) -> None:
-    """Check the positions of the sheets' cells.
+    """Check the positions of the cells of every part that holds sheet data, whatever its name.
+
+    The workbook's relations may name any part of the archive as a sheet, in any case of letters.
 
     Raises:
         TableError: a sheet reaches over more than `MAX_CELLS` cells, or is written so that positions cannot be read.
     """
-    for entry in entries:
-        if not entry.startswith("xl/worksheets/") or not entry.endswith(".xml"):
-            continue
-        xml = read_entry(data, entry)
-        if b"\0" in xml[:200]:
+    for entry, part in read_entries(data, entries):
+        if any(mark in part for mark in _WIDE_MARKS):
             raise TableError(f"{name}: '{entry}' is not UTF-8.", "Save it again as XLSX.")
-        rows, columns = _reach(xml)
+        if _MARK not in part:
+            continue
+        rows, columns = _reach(part)
         if rows * columns > MAX_CELLS:
             raise TableError(
                 f"{name}: '{entry}' reaches to row {rows:,} and column {columns:,}; it was not read.",

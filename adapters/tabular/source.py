@@ -13,6 +13,8 @@ from engine.metrics import wording as say
 
 MAX_BYTES = 200_000_000
 MAX_ROWS = 2_000_000
+MAX_TEXT_BYTES = 1_000_000_000
+"""Of all cells together, unpacked."""
 MAX_COLUMNS = 16_384
 """As many as a spreadsheet has."""
 

@@ -57,7 +57,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Read a folder's manifest; None if it is not one."""
     try:
         manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return manifest if isinstance(manifest, dict) else None
 
@@ -66,7 +66,7 @@ def read_notes(folder: Path) -> dict[str, Any]:
     """Read what was noted beside weights; empty if nothing readable was."""
     try:
         notes = json.loads((folder / NOTES_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return notes if isinstance(notes, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
@@ -32,7 +33,9 @@ class LoraLibrary:
             if path.parent.name.startswith(".") or kept.find_weights(self._folder, path.parent.name) is None:
                 continue
             manifest = kept.read_manifest(path.parent)
-            if manifest is not None:
+            if manifest is None:
+                continue
+            with contextlib.suppress(TypeError, ValueError, OverflowError, RecursionError, OSError):
                 found.append(_kept_weights(path.parent, manifest, kept.read_notes(path.parent)))
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
@@ -132,5 +135,5 @@ def _measured(data: Any) -> Measured | None:
     try:
         fields = json.loads(json.dumps(data))
         return Measured(**{**fields, "interval": Interval(**fields["interval"])})
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None

@@ -27,9 +27,7 @@ def embedders(lab: Lab) -> None:
                 format="localized",
                 help="Of a longer text the beginning is read, or windows of so many tokens.",
             ),
-            "Texts/s here": st.column_config.NumberColumn(
-                format="%.0f", help="Over all texts that it has embedded on this machine; empty before the first."
-            ),
+            "Texts/s here": st.column_config.TextColumn(help="Over all texts that it has embedded on this machine."),
         },
         hide_index=True,
         width="stretch",
@@ -47,7 +45,7 @@ def _row(state: EmbedderState) -> dict[str, object]:
         "Size": facts.size_bytes / 1e6 or None,
         "Dimensions": facts.dimensions or None,
         "Tokens read": facts.longest_tokens or None,
-        "Texts/s here": state.texts_per_s,
+        "Texts/s here": say.short(state.texts_per_s, missing="not yet"),
         "Licence": visible(facts.licence) or say.MISSING,
         "Id": facts.id,
     }

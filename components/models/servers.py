@@ -7,7 +7,7 @@ import streamlit as st
 from components.ui import state
 from components.ui.text import plain, visible
 from engine.core.errors import AdaptLabError
-from engine.core.model_servers import ServerState
+from engine.core.model_servers import NearbyServer, ServerState
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.pull import Pull
@@ -31,6 +31,8 @@ def servers(lab: Lab) -> None:
         found = []
     for server in found:
         _server(lab, server)
+    for near in lab.models.servers.nearby():
+        _offer(lab, near)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             "Name", key=state.SERVER_NAME, placeholder="box", width=140, help="Prefix of the ids of its models."
@@ -62,6 +64,14 @@ def _server(lab: Lab, server: ServerState) -> None:
         if server.entered and st.button("Forget", key=f"forget_{server.name}", type="tertiary"):
             lab.models.servers.remove(server.name)
             st.rerun()
+
+
+def _offer(lab: Lab, near: NearbyServer) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(
+            f":material/sensors: {plain(near.kind)} answers at {plain(near.url)} and is not used yet", width="content"
+        )
+        st.button("Use it", key=f"use_{near.url}", on_click=lab.models.servers.add, args=(near.name, near.url))
 
 
 def _pulling(lab: Lab) -> None:

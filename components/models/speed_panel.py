@@ -19,7 +19,7 @@ REFRESH_S = 0.5
 
 def speed_panel(lab: Lab, models: list[ModelFacts]) -> None:
     """Let the user test a model's speed, and show the saved results."""
-    st.header("Speed on this machine", anchor=False)
+    st.subheader("Speed on this machine", anchor=False)
     testable = {model.id: model for model in models if model.parameters and not model.server}
     if not testable:
         st.caption("No model here supports a speed test.")

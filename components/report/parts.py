@@ -11,7 +11,7 @@ from components.ui.run_data import table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.basis.efforts import tuning_gains
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import CUT_PROBABILITIES, FigureName
 from engine.analysis.memo import confidences
 from engine.analysis.report import Report
 from engine.analysis.report_charts import calibration_chart, confusion_grid, coverage_chart
@@ -123,6 +123,8 @@ def confidence_part(report: Report, table: RunTable) -> None:
         width="content",
         key="confidence_table",
     )
+    if report.origin.probabilities_cut:
+        st.caption(CUT_PROBABILITIES)
     st.caption(
         "Confidence is the probability of the chosen label among the task's labels alone: the model had to pick one of "
         "them. It does not say whether the model would have named a label at all."

@@ -95,6 +95,9 @@ def _one(lab: Lab, one: KeptWeights) -> None:
             st.metric("Quality after", quality_told(one.after), help="With these weights, on the same rows.")
         with st.expander("The figures behind the chart", icon=":material/table:"):
             st.dataframe(losses_frame(losses, held_out), hide_index=True, width="stretch", key="kept_losses")
+        made = lab.lora.made_with(one.key)
+        if made:
+            st.caption(f"Also a model of the Ollama server here: {plain(', '.join(made))}")
         st.dataframe(facts_frame(one), hide_index=True, width="stretch", key="weights_facts")
         st.caption("Export")
         with st.container(horizontal=True):
@@ -111,9 +114,11 @@ def _one(lab: Lab, one: KeptWeights) -> None:
                 )
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown("You cannot undo this, but the same training produces the same weights.")
+                if made:
+                    st.caption(f"Also removed from the Ollama server: {plain(', '.join(made))}")
                 if st.button("Delete them", type="primary", key="delete_weights"):
                     try:
-                        lab.lora.library.delete(one.key)
+                        lab.lora.remove(one.key)
                     except AdaptLabError as error:
                         fault(error)
                     else:

@@ -11,7 +11,7 @@ import streamlit as st
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane
 from engine.metrics import wording as say
-from engine.metrics.marks import Mark, marked
+from engine.metrics.marks import marked
 
 COUNTS = ("Best quality", "Fastest", "Cheapest")
 
@@ -62,8 +62,8 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
     if costed:
         best = min(costed, key=lambda lane: lane.cost_usd_per_1k or 0.0)
         figure = _marked(best, say.money(best.cost_usd_per_1k), FigureName.COST)
-        estimated = best.mark(FigureName.COST) is Mark.ESTIMATED
-        source = "from the machine's time and electricity" if estimated else "from the price of its tokens"
+        paid = best.origin.paid_by_token and best.variant.generates
+        source = "from the price of its tokens" if paid else "from the machine's time and electricity"
         detail = f"for 1,000 answers, {source}"
         found.append(Best(count=COUNTS[2], lane=best, figure=figure, detail=detail))
     return found

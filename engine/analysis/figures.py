@@ -85,6 +85,8 @@ class VariantFigures:
     """Mean per row, as the two below."""
     cached_prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
+    rows_tokens_estimated: int = 0
+    """Rows whose tokens no server told as they can be: their tokens are estimates, and so is what they cost."""
     prefill_tokens_per_s: float | None = None
     decode_tokens_per_s: float | None = None
     busy_s_per_call: float
@@ -174,7 +176,7 @@ def figures(
     busy = busy_seconds(seconds)
     cost, energy = _cost_and_energy(variant, seconds, tokens, plan, conditions)
     costed = not np.isnan(cost).any()
-    failures = table.failure[line, made]
+    failures, tokens_estimated = table.failure[line, made], int(table.tokens_estimated[line, made].sum())
     peak = float(np.nanmax(table.rss_bytes[line, made]))
     name = variant_names(plan.variants)[variant.id]
     return VariantFigures(
@@ -197,6 +199,7 @@ def figures(
         prompt_tokens=float(tokens["prompt_tokens"].mean()),
         cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
         completion_tokens=float(tokens["completion_tokens"].mean()),
+        rows_tokens_estimated=tokens_estimated,
         prefill_tokens_per_s=tokens_per_second(
             tokens["prompt_tokens"] - tokens["cached_prompt_tokens"], seconds["prefill_s"]
         ),
@@ -204,7 +207,7 @@ def figures(
         busy_s_per_call=float(busy.mean()),
         rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
         cost_usd_per_1k=float(cost.mean()) * PER,
-        cost_estimated=not priced(variant, plan),
+        cost_estimated=not priced(variant, plan) or tokens_estimated > 0,
         cost_interval_usd_per_1k=mean_interval(cost * PER, most=math.inf) if judged and costed else None,
         joint=joint_intervals(table.score[line, made], seconds["total_s"], cost * PER, plan) if judged else None,
         energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,

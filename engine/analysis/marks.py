@@ -47,6 +47,7 @@ COMPUTED = frozenset({FigureName.CLOSED_COST, FigureName.TOTAL_COST, FigureName.
 _TOLD_BY_SERVER = frozenset({FigureName.TOKENS, FigureName.TOKEN_SPEED, FigureName.COST, FigureName.CONFIDENCE})
 """What a server tells. A cost is among it where tokens are paid for: the server's counts at the list price."""
 _COST, _ENERGY = FigureName.COST, FigureName.ENERGY
+_OF_TOKENS = frozenset({FigureName.TOKENS, FigureName.TOKEN_SPEED})
 _TIMED_BY_SERVER = frozenset({FigureName.PREFILL, FigureName.DECODE})
 PREDICTION_COLUMNS: Mapping[str, FigureName] = {
     "score": FigureName.QUALITY,
@@ -73,6 +74,8 @@ class Origin:
     """A server answered, and told the tokens."""
     server_timings: bool = False
     """It also told the seconds of reading the prompt and of writing the answer."""
+    probabilities_cut: bool = False
+    """It listed its likeliest tokens only, so that a label among the others has no probability of its own."""
     paid_by_token: bool = False
     simulated: bool = False
     """The test rows were made from the task's own (rows with typing errors, prompts with passages put in), or the
@@ -82,12 +85,19 @@ class Origin:
 
 HERE = Origin()
 
+CUT_PROBABILITIES = (
+    "The server lists its likeliest tokens only: a label that is not among them has no probability of its own, and the "
+    "share of the chosen one can be too high."
+)
+"""Said wherever the probabilities of such a run are used."""
+
 
 def origin_of(plan: RunPlan, conditions: Conditions) -> Origin:
     """Tell where the figures of a run come from."""
     return Origin(
         server=conditions.server or plan.prices is not None,
         server_timings=conditions.server_timings,
+        probabilities_cut=conditions.probabilities_cut,
         paid_by_token=plan.prices is not None,
         simulated=MADE_FROM in plan.task_id or conditions.backend == SCRIPTED,
         imported=conditions.imported,
@@ -100,12 +110,18 @@ def origin_at(facts: ModelFacts, capabilities: Capabilities) -> Origin:
     return Origin(
         server=bool(facts.server),
         server_timings=bool(facts.server) and timings,
+        probabilities_cut=bool(facts.server) and capabilities.choice_probabilities is not Support.YES,
         simulated=facts.backend == SCRIPTED,
     )
 
 
 def mark_of(
-    figure: FigureName, variant: Variant | None = None, origin: Origin = HERE, *, energy_measured: bool = False
+    figure: FigureName,
+    variant: Variant | None = None,
+    origin: Origin = HERE,
+    *,
+    energy_measured: bool = False,
+    tokens_told: bool = True,
 ) -> Mark:
     """Tell what a figure of a variant is.
 
@@ -114,9 +130,12 @@ def mark_of(
         variant: whose figure it is; None for one that is no variant's own, such as a break-even point.
         origin: of the run.
         energy_measured: whether the machine counted the energy.
+        tokens_told: whether the tokens of all rows are those that a server told, where one did.
     """
     generates = variant is not None and variant.generates
-    priced = generates and origin.paid_by_token
+    priced = generates and origin.paid_by_token and tokens_told
+    if not tokens_told and figure in _OF_TOKENS:
+        return Mark.ESTIMATED
     if figure in COMPUTED or (figure is _COST and not priced) or (figure is _ENERGY and not energy_measured):
         return Mark.ESTIMATED
     if figure is FigureName.MEMORY:
@@ -137,7 +156,8 @@ def _server_tells(figure: FigureName, origin: Origin) -> bool:
 
 def mark_of_item(figure: FigureName, item: VariantFigures, origin: Origin) -> Mark:
     """Tell what a figure of a variant in figures is."""
-    return mark_of(figure, item.variant, origin, energy_measured=item.energy_measured)
+    told = not item.rows_tokens_estimated
+    return mark_of(figure, item.variant, origin, energy_measured=item.energy_measured, tokens_told=told)
 
 
 def column_marks(figure: FigureName, items: Iterable[VariantFigures], origin: Origin) -> tuple[Mark, ...]:

@@ -96,13 +96,18 @@ def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]], origi
     errors = [f"{item.name} {say.points(curve.expected_error)}" for item, curve in found]
     return Chart(
         title="Does it know when it is right",
-        caption="share right against the answer's probability among the task's labels alone; dotted = perfect",
+        caption="share right against the answer's probability among the task's labels alone; dotted = perfect"
+        + _cut(origin),
         alt=_each("Mean distance between probability and share right", errors),
         x=Axis(title=sure, form="percent", low=-0.02, high=1.02),
         y=Axis(title=_right("answered right", items, origin), form="percent", low=-0.02, high=1.02),
         series=(diagonal, *series),
         legend=True,
     )
+
+
+def _cut(origin: Origin) -> str:
+    return "; probabilities from the server's likeliest tokens alone" if origin.probabilities_cut else ""
 
 
 def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]], origin: Origin) -> Chart:
@@ -123,7 +128,7 @@ def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]],
     half = [f"{item.name} {say.share(curve[len(curve) // 2 - 1].right.value)}" for item, curve in found if curve]
     return Chart(
         title="When the least sure rows go to someone else",
-        caption="share right among the rows it keeps",
+        caption="share right among the rows it keeps" + _cut(origin),
         alt=_each("Right on the surer half of the rows", half),
         x=Axis(title="rows it answers itself", form="percent", low=0.0, high=1.02),
         y=Axis(

@@ -29,6 +29,7 @@ COLUMNS: Mapping[str, str] = {
     "probabilities": "$.probabilities",
     **{name: f"$.timing.{name}" for name in SECONDS},
     **{name: f"$.usage.{name}" for name in TOKENS},
+    "tokens_estimated": "$.usage.estimated",
 }
 """What the table is made from, with its place in a kept prediction; prompts and passages stay in the store."""
 
@@ -58,6 +59,8 @@ class RunTable:
     """The fields of `Timing` by name; NaN where not measured."""
     tokens: Mapping[str, Floats]
     """The fields of `Usage` by name."""
+    tokens_estimated: NDArray[np.bool_]
+    """Whether the tokens are estimates, since no server told them."""
     rss_bytes: Floats
 
     @property
@@ -162,6 +165,7 @@ def _build(
         ),
         seconds={name: spread(column(name)) for name in SECONDS},
         tokens={name: spread(column(name)) for name in TOKENS},
+        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_),
         rss_bytes=spread(column("rss_bytes")),
     )
 
@@ -178,4 +182,5 @@ def row_values(prediction: Prediction) -> list[Any]:
         prediction.probabilities,
         *(getattr(prediction.timing, name) for name in SECONDS),
         *(getattr(prediction.usage, name) for name in TOKENS),
+        prediction.usage.estimated,
     ]

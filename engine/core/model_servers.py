@@ -26,11 +26,26 @@ class ServerState:
     """The user entered it, and may remove it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NearbyServer:
+    """A server that answers on this machine and that nobody has entered."""
+
+    name: str
+    """A free name, by which it could be entered."""
+    url: str
+    kind: str
+    models: int
+
+
 class ModelServers(Protocol):
     """The servers of this user; adapters fulfil it."""
 
     def states(self) -> list[ServerState]:
         """Check all servers."""
+        ...
+
+    def nearby(self) -> list[NearbyServer]:
+        """Look for servers on the usual ports of this machine that are not entered yet."""
         ...
 
     def add(self, name: str, url: str) -> None:
@@ -43,6 +58,14 @@ class ModelServers(Protocol):
 
     def load_lora(self, model: str, name: str, folder: str) -> None:
         """Have a server load LoRA weights from a folder on its own machine."""
+        ...
+
+    def made_with(self, key: str) -> list[str]:
+        """Return the names of the models at an Ollama server of this machine that were made with these LoRA weights."""
+        ...
+
+    def remove_made_with(self, key: str) -> list[str]:
+        """Remove them from the server; return their names."""
         ...
 
     def pull(self, name: str, *, cancel: CancelSignal) -> Iterator[Progress]:

@@ -35,6 +35,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def answered_by(self) -> str:
+        """The program that answers, with its version as far as it tells."""
+        ...
+
+    @property
     def rss_bytes(self) -> int:
         """Resident memory now."""
         ...

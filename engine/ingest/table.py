@@ -27,6 +27,15 @@ class TextColumn(Sequence[str]):
         builder.extend(texts)
         return builder.done()
 
+    def parts(self) -> tuple[bytes, NDArray[np.uint32]]:
+        """Return the block and its ends, as the constructor takes them."""
+        return self._block, self._ends
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the block."""
+        return len(self._block)
+
     def __len__(self) -> int:
         """Count the texts."""
         return len(self._ends)
@@ -65,6 +74,11 @@ class ColumnBuilder:
     def __len__(self) -> int:
         """Count the texts so far."""
         return self._count
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the texts so far."""
+        return len(self._block)
 
     def extend(self, texts: Sequence[str]) -> None:
         """Add texts at the end.
@@ -211,11 +225,13 @@ def usable_names(header: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     taken: set[str] = set()
     given = set(header)
     names: list[str] = []
+    next_number: dict[str, int] = {}
     for place, name in enumerate(header, start=1):
         wanted = name if name.strip() else f"column {place}"
-        new, number = wanted, 2
+        new = wanted
         while new in taken or (new != name and new in given):
-            new, number = f"{wanted} ({number})", number + 1
+            number = next_number.get(wanted, 2)
+            new, next_number[wanted] = f"{wanted} ({number})", number + 1
         if new != name:
             why = f"occurs twice: the one in place {place}" if name.strip() else f"in place {place} has no name: it"
             notes.append(f"The column {repr(name) + ' ' if name.strip() else ''}{why} is called '{new}'.")

@@ -78,7 +78,7 @@ def _read_object(text: str) -> dict[str, Any]:
     if start >= 0:
         try:
             value, _ = json.JSONDecoder().raw_decode(text[start:])
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
             return value
@@ -119,11 +119,27 @@ def refusal_correctness(task: Task, example: Example, answer: str) -> float:
 
 
 def valid_json(task: Task, _example: Example, answer: str) -> float:
-    """1 if the answer fulfils the task's JSON schema."""
-    import jsonschema
+    """1 if the answer fulfils the task's JSON schema; one that is too deep or large to be checked does not."""
+    return float(schema_fault(task.answer.json_schema or {}, json.loads(answer)) is None)
 
-    schema = task.answer.json_schema or {}
-    return float(jsonschema.Draft202012Validator(schema).is_valid(json.loads(answer)))
+
+def schema_fault(schema: Mapping[str, Any], record: Any) -> str | None:
+    """Say where a record does not fulfil a JSON schema (draft 2020-12); None if it does. Nothing is ever fetched."""
+    import jsonschema
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    # An empty registry: the library's own default would load what a `$ref` names from the network.
+    validator = jsonschema.Draft202012Validator(schema, registry=Registry())
+    try:
+        found = next(iter(validator.iter_errors(record)), None)
+    except RecursionError:
+        return "it is nested too deep to be checked"
+    except OverflowError:
+        return "it holds a number too large to be checked"
+    except Unresolvable:
+        return "its schema refers to something that is not in it"
+    return None if found is None else found.message
 
 
 def record_match(task: Task, example: Example, answer: str) -> float:

@@ -11,6 +11,7 @@ from engine.core.errors import (
     CancelledError,
     ContextOverflowError,
     ModelError,
+    RefusedAnswerError,
     RetrievalError,
     ServerAbsentError,
     UnknownModelError,
@@ -242,10 +243,12 @@ def without_label_prior(ready: ReadyVariant, completion: Completion) -> Completi
     if ready.prior is None or not ready.corrected:
         return completion
     if len(completion.probabilities) < len(ready.prior.log_prior):
-        raise ModelError(
+        error = ModelError(
             "The backend did not give the probability of every label.",
             "Run it without prior correction: --prior-correction off.",
         )
+        error.usage = completion.usage
+        raise error
     probabilities = without_prior(completion.probabilities, ready.prior.log_prior)
     return replace(completion, text=likeliest(probabilities), probabilities=probabilities)
 
@@ -290,14 +293,16 @@ def _blank(context: RunContext, ready: ReadyVariant, example: Example) -> Predic
 def failed(
     context: RunContext, ready: ReadyVariant, example: Example, error: Exception, *, attempts: int
 ) -> Prediction:
-    """Record why a row has no answer."""
+    """Record why a row has no answer, with the tokens that it took all the same."""
     kind = FailureKind.BACKEND
     for type_of_error, its_kind in (
         (ContextOverflowError, FailureKind.CONTEXT_OVERFLOW),
         (WorkerDiedError, FailureKind.WORKER_DIED),
         (RetrievalError, FailureKind.RETRIEVAL),
+        (RefusedAnswerError, FailureKind.REFUSED),
     ):
         if isinstance(error, type_of_error):
             kind = its_kind
     failure = Failure(kind=kind, message=str(error))
-    return replace(_blank(context, ready, example), failure=failure, attempts=attempts)
+    usage = (error.usage if isinstance(error, ModelError) else None) or Usage()
+    return replace(_blank(context, ready, example), failure=failure, usage=usage, attempts=attempts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.core.capabilities import Capabilities
+from engine.core.errors import ModelError
 from engine.core.generation import (
     Completion,
     GenerateRequest,
@@ -15,6 +16,7 @@ from engine.core.generation import (
     TokenPair,
 )
 from engine.core.ports import LanguageModel
+from engine.core.run.prediction import Usage
 from engine.core.steps import CancelSignal
 from engine.metrics.budget import Budget
 
@@ -35,6 +37,11 @@ class PaidModel:
     def facts(self) -> ModelFacts:
         """Of the model."""
         return self._model.facts
+
+    @property
+    def answered_by(self) -> str:
+        """As the model's."""
+        return self._model.answered_by
 
     @property
     def rss_bytes(self) -> int:
@@ -59,11 +66,14 @@ class PaidModel:
             SpendingLimitError: the limit is reached.
         """
         self._budget.check()
-        for piece in self._model.generate(request, cancel=cancel):
-            if isinstance(piece, Completion):
-                self._budget.pay_usage(piece.usage)
-                self._keep()
-            yield piece
+        try:
+            for piece in self._model.generate(request, cancel=cancel):
+                if isinstance(piece, Completion):
+                    self._pay(piece.usage)
+                yield piece
+        except ModelError as error:
+            self._pay(error.usage)
+            raise
 
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
@@ -76,10 +86,13 @@ class PaidModel:
         self._budget.check()
         answers = self._model.generate_batch(requests, cancel=cancel)
         for answer in answers:
-            if isinstance(answer, Completion):
-                self._budget.pay_usage(answer.usage)
-        self._keep()
+            self._pay(answer.usage if isinstance(answer, Completion | ModelError) else None)
         return answers
+
+    def _pay(self, usage: Usage | None) -> None:
+        if usage is not None:
+            self._budget.pay_usage(usage)
+            self._keep()
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count a prompt's tokens."""

@@ -102,6 +102,7 @@ def _carry_out(
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
+    before = ports.model.capabilities
     manifest = ports.store.manifest(plan.run_id)
     budget = Budget(plan.prices, plan.spending_limit_usd, spent=manifest.beside_usd)
     budget.pay(kept)
@@ -131,9 +132,8 @@ def _carry_out(
             change = run_canary(context, ports.trainer, variant, probe)
             moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
             yield Notice(text=f"Canary of {variant.slot}: the weights {moved}.")
-    before = context.model.capabilities
-    yield from warm_up(context, ready, probe)
-    yield from (Notice(text=reason) for reason in learned(before, context.model.capabilities))
+    yield from warm_up(paid, ready, probe)
+    yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
     yield from Turns(context, ports.store, ports.meter, ready, standings, budget, done).take(test)
 
 

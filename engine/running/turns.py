@@ -47,7 +47,7 @@ class Turn:
     ready: ReadyVariant
 
     @property
-    def held(self) -> str:
+    def weights(self) -> str:
         """What the server has to hold for it: the base, or one set of weights."""
         return held_by(self.ready.for_row(self.row))
 
@@ -68,8 +68,9 @@ class Turns:
         """Begin with what was answered before a stop, as pairs of variant and example."""
         self._context, self._store, self._meter = context, store, meter
         self._variants, self._standings, self._budget, self._done = variants, standings, budget, done
-        self._held: str | None = None
-        self._reload_told = False
+        self._weights_by_turns, self._prompts_by_turns = self._holds()
+        self._held: tuple[str, str] | None = None
+        self._told: set[str] = set()
 
     def take(self, test: Sequence[Example]) -> Iterator[Event]:
         """Answer the rows in order: row by row in turns, or in batches.
@@ -87,27 +88,50 @@ class Turns:
     def _in_blocks(self, test: Sequence[Example]) -> Iterator[Event]:
         """Have the variants take turns at each row.
 
-        A server that holds either the base or the weights would load a model at every turn. There, blocks of rows are
-        answered with what is held, the variants that share it taking turns, before the rest of the block is.
+        A server that holds either the base or the weights would load a model at every turn, and one that keeps a single
+        prompt would read the examples of a variant anew. There, blocks of rows are answered with what is held before
+        the server holds something else.
         """
-        swaps = self._swaps()
-        size = BLOCK_ROWS if swaps else 1
-        if swaps:
+        blocks = self._weights_by_turns or self._prompts_by_turns
+        size = BLOCK_ROWS if blocks else 1
+        if blocks:
             self._store.update_run(self._context.plan.run_id, manifest={"block_rows": size})
         for number, start in enumerate(range(0, len(test), size)):
             turns = self._turns(list(enumerate(test))[start : start + size])
-            for held in _by_what_is_held(turns, number) if swaps else [turns]:
-                if held and swaps:
+            for held in self._by_what_is_held(turns, number) if blocks else [turns]:
+                if held and blocks:
                     self._bring_in(held[0])
                 for turn in held:
                     yield from self._answer(turn)
             if turns and (yield from settle(self._context.plan, self._store, self._standings)):
                 return
 
-    def _swaps(self) -> bool:
-        """Tell whether a model is loaded again whenever the base and weights take turns."""
-        draws = [draw for ready in self._variants if ready.variant.generates for draw in ready.draws or (ready,)]
-        return len({held_by(draw) for draw in draws}) > 1 and self._context.model.capabilities.holds_all is Support.NO
+    def _holds(self) -> tuple[bool, bool]:
+        """Tell whether base and weights, and whether the prompts of variants, can only be held by turns."""
+        can = self._context.model.capabilities
+        generating = [ready for ready in self._variants if ready.variant.generates]
+        weights = {held_by(draw) for ready in generating for draw in ready.draws or (ready,)}
+        return (
+            len(weights) > 1 and can.holds_all is Support.NO,
+            len(generating) > 1 and can.kept_prompts is Support.NO,
+        )
+
+    def _key(self, turn: Turn) -> tuple[str, str]:
+        """Return what the server holds for a turn, as far as it holds that only by turns."""
+        return (
+            turn.weights if self._weights_by_turns else "",
+            turn.ready.variant.id if self._prompts_by_turns else "",
+        )
+
+    def _by_what_is_held(self, turns: Sequence[Turn], number: int) -> list[list[Turn]]:
+        """Return a block's turns by what the server holds; every other block backwards, so that a change is saved."""
+        places = {ready.variant.id: place for place, ready in enumerate(self._variants)}
+        keys = [self._key(turn) for turn in sorted(turns, key=lambda turn: places[turn.ready.variant.id])]
+        weights = list(dict.fromkeys(held for held, _variant in keys))
+        ordered = sorted(dict.fromkeys(keys), key=lambda key: weights.index(key[0]))
+        if number % 2:
+            ordered.reverse()
+        return [[turn for turn in turns if self._key(turn) == key] for key in ordered]
 
     def _turns(self, rows: Sequence[tuple[int, Example]]) -> list[Turn]:
         """Return who answers which of these rows, in order; rows from before a stop are left out."""
@@ -121,9 +145,9 @@ class Turns:
 
     def _bring_in(self, turn: Turn) -> None:
         """Have the server load what the next answers need: the first answer after a change is not scored."""
-        if turn.held != self._held and turn.ready.variant.generates:
+        if self._key(turn) != self._held and turn.ready.variant.generates:
             drain(answer_row(self._context, turn.ready.for_row(turn.row), turn.example, turn.row))
-            self._held = turn.held
+            self._held = self._key(turn)
 
     def _answer(self, turn: Turn) -> Iterator[Event]:
         variant_id, example = turn.ready.variant.id, turn.example
@@ -138,13 +162,30 @@ class Turns:
         self._standings.add(prediction)
         self._budget.pay([prediction])
         yield PredictionMade(prediction=prediction)
-        if prediction.timing.load_s >= RELOAD_S and not self._reload_told:
-            self._reload_told = True
+        yield from self._remarks(prediction)
+
+    def _remarks(self, prediction: Prediction) -> Iterator[Event]:
+        """Tell what is odd about an answer, each kind of remark once."""
+        if prediction.timing.load_s >= RELOAD_S:
             took = say.seconds(prediction.timing.load_s)
-            yield Notice(
-                text=f"The server loaded the model again in the midst of the run: {took}, before an answer of "
-                f"{variant_id}. That is no part of any latency, cost or energy."
+            yield from self._once(
+                "load",
+                f"The server loaded the model again in the midst of the run: {took}, before an answer of "
+                f"{prediction.variant_id}. That is no part of any latency, cost or energy.",
             )
+        if prediction.usage.estimated:
+            paid = self._context.plan.prices is not None
+            counts = "such answers count as the most they can have cost" if paid else "they are estimated"
+            yield from self._once(
+                "tokens",
+                f"The server did not tell how many tokens an answer of {prediction.variant_id} took, or told what "
+                f"cannot be: {counts}.",
+            )
+
+    def _once(self, kind: str, text: str) -> Iterator[Event]:
+        if kind not in self._told:
+            self._told.add(kind)
+            yield Notice(text=text)
 
     def _in_batches(self, test: Sequence[Example]) -> Iterator[Event]:
         """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one."""
@@ -172,6 +213,7 @@ class Turns:
                 for prediction in fresh:
                     self._standings.add(prediction)
                     yield PredictionMade(prediction=prediction)
+                    yield from self._remarks(prediction)
             if (yield from settle(self._context.plan, self._store, self._standings)):
                 return
 
@@ -179,12 +221,6 @@ class Turns:
 def held_by(ready: ReadyVariant) -> str:
     """Return what a server has to hold for a variant's answer: the base (empty), or one set of weights."""
     return ready.lora.locator if ready.lora is not None else ""
-
-
-def _by_what_is_held(turns: Sequence[Turn], number: int) -> list[list[Turn]]:
-    """Return a block's turns by what the server holds. What comes first alternates, so that a change is saved."""
-    held = _rotated(list(dict.fromkeys(turn.held for turn in turns)), number)
-    return [[turn for turn in turns if turn.held == one] for one in held]
 
 
 def _rotated(items: Sequence[Item], number: int) -> list[Item]:

@@ -47,6 +47,7 @@ class Lab:
         self.playground.close()
         self.lora.close()
         self.models.speed_tests.close()
+        self.models.checks.close()
         self.studies.close()
         self.runs.close()
         self._workspace.close()

@@ -9,6 +9,7 @@ from engine.core.capabilities import Capabilities
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.model_servers import ModelServers
 from engine.running.preflight.backend_checks import sends_rows_to
+from engine.services.model_check import ModelChecks
 from engine.services.speed_test import SpeedTests
 from engine.services.workspace import ModelStore, Workspace
 
@@ -21,6 +22,7 @@ class Models:
         self._store = workspace.models
         self.servers: ModelServers = workspace.servers
         self.speed_tests = SpeedTests(workspace)
+        self.checks = ModelChecks(workspace)
 
     def list(self) -> list[ModelFacts]:
         """List models, those at servers last."""

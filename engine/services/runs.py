@@ -207,6 +207,7 @@ class Runs:
                 template_digest=facts.template_digest,
                 server=origin.server,
                 server_timings=origin.server_timings,
+                probabilities_cut=origin.probabilities_cut,
                 away=sends_rows_to(facts),
             ),
             embedder=", ".join(dict.fromkeys(one.embedder for one in plan.variants if one.embeds and one.embedder))

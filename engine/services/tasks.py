@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.core.errors import UsageError
-from engine.core.run.infos import TaskInfo
+from engine.core.run.infos import TaskInfo, TaskSetAside
 from engine.core.run.manifest import OLD_DIGEST, Manifest
 from engine.core.task import MADE_FROM, Task, changed_scorers, task_digest
 from engine.services.workspace import TaskStore, Workspace
@@ -25,6 +25,10 @@ class Tasks:
     def list(self) -> list[TaskInfo]:
         """List tasks; those derived from another for a test are left out."""
         return [info for info in self._store.infos() if MADE_FROM not in info.id]
+
+    def set_aside(self) -> Sequence[TaskSetAside]:
+        """List the task folders that cannot be read, each with the reason and its fix."""
+        return self._store.set_aside()
 
     def get(self, task_id: str) -> Task:
         """Return a task by id, or by the path of its folder.

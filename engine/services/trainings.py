@@ -121,6 +121,21 @@ class Trainings:
         """Kept weights."""
         return self._workspace.library
 
+    def made_with(self, key: str) -> list[str]:
+        """Return the models of the Ollama server here that were made with these weights."""
+        return self._workspace.servers.made_with(key)
+
+    def remove(self, key: str) -> list[str]:
+        """Remove weights and the models that were made with them; return the names of these models.
+
+        Raises:
+            UsageError: there are none of this key.
+            ModelError: the server does not remove a model; the weights are still there.
+        """
+        removed = self._workspace.servers.remove_made_with(key)
+        self._workspace.library.delete(key)
+        return removed
+
     def start(self, order: TrainingOrder) -> str:
         """Begin a training in the background, or queue it; return its id."""
         training_id, training = secrets.token_hex(8), _Training(self._workspace, order)

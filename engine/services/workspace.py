@@ -16,7 +16,7 @@ from engine.core.health import Finding
 from engine.core.lora_library import Library
 from engine.core.model_servers import ModelServers
 from engine.core.ports import EnergyMeter, LanguageModel, Retriever, RunStore, Trainer
-from engine.core.run.infos import TaskInfo
+from engine.core.run.infos import TaskInfo, TaskSetAside
 from engine.core.run.manifest import MachineFacts
 from engine.core.task import Task
 from engine.ingest.intake import Intake
@@ -29,6 +29,10 @@ class TaskStore(Protocol):
 
     def infos(self) -> list[TaskInfo]:
         """All tasks at a glance."""
+        ...
+
+    def set_aside(self) -> list[TaskSetAside]:
+        """Task folders that cannot be read, each with the reason and its fix."""
         ...
 
     def get(self, name: str) -> Task:
@@ -120,11 +124,11 @@ class Machine(Protocol):
         ...
 
 
-class SpeedStore(Protocol):
-    """Speed tests of this machine."""
+class FiguresOfMachine(Protocol):
+    """What was measured on this machine, by model."""
 
     def read(self) -> Mapping[str, Mapping[str, Any]]:
-        """Figures by model digest."""
+        """Figures by model: its digest, or its id where a server may change under it."""
         ...
 
     def keep(self, digest: str, figures: Mapping[str, Any]) -> None:
@@ -179,7 +183,8 @@ class Workspace:
     library: Library
     machine: Machine
     meter: EnergyMeter
-    speeds: SpeedStore
+    speeds: FiguresOfMachine
+    checks: FiguresOfMachine
     trainable: Sequence[str]
     """Architectures that LoRA weights can be trained on."""
 

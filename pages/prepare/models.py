@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components.models.abilities import abilities_frame
+from components.models.check_panel import check_panel
 from components.models.embedders import embedders
 from components.models.servers import servers
 from components.models.speed_panel import speed_panel
@@ -92,6 +93,7 @@ for model in [model for model in models if model.path and not model.price_ref][:
         st.dataframe(
             abilities_frame(lab.models.capabilities(model)), hide_index=True, width="stretch", key=f"can_{model.id}"
         )
+        check_panel(lab, model)
         st.caption("Name at the server" if model.server and not model.digest else "File")
         st.code(visible(model.path), language=None, wrap_lines=True)
         st.caption("Digest (SHA-256)")

@@ -13,9 +13,16 @@ from engine.metrics import wording as say
 
 lab = state.lab()
 infos = {info.id: info for info in lab.tasks.list()}
+set_aside = lab.tasks.set_aside()
 
 st.title("Tasks", anchor=False)
 st.caption("A task is a narrow job: instructions, examples in splits, optional documents, and how an answer is scored.")
+
+if set_aside:
+    folders = "1 folder" if len(set_aside) == 1 else f"{len(set_aside)} folders"
+    with st.expander(f"Set aside: {folders} that cannot be read", icon=":material/report:"):
+        for faulty in set_aside:
+            st.text(visible(f"{faulty.id}: {faulty.what} {faulty.fix}"))
 
 if not infos:
     st.warning("No task was found. The built-in tasks are in `data/tasks`.", icon=":material/checklist:")

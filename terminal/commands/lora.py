@@ -50,11 +50,13 @@ app.command(weights, name="list")
 @app.command(name="show")
 def show_weights(key: Key, /, *, as_json: Json = False) -> int:
     """Show everything about one training."""
-    one = kept_weights(open_lab(), key)
+    lab = open_lab()
+    one = kept_weights(lab, key)
+    made = lab.lora.made_with(one.key)
     if as_json:
-        show_json({"lora": one})
+        show_json({"lora": one, "models_at_ollama": made})
     else:
-        show(weights_facts(one))
+        show(weights_facts(one, made))
     return EXIT_DONE
 
 
@@ -79,9 +81,11 @@ def remove(key: Key, /, *, yes: Yes = False) -> int:
     """Remove weights permanently; the same training produces the same ones."""
     lab = open_lab()
     one = kept_weights(lab, key)
-    confirm(f"Remove the LoRA weights {one.key} ({one.task_id or 'task unknown'}) permanently?", yes=yes)
-    lab.lora.library.delete(one.key)
-    answer(f"Removed {one.key}.")
+    made = lab.lora.made_with(one.key)
+    with_them = f", and {', '.join(made)} at the Ollama server," if made else ""
+    confirm(f"Remove the LoRA weights {one.key} ({one.task_id or 'task unknown'}){with_them} permanently?", yes=yes)
+    removed = lab.lora.remove(one.key)
+    answer(f"Removed {', '.join([one.key, *removed])}.")
     return EXIT_DONE
 
 

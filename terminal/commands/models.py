@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -11,13 +11,14 @@ from rich.console import Console
 
 from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
+from engine.core.model_servers import NearbyServer
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE
 from terminal.listings.embedders import embedder_listing
 from terminal.options import OPTIONS, Json
-from terminal.output import Column, Lines, Listing, show, show_json
-from terminal.progress import show_pull
+from terminal.output import Column, Lines, Listing, note, show, show_json
+from terminal.progress import show_check, show_pull
 from terminal.running import stoppable
 from wiring import open_lab
 
@@ -45,11 +46,23 @@ class Changes:
 NO_CHANGES = Changes()
 
 
+Checked = Annotated[str | None, Parameter(name="--check", metavar="MODEL")]
+
+
 @app.default
-def models(*, changes: Changes = Changes(), as_json: Json = False) -> int:
-    """List the available models, embedders and servers."""
+def models(*, changes: Changes = Changes(), check: Checked = None, as_json: Json = False) -> int:
+    """List the available models, embedders and servers.
+
+    Args:
+        changes: what to change before.
+        check: ask this model some short questions instead, and show what works where it runs.
+        as_json: print JSON.
+    """
     with closing(open_lab()) as lab:
         _change(changes, lab)
+        if check:
+            _check(lab, check, as_json=as_json)
+            return EXIT_DONE
         found = [(facts, lab.models.get(facts.id).digest) for facts in lab.models.list()]
         if as_json:
             show_json(
@@ -67,6 +80,26 @@ def models(*, changes: Changes = Changes(), as_json: Json = False) -> int:
             embedders = embedder_listing(lab.embedders.list())
             show(_listing(found), embedders, Lines(heading="remarks", lines=remarks))
     return EXIT_DONE
+
+
+def _check(lab: Lab, model_id: str, *, as_json: bool) -> None:
+    facts = lab.models.get(model_id)
+    to = lab.models.sends_rows_to(facts.id)
+    note(f"Asking {facts.name} some short questions{f', sent to {to}' if to else ''} ...")
+    with stoppable() as cancel:
+        found = show_check(lab.models.checks.start(facts.id), cancel, Console(stderr=True))
+    if as_json:
+        show_json(asdict(found))
+        return
+    show(
+        Listing(
+            columns=(Column(heading="ability"), Column(heading="works"), Column(heading="seen", wraps=True)),
+            rows=[[one.what, str(one.works), one.words] for one in found.findings],
+        ),
+        Lines(
+            heading="remarks", lines=[f"{found.model}, answered by {found.answered_by}, {say.when(found.checked_at)}"]
+        ),
+    )
 
 
 def _as_data(facts: ModelFacts) -> dict[str, object]:
@@ -125,7 +158,13 @@ def _remarks(lab: Lab, found: list[ModelFacts]) -> list[str]:
         count = f"{server.models} model{'' if server.models == 1 else 's'}"
         words = server.problem or f"{server.kind}, {count}, {key}"
         lines.append(f"Server {server.name} at {server.url}: {words}")
+    for near in lab.models.servers.nearby():
+        lines.append(f"{near.kind} answers at {near.url} and is not used. To use it: {_adding(near)}")
     return lines
+
+
+def _adding(near: NearbyServer) -> str:
+    return f"python cli.py models --add {near.name}={near.url}"
 
 
 def _change(changes: Changes, lab: Lab) -> None:

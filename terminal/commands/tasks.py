@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from engine.core.run.infos import TaskSetAside
 from terminal.exits import EXIT_DONE
 from terminal.options import OPTIONS, Json
 from terminal.output import Column, Listing, answer, show, show_json
@@ -18,9 +20,10 @@ app = App(group_parameters=OPTIONS, name="tasks")
 @app.default
 def tasks(*, as_json: Json = False) -> int:
     """List the tasks."""
-    infos = open_lab().tasks.list()
+    lab = open_lab()
+    infos, set_aside = lab.tasks.list(), lab.tasks.set_aside()
     if as_json:
-        show_json({"tasks": infos})
+        show_json({"tasks": infos, "set_aside": set_aside})
         return EXIT_DONE
     show(
         Listing(
@@ -41,9 +44,22 @@ def tasks(*, as_json: Json = False) -> int:
                 ]
                 for info in infos
             ],
-        )
+        ),
+        _listing_of(set_aside) if set_aside else None,
     )
     return EXIT_DONE
+
+
+def _listing_of(set_aside: Sequence[TaskSetAside]) -> Listing:
+    return Listing(
+        title="Set aside: these folders cannot be read",
+        columns=(
+            Column(heading="folder"),
+            Column(heading="reason", wraps=True),
+            Column(heading="what to do", wraps=True),
+        ),
+        rows=[[faulty.id, faulty.what, faulty.fix] for faulty in set_aside],
+    )
 
 
 @app.command

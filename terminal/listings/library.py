@@ -125,8 +125,8 @@ def weights_listing(weights: Sequence[KeptWeights]) -> Listing:
     )
 
 
-def weights_facts(one: KeptWeights) -> Listing:
-    """Return everything that is known about one training."""
+def weights_facts(one: KeptWeights, made: Sequence[str]) -> Listing:
+    """Return everything that is known about one training, with the models of an Ollama server that were made of it."""
     parameters = {
         title: _written(one.parameters[name]) for name, title in _PARAMETERS.items() if name in one.parameters
     }
@@ -147,6 +147,7 @@ def weights_facts(one: KeptWeights) -> Listing:
         "GGUF size": say.size(one.size_bytes),
         "made": say.when(one.created_at),
         "files": ", ".join(one.files),
+        **({"models at Ollama": ", ".join(made)} if made else {}),
     }
     return _facts(facts)
 

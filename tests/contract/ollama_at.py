@@ -19,6 +19,13 @@ class OwnFile(ScriptedModel):
         """Count about four letters a token."""
         return tokens_of([{"content": message.content} for message in messages])  # type: ignore[attr-defined]
 
+    def label_tokens(self, labels: object) -> dict[str, tuple[str, ...]]:
+        """Return a token of up to four letters after the other."""
+        return {
+            label: tuple(label[first : first + 4] for first in range(0, len(label), 4))
+            for label in labels  # type: ignore[attr-defined]
+        }
+
     def tokenize_pairs(self, pairs: object) -> list[TokenPair]:
         """Return as many ids."""
         return [

@@ -37,3 +37,19 @@ def test_beside_a_run_no_speed_is_measured(open_app: Opener) -> None:
     app = open_app(lab, PAGE).run()
     assert app.button(key="speed_start").disabled
     assert any("is using the machine" in caption.value for caption in app.caption)
+
+
+def test_a_model_is_checked_and_what_was_found_is_kept(open_app: Opener) -> None:
+    """One press asks the questions; what came back stands beside what is believed, with what answered and when."""
+    lab = memory_lab()
+    app = open_app(lab, PAGE).run()
+    app.button(key=f"check_{MODEL}").click().run()
+    assert not app.exception
+    until(lambda: not lab.models.checks.last(MODEL).is_running)
+    app.run()
+    assert not app.exception
+    found = next(frame.value for frame in app.dataframe if "Ability" in frame.value)
+    assert len(found) == 8
+    assert set(found["Works"]) <= {"yes", "no", "depends"}
+    assert any("answered by made up 1" in caption.value for caption in app.caption)
+    assert list(lab.memory.checks.kept) == [MODEL]

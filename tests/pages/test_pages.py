@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.generation import ModelOffer
+from engine.core.run.infos import TaskSetAside
 from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
@@ -31,6 +32,17 @@ def test_every_page_opens_without_models(page: str, open_app: Opener) -> None:
     app = open_app(memory_lab(models=())).run()
     app.switch_page(page).run()
     assert not app.exception
+
+
+def test_a_task_that_cannot_be_read_is_set_aside(open_app: Opener) -> None:
+    """The page of tasks names the folder, the reason and the fix, and shows the others."""
+    lab = memory_lab()
+    lab.memory.tasks.faulty = [TaskSetAside(id="b*d", what="schema.json leads in a circle.", fix="Mend it.")]
+    app = open_app(lab).run()
+    app.switch_page("pages/prepare/tasks.py").run()
+    assert not app.exception
+    assert any("1 folder that cannot be read" in part.label for part in app.expander)
+    assert any(part.value == "b*d: schema.json leads in a circle. Mend it." for part in app.text)
 
 
 def test_pages_holds_folders_only() -> None:

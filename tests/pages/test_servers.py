@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from adapters.models.scripted import CAPABILITIES as SCRIPTED
-from engine.core.model_servers import ServerState
+from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
 from engine.services.pull import Pull
@@ -30,6 +30,19 @@ def test_a_server_is_entered_and_forgotten(open_app: Opener) -> None:
     assert any("BOX_API_KEY" in text.value for text in app.markdown)
     app.button(key="forget_box").click().run()
     assert lab.memory.servers.found == []
+    assert not app.exception
+
+
+def test_a_server_nearby_is_offered_with_one_click(open_app: Opener) -> None:
+    """What answers on this machine is told, and used once the button is pressed."""
+    lab = memory_lab()
+    url = "http://127.0.0.1:8080/v1"
+    lab.memory.servers.near = [NearbyServer(name="llama", url=url, kind="llama-server", models=1)]
+    app = open_app(lab).run().switch_page(MODELS).run()
+    assert lab.memory.servers.found == []
+    app.button(key=f"use_{url}").click().run()
+    assert [server.name for server in lab.memory.servers.found] == ["llama"]
+    assert not [button for button in app.button if button.label == "Use it"]
     assert not app.exception
 
 

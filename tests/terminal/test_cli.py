@@ -61,6 +61,22 @@ def test_models_are_listed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "broken.gguf" in out
 
 
+def test_a_model_is_checked(run: Run) -> None:
+    """Eight abilities with what was seen, for people and as JSON; an unknown model is a clear error."""
+    code, out, err = run("models", "--check", "scripted")
+    assert code == 0, err
+    assert "one of the labels" in out
+    assert "answered by a rule: no model" in out
+    code, out, _ = run("models", "--check", "scripted", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert len(found["findings"]) == 8
+    assert {one["works"] for one in found["findings"]} <= {"yes", "no", "depends"}
+    code, _, err = run("models", "--check", "scriptd")
+    assert code == 2
+    assert "Unknown model 'scriptd'" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -158,7 +174,7 @@ def test_compare_writes_the_four_files(run: Run, table: list[object], tmp_path: 
         assert set(figures) >= VARIANT_KEYS
         assert set(figures["quality"]) == {"metric", "value", "ci_low", "ci_high"}
         assert set(figures["ttft_s"]) == set(figures["total_s"]) == {"p50", "p95"}
-        assert set(figures["tokens"]) == {"prompt_mean", "cached_prompt_mean", "completion_mean"}
+        assert set(figures["tokens"]) == {"prompt_mean", "cached_prompt_mean", "completion_mean", "rows_estimated"}
         assert set(figures["tokens_per_s"]) == {"prefill", "decode"}
         rows = frame.filter(pl.col("variant_id") == figures["variant"])
         assert figures["quality"]["value"] == pytest.approx(rows["score"].mean())

@@ -22,7 +22,7 @@ from engine.running.preflight.backend_checks import backend_limits, lora_comes_w
 from engine.running.preflight.estimating import estimate_run
 from tests.helpers import small_task
 from tests.memory_lab import memory_model
-from tools.backend_table import backends, section
+from tools.backend_table import backends, checks_section, section
 
 DOCS = Path(__file__).parents[2] / "docs" / "backends.md"
 TASK = small_task()
@@ -51,7 +51,9 @@ def estimated(of: RunPlan, facts: ModelFacts, capabilities: Capabilities) -> obj
 
 def test_the_table_in_the_docs_is_that_of_the_code() -> None:
     """`docs/backends.md` holds the table that the code gives; `python -m tools.backend_table` writes it again."""
-    assert section() in DOCS.read_text(encoding="utf-8")
+    text = DOCS.read_text(encoding="utf-8")
+    assert section() in text
+    assert checks_section() in text
 
 
 @pytest.mark.parametrize("capabilities", [LLAMA_CPP, OLLAMA, SCRIPTED, *(d.capabilities for d in DIALECTS)])

@@ -7,6 +7,7 @@ import shutil
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,3 +171,28 @@ def test_entries_that_cannot_be_read_are_told(tmp_path: Path, mark: str) -> None
     with pytest.raises(TaskError) as caught:
         unpack_into("t.zip", bytes(data), tmp_path / "out")
     assert caught.value.fix
+
+
+def test_a_zip_of_many_documents_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its directory is read once to check it and once to unpack it, not once for each of 2,000 documents."""
+    opened: list[int] = []
+    before = zipfile.ZipFile.__init__
+
+    def counted(self: zipfile.ZipFile, *arguments: Any, **more: Any) -> None:
+        opened.append(1)
+        before(self, *arguments, **more)
+
+    parts = {"task.toml": b"x", **{f"documents/{n}.md": b"text" for n in range(2_000)}}
+    data = packed(parts)
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", counted)
+    unpack_into("many.zip", data, tmp_path)
+    assert len(list(tmp_path.rglob("*.md"))) == 2_000
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize("name", ["documents/" + "x" * 300 + ".md", "./documents/x.md", "documents//x.md", "a/./x.md"])
+def test_names_that_no_folder_takes_are_refused(tmp_path: Path, name: str) -> None:
+    """A name of 300 letters, and paths that are not written as they are: one error, and nothing is written."""
+    with pytest.raises(TaskError, match="unsafe path"):
+        unpack_into("odd.zip", packed({"task.toml": b"x", name: b"text"}), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.storage.home import LAYOUT_VERSION, home_folder, machine_lock
+from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import StoreError
 
 ROOT = Path(__file__).parents[2]
@@ -138,3 +141,26 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "running.lock").mkdir()
     with pytest.raises(StoreError, match=r"running\.lock.*ADAPTLAB_HOME"), machine_lock(tmp_path):
         pytest.fail("the machine was given")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files are those of POSIX")
+def test_only_the_owner_opens_home_and_store(tmp_path: Path) -> None:
+    """A new home and an older one that others could read; what belongs to all is left to all."""
+    old = tmp_path / "old"
+    for home in (tmp_path / "new", old):
+        if home is old:
+            home.mkdir()
+            home.chmod(0o755)
+            (home / "runs.sqlite3").touch(0o644)
+            (home / "runs.sqlite3").chmod(0o644)
+        store = SqliteRunStore(home_folder(home) / "runs.sqlite3")
+        assert store.infos() == []
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        kept = list(home.glob("runs.sqlite3*"))
+        assert kept
+        assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    home_folder(shared)
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777

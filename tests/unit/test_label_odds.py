@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.models.remote.label_odds import Step, label_probabilities, written_label
+from adapters.models.remote.label_odds import Step, label_probabilities, still_possible, written_label
 
 LABELS = ("billing", "delivery", "device fault")
 
@@ -87,3 +87,14 @@ def test_any_steps_give_shares_of_labels_or_nothing(raw: list[tuple[str, float, 
 def test_a_written_label_is_taken_out_of_its_object(text: str, label: str) -> None:
     """A label is returned bare; any other text stays as the model wrote it, to be read or to fail as free text."""
     assert written_label(text, LABELS) == label
+
+
+def test_what_a_beginning_can_still_become() -> None:
+    """A label that was begun, bare or as a JSON string, is one of those that begin so; nothing else is any of them."""
+    labels = ("delivery", "device fault", 'say "no"')
+    assert still_possible('"de', labels) == ("delivery", "device fault")
+    assert still_possible(' "dev', labels) == ("device fault",)
+    assert still_possible("deliv", labels) == ("delivery",)
+    assert still_possible('"say \\"n', labels) == ('say "no"',)
+    assert still_possible('"', labels) == ()
+    assert still_possible("The", labels) == ()

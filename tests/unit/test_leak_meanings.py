@@ -175,10 +175,12 @@ def cone(vectors: Vectors, share: float) -> Vectors:
 
 
 def test_a_narrow_cone_hides_no_rewording() -> None:
-    """Where unrelated rows have a cosine of 0.9, what stands out is told as where they have one of 0."""
+    """Where unrelated rows have a cosine of 0.9, a rewording that keeps two words is told as where they have one of 0."""
     learn, test = crowd(1200, topics=60, spread=3.0), crowd(200, topics=60, spread=3.0, seed=1)
     test[:20] = near(learn[:20], 0.7)
     planted = {(f"t{row}", f"l{row}") for row in range(20)}
-    pairs = found(cone(learn, 0.9), cone(test, 0.9))
+    learned, tested = texts("l", 1200), texts("t", 200)
+    shared = [Text(id=f"t{row}", text=f"{tested[row].text} l{row}w0 l{row}w1") for row in range(20)]
+    pairs = find_meaning_leaks(learned, [*shared, *tested[20:]], cone(learn, 0.9), cone(test, 0.9))
     assert len(planted & {(pair.test_id, pair.other_id) for pair in pairs}) >= 16
     assert len(pairs) <= 20 + 3 * NATURAL_SHARE * 200

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.models.openai_compatible.dialects import VLLM
+from adapters.models.openai_compatible.dialects import GENERIC
 from adapters.models.scripted import ScriptedModel
 from engine.core.capabilities import Capabilities
 from engine.core.errors import WorkerDiedError
@@ -63,8 +63,8 @@ class AtServer(Leaning):
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of vLLM."""
-        return VLLM.capabilities
+        """Those of a server of which no more is known."""
+        return GENERIC.capabilities
 
 
 class Neighbours:

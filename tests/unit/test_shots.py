@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.models.openai_compatible.dialects import VLLM
+from adapters.models.openai_compatible.dialects import GENERIC
 from adapters.models.scripted import ScriptedModel
 from engine.analysis.basis.choices import shot_sentence
 from engine.core.capabilities import Capabilities
@@ -232,7 +232,7 @@ def test_without_probabilities_nothing_is_compared() -> None:
     class AtServer(Shown):
         @property
         def capabilities(self) -> Capabilities:
-            return VLLM.capabilities
+            return GENERIC.capabilities
 
     model = AtServer()
     assert prepared(few_shot(), model)[2].shots == ShotRecord(choice=ShotChoice.COVERING)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.models.scripted import ScriptedModel
-from adapters.storage.speeds import SpeedFile
+from adapters.storage.machine_figures import MachineFigures
 from components.models.speed_panel import speeds_frame
 from engine.core.errors import ModelError
 from engine.core.steps import drain
@@ -59,7 +59,7 @@ def test_a_test_is_kept_per_model_and_a_busy_machine_is_told(monkeypatch: pytest
 
 def test_speeds_are_kept_by_processor(tmp_path: Path) -> None:
     """Figures of one machine are not shown on another, and a damaged file is an empty one."""
-    one, other = (SpeedFile(tmp_path / "speeds.json", processor) for processor in ("One CPU", "Other CPU"))
+    one, other = (MachineFigures(tmp_path / "speeds.json", processor) for processor in ("One CPU", "Other CPU"))
     one.keep("abc", {"load_s": 1.0})
     one.keep("def", {"load_s": 2.0})
     assert one.read() == {"abc": {"load_s": 1.0}, "def": {"load_s": 2.0}}

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.analysis.run_comparison import in_words, matrix
-from engine.core.errors import SpendingLimitError
+from engine.core.errors import ModelError, SpendingLimitError
+from engine.core.generation import Decoding, GenerateRequest
 from engine.core.prices import TokenPrices
 from engine.core.run.manifest import Manifest, manifest_from_dict
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Usage
 from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode
 from engine.metrics.budget import Budget, spent_usd, token_prices
+from engine.running.paid_model import PaidModel
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
+REQUEST = GenerateRequest(messages=(), decoding=Decoding(mode=DecodingMode.FREE))
 
 
 def made(prompt: int = 0, cached: int = 0, answer: int = 0) -> Prediction:
@@ -50,6 +57,30 @@ def test_a_budget_stops_exactly_when_the_limit_is_reached(prompts: list[int], li
                 budget.check()
         budget.pay([made(prompt)])
         spent += prompt / 1_000_000
+
+
+def test_an_answer_that_broke_off_beside_the_rows_is_paid_for() -> None:
+    """A trial or a measurement of priors that fails pays for what it took, alone or among others, and keeps that."""
+    error = ModelError("It broke off.")
+    error.usage = Usage(prompt_tokens=1_000_000, completion_tokens=100_000)
+    free = ModelError("It never began.")
+
+    def breaks_off(*_: object, **__: object) -> Iterator[object]:
+        raise error
+        yield
+
+    def batch(*_: object, **__: object) -> list[Exception]:
+        return [error, free]
+
+    budget, kept = Budget(PRICES, 3.0), []
+    model = PaidModel(SimpleNamespace(generate=breaks_off, generate_batch=batch), budget,  # type: ignore[arg-type]
+                      lambda: kept.append(budget.spent_usd))  # fmt: skip
+    with pytest.raises(ModelError):
+        list(model.generate(REQUEST))
+    assert model.generate_batch([REQUEST, REQUEST]) == [error, free]
+    assert kept == [pytest.approx(2.0), pytest.approx(4.0)]
+    with pytest.raises(SpendingLimitError):
+        list(model.generate(REQUEST))
 
 
 def test_without_prices_or_a_limit_nothing_stops() -> None:

@@ -50,6 +50,26 @@ def test_what_is_not_whole_is_not_listed(tmp_path: Path) -> None:
     assert [one.key for one in LoraLibrary(tmp_path).weights()] == ["abc"]
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        '{"rows": ' * 5_000 + "1" + "}" * 5_000,
+        '{"rows": "many"}',
+        '{"rows": ' + "9" * 5_000 + "}",
+        '{"loss_curve": 3}',
+        '{"parameters": [1]}',
+        "[]",
+    ],
+)
+def test_a_damaged_manifest_stops_no_other(tmp_path: Path, manifest: str) -> None:
+    """Nested deep, with wrong types or no manifest at all: the folder is passed over, notes alike."""
+    _keep(tmp_path)
+    _keep(tmp_path, "bad")
+    (tmp_path / "bad" / kept.MANIFEST_NAME).write_text(manifest)
+    (tmp_path / "abc" / kept.NOTES_NAME).write_text(manifest)
+    assert [one.key for one in LoraLibrary(tmp_path).weights()] == ["abc"]
+
+
 def test_newest_first(tmp_path: Path) -> None:
     """The weights that were made last stand on top."""
     _keep(tmp_path)

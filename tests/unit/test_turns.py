@@ -34,17 +34,17 @@ LOAD_S = 2.0
 class OneAtATime(ScriptedModel):
     """Holds the base or the weights, and says how long it took to load when that changes."""
 
-    def __init__(self, holds_all: Support) -> None:
+    def __init__(self, holds_all: Support, kept_prompts: Support = Support.YES) -> None:
         """Begin with nothing held."""
         super().__init__()
-        self.holds_all, self.loads = holds_all, 0
+        self.holds_all, self.kept_prompts, self.loads = holds_all, kept_prompts, 0
         self._held: str | None = None
         self.slow: set[str] = set()
 
     @property
     def capabilities(self) -> Capabilities:
         """As the scripted model's, but for what it holds."""
-        return replace(CAPABILITIES, holds_all=self.holds_all)
+        return replace(CAPABILITIES, holds_all=self.holds_all, kept_prompts=self.kept_prompts)
 
     def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
         """Answer without the weights, after loading them."""
@@ -104,6 +104,22 @@ def test_blocks_where_base_and_weights_are_not_held_together(tmp_path: Path) -> 
         block = set(ids[first : first + BLOCK_ROWS])
         places = [place for place, (_name, row) in enumerate(order) if row in block]
         assert places == list(range(places[0], places[0] + len(places))), "a block is whole before the next begins"
+
+
+def test_each_variant_has_its_block_where_one_prompt_is_kept(tmp_path: Path) -> None:
+    """What a variant's prompts begin with is read once a block, those with the same weights stay together."""
+    model = OneAtATime(Support.NO, Support.NO)
+    order = order_of(carried_out(tmp_path, model))
+    assert sorted(order) == sorted((name, row.id) for name in NAMES for row in TASK.split("test"))
+    blocks = [(name, len(list(group))) for name, group in groupby(order, key=lambda pair: pair[0])]
+    there, back = list(NAMES), list(reversed(NAMES))
+    assert [name for name, _rows in blocks] == [*there, *back[1:], *there[1:]]
+    assert model.loads == 4
+    assert {rows for _name, rows in blocks} <= {5, 20, 25, 40}
+    alone = OneAtATime(Support.YES, Support.NO)
+    (tmp_path / "base").mkdir()
+    order = order_of(carried_out(tmp_path / "base", alone))
+    assert len({name for name, _row in order[:20]}) == 1
 
 
 def test_a_stopped_block_goes_on(tmp_path: Path) -> None:

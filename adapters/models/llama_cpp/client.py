@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ CAPABILITIES = Capabilities(
     own_timings=Support.YES,
     cached_tokens=Support.YES,
     counts_tokens=Support.YES,
+    kept_prompts=Support.YES,
     holds_all=Support.YES,
     reasons={"lora_training": "On the model's architecture; docs/training.md lists those that can be trained."},
 )
@@ -59,6 +61,11 @@ class LlamaCppModel:
     def facts(self) -> ModelFacts:
         """What is known of the model."""
         return self._facts
+
+    @property
+    def answered_by(self) -> str:
+        """The library's version."""
+        return f"llama-cpp-python {version('llama-cpp-python')}"
 
     @property
     def rss_bytes(self) -> int:
@@ -153,6 +160,11 @@ class LlamaCppModel:
             TokenPair(prompt_ids=tuple(row["prompt_ids"]), answer_ids=tuple(row["answer_ids"]))
             for row in self._tokenize(items)
         ]
+
+    def label_tokens(self, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the texts of the tokens that each label is made of, as the model writes it after a prompt."""
+        told = self._worker.call("label_tokens", {"path": self._facts.path, "labels": list(labels)})
+        return {label: tuple(tokens) for label, tokens in zip(labels, told, strict=True)}
 
     def _tokenize(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._worker.call("tokenize", {"path": self._facts.path, "items": items})

@@ -68,6 +68,11 @@ class Worker:
             rows.append({"prompt_ids": prompt.tokens, "answer_ids": tokens, "text": prompt.text})
         return rows
 
+    def label_tokens(self, request: dict[str, Any], _emit: Emit, _cancel: threading.Event) -> list[list[str]]:
+        """Return the texts of the tokens that each label is made of."""
+        form = self._format(request["path"])
+        return [form.pieces(label) for label in request["labels"]]
+
     def _format(self, path: str) -> PromptFormat:
         if self._session is not None:
             return self._session.format
@@ -91,5 +96,6 @@ if __name__ == "__main__":
             "generate": worker.generate,
             "generate_batch": worker.generate_batch,
             "tokenize": worker.tokenize,
+            "label_tokens": worker.label_tokens,
         }
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from adapters.models.remote.label_odds import Step, label_probabilities, label_schema
+from adapters.models.remote.label_odds import Step
 from engine.core.errors import UsageError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
@@ -17,17 +19,21 @@ LISTED_TOKENS = 20
 THINKING_ROOM_TOKENS = 1024
 """Added to the longest answer of models that think, since thinking counts as answer."""
 NANOSECONDS = 1e9
+_LISTING = {"stream": False, "logprobs": True, "top_logprobs": LISTED_TOKENS}
 
 
-def body_of(
-    name: str, request: GenerateRequest, *, context_tokens: int, thinks: bool, logprobs: bool
-) -> dict[str, Any]:
-    """Return what is sent for a request, as the arguments of the client's `chat`."""
+def chat_body(name: str, request: GenerateRequest, *, context_tokens: int, thinks: bool) -> dict[str, Any]:
+    """Return the body of a chat for a request. A prompt that does not fit is refused by the server, not cut.
+
+    For a choice it does not restrict the answer: `labels` adds what does.
+    """
     decoding = request.decoding
     body: dict[str, Any] = {
         "model": name,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "messages": as_dicts(request),
         "stream": True,
+        "truncate": False,
+        "shift": False,
         "keep_alive": KEEP_ALIVE,
         "options": {
             "num_ctx": context_tokens,
@@ -44,15 +50,71 @@ def body_of(
         body["options"]["stop"] = list(decoding.stop)
     if thinks:
         body["think"] = False  # as llama.cpp does here; a model that still thinks is billed for it
-    if decoding.mode is DecodingMode.CHOICE:
-        body["format"] = label_schema(decoding.labels)
-        if logprobs:
-            body |= {"logprobs": True, "top_logprobs": LISTED_TOKENS}
-    elif decoding.mode is DecodingMode.JSON:
+    if decoding.mode is DecodingMode.JSON:
         if decoding.json_schema is None:
             raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
         body["format"] = dict(decoding.json_schema)
     return body
+
+
+def as_dicts(request: GenerateRequest) -> list[dict[str, str]]:
+    """Return the messages of a request as the server takes them."""
+    return [{"role": message.role, "content": message.content} for message in request.messages]
+
+
+def enumeration_body(
+    chat: Mapping[str, Any], labels: Sequence[str], *, most_tokens: int | None = None
+) -> dict[str, Any]:
+    """Return the body that leaves the model nothing but these labels, each as a JSON string.
+
+    What is listed beside its tokens is what the model would write if nothing restricted it. Servers before 0.12.11 list
+    nothing.
+    """
+    options = chat["options"] if most_tokens is None else {**chat["options"], "num_predict": most_tokens}
+    return {**chat, **_LISTING, "options": options, "format": {"type": "string", "enum": list(labels)}}
+
+
+def continuation_body(chat: Mapping[str, Any], prompt: str) -> dict[str, Any]:
+    """Return the body that asks for one token after a prompt as it stands, with what else is likely."""
+    kept = {name: value for name, value in chat.items() if name not in {"messages", "think"}}
+    return {**kept, **_LISTING, "options": {**chat["options"], "num_predict": 1}, "prompt": prompt, "raw": True}
+
+
+def rendering_body(chat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body that asks for a chat's prompt as the server's template writes it, without an answer."""
+    return {**chat, "stream": False, "_debug_render_only": True}
+
+
+def steps_of(reply: Mapping[str, Any]) -> list[Step]:
+    """Return the tokens of an answer, or of a piece of it, with what else was as likely."""
+    return [
+        Step(
+            str(one["token"]),
+            float(one["logprob"]),
+            tuple((str(other["token"]), float(other["logprob"])) for other in one.get("top_logprobs") or ()),
+        )
+        for one in reply.get("logprobs") or ()
+    ]
+
+
+@dataclass(slots=True)
+class Sums:
+    """What the server's answers took together, in its own counts and seconds."""
+
+    prompt_tokens: int = 0
+    """Of the first prompt: the others continue it."""
+    completion_tokens: int = 0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+    load_s: float = 0.0
+
+    def add(self, reply: Mapping[str, Any]) -> None:
+        """Add a whole answer, or the last piece of one."""
+        self.prompt_tokens = self.prompt_tokens or int(reply.get("prompt_eval_count") or 0)
+        self.completion_tokens += int(reply.get("eval_count") or 0)
+        self.prefill_s += int(reply.get("prompt_eval_duration") or 0) / NANOSECONDS
+        self.decode_s += int(reply.get("eval_duration") or 0) / NANOSECONDS
+        self.load_s += int(reply.get("load_duration") or 0) / NANOSECONDS
 
 
 class StreamAccumulator:
@@ -62,51 +124,41 @@ class StreamAccumulator:
         """Begin with nothing."""
         self.text = ""
         self.thinking = ""
-        self.steps: list[Step] = []
-        self.last: Any = None
+        self.last: Mapping[str, Any] | None = None
         self.first_at: float | None = None
         self.answer_at: float | None = None
 
-    def take(self, chunk: Any) -> str:
+    def take(self, chunk: Mapping[str, Any]) -> str:
         """Take a chunk; return the text it adds."""
-        text, thought = str(chunk.message.content or ""), str(chunk.message.thinking or "")
+        message = chunk["message"]
+        text, thought = str(message.get("content") or ""), str(message.get("thinking") or "")
         now = time.perf_counter()
         if text or thought:
             self.first_at = self.first_at or now
         if text:
             self.answer_at = self.answer_at or now
-        if not thought:
-            self.steps += [
-                Step(one.token, one.logprob, tuple((other.token, other.logprob) for other in one.top_logprobs or ()))
-                for one in chunk.logprobs or ()
-            ]
         self.text += text
         self.thinking += thought
-        if chunk.done:
+        if chunk["done"]:
             self.last = chunk
         return text
 
 
-def completion_of(
-    request: GenerateRequest, gathered: StreamAccumulator, text: str, started: float, ended: float
-) -> Completion:
+def completion_of(request: GenerateRequest, gathered: StreamAccumulator, started: float, ended: float) -> Completion:
     """Return the whole answer, with the server's own timings; the time to the first token is measured here."""
-    last, choice = gathered.last, request.decoding.mode is DecodingMode.CHOICE
-    first_at = ended if choice else gathered.first_at or ended
-    load_s = int(last.load_duration or 0) / NANOSECONDS
+    last = gathered.last or {}
+    sums = Sums()
+    sums.add(last)
     thinking_s = (gathered.answer_at or ended) - (gathered.first_at or ended) if gathered.thinking else None
     return Completion(
-        text=text,
-        usage=Usage(prompt_tokens=int(last.prompt_eval_count or 0), completion_tokens=int(last.eval_count or 0)),
-        prefill_s=int(last.prompt_eval_duration or 0) / NANOSECONDS,
-        decode_s=int(last.eval_duration or 0) / NANOSECONDS,
-        load_s=load_s,
-        ttft_s=max(first_at - started - load_s, 0.0),
-        probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
-        prompt=json.dumps(
-            [{"role": message.role, "content": message.content} for message in request.messages], ensure_ascii=False
-        ),
-        finish="length" if last.done_reason == "length" else "stop",
+        text=gathered.text,
+        usage=Usage(prompt_tokens=sums.prompt_tokens, completion_tokens=sums.completion_tokens),
+        prefill_s=sums.prefill_s,
+        decode_s=sums.decode_s,
+        load_s=sums.load_s,
+        ttft_s=max((gathered.first_at or ended) - started - sums.load_s, 0.0),
+        prompt=json.dumps(as_dicts(request), ensure_ascii=False),
+        finish="length" if last.get("done_reason") == "length" else "stop",
         thinking=gathered.thinking,
         thinking_s=thinking_s,
     )

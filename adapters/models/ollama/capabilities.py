@@ -16,6 +16,7 @@ CAPABILITIES = Capabilities(
     own_timings=Support.YES,
     cached_tokens=Support.NO,
     counts_tokens=Support.DEPENDS,
+    kept_prompts=Support.NO,
     holds_all=Support.NO,
     reasons={
         "choice_probabilities": "Read from the log-probabilities sent along (Ollama 0.12.11 or newer): tokens that are "
@@ -26,8 +27,10 @@ CAPABILITIES = Capabilities(
         "one of those in docs/training.md.",
         "batching": "On the server's OLLAMA_NUM_PARALLEL.",
         "cached_tokens": "Its client does not pass on what newer servers say; a kept prompt shows in the timings.",
-        "holds_all": "They share one file, of which it holds one model at a time: variants take turns in blocks of 20 "
-        "rows, and loading is part of no latency.",
+        "kept_prompts": "It keeps the last prompt, unless OLLAMA_NUM_PARALLEL gives it room for several: each variant "
+        "answers blocks of 20 rows.",
+        "holds_all": "They share one file, of which it holds one model at a time: blocks of 20 rows are answered with "
+        "each, and loading is part of no latency.",
         "counts_tokens": "Counted with the model's file where it is on this machine, else estimated from letters.",
     },
 )

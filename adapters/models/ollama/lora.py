@@ -52,6 +52,16 @@ def model_with(server: OllamaServer, base: str, lora: Path, *, cancel: CancelSig
     return name
 
 
+def made_with(server: OllamaServer, key: str) -> list[str]:
+    """Return the models of the server that were made of a base and the weights kept under this key.
+
+    Raises:
+        ModelError: the server cannot be reached.
+    """
+    names = (str(tag.model) for tag in server.tags())
+    return [name for name in names if name.startswith(OURS) and name.endswith(f":{key}")]
+
+
 def check_template(server_count: int, pair: TokenPair, base: str) -> None:
     """Third part of the canary: the server writes prompts as those that the weights were trained on.
 

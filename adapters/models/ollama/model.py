@@ -1,27 +1,27 @@
 """A model of an Ollama server: a `LanguageModel`.
 
-The context is set once per run, since a change makes the server load the model again. A prompt is counted before
-it is sent and again by what the server reports as evaluated: one that was cut is an error, not an answer.
+The context is set once per run, since a change makes the server load the model again. A prompt that does not fit is
+refused by the server; of older ones, what they report as evaluated tells whether they cut it.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
-from adapters.models.ollama.answers import KEEP_ALIVE, StreamAccumulator, body_of, completion_of
+from adapters.models.ollama.answers import KEEP_ALIVE, StreamAccumulator, chat_body, completion_of
 from adapters.models.ollama.capabilities import CAPABILITIES
+from adapters.models.ollama.labels import LabelChoice
 from adapters.models.ollama.lora import check_template, model_with, refuse_scale
-from adapters.models.ollama.server import OllamaServer
+from adapters.models.ollama.server import OllamaServer, dotted
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
-from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import (
@@ -38,21 +38,28 @@ from engine.core.variant import DecodingMode
 
 PARALLEL = 4
 CONTEXT_STEP_TOKENS = 256
-COUNTS_NEW_TOKENS_ALONE = (0, 30)
-"""Versions that leave kept tokens out of `prompt_eval_count` (https://github.com/ollama/ollama/pull/16428): what they
-report cannot tell a cut prompt from a cached one."""
+REFUSES = (0, 12, 6)
+"""The first version that refuses a prompt that does not fit (`truncate` and `shift` of a chat); older ones cut it."""
 CUT_SHARE = 0.9
-"""A server that evaluated less than this share of the prompt's counted tokens has cut it."""
+"""An older server that evaluated less than this share of the prompt's counted tokens has cut it."""
 CUT_SHARE_OF_ESTIMATE = 0.4
 ROOM_FACTOR = 1.2
 """Memory of a loaded model over the size of its file."""
+
+
+class OwnFile(LanguageModel, Protocol):
+    """The same file in llama.cpp, which also knows how labels are made up."""
+
+    def label_tokens(self, labels: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the texts of the tokens that each label is made of."""
+        ...
 
 
 class OllamaModel:
     """One model of one Ollama server."""
 
     def __init__(
-        self, facts: ModelFacts, server: OllamaServer, *, own_file: LanguageModel | None = None, thinks: bool = False
+        self, facts: ModelFacts, server: OllamaServer, *, own_file: OwnFile | None = None, thinks: bool = False
     ) -> None:
         """Take the facts, the server, the same file in llama.cpp if it is on this machine, and whether it can think."""
         self._facts = facts
@@ -62,9 +69,10 @@ class OllamaModel:
         self._thinks = thinks
         self._context_tokens = 2048
         self._without_logprobs = False
-        self._counts_whole = True
+        self._cuts = False
         self._with_lora: dict[str, str] = {}
         self._loaded: set[str] = set()
+        self._tokens_of: dict[tuple[str, ...], Mapping[str, tuple[str, ...]]] = {}
         self._bytes: dict[str, int] = {}
         self._jitter = random.Random(facts.id)
 
@@ -76,6 +84,10 @@ class OllamaModel:
             words = "The model's file is not on this machine, or may not be read."
             reasons |= {"lora_training": words, "lora_serving": words}
             known = replace(known, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
+        if self._facts.forwards_to:
+            held = {"kept_prompts": "It is answered elsewhere.", "holds_all": "It is answered elsewhere."}
+            known = replace(known, kept_prompts=Support.DEPENDS, holds_all=Support.DEPENDS, reasons=reasons | held)
+            reasons |= held
         if self._without_logprobs:
             words = "This version of Ollama sends no log-probabilities."
             reasons |= {"logprobs": words, "choice_probabilities": words}
@@ -86,6 +98,11 @@ class OllamaModel:
     def facts(self) -> ModelFacts:
         """What is known of the model."""
         return self._facts
+
+    @property
+    def answered_by(self) -> str:
+        """The server's version."""
+        return f"Ollama {dotted(self._server.version())}"
 
     @property
     def rss_bytes(self) -> int:
@@ -107,7 +124,7 @@ class OllamaModel:
         self._context_tokens = min(room, self._facts.context_tokens or room)
         started = time.perf_counter()
         self._server.check_version()
-        self._counts_whole = self._server.version()[:2] != COUNTS_NEW_TOKENS_ALONE
+        self._cuts = (0, 0, 0) < self._server.version() < REFUSES  # builds from source call themselves 0.0.0
         if self._name in self._loaded and self._server.running().get(self._name, 0) < self._context_tokens:
             self._loaded.discard(self._name)  # loaded with less room than is needed now
         self._bring_in(self._name, cancel)
@@ -164,41 +181,61 @@ class OllamaModel:
         self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None
     ) -> Iterator[TextPiece | Completion]:
         self._bring_in(name, cancel)
-        choice = request.decoding.mode is DecodingMode.CHOICE
+        body = chat_body(name, request, context_tokens=self._context_tokens, thinks=self._thinks)
         started = time.perf_counter()
+        if request.decoding.mode is DecodingMode.CHOICE:
+            choice = LabelChoice(
+                partial(self._asked, name, cancel),
+                request,
+                body,
+                own=self._label_tokens(request.decoding.labels),
+            )
+            made = choice.made()
+            self._without_logprobs = not choice.lists
+            yield TextPiece(text=made.text)
+            self._check_not_cut(made.usage.prompt_tokens, count)
+            ttft_s = max(time.perf_counter() - started - made.load_s, 0.0)
+            yield replace(made, ttft_s=ttft_s, rss_bytes=self._bytes.get(name, 0))
+            return
         gathered = StreamAccumulator()
-        for chunk in self._chunks(name, request, cancel):
-            text = gathered.take(chunk)
-            if text and not choice:
-                yield TextPiece(text=text)
+        with self._server.translated(name):
+            for chunk in self._chunks(name, body, cancel):
+                text = gathered.take(chunk)
+                if text:
+                    yield TextPiece(text=text)
         if gathered.last is None:
             raise BrokenAnswerError(
                 f"The Ollama server at {self._server.host} sent part of an answer ({len(gathered.text)} characters).",
                 "Check whether it is still running, then try again.",
             )
-        ended = time.perf_counter()
-        self._check_not_cut(gathered.last, count)
-        text = gathered.text
-        if choice:
-            text = written_label(text, request.decoding.labels)
-            yield TextPiece(text=text)
-            self._without_logprobs = self._without_logprobs or not gathered.steps
-        yield replace(completion_of(request, gathered, text, started, ended), rss_bytes=self._bytes.get(name, 0))
+        made = completion_of(request, gathered, started, time.perf_counter())
+        self._check_not_cut(made.usage.prompt_tokens, count)
+        yield replace(made, rss_bytes=self._bytes.get(name, 0))
 
-    def _chunks(self, name: str, request: GenerateRequest, cancel: CancelSignal | None) -> Iterator[Any]:
-        body = body_of(
-            name,
-            request,
-            context_tokens=self._context_tokens,
-            thinks=self._thinks,
-            logprobs=not self._without_logprobs,
+    def _label_tokens(self, labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]] | None:
+        """Return how labels are made up, asked once; None where the model's file is not on this machine."""
+        if self._own_file is not None and labels not in self._tokens_of:
+            self._tokens_of[labels] = self._own_file.label_tokens(labels)
+        return self._tokens_of.get(labels)
+
+    def _asked(self, name: str, cancel: CancelSignal | None, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the one object that comes back."""
+
+        def ask() -> Mapping[str, Any]:
+            with self._server.translated(name):
+                (reply,) = self._server.lines(path, body)
+                return reply
+
+        return with_retries(
+            lambda: cancellable_call(ask, cancel=cancel, server=self._server.host), cancel=cancel, jitter=self._jitter
         )
 
-        def begin() -> Iterator[Any]:
+    def _chunks(self, name: str, body: Mapping[str, Any], cancel: CancelSignal | None) -> Iterator[Mapping[str, Any]]:
+        def begin() -> Iterator[Mapping[str, Any]]:
             with self._server.translated(name):
-                yield from self._server.client.chat(**body)
+                yield from self._server.lines("/api/chat", body)
 
-        def attempt() -> tuple[Any, Iterator[Any]]:
+        def attempt() -> tuple[Any, Iterator[Mapping[str, Any]]]:
             chunks = cancellable_stream(begin, cancel=cancel, server=self._server.host)
             return next(chunks, None), chunks
 
@@ -233,14 +270,9 @@ class OllamaModel:
             )
         return count
 
-    def _check_not_cut(self, last: Any, count: int) -> None:
-        evaluated = int(last.prompt_eval_count or 0)
+    def _check_not_cut(self, evaluated: int, count: int) -> None:
         share = CUT_SHARE if self._own_file is not None else CUT_SHARE_OF_ESTIMATE
-        if (
-            self._counts_whole
-            and evaluated
-            and (evaluated < count * share - TURN_TOKENS or evaluated >= self._context_tokens)
-        ):
+        if self._cuts and (0 < evaluated < count * share - TURN_TOKENS or evaluated >= self._context_tokens):
             raise ContextOverflowError(
                 f"The server cut the prompt: it evaluated {evaluated} of {count} tokens; "
                 f"the context was to hold {self._context_tokens}.",

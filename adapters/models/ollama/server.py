@@ -7,9 +7,8 @@ import os
 import re
 import shutil
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from adapters.models.ollama.faults import translated
 from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.keys import key_for
 from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_stream
+from adapters.models.remote.telling import told
 from adapters.models.stores import ollama_folder
 from engine.core.errors import BrokenAnswerError, ModelError, ServerAbsentError, UnsupportedError
 from engine.core.steps import CancelSignal, Progress
@@ -29,7 +29,6 @@ CONNECT_S = 2.0
 LISTING_S = 5.0
 OLDEST = (0, 5, 5)
 """The first version that takes JSON schemas and LoRA weights through its API."""
-MOST_LISTED_BYTES = 20_000_000
 CLOUD_HOST = "ollama.com:443"
 CLOUD_ENDINGS = (":cloud", "-cloud")
 """How the names of models end that Ollama's own cloud answers, should a server not say so."""
@@ -93,6 +92,18 @@ class OllamaServer:
         timeout = (CONNECT_S, LISTING_S, LISTING_S, LISTING_S)
         return ollama.Client(host=self.url, timeout=timeout, follow_redirects=False, trust_env=not self.is_local)
 
+    @cached_property
+    def _http(self) -> Any:
+        import httpx
+
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {},
+            timeout=(CONNECT_S, FIRST_ITEM_S, FIRST_ITEM_S, FIRST_ITEM_S),
+            follow_redirects=False,
+            trust_env=not self.is_local,
+        )
+
     def translated(self, model: str = "") -> AbstractContextManager[None]:
         """Turn what the client raises into the engine's errors."""
         return translated(url=self.url, model=model, key=self._key)
@@ -131,18 +142,17 @@ class OllamaServer:
         version = self.version()
         if version < OLDEST and version != (0, 0, 0):  # builds from source call themselves 0.0.0
             raise UnsupportedError(
-                f"The Ollama server at {self.host} has version {_dotted(version)}.",
-                f"Install {_dotted(OLDEST)} or newer: older ones do not follow JSON schemas.",
+                f"The Ollama server at {self.host} has version {dotted(version)}.",
+                f"Install {dotted(OLDEST)} or newer: older ones do not follow JSON schemas.",
             )
 
     def _told(self, path: str, timeout_s: float) -> Any:
-        """Return what a path tells, as it stands there: the client package leaves fields out."""
-        handlers = [urllib.request.ProxyHandler({})] if self.is_local else []
-        opener = urllib.request.build_opener(_NoRedirect(), *handlers)
-        if self._key:
-            opener.addheaders.append(("Authorization", f"Bearer {self._key.reveal()}"))
-        with closing(opener.open(f"{self.url}{path}", timeout=timeout_s)) as reply:
-            return json.loads(reply.read(MOST_LISTED_BYTES))
+        """Return what a path tells: the client package leaves fields out."""
+        return told(
+            f"{self.url}{path}",
+            timeout_s=timeout_s,
+            authorization=f"Bearer {self._key.reveal()}" if self._key else "",
+        )
 
     def remote_hosts(self) -> dict[str, str]:
         """Return the models that the server does not answer itself, each with the host that it sends inputs on to.
@@ -159,6 +169,29 @@ class OllamaServer:
             ) from None
         clouds = {name: CLOUD_HOST for name, _url in names if name.endswith(CLOUD_ENDINGS)}
         return clouds | {name: urlsplit(url).netloc or url for name, url in names if url}
+
+    def lines(self, path: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Send a body as it stands; yield the objects that come back, one a line.
+
+        The client package sends neither `truncate` nor `shift`, and does not show a chat's prompt.
+
+        Raises:
+            ollama.ResponseError: the server refuses, or says so in the midst of its answer.
+        """
+        import ollama
+
+        with self._http.stream("POST", path, json=body) as reply:
+            if reply.status_code != 200:
+                reply.read()
+                raise ollama.ResponseError(reply.text, reply.status_code)
+            for line in reply.iter_lines():
+                told = json.loads(line) if line.strip() else None
+                if not isinstance(told, dict):
+                    message = "not an object"
+                    raise TypeError(message)
+                if told.get("error"):
+                    raise ollama.ResponseError(str(told["error"]))
+                yield told
 
     def tags(self) -> list[Any]:
         """Return the models that it has, as it lists them."""
@@ -179,6 +212,11 @@ class OllamaServer:
         """Return the bytes that models in its memory take, by name, as it tells them."""
         with self.translated():
             return {plain_name(one.model or one.name): int(one.size or 0) for one in self._quick.ps().models}
+
+    def remove(self, name: str) -> None:
+        """Have it delete a model."""
+        with self.translated(name):
+            self._quick.delete(name)
 
     def unload(self, name: str) -> None:
         """Have it unload a model."""
@@ -234,17 +272,9 @@ class OllamaServer:
 
     def close(self) -> None:
         """Close the connections."""
-        for name in ("client", "_quick"):
+        for name in ("client", "_quick", "_http"):
             if name in self.__dict__:
                 self.__dict__[name].close()
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Only the host that was entered is contacted."""
-
-    def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
-        """Follow no redirect."""
-        return
 
 
 def plain_name(name: str | None) -> str:
@@ -264,5 +294,6 @@ def _stage(status: str) -> str:
     return "Done" if status == "success" else "Getting the model"
 
 
-def _dotted(version: tuple[int, ...]) -> str:
+def dotted(version: tuple[int, ...]) -> str:
+    """Write a version as it is usually written."""
     return ".".join(map(str, version))

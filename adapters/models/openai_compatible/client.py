@@ -16,6 +16,9 @@ from engine.core.errors import BrokenAnswerError
 
 _ACCOUNT_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
 """The client takes these from the environment; they concern the server that the environment names, and no other."""
+_ANTHROPIC = "api.anthropic.com"
+_ANTHROPIC_VERSION = "2023-06-01"
+"""Of the form of its answers; its reference requires it (*Versions*)."""
 CONNECT_S = 5.0
 LISTING_S = 5.0
 
@@ -50,6 +53,8 @@ class Client:
     @cached_property
     def api(self) -> Any:
         """The client. It follows no redirects, and uses no proxy to reach this machine."""
+        # It imports httpx, of which openai looks for classes as soon as another thread has begun to import it.
+        import ollama  # noqa: F401
         import openai
 
         transport = openai.DefaultHttpxClient(
@@ -77,13 +82,27 @@ class Client:
             ModelError: it cannot be fetched.
         """
         with self.translated():
-            reply = self.api.with_options(timeout=LISTING_S).get(f"{self.url}/models", cast_to=object)
+            reply = self.api.with_options(timeout=LISTING_S).get(
+                f"{self.url}/models", cast_to=object, options=self._listing_options()
+            )
             listed = reply.get("data") if isinstance(reply, Mapping) else None
             if not isinstance(listed, list):
                 raise BrokenAnswerError(
                     f"The server at {self.host} sent no list of models.", "Most addresses end in /v1: check yours."
                 )
             return [dict(one) for one in listed if isinstance(one, Mapping) and isinstance(one.get("id"), str)]
+
+    def _listing_options(self) -> dict[str, Any]:
+        """Return how the list is asked for: Anthropic's is not OpenAI's, so it takes its own header for the key.
+
+        It also lists 20 models at once unless asked for more (*List Models*).
+        """
+        import openai
+
+        if self.host != _ANTHROPIC:
+            return {}
+        own = {"x-api-key": self._key.reveal(), "anthropic-version": _ANTHROPIC_VERSION}
+        return {"headers": {**own, "Authorization": openai.Omit()}, "params": {"limit": 1000}}
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a body to a route of the server's own; return the JSON that comes back."""

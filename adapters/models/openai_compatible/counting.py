@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_SERVER, VLLM, Dialect
-from adapters.models.openai_compatible.llama_server import LlamaServer, as_dicts
+from adapters.models.openai_compatible.label_scoring import LabelScorer
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
 from engine.core.generation import Message
 
@@ -15,11 +14,10 @@ from engine.core.generation import Message
 class Counter:
     """Counts prompts of one model at one server."""
 
-    def __init__(self, client: Client, dialect: Dialect, model: str, native: LlamaServer) -> None:
-        """Take the server, its kind, the model's name, and llama-server's own routes."""
+    def __init__(self, client: Client, dialect: Dialect, native: LabelScorer) -> None:
+        """Take the server, its kind, and the server's own routes for the model."""
         self._client = client
         self._dialect = dialect
-        self._model = model
         self._native = native
 
     @property
@@ -29,11 +27,8 @@ class Counter:
 
     def count(self, messages: Sequence[Message]) -> int:
         """Return the number of tokens."""
-        if self._dialect is LLAMA_SERVER:
+        if self._dialect.name in {LLAMA_SERVER.name, VLLM.name}:
             return len(self._native.prompt(messages)[1])
-        if self._dialect is VLLM:
-            reply: Any = self._client.post("/tokenize", {"model": self._model, "messages": as_dicts(messages)})
-            return int(reply["count"])
         if self._dialect is LLAMA_CPP_PYTHON:
             texts = [{"input": f"{message.role}\n{message.content}"} for message in messages]
             counts = [int(self._client.post("/extras/tokenize/count", text)["count"]) for text in texts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -30,12 +30,16 @@ class Dialect:
     capabilities: Capabilities
     schema_in_json_object: bool = False
     """The schema goes into `response_format` of type `json_object`, not `json_schema`."""
-    sampling_options: bool = False
-    """Takes top_k, min_p and repeat_penalty, so that nothing but temperature and seed decides."""
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """Options, by this server's names, that leave everything to temperature and seed, as llama.cpp does here."""
     template_options: bool = False
     """Takes options of the chat template, so that models that can think are asked not to, as llama.cpp is here."""
     usage_in_stream: bool = True
     max_tokens_name: str = "max_tokens"
+    strict_only: bool = False
+    """Refuses to hold an answer strictly to a schema that leaves fields open."""
+    older: Dialect | None = None
+    """The same kind of server in versions that do not say how probable the tokens of labels are."""
 
 
 _COMMON = Capabilities(
@@ -50,6 +54,7 @@ _COMMON = Capabilities(
     own_timings=Support.NO,
     cached_tokens=Support.DEPENDS,
     counts_tokens=Support.NO,
+    kept_prompts=Support.DEPENDS,
     holds_all=Support.YES,
     reasons={
         "choice": "Through a JSON schema, if the server follows schemas; else the answer is parsed from free text.",
@@ -62,6 +67,7 @@ _COMMON = Capabilities(
         "own_timings": "Times are measured here, including the network.",
         "cached_tokens": "On the server; 0 where it does not report them.",
         "counts_tokens": "Estimated from the prompt's letters; the count that an answer brings is the server's.",
+        "kept_prompts": "On the server.",
     },
 )
 
@@ -71,6 +77,11 @@ def _with(changes: Mapping[str, Support], reasons: Mapping[str, str]) -> Capabil
     return replace(_COMMON, **changes, reasons={**kept, **reasons})
 
 
+_NATURAL = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
+_LLAMA_CPP = {**_NATURAL, "repeat_penalty": 1.0}
+_VLLM = {**_NATURAL, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+"""vLLM otherwise takes what the model's `generation_config.json` recommends."""
+
 GENERIC = Dialect(
     name="openai-compatible", title="Other OpenAI-compatible", choice_by=ChoiceBy.SCHEMA, capabilities=_COMMON
 )
@@ -78,7 +89,7 @@ LLAMA_SERVER = Dialect(
     name="llama-server",
     title="llama-server",
     choice_by=ChoiceBy.TOKENS,
-    sampling_options=True,
+    sampling=_LLAMA_CPP,
     template_options=True,
     capabilities=_with(
         dict.fromkeys(
@@ -92,6 +103,7 @@ LLAMA_SERVER = Dialect(
             "lists no probabilities there, and a grammar restricts it to the labels.",
             "lora_serving": "Weights that the server was started with (`--lora`); they are switched per request.",
             "lora_training": "Train on the same GGUF here, then start the server with the weights.",
+            "kept_prompts": "One in each of its slots (`-np`).",
         },
     ),
 )  # fmt: skip
@@ -100,21 +112,29 @@ LLAMA_CPP_PYTHON = Dialect(
     title="llama_cpp.server",
     choice_by=ChoiceBy.GRAMMAR,
     schema_in_json_object=True,
-    sampling_options=True,
+    sampling=_LLAMA_CPP,
     usage_in_stream=False,
     capabilities=_with(
-        {"choice": Support.YES, "json_schema": Support.YES, "batching": Support.NO, "cached_tokens": Support.NO},
         {
+            "choice": Support.YES,
+            "json_schema": Support.YES,
+            "batching": Support.NO,
+            "cached_tokens": Support.NO,
+            "kept_prompts": Support.NO,
+        },
+        {
+            "kept_prompts": "It keeps the last prompt: each variant answers blocks of 20 rows.",
             "batching": "It answers one request at a time.",
             "cached_tokens": "It does not say.",
             "counts_tokens": "Counted by the server's tokenizer, the marks between turns estimated.",
         },
     ),
 )
-VLLM = Dialect(
+_VLLM_BEFORE = Dialect(
     name="vllm",
     title="vLLM",
     choice_by=ChoiceBy.CHOICE_OPTION,
+    sampling=_VLLM,
     template_options=True,
     capabilities=_with(
         {
@@ -123,10 +143,25 @@ VLLM = Dialect(
             "logprobs": Support.YES,
             "lora_serving": Support.DEPENDS,
             "counts_tokens": Support.YES,
+            "kept_prompts": Support.YES,
         },
         {
             "lora_serving": "Weights that the server serves under a name of their own, for this base.",
             "cached_tokens": "Only where the server was started with `--enable-prompt-tokens-details`.",
+        },
+    ),
+)
+VLLM = replace(
+    _VLLM_BEFORE,
+    choice_by=ChoiceBy.TOKENS,
+    older=_VLLM_BEFORE,
+    capabilities=replace(
+        _VLLM_BEFORE.capabilities,
+        choice_probabilities=Support.YES,
+        reasons={
+            **_VLLM_BEFORE.capabilities.reasons,
+            "choice_probabilities": "Versions without `logprob_token_ids` (0.32 has it) send log-probabilities along "
+            "with a label instead: tokens that are not listed count as nothing.",
         },
     ),
 )
@@ -141,7 +176,14 @@ CLOSED = Dialect(
     title="Closed APIs",
     choice_by=ChoiceBy.SCHEMA,
     max_tokens_name="max_completion_tokens",
-    capabilities=_with({}, {"lora_serving": "A closed API does not run your weights."}),
+    strict_only=True,
+    capabilities=_with(
+        {"takes_temperature": Support.DEPENDS},
+        {
+            "lora_serving": "A closed API does not run your weights.",
+            "takes_temperature": "On the model: some that think refuse one.",
+        },
+    ),
 )
 
 DIALECTS: tuple[Dialect, ...] = (LLAMA_SERVER, VLLM, LM_STUDIO, LLAMA_CPP_PYTHON, CLOSED, GENERIC)
@@ -177,6 +219,9 @@ def without_options(known: Capabilities, without: frozenset[str]) -> Capabilitie
             choice_probabilities=Support.NO,
             reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
         )
+    if "temperature" in without:
+        words = "The model takes no temperature: it may answer the same prompt otherwise in another run."
+        known = replace(known, takes_temperature=Support.NO, reasons={**known.reasons, "takes_temperature": words})
     if "response_format" in without:
         words = "The server does not support JSON schemas: answers are parsed from free text."
         known = replace(

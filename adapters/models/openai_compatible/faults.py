@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from adapters.models.openai_compatible.retry_after import retry_after_s
 from adapters.models.remote.address import host_of
 from adapters.models.remote.keys import Key, variable_for
 from engine.core.errors import (
@@ -18,6 +20,7 @@ from engine.core.errors import (
     BrokenAnswerError,
     ContextOverflowError,
     ModelError,
+    RefusedAnswerError,
     RefusedOptionError,
     ServerAbsentError,
     ServerBusyError,
@@ -28,18 +31,40 @@ from engine.core.errors import (
 
 DISPENSABLE = {
     "logprobs": ("logprob",),
-    "response_format": ("response_format", "json_schema", "json schema", "structured output"),
+    "response_format": ("response_format", "response_schema", "json_schema", "json schema", "structured output"),
     "temperature": ("temperature",),
     "seed": ("seed",),
     "stop": ("'stop'", "stop sequences", "stop "),
     "stream_options": ("stream_options",),
+    "max_tokens": ("max_tokens",),
+    "max_completion_tokens": ("max_completion_tokens",),
 }
-"""Options that an answer can be had without, and how servers name them when they refuse them."""
+"""Options that an answer can be had without, or under another name, and how servers name them when they refuse them."""
 _OVERFLOW = re.compile(
-    r"context[ _-]?(?:length|size|window)|maximum context|exceed_context|too many tokens", re.IGNORECASE
+    r"context[ _-]?(?:length|size|window)|maximum context|exceed_context|too many tokens|prompt is too long"
+    r"|input token count",
+    re.IGNORECASE,
 )
+_NO_CREDIT = re.compile(r"insufficient_quota|billing", re.IGNORECASE)
+_WITHHELD = re.compile(r"content_filter|content_policy|content management policy|moderation|flagged", re.IGNORECASE)
+_NO_SUCH_MODEL = re.compile(r"model_not_found|not a valid model", re.IGNORECASE)
+_KEY_REFUSED = re.compile(r"api[ _]key (?:not valid|expired)|api_key_invalid", re.IGNORECASE)
 _LONGEST_WORDS = 240
-TOO_MANY = 429
+PAYMENT, FORBIDDEN, TOO_MANY = 402, 403, 429
+_IN_DEBT = "credit balance"
+"""Anthropic says so with the status of a wrong request."""
+LONGEST_REST_S = 300.0
+"""A server that wants to be left alone for longer ends the run, which can be resumed."""
+_STATUS_OF = {
+    "rate_limit_exceeded": TOO_MANY,
+    "rate_limit_error": TOO_MANY,
+    "insufficient_quota": TOO_MANY,
+    "server_error": 500,
+    "api_error": 500,
+    "overloaded_error": 529,
+    "content_filter": 400,
+}
+"""What servers write in place of a status when an error comes within a stream."""
 
 
 @contextlib.contextmanager
@@ -72,68 +97,140 @@ def translated(*, name: str, url: str, model: str, key: Key) -> Iterator[None]:
 def _typed(error: Any, *, name: str, url: str, model: str, key: Key) -> ModelError:
     import openai
 
-    host, words = host_of(url), _said(error, key)
-    made: ModelError = ServerError(f"The server at {host} failed{words}.", "Check the server's own log.")
+    host = host_of(url)
     match error:
         case openai.APITimeoutError():
-            made = ServerAbsentError(f"The server at {host} did not answer in time.", "Check whether it is overloaded.")
+            return ServerAbsentError(f"The server at {host} did not answer in time.", "Check whether it is overloaded.")
         case openai.APIConnectionError():
-            made = _unreachable(error, url)
-        case openai.AuthenticationError() | openai.PermissionDeniedError():
-            made = AccessError(
-                f"The server at {host} refuses the key{words}.",
-                f"Set the environment variable {variable_for(name)} and start again.",
-            )
-        case openai.NotFoundError():
-            made = _not_found(error, host, model, words)
+            return _unreachable(error, url)
         case openai.APIResponseValidationError():
-            made = BrokenAnswerError(
+            return BrokenAnswerError(
                 f"The server at {host} sent no JSON that can be read.", "Check its address: does it end in /v1?"
             )
-        case openai.APIStatusError():
-            made = _by_status(error, host, words)
-    return made
+    words, status = _said(error, key), getattr(error, "status_code", None) or _status_within(error)
+    if status is None:
+        return ServerError(f"The server at {host} failed{words}.", "Check the server's own log.")
+    said = _Said(error=error, status=status, host=host, words=words)
+    return (
+        _about_the_row(said)
+        or _about_the_account(said, name)
+        or _about_the_server(said, model)
+        or _about_the_request(said)
+    )
 
 
-def _by_status(error: Any, host: str, words: str) -> ModelError:
-    status = int(error.status_code)
-    if status == TOO_MANY:
-        if "quota" in words or "billing" in words:
-            return AccessError(f"The account at {host} has no credit left{words}.", "Check its billing.")
-        return ServerBusyError(
-            f"The server at {host} accepts no more requests{words}.", "Try again later.", _retry_after_s(error)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Said:
+    """What a server answered instead of an answer."""
+
+    error: Any
+    status: int
+    host: str
+    words: str
+
+    @property
+    def signs(self) -> str:
+        """Its words with the codes that stand beside them."""
+        inner = _inner(self.error)
+        return f"{inner.get('code') or ''} {inner.get('type') or ''} {self.words}"
+
+    @property
+    def wait_s(self) -> float | None:
+        """When it wants to be asked again."""
+        response = getattr(self.error, "response", None)
+        message = str(_inner(self.error).get("message") or self.words)
+        return retry_after_s(response.headers if response is not None else {}, _inner(self.error), message)
+
+
+def _status_within(error: Any) -> int | None:
+    """Return the status of an error that came within a stream, whose own status was 200."""
+    inner = _inner(error)
+    for told in (inner.get("code"), inner.get("type")):
+        if isinstance(told, int | str) and str(told).isdigit() and 400 <= int(told) < 600:
+            return int(told)
+        if isinstance(told, str) and told in _STATUS_OF:
+            return _STATUS_OF[told]
+    return None
+
+
+def _about_the_row(said: _Said) -> ModelError | None:
+    """Tell what is wrong with this row alone: its prompt was stopped by a filter, or is too long."""
+    flagged = _WITHHELD.search(said.signs) or "flagged_input" in _metadata(said.error)
+    if said.status in {400, FORBIDDEN} and flagged:
+        return RefusedAnswerError(
+            f"The server at {said.host} withheld an answer: its filter stopped the prompt{said.words}.",
+            "Change the row or the instructions, or choose another model.",
         )
-    if _OVERFLOW.search(words):
+    if said.status in {400, 413, 422, 500} and _OVERFLOW.search(said.words):
         return ContextOverflowError(
-            f"The prompt and its answer do not fit into the context of the server at {host}{words}.",
+            f"The prompt and its answer do not fit into the context of the server at {said.host}{said.words}.",
             "Retrieve or show less, or start the server with a larger context.",
         )
-    if 300 <= status < 400:
+    return None
+
+
+def _about_the_account(said: _Said, name: str) -> ModelError | None:
+    """Tell what every row would meet: a key that is refused, no credit, a limit that is used up for long.
+
+    Google's words for a limit per minute and for no credit are the same, but for a time to wait.
+    """
+    inner, wait_s = _inner(said.error), said.wait_s
+    spent = inner.get("code") == "insufficient_quota" or (wait_s is None and _NO_CREDIT.search(said.words))
+    if (said.status == TOO_MANY and spent) or (said.status == PAYMENT and wait_s is None) or _IN_DEBT in said.words:
+        return AccessError(f"The account at {said.host} has no credit left{said.words}.", "Check its billing.")
+    if said.status in {TOO_MANY, PAYMENT} and wait_s is not None and wait_s > LONGEST_REST_S:
+        return AccessError(
+            f"The server at {said.host} accepts no more requests for {wait_s / 60:.0f} minutes{said.words}.",
+            "Resume the run after that.",
+        )
+    # OpenAI's reasoning models forbid log-probabilities with the status of a key without rights.
+    option = said.status == FORBIDDEN and _refused_option(said.error, said.words) == "logprobs"
+    if (said.status in {401, FORBIDDEN} and not option) or _KEY_REFUSED.search(said.signs):
+        return AccessError(
+            f"The server at {said.host} refuses the key{said.words}.",
+            f"Set the environment variable {variable_for(name)} and start again.",
+        )
+    return None
+
+
+def _about_the_server(said: _Said, model: str) -> ModelError | None:
+    """Tell what is wrong with the server: another address, another model, no capacity now."""
+    if said.status == 404 or _NO_SUCH_MODEL.search(said.signs):
+        return _not_found(said.error, said.host, model, said.words)
+    if 300 <= said.status < 400:
         return ServerError(
-            f"The server at {host} sends requests on to another address, which is not followed.",
+            f"The server at {said.host} sends requests on to another address, which is not followed.",
             "Enter the address that it names, if you trust it.",
         )
-    if status >= 500:
-        return ServerBusyError(
-            f"The server at {host} failed (status {status}){words}.", "Check its log.", _retry_after_s(error)
-        )
-    what = f"The server at {host} does not take the request (status {status}){words}."
+    if said.status in {TOO_MANY, PAYMENT}:
+        what = f"The server at {said.host} accepts no more requests{said.words}."
+        return ServerBusyError(what, "Try again later.", said.wait_s)
+    if said.status >= 500 or said.status == 408:
+        what = f"The server at {said.host} failed (status {said.status}){said.words}."
+        return ServerBusyError(what, "Check its log.", said.wait_s)
+    return None
+
+
+def _about_the_request(said: _Said) -> ModelError:
+    """Tell that the request cannot be made like this, and which option is to blame, if an answer can do without."""
+    option = _refused_option(said.error, said.words)
+    what = f"The server at {said.host} does not take the request (status {said.status}){said.words}."
     fix = "Choose another decoding, or check what the server supports."
-    option = _refused_option(error, words)
     return RefusedOptionError(what, fix, option) if option else UnsupportedError(what, fix)
 
 
 def _refused_option(error: Any, words: str) -> str:
-    """Return the option that a server refused, if an answer can be had without it."""
-    said = f"{getattr(error, 'param', '') or ''} {words}".lower()
-    for option, signs in DISPENSABLE.items():
-        if any(sign in said for sign in signs):
-            return option
-    return ""
+    """Return the option that a server refused, if an answer can be had without it: the one that it names first."""
+    named = str(getattr(error, "param", "") or "")
+    if named in DISPENSABLE:
+        return named
+    said = f"{named} {words}".lower()
+    found = [(said.find(sign), option) for option, signs in DISPENSABLE.items() for sign in signs if sign in said]
+    return min(found)[1] if found else ""
 
 
 def _not_found(error: Any, host: str, model: str, words: str) -> ModelError:
-    if "model" in words or (isinstance(error.body, dict) and "model" in str(error.body)):
+    if "model" in words or "model" in str(_inner(error)):
         return UnknownModelError(f"The server at {host} has no model '{model}'{words}.", "Choose one that it lists.")
     return ServerError(
         f"There is no model server at this path of {host}{words}.", "Most addresses end in /v1: check yours."
@@ -172,23 +269,28 @@ def _causes(error: BaseException) -> str:
     return " ".join(words).lower()
 
 
+def _inner(error: Any) -> dict[str, Any]:
+    """Return what a server said of an error, without its wrapping: Google's comes in a list of one."""
+    body = getattr(error, "body", None)
+    body = body[0] if isinstance(body, list) and body else body
+    if not isinstance(body, dict):
+        return {}
+    inner = body.get("error", body)
+    return inner if isinstance(inner, dict) else {"message": inner}
+
+
+def _metadata(error: Any) -> dict[str, Any]:
+    """Return what OpenRouter adds: the words of the provider behind it, or why a prompt was flagged."""
+    found = _inner(error).get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
 def _said(error: Any, key: Key) -> str:
     """Return what the server said, in brackets, on one line, without keys."""
-    body = getattr(error, "body", None)
-    text = ""
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        text = str(inner.get("message", "") if isinstance(inner, dict) else inner)
-    text = text or str(getattr(error, "message", ""))
+    behind = _metadata(error).get("raw")
+    texts = [str(_inner(error).get("message") or ""), behind if isinstance(behind, str) else ""]
+    text = " ".join(filter(None, texts)) or str(getattr(error, "message", ""))
     if text.lstrip().lower().startswith(("<!doctype", "<html")):
         text = "a web page instead of JSON"
     text = key.redact(" ".join(text.split()))[:_LONGEST_WORDS]
     return f" (it says: {text})" if text else ""
-
-
-def _retry_after_s(error: Any) -> float | None:
-    value = error.response.headers.get("retry-after") if getattr(error, "response", None) is not None else None
-    try:
-        return max(0.0, float(value)) if value is not None else None
-    except ValueError:
-        return None

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import dialect_of
-from adapters.models.openai_compatible.prices import price_ref
+from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, dialect_of
+from adapters.models.openai_compatible.prices import is_closed_api, price_ref
 from engine.core.generation import ModelFacts
 
 _ANSWERS_NOTHING = re.compile(
     r"embed|tts|whisper|transcri|dall-e|image|audio|realtime|moderation|sora|rerank|guard", re.IGNORECASE
 )
 """In the names of closed APIs' models that do not answer in text; their lists do not say which kind a model is."""
+
+_CONTEXT_NAMES = ("max_model_len", "context_window", "context_length")
+"""vLLM's, Groq's and OpenRouter's names for the size of a model's context."""
 
 
 def list_models(client: Client) -> list[ModelFacts]:
@@ -27,7 +30,7 @@ def list_models(client: Client) -> list[ModelFacts]:
     """
     listed = [one for one in client.models() if not one.get("parent")]
     found = [_facts(client, one, listed) for one in listed]
-    return [facts for facts in found if not (facts.price_ref and _ANSWERS_NOTHING.search(facts.name))]
+    return [facts for facts in found if not (facts.backend == CLOSED.name and _ANSWERS_NOTHING.search(facts.name))]
 
 
 def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:
@@ -37,6 +40,8 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
     shown = shown_name(name)
     price = price_ref(client.url, name)
     dialect = dialect_of(listed, closed=bool(price))
+    if dialect is GENERIC and is_closed_api(client.url):
+        dialect = CLOSED  # a model without a known price
     return ModelFacts(
         id=f"{client.name}/{shown}",
         name=shown,
@@ -45,7 +50,9 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         architecture="",
         quantization=str(meta.get("ftype") or "not said"),
         size_bytes=_whole(meta.get("size")),
-        context_tokens=_whole(meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window")),
+        context_tokens=_whole(
+            meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window") or one.get("context_length")
+        ),
         parameters=_whole(meta.get("n_params")),
         chat_template=None,
         # The server does not show the weights: only model and server can be distinguished.
@@ -53,6 +60,19 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         server=client.url,
         price_ref=price,
     )
+
+
+def not_taken(listed: Sequence[Mapping[str, Any]], name: str) -> frozenset[str]:
+    """Return the options that a server's list says a model does not take; none where the list says nothing of it.
+
+    OpenRouter ignores what a model does not take (*List available models*, `supported_parameters`).
+    """
+    told = next((one.get("supported_parameters") for one in listed if one["id"] == name), None)
+    if not isinstance(told, list):
+        return frozenset()
+    taken = {*told, *(("response_format",) if "structured_outputs" in told else ())}
+    asked = {"temperature", "seed", "stop", "logprobs", "response_format", "max_completion_tokens"}
+    return frozenset(asked - taken)
 
 
 def shown_name(name: str) -> str:

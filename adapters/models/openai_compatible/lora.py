@@ -25,7 +25,7 @@ def served_loras(
     client: Client, dialect: Dialect, model: str, listed: Sequence[Mapping[str, Any]]
 ) -> tuple[ServedLora, ...]:
     """Return the LoRA weights that the server holds for a model."""
-    if dialect is VLLM:
+    if dialect.name == VLLM.name:
         names = [str(one["id"]) for one in listed if one.get("parent") == model]
         return tuple(ServedLora(name=name, model=name) for name in names)
     if dialect is not LLAMA_SERVER:

@@ -12,14 +12,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from adapters.models.openai_compatible.asking import StreamAccumulator, body_of, completion_of
+from adapters.models.openai_compatible.answers import StreamAccumulator, completion_of, exchange_of
+from adapters.models.openai_compatible.asking import body_of
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.counting import Counter
-from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect, dialect_of, without_options
-from adapters.models.openai_compatible.llama_server import LlamaServer, NoOddsError
+from adapters.models.openai_compatible.dialects import CLOSED, VLLM, ChoiceBy, Dialect, dialect_of, without_options
+from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NoOddsError
+from adapters.models.openai_compatible.listing import not_taken
+from adapters.models.openai_compatible.llama_server import LlamaServer
 from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
+from adapters.models.openai_compatible.usage import usage_of
+from adapters.models.openai_compatible.vllm_server import VllmServer
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
@@ -27,6 +33,7 @@ from engine.core.errors import (
     BrokenAnswerError,
     CancelledError,
     ContextOverflowError,
+    ModelError,
     RefusedOptionError,
     UnknownModelError,
     UnsupportedError,
@@ -47,13 +54,11 @@ class OpenAICompatibleModel:
         """Take the facts, whose `path` is the name that the server knows, and the client to the server."""
         self._facts = facts
         self._client = client
-        self._dialect = dialect
         self._name = facts.path
         self._parallel = max(1, parallel)
         self._context_tokens = facts.context_tokens
         self._without: frozenset[str] = frozenset()
-        self._native = LlamaServer(client.post)
-        self._counter = Counter(client, dialect, self._name, self._native)
+        self._speak(dialect)
         self._served: tuple[ServedLora, ...] = ()
         self._jitter = random.Random(facts.id)
         self._learning = threading.Lock()
@@ -67,6 +72,11 @@ class OpenAICompatibleModel:
     def facts(self) -> ModelFacts:
         """What is known of the model."""
         return self._facts
+
+    @property
+    def answered_by(self) -> str:
+        """The kind of server; none tells its version in a common way."""
+        return self._dialect.title
 
     @property
     def rss_bytes(self) -> int:
@@ -90,12 +100,18 @@ class OpenAICompatibleModel:
             raise UnknownModelError(
                 f"The server at {self._client.host} has no model '{self._name}'.", "Choose one that it lists."
             )
-        self._dialect = dialect_of(listed, closed=bool(self._facts.price_ref))
-        self._counter = Counter(self._client, self._dialect, self._name, self._native)
+        self._speak(dialect_of(listed, closed=self._is_closed))
+        self._without |= not_taken(listed, self._name)
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
         self._served = served_loras(self._client, self._dialect, self._name, listed)
         return time.perf_counter() - started
+
+    def _speak(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        post = self._client.post
+        self._native: LabelScorer = VllmServer(post, self._name) if dialect is VLLM else LlamaServer(post)
+        self._counter = Counter(self._client, dialect, self._native)
 
     def generate(
         self, request: GenerateRequest, *, cancel: CancelSignal | None = None
@@ -111,21 +127,26 @@ class OpenAICompatibleModel:
                 f"The server at {self._client.host} does not serve the LoRA weights '{request.lora.locator[-60:]}'.",
                 "Leave LoRA out, or start the server with these weights; docs/backends.md says how.",
             )
-        if self._dialect.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
+        spoken = self._dialect
+        if spoken.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
             try:
                 yield from self._chosen(request, cancel)
-            except NoOddsError:
-                # Nothing has been written yet. With a grammar, probabilities are not known, and none are reported.
-                grammar = replace(self._dialect, choice_by=ChoiceBy.GRAMMAR)
-                for item in self._written(request, cancel, None, grammar):
-                    yield replace(item, probabilities={}) if isinstance(item, Completion) else item
-            return
+                return  # noqa: TRY300 - what follows asks in another way
+            except NoOddsError:  # nothing has been written yet
+                if spoken.older is None:
+                    # With a grammar, probabilities are not known, and none are reported.
+                    grammar = replace(spoken, choice_by=ChoiceBy.GRAMMAR)
+                    for item in self._written(request, cancel, None, grammar):
+                        yield replace(item, probabilities={}) if isinstance(item, Completion) else item
+                    return
+                self._dialect = spoken.older
         prompt_tokens = self._checked_room(request)
         while True:
+            without = self._without
             try:
                 yield from self._written(request, cancel, prompt_tokens, self._dialect)
             except RefusedOptionError as error:
-                self._do_without(error, request)
+                self._do_without(error, request, without)
                 continue
             return
 
@@ -149,7 +170,7 @@ class OpenAICompatibleModel:
                     tokens,
                     labels,
                     every_label=request.decoding.every_label,
-                    lora=self._lora_body(request),
+                    to=Addressed(model=self._served_name(request), lora=self._lora_body(request)),
                     check_cancelled=check_cancelled,
                 ),
             )
@@ -172,34 +193,44 @@ class OpenAICompatibleModel:
     def _written(
         self, request: GenerateRequest, cancel: CancelSignal | None, prompt_tokens: int | None, dialect: Dialect
     ) -> Iterator[TextPiece | Completion]:
-        """Have the answer written by the server."""
-        choice = request.decoding.mode is DecodingMode.CHOICE
-        gathered, chunks = self._begun(request, cancel, dialect)
-        for chunk in chunks:
-            text = gathered.take(chunk)
-            if text and not choice:
-                yield TextPiece(text=text)
-        gathered.check(self._client.host)
-        ended = time.perf_counter()
-        text = gathered.text
-        if choice:
-            text = written_label(text, request.decoding.labels)
-            yield TextPiece(text=text)
-        yield completion_of(request, gathered, text, ended, prompt_tokens)
+        """Have the answer written by the server.
 
-    def _begun(
-        self, request: GenerateRequest, cancel: CancelSignal | None, dialect: Dialect
-    ) -> tuple[StreamAccumulator, Iterator[Any]]:
-        """Send the request, again while the server is busy, until its first chunk arrives."""
+        An answer that is broken off or withheld has its tokens with the error, where they are told or paid for.
+        """
+        choice = request.decoding.mode is DecodingMode.CHOICE
         body = body_of(request, dialect, model=self._served_name(request), without=self._without)
         if lora := self._lora_body(request):
             body.setdefault("extra_body", {})["lora"] = lora
+        gathered = StreamAccumulator()
+        known = partial(exchange_of, request, body, prompt_tokens=prompt_tokens, paid=self._is_closed)
+        try:
+            gathered, chunks = self._begun(body, cancel)
+            for chunk in chunks:
+                text = gathered.take(chunk)
+                if text and not choice:
+                    yield TextPiece(text=text)
+            gathered.check(self._client.host)
+        except ModelError as error:
+            taken = gathered.began or isinstance(error, BrokenAnswerError)
+            if error.usage is None and taken and (self._is_closed or gathered.told is not None):
+                error.usage = usage_of(gathered.told, known(gathered=gathered, whole=gathered.finish is not None))
+            raise
+        ended = time.perf_counter()
+        text = gathered.text
+        if choice:
+            self._notice_silence(gathered, body)
+            text = written_label(text, request.decoding.labels)
+            yield TextPiece(text=text)
+        yield completion_of(request, gathered, text, ended, usage_of(gathered.told, known(gathered=gathered)))
+
+    def _begun(self, body: Mapping[str, Any], cancel: CancelSignal | None) -> tuple[StreamAccumulator, Iterator[Any]]:
+        """Send the request, again while the server is busy, until its first chunk arrives."""
 
         def attempt() -> tuple[StreamAccumulator, Iterator[Any]]:
             gathered = StreamAccumulator()
             chunks = cancellable_stream(self._opened(body), cancel=cancel, server=self._client.host)
             first = next(chunks, None)
-            return gathered, _with_first(first, chunks)
+            return gathered, chain(() if first is None else (first,), chunks)
 
         return with_retries(attempt, cancel=cancel, jitter=self._jitter)
 
@@ -209,10 +240,12 @@ class OpenAICompatibleModel:
                 raw = self._client.api.chat.completions.with_raw_response.create(**body)
                 kind = raw.headers.get("content-type", "")
                 if "json" not in kind and "event-stream" not in kind:
-                    raise BrokenAnswerError(
+                    error = BrokenAnswerError(
                         f"The server at {self._client.host} sent '{kind[:40]}' instead of JSON.",
                         "Check its address: most end in /v1.",
                     )
+                    error.usage = Usage()  # no model has answered
+                    raise error
                 reply = raw.parse()
                 if not body["stream"]:
                     yield reply
@@ -258,6 +291,11 @@ class OpenAICompatibleModel:
         """Close the connections."""
         self._client.close()
 
+    @property
+    def _is_closed(self) -> bool:
+        """Tell whether a closed API answers, where tokens are paid for."""
+        return bool(self._facts.price_ref) or self._dialect is CLOSED
+
     def _wanted_lora(self, request: GenerateRequest) -> ServedLora | None:
         return next((lora for lora in self._served if request.lora and lora.name == request.lora.locator), None)
 
@@ -294,16 +332,19 @@ class OpenAICompatibleModel:
                 "Retrieve or show less, or choose a larger context.",
             )
 
-    def _do_without(self, error: RefusedOptionError, request: GenerateRequest) -> None:
-        """Leave an option out that the server refused, unless the answer would not be what was asked for."""
+    def _do_without(self, error: RefusedOptionError, request: GenerateRequest, without: frozenset[str]) -> None:
+        """Leave an option out that the server refused, unless the answer would not be what was asked for.
+
+        Other rows in flight may have been refused the same: `without` is what this one was asked without.
+        """
         needed = error.option == "response_format" and request.decoding.mode is DecodingMode.JSON
         with self._learning:
-            if needed or error.option in self._without:
+            if needed or error.option in without:
                 raise UnsupportedError(error.what, error.fix) from error
             self._without |= {error.option}
 
-
-def _with_first(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    if first is not None:
-        yield first
-    yield from rest
+    def _notice_silence(self, gathered: StreamAccumulator, body: Mapping[str, Any]) -> None:
+        """Some servers take the wish for log-probabilities and ignore it: do not ask again, and say so."""
+        if body.get("logprobs") and gathered.text and not gathered.steps:
+            with self._learning:
+                self._without |= {"logprobs"}

@@ -63,7 +63,7 @@ def key_for(server: str) -> Key:
             break
         try:
             secrets = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         value = secrets.get(name)
         found = value.strip() if isinstance(value, str) else ""

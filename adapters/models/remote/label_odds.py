@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_BEFORE_LABEL = re.compile(r'\s*\{\s*"label"\s*:\s*"')
+_BEFORE_LABEL = re.compile(r'\s*(?:\{\s*"label"\s*:\s*)?"')
 
 
 def label_schema(labels: Sequence[str]) -> dict[str, object]:
@@ -28,15 +28,24 @@ def label_schema(labels: Sequence[str]) -> dict[str, object]:
 
 
 def written_label(text: str, labels: Sequence[str]) -> str:
-    """Return the label that was written, bare or in its JSON object; any other text as it is."""
+    """Return the label that was written, bare, as a JSON string or in its JSON object; any other text as it is."""
     try:
         value = json.loads(text)
     except ValueError:
         value = None
-    named = value.get("label") if isinstance(value, dict) else None
+    named = value.get("label") if isinstance(value, dict) else value
     if isinstance(named, str) and named in labels:
         return named
     return text.strip() if text.strip() in labels else text
+
+
+def still_possible(text: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels that the beginning of a JSON string, or of a bare label, can still become."""
+    written = text.lstrip()
+    begun = written.removeprefix('"')
+    quoted = begun != written
+    forms = {label: json.dumps(label, ensure_ascii=False)[1:] if quoted else label for label in labels}
+    return tuple(label for label in labels if begun and forms[label].startswith(begun))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class ServerBook:
     def _read(self) -> dict[str, str]:
         try:
             data = tomllib.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         servers = data.get("servers")
         if not isinstance(servers, dict):

@@ -21,6 +21,15 @@ class TaskInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSetAside:
+    """A task folder that cannot be read: it is listed with the reason, and stops no other."""
+
+    id: str
+    what: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunInfo:
     """A kept run at a glance."""
 

@@ -69,6 +69,8 @@ class ModelRecord:
     """It was held by a server, which told the tokens."""
     server_timings: bool = False
     """The server also told the seconds of reading the prompt and of writing the answer."""
+    probabilities_cut: bool = False
+    """The server listed its likeliest tokens only, from which the probabilities of labels were read."""
     away: str = ""
     """The host that the rows were sent to; empty if they stayed on this machine."""
 
@@ -105,9 +107,10 @@ class Conditions:
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
     backend: str = ""
-    """As in `ModelRecord`, as the next two."""
+    """As in `ModelRecord`, as the next three."""
     server: bool = False
     server_timings: bool = False
+    probabilities_cut: bool = False
     away: bool = False
     """The rows were answered on another machine, so that this one's clock says nothing of cost or energy."""
     imported: bool = False
@@ -163,6 +166,7 @@ class Manifest:
             backend=self.model.backend,
             server=self.model.server,
             server_timings=self.model.server_timings,
+            probabilities_cut=self.model.probabilities_cut,
             away=bool(self.model.away),
             imported=self.imported,
             searches=self.effort or {},

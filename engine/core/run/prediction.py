@@ -26,6 +26,8 @@ class FailureKind(StrEnum):
     WORKER_DIED = "worker_died"
     RETRIEVAL = "retrieval"
     BACKEND = "backend"
+    REFUSED = "refused"
+    """The model refused to answer, or a filter of its server withheld the answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +48,8 @@ class Usage:
     completion_tokens: int = 0
     thinking_tokens: int = 0
     """Those of the answer that the model spent on thinking; 0 where they are not reported."""
+    estimated: bool = False
+    """The server did not tell them, or told what cannot be. Where they are paid for they are the most they can be."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

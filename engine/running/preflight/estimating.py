@@ -99,7 +99,8 @@ def estimate_run(
     cost_usd = 0.0
     if plan.prices is not None:
         cost_usd = sum(
-            rows * _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
+            (rows + (plan.draws if variant.drawn else 1))  # each is warmed up with one row
+            * _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
             for variant in plan.variants
         )
         cost_usd += _deciding_usd(plan, task, settings, instructions + row_tokens, shot_tokens, answer_tokens)

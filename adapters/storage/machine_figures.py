@@ -1,4 +1,4 @@
-"""Speed tests, kept by machine and model: a home folder may travel from one machine to another."""
+"""Figures of this machine, kept by machine and model: a home folder may travel from one machine to another."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from adapters.storage.files import write_whole
 
 
-class SpeedFile:
+class MachineFigures:
     """One small JSON file."""
 
     def __init__(self, path: Path, processor: str) -> None:
-        """Keep this processor's speeds in this file, which is made when first needed."""
+        """Keep this processor's figures in this file, which is made when first needed."""
         self._path, self._processor = path, processor
 
     def read(self) -> Mapping[str, Mapping[str, Any]]:
@@ -31,6 +31,6 @@ class SpeedFile:
     def _whole(self) -> dict[str, Any]:
         try:
             whole = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return whole if isinstance(whole, dict) else {}

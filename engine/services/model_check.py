@@ -1,0 +1,310 @@
+"""What a model can do where it runs, found by asking it: a few questions of our own, and what came back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.core.capabilities import Support
+from engine.core.errors import AccessError, AdaptLabError, ModelError, ServerAbsentError, UnknownModelError
+from engine.core.generation import Completion, Decoding, GenerateRequest, Message, TextPiece
+from engine.core.ports import LanguageModel
+from engine.core.run.plan import CONTEXT_TOKENS
+from engine.core.steps import CancelSignal, Progress, drain
+from engine.core.variant import DecodingMode
+from engine.metrics import wording as say
+from engine.services.jobs import Job, JobBook, Lock
+from engine.services.workspace import Workspace
+
+LABELS = ("account", "billing", "delivery")
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"colour": {"type": "string", "enum": ["red", "green"]}, "count": {"type": "integer"}},
+    "required": ["colour", "count"],
+    "additionalProperties": False,
+}
+ANSWER_TOKENS = 24
+ROWS_AT_ONCE = 4
+GAIN = 0.9
+"""Rows that take less than this share of the seconds that they take one by one gain by being asked at once."""
+KEPT = 0.5
+"""A prompt that is read again in less than this share of the seconds of the first time was kept."""
+LONG_ROW = 4
+"""Times that a row of some twenty tokens is repeated, so that answering it takes a while."""
+RULES = 40
+"""Sentences in the long instructions, about 500 tokens, so that reading them takes a while."""
+MOST_REMEMBERED = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What came back to one question."""
+
+    what: str
+    """The ability, in words."""
+    works: Support
+    words: str
+    """What was seen."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedModel:
+    """What a check found."""
+
+    checked_at: str
+    """UTC, ISO 8601."""
+    answered_by: str
+    """The program that answered, with its version as far as it tells."""
+    model: str
+    findings: tuple[Finding, ...]
+
+
+class ModelCheck(Job[CheckedModel]):
+    """A running check and its progress."""
+
+    def __init__(self, workspace: Workspace, model_id: str) -> None:
+        """Check this model."""
+        super().__init__("model check", self._check, lock=Lock.REFUSE, machine=workspace.machine.lock)
+        self._workspace, self._model_id = workspace, model_id
+        self.progress: Progress | None = None
+
+    def _check(self, _job: Job[CheckedModel]) -> CheckedModel:
+        model = self._workspace.models.open(self._model_id)
+        found = drain(check(model, self), self._take)
+        self._workspace.checks.keep(self._model_id, asdict(found))
+        return found
+
+    def _take(self, step: Progress) -> None:
+        self.progress = step
+        self.tell(step.fraction)
+
+
+class ModelChecks:
+    """Checks models in the background and finds the checks that are kept."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Check with these adapters."""
+        self._workspace = workspace
+        self._checks: JobBook[ModelCheck] = JobBook(MOST_REMEMBERED)
+
+    def start(self, model_id: str) -> ModelCheck:
+        """Begin a check, unless one of this model is running; return it."""
+        standing = self._checks.find(model_id)
+        if standing is not None and standing.is_running:
+            return standing
+        started = ModelCheck(self._workspace, model_id)
+        self._checks.add(model_id, started)
+        started.start()
+        return started
+
+    def last(self, model_id: str) -> ModelCheck | None:
+        """Return the last check of a model in this process."""
+        return self._checks.find(model_id)
+
+    def kept(self, model_id: str) -> CheckedModel | None:
+        """Return the kept check of a model on this machine."""
+        fields = self._workspace.checks.read().get(model_id)
+        with suppress(TypeError, ValueError, KeyError):  # of another version of the app: to be checked again
+            if fields is not None:
+                found = tuple(
+                    Finding(what=str(one["what"]), works=Support(one["works"]), words=str(one["words"]))
+                    for one in fields["findings"]
+                )
+                return CheckedModel(**{**fields, "findings": found})
+        return None
+
+    def close(self) -> None:
+        """Stop what is running."""
+        self._checks.close()
+
+
+Question = Callable[[LanguageModel, CancelSignal], Finding]
+
+
+def check(model: LanguageModel, cancel: CancelSignal) -> Generator[Progress, None, CheckedModel]:
+    """Ask all questions; what fails is a finding, not an end.
+
+    Raises:
+        ModelError: the server is gone, refuses the key or does not know the model.
+    """
+    yield Progress(stage="Loading the model", fraction=0.0)
+    model.load(slots=2, context_tokens=CONTEXT_TOKENS, cancel=cancel)
+    findings = []
+    for number, (what, question) in enumerate(_QUESTIONS.items()):
+        yield Progress(stage="Asking", fraction=number / len(_QUESTIONS), detail=what)
+        findings.append(replace(_asked(question, model, cancel), what=what))
+    return CheckedModel(
+        checked_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        answered_by=model.answered_by,
+        model=model.facts.name,
+        findings=tuple(findings),
+    )
+
+
+def _asked(question: Question, model: LanguageModel, cancel: CancelSignal) -> Finding:
+    try:
+        return question(model, cancel)
+    except (AccessError, ServerAbsentError, UnknownModelError):
+        raise
+    except ModelError as error:
+        return _finding(Support.NO, error.what)
+
+
+def _finding(works: Support, words: str) -> Finding:
+    return Finding(what="", works=works, words=words)
+
+
+def _request(
+    text: str, *, system: str = "You answer briefly.", slot: str = "check", **decoding: Any
+) -> GenerateRequest:
+    return GenerateRequest(
+        messages=(Message(role="system", content=system), Message(role="user", content=text)),
+        decoding=Decoding(**{"mode": DecodingMode.FREE, "max_tokens": ANSWER_TOKENS, **decoding}),
+        prefix_messages=1,
+        slot=slot,
+    )
+
+
+def _complete(model: LanguageModel, request: GenerateRequest, cancel: CancelSignal) -> tuple[Completion, int]:
+    """Return the answer, and in how many pieces it came."""
+    pieces = 0
+    for item in model.generate(request, cancel=cancel):
+        if isinstance(item, TextPiece):
+            pieces += bool(item.text)
+        if isinstance(item, Completion):
+            return item, pieces
+    raise ModelError("The backend ended without an answer.", "Try again.")
+
+
+def _streams(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    answer, pieces = _complete(model, _request("Tell me about the sea in two sentences."), cancel)
+    tokens = answer.usage.completion_tokens
+    works = Support.YES if pieces > 1 else Support.NO
+    return _finding(works, f"tokens: {tokens}, sent in pieces: {pieces}")
+
+
+def _choice(model: LanguageModel, *, every: bool, cancel: CancelSignal) -> Completion:
+    system = f"Sort the message: {', '.join(LABELS)}. Answer with the name only."
+    request = _request(
+        "You charged me twice.", system=system, mode=DecodingMode.CHOICE, labels=LABELS, every_label=every
+    )
+    return _complete(model, request, cancel)[0]
+
+
+def _chooses(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    answer = _choice(model, every=False, cancel=cancel)
+    fits = answer.text in LABELS
+    words = f"{'one of the labels' if fits else 'free text'}; tokens written: {answer.usage.completion_tokens}"
+    return _finding(Support.YES if fits else Support.NO, words)
+
+
+def _tells_probabilities(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    found = _choice(model, every=True, cancel=cancel).probabilities
+    if not found:
+        return _finding(Support.NO, "none told")
+    told = f"{len(found)} of {len(LABELS)} labels, together {say.share(sum(found.values()))}"
+    whole = len(found) == len(LABELS) and model.capabilities.choice_probabilities is Support.YES
+    return _finding(Support.YES if whole else Support.DEPENDS, f"{'whole' if whole else 'cut'}: {told}")
+
+
+def _follows_schemas(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    request = _request(
+        "Three green apples. Give colour and count as JSON.",
+        mode=DecodingMode.JSON,
+        json_schema=SCHEMA,
+        max_tokens=64,
+    )
+    answer, _pieces = _complete(model, request, cancel)
+    try:
+        value = json.loads(answer.text)
+    except ValueError:
+        value = None
+    fits = isinstance(value, dict) and value.get("colour") in {"red", "green"} and isinstance(value.get("count"), int)
+    return _finding(Support.YES if fits else Support.NO, "two fields as asked" if fits else "not as asked")
+
+
+def _serves_lora(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    """Ask with and without the weights that a server holds; those that are trained here need a training first."""
+    can = model.capabilities
+    if can.lora_serving is Support.NO:
+        return _finding(Support.NO, can.reason("lora_serving"))
+    try:
+        weights = model.served_lora()
+    except AdaptLabError as error:
+        return _finding(Support.DEPENDS, error.what)
+    if weights is None:
+        return _finding(Support.DEPENDS, "takes weights that are trained here; none were tried")
+    request = _request("Where is my parcel?")
+    plain, _pieces = _complete(model, request, cancel)
+    tuned, _pieces = _complete(model, replace(request, lora=weights), cancel)
+    changed = plain.text != tuned.text
+    words = f"holds '{weights.locator}', which {'changes' if changed else 'does not change'} an answer"
+    return _finding(Support.YES if changed else Support.NO, words)
+
+
+def _answers_at_once(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    rows = [
+        _request(
+            f"Parcel {number} came late, it was wet, and the lid of box {number} is gone. " * LONG_ROW,
+            mode=DecodingMode.CHOICE,
+            labels=LABELS,
+        )
+        for number in range(11, 11 + ROWS_AT_ONCE + 1)
+    ]
+    started = time.perf_counter()
+    _complete(model, rows[0], cancel)
+    one_s = time.perf_counter() - started
+    started = time.perf_counter()
+    failed = [answer for answer in model.generate_batch(rows[1:], cancel=cancel) if isinstance(answer, Exception)]
+    if failed:
+        raise failed[0]
+    times = (time.perf_counter() - started) / one_s
+    gains = times < GAIN * ROWS_AT_ONCE
+    words = f"{ROWS_AT_ONCE} rows took {times:.1f} times the seconds of one"
+    return _finding(Support.YES if gains else Support.DEPENDS, words if gains else f"without a gain here: {words}")
+
+
+def _keeps_prompts(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    """Read the rules of two variants in turns: is what was read first still there?"""
+
+    def read(variant: str, text: str) -> float:
+        system = " ".join(f"Rule {number} of {variant}: parcels of kind {number} wait." for number in range(RULES))
+        answer, _pieces = _complete(model, _request(text, system=system, slot=variant, max_tokens=1), cancel)
+        return answer.prefill_s or answer.ttft_s
+
+    first_s = read("north", "What is rule 3?")
+    read("south", "What is rule 3?")
+    again_s = read("north", "What is rule 7?")
+    if again_s < KEPT * first_s:
+        return _finding(Support.YES, f"of two variants: read again in {say.share(again_s / first_s)} of the seconds")
+    last_s = read("north", "What is rule 9?")
+    if last_s < KEPT * first_s:
+        return _finding(
+            Support.DEPENDS, f"the last one alone: read again in {say.share(last_s / first_s)} of the seconds"
+        )
+    return _finding(Support.NO, f"read again in {say.share(last_s / first_s)} of the seconds")
+
+
+def _tells_timings(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    answer, _pieces = _complete(model, _request("Tell me about rivers."), cancel)
+    parts = f"prompt {say.seconds(answer.prefill_s)}, answer {say.seconds(answer.decode_s)}"
+    if model.capabilities.own_timings is Support.YES and answer.prefill_s > 0:
+        return _finding(Support.YES, parts)
+    return _finding(Support.NO, f"measured here: {parts}")
+
+
+_QUESTIONS: Mapping[str, Question] = {
+    "Streams": _streams,
+    "Chooses a label": _chooses,
+    "Probabilities of labels": _tells_probabilities,
+    "JSON under a schema": _follows_schemas,
+    "LoRA weights": _serves_lora,
+    "Several rows at once": _answers_at_once,
+    "Keeps prompts": _keeps_prompts,
+    "Its own timings": _tells_timings,
+}

@@ -1,0 +1,46 @@
+"""From the Models page to the report with a real Ollama server, in real Chromium."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server, Watch, open_page
+from tests.ollama_server import NAME, running
+
+pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(1800)]
+_LONG_MS = 300_000
+
+
+def test_a_model_of_the_server_is_found_run_and_reported(page: Page, serve: Server, tmp_path: Path) -> None:
+    """The server's model is listed, two techniques answer four rows with it, and the report names it; no error is logged."""
+    (tmp_path / "ollama").mkdir()
+    with running(tmp_path / "ollama") as server:
+        address = serve(OLLAMA_HOST=server.url)
+        watch = Watch(page, address)
+        open_page(page, address, "Models")
+        expect(page.get_by_text(re.compile(r"Ollama 0\.\d+"))).to_be_visible(timeout=_LONG_MS)
+        open_page(page, address, "Run")
+        page.get_by_role("combobox", name=re.compile("Model")).click()
+        page.get_by_role("option", name=re.compile(NAME)).click()
+        for name in ("RAG", "LoRA", "RAG + LoRA", "Classifier"):
+            page.get_by_role("button", name=name, exact=True).click()
+        page.get_by_role("button", name="Options").click()
+        page.get_by_role("radio", name="Off", exact=True).click()
+        page.keyboard.press("Escape")
+        number = page.get_by_role("spinbutton", name="Test rows")
+        number.fill("4")
+        number.press("Tab")
+        expect(page.get_by_text("8 predictions")).to_be_visible(timeout=_LONG_MS)
+        page.get_by_role("button", name="Run", exact=True).click()
+        expect(page.get_by_text("Done · 8 predictions")).to_be_visible(timeout=_LONG_MS)
+        open_page(page, address, "Report")
+        expect(page.get_by_role("combobox", name="Run")).to_have_value(
+            re.compile(rf"support-tickets · ollama/{NAME} · 8 answers"), timeout=_LONG_MS
+        )
+        expect(page.get_by_role("heading", level=3).first).to_contain_text(re.compile("variants|choose", re.IGNORECASE))
+        assert watch.errors == []
+        assert watch.foreign == []
