@@ -33,5 +33,6 @@ echo "Building Ollama $VERSION (once, some minutes) ..." >&2
 mkdir -p "$BIN"
 # For this processor: without its vector instructions an answer takes several times as long.
 CGO_ENABLED=1 CGO_CPPFLAGS="-I$HEADERS" CGO_CFLAGS="-O3 -march=native" CGO_CXXFLAGS="-O3 -march=native" \
-  GOBIN=$BIN GOFLAGS=-mod=mod go install "github.com/ollama/ollama@$VERSION" >&2
+  GOBIN=$BIN GOFLAGS=-mod=mod go install -ldflags "-X=github.com/ollama/ollama/version.Version=${VERSION#v}" \
+  "github.com/ollama/ollama@$VERSION" >&2
 echo "$BIN/ollama"
