@@ -18,7 +18,7 @@ TIMES = 9
 def main() -> None:
     """Print medians of both ways, taken in turns, and of their ratio."""
     reader = FileReader()
-    print(f"first file, with the start of the worker: {_seconds(lambda: _both(reader, 1)[1]()):.2f} s")
+    print(f"first file, with the start of the worker: {_seconds(_both(reader, 1)[1]):.2f} s")
     for rows in ROWS:
         source = _table(rows)
         for what, ways in (("whole", _both(reader, rows)), ("first look", _looks(reader, source))):
