@@ -26,7 +26,7 @@ from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example, Task
 from engine.core.variant import RetrievalSpec
 from engine.ingest.progress import Report
-from engine.ingest.table import FirstLook, ReadOptions, Table
+from engine.ingest.table import DETECTED, FirstLook, ReadOptions, Table
 from engine.running.defaults import default_retrieval
 from engine.running.sampling import draw_training_rows
 
@@ -95,9 +95,9 @@ class LocalIntake:
         """Read a whole table."""
         return file_reader().read_table(name, data, asked, report=report)
 
-    def read_path(self, path: Path) -> Table:
-        """Read a whole table from a file on this machine, in the detected format."""
-        return file_reader().read_path(path)
+    def read_path(self, path: Path, asked: ReadOptions = DETECTED) -> Table:
+        """Read a whole table from a file on this machine; the format is detected."""
+        return file_reader().read_path(path, asked)
 
     def read_document(self, name: str, data: bytes) -> Document:
         """Read a document as Markdown."""

@@ -113,6 +113,8 @@ class ColumnOptions:
     """Table: the column with the right answer. Guessed by default."""
     split_column: str | None = None
     """Table: the column that says train, validation or test."""
+    encoding: str | None = None
+    """Table: how letters are stored as bytes, such as cp1252 or cp932. Detected by default."""
 
 
 @Parameter(name="*", group=_DATA)

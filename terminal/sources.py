@@ -15,7 +15,7 @@ from engine.ingest.columns import Guess, Roles, guess_roles
 from engine.ingest.one_step import Imported, begin_import, finish_import, slug
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import Compared
-from engine.ingest.table import Table
+from engine.ingest.table import ReadOptions, Table
 from engine.services.lab import Lab
 from terminal.leak_check import Meanings, leak_progress, search_meanings
 from terminal.options import ColumnOptions, TaskOptions
@@ -40,7 +40,7 @@ def task_id(options: TaskOptions, lab: Lab, *, seed: int = 0) -> str:
     path = Path(options.task)
     if path.suffix.lower() not in TABLES:
         return options.task
-    table = lab.tables.read_path(path)
+    table = read_table(lab, path, options.columns)
     asked = ImportOptions(split=SplitPlan(seed=seed))
     compared, chosen = _compared(table, options.columns, asked, must_be_sure=True)
     name = slug(path.stem)
@@ -51,6 +51,19 @@ def task_id(options: TaskOptions, lab: Lab, *, seed: int = 0) -> str:
         kept = lab.tables.save(finish_import(compared, chosen, task_id=name, meanings=meanings).task)
     note(str(lab.tasks.get(kept).card.get("leak_guard", "")), dim=True)
     return kept
+
+
+def read_table(lab: Lab, path: Path, columns: ColumnOptions) -> Table:
+    """Read a table, and print on stderr how its encoding was guessed, if it was.
+
+    Raises:
+        UsageError: there is no such file.
+        TableError: it cannot be read as asked.
+    """
+    table = lab.tables.read_path(path, ReadOptions(encoding=columns.encoding))
+    if table.reading.guess:
+        note(f"Encoding: {table.reading.guess} If letters look wrong, choose another with --encoding.", dim=True)
+    return table
 
 
 def task_of_table(

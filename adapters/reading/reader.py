@@ -34,7 +34,7 @@ from engine.core.errors import (
 )
 from engine.core.task import Document
 from engine.ingest.progress import Report
-from engine.ingest.table import FirstLook, ReadOptions, Table
+from engine.ingest.table import DETECTED, FirstLook, ReadOptions, Table
 from engine.metrics import wording as say
 
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -83,15 +83,15 @@ class FileReader:
             self._ask("table", name, path, len(data), {"asked": asdict(asked), "into": str(path.parent)}, report=report)
             return read_written_table(path.parent)
 
-    def read_path(self, path: Path) -> Table:
-        """Read a whole table from a file on this machine, in the detected format.
+    def read_path(self, path: Path, asked: ReadOptions = DETECTED) -> Table:
+        """Read a whole table from a file on this machine; the format is detected.
 
         Raises:
             UsageError: there is no such file.
             TableError: it cannot be read, or takes more than a file may.
         """
         source = source_from_path(path)
-        return self.read_table(source.name, source.data, ReadOptions())
+        return self.read_table(source.name, source.data, asked)
 
     def read_document(self, name: str, data: bytes) -> Document:
         """Read a document as Markdown.

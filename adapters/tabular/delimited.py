@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
-from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
+from adapters.tabular.encodings import chosen_encoding, detect_encoding, undecodable
 from adapters.tabular.source import MAX_BYTES, Opened, Row, Source
 from engine.core.errors import TableError
 from engine.ingest.table import DELIMITERS, Reading, ReadOptions
@@ -34,11 +34,8 @@ def open_delimited(source: Source, asked: ReadOptions) -> Opened:
     Raises:
         TableError: the encoding or dialect asked for does not exist, or the file is not text.
     """
-    if asked.encoding:
-        codec, why = checked_codec(asked.encoding), f"{asked.encoding}: you chose it."
-    else:
-        encoding = detect_encoding(source.name, source.data)
-        codec, why = encoding.codec, encoding.reason
+    encoding = chosen_encoding(asked.encoding) if asked.encoding else detect_encoding(source.name, source.data)
+    codec = encoding.codec
     quote = '"' if asked.quote is None else asked.quote
     named = _named_delimiter(source, codec)
     if asked.delimiter:
@@ -57,7 +54,8 @@ def open_delimited(source: Source, asked: ReadOptions) -> Opened:
             delimiter=delimiter,
             quote=quote,
             header=asked.header,
-            reasons=(why, reason),
+            reasons=(encoding.reason, reason),
+            guess=encoding.reason if encoding.guessed else "",
         ),
         rows=_rows(source, stream, codec, delimiter, quote, notes, first_line_names=named is not None),
         notes=notes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from dataclasses import dataclass
 
+from adapters.tabular.encoding_guess import differing_word, guess
 from engine.core.errors import TableError
 
 _MARKS = (
@@ -21,16 +22,26 @@ OFFERED = (
     "latin-1",
     "cp1250",
     "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1257",
+    "iso8859-2",
     "iso8859-15",
+    "koi8-r",
+    "cp850",
+    "cp852",
+    "cp866",
     "mac-roman",
-    "shift_jis",
+    "cp932",
+    "euc_jp",
     "gb18030",
+    "big5",
+    "cp949",
 )
 """What a user may choose from when the guess is wrong."""
 _STEP = 1 << 20
 _SAMPLE_BYTES = 65_536
 _FEW = 20
-_UNDEFINED_IN_CP1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
 _WEST = frozenset({"Basic Latin", "Latin-1 Supplement", "General Punctuation", "Control character"})
 
 
@@ -40,6 +51,8 @@ class Encoding:
 
     codec: str
     reason: str
+    guessed: bool = False
+    """Nothing in the file says so: it only reads best this way, and the user should look."""
 
 
 def detect_encoding(name: str, data: bytes) -> Encoding:
@@ -83,32 +96,63 @@ def _first_not_utf8(data: bytes) -> int | None:
 
 
 def _eight_bits(name: str, data: bytes, bad: int) -> Encoding:
-    sample = data[max(bad - 2000, 0) : bad + _SAMPLE_BYTES]
+    sample = _sample(data, bad)
     odd_signs = sum(byte < 9 or 13 < byte < 32 for byte in sample)
     if odd_signs > len(sample) * 0.02:
         raise TableError(
             f"{name} is not text: {odd_signs} of {len(sample)} bytes near byte {bad} are control characters.",
             "Give a CSV, XLSX, JSONL or Parquet file.",
         )
-    high = sum(byte > 127 for byte in sample)
-    west = "latin-1" if any(byte in sample for byte in _UNDEFINED_IN_CP1252) else "cp1252"
-    if high < _FEW:
-        return Encoding(
-            codec=west, reason=f"{west}: not UTF-8 (byte {bad}), and {high} accented bytes are too few to tell more."
-        )
+    likely = [one for one in guess(sample) if _reads(data, one.codec)]
+    if likely:
+        best = likely[0]
+        reason = f"{best.codec}, a guess: not UTF-8 (byte {bad}), and it reads as {best.language}."
+        for other in likely[1:]:
+            pair = differing_word(best.text, other.text)
+            if pair is not None:
+                reason += f" '{pair[0][:30]}' would be '{pair[1][:30]}' in {other.codec}."
+                break
+        return Encoding(codec=best.codec, reason=reason, guessed=True)
+    return _by_statistics(sample, data, bad)
+
+
+def _sample(data: bytes, bad: int) -> bytes:
+    """Return whole lines from the first one that is not UTF-8 on, as far as they fit."""
+    start = data.rfind(b"\n", max(bad - 2000, 0), bad) + 1 or max(bad - 2000, 0)
+    end = start + _SAMPLE_BYTES
+    return data[start : end if end >= len(data) else data.rfind(b"\n", start, end) + 1 or end]
+
+
+def _reads(data: bytes, codec: str) -> bool:
+    """Tell whether the whole file has no byte that the encoding lacks."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    view = memoryview(data)
+    try:
+        for start in range(0, len(data), _STEP):
+            decoder.decode(view[start : start + _STEP], final=start + _STEP >= len(data))
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_statistics(sample: bytes, data: bytes, bad: int) -> Encoding:
+    """Guess an encoding whose languages are not described here, by how often its signs stand side by side."""
     from charset_normalizer import from_bytes
 
-    found = from_bytes(sample).best()
+    west = "cp1252" if _reads(data, "cp1252") else "latin-1"
+    high = sum(byte > 127 for byte in sample)
+    found = from_bytes(sample).best() if high >= _FEW else None
     if found is None or found.encoding == "ascii" or set(found.alphabets) <= _WEST:
-        return Encoding(codec=west, reason=f"{west}: not UTF-8 (byte {bad}), and its accents are western ones.")
+        return Encoding(codec=west, reason=f"{west}, a guess: not UTF-8 (byte {bad}).", guessed=True)
     return Encoding(
         codec=found.encoding,
-        reason=f"{found.encoding}: not UTF-8 (byte {bad}); {', '.join(found.alphabets[:3])} read well in it.",
+        reason=f"{found.encoding}, a guess: not UTF-8 (byte {bad}); {', '.join(found.alphabets[:3])} read well in it.",
+        guessed=True,
     )
 
 
-def checked_codec(name: str) -> str:
-    """Return Python's name of an encoding that the user asked for.
+def chosen_encoding(name: str) -> Encoding:
+    """Return an encoding that the user asked for.
 
     Raises:
         TableError: there is no such encoding, or it is not a text encoding.
@@ -118,7 +162,9 @@ def checked_codec(name: str) -> str:
         "".encode(codec.name)
     except (LookupError, ValueError, UnicodeError) as error:
         raise TableError(f"There is no encoding '{name}'.", f"Choose one of {', '.join(OFFERED)}.") from error
-    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+    return Encoding(
+        codec="utf-8-sig" if codec.name == "utf-8" else codec.name, reason=f"{name}: you chose it.", guessed=False
+    )
 
 
 def undecodable(name: str, data: bytes, codec: str) -> TableError:

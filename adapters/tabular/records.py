@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.tabular.encodings import checked_codec, detect_encoding, undecodable
+from adapters.tabular.encodings import chosen_encoding, detect_encoding, undecodable
 from adapters.tabular.sheets import as_text
 from adapters.tabular.source import MAX_COLUMNS, MAX_ROWS, MAX_TEXT_BYTES, Opened, Row, Source
 from engine.core.errors import TableError
@@ -36,17 +36,17 @@ def open_jsonl(source: Source, asked: ReadOptions) -> Opened:
     Raises:
         TableError: a line is not a JSON object; the error names it.
     """
-    if asked.encoding:
-        codec, why = checked_codec(asked.encoding), f"{asked.encoding}: you chose it."
-    else:
-        encoding = detect_encoding(source.name, source.data)
-        codec, why = encoding.codec, encoding.reason
+    encoding = chosen_encoding(asked.encoding) if asked.encoding else detect_encoding(source.name, source.data)
+    codec = encoding.codec
     notes: list[str] = []
     header = _fields(source, codec)
     stream = source.stream()
     return Opened(
         reading=Reading(
-            format="JSONL", encoding=codec.removesuffix("-sig"), reasons=(why, "JSONL: each line is an object.")
+            format="JSONL",
+            encoding=codec.removesuffix("-sig"),
+            reasons=(encoding.reason, "JSONL: each line is an object."),
+            guess=encoding.reason if encoding.guessed else "",
         ),
         rows=_json_rows(source, stream, codec, header, notes),
         notes=notes,

@@ -36,7 +36,11 @@ def file_step(lab: Lab, draft: Draft) -> None:
     _reading(lab, draft, look)
     if look is None:
         return
-    st.caption(plain(" ".join(look.reading.reasons)))
+    if look.reading.guess:
+        st.info(
+            plain(f"{look.reading.guess} If letters look wrong, choose another encoding."), icon=":material/translate:"
+        )
+    st.caption(plain(" ".join(reason for reason in look.reading.reasons if reason != look.reading.guess)))
     for note in look.notes:
         st.caption(f":material/info: {plain(note)}")
     frame, formulas = first_rows(look)

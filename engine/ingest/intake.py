@@ -21,7 +21,7 @@ from engine.ingest.leaks.meaning import find_meaning_leaks
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.record import Sides
 from engine.ingest.progress import Report, part_of
-from engine.ingest.table import FirstLook, ReadOptions, Table
+from engine.ingest.table import DETECTED, FirstLook, ReadOptions, Table
 from engine.metrics.intervals import quantile
 from engine.running.prompting import build_prompt
 
@@ -42,8 +42,8 @@ class Intake(Protocol):
         """Read a whole table."""
         ...
 
-    def read_path(self, path: Path) -> Table:
-        """Read a whole table from a file on this machine, in the detected format."""
+    def read_path(self, path: Path, asked: ReadOptions = DETECTED) -> Table:
+        """Read a whole table from a file on this machine; the format is detected."""
         ...
 
     def read_document(self, name: str, data: bytes) -> Document:

@@ -121,6 +121,10 @@ class ReadOptions:
     sheet: str | None = None
 
 
+DETECTED = ReadOptions()
+"""All is detected."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
     """How a file is read, and why."""
@@ -135,6 +139,8 @@ class Reading:
     sheets: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     """One sentence for each thing that was detected."""
+    guess: str = ""
+    """How the encoding was guessed, where nothing in the file tells it; empty if it is sure or was chosen."""
 
     def describe(self) -> str:
         """Describe it in one line."""

@@ -22,7 +22,7 @@ from terminal.leak_check import Meanings
 from terminal.listings.tables import show_import
 from terminal.options import DEFAULT_COLUMNS, OPTIONS, ColumnOptions, Share
 from terminal.output import answer
-from terminal.sources import task_of_table
+from terminal.sources import read_table, task_of_table
 from wiring import open_lab
 
 app = App(
@@ -89,7 +89,7 @@ def import_csv(
     if (out / "task.toml").exists() and not replace:
         raise UsageError(f"'{out}' already contains a task.", "Choose another --out, or add --replace.")
     lab = open_lab()
-    table = lab.tables.read_path(file)
+    table = read_table(lab, file, columns)
     name = slug(out.resolve().name)
     imported = task_of_table(lab, table, columns, options, name=name, meanings=choices.meanings)
     lab.tasks.write(imported.task, out)

@@ -161,3 +161,20 @@ def test_of_an_english_table_no_price_is_told(run: Run, tmp_path: Path, write_cs
     code, _, err = run("compare", "--task", write_csv(tmp_path / "mail.csv"), *SCRIPTED)
     assert code == 0, err
     assert "Language of the test rows" not in err
+
+
+def test_a_guessed_encoding_is_said_and_can_be_changed(run: Run, tmp_path: Path) -> None:
+    """The note names the encoding and the option; the option is obeyed, and then nothing is guessed."""
+    rows = "".join(f"Não recebi a encomenda {n},{'ab'[n % 2]}\r\n" for n in range(40))
+    (tmp_path / "t.csv").write_bytes(f"text,label\r\n{rows}".encode("cp1252"))
+    code, _, err = run("import-csv", tmp_path / "t.csv", "--out", tmp_path / "task")
+    assert code == 0, err
+    assert "cp1252, a guess" in err
+    assert "--encoding" in err
+    assert "Não recebi" in (tmp_path / "task" / "examples.jsonl").read_text(encoding="utf-8")
+    code, _, err = run(
+        "import-csv", tmp_path / "t.csv", "--out", tmp_path / "task", "--replace", "--encoding", "cp1250"
+    )
+    assert code == 0, err
+    assert "a guess" not in err
+    assert "Năo recebi" in (tmp_path / "task" / "examples.jsonl").read_text(encoding="utf-8")

@@ -285,7 +285,7 @@ class OpenAICompatibleModel:
         """
         if not self._served:
             self._served = served_loras(self._client, self._dialect, self._name, self._client.models())
-        return LoraWeights(key=None, locator=the_only(self._served, self._name, self._client.host).name)
+        return LoraWeights(key=None, locator=the_only(self._served, self._facts.name, self._client.host).name)
 
     def close(self) -> None:
         """Close the connections."""
