@@ -19,8 +19,8 @@ CAPABILITIES = Capabilities(
     kept_prompts=Support.NO,
     holds_all=Support.NO,
     reasons={
-        "choice_probabilities": "Read from the log-probabilities sent along (Ollama 0.12.11 or newer): tokens that are "
-        "not listed count as nothing, and what could become several labels is given for them together.",
+        "choice_probabilities": "Read from the twenty likeliest tokens (Ollama 0.12.11 or newer): a label whose tokens "
+        "are not among them has none.",
         "logprobs": "On its version: 0.12.11 or newer.",
         "lora_serving": "Weights that were trained here become a model of the server; it must run on this machine.",
         "lora_training": "The server must run on this machine, the model's file be readable, and its architecture be "
