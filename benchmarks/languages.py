@@ -27,6 +27,7 @@ from benchmarks.section_search import (
     DEPTH,
     REFERENCE,
     Wanted,
+    built_by,
     chance,
     compared,
     embedders_here,
@@ -36,7 +37,6 @@ from benchmarks.section_search import (
 )
 from engine.core.embedder import EmbedderFacts, embedder_name
 from engine.core.interval import Floats
-from engine.core.ports import BuiltIndex
 from engine.core.task import Document, Example, Task
 from engine.core.text.languages import language_name, tell_languages
 from engine.core.variant import RetrievalSpec
@@ -191,11 +191,7 @@ def _accuracies(
         fitted_on = [list(tickets)] if together else [[language] for language in tickets]
         for languages in fitted_on:
             rows = [row for language in languages for ticket, row in tickets[language].items() if ticket in hand]
-            built = next(
-                step
-                for step in retriever.fit_classifier(rows, seed=split, embedder=facts.id)
-                if isinstance(step, BuiltIndex)
-            )
+            built = built_by(retriever.fit_classifier(rows, seed=split, embedder=facts.id))
             classifier = load_classifier(folder / "classifiers" / f"{built.id}.npz")
             for language in languages:
                 for place, (ticket, row) in enumerate(tickets[language].items()):

@@ -6,7 +6,7 @@ Rows are embedded once for all searches, unlike in a run, where each search embe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from adapters.retrieval.retriever import LanceRetriever
 from engine.core.embedder import ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER, EmbedderFacts, named_embedder
 from engine.core.ports import BuiltIndex
 from engine.core.run.prediction import Passage
+from engine.core.steps import Progress
 from engine.core.task import Document
 from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 from engine.metrics.pairwise import paired_share_difference
@@ -88,6 +89,11 @@ def embedders_here(retriever: LanceRetriever, names: Sequence[str] = ()) -> list
     return [named_embedder(name, known) for name in names or (ENGLISH_EMBEDDER, MULTILINGUAL_EMBEDDER)]
 
 
+def built_by(steps: Iterator[Progress | BuiltIndex]) -> BuiltIndex:
+    """Carry out all steps, since the worker takes nothing else before the last; return what was built."""
+    return [step for step in steps if isinstance(step, BuiltIndex)][-1]
+
+
 def search_by_each(
     retriever: LanceRetriever,
     folder: Path,
@@ -111,8 +117,7 @@ def search_by_each(
     """
     brought: dict[tuple[SearchMode, str], list[Brought]] = {}
     for facts in embedders:
-        steps = retriever.index((), documents, spec, embedder=facts.id)
-        built = next(step for step in steps if isinstance(step, BuiltIndex))
+        built = built_by(retriever.index((), documents, spec, embedder=facts.id))
         vectors = list(retriever.embed(rows, embedder=facts.id).vectors)
         for mode in SearchMode:
             key = (mode, "" if mode is SearchMode.FULL_TEXT else facts.id)
