@@ -1,7 +1,7 @@
-"""How well does full-text search find, by how it cuts texts without blanks between words?
+"""How well does full-text search find, by how it cuts texts into terms?
 
-The handbook in Chinese, Japanese and Thai, and the Chinese tickets of `support-multilingual`, which no length was
-chosen on. Prints recall at 3 of the section that answers. Needs no embedder.
+The handbook in Chinese, Japanese and Thai, on which the lengths of runs were chosen, and the tickets of
+`support-multilingual`, on which nothing was chosen. Prints recall at 3 of the section that answers. Needs no embedder.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from adapters.retrieval.full_text import Tokenizer, tokenizer_for
 from adapters.retrieval.indexes import Indexes, Item
 from adapters.storage.task_folder import read_task
 from benchmarks.handbook_search import LANGUAGES, read_handbook, wanted_in
-from benchmarks.languages import TASK, questions_of
+from benchmarks.languages import TASK, questions_of, tickets_by_language
 from benchmarks.section_search import CHUNKS, DEPTH, REFERENCE, Found, Wanted, found_in, search_all
 from engine.core.task import Document
+from engine.core.text.languages import language_name
 from engine.core.variant import RetrievalSpec, SearchMode
 from engine.metrics.wording import share
 
@@ -32,24 +33,31 @@ TOKENIZERS = (
 
 
 def main() -> int:
-    """Measure and print a Markdown table; what the app chooses stands in bold."""
+    """Measure and print a Markdown table."""
     task = read_task(TASK)
     asked = {
         f"handbook, {name}": (read_handbook(language), wanted_in(read_handbook(language), language))
         for language, name in LANGUAGES.items()
         if language != REFERENCE
     }
-    asked["tickets, Chinese"] = questions_of(task, "zh")
-    columns = [f"{name}, {chunk}" for name in asked for chunk in CHUNKS]
-    print(f"\nfull-text search: recall at {DEPTH}\n\n| cut | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
-    for tokenizer in TOKENIZERS:
-        cells = []
-        for document, wanted in asked.values():
-            own = tokenizer_for([document.text]) == tokenizer
-            told = [share(_found(document, wanted, spec, tokenizer).mean()) for spec in CHUNKS.values()]
-            cells += [f"**{one}**" if own else one for one in told]
-        print(f"| {tokenizer.words.removeprefix('full text by ')} | {' | '.join(cells)} |", flush=True)
+    asked |= {
+        f"tickets, {language_name(language)}": questions_of(task, language) for language in tickets_by_language(task)
+    }
+    columns = ["the app's", *(_name(tokenizer) for tokenizer in TOKENIZERS)]
+    print(
+        f"\nfull-text search: recall at {DEPTH}\n\n| | chunk | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 2)}"
+    )
+    for title, (document, wanted) in asked.items():
+        own = tokenizer_for([document.text])
+        for chunk, spec in CHUNKS.items():
+            found = [_found(document, wanted, spec, tokenizer).mean() for tokenizer in (own, *TOKENIZERS)]
+            cells = [title, chunk, f"{_name(own)}: {share(found[0])}", *map(share, found[1:])]
+            print(f"| {' | '.join(cells)} |", flush=True)
     return 0
+
+
+def _name(tokenizer: Tokenizer) -> str:
+    return tokenizer.words.removeprefix("full text by ").removesuffix(" characters")
 
 
 def _found(document: Document, wanted: list[Wanted], spec: RetrievalSpec, tokenizer: Tokenizer) -> Found:
