@@ -4,7 +4,7 @@ The same 80 tickets stand in six languages. The classifier is fitted on 20 of th
 and scored on the other 60, over ten draws that are the same in every language and stratified by label; retrieval looks
 for the section that each of the 80 names, in the help document of its language and in those of all languages at once.
 Differences to English are paired by ticket. Last comes what the app says before a run with the English embedder.
-`--embedder NAME,...` takes others than the bundled one and the multilingual one.
+`--embedder NAME,...` takes others than the bundled one and the multilingual one, `--reranker` another than `linear`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import argparse
 import functools
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from benchmarks.section_search import (
     CHUNKS,
     DEPTH,
     REFERENCE,
+    Brought,
     Wanted,
     built_by,
     chance,
@@ -39,7 +40,7 @@ from engine.core.embedder import EmbedderFacts, embedder_name
 from engine.core.interval import Floats
 from engine.core.task import Document, Example, Task
 from engine.core.text.languages import language_name, tell_languages
-from engine.core.variant import RetrievalSpec
+from engine.core.variant import Reranker, RetrievalSpec, SearchMode
 from engine.metrics.intervals import mean_interval
 from engine.metrics.pairwise import compare_all
 from engine.metrics.wording import share, share_interval, signed_points, span
@@ -52,6 +53,8 @@ TRAINED = 4
 
 Tickets = Mapping[str, Mapping[str, Example]]
 """By language, and by ticket in the order of the task."""
+Search = Callable[[Sequence[Document], Sequence[str]], Mapping[tuple[SearchMode, str], Sequence[Brought]]]
+"""Searches documents for rows; returns what was brought, by kind of search and embedder id."""
 
 
 def tickets_by_language(task: Task) -> Tickets:
@@ -107,7 +110,9 @@ def main() -> int:
     """Measure and print Markdown tables."""
     parser = argparse.ArgumentParser(description="The classifier and retrieval in each language of one task.")
     parser.add_argument("--embedder", default="", help="names, separated by commas")
-    names = [name for name in parser.parse_args().embedder.split(",") if name]
+    parser.add_argument("--reranker", type=Reranker, default=Reranker.LINEAR, help="joins the lists of a hybrid search")
+    asked = parser.parse_args()
+    names = [name for name in asked.embedder.split(",") if name]
     task = read_task(TASK)
     tickets = tickets_by_language(task)
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +122,10 @@ def main() -> int:
         _print_warnings(retriever, tickets)
         _print_classifier(retriever, Path(folder), tickets, embedders)
         for chunk, spec in CHUNKS.items():
-            _print_retrieval(retriever, Path(folder), task, spec, embedders, f"chunks: {chunk}")
+            search = functools.partial(
+                search_by_each, retriever, Path(folder), spec=spec, embedders=embedders, reranker=asked.reranker
+            )
+            _print_retrieval(search, task, spec, f"chunks: {chunk}, hybrid: {asked.reranker}")
         retriever.close()
     return 0
 
@@ -221,14 +229,7 @@ def questions_of(task: Task, language: str, *, in_any: bool = False) -> tuple[Do
     return documents[language], wanted
 
 
-def _print_retrieval(
-    retriever: LanceRetriever,
-    folder: Path,
-    task: Task,
-    spec: RetrievalSpec,
-    embedders: Sequence[EmbedderFacts],
-    title: str,
-) -> None:
+def _print_retrieval(search: Search, task: Task, spec: RetrievalSpec, title: str) -> None:
     """Print recall in each language's own document, and in all of them at once."""
     languages = list(tickets_by_language(task))
     documents = list(_by_language(task).values())
@@ -238,9 +239,8 @@ def _print_retrieval(
         document, in_own = questions_of(task, language)
         _document, in_any = questions_of(task, language, in_any=True)
         rows = [one.row for one in in_own]
-        search = functools.partial(search_by_each, retriever, folder, rows=rows, spec=spec, embedders=embedders)
-        own[language] = {key: found_in(brought, in_own) for key, brought in search([document]).items()}
-        from_all = search(documents)
+        own[language] = {key: found_in(brought, in_own) for key, brought in search([document], rows).items()}
+        from_all = search(documents, rows)
         strict[language] = {key: found_in(brought, in_own) for key, brought in from_all.items()}
         loose[language] = {key: found_in(brought, in_any) for key, brought in from_all.items()}
         chances[language] = [

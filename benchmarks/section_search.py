@@ -102,6 +102,7 @@ def search_by_each(
     *,
     spec: RetrievalSpec,
     embedders: Sequence[EmbedderFacts],
+    reranker: Reranker = Reranker.LINEAR,
 ) -> dict[tuple[SearchMode, str], list[Brought]]:
     """Search documents for each row; return what was brought, by kind of search and embedder id.
 
@@ -114,6 +115,7 @@ def search_by_each(
         rows: are searched for.
         spec: how documents are cut.
         embedders: to search with.
+        reranker: what joins both lists of a hybrid search; without one, the app's default with documents.
     """
     brought: dict[tuple[SearchMode, str], list[Brought]] = {}
     for facts in embedders:
@@ -122,16 +124,21 @@ def search_by_each(
         for mode in SearchMode:
             key = (mode, "" if mode is SearchMode.FULL_TEXT else facts.id)
             if key not in brought:
-                brought[key] = search_all(Indexes(folder), built.id, rows, vectors, mode)
+                brought[key] = search_all(Indexes(folder), built.id, rows, vectors, mode, reranker)
     return brought
 
 
 def search_all(
-    store: Indexes, index_id: str, rows: Sequence[str], vectors: Sequence[Vectors | None], mode: SearchMode
+    store: Indexes,
+    index_id: str,
+    rows: Sequence[str],
+    vectors: Sequence[Vectors | None],
+    mode: SearchMode,
+    reranker: Reranker = Reranker.LINEAR,
 ) -> list[Brought]:
     """Search an index for each row with its vector, which full-text search does not need."""
     return [
-        store.search(index_id, "document", row, vector, k=DEPTH, mode=mode, reranker=Reranker.LINEAR)
+        store.search(index_id, "document", row, vector, k=DEPTH, mode=mode, reranker=reranker)
         for row, vector in zip(rows, vectors, strict=True)
     ]
 
