@@ -23,6 +23,8 @@ NAMES = {
     "training": "benchmarks.training",
     "retrieval": "benchmarks.retrieval",
     "handbook_search": "benchmarks.handbook_search",
+    "languages": "benchmarks.languages",
+    "tokenizers": "benchmarks.tokenizers",
     "embedders": "benchmarks.embedders",
     "report_speed": "benchmarks.report_speed",
     "claims": "benchmarks.claims",
@@ -48,7 +50,7 @@ def run_benchmarks(names: Sequence[str]) -> int:
     for name in names or [one for one in NAMES if one not in HOURS]:
         print(f"\n{name}: load average {os.getloadavg()[0]:.1f} before the start", flush=True)
         with tempfile.TemporaryDirectory(prefix="adaptlab-bench-") as home:
-            environment = {**os.environ, "ADAPTLAB_HOME": home}
+            environment = {**os.environ, "ADAPTLAB_HOME": home, "LANCEDB_LOG": "error"}
             command = [sys.executable, "-m", NAMES[name]]
             code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         if code:

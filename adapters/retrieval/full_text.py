@@ -1,9 +1,11 @@
 """How the words of a full-text index are found: by the language of what it holds.
 
 A table in one language is cut into words and stemmed as that language is, where LanceDB has its stemmer (Snowball's).
-Scripts without blanks between words are indexed by runs of 2 to 3 characters: whether a word is in the segmenter's
-dictionary then makes no difference. All else, and mixed tables, are cut into words by Unicode's rules (LanceDB's `icu`)
-and not stemmed. A query is cut like the index it searches: LanceDB sees to that.
+Scripts without blanks between words are indexed by runs of characters: whether a word is in the segmenter's dictionary
+then makes no difference. Chinese and Japanese have words of one character and get runs of 1 to 2; Thai, Lao, Khmer and
+Burmese, whose characters stand for sounds, get runs of 2 to 4 (measured: docs/languages.md). All else, and mixed
+tables, are cut into words by Unicode's rules (LanceDB's `icu`) and not stemmed. A query is cut like the index it
+searches: LanceDB sees to that.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ STEMMED = frozenset({
 """The languages whose stemmer and stop words LanceDB has, by their code of ISO 639-1."""
 _MARKED = frozenset({"ta"})
 """Stemmed languages whose letters take marks, at which LanceDB's usual tokenizer would cut words."""
-_SHORTEST, _LONGEST = 2, 3
+_EAST_ASIAN = frozenset({"Han", "Japanese"})
+_EAST_ASIAN_RUNS, _OTHER_RUNS = (1, 2), (2, 4)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,19 +35,22 @@ class Tokenizer:
     """LanceDB's name: `simple`, `icu` or `ngram`."""
     language: str = ""
     """The code of the language whose stems and stop words are used; empty for none."""
+    runs: tuple[int, int] = (0, 0)
+    """For `ngram`: the shortest and the longest run of characters."""
 
     @property
     def words(self) -> str:
         """Say what is compared."""
         if self.base == "ngram":
-            return f"full text by runs of {_SHORTEST} to {_LONGEST} characters"
+            return f"full text by runs of {self.runs[0]} to {self.runs[1]} characters"
         return f"full text by {language_name(self.language)} stems" if self.language else "full text by whole words"
 
     def config(self) -> FTS:
         """Return it as LanceDB takes it."""
         if self.base == "ngram":
+            shortest, longest = self.runs
             return FTS(
-                with_position=False, base_tokenizer="ngram", ngram_min_length=_SHORTEST, ngram_max_length=_LONGEST,
+                with_position=False, base_tokenizer="ngram", ngram_min_length=shortest, ngram_max_length=longest,
                 stem=False, remove_stop_words=False,
             )  # fmt: skip
         if not self.language:
@@ -69,7 +75,8 @@ def _tokenizer(languages: Languages) -> Tokenizer:
     if languages.is_mixed:
         return Tokenizer(base="icu")
     if languages.spaceless > 1 - LEAST_SHARE:
-        return Tokenizer(base="ngram")
+        east_asian = languages.scripts[0][0] in _EAST_ASIAN
+        return Tokenizer(base="ngram", runs=_EAST_ASIAN_RUNS if east_asian else _OTHER_RUNS)
     if languages.code in STEMMED:
         return Tokenizer(base="icu" if languages.code in _MARKED else "simple", language=languages.code)
     return Tokenizer(base="icu")
@@ -77,4 +84,8 @@ def _tokenizer(languages: Languages) -> Tokenizer:
 
 def part_of_id(tokenizers: Mapping[str, Tokenizer]) -> list[str]:
     """Return what an index's id holds of its tokenizers, by kind of item: nothing for English ones, as ever."""
-    return [f"{kind}:{one.base}:{one.language}" for kind, one in sorted(tokenizers.items()) if one != ENGLISH]
+    return [
+        f"{kind}:{one.base}:{one.language or '-'.join(str(length) for length in one.runs if length)}"
+        for kind, one in sorted(tokenizers.items())
+        if one != ENGLISH
+    ]

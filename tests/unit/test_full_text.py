@@ -46,6 +46,11 @@ def test_a_word_is_found_in_its_language(code: str, tmp_path: Path) -> None:
     assert search(tmp_path, ROWS[code], query)[:1] == [str(place)]
 
 
+def test_a_word_of_one_character_is_found(tmp_path: Path) -> None:
+    """A Chinese or Japanese query may be a single character; ROWS has it in one row."""
+    assert search(tmp_path, ROWS["zh"], "码")[:1] == ["1"]
+
+
 def test_a_mixed_table_is_searched_by_whole_words(tmp_path: Path) -> None:
     """Chinese words are found beside English ones, whose stems are left alone."""
     texts = ROWS["en"] + ROWS["zh"]
@@ -59,7 +64,9 @@ def test_english_and_the_unknown_keep_the_tokenizer_and_the_ids_they_had() -> No
     english = {"example": tokenizer_for(ROWS["en"]), "document": tokenizer_for(["ok", "A-17"])}
     assert set(english.values()) == {ENGLISH}
     assert part_of_id(english) == []
-    assert part_of_id(english | {"document": tokenizer_for(ROWS["ja"])}) == ["document:ngram:"]
+    assert part_of_id(english | {"document": tokenizer_for(ROWS["ja"])}) == ["document:ngram:1-2"]
+    assert part_of_id(english | {"document": tokenizer_for(ROWS["th"])}) == ["document:ngram:2-4"]
+    assert part_of_id({"example": Tokenizer(base="icu")}) == ["example:icu:"]
     assert part_of_id({"example": tokenizer_for(ROWS["de"])}) == ["example:simple:de"]
     config = ENGLISH.config()
     assert (config.base_tokenizer, config.language, config.stem, config.remove_stop_words) == (
@@ -81,6 +88,6 @@ def test_lancedb_has_the_stemmer_of_each_language_named(code: str, tmp_path: Pat
 
 def test_what_is_compared_is_said() -> None:
     """The progress of an index names it."""
-    assert Tokenizer(base="ngram").words == "full text by runs of 2 to 3 characters"
+    assert Tokenizer(base="ngram", runs=(1, 2)).words == "full text by runs of 1 to 2 characters"
     assert Tokenizer(base="simple", language="de").words == "full text by German stems"
     assert Tokenizer(base="icu").words == "full text by whole words"

@@ -11,17 +11,8 @@ import pytest
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from adapters.retrieval.chunking import chunk_document
-from benchmarks.handbook_search import (
-    LANGUAGES,
-    REFERENCE,
-    WHOLE,
-    Question,
-    Section,
-    compared,
-    read_handbook,
-    read_questions,
-    sections,
-)
+from benchmarks.handbook_search import LANGUAGES, Question, read_handbook, read_questions
+from benchmarks.section_search import REFERENCE, WHOLE, Section, compared, sections
 
 SECTIONS = 100
 LEAST_WORDS, MOST_WORDS = 45, 90

