@@ -20,6 +20,7 @@ from engine.ingest.leaks.thresholds import MEANING_ROWS
 from engine.ingest.progress import Report
 from engine.ingest.steps import Split, sides_of
 from engine.metrics import wording as say
+from engine.running.preflight.embedders import meanings_sentence
 from engine.services.lab import Lab
 from terminal.output import note
 from terminal.progress import PLAIN_EVERY_S, REFRESH_S
@@ -51,9 +52,13 @@ def search_meanings(lab: Lab, split: Split, wanted: Meanings = Meanings.AUTO) ->
         return None
     if wanted is Meanings.NEVER:
         return None
+    sides = sides_of(split)
+    choice = lab.embedders.for_texts([item.text for side in sides for item in side])
+    if missed := meanings_sentence(choice):
+        note(missed, dim=True)
     with leak_progress("Comparing meanings") as (report, cancel):
         try:
-            return tuple(compare_meanings(lab.tables, sides_of(split), report=report, cancel=cancel))
+            return tuple(compare_meanings(lab.tables, sides, embedder=choice.ids[0], report=report, cancel=cancel))
         except CancelledError:
             raise
         except AdaptLabError as error:

@@ -26,6 +26,7 @@ from engine.ingest.steps import (
     sides_of,
 )
 from engine.metrics import wording as say
+from engine.running.preflight.embedders import meanings_sentence
 from engine.services.jobs import Job
 from engine.services.lab import Lab
 
@@ -138,7 +139,9 @@ def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bo
     rows = len(split.splits)
 
     def work(job: Job[Meanings]) -> Meanings:
-        return tuple(compare_meanings(lab.tables, sides_of(split), report=job.tell, cancel=job))
+        sides = sides_of(split)
+        embedder = lab.embedders.for_texts([item.text for side in sides for item in side]).ids[0]
+        return tuple(compare_meanings(lab.tables, sides, embedder=embedder, report=job.tell, cancel=job))
 
     if "meanings" not in draft.jobs and rows > MEANING_ROWS:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -157,6 +160,9 @@ def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bo
             "Meanings were compared too. A pair counts if the two rows are much nearer to each other than rows here "
             "usually are; check such pairs before you drop any."
         )
+        missed = meanings_sentence(lab.embedders.for_texts([item.text for side in sides_of(split) for item in side]))
+        if missed:
+            st.caption(missed)
     return found, draft.jobs["meanings"].job.is_running
 
 

@@ -169,10 +169,11 @@ def compare_meanings(
     intake: Intake,
     sides: Sides,
     *,
+    embedder: str,
     report: Report | None = None,
     cancel: CancelSignal | None = None,
 ) -> list[LeakPair]:
-    """Embed both sides and find test rows that say the same as a row on the learning side.
+    """Embed both sides, by the embedder of this id, and find test rows that say the same as a row on the learning side.
 
     Raises:
         UsageError: a run is in progress.
@@ -182,7 +183,7 @@ def compare_meanings(
     learn, test = sides
     tell = report or (lambda _fraction: None)
     texts = [item.text for item in (*test, *learn)]
-    vectors = intake.embed(texts, report=part_of(tell, 0.0, _EMBEDDING_PART), cancel=cancel)
+    vectors = intake.embed(texts, embedder=embedder, report=part_of(tell, 0.0, _EMBEDDING_PART), cancel=cancel)
     return find_meaning_leaks(
         learn,
         test,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import threading
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from engine.services.workspace import Workspace
 COUNTED_ROWS = 300
 """Rows whose tokens are looked up in a vocabulary, drawn by a fixed seed."""
 MOST_REMEMBERED = 20
-"""Tasks whose languages are remembered: a screen plans at every touch."""
+"""Tasks and tables whose languages are remembered: a screen plans at every touch."""
 
 
 class Embedders:
@@ -43,16 +44,23 @@ class Embedders:
             drawn = random.Random(0).sample(rows, min(len(rows), COUNTED_ROWS))
             return self._retriever.unknown_share(drawn, embedder)
 
+        key = task.digest or task_digest(task)
         asked = [name.strip() for name in (wanted or AUTO).split(",") if name.strip()]
         known = [state.facts for state in self.list()]
         ids = {facts.id for facts in known}
         names = [self._retriever.embedder_at(name).id if is_path(name) and name not in ids else name for name in asked]
         if any(name not in ids for name in names):
             known = [state.facts for state in self.list()]
-        return choose_embedders(",".join(names), known, self._languages_of(task, rows), unknown_share)
+        return choose_embedders(",".join(names), known, self._languages_of(key, rows), unknown_share)
 
-    def _languages_of(self, task: Task, rows: Sequence[str]) -> Languages:
-        key = task.digest or task_digest(task)
+    def for_texts(self, texts: Sequence[str]) -> EmbedderChoice:
+        """Choose the one that reads the language of texts which are no task yet."""
+        key = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()
+        known = [state.facts for state in self.list()]
+        return choose_embedders(AUTO, known, self._languages_of(key, texts), lambda _id: None)
+
+    def _languages_of(self, key: str, rows: Sequence[str]) -> Languages:
+        """Return the languages of rows, remembered under a key."""
         with self._lock:
             if key not in self._languages:
                 while len(self._languages) >= MOST_REMEMBERED:

