@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import time
 import urllib.request
@@ -74,6 +75,7 @@ def running(home: Path, *, port: int | None = None, **environment: str) -> Itera
         env={**known, **settings, **environment},
         stdout=subprocess.DEVNULL,
         stderr=(home / "log").open("wb"),
+        start_new_session=True,
     )
     server = RealOllama(url, process)
     try:
@@ -83,12 +85,14 @@ def running(home: Path, *, port: int | None = None, **environment: str) -> Itera
                 words = (home / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
                 raise RuntimeError(f"Ollama did not start:\n{words}")
             time.sleep(0.1)
-        known = server.post("/api/tags", b"", method="GET")[0]["models"]
-        if not any(str(one["name"]).startswith(NAME) for one in known or ()):
+        listed = server.post("/api/tags", b"", method="GET")[0]["models"]
+        if not any(str(one["name"]).startswith(NAME) for one in listed or ()):
             # One thread: several of them spin while they wait for each other, for seconds where others want the cores.
             gguf = Path(Catalog(home / "digests.json").model(SMOLLM2).path)
             server.make(NAME, gguf, parameters={"num_thread": 1})
         yield server
     finally:
-        process.kill()
+        # With the processes that hold its models: they outlive a server that is killed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(timeout=60)
