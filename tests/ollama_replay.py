@@ -362,7 +362,7 @@ def _listing(replay: OllamaReplay, asked: dict[str, Any], text: str) -> dict[str
     listed = {"logprobs": [{**top[0], "top_logprobs": top[: asked["top_logprobs"]]}]} if replay.logprobs else {}
     return {"model": asked["model"], "created_at": CREATED, "response": "The", **listed, "done": True,
             "done_reason": "length", "load_duration": 1_334_875, "prompt_eval_count": len(asked["prompt"]) // 4,
-            "prompt_eval_duration": 1_000_000, "eval_count": 1, "eval_duration": 1_000}  # fmt: skip
+            "prompt_eval_duration": 1_000_000, "eval_count": 1}  # fmt: skip
 
 
 def _likely(replay: OllamaReplay, text: str) -> list[dict[str, Any]]:
