@@ -252,3 +252,22 @@ def test_the_replay_sends_what_the_real_server_sends(server: RealOllama) -> None
             replayed[0].pop("license", None)  # a model that was made of a bare file has none
             for part, whole in ((replayed[0], real[0]), (replayed[-1], real[-1])):
                 assert is_part(shape(part), shape(whole)), (path, body, shape(part), shape(whole))
+
+
+def test_removing_lora_weights_removes_the_models_made_with_them(
+    server: RealOllama, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`lora show` names the model of the server, and `lora remove` removes it with the weights."""
+    assert cli.main(["compare", *TASK, "--variants", "lora", "--limit", "2", "--prior-correction", "off"]) == 0
+    capsys.readouterr()
+    names = [one["name"] for one in server.post("/api/tags", b"", method="GET")[0]["models"]]
+    (made,) = [name for name in names if name.startswith("adaptlab-")]
+    key = made.partition(":")[2]
+    assert cli.main(["lora", "show", key]) == 0
+    assert made in capsys.readouterr().out
+    assert cli.main(["lora", "remove", key, "--yes"]) == 0
+    assert made in capsys.readouterr().out
+    left = [one["name"] for one in server.post("/api/tags", b"", method="GET")[0]["models"]]
+    assert made not in left
+    assert any(name.startswith(NAME) for name in left)
+    assert cli.main(["lora", "show", key]) != 0
