@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -69,47 +71,73 @@ class Embedder(Protocol):
         ...
 
 
-def embed_in_batches(
-    texts: Sequence[str],
-    encode: Callable[[list[str]], Vectors],
-    *,
-    dimensions: int,
-    report: Report | None,
-    cancel: threading.Event | None,
-) -> Vectors:
-    """Embed many texts, in batches of similar length; return shape (texts, dimensions).
+class BatchEmbedder(ABC):
+    """Fulfils `Embedder` for what embeds a batch of texts."""
 
-    A text that occurs several times is embedded once: the last digit of a vector depends on its place in the batch, and
-    equal texts must get equal vectors.
+    def __init__(self, facts: EmbedderFacts) -> None:
+        """Take what is known of it."""
+        self._facts = facts
 
-    Args:
-        texts: as they come; `encode` gets them cleaned.
-        encode: returns unit vectors, shape (texts, dimensions).
-        dimensions: of a vector.
-        report: is told after each batch.
-        cancel: is looked at before each batch.
+    @property
+    def facts(self) -> EmbedderFacts:
+        """What is known of it."""
+        return self._facts
 
-    Raises:
-        CancelledError: `cancel` was set.
-    """
-    places: dict[str, int] = {}
-    row_places = [places.setdefault(clean(text), len(places)) for text in texts]
-    cleaned = list(places)
-    # The longest first: memory peaks at once, and the time left shrinks faster than estimated, never slower.
-    order = sorted(range(len(cleaned)), key=lambda row: -len(cleaned[row]))
-    vectors = np.zeros((len(cleaned), dimensions), dtype=np.float32)
-    total = sum(len(text) + 1 for text in cleaned)
-    done = 0
-    started = time.monotonic()
-    for first in range(0, len(order), BATCH_ROWS):
-        if cancel is not None and cancel.is_set():
-            raise CancelledError("Embedding was stopped.", "Nothing was kept.")
-        rows = order[first : first + BATCH_ROWS]
-        vectors[rows] = encode([cleaned[row] for row in rows])
-        done += sum(len(cleaned[row]) + 1 for row in rows)
-        if report is not None:
-            report(done / total, (time.monotonic() - started) * (total - done) / done)
-    return vectors[row_places]
+    @property
+    def id(self) -> str:
+        """Name and version or digest."""
+        return self._facts.id
+
+    @abstractmethod
+    def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
+        """Embed one text, in the fastest way."""
+
+    @abstractmethod
+    def _encode(self, texts: list[str], role: TextRole) -> Vectors:
+        """Return the unit vectors of cleaned texts, shape (texts, dimensions)."""
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        role: TextRole = TextRole.QUERY,
+        *,
+        report: Report | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Vectors:
+        """Embed many texts, in batches of similar length; return shape (texts, dimensions).
+
+        A text that occurs several times is embedded once: the last digit of a vector depends on its place in the batch,
+        and equal texts must get equal vectors.
+
+        Raises:
+            CancelledError: `cancel` was set between two batches.
+        """
+        places: dict[str, int] = {}
+        row_places = [places.setdefault(clean(text), len(places)) for text in texts]
+        cleaned = list(places)
+        # The longest first: memory peaks at once, and the time left shrinks faster than estimated, never slower.
+        order = sorted(range(len(cleaned)), key=lambda row: -len(cleaned[row]))
+        vectors = np.zeros((len(cleaned), self._dimensions), dtype=np.float32)
+        total = sum(len(text) + 1 for text in cleaned)
+        done = 0
+        started = time.monotonic()
+        for first in range(0, len(order), BATCH_ROWS):
+            if cancel is not None and cancel.is_set():
+                raise CancelledError("Embedding was stopped.", "Nothing was kept.")
+            rows = order[first : first + BATCH_ROWS]
+            vectors[rows] = self._encode([cleaned[row] for row in rows], role)
+            done += sum(len(cleaned[row]) + 1 for row in rows)
+            if report is not None:
+                report(done / total, (time.monotonic() - started) * (total - done) / done)
+        return vectors[row_places]
+
+    def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002
+        """Return 0: nothing is cut, or it is not told."""
+        return 0
+
+    @functools.cached_property
+    def _dimensions(self) -> int:
+        return int(self.embed_one("dimensions").vector.shape[0])
 
 
 def clean(text: str) -> str:

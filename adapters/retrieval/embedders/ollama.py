@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 
 from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment, architecture_fact
-from adapters.retrieval.embedder import Embedder
+from adapters.retrieval.embedder import LONGEST_CHARACTERS, Embedder
 from adapters.retrieval.embedders.served import ServedEmbedder, check_local
 from engine.core.embedder import EmbedderFacts
 from engine.core.errors import UsageError, unknown_name
 
 BACKEND = "ollama"
+
+MOST_CHARACTERS_PER_TOKEN = 8
+"""A text of more characters for each token that the model reads is not read to its end. So the rest is not sent: Ollama
+0.17.4 takes 2 s to tokenize a word of 4,000 letters, and minutes for one of 20,000."""
 
 
 def at(model: str) -> EmbedderFacts:
@@ -59,10 +63,11 @@ def open_embedder(facts: EmbedderFacts) -> Embedder:
     now = at(facts.path)
     if now.id != facts.id:
         raise UsageError(f"Ollama's '{facts.path}' has changed since it was chosen.", "Start a new run.")
-    return ServedEmbedder(facts, functools.partial(_asked, OllamaServer(facts.server), facts.path))
+    longest = facts.longest_tokens * MOST_CHARACTERS_PER_TOKEN or LONGEST_CHARACTERS
+    return ServedEmbedder(facts, functools.partial(_asked, OllamaServer(facts.server), facts.path, longest))
 
 
-def _asked(server: OllamaServer, model: str, text: str) -> tuple[list[float], int]:
+def _asked(server: OllamaServer, model: str, longest: int, text: str) -> tuple[list[float], int]:
     with server.translated(model):
-        reply = server.client.embed(model=model, input=text, truncate=True)
+        reply = server.client.embed(model=model, input=text[:longest], truncate=True)
     return list(reply.embeddings[0]) if reply.embeddings else [], int(reply.prompt_eval_count or 0)

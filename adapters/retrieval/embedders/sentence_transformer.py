@@ -6,7 +6,6 @@ safetensors only, and no code of the folder is run: `folders.refusal` looks for 
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import psutil
 import torch
 from sentence_transformers import SentenceTransformer
 
-from adapters.retrieval.embedder import BATCH_ROWS, Embedded, Report, Vectors, clean, embed_in_batches, unit
+from adapters.retrieval.embedder import BATCH_ROWS, BatchEmbedder, Embedded, Report, Vectors, clean, unit
 from engine.core.embedder import EmbedderFacts, TextRole
 
 _PROMPT_NAMES = {TextRole.QUERY: ("query",), TextRole.PASSAGE: ("passage", "document")}
@@ -24,12 +23,12 @@ _PROMPT_NAMES = {TextRole.QUERY: ("query",), TextRole.PASSAGE: ("passage", "docu
 DEFAULT_TOKENS = 256
 
 
-class SentenceTransformerEmbedder:
-    """Fulfils `adapters.retrieval.embedder.Embedder` with torch on the processor."""
+class SentenceTransformerEmbedder(BatchEmbedder):
+    """Embeds with torch on the processor."""
 
     def __init__(self, facts: EmbedderFacts) -> None:
         """Load the embedder from `facts.path`."""
-        self._facts = facts
+        super().__init__(facts)
         self._model = SentenceTransformer(
             facts.path,
             device="cpu",
@@ -42,16 +41,6 @@ class SentenceTransformerEmbedder:
         self._prompts = {role: _prompt(self._model.prompts, role) for role in TextRole}
         self.embed_one("warm-up")
 
-    @property
-    def facts(self) -> EmbedderFacts:
-        """What is known of it."""
-        return self._facts
-
-    @property
-    def id(self) -> str:
-        """Name and version or digest."""
-        return self._facts.id
-
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
         """Embed one text, in the fastest way.
 
@@ -60,7 +49,7 @@ class SentenceTransformerEmbedder:
         """
         torch.set_num_threads(1)
         if prompt := self._prompts[role]:
-            vector = self._encode([clean(text)], prompt)[0]
+            vector = self._encode([clean(text)], role)[0]
             return Embedded(vector=vector, tokens=min(self._counted([text], prompt)[0], self.longest_tokens))
         with torch.inference_mode():
             features = dict(
@@ -78,30 +67,19 @@ class SentenceTransformerEmbedder:
         report: Report | None = None,
         cancel: threading.Event | None = None,
     ) -> Vectors:
-        """Embed many texts, in batches of similar length; return shape (texts, dimensions).
-
-        Raises:
-            CancelledError: `cancel` was set between two batches.
-        """
+        """Embed many texts, with all cores."""
         torch.set_num_threads(_cores())
-        prompt = self._prompts[role]
-        return embed_in_batches(
-            texts,
-            lambda batch: self._encode(batch, prompt),
-            dimensions=self._dimensions,
-            report=report,
-            cancel=cancel,
-        )
+        return super().embed(texts, role, report=report, cancel=cancel)
 
     def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:
         """Count the texts that are longer than what the embedder reads."""
         return sum(count > self.longest_tokens for count in self._counted(texts, self._prompts[role]))
 
-    def _encode(self, texts: list[str], prompt: str) -> Vectors:
+    def _encode(self, texts: list[str], role: TextRole) -> Vectors:
         vectors: Vectors = self._model.encode(
             texts,
             # Without one the model would take its configuration's default prompt.
-            prompt=prompt,
+            prompt=self._prompts[role],
             batch_size=BATCH_ROWS,
             show_progress_bar=False,
             convert_to_numpy=True,
@@ -115,10 +93,6 @@ class SentenceTransformerEmbedder:
             return []
         given = [prompt + clean(text) for text in texts]
         return [len(ids) for ids in self._tokenizer(given, truncation=False, verbose=False)["input_ids"]]
-
-    @functools.cached_property
-    def _dimensions(self) -> int:
-        return int(self.embed_one("dimensions").vector.shape[0])
 
 
 def _prompt(prompts: Any, role: TextRole) -> str:

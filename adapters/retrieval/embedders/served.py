@@ -7,14 +7,13 @@ too long is sent again without its second half.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from adapters.models.remote.address import is_local
-from adapters.retrieval.embedder import Embedded, Report, Vectors, clean, embed_in_batches, unit
+from adapters.retrieval.embedder import BatchEmbedder, Embedded, Vectors, clean, unit
 from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import AdaptLabError, BrokenAnswerError, ContextOverflowError, UsageError
 
@@ -27,54 +26,21 @@ Ask = Callable[[str], tuple[list[float], int]]
 """Sends a text; returns its vector, and how many tokens the server read."""
 
 
-class ServedEmbedder:
-    """Fulfils `adapters.retrieval.embedder.Embedder` by asking a server. Servers write no prompts before texts."""
+class ServedEmbedder(BatchEmbedder):
+    """Embeds by asking a server. Servers write no prompts before texts, and do not tell what they cut."""
 
     def __init__(self, facts: EmbedderFacts, ask: Ask) -> None:
         """Ask by this function; the first question loads the model at the server."""
-        self._facts = facts
+        super().__init__(facts)
         self._ask = ask
-        self._dimensions = len(self._encoded("warm-up").vector)
-
-    @property
-    def facts(self) -> EmbedderFacts:
-        """What is known of it."""
-        return self._facts
-
-    @property
-    def id(self) -> str:
-        """Name and digest."""
-        return self._facts.id
+        self.embed_one("warm-up")
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:  # noqa: ARG002 - no prompts
         """Embed one text; its tokens are those that the server counted."""
         return self._encoded(clean(text))
 
-    def embed(
-        self,
-        texts: Sequence[str],
-        role: TextRole = TextRole.QUERY,  # noqa: ARG002 - no prompts
-        *,
-        report: Report | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Vectors:
-        """Embed many texts; return shape (texts, dimensions).
-
-        Raises:
-            CancelledError: `cancel` was set between two batches.
-            ServerError: the server is gone, or sent what is no vector.
-        """
-        return embed_in_batches(
-            texts,
-            lambda batch: np.stack([self._encoded(text).vector for text in batch]),
-            dimensions=self._dimensions,
-            report=report,
-            cancel=cancel,
-        )
-
-    def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002
-        """Return 0: what a server cuts, it does not tell."""
-        return 0
+    def _encode(self, texts: list[str], role: TextRole) -> Vectors:  # noqa: ARG002 - no prompts
+        return np.stack([self._encoded(text).vector for text in texts])
 
     def _encoded(self, text: str) -> Embedded:
         text = text if text.strip() else NOTHING
