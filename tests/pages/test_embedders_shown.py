@@ -72,7 +72,7 @@ def test_what_the_embedder_cannot_read_is_said_before_and_after(open_app: Opener
     assert not app.exception
     assert "not trained on Chinese" in said(app)
     assert "75 % of their tokens are unknown" in said(app)
-    assert "pip install -r requirements-multilingual.txt" in said(app)
+    assert ".venv/bin/pip install -r requirements-multilingual.txt" in said(app)
     app.button[0].click().run()
     plan = lab.last_plan()
     until(lambda: lab.runs.snapshot(plan.run_id).status == "done")

@@ -67,12 +67,12 @@ def test_a_table_ends_in_a_verdict_that_names_the_embedder(run: Run, tmp_path: P
 def test_what_the_language_goes_without_is_said(
     run: Run, tmp_path: Path, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the English one alone: RAG searches by words, and drift without case leaves case out; verdict and memo say so."""
+    """With the English one alone: RAG searches full text, and drift without case leaves case out; verdict and memo say so."""
     monkeypatch.setattr(multilingual_e5, "found", lambda: None)
     said = compared(run, code, tmp_path / "out")
     handicap = f"The embedder all-MiniLM-L6-v2 was not trained on {language_name(code)}, in which rows are written"
     assert handicap in said
-    assert "Retrieval therefore searches by words" in said
+    assert "Retrieval therefore goes by what is written instead of its meaning" in said
     summary = summary_of(tmp_path / "out")
     assert str(summary["embedder"]).startswith("all-MiniLM-L6-v2@")
     told = summary["embedder_handicaps"]

