@@ -41,7 +41,6 @@ from tests.memory_lab_adapters import (
     MemoryModels,
     MemoryRunFiles,
     MemoryRunStore,
-    MemoryServers,
     MemoryTasks,
 )
 from tests.memory_lab_models import (
@@ -51,6 +50,7 @@ from tests.memory_lab_models import (
     MemoryRetriever,
 )
 from tests.memory_lab_script import prediction, queued, script
+from tests.memory_lab_servers import MemoryServers
 from tests.memory_lab_training import TRAIN_S, MemoryLibrary, MemorySpeeds, MemoryTrainer, NoMeter
 
 __all__ = [

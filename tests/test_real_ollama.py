@@ -25,7 +25,8 @@ from tests.contract.test_language_model import ask
 from tests.faulty_server import FaultyServer
 from tests.helpers import complete
 from tests.memory_lab import until
-from tests.ollama_replay import MODEL, OllamaReplay
+from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay_answers import MODEL
 from tests.ollama_server import NAME, ROOT, RealOllama, running
 from tests.served import free_port
 from wiring import open_lab

@@ -7,7 +7,8 @@ from adapters.models.ollama.model import OllamaModel
 from adapters.models.ollama.server import OllamaServer
 from adapters.models.scripted import ScriptedModel
 from engine.core.generation import TokenPair
-from tests.ollama_replay import OllamaReplay, tokens_of
+from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay_answers import tokens_of
 
 PLANTED = "planted-key-0123456789"
 

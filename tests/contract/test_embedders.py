@@ -20,7 +20,8 @@ from engine.core.errors import CancelledError, UsageError
 from engine.core.generation import ModelFacts
 from tests.bert_gguf import write_bert
 from tests.contract.embedders_here import HERE, opened, with_prompts
-from tests.ollama_replay import MODEL, OllamaReplay
+from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay_answers import MODEL
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 

@@ -37,7 +37,8 @@ from tests.contract.ollama_at import PLANTED, at
 from tests.contract.test_language_model import LABELS, ask
 from tests.faulty_server import FaultyServer
 from tests.helpers import complete, lora_at
-from tests.ollama_replay import DIGEST, MODEL, PROMPT, OllamaReplay, lora_file
+from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay_answers import DIGEST, MODEL, PROMPT, lora_file
 from tests.served import free_port
 
 pytestmark = pytest.mark.timeout(60)

@@ -16,7 +16,8 @@ from engine.core.generation import Message
 from tests.contract.ollama_at import at
 from tests.contract.test_language_model import ask
 from tests.helpers import complete, lora_at
-from tests.ollama_replay import MODEL, OllamaReplay, lora_file
+from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay_answers import MODEL, lora_file
 
 pytestmark = pytest.mark.timeout(60)
 

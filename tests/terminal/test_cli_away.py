@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ollama_replay import MODEL, OllamaReplay
+from tests.ollama_replay import OllamaReplay
+from tests.ollama_replay_answers import MODEL
 from tests.terminal.reading import Run
 
 FAR = "far.example:443"

@@ -160,5 +160,8 @@ def _handicap_sentence(handicap: EmbedderHandicap) -> str:
     if handicap.unknown_share:
         text += f": {say.share(handicap.unknown_share)} of their tokens are unknown to it"
     if handicap.full_text:
-        return f"{text}. Retrieval therefore goes by what is written instead of its meaning, and a classifier may do worse than it could."
+        return (
+            f"{text}. Retrieval therefore goes by what is written instead of its meaning, and a classifier may do "
+            "worse than it could."
+        )
     return f"{text}. Retrieval and classifier may do worse than they could."
