@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
+from engine.core.steps import Progress
 
 POLL_S = 0.2
 
@@ -185,6 +186,21 @@ class Job(Generic[Result]):
         yield None
 
 
+class SteppedJob(Job[Result]):
+    """A job that shows the last step of its work as `progress`."""
+
+    progress: Progress | None = None
+
+    def take(self, step: Progress) -> None:
+        """Take a step.
+
+        Raises:
+            CancelledError: it was asked to stop.
+        """
+        self.progress = step
+        self.tell(step.fraction)
+
+
 AnyJob = TypeVar("AnyJob", bound="Job[Any]")
 
 
@@ -204,6 +220,16 @@ class JobBook(Generic[AnyJob]):
             self._jobs[job_id] = job
             while len(self._jobs) > self._most:
                 self._jobs.pop(next(iter(self._jobs)))
+
+    def begin(self, job_id: str, make: Callable[[], AnyJob]) -> AnyJob:
+        """Make, remember and start a job, unless one of this id is running; return it."""
+        standing = self.find(job_id)
+        if standing is not None and standing.is_running:
+            return standing
+        job = make()
+        self.add(job_id, job)
+        job.start()
+        return job
 
     def find(self, job_id: str) -> AnyJob | None:
         """Return a job; None if none of this id is remembered."""

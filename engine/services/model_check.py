@@ -18,7 +18,7 @@ from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
-from engine.services.jobs import Job, JobBook, Lock
+from engine.services.jobs import Job, JobBook, Lock, SteppedJob
 from engine.services.workspace import Workspace
 
 LABELS = ("account", "billing", "delivery")
@@ -64,24 +64,19 @@ class CheckedModel:
     findings: tuple[Finding, ...]
 
 
-class ModelCheck(Job[CheckedModel]):
+class ModelCheck(SteppedJob[CheckedModel]):
     """A running check and its progress."""
 
     def __init__(self, workspace: Workspace, model_id: str) -> None:
         """Check this model."""
         super().__init__("model check", self._check, lock=Lock.REFUSE, machine=workspace.machine.lock)
         self._workspace, self._model_id = workspace, model_id
-        self.progress: Progress | None = None
 
     def _check(self, _job: Job[CheckedModel]) -> CheckedModel:
         model = self._workspace.models.open(self._model_id)
-        found = drain(check(model, self), self._take)
+        found = drain(check(model, self), self.take)
         self._workspace.checks.keep(self._model_id, asdict(found))
         return found
-
-    def _take(self, step: Progress) -> None:
-        self.progress = step
-        self.tell(step.fraction)
 
 
 class ModelChecks:
@@ -94,13 +89,7 @@ class ModelChecks:
 
     def start(self, model_id: str) -> ModelCheck:
         """Begin a check, unless one of this model is running; return it."""
-        standing = self._checks.find(model_id)
-        if standing is not None and standing.is_running:
-            return standing
-        started = ModelCheck(self._workspace, model_id)
-        self._checks.add(model_id, started)
-        started.start()
-        return started
+        return self._checks.begin(model_id, lambda: ModelCheck(self._workspace, model_id))
 
     def last(self, model_id: str) -> ModelCheck | None:
         """Return the last check of a model in this process."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from engine.core.model_servers import ModelServers
 from engine.core.steps import Progress
-from engine.services.jobs import Job
+from engine.services.jobs import Job, SteppedJob
 
 
-class Pull(Job[None]):
+class Pull(SteppedJob[None]):
     """A running download; after a cancel, the server keeps what has arrived."""
 
     def __init__(self, servers: ModelServers, name: str) -> None:
@@ -15,11 +15,9 @@ class Pull(Job[None]):
         super().__init__(f"pull {name}", self._pull)
         self.name = name
         self._servers = servers
-        self.progress = Progress(stage="Asking the server", fraction=0.0)
+        self.progress: Progress = Progress(stage="Asking the server", fraction=0.0)
         self.start()
 
     def _pull(self, _job: Job[None]) -> None:
-        self.follow(self._servers.pull(self.name, cancel=self), self._take)
-
-    def _take(self, step: Progress) -> None:
-        self.progress = step
+        for step in self._servers.pull(self.name, cancel=self):
+            self.take(step)

@@ -15,7 +15,7 @@ from engine.core.ports import LanguageModel
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.variant import DecodingMode
-from engine.services.jobs import Job, JobBook, Lock
+from engine.services.jobs import Job, JobBook, Lock, SteppedJob
 from engine.services.workspace import Workspace
 
 SECONDS = 10.0
@@ -42,24 +42,19 @@ class Speed:
     answers: int
 
 
-class SpeedTest(Job[Speed]):
+class SpeedTest(SteppedJob[Speed]):
     """A running test and its progress."""
 
     def __init__(self, workspace: Workspace, model_id: str) -> None:
         """Test this model."""
         super().__init__("speed test", self._measure, lock=Lock.REFUSE, machine=workspace.machine.lock)
         self._workspace, self._model_id = workspace, model_id
-        self.progress: Progress | None = None
 
     def _measure(self, _job: Job[Speed]) -> Speed:
         model = self._workspace.models.open(self._model_id)
-        speed = drain(measure(model, self), self._take)
+        speed = drain(measure(model, self), self.take)
         self._workspace.speeds.keep(model.facts.digest, asdict(speed))
         return speed
-
-    def _take(self, step: Progress) -> None:
-        self.progress = step
-        self.tell(step.fraction)
 
 
 class SpeedTests:
@@ -72,12 +67,7 @@ class SpeedTests:
 
     def start(self, model_id: str) -> None:
         """Begin a test unless one of this model is running."""
-        test = self._tests.find(model_id)
-        if test is not None and test.is_running:
-            return
-        test = SpeedTest(self._workspace, model_id)
-        self._tests.add(model_id, test)
-        test.start()
+        self._tests.begin(model_id, lambda: SpeedTest(self._workspace, model_id))
 
     def last(self, model_id: str) -> SpeedTest | None:
         """Return the last test of a model in this process."""
