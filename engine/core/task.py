@@ -12,12 +12,13 @@ from typing import Any
 MADE_FROM = "--"
 """In the id of a task derived from another: separates that task's id from what was done to it."""
 
-SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2}
+SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2, "rules_kept": 2, "valid_json": 2}
 """Scorers that have counted differently before, each with the version of today's rule; the others are at version 1.
 
 Raise a scorer's number when it begins to score any answer differently. A run keeps the scores that it computed: the
 number is part of the task's digest, so that such a run still opens but no row is added to it under another rule.
-Version 2 of both: punctuation leaves no blank behind, as in SQuAD.
+Version 2 of exact_match and token_f1: punctuation leaves no blank behind, as in SQuAD. Of rules_kept and valid_json:
+vowel signs are parts of words in regular expressions, and an expression that takes too long counts as not kept.
 """
 
 
