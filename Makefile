@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench vllm screenshots lock audit sbom clean
+.PHONY: help run test check bench vllm pythons screenshots lock audit sbom clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -16,6 +16,7 @@ help:
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
 	@echo "make vllm    check a real vLLM server, installed for it (gigabytes, up to an hour)"
+	@echo "make pythons   run the suite without models on each supported Python (gigabytes, up to an hour)"
 	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
 	@echo "make lock    renew the lock files and the list of licences"
 	@echo "make audit   look for known weaknesses in what is installed (asks PyPI)"
@@ -55,6 +56,9 @@ bench: $(TEST_READY)
 
 vllm: $(TEST_READY)
 	@bash tools/vllm.sh $(BIN)/python
+
+pythons:
+	@bash tools/pythons.sh $(PYTHONS)
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py
