@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,3 +234,15 @@ def test_the_token_is_printed_once_and_kept_nowhere(tmp_path: Path) -> None:
     assert log.read_bytes().count(token) == 1
     assert b"Traceback" not in log.read_bytes()
     assert not [path for path in home.rglob("*") if path.is_file() and token in path.read_bytes()]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(("options", "off"), [((), False), (("TOKEN=off",), True), (("TOKEN=on", "PORT=8600"), False)])
+def test_make_run_asks_for_the_token_unless_told(options: tuple[str, ...], off: bool) -> None:
+    """`make run TOKEN=off` is the only start without it."""
+    told = subprocess.run(
+        ["make", "--dry-run", "run", *options], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    (served,) = [line for line in told.splitlines() if "tools/serve.py" in line]
+    assert ("--no-token" in served) is off
+    assert f"--port {'8600' if 'PORT=8600' in options else '8501'}" in served
