@@ -1,5 +1,6 @@
 """A page of texts in several scripts, as Streamlit draws them under the app's frame."""
 
+import polars as pl
 import streamlit as st
 
 from components.ui.frame import DIRECTIONS
@@ -8,3 +9,5 @@ st.html(DIRECTIONS)
 st.text("فاتورتي رقم 12 خاطئة.")
 st.text("My invoice is wrong.")
 st.code("החשבונית שגויה.", language=None, wrap_lines=True)
+rows = pl.DataFrame({"Input": ["فاتورتي رقم 12 خاطئة.", "My invoice is wrong.", "✗ החשבונית שגויה."]})
+st.dataframe(rows, column_config={"Input": st.column_config.TextColumn(width=600)}, hide_index=True, width=600)

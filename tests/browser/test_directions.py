@@ -23,6 +23,24 @@ _FIRST_LETTER_X = """node => {
 """Where the first letter is, from 0 at the left end of its box to 1 at the right."""
 
 
+_INK_X = """canvas => {
+  const { width, height } = canvas, share = canvas.getBoundingClientRect()
+  const scale = height / share.height, line = Math.round(35 * scale), edge = Math.round(4 * scale)
+  const paper = canvas.getContext("2d")
+  return [1, 2, 3].map(row => {
+    const pixels = paper.getImageData(0, row * line + edge, width, line - 2 * edge).data
+    const dark = []
+    for (let place = 0; place < pixels.length; place += 4) {
+      const x = (place / 4) % width
+      if (x > edge && x < width - edge && pixels[place + 3] > 200 && pixels[place] < 100) dark.push(x / width)
+    }
+    return dark.reduce((sum, x) => sum + x, 0) / dark.length
+  })
+}"""
+"""Where the letters of each of three rows are in the data grid, from 0 at its left end to 1 at its right; rows are 35
+pixels high."""
+
+
 def test_each_text_runs_as_its_letters_do(page: Page, serve: Server) -> None:
     """Arabic and Hebrew begin at the right end of their box, English at the left."""
     page.goto(serve(script=Path(__file__).with_name("direction_page.py")))
@@ -32,3 +50,15 @@ def test_each_text_runs_as_its_letters_do(page: Page, serve: Server) -> None:
     assert english < 0.1
     hebrew = page.get_by_test_id("stCode").locator("code").evaluate(_FIRST_LETTER_X)
     assert hebrew > 0.9
+
+
+def test_cells_of_the_data_grid_run_as_their_letters_do(page: Page, serve: Server) -> None:
+    """In Streamlit's data grid Arabic begins at the right end of its cell, also Hebrew behind a sign; English at the left."""
+    page.goto(serve(script=Path(__file__).with_name("direction_page.py")))
+    grid = page.get_by_test_id("stDataFrame").locator("canvas").first
+    expect(grid).to_be_visible()
+    page.wait_for_function(f"() => ({_INK_X})(document.querySelector('[data-testid=stDataFrame] canvas'))[2] > 0")
+    arabic, english, hebrew = grid.evaluate(_INK_X)
+    assert arabic > 0.7
+    assert english < 0.3
+    assert hebrew > 0.7
