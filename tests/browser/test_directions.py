@@ -17,10 +17,11 @@ FIRST_LETTER_X = """node => {
   const range = document.createRange()
   range.setStart(text, 0)
   range.setEnd(text, 1)
-  const letter = range.getBoundingClientRect(), box = node.getBoundingClientRect()
+  const letter = range.getBoundingClientRect()
+  const box = (node.closest("[data-testid=stVerticalBlock]") ?? node).getBoundingClientRect()
   return (letter.left + letter.right - 2 * box.left) / (2 * box.width)
 }"""
-"""Where the first letter is, from 0 at the left end of its box to 1 at the right."""
+"""Where the first letter is, from 0 at the left end of its card or box to 1 at the right."""
 
 
 _INK_X = """canvas => {
