@@ -34,6 +34,7 @@ def test_an_arabic_table_from_file_to_report(page: Page, serve: Server) -> None:
     page.get_by_role("button", name="Save as a task").click()
     expect(page.get_by_text("Saved as")).to_be_visible()
     page.get_by_role("button", name="Compare with this task").click()
+    expect(page.get_by_role("combobox", name=re.compile("Task"))).to_have_attribute("value", re.compile("^ar"))
     page.get_by_role("combobox", name=re.compile("Model")).click()
     page.get_by_role("option", name=re.compile("Scripted")).click()
     for name in ("LoRA", "RAG + LoRA", "Few-shot"):

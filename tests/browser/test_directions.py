@@ -26,7 +26,7 @@ FIRST_LETTER_X = """node => {
 
 _INK_X = """canvas => {
   const { width, height } = canvas, share = canvas.getBoundingClientRect()
-  const scale = height / share.height, line = Math.round(35 * scale), edge = Math.round(4 * scale)
+  const scale = height / share.height, line = Math.round(31 * scale), edge = Math.round(4 * scale)
   const paper = canvas.getContext("2d")
   return [1, 2, 3].map(row => {
     const pixels = paper.getImageData(0, row * line + edge, width, line - 2 * edge).data
@@ -43,9 +43,10 @@ pixels high."""
 
 
 def test_each_text_runs_as_its_letters_do(page: Page, serve: Server) -> None:
-    """Arabic and Hebrew begin at the right end of their box, English at the left."""
+    """Arabic and Hebrew begin at the right end of the card that they are in, English at the left."""
     page.goto(serve(script=Path(__file__).with_name("direction_page.py")))
     expect(page.get_by_test_id("stText")).to_have_count(2)
+    expect(page.get_by_test_id("stCode").locator("code")).to_have_css("unicode-bidi", "plaintext")  # the style is there
     arabic, english = (page.get_by_test_id("stText").nth(place).evaluate(FIRST_LETTER_X) for place in (0, 1))
     assert arabic > 0.9
     assert english < 0.1
