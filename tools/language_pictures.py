@@ -75,6 +75,8 @@ def main(home: Path) -> None:
             page = context.new_page()
             page.set_default_timeout(LONG_MS)
             show(page)
+            page.mouse.move(SIZE["width"] - 5, SIZE["height"] - 5)  # away from toolbars that show under it
+            page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=IMAGES / f"{name}.png")
             sys.stdout.write(f"{name}.png\n")
@@ -105,6 +107,9 @@ def compared(home: Path, table: Path, out: Path) -> str:
     return str(json.loads(record.read_text(encoding="utf-8"))["plan"]["run_id"])
 
 
+_LIVE_CHARTS = 3
+
+
 def _pictures(runs: dict[str, str], home: Path, address: str) -> dict[str, Callable[[Page], object]]:
     """Return how to get to each picture, each from an empty page."""
     return {
@@ -124,13 +129,14 @@ def _card(page: Page, address: str, table: Path) -> None:
     page.locator("input[type=file]").first.set_input_files(table)
     for step in ("Columns", "Data card"):
         page.get_by_role("button", name=f"Next: {step}").click()
-    page.get_by_role("button", name="Next: Splits").wait_for()
+    page.locator("button:enabled", has_text="Next: Splits").wait_for()
 
 
 def _run(page: Page, address: str, run_id: str) -> None:
     page.goto(f"{address}/run?run_id={run_id}")
     page.get_by_role("button", name="Present").wait_for()
     page.locator(".lane").first.wait_for()
+    page.locator(".plot .main-svg").nth(_LIVE_CHARTS - 1).wait_for()
 
 
 def _report(page: Page, address: str, run_id: str) -> None:
@@ -142,7 +148,7 @@ def _report(page: Page, address: str, run_id: str) -> None:
 def _row(page: Page, address: str, run_id: str) -> None:
     _report(page, address, run_id)
     page.get_by_role("radio", name="All", exact=True).click()
-    page.get_by_text("The exact prompt").first.wait_for()
+    page.get_by_test_id("stText").first.wait_for()
     page.get_by_role("tab", name="Rows that differ").evaluate("node => node.scrollIntoView()")
 
 
@@ -150,6 +156,8 @@ def _confusion(page: Page, address: str, run_id: str) -> None:
     _report(page, address, run_id)
     tab = page.get_by_role("tab", name="Classes")
     tab.click()
+    page.locator(".st-key-classes_variant").get_by_text("Classifier", exact=True).click()
+    page.get_by_text("Classifier: which classes are confused").wait_for()
     page.locator(".st-key-confusion .plot .main-svg").first.wait_for()
     tab.evaluate("node => node.scrollIntoView()")
 
@@ -167,8 +175,10 @@ def _memo(page: Page, address: str, run_id: str, home: Path) -> None:
     memo = home / "memo.html"
     download.value.save_as(memo)
     page.goto(memo.as_uri())
-    row = page.locator("details").last
-    row.evaluate("node => { node.open = true; node.scrollIntoView() }")
+    page.locator(".chart.drawn .plot .main-svg").first.wait_for()
+    rows = page.locator("details details:has(.marks)")
+    rows.nth(2).evaluate("node => { node.open = node.parentElement.closest('details').open = true }")
+    rows.first.evaluate("node => node.scrollIntoView()")
 
 
 if __name__ == "__main__":
