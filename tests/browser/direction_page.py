@@ -10,4 +10,5 @@ st.text("فاتورتي رقم 12 خاطئة.", width="stretch")
 st.text("My invoice is wrong.", width="stretch")
 st.code("החשבונית שגויה.", language=None, wrap_lines=True)
 rows = pl.DataFrame({"Input": ["فاتورتي رقم 12 خاطئة.", "My invoice is wrong.", "✗ החשבונית שגויה."]})
-st.dataframe(rows, column_config={"Input": st.column_config.TextColumn(width=600)}, hide_index=True, width=600)
+wide = {"Input": st.column_config.TextColumn(width=600)}
+st.dataframe(rows, column_config=wide, hide_index=True, width=600, row_height=40)

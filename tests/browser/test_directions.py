@@ -25,11 +25,11 @@ FIRST_LETTER_X = """node => {
 
 
 _INK_X = """canvas => {
-  const { width, height } = canvas, share = canvas.getBoundingClientRect()
-  const scale = height / share.height, line = Math.round(31 * scale), edge = Math.round(4 * scale)
+  const { width, height } = canvas, scale = height / canvas.getBoundingClientRect().height
+  const line = Math.round(40 * scale), edge = Math.round(6 * scale)
   const paper = canvas.getContext("2d")
-  return [1, 2, 3].map(row => {
-    const pixels = paper.getImageData(0, row * line + edge, width, line - 2 * edge).data
+  return [3, 2, 1].map(fromBelow => {
+    const pixels = paper.getImageData(0, height - fromBelow * line + edge, width, line - 2 * edge).data
     const dark = []
     for (let place = 0; place < pixels.length; place += 4) {
       const x = (place / 4) % width
@@ -38,7 +38,7 @@ _INK_X = """canvas => {
     return dark.reduce((sum, x) => sum + x, 0) / dark.length
   })
 }"""
-"""Where the letters of each of three rows are in the data grid, from 0 at its left end to 1 at its right; rows are 35
+"""Where the letters of the last three rows are in the data grid, from 0 at its left end to 1 at its right; rows are 40
 pixels high."""
 
 
