@@ -6,10 +6,11 @@ its store, so that the screenshots show measured figures.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from adapters.storage.run_store import SqliteRunStore  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
-from tools.served_app import served_app  # noqa: E402
+from tools.served_app import ServedApp, served_app  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -31,20 +32,26 @@ INPUT = "I typed my sign-in code three times and now the app says my account is 
 
 def main() -> None:
     """Take all screenshots."""
-    chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if chromium is None:
-        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="adaptlab-pictures-") as folder:
         home = Path(folder)
-        environment = {"ADAPTLAB_HOME": str(home)}
-        with served_app(home / "server.log", environment) as app, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with served(home) as app, chromium() as browser:
             # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, app.way_in, first)
             _take(browser, app.way_in, _screens(_import_sample(home)))
-            browser.close()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium until the block ends."""
+    path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if path is None:
+        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], object]]) -> None:
@@ -119,6 +126,13 @@ def _import_sample(home: Path) -> str:
         sys.exit("There is no recorded run. Make one and record it: tools/record_sample_run.py says how.")
     SqliteRunStore(home / "runs.sqlite3").import_run(recorded.manifest, recorded.predictions)
     return recorded.run_id
+
+
+@contextlib.contextmanager
+def served(home: Path) -> Iterator[ServedApp]:
+    """Serve the app with a home folder until the block ends."""
+    with served_app(home / "server.log", {"ADAPTLAB_HOME": str(home)}) as app:
+        yield app
 
 
 if __name__ == "__main__":
