@@ -14,7 +14,7 @@ from components.ui.pickers import choose_embedders, chosen_embedders
 from components.ui.text import plain, visible
 from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
-from components.upload.wording_part import wording_part
+from components.upload.wording_part import choose_label_words, choose_language
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.run.plan import CONTEXT_TOKENS, ROWS_PER_LABEL
@@ -46,9 +46,10 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
         title = st.text_input(
             "Title", value=draft.options.title or draft.name.rsplit(".", 1)[0], key="task_title", max_chars=80
         )
-        options = wording_part(draft, guarded)
-        drafted = drafted_for(guarded, options)
-        text = st.text_area(
+        options, text_place = choose_language(draft, guarded), st.container()
+        options = replace(options, label_words=choose_label_words(draft, guarded))
+        drafted = drafted_for(guarded, options)  # with the words that are chosen below it
+        text = text_place.text_area(
             "Instructions",
             value=draft.options.instructions or drafted,
             key=f"instructions_{hash(drafted)}",

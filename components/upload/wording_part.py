@@ -18,30 +18,30 @@ from engine.ingest.options import ImportOptions
 from engine.ingest.steps import Guarded
 
 
-def wording_part(draft: Draft, guarded: Guarded) -> ImportOptions:
-    """Choose the language of the instructions and the words for labels; return the options with them."""
+def choose_language(draft: Draft, guarded: Guarded) -> ImportOptions:
+    """Choose the language of the instructions; return the options with it."""
     found = guarded.before.before.before.languages
     first = dict.fromkeys([ENGLISH.language, suggested_language(found)])
     codes = [*first, *sorted(TEMPLATES.keys() - first, key=language_name)]
-    kept = draft.options.instruction_language or ENGLISH.language
     language = st.selectbox(
         "Language of the instructions",
         codes,
-        index=codes.index(kept),
+        index=codes.index(draft.options.instruction_language or ENGLISH.language),
         format_func=language_name,
         key="instruction_language",
         width=220,
-        help="Of the draft, and of what prompts add to it. English comes first: many small models know it best.",
+        help="Of the draft, and of what prompts add to it. Small models often know English best.",
     )
     if note := instruction_note(TEMPLATES[language], found):
         st.caption(plain(note))
-    chosen = replace(draft.options, instruction_language="" if language == ENGLISH.language else language)
-    return chosen if not guarded.answer.labels else replace(chosen, label_words=_label_words(draft, guarded))
+    return replace(draft.options, instruction_language="" if language == ENGLISH.language else language)
 
 
-def _label_words(draft: Draft, guarded: Guarded) -> dict[str, str]:
-    """Return the words as typed; those chosen before where a line does not fit."""
+def choose_label_words(draft: Draft, guarded: Guarded) -> dict[str, str]:
+    """Return the words for labels as typed; those chosen before where a line does not fit."""
     labels = guarded.answer.labels
+    if not labels:
+        return {}
     kept = {label: word for label, word in draft.options.label_words.items() if label in labels}
     with st.expander("Other words for the labels", expanded=bool(kept), icon=":material/label:"):
         typed = st.text_area(
