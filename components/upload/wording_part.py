@@ -23,17 +23,18 @@ def choose_language(draft: Draft, guarded: Guarded) -> ImportOptions:
     found = guarded.before.before.before.languages
     first = dict.fromkeys([ENGLISH.language, suggested_language(found)])
     codes = [*first, *sorted(TEMPLATES.keys() - first, key=language_name)]
-    language = st.selectbox(
-        "Language of the instructions",
-        codes,
-        index=codes.index(draft.options.instruction_language or ENGLISH.language),
-        format_func=language_name,
-        key="instruction_language",
-        width=220,
-        help="Of the draft, and of what prompts add to it. Small models often know English best.",
-    )
-    if note := instruction_note(TEMPLATES[language], found):
-        st.caption(plain(note))
+    with st.container():  # what follows keeps its place, and an expander its state, with and without the caption
+        language = st.selectbox(
+            "Language of the instructions",
+            codes,
+            index=codes.index(draft.options.instruction_language or ENGLISH.language),
+            format_func=language_name,
+            key="instruction_language",
+            width=220,
+            help="Of the draft, and of what prompts add to it. Small models often know English best.",
+        )
+        if note := instruction_note(TEMPLATES[language], found):
+            st.caption(plain(note))
     return replace(draft.options, instruction_language="" if language == ENGLISH.language else language)
 
 
