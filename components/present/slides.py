@@ -17,8 +17,6 @@ from engine.services.recorded import RecordedRun
 
 STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
 _LONG = 420
-_REASONS = 2
-"""Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
@@ -58,17 +56,14 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
 
 
 def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
-    """Say what to choose and how sure that is. If there is no verdict, say which variant is best at what."""
+    """Say what to choose, how sure that is and what to do next; without a verdict, which variant is best at what."""
     found = bests(snapshot.lanes)
     cards = [_card(best.lane, over=best.count, figure=best.figure, detail=best.detail) for best in found]
     headline = visible(verdict.headline) if verdict else _headline([best.name for best in found])
-    said: list[str] = []
-    if verdict is not None:
-        said = [f"{verdict.sureness.text} {verdict.basis.text}".strip()]
-        said += [reason.text for reason in verdict.reasons[:_REASONS]]
-    blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1] if sentence]
+    sure, following = (verdict.sureness.text, verdict.next_step.text) if verdict else ("", "")
+    blocks: list[dict[str, Any]] = [_text(visible(sure))] if sure else []
     blocks.append({"kind": "cards", "cards": cards})
-    blocks += [_text(visible(sentence)) for sentence in said[1:]]
+    blocks += [_text(visible(following))] if following else []
     if snapshot.clear_leader is not None:
         blocks.append(_text("This run stopped when the leader was clear, so its quality is slightly overestimated."))
     return _slide(f"{STEPS[4]} · {where(recorded)}", headline, blocks)

@@ -172,10 +172,12 @@ def count(value: int) -> str:
 
 def about(value: float) -> str:
     """Write how many there would be, rounded to two significant figures above 100 since it is an estimate: `12,000`."""
-    if value < 100:
-        return f"{value:,.0f}"
-    digits = len(f"{value:.0f}") - 2
-    return f"{round(value, -digits):,.0f}"
+    return f"{roughly(value):,}"
+
+
+def roughly(value: float) -> int:
+    """Round an estimate as `about` writes it."""
+    return int(round(value, -max(len(f"{value:.0f}") - 2, 0)))
 
 
 def short(figure: Figure, *, missing: str = MISSING) -> str:
