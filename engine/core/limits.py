@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from engine.core.errors import UsageError
 
-
 CALLS_PER_MONTH = 10_000
 """Assumed until the user says how many calls are planned."""
 

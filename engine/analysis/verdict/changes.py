@@ -33,11 +33,13 @@ def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
             continue
         cheaper = next(one for one in (pick, item) if one.cost.name == point.dearer_at_first)
         dearer = item if cheaper is pick else pick
-        above = f"Above about {say.about(point.calls_per_month)} calls a month" if point.calls_per_month >= 1 else ""
-        text = (
-            f"{above + ' ' + the(cheaper) if above else start(the(cheaper))} is cheaper than {the(dearer)} over "
-            f"{months} months{'' if above else ' at any volume'}; {_volume(ruling)}."
-        )
+        if point.calls_per_month >= 1:
+            text = (
+                f"Above about {say.about(point.calls_per_month)} calls a month {the(cheaper)} is cheaper than "
+                f"{the(dearer)} over {months} months; {_volume(ruling)}."
+            )
+        else:
+            text = f"{start(the(cheaper))} is cheaper than {the(dearer)} over {months} months at any volume."
         claim = Claim(
             kind=ClaimKind.CHEAPER_ABOVE,
             strength=Strength.ESTIMATED,
