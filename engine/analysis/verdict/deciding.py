@@ -25,7 +25,7 @@ from engine.analysis.verdict.limits import eliminate
 from engine.analysis.verdict.next_step import next_step
 from engine.analysis.verdict.reasons import reasons
 from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, lead, worst_loss
-from engine.analysis.verdict.sureness import evidence, sureness
+from engine.analysis.verdict.sureness import evidence, in_short, sureness
 from engine.core.limits import Limits
 from engine.metrics.pairwise import POWER, Difference
 
@@ -68,6 +68,7 @@ def decide(
         headline=opening.text,
         opening=opening.claims,
         sureness=sureness(ruling),
+        in_short=in_short(ruling),
         next_step=next_step(ruling),
         evidence=evidence(ruling),
         basis=basis(ruling),

@@ -63,6 +63,8 @@ class Verdict:
     """What the headline claims."""
     sureness: Sentence
     """How sure that is, in plain words, with the rows behind it: the second line."""
+    in_short: str
+    """The second line without the result, which a slide shows as figures."""
     next_step: Sentence
     """What to do next: the third line."""
     evidence: Sentence

@@ -29,6 +29,16 @@ def sureness(ruling: Ruling) -> Sentence:
     return Sentence(text=text, claims=tail.claims)
 
 
+def in_short(ruling: Ruling) -> str:
+    """Say how sure the choice is without its result, for where figures stand beside it."""
+    if ruling.subject is None:
+        return sureness(ruling).text
+    if handicapped := _handicapped(ruling):
+        return handicapped
+    tail = _TAILS[ruling.outcome](ruling, ruling.subject).text.removeprefix("; ")
+    return f"{start(tail)}." if tail else ""
+
+
 def evidence(ruling: Ruling) -> Sentence:
     """Give the statistics behind the second line."""
     subject = ruling.subject
