@@ -213,7 +213,7 @@ def test_labels_are_no_remedy_for_seconds() -> None:
     poor = judged(rows, Limits(least_quality=0.99))
     both = judged(rows, Limits(least_quality=0.99, highest_p95_s=0.05))
     assert slow.next_step.text == (
-        "Next: make the classifier, the closest in quality, faster: a smaller model, a shorter prompt or another machine."
+        "Next: make the classifier, the closest in quality, faster: another embedder or another machine."
     )
     assert poor.next_step.text == (
         "Next: label more training rows for the classifier, the closest in quality; the learning curve shows what they "

@@ -74,4 +74,5 @@ def _what_may_help(nearest: VariantFigures, closest: str, missed: AbstractSet[Li
         return f"relax a limit or try another model; {closest} misses more than one"
     means = {LimitKind.P95: "faster", LimitKind.COST: "cheaper"}
     wanted = " and ".join(word for limit, word in means.items() if limit in missed)
-    return f"make {closest} {wanted}: a smaller model, a shorter prompt or another machine"
+    way = "a smaller model, a shorter prompt" if nearest.variant.generates else "another embedder"
+    return f"make {closest} {wanted}: {way} or another machine"
