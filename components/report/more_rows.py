@@ -35,7 +35,7 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
         return
     limit_usd = _agreed(offer) if offer.source else None
     pressed = st.button(
-        f"Run {say.number(offer.needed)} more rows (about {say.duration(offer.estimated_s)})",
+        f"Run {say.number(offer.needed)} more rows (about {say.about_duration(offer.estimated_s)})",
         key="more_rows",
         type="primary",
         icon=":material/play_arrow:",

@@ -73,6 +73,7 @@ def _optional(label: str, key: str, *, step: float, help_text: str, most: float 
         max_value=most,
         value=None,
         step=step,
+        format="%g",
         key=key,
         persist_state="session",
         placeholder="no limit",
