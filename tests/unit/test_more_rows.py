@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.core.errors import UsageError
+from engine.core.limits import Limits
 from engine.core.prices import TokenPrices
 from engine.core.run.events import RunEnded
 from engine.core.run.manifest import Purpose
@@ -93,6 +94,8 @@ def test_a_run_continues_and_is_judged_as_a_second_look() -> None:
     second = lab.results.figures(run_id).differences[0]
     assert (first.level, second.level) == (level_of_look(0), level_of_look(1))
     assert second.rows == 30
+    why = " ".join(lab.results.report(run_id, Limits()).verdict.why)
+    assert "Rows were added once after a verdict on fewer" in why
     assert lab.results.looks(run_id).number == 1, "a continued run is one look at its rows"
     lab.close()
 

@@ -20,7 +20,7 @@ FIRST_LOOK_TOLD = 5
 
 def basis(ruling: Ruling) -> Sentence:
     """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
-    told = (part(ruling) for part in (_unchecked, _fewer, _handicapped, _training, _unseen, _shown, _worn))
+    told = (part(ruling) for part in (_unchecked, _fewer, _continued, _handicapped, _training, _unseen, _shown, _worn))
     parts = [part for part in told if part.text]
     text = " ".join(part.text for part in parts)
     return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
@@ -51,6 +51,15 @@ def _fewer(ruling: Ruling) -> Sentence:
             for item in short
         ),
     )
+
+
+def _continued(ruling: Ruling) -> Sentence:
+    """Say that rows were added after an earlier verdict."""
+    times = ruling.run.plan.looks
+    if not times:
+        return Sentence(text="")
+    often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
+    return Sentence(text=f"Rows were added {often} after a verdict on fewer; the tests allow for every such look.")
 
 
 def _handicapped(ruling: Ruling) -> Sentence:
