@@ -109,16 +109,14 @@ class SqliteRunStore:
             )
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
-        """Set a run's status; put keys into its manifest."""
+        """Set a run's status and put keys into its manifest, both at once or not at all."""
+        patch = None if manifest is None else json.dumps(manifest)
         with self._errors():
-            connection = self._connection()
-            if status is not None:
-                connection.execute("UPDATE runs SET status = ? WHERE run_id = ?", (status, run_id))
-            if manifest is not None:
-                connection.execute(
-                    "UPDATE runs SET manifest = json_patch(manifest, ?) WHERE run_id = ?",
-                    (json.dumps(manifest), run_id),
-                )
+            self._connection().execute(
+                "UPDATE runs SET status = COALESCE(?, status), manifest = json_patch(manifest, COALESCE(?, '{}'))"
+                " WHERE run_id = ?",
+                (status, patch, run_id),
+            )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Commit predictions in one transaction; one that exists already is left unchanged."""

@@ -21,8 +21,6 @@ STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
 _LONG = 320
 _SHORT = 34
 """A headline of so many characters is set in huge type."""
-_REASONS = 2
-"""Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
@@ -61,7 +59,7 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
 
 
 def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
-    """Say what to choose, its two best reasons, and its three figures.
+    """Say what to choose, how sure that is, its three figures, and what to do next.
 
     Without a verdict (the task is gone), say which variant is best at what.
     """
@@ -75,11 +73,11 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
         return _slide(kicker, _headline([best.name for best in found]), blocks)
     shown = verdict.pick or verdict.leader
     lane = next((lane for lane in snapshot.lanes if lane.variant.id == shown), None)
-    said = [verdict.sureness.text, *(reason.text for reason in verdict.reasons[:_REASONS])]
-    blocks = [_texts([visible(sentence) for sentence in said if sentence])]
+    said = [text for text in (verdict.in_short, verdict.next_step.text) if text]
+    blocks = [_texts([visible(text) for text in said])] if said else []
     if lane is not None:
         blocks.append({"kind": "figures", "figures": _figures(lane, snapshot)})
-    blocks.append(_foot(" ".join([visible(verdict.basis.text), *notes])))
+    blocks += [_foot(note) for note in notes]
     return _slide(kicker, visible(verdict.headline), blocks) | {"huge": len(verdict.headline) <= _SHORT}
 
 

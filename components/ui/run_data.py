@@ -18,7 +18,7 @@ from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
-from engine.core.run.infos import RunInfo
+from engine.core.run.infos import MoreRows, RunInfo
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
@@ -91,7 +91,7 @@ def plan_of(lab: Lab, info: RunInfo) -> RunPlan:
 
 def table_of(lab: Lab, info: RunInfo) -> RunTable:
     """Return a run's predictions as columns."""
-    return _table(lab, info.run_id, info.rows_done)
+    return _table(lab, info.run_id, (info.rows_done, info.rows_total))
 
 
 def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
@@ -102,8 +102,9 @@ def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
-    training, looks, languages = _rows_behind(lab, info.run_id, info.rows_done)
-    run = _measured(lab, info.run_id, info.rows_done, other)
+    rows = (info.rows_done, info.rows_total)
+    training, looks, languages = _rows_behind(lab, info.run_id, rows)
+    run = _measured(lab, info.run_id, rows, other)
     return judge(
         run,
         limits,
@@ -113,6 +114,11 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
         languages=languages,
         searches=lab.results.manifest(info.run_id).effort,
     )
+
+
+def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
+    """Return what so many more rows of a run take; None if it can take none."""
+    return _more_rows(lab, info.run_id, (info.rows_done, info.rows_total), needed)
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:
@@ -126,24 +132,33 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
 
 
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
-def _table(_lab: Lab, run_id: str, rows_done: int) -> RunTable:  # noqa: ARG001 - a key of the cache
+def _table(_lab: Lab, run_id: str, rows: tuple[int, int]) -> RunTable:  # noqa: ARG001 - a key of the cache
     return _lab.results.table(run_id)
 
 
 @st.cache_resource(show_spinner="Computing the figures", max_entries=_KEPT * 4)
-def _measured(_lab: Lab, run_id: str, rows_done: int, costs: CostAssumptions | None) -> RunFigures:
+def _measured(_lab: Lab, run_id: str, rows: tuple[int, int], costs: CostAssumptions | None) -> RunFigures:
     manifest = _lab.results.manifest(run_id)
     plan = manifest.plan
-    table = _table(_lab, run_id, rows_done)
+    table = _table(_lab, run_id, rows)
     if costs is None:
         return run_figures(plan, _lab.tasks.get(plan.task_id), table, manifest.conditions)
-    return repriced(_measured(_lab, run_id, rows_done, None), table, manifest.conditions, costs)
+    return repriced(_measured(_lab, run_id, rows, None), table, manifest.conditions, costs)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
-def _rows_behind(_lab: Lab, run_id: str, rows_done: int) -> tuple[TrainingRows, RowLooks, LanguageParts]:  # noqa: ARG001 - a key
+def _rows_behind(
+    _lab: Lab,
+    run_id: str,
+    rows: tuple[int, int],  # noqa: ARG001 - a key of the cache
+) -> tuple[TrainingRows, RowLooks, LanguageParts]:
     found = _lab.results
     return found.training(run_id), found.looks(run_id), found.languages(run_id)
+
+
+@st.cache_data(show_spinner=False, max_entries=_KEPT * 4)
+def _more_rows(_lab: Lab, run_id: str, rows: tuple[int, int], needed: int) -> MoreRows | None:  # noqa: ARG001 - a key of the cache
+    return _lab.runs.more_rows(run_id, needed)
 
 
 def where(recorded: RecordedRun) -> str:

@@ -13,7 +13,7 @@ from engine.analysis.marks import origin_at
 from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import UsageError
 from engine.core.run.events import Event
-from engine.core.run.infos import Preflight, RowOffer, RunInfo
+from engine.core.run.infos import MoreRows, Preflight, RowOffer, RunInfo
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.planning import PlanChoices, plan_run
@@ -23,6 +23,7 @@ from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background_runs import BackgroundRuns
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
+from engine.services.more_rows import RowAdder
 from engine.services.recorded import fold
 from engine.services.tasks import task_has_changed
 from engine.services.workspace import Workspace
@@ -35,6 +36,7 @@ class Runs:
         """Run with these adapters."""
         self._workspace, self._embedders = workspace, embedders
         self._background = BackgroundRuns(workspace)
+        self._adder = RowAdder(workspace, self.kept_plan)
 
     def plan(self, *, task_id: str, model_id: str, **choices: Unpack[PlanChoices]) -> RunPlan:
         """Fix what a run computes; choices are those of `engine.running.planning.plan_run`.
@@ -83,6 +85,20 @@ class Runs:
         more = replace(plan, train_ids=tuple(example.id for example in drawn))
         extra_s = self.preflight(more).estimated_s - self.preflight(plan).estimated_s
         return RowOffer(per_label=ROWS_PER_LABEL, rows=len(drawn), extra_s=extra_s)
+
+    def more_rows(self, run_id: str, needed: int) -> MoreRows | None:
+        """Estimate what so many more test rows of a finished run take; None for a run that can take none."""
+        return self._adder.offer(run_id, needed)
+
+    def add_rows(self, run_id: str, count: int, *, spending_limit_usd: float | None = None) -> RunPlan:
+        """Add the next test rows to a finished run, which `resume` then answers.
+
+        Where answers cost money, the limit for the whole run is agreed to anew.
+
+        Raises:
+            UsageError: the run cannot take so many rows, or its cost is not agreed to.
+        """
+        return self._adder.add(run_id, count, spending_limit_usd=spending_limit_usd)
 
     def conditions(self, plan: RunPlan, *, resume: bool) -> Conditions:
         """Return what the figures of a run depend on: as it was kept, or as it would begin."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.report.cost_forms import extra_form, use_of
+from components.report.cost_forms import extra_form
 from components.report.cost_tables import assumptions_json, break_even_frame, line_headings, lines_frame
 from components.ui import state
 from components.ui.errors import fault
+from components.ui.limits_form import use_form
 from components.ui.machine_form import machine_form
 from components.ui.run_data import plan_of, report_of, reported_run
 from components.ui.text import plain
@@ -17,7 +18,6 @@ from engine.analysis.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
-from engine.core.limits import Limits
 from engine.metrics.marks import legend, marked
 
 lab = state.lab()
@@ -35,7 +35,7 @@ try:
         costs = machine_form(plan.costs, key_prefix="costs_")
     with use_cell:
         st.markdown("**Use**")
-        limits = use_of(Limits())
+        limits = use_form()
     with extra_cell:
         st.markdown("**At closed APIs**")
         extra = extra_form()
@@ -115,7 +115,7 @@ st.caption(
     )
 )
 if closed and not limits.data_may_leave:
-    st.caption("You said that data may not leave this machine: closed APIs are shown only for comparison.")
+    st.caption("Data stays on this machine unless you allow it to leave: closed APIs are shown only for comparison.")
 st.download_button(
     "Assumptions and totals",
     assumptions_json(info.run_id, costs, limits, extra, lines, points, prices),

@@ -8,12 +8,13 @@ import streamlit as st
 
 from components.report.blame import blame_facets
 from components.report.explorer import explorer
+from components.report.more_rows import more_rows
 from components.report.parts import classes_part, confidence_part, draws_part, effort_part
 from components.report.tables import show_metrics, show_pairs
 from components.report.verdict_card import verdict_card
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.limits_form import limits_form
+from components.ui.limits_form import needs_form
 from components.ui.run_data import report_of, reported_run, table_of, tell_changes
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
@@ -28,13 +29,15 @@ title_cell.title("Report", anchor=False)
 
 try:
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
-        limits = limits_form()
         downloads = st.container(horizontal=True, width="content")
     info = reported_run(lab, key="report_run")
     if info is None:
         st.stop()
     if info.run_id == lab.runs.current_id():
         st.info("This run is still in progress: the figures cover the rows so far.", icon=":material/hourglass:")
+    head, needs = st.container(gap="small"), st.container()
+    with needs:
+        limits = needs_form()
     report = report_of(lab, info, limits)
 except AdaptLabError as error:
     fault(error)
@@ -56,15 +59,24 @@ with downloads:
             else "The same in Markdown, without charts.",
         )
 
-st.caption(
-    plain(
-        f"{report.task_title} · {len(report.plan.test_ids):,} test rows, {len(report.plan.train_ids):,} training "
-        f"rows · seed {report.plan.seed}"
-        + (f" · embedder{'s'[: len(report.embedders) - 1]} {say.listed(report.embedders)}" if report.embedders else "")
+with head:
+    st.caption(
+        plain(
+            f"{report.task_title} · {len(report.plan.test_ids):,} test rows, {len(report.plan.train_ids):,} training "
+            f"rows · seed {report.plan.seed}"
+            + (
+                f" · embedder{'s'[: len(report.embedders) - 1]} {say.listed(report.embedders)}"
+                if report.embedders
+                else ""
+            )
+        )
     )
-)
-tell_changes(lab, info)
-verdict_card(report.verdict)
+    tell_changes(lab, info)
+    verdict_card(
+        report.verdict,
+        partial(more_rows, lab, info, report.verdict.rows_needed),
+        compared=len(report.figures) > 1,
+    )
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):

@@ -11,8 +11,9 @@ from cyclopts import App, Parameter
 from engine.core.errors import UsageError
 from terminal.exits import EXIT_DONE
 from terminal.files import write_file
+from terminal.listings.verdict import show_verdict
 from terminal.options import DEFAULT_LIMITS, OPTIONS, Json, Run, UserLimits
-from terminal.output import answer, show_json
+from terminal.output import show_json
 from terminal.sources import kept_run
 from wiring import open_lab
 
@@ -48,5 +49,5 @@ def report(
                 }
             )
         else:
-            answer(found.verdict.headline)
+            show_verdict(found.verdict)
     return EXIT_DONE
