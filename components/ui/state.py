@@ -85,8 +85,6 @@ SPENDING_AGREED = "setup_spending_agreed"
 SERVER_NAME = "server_name"
 SERVER_URL = "server_url"
 PULL_NAME = "pull_name"
-PULL = "pull"
-"""A model that the Ollama server is downloading: an `engine.services.pull.Pull`."""
 
 
 def lab() -> Lab:
