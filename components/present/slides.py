@@ -8,17 +8,34 @@ from typing import Any
 from components.ui.bests import bests
 from components.ui.run_data import where
 from components.ui.text import visible
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
+from engine.core.run.infos import RunInfo
+from engine.core.run.standing import RunState, state_of
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
 from engine.services.recorded import RecordedRun
+from engine.studies.study_runs import aside_in_words
 
 STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
 _LONG = 420
 _REASONS = 2
 """Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
+
+
+def slide_remarks(run: RunInfo, *, is_sample: bool) -> list[str]:
+    """Return what every slide says of a run beside its task: how whole it is where it is not, and what it is for."""
+    aside = aside_in_words(run)
+    told = ["Recorded run"] if is_sample else []
+    told += [] if state_of(run) is RunState.DONE else [answers_in_words(run).capitalize()]
+    return [*told, aside] if aside else told
+
+
+def with_remarks(slide: dict[str, Any], remarks: Sequence[str]) -> dict[str, Any]:
+    """Write remarks over a slide's headline, where they cannot be missed."""
+    return {**slide, "kicker": " · ".join([*map(visible, remarks), slide["kicker"]])}
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:

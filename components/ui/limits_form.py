@@ -48,6 +48,21 @@ def limits_form() -> Limits:
     )
 
 
+def limits_so_far() -> Limits:
+    """Return the session's limits without a form, for a page that only shows what follows from them."""
+    defaults, set_so_far = Limits(), st.session_state
+    percent = set_so_far.get(state.LEAST_QUALITY, (defaults.least_quality or 0.0) * 100)
+    return Limits(
+        least_quality=None if percent is None else percent / 100,
+        highest_p95_s=set_so_far.get(state.HIGHEST_P95, defaults.highest_p95_s),
+        highest_cost_usd_per_1k=set_so_far.get(state.HIGHEST_COST, defaults.highest_cost_usd_per_1k),
+        calls_per_month=set_so_far.get(state.CALLS_PER_MONTH, defaults.calls_per_month),
+        months=set_so_far.get(state.MONTHS, defaults.months),
+        labelling_usd_per_row=set_so_far.get(state.LABELLING_USD, defaults.labelling_usd_per_row),
+        data_may_leave=set_so_far.get(state.DATA_MAY_LEAVE, defaults.data_may_leave),
+    )
+
+
 def _optional(
     label: str, key: str, default: float | None, *, step: float, help_text: str, most: float | None = None
 ) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
@@ -93,7 +94,7 @@ class AtWork:
                     how_far=f"run {min(state.done + 1, state.total)} of {state.total}{rows}",
                     fraction=state.fraction,
                     left_s=state.estimated_left_s,
-                    stop=lambda purpose=purpose: self._studies.cancel(purpose),
+                    stop=partial(self._studies.cancel, purpose),
                 )
             )
         return found, run_ids
@@ -111,7 +112,7 @@ class AtWork:
             how_far=how_far,
             fraction=progress.rows_done / max(progress.rows_total, 1),
             left_s=progress.estimated_left_s,
-            stop=lambda: self._runs.cancel(run_id),
+            stop=partial(self._runs.cancel, run_id),
         )
 
     def _training(self) -> list[Work]:
@@ -119,7 +120,7 @@ class AtWork:
         snapshot = self._trainings.snapshot(training_id) if training_id is not None else None
         if training_id is None or snapshot is None:
             return []
-        stop = lambda: self._trainings.cancel(training_id)  # noqa: E731
+        stop = partial(self._trainings.cancel, training_id)
         step, name = snapshot.progress, self._title(snapshot.order.task_id)
         if snapshot.status == "waiting":
             return [_stepped(WorkKind.TRAINING, training_id, name, None, stop, begins=_STAGES["queued"])]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from components.report.blame import blame_facets
@@ -14,14 +12,20 @@ from components.report.verdict_card import verdict_card
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.limits_form import limits_form
-from components.ui.run_data import report_of, reported_run, table_of, tell_changes
+from components.ui.run_data import asked_run, report_of, reported_run, table_of, tell_changes
+from components.ui.run_list import caveats, memo_button, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.report_charts import difference_grid, latency_chart
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
+from engine.core.run.standing import on_test_rows
+from engine.metrics import wording as say
 
 lab = state.lab()
+if missing_run(lab, asked_run(), "Report"):
+    st.stop()
 title_cell, buttons = st.columns([3, 2], vertical_alignment="bottom")
 title_cell.title("Report", anchor=False)
 
@@ -32,33 +36,21 @@ try:
     info = reported_run(lab, key="report_run")
     if info is None:
         st.stop()
-    if info.run_id == lab.runs.current_id():
-        st.info("This run is still in progress: the figures cover the rows so far.", icon=":material/hourglass:")
+    caveats(info, lab.runs.current_id())
     report = report_of(lab, info, limits)
 except AdaptLabError as error:
     fault(error)
     st.stop()
 
 with downloads:
-    for form, mime in (("html", "text/html"), ("md", "text/markdown")):
-        st.download_button(
-            "Download memo" if form == "html" else "as Markdown",
-            partial(lab.results.memo, info.run_id, limits, form=form),
-            file_name=f"memo-{info.run_id}.{form}",
-            mime=mime,
-            icon=":material/download:" if form == "html" else None,
-            type="secondary" if form == "html" else "tertiary",
-            on_click="ignore",
-            key=f"memo_{form}",
-            help="One file that works offline and can be printed; generated when you click."
-            if form == "html"
-            else "The same in Markdown, without charts.",
-        )
+    for form in ("html", "md"):
+        memo_button(lab, info.run_id, limits, form=form)
 
 st.caption(
     plain(
-        f"{report.task_title} · {len(report.plan.test_ids):,} test rows, {len(report.plan.train_ids):,} training "
-        f"rows · seed {report.plan.seed}"
+        f"{report.task_title} · {say.number(len(report.plan.test_ids))} {'test ' if on_test_rows(info) else ''}rows, "
+        f"{answers_in_words(info, lab.runs.current_id())} · {say.number(len(report.plan.train_ids))} training rows · "
+        f"seed {report.plan.seed}"
     )
 )
 tell_changes(lab, info)
