@@ -22,9 +22,8 @@ _MOST_NOTE_CHARACTERS = 2000
 def run_actions(lab: Lab, info: RunInfo, *, key: str = "") -> None:
     """Show the actions for one run; `key` tells those of one table from those of another."""
     with st.container(border=True):
-        st.markdown(
-            f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(say.when(info.started_at))} · {plain(answers_in_words(info, lab.runs.current_id()))}]"
-        )
+        told = f"{say.when(info.started_at)} · {answers_in_words(info, lab.runs.current_id())}"
+        st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(told)}]")
         if aside := aside_in_words(info):
             st.caption(plain(aside))
         note = st.text_area(

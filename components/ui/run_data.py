@@ -64,10 +64,10 @@ def reported_run(lab: Lab, *, key: str, comparisons_only: bool = False) -> RunIn
         key=key,
         label_visibility="collapsed",
     )
-    if chosen == SAMPLE:  # not the run on screen: a new user's Run page would then not offer to set one up
-        st.query_params[state.RUN_ID] = SAMPLE
-    else:
+    if chosen != SAMPLE:  # which is not the run on screen: a new user's Run page offers to set one up
         state.show_run(chosen)
+    elif st.query_params.get(state.RUN_ID) not in {None, SAMPLE}:
+        del st.query_params[state.RUN_ID]
     return runs[chosen]
 
 
