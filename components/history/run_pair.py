@@ -38,15 +38,18 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     if not same_task:
         right.caption("No other run of this task has answers.")
         return
+    fitting = (place for place, name in enumerate(same_task) if _can_be_compared(lab, able[name], able[second]))
     first = right.selectbox(
         "against",
         same_task,
-        index=next(
-            (place for place, name in enumerate(same_task) if _can_be_compared(lab, able[name], able[second])), 0
-        ),
+        index=next(fitting, None),
+        placeholder="Choose a run",
         format_func=labels.__getitem__,
         key=f"pair_first_{second}",
     )
+    if first is None:
+        st.caption("No other run answered the same rows with the same variants.")
+        return
     plans = plan_of(lab, able[first]), plan_of(lab, able[second])
     known = variant_names(plans[1].variants)
     before = {variant.id: variant for variant in plans[0].variants}

@@ -47,7 +47,7 @@ def _line(lab: Lab, study: Study) -> str:
     title = next((task.title for task in lab.tasks.list() if task.id == study.task_id), study.task_id)
     runs = len(study.runs)
     done = "" if study.whole == runs else f", {say.number(study.whole)} done"
-    studied = f" · of {say.when(started)}" if (started := _started(lab, study.studied_run)) else ""
+    studied = f" · of the run of {say.when(started)}" if (started := _started(lab, study.studied_run)) else ""
     counted = f"{say.number(runs)} run{'s' * (runs != 1)}{done}"
     kind = str(study.purpose).capitalize()
     return f"{kind} · {title} · {study.model_id}{studied} · {counted} · {say.when(study.runs[0].started_at)}"

@@ -25,17 +25,18 @@ _REASONS = 2
 """Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
 
 
-def slide_remarks(run: RunInfo, *, is_sample: bool) -> list[str]:
-    """Return what every slide says of a run beside its task: how whole it is where it is not, and what it is for."""
-    aside = aside_in_words(run)
-    told = ["Recorded run"] if is_sample else []
-    told += [] if state_of(run) is RunState.DONE else [answers_in_words(run).capitalize()]
-    return [*told, aside] if aside else told
+def slide_remarks(run: RunInfo, running_id: str | None) -> str:
+    """Return what every slide says of a run that is not its task's whole comparison; empty for one that is."""
+    unfinished = f"{answers_in_words(run, running_id).capitalize()}."
+    if state_of(run, running_id) is RunState.DONE:
+        unfinished = ""
+    return " ".join(part for part in (aside_in_words(run), unfinished) if part)
 
 
-def with_remarks(slide: dict[str, Any], remarks: Sequence[str]) -> dict[str, Any]:
-    """Write remarks over a slide's headline, where they cannot be missed."""
-    return {**slide, "kicker": " · ".join([*map(visible, remarks), slide["kicker"]])}
+def with_remarks(slide: dict[str, Any], remarks: str, *, is_sample: bool) -> dict[str, Any]:
+    """Write remarks under a slide's headline as large as its text, so that they are read with it."""
+    kicker = f"Recorded run · {slide['kicker']}" if is_sample else slide["kicker"]
+    return {**slide, "kicker": kicker, "blocks": [*([_text(visible(remarks))] if remarks else []), *slide["blocks"]]}
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:

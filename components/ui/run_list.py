@@ -59,6 +59,7 @@ def run_buttons(runs: Sequence[RunInfo], running_id: str | None) -> None:
             plain(entry(run, running_id)),
             key=f"open_{run.run_id}",
             type="tertiary",
+            icon=":material/arrow_forward:",
             on_click=state.show_run,
             args=(run.run_id,),
         )
@@ -68,15 +69,13 @@ def entry(run: RunInfo, running_id: str | None = None) -> str:
     """Name a run in a list to choose from, with how whole it is."""
     when = "Recorded run" if run.run_id == SAMPLE else say.when(run.started_at)
     aside = "" if is_comparison(run) else f" · {run.purpose if run.purpose is not Purpose.COMPARISON else run.split}"
-    return f"{when} · {run.task_id} · {run.model_id} · {answers_in_words(run, running_id)}{aside}"
+    return f"{when} · {run.task_id}{aside} · {answers_in_words(run, running_id)} · {run.model_id}"
 
 
 def caveats(run: RunInfo, running_id: str | None) -> None:
     """Say above a run's figures what keeps them from being its task's verdict; nothing where nothing does."""
     if run.run_id == SAMPLE:
-        st.info(
-            "Recorded run: a real one that ships with the app. Your own will replace it.", icon=":material/history:"
-        )
+        st.info("Recorded run: a real one, which ships with the app.", icon=":material/history:")
     if aside := aside_in_words(run):
         st.warning(plain(aside), icon=":material/alt_route:")
     if unfinished := _UNFINISHED.get(state_of(run, running_id)):
@@ -144,9 +143,8 @@ def runs_frame(runs: Sequence[RunInfo], running_id: str | None) -> pl.DataFrame:
                 "Model": visible(run.model_id),
                 "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(TECHNIQUES)),
                 "Seed": run.seed,
-                "State": str(state_of(run, running_id)),
-                "Done": 100 * run.rows_done // max(run.rows_total, 1),
                 "Answers": answers_in_words(run, running_id),
+                "Done": 100 * run.rows_done // max(run.rows_total, 1),
                 "Note": visible(run.note).replace("\n", " "),
                 "Run": run.run_id,
             }

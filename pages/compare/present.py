@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from components.widgets.parts import keys, race, slide
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
-from engine.core.run.standing import choose_run
+from engine.core.run.standing import choose_run, is_comparison
 from engine.core.task import Task
 from engine.services.recorded import SAMPLE, assessed, fold
 
@@ -29,7 +30,7 @@ MOVES = {
 } | {str(number): str(number) for number in range(1, len(STEPS) + 1)}  # fmt: skip
 
 lab = state.lab()
-run_id = st.query_params.get(state.PRESENTED) or asked_run()
+run_id = st.query_params.get(state.RUN_ID) or st.query_params.get(state.PRESENTED) or asked_run()
 if missing_run(lab, run_id, "Present"):
     st.stop()
 if run_id is None:
@@ -52,7 +53,7 @@ with suppress(AdaptLabError):  # the task may have been removed since; the run i
     task = lab.tasks.get(recorded.plan.task_id)
 
 info = info_of(recorded.manifest, len(recorded.predictions))
-remarks = slide_remarks(info, is_sample=run_id == SAMPLE)
+marked = partial(with_remarks, remarks=slide_remarks(info, lab.runs.current_id()), is_sample=run_id == SAMPLE)
 step = state.present_step(len(STEPS))
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.button("Exit", icon=":material/close:", on_click=state.mark_leaving, key="present_leave")
@@ -88,22 +89,20 @@ elif pressed is not None:
 
 with screen:
     if step == 1:
-        slide(with_remarks(task_slide(task, recorded), remarks), key="present_task")
+        slide(marked(task_slide(task, recorded)), key="present_task")
     elif step == 2:
-        slide(with_remarks(rivals_slide(snapshot, recorded), remarks), key="present_rivals")
+        slide(marked(rivals_slide(snapshot, recorded)), key="present_rivals")
     elif step == 3:
         view = race_view(snapshot.lanes)
         headline = "Each variant at its recorded speed"
         slide(
-            with_remarks({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, remarks),
+            marked({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}),
             key="present_race_head",
         )
         race(view, key=f"present_race_{run_id}")
     elif step == 4:
         headline = f"Further left is faster, higher is better, larger means a higher {costs_in_words(snapshot)}"
-        slide(
-            with_remarks({"kicker": STEPS[3], "headline": headline, "blocks": []}, remarks), key="present_tradeoff_head"
-        )
+        slide(marked({"kicker": STEPS[3], "headline": headline, "blocks": []}), key="present_tradeoff_head")
         live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=(1100.0, 380.0), height=450)
         with st.expander("The figures behind the chart", icon=":material/table:"):
             st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
@@ -111,8 +110,8 @@ with screen:
         slot = st.container()
         limits = limits_form()
         report = None
-        if task is not None and recorded.predictions:
+        if task is not None and recorded.predictions and is_comparison(info):
             report = assessed(recorded, task, limits, looks=lab.results.looks(run_id))
         with slot:
             shown = verdict_slide(snapshot, recorded, report.verdict if report else None)
-            slide(with_remarks(shown, remarks), key="present_verdict")
+            slide(marked(shown), key="present_verdict")

@@ -24,7 +24,7 @@ from engine.metrics.marks import legend, marked
 lab = state.lab()
 if missing_run(lab, asked_run(), "Costs"):
     st.stop()
-title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+title_cell, run_cell = st.columns([1, 2], vertical_alignment="bottom")
 title_cell.title("Costs", anchor=False)
 try:
     with run_cell:

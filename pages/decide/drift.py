@@ -25,7 +25,7 @@ from engine.studies.drift import (
 )
 
 lab = state.lab()
-title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+title_cell, run_cell = st.columns([1, 2], vertical_alignment="bottom")
 title_cell.title("Drift", anchor=False)
 st.caption(
     "The variants of a run, unchanged, on the task's drift rows and on the same rows with noisy input (typos, changed "

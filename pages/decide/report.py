@@ -20,7 +20,7 @@ from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.report_charts import difference_grid, latency_chart
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
-from engine.core.run.standing import on_test_rows
+from engine.core.run.standing import is_comparison, on_test_rows
 from engine.metrics import wording as say
 
 lab = state.lab()
@@ -54,7 +54,10 @@ st.caption(
     )
 )
 tell_changes(lab, info)
-verdict_card(report.verdict)
+if is_comparison(info):
+    verdict_card(report.verdict)
+else:
+    st.markdown("A verdict is about a comparison on the task's test rows. These are the figures of this run alone.")
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):

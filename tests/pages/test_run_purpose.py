@@ -93,13 +93,14 @@ def test_a_drift_run_opened_on_purpose_says_what_it_is(open_app: Opener) -> None
     """B1: Report, Run, slides and memo of a drift run say that its rows are not the test rows, and how whole it is."""
     lab = memory_lab()
     _comparison, drift = with_drift_rows(lab)
+    assert not opened(open_app, lab, REPORT, run_id=drift).subheader  # nor a verdict
     for page in (REPORT, RUN):
         words = told(opened(open_app, lab, page, run_id=drift))
         assert "Drift rows: not the task's test rows." in words
         assert "of 120 answers, stopped" in words
     (slide,) = components(opened(open_app, lab, PRESENT, run_id=drift), "slide")
-    assert "Drift rows: not the task's test rows." in slide["kicker"]
-    assert "of 120 answers, stopped" in slide["kicker"]
+    assert "Drift rows: not the task's test rows." in slide["blocks"][0]["text"]
+    assert "of 120 answers, stopped" in slide["blocks"][0]["text"]
 
 
 @pytest.mark.parametrize("page", [REPORT, COSTS, PRESENT, RUN])

@@ -156,6 +156,13 @@ def test_nothing_to_present_is_told(open_app: Opener) -> None:
     app.run()
     assert not app.exception
     assert "There is no run '20200101-000000-dead' here" in app.warning[0].value.replace("\\", "")
+    lab = memory_lab()
+    run_id = lab.finished(rows=6)
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"] = "20200101-000000-dead"
+    app.run()
+    app.button(key=f"open_{run_id}").click().run()
+    assert _components(app, "slide")
     app = open_app(memory_lab(), PRESENT).run()
     assert not app.exception
     assert "There is no finished run to present yet" in app.info[0].value
