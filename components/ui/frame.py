@@ -77,16 +77,14 @@ def _at_work(*, was_at_work: bool) -> None:
         st.rerun()  # nothing is redrawn from then on, and the page shows what came of the work
     for work in works:
         left = "" if work.left_s is None else f" · {say.duration(work.left_s)} left"
-        with st.container(border=True, gap="xsmall", key=f"at_work_{work.kind.name}_{work.id}"):
+        with st.container(gap="xsmall", key=f"at_work_{work.kind.name}_{work.id}"):
             st.markdown(f"**{work.kind}** · {plain(work.name)}")
             st.progress(min(max(work.fraction, 0.0), 1.0))
             st.caption(plain(f"{work.how_far}{left}"))
             with st.container(horizontal=True):
-                if st.button("Show", key=f"show_{work.kind.name}_{work.id}", icon=":material/visibility:"):
+                if st.button("Show", key=f"show_{work.kind.name}_{work.id}", type="tertiary"):
                     _show(work)
-                st.button(
-                    "Stop", key=f"stop_{work.kind.name}_{work.id}", icon=":material/stop_circle:", on_click=work.stop
-                )
+                st.button("Stop", key=f"stop_{work.kind.name}_{work.id}", type="tertiary", on_click=work.stop)
 
 
 def _show(work: Work) -> None:
