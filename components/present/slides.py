@@ -40,7 +40,7 @@ def slide_remarks(run: RunInfo, running_id: str | None) -> str:
 def with_remarks(slide: dict[str, Any], remarks: str, *, is_sample: bool) -> dict[str, Any]:
     """Write remarks under a slide's headline as large as its text, so that they are read with it."""
     kicker = f"Recorded run · {slide['kicker']}" if is_sample else slide["kicker"]
-    return {**slide, "kicker": kicker, "blocks": [*([_text(visible(remarks))] if remarks else []), *slide["blocks"]]}
+    return {**slide, "kicker": kicker, "blocks": [*([_texts([visible(remarks)])] if remarks else []), *slide["blocks"]]}
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
