@@ -28,7 +28,7 @@ def ending(lab: Lab, run_id: str) -> None:
     info = info_of_run(lab, run_id)
     if info is None or not info.rows_done:
         return
-    caveats(info, None)
+    caveats(info, None, unfinished=False)  # which the badge and the message above say already
     limits = limits_so_far()
     try:
         verdict = report_of(lab, info, limits).verdict

@@ -72,15 +72,18 @@ def entry(run: RunInfo, running_id: str | None = None) -> str:
     return f"{when} · {run.task_id}{aside} · {answers_in_words(run, running_id)} · {run.model_id}"
 
 
-def caveats(run: RunInfo, running_id: str | None) -> None:
-    """Say above a run's figures what keeps them from being its task's verdict; nothing where nothing does."""
+def caveats(run: RunInfo, running_id: str | None, *, unfinished: bool = True) -> None:
+    """Say above a run's figures what keeps them from being its task's verdict; nothing where nothing does.
+
+    Without `unfinished` not that it has not answered all rows.
+    """
     if run.run_id == SAMPLE:
         st.info("Recorded run: a real one, which ships with the app.", icon=":material/history:")
     if aside := aside_in_words(run):
         st.warning(plain(aside), icon=":material/alt_route:")
-    if unfinished := _UNFINISHED.get(state_of(run, running_id)):
+    if unfinished and (told := _UNFINISHED.get(state_of(run, running_id))):
         st.warning(
-            plain(f"{unfinished} {answers_in_words(run, running_id).capitalize()}."),
+            plain(f"{told} {answers_in_words(run, running_id).capitalize()}."),
             icon=":material/incomplete_circle:",
         )
 

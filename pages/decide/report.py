@@ -51,6 +51,7 @@ st.caption(
         f"{report.task_title} · {say.number(len(report.plan.test_ids))} {'test ' if on_test_rows(info) else ''}rows, "
         f"{answers_in_words(info, lab.runs.current_id())} · {say.number(len(report.plan.train_ids))} training rows · "
         f"seed {report.plan.seed}"
+        + (f" · embedder{'s'[: len(report.embedders) - 1]} {say.listed(report.embedders)}" if report.embedders else "")
     )
 )
 tell_changes(lab, info)
