@@ -235,6 +235,20 @@ class SqliteRunStore:
                 found.append(info_of(_read_manifest(text, status, started_at), count))
         return found
 
+    def without_split(self) -> list[tuple[Manifest, bool]]:
+        """Return the manifests that name no split, each with whether it states a purpose. Damaged ones are left out."""
+        with self._errors():
+            rows = self._connection().execute(
+                "SELECT manifest, status, started_at, json_extract(manifest, '$.purpose') IS NOT NULL FROM runs"
+                " WHERE coalesce(json_extract(manifest, '$.split'), '') = '' ORDER BY run_id"
+            )
+            read = list(rows)
+        found = []
+        for text, status, started_at, has_purpose in read:
+            with contextlib.suppress(StoreError):
+                found.append((_read_manifest(text, status, started_at), bool(has_purpose)))
+        return found
+
     def looks(self, task_id: str, task_digest: str) -> list[Look]:
         """Return the runs on a task, kept or deleted, that have shown results."""
         task = (task_id, task_digest)

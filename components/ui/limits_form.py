@@ -65,6 +65,21 @@ def _cost() -> float | None:
     )
 
 
+def limits_so_far() -> Limits:
+    """Return the session's limits without a form, for a page that only shows what follows from them."""
+    defaults, set_so_far = Limits(), st.session_state
+    percent = set_so_far.get(state.LEAST_QUALITY)
+    return Limits(
+        least_quality=None if percent is None else percent / 100,
+        highest_p95_s=set_so_far.get(state.HIGHEST_P95),
+        highest_cost_usd_per_1k=set_so_far.get(state.HIGHEST_COST),
+        calls_per_month=set_so_far.get(state.CALLS_PER_MONTH, defaults.calls_per_month),
+        months=set_so_far.get(state.MONTHS, defaults.months),
+        labelling_usd_per_row=set_so_far.get(state.LABELLING_USD, defaults.labelling_usd_per_row),
+        data_may_leave=set_so_far.get(state.DATA_MAY_LEAVE, defaults.data_may_leave),
+    )
+
+
 def _optional(label: str, key: str, *, step: float, help_text: str, most: float | None = None) -> float | None:
     """Ask for a number that may stay empty, as it is at first."""
     value = st.number_input(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from components.ui import state
+from components.ui.run_list import entry
 from components.ui.text import visible
 from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
@@ -19,49 +20,56 @@ from engine.analysis.run_table import RunTable
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.infos import MoreRows, RunInfo
+from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
+from engine.core.run.standing import choose_run, is_comparison
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
-from engine.services.recorded import RecordedRun
-from engine.studies.context import is_context_task
-from engine.studies.perturbations import is_perturbed
+from engine.services.recorded import SAMPLE, RecordedRun
 
 _KEPT = 6
 
 
-def reported_run(lab: Lab, *, key: str, on_made_tasks: bool = True) -> RunInfo | None:
-    """Let the user choose a run that has answers; None if there is none.
+def asked_run() -> str | None:
+    """Return the run that the URL names, else the run on screen."""
+    asked: str | None = st.query_params.get(state.RUN_ID) or st.session_state.get(state.SHOWN_RUN)
+    return asked
 
-    The default is the run on screen, else the newest run that compares variants on an original task. Runs on derived
-    rows, for Drift and Context, are offered too unless `on_made_tasks` is false.
+
+def reported_run(lab: Lab, *, key: str, comparisons_only: bool = False) -> RunInfo | None:
+    """Let the user choose a comparison that has answers; None if there is not even a recorded run.
+
+    The default is the run that was asked for, else what `choose_run` takes. A run of a study is offered only if it was
+    asked for, and not at all with `comparisons_only`.
     """
-    runs = {
-        info.run_id: info
-        for info in lab.runs.list()
-        if info.rows_done and (on_made_tasks or not _is_made(info.task_id))
-    }
-    if not runs:
+    kept, sample, asked = lab.runs.list(), lab.results.sample_info(), asked_run()
+    offered = [
+        run
+        for run in kept
+        if run.rows_done
+        and (run.purpose is Purpose.COMPARISON or (run.run_id == asked and not comparisons_only))
+        and (is_comparison(run) or not comparisons_only)
+    ]
+    runs = {run.run_id: run for run in [*offered, *([sample] if sample else [])]}
+    first = choose_run(list(runs.values()) if asked in runs else offered, asked, or_else=sample)
+    if first is None:
         st.info("No run has answers yet. Start one under Compare, Run.", icon=":material/gavel:")
         st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
         return None
-    asked = st.query_params.get(state.RUN_ID) or st.session_state.get(state.SHOWN_RUN)
-    likely = (name for name, info in runs.items() if len(info.techniques) > 1 and not _is_made(info.task_id))
-    first = asked if asked in runs else next(likely, next(iter(runs)))
     chosen = st.selectbox(
         "Run",
         list(runs),
-        index=list(runs).index(first),
-        format_func=run_labels(runs, _entry).__getitem__,
+        index=list(runs).index(first.run_id),
+        format_func=run_labels(runs, lambda run: visible(entry(run, lab.runs.current_id()))).__getitem__,
         key=key,
         label_visibility="collapsed",
     )
-    state.show_run(chosen)
+    if chosen != SAMPLE:  # which is not the run on screen: a new user's Run page offers to set one up
+        state.show_run(chosen)
+    elif st.query_params.get(state.RUN_ID) not in {None, SAMPLE}:
+        del st.query_params[state.RUN_ID]
     return runs[chosen]
-
-
-def _is_made(task_id: str) -> bool:
-    return is_perturbed(task_id) or is_context_task(task_id)
 
 
 def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> dict[str, str]:
@@ -77,11 +85,6 @@ def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> 
         run_id: f"{text} · {visible(run_id.rpartition('-')[2])}" if often[text] > 1 else text
         for run_id, text in written.items()
     }
-
-
-def _entry(info: RunInfo) -> str:
-    made_with = f"{visible(info.task_id)} · {visible(info.model_id)}"
-    return f"{say.when(info.started_at)} · {made_with} · {say.number(info.rows_done)} answers"
 
 
 def plan_of(lab: Lab, info: RunInfo) -> RunPlan:

@@ -10,7 +10,8 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.limits_form import use_form
 from components.ui.machine_form import machine_form
-from components.ui.run_data import plan_of, report_of, reported_run
+from components.ui.run_data import asked_run, plan_of, report_of, reported_run
+from components.ui.run_list import caveats, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.analysis.break_even import break_evens, price_table
@@ -21,13 +22,16 @@ from engine.core.errors import AdaptLabError
 from engine.metrics.marks import legend, marked
 
 lab = state.lab()
-title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+if missing_run(lab, asked_run(), "Costs"):
+    st.stop()
+title_cell, run_cell = st.columns([1, 2], vertical_alignment="bottom")
 title_cell.title("Costs", anchor=False)
 try:
     with run_cell:
         info = reported_run(lab, key="costs_run")
     if info is None:
         st.stop()
+    caveats(info, lab.runs.current_id())
     plan = plan_of(lab, info)
     machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
     with machine_cell:

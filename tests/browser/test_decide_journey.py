@@ -20,7 +20,7 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     watch = Watch(page, address)
     _set_up(page, address, rows=20)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 80 predictions")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=_LONG_MS)
 
     page.get_by_role("link", name="Report", exact=True).click()
     verdict = page.locator(".st-key-verdict")

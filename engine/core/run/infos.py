@@ -46,6 +46,9 @@ class RunInfo:
     note: str = ""
     """What the user wrote about it."""
     purpose: Purpose = Purpose.COMPARISON
+    studied_run: str = ""
+    """As in the manifest, as the next one."""
+    split: str = ""
     imported: bool = False
     """It was measured on another machine."""
 
@@ -121,5 +124,7 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         seed=plan.seed,
         note=manifest.note,
         purpose=manifest.purpose,
+        studied_run=manifest.studied_run,
+        split=manifest.split,
         imported=manifest.imported,
     )
