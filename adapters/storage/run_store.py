@@ -56,14 +56,30 @@ class SqliteRunStore:
         """
         self._path = path
         self._local = threading.local()
+        self._file: tuple[int, int] | None = None
         with self._errors():
             with contextlib.suppress(OSError):  # opening it says what is wrong
                 path.touch(mode=0o600)
             for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
                 keep_private(part)
             self._connection().executescript(SCHEMA)
+            self._file = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells this file from another of its name; `None` if there is none."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _connection(self) -> sqlite3.Connection:
+        # SQLite goes on writing into a file that has been deleted, and what it writes is lost.
+        if self._file is not None and self._identity() != self._file:
+            raise StoreError(
+                f"The run store '{self._path}' was deleted or replaced while it was in use.",
+                "Start Adapt Lab again; a new store is made.",
+            )
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)

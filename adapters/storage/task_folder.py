@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,17 @@ from adapters.storage.task_template import TEMPLATE_NAME, read_template, templat
 from engine.core.errors import TaskError
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
 from engine.core.text.answer_forms import is_known_locale
+from engine.core.text.json_schema import schema_fault
 from engine.core.text.label_words import label_word_fault
+from engine.core.text.patterns import SEARCH_S, found_end, pattern_fault
 from engine.core.text.prompt_template import ENGLISH
 from engine.metrics import wording as say
-from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS, schema_fault
+from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
 
 MAX_DOCUMENT_BYTES = 5_000_000
 MAX_FILE_BYTES = 200_000_000
+ROWS_TRIED = 200
+"""Rows whose targets a task's rules are tried on when it is read."""
 SCHEMA_NAME = "schema.json"
 _OLD_CLEAN = "Leak guard: clean."
 DOCUMENTS_NAME = "documents"
@@ -65,6 +68,7 @@ def _read_whole(folder: Path) -> Task:
     _check_splits(definition, examples)
     documents = _read_documents(folder, definition)
     rules = tuple(Rule(**rule.model_dump()) for rule in definition.scoring.rules)
+    _try_rules(rules, examples)
     task = Task(
         id=definition.id,
         title=definition.title,
@@ -184,12 +188,26 @@ def _check_scoring(definition: TaskFile, kind: AnswerKind) -> None:
                 "Correct the rule.",
             )
         for form in forms:
-            try:
-                re.compile(form or "")
-            except re.error as error:
-                raise TaskError(f"task.toml: rule '{rule.name}': {error}.", "Correct the expression.") from error
+            fault = pattern_fault(form or "")
+            if fault is not None:
+                raise TaskError(f"task.toml: rule '{rule.name}': {fault}.", "Correct the expression.")
     if kind is AnswerKind.LABEL and len(set(definition.answer.labels)) < 2:
         raise TaskError("task.toml: field 'answer.labels': at least two labels are needed.", "Name them.")
+
+
+def _try_rules(rules: Sequence[Rule], examples: Sequence[Example]) -> None:
+    """Search the right answers of some rows, so that an expression that takes too long is told before a run."""
+    for rule in rules:
+        for form in filter(None, (rule.pattern, rule.forbid, rule.max_words_after)):
+            for example in examples[:ROWS_TRIED]:
+                try:
+                    found_end(form, example.target)
+                except TimeoutError:
+                    raise TaskError(
+                        f"task.toml: rule '{rule.name}': the expression takes longer than {SEARCH_S:g} s on the target "
+                        f"of row '{example.id}'.",
+                        "Write it without repetitions inside repetitions, such as (a+)+.",
+                    ) from None
 
 
 def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:

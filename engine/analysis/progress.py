@@ -85,6 +85,7 @@ class LiveRun:
         self._status = "starting"
         self._message = ""
         self._fix = ""
+        self._goes_on = True
         self._notices: list[str] = []
         self._model_progress: Progress | None = None
         self._started = time.monotonic()
@@ -154,6 +155,7 @@ class LiveRun:
                 self._notices.append(event.text)
             case RunEnded():
                 self._status, self._message, self._fix = event.status, event.message, event.fix
+                self._goes_on = event.goes_on
                 self._stop_pause()
                 self._ended = time.monotonic()
             case _:
@@ -225,7 +227,7 @@ class LiveRun:
                 )
                 for lane in self._lanes.values()
             ]
-            status, message, fix = self._status, self._message, self._fix
+            status, message, fix, goes_on = self._status, self._message, self._fix, self._goes_on
             notices, model_progress = tuple(self._notices), self._model_progress
             plan, searches = self._plan, dict(self._searches)
             now = self._paused or self._ended or time.monotonic()
@@ -239,6 +241,7 @@ class LiveRun:
             status=status,
             message=message,
             fix=fix,
+            goes_on=goes_on,
             lanes=lanes,
             rows_done=done,
             rows_total=total,

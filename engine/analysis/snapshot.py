@@ -120,6 +120,8 @@ class RunSnapshot:
     model_progress: Progress | None
     clear_leader: str | None = None
     """The variant whose clear lead ended the run before its last row."""
+    goes_on: bool = True
+    """Whether resuming can get further, as far as is known."""
     searches: Mapping[str, Search] = field(default_factory=dict)
     """The searches for settings so far, by tuned variant."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -14,13 +15,18 @@ from engine.core.text.prompt_template import ENGLISH, PromptTemplate
 MADE_FROM = "--"
 """In the id of a task derived from another: separates that task's id from what was done to it."""
 
-SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2}
+SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2, "rules_kept": 2, "valid_json": 2}
 """Scorers that have counted differently before, each with the version of today's rule; the others are at version 1.
 
 Raise a scorer's number when it begins to score any answer differently. A run keeps the scores that it computed: the
 number is part of the task's digest, so that such a run still opens but no row is added to it under another rule.
-Version 2 of both: punctuation leaves no blank behind, as in SQuAD.
+Version 2 of exact_match and token_f1: punctuation leaves no blank behind, as in SQuAD. Of rules_kept and valid_json:
+vowel signs are parts of words in regular expressions, and an expression that takes too long counts as not kept.
 """
+
+
+_ABOUT_WORDS = re.compile(r"\\\\[wWbB]")
+r"""Finds `\w` and `\b` in a schema that is written as JSON, which doubles the backslash."""
 
 
 class AnswerKind(StrEnum):
@@ -87,7 +93,10 @@ class AnswerSpec:
 
 def changed_scorers(task: Task) -> dict[str, int]:
     """Return those of a task's scorers that once counted differently, with their version."""
-    return {name: SCORER_VERSIONS[name] for name in (task.primary_scorer, *task.scorers) if name in SCORER_VERSIONS}
+    names = {task.primary_scorer, *task.scorers} & SCORER_VERSIONS.keys()
+    if not _ABOUT_WORDS.search(json.dumps(dict(task.answer.json_schema or {}))):
+        names -= {"valid_json"}  # its rule changed for schemas with expressions about words alone
+    return {name: SCORER_VERSIONS[name] for name in sorted(names)}
 
 
 def task_digest(task: Task) -> str:

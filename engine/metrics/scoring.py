@@ -12,8 +12,10 @@ from typing import Any
 
 from engine.core.errors import UnparsedAnswerError
 from engine.core.interval import Counts, Interval
-from engine.core.task import AnswerKind, Example, Task
+from engine.core.task import AnswerKind, Example, Rule, Task
 from engine.core.text.answer_forms import answer_tokens, field_form, punctuation_as_blanks, without_punctuation
+from engine.core.text.json_schema import schema_fault
+from engine.core.text.patterns import found_end
 from engine.core.text.scripts import whole_words
 from engine.core.text.segments import split_words
 from engine.core.variant import DecodingMode
@@ -121,27 +123,8 @@ def refusal_correctness(task: Task, example: Example, answer: str) -> float:
 
 
 def valid_json(task: Task, _example: Example, answer: str) -> float:
-    """1 if the answer fulfils the task's JSON schema; one that is too deep or large to be checked does not."""
+    """1 if the answer fulfils the task's JSON schema; one that cannot be checked, or not in time, does not."""
     return float(schema_fault(task.answer.json_schema or {}, json.loads(answer)) is None)
-
-
-def schema_fault(schema: Mapping[str, Any], record: Any) -> str | None:
-    """Say where a record does not fulfil a JSON schema (draft 2020-12); None if it does. Nothing is ever fetched."""
-    import jsonschema
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    # An empty registry: the library's own default would load what a `$ref` names from the network.
-    validator = jsonschema.Draft202012Validator(schema, registry=Registry())
-    try:
-        found = next(iter(validator.iter_errors(record)), None)
-    except RecursionError:
-        return "it is nested too deep to be checked"
-    except OverflowError:
-        return "it holds a number too large to be checked"
-    except Unresolvable:
-        return "its schema refers to something that is not in it"
-    return None if found is None else found.message
 
 
 def record_match(task: Task, example: Example, answer: str) -> float:
@@ -164,20 +147,20 @@ def rules_kept(task: Task, _example: Example, answer: str) -> float:
 
 
 def rule_results(task: Task, answer: str) -> dict[str, bool]:
-    """Check the rules one by one."""
-    results = {}
-    for rule in task.rules:
+    """Check the rules one by one; one whose expression takes too long on this answer is not kept."""
+    return {rule.name: _keeps(rule, answer, task.locale) for rule in task.rules}
+
+
+def _keeps(rule: Rule, answer: str, locale: str) -> bool:
+    try:
         if rule.pattern is not None:
-            kept = re.search(rule.pattern, answer) is not None
-        elif rule.forbid is not None:
-            kept = re.search(rule.forbid, answer) is None
-        else:
-            match = re.search(rule.max_words_after or "", answer)
-            rest = answer[match.end() :] if match else answer
-            words = split_words(rest) if task.locale else rest.split()
-            kept = len(words) <= (rule.max_words or 0)
-        results[rule.name] = kept
-    return results
+            return found_end(rule.pattern, answer) is not None
+        if rule.forbid is not None:
+            return found_end(rule.forbid, answer) is None
+        rest = answer[found_end(rule.max_words_after or "", answer) or 0 :]
+    except (TimeoutError, ValueError):
+        return False
+    return len(split_words(rest) if locale else rest.split()) <= (rule.max_words or 0)
 
 
 def chrf(_task: Task, example: Example, answer: str) -> float:

@@ -148,7 +148,6 @@ def compare(
                 show_results(summary)
                 tell_verdict(lab.results.report(plan.run_id, Limits()).verdict, plan.run_id)
             if code != EXIT_DONE:
-                note(f"Continue with: python cli.py compare --resume {plan.run_id}")
                 break
     if as_json:
         show_json({"runs": summaries})
@@ -254,7 +253,7 @@ def _carry_out(
     summary = lab.results.summary(plan.run_id)
     if out is not None:
         write_files(out, lab.results.export(plan.run_id))
-    return _told(ended), summary
+    return _told(ended, plan.run_id), summary
 
 
 def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
@@ -267,8 +266,10 @@ def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
         note(f"{offer_note(offer)} Ask for them with --rows-per-label {offer.per_label}.", dim=True)
 
 
-def _told(ended: RunEnded) -> int:
+def _told(ended: RunEnded, run_id: str) -> int:
     if ended.status == "done":
         return EXIT_DONE
     note(f"{ended.message} {ended.fix}")
+    if ended.goes_on:
+        note(f"Continue with: python cli.py compare --resume {run_id}")
     return EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR
