@@ -172,6 +172,8 @@ class LanceRetriever:
             retrieval_s=found["retrieval_s"],
             cpu_s=found["cpu_s"],
             rss_bytes=found["rss_bytes"],
+            embedding_tokens=found["embedding_tokens"],
+            tokens_estimated=found["tokens_estimated"],
         )
 
     def fit_classifier(
@@ -225,7 +227,12 @@ class LanceRetriever:
         answer = self._worker.call("embed", payload, cancel=cancel)
         flat = np.frombuffer(base64.b64decode(answer["float32"]), dtype="<f4")
         vectors = flat.reshape(answer["shape"]).astype(np.float32)
-        return Embeddings(vectors=vectors, embed_s=answer["embed_s"])
+        return Embeddings(
+            vectors=vectors,
+            embed_s=answer["embed_s"],
+            embedding_tokens=answer["embedding_tokens"],
+            sent_tokens=answer["sent_tokens"],
+        )
 
     def close(self) -> None:
         """End the worker. What is on disk stays."""

@@ -19,7 +19,7 @@ from engine.core.run.prediction import Prediction, Usage
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
 from engine.metrics.budget import Budget, spent_usd, token_prices
-from engine.running.paid_model import PaidModel
+from engine.running.paid.model import PaidModel
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
 REQUEST = GenerateRequest(messages=(), decoding=Decoding(mode=DecodingMode.FREE))
