@@ -1,11 +1,13 @@
 """Does a search find the same sections of a handbook in other languages as in English?
 
-One handbook of 100 sections and 100 questions, in English, Chinese, Japanese and Thai, the first 60 of both in Arabic and
-Hindi, too (`benchmarks/handbooks`). Prints recall at 3 of the section that answers, for each language, embedder and kind
-of search, and the difference to English in the same sections with its 95 % interval, paired by question. Chunks are whole sections, the same 100 things to find in each language, and then those of
-the app's default size, whose words are characters in Chinese and Japanese. Three sections drawn at random would hold
-3 % of the answers. `--embedder NAME,...` takes others than the bundled one and the multilingual one, and `--reranker` joins the lists of a
-hybrid search in another way than the app's default.
+One handbook of 100 sections and 100 questions, in English, Chinese, Japanese and Thai, and the first 60 of both in
+Arabic and Hindi (`benchmarks/handbooks`). Prints recall at 3 of the section that answers, for each language, embedder
+and kind of search, and the difference to English in the same sections with its 95 % interval, paired by question.
+Chunks are whole sections, the same ones to find in each language, and then those of the app's default size, whose words
+are characters in Chinese and Japanese. Three sections drawn at random would hold 3 % of the answers, 5 % of 60.
+
+`--embedder NAME,...` takes others than the bundled one and the multilingual one, `--reranker NAME` another way to join
+the lists of a hybrid search than the app's default.
 """
 
 from __future__ import annotations

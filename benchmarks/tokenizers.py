@@ -1,7 +1,8 @@
 """How well does full-text search find, by how it cuts texts into terms?
 
 The handbook in Chinese, Japanese and Thai, on which the lengths of runs were chosen for these; in Arabic and Hindi, on
-which it was checked what the tickets of `support-multilingual` had shown; and those tickets. Prints recall at 3 of the section that answers. Needs no embedder.
+which was checked what the tickets of `support-multilingual` had shown; and those tickets. Prints recall at 3 of the
+section that answers. Needs no embedder.
 """
 
 from __future__ import annotations
