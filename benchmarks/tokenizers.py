@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters.retrieval.chunking import chunk_document
-from adapters.retrieval.full_text import Tokenizer, tokenizer_for
+from adapters.retrieval.full_text import STEMMED, Tokenizer, tokenizer_for
 from adapters.retrieval.indexes import Indexes, Item
 from adapters.storage.task_folder import read_task
 from benchmarks.handbook_search import LANGUAGES, read_handbook, wanted_in
@@ -24,9 +24,11 @@ from benchmarks.section_search import CHUNKS, DEPTH, REFERENCE, Found, Wanted, f
 from engine.core.task import Document
 from engine.core.text.languages import language_name
 from engine.core.variant import RetrievalSpec, SearchMode
-from engine.metrics.wording import share
+from engine.metrics.wording import MISSING, share
 
 INDEX = "0" * 16
+STEMS = STEMMED | {"ar"}
+"""The languages whose stemmer LanceDB has, whether or not the app uses it."""
 TOKENIZERS = (
     *(Tokenizer(base="ngram", runs=runs) for runs in ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 4), (3, 4))),
     Tokenizer(base="icu"),
@@ -36,23 +38,26 @@ TOKENIZERS = (
 def main() -> int:
     """Measure and print a Markdown table."""
     task = read_task(TASK)
-    asked = {
-        f"handbook, {name}": (read_handbook(language), wanted_in(read_handbook(language), language))
+    asked = [
+        (f"handbook, {name}", language, read_handbook(language), wanted_in(read_handbook(language), language))
         for language, name in LANGUAGES.items()
         if language != REFERENCE
-    }
-    asked |= {
-        f"tickets, {language_name(language)}": questions_of(task, language) for language in tickets_by_language(task)
-    }
-    columns = ["the app's", *(_name(tokenizer) for tokenizer in TOKENIZERS)]
+    ]
+    asked += [
+        (f"tickets, {language_name(language)}", language, *questions_of(task, language))
+        for language in tickets_by_language(task)
+    ]
+    columns = ["the app's", *(_name(tokenizer) for tokenizer in TOKENIZERS), "stems"]
     print(
         f"\nfull-text search: recall at {DEPTH}\n\n| | chunk | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 2)}"
     )
-    for title, (document, wanted) in asked.items():
-        own = tokenizer_for([document.text])
+    for title, language, document, wanted in asked:
+        own, stems = tokenizer_for([document.text]), Tokenizer(base="simple", language=language)
+        tried = [own, *TOKENIZERS, *([stems] if language in STEMS else [])]
         for chunk, spec in CHUNKS.items():
-            found = [_found(document, wanted, spec, tokenizer).mean() for tokenizer in (own, *TOKENIZERS)]
+            found = [_found(document, wanted, spec, tokenizer).mean() for tokenizer in tried]
             cells = [title, chunk, f"{_name(own)}: {share(found[0])}", *map(share, found[1:])]
+            cells += [] if language in STEMS else [MISSING]
             print(f"| {' | '.join(cells)} |", flush=True)
     return 0
 

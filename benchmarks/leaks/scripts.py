@@ -220,7 +220,7 @@ def main() -> int:
             print(
                 f"{code} ({phrases.script}): {share(found, plants, kinds=changed):.1%} of changes "
                 f"({', '.join(f'{kind} {found[kind]}/{counts[kind]}' for kind in changed)}), paraphrases "
-                f"{found[PARAPHRASE]} of {counts[PARAPHRASE]}; ({_by_hand(world, [*words, *meanings])}); "
+                f"{found[PARAPHRASE]} of {counts[PARAPHRASE]} ({_by_hand(world, [*words, *meanings])}); "
                 f"{len(alarms.false)} false alarms in {asked.mails // 5} rows",
                 flush=True,
             )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.core.errors import CancelledError
 from engine.ingest.leaks.meaning import find_meaning_leaks
 from engine.ingest.leaks.pairs import LeakPair, Similarity, Text
-from engine.ingest.leaks.thresholds import FEW_ROWS, MEANING_ROWS, NATURAL_SHARE, overlap_weight
+from engine.ingest.leaks.thresholds import FEW_ROWS, MEANING_ROWS, NATURAL_SHARE, overlap_weight, words_of_content
 
 Vectors = NDArray[np.float32]
 
