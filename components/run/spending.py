@@ -11,7 +11,7 @@ from components.ui.text import plain
 from engine.core.run.infos import Preflight
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
-from engine.running.preflight.remote_embedders import sources_of
+from engine.running.preflight.remote_embedders import sources_of, what_is_sent
 from engine.services.lab import Lab
 
 _SPARE = 1.5
@@ -62,7 +62,8 @@ def _asked_for(lab: Lab, plan: RunPlan) -> list[tuple[str, str, str]]:
         found.append((host, f"Send this run's rows to {plain(host)}", f"{state.ROWS_AGREED}_{plan.model_id}"))
     for host in dict.fromkeys(one.host for one in plan.remote_embedders):
         if host not in {other for other, _words, _key in found}:
-            words = f"Send this run's rows and documents to {plain(host)}, which embeds them"
+            what = what_is_sent(plan, [one for one in plan.remote_embedders if one.host == host])
+            words = f"Send this run's {what} to {plain(host)}, which embeds them"
             found.append((host, words, f"{state.ROWS_AGREED}_{host}"))
     return found
 
@@ -70,7 +71,8 @@ def _asked_for(lab: Lab, plan: RunPlan) -> list[tuple[str, str, str]]:
 def _prices(plan: RunPlan) -> list[str]:
     """Return what a million tokens cost, for the model and for each embedder."""
     told = [
-        f"{plain(one.name)} {one.prices.input_usd:g} USD per million tokens embedded."
+        f"{one.prices.input_usd:g} USD per million tokens embedded"
+        + (f" by {plain(one.name)}." if len(plan.sources) > 1 else ".")
         for one in plan.remote_embedders
         if one.prices is not None
     ]

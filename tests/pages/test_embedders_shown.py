@@ -115,7 +115,7 @@ def test_an_embedder_elsewhere_is_agreed_to_first(open_app: Opener) -> None:
     assert "Nothing leaves" not in app.sidebar.caption[0].value
     assert app.button[0].disabled
     assert any("texts would be sent to far.example" in error.value.replace("\\", "") for error in app.error)
-    agreed = next(box for box in app.checkbox if box.label.startswith("Send this run's rows and documents to"))
+    agreed = next(box for box in app.checkbox if box.label.startswith("Send this run's rows to far"))
     agreed.check().run()
     assert app.button[0].disabled
     assert any("0.02 USD per million tokens embedded" in told.value for told in app.markdown)

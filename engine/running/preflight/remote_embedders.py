@@ -44,7 +44,7 @@ def embedding_notes(plan: RunPlan) -> tuple[str, ...]:
     """Say where texts are sent, and whether a price is known."""
     notes = []
     for one in plan.remote_embedders:
-        what = "rows and documents" if _reads_documents(plan, one) else "rows"
+        what = what_is_sent(plan, [one])
         notes.append(f"The task's {what} leave this machine: the embedder {one.name} reads them at {one.host}.")
         if one.prices is None:
             notes.append(
@@ -77,6 +77,11 @@ def embedding_estimate_usd(
             tokens += sum(len(document.text) for document in task.documents) / characters_per_token
         total += embedding_usd(one.prices, tokens)
     return total
+
+
+def what_is_sent(plan: RunPlan, found: Iterable[RemoteEmbedder]) -> str:
+    """Name what embedders are sent of a run's task."""
+    return "rows and documents" if any(_reads_documents(plan, one) for one in found) else "rows"
 
 
 def sources_of(plan: RunPlan) -> str:
