@@ -15,20 +15,19 @@ from pathlib import Path
 import numpy as np
 
 from adapters.retrieval.chunking import chunk_document
-from adapters.retrieval.full_text import STEMMED, Tokenizer, tokenizer_for
+from adapters.retrieval.full_text import Tokenizer, tokenizer_for
 from adapters.retrieval.indexes import Indexes, Item
 from adapters.storage.task_folder import read_task
 from benchmarks.handbook_search import LANGUAGES, read_handbook, wanted_in
 from benchmarks.languages import TASK, questions_of, tickets_by_language
 from benchmarks.section_search import CHUNKS, DEPTH, REFERENCE, Found, Wanted, found_in, search_all
 from engine.core.task import Document
+from engine.core.text.coverage import STEMMED
 from engine.core.text.languages import language_name
 from engine.core.variant import RetrievalSpec, SearchMode
 from engine.metrics.wording import MISSING, share
 
 INDEX = "0" * 16
-STEMS = STEMMED | {"ar"}
-"""The languages whose stemmer LanceDB has, whether or not the app uses it."""
 TOKENIZERS = (
     *(Tokenizer(base="ngram", runs=runs) for runs in ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (2, 4), (3, 4))),
     Tokenizer(base="icu"),
@@ -53,11 +52,11 @@ def main() -> int:
     )
     for title, language, document, wanted in asked:
         own, stems = tokenizer_for([document.text]), Tokenizer(base="simple", language=language)
-        tried = [own, *TOKENIZERS, *([stems] if language in STEMS else [])]
+        tried = [own, *TOKENIZERS, *([stems] if language in STEMMED else [])]
         for chunk, spec in CHUNKS.items():
             found = [_found(document, wanted, spec, tokenizer).mean() for tokenizer in tried]
             cells = [title, chunk, f"{_name(own)}: {share(found[0])}", *map(share, found[1:])]
-            cells += [] if language in STEMS else [MISSING]
+            cells += [] if language in STEMMED else [MISSING]
             print(f"| {' | '.join(cells)} |", flush=True)
     return 0
 

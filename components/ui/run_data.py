@@ -9,6 +9,7 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.text import visible
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, repriced, run_figures
@@ -101,7 +102,7 @@ def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
-    training, looks = _rows_behind(lab, info.run_id, info.rows_done)
+    training, looks, languages = _rows_behind(lab, info.run_id, info.rows_done)
     run = _measured(lab, info.run_id, info.rows_done, other)
     return judge(
         run,
@@ -109,6 +110,7 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
         training=training,
         looks=looks,
         origin=lab.results.origin(info.run_id),
+        languages=languages,
         searches=lab.results.manifest(info.run_id).effort,
     )
 
@@ -139,8 +141,9 @@ def _measured(_lab: Lab, run_id: str, rows_done: int, costs: CostAssumptions | N
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
-def _rows_behind(_lab: Lab, run_id: str, rows_done: int) -> tuple[TrainingRows, RowLooks]:  # noqa: ARG001 - a key of the cache
-    return _lab.results.training(run_id), _lab.results.looks(run_id)
+def _rows_behind(_lab: Lab, run_id: str, rows_done: int) -> tuple[TrainingRows, RowLooks, LanguageParts]:  # noqa: ARG001 - a key
+    found = _lab.results
+    return found.training(run_id), found.looks(run_id), found.languages(run_id)
 
 
 def where(recorded: RecordedRun) -> str:

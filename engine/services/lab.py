@@ -29,7 +29,7 @@ class Lab:
         self.models = Models(workspace)
         self.embedders = Embedders(workspace)
         self.runs = Runs(workspace, self.embedders)
-        self.results = Results(workspace)
+        self.results = Results(workspace, self.embedders)
         self.lora = Trainings(workspace)
         self.studies = Studies(workspace, self.runs, self.results, self.embedders)
         self.playground = Playground(workspace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.analysis.basis.language_parts import LanguageParts, language_parts
 from engine.analysis.basis.row_looks import RowLooks, row_looks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.figures import RunFigures, run_figures
@@ -19,6 +20,7 @@ from engine.core.run.looks import look_of
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.services.embedders import Embedders
 from engine.services.recorded import SAMPLE, RecordedRun
 from engine.services.tasks import task_has_changed
 from engine.services.workspace import Workspace
@@ -27,8 +29,9 @@ from engine.services.workspace import Workspace
 class Results:
     """What the kept runs hold."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Read from this store."""
+    def __init__(self, workspace: Workspace, embedders: Embedders) -> None:
+        """Read from this store; the languages of rows are told by `embedders`."""
+        self._embedders = embedders
         self._workspace = workspace
         self._store = workspace.store
 
@@ -73,7 +76,7 @@ class Results:
         """Return a run's figures written out, as `summary.json` holds them."""
         run = self.figures(run_id)
         task = self._workspace.tasks.get(run.plan.task_id)
-        return summarize(run, task, self.predictions(run_id), self.manifest(run_id))
+        return summarize(run, task, self.predictions(run_id), self.manifest(run_id), self.languages(run_id))
 
     def report(self, run_id: str, limits: Limits) -> Report:
         """Assess a run under the user's limits."""
@@ -83,6 +86,7 @@ class Results:
             training=self.training(run_id),
             looks=self.looks(run_id),
             origin=self.origin(run_id),
+            languages=self.languages(run_id),
             searches=self.manifest(run_id).effort,
         )
 
@@ -95,6 +99,12 @@ class Results:
         """Return what a run's variants learned from, and the labels that they never saw."""
         plan = self.plan(run_id)
         return training_rows(plan, self._workspace.tasks.get(plan.task_id))
+
+    def languages(self, run_id: str) -> LanguageParts:
+        """Tell the languages of a run's rows, and what the run goes without in them."""
+        plan = self.plan(run_id)
+        task = self._workspace.tasks.get(plan.task_id)
+        return language_parts(plan, task, self._embedders.languages(task))
 
     def looks(self, run_id: str) -> RowLooks:
         """Count the looks at a run's test rows before it; `sample`, the run that ships, is the first at its rows."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
@@ -29,7 +30,12 @@ from engine.metrics.pairwise import POWER, Difference
 
 
 def decide(
-    run: RunFigures, limits: Limits, *, training: TrainingRows | None = None, looks: RowLooks | None = None
+    run: RunFigures,
+    limits: Limits,
+    *,
+    training: TrainingRows | None = None,
+    looks: RowLooks | None = None,
+    languages: LanguageParts | None = None,
 ) -> Verdict:
     """Come to a verdict.
 
@@ -38,6 +44,7 @@ def decide(
         limits: the user's.
         training: what the variants learned from; without it, the number of training rows alone is told.
         looks: what was seen of the test rows before; without it, the run counts as the first look.
+        languages: of the rows, and what the run goes without in them; without it, nothing is said of that.
     """
     eliminated = tuple(found for item in run.figures if (found := eliminate(item, limits)) is not None)
     out = {item.variant_id for item in eliminated}
@@ -54,6 +61,7 @@ def decide(
         eliminated=eliminated,
         training=training or TrainingRows(rows=len(run.plan.train_ids)),
         looks=looks or RowLooks(),
+        languages=languages or LanguageParts(),
         rows_needed=_rows_needed(run.differences, kept, leader) if outcome is Outcome.UNDECIDED else None,
     )
     opening = headline(ruling)

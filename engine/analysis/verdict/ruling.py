@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures
@@ -90,6 +91,7 @@ class Ruling:
     eliminated: tuple[Elimination, ...]
     training: TrainingRows
     looks: RowLooks
+    languages: LanguageParts
     rows_needed: int | None = None
 
     @property

@@ -98,7 +98,7 @@ _SURENESS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
 
 def basis(ruling: Ruling) -> Sentence:
     """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
-    told = (part(ruling) for part in (_unchecked, _fewer, _handicapped, _training, _unseen, _shown, _worn))
+    told = (part(ruling) for part in (_unchecked, _fewer, _handicapped, _language, _training, _unseen, _shown, _worn))
     parts = [part for part in told if part.text]
     text = " ".join(part.text for part in parts)
     return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
@@ -146,6 +146,11 @@ def _handicapped(ruling: Ruling) -> Sentence:
         if embedder_name(item.variant.embedder) == handicap.embedder
     )
     return Sentence(text=" ".join(handicap_sentences(handicaps)), claims=claims)
+
+
+def _language(ruling: Ruling) -> Sentence:
+    """Say in which languages the rows are, and what the run goes without in them."""
+    return Sentence(text=ruling.languages.sentence())
 
 
 def _training(ruling: Ruling) -> Sentence:
