@@ -91,6 +91,17 @@ def _value(interval: Interval | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunProgress:
+    """How far a run is."""
+
+    status: str
+    """As in `RunSnapshot`, as the others."""
+    rows_done: int
+    rows_total: int
+    estimated_left_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunSnapshot:
     """The current state of a run."""
 

@@ -19,12 +19,14 @@ from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
 from engine.analysis.tradeoff import best_on_all, dearness, pareto
+from engine.analysis.verdict.basis import basis
 from engine.analysis.verdict.changes import what_would_change
 from engine.analysis.verdict.headline import headline
 from engine.analysis.verdict.limits import eliminate
+from engine.analysis.verdict.next_step import next_step
 from engine.analysis.verdict.reasons import reasons
 from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, lead, worst_loss
-from engine.analysis.verdict.sureness import basis, sureness
+from engine.analysis.verdict.sureness import evidence, in_short, sureness
 from engine.core.limits import Limits
 from engine.metrics.pairwise import POWER, Difference
 
@@ -74,6 +76,9 @@ def decide(
         headline=opening.text,
         opening=opening.claims,
         sureness=sureness(ruling),
+        in_short=in_short(ruling),
+        next_step=next_step(ruling),
+        evidence=evidence(ruling),
         basis=basis(ruling),
         reasons=reasons(ruling),
         changes=what_would_change(ruling),
