@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,6 +42,11 @@ class FaultyServer:
         self.fault = ""
         self.times = 99
         self.text = '{"label": "billing"}'
+        self.embedding: Callable[[str], list[float]] | None = None
+        """Returns the vector of a text, where it embeds; a text has as many tokens as words."""
+        self.embedded: list[str] = []
+        """Texts that it was asked to embed."""
+        self.tells_tokens = True
         self.thinking = ""
         self.listed: list[dict[str, Any]] = [{"id": MODEL, "object": "model", "owned_by": "somebody"}]
         self.plays: list[Played] = []
@@ -127,6 +132,9 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             server.keys.append(self.headers.get("authorization", ""))
+            if server.embedding is not None and self.path.endswith("/embeddings"):
+                self.embed(body)
+                return
             server.asked.append(body)
             server.headers = dict(self.headers.items())
             fault = server.misbehaves()
@@ -144,6 +152,15 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
             finally:
                 server.count(-1)
+
+        def embed(self, body: dict[str, Any]) -> None:
+            text = str(body["input"])
+            server.embedded.append(text)
+            vector = {"object": "embedding", "index": 0, "embedding": (server.embedding or (lambda _: [1.0]))(text)}
+            words = len(text.split())
+            usage = {"usage": {"prompt_tokens": words, "total_tokens": words}} if server.tells_tokens else {}
+            reply = {"object": "list", "model": body["model"], "data": [vector], **usage}
+            self.send(200, json.dumps(reply), "application/json")
 
         def answer(self, body: dict[str, Any], fault: str) -> None:
             if fault in REFUSALS:

@@ -17,7 +17,7 @@ from engine.core.run.prediction import RIGHT_SCORE, FailureKind, Prediction
 
 FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
 SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
-TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens")
+TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "embedding_tokens")
 
 COLUMNS: Mapping[str, str] = {
     "target": "$.target",

@@ -111,6 +111,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
             "prompt_mean": item.prompt_tokens,
             "cached_prompt_mean": item.cached_prompt_tokens,
             "completion_mean": item.completion_tokens,
+            "embedding_mean": item.embedding_tokens,
             "rows_estimated": item.rows_tokens_estimated,
         },
         "tokens_per_s": {"prefill": item.prefill_tokens_per_s, "decode": item.decode_tokens_per_s},

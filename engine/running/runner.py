@@ -42,7 +42,8 @@ from engine.core.task import Example, Task
 from engine.metrics.budget import Budget
 from engine.running.answering import ReadyVariant, RunContext
 from engine.running.lora import run_canary
-from engine.running.paid_model import PaidModel
+from engine.running.paid.model import PaidModel
+from engine.running.paid.retriever import PaidRetriever
 from engine.running.preflight.backend_checks import not_agreed
 from engine.running.preflight.context_size import context_needed
 from engine.running.preparing import prepare, tried_twice, warm_up
@@ -116,7 +117,7 @@ def _carry_out(
     done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
     before = ports.model.capabilities
     manifest = ports.store.manifest(plan.run_id)
-    budget = Budget(plan.prices, plan.spending_limit_usd, spent=manifest.beside_usd)
+    budget = Budget.of(plan, spent=manifest.beside_usd)
     budget.pay(kept)
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
@@ -184,16 +185,20 @@ def _room_to_search(context: RunContext) -> int:
 
 
 def _paid(context: RunContext, budget: Budget, store: RunStore) -> RunContext:
-    """Have answers that are no rows of the run paid for from its budget, and keep what they have cost."""
+    """Have answers that are no rows of the run, and embedding, paid for from its budget; keep what they have cost."""
     plan = context.plan
-    if plan.prices is None:
+    if not plan.sources:
         return context
     rows_usd = budget.spent_usd - store.manifest(plan.run_id).beside_usd
 
     def keep() -> None:
         store.update_run(plan.run_id, manifest={"beside_usd": budget.spent_usd - rows_usd})
 
-    return replace(context, model=PaidModel(context.model, budget, keep))
+    return replace(
+        context,
+        model=PaidModel(context.model, budget, keep),
+        retriever=PaidRetriever(context.retriever, budget, keep),
+    )
 
 
 def _slots(plan: RunPlan) -> int:

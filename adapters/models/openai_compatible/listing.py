@@ -23,14 +23,23 @@ _CONTEXT_NAMES = ("max_model_len", "context_window", "context_length")
 
 
 def list_models(client: Client) -> list[ModelFacts]:
+    """Return what a server lists, of closed APIs those that answer in text.
+
+    Raises:
+        ModelError: the list cannot be fetched.
+    """
+    found = all_models(client)
+    return [facts for facts in found if not (facts.backend == CLOSED.name and _ANSWERS_NOTHING.search(facts.name))]
+
+
+def all_models(client: Client) -> list[ModelFacts]:
     """Return what a server lists; LoRA weights that are listed as models of their own are left out.
 
     Raises:
         ModelError: the list cannot be fetched.
     """
     listed = [one for one in client.models() if not one.get("parent")]
-    found = [_facts(client, one, listed) for one in listed]
-    return [facts for facts in found if not (facts.backend == CLOSED.name and _ANSWERS_NOTHING.search(facts.name))]
+    return [_facts(client, one, listed) for one in listed]
 
 
 def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:

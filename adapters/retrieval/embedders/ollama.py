@@ -1,4 +1,4 @@
-"""Embedders of an Ollama server on this machine, named `ollama/MODEL`: its `/api/embed`."""
+"""Embedders of an Ollama server, named `ollama/MODEL`: its `/api/embed`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 
 from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment, architecture_fact
 from adapters.retrieval.embedder import LONGEST_CHARACTERS, Embedder
-from adapters.retrieval.embedders.served import ServedEmbedder, check_local
+from adapters.retrieval.embedders.served import ServedEmbedder, sends_to
 from engine.core.embedder import EmbedderFacts
 from engine.core.errors import UsageError, unknown_name
 
@@ -21,22 +21,16 @@ def at(model: str) -> EmbedderFacts:
     """Return what the server tells of one of its models.
 
     Raises:
-        UsageError: it is on another machine, has no such model, or one that does not embed here.
+        UsageError: it has no such model, or one that does not embed.
         ServerError: it does not answer.
     """
     server = OllamaServer(address_from_environment() or DEFAULT_URL)
-    check_local(server.url)
     server.check_version()
     tags = {str(tag.model or "").removesuffix(":latest"): tag for tag in server.tags()}
     wanted = model.removesuffix(":latest")
     if wanted not in tags:
         raise unknown_name("model at 'ollama'", model, tags)
     name = str(tags[wanted].model)
-    if away := server.remote_hosts().get(name):
-        raise UsageError(
-            f"Ollama does not answer for '{wanted}' itself, but sends rows on to {away}.",
-            "Choose a model that it runs.",
-        )
     told = server.show(name)
     if "embedding" not in (told.capabilities or []):
         raise UsageError(f"'{wanted}' is not an embedding model.", "Choose one that 'ollama show' calls embedding.")
@@ -51,6 +45,7 @@ def at(model: str) -> EmbedderFacts:
         size_bytes=int(tags[wanted].size or 0),
         licence=str(told.license or "").strip().split("\n", 1)[0][:60],
         server=server.url,
+        sends_to=server.remote_hosts().get(name) or sends_to(server.url),
     )
 
 

@@ -48,6 +48,8 @@ class Usage:
     completion_tokens: int = 0
     thinking_tokens: int = 0
     """Those of the answer that the model spent on thinking; 0 where they are not reported."""
+    embedding_tokens: int = 0
+    """Those that an embedder on another machine read for it; 0 for one on this machine."""
     estimated: bool = False
     """The server did not tell them, or told what cannot be. Where they are paid for they are the most they can be."""
 
