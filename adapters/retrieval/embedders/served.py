@@ -33,6 +33,7 @@ class ServedEmbedder(BatchEmbedder):
         """Ask by this function; the first question loads the model at the server."""
         super().__init__(facts)
         self._ask = ask
+        self._dimensions = 0
         self.embed_one("warm-up")
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:  # noqa: ARG002 - no prompts
@@ -58,17 +59,19 @@ class ServedEmbedder(BatchEmbedder):
         """Return what a server sent as a unit vector.
 
         Raises:
-            BrokenAnswerError: it is not a vector.
+            BrokenAnswerError: it is not a vector, or not as long as those before.
         """
         try:
             vector = np.array(found, dtype=np.float32)
         except (TypeError, ValueError):
             vector = np.zeros(0, dtype=np.float32)
-        if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all():
+        changed = self._dimensions not in {0, vector.size}
+        if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all() or changed:
             raise BrokenAnswerError(
                 f"The server at {host(self._facts)} sent something else than a vector.",
                 f"Check that '{self._facts.path}' is an embedding model, and that the server was started to embed.",
             )
+        self._dimensions = vector.size
         return unit(vector)
 
 
