@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,6 +40,8 @@ class FaultyServer:
     def __init__(self) -> None:
         """Start."""
         self.fault = ""
+        self.attack: Callable[[BaseHTTPRequestHandler, bytes], bool] | None = None
+        """Takes a request in its own way; tells whether it did."""
         self.times = 99
         self.text = '{"label": "billing"}'
         self.thinking = ""
@@ -110,6 +112,8 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             """Keep quiet."""
 
         def do_GET(self) -> None:
+            if server.attack is not None and server.attack(self, b""):
+                return
             server.keys.append(self.headers.get("authorization", ""))
             server.headers = dict(self.headers.items())
             server.paths.append(self.path)
@@ -125,7 +129,10 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 self.send(404, "Not Found", "text/plain")
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            if server.attack is not None and server.attack(self, data):
+                return
+            body = json.loads(data)
             server.keys.append(self.headers.get("authorization", ""))
             server.asked.append(body)
             server.headers = dict(self.headers.items())
