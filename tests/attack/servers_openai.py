@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import time
 from typing import Any
-from urllib.parse import quote
 
 from tests.attack.servers_wire import ENDLESS_S, SOUND, Mode, Wire, piece
 from tests.faulty_server import MODEL, USAGE
@@ -182,24 +180,9 @@ def _wrong_chances(wire: Wire) -> None:
     wire.whole(f'{{"completion_probabilities": {chances}, "timings": {timings}}}')
 
 
-def _new_model(wire: Wire) -> None:
-    wire.says(SOUND, **({} if wire.number < 3 else {"model": "another-model"}))
+def many_models(*, key: bool = False, many: int = 0, deep: bool = False) -> Any:
+    """List so many models, one of them with the key in its name, or nothing but brackets."""
 
-
-def _new_version(wire: Wire) -> None:
-    wire.says(SOUND, system_fingerprint="fp_1" if wire.number < 3 else "fp_2")
-
-
-def _in_pieces(wire: Wire) -> None:
-    wire.says("your key is ", *wire.key, " is it not")
-
-
-def _in_thinking(wire: Wire) -> None:
-    half = len(wire.key) // 2
-    wire.says({"reasoning_content": f"key {wire.key[:half]}"}, {"reasoning_content": wire.key[half:]}, SOUND)
-
-
-def _models(*, key: bool = False, many: int = 0, deep: bool = False) -> Any:
     def play(wire: Wire) -> None:
         if deep:
             wire.whole('{"data": ' + "[" * DEEP + "]" * DEEP + "}")
@@ -226,10 +209,6 @@ def _usage(text: str) -> Any:
 
 def _says(*deltas: Any, **more: Any) -> Any:
     return lambda wire: wire.says(*deltas, **more)
-
-
-def _echo(form: Any, **more: Any) -> Any:
-    return lambda wire: wire.says(f"the key is {form(wire.key)}.", **more)
 
 
 LETTERS = Mode(name="behaves", play=_letters, takes=("tokenize", "template"))
@@ -281,7 +260,7 @@ OPENAI = (
     Mode(name="a body nested deep", play=_raw_body(b'{"a":' * DEEP, "application/json")),
     Mode(name="a body nested 100 deep", play=_one_event("[" * 100 + "]" * 100)),
     Mode(name="an error nested deep", play=lambda wire: wire.whole('{"error": ' + "[" * DEEP + "]" * DEEP + "}", 400)),
-    Mode(name="a model list nested deep", play=_models(deep=True), takes=("models",), ends="refused"),
+    Mode(name="a model list nested deep", play=many_models(deep=True), takes=("models",), ends="refused"),
     # numbers
     Mode(name="usage NaN", play=_usage("NaN"), ends="answered"),
     Mode(name="usage Infinity", play=_usage("Infinity"), ends="answered"),
@@ -332,26 +311,5 @@ OPENAI = (
     Mode(name="a header of 300 kB", play=_big_header),
     Mode(name="a choice of 50,000", play=_one_event(json.dumps(
         {"choices": [None, 7, *({"index": n} for n in range(1, 50_000))]}))),
-    Mode(name="20,000 models", play=_models(many=20_000), takes=("models",), ends="refused"),
-    # the key and the prompt, repeated
-    Mode(name="key in the answer", play=_echo(str), ends="answered"),
-    Mode(name="key in pieces", play=_in_pieces, ends="answered"),
-    Mode(name="key in base64", play=_echo(lambda key: base64.b64encode(f"Bearer {key}".encode()).decode()),
-         ends="answered"),
-    Mode(name="key in hexadecimal", play=_echo(lambda key: key.encode().hex()), ends="answered"),
-    Mode(name="key in percent form", play=_echo(lambda key: quote(key, safe="")), ends="answered"),
-    Mode(name="key in thinking", play=_in_thinking, ends="answered"),
-    Mode(name="key in a refusal", play=lambda wire: wire.says({"refusal": f"not with {wire.key}"})),
-    Mode(name="key as the end", play=lambda wire: wire.says("", finish=wire.key)),
-    Mode(name="key as the content type", play=lambda wire: wire.whole("x", 200, f"text/{wire.key}")),
-    Mode(name="key in an error", play=lambda wire: wire.whole({"error": {"message": f"bad {wire.key}",
-                                                                        "code": wire.key}}, 400)),
-    Mode(name="key in a web page", play=lambda wire: wire.whole(f"bad {wire.key}", 500, "text/plain")),
-    Mode(name="key in a model's name", play=_models(key=True), takes=("models",), ends="answered"),
-    Mode(name="key as the version", play=lambda wire: wire.says(SOUND, system_fingerprint=wire.key), ends="answered"),
-    Mode(name="key as a name of a field", play=lambda wire: wire.says(SOUND, usage={wire.key: 1}), ends="answered"),
-    Mode(name="prompt repeated", play=lambda wire: wire.says(json.dumps(wire.body["messages"])[:200]), ends="answered"),
-    # a changed identity
-    Mode(name="another model", play=_new_model, ends="changed"),
-    Mode(name="another version", play=_new_version, ends="changed"),
+    Mode(name="20,000 models", play=many_models(many=20_000), takes=("models",), ends="refused"),
 )  # fmt: skip
