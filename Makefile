@@ -61,6 +61,9 @@ vllm: $(TEST_READY)
 pythons:
 	@bash tools/pythons.sh $(PYTHONS)
 
+attack-servers: $(TEST_READY)
+	$(BIN)/python -m tests.attack.servers
+
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py
 

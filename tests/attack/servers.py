@@ -133,6 +133,7 @@ def main(say: Callable[[str], object] = print) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--seed", type=int, default=20261126)
+    parser.add_argument("--minutes", type=float, default=55.0, help="begin no further mode after so long")
     parser.add_argument("--only", default="", help="modes with this in their names")
     options = parser.parse_args()
     chosen = [mode for mode in MODES if options.only in mode.name]
@@ -140,14 +141,14 @@ def main(say: Callable[[str], object] = print) -> int:
     with tempfile.TemporaryDirectory(prefix="adaptlab-attack-") as folder:
         attack = Attack(Path(folder))
         shuffling = random.Random(options.seed)
-        for repeat in range(options.repeats):
-            order = shuffling.sample(chosen, len(chosen))
-            for place, mode in enumerate(order):
-                attack.meet(mode, repeat * len(chosen) + place)
+        order = [mode for _ in range(options.repeats) for mode in shuffling.sample(chosen, len(chosen))]
+        for number, mode in enumerate(order):
+            if time.monotonic() - started < options.minutes * 60:
+                attack.meet(mode, number)
         attack.close()
     for problem in attack.wrong:
         say(f"wrong: {problem}")
-    say(f"modes: {len(chosen)}, each met {options.repeats} times, seed {options.seed}")
+    say(f"modes: {len(chosen)}, met {attack.count['modes met']} times of {len(order)}, seed {options.seed}")
     say(f"processes: {attack.count['processes']}, the longest {attack.longest_s:.1f} s")
     say(f"hangs over {LONGEST_S:.0f} s: {attack.count['hangs']}")
     say(f"places with the key: {attack.count['keys found']}")
