@@ -36,19 +36,26 @@ INPUT = "I typed my sign-in code three times and now the app says my account is 
 
 def main() -> None:
     """Take all screenshots."""
-    chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if chromium is None:
-        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="adaptlab-pictures-") as folder:
         home = Path(folder)
-        with _served(home) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with served(home) as address, chromium() as browser:
             # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, address, first)
             _take(browser, address, _screens(_import_sample(home)))
-            browser.close()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium until the block ends."""
+    path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if path is None:
+        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], object]]) -> None:
@@ -126,7 +133,8 @@ def _import_sample(home: Path) -> str:
 
 
 @contextlib.contextmanager
-def _served(home: Path) -> Iterator[str]:
+def served(home: Path) -> Iterator[str]:
+    """Serve the app with a home folder until the block ends; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

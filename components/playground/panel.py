@@ -151,7 +151,7 @@ def _add_row(lab: Lab, task: Task, snapshot: PlaySnapshot) -> None:
         st.caption("The answers above belong to another task.")
         return
     with st.form("play_add", border=True):
-        st.text(visible(question.text))
+        st.text(visible(question.text), width="stretch")
         target_cell, split_cell = st.columns([2, 1])
         if task.answer.kind is AnswerKind.LABEL:
             labels = list(task.answer.labels)

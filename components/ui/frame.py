@@ -25,11 +25,15 @@ _LOGO = (
 
 
 DIRECTIONS = (
-    '<style>[data-testid="stText"], [data-testid="stCode"] pre, [data-testid="stCode"] code, '
+    '<style>[data-testid="stText"] > span, [data-testid="stCode"] code, '
     '[data-testid="stAlert"] p, [data-testid="stCaptionContainer"] p, textarea, input[type="text"] '
-    "{ unicode-bidi: plaintext; text-align: start; }</style>"
+    "{ unicode-bidi: plaintext; text-align: start; } "
+    '[data-testid="stText"] > span { flex: auto; } [data-testid="stCode"] code { display: block; }</style>'
 )
-"""What dir="auto" does, for texts that Streamlit draws: each paragraph runs as its first letter does."""
+"""What dir="auto" does, for texts that Streamlit draws: each paragraph runs as its first letter does.
+
+A text takes the whole width that it has, since it could not begin at the right end otherwise.
+"""
 
 
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:

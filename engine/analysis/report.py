@@ -15,6 +15,7 @@ from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict
+from engine.core.embedder import embedder_name
 from engine.core.limits import Limits
 from engine.core.run.effort import Search
 from engine.core.run.manifest import Conditions
@@ -37,6 +38,11 @@ class Report(RunFigures):
     verdict: Verdict
     origin: Origin
     """Where its figures come from."""
+
+    @property
+    def embedders(self) -> tuple[str, ...]:
+        """Names of the embedders that decide what any variant answers."""
+        return tuple(dict.fromkeys(embedder_name(one.embedder) for one in self.plan.variants if one.embeds))
 
     def marks(self, figure: FigureName) -> tuple[Mark, ...]:
         """Return the marks of one figure of every variant, in the order of `figures`."""

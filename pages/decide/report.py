@@ -20,6 +20,7 @@ from components.widgets.chart_card import chart_card
 from engine.analysis.report_charts import difference_grid, latency_chart
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
+from engine.metrics import wording as say
 
 lab = state.lab()
 title_cell, buttons = st.columns([3, 2], vertical_alignment="bottom")
@@ -59,6 +60,7 @@ st.caption(
     plain(
         f"{report.task_title} · {len(report.plan.test_ids):,} test rows, {len(report.plan.train_ids):,} training "
         f"rows · seed {report.plan.seed}"
+        + (f" · embedder{'s'[: len(report.embedders) - 1]} {say.listed(report.embedders)}" if report.embedders else "")
     )
 )
 tell_changes(lab, info)

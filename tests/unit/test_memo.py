@@ -186,3 +186,19 @@ def test_texts_run_as_their_letters_do() -> None:
     assert len(texts) > 5
     assert all(attributes.get("dir") == "auto" for attributes in texts)
     assert "<bdi>فاتورتي خاطئة" in page or "· <bdi>" in page
+    assert "<h1><bdi>فاتورتي خاطئة</bdi>: what to choose</h1>" in page
+
+
+def test_names_of_markers_stay_inside_the_memo_s_charts() -> None:
+    """A marker near the right edge has its name on the left: the memo's charts are narrower than the app's."""
+    chart = Chart(
+        title="t",
+        caption="c",
+        alt="a",
+        x=Axis(title="x", low=0, high=1),
+        y=Axis(title="y", low=0, high=1),
+        series=(Series(name="RAG", colour="rag", x=(0.95,), y=(0.5,), size=(26.0,), labelled=True),),
+    )
+    written = memo_html(replace(contents(), charts=(chart,))).decode()
+    figure = next(json.loads(text) for kind, text in Elements(written).scripts if kind == "application/json")
+    assert figure["data"][0]["textposition"] == "middle left"
