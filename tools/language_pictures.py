@@ -68,10 +68,11 @@ FAST = (
 def main(home: Path) -> None:
     """Compare where no run is there yet, then take the pictures."""
     runs = {language: compared(home, write_table(home, language), home / "out" / language) for language in TABLES}
-    with served(home) as address, chromium() as browser:
-        for name, show in _pictures(runs, home, address).items():
+    with served(home) as app, chromium() as browser:
+        for name, show in _pictures(runs, home, app.address).items():
             scheme = "dark" if name.endswith("-dark") else "light"
             context = browser.new_context(viewport=SIZE, color_scheme=scheme, accept_downloads=True)  # type: ignore[arg-type]
+            context.request.get(app.way_in)  # as opening the printed address does
             page = context.new_page()
             page.set_default_timeout(LONG_MS)
             show(page)

@@ -33,7 +33,7 @@ class ServedEmbedder(BatchEmbedder):
         """Ask by this function; the first question loads the model at the server."""
         super().__init__(facts)
         self._ask = ask
-        self._dimensions = 0
+        self._size = 0
         self.embed_one("warm-up")
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:  # noqa: ARG002 - no prompts
@@ -65,13 +65,13 @@ class ServedEmbedder(BatchEmbedder):
             vector = np.array(found, dtype=np.float32)
         except (TypeError, ValueError):
             vector = np.zeros(0, dtype=np.float32)
-        changed = self._dimensions not in {0, vector.size}
+        changed = self._size not in {0, vector.size}
         if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all() or changed:
             raise BrokenAnswerError(
                 f"The server at {host(self._facts)} sent something else than a vector.",
                 f"Check that '{self._facts.path}' is an embedding model, and that the server was started to embed.",
             )
-        self._dimensions = vector.size
+        self._size = vector.size
         return unit(vector)
 
 
