@@ -40,6 +40,8 @@ class FaultyServer:
     def __init__(self) -> None:
         """Start."""
         self.fault = ""
+        self.attack: Callable[[BaseHTTPRequestHandler, bytes], bool] | None = None
+        """Takes a request in its own way; tells whether it did."""
         self.times = 99
         self.text = '{"label": "billing"}'
         self.embedding: Callable[[str], list[float]] | None = None
@@ -115,6 +117,8 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             """Keep quiet."""
 
         def do_GET(self) -> None:
+            if server.attack is not None and server.attack(self, b""):
+                return
             server.keys.append(self.headers.get("authorization", ""))
             server.headers = dict(self.headers.items())
             server.paths.append(self.path)
@@ -130,7 +134,10 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 self.send(404, "Not Found", "text/plain")
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            if server.attack is not None and server.attack(self, data):
+                return
+            body = json.loads(data)
             server.keys.append(self.headers.get("authorization", ""))
             if server.embedding is not None and self.path.endswith("/embeddings"):
                 self.embed(body)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.storage.files import keep_private
-from engine.analysis.run_table import COLUMNS
+from engine.analysis.run_table import COLUMNS, row_values
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
@@ -135,14 +135,20 @@ class SqliteRunStore:
             )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions in one transaction; one that exists already is left unchanged."""
+        """Commit predictions in one transaction.
+
+        One that exists already is left unchanged, unless a fault that may pass was all that was kept of it.
+        """
         rows = [(p.run_id, p.variant_id, p.example_id, json.dumps(asdict(p))) for p in predictions]
         with self._errors():
             connection = self._connection()
             connection.execute("BEGIN")
             try:
                 connection.executemany(
-                    "INSERT OR IGNORE INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)",
+                    "INSERT INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (run_id, variant_id, example_id) DO UPDATE SET record = excluded.record"
+                    " WHERE CASE WHEN json_valid(predictions.record)"
+                    " THEN json_extract(predictions.record, '$.failure.passing') END",
                     rows,
                 )
                 connection.execute("COMMIT")
@@ -213,12 +219,16 @@ class SqliteRunStore:
         SQLite takes them out, so that prompts and passages need not be read.
         """
         fields = ", ".join(f"'{path}'" for path in COLUMNS.values())
+        rows = f"SELECT variant_id, example_id, json_extract(record, {fields}) FROM predictions"  # noqa: S608 - ours
         with self._errors():
-            yield from self._connection().execute(
-                f"SELECT variant_id, example_id, json_extract(record, {fields})"  # noqa: S608 - the fields are ours
-                " FROM predictions WHERE run_id = ? ORDER BY number",
-                (run_id,),
-            )
+            try:
+                yield from self._connection().execute(f"{rows} WHERE run_id = ? ORDER BY number", (run_id,)).fetchall()
+            except sqlite3.OperationalError as error:
+                if "malformed JSON" not in str(error):
+                    raise
+                # Older versions kept numbers that JSON does not have, as some servers told them.
+                for made in self.predictions(run_id):
+                    yield made.variant_id, made.example_id, json.dumps(row_values(made))
 
     def manifest(self, run_id: str) -> Manifest:
         """Read a run's manifest, upgraded to the current version.

@@ -14,6 +14,7 @@ from engine.core.errors import (
     RefusedAnswerError,
     RetrievalError,
     ServerAbsentError,
+    ServerError,
     UnknownModelError,
     UnparsedAnswerError,
     WorkerDiedError,
@@ -283,6 +284,7 @@ def completed(
         prompt=completion.prompt,
         thinking=completion.thinking,
         rss_bytes=completion.rss_bytes + found.rss_bytes,
+        identity=completion.identity,
     )
     try:
         answer = read_answer(context.task, effective_mode(context.task, ready.variant.decoding.mode), completion.text)
@@ -321,6 +323,7 @@ def failed(
     ):
         if isinstance(error, type_of_error):
             kind = its_kind
-    failure = Failure(kind=kind, message=str(error))
+    passing = isinstance(error, ServerError) and not isinstance(error, RefusedAnswerError)
+    failure = Failure(kind=kind, message=str(error), passing=passing)
     usage = (error.usage if isinstance(error, ModelError) else None) or Usage()
     return replace(_blank(context, ready, example), failure=failure, usage=usage, attempts=attempts)

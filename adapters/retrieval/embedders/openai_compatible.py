@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import replace
 
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.listing import all_models
+from adapters.models.remote.border import count_of, objects
+from adapters.models.remote.bounds import seconds_per_answer
 from adapters.retrieval.embedder import Embedder
 from adapters.retrieval.embedders.served import ServedEmbedder, sends_to, too_long
 from engine.core.embedder import EmbedderFacts
-from engine.core.errors import AdaptLabError, BrokenAnswerError, ContextOverflowError, unknown_name
+from engine.core.errors import AdaptLabError, ContextOverflowError, unknown_name
 
 BACKEND = "openai-compatible"
 
@@ -54,17 +57,15 @@ def open_embedder(facts: EmbedderFacts) -> Embedder:
 
 def _asked(client: Client, model: str, text: str) -> tuple[list[float], int]:
     try:
-        with client.translated(model):
-            reply = client.api.embeddings.create(model=model, input=text, encoding_format="float")
+        reply = client.embed(model, text, seconds=seconds_per_answer())
     except ContextOverflowError:
         raise
     except AdaptLabError as error:
         if too_long(error):
             raise ContextOverflowError(error.what, error.fix) from error
         raise
-    try:
-        return list(reply.data[0].embedding), int(reply.usage.prompt_tokens) if reply.usage else 0
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        raise BrokenAnswerError(
-            f"The server at {client.host} sent something else than a vector.", "Check that it was started to embed."
-        ) from error
+    told = reply if isinstance(reply, Mapping) else {}
+    first = next(iter(objects(told.get("data"))), {})
+    usage = told.get("usage")
+    tokens = usage.get("prompt_tokens") if isinstance(usage, Mapping) else 0
+    return first.get("embedding") or [], count_of(tokens)

@@ -42,6 +42,7 @@ class ServedEmbedder(BatchEmbedder):
         super().__init__(facts)
         self._ask = ask
         self._sent, self._lock, self._jitter = NOTHING_SENT, threading.Lock(), random.Random()
+        self._size = 0
         if not facts.sends_to:
             self.embed_one("warm-up")
 
@@ -87,17 +88,19 @@ class ServedEmbedder(BatchEmbedder):
         """Return what a server sent as a unit vector.
 
         Raises:
-            BrokenAnswerError: it is not a vector.
+            BrokenAnswerError: it is not a vector, or not as long as those before.
         """
         try:
             vector = np.array(found, dtype=np.float32)
         except (TypeError, ValueError):
             vector = np.zeros(0, dtype=np.float32)
-        if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all():
+        changed = self._size not in {0, vector.size}
+        if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all() or changed:
             raise BrokenAnswerError(
                 f"The server at {host(self._facts)} sent something else than a vector.",
                 f"Check that '{self._facts.path}' is an embedding model, and that the server was started to embed.",
             )
+        self._size = vector.size
         return unit(vector)
 
 
