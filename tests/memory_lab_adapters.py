@@ -62,10 +62,13 @@ class MemoryRunStore:
             self._manifests[run_id] = kept if status is None else replace(kept, status=status)
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions; one that is there already is left as it is."""
+        """Commit predictions; one that is there already is left as it is, unless its fault may have passed."""
         with self._lock:
             for made in predictions:
-                self._predictions[made.run_id].setdefault((made.variant_id, made.example_id), made)
+                rows, place = self._predictions[made.run_id], (made.variant_id, made.example_id)
+                before = rows.get(place)
+                if before is None or (before.failure and before.failure.passing):
+                    rows[place] = made
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Read all predictions of a run."""
@@ -101,6 +104,11 @@ class MemoryRunStore:
                 info_of(manifest, len(self._predictions[run_id]))
                 for run_id, manifest in reversed(self._manifests.items())
             ]
+
+    def without_split(self) -> list[tuple[Manifest, bool]]:
+        """Read the manifests that name no split; all state a purpose."""
+        with self._lock:
+            return [(manifest, True) for manifest in self._manifests.values() if not manifest.split]
 
     def looks(self, task_id: str, task_digest: str) -> list[Look]:
         """Return the runs that are here and have shown results; deleted ones are forgotten."""

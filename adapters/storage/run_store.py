@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.storage.files import keep_private
-from engine.analysis.run_table import COLUMNS
+from engine.analysis.run_table import COLUMNS, row_values
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
@@ -125,26 +125,30 @@ class SqliteRunStore:
             )
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
-        """Set a run's status; put keys into its manifest."""
+        """Set a run's status and put keys into its manifest, both at once or not at all."""
+        patch = None if manifest is None else json.dumps(manifest)
         with self._errors():
-            connection = self._connection()
-            if status is not None:
-                connection.execute("UPDATE runs SET status = ? WHERE run_id = ?", (status, run_id))
-            if manifest is not None:
-                connection.execute(
-                    "UPDATE runs SET manifest = json_patch(manifest, ?) WHERE run_id = ?",
-                    (json.dumps(manifest), run_id),
-                )
+            self._connection().execute(
+                "UPDATE runs SET status = COALESCE(?, status), manifest = json_patch(manifest, COALESCE(?, '{}'))"
+                " WHERE run_id = ?",
+                (status, patch, run_id),
+            )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions in one transaction; one that exists already is left unchanged."""
+        """Commit predictions in one transaction.
+
+        One that exists already is left unchanged, unless a fault that may pass was all that was kept of it.
+        """
         rows = [(p.run_id, p.variant_id, p.example_id, json.dumps(asdict(p))) for p in predictions]
         with self._errors():
             connection = self._connection()
             connection.execute("BEGIN")
             try:
                 connection.executemany(
-                    "INSERT OR IGNORE INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)",
+                    "INSERT INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT (run_id, variant_id, example_id) DO UPDATE SET record = excluded.record"
+                    " WHERE CASE WHEN json_valid(predictions.record)"
+                    " THEN json_extract(predictions.record, '$.failure.passing') END",
                     rows,
                 )
                 connection.execute("COMMIT")
@@ -215,12 +219,16 @@ class SqliteRunStore:
         SQLite takes them out, so that prompts and passages need not be read.
         """
         fields = ", ".join(f"'{path}'" for path in COLUMNS.values())
+        rows = f"SELECT variant_id, example_id, json_extract(record, {fields}) FROM predictions"  # noqa: S608 - ours
         with self._errors():
-            yield from self._connection().execute(
-                f"SELECT variant_id, example_id, json_extract(record, {fields})"  # noqa: S608 - the fields are ours
-                " FROM predictions WHERE run_id = ? ORDER BY number",
-                (run_id,),
-            )
+            try:
+                yield from self._connection().execute(f"{rows} WHERE run_id = ? ORDER BY number", (run_id,)).fetchall()
+            except sqlite3.OperationalError as error:
+                if "malformed JSON" not in str(error):
+                    raise
+                # Older versions kept numbers that JSON does not have, as some servers told them.
+                for made in self.predictions(run_id):
+                    yield made.variant_id, made.example_id, json.dumps(row_values(made))
 
     def manifest(self, run_id: str) -> Manifest:
         """Read a run's manifest, upgraded to the current version.
@@ -251,6 +259,20 @@ class SqliteRunStore:
         for started_at, status, count, text in read:
             with contextlib.suppress(StoreError):
                 found.append(info_of(_read_manifest(text, status, started_at), count))
+        return found
+
+    def without_split(self) -> list[tuple[Manifest, bool]]:
+        """Return the manifests that name no split, each with whether it states a purpose. Damaged ones are left out."""
+        with self._errors():
+            rows = self._connection().execute(
+                "SELECT manifest, status, started_at, json_extract(manifest, '$.purpose') IS NOT NULL FROM runs"
+                " WHERE coalesce(json_extract(manifest, '$.split'), '') = '' ORDER BY run_id"
+            )
+            read = list(rows)
+        found = []
+        for text, status, started_at, has_purpose in read:
+            with contextlib.suppress(StoreError):
+                found.append((_read_manifest(text, status, started_at), bool(has_purpose)))
         return found
 
     def looks(self, task_id: str, task_digest: str) -> list[Look]:

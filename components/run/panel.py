@@ -6,6 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
+from components.run.ending import ending
 from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
@@ -22,6 +23,7 @@ from engine.analysis.basis.efforts import effort_sentences
 from engine.analysis.basis.training_rows import training_note
 from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import AdaptLabError
+from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
@@ -45,8 +47,8 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
         st.rerun()  # the page around this part has to change with it
     _headline(lab, snapshot, head)
     _message(snapshot)
-    if st.session_state.pop(state.PRESENTING, False):
-        state.present(run_id)
+    if not snapshot.is_running:
+        ending(lab, run_id)
     if snapshot.is_open:  # there is nothing else to show yet
         _search(lab, snapshot, run_id)
         return
@@ -75,15 +77,13 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
         if snapshot.is_running:
             _pause_button(lab, snapshot)
             st.button(
-                "Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
+                "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if snapshot.status in {"cancelled", "failed"} and snapshot.goes_on:
+            if (snapshot.status in {"cancelled", "failed"} and snapshot.goes_on) or snapshot.passing:
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )
-            if snapshot.rows_done:
-                st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
     st.caption(plain(head[1]))
     if head[2]:
@@ -156,10 +156,9 @@ def _where(snapshot: RunSnapshot) -> str:
 def _ended(snapshot: RunSnapshot) -> str:
     if snapshot.status == "done":
         early = " early" if snapshot.clear_leader else ""
-        return f"Done{early} · {say.number(snapshot.rows_done)} predictions"
-    return (
-        f"{snapshot.status.capitalize()} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} kept"
-    )
+        return f"Done{early} · {say.number(snapshot.rows_done)} answers"
+    word = "Stopped" if snapshot.status == "cancelled" else snapshot.status.capitalize()
+    return f"{word} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} answers"
 
 
 def _preparing(snapshot: RunSnapshot) -> str:
@@ -195,12 +194,14 @@ def _message(snapshot: RunSnapshot) -> None:
         st.error(text or "The run stopped. Finished rows are saved.", icon=":material/error:")
     elif snapshot.status == "cancelled":
         st.warning(
-            text or "Cancelled. Finished rows are saved; Resume continues from there.", icon=":material/pause_circle:"
+            text or "Stopped. Finished rows are saved; Resume continues from there.", icon=":material/pause_circle:"
         )
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")
     elif snapshot.clear_leader is not None:
         st.info(_stopped_early(snapshot), icon=":material/flag:")
+    elif snapshot.status == "done" and snapshot.passing:
+        st.warning(asked_again_note(snapshot.passing), icon=":material/cloud_off:")
 
 
 def _stopped_early(snapshot: RunSnapshot) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
 from engine.analysis.run_table import row_values, table_of_one
-from engine.analysis.snapshot import RUNNING, Lane, RunSnapshot
+from engine.analysis.snapshot import RUNNING, Lane, RunProgress, RunSnapshot
 from engine.core.run.effort import Search
 from engine.core.run.events import (
     Event,
@@ -67,6 +67,7 @@ class _LaneState:
     text: str = ""
     target: str = ""
     out_after: int | None = None
+    passing: int = 0
 
 
 class LiveRun:
@@ -101,6 +102,28 @@ class LiveRun:
     def is_running(self) -> bool:
         """Tell whether more events will come."""
         return self._status in RUNNING
+
+    def progress(self) -> RunProgress:
+        """Return how far the run is, without any figure: cheap enough to be asked every second on every page."""
+        with self._lock:
+            done, total = self._counted()
+            left = self._left_s(done, total)
+            return RunProgress(status=self._status, rows_done=done, rows_total=total, estimated_left_s=left)
+
+    def _counted(self) -> tuple[int, int]:
+        """Count the answers made, and all that the run is to make."""
+        rows = [(len(lane.columns), lane.out_after is not None) for lane in self._lanes.values()]
+        return sum(made for made, _ in rows), sum(made if out else len(self._plan.test_ids) for made, out in rows)
+
+    def _left_s(self, done: int, total: int) -> float | None:
+        """Estimate the seconds left from the pace of the rows so far, pauses aside; needs the lock."""
+        if self._status not in RUNNING:
+            return 0.0
+        fresh = done - self._rows_kept
+        if self._status not in {"running", "paused"} or self._rows_started is None or fresh <= 0:
+            return None
+        now = self._paused or time.monotonic()
+        return (now - self._rows_started - self._paused_s) / fresh * (total - done)
 
     def apply(self, event: Event) -> None:
         """Take one event."""
@@ -183,6 +206,7 @@ class LiveRun:
         lane = self._lanes[prediction.variant_id]
         lane.columns.append(row_values(prediction))
         lane.last = prediction
+        lane.passing += prediction.failure is not None and prediction.failure.passing
         count = len(lane.columns)
         before = lane.running[-1] if lane.running else 0.0
         lane.running.append(before + ((prediction.score or 0.0) - before) / count)
@@ -210,16 +234,10 @@ class LiveRun:
             plan, searches = self._plan, dict(self._searches)
             now = self._paused or self._ended or time.monotonic()
             started = self._started + self._paused_s
-            rows_paused_s, clear_leader = self._paused_s, self._clear_leader
-            rows_started, kept = self._rows_started, self._rows_kept
+            clear_leader = self._clear_leader
+            done, total = self._counted()
+            left = self._left_s(done, total)
         lanes = _best_corrected([self._lane(copy) for copy in copies], len(self._plan.test_ids))
-        done = sum(lane.rows_done for lane in lanes)
-        total = sum(lane.rows_total for lane in lanes)
-        left = None
-        if status in {"running", "paused"} and rows_started is not None and done > kept:
-            left = (now - rows_started - rows_paused_s) / (done - kept) * (total - done)
-        elif status not in RUNNING:
-            left = 0.0
         return RunSnapshot(
             plan=plan,
             status=status,
@@ -235,6 +253,7 @@ class LiveRun:
             model_progress=model_progress,
             clear_leader=clear_leader,
             searches=searches,
+            passing=sum(copy.passing for copy in copies if copy.out_after is None and clear_leader is None),
         )
 
     def _lane(self, lane: _LaneState) -> Lane:

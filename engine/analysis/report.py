@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.analysis.basis.efforts import effort_basis, with_default_settings
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.break_even import with_limits
@@ -78,6 +79,7 @@ def judge(
     training: TrainingRows,
     looks: RowLooks,
     origin: Origin,
+    languages: LanguageParts | None = None,
     searches: Mapping[str, Search] | None = None,
 ) -> Report:
     """Set limits: what each variant costs in total, and the verdict."""
@@ -85,10 +87,10 @@ def judge(
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
     uncorrected = replace(run, figures=found)
     run = corrected_under(uncorrected, limits)
-    verdict = decide(run, limits, training=training, looks=looks)
+    verdict = decide(run, limits, training=training, looks=looks, languages=languages)
     if run.plan.effort is not None:
         alone = corrected_under(with_default_settings(uncorrected), limits)
-        by_default = decide(alone, limits, training=training, looks=looks)
+        by_default = decide(alone, limits, training=training, looks=looks, languages=languages)
         verdict = replace(verdict, basis=_joined(effort_basis(run, verdict, by_default), verdict.basis))
     return Report(
         plan=run.plan,

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.interval import Counts, Floats
-from engine.core.run.prediction import RIGHT_SCORE, FailureKind, Prediction
+from engine.core.run.prediction import LEAST_REST, LONGEST_S, MOST_TOKENS, RIGHT_SCORE, FailureKind, Prediction
 
 FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
 SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
-TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens")
+TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "embedding_tokens")
 
 COLUMNS: Mapping[str, str] = {
     "target": "$.target",
@@ -146,6 +146,8 @@ def _build(
     made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
     made[flat] = True
     grid = made.reshape(shape)
+    tokens = {name: _within(spread(column(name)), MOST_TOKENS) for name in TOKENS}
+    no_counts = grid & np.any([np.isnan(found) for found in tokens.values()], axis=0)
     score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
     return RunTable(
         variant_ids=tuple(variant_ids),
@@ -160,14 +162,23 @@ def _build(
         },
         failure=spread([kinds[kind] for kind in column("failure")], empty=-1).astype(np.int8),
         answer=spread(codes, empty=-1).astype(np.int32),
-        confidence=spread(
-            [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+        confidence=_within(
+            spread(
+                [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+            ),
+            1 + LEAST_REST,
         ),
-        seconds={name: spread(column(name)) for name in SECONDS},
-        tokens={name: spread(column(name)) for name in TOKENS},
-        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_),
-        rss_bytes=spread(column("rss_bytes")),
+        seconds={name: _within(spread(column(name)), LONGEST_S) for name in SECONDS},
+        tokens={name: np.where(grid & np.isnan(found), 0.0, found) for name, found in tokens.items()},
+        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_) | no_counts,
+        rss_bytes=_within(spread(column("rss_bytes")), math.inf),
     )
+
+
+def _within(found: Floats, most: float) -> Floats:
+    """Return values with NaN in place of those that cannot be: older versions kept whatever a server told."""
+    with np.errstate(invalid="ignore"):
+        return np.where((found >= 0) & (found <= most), found, math.nan)
 
 
 def row_values(prediction: Prediction) -> list[Any]:

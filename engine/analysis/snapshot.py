@@ -91,6 +91,17 @@ def _value(interval: Interval | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunProgress:
+    """How far a run is."""
+
+    status: str
+    """As in `RunSnapshot`, as the others."""
+    rows_done: int
+    rows_total: int
+    estimated_left_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunSnapshot:
     """The current state of a run."""
 
@@ -113,6 +124,8 @@ class RunSnapshot:
     """Whether resuming can get further, as far as is known."""
     searches: Mapping[str, Search] = field(default_factory=dict)
     """The searches for settings so far, by tuned variant."""
+    passing: int = 0
+    """Rows that a fault of their server left without an answer; the run asks for them again when it is resumed."""
 
     @property
     def is_open(self) -> bool:

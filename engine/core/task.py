@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from engine.core.text.prompt_template import ENGLISH, PromptTemplate
+
 MADE_FROM = "--"
 """In the id of a task derived from another: separates that task's id from what was done to it."""
 
@@ -79,6 +81,14 @@ class AnswerSpec:
     json_schema: Mapping[str, Any] | None = None
     refusal: str | None = None
     """The fixed words for "there is no answer", if the task has them."""
+    label_words: Mapping[str, str] = field(default_factory=dict)
+    """By label, the word that a model reads and writes in its place; a label without one stands for itself. Answers
+    are kept and scored as labels."""
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Each label, with what a model reads and writes for it."""
+        return {label: self.label_words.get(label, label) for label in self.labels}
 
 
 def changed_scorers(task: Task) -> dict[str, int]:
@@ -107,6 +117,10 @@ def task_digest(task: Task) -> str:
         parts.append(versions)
     if task.locale:
         parts.append(f"locale {task.locale}")
+    if task.answer.label_words:
+        parts.append({"label words": dict(task.answer.label_words)})
+    if task.template != ENGLISH:
+        parts.append({"template": asdict(task.template)})
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -131,6 +145,8 @@ class Task:
     """Where the rows come from, and what was found and done when they were imported; see docs/upload.md."""
     locale: str = ""
     """By which answers are compared: `de`, `de-CH`, `mul` for several languages; empty for English."""
+    template: PromptTemplate = ENGLISH
+    """The sentences around rows, in the language of the instructions."""
     digest: str = ""
     """`task_digest`, in hex; empty for a task that was built in memory."""
 

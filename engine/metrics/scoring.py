@@ -7,7 +7,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.core.errors import UnparsedAnswerError
@@ -16,7 +16,7 @@ from engine.core.task import AnswerKind, Example, Rule, Task
 from engine.core.text.answer_forms import answer_tokens, field_form, punctuation_as_blanks, without_punctuation
 from engine.core.text.json_schema import schema_fault
 from engine.core.text.patterns import found_end
-from engine.core.text.scripts import is_spaceless
+from engine.core.text.scripts import whole_words
 from engine.core.text.segments import split_words
 from engine.core.variant import DecodingMode
 from engine.metrics.bootstrap import macro_f1_interval
@@ -47,27 +47,29 @@ def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
         wanted = str(found.get("label", ""))
     if wanted.strip() in task.answer.labels:
         return wanted.strip()
-    by_form = _labels_by_form(task.answer.labels)
+    by_form = _names_by_form(task.answer.words)
     form = _label_form(wanted)
     if form in by_form:
-        return by_form[form]
-    named = [label for key, label in by_form.items() if re.search(_as_words(key), form)]
-    inner = [label for label in named if not any(label != o and label in o for o in named)]
+        return by_form[form][0]
+    named = [found for key, found in by_form.items() if re.search(whole_words(key), form)]
+    inner = {label for label, name in named if not any(name != other and name in other for _label, other in named)}
     if len(inner) == 1:
-        return inner[0]
+        return inner.pop()
     found_text = f"{len(inner)} labels" if inner else "no label"
     raise UnparsedAnswerError(f"The answer names {found_text}: {text[:80]!r}.")
 
 
-def _as_words(text: str) -> str:
-    """Return an expression for a text that stands by itself; where no blanks stand between words, anywhere."""
-    return re.escape(text) if is_spaceless(text) else rf"(?<!\w){re.escape(text)}(?!\w)"
+def _names_by_form(words: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return labels, each with its name, by the name's form without case and punctuation.
 
-
-def _labels_by_form(labels: Sequence[str]) -> dict[str, str]:
-    """Labels by their form without case and punctuation; labels that share a form are left out."""
-    counts = Counter(_label_form(label) for label in labels)
-    return {form: label for label in labels if (form := _label_form(label)) and counts[form] == 1}
+    Its names are the label and its word; forms that labels share are left out.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for label, word in words.items():
+        for name in (label, word):
+            if form := _label_form(name):
+                found.setdefault(form, {}).setdefault(label, name)
+    return {form: next(iter(labels.items())) for form, labels in found.items() if len(labels) == 1}
 
 
 def _label_form(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.progress import LiveRun
 from engine.analysis.report import Report, assess
-from engine.analysis.run_table import table_from_predictions
+from engine.analysis.run_table import RunTable, table_from_predictions
 from engine.core.limits import Limits
 from engine.core.run.events import (
     LeaderClear,
@@ -20,6 +20,7 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
+from engine.core.run.failed_rows import none_answered
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -42,15 +43,20 @@ class RecordedRun:
         """What it computed."""
         return self.manifest.plan
 
+    @property
+    def table(self) -> RunTable:
+        """Its predictions as columns."""
+        return table_from_predictions(
+            [variant.id for variant in self.plan.variants], self.plan.test_ids, self.predictions
+        )
+
 
 def assessed(recorded: RecordedRun, task: Task, limits: Limits, *, looks: RowLooks | None = None) -> Report:
     """Assess a recorded run under the user's limits, as the report does with a run of the store.
 
     Without `looks` the run counts as the first look at its test rows.
     """
-    plan = recorded.plan
-    table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, recorded.predictions)
-    return assess(plan, task, table, recorded.manifest.conditions, limits, looks=looks)
+    return assess(recorded.plan, task, recorded.table, recorded.manifest.conditions, limits, looks=looks)
 
 
 def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
@@ -70,7 +76,10 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
     if manifest.stopped_early is not None:
         live.apply(LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows))
     if manifest.status in {"done", "cancelled", "failed"}:
-        live.apply(RunEnded(status=manifest.status))
+        outcomes = {(made.variant_id, made.example_id): made.failure for made in predictions}
+        what, fix = (manifest.status == "failed" and none_answered(outcomes)) or ("", "")
+        again = not what or any(failure and failure.passing for failure in outcomes.values())
+        live.apply(RunEnded(status=manifest.status, message=what, fix=fix, goes_on=again))
     else:
         live.apply(
             RunEnded(status="cancelled", message="This run was interrupted.", fix="Resume to continue where it ended.")

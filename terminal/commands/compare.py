@@ -13,11 +13,13 @@ from cyclopts import App, Parameter
 from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.analysis.run_comparison import matrix
 from engine.core.errors import UsageError
+from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.techniques import TECHNIQUES
 from engine.core.variant import DecodingMode, PriorCorrection
+from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, technique_from_name
 from engine.running.planning import ALL_TECHNIQUES
 from engine.services.lab import Lab
@@ -25,6 +27,7 @@ from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.files import writable_folder, write_files
 from terminal.language import language_note
 from terminal.listings.results import show_matrix, show_results
+from terminal.listings.verdict import tell_verdict
 from terminal.options import (
     DEFAULT_COSTS,
     DEFAULT_DRAW,
@@ -67,6 +70,8 @@ class RunOptions:
     """Folder for run.json, predictions.*, summary.json; with several models, a folder in it for each model."""
     resume: Annotated[str | None, Parameter(metavar="RUN")] = None
     """Continue this run, which was stopped or killed; 'latest' takes the newest comparison."""
+    more_rows: Annotated[Count | None, Parameter(metavar="ROWS")] = None
+    """With --resume: add the next ROWS test rows to a finished run, for all its variants."""
     decoding: DecodingMode = DecodingMode.CHOICE
     """How an answer is decoded; a mode that does not suit the task is replaced by one that does."""
     prior_correction: PriorCorrection = PriorCorrection.AUTO
@@ -90,9 +95,10 @@ class RunOptions:
     context: Count = CONTEXT_TOKENS
     """Tokens of context per row."""
     send_rows_to: Annotated[str, Parameter(metavar="HOST", show_default=False)] = ""
-    """A model that its server does not answer itself: agrees that this run's rows are sent on to this host."""
+    """Agrees that rows and documents are sent to this host: by a server that does not answer itself, or to an
+    embedder on another machine. Several hosts are separated by commas."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
-    """Closed APIs: confirms the cost, and stops the run there."""
+    """Closed APIs: confirms the cost of model and embedders, and stops the run there."""
 
 
 DEFAULT_RUN = RunOptions()
@@ -122,6 +128,8 @@ def compare(
     """Run variants on one model or on several, one after the other."""
     if run.end_search and not run.resume:
         raise UsageError("--end-search ends the search of a run that is resumed.", "Name it with --resume RUN.")
+    if run.more_rows and not run.resume:
+        raise UsageError("--more-rows adds test rows to a finished run.", "Name it with --resume RUN.")
     asked = _Asked(
         draw=draw,
         run=run,
@@ -139,6 +147,7 @@ def compare(
             summaries.append(summary)
             if not as_json:
                 show_results(summary)
+                tell_verdict(lab.results.report(plan.run_id, Limits()).verdict, plan.run_id)
             if code != EXIT_DONE:
                 break
     if as_json:
@@ -160,10 +169,23 @@ def _models(lab: Lab, names: str) -> list[str]:
 
 
 def _kept_plan(lab: Lab, run: RunOptions) -> RunPlan:
-    plan = lab.runs.kept_plan(kept_run(lab, run.resume or "").run_id)
+    run_id = kept_run(lab, run.resume or "").run_id
+    if run.more_rows:
+        return _with_more_rows(lab, run_id, run.more_rows, run)
+    plan = lab.runs.kept_plan(run_id)
     if run.send_rows_to:
         plan = replace(plan, rows_to=run.send_rows_to)
     return plan if run.spending_limit is None else replace(plan, spending_limit_usd=run.spending_limit)
+
+
+def _with_more_rows(lab: Lab, run_id: str, rows: int, run: RunOptions) -> RunPlan:
+    """Add test rows to a finished run, once nothing keeps them from being answered."""
+    if run.out is not None:
+        writable_folder(run.out)
+    checked(lab, lab.runs.kept_plan(run_id))
+    plan = lab.runs.add_rows(run_id, rows, spending_limit_usd=run.spending_limit)
+    note(f"{say.number(rows)} more test rows, {say.number(len(plan.test_ids))} in all.")
+    return plan
 
 
 def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.core.lora_library import KeptWeights, Measured
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Manifest
+from engine.core.run.standing import state_of
 from engine.core.techniques import label
 from engine.metrics import wording as say
+from engine.studies.study_runs import aside_in_words
 from terminal.output import Column, Listing
 
 _PARAMETERS = {
@@ -51,20 +54,13 @@ def runs_listing(runs: Sequence[RunInfo]) -> Listing:
                 ", ".join(label(technique) for technique in run.techniques),
                 str(run.seed),
                 str(run.purpose),
-                state(run),
+                str(state_of(run)),
                 f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
                 run.note,
             ]
             for run in runs
         ],
     )
-
-
-def state(run: RunInfo) -> str:
-    """Describe in a word or two how a saved run ended; one that stopped midway is interrupted."""
-    if run.status == "done" and run.rows_done < run.rows_total:
-        return "stopped early"
-    return run.status if run.status in {"done", "cancelled", "failed"} else "interrupted"
 
 
 def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
@@ -78,10 +74,10 @@ def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
         "seed": str(run.seed),
         "training rows": say.number(len(manifest.plan.train_ids)),
         "decoding": str(manifest.plan.decoding),
-        "for": str(run.purpose),
+        "for": f"{run.purpose}. {aside_in_words(run)}" if aside_in_words(run) else str(run.purpose),
         "started": say.when(run.started_at),
-        "state": state(run),
-        "answers": f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
+        "state": str(state_of(run)),
+        "answers": answers_in_words(run),
         "machine": f"{machine.processor}, {machine.cores} cores, {say.size(machine.memory_bytes)}",
         "measured": "elsewhere, and imported" if run.imported else "here",
         "note": run.note,

@@ -40,6 +40,10 @@ class Purpose(StrEnum):
     TUNING = "tuning"
 
 
+TEST_SPLIT = "test"
+"""The split that verdicts are about."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MachineFacts:
     """The machine that a run was measured on; no names of users or hosts."""
@@ -86,6 +90,10 @@ class Preparation:
     """One for each draw, where the plan asks for prior correction."""
     shots: ShotRecord | None = None
     """How examples were chosen, where they were not drawn at random."""
+    embedding_tokens: int = 0
+    """Tokens that an embedder on another machine read for it, once."""
+    waited_s: float = 0.0
+    """Seconds of `prepare_s` in which that machine worked, and this one waited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +137,10 @@ class Manifest:
     started_at: str = ""
     """UTC, ISO 8601."""
     purpose: Purpose = Purpose.COMPARISON
+    studied_run: str = ""
+    """The run whose variants a study of drift or seeds measures once more; empty for other runs."""
+    split: str = ""
+    """The split of the task that its rows come from; empty where the task is gone or does not say."""
     machine: MachineFacts = field(default_factory=MachineFacts)
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the packages that compute, by name."""
@@ -137,7 +149,7 @@ class Manifest:
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
     beside_usd: float = 0.0
-    """What answers that are no rows of the run cost at a closed API: of searches, and of measuring priors."""
+    """What was paid at closed APIs beside the run's rows: for searches, for measuring priors, for embedding."""
     load_s: float | None = None
     gpu: bool = False
     stopped_early: StoppedEarly | None = None
