@@ -82,6 +82,7 @@ function fillCourse(parts, view) {
   parts.track.classList.toggle("preparing", Boolean(preparing))
   parts.span.style.left = `${100 * from}%`
   parts.span.style.width = `${100 * (to - from)}%`
+  parts.span.hidden = !preparing && !share
   parts.tick.style.left = `${100 * value}%`
   parts.tick.hidden = Boolean(preparing) || !share
   put(parts.stage, preparing ? [preparing.text, preparing.detail].filter(Boolean).join(" · ") : "")

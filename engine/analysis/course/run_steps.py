@@ -75,9 +75,10 @@ def run_steps(
     if plan.effort is not None:
         found.append(("Search", plan.effort.settled, _search(lanes)))
     if any(lane.variant.generates for lane in going):
-        found.append(("Model", model_loaded or began, ""))
-    for lane in going:
-        if _prepares(lane):
+        loaded = model_loaded or began or any(lane.is_ready or lane.state == "preparing" for lane in going)
+        found.append(("Model", loaded, ""))
+    for lane in lanes:
+        if _prepares(lane) and (lane.is_ready or not lane.is_out):
             done = lane.is_ready or began
             found.append((names[lane.variant.id], done, _took(lane) if done else _count(lane.progress)))
     found.append(("Warm-up", began, "" if began else _warm_up(going)))
@@ -159,10 +160,9 @@ def _rows(plan: RunPlan, status: str, lanes: Sequence[LaneFacts], state: StepSta
         return RunStep(
             name="Row", state=state, detail=f"{say.number(min(done + 1, total))} of {say.number(total)}{paused}"
         )
-    counted = say.number(done) if status in ENDED and done < total else ""
-    return RunStep(
-        name="Rows", state=state, detail=f"{counted} of {say.number(total)}" if counted else say.number(total)
-    )
+    if status in ENDED and done < total:
+        return RunStep(name="Rows", state=state, detail=f"{say.number(done)} of {say.number(total)}")
+    return RunStep(name=f"{say.number(total)} rows", state=state)
 
 
 def _lower(stage: str) -> str:

@@ -65,18 +65,25 @@ class TimeLeft:
         found = self._unsmoothed(now)
         if found is None or self._told_s is None:
             return found
-        change = max(LARGEST_CHANGE * self._told_s, SMALLEST_CHANGE_S)
-        lowest = max(self._told_s - (now - self._told_at) - change, 0.0)
-        return min(max(found, lowest), self._told_s + change)
+        return self._near(found, now, 0.0)
 
     def take(self, event: Event, now: float) -> None:
         """Take one event that came at this moment."""
         self._fold(event, now)
         if isinstance(event, RunPaused | RunContinued):
             return
-        told = self.seconds(now)
-        if told is not None:
-            self._told_s, self._told_at = told, now
+        found = self._unsmoothed(now)
+        if found is None:
+            return
+        if self._told_s is not None:
+            found = self._near(found, now, max(LARGEST_CHANGE * self._told_s, SMALLEST_CHANGE_S))
+        self._told_s, self._told_at = found, now
+
+    def _near(self, found_s: float, now: float, change_s: float) -> float:
+        """Keep a figure near what was told last, less the seconds that have passed since."""
+        told_s = found_s if self._told_s is None else self._told_s
+        lowest = max(told_s - (now - self._told_at) - change_s, 0.0)
+        return min(max(found_s, lowest), told_s + change_s)
 
     def _fold(self, event: Event, now: float) -> None:
         match event:
@@ -90,6 +97,7 @@ class TimeLeft:
                 self._step = (event.variant_id, event.progress, now)
             case VariantReady():
                 self._ready.add(event.variant_id)
+                self._model_loaded = True
                 self._step_began, self._step = now, None
             case VariantOut():
                 self._out.add(event.variant_id)
