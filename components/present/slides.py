@@ -8,11 +8,13 @@ from typing import Any
 from components.ui.bests import bests
 from components.ui.run_data import where
 from components.ui.text import visible
+from engine.analysis.marks import imported_sentence
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark
 from engine.services.recorded import RecordedRun
 
 STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
@@ -48,7 +50,8 @@ def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
 def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]:
     """Introduce the variants and what each of them works with."""
     model = recorded.manifest.model
-    named = " · ".join(part for part in (model.name, model.quantization) if part)
+    sign = Mark.IMPORTED.sign if recorded.manifest.imported else ""
+    named = " · ".join(part for part in (model.name, model.quantization, sign) if part)
     cards = [
         _card(lane, what=lane.variant.facts.summary, detail=_has(lane.variant, snapshot, lane))
         for lane in snapshot.lanes
@@ -69,6 +72,9 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
     blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1] if sentence]
     blocks.append({"kind": "cards", "cards": cards})
     blocks += [_text(visible(sentence)) for sentence in said[1:]]
+    manifest = recorded.manifest
+    if told := imported_sentence(imported=manifest.imported, rescored=manifest.rescored):
+        blocks.append(_text(told))
     if snapshot.clear_leader is not None:
         blocks.append(_text("This run stopped when the leader was clear, so its quality is slightly overestimated."))
     return _slide(f"{STEPS[4]} · {where(recorded)}", headline, blocks)

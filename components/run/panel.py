@@ -20,6 +20,7 @@ from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import effort_sentences
 from engine.analysis.basis.training_rows import training_note
+from engine.analysis.marks import imported_sentence
 from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
@@ -125,7 +126,10 @@ def _about(lab: Lab, plan: RunPlan) -> str:
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
     order = "in batches" if plan.throughput else "interleaved"
     rows = f"{say.number(len(plan.train_ids))} training rows"
-    return " · ".join([*filter(None, model), rows, f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+    about = " · ".join([*filter(None, model), rows, f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+    manifest = lab.results.manifest(plan.run_id)
+    told = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
+    return f"{about}. {told}" if told else about
 
 
 def _untrained(lab: Lab, plan: RunPlan) -> str:

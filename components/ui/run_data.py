@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from components.ui import state
-from components.ui.text import visible
+from components.ui.text import plain, visible
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, repriced, run_figures
-from engine.analysis.marks import Origin
+from engine.analysis.marks import Origin, imported_sentence
 from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
 from engine.core.limits import Limits
@@ -56,7 +56,10 @@ def reported_run(lab: Lab, *, key: str, on_made_tasks: bool = True) -> RunInfo |
         label_visibility="collapsed",
     )
     state.show_run(chosen)
-    return runs[chosen]
+    found = runs[chosen]
+    if told := imported_sentence(imported=found.imported, rescored=found.rescored):
+        st.caption(f":material/move_to_inbox: {plain(told)}")
+    return found
 
 
 def _is_made(task_id: str) -> bool:
@@ -80,7 +83,8 @@ def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> 
 
 def _entry(info: RunInfo) -> str:
     made_with = f"{visible(info.task_id)} · {visible(info.model_id)}"
-    return f"{say.when(info.started_at)} · {made_with} · {say.number(info.rows_done)} answers"
+    imported = f" · {Mark.IMPORTED.sign}" if info.imported else ""
+    return f"{say.when(info.started_at)} · {made_with} · {say.number(info.rows_done)} answers{imported}"
 
 
 def plan_of(lab: Lab, info: RunInfo) -> RunPlan:

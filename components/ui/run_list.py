@@ -13,6 +13,7 @@ from components.ui.text import plain, visible
 from engine.core.run.infos import RunInfo
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark
 from engine.services.lab import Lab
 
 _RECENT = 8
@@ -54,7 +55,12 @@ def past_runs(lab: Lab) -> None:
 
 
 def standing(run: RunInfo, going_on: str | None) -> str:
-    """Return the state of a saved run; one that stopped midway, for example in a crash, is interrupted."""
+    """Return the state of a saved run, and whether it was imported; one that stopped midway is interrupted."""
+    state_here = _state(run, going_on)
+    return f"{state_here}, {Mark.IMPORTED.sign}" if run.imported else state_here
+
+
+def _state(run: RunInfo, going_on: str | None) -> str:
     if run.status == "done" and run.rows_done < run.rows_total:
         return "done, stopped early"  # a run ends before its last row only if there is a clear leader
     if run.status in {"done", "cancelled", "failed"}:

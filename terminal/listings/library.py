@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.analysis.marks import imported_sentence
 from engine.core.lora_library import KeptWeights, Measured
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Manifest
 from engine.core.techniques import label
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark
 from terminal.output import Column, Listing
 
 _PARAMETERS = {
@@ -61,7 +63,11 @@ def runs_listing(runs: Sequence[RunInfo]) -> Listing:
 
 
 def state(run: RunInfo) -> str:
-    """Describe in a word or two how a saved run ended; one that stopped midway is interrupted."""
+    """Describe in a few words how a saved run ended, and whether it was imported; one that stopped is interrupted."""
+    return f"{_ended(run)}, {Mark.IMPORTED.sign}" if run.imported else _ended(run)
+
+
+def _ended(run: RunInfo) -> str:
     if run.status == "done" and run.rows_done < run.rows_total:
         return "stopped early"
     return run.status if run.status in {"done", "cancelled", "failed"} else "interrupted"
@@ -83,7 +89,7 @@ def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
         "state": state(run),
         "answers": f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
         "machine": f"{machine.processor}, {machine.cores} cores, {say.size(machine.memory_bytes)}",
-        "measured": "elsewhere, and imported" if run.imported else "here",
+        "measured": imported_sentence(imported=run.imported, rescored=run.rescored) or "here",
         "note": run.note,
     }
     return _facts(facts)

@@ -48,6 +48,8 @@ class RunInfo:
     purpose: Purpose = Purpose.COMPARISON
     imported: bool = False
     """It was measured on another machine."""
+    rescored: bool = False
+    """Its answers were scored again when it was imported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,4 +101,5 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         note=manifest.note,
         purpose=manifest.purpose,
         imported=manifest.imported,
+        rescored=manifest.rescored,
     )

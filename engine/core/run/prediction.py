@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -154,12 +154,19 @@ def prediction_from_json(text: str) -> Prediction:
         return _adapter().validate_json(text)
     except ValidationError:
         # Lone surrogates, which some servers send, cannot be shown or written as text.
-        return _adapter().validate_python(_shown(json.loads(text)))
+        return _adapter().validate_python(with_whole_characters(json.loads(text)))
 
 
-def _shown(value: Any) -> Any:
+def prediction_to_json(prediction: Prediction) -> str:
+    """Write a prediction as the record that is stored: text that any file can hold, so without half characters."""
+    text = json.dumps(asdict(prediction), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
+
+
+def with_whole_characters(value: Any) -> Any:
+    """Return data of JSON with a question mark in the place of each lone surrogate."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_shown(key): _shown(item) for key, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, list) else value
+        return {with_whole_characters(key): with_whole_characters(item) for key, item in value.items()}
+    return [with_whole_characters(item) for item in value] if isinstance(value, list) else value
