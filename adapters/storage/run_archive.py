@@ -137,7 +137,7 @@ def _manifest(data: bytes) -> Manifest:
     except TaskError as error:
         raise UsageError(f"The file is not a packed run. {error.what}", _FIX) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"The file is not a packed run ({str(error)[:200]}).", _FIX) from error
+        raise UsageError(f"The file is not a packed run ({_one_line(error)}).", _FIX) from error
     if not isinstance(told, dict):
         raise UsageError("The file is not a packed run (its manifest is not an object).", _FIX)
     run_id = str(told.pop("run_id", ""))
@@ -150,7 +150,7 @@ def _manifest(data: bytes) -> Manifest:
     except StoreError as error:
         raise UsageError(error.what, error.fix) from error
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise _not_whole(f"{type(error).__name__}: {str(error)[:200]}") from error
+        raise _not_whole(_one_line(error)) from error
     if manifest.plan.run_id != run_id:
         raise UsageError(f"The plan is that of run '{manifest.plan.run_id[:80]}', not of '{run_id}'.", _FIX)
     if fault := manifest_fault(manifest):
@@ -200,10 +200,15 @@ def _prediction(line: str) -> Prediction:
             raise _not_whole(f"a prediction has a missing or unknown field '{min(odd)[:80]}'")
         made = prediction_from_json(line)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise _not_whole(f"{type(error).__name__}: {str(error)[:200]}") from error
+        raise _not_whole(_one_line(error)) from error
     if fault := next(prediction_faults(made), ""):
         raise _not_whole(f"of a prediction, {fault}")
     return made
+
+
+def _one_line(error: Exception) -> str:
+    """Write an error of a parser, which may be long, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _not_whole(what: str) -> UsageError:
