@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench vllm screenshots clean
+.PHONY: help run test check bench vllm screenshots attack attack-files attack-kills clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -16,6 +16,7 @@ help:
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
 	@echo "make vllm    check a real vLLM server, installed for it (gigabytes, up to an hour)"
+	@echo "make attack  mutated files and kills, in large numbers (up to an hour each); attack-files, attack-kills alone"
 	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
 	@echo "make clean   remove .venv"
 
@@ -52,6 +53,15 @@ bench: $(TEST_READY)
 
 vllm: $(TEST_READY)
 	@bash tools/vllm.sh $(BIN)/python
+
+# docs/trust.md quotes the tables that these print.
+attack: attack-files attack-kills
+
+attack-files: $(TEST_READY)
+	$(BIN)/python -m tests.attack.files --each 10000 --loads 1000
+
+attack-kills: $(TEST_READY)
+	$(BIN)/python -m tests.attack.kills --kills 200
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py

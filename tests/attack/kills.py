@@ -1,5 +1,6 @@
-"""SIGKILL at random moments of runs, trainings, imports and studies, in the terminal and in the background as on screen:
-`python -m tests.attack.kills --each 25`.
+"""SIGKILL at random moments: `python -m tests.attack.kills --kills 200`.
+
+Of runs, trainings, imports and studies, in the terminal and in background threads, as the screens start them.
 
 After each kill the home must open with nothing half listed; then the same work is started again. What it ends with must
 be what an unbroken one of the same seed ends with, row by row and byte by byte.
@@ -139,8 +140,14 @@ def done(home: Path) -> Counter[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return the environment of a victim: a home of its own, and no models but those that ship."""
-    return {**os.environ, "ADAPTLAB_HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    """Return the environment of a victim: a home of its own, the scripted model at a pace that leaves time to be killed."""
+    ours = {
+        "ADAPTLAB_HOME": str(home),
+        "ADAPTLAB_SCRIPTED": "1",
+        "ADAPTLAB_SCRIPTED_PACE_S": "0.01",
+        "ADAPTLAB_FIND": "off",
+    }
+    return {**os.environ, **ours, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
 def to_its_end(work: Work, home: Path) -> tuple[float, str]:
