@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench vllm screenshots attack attack-files attack-kills clean
+.PHONY: help run test check bench vllm pythons attack attack-files attack-kills screenshots lock audit sbom clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -17,20 +17,24 @@ help:
 	@echo "make bench   measure this machine (minutes)"
 	@echo "make vllm    check a real vLLM server, installed for it (gigabytes, up to an hour)"
 	@echo "make attack  mutated files and kills, in large numbers (up to an hour each); attack-files, attack-kills alone"
+	@echo "make pythons   run the suite without models on each supported Python (gigabytes, up to an hour)"
 	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
+	@echo "make lock    renew the lock files and the list of licences"
+	@echo "make audit   look for known weaknesses in what is installed (asks PyPI)"
+	@echo "make sbom    write a bill of materials of what is installed (CycloneDX)"
 	@echo "make clean   remove .venv"
 
 # The stamps let a second start skip pip: they are older than the requirements only when those have changed.
-$(RUN_READY): requirements.txt
+$(RUN_READY): requirements.lock
 	@bash tools/preflight.sh "$(PYTHON)"
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	@echo "Installing what the app needs (once; llama.cpp is compiled, which takes some minutes) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(TEST_READY): requirements-dev.txt requirements-multilingual.txt $(RUN_READY)
+$(TEST_READY): requirements-dev.lock $(RUN_READY)
 	@echo "Installing what the tests need (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: $(RUN_READY)
@@ -54,6 +58,7 @@ bench: $(TEST_READY)
 vllm: $(TEST_READY)
 	@bash tools/vllm.sh $(BIN)/python
 
+<<<<<<< HEAD
 # docs/trust.md quotes the tables that these print.
 attack: attack-files attack-kills
 
@@ -62,9 +67,29 @@ attack-files: $(TEST_READY)
 
 attack-kills: $(TEST_READY)
 	$(BIN)/python -m tests.attack.kills --kills 200
+=======
+pythons:
+	@bash tools/pythons.sh $(PYTHONS)
+>>>>>>> main
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py
+
+lock: $(TEST_READY)
+	@bash tools/lock.sh $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m tools.licences
+	@touch $(RUN_READY) $(TEST_READY)
+	@echo "The lock files and docs/licences.md are new, and installed: run make test, then commit them."
+
+# Where the advisories cannot be reached, this fails and says so: nothing was audited then.
+audit: $(TEST_READY)
+	@$(BIN)/uv tool run --from "pip-audit>=2.10,<3" pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
+
+sbom: $(TEST_READY)
+	@mkdir -p out
+	@$(BIN)/cyclonedx-py environment --output-reproducible --output-file out/adapt-lab.cdx.json $(BIN)/python
+	@echo "out/adapt-lab.cdx.json"
 
 clean:
 	rm -rf .venv

@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if not missing or os.environ.get("CI") == "true":
         return
-    reason = f"not installed: {', '.join(missing)} (pip install -r requirements.txt)"
+    reason = f"not installed: {', '.join(missing)} (make test installs it)"
     for item in items:
         if item.get_closest_marker("model"):
             item.add_marker(pytest.mark.skip(reason=reason))

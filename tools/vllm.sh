@@ -111,6 +111,8 @@ step "The techniques on $ROWS rows, at the server and then in process ..."
 "$PYTHON" cli.py models --add "vllm=$URL" > /dev/null
 "$PYTHON" cli.py compare --task support-tickets --model "vllm/$NAME,smollm2-135m-instruct" --limit "$ROWS" \
   --variants zero-shot,few-shot,rag,lora,rag+lora --out "$OUT/compared" 2>"$OUT/compare.log" > "$OUT/compare.txt" || FAILED=1
+step "The check of what works there ..."
+"$PYTHON" cli.py models --check "vllm/$NAME" --json > "$OUT/check.json" || FAILED=1
 "$PYTHON" cli.py models --remove vllm > /dev/null
 step "Rows per second ..."
 "$PYTHON" -m benchmarks.in_flight "$URL" > "$OUT/in_flight.txt" || FAILED=1

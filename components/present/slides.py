@@ -8,27 +8,31 @@ from typing import Any
 from components.ui.bests import bests
 from components.ui.run_data import where
 from components.ui.text import visible
-from engine.analysis.marks import imported_sentence
+from engine.analysis.marks import FigureName, imported_sentence
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
-from engine.metrics.marks import Mark
+from engine.metrics.marks import Mark, marked
 from engine.services.recorded import RecordedRun
 
 STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
-_LONG = 420
+_LONG = 320
+_SHORT = 34
+"""A headline of so many characters is set in huge type."""
 _REASONS = 2
 """Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
-    """Describe the task, with one row as an example."""
+    """Describe the task by one row of it: what comes in, and what should come out."""
     plan = recorded.plan
     rows = f"{say.number(len(plan.test_ids))} rows to answer, {say.number(len(plan.train_ids))} to learn from"
     if task is None:
-        return _slide(STEPS[0], visible(plan.task_id), [_text("The task is no longer on this machine.")], rows)
+        return _slide(
+            STEPS[0], visible(plan.task_id), [_texts(["The task is no longer on this machine."]), _foot(rows)]
+        )
     row = next((example for example in task.examples if example.id == plan.test_ids[0]), task.examples[0])
     kind = {
         AnswerKind.LABEL: f"one of {len(task.answer.labels)} categories",
@@ -36,14 +40,11 @@ def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
         AnswerKind.JSON: "a record in JSON",
         AnswerKind.TEXT: "a text in a fixed style",
     }[task.answer.kind]
-    quotes = [["An input", _cut(row.input)], ["Its right answer", _cut(row.target)]]
+    quotes = [["For example", _cut(row.input)], [f"Wanted: {kind}", _cut(row.target)]]
     return _slide(
-        f"{STEPS[0]} · {rows} · wanted: {kind}",
+        f"{STEPS[0]} · {visible(task.title)}",
         visible(task.summary or task.title),
-        [
-            {"kind": "quotes", "quotes": quotes},
-            {"kind": "quotes", "quotes": [["Instructions", _cut(task.instructions)]]},
-        ],
+        [{"kind": "quotes", "quotes": quotes}, _foot(rows)],
     )
 
 
@@ -61,23 +62,56 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
 
 
 def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
-    """Say what to choose and how sure that is. If there is no verdict, say which variant is best at what."""
-    found = bests(snapshot.lanes)
-    cards = [_card(best.lane, over=best.count, figure=best.figure, detail=best.detail) for best in found]
-    headline = visible(verdict.headline) if verdict else _headline([best.name for best in found])
-    said: list[str] = []
-    if verdict is not None:
-        said = [f"{verdict.sureness.text} {verdict.basis.text}".strip()]
-        said += [reason.text for reason in verdict.reasons[:_REASONS]]
-    blocks: list[dict[str, Any]] = [_text(visible(sentence)) for sentence in said[:1] if sentence]
-    blocks.append({"kind": "cards", "cards": cards})
-    blocks += [_text(visible(sentence)) for sentence in said[1:]]
+    """Say what to choose, its two best reasons, and its three figures.
+
+    Without a verdict (the task is gone), say which variant is best at what.
+    """
+    kicker = f"{STEPS[4]} · {where(recorded)}"
+    stopped = "This run stopped when the leader was clear, so its quality is slightly overestimated."
     manifest = recorded.manifest
-    if told := imported_sentence(imported=manifest.imported, rescored=manifest.rescored):
-        blocks.append(_text(told))
-    if snapshot.clear_leader is not None:
-        blocks.append(_text("This run stopped when the leader was clear, so its quality is slightly overestimated."))
-    return _slide(f"{STEPS[4]} · {where(recorded)}", headline, blocks)
+    imported = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
+    notes = [note for note in (imported, stopped if snapshot.clear_leader is not None else "") if note]
+    if verdict is None:
+        found = bests(snapshot.lanes)
+        cards = [_card(best.lane, figure=best.figure, what=best.count, detail=best.detail) for best in found]
+        blocks = [{"kind": "cards", "cards": cards}, *(_foot(note) for note in notes)]
+        return _slide(kicker, _headline([best.name for best in found]), blocks)
+    shown = verdict.pick or verdict.leader
+    lane = next((lane for lane in snapshot.lanes if lane.variant.id == shown), None)
+    said = [verdict.sureness.text, *(reason.text for reason in verdict.reasons[:_REASONS])]
+    blocks = [_texts([visible(sentence) for sentence in said if sentence])]
+    if lane is not None:
+        blocks.append({"kind": "figures", "figures": _figures(lane, snapshot)})
+    blocks.append(_foot(" ".join([visible(verdict.basis.text), *notes])))
+    return _slide(kicker, visible(verdict.headline), blocks) | {"huge": len(verdict.headline) <= _SHORT}
+
+
+def _figures(lane: Lane, snapshot: RunSnapshot) -> list[dict[str, str]]:
+    """Return quality, latency and cost of one lane, large; a figure that was not measured is left out."""
+    rows = say.number(lane.rows_done)
+    told = [
+        (say.share(lane.quality), FigureName.QUALITY, f"of {rows} test rows right", _interval(lane)),
+        (say.seconds(lane.total_p50_s), FigureName.TOTAL, "for a typical answer", _slowest(lane)),
+        (say.money(lane.cost_usd_per_1k), FigureName.COST, "for 1,000 answers", _once(lane, snapshot)),
+    ]
+    return [
+        _card(lane, figure=value, what=marked(what, lane.mark(name)), detail=detail) | {"name": ""}
+        for value, name, what, detail in told
+        if value != say.MISSING
+    ]
+
+
+def _interval(lane: Lane) -> str:
+    return f"{lane.variant.name}, 95 % interval {say.share_ends(lane.quality)}"
+
+
+def _slowest(lane: Lane) -> str:
+    return f"95 of 100 within {say.seconds(lane.total_p95_s)}" if lane.total_p95_s else ""
+
+
+def _once(lane: Lane, snapshot: RunSnapshot) -> str:
+    rows = f"{say.number(len(snapshot.plan.train_ids))} rows to learn from"
+    return f"{rows}, {say.duration(lane.prepare_s)} once" if lane.prepare_s else rows
 
 
 def _headline(names: Sequence[str]) -> str:
@@ -115,12 +149,16 @@ def _card(lane: Lane, **texts: str) -> dict[str, str]:
     return {"name": lane.variant.name, "light": look.light, "dark": look.dark, **texts}
 
 
-def _slide(kicker: str, headline: str, blocks: list[dict[str, Any]], more: str = "") -> dict[str, Any]:
-    return {"kicker": f"{kicker} · {more}" if more else kicker, "headline": headline, "blocks": blocks}
+def _slide(kicker: str, headline: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kicker": kicker, "headline": headline, "blocks": blocks}
 
 
-def _text(text: str) -> dict[str, Any]:
-    return {"kind": "text", "text": text}
+def _texts(texts: Sequence[str]) -> dict[str, Any]:
+    return {"kind": "texts", "texts": list(texts)}
+
+
+def _foot(text: str) -> dict[str, Any]:
+    return {"kind": "foot", "text": text}
 
 
 def _cut(text: str) -> str:

@@ -24,7 +24,7 @@ _COMPONENT = f"{_PROJECT}.{_NAME}"
 _PLOTLY = version("plotly")
 
 
-def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 260) -> None:
+def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 260, projected: bool = False) -> None:
     """Draw or update a chart in place.
 
     Args:
@@ -32,6 +32,7 @@ def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 26
         key: keeps the node between reruns.
         alt: what the chart shows, in a sentence or two, for screen readers.
         height: in pixels, fixed, so that nothing moves when the chart appears.
+        projected: grow with the screen, letters and all, for a slide; `height` is then the least.
     """
     _register()(
         key=key,
@@ -40,6 +41,7 @@ def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 26
             "palettes": PALETTES,
             "alt": alt,
             "height": height,
+            "projected": projected,
             "script": f"plotly.min.js?v={_PLOTLY}",
             "component": _COMPONENT,
         },

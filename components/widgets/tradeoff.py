@@ -11,14 +11,21 @@ from engine.metrics.marks import heading_of_numbers
 
 LAPTOP_PX = (245.0, 208.0)
 """Width and height of the plot inside the axes on a laptop's screen, for placing names."""
+SLIDE_PX = (750.0, 250.0)
+"""The same on a slide, in the pixels of a chart that is not enlarged."""
 
 
 def live_tradeoff(
-    snapshot: RunSnapshot, *, key: str, plot_px: tuple[float, float] = LAPTOP_PX, height: int = 260
+    snapshot: RunSnapshot,
+    *,
+    key: str,
+    plot_px: tuple[float, float] = LAPTOP_PX,
+    height: int = 260,
+    projected: bool = False,
 ) -> None:
-    """Draw quality against latency of all lanes that have answered."""
+    """Draw quality against latency of all lanes that have answered; `projected` fills a slide."""
     chart = tradeoff_chart([lane.figures for lane in snapshot.lanes if lane.figures], snapshot.origin)
-    live_plot(to_plotly(chart, plot_px=plot_px), key=key, alt=chart.alt, height=height)
+    live_plot(to_plotly(chart, plot_px=plot_px), key=key, alt=chart.alt, height=height, projected=projected)
 
 
 def costs_in_words(snapshot: RunSnapshot) -> str:

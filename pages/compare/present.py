@@ -14,7 +14,7 @@ from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
 from components.ui.run_data import where
 from components.widgets.parts import keys, race, slide
-from components.widgets.tradeoff import costs_in_words, live_tradeoff
+from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.task import Task
 from engine.services.recorded import assessed, fold
@@ -90,7 +90,7 @@ with screen:
     elif step == 4:
         headline = f"Further left is faster, higher is better, larger means a higher {costs_in_words(snapshot)}"
         slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
-        live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=(1100.0, 380.0), height=450)
+        live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=SLIDE_PX, projected=True)
         with st.expander("The figures behind the chart", icon=":material/table:"):
             st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
     else:

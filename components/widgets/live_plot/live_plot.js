@@ -69,23 +69,50 @@ function paint(value, palette) {
   return value
 }
 
+// On a projector everything grows with the screen: letters, markers, lines and the room around them.
+const LENGTHS = new Set(["size", "width", "thickness", "standoff", "arrowwidth", "ax", "ay", "l", "r", "t", "b"])
+const FONT_PX = 11, SMALLEST_PX = 10.4  // of the charts as they are drawn for a page
+
+function enlarged(value, scale) {
+  if (Array.isArray(value)) return value.map(item => enlarged(item, scale))
+  if (!value || typeof value !== "object") return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => {
+    if (!LENGTHS.has(name)) return [name, enlarged(item, scale)]
+    if (typeof item === "number") return [name, item * scale]
+    return [name, Array.isArray(item) ? item.map(one => one * scale) : enlarged(item, scale)]
+  }))
+}
+
+// A hundredth of the largest 16:9 picture that the screen holds, as in the slides' own style.
+function unit() {
+  return Math.min(window.innerWidth / 100, window.innerHeight * 16 / 900)
+}
+
+function room(data) {
+  if (!data.projected) return { scale: 1, height: data.height }
+  return { scale: Math.max(1, unit() * 1.3 / SMALLEST_PX), height: Math.max(data.height, unit() * 32) }
+}
+
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: "reset", showTips: false }
 
 async function draw(mount) {
   const Plotly = await plotly(mount.data.component, mount.data.script)
   if (mount.gone) return
   const { node, data } = mount
-  const figure = paint(data.figure, data.palettes[isDark(node) ? "dark" : "light"])
+  const { scale, height } = room(data)
+  const plain = paint(data.figure, data.palettes[isDark(node) ? "dark" : "light"])
+  const figure = scale > 1 ? { data: enlarged(plain.data, scale), layout: enlarged(plain.layout, scale) } : plain
+  node.parentElement.style.height = height + "px"
   const layout = {
     ...figure.layout,
     width: node.clientWidth,
-    height: data.height,
+    height,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     uirevision: "keep",
     dragmode: false,
   }
-  layout.font = { family: getComputedStyle(node).fontFamily, size: 11, ...layout.font }
+  layout.font = { family: getComputedStyle(node).fontFamily, size: FONT_PX * scale, ...layout.font }
   await Plotly.react(node, figure.data, layout, CONFIG)
   node.dataset.drawn = String(Number(node.dataset.drawn ?? 0) + 1)
 }
@@ -117,7 +144,7 @@ export default function ({ data, parentElement }) {
     mount.observer.observe(node)
   }
   mount.data = data
-  node.parentElement.style.height = data.height + "px"
+  node.parentElement.style.height = room(data).height + "px"
   node.setAttribute("aria-label", data.alt)
   update(mount)
   return () => {

@@ -18,32 +18,45 @@ function make(tag, name, parent, text) {
   return node
 }
 
+const SHORT = 180  // characters that are set larger
+
+function card(kind, item, parent, dark) {
+  const node = make("div", kind, parent)
+  node.style.setProperty("--tint", dark ? item.dark : item.light)
+  if (item.name) make("p", "name", node, item.name)
+  if (item.figure) make("p", "figure", node, item.figure)
+  if (item.what) make("p", "what", node, item.what)
+  if (item.detail) make("p", "detail", node, item.detail)
+}
+
 const BLOCKS = {
-  text: (block, body) => { make("p", "text", body, block.text) },
+  texts: (block, body) => {
+    const texts = make("div", "texts", body)
+    for (const text of block.texts) make("p", "text", texts, text)
+  },
+  foot: (block, body) => { make("p", "foot", body, block.text) },
   quotes: (block, body) => {
     const quotes = make("div", "quotes", body)
     for (const [label, text] of block.quotes) {
       const quote = make("div", "quote", quotes)
       make("p", "over", quote, label)
-      make("p", "said", quote, text)
+      make("p", text.length <= SHORT ? "said short" : "said", quote, text)
     }
   },
   cards: (block, body, dark) => {
     const cards = make("div", "cards", body)
-    for (const item of block.cards) {
-      const card = make("div", "card", cards)
-      card.style.setProperty("--tint", dark ? item.dark : item.light)
-      if (item.over) make("p", "over", card, item.over)
-      make("p", "name", card, item.name)
-      if (item.figure) make("p", "figure", card, item.figure)
-      if (item.what) make("p", "what", card, item.what)
-      if (item.detail) make("p", "detail", card, item.detail)
-    }
+    for (const item of block.cards) card("card", item, cards, dark)
+  },
+  figures: (block, body, dark) => {
+    const figures = make("div", "figures", body)
+    for (const item of block.figures) card("measure", item, figures, dark)
   },
 }
 
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".slide")
+  root.classList.toggle("whole", data.blocks.length > 0)
+  root.classList.toggle("huge", Boolean(data.huge))
   root.querySelector(".kicker").textContent = data.kicker
   root.querySelector(".headline").textContent = data.headline
   const body = root.querySelector(".body")
