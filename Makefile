@@ -58,7 +58,6 @@ bench: $(TEST_READY)
 vllm: $(TEST_READY)
 	@bash tools/vllm.sh $(BIN)/python
 
-<<<<<<< HEAD
 # docs/trust.md quotes the tables that these print.
 attack: attack-files attack-kills
 
@@ -67,10 +66,9 @@ attack-files: $(TEST_READY)
 
 attack-kills: $(TEST_READY)
 	$(BIN)/python -m tests.attack.kills --kills 200
-=======
+
 pythons:
 	@bash tools/pythons.sh $(PYTHONS)
->>>>>>> main
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py
