@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 REAL = "smollm2-135m-instruct"
 WORKS, FRONTS = ("run", "training", "import", "study"), ("terminal", "web")
 IMPORTED_ROWS = 1_500
-PATIENCE_S = 300
+PATIENCE_S = 900
 
 
 @dataclass(frozen=True, kw_only=True)
