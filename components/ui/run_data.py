@@ -56,10 +56,7 @@ def reported_run(lab: Lab, *, key: str, on_made_tasks: bool = True) -> RunInfo |
         label_visibility="collapsed",
     )
     state.show_run(chosen)
-    found = runs[chosen]
-    if told := imported_sentence(imported=found.imported, rescored=found.rescored):
-        st.caption(f":material/move_to_inbox: {plain(told)}")
-    return found
+    return runs[chosen]
 
 
 def _is_made(task_id: str) -> bool:
@@ -83,8 +80,8 @@ def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> 
 
 def _entry(info: RunInfo) -> str:
     made_with = f"{visible(info.task_id)} · {visible(info.model_id)}"
-    imported = f" · {Mark.IMPORTED.sign}" if info.imported else ""
-    return f"{say.when(info.started_at)} · {made_with} · {say.number(info.rows_done)} answers{imported}"
+    started = f"{say.when(info.started_at)} · {Mark.IMPORTED.sign}" if info.imported else say.when(info.started_at)
+    return f"{started} · {made_with} · {say.number(info.rows_done)} answers"
 
 
 def plan_of(lab: Lab, info: RunInfo) -> RunPlan:
@@ -115,6 +112,12 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
         origin=lab.results.origin(info.run_id),
         searches=lab.results.manifest(info.run_id).effort,
     )
+
+
+def tell_imported(info: RunInfo) -> None:
+    """Say of an imported run what was measured on another machine."""
+    if told := imported_sentence(imported=info.imported, rescored=info.rescored):
+        st.caption(f":material/move_to_inbox: {plain(told)}")
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:

@@ -108,8 +108,8 @@ def imported_sentence(*, imported: bool, rescored: bool) -> str:
     """Say of a run from another machine what was measured there and what was computed here; empty for one of this."""
     if not imported:
         return ""
-    scores = "Its scores were computed again here." if rescored else "Its scores are those it came with."
-    return f"Imported: measured on another machine, whose seconds, memory and energy these are. {scores}"
+    scores = "scores were computed again here" if rescored else "scores are those it came with"
+    return f"Imported: measured on another machine. Times, memory and energy are that machine's; {scores}."
 
 
 def origin_at(facts: ModelFacts, capabilities: Capabilities) -> Origin:

@@ -9,7 +9,7 @@ from components.report.cost_tables import assumptions_json, break_even_frame, li
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.machine_form import machine_form
-from components.ui.run_data import plan_of, report_of, reported_run
+from components.ui.run_data import plan_of, report_of, reported_run, tell_imported
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.analysis.break_even import break_evens, price_table
@@ -28,6 +28,7 @@ try:
         info = reported_run(lab, key="costs_run")
     if info is None:
         st.stop()
+    tell_imported(info)
     plan = plan_of(lab, info)
     machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
     with machine_cell:

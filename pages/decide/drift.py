@@ -8,7 +8,7 @@ import streamlit as st
 from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_data import measured_of, plan_of, reported_run
+from components.ui.run_data import measured_of, plan_of, reported_run, tell_imported
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError, UsageError
@@ -35,6 +35,7 @@ try:
         info = reported_run(lab, key="drift_run", on_made_tasks=False)
     if info is None:
         st.stop()
+    tell_imported(info)
     if lab.results.is_outdated(info.run_id):
         raise UsageError(
             f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."

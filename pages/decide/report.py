@@ -14,7 +14,7 @@ from components.report.verdict_card import verdict_card
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.limits_form import limits_form
-from components.ui.run_data import report_of, reported_run, table_of, tell_changes
+from components.ui.run_data import report_of, reported_run, table_of, tell_changes, tell_imported
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.analysis.report_charts import difference_grid, latency_chart
@@ -61,6 +61,7 @@ st.caption(
         f"rows · seed {report.plan.seed}"
     )
 )
+tell_imported(info)
 tell_changes(lab, info)
 verdict_card(report.verdict)
 left, right = st.columns([11, 10], gap="small")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import pytest
@@ -12,9 +13,7 @@ from engine.core.limits import Limits
 from tests.memory_lab import MemoryLab, memory_lab
 from tests.pages.conftest import Opener
 
-SAID = (
-    "Imported: measured on another machine, whose seconds, memory and energy these are. Its scores were computed again"
-)
+SAID = "Imported: measured on another machine. Times, memory and energy are that machine's; scores were computed again here."
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def texts(app: AppTest) -> str:
     return " ".join(shown).replace("\\", "")
 
 
-@pytest.mark.parametrize("page", ["decide/report.py", "decide/costs.py", "compare/run.py"])
+@pytest.mark.parametrize("page", ["decide/report.py", "decide/costs.py", "decide/drift.py", "compare/run.py"])
 def test_pages_about_one_run_say_that_it_was_imported(
     open_app: Opener, imported: tuple[MemoryLab, str], page: str
 ) -> None:
@@ -53,7 +52,7 @@ def test_lists_and_first_screen_say_it_too(open_app: Opener, imported: tuple[Mem
     history = open_app(lab, "pages/decide/history.py").run()
     assert list(history.dataframe[0].value["State"]) == ["done, imported"]
     report = open_app(lab, "pages/decide/report.py").run()
-    assert report.selectbox(key="report_run").options[0].endswith("imported")
+    assert "UTC · imported · " in report.selectbox(key="report_run").options[0]
     assert "done, imported" in texts(open_app(lab).run())
     start = texts(open_app(lab, None).run())
     assert "Imported run" in start
@@ -72,7 +71,7 @@ def test_every_step_of_a_presentation_and_the_memo_say_it(open_app: Opener, impo
         assert "imported" in texts(app), step
     assert SAID in texts(app)
     for form in ("html", "md"):
-        assert SAID in lab.results.memo(run_id, Limits(), form=form).decode().replace("\\", "")
+        assert SAID in html.unescape(lab.results.memo(run_id, Limits(), form=form).decode()).replace("\\", "")
     summary = json.loads(lab.results.export(run_id)["summary.json"])
     assert (summary["imported"], summary["rescored"]) == (True, True)
 
