@@ -27,12 +27,14 @@ class Figures:
     worst_mb: float = 0.0
     """Most resident memory of the process that parsed."""
     worker_deaths: int = 0
+    tried_again: int = 0
+    """Took longer than a file may, on a machine that may have been busy, and were read once more."""
     findings: list[str] = field(default_factory=list)
     """Tracebacks, hangs, deaths of the app's own process, memory beyond the bound: each with its seed."""
 
     def add(self, other: Figures) -> None:
         """Add the figures of other files of the same kind."""
-        for name in ("files", "inside", "past", "read", "refused", "worker_deaths"):
+        for name in ("files", "inside", "past", "read", "refused", "worker_deaths", "tried_again"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.worst_s = max(self.worst_s, other.worst_s)
         self.worst_mb = max(self.worst_mb, other.worst_mb)
@@ -52,13 +54,13 @@ def most_mb(pid: int) -> float:
 def table(figures: Sequence[Figures]) -> str:
     """Return the figures as a table in Markdown."""
     lines = [
-        "| kind | files | changed inside | past the container | read | typed error | worst s | worst MB | worker ended | findings |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| kind | files | changed inside | past the container | read | typed error | worst s | tried again | worst MB | worker ended | findings |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for one in figures:
         share = f"{one.past} ({100 * one.past / max(one.inside, 1):.0f} %)"
         lines.append(
             f"| {one.kind} | {one.files:,} | {one.inside:,} | {share} | {one.read:,} | {one.refused:,} | {one.worst_s:.1f} "
-            f"| {one.worst_mb:.0f} | {one.worker_deaths} | {len(one.findings)} |"
+            f"| {one.tried_again} | {one.worst_mb:.0f} | {one.worker_deaths} | {len(one.findings)} |"
         )
     return "\n".join(lines)

@@ -49,12 +49,16 @@ def attack(name: str, seeds: Sequence[int]) -> Figures:
     with Bench() as bench, patch.dict(os.environ, ADAPTLAB_MODELS=str(bench.models)):
         kind.read(bench, kind.sound)  # the sound one is read, or all of this would prove nothing
         for seed in seeds:
-            _one(bench, kind, seed, found)
+            one = _one(bench, kind, seed)
+            if one.worst_s > HANG_S:  # a machine that others use may have starved it; twice is a finding
+                found.tried_again += 1
+                one = _one(bench, kind, seed)
+            found.add(one)
     return found
 
 
-def _one(bench: Bench, kind: Kind, seed: int, found: Figures) -> None:
-    data = mutated(kind, seed)
+def _one(bench: Bench, kind: Kind, seed: int) -> Figures:
+    data, found = mutated(kind, seed), Figures(kind=kind.name)
     error = None
     started = time.perf_counter()
     try:
@@ -85,6 +89,7 @@ def _one(bench: Bench, kind: Kind, seed: int, found: Figures) -> None:
         found.findings.append(f"{found.kind} {seed}: took {seconds:.1f} s")
     if megabytes > MOST_MB:
         found.findings.append(f"{found.kind} {seed}: took {megabytes:.0f} MB")
+    return found
 
 
 class _HangError(BaseException):

@@ -49,6 +49,7 @@ ROWS = 6
 class Kind:
     """A kind of file."""
 
+    name: str = ""
     sound: bytes
     inside: Mutate
     read: Callable[[Bench, bytes], object]
@@ -203,7 +204,7 @@ def kinds() -> Mapping[str, Kind]:
     csv = b"text,label,n\n" + b"".join(b"row %d,%s,%d\n" % (n, b"ab"[n % 2 : n % 2 + 1], n) for n in range(20))
     rows = [json.dumps({"text": f"row {n}", "label": "ab"[n % 2], "n": n, "tags": ["x"]}).encode() for n in range(20)]
     order = "order-extraction"
-    return {
+    found = {
         "csv": Kind(sound=csv, inside=bent_csv, read=_table("x.csv"), container=""),
         "xlsx": Kind(
             sound=_sheet(), inside=bent_entry([("", bent_text)]), read=_table("x.xlsx"), container=_ZIP + r"|not a workbook"
@@ -231,6 +232,7 @@ def kinds() -> Mapping[str, Kind]:
             read=_header, container=r"not a GGUF|version",
         ),
     }  # fmt: skip
+    return {name: replace(kind, name=name) for name, kind in found.items()}
 
 
 def passes_container(kind: Kind, error: str | None) -> bool:

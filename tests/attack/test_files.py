@@ -35,4 +35,4 @@ def test_mutated_models_end_in_an_answer_or_a_typed_error() -> None:
 def test_the_table_gives_the_share_that_gets_past_the_container() -> None:
     """What a run prints is what the docs quote."""
     line = table([Figures(kind="csv", files=10, inside=5, past=4, read=9, refused=1, worst_s=1.23)]).splitlines()[-1]
-    assert line == "| csv | 10 | 5 | 4 (80 %) | 9 | 1 | 1.2 | 0 | 0 | 0 |"
+    assert line == "| csv | 10 | 5 | 4 (80 %) | 9 | 1 | 1.2 | 0 | 0 | 0 | 0 |"
