@@ -5,13 +5,14 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PORT ?= 8501
+TOKEN ?= on
 TEST_PROCESSES ?= 2
 BIN := .venv/bin
 RUN_READY := .venv/.run-ready
 TEST_READY := .venv/.test-ready
 
 help:
-	@echo "make run     start the app on http://127.0.0.1:$(PORT)"
+	@echo "make run     start the app on http://127.0.0.1:$(PORT) (TOKEN=off: without the token in the address)"
 	@echo "make test    run the whole test suite"
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
@@ -39,8 +40,7 @@ $(TEST_READY): requirements-dev.lock $(RUN_READY)
 
 run: $(RUN_READY)
 	@$(BIN)/python tools/port_is_free.py $(PORT)
-	@echo "Adapt Lab: http://127.0.0.1:$(PORT)"
-	@exec $(BIN)/python tools/serve.py --server.address 127.0.0.1 --server.port $(PORT) --server.headless true
+	@exec $(BIN)/python tools/serve.py --port $(PORT) $(if $(filter off,$(TOKEN)),--no-token)
 
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile

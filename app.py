@@ -1,4 +1,4 @@
-"""The web app's entry point: page config, navigation and frame. `streamlit run app.py` on 127.0.0.1."""
+"""The web app's pages: page config, navigation and frame. `tools/serve.py` serves them, which `make run` calls."""
 
 from __future__ import annotations
 

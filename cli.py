@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Sequence
-from typing import Annotated
 
-from cyclopts import Parameter
 
-from terminal.app import build_app, carry_out
-from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR, EXIT_USAGE
+def _leave(_number: int, _frame: object) -> None:
+    """Leave at once: an import that Ctrl-C interrupts would end in a traceback, and nothing has begun."""
+    os.write(2, b"Stopped before anything began.\n")
+    os._exit(3)  # EXIT_CANCELLED, which is not imported yet
+
+
+_interrupted = signal.signal(signal.SIGINT, _leave) if __name__ == "__main__" else None
+
+from collections.abc import Sequence  # noqa: E402
+from typing import Annotated  # noqa: E402
+
+from cyclopts import Parameter  # noqa: E402
+
+from terminal.app import build_app, carry_out  # noqa: E402
+from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR, EXIT_USAGE  # noqa: E402
 
 __all__ = ["EXIT_CANCELLED", "EXIT_DONE", "EXIT_ERROR", "EXIT_USAGE", "main"]
 
@@ -30,4 +42,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _interrupted)
     sys.exit(main())

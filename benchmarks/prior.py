@@ -30,7 +30,7 @@ from benchmarks.data import DATA
 from engine.analysis.basis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
 from engine.core.task import AnswerKind, AnswerSpec, Example, Task
-from engine.ingest.answer_kind import draft_instructions
+from engine.ingest.drafting import draft_instructions
 from engine.metrics import wording as say
 from engine.metrics.label_prior import likeliest
 from engine.metrics.pairwise import LEVEL, Difference, compare_all, holm

@@ -24,6 +24,7 @@ NAMES = {
     "retrieval": "benchmarks.retrieval",
     "handbook_search": "benchmarks.handbook_search",
     "languages": "benchmarks.languages",
+    "instruction_languages": "benchmarks.instruction_languages",
     "tokenizers": "benchmarks.tokenizers",
     "embedders": "benchmarks.embedders",
     "report_speed": "benchmarks.report_speed",

@@ -98,7 +98,7 @@ Techniques = Annotated[
 ]
 Costs = Annotated[CostAssumptions, Parameter(name="*", group=Group("Assumptions for estimated costs", sort_key=5))]
 UserLimits = Annotated[
-    Limits, Parameter(name="*", group=Group("Your limits and assumptions ('none' sets no limit)", sort_key=3))
+    Limits, Parameter(name="*", group=Group("Your limits, none unless set, and assumptions", sort_key=3))
 ]
 
 

@@ -18,6 +18,7 @@ from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.services.lab import Lab
+from engine.studies.study_runs import measured_in_words
 from terminal.output import note
 from terminal.progress import progress_display
 
@@ -47,6 +48,7 @@ def carry_out(
     *,
     resume: bool,
     purpose: Purpose = Purpose.COMPARISON,
+    studied_run: str = "",
     end_search: bool = False,
 ) -> RunEnded:
     """Execute a plan and show its progress; return how it ended. Its search for settings can be ended at once."""
@@ -58,7 +60,9 @@ def carry_out(
     note(f"run {plan.run_id}")
     remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
     with progress_display(live, Console(stderr=True), remark=remark):
-        for event in lab.runs.carry_out(plan, cancel, resume=resume, purpose=purpose, enough=enough):
+        for event in lab.runs.carry_out(
+            plan, cancel, resume=resume, purpose=purpose, studied_run=studied_run, enough=enough
+        ):
             live.apply(event)
             if isinstance(event, RunEnded):
                 ended = event
@@ -95,7 +99,7 @@ def done_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
     return [run if run is not None and run.status == "done" else None for run in lab.studies.kept(plans)]
 
 
-def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose) -> list[str]:
+def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose, studied_run: str = "") -> list[str]:
     """Execute those of a study's plans that have no finished run yet, one after the other.
 
     Returns:
@@ -116,9 +120,9 @@ def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose) -> l
     failed = []
     with stoppable() as cancel:
         for place, plan in enumerate(missing, start=1):
-            words = f"{len(plan.train_ids)} training rows, seed {plan.seed}"
+            words = measured_in_words(purpose, plan)
             note(f"{place} of {len(missing)}: {plan.task_id}, {words}")
-            ended = _carry_out_kept(lab, plan, cancel, purpose)
+            ended = _carry_out_kept(lab, plan, cancel, purpose, studied_run)
             if ended.status == "cancelled" or (cancel.is_set() and place < len(missing)):
                 raise CancelledError(
                     "Stopped. Finished rows are saved.", "The same command continues with the missing runs."
@@ -128,12 +132,12 @@ def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose) -> l
     return failed
 
 
-def _carry_out_kept(lab: Lab, plan: RunPlan, cancel: threading.Event, purpose: Purpose) -> RunEnded:
+def _carry_out_kept(lab: Lab, plan: RunPlan, cancel: threading.Event, purpose: Purpose, studied_run: str) -> RunEnded:
     """Resume the stopped run of this experiment, if there is one; otherwise start it."""
     (kept,) = lab.studies.kept([plan])
     try:
         if kept is None:
-            return carry_out(lab, plan, cancel, resume=False, purpose=purpose)
+            return carry_out(lab, plan, cancel, resume=False, purpose=purpose, studied_run=studied_run)
         return carry_out(lab, lab.runs.kept_plan(kept.run_id), cancel, resume=True)
     except AdaptLabError as error:
         return RunEnded(status="failed", message=error.what, fix=error.fix)

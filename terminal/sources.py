@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.core.errors import UsageError, unknown_name
 from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import RunInfo
-from engine.core.run.manifest import Purpose
+from engine.core.run.standing import is_comparison
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Guess, Roles, guess_roles
 from engine.ingest.one_step import Imported, begin_import, finish_import, slug
@@ -147,9 +147,13 @@ def kept_run(lab: Lab, name: str) -> RunInfo:
     """
     runs = lab.runs.list()
     if name == LATEST:
-        if not runs:
-            raise UsageError("There are no saved runs yet.", "Start one with 'python cli.py compare'.")
-        return next((run for run in runs if run.purpose is Purpose.COMPARISON), runs[0])
+        found = next((run for run in runs if is_comparison(run)), None)
+        if found is None:
+            what = (
+                "There are no saved runs yet." if not runs else "No saved run is a comparison; all belong to studies."
+            )
+            raise UsageError(what, "Start one with 'python cli.py compare'.")
+        return found
     for run in runs:
         if run.run_id == name:
             return run

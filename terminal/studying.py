@@ -57,6 +57,7 @@ def study(
     options: StudyOptions,
     found: Callable[[Done], Findings],
     *,
+    studied_run: str = "",
     as_json: bool,
 ) -> int:
     """Execute a study's missing runs, print what it found, and return the exit code.
@@ -67,6 +68,7 @@ def study(
         plans: all runs of the study.
         options: the user's.
         found: returns what the finished runs show.
+        studied_run: the run whose variants are measured again, where there is one.
         as_json: whether to print one JSON object.
 
     Raises:
@@ -75,7 +77,7 @@ def study(
     """
     if options.spending_limit is not None:
         plans = [replace(plan, spending_limit_usd=options.spending_limit) for plan in plans]
-    failed = [] if options.kept_only else carry_out_missing(lab, plans, purpose)
+    failed = [] if options.kept_only else carry_out_missing(lab, plans, purpose, studied_run)
     done = [(plan, run) for plan, run in zip(plans, done_runs(lab, plans), strict=True) if run is not None]
     _tell(purpose, plans, done, found(done) if done else None, as_json=as_json)
     for what in failed:

@@ -104,6 +104,11 @@ class MemoryRunStore:
                 for run_id, manifest in reversed(self._manifests.items())
             ]
 
+    def without_split(self) -> list[tuple[Manifest, bool]]:
+        """Read the manifests that name no split; all state a purpose."""
+        with self._lock:
+            return [(manifest, True) for manifest in self._manifests.values() if not manifest.split]
+
     def looks(self, task_id: str, task_digest: str) -> list[Look]:
         """Return the runs that are here and have shown results; deleted ones are forgotten."""
         with self._lock:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.run.events import RunEnded
+from engine.core.run.manifest import Purpose
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
 from engine.ingest.leaks.record import LeakFix
@@ -62,6 +66,50 @@ def test_a_run_that_was_stopped_goes_on(lab: Lab, run_id: str) -> None:
     made = lab.results.predictions(run_id)
     assert len(made) == len(lab.results.plan(run_id).test_ids) * len(lab.results.plan(run_id).variants)
     assert all(kept[p.variant_id, p.example_id] == p for p in made if (p.variant_id, p.example_id) in kept)
+
+
+def _as_it_was_kept(home: Path, like: str, run_id: str, **plan: Any) -> None:
+    """Put a run there as version 1 kept it: another one's manifest with another plan, and no word of a purpose."""
+    with closing(sqlite3.connect(home / "runs.sqlite3")) as store, store:
+        (text,) = store.execute("SELECT manifest FROM runs WHERE run_id = ?", (like,)).fetchone()
+        manifest = json.loads(text)
+        assert not {"version", "purpose", "split"} & manifest.keys()
+        manifest["plan"] |= {"run_id": run_id, **plan}
+        store.execute(
+            "INSERT INTO runs VALUES (?, ?, 'done', ?)", (run_id, "2026-11-02T09:00:00", json.dumps(manifest))
+        )
+
+
+def test_runs_of_before_are_sorted_when_the_home_is_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drift rows, a learning curve and passages are found out from what only a study does; what is kept stays so."""
+    monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
+    shutil.copytree(FROZEN, home)
+    base, drift = "20261101-120000-dddd", [f"st-drift-{number:03}" for number in range(1, 5)]
+    _as_it_was_kept(home, base, "20261102-090000-0001", task_id="support-tickets", test_ids=drift)
+    for size in (5, 10, 25):
+        train = [f"oe-train-{number:03}" for number in range(1, size + 1)]
+        _as_it_was_kept(home, base, f"20261102-1000{size:02}-0002", throughput=True, train_ids=train)
+    rag = {"id": "rag", "technique": "rag", "retrieval": {"examples_k": 0, "passages_k": 2, "mode": "vector"}}
+    _as_it_was_kept(home, base, "20261102-110000-0003", variants=[rag], context_tokens=4096)
+    _as_it_was_kept(home, base, "20261102-120000-0004", task_id="gone")
+    expected = {
+        "20261101-090000-aaaa": (Purpose.COMPARISON, "test"),
+        "20261101-130000-eeee": (Purpose.DRIFT, "test"),
+        "20261101-140000-ffff": (Purpose.CONTEXT, "test"),
+        "20261102-090000-0001": (Purpose.DRIFT, "drift"),
+        "20261102-100005-0002": (Purpose.LEARNING_CURVE, "test"),
+        "20261102-100010-0002": (Purpose.LEARNING_CURVE, "test"),
+        "20261102-100025-0002": (Purpose.LEARNING_CURVE, "test"),
+        "20261102-110000-0003": (Purpose.CONTEXT, "test"),
+        "20261102-120000-0004": (Purpose.COMPARISON, ""),
+    }
+    for _ in range(2):  # the second time they are read as they were kept the first time
+        with closing(open_lab()) as lab:
+            found = {info.run_id: (info.purpose, info.split) for info in lab.runs.list()}
+            assert {run_id: found[run_id] for run_id in expected} == expected
+    with closing(sqlite3.connect(home / "runs.sqlite3")) as store:
+        kept = dict(store.execute("SELECT run_id, json_extract(manifest, '$.purpose') FROM runs"))
+    assert kept["20261102-090000-0001"] == "drift"
 
 
 def test_kept_things_are_found(lab: Lab) -> None:

@@ -7,14 +7,9 @@ its store, so that the screenshots show measured figures.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from adapters.storage.run_store import SqliteRunStore  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
+from tools.served_app import ServedApp, served_app  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -36,19 +32,26 @@ INPUT = "I typed my sign-in code three times and now the app says my account is 
 
 def main() -> None:
     """Take all screenshots."""
-    chromium = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if chromium is None:
-        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="adaptlab-pictures-") as folder:
         home = Path(folder)
-        with _served(home) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        with served(home) as app, chromium() as browser:
             # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
-            _take(browser, address, first)
-            _take(browser, address, _screens(_import_sample(home)))
-            browser.close()
+            _take(browser, app.way_in, first)
+            _take(browser, app.way_in, _screens(_import_sample(home)))
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium until the block ends."""
+    path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if path is None:
+        sys.exit(f"No Chromium was found (looked for {', '.join(NAMES)}). Install Debian's package chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], object]]) -> None:
@@ -126,30 +129,10 @@ def _import_sample(home: Path) -> str:
 
 
 @contextlib.contextmanager
-def _served(home: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tools" / "serve.py"), "--server.port", str(port)]
-    environment = {**os.environ, "ADAPTLAB_HOME": str(home)}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        _wait(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait(port: int) -> None:
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.2)
-    sys.exit("The app did not start.")
+def served(home: Path) -> Iterator[ServedApp]:
+    """Serve the app with a home folder until the block ends."""
+    with served_app(home / "server.log", {"ADAPTLAB_HOME": str(home)}) as app:
+        yield app
 
 
 if __name__ == "__main__":

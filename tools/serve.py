@@ -1,20 +1,89 @@
-"""Serve the app: `python tools/serve.py [options of streamlit run]`.
+"""Serve the app: `python tools/serve.py [--port 8501] [--no-token]`, which `make run` calls.
 
-A plain `streamlit run app.py` does the same, with one difference: if the first visitor of a server opens a link to a
-page instead of the bare address, Streamlit reports that the page does not exist. Streamlit uses a folder called `pages`
-for its older page discovery until the app turns that off, which the app can only do once it has run. This script turns
-it off before the start.
+The address that it prints has a token, which `adapters/web_gate.py` exchanges for a cookie. `streamlit run app.py`
+serves the same pages without the gate: only `.streamlit/config.toml` then guards them (docs/trust.md says how far).
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from pathlib import Path
 
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.web.cli import main
+
+def _leave(_number: int, _frame: object) -> None:
+    """Stop at once: nothing has begun that would have to be put away, and an import must not end in a traceback."""
+    os.write(2, b"\nStopped before the app was ready.\n")
+    os._exit(0)
+
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
+
+import argparse  # noqa: E402
+import contextlib  # noqa: E402
+import secrets  # noqa: E402
+from collections.abc import AsyncIterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
+from streamlit import config  # noqa: E402
+from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
+
+from adapters.web_gate import TOKEN, Gate  # noqa: E402
+
+
+def main() -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    options = _options()
+    token = secrets.token_urlsafe(24) if options.token else None
+
+    @contextlib.asynccontextmanager
+    async def announced(_app: st.App) -> AsyncIterator[None]:
+        _print_address(token)
+        yield
+
+    # Streamlit reads .streamlit/config.toml beside the script that was started: that is app.py, not this file.
+    sys.argv = [str(ROOT / "app.py")]
+    # Otherwise a first visitor who opens a link to a page is told that it does not exist: until app.py has run once,
+    # Streamlit takes the folder `pages` for its older kind of pages.
     PagesManager.uses_pages_directory = False
-    sys.argv = ["streamlit", "run", str(Path(__file__).resolve().parents[1] / "app.py"), *sys.argv[1:]]
+    app = st.App(ROOT / "app.py", middleware=[Middleware(Gate, token=token)], lifespan=announced)
+    app.run(config={"server.port": options.port, "logger.hideWelcomeMessage": True})
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End in the ordinary way. While requests are served this is uvicorn's part, which calls it when it is done."""
+    raise SystemExit(0)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Serve Adapt Lab on this machine.")
+    parser.add_argument("--port", type=int, default=8501, help="the port on 127.0.0.1 (default: 8501)")
+    parser.add_argument(
+        "--no-token",
+        dest="token",
+        action="store_false",
+        help="let in every browser and program of this machine, and every user of it",
+    )
+    return parser.parse_args()
+
+
+def _print_address(token: str | None) -> None:
+    """Print where the app is. Streamlit's own line would lack the token."""
+    address = f"http://127.0.0.1:{config.get_option('server.port')}"
+    sys.stdout.write(f"Adapt Lab: {address}" + (f"/?{TOKEN}={token}" if token else "") + "\n")
+    if token is None:
+        sys.stdout.write("No token is asked for: every user and program of this machine can open it.\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
     main()

@@ -34,6 +34,8 @@ SIGNS = {
     "missing": "\N{MIDDLE DOT}",
 }
 """How an answer's outcome is written; they differ without colour."""
+_PLOT_PX = (364.0, 274.0)
+"""Width and height inside the axes of two charts beside each other, for placing names."""
 _FOLDER = Path(__file__).parent
 _DRAW = (_FOLDER / "draw.js").read_text(encoding="utf-8")
 
@@ -99,7 +101,7 @@ def _picture(chart: Chart) -> dict[str, Any]:
         "title": chart.title,
         "caption": chart.caption,
         "svg": Markup(to_svg(chart)),  # noqa: S704 - svg_form escapes every text
-        "figure": paint(to_plotly(chart)),
+        "figure": paint(to_plotly(chart, plot_px=_PLOT_PX)),
         "alt": chart.alt,
         "table": chart.table(),
     }

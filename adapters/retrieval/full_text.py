@@ -15,12 +15,9 @@ from dataclasses import dataclass
 
 from lancedb.index import FTS
 
+from engine.core.text.coverage import STEMMED
 from engine.core.text.languages import LEAST_SHARE, Languages, language_name, tell_languages
 
-STEMMED = frozenset({
-    "ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "it", "nl", "no", "pt", "ro", "ru", "sv", "ta", "tr",
-})  # fmt: skip
-"""The languages whose stemmer and stop words LanceDB has, by their code of ISO 639-1."""
 _MARKED = frozenset({"ta"})
 """Stemmed languages whose letters take marks, at which LanceDB's usual tokenizer would cut words."""
 _EAST_ASIAN = frozenset({"Han", "Japanese"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,10 @@ class LocalRunFiles:
 
     def sample(self) -> RecordedRun | None:
         """Return the recorded run that ships with the app: imported, since another machine measured it."""
+        return self._recorded
+
+    @cached_property
+    def _recorded(self) -> RecordedRun | None:
         found = read_recorded(self._sample)
         return None if found is None else replace(found, manifest=replace(found.manifest, imported=True))
 

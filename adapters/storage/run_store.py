@@ -66,14 +66,30 @@ class SqliteRunStore:
         """
         self._path = path
         self._local = threading.local()
+        self._file: tuple[int, int] | None = None
         with self._errors():
             with contextlib.suppress(OSError):  # opening it says what is wrong
                 path.touch(mode=0o600)
             for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
                 keep_private(part)
             self._connection().executescript(SCHEMA)
+            self._file = self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells this file from another of its name; `None` if there is none."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _connection(self) -> sqlite3.Connection:
+        # SQLite goes on writing into a file that has been deleted, and what it writes is lost.
+        if self._file is not None and self._identity() != self._file:
+            raise StoreError(
+                f"The run store '{self._path}' was deleted or replaced while it was in use.",
+                "Start Adapt Lab again; a new store is made.",
+            )
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None)
@@ -119,16 +135,14 @@ class SqliteRunStore:
             )
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
-        """Set a run's status; put keys into its manifest."""
+        """Set a run's status and put keys into its manifest, both at once or not at all."""
+        patch = None if manifest is None else json.dumps(manifest)
         with self._errors():
-            connection = self._connection()
-            if status is not None:
-                connection.execute("UPDATE runs SET status = ? WHERE run_id = ?", (status, run_id))
-            if manifest is not None:
-                connection.execute(
-                    "UPDATE runs SET manifest = json_patch(manifest, ?) WHERE run_id = ?",
-                    (json.dumps(manifest), run_id),
-                )
+            self._connection().execute(
+                "UPDATE runs SET status = COALESCE(?, status), manifest = json_patch(manifest, COALESCE(?, '{}'))"
+                " WHERE run_id = ?",
+                (status, patch, run_id),
+            )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Commit predictions in one transaction; one that exists already is left unchanged."""
@@ -248,6 +262,20 @@ class SqliteRunStore:
         for started_at, status, count, text in read:
             with contextlib.suppress(StoreError):
                 found.append(info_of(_read_manifest(text, status, started_at), count))
+        return found
+
+    def without_split(self) -> list[tuple[Manifest, bool]]:
+        """Return the manifests that name no split, each with whether it states a purpose. Damaged ones are left out."""
+        with self._errors():
+            rows = self._connection().execute(
+                "SELECT manifest, status, started_at, json_extract(manifest, '$.purpose') IS NOT NULL FROM runs"
+                " WHERE coalesce(json_extract(manifest, '$.split'), '') = '' ORDER BY run_id"
+            )
+            read = list(rows)
+        found = []
+        for text, status, started_at, has_purpose in read:
+            with contextlib.suppress(StoreError):
+                found.append((_read_manifest(text, status, started_at), bool(has_purpose)))
         return found
 
     def looks(self, task_id: str, task_digest: str) -> list[Look]:

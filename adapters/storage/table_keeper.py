@@ -41,7 +41,8 @@ class TableKeeper:
         plan = manifest.plan
         path = self._folder / f"{run_id}.npz"
         whole = manifest.status == "done"
-        if whole and (kept := _read(path)) is not None:
+        # Rows may have been added to the run since its table was kept.
+        if whole and (kept := _read(path)) is not None and kept.example_ids == plan.test_ids:
             return kept
         table = table_from_json([variant.id for variant in plan.variants], plan.test_ids, self._store.records(run_id))
         if whole and table.predictions >= LEAST_PREDICTIONS:

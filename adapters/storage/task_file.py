@@ -49,11 +49,30 @@ class TaskFile(_Strict):
     licence: str = ""
     locale: str = ""
     answer: _Answer
+    label_words: dict[Text, str] = {}
     scoring: _Scoring
     splits: dict[str, int] = {}
     documents: _Documents | None = None
     card: dict[str, str] = {}
     source: dict[str, Any] = {}
+
+
+class TemplateFile(_Strict):
+    """`prompt.toml`: the sentences around rows. What is left out is as the app has it in that language."""
+
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "en"
+    label_frame: Text | None = None
+    short_frame: Text | None = None
+    json_frame: Text | None = None
+    text_frame: Text | None = None
+    listed: Text | None = None
+    comma: Text | None = None
+    brief_label: Text | None = None
+    brief_fields: Text | None = None
+    brief_json: Text | None = None
+    brief_short: Text | None = None
+    brief_refusal: Text | None = None
+    brief_text: Text | None = None
 
 
 class RowLine(_Strict):

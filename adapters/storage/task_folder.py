@@ -1,13 +1,12 @@
-"""Reading a task folder: `task.toml`, `examples.jsonl`, `documents/*.md`. Unknown keys are refused."""
+"""Reading a task folder: `task.toml`, `examples.jsonl`, `prompt.toml`, `documents/*.md`. Unknown keys are refused."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,21 @@ from pydantic import ValidationError
 from adapters.storage.files import partial_beside
 from adapters.storage.task_file import RowLine, TaskFile
 from adapters.storage.task_schema import read_schema
+from adapters.storage.task_template import TEMPLATE_NAME, read_template, template_text
 from engine.core.errors import TaskError
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Rule, Task, task_digest
 from engine.core.text.answer_forms import is_known_locale
+from engine.core.text.json_schema import schema_fault
+from engine.core.text.label_words import label_word_fault
+from engine.core.text.patterns import SEARCH_S, found_end, pattern_fault
+from engine.core.text.prompt_template import ENGLISH
 from engine.metrics import wording as say
-from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS, schema_fault
+from engine.metrics.scoring import KINDS, RUN_SCORERS, SCORERS
 
 MAX_DOCUMENT_BYTES = 5_000_000
 MAX_FILE_BYTES = 200_000_000
+ROWS_TRIED = 200
+"""Rows whose targets a task's rules are tried on when it is read."""
 SCHEMA_NAME = "schema.json"
 _OLD_CLEAN = "Leak guard: clean."
 DOCUMENTS_NAME = "documents"
@@ -54,13 +60,15 @@ def _read_whole(folder: Path) -> Task:
     kind = AnswerKind(definition.answer.kind)
     schema = _read_schema(folder, definition)
     answer = AnswerSpec(
-        kind=kind, labels=tuple(definition.answer.labels), json_schema=schema, refusal=definition.answer.refusal
-    )
+        kind=kind, labels=tuple(definition.answer.labels), json_schema=schema, refusal=definition.answer.refusal,
+        label_words=_checked_words(definition),
+    )  # fmt: skip
     _check_scoring(definition, kind)
     examples = _read_examples(folder / "examples.jsonl", answer)
     _check_splits(definition, examples)
     documents = _read_documents(folder, definition)
     rules = tuple(Rule(**rule.model_dump()) for rule in definition.scoring.rules)
+    _try_rules(rules, examples)
     task = Task(
         id=definition.id,
         title=definition.title,
@@ -76,8 +84,16 @@ def _read_whole(folder: Path) -> Task:
         card=_in_todays_words(definition.card),
         source=definition.source,
         locale=_checked_locale(definition.locale),
+        template=read_template(folder / TEMPLATE_NAME),
     )
     return replace(task, digest=task_digest(task))
+
+
+def _checked_words(definition: TaskFile) -> Mapping[str, str]:
+    if fault := label_word_fault(definition.answer.labels, definition.label_words):
+        what, fix = fault
+        raise TaskError(f"task.toml: field 'label_words': {what}", fix)
+    return definition.label_words
 
 
 def _checked_locale(locale: str) -> str:
@@ -101,7 +117,7 @@ def old_digest(folder: Path) -> str:
     """Return the digest under which runs of version 1 kept a task: it left out what is in the rows' metadata."""
     definition = _read_definition(folder / "task.toml")
     task = read_task(folder)
-    digest = hashlib.sha256(definition.model_dump_json(exclude={"locale"}).encode())
+    digest = hashlib.sha256(definition.model_dump_json(exclude={"locale", "label_words"}).encode())
     digest.update(json.dumps(task.answer.json_schema, sort_keys=True).encode())
     for example in task.examples:
         digest.update(json.dumps([example.id, example.input, example.target, example.split]).encode())
@@ -172,12 +188,26 @@ def _check_scoring(definition: TaskFile, kind: AnswerKind) -> None:
                 "Correct the rule.",
             )
         for form in forms:
-            try:
-                re.compile(form or "")
-            except re.error as error:
-                raise TaskError(f"task.toml: rule '{rule.name}': {error}.", "Correct the expression.") from error
+            fault = pattern_fault(form or "")
+            if fault is not None:
+                raise TaskError(f"task.toml: rule '{rule.name}': {fault}.", "Correct the expression.")
     if kind is AnswerKind.LABEL and len(set(definition.answer.labels)) < 2:
         raise TaskError("task.toml: field 'answer.labels': at least two labels are needed.", "Name them.")
+
+
+def _try_rules(rules: Sequence[Rule], examples: Sequence[Example]) -> None:
+    """Search the right answers of some rows, so that an expression that takes too long is told before a run."""
+    for rule in rules:
+        for form in filter(None, (rule.pattern, rule.forbid, rule.max_words_after)):
+            for example in examples[:ROWS_TRIED]:
+                try:
+                    found_end(form, example.target)
+                except TimeoutError:
+                    raise TaskError(
+                        f"task.toml: rule '{rule.name}': the expression takes longer than {SEARCH_S:g} s on the target "
+                        f"of row '{example.id}'.",
+                        "Write it without repetitions inside repetitions, such as (a+)+.",
+                    ) from None
 
 
 def _read_examples(path: Path, answer: AnswerSpec) -> tuple[Example, ...]:
@@ -271,6 +301,8 @@ def write_task(task: Task, folder: Path) -> None:
         definition["answer"]["refusal"] = task.answer.refusal
     if task.answer.json_schema is not None:
         definition["answer"]["schema_file"] = SCHEMA_NAME
+    if task.answer.label_words:
+        definition["label_words"] = dict(task.answer.label_words)
     if task.rules:
         definition["scoring"]["rules"] = [
             {key: value for key, value in asdict(rule).items() if value is not None} for rule in task.rules
@@ -297,6 +329,8 @@ def write_task(task: Task, folder: Path) -> None:
         (partial / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         if task.answer.json_schema is not None:
             (partial / SCHEMA_NAME).write_text(json.dumps(task.answer.json_schema), encoding="utf-8")
+        if task.template != ENGLISH:
+            (partial / TEMPLATE_NAME).write_text(template_text(task.template), encoding="utf-8")
         for document in task.documents:
             (partial / DOCUMENTS_NAME).mkdir(exist_ok=True)
             (partial / DOCUMENTS_NAME / document.name).write_text(document.text, encoding="utf-8")

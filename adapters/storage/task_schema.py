@@ -16,11 +16,14 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from engine.core.errors import TaskError
+from engine.core.text.patterns import pattern_fault
 
 MAX_DEPTH = 64
 """Levels of one schema inside another, references followed. Real ones reach about 10."""
 MAX_PARTS = 10_000
 """Parts that are checked against one value, each counted as often as references and alternatives lead to it."""
+_NOT_TOGETHER = {"patternProperties", "unevaluatedProperties"}
+"""The second searches with the first's expressions in a part of the library that knows no limit of time."""
 _REFERENCES = ("$ref", "$dynamicRef")
 _SAME_VALUE_LISTS = ("allOf", "anyOf", "oneOf")
 _SAME_VALUE = ("not", "if", "then", "else")
@@ -84,6 +87,7 @@ class _References:
         self._root = DRAFT202012.create_resource(schema)
         self._parts: dict[int, int] = {}
         """How many parts each schema unfolds to for one value, by identity; 0 while it is being counted."""
+        self._seen: set[str] = set()
         self._waiting: list[tuple[Resource[Any], Any, int]] = []
         """Schemas of parts of a value, which may well refer back: that is how trees are described."""
 
@@ -100,6 +104,7 @@ class _References:
             return 1
         if depth > MAX_DEPTH:
             raise _too_deep(self._name)
+        self._check_keywords(schema)
         known = self._parts.get(id(schema))
         if known == 0:
             raise TaskError(
@@ -127,6 +132,24 @@ class _References:
             )
         self._parts[id(schema)] = total
         return total
+
+    def _check_keywords(self, schema: Mapping[str, Any]) -> None:
+        """Refuse expressions that cannot be used, and what would take the check out of its limits."""
+        own = schema.get("pattern")
+        for pattern in (*([own] if isinstance(own, str) else []), *schema.get("patternProperties", ())):
+            fault = pattern_fault(pattern)
+            if fault is not None:
+                raise TaskError(f"{self._name}: 'pattern' {pattern[:80]!r}: {fault}.", "Correct the expression.")
+        if "$schema" in schema and schema is not self._root.contents:
+            raise TaskError(
+                f"{self._name}: a '$schema' inside the schema.", "Name it once, at the top, or leave it out."
+            )
+        self._seen |= schema.keys() & _NOT_TOGETHER
+        if self._seen == _NOT_TOGETHER:
+            raise TaskError(
+                f"{self._name} has both 'patternProperties' and 'unevaluatedProperties'.",
+                "Use 'additionalProperties' instead of the second.",
+            )
 
     def _resolved(self, reference: str, resolver: Any) -> tuple[Resource[Any], Any]:
         try:

@@ -9,18 +9,23 @@ import streamlit as st
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.metrics import wording as say
 from engine.services.lab import Lab
+from engine.studies.study_runs import aside_in_words
 
 _MOST_NOTE_CHARACTERS = 2000
 
 
-def run_actions(lab: Lab, info: RunInfo) -> None:
-    """Show the actions for one run."""
+def run_actions(lab: Lab, info: RunInfo, *, key: str = "") -> None:
+    """Show the actions for one run; `key` tells those of one table from those of another."""
     with st.container(border=True):
-        st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(say.when(info.started_at))}]")
+        told = f"{say.when(info.started_at)} · {answers_in_words(info, lab.runs.current_id())}"
+        st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(told)}]")
+        if aside := aside_in_words(info):
+            st.caption(plain(aside))
         note = st.text_area(
             "Note",
             value=visible(info.note),
@@ -30,15 +35,14 @@ def run_actions(lab: Lab, info: RunInfo) -> None:
             help="Saved with the run and exported with it.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Open", key="open_run", type="primary", icon=":material/play_circle:"):
+            if st.button("Open", key=f"open_run{key}", type="primary", icon=":material/play_circle:"):
                 state.keep_for_page(info.run_id)
                 st.switch_page("pages/compare/run.py")
-            if st.button("Report", key="open_report", icon=":material/gavel:", disabled=not info.rows_done):
-                state.keep_for_page(info.run_id)
-                st.switch_page("pages/decide/report.py")
+            if st.button("Report", key=f"open_report{key}", icon=":material/gavel:", disabled=not info.rows_done):
+                state.report(info.run_id)
             st.button(
                 "Save note",
-                key="keep_note",
+                key=f"keep_note{key}",
                 icon=":material/edit_note:",
                 on_click=_note,
                 args=(lab, info.run_id),
@@ -51,7 +55,7 @@ def run_actions(lab: Lab, info: RunInfo) -> None:
                 mime="application/zip",
                 icon=":material/download:",
                 on_click="ignore",
-                key="export_run",
+                key=f"export_run{key}",
                 help="The whole run with every prompt in one file; another Adapt Lab can import it.",
             )
             with st.popover("Delete", icon=":material/delete:"):
@@ -59,7 +63,7 @@ def run_actions(lab: Lab, info: RunInfo) -> None:
                     "Deletes the run and its predictions for good. That its test rows were looked at stays known."
                 )
                 st.button(
-                    "Delete this run", key="delete_run", type="primary", on_click=_delete, args=(lab, info.run_id)
+                    "Delete this run", key=f"delete_run{key}", type="primary", on_click=_delete, args=(lab, info.run_id)
                 )
 
 

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import polars as pl
 import streamlit as st
 
-from components.ui.errors import fault
 from components.ui.run_data import measured_of, plan_of, run_labels, table_of
-from components.ui.run_list import standing
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import FigureName, mark_of
 from engine.analysis.run_comparison import VariantChange, compare_runs, in_words, matrix, portability_grid
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
+from engine.core.run.standing import is_comparison
 from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import marked
@@ -30,14 +30,26 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     if len(able) < 2:
         st.caption("This needs two runs with answers.")
         return
-    names, labels = list(able), run_labels(able, _entry)
+    # Comparisons first: a run of a study seldom has rows and variants in common with others.
+    names, labels = sorted(able, key=lambda name: not is_comparison(able[name])), run_labels(able, _entry)
     left, right = st.columns(2)
     second = left.selectbox("Run", names, format_func=labels.__getitem__, key="pair_second")
     same_task = [name for name in names if name != second and able[name].task_id == able[second].task_id]
     if not same_task:
         right.caption("No other run of this task has answers.")
         return
-    first = right.selectbox("against", same_task, format_func=labels.__getitem__, key="pair_first")
+    fitting = (place for place, name in enumerate(same_task) if _can_be_compared(lab, able[name], able[second]))
+    first = right.selectbox(
+        "against",
+        same_task,
+        index=next(fitting, None),
+        placeholder="Choose a run",
+        format_func=labels.__getitem__,
+        key=f"pair_first_{second}",
+    )
+    if first is None:
+        st.caption("No other run answered the same rows with the same variants.")
+        return
     plans = plan_of(lab, able[first]), plan_of(lab, able[second])
     known = variant_names(plans[1].variants)
     before = {variant.id: variant for variant in plans[0].variants}
@@ -53,7 +65,7 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     try:
         changes = compare_runs(table_of(lab, able[first]), table_of(lab, able[second]), shared)
     except AdaptLabError as error:
-        fault(error)
+        st.info(f"{plain(error.what)} {plain(error.fix)}", icon=":material/compare_arrows:")
         return
     if lab.results.is_outdated(first) != lab.results.is_outdated(second):
         st.caption("The task, or how its answers are scored, changed between these two runs.")
@@ -82,6 +94,12 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     told = [known[change.variant_id] for change in changes if change.difference.significant]
     verdict = f"Significant for {', '.join(told)}." if told else "No change is significant."
     st.caption(plain(f"Paired on the {say.number(rows)} rows that both have. {verdict}"))
+
+
+def _can_be_compared(lab: Lab, one: RunInfo, other: RunInfo) -> bool:
+    first, second = plan_of(lab, one), plan_of(lab, other)
+    alike = {variant.id for variant in first.variants} & {variant.id for variant in second.variants}
+    return bool(alike and set(first.test_ids) & set(second.test_ids))
 
 
 def _headed(title: str, lab: Lab, run_id: str) -> str:
@@ -134,5 +152,5 @@ def _entry(info: RunInfo) -> str:
     note = f" · {visible(info.note)[:40]}" if info.note else ""
     return (
         f"{say.when(info.started_at)} · {visible(info.task_id)} · {visible(info.model_id)} · seed {info.seed} · "
-        f"{standing(info, None)}{note}"
+        f"{answers_in_words(info)}{note}"
     )

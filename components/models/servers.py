@@ -10,7 +10,7 @@ from engine.core.errors import AdaptLabError
 from engine.core.model_servers import NearbyServer, ServerState
 from engine.metrics import wording as say
 from engine.services.lab import Lab
-from engine.services.pull import Pull
+from engine.services.models import Pull
 
 REFRESH_S = 0.5
 _OLLAMA = "ollama"
@@ -75,7 +75,7 @@ def _offer(lab: Lab, near: NearbyServer) -> None:
 
 
 def _pulling(lab: Lab) -> None:
-    going_on: Pull | None = st.session_state.get(state.PULL)
+    going_on = lab.models.last_pull()
     if going_on is not None:
         st.fragment(_progress, run_every=REFRESH_S if going_on.is_running else None)(going_on, going_on.is_running)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -88,7 +88,7 @@ def _pulling(lab: Lab) -> None:
         )
         busy = going_on is not None and going_on.is_running
         if st.button("Get it", disabled=busy or not name):
-            st.session_state[state.PULL] = Pull(lab.models.servers, name.strip())
+            lab.models.pull(name.strip())
             st.rerun()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components.playground.recorded import recorded_answers
 from components.playground.view import changed_settings, changes_frame, play_views
 from components.ui import state
 from components.ui.errors import fault
@@ -53,10 +54,14 @@ def ask_button(lab: Lab, question: Question) -> None:
         st.session_state[state.PLAY_ASK] = asked
 
 
-def play_panel(lab: Lab, task: Task) -> None:
-    """Show the last question; while it is being answered, only this part of the page is redrawn."""
+def play_panel(lab: Lab, asked: Question, task: Task) -> None:
+    """Show the last question; while it is being answered, only this part of the page is redrawn.
+
+    Until the first one, show what a kept run answered on the input in the form.
+    """
     snapshot = _shown(lab)
     if snapshot is None:
+        recorded_answers(lab, asked, task)
         return
     watch = st.fragment(_answers, run_every=REFRESH_S if snapshot.is_running else None)
     watch(lab, _origin(lab, snapshot.question.model_id), going_on=snapshot.is_running)
@@ -151,7 +156,7 @@ def _add_row(lab: Lab, task: Task, snapshot: PlaySnapshot) -> None:
         st.caption("The answers above belong to another task.")
         return
     with st.form("play_add", border=True):
-        st.text(visible(question.text))
+        st.text(visible(question.text), width="stretch")
         target_cell, split_cell = st.columns([2, 1])
         if task.answer.kind is AnswerKind.LABEL:
             labels = list(task.answer.labels)

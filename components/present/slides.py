@@ -8,21 +8,37 @@ from typing import Any
 from components.ui.bests import bests
 from components.ui.run_data import where
 from components.ui.text import visible
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import FigureName, imported_sentence
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
+from engine.core.run.infos import RunInfo
+from engine.core.run.standing import RunState, state_of
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, marked
 from engine.services.recorded import RecordedRun
+from engine.studies.study_runs import aside_in_words
 
 STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
 _LONG = 320
 _SHORT = 34
 """A headline of so many characters is set in huge type."""
-_REASONS = 2
-"""Number of reasons shown with the verdict: what fits on a slide. The report has all reasons."""
+
+
+def slide_remarks(run: RunInfo, running_id: str | None) -> str:
+    """Return what every slide says of a run that is not its task's whole comparison; empty for one that is."""
+    unfinished = f"{answers_in_words(run, running_id).capitalize()}."
+    if state_of(run, running_id) is RunState.DONE:
+        unfinished = ""
+    return " ".join(part for part in (aside_in_words(run), unfinished) if part)
+
+
+def with_remarks(slide: dict[str, Any], remarks: str, *, is_sample: bool) -> dict[str, Any]:
+    """Write remarks under a slide's headline as large as its text, so that they are read with it."""
+    kicker = f"Recorded run · {slide['kicker']}" if is_sample else slide["kicker"]
+    return {**slide, "kicker": kicker, "blocks": [*([_texts([visible(remarks)])] if remarks else []), *slide["blocks"]]}
 
 
 def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
@@ -62,7 +78,7 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
 
 
 def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
-    """Say what to choose, its two best reasons, and its three figures.
+    """Say what to choose, how sure that is, its three figures, and what to do next.
 
     Without a verdict (the task is gone), say which variant is best at what.
     """
@@ -78,11 +94,11 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
         return _slide(kicker, _headline([best.name for best in found]), blocks)
     shown = verdict.pick or verdict.leader
     lane = next((lane for lane in snapshot.lanes if lane.variant.id == shown), None)
-    said = [verdict.sureness.text, *(reason.text for reason in verdict.reasons[:_REASONS])]
-    blocks = [_texts([visible(sentence) for sentence in said if sentence])]
+    said = [text for text in (verdict.in_short, verdict.next_step.text) if text]
+    blocks = [_texts([visible(text) for text in said])] if said else []
     if lane is not None:
         blocks.append({"kind": "figures", "figures": _figures(lane, snapshot)})
-    blocks.append(_foot(" ".join([visible(verdict.basis.text), *notes])))
+    blocks += [_foot(note) for note in notes]
     return _slide(kicker, visible(verdict.headline), blocks) | {"huge": len(verdict.headline) <= _SHORT}
 
 

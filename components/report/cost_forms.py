@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components.ui.limits_form import use_form
 from components.ui.text import plain
-from engine.core.limits import Limits
 from engine.metrics.image_tokens import RULES, image_tokens
 
 _SIZES = {
@@ -31,12 +29,6 @@ class Extra:
     def tokens(self, model: str) -> float:
         """Return the additional prompt tokens for this model; an unknown image rule adds none."""
         return self.context_tokens + self.images * (image_tokens(model, self.width_px, self.height_px) or 0)
-
-
-def use_of(defaults: Limits) -> Limits:
-    """Ask about the expected use; the limits on the Report page do not change."""
-    calls, months, labelling, leave = use_form(defaults)
-    return Limits(calls_per_month=calls, months=months, labelling_usd_per_row=labelling, data_may_leave=leave)
 
 
 def extra_form() -> Extra:

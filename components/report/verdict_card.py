@@ -1,6 +1,8 @@
-"""The verdict on screen: what to choose, how sure that is, why, and what would change it."""
+"""The verdict on screen in three lines: what to choose, how sure that is, what to do next. The rest is behind Why."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -16,24 +18,41 @@ _SURE = {
     Outcome.NONE: ("none meets the limits", "red"),
 }
 _HELP = {
-    Outcome.WINNER: "It is better than each other variant that meets the limits, at the 5 % level over the whole run.",
+    Outcome.WINNER: "It beats every other variant that no limit rules out, at the 5 % level over the whole run.",
     Outcome.BEST_MEASURED: "On quality, p95 latency and cost no other was better in this test.",
     Outcome.SIMPLEST: "It is at most 5 points behind any other, in at least 95 of 100 such runs.",
     Outcome.UNDECIDED: "These rows do not show which one is better, and a wrong choice may lose more than 5 points.",
-    Outcome.ALONE: "No other variant meets your limits, as measured.",
-    Outcome.NONE: "Every variant misses one of your limits.",
+    Outcome.ALONE: "No other variant meets the limits, as measured.",
+    Outcome.NONE: "Every variant misses a limit.",
 }
+_RAN_ALONE = ("ran alone", "gray")
 
 
-def verdict_card(verdict: Verdict) -> None:
-    """Show the verdict."""
-    word, tone = _SURE[verdict.outcome]
-    with st.container(border=True, key="verdict"):
+def verdict_card(verdict: Verdict, act: Callable[[], None], *, compared: bool) -> None:
+    """Show the verdict.
+
+    Args:
+        verdict: of the run.
+        act: shows what can be done at once, below the three lines.
+        compared: whether there was more than one variant.
+    """
+    word, tone = _SURE[verdict.outcome] if compared or verdict.outcome is Outcome.NONE else _RAN_ALONE
+    with st.container(border=True, key="verdict", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(plain(verdict.headline), anchor=False, width="stretch")
-            st.badge(word, color=tone, help=_HELP[verdict.outcome])  # type: ignore[arg-type]
-        st.markdown(plain(f"{verdict.sureness.text} {verdict.basis.text}".strip()))
-        st.markdown("\n".join(f"* {plain(sentence.text)}" for sentence in verdict.reasons))
+            st.badge(word, color=tone, help=_HELP[verdict.outcome] if compared else None)  # type: ignore[arg-type]
+        if verdict.sureness.text:
+            st.markdown(plain(verdict.sureness.text))
+        if verdict.next_step.text:
+            st.markdown(f":gray[{plain(verdict.next_step.text)}]")
+        act()
+        if verdict.why:
+            _why(verdict)
+
+
+def _why(verdict: Verdict) -> None:
+    with st.expander("Why", icon=":material/help_outline:", key="why"):
+        st.markdown("\n".join(f"* {plain(text)}" for text in verdict.why))
         if verdict.changes:
-            told = "\n".join(f"* :gray[{plain(sentence.text)}]" for sentence in verdict.changes)
-            st.markdown(f":gray[What would change this:]\n{told}")
+            told = "\n".join(f"* {plain(sentence.text)}" for sentence in verdict.changes)
+            st.markdown(f"What would change this:\n{told}")

@@ -6,6 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
+from components.run.ending import ending
 from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
@@ -20,7 +21,6 @@ from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import effort_sentences
 from engine.analysis.basis.training_rows import training_note
-from engine.analysis.marks import imported_sentence
 from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.plan import RunPlan
@@ -46,8 +46,8 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
         st.rerun()  # the page around this part has to change with it
     _headline(lab, snapshot, head)
     _message(snapshot)
-    if st.session_state.pop(state.PRESENTING, False):
-        state.present(run_id)
+    if not snapshot.is_running:
+        ending(lab, run_id)
     if snapshot.is_open:  # there is nothing else to show yet
         _search(lab, snapshot, run_id)
         return
@@ -76,15 +76,13 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
         if snapshot.is_running:
             _pause_button(lab, snapshot)
             st.button(
-                "Cancel", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
+                "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if snapshot.status in {"cancelled", "failed"}:
+            if snapshot.status in {"cancelled", "failed"} and snapshot.goes_on:
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )
-            if snapshot.rows_done:
-                st.button("Present", key="present", icon=":material/slideshow:", on_click=state.mark_presenting)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
     st.caption(plain(head[1]))
     if head[2]:
@@ -126,10 +124,7 @@ def _about(lab: Lab, plan: RunPlan) -> str:
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
     order = "in batches" if plan.throughput else "interleaved"
     rows = f"{say.number(len(plan.train_ids))} training rows"
-    about = " · ".join([*filter(None, model), rows, f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
-    manifest = lab.results.manifest(plan.run_id)
-    told = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
-    return f"{about}. {told}" if told else about
+    return " · ".join([*filter(None, model), rows, f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
 
 
 def _untrained(lab: Lab, plan: RunPlan) -> str:
@@ -160,10 +155,9 @@ def _where(snapshot: RunSnapshot) -> str:
 def _ended(snapshot: RunSnapshot) -> str:
     if snapshot.status == "done":
         early = " early" if snapshot.clear_leader else ""
-        return f"Done{early} · {say.number(snapshot.rows_done)} predictions"
-    return (
-        f"{snapshot.status.capitalize()} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} kept"
-    )
+        return f"Done{early} · {say.number(snapshot.rows_done)} answers"
+    word = "Stopped" if snapshot.status == "cancelled" else snapshot.status.capitalize()
+    return f"{word} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} answers"
 
 
 def _preparing(snapshot: RunSnapshot) -> str:
@@ -199,7 +193,7 @@ def _message(snapshot: RunSnapshot) -> None:
         st.error(text or "The run stopped. Finished rows are saved.", icon=":material/error:")
     elif snapshot.status == "cancelled":
         st.warning(
-            text or "Cancelled. Finished rows are saved; Resume continues from there.", icon=":material/pause_circle:"
+            text or "Stopped. Finished rows are saved; Resume continues from there.", icon=":material/pause_circle:"
         )
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")

@@ -14,6 +14,7 @@ from components.ui.text import plain
 from components.widgets.parts import lanes
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
+from engine.core.run.standing import choose_run, is_whole
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE, RecordedRun, fold
@@ -85,7 +86,8 @@ def _badge(recorded: RecordedRun) -> str:
 
 def recorded_run(lab: Lab) -> None:
     """Show the user's last finished run, or, until there is one, the recorded run that ships with the app."""
-    own = next((run.run_id for run in lab.runs.list() if run.status == "done"), None)
+    chosen = choose_run([run for run in lab.runs.list() if is_whole(run)])
+    own = chosen.run_id if chosen else None
     try:
         recorded = lab.results.recorded(own or SAMPLE)
         snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
@@ -110,8 +112,10 @@ def recorded_run(lab: Lab) -> None:
     with st.container(horizontal=True):
         if st.button("Present it", icon=":material/slideshow:", key="start_present"):
             state.present(own or SAMPLE)
-        if own and st.button("Look inside", icon=":material/search:", key="start_open"):
-            state.keep_for_page(own)
+        if st.button("Report", icon=":material/gavel:", key="start_report"):
+            state.report(own or SAMPLE)
+        if st.button("Look inside", icon=":material/search:", key="start_open"):
+            state.keep_for_page(own or SAMPLE)
             st.switch_page("pages/compare/run.py")
 
 

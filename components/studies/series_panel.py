@@ -1,4 +1,4 @@
-"""A series of runs in the background: progress, time left and a Cancel button, redrawn while it runs."""
+"""A series of runs in the background: what is measured, rows, time left and a Stop button, redrawn while it runs."""
 
 from __future__ import annotations
 
@@ -16,29 +16,39 @@ from engine.services.lab import Lab
 REFRESH_S = 1.0
 
 
-def series_panel(lab: Lab, purpose: Purpose, name: str, plans: Sequence[RunPlan], *, missing: int) -> None:
+def series_panel(
+    lab: Lab, purpose: Purpose, name: str, plans: Sequence[RunPlan], *, missing: int, studied_run: str = ""
+) -> None:
     """Offer to measure the missing runs of a study, and show its progress."""
     is_running = lab.studies.state(purpose).is_running
     watch = st.fragment(_panel, run_every=REFRESH_S if is_running else None)
-    watch(lab, purpose, name, tuple(plans), missing, was_going_on=is_running)
+    watch(lab, purpose, name, tuple(plans), missing, studied_run, was_going_on=is_running)
 
 
 def _panel(
-    lab: Lab, purpose: Purpose, name: str, plans: Sequence[RunPlan], missing: int, *, was_going_on: bool
+    lab: Lab,
+    purpose: Purpose,
+    name: str,
+    plans: Sequence[RunPlan],
+    missing: int,
+    studied_run: str,
+    *,
+    was_going_on: bool,
 ) -> None:
     now = lab.studies.state(purpose)
     if was_going_on != now.is_running or (was_going_on and st.session_state.get(state.SERIES_DONE) != now.done):
         st.session_state[state.SERIES_DONE] = now.done
         st.rerun()  # the figures around this part have to change with it
     if now.is_running:
-        left = "" if now.estimated_left_s is None else f", {say.duration(now.estimated_left_s)} left"
+        left = "" if now.estimated_left_s is None else f" · {say.duration(now.estimated_left_s)} left"
+        rows = f" · {say.number(now.rows_done)} of {say.number(now.rows_total)} answers" if now.rows_total else ""
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(
-                now.done / max(now.total, 1),
-                text=plain(f"Run {min(now.done + 1, now.total)} of {now.total}: {now.now}{left}"),
+                min(now.fraction, 1.0),
+                text=plain(f"Run {min(now.done + 1, now.total)} of {now.total}: {now.now}{rows}{left}"),
             )
             st.button(
-                "Cancel",
+                "Stop",
                 key="series_cancel",
                 icon=":material/stop_circle:",
                 on_click=lab.studies.cancel,
@@ -55,6 +65,7 @@ def _panel(
                 icon=":material/play_circle:",
                 on_click=lab.studies.start,
                 args=(purpose, name, plans),
+                kwargs={"studied_run": studied_run},
             )
             st.caption(f"{missing} of {len(plans)} runs are still missing. They run in the background.")
     for failure in now.failed:

@@ -41,7 +41,7 @@ def _panel(lab: Lab, training_id: str, *, going_on: bool) -> None:
             st.markdown(plain(_about(lab, snapshot)), width="content")
             if snapshot.is_running:
                 st.button(
-                    "Cancel",
+                    "Stop",
                     icon=":material/stop_circle:",
                     key="train_cancel",
                     on_click=lab.lora.cancel,
@@ -101,7 +101,7 @@ def _standing(snapshot: TrainingSnapshot) -> str:
             return (
                 "Stopped while measuring: the weights are saved"
                 if snapshot.weights_key
-                else "Cancelled: nothing was saved"
+                else "Stopped: nothing was saved"
             )
         case _:
             return "Failed"

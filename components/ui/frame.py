@@ -10,6 +10,7 @@ import streamlit as st
 from components.ui import state
 from components.ui.text import plain
 from engine.metrics import wording as say
+from engine.services.at_work import Work, WorkKind
 
 _DOTS = (
     '<circle cx="7" cy="15.5" r="4.6" fill="#0072b2"/><circle cx="17.5" cy="15.5" r="4.6" fill="#d55e00"/>'
@@ -25,11 +26,29 @@ _LOGO = (
 
 
 DIRECTIONS = (
-    '<style>[data-testid="stText"], [data-testid="stCode"] pre, [data-testid="stCode"] code, '
+    '<style>[data-testid="stText"] > span, [data-testid="stCode"] code, '
     '[data-testid="stAlert"] p, [data-testid="stCaptionContainer"] p, textarea, input[type="text"] '
-    "{ unicode-bidi: plaintext; text-align: start; }</style>"
+    "{ unicode-bidi: plaintext; text-align: start; } "
+    '[data-testid="stText"] > span { flex: auto; } [data-testid="stCode"] code { display: block; }</style>'
 )
-"""What dir="auto" does, for texts that Streamlit draws: each paragraph runs as its first letter does."""
+"""What dir="auto" does, for texts that Streamlit draws: each paragraph runs as its first letter does.
+
+A text takes the whole width that it has, since it could not begin at the right end otherwise.
+"""
+
+
+STRIP_REFRESH_S = 1.0
+_PAGES = {
+    WorkKind.RUN: "pages/compare/run.py",
+    WorkKind.LEARNING_CURVE: "pages/decide/learning_curve.py",
+    WorkKind.CONTEXT: "pages/decide/context.py",
+    WorkKind.DRIFT: "pages/decide/drift.py",
+    WorkKind.SEEDS: "pages/decide/report.py",
+    WorkKind.TRAINING: "pages/prepare/train.py",
+    WorkKind.SPEED_TEST: "pages/prepare/models.py",
+    WorkKind.CHECK: "pages/prepare/models.py",
+    WorkKind.PULL: "pages/prepare/models.py",
+}
 
 
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
@@ -46,7 +65,36 @@ def show() -> None:
     st.html(DIRECTIONS)
     machine = state.lab().machine()
     with st.sidebar:
+        _strip()
         st.caption(f"{machine.cores} cores · {plain(say.size(machine.memory_bytes))}  \n{_where_inputs_go()}")
+
+
+def _strip() -> None:
+    """Show what is at work, on every page. Only this part is redrawn, and only while there is work to show."""
+    at_work = bool(state.lab().at_work.now())
+    st.fragment(_at_work, run_every=STRIP_REFRESH_S if at_work else None)(was_at_work=at_work)
+
+
+def _at_work(*, was_at_work: bool) -> None:
+    works = state.lab().at_work.now()
+    if was_at_work and not works:
+        st.rerun()  # nothing is redrawn from then on, and the page shows what came of the work
+    for work in works:
+        left = "" if work.left_s is None else f" · {say.duration(work.left_s)} left"
+        with st.container(gap="xsmall", key=f"at_work_{work.kind.name}_{work.id}"):
+            st.markdown(f"**{work.kind}** · {plain(work.name)}")
+            st.progress(min(max(work.fraction, 0.0), 1.0))
+            st.caption(plain(f"{work.how_far}{left}"))
+            with st.container(horizontal=True):
+                if st.button("Show", key=f"show_{work.kind.name}_{work.id}", type="tertiary"):
+                    _show(work)
+                st.button("Stop", key=f"stop_{work.kind.name}_{work.id}", type="tertiary", on_click=work.stop)
+
+
+def _show(work: Work) -> None:
+    if work.kind is WorkKind.RUN:
+        state.keep_for_page(work.id)
+    st.switch_page(_PAGES[work.kind])
 
 
 def _where_inputs_go() -> str:

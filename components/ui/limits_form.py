@@ -2,64 +2,93 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from components.ui import state
 from engine.core.limits import Limits
 
 
+def needs_form() -> Limits:
+    """Ask on the page what the user needs, and behind a button for the expected use."""
+    with st.container(border=True, key="needs"):
+        words, quality, p95, cost, last = st.columns([4, 5, 5, 5, 3], vertical_alignment="bottom")
+        words.markdown("**What do you need?**  \n:small[:gray[empty: no limit]]")
+        with quality:
+            least = _quality()
+        with p95:
+            slowest = _p95()
+        with cost:
+            dearest = _cost()
+        with last, st.popover("Use", icon=":material/tune:", width="stretch"):
+            use = use_form()
+    return replace(use, least_quality=least, highest_p95_s=slowest, highest_cost_usd_per_1k=dearest)
+
+
 def limits_form() -> Limits:
-    """Show the limits behind a button and return them; an emptied field sets no limit."""
-    defaults = Limits()
+    """Ask the same behind a button, where the page has no room for it."""
     with st.popover("Limits", icon=":material/tune:"):
         st.caption("What you need. An empty field sets no limit.")
-        quality = _optional(
-            "Minimum quality, %",
-            state.LEAST_QUALITY,
-            (defaults.least_quality or 0.0) * 100,
-            step=1.0,
-            most=100.0,
-            help_text="Variants with a lower mean score are ruled out.",
-        )
-        p95 = _optional(
-            "Maximum p95, seconds",
-            state.HIGHEST_P95,
-            defaults.highest_p95_s,
-            step=0.1,
-            help_text="95 of 100 answers must be complete within this time.",
-        )
-        cost = _optional(
-            "Maximum cost, USD per 1,000 answers",
-            state.HIGHEST_COST,
-            defaults.highest_cost_usd_per_1k,
-            step=0.05,
-            help_text="Running cost only; one-off costs count in the total.",
-        )
+        least, slowest, dearest = _quality(), _p95(), _cost()
         st.caption("Expected use")
-        calls, months, labelling, leave = use_form(defaults)
-    return Limits(
-        least_quality=None if quality is None else quality / 100,
-        highest_p95_s=p95,
-        highest_cost_usd_per_1k=cost,
-        calls_per_month=calls,
-        months=months,
-        labelling_usd_per_row=labelling,
-        data_may_leave=leave,
+        use = use_form()
+    return replace(use, least_quality=least, highest_p95_s=slowest, highest_cost_usd_per_1k=dearest)
+
+
+def _quality() -> float | None:
+    percent = _optional(
+        "Minimum quality, %",
+        state.LEAST_QUALITY,
+        step=1.0,
+        most=100.0,
+        help_text="Variants scoring below this are ruled out.",
+    )
+    return None if percent is None else percent / 100
+
+
+def _p95() -> float | None:
+    return _optional(
+        "Maximum p95 latency, s",
+        state.HIGHEST_P95,
+        step=0.1,
+        help_text="95 of 100 answers must be complete within this time.",
     )
 
 
-def _optional(
-    label: str, key: str, default: float | None, *, step: float, help_text: str, most: float | None = None
-) -> float | None:
-    """Ask for an optional number: the field starts with the default and can be emptied."""
-    if key not in st.session_state:
-        st.session_state[key] = default
+def _cost() -> float | None:
+    return _optional(
+        "Maximum cost per 1,000, USD",
+        state.HIGHEST_COST,
+        step=0.05,
+        help_text="Running cost of 1,000 answers; one-off costs count in the total.",
+    )
+
+
+def limits_so_far() -> Limits:
+    """Return the session's limits without a form, for a page that only shows what follows from them."""
+    defaults, set_so_far = Limits(), st.session_state
+    percent = set_so_far.get(state.LEAST_QUALITY)
+    return Limits(
+        least_quality=None if percent is None else percent / 100,
+        highest_p95_s=set_so_far.get(state.HIGHEST_P95),
+        highest_cost_usd_per_1k=set_so_far.get(state.HIGHEST_COST),
+        calls_per_month=set_so_far.get(state.CALLS_PER_MONTH, defaults.calls_per_month),
+        months=set_so_far.get(state.MONTHS, defaults.months),
+        labelling_usd_per_row=set_so_far.get(state.LABELLING_USD, defaults.labelling_usd_per_row),
+        data_may_leave=set_so_far.get(state.DATA_MAY_LEAVE, defaults.data_may_leave),
+    )
+
+
+def _optional(label: str, key: str, *, step: float, help_text: str, most: float | None = None) -> float | None:
+    """Ask for a number that may stay empty, as it is at first."""
     value = st.number_input(
         label,
         min_value=0.0,
         max_value=most,
         value=None,
         step=step,
+        format="%g",
         key=key,
         persist_state="session",
         placeholder="no limit",
@@ -68,8 +97,9 @@ def _optional(
     return None if value is None else float(value)
 
 
-def use_form(defaults: Limits) -> tuple[int, int, float, bool]:
+def use_form() -> Limits:
     """Ask how it will be used: calls per month, months, labelling cost per row, whether data may leave."""
+    defaults = Limits()
     calls = st.number_input(
         "Calls per month",
         min_value=1,
@@ -104,4 +134,9 @@ def use_form(defaults: Limits) -> tuple[int, int, float, bool]:
         persist_state="session",
         help="Whether inputs may be sent to a closed API. If not, closed APIs are shown only for comparison.",
     )
-    return int(calls), int(months), float(labelling), bool(leave)
+    return Limits(
+        calls_per_month=int(calls),
+        months=int(months),
+        labelling_usd_per_row=float(labelling),
+        data_may_leave=bool(leave),
+    )

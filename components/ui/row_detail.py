@@ -45,9 +45,9 @@ def row_detail(
     made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
     with st.container(border=True):
         st.caption("Input")
-        st.text(visible(example.input) if example else "The task no longer has this row.")
+        st.text(visible(example.input) if example else "The task no longer has this row.", width="stretch")
         st.caption("Target")
-        st.text(visible(made[0].target))
+        st.text(visible(made[0].target), width="stretch")
     variants = {variant.id: variant for variant in plan.variants}
 
     def marks(figure: FigureName) -> list[Mark]:
@@ -120,7 +120,7 @@ def inside(prediction: Prediction) -> None:
         )
     for rank, passage in enumerate(prediction.passages, start=1):
         st.caption(plain(f"Retrieved {rank}: {passage.kind} {passage.source}, score {passage.score:.3f}"))
-        st.text(visible(passage.text + (f"\n→ {passage.target}" if passage.target else "")))
+        st.text(visible(passage.text + (f"\n→ {passage.target}" if passage.target else "")), width="stretch")
 
 
 def _name(prediction: Prediction) -> str:

@@ -8,59 +8,68 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from components.ui import state
-from components.ui.text import plain, visible
+from components.ui.run_list import entry
+from components.ui.text import visible
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, repriced, run_figures
-from engine.analysis.marks import Origin, imported_sentence
+from engine.analysis.marks import Origin
 from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
-from engine.core.run.infos import RunInfo
+from engine.core.run.infos import MoreRows, RunInfo
+from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
+from engine.core.run.standing import choose_run, is_comparison
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
-from engine.services.recorded import RecordedRun
-from engine.studies.context import is_context_task
-from engine.studies.perturbations import is_perturbed
+from engine.services.recorded import SAMPLE, RecordedRun
 
 _KEPT = 6
 
 
-def reported_run(lab: Lab, *, key: str, on_made_tasks: bool = True) -> RunInfo | None:
-    """Let the user choose a run that has answers; None if there is none.
+def asked_run() -> str | None:
+    """Return the run that the URL names, else the run on screen."""
+    asked: str | None = st.query_params.get(state.RUN_ID) or st.session_state.get(state.SHOWN_RUN)
+    return asked
 
-    The default is the run on screen, else the newest run that compares variants on an original task. Runs on derived
-    rows, for Drift and Context, are offered too unless `on_made_tasks` is false.
+
+def reported_run(lab: Lab, *, key: str, comparisons_only: bool = False) -> RunInfo | None:
+    """Let the user choose a comparison that has answers; None if there is not even a recorded run.
+
+    The default is the run that was asked for, else what `choose_run` takes. A run of a study is offered only if it was
+    asked for, and not at all with `comparisons_only`.
     """
-    runs = {
-        info.run_id: info
-        for info in lab.runs.list()
-        if info.rows_done and (on_made_tasks or not _is_made(info.task_id))
-    }
-    if not runs:
+    kept, sample, asked = lab.runs.list(), lab.results.sample_info(), asked_run()
+    offered = [
+        run
+        for run in kept
+        if run.rows_done
+        and (run.purpose is Purpose.COMPARISON or (run.run_id == asked and not comparisons_only))
+        and (is_comparison(run) or not comparisons_only)
+    ]
+    runs = {run.run_id: run for run in [*offered, *([sample] if sample else [])]}
+    first = choose_run(list(runs.values()) if asked in runs else offered, asked, or_else=sample)
+    if first is None:
         st.info("No run has answers yet. Start one under Compare, Run.", icon=":material/gavel:")
         st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
         return None
-    asked = st.query_params.get(state.RUN_ID) or st.session_state.get(state.SHOWN_RUN)
-    likely = (name for name, info in runs.items() if len(info.techniques) > 1 and not _is_made(info.task_id))
-    first = asked if asked in runs else next(likely, next(iter(runs)))
     chosen = st.selectbox(
         "Run",
         list(runs),
-        index=list(runs).index(first),
-        format_func=run_labels(runs, _entry).__getitem__,
+        index=list(runs).index(first.run_id),
+        format_func=run_labels(runs, lambda run: visible(entry(run, lab.runs.current_id()))).__getitem__,
         key=key,
         label_visibility="collapsed",
     )
-    state.show_run(chosen)
+    if chosen != SAMPLE:  # which is not the run on screen: a new user's Run page offers to set one up
+        state.show_run(chosen)
+    elif st.query_params.get(state.RUN_ID) not in {None, SAMPLE}:
+        del st.query_params[state.RUN_ID]
     return runs[chosen]
-
-
-def _is_made(task_id: str) -> bool:
-    return is_perturbed(task_id) or is_context_task(task_id)
 
 
 def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> dict[str, str]:
@@ -78,12 +87,6 @@ def run_labels(runs: Mapping[str, RunInfo], entry: Callable[[RunInfo], str]) -> 
     }
 
 
-def _entry(info: RunInfo) -> str:
-    made_with = f"{visible(info.task_id)} · {visible(info.model_id)}"
-    started = f"{say.when(info.started_at)} · {Mark.IMPORTED.sign}" if info.imported else say.when(info.started_at)
-    return f"{started} · {made_with} · {say.number(info.rows_done)} answers"
-
-
 def plan_of(lab: Lab, info: RunInfo) -> RunPlan:
     """Return a saved run's plan."""
     return lab.results.plan(info.run_id)
@@ -91,7 +94,7 @@ def plan_of(lab: Lab, info: RunInfo) -> RunPlan:
 
 def table_of(lab: Lab, info: RunInfo) -> RunTable:
     """Return a run's predictions as columns."""
-    return _table(lab, info.run_id, info.rows_done)
+    return _table(lab, info.run_id, (info.rows_done, info.rows_total))
 
 
 def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
@@ -102,22 +105,23 @@ def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
-    training, looks = _rows_behind(lab, info.run_id, info.rows_done)
-    run = _measured(lab, info.run_id, info.rows_done, other)
+    rows = (info.rows_done, info.rows_total)
+    training, looks, languages = _rows_behind(lab, info.run_id, rows)
+    run = _measured(lab, info.run_id, rows, other)
     return judge(
         run,
         limits,
         training=training,
         looks=looks,
         origin=lab.results.origin(info.run_id),
+        languages=languages,
         searches=lab.results.manifest(info.run_id).effort,
     )
 
 
-def tell_imported(info: RunInfo) -> None:
-    """Say of an imported run what was measured on another machine."""
-    if told := imported_sentence(imported=info.imported, rescored=info.rescored):
-        st.caption(f":material/move_to_inbox: {plain(told)}")
+def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
+    """Return what so many more rows of a run take; None if it can take none."""
+    return _more_rows(lab, info.run_id, (info.rows_done, info.rows_total), needed)
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:
@@ -131,23 +135,33 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
 
 
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
-def _table(_lab: Lab, run_id: str, rows_done: int) -> RunTable:  # noqa: ARG001 - a key of the cache
+def _table(_lab: Lab, run_id: str, rows: tuple[int, int]) -> RunTable:  # noqa: ARG001 - a key of the cache
     return _lab.results.table(run_id)
 
 
 @st.cache_resource(show_spinner="Computing the figures", max_entries=_KEPT * 4)
-def _measured(_lab: Lab, run_id: str, rows_done: int, costs: CostAssumptions | None) -> RunFigures:
+def _measured(_lab: Lab, run_id: str, rows: tuple[int, int], costs: CostAssumptions | None) -> RunFigures:
     manifest = _lab.results.manifest(run_id)
     plan = manifest.plan
-    table = _table(_lab, run_id, rows_done)
+    table = _table(_lab, run_id, rows)
     if costs is None:
         return run_figures(plan, _lab.tasks.get(plan.task_id), table, manifest.conditions)
-    return repriced(_measured(_lab, run_id, rows_done, None), table, manifest.conditions, costs)
+    return repriced(_measured(_lab, run_id, rows, None), table, manifest.conditions, costs)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
-def _rows_behind(_lab: Lab, run_id: str, rows_done: int) -> tuple[TrainingRows, RowLooks]:  # noqa: ARG001 - a key of the cache
-    return _lab.results.training(run_id), _lab.results.looks(run_id)
+def _rows_behind(
+    _lab: Lab,
+    run_id: str,
+    rows: tuple[int, int],  # noqa: ARG001 - a key of the cache
+) -> tuple[TrainingRows, RowLooks, LanguageParts]:
+    found = _lab.results
+    return found.training(run_id), found.looks(run_id), found.languages(run_id)
+
+
+@st.cache_data(show_spinner=False, max_entries=_KEPT * 4)
+def _more_rows(_lab: Lab, run_id: str, rows: tuple[int, int], needed: int) -> MoreRows | None:  # noqa: ARG001 - a key of the cache
+    return _lab.runs.more_rows(run_id, needed)
 
 
 def where(recorded: RecordedRun) -> str:

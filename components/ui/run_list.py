@@ -1,8 +1,9 @@
-"""Saved runs: a list from which to reopen one."""
+"""Kept runs on screen: those to reopen, what to say of one that is not whole, and what a link to none leads to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 import streamlit as st
@@ -10,25 +11,38 @@ import streamlit as st
 from components.ui import state
 from components.ui.palette import label
 from components.ui.text import plain, visible
+from engine.analysis.basis.wholeness import answers_in_words
+from engine.analysis.marks import imported_sentence
+from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
+from engine.core.run.manifest import Purpose
+from engine.core.run.standing import RunState, is_comparison, state_of
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
+from engine.services.recorded import SAMPLE
+from engine.studies.study_runs import aside_in_words
 
-_RECENT = 8
+RECENT = 8
+_UNFINISHED = {
+    RunState.RUNNING: "This run is still going: the figures cover the rows so far.",
+    RunState.STOPPED: "This run was stopped: the figures cover only the rows that it answered.",
+    RunState.FAILED: "This run failed before its end: the figures cover only the rows that it answered.",
+    RunState.INTERRUPTED: "This run was interrupted: the figures cover only the rows that it answered.",
+}
 
 
 def past_runs(lab: Lab) -> None:
-    """Show the last few runs to reopen, or what to do when there are none."""
-    runs = lab.runs.list()
+    """Show the last few comparisons to reopen, or what to do when there are none."""
+    runs = [run for run in lab.runs.list() if run.purpose is Purpose.COMPARISON]
     if not runs:
         with st.container(border=True):
             st.markdown("**No run yet**")
             st.markdown(
                 "Press **Run**: the variants answer the task's rows here, taking turns, and you watch quality, "
                 "latency and cost come in. Nothing has to be downloaded. Every row is saved at once, "
-                "so you can cancel at any time and resume later."
+                "so you can stop at any time and resume later."
             )
         return
     going_on = lab.runs.current_id()
@@ -37,39 +51,99 @@ def past_runs(lab: Lab) -> None:
             st.markdown("A run is in progress.", width="content")
             st.button("Show it", key="show_current", on_click=state.show_run, args=(going_on,))
     st.markdown("**Recent runs**")
-    for run in runs[:_RECENT]:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button(
-                say.when(run.started_at),
-                key=f"open_{run.run_id}",
-                type="tertiary",
-                on_click=state.show_run,
-                args=(run.run_id,),
-            )
-            st.markdown(
-                plain(
-                    f"{run.task_id} · {run.model_id} · {standing(run, going_on)} · {run.rows_done} of {run.rows_total}"
-                ),
-                width="content",
-            )
+    run_buttons(runs[:RECENT], going_on)
 
 
-def standing(run: RunInfo, going_on: str | None) -> str:
-    """Return the state of a saved run, and whether it was imported; one that stopped midway is interrupted."""
-    state_here = _state(run, going_on)
-    return f"{state_here}, {Mark.IMPORTED.sign}" if run.imported else state_here
+def run_buttons(runs: Sequence[RunInfo], running_id: str | None) -> None:
+    """Show runs as buttons, each over its whole width, that open them on this page."""
+    for run in runs:
+        st.button(
+            plain(entry(run, running_id)),
+            key=f"open_{run.run_id}",
+            type="tertiary",
+            icon=":material/arrow_forward:",
+            on_click=state.show_run,
+            args=(run.run_id,),
+        )
 
 
-def _state(run: RunInfo, going_on: str | None) -> str:
-    if run.status == "done" and run.rows_done < run.rows_total:
-        return "done, stopped early"  # a run ends before its last row only if there is a clear leader
-    if run.status in {"done", "cancelled", "failed"}:
-        return run.status
-    return "running" if run.run_id == going_on else "interrupted"
+def entry(run: RunInfo, running_id: str | None = None) -> str:
+    """Name a run in a list to choose from, with how whole it is."""
+    when = "Recorded run" if run.run_id == SAMPLE else say.when(run.started_at)
+    if run.imported and run.run_id != SAMPLE:
+        when += f" · {Mark.IMPORTED.sign}"
+    aside = "" if is_comparison(run) else f" · {run.purpose if run.purpose is not Purpose.COMPARISON else run.split}"
+    return f"{when} · {run.task_id}{aside} · {answers_in_words(run, running_id)} · {run.model_id}"
 
 
-def runs_frame(runs: Sequence[RunInfo], going_on: str | None) -> pl.DataFrame:
-    """Return the saved runs as a table, newest first."""
+def caveats(run: RunInfo, running_id: str | None, *, unfinished: bool = True) -> None:
+    """Say above a run's figures what keeps them from being its task's verdict; nothing where nothing does.
+
+    Without `unfinished` not that it has not answered all rows.
+    """
+    if run.run_id == SAMPLE:
+        st.info("Recorded run: a real one, which ships with the app.", icon=":material/history:")
+    elif told := imported_sentence(imported=run.imported, rescored=run.rescored):
+        st.info(plain(told), icon=":material/move_to_inbox:")
+    if aside := aside_in_words(run):
+        st.warning(plain(aside), icon=":material/alt_route:")
+    if unfinished and (told := _UNFINISHED.get(state_of(run, running_id))):
+        st.warning(
+            plain(f"{told} {answers_in_words(run, running_id).capitalize()}."),
+            icon=":material/incomplete_circle:",
+        )
+
+
+def memo_button(lab: Lab, run_id: str, limits: Limits, *, form: str = "html") -> None:
+    """Offer a run's memo as one file; it is written when the button is pressed."""
+    html = form == "html"
+    st.download_button(
+        "Download memo" if html else "as Markdown",
+        partial(lab.results.memo, run_id, limits, form=form),
+        file_name=f"memo-{run_id}.{form}",
+        mime="text/html" if html else "text/markdown",
+        icon=":material/download:" if html else None,
+        type="secondary" if html else "tertiary",
+        on_click="ignore",
+        key=f"memo_{form}",
+        help="One file that works offline and can be printed; generated when you click."
+        if html
+        else "The same in Markdown, without charts.",
+    )
+
+
+def missing_run(lab: Lab, asked: str | None, title: str, *, with_answers: bool = True) -> bool:
+    """Show a page of its own where the run that was asked for is not here; tell whether it did.
+
+    With `with_answers`, also where the run has none yet.
+    """
+    if not asked or asked == SAMPLE:
+        return False
+    runs = lab.runs.list()
+    found = next((run for run in runs if run.run_id == asked), None)
+    if found is not None and (found.rows_done or not with_answers):
+        return False
+    st.title(title, anchor=False)
+    if found is None:
+        st.warning(plain(f"There is no run '{asked}' here."), icon=":material/search_off:")
+        st.caption("It may have been deleted, or made on another machine.")
+    else:
+        told = answers_in_words(found, lab.runs.current_id())
+        st.warning(plain(f"Run {asked} has {told}, so there is nothing to show of it."), icon=":material/search_off:")
+    sample = lab.results.sample_info()
+    able = [run for run in runs if run.purpose is Purpose.COMPARISON and run.rows_done][:RECENT]
+    offered = [*able, *([sample] if sample else [])]
+    if offered:
+        st.markdown("**Runs that can be opened here**")
+        run_buttons(offered, lab.runs.current_id())
+    if st.button("Set up a comparison", icon=":material/play_circle:", key="missing_set_up"):
+        state.set_up()
+        st.switch_page("pages/compare/run.py")
+    return True
+
+
+def runs_frame(runs: Sequence[RunInfo], running_id: str | None) -> pl.DataFrame:
+    """Return saved runs as a table, newest first."""
     return pl.DataFrame(
         [
             {
@@ -78,9 +152,8 @@ def runs_frame(runs: Sequence[RunInfo], going_on: str | None) -> pl.DataFrame:
                 "Model": visible(run.model_id),
                 "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(TECHNIQUES)),
                 "Seed": run.seed,
-                "State": standing(run, going_on),
-                "Done": run.rows_done / max(run.rows_total, 1),
-                "Predictions": run.rows_done,
+                "Answers": answers_in_words(run, running_id) + (f", {Mark.IMPORTED.sign}" if run.imported else ""),
+                "Done": 100 * run.rows_done // max(run.rows_total, 1),
                 "Note": visible(run.note).replace("\n", " "),
                 "Run": run.run_id,
             }

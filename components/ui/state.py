@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from engine.core.run.manifest import Purpose
 from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE
 
@@ -62,11 +63,8 @@ PRESENTED = "presented"
 """In the URL: the run that is presented; `sample` is the one that ships."""
 PRESENT_STEP = "step"
 """In the URL: the step of the presentation, from 1."""
-PRESENTING = "presenting"
 LEAVING = "leaving"
-"""Flags for a button that leads to another page: a callback cannot switch pages itself."""
-ATTACHED = "attached"
-"""This session has already been sent to the run that was in progress when it began."""
+"""A flag for a button that leads to another page: a callback cannot switch pages itself."""
 
 SERIES_DONE = "series_done"
 """How many runs of a background series were done when the page was last drawn."""
@@ -85,8 +83,6 @@ SPENDING_AGREED = "setup_spending_agreed"
 SERVER_NAME = "server_name"
 SERVER_URL = "server_url"
 PULL_NAME = "pull_name"
-PULL = "pull"
-"""A model that the Ollama server is downloading: an `engine.services.pull.Pull`."""
 
 
 def lab() -> Lab:
@@ -95,13 +91,20 @@ def lab() -> Lab:
     return opened
 
 
+def current_comparison() -> str | None:
+    """Return the comparison that is running or waiting; a run of a study is shown where its study is."""
+    results = lab().results
+    running = (run_id for run_id in lab().runs.current_ids())
+    return next((run_id for run_id in running if results.manifest(run_id).purpose is Purpose.COMPARISON), None)
+
+
 def shown_run() -> str | None:
-    """Return the run on screen: the URL's, the session's, or the one in progress."""
+    """Return the run on screen: the URL's, the session's, or the comparison in progress."""
     asked: str | None = st.query_params.get(RUN_ID)
     if asked:
         st.session_state[SETTING_UP] = False
     elif not st.session_state.get(SETTING_UP):
-        asked = st.session_state.get(SHOWN_RUN) or lab().runs.current_id()
+        asked = st.session_state.get(SHOWN_RUN) or current_comparison()
     if asked:
         show_run(asked)
     else:
@@ -151,15 +154,15 @@ def set_train_rows(task_id: str, rows: int) -> None:
     st.session_state[train_rows_key(task_id)] = rows
 
 
+def report(run_id: str) -> None:
+    """Go to the report of a run."""
+    st.switch_page("pages/decide/report.py", query_params={RUN_ID: run_id})
+
+
 def present(run_id: str) -> None:
     """Go to the presentation of a run."""
     st.session_state.pop(PRESENT_STEP, None)
     st.switch_page("pages/compare/present.py", query_params={PRESENTED: run_id, PRESENT_STEP: "1"})
-
-
-def mark_presenting() -> None:
-    """Remember that the run on screen is to be presented."""
-    st.session_state[PRESENTING] = True
 
 
 def mark_leaving() -> None:

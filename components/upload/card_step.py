@@ -219,7 +219,7 @@ def _start(finding: Finding) -> str:
 
 def _rows(mapped: Mapped, finding: Finding) -> None:
     if finding.samples:
-        st.text("\n".join(visible(sample).replace("\n", " ")[:200] for sample in finding.samples))
+        st.text("\n".join(visible(sample).replace("\n", " ")[:200] for sample in finding.samples), width="stretch")
     if finding.id == "ragged":
         return
     table = mapped.before.table

@@ -14,15 +14,17 @@ from components.ui.pickers import choose_embedders, chosen_embedders
 from components.ui.text import plain, visible
 from components.upload.card_step import choose_model
 from components.upload.draft import Draft, next_button, worked_out
+from components.upload.wording_part import choose_label_words, choose_language
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.run.plan import CONTEXT_TOKENS, ROWS_PER_LABEL
 from engine.core.steps import Progress
 from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.text.label_words import with_label_words
 from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.intake import preview_prompt
 from engine.ingest.row_languages import import_locale
-from engine.ingest.steps import Guarded, Kept, make_ready, rows_left
+from engine.ingest.steps import Guarded, Kept, drafted_for, make_ready, rows_left
 from engine.metrics import wording as say
 from engine.running.sampling import training_row_count
 from engine.services.jobs import Job
@@ -36,7 +38,7 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
         st.info("Run the leak guard first: the task states what it found.")
         next_button(draft)
         return
-    drafted, kept = guarded.drafted, draft.find(Kept)
+    kept = draft.find(Kept)
     if kept is not None:
         _kept(lab, draft, kept)
     words, preview = st.columns(2)
@@ -44,7 +46,10 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
         title = st.text_input(
             "Title", value=draft.options.title or draft.name.rsplit(".", 1)[0], key="task_title", max_chars=80
         )
-        text = st.text_area(
+        options, text_place = choose_language(draft, guarded), st.container()
+        options = replace(options, label_words=choose_label_words(draft, guarded))
+        drafted = drafted_for(guarded, options)  # with the words that are chosen below it
+        text = text_place.text_area(
             "Instructions",
             value=draft.options.instructions or drafted,
             key=f"instructions_{hash(drafted)}",
@@ -63,7 +68,7 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
         )
         # Unedited instructions, and an unedited language, follow the data.
         own, chosen = None if text == drafted else text, None if locale == told else locale
-        draft.choose(replace(draft.options, title=title, instructions=own, locale=chosen))
+        draft.choose(replace(options, title=title, instructions=own, locale=chosen))
         if kept is not None and draft.find(Kept) is None:
             st.rerun()
         if text != drafted:
@@ -85,7 +90,9 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
             help="The row whose prompt is shown.",
         )
         if model is not None and tests:
-            _preview(lab, model, text, guarded.answer, tests[int(number) - 1].input)
+            _preview(
+                lab, model, text, with_label_words(guarded.answer, options.label_words), tests[int(number) - 1].input
+            )
     _keeping(lab, draft, guarded)
 
 

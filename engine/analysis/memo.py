@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.break_even import BreakEven, CostLine, break_evens, closed_lines
 from engine.analysis.cost_charts import cost_chart
 from engine.analysis.figures import VariantFigures
@@ -22,6 +23,7 @@ from engine.analysis.report_charts import (
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.charts.chart import Chart, Grid
+from engine.core.run.infos import info_of
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import AnswerKind, Task
@@ -74,6 +76,10 @@ class MemoContents:
     licence: str
     leak_guard: str
     """What the leak guard found when the task was made, in a sentence; empty where none was run."""
+    answers: str
+    """How whole the run is, in words."""
+    aside: str
+    """Why the run is not its task's comparison; empty if it is."""
 
 
 def gather_memo(
@@ -83,8 +89,13 @@ def gather_memo(
     table: RunTable,
     manifest: Manifest,
     first_row: Sequence[Prediction],
+    *,
+    aside: str = "",
 ) -> MemoContents:
-    """Gather a memo. `first_row` holds the predictions on the first row, for their prompts."""
+    """Gather a memo. `first_row` holds the predictions on the first row, for their prompts.
+
+    `aside` says why the run is not its task's comparison, if it is not.
+    """
     months = report.limits.months
     local = tuple(item.cost for item in report.figures if item.cost.is_known)
     closed = tuple(closed_costs(report))
@@ -104,6 +115,8 @@ def gather_memo(
         instructions=task.instructions,
         licence=task.licence,
         leak_guard=str(task.card.get("leak_guard", "")),
+        answers=answers_in_words(info_of(manifest, int(table.made.sum()))),
+        aside=aside,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
 from engine.analysis.run_table import row_values, table_of_one
-from engine.analysis.snapshot import RUNNING, Lane, RunSnapshot
+from engine.analysis.snapshot import RUNNING, Lane, RunProgress, RunSnapshot
 from engine.core.run.effort import Search
 from engine.core.run.events import (
     Event,
@@ -85,6 +85,7 @@ class LiveRun:
         self._status = "starting"
         self._message = ""
         self._fix = ""
+        self._goes_on = True
         self._notices: list[str] = []
         self._model_progress: Progress | None = None
         self._started = time.monotonic()
@@ -100,6 +101,28 @@ class LiveRun:
     def is_running(self) -> bool:
         """Tell whether more events will come."""
         return self._status in RUNNING
+
+    def progress(self) -> RunProgress:
+        """Return how far the run is, without any figure: cheap enough to be asked every second on every page."""
+        with self._lock:
+            done, total = self._counted()
+            left = self._left_s(done, total)
+            return RunProgress(status=self._status, rows_done=done, rows_total=total, estimated_left_s=left)
+
+    def _counted(self) -> tuple[int, int]:
+        """Count the answers made, and all that the run is to make."""
+        rows = [(len(lane.columns), lane.out_after is not None) for lane in self._lanes.values()]
+        return sum(made for made, _ in rows), sum(made if out else len(self._plan.test_ids) for made, out in rows)
+
+    def _left_s(self, done: int, total: int) -> float | None:
+        """Estimate the seconds left from the pace of the rows so far, pauses aside; needs the lock."""
+        if self._status not in RUNNING:
+            return 0.0
+        fresh = done - self._rows_kept
+        if self._status not in {"running", "paused"} or self._rows_started is None or fresh <= 0:
+            return None
+        now = self._paused or time.monotonic()
+        return (now - self._rows_started - self._paused_s) / fresh * (total - done)
 
     def apply(self, event: Event) -> None:
         """Take one event."""
@@ -132,6 +155,7 @@ class LiveRun:
                 self._notices.append(event.text)
             case RunEnded():
                 self._status, self._message, self._fix = event.status, event.message, event.fix
+                self._goes_on = event.goes_on
                 self._stop_pause()
                 self._ended = time.monotonic()
             case _:
@@ -203,26 +227,21 @@ class LiveRun:
                 )
                 for lane in self._lanes.values()
             ]
-            status, message, fix = self._status, self._message, self._fix
+            status, message, fix, goes_on = self._status, self._message, self._fix, self._goes_on
             notices, model_progress = tuple(self._notices), self._model_progress
             plan, searches = self._plan, dict(self._searches)
             now = self._paused or self._ended or time.monotonic()
             started = self._started + self._paused_s
-            rows_paused_s, clear_leader = self._paused_s, self._clear_leader
-            rows_started, kept = self._rows_started, self._rows_kept
+            clear_leader = self._clear_leader
+            done, total = self._counted()
+            left = self._left_s(done, total)
         lanes = _best_corrected([self._lane(copy) for copy in copies], len(self._plan.test_ids))
-        done = sum(lane.rows_done for lane in lanes)
-        total = sum(lane.rows_total for lane in lanes)
-        left = None
-        if status in {"running", "paused"} and rows_started is not None and done > kept:
-            left = (now - rows_started - rows_paused_s) / (done - kept) * (total - done)
-        elif status not in RUNNING:
-            left = 0.0
         return RunSnapshot(
             plan=plan,
             status=status,
             message=message,
             fix=fix,
+            goes_on=goes_on,
             lanes=lanes,
             rows_done=done,
             rows_total=total,

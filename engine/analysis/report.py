@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.analysis.basis.efforts import effort_basis, with_default_settings
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.break_even import with_limits
@@ -15,6 +16,7 @@ from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict
+from engine.core.embedder import embedder_name
 from engine.core.limits import Limits
 from engine.core.run.effort import Search
 from engine.core.run.manifest import Conditions
@@ -37,6 +39,11 @@ class Report(RunFigures):
     verdict: Verdict
     origin: Origin
     """Where its figures come from."""
+
+    @property
+    def embedders(self) -> tuple[str, ...]:
+        """Names of the embedders that decide what any variant answers."""
+        return tuple(dict.fromkeys(embedder_name(one.embedder) for one in self.plan.variants if one.embeds))
 
     def marks(self, figure: FigureName) -> tuple[Mark, ...]:
         """Return the marks of one figure of every variant, in the order of `figures`."""
@@ -72,6 +79,7 @@ def judge(
     training: TrainingRows,
     looks: RowLooks,
     origin: Origin,
+    languages: LanguageParts | None = None,
     searches: Mapping[str, Search] | None = None,
 ) -> Report:
     """Set limits: what each variant costs in total, and the verdict."""
@@ -79,10 +87,10 @@ def judge(
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
     uncorrected = replace(run, figures=found)
     run = corrected_under(uncorrected, limits)
-    verdict = decide(run, limits, training=training, looks=looks)
+    verdict = decide(run, limits, training=training, looks=looks, languages=languages)
     if run.plan.effort is not None:
         alone = corrected_under(with_default_settings(uncorrected), limits)
-        by_default = decide(alone, limits, training=training, looks=looks)
+        by_default = decide(alone, limits, training=training, looks=looks, languages=languages)
         verdict = replace(verdict, basis=_joined(effort_basis(run, verdict, by_default), verdict.basis))
     return Report(
         plan=run.plan,

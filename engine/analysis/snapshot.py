@@ -91,6 +91,17 @@ def _value(interval: Interval | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunProgress:
+    """How far a run is."""
+
+    status: str
+    """As in `RunSnapshot`, as the others."""
+    rows_done: int
+    rows_total: int
+    estimated_left_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunSnapshot:
     """The current state of a run."""
 
@@ -109,6 +120,8 @@ class RunSnapshot:
     model_progress: Progress | None
     clear_leader: str | None = None
     """The variant whose clear lead ended the run before its last row."""
+    goes_on: bool = True
+    """Whether resuming can get further, as far as is known."""
     searches: Mapping[str, Search] = field(default_factory=dict)
     """The searches for settings so far, by tuned variant."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from engine.analysis.basis.efforts import effort_sentences, replay_option
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.training_rows import training_rows
 from engine.analysis.figures import PER, RunFigures, VariantFigures
 from engine.analysis.marks import FigureName, Origin, mark_of_item, origin_of
@@ -24,7 +25,13 @@ VERSION = 2
 """Version of the format of `summary.json`."""
 
 
-def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], manifest: Manifest) -> dict[str, Any]:
+def summarize(
+    run: RunFigures,
+    task: Task,
+    predictions: Sequence[Prediction],
+    manifest: Manifest,
+    languages: LanguageParts | None = None,
+) -> dict[str, Any]:
     """Write a run's figures out, per variant. A figure that was not measured is None.
 
     Args:
@@ -32,6 +39,7 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         task: its marked passages judge retrieval.
         predictions: of the run, for what they retrieved.
         manifest: of the run.
+        languages: of the rows, and what the run goes without in them.
     """
     plan, origin = run.plan, origin_of(run.plan, manifest.conditions)
     by_variant: dict[str, list[Prediction]] = {variant.id: [] for variant in plan.variants}
@@ -60,6 +68,7 @@ def summarize(run: RunFigures, task: Task, predictions: Sequence[Prediction], ma
         "effort": _effort(manifest),
         "embedder": manifest.embedder,
         "embedder_handicaps": [asdict(handicap) for handicap in plan.handicaps],
+        "languages": asdict(languages or LanguageParts()),
         "variants": [
             _variant(run.of(variant.id), task, by_variant[variant.id], origin)
             if by_variant[variant.id]

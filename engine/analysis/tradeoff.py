@@ -13,7 +13,7 @@ from engine.metrics import wording as say
 from engine.metrics.marks import foremost, heading_of_numbers, marked
 
 LARGEST_PX, SMALLEST_PX, PLAIN_PX = 24.0, 9.0, 12.0
-NO_LIMITS = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
+NO_LIMITS = Limits()
 
 
 def pareto(candidates: Sequence[VariantFigures]) -> tuple[str, ...]:

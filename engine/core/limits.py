@@ -6,18 +6,21 @@ from dataclasses import dataclass
 
 from engine.core.errors import UsageError
 
+CALLS_PER_MONTH = 10_000
+"""Assumed until the user says how many calls are planned."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """The user's limits and assumptions. None means no limit."""
+    """The user's limits and assumptions. None means no limit, and no limit is set unless the user sets it."""
 
-    least_quality: float | None = 0.8
+    least_quality: float | None = None
     """Lowest acceptable mean primary score, 0 to 1."""
-    highest_p95_s: float | None = 2.0
+    highest_p95_s: float | None = None
     """95 of 100 answers are complete within this time."""
-    highest_cost_usd_per_1k: float | None = 1.0
+    highest_cost_usd_per_1k: float | None = None
     """Running cost of 1,000 answers; one-off costs are counted only in the total."""
-    calls_per_month: int = 10_000
+    calls_per_month: int = CALLS_PER_MONTH
     """Answers needed in a month."""
     months: int = 12
     """How long it is used; one-off costs are spread over it."""
@@ -49,6 +52,11 @@ class Limits:
         """Tell whether any limit is set."""
         limits = (self.least_quality, self.highest_p95_s, self.highest_cost_usd_per_1k)
         return any(limit is not None for limit in limits)
+
+    @property
+    def volume_set(self) -> bool:
+        """Tell whether the user planned another volume than the assumed one."""
+        return self.calls_per_month != CALLS_PER_MONTH
 
     @property
     def calls(self) -> int:

@@ -291,6 +291,10 @@ class RunStore(Protocol):
         """Read a run's manifest; raise `UsageError` if there is no such run."""
         ...
 
+    def without_split(self) -> list[tuple[Manifest, bool]]:
+        """Read the manifests that name no split, each with whether it states a purpose."""
+        ...
+
     def infos(self) -> list[RunInfo]:
         """List runs at a glance, newest first."""
         ...

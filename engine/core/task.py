@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from engine.core.text.prompt_template import ENGLISH, PromptTemplate
+
 MADE_FROM = "--"
 """In the id of a task derived from another: separates that task's id from what was done to it."""
 
-SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2}
+SCORER_VERSIONS: Mapping[str, int] = {"exact_match": 2, "token_f1": 2, "rules_kept": 2, "valid_json": 2}
 """Scorers that have counted differently before, each with the version of today's rule; the others are at version 1.
 
 Raise a scorer's number when it begins to score any answer differently. A run keeps the scores that it computed: the
 number is part of the task's digest, so that such a run still opens but no row is added to it under another rule.
-Version 2 of both: punctuation leaves no blank behind, as in SQuAD.
+Version 2 of exact_match and token_f1: punctuation leaves no blank behind, as in SQuAD. Of rules_kept and valid_json:
+vowel signs are parts of words in regular expressions, and an expression that takes too long counts as not kept.
 """
+
+
+_ABOUT_WORDS = re.compile(r"\\\\[wWbB]")
+r"""Finds `\w` and `\b` in a schema that is written as JSON, which doubles the backslash."""
 
 
 class AnswerKind(StrEnum):
@@ -73,11 +81,22 @@ class AnswerSpec:
     json_schema: Mapping[str, Any] | None = None
     refusal: str | None = None
     """The fixed words for "there is no answer", if the task has them."""
+    label_words: Mapping[str, str] = field(default_factory=dict)
+    """By label, the word that a model reads and writes in its place; a label without one stands for itself. Answers
+    are kept and scored as labels."""
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Each label, with what a model reads and writes for it."""
+        return {label: self.label_words.get(label, label) for label in self.labels}
 
 
 def changed_scorers(task: Task) -> dict[str, int]:
     """Return those of a task's scorers that once counted differently, with their version."""
-    return {name: SCORER_VERSIONS[name] for name in (task.primary_scorer, *task.scorers) if name in SCORER_VERSIONS}
+    names = {task.primary_scorer, *task.scorers} & SCORER_VERSIONS.keys()
+    if not _ABOUT_WORDS.search(json.dumps(dict(task.answer.json_schema or {}))):
+        names -= {"valid_json"}  # its rule changed for schemas with expressions about words alone
+    return {name: SCORER_VERSIONS[name] for name in sorted(names)}
 
 
 def task_digest(task: Task) -> str:
@@ -98,6 +117,10 @@ def task_digest(task: Task) -> str:
         parts.append(versions)
     if task.locale:
         parts.append(f"locale {task.locale}")
+    if task.answer.label_words:
+        parts.append({"label words": dict(task.answer.label_words)})
+    if task.template != ENGLISH:
+        parts.append({"template": asdict(task.template)})
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -122,6 +145,8 @@ class Task:
     """Where the rows come from, and what was found and done when they were imported; see docs/upload.md."""
     locale: str = ""
     """By which answers are compared: `de`, `de-CH`, `mul` for several languages; empty for English."""
+    template: PromptTemplate = ENGLISH
+    """The sentences around rows, in the language of the instructions."""
     digest: str = ""
     """`task_digest`, in hex; empty for a task that was built in memory."""
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from engine.core.errors import TableError, unknown_name
 from engine.core.task import AnswerKind, Document, Example, Task, task_digest
+from engine.core.text.label_words import with_label_words
+from engine.core.text.prompt_template import ENGLISH, PromptTemplate
 from engine.ingest.answer_kind import SCORERS, answer_spec
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row, line_ranges
@@ -73,19 +75,21 @@ def make_task(
     documents: Sequence[Document] = (),
     languages: Sequence[ColumnLanguages] = (),
     locale: str | None = None,
+    label_words: Mapping[str, str] | None = None,
+    template: PromptTemplate = ENGLISH,
     leaks: LeakRecord | None = None,
 ) -> Task:
     """Put the task together. Its `source` holds the record of the import.
 
     Raises:
         TableError: nothing is left to train or to test on, or there is only one label.
-        UsageError: the locale is not known.
+        UsageError: the locale is not known, or a label's word does not fit.
     """
     rows = [row for row in examined.rows if row.place in splits]
     for needed in ("train", "test"):
         if not any(splits[row.place] == needed for row in rows):
             raise TableError(f"No {needed} rows are left.", "Change the splits or what is done about leaks.")
-    answer = answer_spec(kind, [row.target for row in rows])
+    answer = with_label_words(answer_spec(kind, [row.target for row in rows]), label_words or {})
     if kind is AnswerKind.LABEL and len(answer.labels) < 2:
         raise TableError(f"All targets are {answer.labels[0]!r}.", "Choose another target column, or another kind.")
     if not instructions.strip():
@@ -103,6 +107,7 @@ def make_task(
         documents=tuple(documents),
         card=card,
         locale=import_locale(languages, roles.target, locale),
+        template=template,
         source=_source(table, roles, examined, splits, plan, leaks)
         | {"languages": [_language_record(one) for one in languages]},
     )

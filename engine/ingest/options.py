@@ -32,14 +32,21 @@ class ImportOptions:
     """None: as they are drafted."""
     locale: str | None = None
     """By which answers are compared, such as `de` or `de-CH`; None: by the languages of the table."""
+    instruction_language: str = ""
+    """Of drafted instructions and of what prompts add to them: a code of ISO 639-1; `auto` for that of the rows, empty
+    for English."""
+    label_words: Mapping[str, str] = field(default_factory=dict)
+    """By label, the word that stands for it in prompts."""
 
     def read_as(self, reading: ReadOptions) -> ImportOptions:
         """Read the file in another way; what was chosen for its columns, findings and splits no longer applies."""
-        return replace(self, reading=reading, roles=None, kind=None, fixes={}, split=None)
+        return replace(self, reading=reading, roles=None, kind=None, fixes={}, split=None, label_words={})
 
     def use_columns(self, roles: Roles, *, instead_of: Roles) -> ImportOptions:
         """Change the roles of columns: the kind of a new target is guessed, and a new split column is used."""
         split = self.split
         if split is not None and roles.split != instead_of.split:
             split = replace(split, column=roles.split, meanings={})
-        return replace(self, roles=roles, kind=self.kind if roles.target == instead_of.target else None, split=split)
+        if roles.target == instead_of.target:
+            return replace(self, roles=roles, split=split)
+        return replace(self, roles=roles, kind=None, split=split, label_words={})

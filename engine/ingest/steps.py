@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from engine.core.generation import ModelFacts
 from engine.core.task import AnswerKind, AnswerSpec, Document, Task
-from engine.ingest.answer_kind import KindGuess, answer_spec, as_record, draft_instructions, guess_kind
+from engine.core.text.label_words import with_label_words
+from engine.ingest.answer_kind import KindGuess, answer_spec, as_record, guess_kind
 from engine.ingest.build_task import SplitPlan, assign_splits, make_task
 from engine.ingest.checks.examine import examine
 from engine.ingest.checks.work import build_rows
 from engine.ingest.columns import Guess, Roles, check_roles, guess_roles
 from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row
+from engine.ingest.drafting import draft_instructions, instruction_template
 from engine.ingest.intake import Intake, TokenFacts, measure_tokens
 from engine.ingest.leaks.fixing import fix_until_none_left
 from engine.ingest.leaks.pairs import LeakPair, Text
@@ -114,8 +116,6 @@ class Guarded:
     """By the row's place, after the fix."""
     record: LeakRecord
     answer: AnswerSpec
-    drafted: str
-    """Instructions drafted from the data."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -123,9 +123,8 @@ class Ready:
     """The finished task."""
 
     before: Guarded
-    title: str
+    options: ImportOptions
     instructions: str
-    locale: str | None
     task: Task
 
 
@@ -182,9 +181,10 @@ def _stands(step: Step, options: ImportOptions) -> bool:
         case Guarded():
             same = step.fix is options.leaks
         case Ready():
-            same = (step.title, step.instructions, step.locale) == (
-                options.title, instructions_for(step.before, options), options.locale,
-            )  # fmt: skip
+            same = (  # other words for labels may not fit: nothing is drafted with them
+                _last_choices(step.options) == _last_choices(options)
+                and instructions_for(step.before, options) == step.instructions
+            )
         case Read() | Kept():
             same = True
     return same
@@ -206,7 +206,19 @@ def plan_for(mapped: Mapped, options: ImportOptions) -> SplitPlan:
 
 def instructions_for(guarded: Guarded, options: ImportOptions) -> str:
     """Return the instructions that the user wrote, or the drafted ones."""
-    return guarded.drafted if options.instructions is None else options.instructions
+    return drafted_for(guarded, options) if options.instructions is None else options.instructions
+
+
+def drafted_for(guarded: Guarded, options: ImportOptions) -> str:
+    """Draft the instructions in the chosen language, with the chosen words for labels, or raise a `UsageError`."""
+    split = guarded.before.before.before
+    language = instruction_template(options.instruction_language, split.languages).language
+    answer = with_label_words(guarded.answer, options.label_words)
+    return draft_instructions(answer, target=split.before.before.roles.target, language=language)
+
+
+def _last_choices(options: ImportOptions) -> tuple[Any, ...]:
+    return options.title, options.locale, options.instruction_language, dict(options.label_words)
 
 
 def read_whole(table: Table, looked: Looked | None = None) -> Read:
@@ -283,7 +295,8 @@ def compare_rows(documented: Documented, similarity: float, report: Report | Non
     train = [item for item in learn if splits[int(item.id)] == "train"]
     validation = [item for item in learn if splits[int(item.id)] != "train"]
     part = 0.6 if validation else 1.0
-    pairs = find_leaks(learn, test, _texts(documented), similarity=similarity, report=part_of(tell, 0.0, part))
+    texts = [Text(id=document.name, text=document.text) for document in documented.documents]
+    pairs = find_leaks(learn, test, texts, similarity=similarity, report=part_of(tell, 0.0, part))
     repeated = find_leaks(train, validation, similarity=similarity, report=part_of(tell, part, 1.0))
     return Compared(
         before=documented,
@@ -310,21 +323,8 @@ def guard_splits(
         split.splits, after, pairs, fix, left=left, similarity=compared.similarity, meanings=meanings is not None,
         documents=len(documented.documents), validation_like_training=compared.validation_like_training,
     )  # fmt: skip
-    mapped = split.before.before
-    answer = answer_spec(mapped.kind, [row.target for row in rows if row.place in after])
-    return Guarded(
-        before=compared,
-        fix=fix,
-        meanings=meanings,
-        splits=after,
-        record=record,
-        answer=answer,
-        drafted=draft_instructions(answer, target=mapped.roles.target),
-    )
-
-
-def _texts(documented: Documented) -> list[Text]:
-    return [Text(id=document.name, text=document.text) for document in documented.documents]
+    answer = answer_spec(split.before.before.kind, [row.target for row in rows if row.place in after])
+    return Guarded(before=compared, fix=fix, meanings=meanings, splits=after, record=record, answer=answer)
 
 
 def rows_left(guarded: Guarded) -> list[Row]:
@@ -345,5 +345,6 @@ def make_ready(guarded: Guarded, options: ImportOptions, *, task_id: str) -> Rea
         mapped.before.table, mapped.roles, checked.examined, guarded.splits, split.plan,
         kind=mapped.kind, task_id=task_id, title=options.title, instructions=instructions,
         documents=documented.documents, languages=split.languages, locale=options.locale, leaks=guarded.record,
+        label_words=options.label_words, template=instruction_template(options.instruction_language, split.languages),
     )  # fmt: skip
-    return Ready(before=guarded, title=options.title, instructions=instructions, locale=options.locale, task=task)
+    return Ready(before=guarded, options=options, instructions=instructions, task=task)

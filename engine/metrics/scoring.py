@@ -7,14 +7,16 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.core.errors import UnparsedAnswerError
 from engine.core.interval import Counts, Interval
-from engine.core.task import AnswerKind, Example, Task
+from engine.core.task import AnswerKind, Example, Rule, Task
 from engine.core.text.answer_forms import answer_tokens, field_form, punctuation_as_blanks, without_punctuation
-from engine.core.text.scripts import is_spaceless
+from engine.core.text.json_schema import schema_fault
+from engine.core.text.patterns import found_end
+from engine.core.text.scripts import whole_words
 from engine.core.text.segments import split_words
 from engine.core.variant import DecodingMode
 from engine.metrics.bootstrap import macro_f1_interval
@@ -45,27 +47,29 @@ def _read_label(task: Task, mode: DecodingMode, text: str) -> str:
         wanted = str(found.get("label", ""))
     if wanted.strip() in task.answer.labels:
         return wanted.strip()
-    by_form = _labels_by_form(task.answer.labels)
+    by_form = _names_by_form(task.answer.words)
     form = _label_form(wanted)
     if form in by_form:
-        return by_form[form]
-    named = [label for key, label in by_form.items() if re.search(_as_words(key), form)]
-    inner = [label for label in named if not any(label != o and label in o for o in named)]
+        return by_form[form][0]
+    named = [found for key, found in by_form.items() if re.search(whole_words(key), form)]
+    inner = {label for label, name in named if not any(name != other and name in other for _label, other in named)}
     if len(inner) == 1:
-        return inner[0]
+        return inner.pop()
     found_text = f"{len(inner)} labels" if inner else "no label"
     raise UnparsedAnswerError(f"The answer names {found_text}: {text[:80]!r}.")
 
 
-def _as_words(text: str) -> str:
-    """Return an expression for a text that stands by itself; where no blanks stand between words, anywhere."""
-    return re.escape(text) if is_spaceless(text) else rf"(?<!\w){re.escape(text)}(?!\w)"
+def _names_by_form(words: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return labels, each with its name, by the name's form without case and punctuation.
 
-
-def _labels_by_form(labels: Sequence[str]) -> dict[str, str]:
-    """Labels by their form without case and punctuation; labels that share a form are left out."""
-    counts = Counter(_label_form(label) for label in labels)
-    return {form: label for label in labels if (form := _label_form(label)) and counts[form] == 1}
+    Its names are the label and its word; forms that labels share are left out.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for label, word in words.items():
+        for name in (label, word):
+            if form := _label_form(name):
+                found.setdefault(form, {}).setdefault(label, name)
+    return {form: next(iter(labels.items())) for form, labels in found.items() if len(labels) == 1}
 
 
 def _label_form(text: str) -> str:
@@ -119,27 +123,8 @@ def refusal_correctness(task: Task, example: Example, answer: str) -> float:
 
 
 def valid_json(task: Task, _example: Example, answer: str) -> float:
-    """1 if the answer fulfils the task's JSON schema; one that is too deep or large to be checked does not."""
+    """1 if the answer fulfils the task's JSON schema; one that cannot be checked, or not in time, does not."""
     return float(schema_fault(task.answer.json_schema or {}, json.loads(answer)) is None)
-
-
-def schema_fault(schema: Mapping[str, Any], record: Any) -> str | None:
-    """Say where a record does not fulfil a JSON schema (draft 2020-12); None if it does. Nothing is ever fetched."""
-    import jsonschema
-    from referencing import Registry
-    from referencing.exceptions import Unresolvable
-
-    # An empty registry: the library's own default would load what a `$ref` names from the network.
-    validator = jsonschema.Draft202012Validator(schema, registry=Registry())
-    try:
-        found = next(iter(validator.iter_errors(record)), None)
-    except RecursionError:
-        return "it is nested too deep to be checked"
-    except OverflowError:
-        return "it holds a number too large to be checked"
-    except Unresolvable:
-        return "its schema refers to something that is not in it"
-    return None if found is None else found.message
 
 
 def record_match(task: Task, example: Example, answer: str) -> float:
@@ -162,20 +147,20 @@ def rules_kept(task: Task, _example: Example, answer: str) -> float:
 
 
 def rule_results(task: Task, answer: str) -> dict[str, bool]:
-    """Check the rules one by one."""
-    results = {}
-    for rule in task.rules:
+    """Check the rules one by one; one whose expression takes too long on this answer is not kept."""
+    return {rule.name: _keeps(rule, answer, task.locale) for rule in task.rules}
+
+
+def _keeps(rule: Rule, answer: str, locale: str) -> bool:
+    try:
         if rule.pattern is not None:
-            kept = re.search(rule.pattern, answer) is not None
-        elif rule.forbid is not None:
-            kept = re.search(rule.forbid, answer) is None
-        else:
-            match = re.search(rule.max_words_after or "", answer)
-            rest = answer[match.end() :] if match else answer
-            words = split_words(rest) if task.locale else rest.split()
-            kept = len(words) <= (rule.max_words or 0)
-        results[rule.name] = kept
-    return results
+            return found_end(rule.pattern, answer) is not None
+        if rule.forbid is not None:
+            return found_end(rule.forbid, answer) is None
+        rest = answer[found_end(rule.max_words_after or "", answer) or 0 :]
+    except (TimeoutError, ValueError):
+        return False
+    return len(split_words(rest) if locale else rest.split()) <= (rule.max_words or 0)
 
 
 def chrf(_task: Task, example: Example, answer: str) -> float:

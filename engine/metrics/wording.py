@@ -113,6 +113,12 @@ def duration(figure: Figure, *, missing: str = MISSING) -> str:
     return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
+def about_duration(seconds: float) -> str:
+    """Write an estimated time in round figures: `40 s`, `2 min`."""
+    step = _MINUTE_S if seconds >= 1.5 * _MINUTE_S else 10
+    return duration(max(round(seconds / step), 1) * step)
+
+
 def when(started_at: str, *, missing: str = MISSING) -> str:
     """Write a UTC time stamp (ISO 8601) to the minute: `2026-11-24 20:05 UTC`."""
     return started_at.replace("T", " ")[:16] + " UTC" if started_at else missing
@@ -172,10 +178,12 @@ def count(value: int) -> str:
 
 def about(value: float) -> str:
     """Write how many there would be, rounded to two significant figures above 100 since it is an estimate: `12,000`."""
-    if value < 100:
-        return f"{value:,.0f}"
-    digits = len(f"{value:.0f}") - 2
-    return f"{round(value, -digits):,.0f}"
+    return f"{roughly(value):,}"
+
+
+def roughly(value: float) -> int:
+    """Round an estimate as `about` writes it."""
+    return int(round(value, -max(len(f"{value:.0f}") - 2, 0)))
 
 
 def short(figure: Figure, *, missing: str = MISSING) -> str:

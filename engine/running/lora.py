@@ -139,7 +139,7 @@ def run_canary(context: RunContext, trainer: Trainer, ready: ReadyVariant, examp
     Raises:
         CanaryError: they change nothing.
     """
-    labels = context.task.answer.labels or ("yes", "no")
+    labels = tuple(context.task.answer.words.values()) or ("yes", "no")
     request = GenerateRequest(
         messages=build_prompt(context.task, example.input, prompt=ready.variant.prompt).messages,
         decoding=Decoding(mode=DecodingMode.CHOICE, labels=labels),

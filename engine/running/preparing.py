@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
+from engine.core.errors import WorkerDiedError
 from engine.core.generation import LoraWeights
 from engine.core.ports import Trainer
 from engine.core.run.events import Event, Notice, PreparationProgress, VariantReady
@@ -21,6 +24,7 @@ from engine.running.prompting import training_answer
 from engine.running.sampling import label_rows, seed_of_draw
 from engine.running.shots import Chosen, decide_shots, fixed_shots, until_built
 
+T = TypeVar("T")
 Keep = Callable[[ReadyVariant], None]
 
 
@@ -62,25 +66,34 @@ def prepare(
     """
     for variant in (variant for variant in context.plan.variants if variant.id not in without):
         known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
-        paid, drawn = OneOff(), OneOff()
-        chosen = yield from decide_shots(context, variant, train, known.shots)
-        found = yield from find_parts(context, train, chosen, paid)
-        draws = []
-        count = _draws(context, chosen.variant)
-        if chosen.record is not None:
-            paid.add(chosen.record.measure_s, reused=False)
-        for draw in range(count):
-            ready = yield from make_draw(context, trainer, train, replace(found, draw=draw), drawn)
-            measured = chosen.prior if count == 1 else None
-            prior = yield from _prior(context, ready, train, known.priors, measured, drawn)
-            draws.append(replace(ready, prior=prior))
-        keep(draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)))
-        # Of several draws one would be used later: its share is what preparing takes.
-        seconds = paid.seconds + drawn.seconds / len(draws)
-        priors = tuple(ready.prior for ready in draws if ready.prior is not None)
-        reused = paid.reused or drawn.reused
-        took = Preparation(prepare_s=seconds, reused=reused, priors=priors, shots=chosen.record)
+        part = partial(_prepared, context, trainer, train, variant, known)
+        ready, took = yield from tried_twice(part, f"Preparing {variant.id}")
+        keep(ready)
         yield VariantReady(variant_id=variant.id, paid=took)
+
+
+def _prepared(
+    context: RunContext, trainer: Trainer, train: Sequence[Example], variant: Variant, known: Preparation
+) -> Generator[Event, None, tuple[ReadyVariant, Preparation]]:
+    """Prepare one variant with all its draws; return it, and what that took."""
+    paid, drawn = OneOff(), OneOff()
+    chosen = yield from decide_shots(context, variant, train, known.shots)
+    found = yield from find_parts(context, train, chosen, paid)
+    draws = []
+    count = _draws(context, chosen.variant)
+    if chosen.record is not None:
+        paid.add(chosen.record.measure_s, reused=False)
+    for draw in range(count):
+        ready = yield from make_draw(context, trainer, train, replace(found, draw=draw), drawn)
+        measured = chosen.prior if count == 1 else None
+        prior = yield from _prior(context, ready, train, known.priors, measured, drawn)
+        draws.append(replace(ready, prior=prior))
+    # Of several draws one would be used later: its share is what preparing takes.
+    seconds = paid.seconds + drawn.seconds / len(draws)
+    priors = tuple(ready.prior for ready in draws if ready.prior is not None)
+    reused = paid.reused or drawn.reused
+    took = Preparation(prepare_s=seconds, reused=reused, priors=priors, shots=chosen.record)
+    return draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)), took
 
 
 def _draws(context: RunContext, variant: Variant) -> int:
@@ -227,3 +240,20 @@ def warm_up(context: RunContext, variants: Sequence[ReadyVariant], example: Exam
             yield Notice(text=f"Warm-up of {ready.variant.id} failed: {prediction.failure.message}")
         done = Progress(stage="Warming up", fraction=1.0)
         yield PreparationProgress(variant_id=ready.variant.id, progress=done)
+
+
+def tried_twice(part: Callable[[], Generator[Event, None, T]], name: str) -> Generator[Event, None, T]:
+    """Carry out a part of the preparation, and once more if a worker died during it, as a row is.
+
+    Args:
+        part: begins the part; called again for the second try.
+        name: what was being done, for the notice.
+
+    Raises:
+        WorkerDiedError: a worker died both times.
+    """
+    try:
+        return (yield from part())
+    except WorkerDiedError as error:
+        yield Notice(text=f"{name} was begun again: {error.what}")
+    return (yield from part())

@@ -12,15 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from engine.core.generation import Completion, Message
 from engine.core.task import AnswerKind, Task
+from engine.core.text.prompt_template import ENGLISH
+from engine.core.text.scripts import whole_words
 from engine.core.variant import LabelWords, PromptForm, PromptSpec
 
-_FRAMES: Mapping[AnswerKind, tuple[str, str]] = {
-    AnswerKind.LABEL: ("Text", "Category"),
-    AnswerKind.SHORT: ("Question", "Answer"),
-    AnswerKind.JSON: ("Text", "JSON"),
-    AnswerKind.TEXT: ("Text", "Result"),
-}
-"""What the input is called, and what is asked for."""
+_COLONS = r"[ \u00a0\u202f]?[:\uff1a]"
+"""Between a label and what is said of it, in languages other than English."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +28,8 @@ class Wording:
     """The system prompt; empty for none."""
     first: str = ""
     """Stands before everything else in the first turn."""
-    frame: tuple[str, str] | None = None
-    """Stands around each input."""
+    frame: str = ""
+    """Stands around each input, in place of `{input}`; empty for none."""
     after: str = ""
     """Stands after the input that is asked about."""
     words: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +38,7 @@ class Wording:
     def framed(self, query: str) -> str:
         """Return an input as it stands in its turn."""
         text = query.strip()
-        return text if self.frame is None else f"{self.frame[0]}: {text}\n{self.frame[1]}:"
+        return self.frame.replace("{input}", text) if self.frame else text
 
     def turn(self, query: str, target: str) -> list[Message]:
         """Return an example: an input, and the answer to it."""
@@ -52,20 +49,34 @@ class Wording:
 def wording_of(task: Task, spec: PromptSpec) -> Wording:
     """Fill a form in for a task."""
     words = written_labels(task, spec)
-    text = _reworded(instructions_of(task, spec), words)
+    text = _in_written_labels(task, instructions_of(task, spec), words)
     match spec.form:
         case PromptForm.OWN:
             return Wording(system=text, words=words)
         case PromptForm.BRIEF:
             return Wording(system=_brief(task, words), words=words)
         case PromptForm.LISTED:
-            return Wording(system=f"{text}\nPossible answers: {', '.join(words.values())}", words=words)
+            listed = task.template.listed.replace("{labels}", task.template.comma.join(words.values()))
+            return Wording(system=f"{text}\n{listed}", words=words)
         case PromptForm.FRAMED:
-            return Wording(system=text, frame=_FRAMES[task.answer.kind], words=words)
+            return Wording(system=text, frame=_frame(task), words=words)
         case PromptForm.REPEATED:
             return Wording(system=text, after=f"\n\n{text}", words=words)
         case PromptForm.IN_TURN:
             return Wording(first=text, words=words)
+
+
+def _frame(task: Task) -> str:
+    template = task.template
+    match task.answer.kind:
+        case AnswerKind.LABEL:
+            return template.label_frame
+        case AnswerKind.SHORT:
+            return template.short_frame
+        case AnswerKind.JSON:
+            return template.json_frame
+        case AnswerKind.TEXT:
+            return template.text_frame
 
 
 def instructions_of(task: Task, spec: PromptSpec) -> str:
@@ -74,41 +85,81 @@ def instructions_of(task: Task, spec: PromptSpec) -> str:
     if spec.descriptions:
         return text
     found = descriptions(task)
-    return "\n".join(next((label for label in found if _says(line, label)), line) for line in text.splitlines())
+    return "\n".join(
+        next((said[0] for label in found if (said := _says(task, line, label))), line) for line in text.splitlines()
+    )
 
 
 def descriptions(task: Task) -> dict[str, str]:
     """Return what the instructions say of each label, in lines of the form `label: description`.
 
-    Empty unless each label has such a line.
+    The label's word may stand in place of the label. Empty unless each label has such a line.
     """
     lines = task.instructions.splitlines()
-    found = {
-        label: line.partition(":")[2].strip() for label in task.answer.labels for line in lines if _says(line, label)
-    }
+    found = {label: said[1] for label in task.answer.labels for line in lines if (said := _says(task, line, label))}
     return found if task.answer.labels and all(found.get(label) for label in task.answer.labels) else {}
 
 
 def written_labels(task: Task, spec: PromptSpec) -> dict[str, str]:
-    """Return each label as it is written in prompts and chosen from; no two are written alike."""
-    labels = task.answer.labels
+    """Return each label as it is written in prompts and chosen from; no two are written alike.
+
+    That is the word which the task has for it, else the label as the form writes it.
+    """
+    words = task.answer.words
     if spec.label_words is LabelWords.STORED:
-        return {label: label for label in labels}
-    spaced = {label: " ".join(re.split(r"[\s_\-]+", label)).strip().lower() or label for label in labels}
-    return spaced if len(set(spaced.values())) == len(labels) else {label: label for label in labels}
+        return words
+    spaced = {label: word if label in task.answer.label_words else _spaced(label) for label, word in words.items()}
+    return spaced if len(set(spaced.values())) == len(words) else words
 
 
 def in_stored_labels(task: Task, spec: PromptSpec, answer: Completion) -> Completion:
     """Return a choice among written labels as one among the task's own; anything else is left as it is."""
-    if spec.label_words is LabelWords.STORED:
+    stored = {written: label for label, written in written_labels(task, spec).items() if written != label}
+    if not stored:
         return answer
-    stored = {written: label for label, written in written_labels(task, spec).items()}
     probabilities = {stored.get(name, name): share for name, share in answer.probabilities.items()}
     return replace(answer, text=stored.get(answer.text, answer.text), probabilities=probabilities)
 
 
-def _says(line: str, label: str) -> bool:
-    return line.strip().startswith(f"{label}:")
+def _spaced(label: str) -> str:
+    return " ".join(re.split(r"[\s_\-]+", label)).strip().lower() or label
+
+
+def _says(task: Task, line: str, label: str) -> tuple[str, str] | None:
+    """Read a line of the form `label: description`; return the name that it begins with, and the description."""
+    colons = ":" if task.template == ENGLISH and not task.answer.label_words else _COLONS
+    for name in {label, task.answer.words[label]}:
+        if found := re.fullmatch(rf"({re.escape(name)})(?:{colons})(.*)", line.strip()):
+            return found[1], found[2].strip()
+    return None
+
+
+def _in_written_labels(task: Task, text: str, words: Mapping[str, str]) -> str:
+    """Write labels in the instructions as they are written elsewhere.
+
+    Instructions that hold every word of the task are left: their author wrote them so. Where each label has a line of
+    its own, only those change, since a label such as `no` may be a word of any sentence.
+    """
+    own = {label: words[label] for label in words if label in task.answer.label_words}
+    others = {label: word for label, word in words.items() if label not in own}
+    if not all(re.search(whole_words(word), text) for word in own.values()):
+        lines = text.splitlines()
+        places = {place: label for label in own for place, line in enumerate(lines) if _names(task, line, label)}
+        if set(places.values()) == set(own):
+            named = [_with_word(line, places[n], own) if n in places else line for n, line in enumerate(lines)]
+            text = "\n".join(named)
+        else:
+            text = _reworded(text, own)
+    return _reworded(text, others)
+
+
+def _names(task: Task, line: str, label: str) -> bool:
+    return line.strip() == label or _says(task, line, label) is not None
+
+
+def _with_word(line: str, label: str, words: Mapping[str, str]) -> str:
+    """Write a label's word where its name begins a line."""
+    return re.sub(rf"^(\s*){re.escape(label)}", lambda found: found[1] + words[label], line)
 
 
 def _reworded(text: str, words: Mapping[str, str]) -> str:
@@ -120,14 +171,15 @@ def _reworded(text: str, words: Mapping[str, str]) -> str:
 
 
 def _brief(task: Task, words: Mapping[str, str]) -> str:
+    template = task.template
     match task.answer.kind:
         case AnswerKind.LABEL:
-            return f"Which of these fits the text best: {', '.join(words.values())}?"
+            return template.brief_label.replace("{labels}", template.comma.join(words.values()))
         case AnswerKind.JSON:
-            fields = ", ".join((task.answer.json_schema or {}).get("properties", {}))
-            return f"Extract from the text, as JSON: {fields}." if fields else "Extract the facts of the text as JSON."
+            fields = template.comma.join((task.answer.json_schema or {}).get("properties", {}))
+            return template.brief_fields.replace("{fields}", fields) if fields else template.brief_json
         case AnswerKind.SHORT:
-            otherwise = f" If you do not know, answer: {task.answer.refusal}" if task.answer.refusal else ""
-            return f"Answer the question in a few words.{otherwise}"
+            refusal = task.answer.refusal
+            return template.brief_refusal.replace("{refusal}", refusal) if refusal else template.brief_short
         case AnswerKind.TEXT:
-            return "Rewrite the text as in the examples."
+            return template.brief_text

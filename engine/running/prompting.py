@@ -65,7 +65,7 @@ def decoding_for(
     if mode is DecodingMode.JSON and schema is None and task.answer.labels:
         schema = {
             "type": "object",
-            "properties": {"label": {"type": "string", "enum": list(task.answer.labels)}},
+            "properties": {"label": {"type": "string", "enum": list(task.answer.words.values())}},
             "required": ["label"],
             "additionalProperties": False,
         }

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 from engine.core.capabilities import learned
-from engine.core.errors import AdaptLabError, CancelledError
+from engine.core.errors import (
+    AdaptLabError,
+    CanaryError,
+    CancelledError,
+    ModelFileError,
+    UnsupportedError,
+    UntrainableError,
+    UsageError,
+)
 from engine.core.ports import EnergyMeter, LanguageModel, Retriever, RunStore, Trainer
 from engine.core.run.effort import Search
 from engine.core.run.events import (
@@ -36,11 +45,14 @@ from engine.running.lora import run_canary
 from engine.running.paid_model import PaidModel
 from engine.running.preflight.backend_checks import not_agreed
 from engine.running.preflight.context_size import context_needed
-from engine.running.preparing import prepare, warm_up
+from engine.running.preparing import prepare, tried_twice, warm_up
 from engine.running.search.searching import search_settings, settled_plan
 from engine.running.search.spaces import longest_setting, space_of, turned
 from engine.running.standings import Standings
 from engine.running.turns import Turns, settle
+
+FINAL = (CanaryError, ModelFileError, UnsupportedError, UntrainableError, UsageError)
+"""What is wrong with the run itself: resumed, it would end the same way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,18 +89,18 @@ def run(
     except CancelledError:
         yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to continue where it stopped.")
     except AdaptLabError as error:
-        yield _end(plan, ports, "failed", error.what, error.fix)
+        yield _end(plan, ports, "failed", error.what, error.fix, goes_on=not isinstance(error, FINAL))
     else:
         yield _end(plan, ports, "done", "", "")
 
 
-def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str) -> RunEnded:
+def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str, *, goes_on: bool = True) -> RunEnded:
     try:
         ports.store.update_run(plan.run_id, status=status)
-    except AdaptLabError as error:
-        message = message or error.what
-        fix = fix or error.fix
-    return RunEnded(status=status, message=message, fix=fix)
+    except AdaptLabError as error:  # a run whose end cannot be kept is not done
+        ended = "failed" if status == "done" else status
+        return RunEnded(status=ended, message=message or error.what, fix=fix or error.fix, goes_on=goes_on)
+    return RunEnded(status=status, message=message, fix=fix, goes_on=goes_on)
 
 
 def _carry_out(
@@ -119,7 +131,8 @@ def _carry_out(
         return
     ready: list[ReadyVariant] = []
     if any(variant.generates and not standings.is_out(variant.id) for variant in plan.variants):
-        yield from _load(context, ports.store, _slots(plan), _room(context, train, test))
+        loading = partial(_load, context, ports.store, _slots(plan), _room(context, train, test))
+        yield from tried_twice(loading, "Loading the model")
     paid = _paid(context, budget, ports.store)
     for event in prepare(paid, ports.trainer, train, ready.append, prepared=manifest.prepared, without=standings.out):
         if isinstance(event, VariantReady):
@@ -129,9 +142,7 @@ def _carry_out(
     probe = train[0] if train else test[0]
     for variant in (draw for item in ready for draw in item.draws or (item,)):
         if variant.lora is not None:
-            change = run_canary(context, ports.trainer, variant, probe)
-            moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
-            yield Notice(text=f"Canary of {variant.slot}: the weights {moved}.")
+            yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The canary")
     yield from warm_up(paid, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
     yield from Turns(context, ports.store, ports.meter, ready, standings, budget, done).take(test)
@@ -143,7 +154,8 @@ def _search(
     """Search for the settings of the tuned variants; return the plan with what was found, which is kept."""
     plan, store = context.plan, ports.store
     if any(variant.generates for variant in plan.variants):
-        yield from _load(context, store, _slots(plan), _room_to_search(context))
+        loading = partial(_load, context, store, _slots(plan), _room_to_search(context))
+        yield from tried_twice(loading, "Loading the model")
 
     def keep(variant_id: str, search: Search) -> None:
         store.update_run(plan.run_id, manifest={"effort": {variant_id: asdict(search)}})
@@ -196,7 +208,15 @@ def _room(context: RunContext, train: Sequence[Example], test: Sequence[Example]
     return max(context.plan.context_tokens, context_needed(context, train, test))
 
 
-def _load(context: RunContext, store: RunStore, slots: int, context_tokens: int) -> Iterator[Event]:
+def _canary(
+    context: RunContext, trainer: Trainer, variant: ReadyVariant, probe: Example
+) -> Generator[Event, None, None]:
+    change = run_canary(context, trainer, variant, probe)
+    moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
+    yield Notice(text=f"Canary of {variant.slot}: the weights {moved}.")
+
+
+def _load(context: RunContext, store: RunStore, slots: int, context_tokens: int) -> Generator[Event, None, None]:
     yield PreparationProgress(variant_id="", progress=Progress(stage="Loading the model", fraction=0.0))
     seconds = context.model.load(slots=slots, context_tokens=context_tokens, cancel=context.cancel)
     loaded = ModelLoaded(load_s=seconds, gpu=context.model.uses_gpu)

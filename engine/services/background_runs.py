@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from engine.analysis.progress import LiveRun
+from engine.analysis.snapshot import RunProgress
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
 from engine.core.run.plan import RunPlan
@@ -105,6 +106,11 @@ class BackgroundRuns:
         job = self._jobs.find(run_id)
         return job.live if job is not None else None
 
+    def progress(self, run_id: str) -> RunProgress | None:
+        """Return how far a run of this process is; None for others."""
+        live = self.find(run_id)
+        return live.progress() if live is not None else None
+
     def forget(self, run_id: str) -> None:
         """Forget a run.
 
@@ -135,9 +141,9 @@ class BackgroundRuns:
         if (job := self._jobs.find(run_id)) is not None:
             job.enough.set()
 
-    def current_id(self) -> str | None:
-        """Return the run that is running or waiting in this process."""
-        return next((run_id for run_id, job in self._jobs.entries() if job.live.is_running), None)
+    def current_ids(self) -> list[str]:
+        """Return the runs that are running or waiting in this process, in the order in which they began."""
+        return [run_id for run_id, job in self._jobs.entries() if job.live.is_running]
 
     def events(self, plan: RunPlan, cancel: threading.Event, enough: threading.Event | None = None) -> Iterator[Event]:
         """Carry out a kept plan in the caller's thread, once the machine is free."""

@@ -44,14 +44,17 @@ class Embedders:
             drawn = random.Random(0).sample(rows, min(len(rows), COUNTED_ROWS))
             return self._retriever.unknown_share(drawn, embedder)
 
-        key = task.digest or task_digest(task)
         asked = [name.strip() for name in (wanted or AUTO).split(",") if name.strip()]
         known = [state.facts for state in self.list()]
         ids = {facts.id for facts in known}
         names = [self._retriever.embedder_at(name).id if is_path(name) and name not in ids else name for name in asked]
         if any(name not in ids for name in names):
             known = [state.facts for state in self.list()]
-        return choose_embedders(",".join(names), known, self._languages_of(key, rows), unknown_share)
+        return choose_embedders(",".join(names), known, self.languages(task), unknown_share)
+
+    def languages(self, task: Task) -> Languages:
+        """Return the languages of a task's rows."""
+        return self._languages_of(task.digest or task_digest(task), [example.input for example in task.examples])
 
     def for_texts(self, texts: Sequence[str]) -> EmbedderChoice:
         """Choose the one that reads the language of texts which are no task yet."""

@@ -246,6 +246,10 @@ class JobBook(Generic[AnyJob]):
         with self._lock:
             return list(self._jobs.items())
 
+    def running(self) -> list[tuple[str, AnyJob]]:
+        """Return the jobs that are running or waiting, with their ids."""
+        return [(job_id, job) for job_id, job in self.entries() if job.is_running]
+
     def running_id(self) -> str | None:
         """Return the id of a job that is running or waiting."""
         return next((job_id for job_id, job in self.entries() if job.is_running), None)

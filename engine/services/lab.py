@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from engine.core.health import Finding
 from engine.core.run.manifest import MachineFacts
+from engine.services.at_work import AtWork
 from engine.services.embedders import Embedders
 from engine.services.models import Models
 from engine.services.playground import Playground
 from engine.services.results import Results
-from engine.services.runs import Runs
+from engine.services.runs import Runs, classify_kept_runs
 from engine.services.studies import Studies
 from engine.services.tasks import Tasks
 from engine.services.trainings import Trainings
@@ -23,16 +24,25 @@ class Lab:
     def __init__(self, workspace: Workspace) -> None:
         """Open on these adapters."""
         self._workspace = workspace
+        classify_kept_runs(workspace)
         self.tables = workspace.intake
         """Turns a user's files into tasks."""
         self.tasks = Tasks(workspace)
         self.models = Models(workspace)
         self.embedders = Embedders(workspace)
         self.runs = Runs(workspace, self.embedders)
-        self.results = Results(workspace)
+        self.results = Results(workspace, self.embedders)
         self.lora = Trainings(workspace)
         self.studies = Studies(workspace, self.runs, self.results, self.embedders)
         self.playground = Playground(workspace)
+        self.at_work = AtWork(
+            runs=self.runs,
+            results=self.results,
+            studies=self.studies,
+            trainings=self.lora,
+            models=self.models,
+            tasks=self.tasks,
+        )
 
     def machine(self) -> MachineFacts:
         """Return facts of this machine."""
@@ -48,6 +58,7 @@ class Lab:
         self.lora.close()
         self.models.speed_tests.close()
         self.models.checks.close()
+        self.models.pulls.close()
         self.studies.close()
         self.runs.close()
         self._workspace.close()

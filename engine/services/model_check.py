@@ -97,6 +97,10 @@ class ModelChecks:
         """Return the last check of a model in this process."""
         return self._checks.find(model_id)
 
+    def running(self) -> list[tuple[str, ModelCheck]]:
+        """Return the checks in progress, by model."""
+        return self._checks.running()
+
     def kept(self, model_id: str) -> CheckedModel | None:
         """Return the kept check of a model on this machine."""
         fields = self._workspace.checks.read().get(model_id)

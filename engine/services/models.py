@@ -8,10 +8,30 @@ from dataclasses import replace
 from engine.core.capabilities import Capabilities
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.model_servers import ModelServers
+from engine.core.steps import Progress
 from engine.running.preflight.backend_checks import sends_rows_to
+from engine.services.jobs import Job, JobBook, SteppedJob
 from engine.services.model_check import ModelChecks
 from engine.services.speed_test import SpeedTests
 from engine.services.workspace import ModelStore, Workspace
+
+MOST_PULLS = 20
+"""Downloads that are remembered."""
+
+
+class Pull(SteppedJob[None]):
+    """A download that a server carries out; after a cancel, the server keeps what has arrived."""
+
+    def __init__(self, servers: ModelServers, name: str) -> None:
+        """Describe it."""
+        super().__init__(f"pull {name}", self._pull)
+        self.name = name
+        self._servers = servers
+        self.progress: Progress = Progress(stage="Asking the server", fraction=0.0)
+
+    def _pull(self, _job: Job[None]) -> None:
+        for step in self._servers.pull(self.name, cancel=self):
+            self.take(step)
 
 
 class Models:
@@ -23,6 +43,16 @@ class Models:
         self.servers: ModelServers = workspace.servers
         self.speed_tests = SpeedTests(workspace)
         self.checks = ModelChecks(workspace)
+        self.pulls: JobBook[Pull] = JobBook(MOST_PULLS)
+
+    def pull(self, name: str) -> None:
+        """Have the Ollama server download a model, unless it is downloading it already."""
+        self.pulls.begin(name, lambda: Pull(self.servers, name))
+
+    def last_pull(self) -> Pull | None:
+        """Return the download that was begun last in this process."""
+        entries = self.pulls.entries()
+        return entries[-1][1] if entries else None
 
     def list(self) -> list[ModelFacts]:
         """List models, those at servers last."""

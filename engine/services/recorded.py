@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.progress import LiveRun
 from engine.analysis.report import Report, assess
-from engine.analysis.run_table import table_from_predictions
+from engine.analysis.run_table import RunTable, table_from_predictions
 from engine.core.limits import Limits
 from engine.core.run.events import (
     LeaderClear,
@@ -42,15 +42,20 @@ class RecordedRun:
         """What it computed."""
         return self.manifest.plan
 
+    @property
+    def table(self) -> RunTable:
+        """Its predictions as columns."""
+        return table_from_predictions(
+            [variant.id for variant in self.plan.variants], self.plan.test_ids, self.predictions
+        )
+
 
 def assessed(recorded: RecordedRun, task: Task, limits: Limits, *, looks: RowLooks | None = None) -> Report:
     """Assess a recorded run under the user's limits, as the report does with a run of the store.
 
     Without `looks` the run counts as the first look at its test rows.
     """
-    plan = recorded.plan
-    table = table_from_predictions([variant.id for variant in plan.variants], plan.test_ids, recorded.predictions)
-    return assess(plan, task, table, recorded.manifest.conditions, limits, looks=looks)
+    return assess(recorded.plan, task, recorded.table, recorded.manifest.conditions, limits, looks=looks)
 
 
 def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:

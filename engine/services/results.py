@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from engine.analysis.basis.language_parts import LanguageParts, language_parts
 from engine.analysis.basis.row_looks import RowLooks, row_looks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.figures import RunFigures, run_figures
@@ -15,20 +17,25 @@ from engine.analysis.run_table import RunTable
 from engine.analysis.summary import summarize
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.limits import Limits
+from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import look_of
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.services.embedders import Embedders
 from engine.services.recorded import SAMPLE, RecordedRun
+from engine.services.runs import classify_kept_runs
 from engine.services.tasks import task_has_changed
 from engine.services.workspace import Workspace
+from engine.studies.study_runs import aside_in_words
 
 
 class Results:
     """What the kept runs hold."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Read from this store."""
+    def __init__(self, workspace: Workspace, embedders: Embedders) -> None:
+        """Read from this store; the languages of rows are told by `embedders`."""
+        self._embedders = embedders
         self._workspace = workspace
         self._store = workspace.store
 
@@ -38,11 +45,16 @@ class Results:
         Raises:
             UsageError: there is no such run.
         """
-        return self._store.manifest(run_id)
+        return self._sample().manifest if run_id == SAMPLE else self._store.manifest(run_id)
+
+    def sample_info(self) -> RunInfo | None:
+        """Return the recorded run that ships with the app at a glance; None where this copy ships without one."""
+        found = self._workspace.files.sample()
+        return None if found is None else replace(info_of(found.manifest, len(found.predictions)), run_id=SAMPLE)
 
     def plan(self, run_id: str) -> RunPlan:
         """Return a kept run's plan as it was, whatever became of its task and model."""
-        return self._store.manifest(run_id).plan
+        return self.manifest(run_id).plan
 
     def is_outdated(self, run_id: str) -> bool:
         """Tell whether a run's task is gone, or asks or scores otherwise today."""
@@ -53,14 +65,18 @@ class Results:
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Return all predictions of a run so far."""
-        return self._store.predictions(run_id)
+        return list(self._sample().predictions) if run_id == SAMPLE else self._store.predictions(run_id)
 
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
         """Return what all variants of a run answered on one example."""
+        if run_id == SAMPLE:
+            return [made for made in self._sample().predictions if made.example_id == example_id]
         return self._store.predictions_of(run_id, example_id)
 
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
+        if run_id == SAMPLE:
+            return self._sample().table
         return self._workspace.files.table(run_id)
 
     def figures(self, run_id: str) -> RunFigures:
@@ -73,7 +89,7 @@ class Results:
         """Return a run's figures written out, as `summary.json` holds them."""
         run = self.figures(run_id)
         task = self._workspace.tasks.get(run.plan.task_id)
-        return summarize(run, task, self.predictions(run_id), self.manifest(run_id))
+        return summarize(run, task, self.predictions(run_id), self.manifest(run_id), self.languages(run_id))
 
     def report(self, run_id: str, limits: Limits) -> Report:
         """Assess a run under the user's limits."""
@@ -83,6 +99,7 @@ class Results:
             training=self.training(run_id),
             looks=self.looks(run_id),
             origin=self.origin(run_id),
+            languages=self.languages(run_id),
             searches=self.manifest(run_id).effort,
         )
 
@@ -96,6 +113,12 @@ class Results:
         plan = self.plan(run_id)
         return training_rows(plan, self._workspace.tasks.get(plan.task_id))
 
+    def languages(self, run_id: str) -> LanguageParts:
+        """Tell the languages of a run's rows, and what the run goes without in them."""
+        plan = self.plan(run_id)
+        task = self._workspace.tasks.get(plan.task_id)
+        return language_parts(plan, task, self._embedders.languages(task))
+
     def looks(self, run_id: str) -> RowLooks:
         """Count the looks at a run's test rows before it; `sample`, the run that ships, is the first at its rows."""
         if run_id == SAMPLE:
@@ -108,11 +131,12 @@ class Results:
         report, manifest, table = self.report(run_id, limits), self.manifest(run_id), self.table(run_id)
         task = self._workspace.tasks.get(report.plan.task_id)
         first = self.predictions_of(run_id, report.plan.test_ids[0])
-        return self._workspace.files.memo(gather_memo(run_id, report, task, table, manifest, first), form)
+        aside = aside_in_words(info_of(manifest, int(table.made.sum())))
+        return self._workspace.files.memo(gather_memo(run_id, report, task, table, manifest, first, aside=aside), form)
 
     def keep_note(self, run_id: str, text: str) -> None:
         """Keep what the user writes about a run."""
-        self.manifest(run_id)
+        self._store.manifest(run_id)
         self._store.update_run(run_id, manifest={"note": text})
 
     def export(self, run_id: str) -> Mapping[str, bytes]:
@@ -143,7 +167,15 @@ class Results:
         Raises:
             UsageError: it is not a packed run, or is here already.
         """
-        return self._workspace.files.unpack(data)
+        run_id = self._workspace.files.unpack(data)
+        classify_kept_runs(self._workspace)
+        return run_id
+
+    def _sample(self) -> RecordedRun:
+        found = self._workspace.files.sample()
+        if found is None:
+            raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
+        return found
 
     def recorded(self, run_id: str) -> RecordedRun:
         """Return a kept run whole; `sample` names the one that ships with the app.
@@ -152,8 +184,5 @@ class Results:
             UsageError: there is no such run.
         """
         if run_id == SAMPLE:
-            found = self._workspace.files.sample()
-            if found is None:
-                raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
-            return found
+            return self._sample()
         return RecordedRun(run_id=run_id, manifest=self.manifest(run_id), predictions=tuple(self.predictions(run_id)))

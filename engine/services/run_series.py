@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.analysis.snapshot import RunProgress
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
@@ -15,6 +16,10 @@ from engine.running.planning import same_experiment
 from engine.services.jobs import POLL_S, Job
 from engine.services.results import Results
 from engine.services.runs import Runs
+from engine.studies.study_runs import measured_in_words
+
+ENDED = frozenset({"done", "cancelled", "failed"})
+"""A run that says so has no seconds left, though its series may go on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +33,14 @@ class SeriesState:
     run_id: str | None
     """The run that is in progress."""
     now: str
-    """What is being done, in words."""
+    """What is being measured, in words."""
+    rows_done: int
+    """Answers of the run that is in progress."""
+    rows_total: int
+    fraction: float
+    """Share of the whole series that is done, 0 to 1, by its estimated seconds."""
     estimated_left_s: float | None
+    """Of the whole series."""
     failed: tuple[str, ...]
     """What went wrong with single runs; the others continued."""
 
@@ -70,14 +81,16 @@ class RunSeries:
         self._estimates_s: list[float] = []
         self._spent_s: list[float] = []
         self._run_id: str | None = None
+        self._run_started: float | None = None
+        self._studied_run = ""
         self._failed: list[str] = []
 
-    def start(self, name: str, plans: Sequence[RunPlan]) -> None:
-        """Begin a series, unless one is already running."""
+    def start(self, name: str, plans: Sequence[RunPlan], *, studied_run: str = "") -> None:
+        """Begin a series, unless one is already running; `studied_run` is the run whose variants it measures again."""
         with self._lock:
             if self._job is not None and self._job.is_running:
                 return
-            self._name, self._plans = name, tuple(plans)
+            self._name, self._plans, self._studied_run = name, tuple(plans), studied_run
             self._estimates_s, self._spent_s, self._failed = [], [], []
             self._job = Job(f"series {name}", self._work)
             self._job.start()
@@ -96,25 +109,43 @@ class RunSeries:
         with self._lock:
             done, is_running = len(self._spent_s), self._job is not None and self._job.is_running
             plan = self._plans[done] if is_running and done < len(self._plans) else None
+            row = self._runs.progress(self._run_id) if self._run_id is not None else None
+            fraction, left_s = self._how_far(done, row)
             return SeriesState(
                 name=self._name,
                 done=done,
                 total=len(self._plans),
                 is_running=is_running,
                 run_id=self._run_id,
-                now=_words(plan) if plan else "",
-                estimated_left_s=self._left_s(done) if is_running else None,
+                now=measured_in_words(self._purpose, plan) if plan else "",
+                rows_done=row.rows_done if row else 0,
+                rows_total=row.rows_total if row else 0,
+                fraction=fraction,
+                estimated_left_s=left_s if is_running else None,
                 failed=tuple(self._failed),
             )
 
-    def _left_s(self, done: int) -> float | None:
-        """Scale the estimates of what is left by how long the runs so far took compared with theirs."""
+    def _how_far(self, done: int, row: RunProgress | None) -> tuple[float, float | None]:
+        """Return the share that is done and the seconds left.
+
+        Estimates of later runs are scaled by how long the earlier ones took compared with theirs. The run in progress
+        tells its own seconds left once it has answered rows; until then its estimate runs down.
+        """
         if len(self._estimates_s) < len(self._plans):
-            return None
+            return done / max(len(self._plans), 1), None
         known = [(spent, estimate) for spent, estimate in zip(self._spent_s, self._estimates_s, strict=False) if spent]
         planned = sum(estimate for _spent, estimate in known)
         pace = sum(spent for spent, _estimate in known) / planned if planned else 1.0
-        return sum(self._estimates_s[done:]) * pace
+        later = sum(self._estimates_s[done + 1 :]) * pace
+        spent_s = sum(self._spent_s)
+        now_s = 0.0
+        if done < len(self._plans):
+            since = time.monotonic() - self._run_started if self._run_started is not None else 0.0
+            own = row.estimated_left_s if row is not None and row.status not in ENDED else None
+            now_s = max(self._estimates_s[done] * pace - since, 0.0) if own is None else own
+            spent_s += since
+        left_s = now_s + later
+        return spent_s / (spent_s + left_s) if spent_s + left_s else done / max(len(self._plans), 1), left_s
 
     def _work(self, job: Job[None]) -> None:
         estimates = [self._estimate(plan) for plan in self._plans]
@@ -122,10 +153,13 @@ class RunSeries:
             self._estimates_s = estimates
         for plan in self._plans:
             job.tell(len(self._spent_s) / len(self._plans))
+            with self._lock:
+                self._run_started = time.monotonic()
             spent = self._carry_out(plan, job)
             job.tell(job.fraction)
             with self._lock:
                 self._spent_s.append(spent)
+                self._run_started = None
 
     def _estimate(self, plan: RunPlan) -> float:
         try:
@@ -141,7 +175,10 @@ class RunSeries:
             if kept is not None and kept.status == "done":
                 return 0.0
             started = time.monotonic()
-            run_id = self._runs.start(plan, purpose=self._purpose) if kept is None else self._runs.resume(kept.run_id)
+            if kept is None:
+                run_id = self._runs.start(plan, purpose=self._purpose, studied_run=self._studied_run)
+            else:
+                run_id = self._runs.resume(kept.run_id)
             with self._lock:
                 self._run_id = run_id
             while (snapshot := self._runs.snapshot(run_id)).is_running:
@@ -159,8 +196,4 @@ class RunSeries:
 
     def _fail(self, plan: RunPlan, what: str) -> None:
         with self._lock:
-            self._failed.append(f"{_words(plan)}: {what}")
-
-
-def _words(plan: RunPlan) -> str:
-    return f"{len(plan.train_ids)} training rows, seed {plan.seed}"
+            self._failed.append(f"{measured_in_words(self._purpose, plan)}: {what}")

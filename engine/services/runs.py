@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Unpack
 
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.break_even import labelled_rows
 from engine.analysis.marks import origin_at
-from engine.analysis.snapshot import RunSnapshot
-from engine.core.errors import UsageError
+from engine.analysis.snapshot import RunProgress, RunSnapshot
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.events import Event
-from engine.core.run.infos import Preflight, RowOffer, RunInfo
+from engine.core.run.infos import MoreRows, Preflight, RowOffer, RunInfo
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.planning import PlanChoices, plan_run
@@ -23,9 +24,11 @@ from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background_runs import BackgroundRuns
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
-from engine.services.recorded import fold
+from engine.services.more_rows import RowAdder
+from engine.services.recorded import SAMPLE, fold
 from engine.services.tasks import task_has_changed
 from engine.services.workspace import Workspace
+from engine.studies.past_purposes import purposes_of, split_of
 
 
 class Runs:
@@ -35,6 +38,7 @@ class Runs:
         """Run with these adapters."""
         self._workspace, self._embedders = workspace, embedders
         self._background = BackgroundRuns(workspace)
+        self._adder = RowAdder(workspace, self.kept_plan)
 
     def plan(self, *, task_id: str, model_id: str, **choices: Unpack[PlanChoices]) -> RunPlan:
         """Fix what a run computes; choices are those of `engine.running.planning.plan_run`.
@@ -84,14 +88,28 @@ class Runs:
         extra_s = self.preflight(more).estimated_s - self.preflight(plan).estimated_s
         return RowOffer(per_label=ROWS_PER_LABEL, rows=len(drawn), extra_s=extra_s)
 
+    def more_rows(self, run_id: str, needed: int) -> MoreRows | None:
+        """Estimate what so many more test rows of a finished run take; None for a run that can take none."""
+        return self._adder.offer(run_id, needed)
+
+    def add_rows(self, run_id: str, count: int, *, spending_limit_usd: float | None = None) -> RunPlan:
+        """Add the next test rows to a finished run, which `resume` then answers.
+
+        Where answers cost money, the limit for the whole run is agreed to anew.
+
+        Raises:
+            UsageError: the run cannot take so many rows, or its cost is not agreed to.
+        """
+        return self._adder.add(run_id, count, spending_limit_usd=spending_limit_usd)
+
     def conditions(self, plan: RunPlan, *, resume: bool) -> Conditions:
         """Return what the figures of a run depend on: as it was kept, or as it would begin."""
         manifest = self._workspace.store.manifest(plan.run_id) if resume else self._new(plan, Purpose.COMPARISON)
         return manifest.conditions
 
-    def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON) -> str:
+    def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON, studied_run: str = "") -> str:
         """Keep a new run and carry it out in the background; return its id."""
-        self._create(plan, purpose)
+        self._create(plan, purpose, studied_run)
         self._background.begin(plan)
         return plan.run_id
 
@@ -111,13 +129,14 @@ class Runs:
         *,
         resume: bool,
         purpose: Purpose = Purpose.COMPARISON,
+        studied_run: str = "",
         enough: threading.Event | None = None,
     ) -> Iterator[Event]:
         """Carry out a plan in the caller's thread, as the terminal does; `enough` ends its search for settings."""
         if resume:
             self.kept_plan(plan.run_id)
         else:
-            self._create(plan, purpose)
+            self._create(plan, purpose, studied_run)
         yield from self._background.events(plan, cancel, enough)
 
     def kept_plan(self, run_id: str) -> RunPlan:
@@ -159,7 +178,15 @@ class Runs:
 
     def current_id(self) -> str | None:
         """Return the run that is running or waiting in this process."""
-        return self._background.current_id()
+        return next(iter(self._background.current_ids()), None)
+
+    def current_ids(self) -> list[str]:
+        """Return the runs that are running or waiting in this process, in the order in which they began."""
+        return self._background.current_ids()
+
+    def progress(self, run_id: str) -> RunProgress | None:
+        """Return how far a run of this process is, without its figures; None for other runs."""
+        return self._background.progress(run_id)
 
     def snapshot(self, run_id: str) -> RunSnapshot:
         """Return a run so far: from memory, or rebuilt from the store.
@@ -167,7 +194,9 @@ class Runs:
         Raises:
             UsageError: there is no such run.
         """
-        store = self._workspace.store
+        store, sample = self._workspace.store, self._workspace.files.sample() if run_id == SAMPLE else None
+        if sample is not None:
+            return fold(sample.manifest, sample.predictions).snapshot()
         live = self._background.find(run_id) or fold(store.manifest(run_id), store.predictions(run_id))
         return live.snapshot()
 
@@ -189,15 +218,17 @@ class Runs:
         """Stop all runs."""
         self._background.close()
 
-    def _create(self, plan: RunPlan, purpose: Purpose) -> None:
-        self._workspace.store.create_run(self._new(plan, purpose))
+    def _create(self, plan: RunPlan, purpose: Purpose, studied_run: str = "") -> None:
+        self._workspace.store.create_run(self._new(plan, purpose, studied_run))
 
-    def _new(self, plan: RunPlan, purpose: Purpose) -> Manifest:
+    def _new(self, plan: RunPlan, purpose: Purpose, studied_run: str = "") -> Manifest:
         task, facts = self._workspace.tasks.get(plan.task_id), self._workspace.models.get(plan.model_id)
         machine, origin = self._workspace.machine, origin_at(facts, self._workspace.models.capabilities(facts))
         return Manifest(
             plan=plan,
             purpose=purpose,
+            studied_run=studied_run,
+            split=split_of(plan, task),
             machine=machine.facts(),
             versions=machine.versions(),
             task_digest=task.digest,
@@ -218,3 +249,28 @@ class Runs:
             embedder=", ".join(dict.fromkeys(one.embedder for one in plan.variants if one.embeds and one.embedder))
             or None,
         )
+
+
+def classify_kept_runs(workspace: Workspace) -> None:
+    """Keep purpose and split with runs of before runs had them, so that none of them poses as a comparison.
+
+    A run whose task is gone keeps no split, and is looked at again when the folder is opened next. A purpose that a
+    run was given when it was made is never changed.
+    """
+    found = workspace.store.without_split()
+    if not found:
+        return
+    splits = {manifest.plan.run_id: _kept_split(workspace, manifest.plan) for manifest, _has_purpose in found}
+    purposes = purposes_of([manifest for manifest, _has_purpose in found], splits)
+    for manifest, has_purpose in found:
+        run_id = manifest.plan.run_id
+        purpose = {} if has_purpose else {"purpose": str(purposes[run_id])}
+        split = {"split": splits[run_id]} if splits[run_id] else {}
+        if purpose or split:
+            workspace.store.update_run(run_id, manifest={**purpose, **split})
+
+
+def _kept_split(workspace: Workspace, plan: RunPlan) -> str:
+    with suppress(AdaptLabError):
+        return split_of(plan, workspace.tasks.get(plan.task_id))
+    return ""

@@ -73,6 +73,10 @@ class SpeedTests:
         """Return the last test of a model in this process."""
         return self._tests.find(model_id)
 
+    def running(self) -> list[tuple[str, SpeedTest]]:
+        """Return the tests in progress, by model."""
+        return self._tests.running()
+
     def kept(self) -> dict[str, Speed]:
         """Return the kept tests of this machine by model digest."""
         found = {}

@@ -112,9 +112,12 @@ class Studies:
         """Return for each plan a kept run of this experiment, a finished one before others; None if there is none."""
         return find_kept(self._runs, self._results, plans)
 
-    def start(self, purpose: Purpose, name: str, plans: Sequence[RunPlan]) -> None:
-        """Carry out what is missing of a study in the background, unless one of its kind is already running."""
-        self._series[purpose].start(name, plans)
+    def start(self, purpose: Purpose, name: str, plans: Sequence[RunPlan], *, studied_run: str = "") -> None:
+        """Carry out what is missing of a study in the background, unless one of its kind is already running.
+
+        `studied_run` is the run whose variants it measures again, where there is one.
+        """
+        self._series[purpose].start(name, plans, studied_run=studied_run)
 
     def state(self, purpose: Purpose) -> SeriesState:
         """Return the study of a kind so far."""

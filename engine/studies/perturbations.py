@@ -13,9 +13,9 @@ from dataclasses import replace
 from engine.core.errors import unknown_name
 from engine.core.task import Example, Task
 from engine.core.text.answer_forms import language_of
+from engine.core.text.keyboards import neighbours
 from engine.core.text.scripts import LATIN, is_spaceless, main_script, script_of
 from engine.core.text.segments import NO_BLANKS, cluster_spans, word_spans
-from engine.studies.keyboards import neighbours
 
 MARK = "--"
 """Separates a task's id from the kind of perturbation in the id of the derived task."""

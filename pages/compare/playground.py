@@ -28,4 +28,4 @@ except AdaptLabError as error:
     fault(error)
     st.stop()
 ask_button(lab, question)
-play_panel(lab, task)
+play_panel(lab, question, task)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
 from components.present.race_view import race_view
-from components.present.slides import STEPS, rivals_slide, task_slide, verdict_slide
+from components.present.slides import STEPS, rivals_slide, slide_remarks, task_slide, verdict_slide, with_remarks
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
-from components.ui.run_data import where
+from components.ui.run_data import asked_run, where
+from components.ui.run_list import missing_run
 from components.widgets.parts import keys, race, slide
 from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
+from engine.core.run.infos import info_of
+from engine.core.run.standing import choose_run, is_comparison
 from engine.core.task import Task
-from engine.services.recorded import assessed, fold
+from engine.services.recorded import SAMPLE, assessed, fold
 
 MOVES = {
     "ArrowRight": "next", "PageDown": "next", "n": "next",
@@ -26,12 +30,18 @@ MOVES = {
 } | {str(number): str(number) for number in range(1, len(STEPS) + 1)}  # fmt: skip
 
 lab = state.lab()
-run_id = st.query_params.get(state.PRESENTED) or st.session_state.get(state.SHOWN_RUN) or ""
+run_id = st.query_params.get(state.RUN_ID) or st.query_params.get(state.PRESENTED) or asked_run()
+if missing_run(lab, run_id, "Present"):
+    st.stop()
+if run_id is None:
+    chosen = choose_run(lab.runs.list(), or_else=lab.results.sample_info())
+    run_id = chosen.run_id if chosen else ""
 try:
     recorded = lab.results.recorded(run_id)
     snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
 except AdaptLabError as error:
-    st.title("Nothing to present", anchor=False)
+    st.title("Present", anchor=False)
+    st.info("There is no finished run to present yet.", icon=":material/slideshow:")
     fault(error)
     st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
     st.stop()
@@ -42,6 +52,8 @@ task: Task | None = None
 with suppress(AdaptLabError):  # the task may have been removed since; the run is still worth showing
     task = lab.tasks.get(recorded.plan.task_id)
 
+info = info_of(recorded.manifest, len(recorded.predictions))
+marked = partial(with_remarks, remarks=slide_remarks(info, lab.runs.current_id()), is_sample=run_id == SAMPLE)
 step = state.present_step(len(STEPS))
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
     st.button("Exit", icon=":material/close:", on_click=state.mark_leaving, key="present_leave")
@@ -77,19 +89,20 @@ elif pressed is not None:
 
 with screen:
     if step == 1:
-        slide(task_slide(task, recorded), key="present_task")
+        slide(marked(task_slide(task, recorded)), key="present_task")
     elif step == 2:
-        slide(rivals_slide(snapshot, recorded), key="present_rivals")
+        slide(marked(rivals_slide(snapshot, recorded)), key="present_rivals")
     elif step == 3:
         view = race_view(snapshot.lanes)
         headline = "Each variant at its recorded speed"
         slide(
-            {"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}, key="present_race_head"
+            marked({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}),
+            key="present_race_head",
         )
         race(view, key=f"present_race_{run_id}")
     elif step == 4:
         headline = f"Further left is faster, higher is better, larger means a higher {costs_in_words(snapshot)}"
-        slide({"kicker": STEPS[3], "headline": headline, "blocks": []}, key="present_tradeoff_head")
+        slide(marked({"kicker": STEPS[3], "headline": headline, "blocks": []}), key="present_tradeoff_head")
         live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=SLIDE_PX, projected=True)
         with st.expander("The figures behind the chart", icon=":material/table:"):
             st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
@@ -97,7 +110,8 @@ with screen:
         slot = st.container()
         limits = limits_form()
         report = None
-        if task is not None and recorded.predictions:
+        if task is not None and recorded.predictions and is_comparison(info):
             report = assessed(recorded, task, limits, looks=lab.results.looks(run_id))
         with slot:
-            slide(verdict_slide(snapshot, recorded, report.verdict if report else None), key="present_verdict")
+            shown = verdict_slide(snapshot, recorded, report.verdict if report else None)
+            slide(marked(shown), key="present_verdict")

@@ -12,8 +12,9 @@ from components.run.rows import row_browser
 from components.run.setup import setup
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_list import past_runs
+from components.ui.run_list import missing_run, past_runs
 from engine.core.errors import AdaptLabError
+from engine.services.recorded import SAMPLE
 
 lab = state.lab()
 run_id = state.shown_run()
@@ -25,11 +26,14 @@ if run_id is None:
     past_runs(lab)
     st.stop()
 
+if missing_run(lab, run_id if lab.runs.progress(run_id) is None else None, "Compare", with_answers=False):
+    st.stop()
 try:
     snapshot = run_panel(lab, run_id)
     if not snapshot.is_running and snapshot.rows_done:
         results(lab.results.summary(run_id))
-        downloads(partial(lab.results.export, run_id), run_id)
+        if run_id != SAMPLE:
+            downloads(partial(lab.results.export, run_id), run_id)
     if snapshot.rows_done and (not snapshot.is_running or st.session_state.get(state.ROW)):
         st.fragment(row_browser)(lab, snapshot.plan)
 except AdaptLabError as error:

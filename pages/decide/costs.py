@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.report.cost_forms import extra_form, use_of
+from components.report.cost_forms import extra_form
 from components.report.cost_tables import assumptions_json, break_even_frame, line_headings, lines_frame
 from components.ui import state
 from components.ui.errors import fault
+from components.ui.limits_form import use_form
 from components.ui.machine_form import machine_form
-from components.ui.run_data import plan_of, report_of, reported_run, tell_imported
+from components.ui.run_data import asked_run, plan_of, report_of, reported_run
+from components.ui.run_list import caveats, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.analysis.break_even import break_evens, price_table
@@ -17,18 +19,19 @@ from engine.analysis.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
-from engine.core.limits import Limits
 from engine.metrics.marks import legend, marked
 
 lab = state.lab()
-title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+if missing_run(lab, asked_run(), "Costs"):
+    st.stop()
+title_cell, run_cell = st.columns([1, 2], vertical_alignment="bottom")
 title_cell.title("Costs", anchor=False)
 try:
     with run_cell:
         info = reported_run(lab, key="costs_run")
     if info is None:
         st.stop()
-    tell_imported(info)
+    caveats(info, lab.runs.current_id())
     plan = plan_of(lab, info)
     machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
     with machine_cell:
@@ -36,7 +39,7 @@ try:
         costs = machine_form(plan.costs, key_prefix="costs_")
     with use_cell:
         st.markdown("**Use**")
-        limits = use_of(Limits())
+        limits = use_form()
     with extra_cell:
         st.markdown("**At closed APIs**")
         extra = extra_form()
@@ -116,7 +119,7 @@ st.caption(
     )
 )
 if closed and not limits.data_may_leave:
-    st.caption("You said that data may not leave this machine: closed APIs are shown only for comparison.")
+    st.caption("Data stays on this machine unless you allow it to leave: closed APIs are shown only for comparison.")
 st.download_button(
     "Assumptions and totals",
     assumptions_json(info.run_id, costs, limits, extra, lines, points, prices),

@@ -8,7 +8,8 @@ import streamlit as st
 from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_data import measured_of, plan_of, reported_run, tell_imported
+from components.ui.run_data import measured_of, plan_of, reported_run
+from components.ui.run_list import caveats
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError, UsageError
@@ -24,7 +25,7 @@ from engine.studies.drift import (
 )
 
 lab = state.lab()
-title_cell, run_cell = st.columns([3, 2], vertical_alignment="bottom")
+title_cell, run_cell = st.columns([1, 2], vertical_alignment="bottom")
 title_cell.title("Drift", anchor=False)
 st.caption(
     "The variants of a run, unchanged, on the task's drift rows and on the same rows with noisy input (typos, changed "
@@ -32,10 +33,10 @@ st.caption(
 )
 try:
     with run_cell:
-        info = reported_run(lab, key="drift_run", on_made_tasks=False)
+        info = reported_run(lab, key="drift_run", comparisons_only=True)
     if info is None:
         st.stop()
-    tell_imported(info)
+    caveats(info, lab.runs.current_id())
     if lab.results.is_outdated(info.run_id):
         raise UsageError(
             f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."
@@ -46,7 +47,14 @@ try:
         st.caption(aside)
     kept = dict(zip(plans, lab.studies.kept(list(plans.values())), strict=True))
     done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}
-    series_panel(lab, Purpose.DRIFT, f"drift of {info.run_id}", list(plans.values()), missing=len(plans) - len(done))
+    series_panel(
+        lab,
+        Purpose.DRIFT,
+        f"drift of {info.run_id}",
+        list(plans.values()),
+        missing=len(plans) - len(done),
+        studied_run=info.run_id,
+    )
     if not done:
         st.info("Nothing has been measured for this run yet.", icon=":material/trending_down:")
         st.stop()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.history.run_actions import run_actions, take_in
+from components.history.run_actions import take_in
 from components.history.run_pair import compare_two, portability
+from components.history.runs_table import run_lists
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_list import runs_frame, standing
 from components.ui.text import visible
+from engine.core.run.standing import state_of
 
 lab = state.lab()
 runs = lab.runs.list()
@@ -19,7 +20,7 @@ title_cell, import_cell = st.columns([5, 1], vertical_alignment="center")
 title_cell.title("History", anchor=False)
 with import_cell:
     take_in(lab)
-st.caption("All runs, newest first.")
+st.caption("Comparisons, newest first; below them each study with its runs.")
 error = st.session_state.pop(state.FAULT, None)
 if error is not None:
     fault(error)
@@ -37,7 +38,7 @@ wanted_models = models.multiselect(
     "Model", list(dict.fromkeys(run.model_id for run in runs)), format_func=visible, key="history_models"
 )
 wanted_states = states.multiselect(
-    "State", list(dict.fromkeys(standing(run, going_on) for run in runs)), key="history_states"
+    "State", list(dict.fromkeys(str(state_of(run, going_on)) for run in runs)), key="history_states"
 )
 text = words.text_input("Search notes and ids", key="history_text", help="Finds runs with this text in note or id.")
 shown = [
@@ -45,32 +46,13 @@ shown = [
     for run in runs
     if (not wanted_tasks or run.task_id in wanted_tasks)
     and (not wanted_models or run.model_id in wanted_models)
-    and (not wanted_states or standing(run, going_on) in wanted_states)
+    and (not wanted_states or str(state_of(run, going_on)) in wanted_states)
     and text.casefold() in f"{run.note} {run.run_id}".casefold()
 ]
 if not shown:
     st.caption("No run matches.")
 else:
-    picked = st.dataframe(
-        runs_frame(shown, going_on),
-        column_config={
-            "Done": st.column_config.ProgressColumn(
-                format="percent", min_value=0, max_value=1, help="Share of predictions that are done."
-            ),
-            "Seed": st.column_config.NumberColumn(help="Decides which rows are drawn and how training begins."),
-            "Run": st.column_config.TextColumn(help="The run's id, for the terminal's --resume."),
-        },
-        hide_index=True,
-        width="stretch",
-        on_select="rerun",
-        selection_mode="single-row",
-        key="history_table",
-    )
-    places = [place for place in picked.selection.rows if place < len(shown)]
-    if places:
-        run_actions(lab, shown[places[0]])
-    else:
-        st.caption("Select a row to open, note, export or delete the run.")
+    run_lists(lab, shown, going_on)
 
 pair_tab, matrix_tab = st.tabs(["Compare two runs", "Models and techniques"], key="history_tab", on_change="rerun")
 if pair_tab.open:

@@ -8,62 +8,71 @@ import streamlit as st
 
 from components.report.blame import blame_facets
 from components.report.explorer import explorer
+from components.report.more_rows import more_rows
 from components.report.parts import classes_part, confidence_part, draws_part, effort_part
 from components.report.tables import show_metrics, show_pairs
 from components.report.verdict_card import verdict_card
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.limits_form import limits_form
-from components.ui.run_data import report_of, reported_run, table_of, tell_changes, tell_imported
+from components.ui.limits_form import needs_form
+from components.ui.run_data import asked_run, report_of, reported_run, table_of, tell_changes
+from components.ui.run_list import caveats, memo_button, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.report_charts import difference_grid, latency_chart
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
+from engine.core.run.standing import is_comparison, on_test_rows
+from engine.metrics import wording as say
 
 lab = state.lab()
+if missing_run(lab, asked_run(), "Report"):
+    st.stop()
 title_cell, buttons = st.columns([3, 2], vertical_alignment="bottom")
 title_cell.title("Report", anchor=False)
 
 try:
     with buttons, st.container(horizontal=True, horizontal_alignment="right"):
-        limits = limits_form()
         downloads = st.container(horizontal=True, width="content")
     info = reported_run(lab, key="report_run")
     if info is None:
         st.stop()
-    if info.run_id == lab.runs.current_id():
-        st.info("This run is still in progress: the figures cover the rows so far.", icon=":material/hourglass:")
+    caveats(info, lab.runs.current_id())
+    head, needs = st.container(gap="small"), st.container()
+    with needs:
+        limits = needs_form()
     report = report_of(lab, info, limits)
 except AdaptLabError as error:
     fault(error)
     st.stop()
 
 with downloads:
-    for form, mime in (("html", "text/html"), ("md", "text/markdown")):
-        st.download_button(
-            "Download memo" if form == "html" else "as Markdown",
-            partial(lab.results.memo, info.run_id, limits, form=form),
-            file_name=f"memo-{info.run_id}.{form}",
-            mime=mime,
-            icon=":material/download:" if form == "html" else None,
-            type="secondary" if form == "html" else "tertiary",
-            on_click="ignore",
-            key=f"memo_{form}",
-            help="One file that works offline and can be printed; generated when you click."
-            if form == "html"
-            else "The same in Markdown, without charts.",
-        )
+    for form in ("html", "md"):
+        memo_button(lab, info.run_id, limits, form=form)
 
-st.caption(
-    plain(
-        f"{report.task_title} · {len(report.plan.test_ids):,} test rows, {len(report.plan.train_ids):,} training "
-        f"rows · seed {report.plan.seed}"
+with head:
+    st.caption(
+        plain(
+            f"{report.task_title} · {say.number(len(report.plan.test_ids))} "
+            f"{'test ' if on_test_rows(info) else ''}rows, {answers_in_words(info, lab.runs.current_id())} · "
+            f"{say.number(len(report.plan.train_ids))} training rows · seed {report.plan.seed}"
+            + (
+                f" · embedder{'s'[: len(report.embedders) - 1]} {say.listed(report.embedders)}"
+                if report.embedders
+                else ""
+            )
+        )
     )
-)
-tell_imported(info)
-tell_changes(lab, info)
-verdict_card(report.verdict)
+    tell_changes(lab, info)
+    if is_comparison(info):
+        verdict_card(
+            report.verdict,
+            partial(more_rows, lab, info, report.verdict.rows_needed),
+            compared=len(report.figures) > 1,
+        )
+    else:
+        st.markdown("A verdict is about a comparison on the task's test rows. These are the figures of this run alone.")
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):

@@ -37,7 +37,7 @@ except AdaptLabError as error:
     fault(error)
     st.stop()
 
-st.text(visible(task.summary))
+st.text(visible(task.summary), width="stretch")
 with st.container(horizontal=True):
     for split, rows in infos[task_id].rows.items():
         st.metric(visible(split).replace("_", " ").capitalize() + " rows", say.number(rows), width="content")
@@ -48,7 +48,7 @@ st.caption("Instructions")
 st.code(visible(task.instructions), language=None, wrap_lines=True)
 if task.answer.labels:
     st.caption(f"Answers: one of {len(task.answer.labels)}")
-    st.text(" · ".join(visible(name) for name in task.answer.labels))
+    st.text(" · ".join(visible(name) for name in task.answer.labels), width="stretch")
 
 rows_tab, documents_tab, about_tab = st.tabs(["Rows", "Documents", "About"])
 with rows_tab:
@@ -73,9 +73,9 @@ with documents_tab:
         st.caption("This task has no documents; retrieval uses its training rows.")
     for document in task.documents:
         with st.expander(plain(document.name)):
-            st.text(visible(document.text))
+            st.text(visible(document.text), width="stretch")
 with about_tab:
     st.text(f"Licence: {visible(task.licence) or 'not stated'}")
     for name, text in task.card.items():
         st.caption(visible(name).replace("_", " ").capitalize())
-        st.text(visible(text))
+        st.text(visible(text), width="stretch")

@@ -8,12 +8,7 @@ from components.start.parts import actions, findings, recorded_run
 from components.ui import state
 
 lab = state.lab()
-going_on = lab.runs.current_id()
-if going_on and not st.session_state.get(state.ATTACHED):
-    st.session_state[state.ATTACHED] = True
-    state.keep_for_page(going_on)
-    st.switch_page("pages/compare/run.py")
-st.session_state[state.ATTACHED] = True
+going_on = state.current_comparison()
 
 st.title("Prompt, retrieval, fine-tune or a small classifier?", anchor=False)
 st.markdown(
@@ -23,7 +18,9 @@ st.markdown(
 if going_on:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("A run is in progress", color="blue", width="content")
-        st.page_link("pages/compare/run.py", label="Watch it", icon=":material/play_circle:")
+        if st.button("Watch it", icon=":material/play_circle:", type="tertiary", key="watch_current"):
+            state.keep_for_page(going_on)
+            st.switch_page("pages/compare/run.py")
 findings(lab, needed=True)
 actions(lab)
 recorded_run(lab)

@@ -13,11 +13,13 @@ from cyclopts import App, Parameter
 from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.analysis.run_comparison import matrix
 from engine.core.errors import UsageError
+from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.techniques import TECHNIQUES
 from engine.core.variant import DecodingMode, PriorCorrection
+from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, technique_from_name
 from engine.running.planning import ALL_TECHNIQUES
 from engine.services.lab import Lab
@@ -25,6 +27,7 @@ from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.files import writable_folder, write_files
 from terminal.language import language_note
 from terminal.listings.results import show_matrix, show_results
+from terminal.listings.verdict import tell_verdict
 from terminal.options import (
     DEFAULT_COSTS,
     DEFAULT_DRAW,
@@ -67,6 +70,8 @@ class RunOptions:
     """Folder for run.json, predictions.*, summary.json; with several models, a folder in it for each model."""
     resume: Annotated[str | None, Parameter(metavar="RUN")] = None
     """Continue this run, which was stopped or killed; 'latest' takes the newest comparison."""
+    more_rows: Annotated[Count | None, Parameter(metavar="ROWS")] = None
+    """With --resume: add the next ROWS test rows to a finished run, for all its variants."""
     decoding: DecodingMode = DecodingMode.CHOICE
     """How an answer is decoded; a mode that does not suit the task is replaced by one that does."""
     prior_correction: PriorCorrection = PriorCorrection.AUTO
@@ -122,6 +127,8 @@ def compare(
     """Run variants on one model or on several, one after the other."""
     if run.end_search and not run.resume:
         raise UsageError("--end-search ends the search of a run that is resumed.", "Name it with --resume RUN.")
+    if run.more_rows and not run.resume:
+        raise UsageError("--more-rows adds test rows to a finished run.", "Name it with --resume RUN.")
     asked = _Asked(
         draw=draw,
         run=run,
@@ -139,8 +146,8 @@ def compare(
             summaries.append(summary)
             if not as_json:
                 show_results(summary)
+                tell_verdict(lab.results.report(plan.run_id, Limits()).verdict, plan.run_id)
             if code != EXIT_DONE:
-                note(f"Continue with: python cli.py compare --resume {plan.run_id}")
                 break
     if as_json:
         show_json({"runs": summaries})
@@ -161,10 +168,23 @@ def _models(lab: Lab, names: str) -> list[str]:
 
 
 def _kept_plan(lab: Lab, run: RunOptions) -> RunPlan:
-    plan = lab.runs.kept_plan(kept_run(lab, run.resume or "").run_id)
+    run_id = kept_run(lab, run.resume or "").run_id
+    if run.more_rows:
+        return _with_more_rows(lab, run_id, run.more_rows, run)
+    plan = lab.runs.kept_plan(run_id)
     if run.send_rows_to:
         plan = replace(plan, rows_to=run.send_rows_to)
     return plan if run.spending_limit is None else replace(plan, spending_limit_usd=run.spending_limit)
+
+
+def _with_more_rows(lab: Lab, run_id: str, rows: int, run: RunOptions) -> RunPlan:
+    """Add test rows to a finished run, once nothing keeps them from being answered."""
+    if run.out is not None:
+        writable_folder(run.out)
+    checked(lab, lab.runs.kept_plan(run_id))
+    plan = lab.runs.add_rows(run_id, rows, spending_limit_usd=run.spending_limit)
+    note(f"{say.number(rows)} more test rows, {say.number(len(plan.test_ids))} in all.")
+    return plan
 
 
 def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
@@ -233,7 +253,7 @@ def _carry_out(
     summary = lab.results.summary(plan.run_id)
     if out is not None:
         write_files(out, lab.results.export(plan.run_id))
-    return _told(ended), summary
+    return _told(ended, plan.run_id), summary
 
 
 def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
@@ -246,8 +266,10 @@ def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
         note(f"{offer_note(offer)} Ask for them with --rows-per-label {offer.per_label}.", dim=True)
 
 
-def _told(ended: RunEnded) -> int:
+def _told(ended: RunEnded, run_id: str) -> int:
     if ended.status == "done":
         return EXIT_DONE
     note(f"{ended.message} {ended.fix}")
+    if ended.goes_on:
+        note(f"Continue with: python cli.py compare --resume {run_id}")
     return EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR

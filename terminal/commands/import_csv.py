@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from engine.core.errors import UsageError
 from engine.core.task import AnswerKind
+from engine.core.text.label_words import read_label_words
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.checks.examine import finding_ids
 from engine.ingest.data_card import Fix
@@ -32,6 +33,8 @@ app = App(
 )
 FIXES = f"How to handle a finding: {', '.join(finding_ids())}; {', '.join(Fix)}. Once per finding."
 
+_WORDS = "What the model reads and writes for a label; results show the label. Once per label."
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,9 @@ class TableChoices:
     """Test rows that are similar to training rows: keep, drop or move them, or drop the training rows."""
     locale: str | None = None
     """How answers are compared, and numbers and dates read: de, de-CH, mul (several); else by the rows' language."""
+    instruction_language: Annotated[str, Parameter(metavar="LANGUAGE", show_default=False)] = ""
+    """In which language instructions are drafted: de, fr, …; auto: that of the rows; else English."""
+    label_word: Annotated[tuple[str, ...], Parameter(metavar="LABEL=WORD", help=_WORDS)] = ()
     meanings: Meanings = Meanings.AUTO
     """Whether the leak check also compares meanings, by embedding all rows; auto: up to 20,000 rows."""
 
@@ -67,6 +73,8 @@ class TableChoices:
             split=SplitPlan(seed=self.seed, shares=shares),
             leaks=self.leaks,
             locale=self.locale,
+            instruction_language=self.instruction_language,
+            label_words=read_label_words(self.label_word),
         )
 
 

@@ -8,11 +8,15 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.core.errors import UsageError
+from engine.core.run.standing import is_whole
+from engine.studies.study_runs import aside_in_words
 from terminal.exits import EXIT_DONE
 from terminal.files import write_file
+from terminal.listings.verdict import show_verdict
 from terminal.options import DEFAULT_LIMITS, OPTIONS, Json, Run, UserLimits
-from terminal.output import answer, show_json
+from terminal.output import note, show_json
 from terminal.sources import kept_run
 from wiring import open_lab
 
@@ -34,7 +38,11 @@ def report(
     if form is None:
         raise UsageError(f"A memo cannot be a '{out.suffix or out.name}' file.", "Name a .html or .md file.")
     with closing(open_lab()) as lab:
-        run_id = kept_run(lab, run).run_id
+        info = kept_run(lab, run)
+        run_id = info.run_id
+        for remark in (aside_in_words(info), "" if is_whole(info) else f"{answers_in_words(info).capitalize()}."):
+            if remark:
+                note(remark)
         write_file(out, lab.results.memo(run_id, limits, form=form))
         found = lab.results.report(run_id, limits)
         if as_json:
@@ -43,10 +51,12 @@ def report(
                     "run_id": run_id,
                     "memo": out,
                     "limits": limits,
+                    "answers": answers_in_words(info),
+                    "aside": aside_in_words(info),
                     "verdict": found.verdict,
                     "summary": lab.results.summary(run_id),
                 }
             )
         else:
-            answer(found.verdict.headline)
+            show_verdict(found.verdict)
     return EXIT_DONE

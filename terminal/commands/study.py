@@ -133,7 +133,7 @@ def drift(run: Run, /, *, options: StudyOptions = DEFAULT_STUDY, as_json: Json =
                 remarks=[aside] if aside else [],
             )
 
-        return study(lab, Purpose.DRIFT, list(plans.values()), options, found, as_json=as_json)
+        return study(lab, Purpose.DRIFT, list(plans.values()), options, found, studied_run=info.run_id, as_json=as_json)
 
 
 @app.command
@@ -235,7 +235,7 @@ def seeds(
                 remarks=[f"{len(tables)} seeds: {told}."],
             )
 
-        return study(lab, Purpose.SEEDS, plans, options, found, as_json=as_json)
+        return study(lab, Purpose.SEEDS, plans, options, found, studied_run=info.run_id, as_json=as_json)
 
 
 def _curve_techniques(task: Task, given: str | None) -> list[Technique]:

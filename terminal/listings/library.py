@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import imported_sentence
 from engine.core.lora_library import KeptWeights, Measured
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Manifest
+from engine.core.run.standing import state_of
 from engine.core.techniques import label
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
+from engine.studies.study_runs import aside_in_words
 from terminal.output import Column, Listing
 
 _PARAMETERS = {
@@ -53,24 +56,13 @@ def runs_listing(runs: Sequence[RunInfo]) -> Listing:
                 ", ".join(label(technique) for technique in run.techniques),
                 str(run.seed),
                 str(run.purpose),
-                state(run),
+                f"{state_of(run)}, {Mark.IMPORTED.sign}" if run.imported else str(state_of(run)),
                 f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
                 run.note,
             ]
             for run in runs
         ],
     )
-
-
-def state(run: RunInfo) -> str:
-    """Describe in a few words how a saved run ended, and whether it was imported; one that stopped is interrupted."""
-    return f"{_ended(run)}, {Mark.IMPORTED.sign}" if run.imported else _ended(run)
-
-
-def _ended(run: RunInfo) -> str:
-    if run.status == "done" and run.rows_done < run.rows_total:
-        return "stopped early"
-    return run.status if run.status in {"done", "cancelled", "failed"} else "interrupted"
 
 
 def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
@@ -84,10 +76,10 @@ def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
         "seed": str(run.seed),
         "training rows": say.number(len(manifest.plan.train_ids)),
         "decoding": str(manifest.plan.decoding),
-        "for": str(run.purpose),
+        "for": f"{run.purpose}. {aside_in_words(run)}" if aside_in_words(run) else str(run.purpose),
         "started": say.when(run.started_at),
-        "state": state(run),
-        "answers": f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
+        "state": str(state_of(run)),
+        "answers": answers_in_words(run),
         "machine": f"{machine.processor}, {machine.cores} cores, {say.size(machine.memory_bytes)}",
         "measured": imported_sentence(imported=run.imported, rescored=run.rescored) or "here",
         "note": run.note,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.analysis.basis.choices import sentences_of
+from engine.analysis.basis.language_parts import LanguageParts, MissingPart
 from engine.analysis.basis.training_rows import TrainingRows, training_note
 from engine.analysis.marks import FigureName, imported_sentence, marks_in_summary
 from engine.analysis.run_comparison import Matrix, in_words
@@ -61,6 +62,8 @@ def show_results(summary: Summary, *before: Listing) -> None:
         note(remark)
     for sentence in handicap_sentences([EmbedderHandicap(**one) for one in summary["embedder_handicaps"]]):
         note(sentence)
+    if told := _languages(summary["languages"]).sentence():
+        note(told)
     for name, figures in zip(_names(summary["variants"]), summary["variants"], strict=True):
         if figures["variant"] in summary["out"]:
             note(f"{name} was clearly behind: out of the race after {say.number(figures['n'])} rows.")
@@ -75,6 +78,11 @@ def show_results(summary: Summary, *before: Listing) -> None:
             note(f"The same trials again: --trials {summary['effort']['replay']}", dim=True)
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
+
+
+def _languages(found: Mapping[str, Any]) -> LanguageParts:
+    missing = tuple(MissingPart(**one) for one in found["missing"])
+    return LanguageParts(languages=found["languages"], embedders=found["embedders"], missing=missing)
 
 
 def results(summary: Summary) -> Listing:

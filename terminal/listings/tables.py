@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.ingest.data_card import counted, line_ranges
+from engine.ingest.drafting import instruction_note
 from engine.ingest.one_step import Imported
 from engine.ingest.row_languages import language_lines, language_warnings
 from engine.ingest.splitting import SPLITS
@@ -17,6 +18,10 @@ def show_import(imported: Imported) -> None:
     answer(f"answers: {task.answer.kind}. {imported.kind_reason}")
     if task.locale:
         answer(f"answers are compared as in: {task.locale}")
+    if note := instruction_note(task.template, imported.languages):
+        answer(f"note: {note}")
+    for label, word in task.answer.label_words.items():
+        answer(f"label {label}: the model reads and writes '{word}'")
     for remark in task.source["notes"]:
         answer(f"note: {remark}")
     for line in language_lines(imported.languages):

@@ -1,11 +1,9 @@
-"""Real Chromium on a real `streamlit run app.py`, on a free port, with its own home folder."""
+"""Real Chromium on the app as `make run` serves it, on a free port, with its own home folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +13,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tools.served_app import START_S, end, free_port, served_app
 
 ROOT = Path(__file__).parents[2]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,7 +27,6 @@ _FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-START_S = 120.0
 LONG_MS = 120_000
 """How long a state is waited for unless a test says otherwise: long, for machines that are busy with other work too."""
 expect.set_options(timeout=LONG_MS)
@@ -55,31 +54,48 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Server]:
-    """Serve a script of this project (`app.py` unless told) and return its address; more environment as keywords."""
+def serve(tmp_path: Path, browser: Browser) -> Iterator[Server]:
+    """Serve the app, or another script, let every page of the test in, and return its address.
+
+    More environment as keywords.
+    """
     with ExitStack() as stack:
 
         def served(script: Path = ROOT / "app.py", **environment: str) -> str:
-            home = tmp_path / "home"
-            return stack.enter_context(_server(script, {"ADAPTLAB_HOME": str(home), **environment}, tmp_path))
+            environment = {"ADAPTLAB_HOME": str(tmp_path / "home"), **environment}
+            environment.setdefault("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+            if script != ROOT / "app.py":
+                return stack.enter_context(_script(script, environment, tmp_path))
+            app = stack.enter_context(served_app(tmp_path / f"server-{len(_WAYS_IN)}.log", environment))
+            _WAYS_IN.append(app.way_in)
+            stack.callback(_WAYS_IN.remove, app.way_in)
+            for context in browser.contexts:
+                _let_in(context)
+            return app.address
 
         yield served
 
 
+_WAYS_IN: list[str] = []
+"""The addresses with tokens of the apps that are being served."""
+
+
+def _let_in(context: BrowserContext) -> None:
+    """Show the token of each running app, as opening the printed address does, and keep the cookies."""
+    for way_in in _WAYS_IN:
+        context.request.get(way_in)
+
+
 @contextmanager
-def _server(script: Path, environment: dict[str, str], folder: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def _script(script: Path, environment: dict[str, str], folder: Path) -> Iterator[str]:
+    """Serve a page that is not the app, as Streamlit serves any script."""
+    port = free_port()
     log = folder / f"server-{port}.log"
-    serve = [str(ROOT / "tools" / "serve.py")] if script == ROOT / "app.py" else ["-m", "streamlit", "run", str(script)]
-    command = [sys.executable, *serve, "--server.port", str(port)]
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": paths, **environment},
+            env={**os.environ, **environment},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -88,11 +104,7 @@ def _server(script: Path, environment: dict[str, str], folder: Path) -> Iterator
         _wait(port, process, log)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -154,4 +166,5 @@ def fresh_page(browser: Browser, *, offline: bool = False) -> Page:
     """Open an empty page in a profile of its own; who opens it closes its context."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=offline)
     context.set_default_timeout(LONG_MS)
+    _let_in(context)
     return context.new_page()

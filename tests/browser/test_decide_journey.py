@@ -20,18 +20,17 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     watch = Watch(page, address)
     _set_up(page, address, rows=20)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 80 predictions")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=_LONG_MS)
 
     page.get_by_role("link", name="Report", exact=True).click()
     verdict = page.locator(".st-key-verdict")
     expect(verdict.get_by_role("heading")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_label(re.compile("against p95 seconds per answer"))).to_be_visible(timeout=_LONG_MS)
-    page.get_by_role("button", name="Limits").click()
     least = page.get_by_role("spinbutton", name="Minimum quality, %")
     least.fill("100")
     least.press("Tab")
+    verdict.get_by_text("Why", exact=True).click()
     expect(verdict.get_by_text(re.compile("below your 100 %")).first).to_be_visible(timeout=_LONG_MS)
-    page.keyboard.press("Escape")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download memo").click()
     memo = tmp_path / "memo.html"

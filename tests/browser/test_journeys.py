@@ -28,7 +28,7 @@ def test_first_visit_to_result_with_one_click(page: Page, stand_in: str) -> None
     watch = Watch(page, stand_in)
     page.goto(stand_in)
     page.get_by_role("button", name="Start the comparison").click(timeout=_LONG_MS)
-    expect(page.get_by_role("button", name="Cancel")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=_LONG_MS)
     for count in ("Best quality", "Fastest", "Cheapest"):
         expect(page.get_by_text(count, exact=True)).to_be_visible()
@@ -92,7 +92,7 @@ def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Serv
     tests.press("Tab")
     expect(page.get_by_text("6 predictions")).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 6 predictions")).to_be_visible(timeout=300_000)
+    expect(page.get_by_text("Done · 6 answers")).to_be_visible(timeout=300_000)
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_role("combobox", name="Open").click(timeout=_LONG_MS)
     page.get_by_role("option").first.click()

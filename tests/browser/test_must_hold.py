@@ -84,13 +84,13 @@ def test_every_screen_is_quiet_and_fits(page: Page, stand_in: str) -> None:
 
 
 def test_keys_alone_start_and_cancel_a_run(page: Page, serve: Server) -> None:
-    """With Tab and Enter alone a comparison is started, cancelled, and a row of it opened."""
+    """With Tab and Enter alone a comparison is started, stopped, and a row of it opened."""
     page.goto(serve_stand_in(serve, speed=1))
     expect(page.get_by_role("button", name="Start the comparison")).to_be_visible(timeout=_LONG_MS)
     _press_until(page, "Start the comparison")
     expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of"))).to_be_visible(timeout=_LONG_MS)
-    _press_until(page, "Cancel")
-    expect(page.get_by_text(re.compile("^Cancelled")).first).to_be_visible(timeout=_LONG_MS)
+    _press_until(page, "Stop")
+    expect(page.get_by_text(re.compile("^Stopped")).first).to_be_visible(timeout=_LONG_MS)
     number = _press_until(page, "Row ").split(",")[0].removeprefix("Row ")
     shown = page.get_by_role("combobox", name="Row", exact=True)
     expect(shown).to_have_attribute("value", re.compile(f"^{number} · "), timeout=_LONG_MS)

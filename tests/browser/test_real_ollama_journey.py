@@ -36,7 +36,7 @@ def test_a_model_of_the_server_is_found_run_and_reported(page: Page, serve: Serv
         number.press("Tab")
         expect(page.get_by_text("8 predictions")).to_be_visible(timeout=_LONG_MS)
         page.get_by_role("button", name="Run", exact=True).click()
-        expect(page.get_by_text("Done · 8 predictions")).to_be_visible(timeout=_LONG_MS)
+        expect(page.get_by_text("Done · 8 answers")).to_be_visible(timeout=_LONG_MS)
         open_page(page, address, "Report")
         expect(page.get_by_role("combobox", name="Run")).to_have_value(
             re.compile(rf"support-tickets · ollama/{NAME} · 8 answers"), timeout=_LONG_MS

@@ -38,8 +38,8 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
             polling=500,  # twenty tabs that look at every frame would slow down what they look at
             timeout=_LONG_MS,
         )
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text(re.compile(r"Cancelled · \d+ of 300 kept"))).to_be_visible(timeout=_LONG_MS)
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile(r"Stopped · \d+ of 300 answers"))).to_be_visible(timeout=_LONG_MS)
 
 
 def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:
@@ -55,6 +55,6 @@ def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: S
     expect(queue).to_be_enabled(timeout=_LONG_MS)
     queue.click()
     expect(second.get_by_text("Waiting for another run on this machine")).to_be_visible(timeout=_LONG_MS)
-    page.get_by_role("button", name="Cancel").click()
-    expect(second.get_by_text("Done · 3 predictions")).to_be_visible(timeout=_LONG_MS)
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    expect(second.get_by_text("Done · 3 answers")).to_be_visible(timeout=_LONG_MS)
     second.context.close()

@@ -74,7 +74,10 @@ def test_every_label_gets_its_probability_where_that_is_asked_for(model: Languag
             assert done.probabilities[label] == pytest.approx(share, rel=1e-3, abs=1e-6)
 
 
-@pytest.mark.parametrize("labels", [("a", "a b", "ab"), ("x y one", "x y two"), ("yes",), ("😀", "日本", "é")])
+WORDS = ("Rückerstattung", "退款", "استرداد المبلغ", "धनवापसी", "คืนเงิน")
+
+
+@pytest.mark.parametrize("labels", [("a", "a b", "ab"), ("x y one", "x y two"), ("yes",), ("😀", "日本", "é"), WORDS])
 def test_labels_may_begin_with_each_other(model: LanguageModel, labels: tuple[str, ...]) -> None:
     """Labels that are prefixes of each other, share all but their last word, stand alone or are no ASCII all work."""
     request = ask("Which one?", labels=labels, slot="labels")

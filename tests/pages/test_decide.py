@@ -184,7 +184,7 @@ def test_costs_follow_the_assumptions(open_app: Opener) -> None:
     after = totals()
     assert after["Zero-shot"] > 10 * before["Zero-shot"] > 0
     assert after["gpt-5-nano"] > before["gpt-5-nano"]
-    assert "Data may not leave" in told(app) or "data may not leave" in told(app)
+    assert "Data stays on this machine unless you allow it to leave" in told(app)
 
 
 HISTORY = "pages/decide/history.py"

@@ -69,7 +69,7 @@ def test_run_starts_what_was_chosen(open_app: Opener) -> None:
     plan = lab.last_plan()
     assert (len(plan.test_ids), plan.seed, len(plan.variants)) == (7, 3, 6)
     assert app.query_params["run_id"] == plan.run_id
-    assert any(button.label == "Cancel" for button in app.button) or any("Done" in m.value for m in app.markdown)
+    assert any(button.label == "Stop" for button in app.button) or any("Done" in m.value for m in app.markdown)
 
 
 def test_problems_block_the_button(open_app: Opener) -> None:

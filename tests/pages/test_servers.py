@@ -8,7 +8,7 @@ from adapters.models.scripted import CAPABILITIES as SCRIPTED
 from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
-from engine.services.pull import Pull
+from engine.services.models import Pull
 from tests.memory_lab import HOSTILE, MODEL, TASK, memory_lab, memory_model, until
 from tests.pages.conftest import Opener
 
@@ -73,7 +73,7 @@ def test_a_model_is_got_through_ollama(open_app: Opener) -> None:
     app = open_app(lab).run().switch_page(MODELS).run()
     app.text_input(key="pull_name").input("tiny:1b").run()
     next(button for button in app.button if button.label == "Get it").click().run()
-    until(lambda: not app.session_state["pull"].is_running)
+    until(lambda: (pull := lab.models.last_pull()) is not None and not pull.is_running)
     app.run()
     assert lab.memory.servers.pulled == ["tiny:1b"]
     assert not app.exception
@@ -84,6 +84,7 @@ def test_a_stopped_pull_ends() -> None:
     lab = memory_lab()
     pull = Pull(lab.memory.servers, "tiny:1b")  # type: ignore[arg-type]
     pull.cancel()
+    pull.start()
     until(lambda: not pull.is_running)
     assert pull.error is None
 

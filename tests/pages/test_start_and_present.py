@@ -84,15 +84,17 @@ def test_what_is_missing_is_told_with_its_fix(open_app: Opener) -> None:
     assert any("ollama serve" in caption.value for caption in app.caption)
 
 
-def test_a_new_tab_is_brought_to_the_run_that_goes_on(open_app: Opener) -> None:
-    """Opening the bare address while a run goes on shows that run; Start can be opened afterwards."""
+def test_a_new_tab_stays_on_start_and_says_what_is_in_progress(open_app: Opener) -> None:
+    """Opening the bare address while a run is in progress shows Start, with the way to the run and its Stop."""
     lab = memory_lab()
     plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
     lab.play(plan, script(plan, lab.tasks.get(TASK))[:60])
     app = open_app(lab, page=None).run()
-    assert "Cancel" in [button.label for button in app.button]
-    app.switch_page("pages/start/start.py").run()
     assert any("in progress" in element.value for element in app.markdown)
+    assert "Stop" in [button.label for button in app.sidebar.button]
+    app.button(key="watch_current").click().run()
+    assert app.query_params["run_id"] == plan.run_id
+    assert "Stop" in [button.label for button in app.main.button]
 
 
 @pytest.mark.parametrize("step", range(1, len(STEPS) + 1))
@@ -144,7 +146,7 @@ def test_the_sample_can_be_presented(open_app: Opener) -> None:
     app = open_app(_with_sample(), page=None).run()
     app.button(key="start_present").click().run()
     assert not app.exception
-    assert _components(app, "slide")[0]["kicker"].startswith("The task")
+    assert _components(app, "slide")[0]["kicker"].startswith("Recorded run · The task")
 
 
 def test_nothing_to_present_is_told(open_app: Opener) -> None:
@@ -153,7 +155,17 @@ def test_nothing_to_present_is_told(open_app: Opener) -> None:
     app.query_params["presented"] = "20200101-000000-dead"
     app.run()
     assert not app.exception
-    assert "Nothing to present" in app.title[0].value
+    assert "There is no run '20200101-000000-dead' here" in app.warning[0].value.replace("\\", "")
+    lab = memory_lab()
+    run_id = lab.finished(rows=6)
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"] = "20200101-000000-dead"
+    app.run()
+    app.button(key=f"open_{run_id}").click().run()
+    assert _components(app, "slide")
+    app = open_app(memory_lab(), PRESENT).run()
+    assert not app.exception
+    assert "There is no finished run to present yet" in app.info[0].value
 
 
 def test_slides_are_text(open_app: Opener) -> None:

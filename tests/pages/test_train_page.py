@@ -58,7 +58,7 @@ def test_a_training_that_waits_can_be_cancelled(open_app: Opener) -> None:
     app.button(key="train_cancel").click().run()
     until(lambda: not lab.lora.snapshot(app.session_state["training"]).is_running)
     app.run()
-    assert any("Cancelled" in element.value for element in app.markdown)
+    assert any("Stopped" in element.value for element in app.markdown)
 
 
 def test_problems_block_the_button(open_app: Opener) -> None:

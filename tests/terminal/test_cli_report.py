@@ -38,6 +38,22 @@ def test_what_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
     assert code == cli.EXIT_USAGE
 
 
+def test_the_verdict_is_printed_in_three_lines_with_why(run: Run, kept: str, tmp_path: Path) -> None:
+    """Three lines, then why; "your" is said of a limit that was set, in the terminal and in the memo, and not before."""
+    memo = tmp_path / "memo.md"
+    code, out, error = run("report", kept, "--out", memo)
+    assert code == 0, error
+    lines = out.splitlines()
+    assert lines[3:5] == ["", "Why:"]
+    assert lines[2].startswith("Next: ")
+    assert "p = " in out
+    assert "your" not in (out + memo.read_text(encoding="utf-8")).lower()
+    code, out, error = run("report", kept, "--out", memo, "--least-quality", "1")
+    assert code == 0, error
+    assert "your" in out
+    assert "your" in memo.read_text(encoding="utf-8")
+
+
 def test_a_verdict_is_read_by_programs(run: Run, kept: str, tmp_path: Path) -> None:
     """`--json` gives verdict, limits and figures as one object beside the memo; `latest` is the run just made."""
     memo = tmp_path / "memo.md"

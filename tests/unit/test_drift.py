@@ -19,6 +19,7 @@ from engine.analysis.marks import HERE, Origin, origin_of
 from engine.core.errors import UsageError
 from engine.core.run.manifest import Conditions
 from engine.core.techniques import Technique
+from engine.core.text.keyboards import neighbours
 from engine.core.text.segments import cluster_spans
 from engine.running.planning import plan_run
 from engine.studies.drift import (
@@ -29,7 +30,6 @@ from engine.studies.drift import (
     left_out_in_words,
     who_breaks,
 )
-from engine.studies.keyboards import neighbours
 from engine.studies.perturbations import (
     PERTURBATIONS,
     is_perturbed,

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.retrieval.full_text import ENGLISH, STEMMED, Tokenizer, part_of_id, tokenizer_for
+from adapters.retrieval.full_text import ENGLISH, Tokenizer, part_of_id, tokenizer_for
 from adapters.retrieval.indexes import Indexes, Item
+from engine.core.text.coverage import STEMMED
 from engine.core.text.languages import NAMES
 from engine.core.variant import SearchMode
 from tests.unit.test_languages import ROWS

@@ -164,3 +164,25 @@ def test_only_the_owner_opens_home_and_store(tmp_path: Path) -> None:
     shared.chmod(0o1777)
     home_folder(shared)
     assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files are those of POSIX")
+def test_what_is_made_later_is_the_owners_as_well(tmp_path: Path) -> None:
+    """SQLite makes and removes files beside the store as it works: with a mask that gives all rights, none is open."""
+    before = os.umask(0)
+    try:
+        path = home_folder(tmp_path / "home") / "runs.sqlite3"
+        for _ in range(2):
+            store = SqliteRunStore(path)
+            assert store.infos() == []
+            kept = list(path.parent.glob("runs.sqlite3*"))
+            assert len(kept) == 3
+            assert {stat.S_IMODE(part.stat().st_mode) for part in kept} == {0o600}
+            store._connection().close()
+            del store
+            for part in path.parent.glob("runs.sqlite3-*"):
+                part.unlink()
+        (path.parent / "tasks" / "later.txt").write_text("x")
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)

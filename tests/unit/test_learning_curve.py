@@ -120,6 +120,25 @@ def test_a_series_makes_what_is_missing() -> None:
     assert lab.runs.list() == made
 
 
+def test_a_series_tells_rows_and_time_within_a_run() -> None:
+    """M4: while a run goes on its answers are counted, the share done grows, and the time left is that of the rows."""
+    lab = memory_lab()
+    plans = planned(lab)
+    lab.memory.answers.hold()
+    lab.studies.start(CURVE, "curve", plans)
+    until(lambda: lab.studies.state(CURVE).run_id is not None and lab.studies.state(CURVE).rows_total)
+    begun = lab.studies.state(CURVE)
+    assert (begun.now, begun.rows_done, begun.rows_total) == ("0 training rows, seed 0", 0, 12)
+    lab.memory.answers.let_go()
+    until(lambda: lab.studies.state(CURVE).rows_done >= 3)
+    later = lab.studies.state(CURVE)
+    assert later.fraction > begun.fraction
+    assert later.estimated_left_s is not None
+    lab.studies.cancel(CURVE)
+    until(lambda: not lab.studies.state(CURVE).is_running)
+    assert lab.studies.state(CURVE).estimated_left_s is None
+
+
 def test_a_cancelled_series_goes_on_where_it_stood() -> None:
     """What was done stays done, and the run that was stopped is resumed, not begun from its first row."""
     lab = memory_lab(speed=200)

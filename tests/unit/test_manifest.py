@@ -60,6 +60,8 @@ WHOLE = Manifest(
     status="done",
     started_at="2026-11-24T20:05:00+00:00",
     purpose=Purpose.SEEDS,
+    studied_run="20261101-090000-aaaa",
+    split="test",
     machine=MachineFacts(processor="A \u202e CPU", cores=2, threads=4, memory_bytes=8, system="Linux", python="3.11"),
     versions={"python": "3.11", "numpy": "2"},
     task_digest="ab" * 32,

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -18,9 +19,11 @@ from engine.charts.chart import Axis, Chart, Series
 from engine.charts.plotly_form import to_plotly
 from engine.charts.svg_form import to_svg
 from engine.core.limits import Limits
-from engine.core.run.manifest import Conditions, MachineFacts, Manifest, ModelRecord
+from engine.core.run.infos import info_of
+from engine.core.run.manifest import Conditions, MachineFacts, Manifest, ModelRecord, Purpose
 from engine.core.techniques import Technique
 from engine.running.planning import plan_run
+from engine.studies.study_runs import aside_in_words
 from tests.made_runs import predictions_of, table_of
 from tests.memory_lab import HOSTILE, memory_model, memory_task
 
@@ -186,3 +189,36 @@ def test_texts_run_as_their_letters_do() -> None:
     assert len(texts) > 5
     assert all(attributes.get("dir") == "auto" for attributes in texts)
     assert "<bdi>فاتورتي خاطئة" in page or "· <bdi>" in page
+    assert "<h1><bdi>فاتورتي خاطئة</bdi>: what to choose</h1>" in page
+
+
+def test_names_of_markers_stay_inside_the_memo_s_charts() -> None:
+    """A marker near the right edge has its name on the left: the memo's charts are narrower than the app's."""
+    chart = Chart(
+        title="t",
+        caption="c",
+        alt="a",
+        x=Axis(title="x", low=0, high=1),
+        y=Axis(title="y", low=0, high=1),
+        series=(Series(name="RAG", colour="rag", x=(0.95,), y=(0.5,), size=(26.0,), labelled=True),),
+    )
+    written = memo_html(replace(contents(), charts=(chart,))).decode()
+    figure = next(json.loads(text) for kind, text in Elements(written).scripts if kind == "application/json")
+    assert figure["data"][0]["textposition"] == "middle left"
+
+
+@pytest.mark.parametrize("write", [memo_html, memo_markdown])
+def test_a_memo_says_how_whole_its_run_is_and_what_it_is_of(write: Callable[[MemoContents], bytes]) -> None:
+    """A stopped run's memo says so beside its rows, and a drift run's says over the verdict that it is not the task's."""
+    task = memory_task()
+    plan = plan_run(task, memory_model(), techniques=list(Technique), limit=20)
+    table = table_of(plan, predictions_of(plan, task)[:34])
+    report = assess(plan, task, table, Conditions(), Limits())
+    manifest = Manifest(plan=plan, status="cancelled", purpose=Purpose.DRIFT, split="drift")
+    aside = aside_in_words(info_of(manifest, 34))
+    page = write(gather_memo("r1", report, task, table, manifest, [], aside=aside)).decode().replace("\\", "")
+    assert "20 rows, 34 of 120 answers, stopped" in page
+    assert "test rows, 34" not in page
+    assert page.index("Drift rows: not the task") < page.index(report.verdict.headline[:20])
+    whole = write(contents()).decode().replace("\\", "")
+    assert "20 test rows, 120 answers" in whole

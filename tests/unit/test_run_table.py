@@ -15,7 +15,7 @@ from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.table_keeper import TableKeeper
 from engine.analysis.row_filter import facets, matching
 from engine.analysis.run_table import RunTable, row_values, table_of_one
-from engine.core.run.manifest import Manifest
+from engine.core.run.manifest import Manifest, plan_fields
 from tests.made_runs import made_run, table_of
 from tests.memory_lab import LABELS, memory_task
 
@@ -101,6 +101,23 @@ def test_the_store_gives_the_same_table(tmp_path: Path, monkeypatch: pytest.Monk
     assert same(keeper.table(plan.run_id), known)
     keeper.forget(plan.run_id)
     assert not list(tmp_path.glob("tables/*.npz"))
+
+
+def test_a_table_from_before_rows_were_added_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finished run that got more rows is read from the store again, not from the file of its first rows."""
+    monkeypatch.setattr(table_keeper, "LEAST_PREDICTIONS", 1)
+    plan, made = made_run(10)
+    store = SqliteRunStore(tmp_path / "runs.sqlite3")
+    first = replace(plan, test_ids=plan.test_ids[:6])
+    store.create_run(Manifest(plan=first))
+    store.add([item for item in made if item.example_id in first.test_ids])
+    store.update_run(plan.run_id, status="done")
+    keeper = TableKeeper(store, tmp_path / "tables")
+    assert len(keeper.table(plan.run_id).example_ids) == 6
+    store.update_run(plan.run_id, status="planned", manifest={"plan": plan_fields(plan)})
+    store.add([item for item in made if item.example_id not in first.test_ids])
+    store.update_run(plan.run_id, status="done")
+    assert same(keeper.table(plan.run_id), table_of(plan, made))
 
 
 def test_a_damaged_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

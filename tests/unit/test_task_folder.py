@@ -147,7 +147,7 @@ def test_faults_of_the_definition_name_the_field(tmp_path: Path, toml: str, word
         ('{"type": "objekt"}', [line(1, target={"n": 1})], ["schema.json", "'type'", "objekt"]),
         (json.dumps(SCHEMA), [line(1, target="n=1")], ["line 1", "JSON object"]),
         (json.dumps(SCHEMA), [line(1, target={"n": "one"})], ["line 1", "'target'", "'one' is not of type 'integer'"]),
-        (json.dumps(SCHEMA), [line(1, target={"n": 1, "m": 2})], ["line 1", "'m' was unexpected"]),
+        (json.dumps(SCHEMA), [line(1, target={"n": 1, "m": 2})], ["line 1", "the field 'm' is not in the schema"]),
     ],
 )
 def test_faults_of_records_are_the_schemas(tmp_path: Path, schema: str, rows: list[str], words: list[str]) -> None:

@@ -20,10 +20,11 @@ from components.upload.draft import CARD, COLUMNS, FILE, INSTRUCTIONS, LEAKS, SP
 from engine.core.errors import AdaptLabError
 from engine.core.generation import Message, ModelFacts
 from engine.core.task import AnswerKind, Document
-from engine.ingest.answer_kind import answer_spec, draft_instructions
+from engine.ingest.answer_kind import answer_spec
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
+from engine.ingest.drafting import draft_instructions
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakFix
 from engine.ingest.options import ImportOptions

@@ -26,7 +26,8 @@ from engine.core.variant import Variant
 from engine.metrics.intervals import clopper_pearson, mean_interval, wilson
 from engine.metrics.pairwise import Difference, compare_all
 
-FREE = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=None)
+FREE = Limits()
+USUAL = Limits(least_quality=0.8, highest_p95_s=2.0, highest_cost_usd_per_1k=1.0)
 
 
 def figures_of(
@@ -154,8 +155,9 @@ def test_few_rows_leave_it_undecided() -> None:
     faster = {Technique.CLASSIFIER: 0.05}
     verdict = judged({Technique.CLASSIFIER: classifier, Technique.LORA: lora}, p95_s=faster)
     assert (verdict.outcome, verdict.pick, verdict.leader) == (Outcome.UNDECIDED, None, "lora")
-    assert verdict.headline.startswith("Too few rows to decide: LoRA leads the classifier by 10 points; about")
+    assert verdict.headline == "Too few rows to decide: LoRA leads the classifier by 10 points."
     assert verdict.rows_needed is not None
+    assert verdict.next_step.text == "Next: test about 160 more rows; that should settle it."
     assert "could be up to" in verdict.sureness.text
     assert verdict.reasons
 
@@ -168,7 +170,7 @@ def test_best_on_all_three_is_chosen_as_measured() -> None:
     verdict = judged({Technique.LORA: lora, Technique.CLASSIFIER: classifier}, p95_s=speed, usd=speed)
     assert (verdict.outcome, verdict.pick) == (Outcome.BEST_MEASURED, "classifier")
     assert "nothing measured better, faster or cheaper" in verdict.headline
-    assert "not proven" in verdict.sureness.text
+    assert "not proven" in verdict.evidence.text
     assert ClaimKind.BETTER not in kinds(verdict)
 
 
@@ -207,15 +209,22 @@ def test_every_limit_that_is_missed_is_named() -> None:
 def test_labels_are_no_remedy_for_seconds() -> None:
     """Where only the time is missed, more labels are not proposed; where quality is, they are."""
     rows = {Technique.CLASSIFIER: right_on(180), Technique.ZERO_SHOT: right_on(100)}
-    slow = judged(rows, Limits(least_quality=None, highest_p95_s=0.05, highest_cost_usd_per_1k=None))
-    poor = judged(rows, Limits(least_quality=0.99, highest_p95_s=None, highest_cost_usd_per_1k=None))
-    assert not any("labelled rows may" in sentence.text for sentence in slow.changes)
-    assert any("labelled rows may" in sentence.text for sentence in poor.changes)
+    slow = judged(rows, Limits(highest_p95_s=0.05))
+    poor = judged(rows, Limits(least_quality=0.99))
+    both = judged(rows, Limits(least_quality=0.99, highest_p95_s=0.05))
+    assert slow.next_step.text == (
+        "Next: make the classifier, the closest in quality, faster: another embedder or another machine."
+    )
+    assert poor.next_step.text == (
+        "Next: label more training rows for the classifier, the closest in quality; the learning curve shows what they "
+        "bring."
+    )
+    assert "label" not in both.next_step.text
 
 
 def test_a_limit_within_the_interval_is_not_certain() -> None:
     """A quality just under the limit is out as measured, and the sentence says that it may reach it."""
-    verdict = judged({Technique.RAG: right_on(158)}, Limits())
+    verdict = judged({Technique.RAG: right_on(158)}, USUAL)
     assert not verdict.eliminated[0].certain
     assert "might still meet" in verdict.eliminated[0].reason.text
     assert verdict.headline == "RAG does not meet your limits."
@@ -223,10 +232,11 @@ def test_a_limit_within_the_interval_is_not_certain() -> None:
 
 def test_one_that_meets_the_limits_is_not_called_better() -> None:
     """The only one left is chosen for that, not for its quality; whether others miss is not claimed where it is open."""
-    verdict = judged({Technique.RAG: right_on(170), Technique.LORA: right_on(150)}, Limits())
+    verdict = judged({Technique.RAG: right_on(170), Technique.LORA: right_on(150)}, USUAL)
     assert (verdict.outcome, verdict.pick) == (Outcome.ALONE, "rag")
     assert verdict.headline == "Choose RAG: in this test only it meets your limits."
-    assert "LoRA may meet the limits too" in verdict.sureness.text
+    assert "LoRA might meet your limits too" in verdict.sureness.text
+    assert "LoRA may meet the limits too" in verdict.evidence.text
     assert verdict.opening[0].strength is Strength.MEASURED
 
 

@@ -141,3 +141,9 @@ def test_words_around_figures() -> None:
     assert [say.times(*pair) for pair in ((8.1, 70.2), (2.0, 2.01))] == ["8.1 to 70 times", "2.0 times"]
     assert say.when("2026-11-24T20:05:59+00:00") == "2026-11-24 20:05 UTC"
     assert say.when("") == say.MISSING
+
+
+def test_estimated_times_are_round() -> None:
+    """An estimate is told in tens of seconds, from a minute and a half on in minutes."""
+    told = {seconds: say.about_duration(seconds) for seconds in (0.2, 8, 44, 81, 95, 130, 7400)}
+    assert list(told.values()) == ["10 s", "10 s", "40 s", "1 min 20 s", "2 min", "2 min", "2 h 3 min"]

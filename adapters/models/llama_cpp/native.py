@@ -120,6 +120,14 @@ class NativeModel:
         """Return the text of tokens."""
         return b"".join(self.piece(token, special=special) for token in tokens).decode("utf-8", "replace")
 
+    def texts_with(self, attributes: int) -> list[str]:
+        """Return the texts of all tokens that have one of these attributes."""
+        return [
+            llama_cpp.llama_vocab_get_text(self.vocabulary, token).decode("utf-8", "replace")
+            for token in range(self.size)
+            if llama_cpp.llama_vocab_get_attr(self.vocabulary, token) & attributes
+        ]
+
     def ends_turn(self, token: int) -> bool:
         """Tell whether a token ends the answer."""
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))

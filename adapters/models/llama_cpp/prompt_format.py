@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import jinja2
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from adapters.models.llama_cpp.chat_template import MARK, MARKS, ChatTemplate
 from adapters.models.llama_cpp.native import NativeModel
 from engine.core.errors import ModelError
 from engine.core.generation import Message
 
-MARK = "\ue000{}\ue001"
-MARKS = re.compile("\ue000(\\d+)\ue001")
 SENTENCEPIECE = 1
+CONTROL = 1 << 0 | 1 << 3
+"""llama.cpp's attributes of tokens that it reads in a text only where control tokens may stand: unknown and control."""
+
+PASSES = 3
+"""What is left of one control token can be another: `<<s>` becomes `<< s>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +43,11 @@ class PromptFormat:
         """Read the template of a loaded model.
 
         Raises:
-            ModelError: the template is broken.
+            ModelError: the template is broken, or takes too much.
         """
         self._model = model
         self._source = model.chat_template()
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-        environment.globals["raise_exception"] = _refuse
-        try:
-            self._template = environment.from_string(self._source) if self._source else None
-        except jinja2.TemplateError as error:
-            raise ModelError(f"The model's chat template is broken: {error}.", "Choose another model.") from error
+        self._template = ChatTemplate(self._source) if self._source else None
 
     @property
     def answer_lead(self) -> str:
@@ -123,8 +120,8 @@ class PromptFormat:
     def _render(self, turns: list[dict[str, str]], open_answer: bool) -> str:
         if self._template is None:
             raise ModelError("The model has no chat template.")
-        return self._template.render(
-            messages=turns,
+        return self._template.fill(
+            turns,
             add_generation_prompt=open_answer,
             bos_token=self._begin_text,
             eos_token="",
@@ -147,8 +144,16 @@ class PromptFormat:
         return sentencepiece and self._model.metadata("tokenizer.ggml.add_space_prefix") != "false"
 
     def _harmless(self, text: str) -> str:
-        """Break up control tokens in a text that is tokenized together with the template."""
-        return re.sub(r"<(?=[|/]?\w+[|]?>)", "< ", text)
+        """Break up control tokens in a text that is tokenized together with the template, by a space in each."""
+        for _ in range(PASSES):
+            text = self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
+        return text
+
+    @cached_property
+    def _control(self) -> re.Pattern[str]:
+        """Matches every control token of the vocabulary: `[INST]` is one for some models, and text for others."""
+        texts = sorted((text for text in self._model.texts_with(CONTROL) if len(text) > 1), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, texts)) or r"(?!)")
 
 
 def _plain(messages: Sequence[Message], open_answer: bool) -> str:
@@ -158,7 +163,3 @@ def _plain(messages: Sequence[Message], open_answer: bool) -> str:
         lead = {"system": "", "user": "Input: ", "assistant": "Answer: "}[message.role]
         lines.append(lead + mark + ("\n" if message.role == "user" else "\n\n"))
     return "".join(lines) + ("Answer:" if open_answer else "")
-
-
-def _refuse(message: str) -> None:
-    raise jinja2.TemplateError(message)

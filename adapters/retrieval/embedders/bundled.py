@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 from pathlib import Path
 
+from adapters.published import MINILM, folder_fault
 from adapters.retrieval.embedder import Embedder
 from engine.core.embedder import ENGLISH_EMBEDDER, EmbedderFacts
 from engine.core.errors import RetrievalError
@@ -41,7 +42,13 @@ def facts() -> EmbedderFacts:
 
 
 def open_embedder(known: EmbedderFacts) -> Embedder:
-    """Load it."""
+    """Load it.
+
+    Raises:
+        RetrievalError: a file of it is not the published one.
+    """
+    if fault := folder_fault(MINILM, Path(known.path)):
+        raise RetrievalError(*fault)
     from adapters.retrieval.embedders.sentence_transformer import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(known)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from scipy.stats import norm
 
-from engine.analysis.break_even import break_even, labelled_rows, rows_worth_labelling
+from engine.analysis.break_even import break_even, rows_worth_labelling
 from engine.analysis.figures import VariantFigures
-from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
+from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import start, the
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.techniques import Technique
@@ -18,9 +18,9 @@ from engine.metrics.pairwise import LEVEL
 
 
 def what_would_change(ruling: Ruling) -> tuple[Sentence, ...]:
-    """Say what would lead to another choice, or what is missing where none can be made."""
+    """Say what would lead to another choice; nothing where none can be made."""
     if ruling.subject is None:
-        return _what_is_missing(ruling)
+        return ()
     return tuple(sentence for change in CHANGES for sentence in change(ruling, ruling.subject))
 
 
@@ -33,11 +33,13 @@ def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
             continue
         cheaper = next(one for one in (pick, item) if one.cost.name == point.dearer_at_first)
         dearer = item if cheaper is pick else pick
-        above = f"Above about {say.about(point.calls_per_month)} calls a month" if point.calls_per_month >= 1 else ""
-        text = (
-            f"{above + ' ' + the(cheaper) if above else start(the(cheaper))} is cheaper than {the(dearer)} over "
-            f"{months} months{'' if above else ' at any volume'}; you plan {planned:,}."
-        )
+        if point.calls_per_month >= 1:
+            text = (
+                f"Above about {say.about(point.calls_per_month)} calls a month {the(cheaper)} is cheaper than "
+                f"{the(dearer)} over {months} months; {_volume(ruling)}."
+            )
+        else:
+            text = f"{start(the(cheaper))} is cheaper than {the(dearer)} over {months} months at any volume."
         claim = Claim(
             kind=ClaimKind.CHEAPER_ABOVE,
             strength=Strength.ESTIMATED,
@@ -48,10 +50,16 @@ def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         found.append(Sentence(text=text, claims=(claim,)))
     busy = pick.cost.most_calls_per_month
     if busy is not None and planned > busy:
-        text = f"With {the(pick)} this machine answers about {say.about(busy)} calls a month; you plan {planned:,}."
+        text = f"With {the(pick)} this machine answers about {say.about(busy)} calls a month; {_volume(ruling)}."
         claim = Claim(kind=ClaimKind.CAPACITY, strength=Strength.ESTIMATED, who=pick.variant.id, value=busy)
         found.append(Sentence(text=text, claims=(claim,)))
     return found
+
+
+def _volume(ruling: Ruling) -> str:
+    """Tell the monthly volume, as planned by the user or as assumed."""
+    limits = ruling.limits
+    return f"you plan {limits.calls_per_month:,}" if limits.volume_set else f"{limits.calls_per_month:,} are assumed"
 
 
 def _better_prompt(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
@@ -101,23 +109,6 @@ def _labels(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
             )
     claim = Claim(kind=ClaimKind.LABELS_COST, strength=Strength.ESTIMATED, who=pick.variant.id, value=float(rows))
     return [Sentence(text=text + ".", claims=(claim,))]
-
-
-def _what_is_missing(ruling: Ruling) -> tuple[Sentence, ...]:
-    """Name the variant that is nearest to the limits, which limit it misses, and what may help with that one."""
-    if len(ruling.run.figures) < 2:
-        return ()
-    nearest = max(ruling.run.figures, key=lambda item: item.quality.value)
-    out = next(item for item in ruling.eliminated if item.variant_id == nearest.variant.id)
-    missed = {claim.limit for claim in out.reason.claims if claim.kind is ClaimKind.MISSES}
-    text = f"Closest in quality: {out.reason.text}"
-    if missed == {LimitKind.QUALITY}:
-        if labelled_rows(nearest.variant, 1):
-            text += " More labelled rows may raise it; the learning curve shows how much."
-    elif LimitKind.QUALITY not in missed:
-        text += " A smaller model, a shorter prompt or a faster machine may help."
-    claim = Claim(kind=ClaimKind.REMEDY, strength=Strength.POSSIBLE, who=nearest.variant.id)
-    return (Sentence(text=text, claims=(claim,)),)
 
 
 Change = Callable[[Ruling, VariantFigures], list[Sentence]]

@@ -14,22 +14,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
 from engine.analysis.tradeoff import best_on_all, dearness, pareto
+from engine.analysis.verdict.basis import basis
 from engine.analysis.verdict.changes import what_would_change
 from engine.analysis.verdict.headline import headline
 from engine.analysis.verdict.limits import eliminate
+from engine.analysis.verdict.next_step import next_step
 from engine.analysis.verdict.reasons import reasons
 from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, lead, worst_loss
-from engine.analysis.verdict.sureness import basis, sureness
+from engine.analysis.verdict.sureness import evidence, in_short, sureness
 from engine.core.limits import Limits
 from engine.metrics.pairwise import POWER, Difference
 
 
 def decide(
-    run: RunFigures, limits: Limits, *, training: TrainingRows | None = None, looks: RowLooks | None = None
+    run: RunFigures,
+    limits: Limits,
+    *,
+    training: TrainingRows | None = None,
+    looks: RowLooks | None = None,
+    languages: LanguageParts | None = None,
 ) -> Verdict:
     """Come to a verdict.
 
@@ -38,6 +46,7 @@ def decide(
         limits: the user's.
         training: what the variants learned from; without it, the number of training rows alone is told.
         looks: what was seen of the test rows before; without it, the run counts as the first look.
+        languages: of the rows, and what the run goes without in them; without it, nothing is said of that.
     """
     eliminated = tuple(found for item in run.figures if (found := eliminate(item, limits)) is not None)
     out = {item.variant_id for item in eliminated}
@@ -54,6 +63,7 @@ def decide(
         eliminated=eliminated,
         training=training or TrainingRows(rows=len(run.plan.train_ids)),
         looks=looks or RowLooks(),
+        languages=languages or LanguageParts(),
         rows_needed=_rows_needed(run.differences, kept, leader) if outcome is Outcome.UNDECIDED else None,
     )
     opening = headline(ruling)
@@ -66,6 +76,9 @@ def decide(
         headline=opening.text,
         opening=opening.claims,
         sureness=sureness(ruling),
+        in_short=in_short(ruling),
+        next_step=next_step(ruling),
+        evidence=evidence(ruling),
         basis=basis(ruling),
         reasons=reasons(ruling),
         changes=what_would_change(ruling),

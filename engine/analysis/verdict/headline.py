@@ -86,11 +86,6 @@ def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
         text = f"Too few rows to decide: {the(leader)} and {the(rivals[0])} are level"
     else:
         text = "Too few rows to decide: nobody leads every other on the rows that both answered"
-    if ruling.rows_needed is not None:
-        text += (
-            f"; about {say.about(ruling.rows_needed)} more row{'s' if ruling.rows_needed != 1 else ''} should settle it"
-        )
-        claims.append(Claim(kind=ClaimKind.ROWS_NEEDED, strength=Strength.ESTIMATED, value=float(ruling.rows_needed)))
     return Sentence(text=f"{text}.", claims=tuple(claims))
 
 

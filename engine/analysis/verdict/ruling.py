@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures
@@ -58,9 +59,17 @@ class Verdict:
     pareto: tuple[str, ...]
     """Variants that no other beats on quality, p95 and cost at once, as measured."""
     headline: str
+    """What to choose: the first of three lines."""
     opening: tuple[Claim, ...]
     """What the headline claims."""
     sureness: Sentence
+    """How sure that is, in plain words, with the rows behind it: the second line."""
+    in_short: str
+    """The second line without the result, which a slide shows as figures."""
+    next_step: Sentence
+    """What to do next: the third line."""
+    evidence: Sentence
+    """The statistics behind the second line."""
     basis: Sentence
     """On what it rests: training rows, shots and seeds, and how often the test rows were looked at."""
     reasons: tuple[Sentence, ...]
@@ -70,10 +79,20 @@ class Verdict:
     """About how many more rows would decide; None where it is decided, or where no number of rows would."""
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """What to choose, how sure that is, what to do next: what every screen and file shows first."""
+        return tuple(text for text in (self.headline, self.sureness.text, self.next_step.text) if text)
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The statistics, every variant's figures, and on what they rest: what stands behind "Why"."""
+        return tuple(one.text for one in (self.evidence, *self.reasons, self.basis) if one.text)
+
+    @property
     def claims(self) -> tuple[Claim, ...]:
-        """Everything that is claimed, headline to reasons."""
-        said = (self.sureness, self.basis, *self.reasons, *self.changes)
-        return (*self.opening, *(claim for sentence in said for claim in sentence.claims))
+        """Everything that is claimed, headline to reasons; what is said twice is claimed once."""
+        said = (self.sureness, self.next_step, self.evidence, self.basis, *self.reasons, *self.changes)
+        return tuple(dict.fromkeys((*self.opening, *(claim for sentence in said for claim in sentence.claims))))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +109,7 @@ class Ruling:
     eliminated: tuple[Elimination, ...]
     training: TrainingRows
     looks: RowLooks
+    languages: LanguageParts
     rows_needed: int | None = None
 
     @property

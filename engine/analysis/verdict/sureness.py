@@ -1,4 +1,4 @@
-"""How sure a verdict is, and on what it rests. Pure functions."""
+"""How sure a verdict is: its second line, in plain words, and the statistics behind it. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,214 +6,218 @@ from collections.abc import Callable, Mapping
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
-from engine.analysis.verdict.limits import met, uncosted, untimed
-from engine.analysis.verdict.naming import at_worst, lead_over_all, leads_by, may_meet, scored_more, the
+from engine.analysis.verdict.limits import meets_all_certainly, met
+from engine.analysis.verdict.naming import at_worst, lead_over_all, leads_by, may_meet, scored_more, start, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.core.embedder import embedder_name
 from engine.metrics import wording as say
-from engine.running.preflight.embedders import handicap_sentences
 
-FIRST_LOOK_TOLD = 5
-"""From this look at the same test rows on the verdict says how worn they are."""
+_MOST_NAMED = 2
+"""Variants named in the second line; of more, the number is told and the names stand behind "Why"."""
 
 
 def sureness(ruling: Ruling) -> Sentence:
-    """Say how sure the choice is."""
-    if ruling.subject is None:
+    """Say how sure the choice is, with the rows that it rests on: the verdict's second line."""
+    if not ruling.run.figures:
+        return Sentence(text="")
+    subject = ruling.subject
+    if subject is None:
         return _how_sure_of_none(ruling)
-    return _SURENESS[ruling.outcome](ruling, ruling.subject)
+    tail = _TAILS[ruling.outcome](ruling, subject)
+    handicapped = _handicapped(ruling)
+    text = f"{_result(ruling, subject)}. {handicapped}" if handicapped else f"{_result(ruling, subject)}{tail.text}."
+    return Sentence(text=text, claims=tail.claims)
+
+
+def in_short(ruling: Ruling) -> str:
+    """Say how sure the choice is without its result, for where figures stand beside it."""
+    if ruling.subject is None:
+        return sureness(ruling).text
+    if handicapped := _handicapped(ruling):
+        return handicapped
+    tail = _TAILS[ruling.outcome](ruling, ruling.subject).text.removeprefix("; ")
+    return f"{start(tail)}." if tail else ""
+
+
+def evidence(ruling: Ruling) -> Sentence:
+    """Give the statistics behind the second line."""
+    subject = ruling.subject
+    if subject is None or ruling.outcome not in _EVIDENCE:
+        return Sentence(text="")
+    return _EVIDENCE[ruling.outcome](ruling, subject)
+
+
+def _result(ruling: Ruling, subject: VariantFigures) -> str:
+    """Say what the subject got right, on how many rows and after how many training rows."""
+    who = start(the(subject)) if ruling.pick is None else "It"
+    rows, value = subject.rows, subject.quality.value
+    if ruling.run.is_share:
+        got = f"{who} got {say.number(round(value * rows))} of {_rows(rows, 'test row')} right"
+    else:
+        got = f"{who} scored {say.share(value)} over {_rows(rows, 'test row')}"
+    trained = ruling.training.rows
+    if not trained:
+        return got
+    if subject.variant.facts.learns:
+        return f"{got} after {_rows(trained, 'training row')}"
+    return f"{got} without training (others had {_rows(trained, 'row')})"
+
+
+def _rows(count: int, word: str) -> str:
+    return f"{say.number(count)} {word}{'' if count == 1 else 's'}"
+
+
+def _handicapped(ruling: Ruling) -> str:
+    """Say in short who worked with an embedder that was not trained on the language of the rows."""
+    embedders = {handicap.embedder for handicap in ruling.run.plan.handicaps}
+    found = [
+        item for item in ruling.run.figures if item.variant.embeds and embedder_name(item.variant.embedder) in embedders
+    ]
+    if not found:
+        return ""
+    names = _named([the(item) for item in found])
+    return f"{start(names)} had an embedder that does not read the rows' language."
+
+
+def _named(names: list[str]) -> str:
+    return say.listed(names) if len(names) <= _MOST_NAMED else f"{say.count(len(names))} variants"
 
 
 def _how_sure_of_none(ruling: Ruling) -> Sentence:
     doubtful = [item for item in ruling.eliminated if may_meet(item.reason)]
+    rows, trained = max(item.rows for item in ruling.run.figures), ruling.training.rows
+    measured = f"Tested on {_rows(rows, 'row')}" + (f" after {_rows(trained, 'training row')}" if trained else "")
     if doubtful:
-        names = say.listed([item.name for item in doubtful])
         told = tuple(
             Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant_id) for item in doubtful
         )
-        return Sentence(text=f"{names} might still meet them; more rows would tell.", claims=told)
-    if all(item.certain for item in ruling.eliminated) and ruling.eliminated:
-        return Sentence(text="This is certain: each misses a limit by more than chance allows.")
-    return Sentence(text="Each misses a limit in this test.")
+        names = _named([the(ruling.run.of(item.variant_id)) for item in doubtful])
+        return Sentence(text=f"{measured}: {names} might still meet them; more rows would tell.", claims=told)
+    if all(item.certain for item in ruling.eliminated):
+        sure = "it misses" if len(ruling.eliminated) == 1 else "each misses"
+        return Sentence(text=f"{measured}, this is certain: {sure} a limit by more than chance allows.")
+    missed = "It misses" if len(ruling.eliminated) == 1 else "Each misses"
+    return Sentence(text=f"{missed} a limit in this test. {measured}.")
 
 
-def _how_sure_of_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
+def _ahead_for_sure(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    """Add the proven lead over the nearest rival."""
+    lead = _lead(ruling, pick)
+    if lead is None or lead.value is None:
+        return Sentence(text="")
+    nearest = ruling.rivals[0]
+    by = say.points(lead.value)
+    behind = f"the lead of {by} is proven"
+    if len(ruling.rivals) > 1:
+        behind = f"{the(nearest)} is next, {by} behind, which is proven"
+    return Sentence(text=f"; {behind}", claims=(lead,))
+
+
+def _lead(ruling: Ruling, pick: VariantFigures) -> Claim | None:
+    nearest = ruling.rivals[0]
+    gap = ruling.between(pick, nearest)
+    return None if gap is None else leads_by(pick, nearest, lead_over_all(gap, pick, len(ruling.rivals)), gap.p_value)
+
+
+def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
+    """Add by how much another one could be better."""
+    claim = at_worst(ruling, subject, ClaimKind.AT_WORST)
+    if claim is None or claim.value is None:
+        return Sentence(text="; not all answered the same rows")
+    if claim.value <= 0:
+        return Sentence(text="; no other is likely to be better", claims=(claim,))
+    rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
+    return Sentence(text=f"; {rival} could be up to {say.points(claim.value)} better", claims=(claim,))
+
+
+def _as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    """Add whether another one scored more."""
+    rival = ruling.rivals[0]
+    ahead = ruling.lead(pick, rival)
+    if ahead < 0:
+        return Sentence(
+            text=f"; {the(rival)} scored {say.points(ahead)} more", claims=(scored_more(rival, pick, -ahead),)
+        )
+    others = "no other that meets your limits" if ruling.eliminated else "no other"
+    return Sentence(text=f"; {others} scored higher", claims=(scored_more(pick, rival, ahead),))
+
+
+def _within_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    """Add how sure it is that the pick meets the limits, and that it alone does."""
+    claims = met(pick, ruling.limits)
+    doubtful = [the(ruling.run.of(item.variant_id)) for item in ruling.eliminated if may_meet(item.reason)]
+    if doubtful:
+        return Sentence(text=f"; {_named(doubtful)} might meet your limits too", claims=claims)
+    if not claims:
+        return Sentence(text="")
+    if meets_all_certainly(pick, ruling.limits):
+        return Sentence(text="; that it meets your limits is certain", claims=claims)
+    return Sentence(text="; on other rows it might miss your limits", claims=claims)
+
+
+_TAILS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
+    Outcome.ALONE: _within_limits,
+    Outcome.WINNER: _ahead_for_sure,
+    Outcome.BEST_MEASURED: _what_may_be_lost,
+    Outcome.SIMPLEST: _as_measured,
+    Outcome.UNDECIDED: _what_may_be_lost,
+}
+
+
+def _lead_in_figures(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    lead = _lead(ruling, pick)
+    if lead is None or lead.low is None or lead.high is None or lead.p_value is None:
+        return Sentence(text="")
+    text = (
+        f"Proven at the 5 % level: the nearest is {the(ruling.rivals[0])}, behind by {say.points(lead.value or 0.0)} "
+        f"({say.span(lead.low, lead.high)}, {say.probability(lead.p_value)})."
+    )
+    return Sentence(text=text, claims=(lead,))
+
+
+def _bound(ruling: Ruling, subject: VariantFigures) -> Sentence:
+    claim = at_worst(ruling, subject, ClaimKind.AT_WORST)
+    if claim is None or claim.value is None:
+        return Sentence(text="Some of them were not compared on the same rows.")
+    word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
+    if claim.value <= 0:
+        return Sentence(text=f"{word}, but no other is likely to be better.", claims=(claim,))
+    rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
+    text = (
+        f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}. That bound holds in "
+        "95 of 100 such runs."
+    )
+    return Sentence(text=text, claims=(claim,))
+
+
+def _bound_of_the_simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
+    claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
+    if claim is None or claim.value is None:
+        return Sentence(text="")
+    most = f"at most {say.points(claim.value)} behind" if claim.value > 0 else "not behind"
+    return Sentence(
+        text=f"That {the(pick)} is {most} holds in 95 of 100 such runs, against every other one at once.",
+        claims=(claim,),
+    )
+
+
+def _limits_in_full(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claims = met(pick, ruling.limits)
     doubtful = [item.name for item in ruling.eliminated if may_meet(item.reason)]
     parts = []
     if claims:
         certain = all(claim.strength is Strength.CERTAIN for claim in claims)
         sure = "with certainty" if certain else "in this test, but not with certainty"
-        parts.append(f"It meets {'your limit' if len(claims) == 1 else 'your limits'} {sure}.")
+        parts.append(f"{start(the(pick))} meets {'your limit' if len(claims) == 1 else 'your limits'} {sure}.")
     if doubtful:
         parts.append(f"{say.listed(doubtful)} may meet the limits too; more rows would tell.")
-    if not parts and not ruling.limits.any_set:
-        parts.append("No limit is set.")
     return Sentence(text=" ".join(parts), claims=claims)
 
 
-def _nearest(ruling: Ruling, pick: VariantFigures) -> Sentence:
-    nearest = ruling.rivals[0]
-    gap = ruling.between(pick, nearest)
-    if gap is None:
-        return Sentence(text="")
-    lead = lead_over_all(gap, pick, len(ruling.rivals))
-    text = (
-        f"Proven at the 5 % level: the nearest is {the(nearest)}, behind by {say.points(lead.value)} "
-        f"({say.span(lead.low, lead.high)}, {say.probability(gap.p_value)})."
-    )
-    return Sentence(text=text, claims=(leads_by(pick, nearest, lead, gap.p_value),))
-
-
-def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
-    claim = at_worst(ruling, subject, ClaimKind.AT_WORST)
-    if claim is None or claim.value is None:
-        return Sentence(text="Some of them were not compared on the same rows.")
-    rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
-    word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
-    if claim.value <= 0:
-        return Sentence(text=f"{word}, but no other is likely to be better.", claims=(claim,))
-    text = f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}."
-    return Sentence(text=text, claims=(claim,))
-
-
-def _ahead_as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
-    rival = ruling.rivals[0]
-    ahead = ruling.lead(pick, rival)
-    if ahead >= 0:
-        others = "No other that meets your limits" if ruling.eliminated else "No other"
-        return Sentence(text=f"{others} scored higher in this test.", claims=(scored_more(pick, rival, ahead),))
-    text = f"In this test {the(rival)} scored {say.points(ahead)} more; the bound holds in 95 of 100 such runs."
-    return Sentence(text=text, claims=(scored_more(rival, pick, -ahead),))
-
-
-_SURENESS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
-    Outcome.ALONE: _how_sure_of_limits,
-    Outcome.WINNER: _nearest,
-    Outcome.BEST_MEASURED: _what_may_be_lost,
-    Outcome.SIMPLEST: _ahead_as_measured,
-    Outcome.UNDECIDED: _what_may_be_lost,
+_EVIDENCE: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
+    Outcome.ALONE: _limits_in_full,
+    Outcome.WINNER: _lead_in_figures,
+    Outcome.BEST_MEASURED: _bound,
+    Outcome.SIMPLEST: _bound_of_the_simplest,
+    Outcome.UNDECIDED: _bound,
 }
-
-
-def basis(ruling: Ruling) -> Sentence:
-    """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
-    told = (part(ruling) for part in (_unchecked, _fewer, _handicapped, _training, _unseen, _shown, _worn))
-    parts = [part for part in told if part.text]
-    text = " ".join(part.text for part in parts)
-    return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
-
-
-def _unchecked(ruling: Ruling) -> Sentence:
-    """Say where a limit could not be checked."""
-    figures, limits, said = ruling.run.figures, ruling.limits, []
-    if any(untimed(item, limits) for item in figures):
-        said.append("Your limit on p95 was not checked: in batches no single answer is timed.")
-    if any(uncosted(item, limits) for item in figures):
-        said.append("Your limit on cost was not checked: another machine answered, and its price is not known.")
-    return Sentence(text=" ".join(said))
-
-
-def _fewer(ruling: Ruling) -> Sentence:
-    """Say who has fewer rows than others, as those that left a race have."""
-    figures = ruling.run.figures
-    most = max((item.rows for item in figures), default=0)
-    short = [item for item in figures if item.rows < most]
-    if not short:
-        return Sentence(text="")
-    told = say.listed([f"{item.name} {item.rows:,}" for item in short])
-    return Sentence(
-        text=f"Not all answered {most:,} rows: {told}. Each pair is compared on the rows that both have.",
-        claims=tuple(
-            Claim(kind=ClaimKind.FEWER_ROWS, strength=Strength.MEASURED, who=item.variant.id, value=float(item.rows))
-            for item in short
-        ),
-    )
-
-
-def _handicapped(ruling: Ruling) -> Sentence:
-    """Say which embedder was not trained on the language of the rows."""
-    handicaps = ruling.run.plan.handicaps
-    claims = tuple(
-        Claim(
-            kind=ClaimKind.EMBEDDER_HANDICAP,
-            strength=Strength.MEASURED,
-            who=item.variant.id,
-            value=handicap.unknown_share,
-        )
-        for handicap in handicaps
-        for item in ruling.run.figures
-        if embedder_name(item.variant.embedder) == handicap.embedder
-    )
-    return Sentence(text=" ".join(handicap_sentences(handicaps)), claims=claims)
-
-
-def _training(ruling: Ruling) -> Sentence:
-    run, subject, rows = ruling.run, ruling.subject, ruling.training.rows
-    if not rows:
-        return Sentence(text="")
-    claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
-    text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
-    draws = run.plan.draws
-    if subject is not None and subject.drawn and draws > 1:
-        text += f", and for {the(subject)} averaged over {draws} draws, each row answered with one of them"
-    elif subject is not None and (drawn := _drawn(subject)):
-        claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))
-        text += f", and for {the(subject)} {drawn}: others can move it by some points"
-    return Sentence(text=f"{text}.", claims=tuple(claims))
-
-
-def _unseen(ruling: Ruling) -> Sentence:
-    """Say how many labels no training row had, and the most that can be right without them."""
-    training = ruling.training
-    without, most = len(training.labels_without_rows), training.highest_reachable
-    if not without:
-        return Sentence(text="")
-    text = f"{without} of {training.labels} labels had no training row"
-    if training.test_rows_without and most is not None:
-        text += f": a variant that only knows labels it has seen gets at most {say.share(most)} right"
-    claim = Claim(kind=ClaimKind.LABELS_WITHOUT_ROWS, strength=Strength.MEASURED, value=float(without), high=most)
-    return Sentence(text=f"{text}.", claims=(claim,))
-
-
-def _shown(ruling: Ruling) -> Sentence:
-    """Say where fixed examples leave labels out: a model mostly answers with labels that it is shown."""
-    labels = ruling.training.labels
-    few = next((item for item in ruling.run.figures if 0 < item.fixed_shots < labels), None)
-    if few is None:
-        return Sentence(text="")
-    shown = few.fixed_shots
-    claim = Claim(
-        kind=ClaimKind.LABELS_WITHOUT_ROWS,
-        strength=Strength.MEASURED,
-        who=few.variant.id,
-        value=float(labels - shown),
-    )
-    text = f"The {shown} examples of {the(few)} show at most {shown} of the {labels} labels."
-    return Sentence(text=text, claims=(claim,))
-
-
-def _worn(ruling: Ruling) -> Sentence:
-    """Say from the fifth look on how often these test rows were looked at, and what that does to the error."""
-    looks = ruling.looks
-    if looks.number < FIRST_LOOK_TOLD:
-        return Sentence(text="")
-    claim = Claim(
-        kind=ClaimKind.LOOKS, strength=Strength.MEASURED, value=float(looks.number), high=float(looks.variants)
-    )
-    text = (
-        f"This is look {looks.number} at these test rows, after {looks.variants} variants in {looks.runs} runs: if "
-        f"each was chosen after the one before, the chance that one of them won by luck alone is about "
-        f"{say.share(looks.chance_of_luck)}. Fresh test rows would tell."
-    )
-    return Sentence(text=text, claims=(claim,))
-
-
-def _drawn(item: VariantFigures) -> str:
-    """Name the draws that a variant's result depends on."""
-    variant, parts = item.variant, []
-    if item.fixed_shots:
-        parts.append("with this one example" if item.fixed_shots == 1 else f"with these {item.fixed_shots} examples")
-    if variant.lora is not None:
-        parts.append(f"with training seed {variant.lora.seed}")
-    return " and ".join(parts)

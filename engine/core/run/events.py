@@ -134,6 +134,8 @@ class RunEnded:
     status: str
     message: str = ""
     fix: str = ""
+    goes_on: bool = True
+    """Whether resuming can get further, as far as is known."""
 
 
 Event = (

@@ -46,6 +46,9 @@ class RunInfo:
     note: str = ""
     """What the user wrote about it."""
     purpose: Purpose = Purpose.COMPARISON
+    studied_run: str = ""
+    """As in the manifest, as the next one."""
+    split: str = ""
     imported: bool = False
     """It was measured on another machine."""
     rescored: bool = False
@@ -85,6 +88,29 @@ class RowOffer:
     """Estimated."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoreRows:
+    """More test rows for a finished run, and what they take. Times and costs are estimated from what it measured."""
+
+    needed: int
+    """Rows that should settle the verdict."""
+    left: int
+    """Rows that the split still has."""
+    estimated_s: float
+    """For as many of those that are needed as are left, as the next two."""
+    estimated_usd: float = 0.0
+    """What the tokens cost at a closed API; 0 for models that run on the user's own machines."""
+    spent_usd: float = 0.0
+    """What the run has cost there so far."""
+    source: str = ""
+    """Whose prices; empty where nothing is paid by the token."""
+
+    @property
+    def missing(self) -> int:
+        """Labelled rows that the split lacks."""
+        return max(self.needed - self.left, 0)
+
+
 def info_of(manifest: Manifest, predictions: int) -> RunInfo:
     """Return a run at a glance; `predictions` are those that are kept."""
     plan = manifest.plan
@@ -100,6 +126,8 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         seed=plan.seed,
         note=manifest.note,
         purpose=manifest.purpose,
+        studied_run=manifest.studied_run,
+        split=manifest.split,
         imported=manifest.imported,
         rescored=manifest.rescored,
     )

@@ -40,6 +40,10 @@ class Purpose(StrEnum):
     TUNING = "tuning"
 
 
+TEST_SPLIT = "test"
+"""The split that verdicts are about."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MachineFacts:
     """The machine that a run was measured on; no names of users or hosts."""
@@ -129,6 +133,10 @@ class Manifest:
     started_at: str = ""
     """UTC, ISO 8601."""
     purpose: Purpose = Purpose.COMPARISON
+    studied_run: str = ""
+    """The run whose variants a study of drift or seeds measures once more; empty for other runs."""
+    split: str = ""
+    """The split of the task that its rows come from; empty where the task is gone or does not say."""
     machine: MachineFacts = field(default_factory=MachineFacts)
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of the packages that compute, by name."""

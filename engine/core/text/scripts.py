@@ -6,6 +6,7 @@ Pure functions of Unicode's character data, as Python has it.
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -61,6 +62,11 @@ def is_spaceless(text: str) -> bool:
         return False
     counts = letter_scripts(text)
     return bool(counts) and 2 * sum(counts[script] for script in SPACELESS) >= counts.total()
+
+
+def whole_words(text: str) -> str:
+    """Return an expression for a text that stands by itself; where no blanks stand between words, anywhere."""
+    return re.escape(text) if is_spaceless(text) else rf"(?<!\w){re.escape(text)}(?!\w)"
 
 
 def runs_right_to_left(text: str) -> bool:

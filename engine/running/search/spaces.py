@@ -112,7 +112,7 @@ def _prompt(variant: Variant, task: Task) -> Iterable[Knob]:
     if effective_mode(task, variant.decoding.mode) is not DecodingMode.CHOICE:
         return
     words = written_labels(task, PromptSpec(label_words=LabelWords.SPACED))
-    if any(label != written for label, written in words.items()):
+    if words != task.answer.words:
         yield Knob(name="labels", options={"in plain words": {"prompt.label_words": LabelWords.SPACED}})
     if descriptions(task):
         yield Knob(name="descriptions of labels", options={"left out": {"prompt.descriptions": False}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from engine.core.variant import ClassifierKind, PriorCorrection, Variant
 from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
 from engine.running.answering import STOPPING, ReadyVariant, RunContext
 from engine.running.batches import answer_batch, ask
-from engine.running.preparing import OneOff, find_parts, make_draw
+from engine.running.preparing import OneOff, find_parts, make_draw, tried_twice
 from engine.running.priors import count_rows, has_prior, label_frequencies
 from engine.running.search.folds import Fold
 from engine.running.shots import decide_shots
@@ -77,7 +78,8 @@ def try_setting(
     used = folds[:1] if trained else folds
     try:
         for fold in used:
-            ready, record = yield from _prepared(context, trainer, variant, fold, record)
+            part = partial(_prepared, context, trainer, variant, fold, record)
+            ready, record = yield from tried_twice(part, "A trial")
             if ready.lora is not None:
                 best_epoch = ready.lora.best_epoch
             trainings += trained

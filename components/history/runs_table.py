@@ -1,0 +1,75 @@
+"""History's lists: the comparisons in one table, each study as one line that unfolds into its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from components.history.run_actions import run_actions
+from components.ui.run_list import runs_frame
+from components.ui.text import plain
+from engine.core.run.infos import RunInfo
+from engine.core.run.manifest import Purpose
+from engine.metrics import wording as say
+from engine.services.lab import Lab
+from engine.studies.study_runs import Study, studies_of
+
+_COLUMNS = {
+    "Done": st.column_config.ProgressColumn(
+        format="%d %%", min_value=0, max_value=100, help="Share of the answers that are done."
+    ),
+    "Seed": st.column_config.NumberColumn(help="Decides which rows are drawn and how training begins."),
+    "Run": st.column_config.TextColumn(help="The run's id, for the terminal's --resume."),
+}
+
+
+def run_lists(lab: Lab, runs: Sequence[RunInfo], running_id: str | None) -> None:
+    """Show runs, newest first, with the actions for the one that is selected."""
+    comparisons = [run for run in runs if run.purpose is Purpose.COMPARISON]
+    if comparisons:
+        _table(lab, comparisons, running_id, key="history_table")
+    else:
+        st.caption("No comparison is among these runs.")
+    studies = studies_of(runs)
+    if not studies:
+        return
+    st.markdown("**Studies**")
+    for study in studies:
+        key = f"study_{study.purpose}_{study.task_id}_{study.model_id}_{study.studied_run}"
+        line = st.expander(plain(_line(lab, study)), icon=":material/folder:", on_change="rerun", key=key)
+        if line.open:
+            with line:
+                _table(lab, study.runs, running_id, key=f"table_{key}")
+
+
+def _line(lab: Lab, study: Study) -> str:
+    title = next((task.title for task in lab.tasks.list() if task.id == study.task_id), study.task_id)
+    runs = len(study.runs)
+    done = "" if study.whole == runs else f", {say.number(study.whole)} done"
+    studied = f" · of the run of {say.when(started)}" if (started := _started(lab, study.studied_run)) else ""
+    counted = f"{say.number(runs)} run{'s' * (runs != 1)}{done}"
+    kind = str(study.purpose).capitalize()
+    return f"{kind} · {title} · {study.model_id}{studied} · {counted} · {say.when(study.runs[0].started_at)}"
+
+
+def _started(lab: Lab, run_id: str) -> str:
+    """Return when a study's comparison began; empty if it has none here."""
+    return next((run.started_at for run in lab.runs.list() if run.run_id == run_id), "") if run_id else ""
+
+
+def _table(lab: Lab, runs: Sequence[RunInfo], running_id: str | None, *, key: str) -> None:
+    picked = st.dataframe(
+        runs_frame(runs, running_id),
+        column_config=_COLUMNS,
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+    )
+    places = [place for place in picked.selection.rows if place < len(runs)]
+    if places:
+        run_actions(lab, runs[places[0]], key="" if key == "history_table" else f"_{key}")
+    else:
+        st.caption("Select a row to open, note, export or delete the run.")

@@ -1,0 +1,86 @@
+"""Where too few rows decide nothing: the button that runs more of them, or how many labelled rows are missing."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components.ui import state
+from components.ui.errors import fault
+from components.ui.run_data import more_rows_of
+from components.ui.text import plain
+from engine.core.errors import AdaptLabError
+from engine.core.run.infos import MoreRows, RunInfo
+from engine.metrics import wording as say
+from engine.services.lab import Lab
+
+_SPARE = 1.5
+"""Proposed limit for the new rows, as a multiple of the estimate."""
+
+
+def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
+    """Offer to run as many more rows as should settle the verdict; nothing where none would, or while the run goes on.
+
+    Args:
+        lab: the app's.
+        info: of the run.
+        rows_needed: by its verdict.
+    """
+    if rows_needed is None or info.run_id == lab.runs.current_id():
+        return
+    offer = more_rows_of(lab, info, say.roughly(rows_needed))
+    if offer is None:
+        return
+    if offer.missing:
+        _missing(offer)
+        return
+    limit_usd = _agreed(offer) if offer.source else None
+    pressed = st.button(
+        f"Run {say.number(offer.needed)} more rows (about {say.about_duration(offer.estimated_s)})",
+        key="more_rows",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=bool(offer.source) and limit_usd is None,
+        help="Continues this run with the next test rows, for all its variants. The verdict allows for it.",
+    )
+    if pressed:
+        _run(lab, info.run_id, offer.needed, limit_usd)
+
+
+def _missing(offer: MoreRows) -> None:
+    left = f"{say.number(offer.left)} test row{'' if offer.left == 1 else 's'}" if offer.left else "No test row"
+    verb = "are" if offer.left > 1 else "is"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        rows = f"{say.number(offer.missing)} more labelled row{'' if offer.missing == 1 else 's'}"
+        st.markdown(plain(f"{left} {verb} left: {rows} needed."), width="content")
+        st.page_link("pages/prepare/upload.py", label="Add labelled rows", icon=":material/upload_file:")
+
+
+def _agreed(offer: MoreRows) -> float | None:
+    """Ask for the limit of the whole run and for consent; None without it."""
+    st.markdown(
+        f"{say.number(offer.needed)} more rows cost about **{say.money(offer.estimated_usd)}** at "
+        f"{plain(offer.source)}; this run has cost {say.money(offer.spent_usd)} so far."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        limit = st.number_input(
+            "Spending limit for the whole run, USD",
+            min_value=0.0,
+            value=round(offer.spent_usd + max(_SPARE * offer.estimated_usd, 0.01), 2),
+            step=0.01,
+            key="more_rows_limit",
+            help="The run stops when its tokens have cost this much; finished rows are saved.",
+            width=280,
+        )
+        agreed = st.checkbox("Spend it", key="more_rows_agreed")
+    return float(limit) if agreed else None
+
+
+def _run(lab: Lab, run_id: str, rows: int, limit_usd: float | None) -> None:
+    try:
+        lab.runs.add_rows(run_id, rows, spending_limit_usd=limit_usd)
+        lab.runs.resume(run_id)
+    except AdaptLabError as error:
+        fault(error)
+        return
+    state.keep_for_page(run_id)
+    st.switch_page("pages/compare/run.py")

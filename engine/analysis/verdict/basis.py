@@ -1,0 +1,158 @@
+"""On what a verdict rests: training rows, labels without any, draws, handicaps, and how worn the test rows are.
+
+Pure functions. Each sentence stands behind "Why".
+"""
+
+from __future__ import annotations
+
+from engine.analysis.figures import VariantFigures
+from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
+from engine.analysis.verdict.limits import uncosted, untimed
+from engine.analysis.verdict.naming import the
+from engine.analysis.verdict.ruling import Ruling
+from engine.core.embedder import embedder_name
+from engine.metrics import wording as say
+from engine.running.preflight.embedders import handicap_sentences
+
+FIRST_LOOK_TOLD = 5
+"""From this look at the same test rows on the verdict says how worn they are."""
+
+
+def basis(ruling: Ruling) -> Sentence:
+    """Say on what the verdict rests: training rows, labels that had none, draws, and how worn the test rows are."""
+    told = (part(ruling) for part in _PARTS)
+    parts = [part for part in told if part.text]
+    text = " ".join(part.text for part in parts)
+    return Sentence(text=text, claims=tuple(claim for part in parts for claim in part.claims))
+
+
+def _unchecked(ruling: Ruling) -> Sentence:
+    """Say where a limit could not be checked."""
+    figures, limits, said = ruling.run.figures, ruling.limits, []
+    if any(untimed(item, limits) for item in figures):
+        said.append("Your limit on p95 was not checked: in batches no single answer is timed.")
+    if any(uncosted(item, limits) for item in figures):
+        said.append("Your limit on cost was not checked: another machine answered, and its price is not known.")
+    return Sentence(text=" ".join(said))
+
+
+def _fewer(ruling: Ruling) -> Sentence:
+    """Say who has fewer rows than others, as those that left a race have."""
+    figures = ruling.run.figures
+    most = max((item.rows for item in figures), default=0)
+    short = [item for item in figures if item.rows < most]
+    if not short:
+        return Sentence(text="")
+    told = say.listed([f"{item.name} {item.rows:,}" for item in short])
+    return Sentence(
+        text=f"Not all answered {most:,} rows: {told}. Each pair is compared on the rows that both have.",
+        claims=tuple(
+            Claim(kind=ClaimKind.FEWER_ROWS, strength=Strength.MEASURED, who=item.variant.id, value=float(item.rows))
+            for item in short
+        ),
+    )
+
+
+def _continued(ruling: Ruling) -> Sentence:
+    """Say that rows were added after an earlier verdict."""
+    times = ruling.run.plan.looks
+    if not times:
+        return Sentence(text="")
+    often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
+    return Sentence(text=f"Rows were added {often} after a verdict on fewer; the tests allow for every such look.")
+
+
+def _handicapped(ruling: Ruling) -> Sentence:
+    """Say which embedder was not trained on the language of the rows."""
+    handicaps = ruling.run.plan.handicaps
+    claims = tuple(
+        Claim(
+            kind=ClaimKind.EMBEDDER_HANDICAP,
+            strength=Strength.MEASURED,
+            who=item.variant.id,
+            value=handicap.unknown_share,
+        )
+        for handicap in handicaps
+        for item in ruling.run.figures
+        if embedder_name(item.variant.embedder) == handicap.embedder
+    )
+    return Sentence(text=" ".join(handicap_sentences(handicaps)), claims=claims)
+
+
+def _language(ruling: Ruling) -> Sentence:
+    """Say in which languages the rows are, and what the run goes without in them."""
+    return Sentence(text=ruling.languages.sentence())
+
+
+def _training(ruling: Ruling) -> Sentence:
+    run, subject, rows = ruling.run, ruling.subject, ruling.training.rows
+    if not rows:
+        return Sentence(text="")
+    claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
+    text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
+    draws = run.plan.draws
+    if subject is not None and subject.drawn and draws > 1:
+        text += f", and for {the(subject)} averaged over {draws} draws, each row answered with one of them"
+    elif subject is not None and (drawn := _drawn(subject)):
+        claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))
+        text += f", and for {the(subject)} {drawn}: others can move it by some points"
+    return Sentence(text=f"{text}.", claims=tuple(claims))
+
+
+def _unseen(ruling: Ruling) -> Sentence:
+    """Say how many labels no training row had, and the most that can be right without them."""
+    training = ruling.training
+    without, most = len(training.labels_without_rows), training.highest_reachable
+    if not without:
+        return Sentence(text="")
+    text = f"{without} of {training.labels} labels had no training row"
+    if training.test_rows_without and most is not None:
+        text += f": a variant that only knows labels it has seen gets at most {say.share(most)} right"
+    claim = Claim(kind=ClaimKind.LABELS_WITHOUT_ROWS, strength=Strength.MEASURED, value=float(without), high=most)
+    return Sentence(text=f"{text}.", claims=(claim,))
+
+
+def _shown(ruling: Ruling) -> Sentence:
+    """Say where fixed examples leave labels out: a model mostly answers with labels that it is shown."""
+    labels = ruling.training.labels
+    few = next((item for item in ruling.run.figures if 0 < item.fixed_shots < labels), None)
+    if few is None:
+        return Sentence(text="")
+    shown = few.fixed_shots
+    claim = Claim(
+        kind=ClaimKind.LABELS_WITHOUT_ROWS,
+        strength=Strength.MEASURED,
+        who=few.variant.id,
+        value=float(labels - shown),
+    )
+    text = f"The {shown} examples of {the(few)} show at most {shown} of the {labels} labels."
+    return Sentence(text=text, claims=(claim,))
+
+
+def _worn(ruling: Ruling) -> Sentence:
+    """Say from the fifth look on how often these test rows were looked at, and what that does to the error."""
+    looks = ruling.looks
+    if looks.number < FIRST_LOOK_TOLD:
+        return Sentence(text="")
+    claim = Claim(
+        kind=ClaimKind.LOOKS, strength=Strength.MEASURED, value=float(looks.number), high=float(looks.variants)
+    )
+    text = (
+        f"This is look {looks.number} at these test rows, after {looks.variants} variants in {looks.runs} runs: if "
+        f"each was chosen after the one before, the chance that one of them won by luck alone is about "
+        f"{say.share(looks.chance_of_luck)}. Fresh test rows would tell."
+    )
+    return Sentence(text=text, claims=(claim,))
+
+
+def _drawn(item: VariantFigures) -> str:
+    """Name the draws that a variant's result depends on."""
+    variant, parts = item.variant, []
+    if item.fixed_shots:
+        parts.append("with this one example" if item.fixed_shots == 1 else f"with these {item.fixed_shots} examples")
+    if variant.lora is not None:
+        parts.append(f"with training seed {variant.lora.seed}")
+    return " and ".join(parts)
+
+
+_PARTS = (_unchecked, _fewer, _continued, _handicapped, _language, _training, _unseen, _shown, _worn)

@@ -1,0 +1,26 @@
+"""A verdict in the terminal: three lines, and why."""
+
+from __future__ import annotations
+
+from engine.analysis.verdict.ruling import Verdict
+from terminal.output import answer, note
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Print a verdict as the result of a command: its three lines, why, and what would change it."""
+    for line in verdict.lines:
+        answer(line)
+    parts = {"Why": verdict.why, "What would change this": [sentence.text for sentence in verdict.changes]}
+    for title, texts in parts.items():
+        if texts:
+            answer("")
+            answer(f"{title}:")
+            for text in texts:
+                answer(f"* {text}")
+
+
+def tell_verdict(verdict: Verdict, run_id: str) -> None:
+    """Print a verdict's three lines beside the results of a command, and where to read why."""
+    for line in verdict.lines:
+        note(line)
+    note(f"Why: python cli.py report {run_id} --out memo.html", dim=True)

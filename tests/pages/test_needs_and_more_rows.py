@@ -1,0 +1,121 @@
+"""Report: limits are asked on the page, and where rows are too few a button runs more of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
+
+from engine.core.prices import TokenPrices
+from engine.core.run.events import Event, PredictionMade, RunEnded
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import Technique
+from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, script, until
+from tests.pages.conftest import Opener
+
+REPORT = "pages/decide/report.py"
+PAIR = (Technique.ZERO_SHOT, Technique.FEW_SHOT)
+PRICES = TokenPrices(source="test/one", input_usd=1.0, cached_input_usd=0.5, output_usd=2.0)
+
+
+def close_run(lab: MemoryLab, *, rows: int = 40, prices: TokenPrices | None = None) -> str:
+    """Put a run there in which few-shot, which is slower, is ahead by four rows of 40: too few to decide."""
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=PAIR, limit=rows, spending_limit_usd=1.0)
+    plan = replace(plan, prices=prices)
+    events = [_scored(event, plan) for event in script(plan, lab.tasks.get(TASK))]
+    return lab.play(plan, [*events, RunEnded(status="done")])
+
+
+def _scored(event: Event, plan: RunPlan) -> Event:
+    if not isinstance(event, PredictionMade):
+        return event
+    made = event.prediction
+    place, few = plan.test_ids.index(made.example_id), made.variant_id == "few-shot"
+    right = (3 <= place < 31) if few else place < 24
+    slow = replace(made.timing, total_s=0.4 if few else 0.1)
+    score = float(right)
+    return replace(event, prediction=replace(made, score=score, scores={"accuracy": score}, failure=None, timing=slow))
+
+
+def opened(open_app: Opener, lab: MemoryLab) -> AppTest:
+    """Open the report."""
+    app = open_app(lab).run()
+    app.switch_page(REPORT).run()
+    assert not app.exception
+    return app
+
+
+def told(app: AppTest) -> str:
+    """Return all Markdown and headings of a page, unescaped."""
+    return " ".join(element.value for kind in (app.subheader, app.markdown) for element in kind).replace("\\", "")
+
+
+def buttons(app: AppTest) -> dict[str, str]:
+    """Return the labels of the buttons by key."""
+    return {button.key: button.label for button in app.button}
+
+
+def test_the_button_continues_the_run(open_app: Opener) -> None:
+    """Too few rows: the three lines say so, and the button runs the missing ones in the same run, shown on the Run page."""
+    lab = memory_lab(task=memory_task(rows=600), speed=500)
+    run_id = close_run(lab)
+    app = opened(open_app, lab)
+    assert "Too few rows to decide: few-shot leads zero-shot by 10 points." in told(app)
+    label = buttons(app)["more_rows"]
+    rows = int(label.split()[1].replace(",", ""))
+    assert label.startswith(f"Run {rows} more rows (about ")
+    assert f"Next: test about {rows} more rows; that should settle it." in told(app)
+    app.button(key="more_rows").click().run()
+    assert not app.exception
+    until(lambda: lab.runs.list()[0].status == "done")
+    (info,) = lab.runs.list()
+    assert info.run_id == run_id
+    assert info.rows_done == info.rows_total == 2 * (40 + rows)
+    plan = lab.results.plan(run_id)
+    assert (len(plan.test_ids), plan.looks) == (40 + rows, 1)
+    again = opened(open_app, lab)
+    assert f"{40 + rows:,} test rows" in " ".join(caption.value for caption in again.caption).replace("\\", "")
+
+
+def test_where_the_split_has_too_few_rows_it_says_how_many_are_missing(open_app: Opener) -> None:
+    """No button that cannot help: the missing labelled rows are counted, and Upload is one click away."""
+    lab = memory_lab(task=memory_task(rows=45))
+    close_run(lab)
+    app = opened(open_app, lab)
+    assert "more_rows" not in buttons(app)
+    assert "5 test rows are left: " in told(app)
+    assert "more labelled rows needed." in told(app)
+    assert any(link.proto.label == "Add labelled rows" for link in app.get("page_link"))
+
+
+def test_a_priced_model_asks_first(open_app: Opener) -> None:
+    """What more rows cost is told; the button waits for a spending limit that was agreed to."""
+    lab = memory_lab(task=memory_task(rows=600), speed=500)
+    run_id = close_run(lab, prices=PRICES)
+    app = opened(open_app, lab)
+    assert app.button(key="more_rows").disabled
+    assert "test/one" in told(app)
+    app.checkbox(key="more_rows_agreed").check().run()
+    limit = app.number_input(key="more_rows_limit").value
+    assert not app.button(key="more_rows").disabled
+    app.button(key="more_rows").click().run()
+    assert not app.exception
+    assert lab.results.plan(run_id).spending_limit_usd == limit
+
+
+def test_limits_are_asked_and_never_assumed(open_app: Opener) -> None:
+    """The report opens ranking, with three empty fields; "your" is written only once one is filled."""
+    lab = memory_lab(task=memory_task(rows=600))
+    close_run(lab)
+    app = opened(open_app, lab)
+    keys = ("limit_least_quality", "limit_highest_p95_s", "limit_highest_cost_usd_per_1k")
+    assert [app.number_input(key=key).value for key in keys] == [None, None, None]
+    assert "your" not in told(app).lower()
+    assert "you plan" not in told(app)
+    app.number_input(key="limit_highest_p95_s").set_value(0.2)
+    app.run()
+    assert "meets your limits" in app.subheader[0].value
+    assert "over your 0.20 s" in told(app)
+    app.number_input(key="limit_highest_p95_s").set_value(None)
+    app.run()
+    assert "your" not in told(app).lower()

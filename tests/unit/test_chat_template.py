@@ -1,0 +1,129 @@
+"""Chat templates come with files: they are bounded in time, memory and output, and a row's text stays text."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import jinja2
+import pytest
+
+from adapters.models.llama_cpp.chat_template import MARK, ChatTemplate
+from adapters.models.llama_cpp.native import NativeModel
+from adapters.models.llama_cpp.prompt_format import PromptFormat
+from adapters.processes.client import WorkerProcess
+from engine.core.errors import ModelError
+from engine.core.generation import Message
+from tests.sentencepiece_gguf import CONTROL, MISTRAL, USER_DEFINED, write_sentencepiece
+
+TURNS = [{"role": "user", "content": MARK.format(0)}]
+LONG_S = 60.0
+FOREVER = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
+DOUBLED = "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
+HOSTILE = {
+    "loops without end": FOREVER,
+    "a text that doubles": DOUBLED,
+    "a list that doubles": "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+    "padding": "{{ 'a'|center(99999999999) }}",
+    "formatting": "{{ '%99999999999d' % 1 }}",
+    "endless output": "{% for a in range(99999) %}{% for b in range(99999) %}aaaaaaaaaa{% endfor %}{% endfor %}",
+    "a message again and again": "{% for a in range(9999) %}{{ messages[0].content }}{% endfor %}",
+    "a source of millions of letters": "a" * 2_000_000,
+}
+REFUSED = {
+    "a product of texts": "{{ 'a' * 10**9 }}",
+    "a power": "{{ 9**99999999 }}",
+    "a number that squares itself": "{% set n = namespace(x=9) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}",
+    "a division by zero": "{{ 1 / 0 }}",
+    "a number from text": "{{ 'a' + 1 }}",
+    "recursion": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    "a mark of its own": "\ue0007\ue001",
+    "its own refusal": "{{ raise_exception('no') }}",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_template_takes_more_than_its_limits(name: str) -> None:
+    """Time, memory and output end in one typed error, and the process has its own limits back."""
+    memory, clock = resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGPROF)
+    began = time.monotonic()
+    with pytest.raises(ModelError, match=r"takes more than 2 s or 256 MB"):
+        ChatTemplate(HOSTILE[name]).fill(TURNS)
+    assert time.monotonic() - began < LONG_S
+    assert (resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGPROF)) == (memory, clock)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_templates_that_fail_are_refused(name: str) -> None:
+    """Whatever a template does wrong is a fault of the template, never of the app."""
+    with pytest.raises(jinja2.TemplateError):
+        ChatTemplate(REFUSED[name]).fill(TURNS)
+
+
+@pytest.mark.parametrize("source", ["{% if %}", "{{ " + "(" * 5000 + " }}", "{% for a in b %}" * 300])
+def test_templates_that_cannot_be_compiled_are_said(source: str) -> None:
+    """A broken template is one error when the model is loaded."""
+    with pytest.raises(ModelError, match="broken"):
+        ChatTemplate(source)
+
+
+def test_an_endless_template_of_a_file_is_an_error_of_the_model(tmp_path: Path) -> None:
+    """The model worker answers with the error and goes on to the next file."""
+    bad, good = tmp_path / "bad.gguf", tmp_path / "good.gguf"
+    write_sentencepiece(bad, template=FOREVER)
+    write_sentencepiece(good)
+    worker = WorkerProcess("adapters.models.llama_cpp.worker", name="model worker")
+    items = [{"messages": [{"role": "user", "content": "abc"}]}]
+    try:
+        with pytest.raises(ModelError, match="chat template takes more"):
+            worker.call("tokenize", {"path": str(bad), "items": items})
+        first = worker.pid
+        assert worker.call("tokenize", {"path": str(good), "items": items})[0]["prompt_ids"]
+        assert worker.pid == first
+    finally:
+        worker.close()
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+@pytest.mark.parametrize(
+    "text", [*CONTROL, "a[INST]b", "<<s>/s>", "[INST[INST]]", "<|im_end|><|im_end|>", "</s>[/INST]"]
+)
+def test_no_text_of_a_row_is_a_control_token(tmp_path: Path, text: str, prefix: bool) -> None:
+    """On SentencePiece vocabularies too, where a row is tokenized together with the template around it."""
+    model = NativeModel(str(write_sentencepiece(tmp_path / "m.gguf", prefix=prefix)), vocabulary_only=True)
+    try:
+        form = PromptFormat(model)
+        control = {model.tokenize(word, special=True, begin=False)[-1] for word in CONTROL}
+        plain = [token for token in form.prompt([Message(role="user", content="a")]).tokens if token in control]
+        written = [token for token in form.prompt([Message(role="user", content=text)]).tokens if token in control]
+        assert len(plain) == 3  # the beginning, and the two around the turn
+        assert written == plain
+    finally:
+        model.free()
+
+
+def test_user_defined_tokens_stay_what_they_are(tmp_path: Path) -> None:
+    """Tags and line breaks that a vocabulary has as whole tokens are text, and are left as they were written."""
+    model = NativeModel(str(write_sentencepiece(tmp_path / "m.gguf")), vocabulary_only=True)
+    try:
+        tokens = PromptFormat(model).prompt([Message(role="user", content="a<b>b\n\nc")]).tokens
+        for word in USER_DEFINED:
+            assert model.tokenize(word, special=True, begin=False)[-1] in tokens
+    finally:
+        model.free()
+
+
+def test_real_templates_are_filled_as_before() -> None:
+    """Loops, conditions and arithmetic of ordinary size work."""
+    turns = [{"role": "user", "content": MARK.format(0)}, {"role": "assistant", "content": MARK.format(1)}]
+    assert (
+        ChatTemplate(MISTRAL).fill(turns, bos_token="<s>") == f"<s>[INST] {MARK.format(0)} [/INST]{MARK.format(1)}</s>"
+    )
+    assert ChatTemplate("{{ 3 * 4 }}{{ '-' * 5 }}{{ 7 % 2 }}").fill(turns) == "12-----1"
+
+
+if sys.platform != "linux":
+    pytestmark = pytest.mark.skip(reason="the limit of memory is the system's, on Linux alone")
