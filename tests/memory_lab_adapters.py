@@ -64,10 +64,13 @@ class MemoryRunStore:
             self._manifests[run_id] = kept if status is None else replace(kept, status=status)
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions; one that is there already is left as it is."""
+        """Commit predictions; one that is there already is left as it is, unless its fault may have passed."""
         with self._lock:
             for made in predictions:
-                self._predictions[made.run_id].setdefault((made.variant_id, made.example_id), made)
+                rows, place = self._predictions[made.run_id], (made.variant_id, made.example_id)
+                before = rows.get(place)
+                if before is None or (before.failure and before.failure.passing):
+                    rows[place] = made
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Read all predictions of a run."""

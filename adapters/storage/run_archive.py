@@ -26,7 +26,7 @@ from engine.analysis.run_table import RunTable, row_values, table_from_rows
 from engine.core.errors import AdaptLabError, StoreError, TaskError, UsageError
 from engine.core.limits import Limits
 from engine.core.run.manifest import Manifest, manifest_from_dict
-from engine.core.run.prediction import Prediction, prediction_from_json, with_whole_characters
+from engine.core.run.prediction import Prediction, prediction_as_written, with_whole_characters
 from engine.core.run.soundness import is_run_id, manifest_fault, prediction_faults
 from engine.core.task import Task
 from engine.running.rescoring import rescored
@@ -198,7 +198,7 @@ def _prediction(line: str) -> Prediction:
         odd = (names - _KNOWN) | (_NEEDED - names)
         if odd:
             raise _not_whole(f"a prediction has a missing or unknown field '{min(odd)[:80]}'")
-        made = prediction_from_json(line)
+        made = prediction_as_written(line)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _not_whole(_one_line(error)) from error
     if fault := next(prediction_faults(made), ""):

@@ -18,8 +18,14 @@ from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_na
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
 from engine.core.run.manifest import Manifest, manifest_from_dict
-from engine.core.run.prediction import Failure, FailureKind, Prediction, prediction_from_json, prediction_to_json
-from engine.core.run.soundness import sound
+from engine.core.run.prediction import (
+    Failure,
+    FailureKind,
+    Prediction,
+    prediction_from_json,
+    prediction_to_json,
+    sound,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -145,10 +151,18 @@ class SqliteRunStore:
             )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions in one transaction; one that exists already is left unchanged."""
-        rows = [(p.run_id, *row) for p in predictions for row in (record_of(p),)]
+        """Commit predictions in one transaction.
+
+        One that exists already is left unchanged, unless a fault that may pass was all that was kept of it.
+        """
+        rows = [(made.run_id, *record_of(made)) for made in predictions]
         with self._errors(), self._whole() as connection:
-            connection.executemany(f"INSERT OR IGNORE {_ROW}", rows)
+            connection.executemany(
+                f"INSERT {_ROW} ON CONFLICT (run_id, variant_id, example_id) DO UPDATE SET record = excluded.record"
+                " WHERE CASE WHEN json_valid(predictions.record)"
+                " THEN json_extract(predictions.record, '$.failure.passing') END",
+                rows,
+            )
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[sqlite3.Connection]:
@@ -310,7 +324,7 @@ def record_of(prediction: Prediction) -> Row:
 def _read_record(run_id: str, variant_id: str, example_id: str, record: str) -> Prediction:
     """Read a kept prediction. Impossible values count as unmeasured; a record that is none is a failed row."""
     try:
-        return sound(prediction_from_json(record))
+        return prediction_from_json(record)
     except (ValueError, RecursionError):
         return Prediction(
             run_id=run_id,

@@ -13,13 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.interval import Counts, Floats
-from engine.core.run.prediction import RIGHT_SCORE, FailureKind, Prediction, with_whole_characters
-from engine.core.run.soundness import MOST_BYTES, MOST_SECONDS, MOST_TOKENS, ROUNDING
+from engine.core.run.prediction import (
+    LEAST_REST,
+    LONGEST_S,
+    MOST_TOKENS,
+    RIGHT_SCORE,
+    FailureKind,
+    Prediction,
+    is_score,
+    with_whole_characters,
+)
 
 FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
-SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
 _DAMAGED = FAILURES.index(FailureKind.BACKEND)
-TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens")
+SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
+TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "embedding_tokens")
 
 COLUMNS: Mapping[str, str] = {
     "target": "$.target",
@@ -142,10 +150,9 @@ def table_from_rows(
     )
     columns: dict[str, Sequence[Any]] = dict(zip(COLUMNS, zip(*kept, strict=True), strict=True)) if kept else {}
 
-    def spread(column: Sequence[Any], *, empty: float = math.nan, most: float = math.inf) -> Floats:
+    def spread(column: Sequence[Any], *, empty: float = math.nan) -> Floats:
         found = np.full(shape[0] * shape[1], empty, dtype=np.float64)
-        values = np.array(column, dtype=np.float64)
-        found[flat] = np.where((values >= 0) & (values <= most), values, empty)
+        found[flat] = np.array(column, dtype=np.float64)
         return found.reshape(shape)
 
     def column(name: str) -> Sequence[Any]:
@@ -157,25 +164,22 @@ def table_from_rows(
     answers: dict[str, int] = {}
     codes = [-1 if answer is None else answers.setdefault(answer, len(answers)) for answer in column("answer")]
     kinds = {None: -1} | {kind: code for code, kind in enumerate(FAILURES)}
-    score = spread(column("score"), most=1.0)
+    score = _within(spread(column("score")), 1.0)
     made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
     made[flat] = True
     grid = made.reshape(shape)
+    tokens = {name: _within(spread(column(name)), MOST_TOKENS) for name in TOKENS}
+    no_counts = grid & np.any([np.isnan(found) for found in tokens.values()], axis=0)
     score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
     scores = {
-        name: spread([scores.get(name, 0.0) for scores in column("scores")], most=1.0)
+        name: _within(spread([scores.get(name, 0.0) for scores in column("scores")]), 1.0)
         for name in sorted({name for scores in column("scores") for name in scores})
     }
     for values_of_one in scores.values():
         values_of_one[grid & np.isnan(values_of_one)] = 0.0
     failure = spread([kinds.get(kind, _DAMAGED) for kind in column("failure")], empty=-1).astype(np.int8)
-    no_score = np.array([value is not None and not 0 <= value <= 1 for value in column("score")], dtype=np.bool_)
+    no_score = np.array([value is not None and not is_score(value) for value in column("score")], dtype=np.bool_)
     failure.reshape(-1)[flat[no_score]] = _DAMAGED
-    tokens = {name: spread(column(name), most=MOST_TOKENS) for name in TOKENS}
-    guessed = spread(column("tokens_estimated"), empty=0.0) > 0
-    for counts in tokens.values():
-        guessed |= grid & np.isnan(counts)
-        counts[grid & np.isnan(counts)] = 0.0
     return RunTable(
         variant_ids=tuple(variant_ids),
         example_ids=tuple(example_ids),
@@ -186,15 +190,23 @@ def table_from_rows(
         scores=scores,
         failure=failure,
         answer=spread(codes, empty=-1).astype(np.int32),
-        confidence=spread(
-            [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)],
-            most=1.0 + ROUNDING,
+        confidence=_within(
+            spread(
+                [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+            ),
+            1 + LEAST_REST,
         ),
-        seconds={name: spread(column(name), most=MOST_SECONDS) for name in SECONDS},
-        tokens=tokens,
-        tokens_estimated=guessed,
-        rss_bytes=spread(column("rss_bytes"), most=MOST_BYTES),
+        seconds={name: _within(spread(column(name)), LONGEST_S) for name in SECONDS},
+        tokens={name: np.where(grid & np.isnan(found), 0.0, found) for name, found in tokens.items()},
+        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_) | no_counts,
+        rss_bytes=_within(spread(column("rss_bytes")), math.inf),
     )
+
+
+def _within(found: Floats, most: float) -> Floats:
+    """Return values with NaN in place of those that cannot be: older versions kept whatever a server told."""
+    with np.errstate(invalid="ignore"):
+        return np.where((found >= 0) & (found <= most), found, math.nan)
 
 
 def row_values(prediction: Prediction) -> list[Any]:

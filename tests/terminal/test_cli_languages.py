@@ -52,9 +52,9 @@ def compared(run: Run, code: str, out: Path) -> str:
 
 def reported(run: Run, memo: Path) -> tuple[str, str]:
     """Write the memo; return the verdict's headline, and the memo without Markdown's escapes."""
-    exit_code, headline, err = run("report", "latest", "--out", memo)
+    exit_code, out, err = run("report", "latest", "--out", memo)
     assert exit_code == 0, err
-    return headline.strip(), memo.read_text(encoding="utf-8").replace("\\", "")
+    return out.splitlines()[0], memo.read_text(encoding="utf-8").replace("\\", "")
 
 
 def summary_of(out: Path) -> dict[str, object]:

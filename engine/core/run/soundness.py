@@ -1,7 +1,6 @@
-"""Which values a run may hold. What comes from elsewhere must be within them; what was kept before is set right.
+"""What a run from elsewhere may hold: a value that cannot be keeps it out. Pure functions.
 
-A kept run is summed, drawn and exported for years: one token count of 10**30, one infinite second or half a character
-would make all of it unreadable. Pure functions.
+A kept run is summed, drawn and exported for years; one infinite second would make all of it unreadable.
 """
 
 from __future__ import annotations
@@ -9,16 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from engine.core.run.manifest import OLD_DIGEST, Manifest
-from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
+from engine.core.run.prediction import COUNTS, Passage, Prediction, is_count, is_duration, is_probability, is_score
 
-MOST_SECONDS = 1e7
-"""Of one answer or one preparation: 115 days."""
-MOST_TOKENS = 10**9
 MOST_BYTES = 10**15
 MOST_ATTEMPTS = 1_000
 MOST_ROWS = 1_000_000
@@ -27,12 +23,8 @@ MOST_NUMBER = 1e15
 """Of any other number in a manifest."""
 MOST_NAME = 300
 """Characters of an id."""
-ROUNDING = 1e-6
-"""Probabilities are sums of floating-point numbers."""
 _NEVER_NEGATIVE = ("_s", "_usd", "_bytes", "_tokens")
 """How the names of such numbers in a manifest end."""
-_COUNTS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "thinking_tokens")
-_SECONDS = tuple(item.name for item in fields(Timing))
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _DIGEST = re.compile(rf"({re.escape(OLD_DIGEST)})?[0-9a-f]{{64}}")
 
@@ -42,67 +34,32 @@ def is_run_id(text: str) -> bool:
     return _RUN_ID.fullmatch(text) is not None
 
 
-def _within(value: float | None, most: float, least: float = 0.0) -> bool:
-    return value is None or (math.isfinite(value) and least <= value <= most)
+def _is_passage(passage: Passage) -> bool:
+    places = (passage.start, passage.end)
+    return math.isfinite(passage.score) and all(place is None or 0 <= place <= MOST_BYTES for place in places)
 
 
 def prediction_faults(made: Prediction) -> Iterator[str]:
     """Yield the fields of a prediction whose value cannot be, each with the value."""
-    usage, timing = made.usage, made.timing
-    for name in _COUNTS:
-        if not 0 <= getattr(usage, name) <= MOST_TOKENS:
-            yield f"usage.{name} is {_short(getattr(usage, name))}"
-    for name in _SECONDS:
-        if not _within(getattr(timing, name), MOST_SECONDS):
-            yield f"timing.{name} is {_short(getattr(timing, name))}"
+    for name in COUNTS:
+        if not is_count(count := getattr(made.usage, name)):
+            yield f"usage.{name} is {_short(count)}"
+    for item in fields(made.timing):
+        seconds = getattr(made.timing, item.name)
+        if seconds is not None and not is_duration(seconds):
+            yield f"timing.{item.name} is {_short(seconds)}"
     for name, share in made.probabilities.items():
-        if not _within(share, 1.0 + ROUNDING):
+        if not is_probability(share):
             yield f"the probability of '{name[:40]}' is {_short(share)}"
     for name, score in (("score", made.score), *made.scores.items()):
-        if not _within(score, 1.0):
+        if score is not None and not is_score(score):
             yield f"{name[:40]} is {_short(score)}"
-    if not all(_passage_is_sound(passage) for passage in made.passages):
+    if not all(map(_is_passage, made.passages)):
         yield "a passage has an impossible number"
     if not 0 <= made.rss_bytes <= MOST_BYTES:
         yield f"rss_bytes is {_short(made.rss_bytes)}"
     if not 1 <= made.attempts <= MOST_ATTEMPTS:
         yield f"attempts is {_short(made.attempts)}"
-
-
-def _passage_is_sound(passage: Any) -> bool:
-    places = (passage.start, passage.end)
-    return math.isfinite(passage.score) and all(place is None or 0 <= place <= MOST_BYTES for place in places)
-
-
-def sound(made: Prediction) -> Prediction:
-    """Return a prediction with impossible values set right, as unmeasured.
-
-    Tokens become an estimate of 0, seconds and probabilities are unknown, and a row whose score is no score has failed.
-    """
-    if next(prediction_faults(made), None) is None:
-        return made
-    counts = {name: getattr(made.usage, name) for name in _COUNTS}
-    good = {name: count for name, count in counts.items() if 0 <= count <= MOST_TOKENS}
-    usage = made.usage if good == counts else Usage(**good, estimated=True)
-    timing = Timing(**{name: found for name in _SECONDS if _within(found := getattr(made.timing, name), MOST_SECONDS)})
-    scores = {name: score for name, score in made.scores.items() if _within(score, 1.0)}
-    lost = scores != made.scores or not _within(made.score, 1.0)
-    chances = made.probabilities
-    return replace(
-        made,
-        usage=usage,
-        timing=timing,
-        probabilities=chances if all(_within(share, 1.0 + ROUNDING) for share in chances.values()) else {},
-        score=None if lost else made.score,
-        answer=None if lost else made.answer,
-        scores={} if lost else made.scores,
-        failure=Failure(kind=FailureKind.BACKEND, message="The kept score is not a number from 0 to 1.")
-        if lost
-        else made.failure,
-        passages=tuple(passage for passage in made.passages if _passage_is_sound(passage)),
-        rss_bytes=made.rss_bytes if 0 <= made.rss_bytes <= MOST_BYTES else 0,
-        attempts=min(max(made.attempts, 1), MOST_ATTEMPTS),
-    )
 
 
 def manifest_fault(manifest: Manifest) -> str:
