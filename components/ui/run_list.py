@@ -83,8 +83,8 @@ def caveats(run: RunInfo, running_id: str | None, *, unfinished: bool = True) ->
     """
     if run.run_id == SAMPLE:
         st.info("Recorded run: a real one, which ships with the app.", icon=":material/history:")
-    elif told := imported_sentence(imported=run.imported, rescored=run.rescored):
-        st.info(plain(told), icon=":material/move_to_inbox:")
+    elif imported := imported_sentence(imported=run.imported, rescored=run.rescored):
+        st.info(plain(imported), icon=":material/move_to_inbox:")
     if aside := aside_in_words(run):
         st.warning(plain(aside), icon=":material/alt_route:")
     if unfinished and (told := _UNFINISHED.get(state_of(run, running_id))):
