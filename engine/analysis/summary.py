@@ -61,6 +61,8 @@ def summarize(
         "training": asdict(training_rows(plan, task)),
         "leak_guard": task.source.get("leak_guard"),
         "machine": asdict(manifest.machine),
+        "imported": manifest.imported,
+        "rescored": manifest.rescored,
         "purpose": str(manifest.purpose),
         "costs": asdict(plan.costs),
         "effort": _effort(manifest),

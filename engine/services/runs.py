@@ -152,10 +152,15 @@ class Runs:
         """Return the plan of a kept run, checked against today's task and model.
 
         Raises:
-            UsageError: there is no such run, or its task or model has changed.
+            UsageError: there is no such run, it was measured on another machine, or its task or model has changed.
         """
         manifest = self._workspace.store.manifest(run_id)
         plan = manifest.plan
+        if manifest.imported:
+            raise UsageError(
+                f"Run {run_id} was imported: rows of this machine cannot be added to another machine's.",
+                "Start a new run.",
+            )
         if task_has_changed(self._workspace.tasks, manifest):
             raise UsageError(
                 f"The task '{plan.task_id}' or its scoring has changed since run {run_id}.", "Start a new run."

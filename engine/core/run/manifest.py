@@ -161,6 +161,8 @@ class Manifest:
     """What the user wrote about the run."""
     imported: bool = False
     """It was measured on another machine and imported as an archive."""
+    rescored: bool = False
+    """Its answers were read and scored again here when it was imported; false for runs that came in before that."""
     parent_run: str | None = None
     """The run that this one continues."""
     effort: Mapping[str, Search] | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -155,26 +156,51 @@ def _adapter() -> TypeAdapter[Prediction]:
 
 
 def prediction_from_json(text: str) -> Prediction:
-    """Rebuild a prediction from its stored record.
+    """Rebuild a prediction from its stored record, with values that cannot be set right.
 
-    Older versions kept whatever a server told: counts that cannot be are 0 and marked as estimates, seconds that cannot
-    be were not measured, and a list of probabilities with one that cannot be is left out.
+    Raises:
+        ValueError: the record is not a prediction.
+    """
+    return sound(prediction_as_written(text))
+
+
+def prediction_as_written(text: str) -> Prediction:
+    """Rebuild a prediction with the values that its record has.
 
     Raises:
         ValueError: the record is not a prediction.
     """
     try:
-        made = _adapter().validate_json(text)
+        return _adapter().validate_json(text)
     except ValidationError:
         # Lone surrogates, which some servers send, cannot be shown or written as text.
-        made = _adapter().validate_python(_shown(json.loads(text)))
+        return _adapter().validate_python(with_whole_characters(json.loads(text)))
+
+
+def sound(made: Prediction) -> Prediction:
+    """Return a prediction whose values can be; older versions kept whatever a server told.
+
+    Counts that cannot be are 0 and marked as estimates, seconds that cannot be were not measured, a list of
+    probabilities with one that cannot be is left out, and a row whose score is no score has failed.
+    """
+    is_scored = all(map(is_score, made.scores.values())) and (made.score is None or is_score(made.score))
+    if not is_scored:
+        failure = Failure(kind=FailureKind.BACKEND, message="The kept score is not a number from 0 to 1.")
+        made = replace(made, answer=None, score=None, scores={}, failure=failure)
     return replace(
         made,
         usage=_sound_usage(made.usage),
         timing=_sound_timing(made.timing),
         probabilities=made.probabilities if all(map(is_probability, made.probabilities.values())) else {},
+        passages=tuple(passage for passage in made.passages if math.isfinite(passage.score)),
         rss_bytes=max(made.rss_bytes, 0),
+        attempts=max(made.attempts, 1),
     )
+
+
+def is_score(value: float) -> bool:
+    """Tell whether a number can be a score."""
+    return 0 <= value <= 1
 
 
 def is_count(value: float) -> bool:
@@ -206,9 +232,16 @@ def _sound_timing(timing: Timing) -> Timing:
     return replace(timing, **nothing) if nothing else timing
 
 
-def _shown(value: Any) -> Any:
+def prediction_to_json(prediction: Prediction) -> str:
+    """Write a prediction as the record that is stored: text that any file can hold, so without half characters."""
+    text = json.dumps(asdict(prediction), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
+
+
+def with_whole_characters(value: Any) -> Any:
+    """Return data of JSON with a question mark in the place of each lone surrogate."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_shown(key): _shown(item) for key, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, list) else value
+        return {with_whole_characters(key): with_whole_characters(item) for key, item in value.items()}
+    return [with_whole_characters(item) for item in value] if isinstance(value, list) else value
