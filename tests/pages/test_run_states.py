@@ -172,8 +172,9 @@ def test_training_shows_its_progress(open_app: Opener) -> None:
 
 def _steps(app: AppTest) -> str:
     """Return the row of steps with the time left behind it, unescaped."""
-    (line,) = [element.value for element in app.main.markdown if "Warm-up" in element.value]
-    return line.replace("\\", "")
+    texts = (element.value.replace("\\", "") for element in app.main.markdown)
+    (line,) = [text for text in texts if "Warm-up" in text]
+    return line
 
 
 def _left(text: str) -> list[str]:
