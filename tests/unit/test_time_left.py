@@ -32,6 +32,7 @@ from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, Variant
 from engine.metrics import wording as say
+from tests.memory_lab import MODEL, TASK, memory_lab
 
 LORA, CLASSIFIER = (
     Variant(id="lora", technique=Technique.LORA, lora=LoraSpec()),
@@ -192,3 +193,14 @@ def test_without_an_estimate_the_first_answer_tells() -> None:
     assert left.seconds(10.0) is None
     left.take(made(0, "lora"), 12.0)
     assert left.seconds(12.0) == pytest.approx(2.0 * (2 * ROWS - 1))
+
+
+def test_the_parts_of_an_estimate_are_the_whole() -> None:
+    """What the time left begins with is what the setup page shows: the parts add up to the estimated seconds."""
+    lab = memory_lab()
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=10)
+    found = lab.runs.preflight(plan)
+    parts = found.parts
+    answers_s = 10 * sum(parts.answer_s.values())
+    assert parts.search_s + parts.setup_s + parts.training_s + answers_s == pytest.approx(found.estimated_s)
+    assert lab.runs.estimate(plan) == parts
