@@ -55,9 +55,10 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
     if was_running != snapshot.is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
         st.rerun()  # the page around this part has to change with it
     _headline(lab, snapshot, head)
-    _message(snapshot)
-    if not snapshot.is_running:
-        ending(lab, run_id)
+    with st.container():  # also while it is empty: what follows keeps its place, and with it its nodes
+        _message(snapshot)
+        if not snapshot.is_running:
+            ending(lab, run_id)
     if snapshot.is_open:  # there is nothing else to show yet
         _search(lab, snapshot, run_id)
         return

@@ -96,7 +96,8 @@ def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Se
           window.before = window.parts()
           window.shift = 0
           new PerformanceObserver(list => list.getEntries().forEach(entry => {
-            if (!entry.hadRecentInput) window.shift += entry.value
+            // The verdict that a run ends in comes above the lanes on purpose.
+            if (!entry.hadRecentInput && !document.querySelector(".st-key-run_ending")) window.shift += entry.value
           })).observe({ type: "layout-shift", buffered: false })
         }"""
     )
