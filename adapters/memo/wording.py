@@ -165,9 +165,9 @@ def assumptions(contents: MemoContents) -> list[tuple[str, str]]:
     limits, costs = contents.report.limits, contents.report.plan.costs
     least, slowest, dearest = limits.least_quality, limits.highest_p95_s, limits.highest_cost_usd_per_1k
     return [
-        ("Least quality", "no limit" if least is None else say.share(least)),
-        ("Highest p95", "no limit" if slowest is None else say.seconds(slowest)),
-        ("Highest cost per 1,000 answers", "no limit" if dearest is None else say.money(dearest)),
+        ("Minimum quality", "no limit" if least is None else say.share(least)),
+        ("Maximum p95", "no limit" if slowest is None else say.seconds(slowest)),
+        ("Maximum cost per 1,000 answers", "no limit" if dearest is None else say.money(dearest)),
         ("Calls", f"{say.number(limits.calls_per_month)} a month over {limits.months} months"),
         ("Labelling", f"{say.money(limits.labelling_usd_per_row)} a row"),
         ("Data may leave the machine", "yes" if limits.data_may_leave else "no"),
