@@ -57,7 +57,7 @@ class PageHead:
 
 
 def _is_page(start: Message) -> bool:
-    return dict(start["headers"]).get(b"content-type", b"").startswith(b"text/html")
+    return bool(dict(start["headers"]).get(b"content-type", b"").startswith(b"text/html"))
 
 
 def _with_length(start: Message, length: int) -> list[tuple[bytes, bytes]]:
