@@ -39,7 +39,7 @@ def main() -> None:
             # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, app.way_in, first)
-            _take(browser, app.way_in, _screens(_import_sample(home)))
+            _take(browser, app.way_in, _screens(import_sample(home)))
 
 
 @contextlib.contextmanager
@@ -119,7 +119,7 @@ def _set_up(page: Page) -> None:
     page.get_by_role("button", name="Run", exact=True).wait_for()
 
 
-def _import_sample(home: Path) -> str:
+def import_sample(home: Path) -> str:
     """Import the recorded run into a new store, and return its id."""
     recorded = read_recorded(ROOT / "data" / "sample_run")
     if recorded is None:

@@ -29,13 +29,10 @@ INTERVALS = (
 )
 BETTER = (
     "The best is tested against its rivals alone, every other pair with Holm's correction over all pairs; p-values "
-    "allow for every look at the run, and one below 0.05 counts. Wrongly called better is a variant in at most 5 of "
-    "100 runs, wrongly certain in at most 2.5."
+    "allow for every look at the run, and one below 0.05 counts. A variant is wrongly called better in at most 5 of "
+    "100 runs, and wrongly called certain in at most 2.5."
 )
-DRAWS = (
-    "One seed is one draw of training rows: another draw may move a variant by some points, which the intervals do "
-    "not show."
-)
+DRAWS = "Another choice of training rows can shift a variant by some points; the intervals do not show that."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 

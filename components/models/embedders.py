@@ -24,14 +24,16 @@ def embedders(lab: Lab) -> None:
         first=_FIRST,
         columns={
             "Embedder": st.column_config.TextColumn(pinned=True, help="The name for the terminal's --embedder."),
-            "Languages": st.column_config.TextColumn(help="Those that it was trained on, where it tells."),
+            "Languages": st.column_config.TextColumn(help="The languages it was trained on, if its files say so."),
             "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
             "Tokens read": st.column_config.NumberColumn(
                 "Reads (tokens)",
                 format="localized",
-                help="Of a longer text the beginning is read, or windows of so many tokens.",
+                help="It reads the beginning of a longer text, or windows of this size.",
             ),
-            "Texts/s here": st.column_config.TextColumn(help="Over all texts that it has embedded on this machine."),
+            "Texts/s here": st.column_config.TextColumn(
+                help="Averaged over all texts that it has embedded on this machine."
+            ),
         },
         key="embedders_table",
     )

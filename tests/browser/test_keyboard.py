@@ -43,6 +43,8 @@ def test_a_question_mark_lists_the_shortcuts(page: Page, stand_in: str) -> None:
     _finished_run(page, stand_in)
     page.get_by_role("button", name="Present").click()
     expect(page.get_by_role("button", name="Next")).to_be_visible()
+    expect(page.get_by_role("button", name="Shortcuts ?")).to_have_count(0)
+    expect(page.locator(".shortcuts")).to_be_attached()
     page.keyboard.press("?")
     expect(dialog).to_be_visible()
     page.keyboard.press("ArrowRight")
