@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, serve_stand_in
+from tests.browser.conftest import ROOT, Server, serve_stand_in
 from tools.screenshots import import_sample
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -102,3 +105,32 @@ def test_pages_can_be_read_while_a_run_goes(scheme: str, page: Page, serve: Serv
         expect(page.locator("h1").first).to_be_visible()
         _judge(page, f"running {name or 'start'}", faults)
     assert faults == []
+
+
+def test_the_memo_fits_a_phone_and_a_sheet_of_paper(page: Page, tmp_path: Path) -> None:
+    """At 390 pixels nothing but a table in its own scroller is wider, and in print no figure breaks into two lines."""
+    home = tmp_path / "home"
+    home.mkdir()
+    import_sample(home)
+    memo = tmp_path / "memo.html"
+    command = [sys.executable, "cli.py", "report", "latest", "--out", str(memo)]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "ADAPTLAB_HOME": str(home)}, check=True, capture_output=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(memo.as_uri())
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 688, "height": 1000})  # 182 mm, the width of A4 between the memo's margins
+    too_wide, broken = page.evaluate(
+        """() => {
+          const cells = [...document.querySelectorAll(".wide td:not(.left):not(.text):not(:first-child)")]
+          const lines = cell => {
+            const range = document.createRange()
+            range.selectNodeContents(cell)
+            return new Set([...range.getClientRects()].map(box => Math.round(box.bottom / 4))).size
+          }
+          const wide = [...document.querySelectorAll("table")].filter(one => one.getBoundingClientRect().right > 689)
+          const figures = cells.filter(cell => !cell.querySelector("small"))
+          return [wide.length, figures.filter(cell => lines(cell) > 1).map(cell => cell.textContent)]
+        }"""
+    )
+    assert (too_wide, broken) == (0, [])
