@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from adapters.storage.run_store import SqliteRunStore  # noqa: E402
+from adapters.storage.run_store import SqliteRunStore, record_of  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
 from tools.served_app import ServedApp, served_app  # noqa: E402
 
@@ -124,7 +124,9 @@ def import_sample(home: Path) -> str:
     recorded = read_recorded(ROOT / "data" / "sample_run")
     if recorded is None:
         sys.exit("There is no recorded run. Make one and record it: tools/record_sample_run.py says how.")
-    SqliteRunStore(home / "runs.sqlite3").import_run(recorded.manifest, recorded.predictions)
+    SqliteRunStore(home / "runs.sqlite3").import_run(
+        recorded.manifest, [record_of(made) for made in recorded.predictions]
+    )
     return recorded.run_id
 
 
