@@ -79,9 +79,11 @@ def test_every_page_can_be_read(scheme: str, page: Page, serve: Server, tmp_path
         page.goto(f"{empty}/{name}")
         _settled(page)
         theirs |= _judge(page, f"empty {name or 'start'}", faults)
+    assert faults == []
     home = tmp_path / "full"
-    full = serve(ADAPTLAB_HOME=str(home))
+    home.mkdir()
     run_id = import_sample(home)
+    full = serve(ADAPTLAB_HOME=str(home))
     for name in _PAGES:
         page.goto(f"{full}/{name}?run_id={run_id}")
         _settled(page)

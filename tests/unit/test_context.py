@@ -128,7 +128,7 @@ def test_lost_in_the_middle_is_found() -> None:
     shares = {"first": 0.9, "middle": 0.4, "last": 0.85}
     tables = {place: answered(plan, tasks[place], shares[place]) for place, plan in plans.items()}
     told = place_words(place_gaps(tables), 4).text
-    assert "highest with the supporting one first" in told
+    assert "highest with the answer first" in told
     assert "middle 50 points" in told
     assert "last" not in told
     chart = place_chart({place: figures(plans[place], tasks[place], tables[place]) for place in PLACES}, 4)
