@@ -40,9 +40,10 @@ A text takes the whole width that it has, since it could not begin at the right 
 CONTRAST = (
     '<style>[data-testid^="stBaseButton-primary"]:not(:disabled) '
     "{ background: light-dark(#0a62a3, #2974b4); border-color: light-dark(#0a62a3, #2974b4); } "
-    '[data-testid^="stBaseButton-primary"]:not(:disabled):hover { background: light-dark(#084f84, #23669e); } </style>'
+    '[data-testid^="stBaseButton-primary"]:not(:disabled):hover { background: light-dark(#084f84, #23669e); } '
+    '[data-testid="stCaptionContainer"] code { background: none; }</style>'
 )
-"""The ground of the main buttons: on the dark theme's primary colour, which is text elsewhere, white is too faint."""
+"""Grounds on which text would be too faint: the dark theme's primary colour under white, a grey one under captions."""
 
 HELP_LAST = (
     '<style>:has(> [data-testid="stWidgetLabel"]) { reading-flow: source-order; } '
