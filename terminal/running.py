@@ -56,7 +56,7 @@ def carry_out(
     enough = threading.Event()
     if end_search:
         enough.set()
-    live = LiveRun(plan, lab.runs.conditions(plan, resume=resume))
+    live = LiveRun(plan, lab.runs.conditions(plan, resume=resume), lab.runs.estimate(plan))
     ended = RunEnded(status="failed", message="The run ended without a message.")
     note(f"run {plan.run_id}")
     remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))

@@ -11,7 +11,7 @@ from components.ui.lane_view import lane_views, lanes_frame
 from components.ui.pickers import default_plan
 from components.ui.run_data import where
 from components.ui.text import plain
-from components.widgets.parts import lanes
+from components.widgets.parts import variant_lanes
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.standing import choose_run, is_whole
@@ -98,7 +98,7 @@ def recorded_run(lab: Lab) -> None:
         made = "Measured on another machine, imported:" if recorded.manifest.imported else "Made by this app on"
     st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will replace it.'}".strip()))
     show_bests(snapshot.lanes)
-    lanes(lane_views(snapshot), key="start_lanes")
+    variant_lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
         about = f"size = {plain(costs_in_words(snapshot))}; dotted = nothing is better"
         st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")

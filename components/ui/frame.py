@@ -95,7 +95,7 @@ def _at_work(*, was_at_work: bool) -> None:
     if was_at_work and not works:
         st.rerun()  # nothing is redrawn from then on, and the page shows what came of the work
     for work in works:
-        left = "" if work.left_s is None else f" · {say.duration(work.left_s)} left"
+        left = "" if work.left_s is None else f" · {say.time_left(work.left_s, rough=work.left_is_rough)}"
         with st.container(gap="xsmall", key=f"at_work_{work.kind.name}_{work.id}"):
             st.markdown(f"**{work.kind}** · {plain(work.name)}")
             st.progress(min(max(work.fraction, 0.0), 1.0))
