@@ -156,11 +156,16 @@ def stage(progress: Progress) -> str:
     return name[:1].upper() + name[1:] + left
 
 
+def step_of_total(progress: Progress) -> str:
+    """Write how far a training is: `step 7 of 18`."""
+    return f"step {progress.step}" + (f" of {progress.steps}" if progress.steps is not None else "")
+
+
 def detail(progress: Progress) -> str:
     """Describe the progress of a preparation: step, loss, speed."""
     parts = []
     if progress.step is not None:
-        parts.append(f"step {progress.step}")
+        parts.append(step_of_total(progress))
     if progress.loss is not None:
         parts.append(f"loss {say.loss(progress.loss)}")
     if progress.tokens_per_s is not None:

@@ -30,6 +30,7 @@ function card(id) {
   const quality = make("div", "quality", root)
   const parts = {
     root,
+    head,
     name: make("span", "name", head),
     rows: make("span", "rows", head),
     value: make("span", "value", quality),
@@ -107,7 +108,9 @@ function fill(parts, lane, dark) {
   parts.track.setAttribute("aria-label", `${lane.name}: ${preparing ? preparing.text : counted}`)
   fillFigures(parts.figures, lane.figures)
   fillBars(parts.bars, lane.bars ?? [])
+  // Where one input is answered, the answer leads its card; in a run the figures do.
   parts.root.classList.toggle("tall", Boolean(lane.bars))
+  if (lane.bars && parts.head.nextSibling !== parts.answer) parts.head.after(parts.answer, parts.bars)
   const mark = preparing ? "none" : lane.answer.mark
   parts.mark.className = `mark ${mark}`
   parts.mark.setAttribute("aria-label", SPOKEN[mark] ?? "")
