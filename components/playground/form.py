@@ -260,7 +260,7 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
         "LoRA weights",
         list(by_key),
         format_func=lambda item: _named(by_key[item]),
-        key="play_weights",
+        key=state.PLAY_WEIGHTS,
         help="Saved weights that were trained on exactly this model.",
     )
     scale = st.slider(

@@ -153,7 +153,7 @@ def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Compare with this task", key="compare_task", type="primary", icon=":material/play_circle:"):
-            compare_with(task_id)
+            state.compare(task_id)
         st.download_button(
             "Export as zip",
             data=partial(lab.tables.pack, task_id),
@@ -193,10 +193,3 @@ def _indexing(lab: Lab, task_id: str, embedder: str) -> Callable[[Job[str]], str
         return told
 
     return work
-
-
-def compare_with(task_id: str) -> None:
-    """Go to Compare with this task selected."""
-    state.set_up()
-    st.session_state[state.TASK] = task_id
-    st.switch_page("pages/compare/run.py")

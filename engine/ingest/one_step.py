@@ -105,9 +105,3 @@ def _refuse(table: Table, finding: Finding, fixes: Mapping[str, Fix]) -> None:
         f"{table.name}, line {finding.lines[0]}{more}: {finding.title.lower()}{sample}. {finding.detail}",
         f"{fix}, or ask for it: import-csv --fix {finding.id}={finding.choices[0]}.",
     )
-
-
-def slug(text: str) -> str:
-    """Return a name that is valid as a task's id: lower-case letters, digits, hyphens."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
-    return plain.strip("-")[:60].strip("-") or "table"
