@@ -15,6 +15,7 @@ from components.upload.file_step import EXTENSIONS, file_step
 from components.upload.instructions_step import instructions_step
 from components.upload.leaks_step import leaks_step
 from components.upload.splits_step import splits_step
+from components.widgets.parts import scroll_top
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
 
@@ -71,6 +72,7 @@ st.markdown(
     f"**{plain(draft.name)}** · "
     + (say.size(len(draft.data)) if len(draft.data) > 999_999 else f"{say.number(len(draft.data))} bytes")
 )
+scroll_top(draft.screen, key="upload_top")
 reached = draft.reached
 with st.container(horizontal=True, gap="xsmall"):
     for place, name in enumerate(SCREENS):
