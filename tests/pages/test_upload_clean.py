@@ -6,6 +6,7 @@ import pytest
 
 from components.ui import state
 from engine.ingest.steps import Kept
+from tests.helpers import TEXTS
 from tests.memory_lab import TASK, until
 from tests.pages.upload_screen import PAGE, WORDS, Screen, rows
 
@@ -82,10 +83,11 @@ def test_what_is_odd_is_named_and_nothing_is_offered(opened, data: str, words: s
 
 def test_a_test_row_that_repeats_a_training_row_is_odd(opened) -> None:
     """A leak between the splits is looked for before anything is offered."""
-    data = "\n".join(rows().splitlines()[:41]) + "\n"
+    lines = [f'"{text}",{desk}' for desk, texts in TEXTS.items() for text in texts]
+    data = split_into("\n".join(["message,desk", *lines]), "train", "train", "test")
     assert "Nothing unusual" in settled(opened(data)).texts()
-    repeated = "The parcel is a trouble of its own kind since day 0!,a,test\n"
-    assert "1 of 21 test rows" in settled(opened(data + repeated)).texts()
+    repeated = '"i was charged twice for october!",billing,test\n'
+    assert "1 of 7 test rows" in settled(opened(data + repeated)).texts()
 
 
 def test_after_saving_in_steps_the_form_is_gone(opened) -> None:
