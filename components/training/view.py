@@ -124,7 +124,6 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
                 "Training": say.duration(one.train_s),
                 "Last loss": one.loss_curve[-1] if one.loss_curve else None,
                 "Made": say.when(one.created_at),
-                "Id": one.key,
             }
             for one in weights
         ]
@@ -146,8 +145,7 @@ def quality_basis(measured: Measured | None) -> str:
     """Say how sure a measured quality is: its interval and its rows; or why there is none."""
     if measured is None:
         return "Weights that a run trained are measured by that run."
-    rows = f"{say.number(measured.rows)} {measured.split} rows"
-    return f"95 % interval {say.share_ends(measured.interval)}, {rows}"
+    return f"95 % interval {say.share_ends(measured.interval)}, {say.number(measured.rows)} rows not trained on"
 
 
 def _quality_told(measured: Measured | None) -> str:
@@ -188,6 +186,7 @@ def _described(one: KeptWeights) -> dict[str, str]:
         "Peak memory": say.size(one.peak_rss_bytes or None),
         "GGUF size": say.size(one.size_bytes),
         "Made": say.when(one.created_at),
+        "Id": one.key,
     }
 
 

@@ -79,7 +79,7 @@ def _summary(guarded: Guarded) -> str:
     roles, rows = mapped.roles, list(guarded.splits.values())
     labels = f", {say.number(len(guarded.answer.labels))} labels" if guarded.answer.labels else ""
     sides = say.listed([f"{say.number(rows.count(name))} {name}" for name in SPLITS if name in rows])
-    how = f"by the column {plain(column)}" if column else "at random"
+    how = f"by the column **{plain(column)}**" if column else "at random"
     return (
         f"Input: **{plain(say.listed(list(roles.inputs)))}** · right answer: **{plain(roles.target)}** "
         f"({KINDS[mapped.kind].lower()}{labels}) · **{say.number(len(rows))}** rows: {sides}, split {how} · "

@@ -11,6 +11,7 @@ from engine.core.text.prompt_template import ENGLISH, TEMPLATES
 from engine.ingest.data_card import counted
 from engine.ingest.drafting import instruction_note
 from engine.ingest.leaks.pairs import LeakPair
+from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.one_step import compare_checked
 from engine.ingest.options import ImportOptions
 from engine.ingest.progress import Report, part_of
@@ -62,8 +63,16 @@ def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, repo
     except AdaptLabError as error:
         return Proposal(guarded=None, odd=(*odd, f"{error.what} {error.fix}".strip()))
     if not guarded.record.is_clear:
-        odd.append(guarded.record.sentence())
+        odd.append(_leaks(guarded.record))
     template = TEMPLATES[options.instruction_language or ENGLISH.language]
     notes = [*read.table.notes, instruction_note(template, split.languages)]
     notes += few_rows(rows, guarded.splits, by_target=by_target)
     return Proposal(guarded=guarded, odd=tuple(odd), notes=tuple(note for note in notes if note))
+
+
+def _leaks(record: LeakRecord) -> str:
+    if not record.test_rows:
+        return f"{counted(record.validation_like_training, 'validation row')} like a training row."
+    return (
+        f"{record.test_rows:,} of {counted(record.test_rows_before, 'test row')} like a row or document to learn from."
+    )

@@ -12,7 +12,7 @@ from tests.browser.conftest import Server, Watch, open_page
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 _LONG_MS = 120_000
-_ANSWER = re.compile("^Answer Ctrl")
+_ANSWER = re.compile("^Answer")
 _INSIDE = """name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
   .flatMap(host => [...(host.shadowRoot?.querySelectorAll(name) ?? [])])"""
 

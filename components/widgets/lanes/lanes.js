@@ -3,6 +3,8 @@
 const MARKS = { right: "✓", wrong: "✗", failed: "▨", writing: "…", none: "" }
 const SPOKEN = { right: "right", wrong: "wrong", failed: "failed", writing: "being written", none: "" }
 
+const LONG = 40 // letters; a longer answer does not lead its card in large type
+
 function isDark(node) {
   const host = node.getRootNode().host ?? node
   const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
@@ -117,6 +119,7 @@ function fill(parts, lane, dark) {
   put(parts.mark, MARKS[mark] ?? "")
   parts.written.classList.toggle("writing", mark === "writing")
   parts.answer.classList.toggle("preparing", Boolean(preparing))
+  parts.answer.classList.toggle("long", Boolean(preparing) || lane.answer.text.length > LONG)
   put(parts.text, preparing ? preparing.text : lane.answer.text)
   put(parts.target, preparing ? preparing.detail : lane.answer.target)
 }
