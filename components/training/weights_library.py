@@ -25,6 +25,7 @@ from engine.core.lora_library import EXPORTS, KeptWeights, export_name
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
+_LARGE = '<style>.st-key-before_and_after [data-testid="stMetricValue"] { font-size: 2.6rem; }</style>'
 _FORM_HELP = {
     "peft": "For Hugging Face PEFT: adapter_config.json and adapter_model.safetensors.",
     "gguf": "For llama.cpp: --lora FILE.",
@@ -135,7 +136,9 @@ def _before_and_after(one: KeptWeights) -> None:
     if one.before is None and one.after is None:
         st.caption(quality_basis(None))
         return
-    before, after = st.columns(2)
+    with st.container(key="before_and_after"):
+        st.html(_LARGE)
+        before, after = st.columns(2)
     for cell, title, measured, words in (
         (before, "Before", one.before, "The bare model on rows that were not trained on."),
         (after, "After", one.after, "With these weights, on the same rows."),

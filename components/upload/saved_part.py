@@ -48,10 +48,12 @@ def saved_part(lab: Lab, draft: Draft, kept: Kept) -> None:
         )
         if indexable and "index" not in draft.jobs:
             choose_embedders(lab)
+            agreed = _agreed(lab, task_id)
             st.button(
                 "Index the documents now",
                 key="index_task",
                 icon=":material/database:",
+                disabled=not agreed,
                 on_click=draft.begin,
                 args=("index", _indexing(lab, task_id, chosen_embedders()), kept),
             )
@@ -74,6 +76,17 @@ def saved_part(lab: Lab, draft: Draft, kept: Kept) -> None:
 def _forget() -> None:
     """Leave the page as it is on a first visit."""
     st.session_state.pop(state.UPLOAD)
+
+
+def _agreed(lab: Lab, task_id: str) -> bool:
+    """Ask whether texts may be sent to the machine of the embedder that is chosen first; True where it is this one."""
+    names = chosen_embedders().split(",")[:1]
+    offer = lab.embedders.offer(lab.tasks.get(task_id), names[0]) if names[0] else None
+    if offer is None:
+        return True
+    cost = "at a price that is not known here" if offer.cost_usd is None else f"for about {say.money(offer.cost_usd)}"
+    words = f"Send this task's rows and documents to {plain(offer.host)}, which embeds them {cost}"
+    return st.checkbox(words, key=f"{state.ROWS_AGREED}_index_{offer.host}")
 
 
 def _indexing(lab: Lab, task_id: str, embedder: str) -> Callable[[Job[str]], str]:
