@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from components.ui import state
+from engine.ingest.one_step import import_table
+from engine.ingest.options import ImportOptions
 from engine.ingest.steps import Kept
 from tests.helpers import TEXTS
-from tests.memory_lab import TASK, until
+from tests.memory_lab import TASK, memory_lab, until
 from tests.pages.upload_screen import PAGE, WORDS, Screen, rows
 
 
@@ -117,3 +119,15 @@ def test_a_busy_machine_keeps_no_file_waiting(opened) -> None:
     screen.app.button(key="save_clean").click().run()
     assert "not meaning" in screen.lab.tasks.get("desk-mail").card["leak_guard"]
     assert TASK in {task.id for task in screen.lab.tasks.list()}
+
+
+def test_another_table_of_the_same_name_gets_a_number() -> None:
+    """The same table again is the same task; another one with the same title gets the next free id, never a hash."""
+    lab = memory_lab()
+
+    def saved(data: str) -> str:
+        table = lab.tables.read_table("desk.csv", data.encode(), ImportOptions().reading)
+        return lab.tables.save(import_table(table, ImportOptions(title="Desk"), task_id="desk").task)
+
+    assert [saved(clean()), saved(clean(36)), saved(clean()), saved(clean(36))] == ["desk", "desk-2"] * 2
+    assert (lab.tasks.get("desk-2").id, lab.tasks.get("desk-2").title) == ("desk-2", "Desk")
