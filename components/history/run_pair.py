@@ -37,7 +37,7 @@ from engine.metrics.marks import marked
 from engine.services.lab import Lab
 
 _MOST_RUNS = 30
-_RUN, _AGAINST = "run", "against"
+_RUN, _AGAINST = "Run", "Against"
 """What the two runs are called, as in the two fields above the table."""
 
 
@@ -121,7 +121,7 @@ def _pair_rows(lab: Lab, first: RunInfo, second: RunInfo, shared: Sequence[str])
     task = known_task(lab, plan.task_id)
     documents = {document.name: document for document in task.documents} if task else {}
     columns = [
-        GridColumn(variant_id=side(one.variant_id), name=f"{one.name}, {words}", light=one.light, dark=one.dark)
+        GridColumn(variant_id=side(one.variant_id), name=f"{one.name}, {words.lower()}", light=one.light, dark=one.dark)
         for one in grid_columns([variant for variant in plan.variants if variant.id in shared])
         for side, words in ((in_second, _RUN), (in_first, _AGAINST))
     ]

@@ -19,7 +19,7 @@ from engine.core.task import Example, Task
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
-_PANEL_PX = 420
+_PANEL_PX = 390
 _PANEL_HEIGHT_PX = 612
 """About the height of the grid, so that the row is read beside it."""
 

@@ -18,11 +18,13 @@ _ANSWERS_PER_S = 5_000
 def run_rows(lab: Lab, snapshot: RunSnapshot) -> None:
     """Show the rows of a run, as soon as it has any."""
     every = max(_LEAST_S, snapshot.rows_total / _ANSWERS_PER_S) if snapshot.is_running else None
-    st.fragment(_rows, run_every=every)(lab, snapshot.plan.run_id)
+    st.fragment(_rows, run_every=every)(lab, snapshot)
 
 
-def _rows(lab: Lab, run_id: str) -> None:
-    snapshot = lab.runs.snapshot(run_id)
+def _rows(lab: Lab, snapshot: RunSnapshot) -> None:
+    run_id = snapshot.plan.run_id
+    if snapshot.is_running:  # that of a finished run is read from the store as a whole, and does not change
+        snapshot = lab.runs.snapshot(run_id)
     if not snapshot.rows_done:
         return
     st.header("Rows", anchor=False)

@@ -3,9 +3,11 @@
 
 const ROW_PX = 46
 const HEAD_PX = 46
+const ROOM_FOR_A_SCROLLBAR_PX = 14
 const SPARE_ROWS = 6
 const MOST_ROWS_IN_VIEW = 11
-const FIRST_ANSWER = 3
+const MOST_ROWS_ON_A_PHONE = 6 // so that the open row below the grid is seen
+const FIRST_ANSWER = 3 // column
 const MARKS = { r: "right", w: "wrong", f: "failed", ".": "none" }
 const SPOKEN = { r: "right", w: "wrong", f: "failed", ".": "not answered" }
 const FIELDS = "input, textarea, select, [contenteditable=true], [role=combobox], [role=dialog]"
@@ -19,8 +21,14 @@ function isDark(node) {
   return 0.299 * r + 0.587 * g + 0.114 * b < 128
 }
 
+// Each text has one text node, which is filled again: much less work than a new one per cell and frame.
 function put(node, text) {
-  if (node.textContent !== text) node.textContent = text
+  if (node.firstChild.data !== text) node.firstChild.data = text
+}
+
+// A line may break after an underscore, as in the names of labels.
+function breakable(text) {
+  return text.replaceAll("_", "_\u200b")
 }
 
 function cell(parent, role, name) {
@@ -30,6 +38,7 @@ function cell(parent, role, name) {
   const text = document.createElement("span")
   text.className = name
   text.dir = "auto"
+  text.appendChild(document.createTextNode(""))
   node.appendChild(text)
   parent.appendChild(node)
   return text
@@ -56,6 +65,7 @@ function line(grid) {
   const node = document.createElement("div")
   node.className = "line"
   node.setAttribute("role", "row")
+  node.setAttribute("aria-selected", "false")
   for (let place = 0; place < FIRST_ANSWER + grid.data.columns.length; place += 1) {
     cell(node, "gridcell", "text").parentNode.setAttribute("aria-colindex", String(place + 1))
   }
@@ -75,26 +85,44 @@ function fillLine(grid, node, index) {
   node.style.transform = `translateY(${index * ROW_PX}px)`
   node.setAttribute("aria-rowindex", String(index + 2))
   ;[String(rows[index] + 1), inputs[index], texts[targets[index]]].forEach((text, place) => {
-    put(node.children[place].firstChild, text)
-    node.children[place].firstChild.title = place ? text : ""
+    put(node.children[place].firstChild, breakable(text))
   })
   columns.forEach((column, place) => {
     const shown = node.children[FIRST_ANSWER + place]
     const mark = column.marks[index]
     const text = column.answers[index] < 0 ? "" : texts[column.answers[index]]
-    shown.firstChild.className = `text answer ${MARKS[mark]}`
-    put(shown.firstChild, mark === "." ? "·" : text || "(empty)")
-    shown.firstChild.title = text
+    const look = `text answer ${MARKS[mark]}`
+    if (shown.firstChild.className !== look) shown.firstChild.className = look
+    put(shown.firstChild, mark === "." ? "·" : breakable(text) || "(empty)")
     shown.setAttribute("aria-label", `${column.name}, ${SPOKEN[mark]}: ${text}`)
   })
-  ;[...node.children].forEach((part, place) => { part.id = `cell-${index}-${place}` })
 }
 
-function markChosen(grid, node) {
-  const chosen = node.index === grid.index
-  node.classList.toggle("chosen", chosen)
-  node.setAttribute("aria-selected", String(chosen))
-  ;[...node.children].forEach((part, place) => part.classList.toggle("active", chosen && place === grid.column))
+// The whole of a text that does not fit is a tooltip, made when it is wanted.
+function hover(event) {
+  const part = event.target.closest(".cell")
+  if (part) part.title = part.firstChild.textContent.replaceAll("\u200b", "")
+}
+
+function markChosen(grid) {
+  const { root, body, nodes } = grid
+  root.removeAttribute("aria-activedescendant")
+  if (grid.marked) {
+    grid.marked.classList.remove("chosen")
+    grid.marked.setAttribute("aria-selected", "false")
+    grid.active.classList.remove("active")
+    grid.active.removeAttribute("id")
+    grid.marked = grid.active = null
+  }
+  const node = grid.index === null ? undefined : body.children[grid.index % nodes]
+  if (node?.index !== grid.index) return // out of view
+  grid.marked = node
+  grid.active = node.children[grid.column]
+  node.classList.add("chosen")
+  node.setAttribute("aria-selected", "true")
+  grid.active.classList.add("active")
+  grid.active.id = "active"
+  root.setAttribute("aria-activedescendant", "active")
 }
 
 function draw(grid) {
@@ -107,10 +135,9 @@ function draw(grid) {
   for (let index = first; index < first + nodes; index += 1) {
     const node = body.children[index % nodes]
     if (node.index !== index || node.version !== grid.version) fillLine(grid, node, index)
-    markChosen(grid, node)
   }
-  if (grid.index === null) root.removeAttribute("aria-activedescendant")
-  else root.setAttribute("aria-activedescendant", `cell-${grid.index}-${grid.column}`)
+  grid.nodes = nodes
+  markChosen(grid)
 }
 
 // The rows ascend, so that one is found in a few steps among 10,000.
@@ -185,6 +212,9 @@ function start(root) {
     row: null,
     column: 0,
     asked: null,
+    nodes: 0,
+    marked: null,
+    active: null,
     version: 0,
     isOpen: false,
     data: { rows: [], inputs: [], targets: [], texts: [], columns: [] },
@@ -196,6 +226,7 @@ function start(root) {
     requestAnimationFrame(() => { waiting = false; draw(grid) })
   }
   root.addEventListener("scroll", grid.later, { passive: true })
+  root.addEventListener("mouseover", hover)
   root.addEventListener("keydown", event => press(grid, event))
   root.addEventListener("focus", () => {
     if (grid.index === null && root.matches(":focus-visible")) choose(grid, Math.ceil(root.scrollTop / ROW_PX), 0)
@@ -218,11 +249,15 @@ function update(grid, data) {
   const top = Math.floor(root.scrollTop / ROW_PX)
   const anchor = before.rows[top]
   const offset = root.scrollTop - top * ROW_PX
-  if (before.columns.length !== data.columns.length) body.replaceChildren()
+  if (before.columns.length !== data.columns.length) {
+    body.replaceChildren()
+    grid.marked = grid.active = null
+  }
   grid.data = data
   grid.version += 1
   root.style.setProperty("--columns", String(data.columns.length))
-  root.style.height = `${HEAD_PX + Math.min(data.rows.length, MOST_ROWS_IN_VIEW) * ROW_PX + 14}px`
+  const most = matchMedia("(max-width: 640px)").matches ? MOST_ROWS_ON_A_PHONE : MOST_ROWS_IN_VIEW
+  root.style.height = `${HEAD_PX + Math.min(data.rows.length, most) * ROW_PX + ROOM_FOR_A_SCROLLBAR_PX}px`
   root.setAttribute("aria-label", data.title)
   root.setAttribute("aria-rowcount", String(data.rows.length + 1))
   root.setAttribute("aria-colcount", String(FIRST_ANSWER + data.columns.length))
