@@ -1,7 +1,8 @@
 """The grid of rows at 10,000 rows and 6 variants: the longest task of the browser's main thread while it scrolls.
 
-A task's seconds on the clock hold those in which other programs had the processor; its CPU time does not, and is the
-figure to compare between machines that are busy. Also how long it takes to open a row, and what travels to the browser for it. Needs Chromium. The run is made up.
+A task's seconds on the clock hold those in which other programs had the processor. Its CPU time does not, and is the
+figure to compare where the machine is busy. Also how long it takes to open a row, and what travels to the browser for
+it. Needs Chromium. The run is made up.
 """
 
 from __future__ import annotations
