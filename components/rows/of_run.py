@@ -19,6 +19,7 @@ from engine.services.lab import Lab
 
 def rows_of_run(
     lab: Lab,
+    run_id: str,
     plan: RunPlan,
     answers: tuple[int, int],
     *,
@@ -32,6 +33,7 @@ def rows_of_run(
 
     Args:
         lab: the app's lab.
+        run_id: which run; the recorded run has another id in its plan.
         plan: of the run.
         answers: how many there are, and how many there will be: figures are kept until they change.
         key: as in `row_browser`, as the next three.
@@ -40,21 +42,21 @@ def rows_of_run(
         asked: the row that the grid goes to.
         extra: more properties of each row, such as the cause of a wrong answer.
     """
-    table = table_so_far(lab, plan.run_id, answers)
+    table = table_so_far(lab, run_id, answers)
     task = known_task(lab, plan.task_id)
     documents = {document.name: document for document in task.documents} if task else {}
     rows = Rows(
         table=table,
         columns=grid_columns(plan.variants),
         task=task,
-        by=(*_facets(table, task, plan.run_id, answers), *extra),
+        by=(*_facets(table, task, run_id, answers), *extra),
     )
 
     def detail(row: int) -> None:
-        made = lab.results.predictions_of(plan.run_id, table.example_ids[row])
-        row_detail(rows.example(row), made, plan, documents, lab.results.origin(plan.run_id), key=key)
+        made = lab.results.predictions_of(run_id, table.example_ids[row])
+        row_detail(rows.example(row), made, plan, documents, lab.results.origin(run_id), key=key)
 
-    row_browser(rows, detail, key=f"{key}_{plan.run_id}", first=first, opened_key=opened_key, asked=asked)
+    row_browser(rows, detail, key=f"{key}_{run_id}", first=first, opened_key=opened_key, asked=asked)
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)

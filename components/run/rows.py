@@ -15,14 +15,13 @@ _ANSWERS_PER_S = 5_000
 """The rows of a run that goes on are read as a whole: the more answers it has, the more seldom."""
 
 
-def run_rows(lab: Lab, snapshot: RunSnapshot) -> None:
+def run_rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
     """Show the rows of a run, as soon as it has any."""
     every = max(_LEAST_S, snapshot.rows_total / _ANSWERS_PER_S) if snapshot.is_running else None
-    st.fragment(_rows, run_every=every)(lab, snapshot)
+    st.fragment(_rows, run_every=every)(lab, run_id, snapshot)
 
 
-def _rows(lab: Lab, snapshot: RunSnapshot) -> None:
-    run_id = snapshot.plan.run_id
+def _rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
     if snapshot.is_running:  # that of a finished run is read from the store as a whole, and does not change
         snapshot = lab.runs.snapshot(run_id)
     if not snapshot.rows_done:
@@ -31,6 +30,7 @@ def _rows(lab: Lab, snapshot: RunSnapshot) -> None:
     asked_run, asked = st.session_state.get(state.ROW_ASKED, ("", ""))
     rows_of_run(
         lab,
+        run_id,
         snapshot.plan,
         (snapshot.rows_done, snapshot.rows_total),
         key="run_rows",

@@ -20,7 +20,7 @@ from engine.metrics.marks import Mark, cell, heading, with_sentences
 STRIP_ROWS = 24
 """How many rows the strip shows."""
 _ANSWER_CHARACTERS = 400
-"""A lane cuts longer answers; the row browser shows the whole answer."""
+"""A lane cuts longer answers; an opened row shows the whole answer."""
 
 HELP = {
     "time left": "Estimated until the last row; variants take turns row by row, so that all end together.",

@@ -34,7 +34,7 @@ try:
         results(lab.results.summary(run_id))
         if run_id != SAMPLE:
             downloads(partial(lab.results.export, run_id), run_id)
-    run_rows(lab, snapshot)
+    run_rows(lab, run_id, snapshot)
 except AdaptLabError as error:
     fault(error)
     st.button("Set up a comparison", on_click=state.set_up)

@@ -243,6 +243,9 @@ def test_two_runs_are_compared_on_the_same_rows(open_app: Opener) -> None:
     both = len({*lab.results.plan(first).test_ids} & {*lab.results.plan(second).test_ids})
     assert 0 < both < 30
     app = opened(open_app, lab, HISTORY)
+    data = grid(app)
+    assert len(data["rows"]) == both
+    assert [column["name"] for column in data["columns"][:2]] == ["Zero-shot, run", "Zero-shot, against"]
     frame = next(item.value for item in app.dataframe if "Significant" in item.value)
     assert len(frame) == 6
     assert set(frame["Rows"]) == {both}
