@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench vllm pythons screenshots lock audit sbom clean
+.PHONY: help run test test-without check bench vllm pythons screenshots lock audit sbom attack attack-files attack-kills attack-servers clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -14,10 +14,15 @@ TEST_READY := .venv/.test-ready
 help:
 	@echo "make run     start the app on http://127.0.0.1:$(PORT) (TOKEN=off: without the token in the address)"
 	@echo "make test    run the whole test suite"
+	@echo "make test-without   run it as if the optional multilingual embedder were not installed"
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
 	@echo "make vllm    check a real vLLM server, installed for it (gigabytes, up to an hour)"
+	@echo "make attack  attack-files, attack-kills and attack-servers, one after the other (up to three hours)"
+	@echo "make attack-files   read 10,000 mutated files of each kind (up to an hour)"
+	@echo "make attack-kills   kill runs, studies, trainings and imports 200 times (up to an hour)"
 	@echo "make pythons   run the suite without models on each supported Python (gigabytes, up to an hour)"
+	@echo "make attack-servers   meet servers that misbehave, each mode in processes of its own"
 	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
 	@echo "make lock    renew the lock files and the list of licences"
 	@echo "make audit   look for known weaknesses in what is installed (asks PyPI)"
@@ -44,6 +49,9 @@ run: $(RUN_READY)
 test: $(TEST_READY)
 	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
+test-without: $(TEST_READY)
+	@$(BIN)/python -m pytest --without-multilingual --numprocesses $(TEST_PROCESSES) --dist loadfile
+
 check: $(TEST_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,8 +65,20 @@ bench: $(TEST_READY)
 vllm: $(TEST_READY)
 	@bash tools/vllm.sh $(BIN)/python
 
+# docs/trust.md quotes the tables that these print.
+attack: attack-files attack-kills attack-servers
+
+attack-files: $(TEST_READY)
+	$(BIN)/python -m tests.attack.files --each 10000 --loads 1000
+
+attack-kills: $(TEST_READY)
+	$(BIN)/python -m tests.attack.kills --kills 200
+
 pythons:
 	@bash tools/pythons.sh $(PYTHONS)
+
+attack-servers: $(TEST_READY)
+	$(BIN)/python -m tests.attack.servers
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py

@@ -13,6 +13,7 @@ from adapters.models.remote_models import RemoteModels
 from adapters.retrieval.retriever import LanceRetriever
 from adapters.storage.home import home_folder
 from adapters.storage.machine_figures import MachineFigures
+from adapters.storage.run_archive import TasksHere
 from adapters.storage.run_files import LocalRunFiles
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.task_store import TaskFolders
@@ -34,19 +35,21 @@ def open_workspace(home: Path | None = None) -> Workspace:
     store = SqliteRunStore(home / "runs.sqlite3")
     retriever = LanceRetriever(home / "indexes", servers=servers.addresses)
     machine = LocalMachine(home)
+    intake = LocalIntake(
+        tasks=home / "tasks",
+        task_folder=tasks.folder,
+        tokenizer=models.tokenizer,
+        retriever=retriever,
+        machine_lock=machine.lock,
+    )
+    here = TasksHere(get=tasks.get, pack=intake.pack, keep=intake.unpack)
     return Workspace(
         tasks=tasks,
         models=models,
         servers=servers,
         store=store,
-        files=LocalRunFiles(store, tables=home / "tables", sample=DATA / "sample_run"),
-        intake=LocalIntake(
-            tasks=home / "tasks",
-            task_folder=tasks.folder,
-            tokenizer=models.tokenizer,
-            retriever=retriever,
-            machine_lock=machine.lock,
-        ),
+        files=LocalRunFiles(store, tables=home / "tables", sample=DATA / "sample_run", tasks=here),
+        intake=intake,
         retriever=retriever,
         trainer=PeftTrainer(home / "lora"),
         library=LoraLibrary(home / "lora"),

@@ -85,6 +85,24 @@ def read_entries(data: bytes, paths: Iterable[str]) -> Iterator[tuple[str, bytes
         raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
 
 
+def entry_lines(data: bytes, path: str, *, most_bytes: int) -> Iterator[str]:
+    """Read an entry of an archive that was checked line by line, without holding it whole.
+
+    Raises:
+        TaskError: its content is damaged, is not UTF-8, or a line has more than `most_bytes`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(path) as entry:
+            while line := entry.readline(most_bytes + 1):
+                if len(line) > most_bytes:
+                    raise TaskError(
+                        f"The entry '{path}' has a line of more than {say.size(most_bytes)}.", "It was not unpacked."
+                    )
+                yield line.decode("utf-8")
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError) as error:
+        raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
+
+
 def _check_declared(name: str, packed: int, infos: list[zipfile.ZipInfo], most_bytes: int) -> None:
     if len(infos) > MAX_ENTRIES:
         raise TaskError(f"{name} holds {len(infos):,} entries.", f"At most {MAX_ENTRIES:,} are read.")

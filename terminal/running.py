@@ -13,6 +13,7 @@ from engine.analysis.basis.training_rows import training_note
 from engine.analysis.progress import LiveRun
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import RunEnded
+from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.infos import Preflight, RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
@@ -72,6 +73,9 @@ def carry_out(
         note(f"Stopped early after {done}: {snapshot.clear_leader} is clearly the best.")
     for notice in snapshot.notices:
         note(notice, dim=True)
+    if ended.status == "done" and snapshot.passing:
+        note(asked_again_note(snapshot.passing))
+        note(f"python cli.py compare --resume {plan.run_id}")
     return ended
 
 
@@ -91,7 +95,7 @@ def _option_for(problem: str) -> str:
     """Return how what a problem asks for is written here."""
     if "spending limit" in problem:
         return "Write it as --spending-limit USD."
-    return "Write it as --send-rows-to HOST." if "would be sent on to" in problem else ""
+    return "Write it as --send-rows-to HOST." if "would be sent" in problem else ""
 
 
 def done_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[RunInfo | None]:

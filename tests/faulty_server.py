@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,8 +40,15 @@ class FaultyServer:
     def __init__(self) -> None:
         """Start."""
         self.fault = ""
+        self.attack: Callable[[BaseHTTPRequestHandler, bytes], bool] | None = None
+        """Takes a request in its own way; tells whether it did."""
         self.times = 99
         self.text = '{"label": "billing"}'
+        self.embedding: Callable[[str], list[float]] | None = None
+        """Returns the vector of a text, where it embeds; a text has as many tokens as words."""
+        self.embedded: list[str] = []
+        """Texts that it was asked to embed."""
+        self.tells_tokens = True
         self.thinking = ""
         self.listed: list[dict[str, Any]] = [{"id": MODEL, "object": "model", "owned_by": "somebody"}]
         self.plays: list[Played] = []
@@ -110,6 +117,8 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
             """Keep quiet."""
 
         def do_GET(self) -> None:
+            if server.attack is not None and server.attack(self, b""):
+                return
             server.keys.append(self.headers.get("authorization", ""))
             server.headers = dict(self.headers.items())
             server.paths.append(self.path)
@@ -125,8 +134,14 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 self.send(404, "Not Found", "text/plain")
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            if server.attack is not None and server.attack(self, data):
+                return
+            body = json.loads(data)
             server.keys.append(self.headers.get("authorization", ""))
+            if server.embedding is not None and self.path.endswith("/embeddings"):
+                self.embed(body)
+                return
             server.asked.append(body)
             server.headers = dict(self.headers.items())
             fault = server.misbehaves()
@@ -144,6 +159,15 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
             finally:
                 server.count(-1)
+
+        def embed(self, body: dict[str, Any]) -> None:
+            text = str(body["input"])
+            server.embedded.append(text)
+            vector = {"object": "embedding", "index": 0, "embedding": (server.embedding or (lambda _: [1.0]))(text)}
+            words = len(text.split())
+            usage = {"usage": {"prompt_tokens": words, "total_tokens": words}} if server.tells_tokens else {}
+            reply = {"object": "list", "model": body["model"], "data": [vector], **usage}
+            self.send(200, json.dumps(reply), "application/json")
 
         def answer(self, body: dict[str, Any], fault: str) -> None:
             if fault in REFUSALS:

@@ -14,6 +14,10 @@ from engine.ingest.options import ImportOptions
 from engine.services.lab import Lab
 
 SMOLLM2 = "smollm2-135m-instruct"
+HIDING = Path(__file__).parent / "without"
+"""Modules that stand before optional packages; see `pytest --without-multilingual`."""
+WITHOUT = "ADAPTLAB_TESTS_WITHOUT"
+"""Names the package that is hidden."""
 LABELS = ("billing", "delivery", "fault")
 NEAR_TIE = 0.2
 """llama.cpp's kernels for several rows add in another order; 8-bit activations make that up to 0.08 of a probability

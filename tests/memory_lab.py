@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.intake import LocalIntake
+from adapters.storage.run_archive import TasksHere
 from engine.core.generation import ModelFacts
 from engine.core.lora_library import KeptWeights, Measured
 from engine.core.run.events import (
@@ -241,20 +242,22 @@ def memory_lab(
     answers.text = text
     store, machine, library, retriever = MemoryRunStore(), MemoryMachine(), MemoryLibrary(), MemoryRetriever(answers)
     found = MemoryModels([memory_model()] if models is None else models, answers)
-    files, speeds, servers = MemoryRunFiles(store, folder / ".tables"), MemorySpeeds(), MemoryServers()
+    intake = LocalIntake(
+        tasks=folder,
+        task_folder=kept.folder,
+        tokenizer=lambda model_id: MemoryModel(found.get(model_id), answers),
+        retriever=retriever,
+        machine_lock=machine.lock,
+    )
+    here = TasksHere(get=kept.get, pack=intake.pack, keep=intake.unpack)
+    files, speeds, servers = MemoryRunFiles(store, folder / ".tables", here), MemorySpeeds(), MemoryServers()
     workspace = Workspace(
         tasks=kept,
         models=found,
         servers=servers,
         store=store,
         files=files,
-        intake=LocalIntake(
-            tasks=folder,
-            task_folder=kept.folder,
-            tokenizer=lambda model_id: MemoryModel(found.get(model_id), answers),
-            retriever=retriever,
-            machine_lock=machine.lock,
-        ),
+        intake=intake,
         retriever=retriever,
         trainer=MemoryTrainer(library, answers),
         library=library,

@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from adapters.storage.run_archive import TasksHere
 from adapters.storage.run_files import LocalRunFiles
+from adapters.storage.run_store import Row
 from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.user_rows import add_row
 from engine.analysis.run_table import row_values
@@ -22,7 +24,7 @@ from engine.core.ports import LanguageModel
 from engine.core.run.infos import RunInfo, TaskInfo, TaskSetAside, info_of
 from engine.core.run.looks import Look, has_looked, look_of
 from engine.core.run.manifest import MachineFacts, Manifest, manifest_from_dict
-from engine.core.run.prediction import Prediction
+from engine.core.run.prediction import Prediction, prediction_from_json
 from engine.core.task import Task, task_digest
 from engine.services.recorded import RecordedRun
 from tests.memory_lab_models import CAPABILITIES, Answers, MemoryModel
@@ -43,14 +45,14 @@ class MemoryRunStore:
         """Keep a new run with status `planned`."""
         self.import_run(replace(manifest, status="planned", started_at=STARTED_AT), ())
 
-    def import_run(self, manifest: Manifest, predictions: Sequence[Prediction]) -> None:
+    def import_run(self, manifest: Manifest, rows: Sequence[Row]) -> None:
         """Take in a run as it is."""
         run_id = manifest.plan.run_id
         with self._lock:
             if run_id in self._manifests:
                 raise UsageError(f"Run {run_id} is here already.", "Delete it first to import it again.")
             self._manifests[run_id], self._predictions[run_id] = manifest, {}
-            self.add(predictions)
+            self.add([prediction_from_json(record) for _variant, _example, record in rows])
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
         """Change a run's status, or fields of its manifest; nested ones are merged."""
@@ -62,10 +64,13 @@ class MemoryRunStore:
             self._manifests[run_id] = kept if status is None else replace(kept, status=status)
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions; one that is there already is left as it is."""
+        """Commit predictions; one that is there already is left as it is, unless its fault may have passed."""
         with self._lock:
             for made in predictions:
-                self._predictions[made.run_id].setdefault((made.variant_id, made.example_id), made)
+                rows, place = self._predictions[made.run_id], (made.variant_id, made.example_id)
+                before = rows.get(place)
+                if before is None or (before.failure and before.failure.passing):
+                    rows[place] = made
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Read all predictions of a run."""
@@ -126,9 +131,9 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 class MemoryRunFiles(LocalRunFiles):
     """The real files of runs, over a store in memory and with any recorded run."""
 
-    def __init__(self, store: MemoryRunStore, folder: Path) -> None:
+    def __init__(self, store: MemoryRunStore, folder: Path, tasks: TasksHere) -> None:
         """Keep the columns of large runs in this folder."""
-        super().__init__(store, tables=folder, sample=folder)  # type: ignore[arg-type]
+        super().__init__(store, tables=folder, sample=folder, tasks=tasks)  # type: ignore[arg-type]
         self.recorded: RecordedRun | None = None
 
     def sample(self) -> RecordedRun | None:

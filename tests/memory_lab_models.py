@@ -201,12 +201,19 @@ class MemoryRetriever:
         self.unknown = 0.0
         """Share of tokens that the English embedder does not know."""
 
+    @property
+    def made_anything(self) -> bool:
+        """Whether an index or a classifier was made."""
+        return bool(self._indexes or self._classifiers)
+
     def embedders(self) -> list[EmbedderState]:
         """List what it was told."""
         return [EmbedderState(facts=facts) for facts in self.facts]
 
     def embedder_at(self, name: str) -> EmbedderFacts:
-        """Take up any folder."""
+        """Take up any folder; one that is known stays what it is."""
+        if (known := next((one for one in self.facts if one.name == name), None)) is not None:
+            return known
         self.facts.append(EmbedderFacts(id=f"{name.rpartition('/')[2]}@0", backend="words"))
         return self.facts[-1]
 

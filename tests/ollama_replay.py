@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -47,6 +47,8 @@ class OllamaReplay:
         self.capabilities = ["completion"]
         self.thinking = ""
         self.fault = ""
+        self.attack: Callable[[BaseHTTPRequestHandler, bytes], bool] | None = None
+        """Takes a request in its own way; tells whether it did."""
         self.logprobs = True
         self.listed: dict[str, list[tuple[str, float]]] = {}
         """What the model finds likely after a prompt and this text; nothing else is known of its vocabulary."""
@@ -87,6 +89,8 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
             """Keep quiet."""
 
         def do_GET(self) -> None:
+            if replay.attack is not None and replay.attack(self, b""):
+                return
             if self.path == "/api/version":
                 self.whole({"version": replay.version})
             elif self.path == "/api/tags":
@@ -104,6 +108,8 @@ def _handler(replay: OllamaReplay) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             data = self.body()
+            if replay.attack is not None and replay.attack(self, data):
+                return
             if self.path.startswith("/api/blobs/"):
                 digest = self.path.rsplit("/", 1)[-1]
                 if digest != f"sha256:{hashlib.sha256(data).hexdigest()}":

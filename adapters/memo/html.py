@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from adapters.memo.wording import FILTERS, assumptions, identity, leaks, method, prices, what_marks_mean
+from engine.analysis.marks import imported_sentence
 from engine.analysis.memo import MemoContents
 from engine.charts.chart import Chart, Grid
 from engine.charts.plotly_form import to_plotly
@@ -81,6 +82,7 @@ def _common(contents: MemoContents) -> dict[str, Any]:
         "leaks": leaks(contents),
         "legend": what_marks_mean(contents.report),
         "prices": prices(contents),
+        "imported": imported_sentence(imported=contents.manifest.imported, rescored=contents.manifest.rescored),
         "signs": SIGNS,
         "started": say.when(contents.manifest.started_at),
         "model_name": contents.manifest.model.name or contents.report.plan.model_id,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.models.llama_cpp.client import LlamaCppModel
-from adapters.models.ollama.capabilities import CAPABILITIES as OLLAMA
+from adapters.models.ollama.capabilities import capabilities_of
 from adapters.models.ollama.listing import BACKEND, OllamaListing
 from adapters.models.ollama.lora import made_with
 from adapters.models.ollama.model import OllamaModel
@@ -25,11 +25,12 @@ from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.lora import load_into_vllm
 from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
 from adapters.models.remote.address import checked_url
+from adapters.models.remote.bounds import seconds_per_answer
 from adapters.models.remote.keys import key_for, variable_for
 from adapters.models.remote.nearby import nearby_servers
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
 from adapters.models.stores import FIND_VARIABLE, finds_by_itself
-from engine.core.capabilities import Capabilities, Support
+from engine.core.capabilities import Capabilities
 from engine.core.errors import AdaptLabError, ModelError, ServerAbsentError, UsageError, unknown_name
 from engine.core.generation import ModelFacts
 from engine.core.model_servers import NearbyServer, ServerState
@@ -111,23 +112,26 @@ class RemoteModels:
         raise unknown_name("model", name, by_id)
 
     def language_model(self, facts: ModelFacts) -> LanguageModel:
-        """Return the model behind these facts."""
+        """Return the model behind these facts.
+
+        Raises:
+            UsageError: a setting of the environment cannot be read.
+        """
+        answer_s = seconds_per_answer()
         if facts.backend == BACKEND:
             server, listing = self._ollama_at(facts.server)
             own_file = LlamaCppModel(replace(facts, backend="llama.cpp", server="")) if facts.path else None
-            return OllamaModel(facts, server, own_file=own_file, thinks=listing.thinks(facts))
+            return OllamaModel(facts, server, own_file=own_file, thinks=listing.thinks(facts), answer_s=answer_s)
         client = Client(facts.id.partition("/")[0], facts.server)
-        return OpenAICompatibleModel(facts, client, dialect_named(facts.backend), parallel=_rows_in_flight())
+        return OpenAICompatibleModel(
+            facts, client, dialect_named(facts.backend), parallel=_rows_in_flight(), answer_s=answer_s
+        )
 
     def capabilities(self, facts: ModelFacts) -> Capabilities:
         """Return what is known beforehand of what the model's backend can do."""
         if facts.backend != BACKEND:
             return dialect_named(facts.backend).capabilities
-        if facts.path:
-            return OLLAMA
-        words = "The model's file is not on this machine, or may not be read."
-        reasons = {**OLLAMA.reasons, "lora_training": words, "lora_serving": words}
-        return replace(OLLAMA, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
+        return capabilities_of(facts, has_file=bool(facts.path))
 
     def nearby(self) -> list[NearbyServer]:
         """Look for servers on the usual ports of this machine that are not entered yet; an answer is kept a while."""

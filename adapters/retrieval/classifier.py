@@ -53,6 +53,8 @@ class Classifier:
     embedder_id: str = ""
     """What embedded the rows; empty where nothing did, or before it was noted: then the bundled one did."""
     build_s: float = 0.0
+    tokens: int = 0
+    """Those that an embedder on another machine read to fit it."""
     """Seconds that fitting took, embedding and training included."""
 
     def read(self, text: str, embedder: Embedder | None) -> tuple[npt.NDArray[np.float64], int]:

@@ -48,6 +48,8 @@ def save_classifier(classifier: Classifier, path: Path, encoder: Encoder | None)
         arrays |= {"weights": head.weights, "biases": head.biases}
         own = head.strength
     arrays["scalars"] = np.array([own, classifier.temperature, classifier.build_s])
+    if classifier.tokens:
+        arrays["tokens"] = np.array(classifier.tokens)
     if classifier.kind is not ClassifierKind.LOGISTIC:
         arrays["kind"] = np.array(classifier.kind.value, dtype=np.str_)
     if classifier.terms is not None:
@@ -76,15 +78,14 @@ def load_classifier(path: Path) -> Classifier:
         raise RetrievalError(f"The classifier {path.stem} is missing or damaged.", "Fit it again.") from error
 
 
-def check_classifier(path: Path) -> Classifier:
-    """Read a classifier whole, the weights of its encoder included.
-
-    Raises:
-        RetrievalError: it is missing or damaged.
-    """
-    classifier = load_classifier(path)
-    if classifier.kind is ClassifierKind.ENCODER:
-        read_weights(weights_folder(path), classifier.encoder_digest)
+def standing_classifier(path: Path) -> Classifier | None:
+    """Read a classifier whole, the weights of its encoder included; None if it is missing or damaged."""
+    try:
+        classifier = load_classifier(path)
+        if classifier.kind is ClassifierKind.ENCODER:
+            read_weights(weights_folder(path), classifier.encoder_digest)
+    except RetrievalError:
+        return None
     return classifier
 
 
@@ -108,4 +109,5 @@ def _read(arrays: Mapping[str, Any]) -> Classifier:
         encoder_digest=str(arrays["encoder_digest"]) if "encoder_digest" in arrays else "",
         embedder_id=str(arrays["embedder"]) if "embedder" in arrays else "",
         build_s=build_s,
+        tokens=int(arrays["tokens"]) if "tokens" in arrays else 0,
     )

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,26 @@ class Embedded:
     tokens: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """Tokens that another machine has read."""
+
+    tokens: int = 0
+    estimated: int = 0
+    """Those of them that its server did not tell."""
+
+    def since(self, before: Sent) -> Sent:
+        """Return what came after `before`."""
+        return Sent(tokens=self.tokens - before.tokens, estimated=self.estimated - before.estimated)
+
+    def told(self) -> dict[str, Any]:
+        """Return it as it is told of one answer."""
+        return {"embedding_tokens": self.tokens, "tokens_estimated": self.estimated > 0}
+
+
+NOTHING_SENT = Sent()
+
+
 class Embedder(Protocol):
     """Turns texts into unit vectors; the dot product of two is their cosine similarity."""
 
@@ -45,6 +65,11 @@ class Embedder(Protocol):
     @property
     def id(self) -> str:
         """Name and version or digest: vectors of different ids must not be compared."""
+        ...
+
+    @property
+    def sent(self) -> Sent:
+        """What it has sent to another machine so far."""
         ...
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
@@ -87,6 +112,11 @@ class BatchEmbedder(ABC):
     def id(self) -> str:
         """Name and version or digest."""
         return self._facts.id
+
+    @property
+    def sent(self) -> Sent:
+        """What it has sent to another machine so far: nothing, where it computes here."""
+        return NOTHING_SENT
 
     @abstractmethod
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
@@ -138,6 +168,11 @@ class BatchEmbedder(ABC):
     @functools.cached_property
     def _dimensions(self) -> int:
         return int(self.embed_one("dimensions").vector.shape[0])
+
+
+def sent_by(embedder: Embedder | None) -> Sent:
+    """Return what an embedder has sent to another machine so far; nothing without one."""
+    return NOTHING_SENT if embedder is None else embedder.sent
 
 
 def clean(text: str) -> str:

@@ -3,9 +3,9 @@
 A table in one language is cut into words and stemmed as that language is, where LanceDB has its stemmer (Snowball's).
 Scripts without blanks between words are indexed by runs of characters: whether a word is in the segmenter's dictionary
 then makes no difference. Chinese and Japanese have words of one character and get runs of 1 to 2; Thai, Lao, Khmer and
-Burmese, whose characters stand for sounds, get runs of 2 to 4 (measured: docs/languages.md). All else, and mixed
-tables, are cut into words by Unicode's rules (LanceDB's `icu`) and not stemmed. A query is cut like the index it
-searches: LanceDB sees to that.
+Burmese, whose characters stand for sounds, get runs of 2 to 4. So do Arabic, whose stems find less, and Hindi, which
+has none (measured: docs/languages.md). All else, and mixed tables, are cut into words by Unicode's rules (LanceDB's
+`icu`) and not stemmed. A query is cut like the index it searches: LanceDB sees to that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from lancedb.index import FTS
 
-from engine.core.text.coverage import STEMMED
+from engine.core.text.coverage import BY_RUNS, STEMMED
 from engine.core.text.languages import LEAST_SHARE, Languages, language_name, tell_languages
 
 _MARKED = frozenset({"ta"})
@@ -74,6 +74,8 @@ def _tokenizer(languages: Languages) -> Tokenizer:
     if languages.spaceless > 1 - LEAST_SHARE:
         east_asian = languages.scripts[0][0] in _EAST_ASIAN
         return Tokenizer(base="ngram", runs=_EAST_ASIAN_RUNS if east_asian else _OTHER_RUNS)
+    if languages.code in BY_RUNS:
+        return Tokenizer(base="ngram", runs=_OTHER_RUNS)
     if languages.code in STEMMED:
         return Tokenizer(base="icu" if languages.code in _MARKED else "simple", language=languages.code)
     return Tokenizer(base="icu")

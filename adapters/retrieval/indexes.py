@@ -54,11 +54,13 @@ class Item:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Opened:
+class Opened:
     """The tables of an index with their numbers of rows, by kind, what its building took, and what embedded it."""
 
     tables: dict[str, tuple[Any, int]]
     build_s: float
+    tokens: int
+    """Those that an embedder on another machine read for it."""
     embedder_id: str
     """Empty in manifests that do not note it yet."""
 
@@ -70,12 +72,12 @@ class Indexes:
         """Open the folder, which need not exist."""
         self._manifests = folder / "manifests"
         self._database = lancedb.connect(str(folder / "lancedb"))
-        self._open: dict[str, _Opened] = {}
+        self._open: dict[str, Opened] = {}
 
-    def build_s(self, index_id: str) -> float | None:
-        """Tell how many seconds an index took to build; None unless it is there, complete and readable."""
+    def standing(self, index_id: str) -> Opened | None:
+        """Return an index with what building it took; None unless it is there, complete and readable."""
         try:
-            return self._opened(index_id).build_s
+            return self._opened(index_id)
         except RetrievalError:
             return None
 
@@ -88,6 +90,7 @@ class Indexes:
         embedder_id: str = "",
         started_s: float,
         kept_s: float = 0.0,
+        tokens: int = 0,
         tokenizers: Mapping[str, Tokenizer] | None = None,
     ) -> float:
         """Write an index; it becomes valid with its manifest, which is written last.
@@ -95,7 +98,7 @@ class Indexes:
         `tokenizers` are by kind of item; one that is left out is the English one.
 
         Return the seconds since `started_s` (of `time.perf_counter`) and those that vectors from before had taken,
-        `kept_s`: together they are kept as its build time.
+        `kept_s`: together they are kept as its build time, beside the `tokens` that another machine read for it.
 
         Raises:
             RetrievalError: the disk or LanceDB refused.
@@ -112,7 +115,7 @@ class Indexes:
                     table.create_index("text", config=(tokenizers or {}).get(kind, ENGLISH).config())
                     written[kind] = {"table": name, "rows": len(rows)}
             build_s = time.perf_counter() - started_s + kept_s
-            manifest = {"build_s": build_s, "embedder": embedder_id, "tables": written}
+            manifest = {"build_s": build_s, "tokens": tokens, "embedder": embedder_id, "tables": written}
             write_whole(self._manifests / f"{index_id}.json", json.dumps(manifest).encode())
         except (OSError, RuntimeError, ValueError) as error:
             for entry in written.values():
@@ -187,7 +190,7 @@ class Indexes:
             for score, row in scored[:limit]
         ]
 
-    def _opened(self, index_id: str) -> _Opened:
+    def _opened(self, index_id: str) -> Opened:
         """Open an index.
 
         Raises:
@@ -202,8 +205,11 @@ class Indexes:
                 kind: (self._database.open_table(entry["table"]), entry["rows"])
                 for kind, entry in manifest["tables"].items()
             }
-            opened = _Opened(
-                tables=tables, build_s=float(manifest["build_s"]), embedder_id=str(manifest.get("embedder", ""))
+            opened = Opened(
+                tables=tables,
+                build_s=float(manifest["build_s"]),
+                tokens=int(manifest.get("tokens", 0)),
+                embedder_id=str(manifest.get("embedder", "")),
             )
             whole = all(table.count_rows() == rows for table, rows in tables.values())
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -3,9 +3,9 @@
 Index, classifier, examples and leak guard share them.
 
 One SQLite file per embedder, in which a text stands under the digest of its role and its characters, with the seconds
-that its vector took: what is built from kept vectors costs what it would cost alone. The file is a cache. It may be
-deleted at any time, two processes may use it at once, and a killed one leaves it whole (SQLite's write-ahead log); a
-damaged one is removed, and the vectors are computed again.
+that its vector took and the tokens that another machine read for it: what is built from kept vectors costs what it
+would cost alone. The file is a cache. It may be deleted at any time, two processes may use it at once, and a killed one
+leaves it whole (SQLite's write-ahead log); a damaged one is removed, and the vectors are computed again.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from adapters.retrieval.embedder import Embedded, Embedder, Report, Vectors, clean
+from adapters.retrieval.embedder import BATCH_ROWS, Embedded, Embedder, Report, Sent, Vectors, clean
 from adapters.retrieval.files import short_id
 from engine.core.embedder import EmbedderFacts, TextRole
 
@@ -32,7 +33,8 @@ KEPT_AT_ONCE = 512
 WAIT_S = 30.0
 _TABLE = """
 CREATE TABLE IF NOT EXISTS vectors (
-    place INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, seconds REAL NOT NULL, vector BLOB NOT NULL
+    place INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, seconds REAL NOT NULL, vector BLOB NOT NULL,
+    tokens REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS seconds_of_vectors ON vectors (seconds);
 """
@@ -55,6 +57,16 @@ def measured(path: Path) -> tuple[int, float | None]:
     return int(count), count / seconds if seconds else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """A vector, and what computing it took."""
+
+    vector: Vectors
+    seconds: float
+    tokens: float = 0.0
+    """Those that another machine read; an embedder on this one has none."""
+
+
 class KeptVectors:
     """The kept vectors of one embedder."""
 
@@ -63,32 +75,34 @@ class KeptVectors:
         self._path = file_of(folder, embedder_id)
         self._most_bytes = most_bytes
 
-    def read(self, digests: Sequence[bytes]) -> dict[bytes, tuple[Vectors, float]]:
-        """Return the vectors that are kept, with the seconds that each took, by digest."""
-        found: dict[bytes, tuple[Vectors, float]] = {}
+    def read(self, digests: Sequence[bytes]) -> dict[bytes, Kept]:
+        """Return the vectors that are kept, by digest."""
+        found: dict[bytes, Kept] = {}
 
         def look_up(database: sqlite3.Connection) -> None:
             for first in range(0, len(digests), LOOKED_UP_AT_ONCE):
                 part = digests[first : first + LOOKED_UP_AT_ONCE]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT digest, vector, seconds FROM vectors WHERE digest IN ({marks})"  # noqa: S608
-                for digest, vector, seconds in database.execute(query, part):
-                    found[digest] = (np.frombuffer(vector, dtype="<f4").astype(np.float32), seconds)
+                query = f"SELECT digest, vector, seconds, tokens FROM vectors WHERE digest IN ({marks})"  # noqa: S608
+                for digest, vector, seconds, tokens in database.execute(query, part):
+                    read = np.frombuffer(vector, dtype="<f4").astype(np.float32)
+                    found[digest] = Kept(vector=read, seconds=seconds, tokens=tokens)
 
         if self._path.is_file():
             self._use(look_up)
         return found
 
-    def keep(self, digests: Sequence[bytes], vectors: Vectors, seconds: Sequence[float]) -> None:
+    def keep(self, vectors: Mapping[bytes, Kept]) -> None:
         """Keep vectors; one that is there already stays."""
         rows = [
-            (digest, took, vector.astype("<f4").tobytes())
-            for digest, took, vector in zip(digests, seconds, vectors, strict=True)
+            (digest, kept.seconds, kept.vector.astype("<f4").tobytes(), kept.tokens) for digest, kept in vectors.items()
         ]
 
         def insert(database: sqlite3.Connection) -> None:
             database.executescript(_TABLE)
-            database.executemany("INSERT OR IGNORE INTO vectors (digest, seconds, vector) VALUES (?, ?, ?)", rows)
+            database.executemany(
+                "INSERT OR IGNORE INTO vectors (digest, seconds, vector, tokens) VALUES (?, ?, ?, ?)", rows
+            )
             self._bound(database)
             database.commit()
 
@@ -110,12 +124,22 @@ class KeptVectors:
             with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_S)) as database:
                 database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
+                _count_tokens(database)
                 work(database)
         except sqlite3.OperationalError:
             return
         except sqlite3.DatabaseError:
             for path in self._path.parent.glob(f"{self._path.name}*"):
                 path.unlink(missing_ok=True)
+
+
+def _count_tokens(database: sqlite3.Connection) -> None:
+    """Let a file from before tokens were counted have them, too: its embedder is on this machine, and has none."""
+    columns = {row[1] for row in database.execute("PRAGMA table_info(vectors)")}
+    if columns and "tokens" not in columns:
+        with contextlib.suppress(sqlite3.OperationalError):  # another process was faster
+            database.execute("ALTER TABLE vectors ADD COLUMN tokens REAL NOT NULL DEFAULT 0")
+            database.commit()
 
 
 class KeepingEmbedder:
@@ -130,6 +154,9 @@ class KeepingEmbedder:
         self._vectors = vectors
         self.kept_s = 0.0
         """Seconds that the vectors which were there had taken."""
+        self.kept_tokens = 0.0
+        """Tokens that another machine had read for them."""
+        self._sent_before = embedder.sent
 
     @property
     def facts(self) -> EmbedderFacts:
@@ -140,6 +167,17 @@ class KeepingEmbedder:
     def id(self) -> str:
         """Name and version or digest."""
         return self._embedder.id
+
+    @property
+    def sent(self) -> Sent:
+        """What was sent to another machine since this piece of work began."""
+        return self._embedder.sent.since(self._sent_before)
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """What another machine read for this piece of work: in all, and of that now."""
+        now = self.sent.tokens
+        return {"embedding_tokens": round(now + self.kept_tokens), "sent_tokens": now}
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
         """Embed one text, always anew: its time is measured."""
@@ -160,13 +198,14 @@ class KeepingEmbedder:
         """
         digests = [_digest(text, role) for text in texts]
         different = dict(zip(digests, map(clean, texts), strict=True))
-        found = {digest: vector for digest, (vector, _took) in self._taken(list(different)).items()}
+        found = {digest: kept.vector for digest, kept in self._taken(list(different)).items()}
         # The longest first, as `BatchEmbedder` takes them: the batches are those of one call for all.
         missing = sorted((digest for digest in different if digest not in found), key=lambda one: -len(different[one]))
         total = sum(len(different[digest]) + 1 for digest in missing)
         done, started = 0, time.monotonic()
-        for first in range(0, len(missing), KEPT_AT_ONCE):
-            part = missing[first : first + KEPT_AT_ONCE]
+        at_once = BATCH_ROWS if self.facts.sends_to else KEPT_AT_ONCE  # what was paid for is not lost
+        for first in range(0, len(missing), at_once):
+            part = missing[first : first + at_once]
             lengths = [len(different[digest]) + 1 for digest in part]
 
             def told(fraction: float, _left_s: float | None, done: int = done, length: int = sum(lengths)) -> None:
@@ -174,21 +213,28 @@ class KeepingEmbedder:
                 if report is not None:
                     report(over, (time.monotonic() - started) * (1 - over) / over if over else None)
 
-            begun = time.perf_counter()
+            begun, sent = time.perf_counter(), self._embedder.sent
             fresh = self._embedder.embed([different[digest] for digest in part], role, report=told, cancel=cancel)
-            took = time.perf_counter() - begun
+            took, tokens = time.perf_counter() - begun, self._embedder.sent.since(sent).tokens
             # Longer texts take longer: each gets its share by characters, as the progress has it.
-            self._vectors.keep(part, fresh, [took * length / sum(lengths) for length in lengths])
+            shares = [length / sum(lengths) for length in lengths]
+            self._vectors.keep(
+                {
+                    digest: Kept(vector=vector, seconds=took * share, tokens=tokens * share)
+                    for digest, vector, share in zip(part, fresh, shares, strict=True)
+                }
+            )
             found |= dict(zip(part, fresh, strict=True))
             done += sum(lengths)
         if not texts:
             return self._embedder.embed([], role)
         return np.stack([found[digest] for digest in digests])
 
-    def _taken(self, digests: Sequence[bytes]) -> dict[bytes, tuple[Vectors, float]]:
-        """Return what is kept, and count its seconds."""
+    def _taken(self, digests: Sequence[bytes]) -> dict[bytes, Kept]:
+        """Return what is kept, and count what it took."""
         found = self._vectors.read(digests)
-        self.kept_s += sum(took for _vector, took in found.values())
+        self.kept_s += sum(kept.seconds for kept in found.values())
+        self.kept_tokens += sum(kept.tokens for kept in found.values())
         return found
 
     def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:

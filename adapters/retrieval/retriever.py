@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
 from engine.core.variant import ClassifierKind, ClassifierSpec, Reranker, RetrievalSpec, SearchMode
 
+TOLD_KEPT_S = 20.0
+"""How long a server is not asked again about one of its embedders."""
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -50,6 +53,7 @@ class LanceRetriever:
         self._servers = servers
         self._folder = str(index_folder.resolve())
         self._known: dict[str, EmbedderFacts] = {}
+        self._told: dict[str, tuple[EmbedderFacts, float]] = {}
         self._remembered = Path(self._folder) / "embedders.json"
         self._worker = WorkerProcess("adapters.retrieval.worker", name="retrieval worker", environment=_ENVIRONMENT)
 
@@ -90,11 +94,18 @@ class LanceRetriever:
     def embedder_at(self, name: str) -> EmbedderFacts:
         """Take up the sentence-transformers model of a folder, or one of a server; it is listed from then on.
 
+        What a server said is kept a while: a screen plans at every touch.
+
         Raises:
             UsageError: there is none, or one that is not used for what it could do.
             ServerError: the server does not answer, or does not embed.
         """
+        told = self._told.get(name)
+        if told is not None and time.monotonic() - told[1] <= TOLD_KEPT_S:
+            return told[0]
         facts = registry.named_by_user(name, self._servers())
+        if facts.server:
+            self._told[name] = (facts, time.monotonic())
         named = [one for one in self._named() if (one.server, one.path) != (facts.server, facts.path)]
         messages = [registry.as_message(one) for one in (*named, facts)]
         write_whole(self._remembered, json.dumps(messages).encode())
@@ -172,6 +183,8 @@ class LanceRetriever:
             retrieval_s=found["retrieval_s"],
             cpu_s=found["cpu_s"],
             rss_bytes=found["rss_bytes"],
+            embedding_tokens=found["embedding_tokens"],
+            tokens_estimated=found["tokens_estimated"],
         )
 
     def fit_classifier(
@@ -225,7 +238,12 @@ class LanceRetriever:
         answer = self._worker.call("embed", payload, cancel=cancel)
         flat = np.frombuffer(base64.b64decode(answer["float32"]), dtype="<f4")
         vectors = flat.reshape(answer["shape"]).astype(np.float32)
-        return Embeddings(vectors=vectors, embed_s=answer["embed_s"])
+        return Embeddings(
+            vectors=vectors,
+            embed_s=answer["embed_s"],
+            embedding_tokens=answer["embedding_tokens"],
+            sent_tokens=answer["sent_tokens"],
+        )
 
     def close(self) -> None:
         """End the worker. What is on disk stays."""

@@ -20,8 +20,8 @@ from adapters.retrieval import full_text, text_features
 from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.chunking import part_of_id as chunking_part_of_id
 from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
-from adapters.retrieval.classifier_files import check_classifier, load_classifier, save_classifier, weights_folder
-from adapters.retrieval.embedder import Embedder, Vectors
+from adapters.retrieval.classifier_files import load_classifier, save_classifier, standing_classifier, weights_folder
+from adapters.retrieval.embedder import Embedder, Vectors, sent_by
 from adapters.retrieval.embedders import bundled, registry
 from adapters.retrieval.files import checked_id, short_id
 from adapters.retrieval.indexes import Indexes, Item
@@ -90,9 +90,12 @@ def encoder(folder: Path, digest: str) -> Embedder:
     return load_encoder(folder, digest)
 
 
-def report(emit: Emit, stage: str, fraction: float, left_s: float | None = None, detail: str = "") -> None:
+def report(
+    emit: Emit, stage: str, fraction: float, left_s: float | None = None, detail: str = "", *, sent_tokens: int = 0
+) -> None:
     """Send the progress of the work."""
-    emit({"progress": {"stage": stage, "fraction": fraction, "left_s": left_s, "detail": detail}})
+    told = {"stage": stage, "fraction": fraction, "left_s": left_s, "detail": detail, "sent_tokens": sent_tokens}
+    emit({"progress": told})
 
 
 def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[str, Any]:
@@ -114,10 +117,10 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
         + chunking_part_of_id([Document(name=row["name"], text=row["text"]) for row in request["documents"]])
     )
     store = indexes(request["folder"])
-    standing_s = store.build_s(index_id)
-    if standing_s is not None:
+    standing = store.standing(index_id)
+    if standing is not None:
         report(emit, "index", 1.0, 0.0, "it exists already")
-        return {"id": index_id, "build_s": standing_s, "reused": True}
+        return {"id": index_id, "build_s": standing.build_s, "embedding_tokens": standing.tokens, "reused": True}
     started_s = time.perf_counter()
     items = _items(request)
     cut = sum(model.count_cut([item.text for item in items if _role(item) is role], role) for role in TextRole)
@@ -134,10 +137,11 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
         embedder_id=model.id,
         started_s=started_s,
         kept_s=model.kept_s,
+        tokens=model.tokens["embedding_tokens"],
         tokenizers=tokenizers,
     )
-    report(emit, "index", 1.0, 0.0, detail)
-    return {"id": index_id, "build_s": build_s, "reused": False}
+    report(emit, "index", 1.0, 0.0, detail, sent_tokens=model.sent.tokens)
+    return {"id": index_id, "build_s": build_s, "reused": False, **model.tokens}
 
 
 def _role(item: Item) -> TextRole:
@@ -155,7 +159,8 @@ def _embedded(
         length = sum(len(text) + 1 for text in texts)
 
         def told(fraction: float, left_s: float | None, done: int = done, length: int = length) -> None:
-            report(emit, "embed", (done + fraction * length) / total * 0.98, left_s, detail)
+            share = (done + fraction * length) / total * 0.98
+            report(emit, "embed", share, left_s, detail, sent_tokens=model.sent.tokens)
 
         parts.append(model.embed(texts, role, report=told, cancel=cancel))
         done += length
@@ -188,7 +193,7 @@ def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str,
     store, facts, mode = indexes(request["folder"]), asked_for(request), SearchMode(request["mode"])
     store.prepare(request["index_id"], request["kind"], facts.id)
     model = None if mode is SearchMode.FULL_TEXT else embedder(facts)
-    clock = Clock()
+    clock, before = Clock(), sent_by(model)
     vector = None if model is None else model.embed_one(request["query"]).vector
     passages = store.search(
         request["index_id"],
@@ -208,6 +213,7 @@ def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str,
         "retrieval_s": wall_s,
         "cpu_s": cpu_s,
         "rss_bytes": psutil.Process().memory_info().rss,
+        **sent_by(model).since(before).told(),
     }
 
 
@@ -225,24 +231,31 @@ def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) ->
         model = keeping(request)
     classifier_id = _classifier_id(request, spec)
     path = _classifier_path(request["folder"], classifier_id)
-    standing = _standing_classifier(path)
+    standing = standing_classifier(path)
     if standing is None:
-        started_s = time.perf_counter()
-        examples = request["examples"]
+        started_s, examples = time.perf_counter(), request["examples"]
         fitted, trained = fit_classifier(
             labelled_rows([row["input"] for row in examples], [row["target"] for row in examples]),
             spec,
             seed=request["seed"],
             embedder=model,
-            report=functools.partial(report, emit),
+            report=lambda *told: report(emit, *told, sent_tokens=sent_by(model).tokens),
             cancel=cancel,
         )
         build_s = time.perf_counter() - started_s + (model.kept_s if model else 0.0)
-        fitted = dataclasses.replace(fitted, embedder_id=model.id if model else "", build_s=build_s)
+        tokens = model.tokens["embedding_tokens"] if model else 0
+        fitted = dataclasses.replace(fitted, embedder_id=model.id if model else "", build_s=build_s, tokens=tokens)
         save_classifier(fitted, path, trained)
         classifier.cache_clear()
-    report(emit, "fit the classifier", 1.0, 0.0)
-    return {"id": classifier_id, "build_s": (standing or fitted).build_s, "reused": standing is not None}
+    made, sent = standing or fitted, sent_by(model).tokens
+    report(emit, "fit the classifier", 1.0, 0.0, sent_tokens=sent)
+    return {
+        "id": classifier_id,
+        "build_s": made.build_s,
+        "reused": standing is not None,
+        "embedding_tokens": made.tokens,
+        "sent_tokens": sent,
+    }
 
 
 def _classifier_id(request: Request, spec: ClassifierSpec) -> str:
@@ -254,14 +267,6 @@ def _classifier_id(request: Request, spec: ClassifierSpec) -> str:
     if spec.kind is ClassifierKind.NEIGHBOURS:
         content.append(spec.neighbours)
     return short_id(content)
-
-
-def _standing_classifier(path: Path) -> Classifier | None:
-    """Read a classifier; None if it is missing, or damaged and must be fitted again."""
-    try:
-        return check_classifier(path)
-    except RetrievalError:
-        return None
 
 
 def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:
@@ -282,7 +287,7 @@ def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[st
         model = encoder(weights_folder(path), fitted.encoder_digest)
     elif fitted.terms is None:
         model = embedder(facts)
-    clock = Clock()
+    clock, before = Clock(), sent_by(model)
     features, tokens = fitted.read(request["text"], model)
     probabilities = fitted.probabilities(features)
     label = max(probabilities, key=probabilities.__getitem__)
@@ -294,6 +299,7 @@ def classify(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[st
         "cpu_s": cpu_s,
         "rss_bytes": psutil.Process().memory_info().rss,
         "tokens": tokens,
+        **sent_by(model).since(before).told(),
     }
 
 
@@ -306,6 +312,7 @@ def embed(request: Request, _emit: Emit, cancel: threading.Event) -> dict[str, A
         "shape": vectors.shape,
         "float32": base64.b64encode(vectors.astype("<f4").tobytes()).decode("ascii"),
         "embed_s": time.perf_counter() - started_s + model.kept_s,
+        **model.tokens,
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.memo.html import memo_html, memo_markdown
-from adapters.storage.run_archive import pack_run, unpack_run
+from adapters.storage.run_archive import TASK, TasksHere, pack_run, read_run
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.sample_run import read_recorded
 from adapters.storage.table_keeper import TableKeeper
@@ -24,9 +24,10 @@ from engine.services.recorded import RecordedRun
 class LocalRunFiles:
     """Writes and reads the other forms of the runs of one store."""
 
-    def __init__(self, store: SqliteRunStore, *, tables: Path, sample: Path) -> None:
+    def __init__(self, store: SqliteRunStore, *, tables: Path, sample: Path, tasks: TasksHere) -> None:
         """Keep columns in the folder `tables`; the recorded run that ships is in `sample`."""
         self._store = store
+        self._tasks = tasks
         self._tables = TableKeeper(store, tables)
         self._sample = sample
 
@@ -53,11 +54,15 @@ class LocalRunFiles:
 
     def pack(self, run_id: str) -> bytes:
         """Return a run as one file."""
-        return pack_run(self._store, run_id)
+        return pack_run(self._store, run_id, self._tasks.pack)
 
     def unpack(self, data: bytes) -> str:
-        """Import a packed run."""
-        return unpack_run(self._store, data)
+        """Import a packed run, and its task where that is not here."""
+        read = read_run(data, self._tasks.get)
+        if read.new_task is not None:
+            self._tasks.keep(TASK, read.new_task)
+        self._store.import_run(read.manifest, read.rows)
+        return read.manifest.plan.run_id
 
     def memo(self, contents: MemoContents, form: str) -> bytes:
         """Return a memo as `html` or `md`."""

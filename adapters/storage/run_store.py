@@ -8,18 +8,24 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from adapters.storage.files import keep_private
-from engine.analysis.run_table import COLUMNS
+from engine.analysis.run_table import COLUMNS, row_values
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
 from engine.core.run.manifest import Manifest, manifest_from_dict
-from engine.core.run.prediction import Prediction, prediction_from_json
+from engine.core.run.prediction import (
+    Failure,
+    FailureKind,
+    Prediction,
+    prediction_from_json,
+    prediction_to_json,
+    sound,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -43,6 +49,16 @@ CREATE TABLE IF NOT EXISTS looks_of_deleted_runs (
     record TEXT NOT NULL
 );
 """
+
+
+Row = tuple[str, str, str]
+"""What is stored of a prediction: its variant's id, its example's id, and its record."""
+_WHOLE_RECORD = (
+    "CASE WHEN json_valid(record) THEN json_type(record, '$.target') = 'text' AND json_type(record, '$.scores') ="
+    " 'object' AND json_type(record, '$.probabilities') = 'object' ELSE 0 END"
+)
+"""Holds of a record that can be read as columns."""
+_ROW = "INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)"
 
 
 class SqliteRunStore:
@@ -135,29 +151,39 @@ class SqliteRunStore:
             )
 
     def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions in one transaction; one that exists already is left unchanged."""
-        rows = [(p.run_id, p.variant_id, p.example_id, json.dumps(asdict(p))) for p in predictions]
-        with self._errors():
-            connection = self._connection()
-            connection.execute("BEGIN")
-            try:
-                connection.executemany(
-                    "INSERT OR IGNORE INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)",
-                    rows,
-                )
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
+        """Commit predictions in one transaction.
+
+        One that exists already is left unchanged, unless a fault that may pass was all that was kept of it.
+        """
+        rows = [(made.run_id, *record_of(made)) for made in predictions]
+        with self._errors(), self._whole() as connection:
+            connection.executemany(
+                f"INSERT {_ROW} ON CONFLICT (run_id, variant_id, example_id) DO UPDATE SET record = excluded.record"
+                " WHERE CASE WHEN json_valid(predictions.record)"
+                " THEN json_extract(predictions.record, '$.failure.passing') END",
+                rows,
+            )
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection inside a transaction: what is written comes in as a whole, or not at all."""
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
 
     def predictions(self, run_id: str) -> list[Prediction]:
         """Read all predictions of a run, in the order in which they were made."""
         with self._errors():
             rows = self._connection().execute(
-                "SELECT record FROM predictions WHERE run_id = ? ORDER BY number", (run_id,)
+                "SELECT variant_id, example_id, record FROM predictions WHERE run_id = ? ORDER BY number", (run_id,)
             )
-            return [prediction_from_json(record) for (record,) in rows]
+            return [_read_record(run_id, *row) for row in rows]
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its predictions; that it has looked at test rows stays known.
@@ -178,22 +204,18 @@ class SqliteRunStore:
                 )
             connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
 
-    def import_run(self, manifest: Manifest, predictions: Sequence[Prediction]) -> None:
-        """Import a run that was kept elsewhere, as a whole or not at all.
+    def import_run(self, manifest: Manifest, rows: Sequence[Row]) -> None:
+        """Import a run that was kept elsewhere, with the `record_of` each prediction, as a whole or not at all.
 
         Raises:
             UsageError: a run of this name is here already.
         """
         run_id = manifest.plan.run_id
-        with self._errors():
-            if self._connection().execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
+        with self._errors(), self._whole() as connection:
+            if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
                 raise UsageError(f"Run {run_id} is here already.", "Delete it first to import it again.")
-        self._insert(manifest, manifest.started_at, manifest.status)
-        try:
-            self.add(predictions)
-        except BaseException:
-            self.delete_run(run_id)
-            raise
+            self._insert(manifest, manifest.started_at, manifest.status)
+            connection.executemany(f"INSERT {_ROW}", ((run_id, *row) for row in rows))
 
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
         """Read what all variants of a run answered on one example."""
@@ -201,24 +223,29 @@ class SqliteRunStore:
         marks = ", ".join("?" for _ in variants)
         with self._errors():
             rows = self._connection().execute(
-                f"SELECT record FROM predictions WHERE run_id = ? AND variant_id IN ({marks}) AND example_id = ?"  # noqa: S608 - marks are question marks
-                " ORDER BY number",
+                "SELECT variant_id, example_id, record FROM predictions"  # noqa: S608 - marks are question marks
+                f" WHERE run_id = ? AND variant_id IN ({marks}) AND example_id = ? ORDER BY number",
                 (run_id, *variants, example_id),
             )
-            return [prediction_from_json(record) for (record,) in rows]
+            return [_read_record(run_id, *row) for row in rows]
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
         """Read a run as (variant id, example id, JSON list of the values of `engine.analysis.run_table.COLUMNS`).
 
-        SQLite takes them out, so that prompts and passages need not be read.
+        SQLite takes them out, so that prompts and passages need not be read. A record that it cannot read is read here.
         """
         fields = ", ".join(f"'{path}'" for path in COLUMNS.values())
         with self._errors():
-            yield from self._connection().execute(
-                f"SELECT variant_id, example_id, json_extract(record, {fields})"  # noqa: S608 - the fields are ours
+            rows = self._connection().execute(
+                f"SELECT variant_id, example_id, {_WHOLE_RECORD},"  # noqa: S608 - the fields are ours
+                f" CASE WHEN {_WHOLE_RECORD} THEN json_extract(record, {fields}) ELSE record END"
                 " FROM predictions WHERE run_id = ? ORDER BY number",
                 (run_id,),
             )
+            for variant_id, example_id, whole, text in rows:
+                if not whole:
+                    text = json.dumps(row_values(_read_record(run_id, variant_id, example_id, text)))  # noqa: PLW2901
+                yield variant_id, example_id, text
 
     def manifest(self, run_id: str) -> Manifest:
         """Read a run's manifest, upgraded to the current version.
@@ -287,6 +314,26 @@ class SqliteRunStore:
                 if has_looked(manifest, answers):
                     found[manifest.plan.run_id] = look_of(manifest)
         return list(found.values())
+
+
+def record_of(prediction: Prediction) -> Row:
+    """Return what is stored of a prediction, with impossible values set right."""
+    return prediction.variant_id, prediction.example_id, prediction_to_json(sound(prediction))
+
+
+def _read_record(run_id: str, variant_id: str, example_id: str, record: str) -> Prediction:
+    """Read a kept prediction. Impossible values count as unmeasured; a record that is none is a failed row."""
+    try:
+        return prediction_from_json(record)
+    except (ValueError, RecursionError):
+        return Prediction(
+            run_id=run_id,
+            variant_id=variant_id,
+            technique="",
+            example_id=example_id,
+            target="",
+            failure=Failure(kind=FailureKind.BACKEND, message="What was kept of this row is damaged."),
+        )
 
 
 def _read_manifest(text: str, status: str, started_at: str) -> Manifest:

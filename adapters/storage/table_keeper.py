@@ -15,7 +15,7 @@ from adapters.storage.files import whole_file
 from adapters.storage.run_store import SqliteRunStore
 from engine.analysis.run_table import RunTable, table_from_json
 
-FORM = 1
+FORM = 2
 """Raised when the columns change; files of another version are made again."""
 LEAST_PREDICTIONS = 2_000
 """Smaller runs are read from the store as fast."""

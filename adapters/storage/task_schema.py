@@ -29,6 +29,10 @@ _SAME_VALUE_LISTS = ("allOf", "anyOf", "oneOf")
 _SAME_VALUE = ("not", "if", "then", "else")
 
 
+_FORMATS = jsonschema.FormatChecker(formats=("regex",))
+"""What a schema's own texts are checked for. jsonschema checks more where other packages happen to be installed."""
+
+
 def read_schema(name: str, text: str) -> Mapping[str, Any]:
     """Read a schema and check that it can be used.
 
@@ -50,7 +54,7 @@ def read_schema(name: str, text: str) -> Mapping[str, Any]:
         raise TaskError(f"{name}: a JSON schema is an object.", "Correct the schema.")
     _check_depth(name, schema)
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
+        jsonschema.Draft202012Validator.check_schema(schema, format_checker=_FORMATS)
     except jsonschema.SchemaError as error:
         place = ".".join(str(part) for part in error.absolute_path) or "schema"
         raise TaskError(f"{name}: field '{place}': {error.message[:200]}.", "Correct the schema.") from error

@@ -41,7 +41,7 @@ def _row(state: EmbedderState) -> dict[str, object]:
         "Embedder": visible(facts.name),
         "Languages": languages_of(facts),
         "Backend": facts.backend,
-        "Where": visible(facts.server) or "this machine",
+        "Where": visible(facts.sends_to or facts.server) or "this machine",
         "Size": facts.size_bytes / 1e6 or None,
         "Dimensions": facts.dimensions or None,
         "Tokens read": facts.longest_tokens or None,

@@ -9,7 +9,7 @@ from components.ui.bests import bests
 from components.ui.run_data import where
 from components.ui.text import visible
 from engine.analysis.basis.wholeness import answers_in_words
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import FigureName, imported_sentence
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.run.infos import RunInfo
@@ -17,7 +17,7 @@ from engine.core.run.standing import RunState, state_of
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
-from engine.metrics.marks import marked
+from engine.metrics.marks import Mark, marked
 from engine.services.recorded import RecordedRun
 from engine.studies.study_runs import aside_in_words
 
@@ -67,7 +67,8 @@ def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
 def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]:
     """Introduce the variants and what each of them works with."""
     model = recorded.manifest.model
-    named = " · ".join(part for part in (model.name, model.quantization) if part)
+    sign = Mark.IMPORTED.sign if recorded.manifest.imported else ""
+    named = " · ".join(part for part in (model.name, model.quantization, sign) if part)
     cards = [
         _card(lane, what=lane.variant.facts.summary, detail=_has(lane.variant, snapshot, lane))
         for lane in snapshot.lanes
@@ -83,7 +84,9 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
     """
     kicker = f"{STEPS[4]} · {where(recorded)}"
     stopped = "This run stopped when the leader was clear, so its quality is slightly overestimated."
-    notes = [stopped] if snapshot.clear_leader is not None else []
+    manifest = recorded.manifest
+    imported = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
+    notes = [note for note in (imported, stopped if snapshot.clear_leader is not None else "") if note]
     if verdict is None:
         found = bests(snapshot.lanes)
         cards = [_card(best.lane, figure=best.figure, what=best.count, detail=best.detail) for best in found]

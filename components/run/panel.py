@@ -23,6 +23,7 @@ from engine.analysis.basis.efforts import effort_sentences
 from engine.analysis.basis.training_rows import training_note
 from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import AdaptLabError
+from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
@@ -80,7 +81,7 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
                 "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if snapshot.status in {"cancelled", "failed"} and snapshot.goes_on:
+            if (snapshot.status in {"cancelled", "failed"} and snapshot.goes_on) or snapshot.passing:
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )
@@ -200,6 +201,8 @@ def _message(snapshot: RunSnapshot) -> None:
         st.info(text, icon=":material/hourglass:")
     elif snapshot.clear_leader is not None:
         st.info(_stopped_early(snapshot), icon=":material/flag:")
+    elif snapshot.status == "done" and snapshot.passing:
+        st.warning(asked_again_note(snapshot.passing), icon=":material/cloud_off:")
 
 
 def _stopped_early(snapshot: RunSnapshot) -> str:

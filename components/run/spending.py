@@ -11,6 +11,7 @@ from components.ui.text import plain
 from engine.core.run.infos import Preflight
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
+from engine.running.preflight.remote_embedders import sources_of, what_is_sent
 from engine.services.lab import Lab
 
 _SPARE = 1.5
@@ -21,23 +22,23 @@ _LEAST_USD = 0.01
 def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, Preflight]:
     """Ask for what only the user can agree to; return the plan with that, and a new estimate.
 
-    That is a spending limit if the model costs money, and that rows are sent on if its server does not answer itself.
+    That is a spending limit if model or embedder cost money, and that texts are sent on: to a host that answers for the
+    model's server, or that embeds.
     """
-    if host := lab.models.get(plan.model_id).forwards_to:
-        if not st.checkbox(f"Send this run's rows to {plain(host)}", key=f"{state.ROWS_AGREED}_{plan.model_id}"):
-            return plan, preflight
-        plan = replace(plan, rows_to=host)
+    asked = _asked_for(lab, plan)
+    agreed_to = [host for host, words, key in asked if st.checkbox(words, key=key)]
+    if asked:
+        plan = replace(plan, rows_to=",".join(agreed_to))
         preflight = lab.runs.preflight(plan)
-    if plan.prices is None:
+    if len(agreed_to) < len(asked) or not plan.sources:
         return plan, preflight
     agreed_key = f"{state.SPENDING_AGREED}_{plan.model_id}"
     if not st.session_state.get(agreed_key):
         _offer(max(round(preflight.estimated_cost_usd * _SPARE, 2), _LEAST_USD))
     with st.container(border=True):
         st.markdown(
-            f"This run costs about **{say.money(preflight.estimated_cost_usd)}** at {plain(plan.prices.source)}: "
-            f"{plan.prices.input_usd:g} USD per million tokens in, {plan.prices.output_usd:g} out. "
-            "Thinking tokens are billed as answer tokens and are not included."
+            f"This run costs about **{say.money(preflight.estimated_cost_usd)}** at {plain(sources_of(plan))}: "
+            f"{' '.join(_prices(plan))}"
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             limit = st.number_input(
@@ -52,6 +53,36 @@ def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, P
         return plan, preflight
     plan = replace(plan, spending_limit_usd=float(limit))
     return plan, lab.runs.preflight(plan)
+
+
+def _asked_for(lab: Lab, plan: RunPlan) -> list[tuple[str, str, str]]:
+    """Return the hosts that texts would be sent on to, each with what is asked and the key of its box."""
+    found = []
+    if host := lab.models.get(plan.model_id).forwards_to:
+        found.append((host, f"Send this run's rows to {plain(host)}", f"{state.ROWS_AGREED}_{plan.model_id}"))
+    for host in dict.fromkeys(one.host for one in plan.remote_embedders):
+        if host not in {other for other, _words, _key in found}:
+            what = what_is_sent(plan, [one for one in plan.remote_embedders if one.host == host])
+            words = f"Send this run's {what} to {plain(host)}, which embeds them"
+            found.append((host, words, f"{state.ROWS_AGREED}_{host}"))
+    return found
+
+
+def _prices(plan: RunPlan) -> list[str]:
+    """Return what a million tokens cost, for the model and for each embedder."""
+    told = [
+        f"{one.prices.input_usd:g} USD per million tokens embedded"
+        + (f" by {plain(one.name)}." if len(plan.sources) > 1 else ".")
+        for one in plan.remote_embedders
+        if one.prices is not None
+    ]
+    if plan.prices is None:
+        return told
+    model = (
+        f"{plan.prices.input_usd:g} USD per million tokens in, {plan.prices.output_usd:g} out. "
+        "Thinking tokens are billed as answer tokens and are not included."
+    )
+    return [model, *told]
 
 
 def _offer(limit_usd: float) -> None:

@@ -80,6 +80,10 @@ def _default_run(lab: Lab) -> None:
         st.error(plain(problem), icon=":material/block:")
 
 
+def _badge(recorded: RecordedRun) -> str:
+    return "Imported run" if recorded.manifest.imported else "Your last run"
+
+
 def recorded_run(lab: Lab) -> None:
     """Show the user's last finished run, or, until there is one, the recorded run that ships with the app."""
     chosen = choose_run([run for run in lab.runs.list() if is_whole(run)])
@@ -92,8 +96,10 @@ def recorded_run(lab: Lab) -> None:
     title = _title(lab, recorded)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(plain(title), anchor=False, width="content")
-        st.badge("Your last run" if own else "Recorded run", color="green" if own else "blue", width="content")
-    made = "Made by this app on" if own else "A real run, made by this app, recorded on"
+        st.badge(_badge(recorded) if own else "Recorded run", color="green" if own else "blue", width="content")
+    made = "A real run, made by this app, recorded on"
+    if own:
+        made = "Measured on another machine, imported:" if recorded.manifest.imported else "Made by this app on"
     st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will replace it.'}".strip()))
     show_bests(snapshot.lanes)
     lanes(lane_views(snapshot), key="start_lanes")

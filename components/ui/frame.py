@@ -98,9 +98,15 @@ def _show(work: Work) -> None:
 
 
 def _where_inputs_go() -> str:
-    """Say whether inputs leave this machine, for the model of the current run, else for the chosen model."""
+    """Say whether inputs leave this machine, for model and embedders of the current run, else for the chosen ones."""
     lab = state.lab()
     running = lab.runs.current_id()
-    model_id = lab.results.plan(running).model_id if running else st.session_state.get(state.MODEL)
-    host = lab.models.sends_rows_to(model_id) if model_id else ""
-    return f"Inputs are sent to  \n{plain(host)}" if host else "Nothing leaves  \nthis machine"
+    if running:
+        plan = lab.results.plan(running)
+        hosts = [lab.models.sends_rows_to(plan.model_id), *(one.host for one in plan.remote_embedders)]
+    else:
+        model_id = st.session_state.get(state.MODEL)
+        hosts = [lab.models.sends_rows_to(model_id) if model_id else ""]
+        hosts += lab.embedders.hosts(st.session_state.get(state.EMBEDDERS) or ())
+    named = list(dict.fromkeys(filter(None, hosts)))
+    return f"Inputs are sent to  \n{plain(say.listed(named))}" if named else "Nothing leaves  \nthis machine"

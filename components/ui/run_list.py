@@ -12,12 +12,14 @@ from components.ui import state
 from components.ui.palette import label
 from components.ui.text import plain, visible
 from engine.analysis.basis.wholeness import answers_in_words
+from engine.analysis.marks import imported_sentence
 from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.standing import RunState, is_comparison, state_of
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark
 from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE
 from engine.studies.study_runs import aside_in_words
@@ -68,6 +70,8 @@ def run_buttons(runs: Sequence[RunInfo], running_id: str | None) -> None:
 def entry(run: RunInfo, running_id: str | None = None) -> str:
     """Name a run in a list to choose from, with how whole it is."""
     when = "Recorded run" if run.run_id == SAMPLE else say.when(run.started_at)
+    if run.imported and run.run_id != SAMPLE:
+        when += f" · {Mark.IMPORTED.sign}"
     aside = "" if is_comparison(run) else f" · {run.purpose if run.purpose is not Purpose.COMPARISON else run.split}"
     return f"{when} · {run.task_id}{aside} · {answers_in_words(run, running_id)} · {run.model_id}"
 
@@ -79,6 +83,8 @@ def caveats(run: RunInfo, running_id: str | None, *, unfinished: bool = True) ->
     """
     if run.run_id == SAMPLE:
         st.info("Recorded run: a real one, which ships with the app.", icon=":material/history:")
+    elif imported := imported_sentence(imported=run.imported, rescored=run.rescored):
+        st.info(plain(imported), icon=":material/move_to_inbox:")
     if aside := aside_in_words(run):
         st.warning(plain(aside), icon=":material/alt_route:")
     if unfinished and (told := _UNFINISHED.get(state_of(run, running_id))):
@@ -146,7 +152,7 @@ def runs_frame(runs: Sequence[RunInfo], running_id: str | None) -> pl.DataFrame:
                 "Model": visible(run.model_id),
                 "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(TECHNIQUES)),
                 "Seed": run.seed,
-                "Answers": answers_in_words(run, running_id),
+                "Answers": answers_in_words(run, running_id) + (f", {Mark.IMPORTED.sign}" if run.imported else ""),
                 "Done": 100 * run.rows_done // max(run.rows_total, 1),
                 "Note": visible(run.note).replace("\n", " "),
                 "Run": run.run_id,

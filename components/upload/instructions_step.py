@@ -165,10 +165,12 @@ def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
         )
         if indexable and "index" not in draft.jobs:
             choose_embedders(lab)
+            agreed = _agreed(lab, task_id)
             st.button(
                 "Index the documents now",
                 key="index_task",
                 icon=":material/database:",
+                disabled=not agreed,
                 on_click=draft.begin,
                 args=("index", _indexing(lab, task_id, chosen_embedders()), kept),
             )
@@ -177,6 +179,17 @@ def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
         told = worked_out(draft, "index", words, _indexing(lab, task_id, chosen_embedders()), made_from=kept)
         if told is not None:
             st.caption(f":material/check_circle: {plain(told)}")
+
+
+def _agreed(lab: Lab, task_id: str) -> bool:
+    """Ask whether texts may be sent to the machine of the embedder that is chosen first; True where it is this one."""
+    names = chosen_embedders().split(",")[:1]
+    offer = lab.embedders.offer(lab.tasks.get(task_id), names[0]) if names[0] else None
+    if offer is None:
+        return True
+    cost = "at a price that is not known here" if offer.cost_usd is None else f"for about {say.money(offer.cost_usd)}"
+    words = f"Send this task's rows and documents to {plain(offer.host)}, which embeds them {cost}"
+    return st.checkbox(words, key=f"{state.ROWS_AGREED}_index_{offer.host}")
 
 
 def _indexing(lab: Lab, task_id: str, embedder: str) -> Callable[[Job[str]], str]:

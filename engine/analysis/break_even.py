@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from engine.core.limits import Limits
+from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.variant import ShotChoice, Variant
+from engine.metrics import wording as say
+from engine.metrics.budget import embedding_usd
 from engine.metrics.costing import CLOSED_MODELS, SECONDS_PER_HOUR, closed_api_cost_usd, preparing_cost_usd
 
 HOURS_PER_MONTH = 730.0
@@ -75,28 +78,48 @@ def own_line(
     plan: RunPlan,
     *,
     name: str,
-    prepare_s: float | None,
+    prepared: Preparation | None,
     cost_usd_per_call: float,
     busy_s_per_call: float,
     away: bool = False,
 ) -> CostLine:
     """Return the cost of a variant as measured in the run, without labels; preparation counts once, at full power.
 
-    Where tokens are paid for, or another machine answers, inputs leave this one and nothing here limits the calls.
+    Where tokens are paid for, or another machine answers or embeds, inputs leave this one and nothing here limits the
+    calls.
+
+    Args:
+        variant: of the plan.
+        plan: its cost assumptions and prices are used.
+        name: as shown.
+        prepared: what preparing it took; None where nothing was prepared.
+        cost_usd_per_call: mean over its rows.
+        busy_s_per_call: mean over its rows.
+        away: whether another machine runs the model.
     """
+    remote = plan.remote_embedder(variant)
+    embedding = remote.prices if remote is not None else None
     paid = plan.prices if variant.generates else None
-    leaves = paid is not None or (away and variant.generates)
+    leaves = paid is not None or (away and variant.generates) or remote is not None
+    once = prepared or Preparation(prepare_s=0.0)
+    once_usd = preparing_cost_usd(max(once.prepare_s - once.waited_s, 0.0), plan.costs)
+    if embedding is not None:
+        once_usd += embedding_usd(embedding, once.embedding_tokens)
     most = HOURS_PER_MONTH * SECONDS_PER_HOUR / busy_s_per_call if busy_s_per_call > 0 and not leaves else None
-    source = "not known" if leaves else "this machine's time and electricity"
+    sources = [prices.source for prices in (paid, embedding) if prices is not None]
+    here = "this machine's time and electricity"
+    source = f"the tokens' list price of {say.listed(sources)}" if sources else "not known" if leaves else here
+    if sources and paid is None and variant.generates:
+        source = f"{here}, and {source}"
     return CostLine(
         name=name,
         variant_id=variant.id,
         labelling_usd=0.0,
-        preparing_usd=preparing_cost_usd(prepare_s or 0.0, plan.costs),
+        preparing_usd=once_usd,
         per_call_usd=cost_usd_per_call,
         leaves_machine=leaves,
         most_calls_per_month=most,
-        source=source if paid is None else f"the tokens' list price of {paid.source}",
+        source=source,
     )
 
 

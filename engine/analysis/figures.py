@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from engine.analysis.answer_costs import cost_and_energy
 from engine.analysis.break_even import CostLine, own_line
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
@@ -22,7 +23,7 @@ from engine.core.run.shot_record import ShotRecord
 from engine.core.task import Task
 from engine.core.variant import ShotChoice, Variant, variant_names
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
-from engine.metrics.costing import busy_seconds, energy_watt_hours, local_cost_usd, token_cost_usd
+from engine.metrics.costing import busy_seconds
 from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
 from engine.metrics.intervals import corrected_for_choice, is_binary, joint_interval, mean_interval, tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
@@ -82,9 +83,11 @@ class VariantFigures:
     retrieval_p95_s: Interval | None = None
     latency: LatencyParts | None = None
     prompt_tokens: float = 0.0
-    """Mean per row, as the two below."""
+    """Mean per row, as the three below."""
     cached_prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
+    embedding_tokens: float = 0.0
+    """Those that an embedder on another machine read."""
     rows_tokens_estimated: int = 0
     """Rows whose tokens no server told as they can be: their tokens are estimates, and so is what they cost."""
     prefill_tokens_per_s: float | None = None
@@ -92,8 +95,8 @@ class VariantFigures:
     busy_s_per_call: float
     rows_per_s: float | None = None
     cost_usd_per_1k: float
-    """Of 1,000 answers: what the tokens cost at a closed API, else this machine's time and electricity, estimated; NaN
-    where another machine answers and its price is not known."""
+    """Of 1,000 answers: what the tokens cost at closed APIs, else this machine's time and electricity, estimated; NaN
+    where another machine answers or embeds and its price is not known."""
     cost_estimated: bool = True
     cost_interval_usd_per_1k: Interval | None = None
     """The same with its 95 % interval; None for a lane, where no limit is checked."""
@@ -174,7 +177,7 @@ def figures(
     paid = conditions.prepared.get(variant.id)
     prepare_s = paid.prepare_s if paid else None
     busy = busy_seconds(seconds)
-    cost, energy = _cost_and_energy(variant, seconds, tokens, plan, conditions)
+    cost, energy = cost_and_energy(variant, seconds, tokens, plan, conditions)
     costed = not np.isnan(cost).any()
     failures, tokens_estimated = table.failure[line, made], int(table.tokens_estimated[line, made].sum())
     peak = float(np.nanmax(table.rss_bytes[line, made]))
@@ -199,6 +202,7 @@ def figures(
         prompt_tokens=float(tokens["prompt_tokens"].mean()),
         cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
         completion_tokens=float(tokens["completion_tokens"].mean()),
+        embedding_tokens=float(np.nan_to_num(tokens["embedding_tokens"]).mean()),
         rows_tokens_estimated=tokens_estimated,
         prefill_tokens_per_s=tokens_per_second(
             tokens["prompt_tokens"] - tokens["cached_prompt_tokens"], seconds["prefill_s"]
@@ -221,7 +225,7 @@ def figures(
             variant,
             plan,
             name=name,
-            prepare_s=prepare_s,
+            prepared=paid,
             cost_usd_per_call=float(cost.mean()),
             busy_s_per_call=float(busy.mean()),
             away=conditions.away,
@@ -301,24 +305,6 @@ def joint_intervals(scores: Floats, total_s: Floats, cost_usd_per_1k: Floats, pl
         total_p95_s=quantile_joint(total_s, 0.95, tail),
         cost_usd_per_1k=joint_interval(cost_usd_per_1k, tail, most=math.inf),
     )
-
-
-def _cost_and_energy(
-    variant: Variant,
-    seconds: Mapping[str, Floats],
-    tokens: Mapping[str, Floats],
-    plan: RunPlan,
-    conditions: Conditions,
-) -> tuple[Floats, tuple[Floats, bool] | None]:
-    """Return the cost of each row in USD; and its energy with whether it was measured, None where it is unknown."""
-    if plan.prices is not None and variant.generates:
-        return token_cost_usd(tokens, plan.prices), None
-    if conditions.away and variant.generates:  # neither price nor power is known of another machine
-        return np.full(len(tokens["prompt_tokens"]), np.nan), None
-    gpu = conditions.gpu
-    watt_hours, measured = energy_watt_hours(seconds, conditions.cores, plan.costs, gpu=gpu)
-    cost = local_cost_usd(busy_seconds(seconds), watt_hours, plan.costs)
-    return cost, None if gpu and not measured else (watt_hours, measured)
 
 
 def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:

@@ -104,6 +104,14 @@ def origin_of(plan: RunPlan, conditions: Conditions) -> Origin:
     )
 
 
+def imported_sentence(*, imported: bool, rescored: bool) -> str:
+    """Say of a run from another machine what was measured there and what was computed here; empty for one of this."""
+    if not imported:
+        return ""
+    scores = "scores were computed again here" if rescored else "scores are those it came with"
+    return f"Imported: measured on another machine. Times, memory and energy are that machine's; {scores}."
+
+
 def origin_at(facts: ModelFacts, capabilities: Capabilities) -> Origin:
     """Tell where the figures of answers come from that a model gives outside of a run."""
     timings = capabilities.own_timings is Support.YES

@@ -67,6 +67,7 @@ class _LaneState:
     text: str = ""
     target: str = ""
     out_after: int | None = None
+    passing: int = 0
 
 
 class LiveRun:
@@ -205,6 +206,7 @@ class LiveRun:
         lane = self._lanes[prediction.variant_id]
         lane.columns.append(row_values(prediction))
         lane.last = prediction
+        lane.passing += prediction.failure is not None and prediction.failure.passing
         count = len(lane.columns)
         before = lane.running[-1] if lane.running else 0.0
         lane.running.append(before + ((prediction.score or 0.0) - before) / count)
@@ -251,6 +253,7 @@ class LiveRun:
             model_progress=model_progress,
             clear_leader=clear_leader,
             searches=searches,
+            passing=sum(copy.passing for copy in copies if copy.out_after is None and clear_leader is None),
         )
 
     def _lane(self, lane: _LaneState) -> Lane:

@@ -13,11 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.interval import Counts, Floats
-from engine.core.run.prediction import RIGHT_SCORE, FailureKind, Prediction
+from engine.core.run.prediction import (
+    LEAST_REST,
+    LONGEST_S,
+    MOST_TOKENS,
+    RIGHT_SCORE,
+    FailureKind,
+    Prediction,
+    is_score,
+    with_whole_characters,
+)
 
 FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
+_DAMAGED = FAILURES.index(FailureKind.BACKEND)
 SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
-TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens")
+TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "embedding_tokens")
 
 COLUMNS: Mapping[str, str] = {
     "target": "$.target",
@@ -94,30 +104,42 @@ def table_from_predictions(
 ) -> RunTable:
     """Put predictions into columns."""
     places = [(prediction.variant_id, prediction.example_id) for prediction in predictions]
-    return _build(variant_ids, example_ids, places, [row_values(prediction) for prediction in predictions])
+    values = [row_values(prediction) for prediction in predictions]
+    return table_from_rows(variant_ids, example_ids, places, values)
 
 
 def table_of_one(variant_id: str, example_ids: Sequence[str], rows: Sequence[Sequence[Any]]) -> RunTable:
     """Put one variant's rows into columns; `rows` holds `row_values` of each prediction, one per example."""
-    return _build([variant_id], example_ids, [(variant_id, example_id) for example_id in example_ids], rows)
+    return table_from_rows([variant_id], example_ids, [(variant_id, example_id) for example_id in example_ids], rows)
 
 
 def table_from_json(
     variant_ids: Sequence[str], example_ids: Sequence[str], records: Iterable[tuple[str, str, str]]
 ) -> RunTable:
-    """Put records into columns: variant id, example id, and a JSON list with the values of `COLUMNS` in order."""
+    """Put records into columns: variant id, example id, and a JSON list with the values of `COLUMNS` in order.
+
+    Values that cannot be count as unmeasured, as `engine.core.run.soundness` has it.
+    """
     read = list(records)
-    values = json.loads(f"[{','.join(text for _variant, _example, text in read)}]")
-    return _build(variant_ids, example_ids, [(variant, example) for variant, example, _text in read], values)
+    text = f"[{','.join(text for _variant, _example, text in read)}]"
+    values = json.loads(text, parse_int=_bounded)
+    if "\\ud" in text.lower():  # it may be half of a character
+        values = with_whole_characters(values)
+    return table_from_rows(variant_ids, example_ids, [(variant, example) for variant, example, _text in read], values)
 
 
-def _build(
+def _bounded(digits: str) -> float:
+    """Read a whole number; one of more digits than any count has is infinite, and so is no count."""
+    return int(digits) if len(digits) < 20 else math.inf
+
+
+def table_from_rows(
     variant_ids: Sequence[str],
     example_ids: Sequence[str],
     places: Sequence[tuple[str, str]],
     values: Sequence[Sequence[Any]],
 ) -> RunTable:
-    """Spread values over the table; those of variants or examples that are not asked for are left out."""
+    """Put rows into columns, each with its variant and example and its `row_values`; others are left out."""
     lines = {name: place for place, name in enumerate(variant_ids)}
     rows = {name: place for place, name in enumerate(example_ids)}
     shape = (len(lines), len(rows))
@@ -142,11 +164,22 @@ def _build(
     answers: dict[str, int] = {}
     codes = [-1 if answer is None else answers.setdefault(answer, len(answers)) for answer in column("answer")]
     kinds = {None: -1} | {kind: code for code, kind in enumerate(FAILURES)}
-    score = spread(column("score"))
+    score = _within(spread(column("score")), 1.0)
     made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
     made[flat] = True
     grid = made.reshape(shape)
+    tokens = {name: _within(spread(column(name)), MOST_TOKENS) for name in TOKENS}
+    no_counts = grid & np.any([np.isnan(found) for found in tokens.values()], axis=0)
     score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
+    scores = {
+        name: _within(spread([scores.get(name, 0.0) for scores in column("scores")]), 1.0)
+        for name in sorted({name for scores in column("scores") for name in scores})
+    }
+    for values_of_one in scores.values():
+        values_of_one[grid & np.isnan(values_of_one)] = 0.0
+    failure = spread([kinds.get(kind, _DAMAGED) for kind in column("failure")], empty=-1).astype(np.int8)
+    no_score = np.array([value is not None and not is_score(value) for value in column("score")], dtype=np.bool_)
+    failure.reshape(-1)[flat[no_score]] = _DAMAGED
     return RunTable(
         variant_ids=tuple(variant_ids),
         example_ids=tuple(example_ids),
@@ -154,20 +187,26 @@ def _build(
         answers=tuple(answers),
         made=grid,
         score=score,
-        scores={
-            name: spread([scores.get(name, 0.0) for scores in column("scores")])
-            for name in sorted({name for scores in column("scores") for name in scores})
-        },
-        failure=spread([kinds[kind] for kind in column("failure")], empty=-1).astype(np.int8),
+        scores=scores,
+        failure=failure,
         answer=spread(codes, empty=-1).astype(np.int32),
-        confidence=spread(
-            [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+        confidence=_within(
+            spread(
+                [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
+            ),
+            1 + LEAST_REST,
         ),
-        seconds={name: spread(column(name)) for name in SECONDS},
-        tokens={name: spread(column(name)) for name in TOKENS},
-        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_),
-        rss_bytes=spread(column("rss_bytes")),
+        seconds={name: _within(spread(column(name)), LONGEST_S) for name in SECONDS},
+        tokens={name: np.where(grid & np.isnan(found), 0.0, found) for name, found in tokens.items()},
+        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_) | no_counts,
+        rss_bytes=_within(spread(column("rss_bytes")), math.inf),
     )
+
+
+def _within(found: Floats, most: float) -> Floats:
+    """Return values with NaN in place of those that cannot be: older versions kept whatever a server told."""
+    with np.errstate(invalid="ignore"):
+        return np.where((found >= 0) & (found <= most), found, math.nan)
 
 
 def row_values(prediction: Prediction) -> list[Any]:

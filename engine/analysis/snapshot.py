@@ -124,6 +124,8 @@ class RunSnapshot:
     """Whether resuming can get further, as far as is known."""
     searches: Mapping[str, Search] = field(default_factory=dict)
     """The searches for settings so far, by tuned variant."""
+    passing: int = 0
+    """Rows that a fault of their server left without an answer; the run asks for them again when it is resumed."""
 
     @property
     def is_open(self) -> bool:

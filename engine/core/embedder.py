@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.core.errors import UsageError, unknown_name
+from engine.core.prices import TokenPrices
 
 ENGLISH_EMBEDDER = "all-MiniLM-L6-v2"
 """The one that comes with the app."""
@@ -47,6 +48,10 @@ class EmbedderFacts:
     licence: str = ""
     server: str = ""
     """Address of the server that holds it; empty on this machine."""
+    sends_to: str = ""
+    """The host that texts are sent to, where that is another machine; empty if they stay on this one."""
+    price_ref: str = ""
+    """`provider/model` in the price table; empty where it has no price there."""
 
     @property
     def name(self) -> str:
@@ -56,6 +61,21 @@ class EmbedderFacts:
     def reads(self, language: str) -> bool:
         """Tell whether it was trained on a language, an ISO 639-1 code; one that does not tell reads all."""
         return not self.languages or language in self.languages
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteEmbedder:
+    """An embedder on another machine, which the texts of a run are sent to."""
+
+    id: str
+    host: str
+    prices: TokenPrices | None = None
+    """As the price table had them when the run was planned; None where it does not know them."""
+
+    @property
+    def name(self) -> str:
+        """Its name without the version."""
+        return embedder_name(self.id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

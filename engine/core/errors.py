@@ -16,6 +16,7 @@ AdaptLabError
 │       ├── AccessError        it requires another key, or none was given
 │       ├── UnknownModelError  it does not have this model
 │       ├── BrokenAnswerError  what it sent is truncated or not in the expected form
+│       │   └── SlowAnswerError it was silent for too long, or not done when its time was over
 │       └── RefusedAnswerError the model refused to answer, or a filter withheld the answer
 ├── WorkerError
 │   ├── WorkerDiedError        a worker process ended during a request
@@ -122,6 +123,10 @@ class UnknownModelError(ServerError):
 
 class BrokenAnswerError(ServerError):
     """What the server sent is truncated, or not in the expected form."""
+
+
+class SlowAnswerError(BrokenAnswerError):
+    """The server was silent for too long, or had not finished when its time was over."""
 
 
 class RefusedAnswerError(ServerError):

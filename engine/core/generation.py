@@ -145,6 +145,8 @@ class Completion:
     """The model's thinking before the answer; its tokens count as part of the answer's."""
     thinking_s: float | None = None
     """Seconds from the first token of the thinking to its end; None without thinking."""
+    identity: str = ""
+    """What a server calls the model that answered, with its own version; empty where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

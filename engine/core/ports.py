@@ -94,6 +94,11 @@ class BuiltIndex:
     build_s: float
     """Seconds it took when it was built, which may have been earlier."""
     reused: bool
+    embedding_tokens: int = 0
+    """Tokens that an embedder on another machine read for it, which may have been earlier; as the next two fields of
+    this name, 0 for one on this machine."""
+    sent_tokens: int = 0
+    """Those of them that were sent now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +109,9 @@ class SearchResult:
     retrieval_s: float
     cpu_s: float
     rss_bytes: int
+    embedding_tokens: int = 0
+    tokens_estimated: bool = False
+    """The server did not tell them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +124,9 @@ class Classification:
     cpu_s: float
     rss_bytes: int
     tokens: int
+    embedding_tokens: int = 0
+    tokens_estimated: bool = False
+    """The server did not tell them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +136,10 @@ class Embeddings:
     vectors: NDArray[np.float32]
     embed_s: float
     """Seconds now, and for vectors from before those that they once took."""
+    embedding_tokens: int = 0
+    """Counted as the seconds are."""
+    sent_tokens: int = 0
+    """Those of them that were sent now."""
 
 
 LOGISTIC = ClassifierSpec()

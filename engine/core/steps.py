@@ -34,6 +34,8 @@ class Progress:
     validation_loss: float | None = None
     """Of the rows held out, after the epoch that has just ended; None within an epoch and where none are."""
     tokens_per_s: float | None = None
+    sent_tokens: int = 0
+    """Tokens that an embedder on another machine has read so far."""
 
 
 def check_cancelled(cancel: CancelSignal | None, what: str = "The run was stopped.") -> None:

@@ -261,6 +261,14 @@ class Variant:
         return searches or fits or (bool(self.shots_k) and self.shot_choice is not ShotChoice.DRAWN)
 
     @property
+    def sends_texts(self) -> bool:
+        """Tell whether an embedder reads its texts, even where vectors decide nothing.
+
+        An index that is searched by words has vectors, too, and a search for settings may choose the nearest examples.
+        """
+        return self.embeds or self.retrieval is not None or (self.tuned and self.facts.shows_shots)
+
+    @property
     def generates(self) -> bool:
         """Tell whether a language model answers."""
         return self.facts.generates

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.core.errors import SpendingLimitError
 from engine.core.prices import TOKENS_PRICED, TokenPrices
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Usage
 from engine.metrics import wording as say
 
@@ -49,14 +50,47 @@ def usage_usd(prices: TokenPrices, usage: Usage) -> float:
     )
 
 
+def embedding_usd(prices: TokenPrices, tokens: float) -> float:
+    """Return what embedding so many tokens costs: they are read, and nothing is written."""
+    return prices.cost_usd(tokens, 0.0, 0.0)
+
+
 class Budget:
     """What one run may still spend."""
 
-    def __init__(self, prices: TokenPrices | None, limit_usd: float | None, spent: float = 0.0) -> None:
-        """Begin with what was spent before; without prices or a limit it is never used up."""
+    def __init__(
+        self,
+        prices: TokenPrices | None,
+        limit_usd: float | None,
+        spent: float = 0.0,
+        *,
+        embedders: Mapping[str, TokenPrices] | None = None,
+        embedded_by: Mapping[str, str] | None = None,
+    ) -> None:
+        """Begin with what was spent before; without prices or a limit it is never used up.
+
+        Args:
+            prices: of the model.
+            limit_usd: where the run stops.
+            spent: before.
+            embedders: prices of embedders on other machines, by id.
+            embedded_by: the embedder of each variant, by id.
+        """
         self._prices = prices
         self._limit_usd = limit_usd
         self._spent_usd = spent
+        self._embedders, self._embedded_by = dict(embedders or {}), dict(embedded_by or {})
+
+    @classmethod
+    def of(cls, plan: RunPlan, spent: float = 0.0) -> Budget:
+        """Return the budget of a plan."""
+        return cls(
+            plan.prices,
+            plan.spending_limit_usd,
+            spent,
+            embedders={one.id: one.prices for one in plan.remote_embedders if one.prices is not None},
+            embedded_by={variant.id: variant.embedder for variant in plan.variants},
+        )
 
     @property
     def spent_usd(self) -> float:
@@ -68,10 +102,17 @@ class Budget:
         if self._prices is not None:
             self._spent_usd += usage_usd(self._prices, usage)
 
+    def pay_embedding(self, embedder: str, tokens: int) -> None:
+        """Count tokens that an embedder, by id, has read."""
+        if (prices := self._embedders.get(embedder)) is not None:
+            self._spent_usd += embedding_usd(prices, tokens)
+
     def pay(self, predictions: Sequence[Prediction]) -> None:
-        """Count what these predictions cost."""
+        """Count what these predictions cost, with what embedding their texts cost."""
         if self._prices is not None:
             self._spent_usd += spent_usd(self._prices, predictions)
+        for prediction in predictions:
+            self.pay_embedding(self._embedded_by.get(prediction.variant_id, ""), prediction.usage.embedding_tokens)
 
     def check(self) -> None:
         """Stop a run that has reached its limit.
@@ -79,7 +120,9 @@ class Budget:
         Raises:
             SpendingLimitError: the limit is reached.
         """
-        if self._prices is None or self._limit_usd is None or self._spent_usd < self._limit_usd:
+        if self._limit_usd is None or self._spent_usd < self._limit_usd:
+            return
+        if self._prices is None and not self._embedders:
             return
         raise SpendingLimitError(
             f"The run has cost {say.money(self._spent_usd)}; its limit is {say.money(self._limit_usd)}.",

@@ -14,6 +14,7 @@ from engine.core.errors import (
     RefusedAnswerError,
     RetrievalError,
     ServerAbsentError,
+    ServerError,
     UnknownModelError,
     UnparsedAnswerError,
     WorkerDiedError,
@@ -90,6 +91,14 @@ class Retrieved:
     retrieval_s: float | None = None
     cpu_s: float = 0.0
     rss_bytes: int = 0
+    embedding_tokens: int = 0
+    tokens_estimated: bool = False
+
+    def paid_with(self, usage: Usage | None) -> Usage:
+        """Return a model's tokens with those of fetching."""
+        own = usage or Usage()
+        estimated = own.estimated or self.tokens_estimated
+        return replace(own, embedding_tokens=self.embedding_tokens, estimated=estimated)
 
 
 def answer_row(
@@ -127,7 +136,11 @@ def _classified(context: RunContext, ready: ReadyVariant, example: Example, atte
     blank = _blank(context, ready, example)
     return replace(
         _scored(context, blank, example, found.label, found.label),
-        usage=Usage(prompt_tokens=found.tokens),
+        usage=Usage(
+            prompt_tokens=found.tokens,
+            embedding_tokens=found.embedding_tokens,
+            estimated=found.tokens_estimated,
+        ),
         timing=Timing(ttft_s=total_s, total_s=total_s, cpu_s=found.cpu_s),
         probabilities=found.probabilities,
         rss_bytes=found.rss_bytes,
@@ -143,13 +156,17 @@ def _generated(
     request = request_for(context, ready, example, row, found.passages)
     first_at: float | None = None
     completion: Completion | None = None
-    for piece in context.model.generate(request, cancel=context.cancel):
-        if isinstance(piece, TextPiece):
-            first_at = first_at or time.perf_counter()
-            if not ready.corrected:
-                yield piece.text
-        else:
-            completion = piece
+    try:
+        for piece in context.model.generate(request, cancel=context.cancel):
+            if isinstance(piece, TextPiece):
+                first_at = first_at or time.perf_counter()
+                if not ready.corrected:
+                    yield piece.text
+            else:
+                completion = piece
+    except ModelError as error:
+        error.usage = found.paid_with(error.usage)
+        raise
     ended = time.perf_counter()
     if completion is None:
         raise ModelError("The backend ended without an answer.", "Try again.")
@@ -183,7 +200,7 @@ def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, with
         return Retrieved()
     started = time.perf_counter()
     passages: list[Passage] = []
-    cpu_s, rss_bytes = 0.0, 0
+    cpu_s, rss_bytes, tokens, estimated = 0.0, 0, 0, False
     for kind, count in (("example", spec.examples_k), ("document", spec.passages_k)):
         if count:
             spread = spec.spread and kind == "example"
@@ -201,7 +218,9 @@ def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, with
             passages += spread_over_labels(others, count) if spread else others[:count]
             cpu_s += found.cpu_s
             rss_bytes = max(rss_bytes, found.rss_bytes)
-    return Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes)
+            tokens += found.embedding_tokens
+            estimated |= found.tokens_estimated
+    return Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes, tokens, estimated)
 
 
 def request_for(
@@ -259,12 +278,13 @@ def completed(
     """Read and score what the model wrote; the caller adds what it took."""
     blank = replace(
         _blank(context, ready, example),
-        usage=completion.usage,
+        usage=found.paid_with(completion.usage),
         probabilities=completion.probabilities,
         passages=found.passages,
         prompt=completion.prompt,
         thinking=completion.thinking,
         rss_bytes=completion.rss_bytes + found.rss_bytes,
+        identity=completion.identity,
     )
     try:
         answer = read_answer(context.task, effective_mode(context.task, ready.variant.decoding.mode), completion.text)
@@ -303,6 +323,7 @@ def failed(
     ):
         if isinstance(error, type_of_error):
             kind = its_kind
-    failure = Failure(kind=kind, message=str(error))
+    passing = isinstance(error, ServerError) and not isinstance(error, RefusedAnswerError)
+    failure = Failure(kind=kind, message=str(error), passing=passing)
     usage = (error.usage if isinstance(error, ModelError) else None) or Usage()
     return replace(_blank(context, ready, example), failure=failure, usage=usage, attempts=attempts)

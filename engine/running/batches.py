@@ -73,10 +73,12 @@ def _read(
     found: Retrieved | Exception,
 ) -> Prediction:
     """Make a prediction of an answer; what was raised in its place is raised."""
-    if isinstance(answer, Exception):
-        raise answer
     if isinstance(found, Exception):
         raise found
+    if isinstance(answer, ModelError):
+        answer.usage = found.paid_with(answer.usage)
+    if isinstance(answer, Exception):
+        raise answer
     prediction = completed(context, ready, example, without_label_prior(ready, answer), found)
     timing = Timing(
         prefill_s=answer.prefill_s,
@@ -185,6 +187,8 @@ def _retrieve_or_error(
         except WorkerDiedError as error:
             if attempt == MAX_ATTEMPTS:
                 return error
-        except (RetrievalError, WorkerError) as error:
+        except STOPPING:
+            raise
+        except (ModelError, RetrievalError, WorkerError) as error:
             return error
     return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")

@@ -18,6 +18,7 @@ from engine.core.variant import TUNED_ENDING, DecodingMode, DecodingSpec, PriorC
 from engine.metrics.budget import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
 from engine.running.preflight.embedders import EmbedderChoice, with_embedders
+from engine.running.preflight.remote_embedders import used_by
 from engine.running.sampling import choose_test_rows, draw_training_rows
 from engine.running.search.folds import FOLDS, pooled, seal_of
 from engine.running.search.spaces import space_of
@@ -58,13 +59,14 @@ class PlanChoices(TypedDict, total=False):
     draws: int
     """Share the rows of variants with shots or LoRA out over so many draws and trainings."""
     spending_limit_usd: float | None
-    """The run stops when it has cost this much at a closed API."""
+    """The run stops when it has cost this much at closed APIs."""
     effort_s: float | None
     """Seconds of search for good settings for each technique; tuned variants then stand beside the default ones."""
     trials: Mapping[str, int] | None
     """Trials by technique, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
     rows_to: str
-    """The host to which rows may be sent on, where a server does not answer itself."""
+    """The hosts, separated by commas, to which rows may be sent: by a server that does not answer itself, or to an
+    embedder."""
     embedding: EmbedderChoice
     """The embedders, chosen; by default the bundled one."""
     prior_correction: PriorCorrection
@@ -99,11 +101,12 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         search=options.search if options else None,
     )
     effort = _effort(task, train, test, variants, choices)
+    planned = with_tuned(variants, task) if effort else variants
     return RunPlan(
         run_id=new_run_id(),
         task_id=task_id or task.id,
         model_id=facts.id,
-        variants=with_tuned(variants, task) if effort else variants,
+        variants=planned,
         test_ids=tuple(example.id for example in test),
         train_ids=tuple(example.id for example in train),
         seed=seed,
@@ -116,6 +119,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         effort=effort,
         prices=token_prices(facts.price_ref) if facts.price_ref else None,
         rows_to=choices.get("rows_to", ""),
+        remote_embedders=used_by(planned, embedding.remote),
         handicaps=embedding.handicaps if any(variant.embedder for variant in variants) else (),
         spending_limit_usd=choices.get("spending_limit_usd"),
     )
@@ -171,9 +175,9 @@ def same_experiment(first: RunPlan, second: RunPlan) -> bool:
 
 
 def _what_counts(plan: RunPlan) -> RunPlan:
-    """Leave out ids and cost assumptions; older plans do not name the bundled embedder."""
+    """Leave out ids, cost assumptions and consent; older plans do not name the bundled embedder."""
     variants = tuple(
         replace(variant, embedder="") if variant.embedder.startswith(f"{ENGLISH_EMBEDDER}@") else variant
         for variant in plan.variants
     )
-    return replace(plan, run_id="", costs=CostAssumptions(), variants=variants)
+    return replace(plan, run_id="", costs=CostAssumptions(), variants=variants, rows_to="")

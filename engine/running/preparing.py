@@ -34,11 +34,17 @@ class OneOff:
 
     seconds: float = 0.0
     reused: bool = False
+    embedding_tokens: float = 0.0
+    """Read by an embedder on another machine."""
+    waited_s: float = 0.0
+    """Seconds of parts for which it read some."""
 
-    def add(self, seconds: float, *, reused: bool) -> None:
+    def add(self, seconds: float, *, reused: bool, embedding_tokens: int = 0) -> None:
         """Count one more part."""
         self.seconds += seconds
         self.reused |= reused
+        self.embedding_tokens += embedding_tokens
+        self.waited_s += seconds if embedding_tokens else 0.0
 
 
 def prepare(
@@ -92,7 +98,14 @@ def _prepared(
     seconds = paid.seconds + drawn.seconds / len(draws)
     priors = tuple(ready.prior for ready in draws if ready.prior is not None)
     reused = paid.reused or drawn.reused
-    took = Preparation(prepare_s=seconds, reused=reused, priors=priors, shots=chosen.record)
+    took = Preparation(
+        prepare_s=seconds,
+        reused=reused,
+        priors=priors,
+        shots=chosen.record,
+        embedding_tokens=round(paid.embedding_tokens + drawn.embedding_tokens / len(draws)),
+        waited_s=paid.waited_s + drawn.waited_s / len(draws),
+    )
     return draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)), took
 
 
@@ -110,7 +123,7 @@ def find_parts(
     ready = ReadyVariant(variant=variant)
     if chosen.index is not None:
         ready = replace(ready, index_id=chosen.index.id)
-        paid.add(chosen.index.build_s, reused=chosen.index.reused)
+        paid.add(chosen.index.build_s, reused=chosen.index.reused, embedding_tokens=chosen.index.embedding_tokens)
     elif variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()
         steps = context.retriever.index(
@@ -118,7 +131,7 @@ def find_parts(
         )
         index = yield from until_built(variant.id, steps)
         ready = replace(ready, index_id=index.id)
-        paid.add(index.build_s, reused=index.reused)
+        paid.add(index.build_s, reused=index.reused, embedding_tokens=index.embedding_tokens)
     if variant.facts.fits:
         rows = [*train, *label_rows(context.task)] if variant.classifier.label_rows else train
         steps = context.retriever.fit_classifier(
@@ -130,7 +143,7 @@ def find_parts(
         )
         fitted = yield from until_built(variant.id, steps)
         ready = replace(ready, classifier_id=fitted.id)
-        paid.add(fitted.build_s, reused=fitted.reused)
+        paid.add(fitted.build_s, reused=fitted.reused, embedding_tokens=fitted.embedding_tokens)
     return ready
 
 
@@ -155,9 +168,9 @@ def make_draw(
     """
     variant = ready.variant
     if variant.shots_k:
-        shots, seconds = yield from fixed_shots(context, variant, train, draw=ready.draw)
-        ready = replace(ready, shots=shots)
-        paid.add(seconds, reused=False)
+        fixed = yield from fixed_shots(context, variant, train, draw=ready.draw)
+        ready = replace(ready, shots=fixed.shots)
+        paid.add(fixed.seconds, reused=False, embedding_tokens=fixed.embedding_tokens)
     if variant.lora is not None:
         spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
         weights, found = yield from _weights(context, trainer, train, ready, spec, held_out)

@@ -35,14 +35,17 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
+from engine.core.run.failed_rows import none_answered, to_ask_again
 from engine.core.run.manifest import Manifest, plan_fields
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Failure, Prediction
 from engine.core.steps import CancelSignal, Progress, check_cancelled
 from engine.core.task import Example, Task
 from engine.metrics.budget import Budget
 from engine.running.answering import ReadyVariant, RunContext
 from engine.running.lora import run_canary
-from engine.running.paid_model import PaidModel
+from engine.running.paid.model import PaidModel
+from engine.running.paid.retriever import PaidRetriever
 from engine.running.preflight.backend_checks import not_agreed
 from engine.running.preflight.context_size import context_needed
 from engine.running.preparing import prepare, tried_twice, warm_up
@@ -81,17 +84,24 @@ def run(
         cancel: stops the run; what was done is kept.
         enough: ends the search for settings; the run goes on with the best so far.
     """
+    outcomes: dict[tuple[str, str], Failure | None] = {}
     try:
         ports.store.update_run(plan.run_id, status="running")
         if refusal := not_agreed(plan, ports.model.facts):
             raise refusal
-        yield from _carry_out(plan, task, ports, cancel, enough)
+        for event in _carry_out(plan, task, ports, cancel, enough):
+            if isinstance(event, PredictionMade):
+                made = event.prediction
+                outcomes[made.variant_id, made.example_id] = made.failure
+            yield event
     except CancelledError:
         yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to continue where it stopped.")
     except AdaptLabError as error:
         yield _end(plan, ports, "failed", error.what, error.fix, goes_on=not isinstance(error, FINAL))
     else:
-        yield _end(plan, ports, "done", "", "")
+        nothing = none_answered(outcomes)
+        again = not nothing or any(failure and failure.passing for failure in outcomes.values())
+        yield _end(plan, ports, "failed" if nothing else "done", *(nothing or ("", "")), goes_on=again)
 
 
 def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str, *, goes_on: bool = True) -> RunEnded:
@@ -109,14 +119,16 @@ def _carry_out(
     by_id = {example.id: example for example in task.examples}
     train = [by_id[example_id] for example_id in plan.train_ids]
     test = [by_id[example_id] for example_id in plan.test_ids]
+    manifest = ports.store.manifest(plan.run_id)
     kept = ports.store.predictions(plan.run_id)
+    if not manifest.stopped_early and (again := to_ask_again(kept, out=manifest.out)):
+        kept = _without(kept, again)
+        manifest = _paid_before(plan, ports.store, manifest, again)
     yield RunStarted(plan=plan, targets=tuple(example.target for example in test))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
-    done = {(prediction.variant_id, prediction.example_id) for prediction in kept}
     before = ports.model.capabilities
-    manifest = ports.store.manifest(plan.run_id)
-    budget = Budget(plan.prices, plan.spending_limit_usd, spent=manifest.beside_usd)
+    budget = Budget.of(plan, spent=manifest.beside_usd)
     budget.pay(kept)
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
@@ -145,7 +157,21 @@ def _carry_out(
             yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The canary")
     yield from warm_up(paid, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
-    yield from Turns(context, ports.store, ports.meter, ready, standings, budget, done).take(test)
+    yield from Turns(context, ports.store, ports.meter, ready, standings, budget, kept).take(test)
+
+
+def _without(kept: Sequence[Prediction], again: Sequence[Prediction]) -> list[Prediction]:
+    places = {(made.variant_id, made.example_id) for made in again}
+    return [made for made in kept if (made.variant_id, made.example_id) not in places]
+
+
+def _paid_before(plan: RunPlan, store: RunStore, manifest: Manifest, again: Sequence[Prediction]) -> Manifest:
+    """Keep what rows that are asked again have cost already: their records are replaced."""
+    paid = Budget.of(plan, spent=manifest.beside_usd)
+    paid.pay(again)
+    if paid.spent_usd > manifest.beside_usd:
+        store.update_run(plan.run_id, manifest={"beside_usd": paid.spent_usd})
+    return store.manifest(plan.run_id)
 
 
 def _search(
@@ -184,16 +210,20 @@ def _room_to_search(context: RunContext) -> int:
 
 
 def _paid(context: RunContext, budget: Budget, store: RunStore) -> RunContext:
-    """Have answers that are no rows of the run paid for from its budget, and keep what they have cost."""
+    """Have answers that are no rows of the run, and embedding, paid for from its budget; keep what they have cost."""
     plan = context.plan
-    if plan.prices is None:
+    if not plan.sources:
         return context
     rows_usd = budget.spent_usd - store.manifest(plan.run_id).beside_usd
 
     def keep() -> None:
         store.update_run(plan.run_id, manifest={"beside_usd": budget.spent_usd - rows_usd})
 
-    return replace(context, model=PaidModel(context.model, budget, keep))
+    return replace(
+        context,
+        model=PaidModel(context.model, budget, keep),
+        retriever=PaidRetriever(context.retriever, budget, keep),
+    )
 
 
 def _slots(plan: RunPlan) -> int:

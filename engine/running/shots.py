@@ -37,6 +37,15 @@ class Chosen:
     """Of the nearest examples, where it was built to compare."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FixedShots:
+    """The examples that every prompt of a draw shows, and what choosing them took."""
+
+    shots: tuple[Example, ...]
+    seconds: float = 0.0
+    embedding_tokens: int = 0
+
+
 def decide_shots(
     context: RunContext, variant: Variant, train: Sequence[Example], known: ShotRecord | None
 ) -> Generator[Event, None, Chosen]:
@@ -60,7 +69,7 @@ def decide_shots(
         choice = settled(variant.shot_choice)
         return Chosen(variant=_as(variant, choice), record=ShotRecord(choice=choice))
     covering, nearest = _as(variant, ShotChoice.COVERING), _as(variant, ShotChoice.NEAREST)
-    shots, _seconds = yield from fixed_shots(context, covering, train, draw=0)
+    shots = (yield from fixed_shots(context, covering, train, draw=0)).shots
     unseen = [row for row in train if row not in shots]
     same = yield from measure_prior(context, ReadyVariant(variant=covering, shots=shots), unseen)
     spec = nearest.retrieval or RetrievalSpec()
@@ -86,15 +95,15 @@ def decide_shots(
 
 def fixed_shots(
     context: RunContext, variant: Variant, train: Sequence[Example], *, draw: int
-) -> Generator[Event, None, tuple[tuple[Example, ...], float]]:
-    """Choose the examples that every prompt of a draw shows, and return them with the seconds that embedding took.
+) -> Generator[Event, None, FixedShots]:
+    """Choose the examples that every prompt of a draw shows.
 
-    Several draws each choose from half of the rows. Vectors from before count with the seconds that they once took.
+    Several draws each choose from half of the rows. Vectors from before count with what they once took.
     """
     seed, by_target = seed_of_draw(context.plan.seed, draw), context.task.has_labels
     order = variant.shot_order
     if variant.shot_choice is ShotChoice.DRAWN:
-        return choose_shots(train, variant.shots_k, seed=seed, by_target=by_target, order=order), 0.0
+        return FixedShots(shots=choose_shots(train, variant.shots_k, seed=seed, by_target=by_target, order=order))
     pool = list(train)
     if context.plan.draws > 1:
         half = max(variant.shots_k, (len(pool) + 1) // 2)
@@ -109,7 +118,11 @@ def fixed_shots(
     shots = choose_shots(
         pool, variant.shots_k, seed=seed, by_target=by_target, vectors=found.vectors, choice=choice, order=order
     )
-    return shots, found.embed_s + time.perf_counter() - started
+    return FixedShots(
+        shots=shots,
+        seconds=found.embed_s + time.perf_counter() - started,
+        embedding_tokens=found.embedding_tokens,
+    )
 
 
 def load_embedder(context: RunContext, variant: Variant) -> None:

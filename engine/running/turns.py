@@ -63,11 +63,13 @@ class Turns:
         variants: Sequence[ReadyVariant],
         standings: Standings,
         budget: Budget,
-        done: set[tuple[str, str]],
+        kept: Sequence[Prediction],
     ) -> None:
-        """Begin with what was answered before a stop, as pairs of variant and example."""
+        """Begin with what was answered before a stop."""
         self._context, self._store, self._meter = context, store, meter
-        self._variants, self._standings, self._budget, self._done = variants, standings, budget, done
+        self._variants, self._standings, self._budget = variants, standings, budget
+        self._done = {(made.variant_id, made.example_id) for made in kept}
+        self._identities = {made.variant_id: made.identity for made in reversed(kept) if made.identity}
         self._weights_by_turns, self._prompts_by_turns = self._holds()
         self._held: tuple[str, str] | None = None
         self._told: set[str] = set()
@@ -166,6 +168,7 @@ class Turns:
 
     def _remarks(self, prediction: Prediction) -> Iterator[Event]:
         """Tell what is odd about an answer, each kind of remark once."""
+        yield from self._changed(prediction)
         if prediction.timing.load_s >= RELOAD_S:
             took = say.seconds(prediction.timing.load_s)
             yield from self._once(
@@ -180,6 +183,17 @@ class Turns:
                 "tokens",
                 f"The server did not tell how many tokens an answer of {prediction.variant_id} took, or told what "
                 f"cannot be: {counts}.",
+            )
+
+    def _changed(self, prediction: Prediction) -> Iterator[Event]:
+        """Tell when what answers a variant is called otherwise than before: its figures are of two models then."""
+        now, variant_id = prediction.identity, prediction.variant_id
+        before = self._identities.setdefault(variant_id, now) if now else now
+        if before != now:
+            yield from self._once(
+                f"identity of {variant_id}",
+                f"The server changed in the midst of the run: {variant_id} was answered by '{before}', then by "
+                f"'{now}'. Its figures are of both.",
             )
 
     def _once(self, kind: str, text: str) -> Iterator[Event]:

@@ -6,17 +6,30 @@ import hashlib
 import random
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from engine.core.embedder import EmbedderState
 from engine.core.task import Task, task_digest
 from engine.core.text.languages import Languages, tell_languages
+from engine.metrics.budget import embedding_usd
 from engine.running.preflight.embedders import AUTO, EmbedderChoice, choose_embedders, is_path
+from engine.running.preflight.estimating import CHARACTERS_PER_TOKEN
+from engine.running.preflight.remote_embedders import remote_embedders
 from engine.services.workspace import Workspace
 
 COUNTED_ROWS = 300
 """Rows whose tokens are looked up in a vocabulary, drawn by a fixed seed."""
 MOST_REMEMBERED = 20
 """Tasks and tables whose languages are remembered: a screen plans at every touch."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemoteOffer:
+    """What embedding a task on another machine means."""
+
+    host: str
+    cost_usd: float | None
+    """Of its rows and documents, once; None where no price is known."""
 
 
 class Embedders:
@@ -55,6 +68,23 @@ class Embedders:
     def languages(self, task: Task) -> Languages:
         """Return the languages of a task's rows."""
         return self._languages_of(task.digest or task_digest(task), [example.input for example in task.examples])
+
+    def hosts(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the hosts that the embedders of these names send texts to; none for those on this machine."""
+        wanted = set(names)
+        found = (state.facts for state in self.list()) if wanted else ()
+        return tuple(dict.fromkeys(one.sends_to for one in found if one.name in wanted and one.sends_to))
+
+    def offer(self, task: Task, name: str) -> RemoteOffer | None:
+        """Say where an embedder of this name would be sent a task, and at what cost; None for one on this machine."""
+        known = [state.facts for state in self.list() if state.facts.name == name]
+        remote = next(iter(remote_embedders(known)), None)
+        if remote is None:
+            return None
+        texts = [*(example.input for example in task.examples), *(document.text for document in task.documents)]
+        tokens = sum(map(len, texts)) / CHARACTERS_PER_TOKEN
+        cost = None if remote.prices is None else embedding_usd(remote.prices, tokens)
+        return RemoteOffer(host=remote.host, cost_usd=cost)
 
     def for_texts(self, texts: Sequence[str]) -> EmbedderChoice:
         """Choose the one that reads the language of texts which are no task yet."""

@@ -157,6 +157,7 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
     Raises:
         AdaptLabError: a variant cannot be prepared, or the model cannot be loaded.
     """
+    _check_stays_here(workspace, question)
     task, ports = workspace.tasks.get(question.task_id), workspace.ports(question.model_id)
     context = RunContext(plan=plan_of(question), task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
     train = draw_training_rows(task, question.train_rows, seed=question.seed)
@@ -177,6 +178,21 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
         asked = by_id[plain.variant.id]
         one = replace(plain, variant=replace(plain.variant, lora=asked.lora), lora=lora if asked.lora else None)
         yield from _answer(context, one, example, scored=bool(question.target))
+
+
+def _check_stays_here(workspace: Workspace, question: Question) -> None:
+    """Refuse embedders on other machines: only a run asks for what they are sent and cost.
+
+    Raises:
+        UsageError: a variant has one.
+    """
+    wanted = {variant.embedder for variant in question.variants if variant.embedder}
+    for facts in (state.facts for state in workspace.retriever.embedders()) if wanted else ():
+        if facts.id in wanted and facts.sends_to:
+            raise UsageError(
+                f"The embedder '{facts.name}' would send this task's rows to {facts.sends_to}.",
+                "Choose a variant with an embedder on this machine, or run a comparison, which asks first.",
+            )
 
 
 def _answer(context: RunContext, ready: ReadyVariant, example: Example, *, scored: bool) -> Iterator[PlayLane]:

@@ -20,6 +20,7 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
+from engine.core.run.failed_rows import none_answered
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -75,7 +76,10 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
     if manifest.stopped_early is not None:
         live.apply(LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows))
     if manifest.status in {"done", "cancelled", "failed"}:
-        live.apply(RunEnded(status=manifest.status))
+        outcomes = {(made.variant_id, made.example_id): made.failure for made in predictions}
+        what, fix = (manifest.status == "failed" and none_answered(outcomes)) or ("", "")
+        again = not what or any(failure and failure.passing for failure in outcomes.values())
+        live.apply(RunEnded(status=manifest.status, message=what, fix=fix, goes_on=again))
     else:
         live.apply(
             RunEnded(status="cancelled", message="This run was interrupted.", fix="Resume to continue where it ended.")

@@ -58,6 +58,8 @@ def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[Ru
         for info in infos:
             if (info.task_id, info.model_id, info.seed) != (plan.task_id, plan.model_id, plan.seed):
                 continue
+            if info.imported and info.status != "done":  # it cannot be continued here
+                continue
             if info.run_id not in known:
                 known[info.run_id] = results.plan(info.run_id)
             if same_experiment(known[info.run_id], plan) and not results.is_outdated(info.run_id):

@@ -119,7 +119,9 @@ class Runs:
         Raises:
             UsageError: there is no such run, or its task or model has changed.
         """
-        self._background.begin(self.kept_plan(run_id))
+        plan = self.kept_plan(run_id)
+        self._workspace.files.forget(run_id)  # rows that a fault left without an answer are asked again
+        self._background.begin(plan)
         return run_id
 
     def carry_out(
@@ -135,6 +137,7 @@ class Runs:
         """Carry out a plan in the caller's thread, as the terminal does; `enough` ends its search for settings."""
         if resume:
             self.kept_plan(plan.run_id)
+            self._workspace.files.forget(plan.run_id)
         else:
             self._create(plan, purpose, studied_run)
         yield from self._background.events(plan, cancel, enough)
@@ -143,10 +146,15 @@ class Runs:
         """Return the plan of a kept run, checked against today's task and model.
 
         Raises:
-            UsageError: there is no such run, or its task or model has changed.
+            UsageError: there is no such run, it was measured on another machine, or its task or model has changed.
         """
         manifest = self._workspace.store.manifest(run_id)
         plan = manifest.plan
+        if manifest.imported:
+            raise UsageError(
+                f"Run {run_id} was imported: rows of this machine cannot be added to another machine's.",
+                "Start a new run.",
+            )
         if task_has_changed(self._workspace.tasks, manifest):
             raise UsageError(
                 f"The task '{plan.task_id}' or its scoring has changed since run {run_id}.", "Start a new run."

@@ -95,9 +95,10 @@ class RunOptions:
     context: Count = CONTEXT_TOKENS
     """Tokens of context per row."""
     send_rows_to: Annotated[str, Parameter(metavar="HOST", show_default=False)] = ""
-    """A model that its server does not answer itself: agrees that this run's rows are sent on to this host."""
+    """Agrees that rows and documents are sent to this host: by a server that does not answer itself, or to an
+    embedder on another machine. Several hosts are separated by commas."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
-    """Closed APIs: confirms the cost, and stops the run there."""
+    """Closed APIs: confirms the cost of model and embedders, and stops the run there."""
 
 
 DEFAULT_RUN = RunOptions()

@@ -10,6 +10,7 @@ from engine.running.preflight.embedders import languages_of
 from terminal.output import Column, Listing
 
 NOT_SAID = "unknown"
+HERE = "nowhere else"
 
 
 def embedder_listing(embedders: Sequence[EmbedderState]) -> Listing:
@@ -19,6 +20,7 @@ def embedder_listing(embedders: Sequence[EmbedderState]) -> Listing:
         columns=(
             Column(heading="embedder"),
             Column(heading="backend", spare=True),
+            Column(heading="texts go to"),
             Column(heading="languages"),
             Column(heading="size", figures=True),
             Column(heading="dimensions", figures=True),
@@ -31,6 +33,7 @@ def embedder_listing(embedders: Sequence[EmbedderState]) -> Listing:
             [
                 state.facts.name,
                 state.facts.backend,
+                state.facts.sends_to or HERE,
                 languages_of(state.facts, missing=NOT_SAID),
                 say.size(state.facts.size_bytes or None, missing=NOT_SAID),
                 say.number(state.facts.dimensions or None, missing=NOT_SAID),

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.analysis.basis.wholeness import answers_in_words
+from engine.analysis.marks import imported_sentence
 from engine.core.lora_library import KeptWeights, Measured
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Manifest
 from engine.core.run.standing import state_of
 from engine.core.techniques import label
 from engine.metrics import wording as say
+from engine.metrics.marks import Mark
 from engine.studies.study_runs import aside_in_words
 from terminal.output import Column, Listing
 
@@ -54,7 +56,7 @@ def runs_listing(runs: Sequence[RunInfo]) -> Listing:
                 ", ".join(label(technique) for technique in run.techniques),
                 str(run.seed),
                 str(run.purpose),
-                str(state_of(run)),
+                f"{state_of(run)}, {Mark.IMPORTED.sign}" if run.imported else str(state_of(run)),
                 f"{say.number(run.rows_done)} of {say.number(run.rows_total)}",
                 run.note,
             ]
@@ -79,7 +81,7 @@ def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
         "state": str(state_of(run)),
         "answers": answers_in_words(run),
         "machine": f"{machine.processor}, {machine.cores} cores, {say.size(machine.memory_bytes)}",
-        "measured": "elsewhere, and imported" if run.imported else "here",
+        "measured": imported_sentence(imported=run.imported, rescored=run.rescored) or "here",
         "note": run.note,
     }
     return _facts(facts)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from engine.analysis.basis.choices import sentences_of
 from engine.analysis.basis.language_parts import LanguageParts, MissingPart
 from engine.analysis.basis.training_rows import TrainingRows, training_note
-from engine.analysis.marks import FigureName, marks_in_summary
+from engine.analysis.marks import FigureName, imported_sentence, marks_in_summary
 from engine.analysis.run_comparison import Matrix, in_words
 from engine.core.embedder import EmbedderHandicap
 from engine.core.interval import Interval
@@ -55,6 +55,8 @@ _FIGURES = (
 def show_results(summary: Summary, *before: Listing) -> None:
     """Print a finished run's figures, after the listings in `before`."""
     show(*before, results(summary), other_scores(summary), retrieval(summary))
+    if told := imported_sentence(imported=summary["imported"], rescored=summary["rescored"]):
+        note(told)
     remark = training_note(TrainingRows(**summary["training"]), test_rows=int(summary["test_rows"]))
     if remark:
         note(remark)

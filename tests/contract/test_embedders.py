@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from adapters.models.catalog import Catalog
-from adapters.retrieval.embedder import BATCH_ROWS, Embedder
+from adapters.retrieval.embedder import BATCH_ROWS, Embedder, Sent
 from adapters.retrieval.embedders import bundled, folders, gguf, registry
 from adapters.retrieval.kept_vectors import KeepingEmbedder, KeptVectors
 from engine.core.embedder import ENGLISH_EMBEDDER, TextRole
 from engine.core.errors import CancelledError, UsageError
 from engine.core.generation import ModelFacts
+from tests import closed_apis
 from tests.bert_gguf import write_bert
 from tests.contract.embedders_here import HERE, opened, with_prompts
+from tests.faulty_server import FaultyServer
 from tests.ollama_replay import OllamaReplay
 from tests.ollama_replay_answers import MODEL
 
@@ -194,25 +196,40 @@ def test_a_folder_that_could_run_code_is_refused(tmp_path: Path, change: str, wo
     assert refused.value.fix
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.7:8080/v1", "https://api.example.com/v1"])
-def test_no_row_leaves_this_machine(url: str, monkeypatch: pytest.MonkeyPatch):
-    """Servers elsewhere are refused before anything is sent to them, whichever kind they are."""
-    monkeypatch.setenv("OLLAMA_HOST", url.removesuffix("/v1"))
-    for name in ("box/some-model", "ollama/some-model"):
-        with pytest.raises(UsageError, match="Rows would be sent to"):
-            registry.named_by_user(name, {"box": url})
+def test_nothing_is_embedded_elsewhere_before_that_was_agreed_to(monkeypatch: pytest.MonkeyPatch):
+    """Taking up an embedder on another machine asks for its list alone; host and price are known from then on."""
+    server = FaultyServer()
+    server.embedding = lambda _text: [1.0, 2.0]
+    try:
+        closed_apis.stand_in(server, monkeypatch, closed_apis.EMBEDDING)
+        api = closed_apis.EMBEDDING
+        facts = registry.named_by_user(f"{api.name}/{api.model}", {api.name: api.url})
+        assert (facts.sends_to, facts.price_ref, facts.dimensions) == (api.host, api.price_ref, 0)
+        assert server.embedded == []
+        embedder = registry.open_embedder(facts)
+        assert server.embedded == []
+        assert embedder.sent.tokens == 0
+        one = embedder.embed_one("three words here")
+        assert np.linalg.norm(one.vector) == pytest.approx(1.0)
+        assert embedder.sent == Sent(tokens=3)
+        server.tells_tokens = False
+        embedder.embed_one("日本")
+        assert embedder.sent.since(Sent(tokens=3)) == Sent(tokens=6, estimated=6)
+    finally:
+        server.close()
 
 
-def test_a_model_that_ollama_sends_on_is_refused(monkeypatch: pytest.MonkeyPatch):
-    """A server on this machine may pass rows on to another: then it is not used, and nor is a model that answers only."""
+def test_a_model_that_ollama_sends_on_names_its_host(monkeypatch: pytest.MonkeyPatch):
+    """A server on this machine may pass rows on to another, whose host is known before a text is sent."""
     replay = OllamaReplay()
     monkeypatch.setenv("OLLAMA_HOST", replay.url)
     try:
         with pytest.raises(UsageError, match="not an embedding model"):
             registry.named_by_user(f"ollama/{MODEL}", {})
-        replay.capabilities, replay.remote_host = ["embedding"], "https://far.example.com:443"
-        with pytest.raises(UsageError, match=r"far\.example\.com"):
-            registry.named_by_user(f"ollama/{MODEL}", {})
+        replay.capabilities = ["embedding"]
+        assert registry.named_by_user(f"ollama/{MODEL}", {}).sends_to == ""
+        replay.remote_host = "https://far.example.com:443"
+        assert registry.named_by_user(f"ollama/{MODEL}", {}).sends_to == "far.example.com:443"
         assert not [path for path, _asked in replay.asked if path == "/api/embed"]
     finally:
         replay.close()

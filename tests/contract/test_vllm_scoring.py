@@ -10,7 +10,8 @@ import pytest
 
 from adapters.models.openai_compatible.label_scoring import Addressed, NoOddsError, ScoredLabel
 from adapters.models.openai_compatible.vllm_server import VllmServer
-from engine.core.errors import BrokenAnswerError, UsageError
+from adapters.models.remote.border import UnreadableError
+from engine.core.errors import UsageError
 from engine.core.generation import Message
 
 PROMPT = (Message(role="user", content="Which?"),)
@@ -97,7 +98,7 @@ def test_a_server_that_does_not_say_is_found_out(reply: Any) -> None:
 
 def test_an_unknown_tokenizer_and_equal_labels_are_typed_errors() -> None:
     """What comes back in another form is no list of tokens; labels of the same tokens cannot be chosen between."""
-    with pytest.raises(BrokenAnswerError, match="tokenizer"):
+    with pytest.raises(UnreadableError, match="tokens"):
         chosen(lambda _path, _body: "words", "a", "b")
     with pytest.raises(UsageError, match="distinguished"):
         chosen(Routes(), "a", "")

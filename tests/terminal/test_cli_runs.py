@@ -84,6 +84,15 @@ def test_a_run_is_carried_elsewhere(
     assert kept in told
     found = json.loads(run("runs", "--json")[1])["runs"]
     assert [(one["run_id"], one["imported"], one["rows_done"]) for one in found] == [(kept, True, 8)]
+    code, told, err = run("runs", "show", kept)
+    assert code == 0, err
+    assert "Imported: measured on another machine" in " ".join(f"{told} {err}".split())
+    memo = tmp_path / "memo.md"
+    assert run("report", kept, "--out", memo)[0] == 0, "its task came along"
+    assert "measured on another machine" in memo.read_text()
+    code, _, err = run("compare", "--resume", kept)
+    assert code == 2
+    assert "was imported" in err
 
 
 def test_a_run_is_deleted_for_good(run: Run, kept: str) -> None:

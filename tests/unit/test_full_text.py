@@ -60,6 +60,15 @@ def test_a_mixed_table_is_searched_by_whole_words(tmp_path: Path) -> None:
     assert search(tmp_path / "more", texts * 2, "password")[:1] in (["1"], ["7"])
 
 
+@pytest.mark.parametrize(("code", "words", "others"), [("ar", "والفواتير", "he"), ("hi", "पासवर्डों", "ko")])
+def test_arabic_and_hindi_are_cut_into_runs(code: str, words: str, others: str, tmp_path: Path) -> None:
+    """A word with others attached to it is found where stems or whole words miss it; it is another index than theirs."""
+    assert tokenizer_for(ROWS[code]) == Tokenizer(base="ngram", runs=(2, 4))
+    assert part_of_id({"example": tokenizer_for(ROWS[code])}) == ["example:ngram:2-4"]
+    assert tokenizer_for(ROWS[others]).base != "ngram"
+    assert search(tmp_path, ROWS[code], words)
+
+
 def test_english_and_the_unknown_keep_the_tokenizer_and_the_ids_they_had() -> None:
     """Nothing of an English index changes; another language makes another index."""
     english = {"example": tokenizer_for(ROWS["en"]), "document": tokenizer_for(["ok", "A-17"])}

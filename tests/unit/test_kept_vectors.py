@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.retrieval.embedder import Embedded, Report, Vectors, clean
+from adapters.retrieval.embedder import Embedded, Report, Sent, Vectors, clean
 from adapters.retrieval.kept_vectors import KEPT_AT_ONCE, KeepingEmbedder, KeptVectors, file_of, measured
 from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import CancelledError
@@ -29,6 +30,11 @@ class Counting:
         self.asked: list[str] = []
         self.facts = EmbedderFacts(id=ID, backend="test", dimensions=4)
         self.id = ID
+
+    @property
+    def sent(self) -> Sent:
+        """Count a token for each text, as if it were on another machine."""
+        return Sent(tokens=len(self.asked))
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
         """Embed one."""
@@ -86,6 +92,21 @@ def test_what_is_built_from_kept_vectors_costs_what_it_would_alone(tmp_path: Pat
     second.embed(["a", "a longer text", "a"])
     assert count == 2
     assert second.kept_s == pytest.approx(count / (speed or 0))
+    assert first.tokens == {"embedding_tokens": 2, "sent_tokens": 2}
+    assert second.tokens == {"embedding_tokens": 2, "sent_tokens": 0}
+
+
+def test_a_file_from_before_tokens_were_counted_is_read(tmp_path: Path) -> None:
+    """Its vectors are those that it had, and new ones stand beside them."""
+    first, _asked = keeping(tmp_path)
+    vectors = first.embed(["a", "b"])
+    with contextlib.closing(sqlite3.connect(file_of(tmp_path, ID))) as database:
+        database.execute("ALTER TABLE vectors DROP COLUMN tokens")
+        database.commit()
+    second, asked = keeping(tmp_path)
+    assert np.array_equal(second.embed(["a", "b", "c"])[:2], vectors)
+    assert asked.asked == ["c"]
+    assert second.tokens == {"embedding_tokens": 1, "sent_tokens": 1}
 
 
 def test_a_stopped_one_goes_on_from_what_was_kept(tmp_path: Path) -> None:

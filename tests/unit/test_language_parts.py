@@ -63,8 +63,8 @@ def test_english_rows_go_without_nothing() -> None:
 
 
 def test_full_text_tells_what_it_compares_in_place_of_stems() -> None:
-    """Chinese is searched by runs, Hindi by whole words, German by stems; vector search needs none."""
-    for code, instead in (("zh", "runs of characters"), ("hi", "whole words")):
+    """Chinese and Hindi are searched by runs, Ukrainian by whole words, German by stems; vector search needs none."""
+    for code, instead in (("zh", "runs of characters"), ("hi", "runs of characters"), ("uk", "whole words")):
         stems = f"stems in full-text search, which compares {instead}"
         assert stems in parts(found(task_in(code), RAG))
         vector = replace(RAG, retrieval=RetrievalSpec(examples_k=2, mode=SearchMode.VECTOR))

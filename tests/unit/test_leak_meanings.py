@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from engine.core.errors import CancelledError
 from engine.ingest.leaks.meaning import find_meaning_leaks
 from engine.ingest.leaks.pairs import LeakPair, Similarity, Text
-from engine.ingest.leaks.thresholds import FEW_ROWS, MEANING_ROWS, NATURAL_SHARE, overlap_weight
+from engine.ingest.leaks.thresholds import FEW_ROWS, MEANING_ROWS, NATURAL_SHARE, overlap_weight, words_of_content
 
 Vectors = NDArray[np.float32]
 
@@ -184,3 +184,18 @@ def test_a_narrow_cone_hides_no_rewording() -> None:
     pairs = find_meaning_leaks(learned, [*shared, *tested[20:]], cone(learn, 0.9), cone(test, 0.9))
     assert len(planted & {(pair.test_id, pair.other_id) for pair in pairs}) >= 16
     assert len(pairs) <= 20 + 3 * NATURAL_SHARE * 200
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("my address is wrong here", 5, 5),
+        ("عنواني مكتوب خطأ في العقد", 6, 7),
+        ("역에 있는 현금인출기에 카드가", 6, 7),
+        ("मेरा पता ग़लत है", 4, 4),
+        ("2034 - 77", 3, 3),
+    ],
+)
+def test_a_row_is_short_by_what_its_words_hold(text: str, least: float, most: float) -> None:
+    """Words of Arabic and Korean, which take others along, count for more than those of other scripts."""
+    assert least <= words_of_content(text) <= most

@@ -75,6 +75,7 @@ WHOLE = Manifest(
     stopped_early=StoppedEarly(variant_id="rag+lora", rows=12, evidence=41.5),
     note="täglich 😀",
     imported=True,
+    rescored=True,
     parent_run="r0",
     out={"rag+lora": 31},
     effort={

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.storage.run_store import SqliteRunStore
+from adapters.storage.run_store import SqliteRunStore, record_of
 from engine.analysis.basis.row_looks import RowLooks, chance_of_luck, row_looks
 from engine.core.limits import Limits
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
@@ -98,7 +98,9 @@ def add_run(store: SqliteRunStore, run: Manifest, answers: int) -> None:
     store.import_run(
         run,
         [
-            Prediction(run_id=run.plan.run_id, variant_id=v.id, technique="zero-shot", example_id=row, target="x")
+            record_of(
+                Prediction(run_id=run.plan.run_id, variant_id=v.id, technique="zero-shot", example_id=row, target="x")
+            )
             for v in run.plan.variants
             for row in run.plan.test_ids[:answers]
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,17 +15,45 @@ import pytest
 
 from adapters import archives
 from adapters.storage import run_archive
-from adapters.storage.run_archive import pack_run, unpack_run
+from adapters.storage.run_archive import read_run
 from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import UsageError
 from engine.core.run.manifest import MachineFacts, Manifest, Preparation
+from engine.core.task import Task
 from tests.made_runs import made_run
+from tests.memory_lab import memory_task
+
+ROWS = 6
+
+
+def task_here(name: str) -> Task:
+    """Return the task of the packed run, as it is on this machine."""
+    task = memory_task(rows=ROWS)
+    if name != task.id:
+        raise UsageError(f"Unknown task '{name}'.", "Choose another.")
+    return task
+
+
+def pack_run(store: SqliteRunStore, run_id: str) -> bytes:
+    """Pack a run without its task."""
+
+    def gone(name: str) -> bytes:
+        raise UsageError(f"Unknown task '{name}'.", "Choose another.")
+
+    return run_archive.pack_run(store, run_id, gone)
+
+
+def unpack_run(store: SqliteRunStore, data: bytes) -> str:
+    """Import a packed run, as the app does."""
+    read = read_run(data, task_here)
+    store.import_run(read.manifest, read.rows)
+    return read.manifest.plan.run_id
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> SqliteRunStore:
     """A store with one finished run."""
-    plan, made = made_run(6)
+    plan, made = made_run(ROWS)
     found = SqliteRunStore(tmp_path / "runs.sqlite3")
     found.create_run(
         Manifest(
@@ -44,7 +73,7 @@ def test_a_packed_run_comes_in_as_it_was(store: SqliteRunStore, tmp_path: Path) 
     run_id = store.infos()[0].run_id
     other = SqliteRunStore(tmp_path / "other.sqlite3")
     assert unpack_run(other, pack_run(store, run_id)) == run_id
-    assert other.manifest(run_id) == replace(store.manifest(run_id), imported=True)
+    assert other.manifest(run_id) == replace(store.manifest(run_id), imported=True, rescored=True)
     assert other.predictions(run_id) == store.predictions(run_id)
 
 
@@ -94,6 +123,35 @@ def _changed(data: bytes, change: Callable[[dict[str, Any], list[dict[str, Any]]
         lambda manifest, lines: lines[0].pop("timing"),
         lambda manifest, lines: lines[0].update(failure={"kind": "unheard-of", "message": ""}),
         lambda manifest, lines: lines[0].update(surprise=1),
+        lambda manifest, lines: lines[0]["usage"].update(prompt_tokens=-1),
+        lambda manifest, lines: lines[0]["usage"].update(completion_tokens=10**30),
+        lambda manifest, lines: lines[0]["timing"].update(total_s=float("nan")),
+        lambda manifest, lines: lines[0]["timing"].update(ttft_s=float("inf")),
+        lambda manifest, lines: lines[0]["timing"].update(cpu_s=-3.0),
+        lambda manifest, lines: lines[0].update(probabilities={"billing_refund": 7.0}),
+        lambda manifest, lines: lines[0].update(scores={"accuracy": float("nan")}),
+        lambda manifest, lines: lines[0].update(rss_bytes=-1),
+        lambda manifest, lines: lines[0].update(attempts=0),
+        lambda manifest, lines: lines[0].update(technique="lora"),
+        lambda manifest, lines: lines[0].update(target="another"),
+        lambda manifest, lines: lines.append(lines[0]),
+        lambda manifest, lines: lines.clear() or lines.append(["no", "object"]),
+        lambda manifest, lines: manifest["plan"].update(test_ids=[]),
+        lambda manifest, lines: manifest["plan"].update(test_ids=manifest["plan"]["test_ids"] * 2),
+        lambda manifest, lines: manifest["plan"].update(variants=manifest["plan"]["variants"] * 2),
+        lambda manifest, lines: manifest["plan"].update(variants=[]),
+        lambda manifest, lines: manifest["plan"].update(task_id="unheard-of"),
+        lambda manifest, lines: manifest["plan"].update(task_id="/etc"),
+        lambda manifest, lines: manifest["plan"].update(context_tokens=0),
+        lambda manifest, lines: manifest["plan"]["costs"].update(watts=float("inf")),
+        lambda manifest, lines: manifest["machine"].update(cores=0),
+        lambda manifest, lines: manifest["machine"].update(memory_bytes=-1),
+        lambda manifest, lines: manifest["prepared"]["lora"].update(prepare_s=-81.0),
+        lambda manifest, lines: manifest.update(started_at="yesterday"),
+        lambda manifest, lines: manifest.update(task_digest="not hex"),
+        lambda manifest, lines: manifest.update(out={"unheard-of": 3}),
+        lambda manifest, lines: manifest.update(parent_run="../x"),
+        lambda manifest, lines: manifest.update(load_s=float("nan")),
     ],
 )
 def test_what_is_no_whole_run_stays_out(store: SqliteRunStore, tmp_path: Path, change: Any) -> None:
@@ -104,6 +162,43 @@ def test_what_is_no_whole_run_stays_out(store: SqliteRunStore, tmp_path: Path, c
         unpack_run(other, data)
     assert error.value.fix
     assert other.infos() == []
+
+
+def test_scores_that_an_archive_claims_are_not_believed(store: SqliteRunStore, tmp_path: Path) -> None:
+    """Answers are read from their texts and scored against the targets here, whatever the archive says of them."""
+    run_id = store.infos()[0].run_id
+
+    def boast(_manifest: dict[str, Any], lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            line.update(score=1.0, scores={"accuracy": 1.0, "invented": 1.0}, answer=line["target"], failure=None)
+
+    other = SqliteRunStore(tmp_path / "other.sqlite3")
+    unpack_run(other, _changed(pack_run(store, run_id), boast))
+    true, claimed = store.predictions(run_id), other.predictions(run_id)
+    assert [made.score for made in claimed] == [made.score for made in true]
+    assert [made.scores for made in claimed] == [made.scores for made in true]
+    assert [made.outcome for made in claimed] == [made.outcome for made in true]
+    assert {made.outcome for made in true} >= {"right", "wrong"}
+
+
+def test_half_characters_come_in_as_text(store: SqliteRunStore, tmp_path: Path) -> None:
+    """What is stored can be written as UTF-8, so that a report and an export of it can be."""
+    other = SqliteRunStore(tmp_path / "other.sqlite3")
+    change = lambda manifest, lines: (lines[0].update(prompt="a\ud800b"), manifest.update(note="\udfff"))  # noqa: E731
+    run_id = unpack_run(other, _changed(pack_run(store, store.infos()[0].run_id), change))
+    assert other.predictions(run_id)[0].prompt == "a?b"
+    assert other.manifest(run_id).note == "?"
+
+
+def test_a_small_file_does_not_become_much_memory(store: SqliteRunStore) -> None:
+    """Lines of a bound are read one by one, and a manifest larger than any run's is refused before it is parsed."""
+    run = json.loads(zipfile.ZipFile(io.BytesIO(pack_run(store, store.infos()[0].run_id))).read("run.json"))
+    long = b"[" + b"[]," * 7_000_000 + b"[]]"
+    with pytest.raises(UsageError, match="larger than any run"):
+        unpack_run(store, _packed({"run.json": long, "predictions.jsonl": b"", "x": os.urandom(200_000)}))
+    fat = {"run.json": json.dumps(run).encode(), "predictions.jsonl": b'"' + b"a" * 5_000_000}
+    with pytest.raises(UsageError, match="a line of more than"):
+        unpack_run(store, _packed(fat))
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"\x00" * 100, b"PK\x03\x04 but no more"])
@@ -157,5 +252,5 @@ def test_a_damaged_prediction_file_is_told(store: SqliteRunStore) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         info = archive.getinfo("predictions.jsonl")
     data[info.header_offset + 30 + len(info.filename) + info.compress_size // 2] ^= 0xFF
-    with pytest.raises(UsageError, match=r"is (no|not a) packed run"):
+    with pytest.raises(UsageError, match=r"is not a (packed|whole) run"):
         unpack_run(store, bytes(data))

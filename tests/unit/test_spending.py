@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.analysis.figures import figures
 from engine.analysis.run_comparison import in_words, matrix
+from engine.analysis.run_table import table_from_predictions
+from engine.core.embedder import RemoteEmbedder
 from engine.core.errors import ModelError, SpendingLimitError
 from engine.core.generation import Decoding, GenerateRequest
+from engine.core.ports import BuiltIndex
 from engine.core.prices import TokenPrices
-from engine.core.run.manifest import Manifest, manifest_from_dict
+from engine.core.run.manifest import Conditions, Manifest, manifest_from_dict
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Prediction, Usage
+from engine.core.run.prediction import Prediction, Timing, Usage
+from engine.core.steps import Progress
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, RetrievalSpec, Variant
 from engine.metrics.budget import Budget, spent_usd, token_prices
-from engine.running.paid_model import PaidModel
+from engine.running.paid.model import PaidModel
+from engine.running.paid.retriever import PaidRetriever
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
 REQUEST = GenerateRequest(messages=(), decoding=Decoding(mode=DecodingMode.FREE))
@@ -81,6 +89,59 @@ def test_an_answer_that_broke_off_beside_the_rows_is_paid_for() -> None:
     assert kept == [pytest.approx(2.0), pytest.approx(4.0)]
     with pytest.raises(SpendingLimitError):
         list(model.generate(REQUEST))
+
+
+def embedded_elsewhere(prices: TokenPrices | None = PRICES) -> RunPlan:
+    """Plan a RAG variant whose embedder is on another machine, and one whose embedder is here."""
+    variants = (
+        Variant(id="v", technique=Technique.RAG, retrieval=RetrievalSpec(), embedder="far/small@1"),
+        Variant(id="here", technique=Technique.RAG, retrieval=RetrievalSpec(), embedder="near@1"),
+    )
+    remote = RemoteEmbedder(id="far/small@1", host="far.example", prices=prices)
+    return RunPlan(run_id="r", task_id="t", model_id="m", variants=variants, test_ids=("e",), train_ids=(),
+                   remote_embedders=(remote,), spending_limit_usd=2.0)  # fmt: skip
+
+
+def test_embedding_elsewhere_is_paid_from_the_same_budget() -> None:
+    """Rows pay for their own tokens, an index for those that it sent now; the limit holds for both together."""
+    budget = Budget.of(embedded_elsewhere())
+    usage = Usage(prompt_tokens=5_000, embedding_tokens=500_000)
+    budget.pay([replace(made(), usage=usage), replace(made(), usage=usage, variant_id="here")])
+    assert budget.spent_usd == pytest.approx(0.5)
+    sent: list[int] = []
+
+    def index(*_: object, **__: object) -> Iterator[Progress | BuiltIndex]:
+        for tokens in (1_000_000, 1_600_000, 9_000_000):
+            sent.append(tokens)
+            yield Progress(stage="embed", fraction=0.5, sent_tokens=tokens)
+
+    retriever = PaidRetriever(SimpleNamespace(index=index), budget, lambda: None)  # type: ignore[arg-type]
+    with pytest.raises(SpendingLimitError):
+        list(retriever.index([], [], RetrievalSpec(), embedder="far/small@1"))
+    assert sent == [1_000_000, 1_600_000]
+    assert budget.spent_usd == pytest.approx(2.1)
+
+
+@pytest.mark.parametrize("prices", [PRICES, None])
+def test_waiting_for_an_embedder_costs_its_tokens_and_no_energy(prices: TokenPrices | None) -> None:
+    """The second of a row that another machine took is no work of this one; without a price there is no cost."""
+    plan = embedded_elsewhere(prices)
+    rows = [
+        replace(made(), variant_id=variant.id, timing=Timing(total_s=4.0, retrieval_s=3.0),
+                usage=Usage(embedding_tokens=1_000 if variant.id == "v" else 0))
+        for variant in plan.variants
+    ]  # fmt: skip
+    table = table_from_predictions(["v", "here"], ["e"], rows)
+    far, here = (figures(variant, table, plan, Conditions()) for variant in plan.variants)
+    assert far is not None
+    assert here is not None
+    assert far.energy_wh_per_1k == pytest.approx((here.energy_wh_per_1k or 0.0) / 4)
+    assert far.cost.leaves_machine
+    assert not here.cost.leaves_machine
+    if prices is None:
+        assert math.isnan(far.cost_usd_per_1k)
+    else:
+        assert far.cost_usd_per_1k == pytest.approx(here.cost_usd_per_1k / 4 + 1000 * 0.001)
 
 
 def test_without_prices_or_a_limit_nothing_stops() -> None:

@@ -18,6 +18,7 @@ from engine.analysis.break_even import (
 )
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions, TokenPrices
+from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, RetrievalSpec, Variant
@@ -93,7 +94,7 @@ def test_tokens_that_are_paid_for_leave_the_machine() -> None:
         (Variant(id="classifier", technique=Technique.CLASSIFIER), False),
     ):
         plan = plan_of(variant, prices=prices)
-        found = own_line(variant, plan, name="x", prepare_s=None, cost_usd_per_call=0.5, busy_s_per_call=1.0)
+        found = own_line(variant, plan, name="x", prepared=None, cost_usd_per_call=0.5, busy_s_per_call=1.0)
         assert found.leaves_machine is leaves
         assert (found.most_calls_per_month is None) is leaves
         assert ("gpt-5-nano" in found.source) is leaves
@@ -104,7 +105,8 @@ def test_training_is_paid_once_at_full_power() -> None:
     variant = Variant(id="lora", technique=Technique.LORA, lora=LoraSpec())
     costs = CostAssumptions(machine_usd_per_hour=0.1, watts=100.0, electricity_usd_per_kwh=0.5)
     plan = plan_of(variant, costs=costs)
-    bare = own_line(variant, plan, name="LoRA", prepare_s=3600.0, cost_usd_per_call=0.001, busy_s_per_call=1.0)
+    hour = Preparation(prepare_s=3600.0)
+    bare = own_line(variant, plan, name="LoRA", prepared=hour, cost_usd_per_call=0.001, busy_s_per_call=1.0)
     found = with_limits(bare, variant, 50, Limits(labelling_usd_per_row=0.2))
     assert found.preparing_usd == pytest.approx(0.15)
     assert found.labelling_usd == pytest.approx(10.0)

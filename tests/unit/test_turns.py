@@ -16,6 +16,7 @@ from engine.core.generation import Completion, GenerateRequest, LoraWeights, Tex
 from engine.core.run.events import Event, Notice, PredictionMade
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
 from engine.core.techniques import Technique
 from engine.core.variant import Variant
 from engine.metrics.budget import Budget
@@ -67,8 +68,12 @@ def carried_out(folder: Path, model: OneAtATime, done: set[tuple[str, str]] | No
     store.create_run(Manifest(plan=plan))
     weights = LoraWeights(key="k", locator="/weights/k")
     ready = [ReadyVariant(variant=variant, lora=weights if "lora" in variant.id else None) for variant in plan.variants]
+    kept = [
+        Prediction(run_id="r", variant_id=variant, technique=variant, example_id=row, target="")
+        for variant, row in sorted(done or set())
+    ]
     context = RunContext(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
-    turns = Turns(context, store, NoMeter(), ready, Standings(plan, [], {}), Budget(None, None), done or set())
+    turns = Turns(context, store, NoMeter(), ready, Standings(plan, [], {}), Budget(None, None), kept)
     return list(turns.take(TASK.split("test")))
 
 

@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.models.remote.label_odds import Step
-from engine.core.errors import UsageError
+from adapters.models.remote.border import Pieces, clean_text, count_of, mapping, seconds_of, text_of
+from adapters.models.remote.estimates import TURN_TOKENS
+from adapters.models.remote.keys import Key
+from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
+from engine.core.errors import BrokenAnswerError, ContextOverflowError, UsageError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
@@ -19,6 +22,10 @@ LISTED_TOKENS = 20
 THINKING_ROOM_TOKENS = 1024
 """Added to the longest answer of models that think, since thinking counts as answer."""
 NANOSECONDS = 1e9
+LONGEST_NAME = 80
+CUT_SHARE = 0.9
+"""An older server that evaluated less than this share of the prompt's counted tokens has cut it."""
+CUT_SHARE_OF_ESTIMATE = 0.4
 _LISTING = {"stream": False, "logprobs": True, "top_logprobs": LISTED_TOKENS}
 
 
@@ -85,18 +92,6 @@ def rendering_body(chat: Mapping[str, Any]) -> dict[str, Any]:
     return {**chat, "stream": False, "_debug_render_only": True}
 
 
-def steps_of(reply: Mapping[str, Any]) -> list[Step]:
-    """Return the tokens of an answer, or of a piece of it, with what else was as likely."""
-    return [
-        Step(
-            str(one["token"]),
-            float(one["logprob"]),
-            tuple((str(other["token"]), float(other["logprob"])) for other in one.get("top_logprobs") or ()),
-        )
-        for one in reply.get("logprobs") or ()
-    ]
-
-
 @dataclass(slots=True)
 class Sums:
     """What the server's answers took together, in its own counts and seconds."""
@@ -110,38 +105,63 @@ class Sums:
 
     def add(self, reply: Mapping[str, Any]) -> None:
         """Add a whole answer, or the last piece of one."""
-        self.prompt_tokens = self.prompt_tokens or int(reply.get("prompt_eval_count") or 0)
-        self.completion_tokens += int(reply.get("eval_count") or 0)
-        self.prefill_s += int(reply.get("prompt_eval_duration") or 0) / NANOSECONDS
-        self.decode_s += int(reply.get("eval_duration") or 0) / NANOSECONDS
-        self.load_s += int(reply.get("load_duration") or 0) / NANOSECONDS
+        self.prompt_tokens = self.prompt_tokens or count_of(reply.get("prompt_eval_count"))
+        self.completion_tokens += count_of(reply.get("eval_count"))
+        self.prefill_s += _seconds(reply, "prompt_eval_duration")
+        self.decode_s += _seconds(reply, "eval_duration")
+        self.load_s += _seconds(reply, "load_duration")
+
+
+def _seconds(reply: Mapping[str, Any], name: str) -> float:
+    return seconds_of(reply.get(name), per_second=NANOSECONDS) or 0.0
 
 
 class StreamAccumulator:
     """An answer as it comes in."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, key: Key, *, longest_tokens: int) -> None:
+        """Begin with nothing; `key` is cut out of all that arrives, `longest_tokens` were asked for."""
+        self._text, self._thinking = Pieces(key), Pieces(key)
+        self._key = key
+        self._longest_tokens = longest_tokens
         self.text = ""
         self.thinking = ""
         self.last: Mapping[str, Any] | None = None
+        self.identity = ""
         self.first_at: float | None = None
         self.answer_at: float | None = None
 
-    def take(self, chunk: Mapping[str, Any]) -> str:
-        """Take a chunk; return the text it adds."""
-        message = chunk["message"]
-        text, thought = str(message.get("content") or ""), str(message.get("thinking") or "")
+    def take(self, chunk: Any) -> str:
+        """Take a chunk; return the text it adds that can be shown by now.
+
+        Raises:
+            UnreadableError: it is not a chunk.
+            BrokenAnswerError: the answer is longer than what was asked for.
+        """
+        chunk = mapping(chunk, "an answer")
+        if self.last is not None:
+            return ""  # text after the end
+        message = mapping(chunk.get("message") or {}, "a message")
+        text, thought = text_of(message.get("content")), text_of(message.get("thinking"))
+        self.identity = self.identity or clean_text(text_of(chunk.get("model")), self._key)[:LONGEST_NAME]
         now = time.perf_counter()
         if text or thought:
             self.first_at = self.first_at or now
         if text:
             self.answer_at = self.answer_at or now
-        self.text += text
-        self.thinking += thought
-        if chunk["done"]:
+        added = self._text.take(text)
+        self.thinking += self._thinking.take(thought)
+        if chunk.get("done") is True:
             self.last = chunk
-        return text
+            added += self._text.rest()
+            self.thinking += self._thinking.rest()
+        self.text += added
+        if len(self.text) > self._longest_tokens * LONGEST_TOKEN_SIGNS:
+            raise BrokenAnswerError(
+                f"The server wrote on past the longest answer that was asked for ({self._longest_tokens} tokens).",
+                "Check whether it keeps to num_predict.",
+            )
+        return added
 
 
 def completion_of(request: GenerateRequest, gathered: StreamAccumulator, started: float, ended: float) -> Completion:
@@ -161,4 +181,25 @@ def completion_of(request: GenerateRequest, gathered: StreamAccumulator, started
         finish="length" if last.get("done_reason") == "length" else "stop",
         thinking=gathered.thinking,
         thinking_s=thinking_s,
+        identity=gathered.identity,
     )
+
+
+def refuse_cut(evaluated: int, count: int, *, room: int, counted: bool) -> None:
+    """Refuse an answer to a prompt that an older server cut, as far as its count shows.
+
+    Args:
+        evaluated: tokens of the prompt that it evaluated, as it says.
+        count: tokens of the prompt.
+        room: tokens of its context.
+        counted: `count` is no estimate.
+
+    Raises:
+        ContextOverflowError: it was cut.
+    """
+    share = CUT_SHARE if counted else CUT_SHARE_OF_ESTIMATE
+    if 0 < evaluated < count * share - TURN_TOKENS or evaluated >= room:
+        raise ContextOverflowError(
+            f"The server cut the prompt: it evaluated {evaluated} of {count} tokens; the context was to hold {room}.",
+            "Start the server with a larger context (OLLAMA_CONTEXT_LENGTH), or retrieve less.",
+        )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.core.capabilities import Capabilities, Support
+from engine.core.generation import ModelFacts
 
 CAPABILITIES = Capabilities(
     streaming=Support.YES,
@@ -34,3 +37,26 @@ CAPABILITIES = Capabilities(
         "counts_tokens": "Counted with the model's file where it is on this machine, else estimated from letters.",
     },
 )
+
+
+def capabilities_of(facts: ModelFacts, *, has_file: bool, lists: bool = True) -> Capabilities:
+    """Return what a server can do with a model, as far as it is known by now.
+
+    Args:
+        facts: of the model.
+        has_file: its file is on this machine and can be read.
+        lists: the server has not yet shown that it lists no log-probabilities.
+    """
+    known, reasons = CAPABILITIES, dict(CAPABILITIES.reasons)
+    if not has_file:
+        words = "The model's file is not on this machine, or may not be read."
+        reasons |= {"lora_training": words, "lora_serving": words}
+        known = replace(known, lora_training=Support.NO, lora_serving=Support.NO)
+    if facts.forwards_to:
+        reasons |= {"kept_prompts": "It is answered elsewhere.", "holds_all": "It is answered elsewhere."}
+        known = replace(known, kept_prompts=Support.DEPENDS, holds_all=Support.DEPENDS)
+    if not lists:
+        words = "This version of Ollama sends no log-probabilities."
+        reasons |= {"logprobs": words, "choice_probabilities": words}
+        known = replace(known, logprobs=Support.NO, choice_probabilities=Support.NO)
+    return replace(known, reasons=reasons)

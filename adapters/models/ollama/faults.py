@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adapters.models.remote.address import host_of
+from adapters.models.remote.border import UnreadableError, whole_letters
 from adapters.models.remote.keys import Key
 from engine.core.errors import (
     AccessError,
@@ -17,6 +18,7 @@ from engine.core.errors import (
     ServerAbsentError,
     ServerBusyError,
     ServerError,
+    SlowAnswerError,
     UnknownModelError,
     UnsupportedError,
 )
@@ -40,9 +42,14 @@ def translated(*, url: str, model: str, key: Key) -> Iterator[None]:
         raise
     except ollama.ResponseError as error:
         raise _refusal(error, host, model, key) from None
-    except ConnectionError:
-        raise _absent(host) from None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except ConnectionError as error:
+        raise _own_error(error) or _absent(host) from None
+    except UnreadableError as error:
+        raise BrokenAnswerError(
+            f"The server at {host} sent {error}.",
+            "Check whether this is Ollama's address: by default http://127.0.0.1:11434.",
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError, LookupError, ArithmeticError, RecursionError):
         # json and pydantic raise kinds of ValueError for lines that are not JSON or not in the expected form
         raise BrokenAnswerError(
             f"The server at {host} sent something that is not an Ollama answer.",
@@ -54,6 +61,13 @@ def translated(*, url: str, model: str, key: Key) -> Iterator[None]:
         raise _transport(error, host) from None
 
 
+def _own_error(error: BaseException | None) -> ModelError | None:
+    """Return the error of ours, such as that of a limit, that the client has wrapped into one of its own."""
+    while error is not None and not isinstance(error, ModelError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def _absent(host: str) -> ServerAbsentError:
     return ServerAbsentError(
         f"No Ollama server answers at {host}.",
@@ -63,12 +77,14 @@ def _absent(host: str) -> ServerAbsentError:
 
 def _transport(error: BaseException, host: str) -> ModelError:
     name, words = type(error).__name__, str(error).lower()
+    if (own := _own_error(error)) is not None:
+        return own
     if "ssl" in words or "certificate" in words:
         return ServerError(f"No secure connection to {host} can be made.", "Check its certificate, or use http.")
     if name == "ConnectTimeout":
         return _absent(host)
     if "Timeout" in name:
-        return BrokenAnswerError(
+        return SlowAnswerError(
             f"The Ollama server at {host} is too slow: nothing arrived for a long time.",
             "Check what else it is running ('ollama ps'), or choose a smaller model.",
         )
@@ -81,7 +97,7 @@ def _transport(error: BaseException, host: str) -> ModelError:
 
 
 def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
-    said = key.redact(" ".join(str(error.error).split()))[:_LONGEST_WORDS]
+    said = key.redact(whole_letters(" ".join(str(error.error).split())))[:_LONGEST_WORDS]
     words, status = said.lower(), int(error.status_code)
     made: ModelError
     if said.lstrip().lower().startswith(("<!doctype", "<html")):
@@ -107,6 +123,13 @@ def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
         made = ContextOverflowError(f"The prompt does not fit (it says: {said}).", "Retrieve or show less.")
     elif status in {429, 503} or "busy" in words:
         made = ServerBusyError(f"The Ollama server at {host} is busy (it says: {said}).", "Try again when it is idle.")
+    elif 300 <= status < 400:
+        made = ServerError(
+            f"The server at {host} sends requests on to another address, which is not followed.",
+            "Enter the address that it names, if you trust it.",
+        )
+    elif status >= 500:
+        made = ServerBusyError(f"The Ollama server at {host} failed (it says: {said}).", "Check its log.")
     elif 400 <= status < 500:
         made = UnsupportedError(
             f"The Ollama server at {host} does not take the request (it says: {said}).", "Choose another decoding."

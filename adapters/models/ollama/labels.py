@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.models.ollama.answers import (
+    LONGEST_NAME,
     Sums,
     as_dicts,
     continuation_body,
     enumeration_body,
     rendering_body,
-    steps_of,
 )
+from adapters.models.remote.border import mapping, steps_of, text_of
 from adapters.models.remote.label_odds import label_probabilities, still_possible, written_label
 from adapters.models.remote.label_walk import LabelWalk, Listed
 from engine.core.generation import Completion, GenerateRequest
@@ -53,6 +54,7 @@ class LabelChoice:
         self._sums = Sums()
         self._prompt: str | None = None
         self._thinking = ""
+        self._identity = ""
         self.lists = False
         """Whether the server listed any tokens."""
 
@@ -65,7 +67,7 @@ class LabelChoice:
         decoding = self._request.decoding
         walk = LabelWalk(decoding.labels, own=self._own, every_label=decoding.every_label)
         first = self._enumerated(decoding.labels, most_tokens=FIRST_TOKENS)
-        steps = steps_of(first)
+        steps = steps_of(first.get("logprobs"))
         self.lists = bool(steps)
         walk.feed(steps[0].others if steps else ())
         while (text := walk.wanted()) is not None:
@@ -76,7 +78,7 @@ class LabelChoice:
             contenders = still_possible(written, walk.contenders) or walk.contenders
             if len(contenders) > 1:
                 reply = self._enumerated(contenders)
-                written, seen = _text(reply), steps_of(reply)
+                written, seen = _text(reply), steps_of(reply.get("logprobs"))
                 label = written_label(written, contenders)
             else:
                 (label,) = contenders
@@ -92,26 +94,32 @@ class LabelChoice:
             prompt=json.dumps(as_dicts(self._request), ensure_ascii=False),
             finish="stop",
             thinking=self._thinking,
+            identity=self._identity,
         )
 
     def _enumerated(self, labels: Sequence[str], *, most_tokens: int | None = None) -> Mapping[str, Any]:
         reply = self._ask("/api/chat", enumeration_body(self._chat, labels, most_tokens=most_tokens))
         self._sums.add(reply)
-        self._thinking = str(reply["message"].get("thinking") or "") or self._thinking
+        self._identity = self._identity or text_of(reply.get("model"))[:LONGEST_NAME]
+        self._thinking = text_of(_message(reply).get("thinking")) or self._thinking
         return reply
 
     def _listed_after(self, text: str) -> Listed:
         """Return what the server lists after this text; nothing, where it does not show its prompt."""
         if self._prompt is None:
-            shown = self._ask("/api/chat", rendering_body(self._chat)).get("_debug_info") or {}
-            self._prompt = str(shown.get("rendered_template") or "")
+            shown = mapping(self._ask("/api/chat", rendering_body(self._chat)).get("_debug_info") or {}, "a prompt")
+            self._prompt = text_of(shown.get("rendered_template"))
         if not self._prompt:
             return ()
         reply = self._ask("/api/generate", continuation_body(self._chat, self._prompt + text))
         self._sums.add(reply)
-        steps = steps_of(reply)
+        steps = steps_of(reply.get("logprobs"))
         return steps[0].others if steps else ()
 
 
 def _text(reply: Mapping[str, Any]) -> str:
-    return str(reply["message"].get("content") or "")
+    return text_of(_message(reply).get("content"))
+
+
+def _message(reply: Mapping[str, Any]) -> Mapping[str, Any]:
+    return mapping(reply.get("message") or {}, "a message")

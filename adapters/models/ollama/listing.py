@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from adapters.models.ollama.server import OllamaServer, architecture_fact
+from adapters.models.ollama.told import Shown, Tag, plain_name
+from adapters.models.remote.border import count_of
 from adapters.models.stores import digest_of_blob
 from engine.core.errors import ModelError
 from engine.core.generation import ModelFacts
@@ -21,7 +22,7 @@ class OllamaListing:
     def __init__(self, server: OllamaServer) -> None:
         """List the models of this server."""
         self._server = server
-        self._told: dict[str, Any] = {}
+        self._told: dict[str, Shown] = {}
         self._thinking: set[str] = set()
 
     def models(self) -> list[ModelFacts]:
@@ -35,41 +36,41 @@ class OllamaListing:
         tags = self._server.tags()
         away = self._server.remote_hosts() if tags else {}
         for tag in tags:
-            name = str(tag.model or "")
-            if not name or name.startswith(OURS):
+            name = tag.name
+            if name.startswith(OURS):
                 continue
-            digest = str(tag.digest or name)
+            digest = tag.digest or name
             if digest not in self._told:
                 try:
                     self._told[digest] = self._server.show(name)
                 except ModelError:
                     continue  # it was removed in between, or is broken: `ollama list` shows it
             told = self._told[digest]
-            if "completion" in (told.capabilities or ["completion"]):
+            if "completion" in (told.capabilities or ("completion",)):
                 found.append(replace(self._facts(name, tag, told), forwards_to=away.get(name, "")))
-            if "thinking" in (told.capabilities or []):
-                self._thinking.add(found[-1].id)
+                if "thinking" in told.capabilities:
+                    self._thinking.add(found[-1].id)
         return found
 
     def thinks(self, facts: ModelFacts) -> bool:
         """Tell whether a model that was listed says that it can think before it answers."""
         return facts.id in self._thinking
 
-    def _facts(self, name: str, tag: Any, told: Any) -> ModelFacts:
-        info, details = dict(told.modelinfo or {}), tag.details
-        weights = self._server.weights_file(str(told.modelfile or ""))
+    def _facts(self, name: str, tag: Tag, told: Shown) -> ModelFacts:
+        weights = self._server.weights_file(told.modelfile)
+        architecture = told.info.get("general.architecture")
         return ModelFacts(
-            id=f"{BACKEND}/{name.removesuffix(':latest')}",
-            name=name.removesuffix(":latest"),
+            id=f"{BACKEND}/{plain_name(name)}",
+            name=plain_name(name),
             backend=BACKEND,
             path=str(weights or ""),
-            architecture=str(info.get("general.architecture") or (details.family if details else "") or ""),
-            quantization=str((details.quantization_level if details else "") or "not said"),
-            size_bytes=int(tag.size or 0),
-            context_tokens=architecture_fact(info, "context_length"),
-            parameters=int(info.get("general.parameter_count") or 0),
-            chat_template=str(told.template or "") or None,
-            digest=(digest_of_blob(weights) if weights else "") or str(tag.digest or "").removeprefix("sha256:"),
-            licence=str(told.license or "").strip().split("\n", 1)[0][:60],
+            architecture=architecture if isinstance(architecture, str) else tag.family,
+            quantization=tag.quantization or "not said",
+            size_bytes=tag.size_bytes,
+            context_tokens=architecture_fact(told.info, "context_length"),
+            parameters=count_of(told.info.get("general.parameter_count")),
+            chat_template=told.template or None,
+            digest=(digest_of_blob(weights) if weights else "") or tag.digest,
+            licence=told.licence,
             server=self._server.url,
         )

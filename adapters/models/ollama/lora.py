@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from adapters.models.ollama.answers import KEEP_ALIVE
 from adapters.models.ollama.listing import OURS
-from adapters.models.ollama.server import OllamaServer
+from adapters.models.ollama.server import LONGEST_STAGE, OllamaServer
+from adapters.models.remote.border import clean_text, count_of
 from adapters.models.remote.reading import cancellable_call, cancellable_stream
 from engine.core.errors import CanaryError, TrainingError, UnsupportedError
-from engine.core.generation import TokenPair
+from engine.core.generation import Message, TokenPair
 from engine.core.steps import CancelSignal
 
 TOLERATED_TOKENS = 1
@@ -28,7 +30,7 @@ def model_with(server: OllamaServer, base: str, lora: Path, *, cancel: CancelSig
     if not lora.is_file():
         raise TrainingError(f"There are no LoRA weights at '{lora.name}'.", "Train them again.")
     name = f"{OURS}{re.sub(r'[^a-z0-9.]+', '-', base.lower())}:{lora.parent.name}"
-    if any(str(tag.model) == name for tag in server.tags()):
+    if any(tag.name == name for tag in server.tags()):
         return name
 
     def upload() -> str:
@@ -43,7 +45,7 @@ def model_with(server: OllamaServer, base: str, lora: Path, *, cancel: CancelSig
 
     last = ""
     for item in cancellable_stream(create, cancel=cancel, server=server.host):
-        last = str(item.status or last)
+        last = clean_text(str(item.status or last), server.key)[:LONGEST_STAGE]
     if last != "success":
         raise CanaryError(
             f"The Ollama server at {server.host} did not make a model of '{base}' and the LoRA weights ({last}).",
@@ -58,8 +60,23 @@ def made_with(server: OllamaServer, key: str) -> list[str]:
     Raises:
         ModelError: the server cannot be reached.
     """
-    names = (str(tag.model) for tag in server.tags())
+    names = (tag.name for tag in server.tags())
     return [name for name in names if name.startswith(OURS) and name.endswith(f":{key}")]
+
+
+def count_evaluated(server: OllamaServer, name: str, messages: Sequence[Message], *, room: int) -> int:
+    """Ask the server how many tokens it makes of a prompt, with `room` tokens of context."""
+
+    def ask() -> Any:
+        with server.translated(name):
+            return server.client.chat(
+                model=name,
+                messages=[{"role": message.role, "content": message.content} for message in messages],
+                options={"num_ctx": room, "num_predict": 1, "temperature": 0},
+                keep_alive=KEEP_ALIVE,
+            )
+
+    return count_of(cancellable_call(ask, cancel=None, server=server.host).prompt_eval_count)
 
 
 def check_template(server_count: int, pair: TokenPair, base: str) -> None:

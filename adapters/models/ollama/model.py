@@ -16,14 +16,16 @@ from typing import Any, Protocol
 
 import psutil
 
-from adapters.models.ollama.answers import KEEP_ALIVE, StreamAccumulator, chat_body, completion_of
-from adapters.models.ollama.capabilities import CAPABILITIES
+from adapters.models.ollama.answers import KEEP_ALIVE, StreamAccumulator, chat_body, completion_of, refuse_cut
+from adapters.models.ollama.capabilities import capabilities_of
 from adapters.models.ollama.labels import LabelChoice
-from adapters.models.ollama.lora import check_template, model_with, refuse_scale
+from adapters.models.ollama.lora import check_template, count_evaluated, model_with, refuse_scale
 from adapters.models.ollama.server import OllamaServer, dotted
-from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
+from adapters.models.ollama.told import plain_name
+from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, Patience
+from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
-from engine.core.capabilities import Capabilities, Support
+from engine.core.capabilities import Capabilities
 from engine.core.errors import (
     BrokenAnswerError,
     ContextOverflowError,
@@ -40,9 +42,6 @@ PARALLEL = 4
 CONTEXT_STEP_TOKENS = 256
 REFUSES = (0, 12, 6)
 """The first version that refuses a prompt that does not fit (`truncate` and `shift` of a chat); older ones cut it."""
-CUT_SHARE = 0.9
-"""An older server that evaluated less than this share of the prompt's counted tokens has cut it."""
-CUT_SHARE_OF_ESTIMATE = 0.4
 ROOM_FACTOR = 1.2
 """Memory of a loaded model over the size of its file."""
 
@@ -59,14 +58,29 @@ class OllamaModel:
     """One model of one Ollama server."""
 
     def __init__(
-        self, facts: ModelFacts, server: OllamaServer, *, own_file: OwnFile | None = None, thinks: bool = False
+        self,
+        facts: ModelFacts,
+        server: OllamaServer,
+        *,
+        own_file: OwnFile | None = None,
+        thinks: bool = False,
+        answer_s: float = ANSWER_S,
     ) -> None:
-        """Take the facts, the server, the same file in llama.cpp if it is on this machine, and whether it can think."""
+        """Take the facts and the server.
+
+        Args:
+            facts: of the model.
+            server: that holds it.
+            own_file: the same file in llama.cpp if it is on this machine.
+            thinks: whether it can think.
+            answer_s: how long an answer may take, unless the first one shows that the model is slower.
+        """
         self._facts = facts
         self._server = server
         self._own_file = own_file
         self._name = facts.id.split("/", 1)[1]
         self._thinks = thinks
+        self._patience = Patience(answer_s)
         self._context_tokens = 2048
         self._without_logprobs = False
         self._cuts = False
@@ -79,20 +93,7 @@ class OllamaModel:
     @property
     def capabilities(self) -> Capabilities:
         """What this server can do with this model, as far as it is known by now."""
-        known, reasons = CAPABILITIES, dict(CAPABILITIES.reasons)
-        if self._own_file is None:
-            words = "The model's file is not on this machine, or may not be read."
-            reasons |= {"lora_training": words, "lora_serving": words}
-            known = replace(known, lora_training=Support.NO, lora_serving=Support.NO, reasons=reasons)
-        if self._facts.forwards_to:
-            held = {"kept_prompts": "It is answered elsewhere.", "holds_all": "It is answered elsewhere."}
-            known = replace(known, kept_prompts=Support.DEPENDS, holds_all=Support.DEPENDS, reasons=reasons | held)
-            reasons |= held
-        if self._without_logprobs:
-            words = "This version of Ollama sends no log-probabilities."
-            reasons |= {"logprobs": words, "choice_probabilities": words}
-            known = replace(known, logprobs=Support.NO, choice_probabilities=Support.NO, reasons=reasons)
-        return known
+        return capabilities_of(self._facts, has_file=self._own_file is not None, lists=not self._without_logprobs)
 
     @property
     def facts(self) -> ModelFacts:
@@ -125,12 +126,17 @@ class OllamaModel:
         started = time.perf_counter()
         self._server.check_version()
         self._cuts = (0, 0, 0) < self._server.version() < REFUSES  # builds from source call themselves 0.0.0
-        if self._name in self._loaded and self._server.running().get(self._name, 0) < self._context_tokens:
+        if self._name in self._loaded and self._room_given() < self._context_tokens:
             self._loaded.discard(self._name)  # loaded with less room than is needed now
         self._bring_in(self._name, cancel)
-        given = self._server.running().get(self._name, 0)
+        given = self._room_given()
         self._context_tokens = min(self._context_tokens, given) if given else self._context_tokens
         return time.perf_counter() - started
+
+    def _room_given(self) -> int:
+        """Return the context that the server gave the model, in tokens; 0 where it does not hold or tell it."""
+        held = self._server.running().get(plain_name(self._name))
+        return held.context_tokens if held is not None else 0
 
     def _bring_in(self, name: str, cancel: CancelSignal | None) -> None:
         """Have a model loaded, after unloading the others of this run if there is no room for both."""
@@ -148,7 +154,8 @@ class OllamaModel:
 
         cancellable_call(ask, cancel=cancel, server=self._server.host)
         self._loaded.add(name)
-        self._bytes[name] = self._server.sizes().get(name, 0)
+        held = self._server.running().get(plain_name(name))
+        self._bytes[name] = held.size_bytes if held is not None else 0
 
     def _send_out(self) -> None:
         for name in sorted(self._loaded):
@@ -156,9 +163,14 @@ class OllamaModel:
         self._loaded.clear()
 
     def generate(
-        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None, at_once: int = 1
     ) -> Iterator[TextPiece | Completion]:
         """Answer one request: pieces of text, then the completion.
+
+        Args:
+            request: what is asked.
+            cancel: stops it.
+            at_once: how many requests share the server meanwhile.
 
         Raises:
             ContextOverflowError: the prompt does not fit, or was cut by the server.
@@ -168,38 +180,46 @@ class OllamaModel:
         count = self._checked_room(request)
         name = self._model_for(request, cancel)
         try:
-            yield from self._answered(name, request, count, cancel)
+            yield from self._answered(name, request, count, cancel, at_once)
         except UnknownModelError:
             if request.lora is None:
                 raise
             # Somebody removed the model that was made of the base and the weights: it is made again at once.
             self._with_lora.pop(request.lora.locator, None)
             self._loaded.discard(name)
-            yield from self._answered(self._model_for(request, cancel), request, count, cancel)
+            yield from self._answered(self._model_for(request, cancel), request, count, cancel, at_once)
 
     def _answered(
-        self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None
+        self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None, at_once: int
     ) -> Iterator[TextPiece | Completion]:
+        """Answer in the time that there is; loading the model is no part of it."""
         self._bring_in(name, cancel)
+        asked = partial(self._made, name, request, count, cancel)
+        yield from self._patience.answers(asked, max_tokens=request.decoding.max_tokens, at_once=at_once)
+
+    def _made(
+        self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None, until: float
+    ) -> Iterator[TextPiece | Completion]:
         body = chat_body(name, request, context_tokens=self._context_tokens, thinks=self._thinks)
         started = time.perf_counter()
         if request.decoding.mode is DecodingMode.CHOICE:
             choice = LabelChoice(
-                partial(self._asked, name, cancel),
+                partial(self._asked, name, cancel, until),
                 request,
                 body,
                 own=self._label_tokens(request.decoding.labels),
             )
-            made = choice.made()
+            with self._server.translated(name):
+                made = choice.made()
             self._without_logprobs = not choice.lists
             yield TextPiece(text=made.text)
-            self._check_not_cut(made.usage.prompt_tokens, count)
+            self._refuse_cut(made.usage.prompt_tokens, count)
             ttft_s = max(time.perf_counter() - started - made.load_s, 0.0)
             yield replace(made, ttft_s=ttft_s, rss_bytes=self._bytes.get(name, 0))
             return
-        gathered = StreamAccumulator()
+        gathered = StreamAccumulator(self._server.key, longest_tokens=body["options"]["num_predict"])
         with self._server.translated(name):
-            for chunk in self._chunks(name, body, cancel):
+            for chunk in self._chunks(name, body, cancel, until):
                 text = gathered.take(chunk)
                 if text:
                     yield TextPiece(text=text)
@@ -209,7 +229,7 @@ class OllamaModel:
                 "Check whether it is still running, then try again.",
             )
         made = completion_of(request, gathered, started, time.perf_counter())
-        self._check_not_cut(made.usage.prompt_tokens, count)
+        self._refuse_cut(made.usage.prompt_tokens, count)
         yield replace(made, rss_bytes=self._bytes.get(name, 0))
 
     def _label_tokens(self, labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]] | None:
@@ -218,7 +238,9 @@ class OllamaModel:
             self._tokens_of[labels] = self._own_file.label_tokens(labels)
         return self._tokens_of.get(labels)
 
-    def _asked(self, name: str, cancel: CancelSignal | None, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _asked(
+        self, name: str, cancel: CancelSignal | None, until: float, path: str, body: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         """Return the one object that comes back."""
 
         def ask() -> Mapping[str, Any]:
@@ -227,19 +249,26 @@ class OllamaModel:
                 return reply
 
         return with_retries(
-            lambda: cancellable_call(ask, cancel=cancel, server=self._server.host), cancel=cancel, jitter=self._jitter
+            lambda: cancellable_call(ask, cancel=cancel, server=self._server.host, until=until),
+            cancel=cancel,
+            until=until,
+            jitter=self._jitter,
         )
 
-    def _chunks(self, name: str, body: Mapping[str, Any], cancel: CancelSignal | None) -> Iterator[Mapping[str, Any]]:
+    def _chunks(
+        self, name: str, body: Mapping[str, Any], cancel: CancelSignal | None, until: float
+    ) -> Iterator[Mapping[str, Any]]:
         def begin() -> Iterator[Mapping[str, Any]]:
             with self._server.translated(name):
-                yield from self._server.lines("/api/chat", body)
+                yield from self._server.lines("/api/chat", body, piece=True)
 
         def attempt() -> tuple[Any, Iterator[Mapping[str, Any]]]:
-            chunks = cancellable_stream(begin, cancel=cancel, server=self._server.host)
+            chunks = cancellable_stream(
+                begin, cancel=cancel, server=self._server.host, until=until, most_bytes=MOST_STREAM_BYTES
+            )
             return next(chunks, None), chunks
 
-        first, rest = with_retries(attempt, cancel=cancel, jitter=self._jitter)
+        first, rest = with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter)
         if first is not None:
             yield first
         yield from rest
@@ -270,20 +299,16 @@ class OllamaModel:
             )
         return count
 
-    def _check_not_cut(self, evaluated: int, count: int) -> None:
-        share = CUT_SHARE if self._own_file is not None else CUT_SHARE_OF_ESTIMATE
-        if self._cuts and (0 < evaluated < count * share - TURN_TOKENS or evaluated >= self._context_tokens):
-            raise ContextOverflowError(
-                f"The server cut the prompt: it evaluated {evaluated} of {count} tokens; "
-                f"the context was to hold {self._context_tokens}.",
-                "Start the server with a larger context (OLLAMA_CONTEXT_LENGTH), or retrieve less.",
-            )
+    def _refuse_cut(self, evaluated: int, count: int) -> None:
+        if self._cuts:
+            refuse_cut(evaluated, count, room=self._context_tokens, counted=self._own_file is not None)
 
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
         """Answer several requests, some at once; a failed one yields its error."""
-        return answer_all(partial(self.generate, cancel=cancel), requests, at_once=PARALLEL)
+        asked = partial(self.generate, cancel=cancel, at_once=PARALLEL)
+        return answer_all(asked, requests, at_once=PARALLEL)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count with the model's own file where it is on this machine, else estimate from letters."""
@@ -305,22 +330,9 @@ class OllamaModel:
             )
         found = self._own_file.tokenize_pairs(pairs)
         if pairs:
-            check_template(self._evaluated(pairs[0][0]), found[0], self._name)
+            evaluated = count_evaluated(self._server, self._name, pairs[0][0], room=self._context_tokens)
+            check_template(evaluated, found[0], self._name)
         return found
-
-    def _evaluated(self, messages: Sequence[Message]) -> int:
-        """Ask the server how many tokens it makes of a prompt."""
-
-        def ask() -> Any:
-            with self._server.translated(self._name):
-                return self._server.client.chat(
-                    model=self._name,
-                    messages=[{"role": message.role, "content": message.content} for message in messages],
-                    options={"num_ctx": self._context_tokens, "num_predict": 1, "temperature": 0},
-                    keep_alive=KEEP_ALIVE,
-                )
-
-        return int(cancellable_call(ask, cancel=None, server=self._server.host).prompt_eval_count or 0)
 
     def served_lora(self) -> LoraWeights | None:
         """Return None: it takes the weights that are trained here."""

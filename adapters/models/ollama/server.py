@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from adapters.models.ollama.faults import translated
+from adapters.models.ollama.told import Running, Shown, Tag, running_of, shown_of, tags_of
 from adapters.models.remote.address import checked_url, host_of, is_local
-from adapters.models.remote.keys import key_for
-from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_stream
-from adapters.models.remote.telling import told
+from adapters.models.remote.border import clean_text, count_of, lines, mapping, read_value
+from adapters.models.remote.bounds import UNPACKED, bounding
+from adapters.models.remote.keys import Key, key_for
+from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_stream, quick_call
 from adapters.models.stores import ollama_folder
-from engine.core.errors import BrokenAnswerError, ModelError, ServerAbsentError, UnsupportedError
+from engine.core.errors import BrokenAnswerError, ModelError, ServerAbsentError, SlowAnswerError, UnsupportedError
 from engine.core.steps import CancelSignal, Progress
 from engine.metrics import wording as say
 
@@ -34,6 +35,8 @@ CLOUD_ENDINGS = (":cloud", "-cloud")
 """How the names of models end that Ollama's own cloud answers, should a server not say so."""
 SPARE_BYTES = 1_000_000_000
 """Disk space that a pull leaves free."""
+LONGEST_VERSION, LONGEST_STAGE = 40, 120
+_NUMBER = re.compile(r"\d+")
 _FROM_FILE = re.compile(r"^FROM\s+(.+?)\s*$", re.MULTILINE)
 
 
@@ -83,14 +86,9 @@ class OllamaServer:
             timeout=(CONNECT_S, FIRST_ITEM_S, FIRST_ITEM_S, FIRST_ITEM_S),  # to connect, read, write, wait for a line
             follow_redirects=False,
             trust_env=not self.is_local,
+            headers=dict(UNPACKED),
+            event_hooks={"response": [bounding(self.host)]},
         )
-
-    @cached_property
-    def _quick(self) -> Any:
-        import ollama
-
-        timeout = (CONNECT_S, LISTING_S, LISTING_S, LISTING_S)
-        return ollama.Client(host=self.url, timeout=timeout, follow_redirects=False, trust_env=not self.is_local)
 
     @cached_property
     def _http(self) -> Any:
@@ -98,11 +96,17 @@ class OllamaServer:
 
         return httpx.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {},
+            headers={**UNPACKED, **({"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {})},
             timeout=(CONNECT_S, FIRST_ITEM_S, FIRST_ITEM_S, FIRST_ITEM_S),
             follow_redirects=False,
             trust_env=not self.is_local,
+            event_hooks={"response": [bounding(self.host)]},
         )
+
+    @property
+    def key(self) -> Key:
+        """The key, to be cut out of what the server sends."""
+        return self._key
 
     def translated(self, model: str = "") -> AbstractContextManager[None]:
         """Turn what the client raises into the engine's errors."""
@@ -116,22 +120,19 @@ class OllamaServer:
             BrokenAnswerError: something answers that is not Ollama.
         """
         try:
-            text = str(self._told("/api/version", CONNECT_S)["version"])
-        except (ValueError, KeyError, TypeError):
+            told = self._told("/api/version")
+        except ServerAbsentError:
+            raise
+        except SlowAnswerError:
+            raise ServerAbsentError(
+                f"The Ollama server at {self.host} did not tell its version in time.", "Check whether it is busy."
+            ) from None
+        except ModelError:
             raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None
-        except TimeoutError:
-            raise ServerAbsentError(
-                f"The Ollama server at {self.host} did not answer within {CONNECT_S:.0f} s.",
-                "Check whether it is busy.",
-            ) from None
-        except OSError as error:
-            if getattr(error, "code", None) is not None:
-                raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None
-            raise ServerAbsentError(
-                f"No Ollama server answers at {self.host}.",
-                "Start it with 'ollama serve', or name its address in OLLAMA_HOST.",
-            ) from None
-        return tuple(int(part) for part in re.findall(r"\d+", text.partition("-")[0])[:3])
+        text = told.get("version") if isinstance(told, Mapping) else None
+        if not isinstance(text, str):
+            raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.")
+        return tuple(int(part) for part in _NUMBER.findall(text.partition("-")[0][:LONGEST_VERSION])[:3])
 
     def check_version(self) -> None:
         """Refuse a server that is too old.
@@ -146,13 +147,24 @@ class OllamaServer:
                 f"Install {dotted(OLDEST)} or newer: older ones do not follow JSON schemas.",
             )
 
-    def _told(self, path: str, timeout_s: float) -> Any:
-        """Return what a path tells: the client package leaves fields out."""
-        return told(
-            f"{self.url}{path}",
-            timeout_s=timeout_s,
-            authorization=f"Bearer {self._key.reveal()}" if self._key else "",
-        )
+    def _told(self, path: str, body: Mapping[str, Any] | None = None, *, model: str = "") -> Any:
+        """Return what a path tells at once, clean: the client package leaves fields out.
+
+        Raises:
+            ModelError: by what happened; see `engine.core.errors`.
+        """
+        import ollama
+
+        def ask() -> Any:
+            with self.translated(model):
+                reply = self._http.request(
+                    "GET" if body is None else "POST", path, json=body, timeout=(CONNECT_S, *(LISTING_S,) * 3)
+                )
+                if reply.status_code != 200:
+                    raise ollama.ResponseError(reply.text, reply.status_code)
+                return read_value(reply.content, self._key)
+
+        return quick_call(ask, server=self.host)
 
     def remote_hosts(self) -> dict[str, str]:
         """Return the models that the server does not answer itself, each with the host that it sends inputs on to.
@@ -160,23 +172,23 @@ class OllamaServer:
         Raises:
             BrokenAnswerError: what it lists cannot be read. A model that answers elsewhere must not pass for one here.
         """
-        try:
-            listed = self._told("/api/tags", LISTING_S)["models"]
-            names = [(str(one.get("model") or one["name"]), str(one.get("remote_host") or "")) for one in listed]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise BrokenAnswerError(
-                f"What the Ollama server at {self.host} lists cannot be read.", "Check its address and its version."
-            ) from None
-        clouds = {name: CLOUD_HOST for name, _url in names if name.endswith(CLOUD_ENDINGS)}
-        return clouds | {name: urlsplit(url).netloc or url for name, url in names if url}
+        tags = self.tags()
+        clouds = {tag.name: CLOUD_HOST for tag in tags if tag.name.endswith(CLOUD_ENDINGS)}
+        return clouds | {tag.name: host_of(tag.remote_host) or tag.remote_host for tag in tags if tag.remote_host}
 
-    def lines(self, path: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """Send a body as it stands; yield the objects that come back, one a line.
+    def lines(self, path: str, body: Mapping[str, Any], *, piece: bool = False) -> Iterator[Mapping[str, Any]]:
+        """Send a body as it stands; yield the objects that come back, one a line, clean.
 
         The client package sends neither `truncate` nor `shift`, and does not show a chat's prompt.
 
+        Args:
+            path: of the route.
+            body: to send.
+            piece: texts are pieces of an answer, which are cleaned where they are put together.
+
         Raises:
             ollama.ResponseError: the server refuses, or says so in the midst of its answer.
+            UnreadableError: what comes back is something else.
         """
         import ollama
 
@@ -184,44 +196,44 @@ class OllamaServer:
             if reply.status_code != 200:
                 reply.read()
                 raise ollama.ResponseError(reply.text, reply.status_code)
-            for line in reply.iter_lines():
-                told = json.loads(line) if line.strip() else None
-                if not isinstance(told, dict):
-                    message = "not an object"
-                    raise TypeError(message)
+            for line in lines(reply.iter_bytes()):
+                told = mapping(read_value(line, self._key, piece=piece), "an Ollama answer")
                 if told.get("error"):
                     raise ollama.ResponseError(str(told["error"]))
                 yield told
 
-    def tags(self) -> list[Any]:
+    def tags(self) -> list[Tag]:
         """Return the models that it has, as it lists them."""
+        told = self._told("/api/tags")
         with self.translated():
-            return list(self._quick.list().models)
+            return tags_of(told)
 
-    def show(self, name: str) -> Any:
+    def show(self, name: str) -> Shown:
         """Return what it tells of one model."""
+        told = self._told("/api/show", {"model": name}, model=name)
         with self.translated(name):
-            return self._quick.show(name)
+            return shown_of(told)
 
-    def running(self) -> dict[str, int]:
-        """Return the models that are in its memory, each with the context it was given; 0 where that is not said."""
+    def running(self) -> dict[str, Running]:
+        """Return the models that are in its memory, by name."""
+        told = self._told("/api/ps")
         with self.translated():
-            return {plain_name(one.model or one.name): int(one.context_length or 0) for one in self._quick.ps().models}
-
-    def sizes(self) -> dict[str, int]:
-        """Return the bytes that models in its memory take, by name, as it tells them."""
-        with self.translated():
-            return {plain_name(one.model or one.name): int(one.size or 0) for one in self._quick.ps().models}
+            return running_of(told)
 
     def remove(self, name: str) -> None:
         """Have it delete a model."""
-        with self.translated(name):
-            self._quick.delete(name)
+        self._quickly(name, lambda: self.client.delete(name))
 
     def unload(self, name: str) -> None:
         """Have it unload a model."""
-        with self.translated(name):
-            self._quick.generate(model=name, keep_alive=0)
+        self._quickly(name, lambda: self.client.generate(model=name, keep_alive=0))
+
+    def _quickly(self, name: str, ask: Callable[[], Any]) -> None:
+        def asked() -> None:
+            with self.translated(name):
+                ask()
+
+        quick_call(asked, server=self.host)
 
     def pull(self, name: str, *, cancel: CancelSignal | None = None) -> Iterator[Progress]:
         """Have the server download a model; yield its progress. A pull that is abandoned or cancelled can be resumed.
@@ -237,9 +249,9 @@ class OllamaServer:
 
         totals: dict[str, tuple[int, int]] = {}
         started, checked = time.monotonic(), False
-        for item in cancellable_stream(begin, cancel=cancel, server=self.host):
-            if item.digest and item.total:
-                totals[item.digest] = (int(item.completed or 0), int(item.total))
+        for item in cancellable_stream(begin, cancel=cancel, server=self.host, most_bytes=math.inf):
+            if item.digest and (size := count_of(item.total)):
+                totals[item.digest] = (min(count_of(item.completed), size), size)
             done, total = (sum(part) for part in zip(*totals.values(), strict=True)) if totals else (0, 0)
             if total and not checked:
                 self._check_disk(name, total - done)
@@ -247,7 +259,8 @@ class OllamaServer:
             elapsed_s = time.monotonic() - started
             left_s = elapsed_s / done * (total - done) if done and total else None
             fraction = 1.0 if item.status == "success" else min(done / total, 0.999) if total else 0.0
-            yield Progress(stage=_stage(str(item.status or "")), fraction=fraction, left_s=left_s, detail=name)
+            stage = _stage(clean_text(str(item.status or ""), self._key)[:LONGEST_STAGE])
+            yield Progress(stage=stage, fraction=fraction, left_s=left_s, detail=name)
 
     def _check_disk(self, name: str, needed: int) -> None:
         """Refuse a pull that the disk has no room for; only the disk of this machine can be checked."""
@@ -272,20 +285,14 @@ class OllamaServer:
 
     def close(self) -> None:
         """Close the connections."""
-        for name in ("client", "_quick", "_http"):
+        for name in ("client", "_http"):
             if name in self.__dict__:
                 self.__dict__[name].close()
 
 
-def plain_name(name: str | None) -> str:
-    """Return a model's name as it is listed here: the server writes `:latest` where nothing else is said."""
-    return str(name or "").removesuffix(":latest")
-
-
 def architecture_fact(info: Mapping[str, Any], name: str) -> int:
     """Return a whole number that a model says of its architecture; 0 if it does not."""
-    value = info.get(f"{info.get('general.architecture', '')}.{name}")
-    return value if isinstance(value, int) else 0
+    return count_of(info.get(f"{info.get('general.architecture', '')}.{name}"))
 
 
 def _stage(status: str) -> str:

@@ -10,8 +10,19 @@ from typing import Any
 
 from adapters.models.openai_compatible.asking import LIMIT_NAMES
 from adapters.models.openai_compatible.llama_server import as_text
-from adapters.models.openai_compatible.usage import Exchange
+from adapters.models.openai_compatible.usage import Exchange, fewest_tokens
+from adapters.models.remote.border import (
+    Pieces,
+    clean_text,
+    count_of,
+    mapping,
+    objects,
+    seconds_of,
+    steps_of,
+    text_of,
+)
 from adapters.models.remote.estimates import estimated_tokens
+from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import Step, label_probabilities
 from engine.core.errors import BrokenAnswerError, RefusedAnswerError
 from engine.core.generation import Completion, GenerateRequest, Message
@@ -33,14 +44,24 @@ WITHHELD = frozenset(
 """Ends of an answer that a filter withheld, in any case: OpenAI's and Anthropic's names, then Google's own."""
 CUT_OFF = frozenset({"length", "max_tokens"})
 _LONGEST_REFUSAL = 240
+_LONGEST_NAME = 80
+_MILLISECONDS = 1000.0
 _OTHERWISE = "Change the row or the instructions, or choose another model."
 
 
 class StreamAccumulator:
     """An answer as it comes in, piece by piece."""
 
-    def __init__(self) -> None:
-        """Begin with nothing, now."""
+    def __init__(self, key: Key, *, longest_tokens: int) -> None:
+        """Begin with nothing, now.
+
+        Args:
+            key: cut out of all that arrives.
+            longest_tokens: of the answer that was asked for, thinking included.
+        """
+        self._key = key
+        self._longest_tokens = longest_tokens
+        self._pieces = {name: Pieces(key) for name in ("text", "thinking", "refusal")}
         self.text = ""
         self.thinking = ""
         self.refusal = ""
@@ -50,35 +71,64 @@ class StreamAccumulator:
         self.told: Any = None
         """The tokens as the server told them last: Google counts along with each piece."""
         self.timings: Mapping[str, Any] = {}
+        self.identity = ""
+        """Which model answers, and in which version of the server, as the server says."""
         self.pieces = 0
         self.started = time.perf_counter()
         self.first_at: float | None = None
         self.answer_at: float | None = None
 
     def take(self, chunk: Any) -> str:
-        """Take a chunk of a stream, or a whole answer; return the text it adds."""
-        extra = getattr(chunk, "model_extra", None) or {}
-        if isinstance(extra.get("timings"), Mapping):
-            self.timings = extra["timings"]
-        if getattr(chunk, "usage", None) is not None:
-            self.told = chunk.usage
-        if not getattr(chunk, "choices", None):
-            return ""
-        choice = chunk.choices[0]
-        part = getattr(choice, "delta", None) or getattr(choice, "message", None)
+        """Take a chunk of a stream, or a whole answer; return the text it adds that can be shown by now.
+
+        Raises:
+            UnreadableError: it is not a chunk.
+            BrokenAnswerError: the answer is longer than what was asked for.
+        """
+        chunk = mapping(chunk, "an answer")
+        if isinstance(chunk.get("timings"), Mapping):
+            self.timings = chunk["timings"]
+        if isinstance(chunk.get("usage"), Mapping):
+            self.told = chunk["usage"]
+        self.identity = self.identity or self._named(chunk)
+        choice = next((one for one in objects(chunk.get("choices")) if one.get("index") in (0, None)), None)
+        if choice is None or self.finish is not None:
+            return ""  # another answer than the first, or text after its end
+        part: Mapping[str, Any] = next(
+            (choice[name] for name in ("delta", "message") if isinstance(choice.get(name), Mapping)), {}
+        )
         thought, text = _thought_and_text(part)
-        self.refusal += str(getattr(part, "refusal", None) or "")
+        self.refusal += self._pieces["refusal"].take(text_of(part.get("refusal")))
         if thought or text:
             now = time.perf_counter()
             self.first_at = self.first_at or now
             self.pieces += 1
             if text:
                 self.answer_at = self.answer_at or now
-        self.thinking += thought
-        self.text += text
-        self.steps += _steps(choice)
-        self.finish = choice.finish_reason or self.finish
-        return text
+        self.thinking += self._pieces["thinking"].take(thought)
+        added = self._pieces["text"].take(text)
+        self.steps += steps_of(mapping(choice.get("logprobs") or {}, "log-probabilities").get("content"))
+        ended = choice.get("finish_reason")
+        if ended:
+            self.finish = clean_text(str(ended), self._key)[:_LONGEST_NAME]
+            added += self.end()
+        self.text += added
+        if fewest_tokens(len(self.text), len(self.steps)) > self._longest_tokens:
+            raise BrokenAnswerError(
+                f"The server wrote on past the longest answer that was asked for ({self._longest_tokens} tokens).",
+                "Check whether it keeps to max_tokens.",
+            )
+        return added
+
+    def end(self) -> str:
+        """Add what was held back; return the part of it that belongs to the answer."""
+        self.thinking += self._pieces["thinking"].rest()
+        self.refusal += self._pieces["refusal"].rest()
+        return self._pieces["text"].rest()
+
+    def _named(self, chunk: Mapping[str, Any]) -> str:
+        told = [chunk.get(name) for name in ("model", "system_fingerprint")]
+        return " ".join(clean_text(one, self._key)[:_LONGEST_NAME] for one in told if isinstance(one, str) and one)
 
     @property
     def began(self) -> bool:
@@ -115,28 +165,20 @@ class StreamAccumulator:
             )
 
 
-def _thought_and_text(part: Any) -> tuple[str, str]:
+def _thought_and_text(part: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a piece adds to the thinking and to the answer; Google marks a piece of thinking as such."""
-    extra = getattr(part, "model_extra", None) or {}
-    text = str(getattr(part, "content", None) or "")
-    of_google = extra.get("extra_content")
+    text = text_of(part.get("content"))
+    of_google = part.get("extra_content")
     google = of_google.get("google") if isinstance(of_google, Mapping) else None
     if isinstance(google, Mapping) and google.get("thought") is True:
         return text, ""
-    thought = extra.get("reasoning_content") or extra.get("reasoning")
+    thought = part.get("reasoning_content") or part.get("reasoning")
     return thought if isinstance(thought, str) else "", text
 
 
-def _steps(choice: Any) -> list[Step]:
-    listed = getattr(getattr(choice, "logprobs", None), "content", None) or []
-    return [
-        Step(
-            str(one.token),
-            float(one.logprob),
-            tuple((str(other.token), float(other.logprob)) for other in (one.top_logprobs or [])),
-        )
-        for one in listed
-    ]
+def longest_tokens(request: GenerateRequest, body: Mapping[str, Any]) -> int:
+    """Return the tokens of the longest answer that a body asks for."""
+    return int(next((body[name] for name in LIMIT_NAMES if name in body), request.decoding.max_tokens))
 
 
 def exchange_of(
@@ -160,11 +202,10 @@ def exchange_of(
     """
     form = json.dumps(body.get("response_format", ""), ensure_ascii=False)
     sent = (*request.messages, Message(role="system", content=form))
-    longest = next((body[name] for name in LIMIT_NAMES if name in body), request.decoding.max_tokens)
     return Exchange(
         sent_bytes=len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")),
         prompt_tokens=estimated_tokens(sent) if prompt_tokens is None else prompt_tokens,
-        longest_answer_tokens=int(longest),
+        longest_answer_tokens=longest_tokens(request, body),
         arrived_signs=len(gathered.text) + len(gathered.thinking) + len(gathered.refusal),
         arrived_tokens=len(gathered.steps),
         pieces=gathered.pieces,
@@ -181,17 +222,20 @@ def completion_of(
     choice = request.decoding.mode is DecodingMode.CHOICE
     first_at = gathered.first_at or ended
     timings = gathered.timings
-    if "cache_n" in timings and not usage.cached_prompt_tokens:
-        usage = replace(usage, cached_prompt_tokens=int(timings["cache_n"]))
+    if not usage.cached_prompt_tokens:
+        usage = replace(usage, cached_prompt_tokens=min(count_of(timings.get("cache_n")), usage.prompt_tokens))
+    prefill_s = seconds_of(timings.get("prompt_ms"), per_second=_MILLISECONDS)
+    decode_s = seconds_of(timings.get("predicted_ms"), per_second=_MILLISECONDS)
     return Completion(
         text=text,
         usage=usage,
-        prefill_s=float(timings["prompt_ms"]) / 1000 if "prompt_ms" in timings else first_at - gathered.started,
-        decode_s=float(timings["predicted_ms"]) / 1000 if "predicted_ms" in timings else ended - first_at,
+        prefill_s=first_at - gathered.started if prefill_s is None else prefill_s,
+        decode_s=ended - first_at if decode_s is None else decode_s,
         ttft_s=(ended if choice else first_at) - gathered.started,
         probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
         prompt=as_text(request.messages),
         finish="length" if (gathered.finish or "").lower() in CUT_OFF else "stop",
         thinking=gathered.thinking,
         thinking_s=(gathered.answer_at or ended) - first_at if gathered.thinking else None,
+        identity=gathered.identity,
     )

@@ -1,15 +1,16 @@
-"""What is sent for a request. Pure functions."""
+"""What is sent for a request, and which options are left out of it since the server does not take them."""
 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
 from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
 from adapters.models.remote.label_odds import label_schema
-from engine.core.errors import UnsupportedError, UsageError
+from engine.core.errors import RefusedOptionError, UnsupportedError, UsageError
 from engine.core.generation import Decoding, GenerateRequest
 from engine.core.variant import DecodingMode
 
@@ -114,3 +115,35 @@ def _hold_to_form(
                 "strict": strict,
             },
         }
+
+
+class LeftOut:
+    """Options that a server does not take, as far as it has shown. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.names: frozenset[str] = frozenset()
+        self._learning = threading.Lock()
+
+    def add(self, names: frozenset[str]) -> None:
+        """Leave these out from now on."""
+        with self._learning:
+            self.names |= names
+
+    def refuse(self, error: RefusedOptionError, request: GenerateRequest, without: frozenset[str]) -> None:
+        """Leave an option out that the server refused, unless the answer would not be what was asked for.
+
+        Other rows in flight may have been refused the same: `without` is what this one was asked without.
+
+        Raises:
+            UnsupportedError: it cannot be left out.
+        """
+        needed = error.option == "response_format" and request.decoding.mode is DecodingMode.JSON
+        if needed or error.option in without:
+            raise UnsupportedError(error.what, error.fix) from error
+        self.add(frozenset({error.option}))
+
+    def notice_silence(self, body: Mapping[str, Any], *, written: bool, listed: bool) -> None:
+        """Some servers take the wish for log-probabilities and ignore it: do not ask again, and say so."""
+        if body.get("logprobs") and written and not listed:
+            self.add(frozenset({"logprobs"}))

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing
 from functools import cached_property
 from typing import Any
 
 from adapters.models.openai_compatible.faults import translated
 from adapters.models.remote.address import checked_url, host_of, is_local
-from adapters.models.remote.keys import key_for
-from adapters.models.remote.reading import FIRST_ITEM_S
+from adapters.models.remote.border import events, objects, read_value
+from adapters.models.remote.bounds import UNPACKED, bounding
+from adapters.models.remote.keys import Key, key_for
+from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_call, quick_call
 from adapters.models.remote.servers import FROM_ENVIRONMENT
 from engine.core.errors import BrokenAnswerError
+from engine.core.run.prediction import Usage
 
 _ACCOUNT_HEADERS = ("OpenAI-Organization", "OpenAI-Project")
 """The client takes these from the environment; they concern the server that the environment names, and no other."""
 _ANTHROPIC = "api.anthropic.com"
 _ANTHROPIC_VERSION = "2023-06-01"
 """Of the form of its answers; its reference requires it (*Versions*)."""
+_LONGEST_KIND = 40
 CONNECT_S = 5.0
 LISTING_S = 5.0
+MOST_MODELS, LONGEST_ID = 5_000, 300
+"""Of a list: the largest catalogues have some hundred models."""
 
 
 class Client:
@@ -39,6 +46,11 @@ class Client:
     def __repr__(self) -> str:
         """Name the server, never its key."""
         return f"Client({self.name!r}, {self.url!r})"
+
+    @property
+    def key(self) -> Key:
+        """The key, to be cut out of what the server sends."""
+        return self._key
 
     @property
     def host(self) -> str:
@@ -61,14 +73,16 @@ class Client:
             follow_redirects=False,
             trust_env=not is_local(self.url),
             timeout=openai.Timeout(FIRST_ITEM_S, connect=CONNECT_S),
+            event_hooks={"response": [bounding(self.host)]},
         )
+        own = {} if self.name == FROM_ENVIRONMENT else dict.fromkeys(_ACCOUNT_HEADERS, openai.Omit())
         return openai.OpenAI(
             base_url=self.url,
             api_key=self._key.reveal() or "none",
             max_retries=0,
             timeout=openai.Timeout(FIRST_ITEM_S, connect=CONNECT_S),
             http_client=transport,
-            default_headers={} if self.name == FROM_ENVIRONMENT else dict.fromkeys(_ACCOUNT_HEADERS, openai.Omit()),
+            default_headers={**UNPACKED, **own},
         )
 
     def translated(self, model: str = "") -> AbstractContextManager[None]:
@@ -81,16 +95,56 @@ class Client:
         Raises:
             ModelError: it cannot be fetched.
         """
-        with self.translated():
-            reply = self.api.with_options(timeout=LISTING_S).get(
-                f"{self.url}/models", cast_to=object, options=self._listing_options()
+        reply = self._quick(f"{self.url}/models", **self._listing_options())
+        listed = reply.get("data") if isinstance(reply, Mapping) else None
+        if not isinstance(listed, list):
+            raise BrokenAnswerError(
+                f"The server at {self.host} sent no list of models.", "Most addresses end in /v1: check yours."
             )
-            listed = reply.get("data") if isinstance(reply, Mapping) else None
-            if not isinstance(listed, list):
-                raise BrokenAnswerError(
-                    f"The server at {self.host} sent no list of models.", "Most addresses end in /v1: check yours."
-                )
-            return [dict(one) for one in listed if isinstance(one, Mapping) and isinstance(one.get("id"), str)]
+        if len(listed) > MOST_MODELS:
+            raise BrokenAnswerError(
+                f"The server at {self.host} lists {len(listed):,} models; up to {MOST_MODELS:,} are read.",
+                "Check its address.",
+            )
+        named = [one for one in objects(listed) if isinstance(one.get("id"), str)]
+        return [dict(one) for one in named if 0 < len(one["id"]) <= LONGEST_ID]
+
+    def chat(self, body: Mapping[str, Any]) -> Iterator[Any]:
+        """Send the body of a chat completion; yield the chunks that come back, or the whole answer as one.
+
+        Raises:
+            ModelError: what was sent back is none; see `engine.core.errors`.
+        """
+        import openai
+
+        with self.translated(str(body["model"])):
+            raw = self.api.chat.completions.with_raw_response.create(**body)
+            with closing(raw.http_response) as response:
+                kind = response.headers.get("content-type", "")
+                if "json" not in kind and "event-stream" not in kind:
+                    error = BrokenAnswerError(
+                        f"The server at {self.host} sent '{self._key.redact(kind)[:_LONGEST_KIND]}' instead of JSON.",
+                        "Check its address: most end in /v1.",
+                    )
+                    error.usage = Usage()  # no model has answered
+                    raise error
+                for data in events(response.iter_bytes()):
+                    chunk = read_value(data, self._key, piece=True)
+                    if isinstance(chunk, Mapping) and chunk.get("error"):
+                        told = chunk["error"]
+                        message = str(told.get("message") or "") if isinstance(told, Mapping) else str(told)
+                        raise openai.APIError(message, request=response.request, body=told)
+                    yield chunk
+
+    def _quick(self, url: str, **options: Any) -> Any:
+        """Return what an address of the server tells, which must not take long."""
+
+        def ask() -> Any:
+            with self.translated():
+                api = self.api.with_options(timeout=LISTING_S)
+                return read_value(api.get(url, cast_to=str, options=options), self._key)
+
+        return quick_call(ask, server=self.host)
 
     def _listing_options(self) -> dict[str, Any]:
         """Return how the list is asked for: Anthropic's is not OpenAI's, so it takes its own header for the key.
@@ -107,14 +161,23 @@ class Client:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a body to a route of the server's own; return the JSON that comes back."""
         with self.translated():
-            return self.api.post(f"{self.root}{path}", cast_to=object, body=dict(body))
+            return read_value(self.api.post(f"{self.root}{path}", cast_to=str, body=dict(body)), self._key)
+
+    def embed(self, model: str, text: str, *, seconds: float) -> Any:
+        """Have a text embedded in so many seconds; return what comes back."""
+
+        def ask() -> Any:
+            body = {"model": model, "input": text, "encoding_format": "float"}
+            with self.translated(model):
+                return read_value(self.api.post("/embeddings", cast_to=str, body=body), self._key)
+
+        return cancellable_call(ask, cancel=None, server=self.host, until=time.monotonic() + seconds)
 
     def get(self, path: str) -> Any:
         """Ask a route of the server's own; return the JSON that comes back."""
-        with self.translated():
-            return self.api.with_options(timeout=LISTING_S).get(f"{self.root}{path}", cast_to=object)
+        return self._quick(f"{self.root}{path}")
 
     def close(self) -> None:
         """Close the connections."""
-        if "client" in self.__dict__:
+        if "api" in self.__dict__:
             self.api.close()

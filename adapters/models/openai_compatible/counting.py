@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_SERVER, VLLM, Dialect
 from adapters.models.openai_compatible.label_scoring import LabelScorer
+from adapters.models.remote.border import count_of, mapping
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
+from engine.core.errors import ContextOverflowError
 from engine.core.generation import Message
 
 
@@ -31,6 +33,20 @@ class Counter:
             return len(self._native.prompt(messages)[1])
         if self._dialect is LLAMA_CPP_PYTHON:
             texts = [{"input": f"{message.role}\n{message.content}"} for message in messages]
-            counts = [int(self._client.post("/extras/tokenize/count", text)["count"]) for text in texts]
+            told = [mapping(self._client.post("/extras/tokenize/count", text), "a count") for text in texts]
+            counts = [count_of(one.get("count")) for one in told]
             return sum(counts) + (TURN_TOKENS - 2) * len(counts) + TURN_TOKENS
         return estimated_tokens(messages)
+
+
+def check_fit(prompt: int, answer: int, room: int) -> None:
+    """Refuse a prompt that does not fit into the context with its answer; `room` is 0 where it is not known.
+
+    Raises:
+        ContextOverflowError: it does not.
+    """
+    if room and prompt + answer > room:
+        raise ContextOverflowError(
+            f"The prompt has {prompt} tokens and the answer up to {answer}; the context holds {room}.",
+            "Retrieve or show less, or choose a larger context.",
+        )

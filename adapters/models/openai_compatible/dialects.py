@@ -206,7 +206,8 @@ def dialect_of(models: Sequence[Mapping[str, Any]], *, closed: bool) -> Dialect:
     """Detect the kind of server from its model list."""
     if closed:
         return CLOSED
-    return next((_BY_OWNER[owner] for model in models if (owner := model.get("owned_by")) in _BY_OWNER), GENERIC)
+    owners = (model.get("owned_by") for model in models)
+    return next((_BY_OWNER[owner] for owner in owners if isinstance(owner, str) and owner in _BY_OWNER), GENERIC)
 
 
 def without_options(known: Capabilities, without: frozenset[str]) -> Capabilities:

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapters.models.openai_compatible.retry_after import retry_after_s
 from adapters.models.remote.address import host_of
+from adapters.models.remote.border import UnreadableError, whole_letters
 from adapters.models.remote.keys import Key, variable_for
 from engine.core.errors import (
     AccessError,
@@ -25,6 +26,7 @@ from engine.core.errors import (
     ServerAbsentError,
     ServerBusyError,
     ServerError,
+    SlowAnswerError,
     UnknownModelError,
     UnsupportedError,
 )
@@ -82,7 +84,12 @@ def translated(*, name: str, url: str, model: str, key: Key) -> Iterator[None]:
         raise
     except openai.OpenAIError as error:
         raise _typed(error, name=name, url=url, model=model, key=key) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except UnreadableError as error:
+        raise BrokenAnswerError(
+            f"The server at {host_of(url)} sent {error}.",
+            "Check whether its address ends in /v1 and belongs to a model server.",
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
         raise BrokenAnswerError(
             f"The server at {host_of(url)} answered in an unknown form ({type(error).__name__}).",
             "Check whether its address ends in /v1 and belongs to a model server.",
@@ -97,7 +104,9 @@ def translated(*, name: str, url: str, model: str, key: Key) -> Iterator[None]:
 def _typed(error: Any, *, name: str, url: str, model: str, key: Key) -> ModelError:
     import openai
 
-    host = host_of(url)
+    host, own = host_of(url), _own_error(error)
+    if own is not None:
+        return own
     match error:
         case openai.APITimeoutError():
             return ServerAbsentError(f"The server at {host} did not answer in time.", "Check whether it is overloaded.")
@@ -253,7 +262,7 @@ def _broken_off(error: BaseException, url: str) -> ModelError:
     causes = _causes(error)
     if "timeout" in causes:
         what = f"The server at {host_of(url)} stopped sending in the middle of an answer."
-        return BrokenAnswerError(what, "Check the server.")
+        return SlowAnswerError(what, "Check the server.")
     return BrokenAnswerError(
         f"The server at {host_of(url)} stopped in the middle of an answer.",
         "Check whether it is still running, then try again.",
@@ -292,5 +301,12 @@ def _said(error: Any, key: Key) -> str:
     text = " ".join(filter(None, texts)) or str(getattr(error, "message", ""))
     if text.lstrip().lower().startswith(("<!doctype", "<html")):
         text = "a web page instead of JSON"
-    text = key.redact(" ".join(text.split()))[:_LONGEST_WORDS]
+    text = key.redact(whole_letters(" ".join(text.split())))[:_LONGEST_WORDS]
     return f" (it says: {text})" if text else ""
+
+
+def _own_error(error: BaseException | None) -> ModelError | None:
+    """Return the error of ours, such as that of a limit, that the client has wrapped into one of its own."""
+    while error is not None and not isinstance(error, ModelError):
+        error = error.__cause__ or error.__context__
+    return error

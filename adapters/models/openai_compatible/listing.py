@@ -11,6 +11,7 @@ from typing import Any
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, dialect_of
 from adapters.models.openai_compatible.prices import is_closed_api, price_ref
+from adapters.models.remote.border import count_of
 from engine.core.generation import ModelFacts
 
 _ANSWERS_NOTHING = re.compile(
@@ -18,19 +19,29 @@ _ANSWERS_NOTHING = re.compile(
 )
 """In the names of closed APIs' models that do not answer in text; their lists do not say which kind a model is."""
 
+LONGEST_FACT = 40
 _CONTEXT_NAMES = ("max_model_len", "context_window", "context_length")
 """vLLM's, Groq's and OpenRouter's names for the size of a model's context."""
 
 
 def list_models(client: Client) -> list[ModelFacts]:
+    """Return what a server lists, of closed APIs those that answer in text.
+
+    Raises:
+        ModelError: the list cannot be fetched.
+    """
+    found = all_models(client)
+    return [facts for facts in found if not (facts.backend == CLOSED.name and _ANSWERS_NOTHING.search(facts.name))]
+
+
+def all_models(client: Client) -> list[ModelFacts]:
     """Return what a server lists; LoRA weights that are listed as models of their own are left out.
 
     Raises:
         ModelError: the list cannot be fetched.
     """
     listed = [one for one in client.models() if not one.get("parent")]
-    found = [_facts(client, one, listed) for one in listed]
-    return [facts for facts in found if not (facts.backend == CLOSED.name and _ANSWERS_NOTHING.search(facts.name))]
+    return [_facts(client, one, listed) for one in listed]
 
 
 def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]]) -> ModelFacts:
@@ -48,12 +59,12 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         backend=dialect.name,
         path=name,
         architecture="",
-        quantization=str(meta.get("ftype") or "not said"),
-        size_bytes=_whole(meta.get("size")),
-        context_tokens=_whole(
+        quantization=str(meta.get("ftype") or "not said")[:LONGEST_FACT],
+        size_bytes=count_of(meta.get("size")),
+        context_tokens=count_of(
             meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window") or one.get("context_length")
         ),
-        parameters=_whole(meta.get("n_params")),
+        parameters=count_of(meta.get("n_params")),
         chat_template=None,
         # The server does not show the weights: only model and server can be distinguished.
         digest=hashlib.sha256(f"{client.url} {name} {meta.get('size', '')}".encode()).hexdigest(),
@@ -70,6 +81,7 @@ def not_taken(listed: Sequence[Mapping[str, Any]], name: str) -> frozenset[str]:
     told = next((one.get("supported_parameters") for one in listed if one["id"] == name), None)
     if not isinstance(told, list):
         return frozenset()
+    told = [name for name in told if isinstance(name, str)]
     taken = {*told, *(("response_format",) if "structured_outputs" in told else ())}
     asked = {"temperature", "seed", "stop", "logprobs", "response_format", "max_completion_tokens"}
     return frozenset(asked - taken)
@@ -79,7 +91,3 @@ def shown_name(name: str) -> str:
     """Return a model's name as it is shown: of the path of a file its last part, of any other name all."""
     is_path = name.startswith(("/", "./", "~")) or "\\" in name or name.lower().endswith(".gguf")
     return PurePosixPath(name.replace("\\", "/")).name if is_path else name
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError
+from adapters.models.remote.border import count_of, mapping, objects, seconds_of, text_of, token_ids
 from engine.core.errors import BrokenAnswerError
 from engine.core.generation import Message
 
@@ -27,12 +28,15 @@ class LlamaServer(LabelScorer):
     def prompt(self, messages: Sequence[Message]) -> tuple[str, list[int]]:
         """Return a prompt in the model's chat template, as text and as token ids."""
         body = {"messages": as_dicts(messages), "chat_template_kwargs": dict(NO_THINKING)}
-        text = str(self._post("/apply-template", body)["prompt"])
+        text = self._templated(body)
         return text, self._tokens(text, special=True)
+
+    def _templated(self, body: Mapping[str, Any]) -> str:
+        return text_of(mapping(self._post("/apply-template", body), "a prompt").get("prompt"))
 
     def _tokens(self, text: str, *, special: bool) -> list[int]:
         body = {"content": text, "add_special": special, "parse_special": special}
-        return [int(token) for token in self._post("/tokenize", body)["tokens"]]
+        return token_ids(mapping(self._post("/tokenize", body), "tokens").get("tokens"))
 
     def _label_tokens(self, label: str) -> list[int]:
         return self._tokens(label, special=False)
@@ -40,10 +44,11 @@ class LlamaServer(LabelScorer):
     def _found_end(self) -> int:
         roles = (("user", "a"), ("assistant", _MARK), ("user", "b"))
         messages = [{"role": role, "content": content} for role, content in roles]
-        text = str(self._post("/apply-template", {"messages": messages})["prompt"])
-        if _MARK not in text:
+        after = self._templated({"messages": messages}).partition(_MARK)[2]
+        tokens = self._tokens(after, special=True) if after else []
+        if not tokens:
             raise BrokenAnswerError("The server's chat template omits answers.", "Choose another model.")
-        return self._tokens(text.split(_MARK, 1)[1], special=True)[0]
+        return tokens[0]
 
     def _next_token(self, tokens: Sequence[int], children: Sequence[int], to: Addressed) -> NextToken:
         body: dict[str, Any] = {
@@ -58,22 +63,20 @@ class LlamaServer(LabelScorer):
         }
         if to.lora:
             body["lora"] = list(to.lora)
-        reply = self._post("/completion", body)
-        if not isinstance(reply, Mapping):
-            raise BrokenAnswerError("The server's answer contains no probabilities.", "Use a newer llama-server.")
-        timings = reply.get("timings", {})
-        spent_ms = float(timings.get("prompt_ms", 0.0)) + float(timings.get("predicted_ms", 0.0))
-        return NextToken(
-            log_odds=_log_odds(reply, children), seconds=spent_ms / 1000, cached_tokens=int(timings.get("cache_n", 0))
-        )
+        reply = mapping(self._post("/completion", body), "probabilities")
+        timings = mapping(reply.get("timings") or {}, "timings")
+        spent_s = [seconds_of(timings.get(name), per_second=1000.0) or 0.0 for name in ("prompt_ms", "predicted_ms")]
+        cached = min(count_of(timings.get("cache_n")), len(tokens))
+        return NextToken(log_odds=_log_odds(reply, children), seconds=sum(spent_s), cached_tokens=cached)
 
 
 def _log_odds(reply: Mapping[str, Any], children: Sequence[int]) -> dict[int, float]:
-    try:
-        listed = reply["completion_probabilities"][0]["top_probs"]
-        found = {int(item["id"]): float(item["prob"]) for item in listed}
-    except (KeyError, IndexError, TypeError, ValueError):
-        found = {}
+    first = next(iter(objects(reply.get("completion_probabilities"))), {})
+    found = {
+        item["id"]: min(float(item["prob"]), 1.0)
+        for item in objects(first.get("top_probs"))
+        if isinstance(item.get("id"), int) and isinstance(item.get("prob"), int | float)
+    }
     if not any(token in found for token in children):
         raise NoOddsError
     return {token: math.log(max(found.get(token, 0.0), _LEAST)) for token in children}

@@ -9,7 +9,9 @@ from typing import Any
 
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_SERVER, VLLM, Dialect
+from adapters.models.remote.border import count_of, objects
 from engine.core.errors import ServerError, UnsupportedError
+from engine.core.generation import GenerateRequest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +37,10 @@ def served_loras(
     except ServerError:
         return ()
     found = []
-    for one in reply if isinstance(reply, list) else []:
-        path = PurePath(str(one.get("path", "")))
+    for one in objects(reply):
+        path, number = PurePath(str(one.get("path") or "")), count_of(one.get("id"))
         name = path.parent.name if path.name == "lora.gguf" else path.stem
-        found.append(ServedLora(name=name or f"number {one['id']}", number=int(one["id"])))
+        found.append(ServedLora(name=name or f"number {number}", number=number))
     return tuple(found)
 
 
@@ -60,6 +62,31 @@ def the_only(served: Sequence[ServedLora], model: str, host: str) -> ServedLora:
             "Serve one at a time, so that it is clear which a variant means.",
         )
     return served[0]
+
+
+def wanted_lora(served: Sequence[ServedLora], request: GenerateRequest) -> ServedLora | None:
+    """Return the weights that a request asks for, where the server serves them."""
+    return next((lora for lora in served if request.lora and lora.name == request.lora.locator), None)
+
+
+def served_name(served: Sequence[ServedLora], request: GenerateRequest, model: str) -> str:
+    """Return the name by which the server knows what is to answer: the model's, or that of its weights."""
+    wanted = wanted_lora(served, request)
+    return wanted.model if wanted is not None and wanted.model else model
+
+
+def lora_switches(served: Sequence[ServedLora], request: GenerateRequest) -> list[dict[str, Any]]:
+    """Return llama-server's switch of LoRA weights: on for this request, or off, whatever the server's default.
+
+    Weights that a request's list does not name are off.
+    """
+    numbers = [lora.number for lora in served if lora.number is not None]
+    if not numbers:
+        return []
+    wanted = wanted_lora(served, request)
+    if wanted is None:
+        return [{"id": numbers[0], "scale": 0.0}]
+    return [{"id": wanted.number, "scale": request.lora_scale}]
 
 
 def load_into_vllm(client: Client, name: str, folder: str) -> None:

@@ -7,7 +7,6 @@ says so; nothing is made up in its place.
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,24 +14,36 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from adapters.models.openai_compatible.answers import StreamAccumulator, completion_of, exchange_of
-from adapters.models.openai_compatible.asking import body_of
+from adapters.models.openai_compatible.answers import (
+    StreamAccumulator,
+    completion_of,
+    exchange_of,
+    longest_tokens,
+)
+from adapters.models.openai_compatible.asking import LeftOut, body_of
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.counting import Counter
+from adapters.models.openai_compatible.counting import Counter, check_fit
 from adapters.models.openai_compatible.dialects import CLOSED, VLLM, ChoiceBy, Dialect, dialect_of, without_options
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NoOddsError
 from adapters.models.openai_compatible.listing import not_taken
 from adapters.models.openai_compatible.llama_server import LlamaServer
-from adapters.models.openai_compatible.lora import ServedLora, served_loras, the_only
+from adapters.models.openai_compatible.lora import (
+    ServedLora,
+    lora_switches,
+    served_loras,
+    served_name,
+    the_only,
+    wanted_lora,
+)
 from adapters.models.openai_compatible.usage import usage_of
 from adapters.models.openai_compatible.vllm_server import VllmServer
+from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, Patience
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import (
     BrokenAnswerError,
     CancelledError,
-    ContextOverflowError,
     ModelError,
     RefusedOptionError,
     UnknownModelError,
@@ -50,23 +61,31 @@ PARALLEL = 4
 class OpenAICompatibleModel:
     """One model of one server."""
 
-    def __init__(self, facts: ModelFacts, client: Client, dialect: Dialect, *, parallel: int = PARALLEL) -> None:
-        """Take the facts, whose `path` is the name that the server knows, and the client to the server."""
+    def __init__(
+        self,
+        facts: ModelFacts,
+        client: Client,
+        dialect: Dialect,
+        *,
+        parallel: int = PARALLEL,
+        answer_s: float = ANSWER_S,
+    ) -> None:
+        """Take the facts, whose `path` is the name that the server knows, the client, and the seconds of an answer."""
         self._facts = facts
         self._client = client
         self._name = facts.path
         self._parallel = max(1, parallel)
+        self._patience = Patience(answer_s)
         self._context_tokens = facts.context_tokens
-        self._without: frozenset[str] = frozenset()
+        self._left_out = LeftOut()
         self._speak(dialect)
         self._served: tuple[ServedLora, ...] = ()
         self._jitter = random.Random(facts.id)
-        self._learning = threading.Lock()
 
     @property
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as it is known so far."""
-        return without_options(self._dialect.capabilities, self._without)
+        return without_options(self._dialect.capabilities, self._left_out.names)
 
     @property
     def facts(self) -> ModelFacts:
@@ -101,7 +120,7 @@ class OpenAICompatibleModel:
                 f"The server at {self._client.host} has no model '{self._name}'.", "Choose one that it lists."
             )
         self._speak(dialect_of(listed, closed=self._is_closed))
-        self._without |= not_taken(listed, self._name)
+        self._left_out.add(not_taken(listed, self._name))
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
         self._served = served_loras(self._client, self._dialect, self._name, listed)
@@ -114,15 +133,27 @@ class OpenAICompatibleModel:
         self._counter = Counter(self._client, dialect, self._native)
 
     def generate(
-        self, request: GenerateRequest, *, cancel: CancelSignal | None = None
+        self, request: GenerateRequest, *, cancel: CancelSignal | None = None, at_once: int = 1
     ) -> Iterator[TextPiece | Completion]:
         """Answer one request: pieces of text, then the completion.
+
+        Args:
+            request: what is asked.
+            cancel: stops it.
+            at_once: how many requests share the server meanwhile.
 
         Raises:
             ModelError: by what happened; see `engine.core.errors`.
             CancelledError: cancelled.
         """
-        if request.lora and self._wanted_lora(request) is None:
+        asked = partial(self._answered, request, cancel)
+        yield from self._patience.answers(asked, max_tokens=request.decoding.max_tokens, at_once=at_once)
+
+    def _answered(
+        self, request: GenerateRequest, cancel: CancelSignal | None, until: float
+    ) -> Iterator[TextPiece | Completion]:
+        """Answer one request in the way that this server knows."""
+        if request.lora and wanted_lora(self._served, request) is None:
             raise UnsupportedError(
                 f"The server at {self._client.host} does not serve the LoRA weights '{request.lora.locator[-60:]}'.",
                 "Leave LoRA out, or start the server with these weights; docs/backends.md says how.",
@@ -130,27 +161,29 @@ class OpenAICompatibleModel:
         spoken = self._dialect
         if spoken.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
             try:
-                yield from self._chosen(request, cancel)
+                yield from self._chosen(request, cancel, until)
                 return  # noqa: TRY300 - what follows asks in another way
             except NoOddsError:  # nothing has been written yet
                 if spoken.older is None:
                     # With a grammar, probabilities are not known, and none are reported.
                     grammar = replace(spoken, choice_by=ChoiceBy.GRAMMAR)
-                    for item in self._written(request, cancel, None, grammar):
+                    for item in self._written(request, cancel, until, None, grammar):
                         yield replace(item, probabilities={}) if isinstance(item, Completion) else item
                     return
                 self._dialect = spoken.older
-        prompt_tokens = self._checked_room(request)
+        prompt_tokens = self._checked_room(request, cancel, until)
         while True:
-            without = self._without
+            without = self._left_out.names
             try:
-                yield from self._written(request, cancel, prompt_tokens, self._dialect)
+                yield from self._written(request, cancel, until, prompt_tokens, self._dialect)
             except RefusedOptionError as error:
-                self._do_without(error, request, without)
+                self._left_out.refuse(error, request, without)
                 continue
             return
 
-    def _chosen(self, request: GenerateRequest, cancel: CancelSignal | None) -> Iterator[TextPiece | Completion]:
+    def _chosen(
+        self, request: GenerateRequest, cancel: CancelSignal | None, until: float
+    ) -> Iterator[TextPiece | Completion]:
         """Choose a label over its own tokens, as llama.cpp does here."""
 
         def check_cancelled() -> None:
@@ -159,10 +192,12 @@ class OpenAICompatibleModel:
 
         started = time.perf_counter()
         labels = request.decoding.labels
+        name = served_name(self._served, request, self._name)
+        to = Addressed(model=name, lora=lora_switches(self._served, request))
 
         def choose() -> tuple[str, int, Any]:
             text, tokens = self._native.prompt(request.messages)
-            self._check_fit(len(tokens), self._native.trie(labels).longest)
+            check_fit(len(tokens), self._native.trie(labels).longest, self._context_tokens)
             return (
                 text,
                 len(tokens),
@@ -170,15 +205,16 @@ class OpenAICompatibleModel:
                     tokens,
                     labels,
                     every_label=request.decoding.every_label,
-                    to=Addressed(model=self._served_name(request), lora=self._lora_body(request)),
+                    to=to,
                     check_cancelled=check_cancelled,
                 ),
             )
 
         def attempt() -> tuple[str, int, Any]:
-            return cancellable_call(choose, cancel=cancel, server=self._client.host)
+            with self._client.translated(self._name):
+                return cancellable_call(choose, cancel=cancel, server=self._client.host, until=until)
 
-        text, count, found = with_retries(attempt, cancel=cancel, jitter=self._jitter)
+        text, count, found = with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter)
         yield TextPiece(text=found.label)
         yield Completion(
             text=found.label,
@@ -191,22 +227,31 @@ class OpenAICompatibleModel:
         )
 
     def _written(
-        self, request: GenerateRequest, cancel: CancelSignal | None, prompt_tokens: int | None, dialect: Dialect
+        self,
+        request: GenerateRequest,
+        cancel: CancelSignal | None,
+        until: float,
+        prompt_tokens: int | None,
+        dialect: Dialect,
     ) -> Iterator[TextPiece | Completion]:
         """Have the answer written by the server.
 
         An answer that is broken off or withheld has its tokens with the error, where they are told or paid for.
         """
         choice = request.decoding.mode is DecodingMode.CHOICE
-        body = body_of(request, dialect, model=self._served_name(request), without=self._without)
-        if lora := self._lora_body(request):
+        body = body_of(
+            request, dialect, model=served_name(self._served, request, self._name), without=self._left_out.names
+        )
+        if lora := lora_switches(self._served, request):
             body.setdefault("extra_body", {})["lora"] = lora
-        gathered = StreamAccumulator()
+        begin = partial(StreamAccumulator, self._client.key, longest_tokens=longest_tokens(request, body))
+        gathered = begin()
         known = partial(exchange_of, request, body, prompt_tokens=prompt_tokens, paid=self._is_closed)
         try:
-            gathered, chunks = self._begun(body, cancel)
+            gathered, chunks = self._begun(begin, body, cancel, until)
             for chunk in chunks:
-                text = gathered.take(chunk)
+                with self._client.translated(self._name):
+                    text = gathered.take(chunk)
                 if text and not choice:
                     yield TextPiece(text=text)
             gathered.check(self._client.host)
@@ -218,53 +263,41 @@ class OpenAICompatibleModel:
         ended = time.perf_counter()
         text = gathered.text
         if choice:
-            self._notice_silence(gathered, body)
+            self._left_out.notice_silence(body, written=bool(gathered.text), listed=bool(gathered.steps))
             text = written_label(text, request.decoding.labels)
             yield TextPiece(text=text)
         yield completion_of(request, gathered, text, ended, usage_of(gathered.told, known(gathered=gathered)))
 
-    def _begun(self, body: Mapping[str, Any], cancel: CancelSignal | None) -> tuple[StreamAccumulator, Iterator[Any]]:
+    def _begun(
+        self, begin: Callable[[], StreamAccumulator], body: Mapping[str, Any], cancel: CancelSignal | None, until: float
+    ) -> tuple[StreamAccumulator, Iterator[Any]]:
         """Send the request, again while the server is busy, until its first chunk arrives."""
 
         def attempt() -> tuple[StreamAccumulator, Iterator[Any]]:
-            gathered = StreamAccumulator()
-            chunks = cancellable_stream(self._opened(body), cancel=cancel, server=self._client.host)
+            gathered = begin()
+            chunks = cancellable_stream(
+                partial(self._client.chat, body),
+                cancel=cancel,
+                server=self._client.host,
+                until=until,
+                most_bytes=MOST_STREAM_BYTES,
+            )
             first = next(chunks, None)
             return gathered, chain(() if first is None else (first,), chunks)
 
-        return with_retries(attempt, cancel=cancel, jitter=self._jitter)
-
-    def _opened(self, body: Mapping[str, Any]) -> Callable[[], Iterator[Any]]:
-        def chunks() -> Iterator[Any]:
-            with self._client.translated(self._name):
-                raw = self._client.api.chat.completions.with_raw_response.create(**body)
-                kind = raw.headers.get("content-type", "")
-                if "json" not in kind and "event-stream" not in kind:
-                    error = BrokenAnswerError(
-                        f"The server at {self._client.host} sent '{kind[:40]}' instead of JSON.",
-                        "Check its address: most end in /v1.",
-                    )
-                    error.usage = Usage()  # no model has answered
-                    raise error
-                reply = raw.parse()
-                if not body["stream"]:
-                    yield reply
-                    return
-                with reply:
-                    yield from reply
-
-        return chunks
+        return with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter)
 
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
         """Answer several requests, as many at once as the limit allows; a failed one yields its error."""
         most = self._parallel if self._dialect.capabilities.batching is Support.YES else 1
-        return answer_all(partial(self.generate, cancel=cancel), requests, at_once=most)
+        return answer_all(partial(self.generate, cancel=cancel, at_once=most), requests, at_once=most)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count, or estimate, the tokens of a prompt; `capabilities.counts_tokens` says which."""
-        return self._counter.count(messages)
+        with self._client.translated(self._name):
+            return cancellable_call(partial(self._counter.count, messages), cancel=None, server=self._client.host)
 
     def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:  # noqa: ARG002
         """Refuse: the weights are not on this machine.
@@ -296,55 +329,12 @@ class OpenAICompatibleModel:
         """Tell whether a closed API answers, where tokens are paid for."""
         return bool(self._facts.price_ref) or self._dialect is CLOSED
 
-    def _wanted_lora(self, request: GenerateRequest) -> ServedLora | None:
-        return next((lora for lora in self._served if request.lora and lora.name == request.lora.locator), None)
-
-    def _served_name(self, request: GenerateRequest) -> str:
-        wanted = self._wanted_lora(request)
-        return wanted.model if wanted is not None and wanted.model else self._name
-
-    def _lora_body(self, request: GenerateRequest) -> list[dict[str, Any]]:
-        """Return llama-server's switch of LoRA weights: on for this request, or off, whatever the server's default.
-
-        Weights that a request's list does not name are off.
-        """
-        numbers = [lora.number for lora in self._served if lora.number is not None]
-        if not numbers:
-            return []
-        wanted = self._wanted_lora(request)
-        if wanted is None:
-            return [{"id": numbers[0], "scale": 0.0}]
-        return [{"id": wanted.number, "scale": request.lora_scale}]
-
-    def _checked_room(self, request: GenerateRequest) -> int | None:
+    def _checked_room(self, request: GenerateRequest, cancel: CancelSignal | None, until: float) -> int | None:
         """Count the prompt where the server supports it, and refuse one that does not fit."""
         if not self._counter.asks_server:
             return None
-        count = self._counter.count(request.messages)
-        self._check_fit(count, request.decoding.max_tokens)
+        counting = partial(self._counter.count, request.messages)
+        with self._client.translated(self._name):
+            count = cancellable_call(counting, cancel=cancel, server=self._client.host, until=until)
+        check_fit(count, request.decoding.max_tokens, self._context_tokens)
         return count
-
-    def _check_fit(self, prompt: int, answer: int) -> None:
-        if self._context_tokens and prompt + answer > self._context_tokens:
-            raise ContextOverflowError(
-                f"The prompt has {prompt} tokens and the answer up to {answer}; "
-                f"the context holds {self._context_tokens}.",
-                "Retrieve or show less, or choose a larger context.",
-            )
-
-    def _do_without(self, error: RefusedOptionError, request: GenerateRequest, without: frozenset[str]) -> None:
-        """Leave an option out that the server refused, unless the answer would not be what was asked for.
-
-        Other rows in flight may have been refused the same: `without` is what this one was asked without.
-        """
-        needed = error.option == "response_format" and request.decoding.mode is DecodingMode.JSON
-        with self._learning:
-            if needed or error.option in without:
-                raise UnsupportedError(error.what, error.fix) from error
-            self._without |= {error.option}
-
-    def _notice_silence(self, gathered: StreamAccumulator, body: Mapping[str, Any]) -> None:
-        """Some servers take the wish for log-probabilities and ignore it: do not ask again, and say so."""
-        if body.get("logprobs") and gathered.text and not gathered.steps:
-            with self._learning:
-                self._without |= {"logprobs"}

@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
 from engine.core.run.prediction import Usage
 
 MOST_UNSEEN_TOKENS = 131_072
 """So many more than what was sent, or than the longest answer that was asked for, a server may have used: its own
 instructions, thinking that it does not limit. More is told wrongly: closed models write up to about this much."""
-LONGEST_TOKEN_SIGNS = 32
-"""Hardly any token of a vocabulary is longer, so that so many characters are one token at least."""
 CAUTION = 2.0
 """A prompt that is paid for and was not counted takes this many times the tokens that its letters suggest."""
 _WRONG = -1
@@ -49,8 +48,13 @@ class Exchange:
     @property
     def fewest_answer_tokens(self) -> int:
         """Tokens that must have been written for what arrived."""
-        # The token that ends an answer is listed by some servers, and not counted.
-        return max(self.arrived_tokens - 1, math.ceil(self.arrived_signs / LONGEST_TOKEN_SIGNS))
+        return fewest_tokens(self.arrived_signs, self.arrived_tokens)
+
+
+def fewest_tokens(signs: int, listed: int) -> int:
+    """Return the tokens that must have been written for so many characters, and so many that were listed."""
+    # The token that ends an answer is listed by some servers, and not counted.
+    return max(listed - 1, math.ceil(signs / LONGEST_TOKEN_SIGNS))
 
 
 def usage_of(told: Any, exchange: Exchange) -> Usage:
@@ -100,7 +104,7 @@ def _count(told: Any, *path: str) -> int | None:
     """Return a count of the usage; None where nothing is told, a negative number for what is no count."""
     value = told
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+        value = value.get(name) if isinstance(value, Mapping) else None
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:

@@ -6,12 +6,13 @@ Options of its routes: https://docs.vllm.ai/en/latest/serving/openai_compatible_
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError, Post
 from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts, as_text
+from adapters.models.remote.border import HIGHEST_LOG, count_of, mapping, token_ids
 from engine.core.errors import BrokenAnswerError
 from engine.core.generation import Message
 
@@ -32,11 +33,7 @@ class VllmServer(LabelScorer):
         return as_text(messages), self._tokens(messages=as_dicts(messages), chat_template_kwargs=dict(NO_THINKING))
 
     def _tokens(self, **given: Any) -> list[int]:
-        reply = self._post("/tokenize", {"model": self._model, **given})
-        tokens = reply.get("tokens") if isinstance(reply, Mapping) else None
-        if not isinstance(tokens, list):
-            raise BrokenAnswerError("The server's tokenizer answers in an unknown form.", "Use a newer vLLM.")
-        return [int(token) for token in tokens]
+        return token_ids(mapping(self._post("/tokenize", {"model": self._model, **given}), "tokens").get("tokens"))
 
     def _label_tokens(self, label: str) -> list[int]:
         return self._tokens(prompt=label, add_special_tokens=False)
@@ -69,7 +66,7 @@ class VllmServer(LabelScorer):
             }
             reply = self._post("/v1/completions", body)
             found |= _log_odds(reply)
-            cached.append(_cached_tokens(reply))
+            cached.append(min(_cached_tokens(reply), len(tokens)))
         if not found.keys() >= set(children):
             raise NoOddsError
         return NextToken(log_odds=found, seconds=time.perf_counter() - started, cached_tokens=cached[0])
@@ -79,13 +76,14 @@ def _log_odds(reply: Any) -> dict[int, float]:
     """Read `token_id:82` and its log-probability; older servers ignore the wish and list others."""
     try:
         listed = reply["choices"][0]["logprobs"]["top_logprobs"][0]
-        return {int(name.removeprefix("token_id:")): float(value) for name, value in listed.items()}
+        found = {int(name.removeprefix("token_id:")): float(value) for name, value in listed.items()}
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         return {}
+    return found if max(found.values(), default=0.0) <= HIGHEST_LOG else {}
 
 
 def _cached_tokens(reply: Any) -> int:
     try:
-        return int(reply["usage"]["prompt_tokens_details"]["cached_tokens"] or 0)
-    except (KeyError, TypeError, ValueError):
+        return count_of(reply["usage"]["prompt_tokens_details"]["cached_tokens"])
+    except (KeyError, TypeError):
         return 0

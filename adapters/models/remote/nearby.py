@@ -9,7 +9,9 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from adapters.models.openai_compatible.dialects import GENERIC, dialect_of
+from adapters.models.remote.border import objects
 from adapters.models.remote.telling import told
+from engine.core.errors import BrokenAnswerError
 from engine.core.model_servers import NearbyServer
 
 PORTS = (1234, 8080, 8000)
@@ -45,8 +47,8 @@ def _plain(url: str) -> str:
 def _answering(url: str) -> tuple[str, str, int] | None:
     try:
         listed = told(f"{url}/models", timeout_s=ANSWER_S)["data"]
-        models = [one for one in listed if isinstance(one, Mapping) and isinstance(one.get("id"), str)]
-    except (OSError, ValueError, KeyError, TypeError):
+        models = [one for one in objects(listed) if isinstance(one.get("id"), str)]
+    except (OSError, ValueError, KeyError, TypeError, BrokenAnswerError):
         return None
     if not models:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import random
 import threading
@@ -11,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from engine.core.errors import BrokenAnswerError, CancelledError, ModelError, ServerBusyError
+from adapters.models.remote.bounds import CURRENT, MOST_BYTES, QUICK_S, Reading, took_too_long
+from engine.core.errors import CancelledError, ModelError, ServerBusyError, SlowAnswerError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.steps import CancelSignal
 
@@ -20,6 +22,8 @@ FIRST_ITEM_S = 300.0
 """How long the first piece may take: a long prompt on a slow processor takes minutes."""
 STALL_S = 30.0
 """How long a server may be silent between two pieces."""
+MOST_WAITING = 1000
+"""Pieces that may wait to be taken, so that a server that sends faster than they are read fills no memory."""
 ATTEMPTS = 4
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 20.0
@@ -39,48 +43,44 @@ def cancellable_stream(
     server: str,
     first_s: float = FIRST_ITEM_S,
     stall_s: float = STALL_S,
+    until: float = math.inf,
+    most_bytes: float = MOST_BYTES,
 ) -> Iterator[Item]:
     """Yield what a stream brings, read in a thread of its own.
 
-    The thread runs on when the caller leaves or cancels: it closes the stream with the next piece, or when
+    The thread runs on when the caller leaves or cancels: it closes the stream with the next bytes that arrive, or when
     the connection times out.
+
+    Args:
+        begin: opens the stream, within the thread.
+        cancel: stops it.
+        server: as errors name it.
+        first_s: how long the first item may take.
+        stall_s: how long the server may be silent after that.
+        until: on the monotonic clock, when all must have arrived.
+        most_bytes: how many bytes each of its answers may have.
 
     Raises:
         CancelledError: `cancel` was set.
-        BrokenAnswerError: the server stopped sending.
+        SlowAnswerError: the server stopped sending, or sent for too long.
         Exception: whatever `begin` or the stream raised.
     """
-    items: queue.Queue[Item | BaseException | type[_Done]] = queue.Queue()
-    left = threading.Event()
-
-    def read() -> None:
-        stream: Any = None
-        try:
-            stream = begin()
-            for item in stream:
-                if left.is_set():
-                    break
-                items.put(item)
-            items.put(_Done)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
-            items.put(error)
-        finally:
-            close = getattr(stream, "close", None)
-            if close is not None:
-                with contextlib.suppress(Exception):
-                    close()
-
-    threading.Thread(target=read, name=f"reading from {server}", daemon=True).start()
+    items: queue.Queue[Item | BaseException | type[_Done]] = queue.Queue(maxsize=MOST_WAITING)
+    reading = Reading(server=server, until=until, most_bytes=most_bytes)
+    arguments = (begin, items, reading)
+    threading.Thread(target=_read, args=arguments, name=f"reading from {server}", daemon=True).start()
     heard, patience_s = time.monotonic(), first_s
     try:
         while True:
             if cancel is not None and cancel.is_set():
                 raise CancelledError("The answer was stopped.")
+            if time.monotonic() > until:
+                raise took_too_long(server)
             try:
                 item = items.get(timeout=POLL_S)
             except queue.Empty:
                 if time.monotonic() - heard > patience_s:
-                    raise BrokenAnswerError(
+                    raise SlowAnswerError(
                         f"The server at {server} has sent nothing for {patience_s:.0f} s.",
                         "Check the server, or give it less to do at once.",
                     ) from None
@@ -92,7 +92,36 @@ def cancellable_stream(
             yield item  # type: ignore[misc]
             heard, patience_s = time.monotonic(), stall_s
     finally:
-        left.set()
+        reading.left.set()
+
+
+def _read(
+    begin: Callable[[], Iterable[Item]], items: queue.Queue[Item | BaseException | type[_Done]], reading: Reading
+) -> None:
+    """Put what a stream brings into a queue, and at last its end or what it raised, while anybody waits for it."""
+
+    def put(item: Item | BaseException | type[_Done]) -> None:
+        while not reading.left.is_set():
+            with contextlib.suppress(queue.Full):
+                items.put(item, timeout=POLL_S)
+                return
+
+    CURRENT.set(reading)
+    stream: Any = None
+    try:
+        stream = begin()
+        for item in stream:
+            if reading.left.is_set():
+                break
+            put(item)
+        put(_Done)
+    except BaseException as error:  # noqa: BLE001 - handed to the caller, who raises it
+        put(error)
+    finally:
+        close = getattr(stream, "close", None)
+        if close is not None:
+            with contextlib.suppress(Exception):
+                close()
 
 
 def cancellable_call(
@@ -107,10 +136,24 @@ def cancellable_call(
     return result
 
 
+def quick_call(ask: Callable[[], Result], *, server: str) -> Result:
+    """Return the result of a question that any server answers at once: what it has, which version it is.
+
+    Raises:
+        SlowAnswerError: it took too long, even if bytes kept arriving.
+    """
+    return cancellable_call(ask, cancel=None, server=server, until=time.monotonic() + QUICK_S)
+
+
 def with_retries(
-    attempt: Callable[[], Result], *, cancel: CancelSignal | None, attempts: int = ATTEMPTS, jitter: random.Random
+    attempt: Callable[[], Result],
+    *,
+    cancel: CancelSignal | None,
+    attempts: int = ATTEMPTS,
+    until: float = math.inf,
+    jitter: random.Random,
 ) -> Result:
-    """Make an attempt, and again after a growing pause while the server is busy.
+    """Make an attempt, and again after a growing pause while the server is busy, as long as there is time.
 
     A server that names a time (`Retry-After`) gets it, up to a limit.
 
@@ -122,10 +165,10 @@ def with_retries(
         try:
             return attempt()
         except ServerBusyError as error:
-            if number == attempts:
-                raise
             asked_s = error.retry_after_s
             pause_s = min(asked_s if asked_s is not None else wait_s * jitter.uniform(0.75, 1.25), LONGEST_WAIT_S)
+            if number == attempts or time.monotonic() + pause_s > until:
+                raise
             pause(pause_s, cancel)
             wait_s *= 2
     raise ServerBusyError("The server was busy each time.", "Try again later.")

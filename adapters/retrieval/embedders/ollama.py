@@ -1,12 +1,17 @@
-"""Embedders of an Ollama server on this machine, named `ollama/MODEL`: its `/api/embed`."""
+"""Embedders of an Ollama server, named `ollama/MODEL`: its `/api/embed`."""
 
 from __future__ import annotations
 
 import functools
+import time
 
 from adapters.models.ollama.server import DEFAULT_URL, OllamaServer, address_from_environment, architecture_fact
+from adapters.models.ollama.told import plain_name
+from adapters.models.remote.border import count_of
+from adapters.models.remote.bounds import seconds_per_answer
+from adapters.models.remote.reading import cancellable_call
 from adapters.retrieval.embedder import LONGEST_CHARACTERS, Embedder
-from adapters.retrieval.embedders.served import ServedEmbedder, check_local
+from adapters.retrieval.embedders.served import ServedEmbedder, sends_to
 from engine.core.embedder import EmbedderFacts
 from engine.core.errors import UsageError, unknown_name
 
@@ -21,36 +26,29 @@ def at(model: str) -> EmbedderFacts:
     """Return what the server tells of one of its models.
 
     Raises:
-        UsageError: it is on another machine, has no such model, or one that does not embed here.
+        UsageError: it has no such model, or one that does not embed.
         ServerError: it does not answer.
     """
     server = OllamaServer(address_from_environment() or DEFAULT_URL)
-    check_local(server.url)
     server.check_version()
-    tags = {str(tag.model or "").removesuffix(":latest"): tag for tag in server.tags()}
-    wanted = model.removesuffix(":latest")
+    tags = {plain_name(tag.name): tag for tag in server.tags()}
+    wanted = plain_name(model)
     if wanted not in tags:
         raise unknown_name("model at 'ollama'", model, tags)
-    name = str(tags[wanted].model)
-    if away := server.remote_hosts().get(name):
-        raise UsageError(
-            f"Ollama does not answer for '{wanted}' itself, but sends rows on to {away}.",
-            "Choose a model that it runs.",
-        )
+    name = tags[wanted].name
     told = server.show(name)
-    if "embedding" not in (told.capabilities or []):
+    if "embedding" not in told.capabilities:
         raise UsageError(f"'{wanted}' is not an embedding model.", "Choose one that 'ollama show' calls embedding.")
-    info = dict(told.modelinfo or {})
-    digest = str(tags[wanted].digest or "").removeprefix("sha256:")
     return EmbedderFacts(
-        id=f"{BACKEND}/{wanted}@{digest[:16]}",
+        id=f"{BACKEND}/{wanted}@{tags[wanted].digest[:16]}",
         backend=BACKEND,
         path=name,
-        dimensions=architecture_fact(info, "embedding_length"),
-        longest_tokens=architecture_fact(info, "context_length"),
-        size_bytes=int(tags[wanted].size or 0),
-        licence=str(told.license or "").strip().split("\n", 1)[0][:60],
+        dimensions=architecture_fact(told.info, "embedding_length"),
+        longest_tokens=architecture_fact(told.info, "context_length"),
+        size_bytes=tags[wanted].size_bytes,
+        licence=told.licence,
         server=server.url,
+        sends_to=server.remote_hosts().get(name) or sends_to(server.url),
     )
 
 
@@ -68,6 +66,13 @@ def open_embedder(facts: EmbedderFacts) -> Embedder:
 
 
 def _asked(server: OllamaServer, model: str, longest: int, text: str) -> tuple[list[float], int]:
-    with server.translated(model):
-        reply = server.client.embed(model=model, input=text[:longest], truncate=True)
-    return list(reply.embeddings[0]) if reply.embeddings else [], int(reply.prompt_eval_count or 0)
+    body = {"model": model, "input": text[:longest], "truncate": True}
+
+    def ask() -> tuple[list[float], int]:
+        with server.translated(model):
+            (reply,) = server.lines("/api/embed", body)
+            found = reply.get("embeddings")
+            vector = found[0] if isinstance(found, list) and found else []
+            return vector, count_of(reply.get("prompt_eval_count"))
+
+    return cancellable_call(ask, cancel=None, server=server.host, until=time.monotonic() + seconds_per_answer())

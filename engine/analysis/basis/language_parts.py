@@ -15,6 +15,7 @@ from engine.core.task import AnswerKind, Task
 from engine.core.text.answer_forms import language_of
 from engine.core.text.coverage import (
     ABBREVIATED,
+    BY_RUNS,
     IDENTIFIED,
     KEYBOARD_BY_LOCALE,
     NO_KEYBOARD,
@@ -102,7 +103,8 @@ Foreign = tuple[str, ...]
 def _stems(plan: RunPlan, _task: Task, languages: Languages, foreign: Foreign) -> Found:
     searches = any(one.retrieval is not None and one.retrieval.mode is not SearchMode.VECTOR for one in plan.variants)
     if searches:
-        instead = "runs of characters" if languages.is_spaceless and not languages.is_mixed else "whole words"
+        by_runs = not languages.is_mixed and (languages.is_spaceless or languages.code in BY_RUNS)
+        instead = "runs of characters" if by_runs else "whole words"
         unstemmed = foreign if languages.is_mixed else tuple(code for code in foreign if code not in STEMMED)
         yield MissingPart(part=f"stems in full-text search, which compares {instead}", languages=unstemmed)
 

@@ -51,6 +51,8 @@ class RunInfo:
     split: str = ""
     imported: bool = False
     """It was measured on another machine."""
+    rescored: bool = False
+    """Its answers were scored again when it was imported."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,4 +129,5 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         studied_run=manifest.studied_run,
         split=manifest.split,
         imported=manifest.imported,
+        rescored=manifest.rescored,
     )

@@ -90,6 +90,10 @@ class Preparation:
     """One for each draw, where the plan asks for prior correction."""
     shots: ShotRecord | None = None
     """How examples were chosen, where they were not drawn at random."""
+    embedding_tokens: int = 0
+    """Tokens that an embedder on another machine read for it, once."""
+    waited_s: float = 0.0
+    """Seconds of `prepare_s` in which that machine worked, and this one waited."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +149,7 @@ class Manifest:
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
     beside_usd: float = 0.0
-    """What answers that are no rows of the run cost at a closed API: of searches, and of measuring priors."""
+    """What was paid at closed APIs beside the run's rows: for searches, for measuring priors, for embedding."""
     load_s: float | None = None
     gpu: bool = False
     stopped_early: StoppedEarly | None = None
@@ -157,6 +161,8 @@ class Manifest:
     """What the user wrote about the run."""
     imported: bool = False
     """It was measured on another machine and imported as an archive."""
+    rescored: bool = False
+    """Its answers were read and scored again here when it was imported; false for runs that came in before that."""
     parent_run: str | None = None
     """The run that this one continues."""
     effort: Mapping[str, Search] | None = None

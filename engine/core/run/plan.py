@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from engine.core.embedder import EmbedderHandicap
+from engine.core.embedder import EmbedderHandicap, RemoteEmbedder
 from engine.core.prices import CostAssumptions, TokenPrices
 from engine.core.run.effort import Effort
 from engine.core.variant import DecodingMode, Variant
@@ -53,11 +53,30 @@ class RunPlan:
     prices: TokenPrices | None = None
     """Of a model behind a closed API; None for models that run on the user's own machines."""
     rows_to: str = ""
-    """The host to which the user agreed to have this run's rows sent on, where a server does not answer itself."""
+    """The hosts, separated by commas, to which the user agreed to have this run's texts sent: by a server that does not
+    answer itself, or to an embedder."""
+    remote_embedders: tuple[RemoteEmbedder, ...] = ()
+    """Those of its variants that are on other machines."""
     handicaps: tuple[EmbedderHandicap, ...] = ()
     """Of embedders that were not trained on the language of the rows."""
     spending_limit_usd: float | None = None
-    """The run stops when it has cost this much at the closed API."""
+    """The run stops when it has cost this much at closed APIs."""
+
+    @property
+    def agreed_hosts(self) -> frozenset[str]:
+        """The hosts to which the user agreed to have texts sent."""
+        return frozenset(host.strip() for host in self.rows_to.split(",") if host.strip())
+
+    def remote_embedder(self, variant: Variant) -> RemoteEmbedder | None:
+        """Return the embedder on another machine that reads a variant's texts; None where they stay here."""
+        found = (one for one in self.remote_embedders if one.id == variant.embedder)
+        return next(found, None) if variant.sends_texts else None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where its tokens are paid for, as the price table names model and embedders; empty where nothing is paid."""
+        priced = (self.prices, *(one.prices for one in self.remote_embedders))
+        return tuple(prices.source for prices in priced if prices is not None)
 
     @property
     def decoding(self) -> DecodingMode:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -14,6 +15,10 @@ from pydantic import TypeAdapter, ValidationError
 RIGHT_SCORE = 0.5
 """The least score that counts as right."""
 OTHER_LABELS = "other labels together"
+MOST_TOKENS = 10**9
+LONGEST_S = 10.0**7
+"""Counts and seconds beyond these are none: some servers told such, and older versions kept them."""
+COUNTS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "thinking_tokens")
 LEAST_REST = 1e-6
 """Sums of probabilities that miss 1 by less than this leave nothing to other labels."""
 
@@ -36,6 +41,8 @@ class Failure:
 
     kind: FailureKind
     message: str
+    passing: bool = False
+    """A fault of a server that may pass: it was busy, slow, or broke off. A resumed run asks for the row again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +55,8 @@ class Usage:
     completion_tokens: int = 0
     thinking_tokens: int = 0
     """Those of the answer that the model spent on thinking; 0 where they are not reported."""
+    embedding_tokens: int = 0
+    """Those that an embedder on another machine read for it; 0 for one on this machine."""
     estimated: bool = False
     """The server did not tell them, or told what cannot be. Where they are paid for they are the most they can be."""
 
@@ -123,6 +132,8 @@ class Prediction:
     rss_bytes: int = 0
     """Resident memory of the workers that served this prediction, read right after it."""
     attempts: int = 1
+    identity: str = ""
+    """What a server called the model that answered, with its own version; empty where it did not say."""
 
     @property
     def shares(self) -> tuple[tuple[str, float], ...]:
@@ -145,7 +156,16 @@ def _adapter() -> TypeAdapter[Prediction]:
 
 
 def prediction_from_json(text: str) -> Prediction:
-    """Rebuild a prediction from its stored record.
+    """Rebuild a prediction from its stored record, with values that cannot be set right.
+
+    Raises:
+        ValueError: the record is not a prediction.
+    """
+    return sound(prediction_as_written(text))
+
+
+def prediction_as_written(text: str) -> Prediction:
+    """Rebuild a prediction with the values that its record has.
 
     Raises:
         ValueError: the record is not a prediction.
@@ -154,12 +174,74 @@ def prediction_from_json(text: str) -> Prediction:
         return _adapter().validate_json(text)
     except ValidationError:
         # Lone surrogates, which some servers send, cannot be shown or written as text.
-        return _adapter().validate_python(_shown(json.loads(text)))
+        return _adapter().validate_python(with_whole_characters(json.loads(text)))
 
 
-def _shown(value: Any) -> Any:
+def sound(made: Prediction) -> Prediction:
+    """Return a prediction whose values can be; older versions kept whatever a server told.
+
+    Counts that cannot be are 0 and marked as estimates, seconds that cannot be were not measured, a list of
+    probabilities with one that cannot be is left out, and a row whose score is no score has failed.
+    """
+    is_scored = all(map(is_score, made.scores.values())) and (made.score is None or is_score(made.score))
+    if not is_scored:
+        failure = Failure(kind=FailureKind.BACKEND, message="The kept score is not a number from 0 to 1.")
+        made = replace(made, answer=None, score=None, scores={}, failure=failure)
+    return replace(
+        made,
+        usage=_sound_usage(made.usage),
+        timing=_sound_timing(made.timing),
+        probabilities=made.probabilities if all(map(is_probability, made.probabilities.values())) else {},
+        passages=tuple(passage for passage in made.passages if math.isfinite(passage.score)),
+        rss_bytes=max(made.rss_bytes, 0),
+        attempts=max(made.attempts, 1),
+    )
+
+
+def is_score(value: float) -> bool:
+    """Tell whether a number can be a score."""
+    return 0 <= value <= 1
+
+
+def is_count(value: float) -> bool:
+    """Tell whether a number can be one of tokens."""
+    return 0 <= value <= MOST_TOKENS
+
+
+def is_duration(value: float) -> bool:
+    """Tell whether a number can be seconds that one row took."""
+    return 0 <= value <= LONGEST_S
+
+
+def is_probability(value: float) -> bool:
+    """Tell whether a number can be a probability, apart from rounding."""
+    return 0 <= value <= 1 + LEAST_REST
+
+
+def _sound_usage(usage: Usage) -> Usage:
+    counts = {name: getattr(usage, name) for name in COUNTS}
+    if all(map(is_count, counts.values())):
+        return usage
+    return Usage(**{name: count if is_count(count) else 0 for name, count in counts.items()}, estimated=True)
+
+
+def _sound_timing(timing: Timing) -> Timing:
+    told = {item.name: getattr(timing, item.name) for item in fields(timing)}
+    wrong = [name for name, value in told.items() if value is not None and not is_duration(value)]
+    nothing: dict[str, Any] = {name: 0.0 if name in {"load_s", "cpu_s"} else None for name in wrong}
+    return replace(timing, **nothing) if nothing else timing
+
+
+def prediction_to_json(prediction: Prediction) -> str:
+    """Write a prediction as the record that is stored: text that any file can hold, so without half characters."""
+    text = json.dumps(asdict(prediction), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
+
+
+def with_whole_characters(value: Any) -> Any:
+    """Return data of JSON with a question mark in the place of each lone surrogate."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_shown(key): _shown(item) for key, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, list) else value
+        return {with_whole_characters(key): with_whole_characters(item) for key, item in value.items()}
+    return [with_whole_characters(item) for item in value] if isinstance(value, list) else value

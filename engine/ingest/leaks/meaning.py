@@ -33,6 +33,7 @@ from engine.ingest.leaks.thresholds import (
     SAME_COSINE,
     SHORT_WORDS,
     overlap_weight,
+    words_of_content,
 )
 from engine.ingest.progress import Report, part_of
 
@@ -96,8 +97,8 @@ def find_meaning_leaks(
     pairs = []
     for row in np.flatnonzero((found.cosines >= SAME_COSINE) | stands_out).tolist():
         place = int(found.places[row])
-        words = len(sides[1].texts[row].split()), len(sides[0].texts[place].split())
-        if found.cosines[row] < SAME_COSINE and min(words) < SHORT_WORDS:
+        both = sides[1].texts[row], sides[0].texts[place]
+        if found.cosines[row] < SAME_COSINE and min(map(words_of_content, both)) < SHORT_WORDS:
             continue
         pairs += [
             LeakPair(
@@ -105,7 +106,7 @@ def find_meaning_leaks(
                 test_id=test[member].id,
                 other_id=learn[sides[0].members[place][0]].id,
                 similarity=float(min(found.cosines[row], 1.0)),
-                short=max(words) < SHORT_WORDS,
+                short=max(len(text.split()) for text in both) < SHORT_WORDS,
             )
             for member in sides[1].members[row]
         ]

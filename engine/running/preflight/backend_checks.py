@@ -10,6 +10,7 @@ from engine.core.generation import ModelFacts
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.variant import DecodingMode
+from engine.running.preflight.remote_embedders import embedding_not_agreed, embedding_notes
 from engine.running.prompting import effective_mode
 
 
@@ -40,7 +41,9 @@ def backend_limits(
         notes.append(_note("batching", capabilities))
     if refusal := not_agreed(plan, facts):
         problems.append(f"{refusal.what} {refusal.fix}")
-    elif host := sends_rows_to(facts):
+        return tuple(problems), tuple(notes)
+    notes += embedding_notes(plan)
+    if host := sends_rows_to(facts):
         notes.append(f"The task's rows leave this machine: they are sent to {host}.")
         if not facts.price_ref:
             notes.append(
@@ -50,9 +53,9 @@ def backend_limits(
 
 
 def not_agreed(plan: RunPlan, facts: ModelFacts) -> UsageError | None:
-    """Return why a run may not begin: its rows would be sent on to a host that the user has not agreed to."""
-    if not facts.forwards_to or plan.rows_to == facts.forwards_to:
-        return None
+    """Return why a run may not begin: its texts would be sent to a host that the user has not agreed to."""
+    if not facts.forwards_to or facts.forwards_to in plan.agreed_hosts:
+        return embedding_not_agreed(plan.remote_embedders, plan.agreed_hosts)
     return UsageError(
         f"'{facts.name}' does not answer at {urlsplit(facts.server).netloc}: the task's rows would be sent on to "
         f"{facts.forwards_to}.",

@@ -12,6 +12,7 @@ from engine.core.embedder import (
     MULTILINGUAL_LANGUAGES,
     EmbedderFacts,
     EmbedderHandicap,
+    RemoteEmbedder,
     embedder_name,
     named_embedder,
 )
@@ -19,6 +20,7 @@ from engine.core.errors import UsageError
 from engine.core.text.languages import LEAST_SHARE, Languages, language_name
 from engine.core.variant import SearchMode, Variant
 from engine.metrics import wording as say
+from engine.running.preflight.remote_embedders import remote_embedders
 
 AUTO = "auto"
 """The embedder goes by the language of the rows."""
@@ -32,6 +34,8 @@ class EmbedderChoice:
     """That of every variant first; with each further one, variants that retrieve or fit stand beside those."""
     handicaps: tuple[EmbedderHandicap, ...] = ()
     """Of those that were not trained on the language of the rows."""
+    remote: tuple[RemoteEmbedder, ...] = ()
+    """Those of them that are on other machines."""
 
 
 def choose_embedders(
@@ -71,7 +75,9 @@ def choose_embedders(
         for place, facts in enumerate(chosen)
         if (unread := _unread(facts, languages))
     ]
-    return EmbedderChoice(ids=tuple(facts.id for facts in chosen), handicaps=tuple(handicaps))
+    return EmbedderChoice(
+        ids=tuple(facts.id for facts in chosen), handicaps=tuple(handicaps), remote=remote_embedders(chosen)
+    )
 
 
 def is_path(name: str) -> bool:

@@ -15,6 +15,7 @@ from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.preflight.embedders import handicap_sentences, remedies
+from engine.running.preflight.remote_embedders import embedding_estimate_usd, sources_of
 from engine.running.priors import count_rows
 from engine.running.search.folds import FOLDS
 
@@ -98,13 +99,21 @@ def estimate_run(
         notes += found[1]
     cost_usd = 0.0
     if plan.prices is not None:
-        cost_usd = sum(
+        cost_usd += sum(
             (rows + (plan.draws if variant.drawn else 1))  # each is warmed up with one row
             * _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
             for variant in plan.variants
         )
         cost_usd += _deciding_usd(plan, task, settings, instructions + row_tokens, shot_tokens, answer_tokens)
-        problems += _unconfirmed(plan, cost_usd)
+    if plan.remote_embedders:
+        rows_of = {
+            variant.id: rows + (plan.draws if variant.drawn else 1) + _deciding_rows(plan, task, variant, settings)
+            for variant in plan.variants
+        }
+        cost_usd += embedding_estimate_usd(
+            plan, task, row_tokens=row_tokens, characters_per_token=CHARACTERS_PER_TOKEN, rows_of=rows_of
+        )
+    problems += _unconfirmed(plan, cost_usd)
     return Preflight(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
@@ -169,13 +178,19 @@ def _deciding_usd(
     """Return what searching and measuring priors cost, as if every setting answered all rows of the search."""
     if plan.prices is None:
         return 0.0
+    prices = plan.prices
+    return sum(
+        _deciding_rows(plan, task, variant, settings)
+        * _row_usd(prices, variant, row_tokens, shot_tokens, answer_tokens)
+        for variant in plan.variants
+    )
+
+
+def _deciding_rows(plan: RunPlan, task: Task, variant: Variant, settings: Mapping[str, int]) -> int:
+    """Return how many rows a variant answers beside those of the run: of its prior, and of the search."""
     pool = len(plan.effort.pool_ids) if plan.effort else 0
-    total = 0.0
-    for variant in plan.variants:
-        tried = settings.get(str(variant.technique), 0) if variant.tuned else 0
-        rows = count_rows(plan, task, variant) + tried * pool
-        total += rows * _row_usd(plan.prices, variant, row_tokens, shot_tokens, answer_tokens)
-    return total
+    tried = settings.get(str(variant.technique), 0) if variant.tuned else 0
+    return count_rows(plan, task, variant) + tried * pool
 
 
 def _row_seconds(
@@ -206,12 +221,10 @@ def _row_usd(
 
 
 def _unconfirmed(plan: RunPlan, cost_usd: float) -> list[str]:
-    if plan.spending_limit_usd is not None:
+    if plan.spending_limit_usd is not None or not plan.sources:
         return []
-    source = plan.prices.source if plan.prices is not None else ""
-    return [
-        f"This run costs about {say.money(cost_usd)} at {source}. Confirm it with a spending limit, which stops it."
-    ]
+    cost = f"This run costs about {say.money(cost_usd)} at {sources_of(plan)}."
+    return [f"{cost} Confirm it with a spending limit, which stops it."]
 
 
 def _training_seconds(spec: LoraSpec, rows: int, row_tokens: float, instructions: float, tokens_per_s: float) -> float:

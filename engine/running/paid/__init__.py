@@ -1,0 +1,1 @@
+"""What is paid for from a run's budget beside its rows: answers of a model, and texts that are embedded."""

@@ -1,0 +1,184 @@
+"""Seeded mutations: of bytes, of text by its own marks, of JSON by its values, and of one entry of a zip."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Mutate = Callable[[bytes, random.Random], bytes]
+
+NUMBERS = (
+    "0", "-1", "1", "2147483648", "4294967296", "-9223372036854775809", "18446744073709551616", "1e308", "1e999", "-0.0",
+    "NaN", "Infinity", "00", "0x10", "1_000", "9" * 400, "9" * 5000, "1" + "0" * 30, "3.4.5", "\u0661\u0662",
+)  # fmt: skip
+TEXTS = (
+    "", " ", "\x00", "\ud800", "\u202e", "\ufeff", "\r", "\n", "\x1b[2J", "'", '"', "\\", "=1+1", "<b>", "${x}", "{{7*7}}",
+    "../../x", "/etc/passwd", "C:\\x", "a" * 300, "a" * 70_000, "\U0001f600" * 20, "e\u0301" * 50, "null", "true", "__proto__",
+    "%s%n", "#/nope", "http://127.0.0.1:9/x", "(a+)+$",
+)  # fmt: skip
+HOSTILE: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1.5, 10**30, float("nan"), float("inf"), [], {}, [[]], [None], {"": ""}, *TEXTS[:8],
+)  # fmt: skip
+_WORDS = re.compile(r"\d+(?:\.\d+)?|\w+|[^\w\s]|\s+")
+
+
+def bent(data: bytes, dice: random.Random) -> bytes:
+    """Change, remove, add, double or cut off some bytes."""
+    changed = bytearray(data)
+    for _ in range(dice.choice([1, 1, 2, 5, 20])):
+        place = dice.randrange(max(len(changed), 1))
+        match dice.choice("cccbddax-"):
+            case "c" if changed:
+                changed[place] = dice.randrange(256)
+            case "b" if changed:
+                changed[place] ^= 1 << dice.randrange(8)
+            case "d":
+                del changed[place : place + dice.randrange(1, 40)]
+            case "a":
+                changed[place:place] = dice.randbytes(dice.randrange(1, 20))
+            case "x":
+                piece = changed[place : place + dice.randrange(1, 200)]
+                changed[place:place] = piece * dice.choice([1, 1, 2, 50])
+            case _:
+                del changed[place:]
+    return bytes(changed)
+
+
+def bent_text(data: bytes, dice: random.Random) -> bytes:
+    """Change a text by its words: numbers to odd ones, words to hostile ones, pieces doubled, left out or nested."""
+    words = _WORDS.findall(data.decode("utf-8", "replace"))
+    for _ in range(dice.choice([1, 1, 2, 4, 10])):
+        if not words:
+            break
+        place = dice.randrange(len(words))
+        match dice.choice("nntxdsr"):
+            case "n":
+                digits = [at for at, word in enumerate(words) if word[:1].isdigit()]
+                words[dice.choice(digits or [place])] = dice.choice(NUMBERS)
+            case "t":
+                words[place] = dice.choice(TEXTS)
+            case "x":
+                span = words[place : place + dice.randrange(1, 30)]
+                words[place:place] = span * dice.choice([1, 1, 3, 200])
+            case "d":
+                del words[place : place + dice.randrange(1, 10)]
+            case "s":
+                other = dice.randrange(len(words))
+                words[place], words[other] = words[other], words[place]
+            case _:
+                words[place] *= dice.choice([2, 50, 3000])
+    return "".join(words).encode("utf-8", "surrogatepass" if dice.random() < 0.2 else "replace")
+
+
+def bent_value(value: Any, dice: random.Random) -> Any:
+    """Change one value somewhere inside data of JSON: exchanged, left out, doubled, wrapped or renamed."""
+    if value and dice.random() < 0.9:
+        if isinstance(value, dict):
+            return _bent_object(value, dice)
+        if isinstance(value, list):
+            return _bent_list(value, dice)
+    return _exchanged(value, dice)
+
+
+def _bent_object(value: dict[str, Any], dice: random.Random) -> dict[str, Any]:
+    key = dice.choice(list(value))
+    match dice.choice("vvvvdrk"):
+        case "v":
+            return {**value, key: bent_value(value[key], dice)}
+        case "d":
+            return {name: item for name, item in value.items() if name != key}
+        case "r":
+            return {(dice.choice(TEXTS) if name == key else name): item for name, item in value.items()}
+        case _:
+            return {**value, dice.choice(TEXTS): dice.choice(HOSTILE)}
+
+
+def _bent_list(value: list[Any], dice: random.Random) -> list[Any]:
+    place = dice.randrange(len(value))
+    match dice.choice("vvvdxs"):
+        case "v":
+            return [*value[:place], bent_value(value[place], dice), *value[place + 1 :]]
+        case "d":
+            return value[:place] + value[place + 1 :]
+        case "x":
+            return value[:place] + [value[place]] * dice.choice([2, 3, 100]) + value[place:]
+        case _:
+            return dice.sample(value, len(value))
+
+
+def _exchanged(value: Any, dice: random.Random) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and dice.random() < 0.6:
+        return dice.choice([-1, 0, 0.5, 1e308, float("inf"), float("nan"), 10**30, -(10**12), value + 1, str(value)])
+    match dice.choice("hhhwn"):
+        case "w":
+            return {"x": value} if dice.random() < 0.5 else [value]
+        case "n":
+            for _ in range(dice.choice([3, 60, 200])):
+                value = [value]
+            return value
+        case _:
+            return dice.choice(HOSTILE)
+
+
+def bent_json(data: bytes, dice: random.Random) -> bytes:
+    """Change values of a JSON document, which stays one; now and then nested deeper than any parser goes."""
+    if dice.random() < 0.02:
+        return b"[" * 50_000 + data + b"]" * 50_000
+    value = json.loads(data)
+    for _ in range(dice.choice([1, 1, 2, 4])):
+        value = bent_value(value, dice)
+    return json.dumps(value, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
+
+
+def bent_lines(data: bytes, dice: random.Random) -> bytes:
+    """Change some lines of JSON lines, each of which stays JSON."""
+    lines = data.splitlines()
+    for _ in range(dice.choice([1, 1, 3])):
+        if lines:
+            place = dice.randrange(len(lines))
+            lines[place] = bent_json(lines[place], dice)
+            if dice.random() < 0.2:
+                lines[place:place] = [lines[place]] * dice.choice([1, 100])
+    return b"\n".join(lines)
+
+
+def bent_entry(mutators: Sequence[tuple[str, Mutate]]) -> Mutate:
+    """Return a mutation of one entry of a zip, by the ending of its name; the zip is packed soundly again."""
+
+    def bend(data: bytes, dice: random.Random) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(data)) as sound:
+            parts = {name: sound.read(name) for name in sound.namelist()}
+        unlucky = dice.choice(list(parts))
+        mutate = next((one for ending, one in mutators if unlucky.endswith(ending)), bent)
+        try:
+            parts[unlucky] = (bent if dice.random() < 0.2 else mutate)(parts[unlucky], dice)
+        except ValueError:
+            parts[unlucky] = bent(parts[unlucky], dice)
+        match dice.choice("----drx"):
+            case "d":
+                parts.pop(dice.choice(list(parts)))
+            case "r":
+                name = dice.choice(list(parts))
+                odd = (name.upper(), "../" + name, "x/" + name, name + "\x01", "/" + name, "a" * 250)
+                parts[dice.choice(odd)] = parts.pop(name)
+            case "x":
+                parts[f"more/{dice.randrange(9)}.xml"] = dice.randbytes(50)
+            case _:
+                pass
+        return packed(parts, zipfile.ZIP_STORED if dice.random() < 0.2 else zipfile.ZIP_DEFLATED)
+
+    return bend
+
+
+def packed(parts: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip of these entries."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return out.getvalue()
