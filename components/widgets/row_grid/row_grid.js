@@ -44,7 +44,6 @@ function cell(parent, role, name) {
   return text
 }
 
-// Python counts on these texts being cut: a cell holds at most the characters that `engine/analysis/row_grid.py` names.
 function fillHead(grid, dark) {
   const { head, data } = grid
   const names = ["Row", "Input", "Target", ...data.columns.map(column => column.name)]
