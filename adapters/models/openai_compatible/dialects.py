@@ -38,6 +38,8 @@ class Dialect:
     max_tokens_name: str = "max_tokens"
     strict_only: bool = False
     """Refuses to hold an answer strictly to a schema that leaves fields open."""
+    version_at: tuple[str, str] | None = None
+    """Where it tells its version: a route, and the field of what comes back."""
     older: Dialect | None = None
     """The same kind of server in versions that do not say how probable the tokens of labels are."""
 
@@ -88,6 +90,7 @@ GENERIC = Dialect(
 LLAMA_SERVER = Dialect(
     name="llama-server",
     title="llama-server",
+    version_at=("/props", "build_info"),
     choice_by=ChoiceBy.TOKENS,
     sampling=_LLAMA_CPP,
     template_options=True,
@@ -133,6 +136,7 @@ LLAMA_CPP_PYTHON = Dialect(
 _VLLM_BEFORE = Dialect(
     name="vllm",
     title="vLLM",
+    version_at=("/version", "version"),
     choice_by=ChoiceBy.CHOICE_OPTION,
     sampling=_VLLM,
     template_options=True,

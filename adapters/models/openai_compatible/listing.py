@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, dialect_of
+from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, Dialect, dialect_of
 from adapters.models.openai_compatible.prices import is_closed_api, price_ref
-from adapters.models.remote.border import count_of
+from adapters.models.remote.border import UnreadableError, count_of, text_of
+from engine.core.errors import ModelError
 from engine.core.generation import ModelFacts
 
 _ANSWERS_NOTHING = re.compile(
@@ -91,3 +93,15 @@ def shown_name(name: str) -> str:
     """Return a model's name as it is shown: of the path of a file its last part, of any other name all."""
     is_path = name.startswith(("/", "./", "~")) or "\\" in name or name.lower().endswith(".gguf")
     return PurePosixPath(name.replace("\\", "/")).name if is_path else name
+
+
+def version_of(client: Client, dialect: Dialect) -> str:
+    """Return a server's version as it tells it; empty for one that tells none, or cannot just now."""
+    if dialect.version_at is None:
+        return ""
+    route, field = dialect.version_at
+    with suppress(ModelError, UnreadableError):
+        told = client.get(route)
+        found = text_of(told.get(field))[:LONGEST_FACT] if isinstance(told, Mapping) else ""
+        return "" if "unknown" in found else found  # llama.cpp built without its history: b0-unknown
+    return ""

@@ -25,7 +25,7 @@ from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.counting import Counter, check_fit
 from adapters.models.openai_compatible.dialects import CLOSED, VLLM, ChoiceBy, Dialect, dialect_of, without_options
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NoOddsError
-from adapters.models.openai_compatible.listing import not_taken
+from adapters.models.openai_compatible.listing import not_taken, version_of
 from adapters.models.openai_compatible.llama_server import LlamaServer
 from adapters.models.openai_compatible.lora import (
     ServedLora,
@@ -78,6 +78,7 @@ class OpenAICompatibleModel:
         self._patience = Patience(answer_s)
         self._context_tokens = facts.context_tokens
         self._left_out = LeftOut()
+        self._version = ""
         self._speak(dialect)
         self._served: tuple[ServedLora, ...] = ()
         self._jitter = random.Random(facts.id)
@@ -94,8 +95,8 @@ class OpenAICompatibleModel:
 
     @property
     def answered_by(self) -> str:
-        """The kind of server; none tells its version in a common way."""
-        return self._dialect.title
+        """The kind of server, with its version once it was asked, if it tells one."""
+        return f"{self._dialect.title} {self._version}".strip()
 
     @property
     def rss_bytes(self) -> int:
@@ -124,6 +125,7 @@ class OpenAICompatibleModel:
         known = self._facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
         self._served = served_loras(self._client, self._dialect, self._name, listed)
+        self._version = version_of(self._client, self._dialect)
         return time.perf_counter() - started
 
     def _speak(self, dialect: Dialect) -> None:
