@@ -141,8 +141,11 @@ def test_an_opened_row_is_shown_whole_and_closed_again(open_app: Opener) -> None
 def test_hostile_rows_stay_text(open_app: Opener) -> None:
     """Markup and control characters in rows and answers reach no Markdown element."""
     lab = memory_lab(task=memory_task(text=HOSTILE))
-    lab.finished(text=HOSTILE)
+    run_id = lab.finished(text=HOSTILE)
     app = opened(open_app, lab, REPORT)
+    app.session_state[state.REPORT_ROW] = lab.results.plan(run_id).test_ids[0]
+    app.run()
+    assert app.code
     for element in app.markdown:
         assert "<script>" not in element.value
     assert "\u202e" not in json.dumps(grid(app), ensure_ascii=False)

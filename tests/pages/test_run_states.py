@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components.ui import state
 from engine.core.run.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind
@@ -129,6 +130,9 @@ def test_answers_are_text(text: str, open_app: Opener) -> None:
     lab = memory_lab(task=task)
     plan = _plan(lab)
     app = _shown(lab, plan, [*script(plan, task, text=text), _end("done")], open_app)
+    app.session_state[state.ROW] = plan.test_ids[0]
+    app.run()
+    assert app.code
     for element in app.markdown:
         assert "<script>" not in element.value
         assert "# heading" not in element.value
