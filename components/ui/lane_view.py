@@ -21,7 +21,7 @@ from engine.metrics.marks import Mark, cell, heading, with_sentences
 STRIP_ROWS = 24
 """How many rows the strip shows."""
 _ANSWER_CHARACTERS = 400
-"""A lane cuts longer answers; the row browser shows the whole answer."""
+"""A lane cuts longer answers; an opened row shows the whole answer."""
 
 HELP = {
     "quality": "Share of rows answered right so far, with its 95 % interval.",
