@@ -227,7 +227,7 @@ def grid_to_plotly(grid: Grid) -> Figure:
             "y": line,
             "text": _safe(text),
             "showarrow": False,
-            "font": {"size": 11, "color": colour("surface" if abs(weights[line][column]) > 0.55 else "text")},
+            "font": {"size": 11, "color": colour("text")},
         }
         for line, texts in enumerate(grid.texts)
         for column, text in enumerate(texts)

@@ -123,7 +123,7 @@ class BackgroundRuns:
         """
         job = self._jobs.find(run_id)
         if job is not None and job.live.is_running:
-            raise UsageError(f"Run {run_id} is still running.", "Cancel it before you delete it.")
+            raise UsageError(f"Run {run_id} is still running.", "Stop it before you delete it.")
         self._jobs.forget(run_id)
 
     def cancel(self, run_id: str) -> None:
