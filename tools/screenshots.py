@@ -77,7 +77,7 @@ def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
         "playground": _playground,
         "history": lambda page: _menu(page, "History"),
         "compare": lambda page: _compare(page, run_id),
-        "compare-row": lambda page: page.get_by_role("heading", name="Rows", exact=True).scroll_into_view_if_needed(),
+        "compare-row": _compare_row,
         "present-race": lambda page: _present(page, 3),
         "present-tradeoff": lambda page: _present(page, 4),
         "present-verdict": lambda page: _present(page, 5),
@@ -95,14 +95,20 @@ def _playground(page: Page) -> None:
     text = page.get_by_role("textbox", name="Input")
     text.fill(INPUT)
     text.press("Control+Enter")
-    page.get_by_role("button", name="Answer", exact=True).click()
+    page.get_by_role("button", name="Answer Shortcut").click()
     page.get_by_text("How each answer came about").wait_for(timeout=180_000)
-    page.get_by_role("button", name="Answer", exact=True).evaluate("node => node.scrollIntoView()")
+    page.get_by_role("button", name="Answer Shortcut").evaluate("node => node.scrollIntoView()")
 
 
 def _compare(page: Page, run_id: str) -> None:
     page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/run?run_id={run_id}")
     page.get_by_role("button", name="Present").wait_for()
+
+
+def _compare_row(page: Page) -> None:
+    page.locator(".grid .body .line").nth(3).click()
+    page.get_by_text("The exact prompt").first.wait_for()
+    page.locator(".grid[role=grid]").evaluate("node => node.scrollIntoView({ block: 'center' })")
 
 
 def _present(page: Page, step: int) -> None:

@@ -74,6 +74,7 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
         st.caption(f":material/info: {plain(notice)}")
     if clicked is not None:
         st.session_state[state.ROW] = clicked
+        st.session_state[state.ROW_ASKED] = (run_id, clicked)
         st.rerun()
 
 

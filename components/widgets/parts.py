@@ -1,4 +1,4 @@
-"""Custom components drawn by JavaScript: lanes, the strip of rows, slides, the replay, a presentation's keys.
+"""Custom components drawn by JavaScript: lanes, rows, slides, the replay, keys, scrolling.
 
 Each is updated in place, and every string is inserted as text.
 """
@@ -6,6 +6,7 @@ Each is updated in place, and every string is inserted as text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from components.widgets.mount import mount
@@ -28,6 +29,29 @@ def row_strip(view: dict[str, Any], *, key: str) -> str | None:
     return clicked if isinstance(clicked, str) else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GridPress:
+    """What was just pressed in the grid of rows, once."""
+
+    opened: int | None
+    """The place of the row to open."""
+    closed: bool
+    """The open row is to be closed."""
+
+
+def row_grid(data: Mapping[str, Any], *, key: str) -> GridPress:
+    """Show rows and variants, as `engine.analysis.row_grid` made them; only the rows in view are in the page.
+
+    Args:
+        data: what `grid_data` returns, `title` (what the grid is, for screen readers) and `asked` (the place of a row
+            to go to, or None).
+        key: keeps the node, its scroll position and the chosen row between reruns.
+    """
+    result = mount("row_grid")(key=key, data=dict(data), on_opened_change=lambda: None, on_closed_change=lambda: None)
+    opened = result.opened
+    return GridPress(opened=opened if isinstance(opened, int) else None, closed=bool(result.closed))
+
+
 def slide(view: Mapping[str, Any], *, key: str) -> None:
     """Show one slide in large type, as `components.present.slides` made it."""
     mount("slide")(key=key, data=dict(view))
@@ -36,6 +60,11 @@ def slide(view: Mapping[str, Any], *, key: str) -> None:
 def race(view: Mapping[str, Any], *, key: str) -> None:
     """Replay a finished run from its recorded seconds, every lane on its own clock."""
     mount("race")(key=key, data=dict(view))
+
+
+def scroll_top(step: int, *, key: str) -> None:
+    """Scroll the page to its top whenever the step is another one than before."""
+    mount("scroll_top")(key=key, data={"step": step})
 
 
 def keys(listened: dict[str, str], *, hint: str, key: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -54,8 +55,9 @@ def test_the_verdict_comes_first_with_its_figures(open_app: Opener) -> None:
     metrics = next(frame.value for frame in app.dataframe if "Per 1,000 (est.)" in frame.value)
     assert list(metrics["Variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
     assert all(ends.endswith("or more") for ends in metrics["p95, 95 %"]), "few rows bound no p95 from above"
-    charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
-    charts = [chart for chart in charts if "groups" not in chart]  # the list of shortcuts is in the sidebar
+    parts = [(item.proto.component_name, json.loads(item.proto.json)) for item in app.get("bidi_component")]
+    # The list of shortcuts is in the sidebar, and the grid of rows is no chart.
+    charts = [part for name, part in parts if "groups" not in part and "row_grid" not in name]
     assert all(chart["alt"] for chart in charts)
     assert len(charts) == 2
 
@@ -93,30 +95,61 @@ def test_an_emptied_field_is_no_limit(open_app: Opener) -> None:
     assert "below your" not in told(app)
 
 
-def test_the_explorer_filters_rows(open_app: Opener) -> None:
+def grid(app: AppTest) -> dict[str, Any]:
+    """Return what the grid of rows was given."""
+    (found,) = (item for item in app.get("bidi_component") if "row_grid" in item.proto.component_name)
+    data: dict[str, Any] = json.loads(found.proto.json)
+    return data
+
+
+def test_the_grid_filters_rows(open_app: Opener) -> None:
     """Rows are shown that RAG gets right and zero-shot does not, and their count is what the predictions say."""
     lab = memory_lab()
     run_id = lab.finished()
     app = opened(open_app, lab, REPORT)
-    app.multiselect(key="explorer_right").set_value(["rag"])
-    app.multiselect(key="explorer_wrong").set_value(["zero-shot"])
+    app.multiselect(key=f"report_rows_{run_id}_right").set_value(["rag"])
+    app.multiselect(key=f"report_rows_{run_id}_wrong").set_value(["zero-shot"])
     app.run()
     right = {(item.variant_id, item.example_id) for item in lab.results.predictions(run_id) if (item.score or 0) >= 0.5}
     rows = {item.example_id for item in lab.results.predictions(run_id)}
     known = sum(("rag", row) in right and ("zero-shot", row) not in right for row in rows)
     assert known
-    shown = next(frame.value for frame in app.dataframe if "Input" in frame.value)
-    assert len(shown) == known
-    assert set(shown["RAG"].str[0]) == {"✓"}
+    data = grid(app)
+    assert len(data["rows"]) == known
+    marks = {column["name"]: column["marks"] for column in data["columns"]}
+    assert set(marks["RAG"]) == {"r"}
+    assert set(marks["Zero-shot"]) <= {"w", "f"}
+    assert f"{known} of {len(rows)} rows · right for RAG · wrong for Zero-shot" in told(app)
+
+
+def test_an_opened_row_is_shown_whole_and_closed_again(open_app: Opener) -> None:
+    """Prompt, probabilities and passages are on the page for the opened row alone, until Close."""
+    lab = memory_lab()
+    run_id = lab.finished()
+    app = opened(open_app, lab, REPORT)
+    assert not app.code
+    row = lab.results.plan(run_id).test_ids[2]
+    app.session_state[state.REPORT_ROW] = row
+    app.run()
+    assert f"Row 3 · {row}" in told(app)
+    prompts = {item.prompt for item in lab.results.predictions_of(run_id, row) if item.prompt}
+    assert prompts <= {code.value for code in app.code}
+    app.button(key=f"report_rows_{run_id}_close").click().run()
+    assert not app.exception
+    assert not app.code
 
 
 def test_hostile_rows_stay_text(open_app: Opener) -> None:
     """Markup and control characters in rows and answers reach no Markdown element."""
     lab = memory_lab(task=memory_task(text=HOSTILE))
-    lab.finished(text=HOSTILE)
+    run_id = lab.finished(text=HOSTILE)
     app = opened(open_app, lab, REPORT)
+    app.session_state[state.REPORT_ROW] = lab.results.plan(run_id).test_ids[0]
+    app.run()
+    assert app.code
     for element in app.markdown:
         assert "<script>" not in element.value
+    assert "\u202e" not in json.dumps(grid(app), ensure_ascii=False)
     assert not [code for code in app.code if "\u202e" in code.value or "\x1b" in code.value]
 
 
@@ -220,6 +253,9 @@ def test_two_runs_are_compared_on_the_same_rows(open_app: Opener) -> None:
     both = len({*lab.results.plan(first).test_ids} & {*lab.results.plan(second).test_ids})
     assert 0 < both < 30
     app = opened(open_app, lab, HISTORY)
+    data = grid(app)
+    assert len(data["rows"]) == both
+    assert [column["name"] for column in data["columns"][:2]] == ["Zero-shot, run", "Zero-shot, against"]
     frame = next(item.value for item in app.dataframe if "Significant" in item.value)
     assert len(frame) == 6
     assert set(frame["Rows"]) == {both}

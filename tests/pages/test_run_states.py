@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components.ui import state
 from engine.core.run.events import (
     Event,
     ModelLoaded,
@@ -107,14 +108,15 @@ def test_cancelled_before_any_row(open_app: Opener) -> None:
 
 
 def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:
-    """A finished run shows one line per variant, every file, and the row browser."""
+    """A finished run shows one line per variant, every file, and the grid of rows."""
     lab = memory_lab()
     plan = _plan(lab)
     app = _shown(lab, plan, [*script(plan, lab.tasks.get(TASK)), _end("done")], open_app)
     table = app.dataframe[0].value
     assert list(table["variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
     assert {item.label for item in app.get("download_button")} >= {"run.json", "predictions.csv", "summary.json"}
-    assert app.selectbox(key="row").value == plan.test_ids[0]
+    grid = next(item for item in app.get("bidi_component") if "row_grid" in item.proto.component_name)
+    assert json.loads(grid.proto.json)["rows"] == list(range(len(plan.test_ids)))
 
 
 def test_failures_are_counted_by_kind(open_app: Opener) -> None:
@@ -143,6 +145,9 @@ def test_answers_are_text(text: str, open_app: Opener) -> None:
     lab = memory_lab(task=task)
     plan = _plan(lab)
     app = _shown(lab, plan, [*script(plan, task, text=text), _end("done")], open_app)
+    app.session_state[state.ROW] = plan.test_ids[0]
+    app.run()
+    assert app.code
     for element in app.markdown:
         assert "<script>" not in element.value
         assert "# heading" not in element.value
