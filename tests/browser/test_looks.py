@@ -1,10 +1,9 @@
-"""What everyone can read: contrast and axe on every page, empty, running and full, in both themes."""
+"""What everyone can read: contrast and axe on every page, empty and full, in both themes."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,23 +89,6 @@ def test_every_page_can_be_read(scheme: str, page: Page, serve: Server, tmp_path
         theirs |= _judge(page, f"full {name or 'start'}", faults)
     assert faults == []
     assert theirs == _THEIRS, "axe no longer finds these; take them off axe_of_streamlit.json"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_can_be_read_while_a_run_goes(scheme: str, page: Page, serve: Server) -> None:
-    """The same while a run goes on, with the strip in the sidebar on every page."""
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    address = serve_stand_in(serve, speed=0.2)
-    page.goto(address)
-    page.get_by_role("button", name="Start the comparison").click()
-    expect(page.get_by_text(re.compile(r"Row \d+ of"))).to_be_visible()
-    faults: list[str] = []
-    for name in _PAGES[:-1]:
-        page.goto(f"{address}/{name}")
-        expect(page.get_by_role("button", name="Stop").first).to_be_visible()
-        expect(page.locator("h1").first).to_be_visible()
-        _judge(page, f"running {name or 'start'}", faults)
-    assert faults == []
 
 
 def test_the_memo_fits_a_phone_and_a_sheet_of_paper(page: Page, tmp_path: Path) -> None:

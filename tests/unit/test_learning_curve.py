@@ -95,7 +95,7 @@ def test_the_answer_is_no_stronger_than_the_draws() -> None:
     assert "still gains" in rag.text
     assert "25 points" in rag.text
     (rag, _classifier) = would_labels_help(curve_points([points[0], points[3]]), TECHNIQUES)
-    assert "more draws are needed" in rag.text
+    assert "from one sample; repeat to be sure" in rag.text
 
 
 def test_a_series_makes_what_is_missing() -> None:
