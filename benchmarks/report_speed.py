@@ -35,8 +35,8 @@ PROMPT = "Sort the customer's message into one category. " * 30
 def main() -> int:
     """Measure and print."""
     workspace = open_workspace()
-    big = _keep_run(workspace, "big", rows=10_000, variants=10)
-    small = _keep_run(workspace, "small", rows=2_000, variants=6)
+    big = keep_run(workspace, "big", rows=10_000, variants=10)
+    small = keep_run(workspace, "small", rows=2_000, variants=6)
     lab = Lab(workspace)
     lab.results.table(big)  # as a run does at its end
     started = time.perf_counter()
@@ -52,7 +52,7 @@ def main() -> int:
         return 1
     for name, change in (
         ("minimum quality changed", lambda: app.number_input(key="limit_least_quality").set_value(60.0)),
-        ("rows filtered", lambda: app.multiselect(key="explorer_Target").set_value(["billing_refund"])),
+        ("rows filtered", lambda: app.multiselect(key=f"report_rows_{big}_Target").set_value(["billing_refund"])),
         ("classes opened", lambda: app.session_state.__setitem__("report_tab", "Classes")),
         ("confidence opened", lambda: app.session_state.__setitem__("report_tab", "Confidence")),
     ):
@@ -64,7 +64,8 @@ def main() -> int:
     return 0
 
 
-def _keep_run(workspace: Workspace, name: str, *, rows: int, variants: int) -> str:
+def keep_run(workspace: Workspace, name: str, *, rows: int, variants: int) -> str:
+    """Keep a made-up run and its task, which is called `made-NAME`; return the run's id."""
     task = workspace.tasks.get("support-tickets")
     examples = [
         replace(task.examples[number % len(task.examples)], id=f"made-{number:05}", split="test")

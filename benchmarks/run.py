@@ -34,6 +34,7 @@ NAMES = {
     "leaks": "benchmarks.leaks",
     "screens": "benchmarks.screens",
     "tabs": "benchmarks.tabs",
+    "row_grid": "benchmarks.row_grid",
 }
 
 

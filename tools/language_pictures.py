@@ -149,8 +149,9 @@ def _report(page: Page, address: str, run_id: str) -> None:
 def _row(page: Page, address: str, run_id: str) -> None:
     _report(page, address, run_id)
     page.get_by_role("radio", name="All", exact=True).click()
+    page.locator(".grid .body .line").first.click()
     page.get_by_test_id("stText").first.wait_for()
-    page.get_by_role("tab", name="Rows that differ").evaluate("node => node.scrollIntoView()")
+    page.get_by_role("tab", name="Rows", exact=True).evaluate("node => node.scrollIntoView()")
 
 
 def _confusion(page: Page, address: str, run_id: str) -> None:

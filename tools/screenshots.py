@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from adapters.storage.run_store import SqliteRunStore  # noqa: E402
+from adapters.storage.run_store import SqliteRunStore, record_of  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
 from tools.served_app import ServedApp, served_app  # noqa: E402
 
@@ -39,7 +39,7 @@ def main() -> None:
             # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, app.way_in, first)
-            _take(browser, app.way_in, _screens(_import_sample(home)))
+            _take(browser, app.way_in, _screens(import_sample(home)))
 
 
 @contextlib.contextmanager
@@ -77,7 +77,7 @@ def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
         "playground": _playground,
         "history": lambda page: _menu(page, "History"),
         "compare": lambda page: _compare(page, run_id),
-        "compare-row": lambda page: page.get_by_role("heading", name="Rows", exact=True).scroll_into_view_if_needed(),
+        "compare-row": _compare_row,
         "present-race": lambda page: _present(page, 3),
         "present-tradeoff": lambda page: _present(page, 4),
         "present-verdict": lambda page: _present(page, 5),
@@ -105,6 +105,12 @@ def _compare(page: Page, run_id: str) -> None:
     page.get_by_role("button", name="Present").wait_for()
 
 
+def _compare_row(page: Page) -> None:
+    page.locator(".grid .body .line").nth(3).click()
+    page.get_by_text("The exact prompt").first.wait_for()
+    page.locator(".grid[role=grid]").evaluate("node => node.scrollIntoView({ block: 'center' })")
+
+
 def _present(page: Page, step: int) -> None:
     if "present" not in page.url:
         page.get_by_role("button", name="Present").click()
@@ -119,12 +125,14 @@ def _set_up(page: Page) -> None:
     page.get_by_role("button", name="Run", exact=True).wait_for()
 
 
-def _import_sample(home: Path) -> str:
+def import_sample(home: Path) -> str:
     """Import the recorded run into a new store, and return its id."""
     recorded = read_recorded(ROOT / "data" / "sample_run")
     if recorded is None:
         sys.exit("There is no recorded run. Make one and record it: tools/record_sample_run.py says how.")
-    SqliteRunStore(home / "runs.sqlite3").import_run(recorded.manifest, recorded.predictions)
+    SqliteRunStore(home / "runs.sqlite3").import_run(
+        recorded.manifest, [record_of(made) for made in recorded.predictions]
+    )
     return recorded.run_id
 
 

@@ -7,12 +7,27 @@ from collections.abc import Sequence
 import polars as pl
 import streamlit as st
 
+from components.rows.browser import Rows, known_task, row_browser
+from components.rows.row_detail import row_detail
+from components.ui import state
 from components.ui.run_data import measured_of, plan_of, run_labels, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import FigureName, mark_of
-from engine.analysis.run_comparison import VariantChange, compare_runs, in_words, matrix, portability_grid
+from engine.analysis.row_filter import facets
+from engine.analysis.row_grid import GridColumn, grid_columns
+from engine.analysis.run_comparison import (
+    VariantChange,
+    change_facet,
+    compare_runs,
+    in_first,
+    in_second,
+    in_words,
+    matrix,
+    paired_table,
+    portability_grid,
+)
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.run.standing import is_comparison
@@ -22,6 +37,8 @@ from engine.metrics.marks import marked
 from engine.services.lab import Lab
 
 _MOST_RUNS = 30
+_RUN, _AGAINST = "Run", "Against"
+"""What the two runs are called, as in the two fields above the table."""
 
 
 def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
@@ -94,6 +111,33 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     told = [known[change.variant_id] for change in changes if change.difference.significant]
     verdict = f"Significant for {', '.join(told)}." if told else "No change is significant."
     st.caption(plain(f"Paired on the {say.number(rows)} rows that both have. {verdict}"))
+    st.fragment(_pair_rows)(lab, able[first], able[second], shared)
+
+
+def _pair_rows(lab: Lab, first: RunInfo, second: RunInfo, shared: Sequence[str]) -> None:
+    """Show the rows that both runs answered, each variant in the run and in the one that it is compared with."""
+    table = paired_table(table_of(lab, first), table_of(lab, second), shared)
+    plan = plan_of(lab, second)
+    task = known_task(lab, plan.task_id)
+    documents = {document.name: document for document in task.documents} if task else {}
+    columns = [
+        GridColumn(variant_id=side(one.variant_id), name=f"{one.name}, {words.lower()}", light=one.light, dark=one.dark)
+        for one in grid_columns([variant for variant in plan.variants if variant.id in shared])
+        for side, words in ((in_second, _RUN), (in_first, _AGAINST))
+    ]
+    rows = Rows(table=table, columns=tuple(columns), task=task, by=(change_facet(table, shared), *facets(table, task)))
+    key = f"pair_rows_{first.run_id}_{second.run_id}"
+
+    def detail(row: int) -> None:
+        tabs = st.tabs([_RUN, _AGAINST])
+        for tab, info in zip(tabs, (second, first), strict=True):
+            found = lab.results.predictions_of(info.run_id, table.example_ids[row])
+            made = [one for one in found if one.variant_id in shared]
+            with tab:
+                origin = lab.results.origin(info.run_id)
+                row_detail(rows.example(row), made, plan_of(lab, info), documents, origin, key=f"pair_{info.run_id}")
+
+    row_browser(rows, detail, key=key, opened_key=state.PAIR_ROW)
 
 
 def _can_be_compared(lab: Lab, one: RunInfo, other: RunInfo) -> bool:

@@ -6,9 +6,9 @@ import streamlit as st
 
 from components.playground.recorded import recorded_answers
 from components.playground.view import INPUT, RIGHT_ANSWER, changed_settings, changes_frame, play_views
+from components.rows.row_detail import inside
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.row_detail import inside
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
 from engine.analysis.marks import HERE, Origin, origin_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.playground.view import play_views
-from components.ui.row_detail import inside
+from components.rows.row_detail import inside
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
 from engine.core.errors import AdaptLabError

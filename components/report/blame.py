@@ -1,4 +1,4 @@
-"""Causes of wrong answers, for the disagreement explorer: retrieval, the context, or the model."""
+"""Causes of wrong answers, for the filters of the rows: retrieval, the context, or the model."""
 
 from __future__ import annotations
 

@@ -1,62 +1,40 @@
-"""The row browser: one example, what every variant answered, and how each answer came about."""
+"""The rows of the run on screen; while it runs, new ones come in and nothing else on the page is redrawn for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
+from components.rows.of_run import rows_of_run
 from components.ui import state
-from components.ui.row_detail import row_detail
-from components.ui.text import visible
-from engine.core.errors import AdaptLabError
-from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Prediction
-from engine.core.task import Example, Task
+from engine.analysis.row_filter import Show
+from engine.analysis.snapshot import RunSnapshot
 from engine.services.lab import Lab
 
-_SHOWN = {"all": "All", "wrong": "Any wrong", "failed": "Any failed", "differ": "Differing"}
+_LEAST_S = 2.0
+_ANSWERS_PER_S = 5_000
+"""The rows of a run that goes on are read as a whole: the more answers it has, the more seldom."""
 
 
-def row_browser(lab: Lab, plan: RunPlan) -> None:
-    """Let the user pick an example of a run and read everything about it."""
-    st.header("Rows", anchor=False)
-    by_row: dict[str, list[Prediction]] = {example_id: [] for example_id in plan.test_ids}
-    for prediction in lab.results.predictions(plan.run_id):
-        by_row.setdefault(prediction.example_id, []).append(prediction)
-    filter_cell, pick_cell = st.columns([1, 1], vertical_alignment="bottom")
-    wanted = filter_cell.segmented_control(
-        "Show", list(_SHOWN), format_func=_SHOWN.__getitem__, default="all", required=True, key="row_filter"
-    )
-    ids = [example_id for example_id, made in by_row.items() if made and _wanted(made, wanted or "all")]
-    if not ids:
-        st.caption("No row of this run matches.")
+def run_rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
+    """Show the rows of a run, as soon as it has any."""
+    every = max(_LEAST_S, snapshot.rows_total / _ANSWERS_PER_S) if snapshot.is_running else None
+    st.fragment(_rows, run_every=every)(lab, run_id, snapshot)
+
+
+def _rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
+    if snapshot.is_running:  # that of a finished run is read from the store as a whole, and does not change
+        snapshot = lab.runs.snapshot(run_id)
+    if not snapshot.rows_done:
         return
-    asked = st.session_state.get(state.ROW)
-    if asked not in ids:
-        st.session_state[state.ROW] = ids[0]
-    task = _task(lab, plan)
-    examples = {example.id: example for example in task.examples} if task else {}
-    documents = {document.name: document for document in task.documents} if task else {}
-    picked = pick_cell.selectbox(
-        "Row", ids, key=state.ROW, format_func=lambda item: _entry(item, plan, examples.get(item)), persist_state="page"
+    st.header("Rows", anchor=False)
+    asked_run, asked = st.session_state.get(state.ROW_ASKED, ("", ""))
+    rows_of_run(
+        lab,
+        run_id,
+        snapshot.plan,
+        (snapshot.rows_done, snapshot.rows_total),
+        key="run_rows",
+        first=Show.ALL,
+        opened_key=state.ROW,
+        asked=asked if asked_run == run_id else "",
     )
-    row_detail(examples.get(picked), by_row[picked], plan, documents, lab.results.origin(plan.run_id))
-
-
-def _task(lab: Lab, plan: RunPlan) -> Task | None:
-    try:
-        return lab.tasks.get(plan.task_id)
-    except AdaptLabError:
-        return None  # the task has been removed since; the predictions are still worth reading
-
-
-def _wanted(made: Sequence[Prediction], wanted: str) -> bool:
-    outcomes = {prediction.outcome for prediction in made}
-    return wanted == "all" or wanted in outcomes or (wanted == "differ" and len(outcomes) > 1)
-
-
-def _entry(example_id: str, plan: RunPlan, example: Example | None) -> str:
-    place = f"{plan.test_ids.index(example_id) + 1} · " if example_id in plan.test_ids else ""
-    start = visible(example.input).replace("\n", " ")[:70] if example else ""
-    return f"{place}{visible(example_id)} · {start}"

@@ -20,6 +20,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
+from components.widgets.wide_table import wide_table
 from engine.core.errors import AdaptLabError
 from engine.core.lora_library import EXPORTS, KeptWeights, export_name
 from engine.metrics import wording as say
@@ -57,9 +58,8 @@ def weights_library(lab: Lab) -> None:
         _two(by_key[look], by_key[beside])
     elif look in by_key:
         _one(lab, by_key[look])
-    st.dataframe(
-        library_frame(weights), column_config=_columns(), hide_index=True, width="stretch", key="weights_table"
-    )
+    first = ("Trained for", "Rows", "Before", "After", "Size", "Training", "Made")
+    wide_table(library_frame(weights), first=first, columns=_columns(), key="weights_table")
 
 
 def _named(one: KeptWeights) -> str:

@@ -94,7 +94,12 @@ def plan_of(lab: Lab, info: RunInfo) -> RunPlan:
 
 def table_of(lab: Lab, info: RunInfo) -> RunTable:
     """Return a run's predictions as columns."""
-    return _table(lab, info.run_id, (info.rows_done, info.rows_total))
+    return table_so_far(lab, info.run_id, (info.rows_done, info.rows_total))
+
+
+def table_so_far(lab: Lab, run_id: str, answers: tuple[int, int]) -> RunTable:
+    """Return a run's predictions as columns; `answers` says how many there are, and how many there will be."""
+    return _table(lab, run_id, answers)
 
 
 def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
@@ -128,7 +133,7 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
     """Show a warning if the task has changed since the run."""
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
         st.warning(
-            "The task has changed since this run, or its scoring has. Figures and answers are from the run; the inputs "
+            "The task or its scoring has changed since this run. Figures and answers are from the run; the inputs "
             "shown are current.",
             icon=":material/history:",
         )

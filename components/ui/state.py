@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from engine.core.lora_library import KeptWeights
@@ -23,7 +21,13 @@ SETTING_UP = "setting_up"
 FAULT = "fault"
 """An error from a callback, to be shown with the next run of the page."""
 ROW = "row"
-"""Id of the example that is open in the row browser."""
+"""Id of the example that is open beside the run's rows."""
+ROW_ASKED = "row_asked"
+"""Run and example that were pressed in the strip last: the grid goes to that row."""
+REPORT_ROW = "report_row"
+"""Id of the example that is open beside the report's rows."""
+PAIR_ROW = "pair_row"
+"""Id of the example that is open beside the rows of two runs."""
 
 RUN_PAGE = "pages/compare/run.py"
 UPLOAD = "upload"
@@ -145,11 +149,6 @@ def set_up() -> None:
     st.session_state.pop(ROW, None)
     if RUN_ID in st.query_params:
         del st.query_params[RUN_ID]
-
-
-def has_page(path: str) -> bool:
-    """Return whether this copy of the app has a page at this path."""
-    return (Path(__file__).parents[1] / path).is_file()
 
 
 def train_rows_key(task_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Custom components drawn by JavaScript: lanes, the strip of rows, slides, the replay, keys, scrolling.
+"""Custom components drawn by JavaScript: lanes, rows, slides, the replay, keys, scrolling.
 
 Each is updated in place, and every string is inserted as text.
 """
@@ -6,13 +6,19 @@ Each is updated in place, and every string is inserted as text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from components.widgets.mount import mount
 
 
+def variant_lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
+    """Show the lanes of a run, one line per variant that opens, as `components.ui.lane_view.lane_views` made them."""
+    mount("variant_lanes")(key=key, data={"lanes": list(views)})
+
+
 def lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
-    """Show the lanes of a run, one card per variant, as `components.ui.lane_view.lane_views` made them."""
+    """Show the Playground's answers, one card per variant, as `components.playground.view.play_views` made them."""
     mount("lanes")(key=key, data={"lanes": list(views)})
 
 
@@ -21,6 +27,29 @@ def row_strip(view: dict[str, Any], *, key: str) -> str | None:
     result = mount("row_strip")(key=key, data=view, on_row_change=lambda: None)
     clicked = result.row
     return clicked if isinstance(clicked, str) else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GridPress:
+    """What was just pressed in the grid of rows, once."""
+
+    opened: int | None
+    """The place of the row to open."""
+    closed: bool
+    """The open row is to be closed."""
+
+
+def row_grid(data: Mapping[str, Any], *, key: str) -> GridPress:
+    """Show rows and variants, as `engine.analysis.row_grid` made them; only the rows in view are in the page.
+
+    Args:
+        data: what `grid_data` returns, `title` (what the grid is, for screen readers) and `asked` (the place of a row
+            to go to, or None).
+        key: keeps the node, its scroll position and the chosen row between reruns.
+    """
+    result = mount("row_grid")(key=key, data=dict(data), on_opened_change=lambda: None, on_closed_change=lambda: None)
+    opened = result.opened
+    return GridPress(opened=opened if isinstance(opened, int) else None, closed=bool(result.closed))
 
 
 def slide(view: Mapping[str, Any], *, key: str) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.analysis.marks import FigureName, Origin, mark_of
+from engine.analysis.row_filter import Facet, facet
 from engine.analysis.run_table import RunTable
 from engine.charts.chart import Grid
 from engine.core.errors import UsageError
-from engine.core.interval import Interval
+from engine.core.interval import Counts, Floats, Interval
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
@@ -45,15 +47,7 @@ def compare_runs(first: RunTable, second: RunTable, variant_ids: Sequence[str]) 
     Raises:
         UsageError: the runs share no row.
     """
-    places = {example_id: place for place, example_id in enumerate(second.example_ids)}
-    shared = [
-        (place, places[example_id])
-        for place, example_id in enumerate(first.example_ids)
-        if example_id in places and first.targets[place] == second.targets[places[example_id]] != ""
-    ]
-    if not shared:
-        raise UsageError("The two runs have no row in common.", "Compare runs on the same test rows.")
-    left, right = (np.array(side) for side in zip(*shared, strict=True))
+    left, right = _shared_rows(first, second)
     found = []
     for variant_id in variant_ids:
         lines = first.place(variant_id), second.place(variant_id)
@@ -74,6 +68,82 @@ def compare_runs(first: RunTable, second: RunTable, variant_ids: Sequence[str]) 
         )
         for (variant_id, intervals, difference), p in zip(found, adjusted, strict=True)
     )
+
+
+def _shared_rows(first: RunTable, second: RunTable) -> tuple[Counts, Counts]:
+    """Return the places of the rows with the same id and target: in the first table, and in the second.
+
+    Raises:
+        UsageError: there is none.
+    """
+    places = {example_id: place for place, example_id in enumerate(first.example_ids)}
+    shared = [
+        (places[example_id], place)
+        for place, example_id in enumerate(second.example_ids)
+        if example_id in places and second.targets[place] == first.targets[places[example_id]] != ""
+    ]
+    if not shared:
+        raise UsageError("The two runs have no row in common.", "Compare runs on the same test rows.")
+    left, right = (np.array(side) for side in zip(*shared, strict=True))
+    return left, right
+
+
+def in_second(variant_id: str) -> str:
+    """Return the id that a variant of the second run has in `paired_table`."""
+    return f"second/{variant_id}"
+
+
+def in_first(variant_id: str) -> str:
+    """Return the id that a variant of the first run has in `paired_table`."""
+    return f"first/{variant_id}"
+
+
+def paired_table(first: RunTable, second: RunTable, variant_ids: Sequence[str]) -> RunTable:
+    """Put variants of two runs into one table, on the rows that `compare_runs` compares, in the second run's order.
+
+    Each variant has two lines, `in_second` and `in_first`.
+
+    Raises:
+        UsageError: the runs share no row.
+    """
+    left, right = _shared_rows(first, second)
+
+    def lines(of_second: NDArray[Any], of_first: NDArray[Any]) -> NDArray[Any]:
+        sides = (second, of_second, right), (first, of_first, left)
+        return np.stack([array[table.place(name), rows] for name in variant_ids for table, array, rows in sides])
+
+    def each(of_second: Mapping[str, Floats], of_first: Mapping[str, Floats]) -> dict[str, Floats]:
+        return {name: lines(of_second[name], of_first[name]) for name in of_second if name in of_first}
+
+    behind = len(second.answers)
+    return RunTable(
+        variant_ids=tuple(side(name) for name in variant_ids for side in (in_second, in_first)),
+        example_ids=tuple(second.example_ids[row] for row in right),
+        targets=tuple(second.targets[row] for row in right),
+        answers=(*second.answers, *first.answers),
+        made=lines(second.made, first.made),
+        score=lines(second.score, first.score),
+        scores=each(second.scores, first.scores),
+        failure=lines(second.failure, first.failure),
+        answer=lines(second.answer, np.where(first.answer >= 0, first.answer + behind, first.answer)),
+        confidence=lines(second.confidence, first.confidence),
+        seconds=each(second.seconds, first.seconds),
+        tokens=each(second.tokens, first.tokens),
+        tokens_estimated=lines(second.tokens_estimated, first.tokens_estimated),
+        rss_bytes=lines(second.rss_bytes, first.rss_bytes),
+    )
+
+
+def change_facet(paired: RunTable, variant_ids: Sequence[str]) -> Facet:
+    """Return what became of each row of a `paired_table` from the first run to the second."""
+
+    def right(side: Callable[[str], str]) -> NDArray[np.bool_]:
+        return np.stack([paired.right[paired.place(side(name))] for name in variant_ids])
+
+    before, after = right(in_first), right(in_second)
+    better, worse = (after & ~before).any(axis=0), (before & ~after).any(axis=0)
+    told = np.select([better & worse, better, worse], ["better and worse", "better", "worse"], default="no change")
+    return facet("From the one to the other", told.tolist())
 
 
 def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_names: Mapping[str, str]) -> Grid:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components.run.panel import run_panel
 from components.run.results import downloads, results
-from components.run.rows import row_browser
+from components.run.rows import run_rows
 from components.run.setup import setup
 from components.ui import state
 from components.ui.errors import fault
@@ -34,8 +34,7 @@ try:
         results(lab.results.summary(run_id))
         if run_id != SAMPLE:
             downloads(partial(lab.results.export, run_id), run_id)
-    if snapshot.rows_done and (not snapshot.is_running or st.session_state.get(state.ROW)):
-        st.fragment(row_browser)(lab, snapshot.plan)
+    run_rows(lab, run_id, snapshot)
 except AdaptLabError as error:
     fault(error)
     st.button("Set up a comparison", on_click=state.set_up)

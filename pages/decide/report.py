@@ -7,11 +7,11 @@ from functools import partial
 import streamlit as st
 
 from components.report.blame import blame_facets
-from components.report.explorer import explorer
 from components.report.more_rows import more_rows
 from components.report.parts import classes_part, confidence_part, draws_part, effort_part
 from components.report.tables import show_metrics, show_pairs
 from components.report.verdict_card import verdict_card
+from components.rows.of_run import rows_of_run
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.limits_form import needs_form
@@ -21,6 +21,7 @@ from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.report_charts import difference_grid, latency_chart
+from engine.analysis.row_filter import Show
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
 from engine.core.run.standing import is_comparison, on_test_rows
@@ -87,14 +88,23 @@ with right:
         st.caption("There is only one variant, so there is nothing to compare it with.")
 show_metrics(report)
 
-tabs = ["Rows that differ", "Every pair", "Classes", "Confidence", "Where the time goes", "Seeds"]
+tabs = ["Rows", "Every pair", "Classes", "Confidence", "Where the time goes", "Seeds"]
 searched = ["Search"] if report.searches else []
 rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab, *search_tab = st.tabs(
     [*tabs, *searched], key="report_tab", on_change="rerun"
 )
 if rows_tab.open:
     with rows_tab:
-        st.fragment(explorer)(lab, info, report, blame_facets(lab, info, report))
+        st.fragment(rows_of_run)(
+            lab,
+            info.run_id,
+            report.plan,
+            (info.rows_done, info.rows_total),
+            key="report_rows",
+            first=Show.DISAGREE,
+            opened_key=state.REPORT_ROW,
+            extra=blame_facets(lab, info, report),
+        )
 if pairs_tab.open:
     with pairs_tab:
         show_pairs(report)

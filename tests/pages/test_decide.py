@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -31,7 +33,7 @@ def opened(open_app: Opener, lab: MemoryLab, page: str) -> AppTest:
 
 def told(app: AppTest) -> str:
     """Return all Markdown, headings and captions of a page, unescaped."""
-    parts = [element.value for kind in (app.markdown, app.subheader, app.caption) for element in kind]
+    parts = [element.value for kind in (app.markdown, app.header, app.caption) for element in kind]
     return " ".join(parts).replace("\\", "")
 
 
@@ -47,13 +49,15 @@ def test_the_verdict_comes_first_with_its_figures(open_app: Opener) -> None:
     lab = memory_lab()
     lab.finished()
     app = opened(open_app, lab, REPORT)
-    assert "the classifier" in app.subheader[0].value
+    assert "the classifier" in app.header[0].value
     assert "As measured, not proven" in told(app) or "Proven at the 5 % level" in told(app)
     assert "All of this is after" in told(app)
     metrics = next(frame.value for frame in app.dataframe if "Per 1,000 (est.)" in frame.value)
     assert list(metrics["Variant"]) == ["Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"]
     assert all(ends.endswith("or more") for ends in metrics["p95, 95 %"]), "few rows bound no p95 from above"
-    charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
+    parts = [(item.proto.component_name, json.loads(item.proto.json)) for item in app.get("bidi_component")]
+    # The list of shortcuts is in the sidebar, and the grid of rows is no chart.
+    charts = [part for name, part in parts if "groups" not in part and "row_grid" not in name]
     assert all(chart["alt"] for chart in charts)
     assert len(charts) == 2
 
@@ -76,7 +80,7 @@ def test_limits_change_the_verdict(open_app: Opener) -> None:
     app = opened(open_app, lab, REPORT)
     app.number_input(key="limit_least_quality").set_value(99.0)
     app.run()
-    assert "None of the six variants meets your limits" in app.subheader[0].value
+    assert "None of the six variants meets your limits" in app.header[0].value
     assert told(app).count("below your 99 %") >= 6
 
 
@@ -91,30 +95,61 @@ def test_an_emptied_field_is_no_limit(open_app: Opener) -> None:
     assert "below your" not in told(app)
 
 
-def test_the_explorer_filters_rows(open_app: Opener) -> None:
+def grid(app: AppTest) -> dict[str, Any]:
+    """Return what the grid of rows was given."""
+    (found,) = (item for item in app.get("bidi_component") if "row_grid" in item.proto.component_name)
+    data: dict[str, Any] = json.loads(found.proto.json)
+    return data
+
+
+def test_the_grid_filters_rows(open_app: Opener) -> None:
     """Rows are shown that RAG gets right and zero-shot does not, and their count is what the predictions say."""
     lab = memory_lab()
     run_id = lab.finished()
     app = opened(open_app, lab, REPORT)
-    app.multiselect(key="explorer_right").set_value(["rag"])
-    app.multiselect(key="explorer_wrong").set_value(["zero-shot"])
+    app.multiselect(key=f"report_rows_{run_id}_right").set_value(["rag"])
+    app.multiselect(key=f"report_rows_{run_id}_wrong").set_value(["zero-shot"])
     app.run()
     right = {(item.variant_id, item.example_id) for item in lab.results.predictions(run_id) if (item.score or 0) >= 0.5}
     rows = {item.example_id for item in lab.results.predictions(run_id)}
     known = sum(("rag", row) in right and ("zero-shot", row) not in right for row in rows)
     assert known
-    shown = next(frame.value for frame in app.dataframe if "Input" in frame.value)
-    assert len(shown) == known
-    assert set(shown["RAG"].str[0]) == {"✓"}
+    data = grid(app)
+    assert len(data["rows"]) == known
+    marks = {column["name"]: column["marks"] for column in data["columns"]}
+    assert set(marks["RAG"]) == {"r"}
+    assert set(marks["Zero-shot"]) <= {"w", "f"}
+    assert f"{known} of {len(rows)} rows · right for RAG · wrong for Zero-shot" in told(app)
+
+
+def test_an_opened_row_is_shown_whole_and_closed_again(open_app: Opener) -> None:
+    """Prompt, probabilities and passages are on the page for the opened row alone, until Close."""
+    lab = memory_lab()
+    run_id = lab.finished()
+    app = opened(open_app, lab, REPORT)
+    assert not app.code
+    row = lab.results.plan(run_id).test_ids[2]
+    app.session_state[state.REPORT_ROW] = row
+    app.run()
+    assert f"Row 3 · {row}" in told(app)
+    prompts = {item.prompt for item in lab.results.predictions_of(run_id, row) if item.prompt}
+    assert prompts <= {code.value for code in app.code}
+    app.button(key=f"report_rows_{run_id}_close").click().run()
+    assert not app.exception
+    assert not app.code
 
 
 def test_hostile_rows_stay_text(open_app: Opener) -> None:
     """Markup and control characters in rows and answers reach no Markdown element."""
     lab = memory_lab(task=memory_task(text=HOSTILE))
-    lab.finished(text=HOSTILE)
+    run_id = lab.finished(text=HOSTILE)
     app = opened(open_app, lab, REPORT)
+    app.session_state[state.REPORT_ROW] = lab.results.plan(run_id).test_ids[0]
+    app.run()
+    assert app.code
     for element in app.markdown:
         assert "<script>" not in element.value
+    assert "\u202e" not in json.dumps(grid(app), ensure_ascii=False)
     assert not [code for code in app.code if "\u202e" in code.value or "\x1b" in code.value]
 
 
@@ -162,7 +197,13 @@ def test_one_variant_alone(open_app: Opener) -> None:
     lab = memory_lab()
     lab.finished(techniques=(Technique.RAG,))
     app = opened(open_app, lab, REPORT)
-    assert "nothing to compare it with" in app.subheader[0].value
+    assert "nothing to compare it with" in app.header[0].value
+
+
+def _dollars(written: str) -> float:
+    """Read a sum as the page writes it."""
+    number = float(re.sub(r"[^\d.]", "", written))
+    return number / 100 if written.endswith("¢") else number
 
 
 def test_costs_follow_the_assumptions(open_app: Opener) -> None:
@@ -172,8 +213,8 @@ def test_costs_follow_the_assumptions(open_app: Opener) -> None:
     app = opened(open_app, lab, COSTS)
 
     def totals() -> dict[str, float]:
-        frame = next(item.value for item in app.dataframe if "Most calls a month" in item.value)
-        return dict(zip(frame["Choice"], frame["Total"], strict=True))
+        frame = next(item.value for item in app.dataframe if "Capacity, calls a month" in item.value)
+        return {choice: _dollars(total) for choice, total in zip(frame["Choice"], frame["Total"], strict=True)}
 
     before = totals()
     assert {"Zero-shot", "Classifier", "gpt-5-nano"} <= before.keys()
@@ -184,7 +225,7 @@ def test_costs_follow_the_assumptions(open_app: Opener) -> None:
     after = totals()
     assert after["Zero-shot"] > 10 * before["Zero-shot"] > 0
     assert after["gpt-5-nano"] > before["gpt-5-nano"]
-    assert "Data stays on this machine unless you allow it to leave" in told(app)
+    assert "data must not leave this machine" in told(app)
 
 
 HISTORY = "pages/decide/history.py"
@@ -212,6 +253,9 @@ def test_two_runs_are_compared_on_the_same_rows(open_app: Opener) -> None:
     both = len({*lab.results.plan(first).test_ids} & {*lab.results.plan(second).test_ids})
     assert 0 < both < 30
     app = opened(open_app, lab, HISTORY)
+    data = grid(app)
+    assert len(data["rows"]) == both
+    assert [column["name"] for column in data["columns"][:2]] == ["Zero-shot, run", "Zero-shot, against"]
     frame = next(item.value for item in app.dataframe if "Significant" in item.value)
     assert len(frame) == 6
     assert set(frame["Rows"]) == {both}
@@ -313,7 +357,7 @@ def test_context_is_measured_and_shown(open_app: Opener) -> None:
     assert not app.exception
     assert "Quality is highest at" in told(app)
     assert "Among 4 passages" in told(app)
-    assert len(app.get("bidi_component")) == 3
+    assert {item.key for item in app.get("bidi_component")} >= {"context_quality", "context_latency", "context_place"}
 
 
 def test_context_needs_documents(open_app: Opener) -> None:
@@ -329,4 +373,4 @@ def test_a_changed_task_is_told(open_app: Opener) -> None:
     lab.finished(rows=6)
     lab.memory.tasks.keep(memory_task(instructions="Name the desk."))
     app = opened(open_app, lab, REPORT)
-    assert "task has changed" in app.warning[0].value
+    assert "task or its scoring has changed" in app.warning[0].value

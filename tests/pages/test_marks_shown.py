@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from components.playground.view import play_views
 from components.present.slides import verdict_slide
+from components.ui import state
 from components.ui.lane_view import lane_views, lanes_frame
 from engine.analysis.marks import HERE, Origin
 from engine.core.generation import SCRIPTED
@@ -51,7 +52,7 @@ def charts(app: AppTest) -> list[dict[str, Any]]:
 
 def signs(lane: dict[str, Any]) -> dict[str, str]:
     """Return the mark beside each figure of a lane."""
-    return {name: sign for name, _value, _help, sign in lane["figures"]}
+    return {name: sign for name, _value, _help, sign in (*lane.get("beside", ()), *lane["figures"])}
 
 
 def test_the_reports_table_and_the_charts_hover_say_it(open_app: Opener) -> None:
@@ -81,7 +82,7 @@ def test_the_run_page_marks_lanes_bests_and_results(open_app: Opener) -> None:
         for item in app.get("bidi_component")
         if "lanes" in item.proto.component_name
     )
-    assert all(signs(lane)["per 1,000"] == "est." and not signs(lane)["p95"] for lane in lanes)
+    assert all(signs(lane)["per 1,000"] == "est." and not signs(lane)["slowest 5 %"] for lane in lanes)
     assert any("Cheapest" in item.value and "(est.)" in item.value for item in app.markdown)
     assert any("size = cost (est.)" in item.value for item in app.markdown)
     titles = headings(app)
@@ -202,7 +203,7 @@ def test_the_playground_marks_what_a_server_counted() -> None:
 
 
 def test_a_row_shows_the_labels_without_a_number_together(open_app: Opener) -> None:
-    """The rows of a run list the labels that have a probability, then all others as one."""
+    """An opened row lists the labels that have a probability, then all others as one."""
     lab = memory_lab()
     plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG], limit=2)
     few = {LABELS[0]: 0.6, LABELS[1]: 0.1}
@@ -216,6 +217,8 @@ def test_a_row_shows_the_labels_without_a_number_together(open_app: Opener) -> N
     lab.play(plan, [*events, RunEnded(status="done")])
     app = open_app(lab)
     app.query_params["run_id"] = plan.run_id
+    app.run()
+    app.session_state[state.ROW] = plan.test_ids[0]
     app.run()
     assert not app.exception
     found = next(item.value for item in app.dataframe if "Probability" in item.value)

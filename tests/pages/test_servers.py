@@ -173,7 +173,7 @@ def test_thinking_is_shown_apart_from_the_answer() -> None:
     """What a model thought is shown with its time, as text, beside what it wrote."""
 
     def page() -> None:
-        from components.ui.row_detail import inside
+        from components.rows.row_detail import inside
         from engine.core.run.prediction import Prediction, Timing
         from tests.memory_lab import HOSTILE
 

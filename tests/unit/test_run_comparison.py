@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from engine.analysis.marks import Origin
-from engine.analysis.run_comparison import compare_runs, portability_grid
+from engine.analysis.run_comparison import (
+    change_facet,
+    compare_runs,
+    in_first,
+    in_second,
+    paired_table,
+    portability_grid,
+)
 from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError
 from engine.core.techniques import Technique
@@ -53,6 +60,27 @@ def test_rows_of_other_targets_are_not_the_same_rows() -> None:
     assert compare_runs(first, changed, ["lora"])[0].difference.rows == 39
     with pytest.raises(UsageError, match="no row in common"):
         compare_runs(first, replace(second, targets=("another",) * 40), ["lora"])
+
+
+def test_a_pair_in_one_table_has_the_answers_of_both_runs() -> None:
+    """On the shared rows each variant has the scores and answers of either run, and each row says what became of it."""
+    first, second = two_runs(0.5, 0.9)
+    second = replace(second, targets=("another", *second.targets[1:]), example_ids=second.example_ids)
+    pair = paired_table(first, second, ["rag", "lora"])
+    assert pair.example_ids == second.example_ids[1:]
+    for name in ("lora", "rag"):
+        for side, table in ((in_second, second), (in_first, first)):
+            line, of_run = pair.place(side(name)), table.place(name)
+            assert np.array_equal(pair.score[line], table.score[of_run, 1:40])
+            assert [pair.answers[code] for code in pair.answer[line]] == [
+                table.answers[code] for code in table.answer[of_run, 1:40]
+            ]
+            assert np.array_equal(pair.seconds["total_s"][line], table.seconds["total_s"][of_run, 1:40])
+    changes = change_facet(pair, ["rag", "lora"])
+    told = [changes.values[code] for code in changes.codes]
+    assert told == ["no change"] * 24 + ["better"] * 11 + ["no change"] * 4
+    with pytest.raises(UsageError, match="no row in common"):
+        paired_table(first, replace(second, targets=("another",) * 40), ["lora"])
 
 
 def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:

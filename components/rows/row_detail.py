@@ -39,8 +39,13 @@ def row_detail(
     plan: RunPlan,
     documents: Mapping[str, Document],
     origin: Origin,
+    *,
+    key: str,
 ) -> None:
-    """Show everything about one row: input, target, every variant's answer, prompt and passages."""
+    """Show everything about one row: input, target, every variant's answer, prompt and passages.
+
+    Elements get keys that begin with `key`.
+    """
     order = {variant.id: index for index, variant in enumerate(plan.variants)}
     made = sorted(made, key=lambda prediction: order.get(prediction.variant_id, 99))
     with st.container(border=True):
@@ -55,11 +60,11 @@ def row_detail(
 
     frame = answers_frame(made, example, documents)
     titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
-    st.dataframe(frame.rename(titles), hide_index=True, width="stretch", key="answers")
+    st.dataframe(frame.rename(titles), hide_index=True, width="stretch", key=f"{key}_answers")
     tabs = st.tabs([_name(prediction) for prediction in made])
     for tab, prediction in zip(tabs, made, strict=True):
         with tab:
-            inside(prediction)
+            inside(prediction, key=key)
 
 
 def answers_frame(
@@ -90,8 +95,11 @@ def answers_frame(
     return pl.DataFrame(rows)
 
 
-def inside(prediction: Prediction) -> None:
-    """Show how a variant came to its answer: text, probabilities, exact prompt, what was retrieved."""
+def inside(prediction: Prediction, *, key: str = "play") -> None:
+    """Show how a variant came to its answer: text, probabilities, exact prompt, what was retrieved.
+
+    Elements get keys that begin with `key`.
+    """
     if prediction.failure is not None:
         st.error(plain(f"{prediction.failure.kind.value.replace('_', ' ')}: {prediction.failure.message}"))
     if prediction.text:
@@ -108,7 +116,7 @@ def inside(prediction: Prediction) -> None:
             column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
             hide_index=True,
             width="content",
-            key=f"probabilities_{prediction.variant_id}",
+            key=f"{key}_probabilities_{prediction.variant_id}",
         )
     if prediction.prompt:
         st.caption("The exact prompt")
