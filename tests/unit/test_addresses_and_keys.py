@@ -23,10 +23,11 @@ from engine.core.errors import UsageError
         ("http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1"),
         (" https://api.example.com/v1 ", "https://api.example.com/v1"),
         ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http:\u2060//127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
     ],
 )
 def test_an_address_is_kept_in_one_form(given_: str, kept: str) -> None:
-    """Spaces around it and a slash at its end make no other server of it."""
+    """Spaces around it, a slash at its end and what the screen adds to it make no other server of it."""
     assert checked_url(given_) == kept
 
 
