@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.ui import frame, state
+from components.widgets.shortcut_list import shortcuts
 from engine.core.errors import AdaptLabError
 from engine.services.lab import Lab
 
@@ -20,9 +21,7 @@ def _lab() -> Lab:
 
 PRESENT = st.Page("pages/compare/present.py", title="Present", visibility="hidden")
 PAGES = {
-    "": [
-        st.Page("pages/start/start.py", title="Start", icon=":material/home:", default=True),
-    ],
+    "": [st.Page("pages/start/start.py", title="Start", icon=":material/home:", default=True)],
     "Prepare": [
         st.Page("pages/prepare/models.py", title="Models", icon=":material/memory:"),
         st.Page("pages/prepare/tasks.py", title="Tasks", icon=":material/checklist:"),
@@ -56,4 +55,5 @@ if page == PRESENT:
     frame.leave_out(PAGES)
 else:
     frame.show()
+    shortcuts(key="shortcuts", in_sidebar=True)
 page.run()

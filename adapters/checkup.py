@@ -53,7 +53,7 @@ def check_machine(home: Path, *, models: int) -> list[Finding]:
     if disk < LEAST_DISK_BYTES:
         findings.append(
             Finding(
-                what=f"{say.size(disk)} of disk are free where runs are kept.",
+                what=f"{say.size(disk)} of disk are free where runs are saved.",
                 fix="Free some space, or set ADAPTLAB_HOME to a folder on another disk.",
                 needed=False,
             )
@@ -61,7 +61,7 @@ def check_machine(home: Path, *, models: int) -> list[Finding]:
     if not _ollama_answers():
         findings.append(
             Finding(
-                what="No Ollama server answers on this machine; only Ollama's own models need one.",
+                what="Ollama is not running. You only need it for Ollama models.",
                 fix="Start it with: ollama serve",
                 needed=False,
             )

@@ -181,7 +181,7 @@ class LocalIntake:
             if not free:
                 raise UsageError(
                     "A run is being measured on this machine; embedding now would distort its figures.",
-                    "Wait until it ends, or cancel it.",
+                    "Wait until it ends, or stop it.",
                 )
             yield
 
@@ -225,7 +225,7 @@ class LocalIntake:
                 folder.rename(self._tasks / task.id)
             except OSError as error:
                 raise TaskError(
-                    f"The task cannot be kept ({error.strerror}).", "Free some space, or check the permissions."
+                    f"The task cannot be saved ({error.strerror}).", "Free some space, or check the permissions."
                 ) from error
             return task.id
 

@@ -57,7 +57,7 @@ def _start(page: Page, address: str) -> None:
     number = page.get_by_role("spinbutton", name="Test rows")
     number.fill("150")
     number.press("Tab")
-    page.get_by_text("300 predictions").wait_for()
+    page.get_by_text("300 answers").wait_for()
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text(RUNNING).first.wait_for(timeout=60_000)
     page.wait_for_url("**run_id=*")

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from engine.analysis.course.run_steps import StepState
 from engine.analysis.marks import FigureName
 from engine.analysis.progress import LiveRun
 from engine.analysis.snapshot import Lane, RunSnapshot
@@ -72,26 +73,44 @@ def progress_display(live: LiveRun, console: Console, *, remark: str = "") -> It
 
 
 def _headline(snapshot: RunSnapshot) -> Text:
-    left = "" if snapshot.estimated_left_s is None else f", {say.duration(snapshot.estimated_left_s)} left"
-    words = f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left}"
-    stages = [snapshot.model_progress, *(lane.progress for lane in snapshot.lanes)]
-    current = next((stage for stage in reversed(stages) if stage is not None and stage.fraction < 1), None)
-    if snapshot.status == "preparing" and current is not None:
-        words += f" · {_stage(current)}"
+    left_s = snapshot.estimated_left_s
+    left = "" if left_s is None else f", {say.time_left(left_s, rough=snapshot.left_is_rough)}"
+    words = (
+        f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left if snapshot.is_running else ''}"
+    )
+    if snapshot.status == "preparing" and snapshot.step is not None:
+        words += f" · {snapshot.step.words}"
     if snapshot.message:
         words += f" · {snapshot.message}"
     return Text(one_line(words))
 
 
-def _stage(progress: Progress) -> str:
+def _stage(progress: Progress, *, with_time: bool = True) -> str:
     words = f"{progress.stage} {say.share(progress.fraction)}"
     if progress.loss is not None:
         words += f", loss {say.loss(progress.loss)}"
     if progress.detail and progress.step is None:
         words += f" ({progress.detail})"
-    if progress.left_s is not None:
+    if with_time and progress.left_s is not None:
         words += f", {say.duration(progress.left_s)} left"
     return one_line(words)
+
+
+def _steps(snapshot: RunSnapshot) -> Text:
+    """Write the run's steps in a line: a tick for what is done, bold for what is in progress, dim for the rest."""
+    line = Text()
+    for step in snapshot.steps:
+        words = one_line(step.words)
+        match step.state:
+            case StepState.DONE:
+                line.append(f"\N{CHECK MARK} {words}", style="green")
+            case StepState.NOW:
+                line.append(words, style="bold")
+            case _:
+                line.append(words, style="dim")
+        line.append("   ")
+    line.rstrip()
+    return line
 
 
 def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
@@ -117,13 +136,13 @@ def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
         )
         table.add_row(*(cell for name, cell in zip(_LANE, cells, strict=True) if name in shown))
     about = [Text(one_line(remark), style="dim")] if remark else []
-    return Group(_headline(snapshot), *about, table)
+    return Group(_headline(snapshot), _steps(snapshot), *about, table)
 
 
 def _now(lane: Lane) -> str:
     if lane.is_out:
         return f"out after {say.number(lane.rows_done)} rows"
-    return _stage(lane.progress) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]
+    return _stage(lane.progress, with_time=False) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]
 
 
 def show_pull(steps: Iterator[Progress], console: Console) -> None:

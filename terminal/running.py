@@ -56,7 +56,7 @@ def carry_out(
     enough = threading.Event()
     if end_search:
         enough.set()
-    live = LiveRun(plan, lab.runs.conditions(plan, resume=resume))
+    live = LiveRun(plan, lab.runs.conditions(plan, resume=resume), lab.runs.estimate(plan))
     ended = RunEnded(status="failed", message="The run ended without a message.")
     note(f"run {plan.run_id}")
     remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
@@ -120,7 +120,7 @@ def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose, stud
     for words in dict.fromkeys(words for preflight in preflights for words in preflight.notes):
         note(words, dim=True)
     estimated_s = sum(preflight.estimated_s for preflight in preflights)
-    note(f"{len(missing)} of {len(plans)} runs are still missing: about {say.duration(estimated_s)}.")
+    note(f"{len(missing)} of {len(plans)} runs to go: about {say.duration(estimated_s)}.")
     failed = []
     with stoppable() as cancel:
         for place, plan in enumerate(missing, start=1):

@@ -175,7 +175,7 @@ class MemoryLab(Lab):
     def play(self, plan: RunPlan, events: Sequence[Event]) -> str:
         """Put a run there that has had these events: kept, and remembered by this process; return its id."""
         self.runs._create(plan, Purpose.COMPARISON)
-        store, job = self.memory.store, RunJob(self.memory.workspace, plan)
+        store, job = self.memory.store, RunJob(self.memory.workspace, plan, self.runs.estimate(plan))
         for event in events:
             job.live.apply(event)
             match event:

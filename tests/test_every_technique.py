@@ -43,7 +43,7 @@ def test_every_technique_runs_end_to_end_and_weights_are_found_again(real: RealL
     assert ended.status == "done", ended
     rows = real.rows(plan)
     assert not [row for row in rows if row.failure]
-    assert len([text for text in notices if "move a probability" in text]) == 2, notices
+    assert len([text for text in notices if "check passed" in text]) == 2, notices
     kept_s = _kept_s(ready)
     assert all(seconds > 0 for seconds in kept_s.values())
     assert {row.variant_id: bool(row.passages) for row in rows}["rag+lora"]

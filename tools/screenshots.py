@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from adapters.storage.run_store import SqliteRunStore  # noqa: E402
+from adapters.storage.run_store import SqliteRunStore, record_of  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
 from tools.served_app import ServedApp, served_app  # noqa: E402
 
@@ -39,7 +39,7 @@ def main() -> None:
             # A first visit has no runs; the other screens show the recorded run as if it had been made here.
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, app.way_in, first)
-            _take(browser, app.way_in, _screens(_import_sample(home)))
+            _take(browser, app.way_in, _screens(import_sample(home)))
 
 
 @contextlib.contextmanager
@@ -125,12 +125,14 @@ def _set_up(page: Page) -> None:
     page.get_by_role("button", name="Run", exact=True).wait_for()
 
 
-def _import_sample(home: Path) -> str:
+def import_sample(home: Path) -> str:
     """Import the recorded run into a new store, and return its id."""
     recorded = read_recorded(ROOT / "data" / "sample_run")
     if recorded is None:
         sys.exit("There is no recorded run. Make one and record it: tools/record_sample_run.py says how.")
-    SqliteRunStore(home / "runs.sqlite3").import_run(recorded.manifest, recorded.predictions)
+    SqliteRunStore(home / "runs.sqlite3").import_run(
+        recorded.manifest, [record_of(made) for made in recorded.predictions]
+    )
     return recorded.run_id
 
 

@@ -29,13 +29,10 @@ INTERVALS = (
 )
 BETTER = (
     "The best is tested against its rivals alone, every other pair with Holm's correction over all pairs; p-values "
-    "allow for every look at the run, and one below 0.05 counts. Wrongly called better is a variant in at most 5 of "
-    "100 runs, wrongly certain in at most 2.5."
+    "allow for every look at the run, and one below 0.05 counts. A variant is wrongly called better in at most 5 of "
+    "100 runs, and wrongly called certain in at most 2.5."
 )
-DRAWS = (
-    "One seed is one draw of training rows: another draw may move a variant by some points, which the intervals do "
-    "not show."
-)
+DRAWS = "Another choice of training rows can shift a variant by some points; the intervals do not show that."
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
@@ -165,9 +162,9 @@ def assumptions(contents: MemoContents) -> list[tuple[str, str]]:
     limits, costs = contents.report.limits, contents.report.plan.costs
     least, slowest, dearest = limits.least_quality, limits.highest_p95_s, limits.highest_cost_usd_per_1k
     return [
-        ("Least quality", "no limit" if least is None else say.share(least)),
-        ("Highest p95", "no limit" if slowest is None else say.seconds(slowest)),
-        ("Highest cost per 1,000 answers", "no limit" if dearest is None else say.money(dearest)),
+        ("Minimum quality", "no limit" if least is None else say.share(least)),
+        ("Maximum p95", "no limit" if slowest is None else say.seconds(slowest)),
+        ("Maximum cost per 1,000 answers", "no limit" if dearest is None else say.money(dearest)),
         ("Calls", f"{say.number(limits.calls_per_month)} a month over {limits.months} months"),
         ("Labelling", f"{say.money(limits.labelling_usd_per_row)} a row"),
         ("Data may leave the machine", "yes" if limits.data_may_leave else "no"),

@@ -134,7 +134,7 @@ def fit_classifier(
         rows.texts,
         rows.targets,
         seed=seed,
-        report=lambda fraction, left_s, step: report("train the encoder", fraction * 0.95, left_s, step),
+        report=lambda fraction, left_s, step: report("training the encoder", fraction * 0.95, left_s, step),
         cancel=cancel,
     )
     vectors = _embedded(rows, encoder, report, cancel, first=0.95, last=0.98)
@@ -146,13 +146,13 @@ def _embedded(
 ) -> Vectors:
     return embedder.embed(
         rows.texts,
-        report=lambda fraction, left_s: report("embed", first + fraction * (last - first), left_s, ""),
+        report=lambda fraction, left_s: report("embedding", first + fraction * (last - first), left_s, ""),
         cancel=cancel,
     )
 
 
 def _told(report: Report, first: float = 0.0) -> Callable[[float], None]:
-    return lambda fraction: report("fit the classifier", first + fraction * (1.0 - first), None, "")
+    return lambda fraction: report("fitting the classifier", first + fraction * (1.0 - first), None, "")
 
 
 def _fit_embeddings(

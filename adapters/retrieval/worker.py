@@ -103,7 +103,7 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
 
     Vectors that were kept count with the seconds that they once took.
     """
-    report(emit, "load the embedder", 0.0)
+    report(emit, "loading the embedding model", 0.0)
     model = keeping(request)
     # Search mode and k are left out of the id: they change what is asked, not what is stored.
     tokenizers = {
@@ -119,7 +119,7 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     store = indexes(request["folder"])
     standing = store.standing(index_id)
     if standing is not None:
-        report(emit, "index", 1.0, 0.0, "it exists already")
+        report(emit, "indexing", 1.0, 0.0, "it exists already")
         return {"id": index_id, "build_s": standing.build_s, "embedding_tokens": standing.tokens, "reused": True}
     started_s = time.perf_counter()
     items = _items(request)
@@ -140,7 +140,7 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
         tokens=model.tokens["embedding_tokens"],
         tokenizers=tokenizers,
     )
-    report(emit, "index", 1.0, 0.0, detail, sent_tokens=model.sent.tokens)
+    report(emit, "indexing", 1.0, 0.0, detail, sent_tokens=model.sent.tokens)
     return {"id": index_id, "build_s": build_s, "reused": False, **model.tokens}
 
 
@@ -160,7 +160,7 @@ def _embedded(
 
         def told(fraction: float, left_s: float | None, done: int = done, length: int = length) -> None:
             share = (done + fraction * length) / total * 0.98
-            report(emit, "embed", share, left_s, detail, sent_tokens=model.sent.tokens)
+            report(emit, "embedding", share, left_s, detail, sent_tokens=model.sent.tokens)
 
         parts.append(model.embed(texts, role, report=told, cancel=cancel))
         done += length
@@ -227,7 +227,7 @@ def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) ->
             "Choose another kind of classifier, or that embedder.",
         )
     if spec.kind not in text_features.KINDS:
-        report(emit, "load the embedder", 0.0)
+        report(emit, "loading the embedding model", 0.0)
         model = keeping(request)
     classifier_id = _classifier_id(request, spec)
     path = _classifier_path(request["folder"], classifier_id)
@@ -248,7 +248,7 @@ def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) ->
         save_classifier(fitted, path, trained)
         classifier.cache_clear()
     made, sent = standing or fitted, sent_by(model).tokens
-    report(emit, "fit the classifier", 1.0, 0.0, sent_tokens=sent)
+    report(emit, "fitting the classifier", 1.0, 0.0, sent_tokens=sent)
     return {
         "id": classifier_id,
         "build_s": made.build_s,

@@ -57,7 +57,7 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
             raise CancelledError("The training was stopped.")
         emit({"progress": {"stage": stage, "fraction": round(fraction, 4), **more}})
 
-    progress("loading", 0.0, detail="libraries")
+    progress("loading the model", 0.0, detail="libraries")
     import torch
 
     from adapters.models.gguf_header import read_header
@@ -77,7 +77,11 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
     header, architecture = read_header(path), architecture_named(request["architecture"])
     dtype = torch.bfloat16 if request["bf16"] else torch.float32
     model = load_base(
-        path, header, architecture, dtype, lambda done: progress("loading", done * _LOADING_SHARE, detail="weights")
+        path,
+        header,
+        architecture,
+        dtype,
+        lambda done: progress("loading the model", done * _LOADING_SHARE, detail="weights"),
     )
     use_packed_attention(model)
     layers = attach(model, request["modules"], rank=spec.rank, alpha=spec.alpha, dropout=spec.dropout)
@@ -95,7 +99,7 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
     )
     state, curves = train_layers(model, layers, rows, spec, held_out=held_out, on_step=on_step)
     steps_s = time.perf_counter() - began
-    progress("writing", _LOADING_SHARE + _TRAINING_SHARE)
+    progress("saving the weights", _LOADING_SHARE + _TRAINING_SHARE)
     write_peft(folder, state, spec, request["modules"])
     facts = request["manifest"]
     write_gguf_lora(

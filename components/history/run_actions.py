@@ -60,7 +60,8 @@ def run_actions(lab: Lab, info: RunInfo, *, key: str = "") -> None:
             )
             with st.popover("Delete", icon=":material/delete:"):
                 st.markdown(
-                    "Deletes the run and its predictions for good. That its test rows were looked at stays known."
+                    "Deletes the run and its predictions for good. Adapt Lab still remembers "
+                    "that its test rows were looked at."
                 )
                 st.button(
                     "Delete this run", key=f"delete_run{key}", type="primary", on_click=_delete, args=(lab, info.run_id)

@@ -30,7 +30,7 @@ def run_lists(lab: Lab, runs: Sequence[RunInfo], running_id: str | None) -> None
     if comparisons:
         _table(lab, comparisons, running_id, key="history_table")
     else:
-        st.caption("No comparison is among these runs.")
+        st.caption("None of these runs is a comparison.")
     studies = studies_of(runs)
     if not studies:
         return

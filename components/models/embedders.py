@@ -6,31 +6,35 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import visible
+from components.widgets.wide_table import wide_table
 from engine.core.embedder import EmbedderState
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import languages_of
 from engine.services.lab import Lab
 
+_FIRST = ("Embedder", "Languages", "Where", "Size", "Dimensions", "Tokens read", "Texts/s here", "Licence")
+
 
 def embedders(lab: Lab) -> None:
     """Show the table."""
-    st.subheader("Embedders", anchor=False)
+    st.header("Embedders", anchor=False)
     st.caption("They turn rows and passages into vectors for RAG, the classifier and the choice of examples.")
-    st.dataframe(
+    wide_table(
         pl.DataFrame([_row(state) for state in lab.embedders.list()]),
-        column_config={
+        first=_FIRST,
+        columns={
             "Embedder": st.column_config.TextColumn(pinned=True, help="The name for the terminal's --embedder."),
-            "Languages": st.column_config.TextColumn(help="Those that it was trained on, where it tells."),
+            "Languages": st.column_config.TextColumn(help="The languages it was trained on, if its files say so."),
             "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
             "Tokens read": st.column_config.NumberColumn(
                 "Reads (tokens)",
                 format="localized",
-                help="Of a longer text the beginning is read, or windows of so many tokens.",
+                help="It reads the beginning of a longer text, or windows of this size.",
             ),
-            "Texts/s here": st.column_config.TextColumn(help="Over all texts that it has embedded on this machine."),
+            "Texts/s here": st.column_config.TextColumn(
+                help="Averaged over all texts that it has embedded on this machine."
+            ),
         },
-        hide_index=True,
-        width="stretch",
         key="embedders_table",
     )
 

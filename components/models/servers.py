@@ -18,7 +18,7 @@ _OLLAMA = "ollama"
 
 def servers(lab: Lab) -> None:
     """Show the known servers and what can be done with them."""
-    st.subheader("Servers", anchor=False)
+    st.header("Servers", anchor=False)
     st.caption(
         "Adapt Lab finds Ollama automatically. Other servers speak OpenAI's protocol: llama-server, LM Studio, vLLM, "
         "closed APIs. Only the name and the address are saved; a key is read from the environment or from Streamlit's "

@@ -19,7 +19,7 @@ REFRESH_S = 0.5
 
 def speed_panel(lab: Lab, models: list[ModelFacts]) -> None:
     """Let the user test a model's speed, and show the saved results."""
-    st.subheader("Speed on this machine", anchor=False)
+    st.header("Speed on this machine", anchor=False)
     testable = {model.id: model for model in models if model.parameters and not model.server}
     if not testable:
         st.caption("No model here supports a speed test.")
@@ -45,6 +45,8 @@ def speed_panel(lab: Lab, models: list[ModelFacts]) -> None:
     if taken:
         st.caption("A run or a training job is using the machine; a speed test would not be reliable now.")
     test = lab.models.speed_tests.last(model_id)
+    if test is None and not lab.models.speed_tests.kept():
+        st.caption("No model has been tested on this machine yet.")
     is_running = test is not None and test.is_running
     st.fragment(_last_test, run_every=REFRESH_S if is_running else None)(lab, model_id, was_running=is_running)
     _kept(lab, models)
@@ -68,7 +70,6 @@ def _last_test(lab: Lab, model_id: str, *, was_running: bool) -> None:
 def _kept(lab: Lab, models: list[ModelFacts]) -> None:
     kept = lab.models.speed_tests.kept()
     if not kept:
-        st.caption("No model has been tested on this machine yet.")
         return
     digests: dict[str, str] = {}
     for model in models:

@@ -19,16 +19,16 @@ from engine.metrics.marks import Mark, heading_of_numbers, marked
 
 
 def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
-    """Return one row per choice, in USD; `line_headings` says what the columns are called on screen."""
+    """Return one row per choice, as written on screen; `line_headings` says what the columns are called."""
     return pl.DataFrame(
         [
             {
                 "Choice": visible(line.name),
-                "Labelling": line.labelling_usd,
-                "Preparing": line.preparing_usd,
-                "Per 1,000": line.per_call_usd * 1000,
-                "Total": line.total_usd(limits.calls_per_month, limits.months),
-                "Most calls a month": say.MISSING
+                "Labelling": say.money(line.labelling_usd),
+                "Preparing": say.money(line.preparing_usd),
+                "Per 1,000": say.money(line.per_call_usd * 1000),
+                "Total": say.money(line.total_usd(limits.calls_per_month, limits.months)),
+                "Capacity, calls a month": say.MISSING
                 if line.most_calls_per_month is None
                 else say.about(line.most_calls_per_month),
                 "Data leaves": "yes" if line.leaves_machine else "no",
@@ -42,7 +42,7 @@ def lines_frame(lines: Sequence[CostLine], limits: Limits) -> pl.DataFrame:
 def line_headings(prices: Sequence[Mark]) -> dict[str, str]:
     """Return the columns of figures by name, as they are headed, `prices` being the marks of the prices per call."""
     found = {name: marked(name, mark_of(FigureName.TOTAL_COST)) for name in ("Labelling", "Preparing", "Total")}
-    capacity = "Most calls a month"
+    capacity = "Capacity, calls a month"
     return found | {
         "Per 1,000": heading_of_numbers("Per 1,000", prices),
         capacity: marked(capacity, mark_of(FigureName.CAPACITY)),
@@ -54,18 +54,18 @@ def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "From calls a month": round(point.calls_per_month),
-                "cheapest is": visible(point.dearer_at_first),
-                "instead of": visible(point.cheaper_at_first),
-                "Total there": point.total_usd,
+                "From calls a month": say.roughly(point.calls_per_month),
+                "Cheapest": visible(point.dearer_at_first),
+                "Instead of": visible(point.cheaper_at_first),
+                "Total there": say.money(point.total_usd),
             }
             for point in points
         ],
         schema={
             "From calls a month": pl.Int64,
-            "cheapest is": pl.String,
-            "instead of": pl.String,
-            "Total there": pl.Float64,
+            "Cheapest": pl.String,
+            "Instead of": pl.String,
+            "Total there": pl.String,
         },
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 import streamlit as st
 
@@ -11,6 +13,7 @@ from components.ui.run_data import table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.basis.efforts import tuning_gains
+from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import CUT_PROBABILITIES, FigureName
 from engine.analysis.memo import confidences
 from engine.analysis.report import Report
@@ -20,12 +23,14 @@ from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.task import AnswerKind, Task
 from engine.metrics import wording as say
-from engine.metrics.calibration import most_kept_at
+from engine.metrics.calibration import Calibration, most_kept_at
 from engine.metrics.confusion import class_figures, confusion
 from engine.services.lab import Lab
 from engine.studies.seed_variation import same_but_for_seed, seed_variation
 
 _MOST_DRAWS = 20
+LEAST_ROWS_FOR_CURVES = 100
+"""With fewer rows a curve of confidence is mostly the width of its intervals."""
 
 
 def classes_part(task: Task, report: Report, table: RunTable) -> None:
@@ -81,6 +86,10 @@ def confidence_part(report: Report, table: RunTable) -> None:
     if not found:
         st.caption("No answer has a probability: choose 'Choice' decoding, or add the classifier.")
         return
+    answered = min(item.rows for item, _curves in found)
+    if answered < LEAST_ROWS_FOR_CURVES:
+        st.caption(plain(_confidence_in_words([(item, pair[0]) for item, pair in found], answered)))
+        return
     left, right = st.columns(2, gap="small")
     with left:
         curves = [(item, pair[0]) for item, pair in found]
@@ -99,12 +108,12 @@ def confidence_part(report: Report, table: RunTable) -> None:
                 "Mean probability": curve.mean_confidence * 100,
                 "Right": curve.share_right * 100,
                 f"Coverage at {say.share(least)}": kept.share_kept * 100 if kept else 0.0,
-                "Hands over below": kept.least_confidence * 100 if kept else None,
+                "Hand over below": kept.least_confidence * 100 if kept else None,
             }
         )
     number = st.column_config.NumberColumn
     st.dataframe(
-        pl.DataFrame(rows, schema_overrides={"Hands over below": pl.Float64}),
+        pl.DataFrame(rows, schema_overrides={"Hand over below": pl.Float64}),
         column_config={
             "Calibration error": number(
                 format="%.1f points", help="Mean distance between probability and share right; 0 is perfect."
@@ -115,7 +124,7 @@ def confidence_part(report: Report, table: RunTable) -> None:
                 format="%.0f %%",
                 help="Largest share of rows it can answer itself, most confident first, with this share right.",
             ),
-            "Hands over below": number(
+            "Hand over below": number(
                 format="%.1f %%", help="Rows with a lower probability go to a person or a bigger model."
             ),
         },
@@ -128,6 +137,16 @@ def confidence_part(report: Report, table: RunTable) -> None:
     st.caption(
         "Confidence is the probability of the chosen label among the task's labels alone: the model had to pick one of "
         "them. It does not say whether the model would have named a label at all."
+    )
+
+
+def _confidence_in_words(found: Sequence[tuple[VariantFigures, Calibration]], rows: int) -> str:
+    each = "; ".join(
+        f"{item.name} {say.share(curve.mean_confidence)}, {say.share(curve.share_right)} right" for item, curve in found
+    )
+    return (
+        f"Mean confidence and share right: {each}. For curves {say.number(rows)} rows are too few; at "
+        f"{LEAST_ROWS_FOR_CURVES} rows they show here."
     )
 
 
@@ -146,7 +165,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
             draws[plan.seed] = table_of(lab, other)
     if len(draws) < 2:
         st.caption(
-            "Each seed draws its own training rows and shots, so another seed may shift a variant by some points. Run "
+            "Another choice of training rows can shift a variant by some points. Run "
             "the same comparison with other seeds (under Options) to see here how much quality varies with the seed, "
             "and how much of that comes from sampling rows."
         )

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from components.widgets.wide_table import wide_table
 from engine.analysis.basis.choices import ABOUT, choice_sentences
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName
@@ -91,6 +92,10 @@ _OTHERS = {
 }
 
 
+_FIRST = ("Quality", "95 %", "p50", "p95", "Per 1,000", "One-off", "Peak memory")
+"""What the table shows at first; the rest waits for "All figures"."""
+
+
 def metrics_frame(report: Report) -> pl.DataFrame:
     """Return one row per variant with every figure and its interval, as written on screen, with their marks."""
 
@@ -130,7 +135,9 @@ def show_metrics(report: Report) -> None:
         about = with_sentences(one.about, marks)
         columns[heading(title, marks)] = st.column_config.TextColumn(help=about, alignment="right")
     columns["Failed"] = st.column_config.NumberColumn(help="Rows without an answer; they count as wrong.")
-    st.dataframe(frame, column_config=columns, hide_index=True, width="stretch", key="report_metrics")
+    titles = {title: heading(title, report.marks(one.figure)) for title, one in metrics.items()}
+    failed = ("Failed",) if any(item.failed for item in report.figures) else ()
+    wide_table(frame, first=[*failed, *(titles[title] for title in _FIRST)], columns=columns, key="report_metrics")
     if told := legend(mark for one in metrics.values() for mark in report.marks(one.figure)):
         st.caption(plain(told))
     if corrections := choice_sentences(report.figures):
@@ -168,9 +175,11 @@ def show_pairs(report: Report) -> None:
         st.caption("There is only one variant, so there is no pair to compare.")
         return
     number = st.column_config.NumberColumn
-    st.dataframe(
+    wide_table(
         pairs_frame(report),
-        column_config={
+        first=("Points", "95 % low", "95 % high", "p (Holm)", "Significant", "More rows", "Rows"),
+        columns={
+            "Pair": st.column_config.TextColumn(pinned=True),
             "Points": number(format="%+.1f", help="Mean score of the first minus the second, in points."),
             "95 % low": number(format="%+.1f", help="Lower end of the difference's 95 % interval."),
             "95 % high": number(format="%+.1f", help="Upper end of the difference's 95 % interval."),
@@ -187,8 +196,6 @@ def show_pairs(report: Report) -> None:
                 help="About how many more rows would make the difference significant, if the measured gap is real.",
             ),
         },
-        hide_index=True,
-        width="stretch",
         key="report_pairs",
     )
     tests = sorted({item.test for item in report.differences})

@@ -39,7 +39,7 @@ def verdict_card(verdict: Verdict, act: Callable[[], None], *, compared: bool) -
     word, tone = _SURE[verdict.outcome] if compared or verdict.outcome is Outcome.NONE else _RAN_ALONE
     with st.container(border=True, key="verdict", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader(plain(verdict.headline), anchor=False, width="stretch")
+            st.header(plain(verdict.headline), anchor=False, width="stretch")
             st.badge(word, color=tone, help=_HELP[verdict.outcome] if compared else None)  # type: ignore[arg-type]
         if verdict.sureness.text:
             st.markdown(plain(verdict.sureness.text))

@@ -36,7 +36,7 @@ def ending(lab: Lab, run_id: str) -> None:
         return  # its task is gone: the figures are all that is left
     with st.container(border=True, key="run_ending", gap="small"):
         if is_comparison(info) and info.status == "done":
-            st.subheader(plain(verdict.headline), anchor=False)
+            st.header(plain(verdict.headline), anchor=False)
         else:
             st.markdown("The figures so far are in the report.")
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 import streamlit as st
 
 from components.run.ending import ending
+from components.run.steps import steps_line
 from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
 from components.ui.errors import fault
-from components.ui.lane_view import each_lane, lane_views, lanes_frame, stage, strip_view
+from components.ui.lane_view import each_lane, lane_views, lanes_frame, strip_view
 from components.ui.text import plain
 from components.widgets import charts
 from components.widgets.chart_card import chart_card
-from components.widgets.parts import lanes, row_strip
+from components.widgets.parts import row_strip, variant_lanes
 from components.widgets.plot import live_plot
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.basis.choices import choice_sentences
@@ -25,11 +27,18 @@ from engine.analysis.snapshot import RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.plan import RunPlan
+from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
+from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
 
 REFRESH_S = 0.5
+_ANSWERS = {
+    DecodingMode.CHOICE: "picks one label",
+    DecodingMode.JSON: "writes JSON",
+    DecodingMode.FREE: "writes freely",
+}
 
 
 def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
@@ -53,7 +62,7 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
         _search(lab, snapshot, run_id)
         return
     bests_line(snapshot.lanes)
-    lanes(lane_views(snapshot), key=f"lanes_{run_id}")
+    variant_lanes(lane_views(snapshot), key=f"lanes_{run_id}")
     _charts(snapshot, run_id)
     _table(snapshot)
     with st.container(border=True):
@@ -74,7 +83,8 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
     words, buttons = st.columns([7, 6], vertical_alignment="center")
     words.title(plain(head[0]), anchor=False)
     with buttons, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
-        st.badge(plain(_where(snapshot)), color=_tone(snapshot), width="content")
+        if (ended := _standing(snapshot)) is not None:
+            st.badge(plain(ended), color=_tone(snapshot), width="content")
         if snapshot.is_running:
             _pause_button(lab, snapshot)
             st.button(
@@ -89,6 +99,7 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
     st.caption(plain(head[1]))
     if head[2]:
         st.caption(f":material/label_off: {plain(head[2])}")
+    steps_line(snapshot)
 
 
 def _pause_button(lab: Lab, snapshot: RunSnapshot) -> None:
@@ -105,7 +116,7 @@ def _pause_button(lab: Lab, snapshot: RunSnapshot) -> None:
             on_click=lab.runs.pause,
             args=(run_id,),
             disabled=snapshot.status == "queued" or snapshot.is_searching,
-            help="Pauses after the current row. The machine stays reserved, so that conditions do not change.",
+            help="Pauses after the current row. The model stays loaded.",
         )
 
 
@@ -124,9 +135,16 @@ def _title(lab: Lab, plan: RunPlan) -> str:
 def _about(lab: Lab, plan: RunPlan) -> str:
     facts = next((model for model in lab.models.list() if model.id == plan.model_id), None)
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
-    order = "in batches" if plan.throughput else "interleaved"
+    order = "answered in batches" if plan.throughput else "variants take turns"
     rows = f"{say.number(len(plan.train_ids))} training rows"
-    return " · ".join([*filter(None, model), rows, f"{plan.decoding.value} decoding", f"seed {plan.seed}", order])
+    return " · ".join([*filter(None, model), rows, _ANSWERS[_mode(lab, plan)], f"seed {plan.seed}", order])
+
+
+def _mode(lab: Lab, plan: RunPlan) -> DecodingMode:
+    """Return how answers are made: among labels only where the task has some."""
+    with suppress(AdaptLabError):
+        return effective_mode(lab.tasks.get(plan.task_id), plan.decoding)
+    return plan.decoding
 
 
 def _untrained(lab: Lab, plan: RunPlan) -> str:
@@ -137,21 +155,11 @@ def _untrained(lab: Lab, plan: RunPlan) -> str:
         return ""
 
 
-def _where(snapshot: RunSnapshot) -> str:
-    row = min((lane.rows_done for lane in snapshot.lanes if not lane.is_out), default=0)
-    rows = f"Row {say.number(min(row + 1, len(snapshot.plan.test_ids)))} of {say.number(len(snapshot.plan.test_ids))}"
-    left = snapshot.estimated_left_s
-    match snapshot.status:
-        case "running":
-            return rows if left is None else f"{rows} · {say.duration(left)} left"
-        case "paused":
-            return f"{rows} · paused"
-        case "queued":
-            return "Queued"
-        case "done" | "cancelled" | "failed":
-            return _ended(snapshot)
-        case _:
-            return _preparing(snapshot)
+def _standing(snapshot: RunSnapshot) -> str | None:
+    """Say how a run stands that is not being carried out; the steps tell the rest."""
+    if snapshot.status == "queued":
+        return "Queued"
+    return None if snapshot.is_running else _ended(snapshot)
 
 
 def _ended(snapshot: RunSnapshot) -> str:
@@ -162,28 +170,14 @@ def _ended(snapshot: RunSnapshot) -> str:
     return f"{word} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} answers"
 
 
-def _preparing(snapshot: RunSnapshot) -> str:
-    if snapshot.model_progress is not None:
-        return stage(snapshot.model_progress)
-    for lane in snapshot.lanes:
-        if lane.state == "preparing" and lane.progress is not None:
-            if snapshot.is_searching:
-                left_s = lane.progress.left_s
-                return "Searching" + (f" · {say.duration(left_s)} left" if left_s is not None else "")
-            return f"{lane.variant.name}: {stage(lane.progress)}"
-    return "Getting ready"
-
-
-def _tone(snapshot: RunSnapshot) -> Literal["green", "orange", "red", "blue"]:
+def _tone(snapshot: RunSnapshot) -> Literal["green", "orange", "red"]:
     match snapshot.status:
         case "done":
             return "green"
-        case "cancelled" | "queued" | "paused":
-            return "orange"
         case "failed":
             return "red"
         case _:
-            return "blue"
+            return "orange"
 
 
 def _message(snapshot: RunSnapshot) -> None:
@@ -192,11 +186,9 @@ def _message(snapshot: RunSnapshot) -> None:
         fault(error)
     text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.fix) if part)
     if snapshot.status == "failed":
-        st.error(text or "The run stopped. Finished rows are saved.", icon=":material/error:")
+        st.error(text or "The run stopped. Finished rows are kept.", icon=":material/error:")
     elif snapshot.status == "cancelled":
-        st.warning(
-            text or "Stopped. Finished rows are saved; Resume continues from there.", icon=":material/pause_circle:"
-        )
+        st.warning(text or "Stopped. Finished rows are kept. Resume to continue.", icon=":material/pause_circle:")
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")
     elif snapshot.clear_leader is not None:

@@ -12,10 +12,12 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain
+from components.widgets.wide_table import wide_table
 from engine.analysis.marks import FigureName, marks_in_summary
 from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
+_FIRST = ("quality", "low", "high", "total_p50", "total_p95", "cost", "prepare")
 FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
 """The files that a run is exported as; the terminal's `--out` writes the same."""
 _MIME = {"json": "application/json", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
@@ -26,11 +28,10 @@ def results(summary: Mapping[str, Any]) -> None:
     variants = summary["variants"]
     st.header("Results", anchor=False)
     metric = variants[0]["quality"]["metric"] if variants else "quality"
-    st.dataframe(
+    wide_table(
         results_frame(variants),
-        column_config=_columns(metric, variants),
-        hide_index=True,
-        width="stretch",
+        first=[*(["failed"] if any(variant["n_failed"] for variant in variants) else []), *_FIRST],
+        columns=_columns(metric, variants),
         key="results",
     )
     if told := legend(mark for figure, *_words in _FIGURES.values() for mark in marks_in_summary(variants, figure)):

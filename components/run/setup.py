@@ -236,7 +236,7 @@ def _takes(preflight: Preflight) -> str:
     training, search = preflight.estimated_training_s, preflight.estimated_search_s
     free = say.size(preflight.free_memory_bytes)
     parts = [
-        f"{'up to ' if preflight.settings else ''}**{say.number(preflight.predictions)}** predictions",
+        f"{'up to ' if preflight.settings else ''}**{say.number(preflight.predictions)}** answers",
         f"about **{say.duration(preflight.estimated_s)}**"
         + (f", training {say.duration(training)}" if training else "")
         + (f", search {say.duration(search)}" if search else ""),

@@ -11,7 +11,7 @@ from components.ui.lane_view import lane_views, lanes_frame
 from components.ui.pickers import default_plan
 from components.ui.run_data import where
 from components.ui.text import plain
-from components.widgets.parts import lanes
+from components.widgets.parts import variant_lanes
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.standing import choose_run, is_whole
@@ -31,20 +31,15 @@ def actions(lab: Lab) -> None:
     with second, st.container(border=True, height="stretch", gap="small"):
         st.markdown("**Bring a CSV**")
         st.caption("Two columns are enough: an input and its right answer. Every technique then runs on your rows.")
-        if state.has_page(UPLOAD):
-            st.page_link(UPLOAD, label="Bring a file", icon=":material/upload_file:")
-        else:
-            st.code(
-                "python cli.py compare --task my.csv --input-column text --target-column label",
-                language=None,
-                wrap_lines=True,
-            )
+        if st.button("Bring a file", icon=":material/upload_file:", key="start_upload"):
+            st.switch_page(UPLOAD)
     with third, st.container(border=True, height="stretch", gap="small"):
         st.markdown("**Try one input**")
         st.caption(
             "All variants answer it side by side, with the exact prompt, what was retrieved, and how sure each is."
         )
-        st.page_link("pages/compare/playground.py", label="Open the playground", icon=":material/science:")
+        if st.button("Open the playground", icon=":material/science:", key="start_playground"):
+            st.switch_page("pages/compare/playground.py")
 
 
 def _default_run(lab: Lab) -> None:
@@ -58,8 +53,9 @@ def _default_run(lab: Lab) -> None:
         st.caption("There is no model or no task yet; see what is missing.")
         return
     st.caption(
-        f"{plain(plan.task_id)}: {len(plan.variants)} variants, {say.number(len(plan.test_ids))} rows each, "
-        f"about {say.duration(preflight.estimated_s)}. You can stop at any time; finished rows are saved."
+        f"{plain(_task_title(lab, plan.task_id))}: {len(plan.variants)} variants, "
+        f"{say.number(len(plan.test_ids))} rows each, about {say.duration(preflight.estimated_s)}. "
+        "You can stop at any time; finished rows are saved."
     )
     waits = lab.runs.current_id() is not None
     if st.button(
@@ -102,7 +98,7 @@ def recorded_run(lab: Lab) -> None:
         made = "Measured on another machine, imported:" if recorded.manifest.imported else "Made by this app on"
     st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will replace it.'}".strip()))
     show_bests(snapshot.lanes)
-    lanes(lane_views(snapshot), key="start_lanes")
+    variant_lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
         about = f"size = {plain(costs_in_words(snapshot))}; dotted = nothing is better"
         st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")
@@ -121,8 +117,11 @@ def recorded_run(lab: Lab) -> None:
 
 def _title(lab: Lab, recorded: RecordedRun) -> str:
     plan = recorded.plan
-    title = next((task.title for task in lab.tasks.list() if task.id == plan.task_id), plan.task_id)
-    return f"{title}, {say.number(len(plan.test_ids))} rows"
+    return f"{_task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
+
+
+def _task_title(lab: Lab, task_id: str) -> str:
+    return next((task.title for task in lab.tasks.list() if task.id == task_id), task_id)
 
 
 def findings(lab: Lab, *, needed: bool) -> None:

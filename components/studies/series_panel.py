@@ -67,6 +67,6 @@ def _panel(
                 args=(purpose, name, plans),
                 kwargs={"studied_run": studied_run},
             )
-            st.caption(f"{missing} of {len(plans)} runs are still missing. They run in the background.")
+            st.caption(f"{missing} of {len(plans)} runs to go. They run in the background.")
     for failure in now.failed:
         st.warning(plain(failure))

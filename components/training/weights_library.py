@@ -20,6 +20,7 @@ from components.training.view import (
 from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
+from components.widgets.wide_table import wide_table
 from engine.core.errors import AdaptLabError
 from engine.core.lora_library import EXPORTS, KeptWeights
 from engine.metrics import wording as say
@@ -40,9 +41,8 @@ def weights_library(lab: Lab) -> None:
     if not weights:
         st.caption("None yet. Press Train, or run a comparison with LoRA: its weights are saved here as well.")
         return
-    st.dataframe(
-        library_frame(weights), column_config=_columns(), hide_index=True, width="stretch", key="weights_table"
-    )
+    first = ("Trained for", "Rows", "Before", "After", "Size", "Training", "Made", "Id")
+    wide_table(library_frame(weights), first=first, columns=_columns(), key="weights_table")
     by_key = {one.key: one for one in weights}
     first_cell, second_cell = st.columns(2)
     look = first_cell.selectbox(
@@ -67,6 +67,7 @@ def _named(one: KeptWeights) -> str:
 def _columns() -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
+        "Trained for": st.column_config.TextColumn(pinned=True),
         "Before": number("Before %", format="%.0f", help="Quality of the bare model on rows that were not trained on."),
         "After": number("After %", format="%.0f", help="Quality with these weights on the same rows."),
         "Canary": st.column_config.TextColumn(help="Whether the weights change the model's answers at all."),

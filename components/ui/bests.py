@@ -36,7 +36,7 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
     found: list[Best] = []
     lanes = [lane for lane in lanes if not lane.is_out]
     judged = [lane for lane in lanes if lane.quality is not None]
-    if judged:
+    if any(lane.quality.value > 0 for lane in judged if lane.quality):  # none is best where none is right
         best = max(judged, key=lambda lane: lane.quality.value if lane.quality else 0.0)
         found.append(
             Best(

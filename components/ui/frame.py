@@ -37,6 +37,21 @@ A text takes the whole width that it has, since it could not begin at the right 
 """
 
 
+CONTRAST = (
+    '<style>[data-testid^="stBaseButton-primary"]:not(:disabled) '
+    "{ background: light-dark(#0a62a3, #2974b4); border-color: light-dark(#0a62a3, #2974b4); } "
+    '[data-testid^="stBaseButton-primary"]:not(:disabled):hover { background: light-dark(#084f84, #23669e); } '
+    '[data-testid="stCaptionContainer"] code { background: none; }</style>'
+)
+"""Grounds on which text would be too faint: the dark theme's primary colour under white, a grey one under captions."""
+
+HELP_LAST = (
+    '<style>:has(> [data-testid="stWidgetLabel"]) { reading-flow: source-order; } '
+    '[data-testid="stWidgetLabel"] { reading-order: 1; }</style>'
+)
+"""Tab reaches a field before the help in its label, in browsers that know `reading-flow` (Chromium 137 and later)."""
+
+STYLES = DIRECTIONS + CONTRAST + HELP_LAST
 STRIP_REFRESH_S = 1.0
 _PAGES = {
     WorkKind.RUN: "pages/compare/run.py",
@@ -54,15 +69,15 @@ _PAGES = {
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
     """Show neither menu nor sidebar: the page uses the whole screen."""
     st.set_page_config(initial_sidebar_state="collapsed")
-    st.html(DIRECTIONS)
+    st.html(STYLES)
     st.navigation(pages, position="hidden")
 
 
 def show() -> None:
     """Show the logo and the foot of the sidebar."""
-    ink = "#e9edf2" if st.context.theme.type == "dark" else "#1b1f24"
+    ink = "#e9edf2" if st.context.theme.type == "dark" else "#13171c"
     st.logo(_LOGO.format(dots=_DOTS, ink=ink), icon_image=ICON, size="medium")
-    st.html(DIRECTIONS)
+    st.html(STYLES)
     machine = state.lab().machine()
     with st.sidebar:
         _strip()
@@ -80,7 +95,7 @@ def _at_work(*, was_at_work: bool) -> None:
     if was_at_work and not works:
         st.rerun()  # nothing is redrawn from then on, and the page shows what came of the work
     for work in works:
-        left = "" if work.left_s is None else f" · {say.duration(work.left_s)} left"
+        left = "" if work.left_s is None else f" · {say.time_left(work.left_s, rough=work.left_is_rough)}"
         with st.container(gap="xsmall", key=f"at_work_{work.kind.name}_{work.id}"):
             st.markdown(f"**{work.kind}** · {plain(work.name)}")
             st.progress(min(max(work.fraction, 0.0), 1.0))

@@ -6,6 +6,7 @@ The browser inserts every string as text. Nothing here is markup.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -23,26 +24,37 @@ _ANSWER_CHARACTERS = 400
 """A lane cuts longer answers; an opened row shows the whole answer."""
 
 HELP = {
-    "time left": "Estimated until the last row; variants take turns row by row, so that all end together.",
-    "quality": "Share of rows answered right so far; ± is half the width of the 95 % interval.",
-    "first token": "Median seconds from the start of a row, retrieval included, to the first token of its answer.",
-    "p95": "95 of 100 answers were complete within this time.",
+    "quality": "Share of rows answered right so far, with its 95 % interval.",
+    "median": "Half of the answers were complete within this time, retrieval included.",
     "per 1,000": "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+    "set-up time": "Seconds spent once, before the first answer: training, indexing or fitting.",
+    "first word": "Median seconds from the start of a row, retrieval included, to the first token of its answer.",
+    "slowest 5 %": "95 of 100 answers were complete within this time (p95).",
     "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
-    "one-off": "Seconds spent once, before the first answer: training, indexing or fitting.",
     "failed": "Rows without an answer; each counts as wrong and is saved with its reason.",
-    "unmarked": "What all figures above are that carry no mark of their own.",
+    "unmarked": "What all figures of this lane are that carry no mark of their own.",
 }
 """One sentence for each figure of a lane."""
 _NAMED = {
     "unmarked": FigureName.QUALITY,
-    "first token": FigureName.TTFT,
-    "p95": FigureName.TOTAL,
+    "median": FigureName.TOTAL,
     "per 1,000": FigureName.COST,
+    "set-up time": FigureName.PREPARE,
+    "first word": FigureName.TTFT,
+    "slowest 5 %": FigureName.TOTAL,
     "tokens/s": FigureName.TOKEN_SPEED,
-    "one-off": FigureName.PREPARE,
 }
-"""What is marked where it was not measured here. The time left is a guess by its name."""
+"""What is marked where it was not measured here."""
+_GLYPHS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "star": "★",
+    "hexagon": "⬢",
+    "cross": "✚",
+}
+"""A technique's symbol in the charts, as a letter."""
 
 
 def lane_views(snapshot: RunSnapshot) -> list[dict[str, Any]]:
@@ -58,31 +70,41 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
     written = figures_so_far.decode_tokens_per_s if figures_so_far and not chosen else None
     read = figures_so_far.prefill_tokens_per_s if figures_so_far else None
     speeds = [value for value in (read, written) if value is not None]
-    figures = {
-        "time left": _time_left(lane, snapshot),
-        "first token": say.seconds(lane.ttft_p50_s),
-        "p95": say.seconds(lane.total_p95_s),
-        "per 1,000": say.money(lane.cost_usd_per_1k),
+    more = {
+        "set-up time": _set_up(lane),
+        "first word": say.seconds(lane.ttft_p50_s),
+        "slowest 5 %": say.seconds(lane.total_p95_s),
         "tokens/s": "·".join(say.short(value) for value in speeds) or say.MISSING,
-        "one-off": _one_off(lane),
-        "failed": str(lane.failed),
+        "failed": say.number(lane.failed),
     }
     if _usual(lane).sign:
-        figures["unmarked"] = _usual(lane).sign
+        more["unmarked"] = _usual(lane).sign
+    quality = lane.quality
     return {
         "id": lane.variant.id,
         "name": lane.variant.name,
         "light": look.light,
         "dark": look.dark,
-        "rows": f"{lane.rows_done}/{planned}",
-        "fraction": lane.rows_done / max(planned, 1),
-        "quality": say.share(lane.quality),
-        "interval": say.plus_minus(lane.quality, missing=""),
-        "figures": [_figure(name, value, lane) for name, value in figures.items()],
+        "glyph": _GLYPHS.get(look.symbol, "●"),
+        "is_out": lane.is_out,
+        "rows": f"{say.number(lane.rows_done)}/{say.number(planned)}",
+        "quality": say.share(quality),
         "quality_help": with_sentences(HELP["quality"], [_usual(lane)]),
+        "interval": f"out after {say.number(lane.rows_done)} rows" if lane.is_out else say.ends(quality, missing=""),
+        "share": None if quality is None else [quality.low, quality.value, quality.high],
+        "spoken": f"{lane.variant.name}: {_spoken(lane)}",
+        "beside": [
+            _figure("median", say.seconds(lane.total_p50_s), lane),
+            _figure("per 1,000", say.money(lane.cost_usd_per_1k), lane),
+        ],
+        "figures": [_figure(name, value, lane) for name, value in more.items()],
         "preparing": _preparing(lane),
         "answer": _answer(lane, snapshot),
     }
+
+
+def _spoken(lane: Lane) -> str:
+    return "no answers yet" if lane.quality is None else f"{say.share_interval(lane.quality)} right"
 
 
 def _figure(name: str, value: str, lane: Lane) -> list[str]:
@@ -115,38 +137,34 @@ def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
                 "Failed": lane.failed,
                 title("Quality", FigureName.QUALITY): say.share(lane.quality),
                 "95 % interval": say.share_ends(lane.quality),
-                title("First token p50", FigureName.TTFT): say.seconds(lane.ttft_p50_s),
-                title("Answer p50", FigureName.TOTAL): say.seconds(lane.total_p50_s),
-                title("Answer p95", FigureName.TOTAL): say.seconds(lane.total_p95_s),
+                title("First word, median", FigureName.TTFT): say.seconds(lane.ttft_p50_s),
+                title("Answer, median", FigureName.TOTAL): say.seconds(lane.total_p50_s),
+                title("Answer, slowest 5 %", FigureName.TOTAL): say.seconds(lane.total_p95_s),
                 title("Cost per 1,000", FigureName.COST): written(
                     lane, say.money(lane.cost_usd_per_1k), FigureName.COST
                 ),
-                title("One-off", FigureName.PREPARE): _one_off(lane),
+                title("Set-up time", FigureName.PREPARE): _set_up(lane),
             }
             for lane in lanes
         ]
     )
 
 
-def _one_off(lane: Lane) -> str:
+def _set_up(lane: Lane) -> str:
     if lane.prepare_s is None:
         return say.MISSING
     return "reused" if lane.prepare_reused and lane.prepare_s == 0 else say.duration(lane.prepare_s)
-
-
-def _time_left(lane: Lane, snapshot: RunSnapshot) -> str:
-    if lane.is_out:
-        return "out"
-    if lane.rows_done >= lane.rows_total:
-        return "done"
-    return say.duration(snapshot.estimated_left_s) if snapshot.is_running else say.MISSING
 
 
 def _preparing(lane: Lane) -> dict[str, Any] | None:
     progress = lane.progress
     if lane.state != "preparing" or progress is None:
         return None
-    return {"fraction": min(max(progress.fraction, 0.0), 1.0), "text": stage(progress), "detail": detail(progress)}
+    return {
+        "fraction": min(max(progress.fraction, 0.0), 1.0),
+        "text": stage(replace(progress, left_s=None)),
+        "detail": detail(progress),
+    }
 
 
 def stage(progress: Progress) -> str:
@@ -157,15 +175,14 @@ def stage(progress: Progress) -> str:
 
 
 def detail(progress: Progress) -> str:
-    """Describe the progress of a preparation: step, loss, speed."""
-    parts = []
-    if progress.step is not None:
-        parts.append(f"step {progress.step}")
+    """Describe the progress of a preparation: its count, loss, speed."""
+    told = visible(progress.detail)
+    parts = [told or (f"step {progress.step}" if progress.step is not None else "")]
     if progress.loss is not None:
         parts.append(f"loss {say.loss(progress.loss)}")
     if progress.tokens_per_s is not None:
         parts.append(f"{say.short(progress.tokens_per_s)} tokens/s")
-    return " · ".join(parts) or visible(progress.detail)
+    return " · ".join(filter(None, parts))
 
 
 def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
@@ -179,7 +196,7 @@ def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
         mark = last.outcome
         text = last.failure.message if last.failure else (last.text or last.answer or "")
     else:
-        return {"mark": "none", "text": "", "target": _waiting(lane, snapshot)}
+        return {"mark": "none", "text": "", "target": _waiting(snapshot)}
     return {
         "mark": mark,
         "text": visible(text[-_ANSWER_CHARACTERS:] if writing else text[:_ANSWER_CHARACTERS]),
@@ -187,10 +204,10 @@ def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
     }
 
 
-def _waiting(lane: Lane, snapshot: RunSnapshot) -> str:
+def _waiting(snapshot: RunSnapshot) -> str:
     if not snapshot.is_running:
-        return "no answer"
-    return {"waiting": "waiting", "ready": "ready", "preparing": "getting ready"}.get(lane.state, lane.state)
+        return "no answers"
+    return "no answers yet"
 
 
 def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
     """Show a warning if the task has changed since the run."""
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
         st.warning(
-            "The task has changed since this run, or its scoring has. Figures and answers are from the run; the inputs "
+            "The task or its scoring has changed since this run. Figures and answers are from the run; the inputs "
             "shown are current.",
             icon=":material/history:",
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from engine.core.run.manifest import Purpose
@@ -143,11 +141,6 @@ def set_up() -> None:
     st.session_state.pop(ROW, None)
     if RUN_ID in st.query_params:
         del st.query_params[RUN_ID]
-
-
-def has_page(path: str) -> bool:
-    """Return whether this copy of the app has a page at this path."""
-    return (Path(__file__).parents[1] / path).is_file()
 
 
 def train_rows_key(task_id: str) -> str:

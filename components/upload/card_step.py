@@ -48,7 +48,7 @@ def card_step(lab: Lab, draft: Draft) -> None:
     language_part(lab, draft, checked, model)
     if card.labels:
         _balance(card)
-    st.subheader("Findings", anchor=False)
+    st.header("Findings", anchor=False)
     if not card.findings:
         st.caption(":material/check_circle: Nothing unusual was found.")
     for finding in card.findings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from components.ui.palette import colour
@@ -19,7 +20,6 @@ Figure = dict[str, Any]
 
 _POINTS = 160
 """Maximum number of points of a line and of dots of a strip: the eye cannot separate more at this size."""
-_TICKS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500]
 
 
 def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
@@ -131,11 +131,7 @@ def _log_axis(values: Sequence[float], title: str, *, most_ticks: int = 6) -> di
     if bounds[1] - bounds[0] < 1.2:
         middle = sum(bounds) / 2
         bounds = [middle - 0.6, middle + 0.6]
-    ticks = [tick for tick in _TICKS if bounds[0] <= math.log10(tick) <= bounds[1]]
-    if len(ticks) > most_ticks:
-        ticks = [tick for tick in ticks if f"{tick:e}"[0] in "15"]
-    if len(ticks) > most_ticks:
-        ticks = [tick for tick in ticks if f"{tick:e}"[0] == "1"]
+    ticks = _spaced_ticks(bounds, (bounds[1] - bounds[0]) / (most_ticks + 1))
     return {
         "type": "log",
         "range": bounds,
@@ -145,9 +141,24 @@ def _log_axis(values: Sequence[float], title: str, *, most_ticks: int = 6) -> di
     }
 
 
+def _spaced_ticks(bounds: Sequence[float], least_gap: float) -> list[float]:
+    """Return the most round values between two powers of ten that keep this distance, in powers of ten."""
+    found: list[float] = []
+    for leads in ("125", "13", "1"):
+        found = [
+            int(lead) * 10.0**power
+            for power in range(math.floor(bounds[0]), math.ceil(bounds[1]) + 1)
+            for lead in leads
+            if bounds[0] <= math.log10(int(lead) * 10.0**power) <= bounds[1]
+        ]
+        if all(math.log10(after / before) >= least_gap for before, after in pairwise(found)):
+            return found
+    return found[:: math.ceil(least_gap)]
+
+
 def _quality_axis(lows: Sequence[float]) -> dict[str, Any]:
     floor = math.floor(min(lows, default=0.0) * 10) / 10
-    return {"range": [max(0.0, floor) - 0.03, 1.06], "tickformat": ".0%", "dtick": 0.1 if floor >= 0.5 else 0.2}
+    return {"range": [max(0.0, floor) - 0.04, 1.06], "tickformat": ".0%", "dtick": 0.1 if floor >= 0.5 else 0.2}
 
 
 def axis_title(text: str) -> dict[str, Any]:

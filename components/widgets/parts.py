@@ -12,8 +12,13 @@ from typing import Any
 from components.widgets.mount import mount
 
 
+def variant_lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
+    """Show the lanes of a run, one line per variant that opens, as `components.ui.lane_view.lane_views` made them."""
+    mount("variant_lanes")(key=key, data={"lanes": list(views)})
+
+
 def lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
-    """Show the lanes of a run, one card per variant, as `components.ui.lane_view.lane_views` made them."""
+    """Show the Playground's answers, one card per variant, as `components.playground.view.play_views` made them."""
     mount("lanes")(key=key, data={"lanes": list(views)})
 
 

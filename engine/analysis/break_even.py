@@ -163,6 +163,11 @@ def price_table() -> str:
     return f"genai-prices {version('genai-prices')}"
 
 
+def choosable(own: Sequence[CostLine], closed: Sequence[CostLine], limits: Limits) -> list[CostLine]:
+    """Return what can be the cheapest choice: closed APIs only where data may leave this machine."""
+    return [*own, *(closed if limits.data_may_leave else ())]
+
+
 def break_even(first: CostLine, second: CostLine, months: int) -> BreakEven | None:
     """Return the monthly volume at which two choices cost the same; None where one is cheaper at every volume."""
     dearer, cheaper = (first, second) if first.one_off_usd > second.one_off_usd else (second, first)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.analysis.break_even import CostLine, break_evens
+from engine.analysis.break_even import CostLine, break_evens, choosable
 from engine.analysis.marks import FigureName, mark_of
 from engine.charts.chart import Axis, Chart, Note, Series
 from engine.core.limits import Limits
@@ -49,14 +49,15 @@ def cost_chart(local: Sequence[tuple[CostLine, Variant]], closed: Sequence[CostL
         )
         for place, line in enumerate(closed)
     ]
-    points = [point for point in break_evens([*lines, *closed], limits.months) if low <= point.calls_per_month <= high]
+    changes = break_evens(choosable(lines, closed, limits), limits.months)
+    points = [point for point in changes if low <= point.calls_per_month <= high]
     told = [
         f"{line.name} {say.money(line.total_usd(limits.calls_per_month, limits.months))}" for line in [*lines, *closed]
     ]
     total, even = mark_of(FigureName.TOTAL_COST), mark_of(FigureName.BREAK_EVEN)
     return Chart(
         title="Total cost against volume",
-        caption=f"over {limits.months} months, one-off costs included; circles: the cheapest choice changes",
+        caption=f"over {limits.months} months, one-off costs included; circle: another choice becomes cheapest",
         alt=marked(f"Total at {limits.calls_per_month:,} calls a month over {limits.months} months", total)
         + f": {'; '.join(told)}.",
         x=Axis(title="calls per month (log)", log=True, low=low, high=high),

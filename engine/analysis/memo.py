@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.basis.wholeness import answers_in_words
-from engine.analysis.break_even import BreakEven, CostLine, break_evens, closed_lines
+from engine.analysis.break_even import BreakEven, CostLine, break_evens, choosable, closed_lines
 from engine.analysis.cost_charts import cost_chart
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName
@@ -108,7 +108,7 @@ def gather_memo(
         classes=tuple(_classes(report, task, table)),
         local_costs=local,
         closed_costs=closed,
-        break_evens=tuple(break_evens([*local, *closed], months)),
+        break_evens=tuple(break_evens(choosable(local, closed, report.limits), months)),
         rows=tuple(_rows(report, task, table)),
         prompts=tuple((names[p.variant_id], p.prompt) for p in first_row if p.prompt and p.variant_id in names),
         manifest=manifest,

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.analysis.course.run_steps import RunStep, run_steps, step_now
+from engine.analysis.course.time_left import TimeLeft
 from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
 from engine.analysis.run_table import row_values, table_of_one
@@ -35,6 +37,7 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
+from engine.core.run.infos import RunEstimate
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -62,19 +65,34 @@ class _LaneState:
     latencies_s: list[float] = field(default_factory=list)
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     prepare_s: float | None = None
-    reused: bool = False
+    prepare_reused: bool = False
+    is_ready: bool = False
     progress: Progress | None = None
     text: str = ""
     target: str = ""
     out_after: int | None = None
+
+    @property
+    def rows_done(self) -> int:
+        """Answers made."""
+        return len(self.columns)
+
+    @property
+    def is_out(self) -> bool:
+        """Tell whether it left a race."""
+        return self.out_after is not None
+
     passing: int = 0
 
 
 class LiveRun:
     """Gathers a run's events into what screens show. Thread-safe."""
 
-    def __init__(self, plan: RunPlan, conditions: Conditions) -> None:
-        """Begin an empty run; what was paid for in an earlier part of it stays with its variant."""
+    def __init__(self, plan: RunPlan, conditions: Conditions, estimate: RunEstimate | None = None) -> None:
+        """Begin an empty run; what was paid for in an earlier part of it stays with its variant.
+
+        The time left begins with the estimate; without one it is unknown until the first answer.
+        """
         self._plan = plan
         self._conditions = conditions
         self._lock = threading.Lock()
@@ -82,7 +100,8 @@ class LiveRun:
         self._figures: dict[str, tuple[tuple[int, Conditions], VariantFigures | None]] = {}
         self._lanes = {variant.id: _LaneState(variant=variant) for variant in plan.variants}
         for variant_id, paid in conditions.prepared.items():
-            self._lanes[variant_id].prepare_s, self._lanes[variant_id].reused = paid.prepare_s, paid.reused
+            lane = self._lanes[variant_id]
+            lane.prepare_s, lane.prepare_reused = paid.prepare_s, paid.reused
         self._status = "starting"
         self._message = ""
         self._fix = ""
@@ -90,8 +109,8 @@ class LiveRun:
         self._notices: list[str] = []
         self._model_progress: Progress | None = None
         self._started = time.monotonic()
-        self._rows_started: float | None = None
-        self._rows_kept = 0
+        self._time_left = TimeLeft(plan, estimate)
+        self._model_loaded = False
         self._ended: float | None = None
         self._paused: float | None = None
         self._paused_s = 0.0
@@ -107,28 +126,29 @@ class LiveRun:
         """Return how far the run is, without any figure: cheap enough to be asked every second on every page."""
         with self._lock:
             done, total = self._counted()
-            left = self._left_s(done, total)
-            return RunProgress(status=self._status, rows_done=done, rows_total=total, estimated_left_s=left)
+            return RunProgress(
+                status=self._status,
+                rows_done=done,
+                rows_total=total,
+                estimated_left_s=self._time_left.seconds(time.monotonic()),
+                left_is_rough=self._time_left.is_rough,
+                step=step_now(self._steps()),
+            )
 
     def _counted(self) -> tuple[int, int]:
         """Count the answers made, and all that the run is to make."""
-        rows = [(len(lane.columns), lane.out_after is not None) for lane in self._lanes.values()]
+        rows = [(lane.rows_done, lane.is_out) for lane in self._lanes.values()]
         return sum(made for made, _ in rows), sum(made if out else len(self._plan.test_ids) for made, out in rows)
 
-    def _left_s(self, done: int, total: int) -> float | None:
-        """Estimate the seconds left from the pace of the rows so far, pauses aside; needs the lock."""
-        if self._status not in RUNNING:
-            return 0.0
-        fresh = done - self._rows_kept
-        if self._status not in {"running", "paused"} or self._rows_started is None or fresh <= 0:
-            return None
-        now = self._paused or time.monotonic()
-        return (now - self._rows_started - self._paused_s) / fresh * (total - done)
+    def _steps(self) -> tuple[RunStep, ...]:
+        lanes = tuple(self._lanes.values())
+        return run_steps(self._plan, self._status, lanes, model_loaded=self._model_loaded)
 
     def apply(self, event: Event) -> None:
         """Take one event."""
         with self._lock:
             self._apply(event)
+            self._time_left.take(event, time.monotonic())
 
     def _apply(self, event: Event) -> None:
         match event:
@@ -144,7 +164,7 @@ class LiveRun:
             case LeaderClear():
                 self._clear_leader = event.variant_id
             case ModelLoaded():
-                self._model_progress = None
+                self._model_progress, self._model_loaded = None, True
                 self._conditions = replace(self._conditions, gpu=event.gpu)
             case Searched():
                 self._searches[event.variant_id] = event.search
@@ -182,12 +202,10 @@ class LiveRun:
                 lane.state, lane.progress = "ready", None
                 known = {event.variant_id: event.paid} | dict(self._conditions.prepared)
                 self._conditions, first = replace(self._conditions, prepared=known), known[event.variant_id]
-                lane.prepare_s, lane.reused = first.prepare_s, first.reused
+                lane.prepare_s, lane.prepare_reused, lane.is_ready = first.prepare_s, first.reused, True
             case VariantOut():
                 self._lanes[event.variant_id].out_after = event.rows
             case PredictionStarted():
-                if self._rows_started is None:
-                    self._rows_started = time.monotonic()
                 self._status, self._model_progress = "running", None
                 lane = self._lanes[event.variant_id]
                 lane.state, lane.text, lane.target = "answering", "", event.target
@@ -195,7 +213,6 @@ class LiveRun:
                 self._lanes[event.variant_id].text += event.text
             case PredictionMade():
                 self._add(event.prediction)
-                self._rows_kept += event.kept
 
     def _stop_pause(self) -> None:
         if self._paused is not None:
@@ -236,7 +253,8 @@ class LiveRun:
             started = self._started + self._paused_s
             clear_leader = self._clear_leader
             done, total = self._counted()
-            left = self._left_s(done, total)
+            left, is_rough = self._time_left.seconds(time.monotonic()), self._time_left.is_rough
+            steps = self._steps()
         lanes = _best_corrected([self._lane(copy) for copy in copies], len(self._plan.test_ids))
         return RunSnapshot(
             plan=plan,
@@ -249,6 +267,8 @@ class LiveRun:
             rows_total=total,
             elapsed_s=now - started,
             estimated_left_s=left,
+            left_is_rough=is_rough,
+            steps=steps,
             notices=notices,
             model_progress=model_progress,
             clear_leader=clear_leader,
@@ -260,12 +280,13 @@ class LiveRun:
         return Lane(
             variant=lane.variant,
             state=lane.state,
-            rows_done=len(lane.columns),
-            rows_total=len(self._plan.test_ids) if lane.out_after is None else len(lane.columns),
-            is_out=lane.out_after is not None,
+            rows_done=lane.rows_done,
+            rows_total=lane.rows_done if lane.is_out else len(self._plan.test_ids),
+            is_ready=lane.is_ready,
+            is_out=lane.is_out,
             figures=self._figures_of(lane),
             prepare_s=lane.prepare_s,
-            prepare_reused=lane.reused,
+            prepare_reused=lane.prepare_reused,
             progress=lane.progress,
             text=lane.text,
             target=lane.target,

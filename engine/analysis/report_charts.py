@@ -40,7 +40,7 @@ def difference_grid(report: Report) -> Grid:
     test = report.differences[0].test if report.differences else "no pairs"
     return Grid(
         title="Which differences are significant",
-        caption=f"line minus column in points; faint = not significant ({test}, Holm)",
+        caption=f"row minus column, in points; pale = could be chance ({test}, Holm)",
         alt=_each("Significant differences", told) if told else "No two variants differ significantly.",
         lines=names,
         columns=names,
@@ -58,7 +58,7 @@ def confusion_grid(matrix: Confusion, name: str, mark: Mark) -> Grid:
     worst = [f"{target} mistaken for {answer} on {rows}" for target, answer, rows in matrix.worst()]
     return Grid(
         title=f"{name}: which classes are confused",
-        caption=marked("lines: target; columns: answer; rows counted", mark),
+        caption=marked("what gets mistaken for what; rows: right answer, columns: given answer", mark),
         alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no classes.",
         lines=matrix.labels,
         columns=columns,
@@ -95,7 +95,7 @@ def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]], origi
     sure = heading_of_numbers("probability of the answer", column_marks(FigureName.CONFIDENCE, items, origin))
     errors = [f"{item.name} {say.points(curve.expected_error)}" for item, curve in found]
     return Chart(
-        title="Does it know when it is right",
+        title="Does it know when it is right?",
         caption="share right against the answer's probability among the task's labels alone; dotted = perfect"
         + _cut(origin),
         alt=_each("Mean distance between probability and share right", errors),
@@ -127,8 +127,8 @@ def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]],
     lows = [point.right.value for _item, curve in found for point in curve]
     half = [f"{item.name} {say.share(curve[len(curve) // 2 - 1].right.value)}" for item, curve in found if curve]
     return Chart(
-        title="When the least sure rows go to someone else",
-        caption="share right among the rows it keeps" + _cut(origin),
+        title="If unsure rows go to a person",
+        caption="share right among the rows it answers itself" + _cut(origin),
         alt=_each("Right on the surer half of the rows", half),
         x=Axis(title="rows it answers itself", form="percent", low=0.0, high=1.02),
         y=Axis(
@@ -151,19 +151,19 @@ def latency_chart(report: Report) -> Chart:
         return marked(word, Mark.SERVER) if Mark.SERVER in report.marks(figure) else word
 
     parts = (
-        ("retrieval", "rag", [latency.retrieval_s for _item, latency in shown]),
-        (timed("prefill", FigureName.PREFILL), "few-shot", [latency.prefill_s for _item, latency in shown]),
-        (timed("decode", FigureName.DECODE), "lora", [latency.decode_s for _item, latency in shown]),
+        ("search", "rag", [latency.retrieval_s for _item, latency in shown]),
+        (timed("reading the prompt", FigureName.PREFILL), "few-shot", [latency.prefill_s for _item, latency in shown]),
+        (timed("writing", FigureName.DECODE), "lora", [latency.decode_s for _item, latency in shown]),
         ("other", "muted", [latency.other_s for _item, latency in shown]),
     )
     told = [
-        f"{item.name} retrieval {say.seconds(latency.retrieval_s)}, prefill {say.seconds(latency.prefill_s)}, "
-        f"decode {say.seconds(latency.decode_s)}"
+        f"{item.name} search {say.seconds(latency.retrieval_s)}, reading the prompt {say.seconds(latency.prefill_s)}, "
+        f"writing {say.seconds(latency.decode_s)}"
         for item, latency in shown
     ]
     return Chart(
         title="Where the time goes",
-        caption="mean seconds per answer: retrieval, reading the prompt, writing the answer",
+        caption="mean seconds per answer",
         alt=_each("Mean seconds per answer", told),
         x=Axis(title=marked("seconds per answer", report.mark(FigureName.TOTAL)), form="seconds", low=0.0),
         y=Axis(title="variant", categories=tuple(item.name for item, _latency in shown)),

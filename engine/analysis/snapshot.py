@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.analysis.course.run_steps import RunStep, step_now
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import HERE, FigureName, Origin, mark_of, mark_of_item
 from engine.core.interval import Interval
@@ -46,6 +47,8 @@ class Lane:
     """(example id, `Prediction.outcome`) for each row in order."""
     origin: Origin = HERE
     """Of the run's figures."""
+    is_ready: bool = False
+    """It is prepared, so that only the warm-up and the rows are left."""
     is_out: bool = False
     """It was clearly behind in a race, and gets no more rows."""
 
@@ -99,6 +102,10 @@ class RunProgress:
     rows_done: int
     rows_total: int
     estimated_left_s: float | None
+    left_is_rough: bool = False
+    """As in `RunSnapshot`, too."""
+    step: RunStep | None = None
+    """The step in progress."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,8 +123,13 @@ class RunSnapshot:
     rows_total: int
     elapsed_s: float
     estimated_left_s: float | None
+    """Of the whole run; None while unknown."""
     notices: tuple[str, ...]
     model_progress: Progress | None
+    left_is_rough: bool = False
+    """Whether the time left still leans on the plan's estimate."""
+    steps: tuple[RunStep, ...] = ()
+    """What the run goes through, in order."""
     clear_leader: str | None = None
     """The variant whose clear lead ended the run before its last row."""
     goes_on: bool = True
@@ -126,6 +138,11 @@ class RunSnapshot:
     """The searches for settings so far, by tuned variant."""
     passing: int = 0
     """Rows that a fault of their server left without an answer; the run asks for them again when it is resumed."""
+
+    @property
+    def step(self) -> RunStep | None:
+        """The step in progress; None for a run that waits or is over."""
+        return step_now(self.steps)
 
     @property
     def is_open(self) -> bool:

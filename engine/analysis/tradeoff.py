@@ -13,6 +13,8 @@ from engine.metrics import wording as say
 from engine.metrics.marks import foremost, heading_of_numbers, marked
 
 LARGEST_PX, SMALLEST_PX, PLAIN_PX = 24.0, 9.0, 12.0
+ROOM = 0.07
+"""Share of the axis beyond 0 % and 100 %, so that a whole marker fits in where a variant is never or always right."""
 NO_LIMITS = Limits()
 
 
@@ -65,8 +67,8 @@ def tradeoff_chart(
         y=Axis(
             title=_title(metric, FigureName.QUALITY, shown, origin),
             form="percent",
-            low=max(0.0, floor) - 0.02,
-            high=1.05,
+            low=max(0.0, floor) - ROOM,
+            high=1.0 + ROOM,
         ),
         series=(*_front(shown), *_markers(shown, origin)),
         zones=_zones(shown, limits),

@@ -17,6 +17,8 @@ class Axis:
     title: str
     form: Form = "number"
     log: bool = False
+    whole: bool = False
+    """Whether what it counts has no parts: only whole numbers are written on it."""
     low: float | None = None
     high: float | None = None
     categories: tuple[str, ...] = ()
@@ -168,6 +170,7 @@ def ticks(axis: Axis, low: float, high: float, most: int = 6) -> list[float]:
     raw = (high - low) / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
     step = next(power * lead for lead in (1, 2, 2.5, 5, 10) if power * lead >= raw * 0.999)
+    step = max(step, 1.0) if axis.whole else step
     first = math.ceil(low / step - 1e-9)
     return [round((first + place) * step, 12) for place in range(most + 2) if (first + place) * step <= high + 1e-12]
 

@@ -72,7 +72,15 @@ def _sides(
         )
         for series in named
     ]
-    return dict(zip(named, places(spots, plot_px), strict=True))
+    lines = [
+        [
+            (pixels(x, chart.x, across, plot_px[0]), pixels(y, chart.y, up, plot_px[1]))
+            for x, y in zip(series.x, series.y, strict=True)
+        ]
+        for series in chart.series
+        if series.line and not series.labelled and named
+    ]
+    return dict(zip(named, places(spots, plot_px, lines), strict=True))
 
 
 def _middle(text: str) -> Figure:
@@ -219,7 +227,7 @@ def grid_to_plotly(grid: Grid) -> Figure:
             "y": line,
             "text": _safe(text),
             "showarrow": False,
-            "font": {"size": 11, "color": colour("surface" if abs(weights[line][column]) > 0.55 else "text")},
+            "font": {"size": 11, "color": colour("text")},
         }
         for line, texts in enumerate(grid.texts)
         for column, text in enumerate(texts)

@@ -15,13 +15,13 @@ FONTS = (
 )
 """The system's own fonts, by name for viewers of pictures that look for letters in the named ones alone."""
 _LIGHT = {
-    "text": "#1b1f24",
+    "text": "#13171c",
     "muted": "#5f6b7a",
     "grid": "#e6e9ed",
     "surface": "#ffffff",
     "shade": "#8a93a0",
-    "better": "#1f6fb2",
-    "worse": "#b3202c",
+    "better": "#5a9bd5",
+    "worse": "#e5707a",
     "closed": "#3f4854",
     "accent": "#0a62a3",
 }
@@ -31,8 +31,8 @@ _DARK = {
     "grid": "#2a303a",
     "surface": "#0e1116",
     "shade": "#6b7684",
-    "better": "#5aa9e6",
-    "worse": "#ef6b73",
+    "better": "#2c699f",
+    "worse": "#a8434b",
     "closed": "#c3cad3",
     "accent": "#6cb6f5",
 }

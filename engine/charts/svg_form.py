@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 640, 330
 LEFT, RIGHT, TOP, BOTTOM = 66, 22, 16, 46
 CATEGORY_LEFT = 120
 LEGEND_LINE = 15
+LEGEND_SIGN = 26
+"""Long enough for two pieces of the longest dash."""
 _DASHES = {"dot": "2 4", "dash": "7 5", "dashdot": "7 4 2 4", "longdash": "12 5"}
 Place = Callable[[float], float]
 
@@ -118,9 +120,8 @@ def _series(series: Series, x: Place, y: Place, palette: dict[str, str]) -> list
     made = [f"<g{faded}>"]
     spots = [(x(a), y(b)) for a, b in zip(series.x, series.y, strict=True)]
     if series.line and spots:
-        dash = f' stroke-dasharray="{_DASHES[series.dash]}"' if series.dash in _DASHES else ""
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in spots)
-        made.append(f'<polyline points="{path}" fill="none" stroke="{tint}" stroke-width="1.8"{dash}/>')
+        made.append(f'<polyline points="{path}" fill="none" stroke="{tint}" stroke-width="1.8"{_dashed(series)}/>')
     for place, (a, b) in enumerate(spots):
         if series.low:
             low, high = y(series.low[place]), y(series.high[place])
@@ -196,7 +197,7 @@ def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[list[str
     lines: list[list[Series]] = [[]]
     at = left
     for series in (item for item in chart.series if item.in_table):
-        width = 26 + 6.4 * column_count(series.name)
+        width = LEGEND_SIGN + 16 + 6.4 * column_count(series.name)
         if at + width > WIDTH and lines[-1]:
             lines.append([])
             at = left
@@ -207,11 +208,26 @@ def _legend(chart: Chart, palette: dict[str, str], left: float) -> list[list[str
         y = 2 - LEGEND_LINE * (len(lines) - 1 - place)
         at, signs = left, []
         for series in line:
-            signs.append(f'<rect x="{at:.1f}" y="{y}" width="10" height="10" fill="{palette[series.colour]}"/>')
-            signs.append(_text(at + 14, y + 9, series.name, palette["text"], 11, "start"))
-            at += 26 + 6.4 * column_count(series.name)
+            signs.append(_sample(series, at, y, palette))
+            signs.append(_text(at + LEGEND_SIGN + 4, y + 9, series.name, palette["text"], 11, "start"))
+            at += LEGEND_SIGN + 16 + 6.4 * column_count(series.name)
         made.append(signs)
     return made
+
+
+def _sample(series: Series, at: float, y: float, palette: dict[str, str]) -> str:
+    """Draw what stands for a series before its name: a piece of its line, or of its bar."""
+    tint = palette[series.colour]
+    if not series.line:
+        return f'<rect x="{at:.1f}" y="{y}" width="{LEGEND_SIGN}" height="10" fill="{tint}"/>'
+    return (
+        f'<line x1="{at:.1f}" y1="{y + 5}" x2="{at + LEGEND_SIGN:.1f}" y2="{y + 5}" stroke="{tint}" '
+        f'stroke-width="1.8"{_dashed(series)}/>'
+    )
+
+
+def _dashed(series: Series) -> str:
+    return f' stroke-dasharray="{_DASHES[series.dash]}"' if series.dash in _DASHES else ""
 
 
 def _text(x: float, y: float, text: str, tint: str, size: float, anchor: str) -> str:

@@ -126,5 +126,5 @@ class Budget:
             return
         raise SpendingLimitError(
             f"The run has cost {say.money(self._spent_usd)}; its limit is {say.money(self._limit_usd)}.",
-            "What was done is kept. Resume it with a higher limit.",
+            "Finished rows are saved. Resume with a higher limit.",
         )

@@ -39,11 +39,6 @@ def share_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
     return missing if interval is None else f"{share(interval.low)} to {share(interval.high)}"
 
 
-def plus_minus(interval: Interval | None, *, missing: str = MISSING) -> str:
-    """Write half the width of a share's interval in points: `± 6`."""
-    return missing if interval is None else f"± {(interval.high - interval.low) * 50:.0f}"
-
-
 def points(value: float) -> str:
     """Write a difference of shares in points, without its sign: `1 point`, `0.4 points`, `12 points`."""
     number = abs(value) * 100
@@ -117,6 +112,11 @@ def about_duration(seconds: float) -> str:
     """Write an estimated time in round figures: `40 s`, `2 min`."""
     step = _MINUTE_S if seconds >= 1.5 * _MINUTE_S else 10
     return duration(max(round(seconds / step), 1) * step)
+
+
+def time_left(seconds: float, *, rough: bool) -> str:
+    """Write how long something will still take: `1 min 20 s left`; a rough figure is `about 2 min left`."""
+    return f"about {about_duration(seconds)} left" if rough else f"{duration(max(seconds, 1.0))} left"
 
 
 def when(started_at: str, *, missing: str = MISSING) -> str:

@@ -95,7 +95,7 @@ def run(
                 outcomes[made.variant_id, made.example_id] = made.failure
             yield event
     except CancelledError:
-        yield _end(plan, ports, "cancelled", "Stopped. What was done is kept.", "Resume to continue where it stopped.")
+        yield _end(plan, ports, "cancelled", "Stopped. Finished rows are kept.", "Resume to continue.")
     except AdaptLabError as error:
         yield _end(plan, ports, "failed", error.what, error.fix, goes_on=not isinstance(error, FINAL))
     else:
@@ -154,7 +154,7 @@ def _carry_out(
     probe = train[0] if train else test[0]
     for variant in (draw for item in ready for draw in item.draws or (item,)):
         if variant.lora is not None:
-            yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The canary")
+            yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The check of the weights")
     yield from warm_up(paid, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
     yield from Turns(context, ports.store, ports.meter, ready, standings, budget, kept).take(test)
@@ -241,9 +241,11 @@ def _room(context: RunContext, train: Sequence[Example], test: Sequence[Example]
 def _canary(
     context: RunContext, trainer: Trainer, variant: ReadyVariant, probe: Example
 ) -> Generator[Event, None, None]:
-    change = run_canary(context, trainer, variant, probe)
-    moved = f"move a probability by {change:.2g}" if change < 1 else "change what the model writes"
-    yield Notice(text=f"Canary of {variant.slot}: the weights {moved}.")
+    variant_id, stage = variant.variant.id, "Checking the weights"
+    yield PreparationProgress(variant_id=variant_id, progress=Progress(stage=stage, fraction=0.0))
+    run_canary(context, trainer, variant, probe)
+    yield PreparationProgress(variant_id=variant_id, progress=Progress(stage=stage, fraction=1.0))
+    yield Notice(text=f"{variant.variant.name} check passed: the trained weights do change the answers.")
 
 
 def _load(context: RunContext, store: RunStore, slots: int, context_tokens: int) -> Generator[Event, None, None]:

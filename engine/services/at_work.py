@@ -40,7 +40,7 @@ _STUDIES = {
     Purpose.DRIFT: WorkKind.DRIFT,
     Purpose.SEEDS: WorkKind.SEEDS,
 }
-_STAGES = {"starting": "getting ready", "preparing": "getting ready", "queued": "waiting for the machine"}
+_WAITING = "waiting for the machine"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +57,8 @@ class Work:
     """0 to 1."""
     left_s: float | None
     """Estimated; None while unknown."""
+    left_is_rough: bool
+    """Whether it is best written in round figures."""
     stop: Callable[[], None]
     """Ask it to stop; what was done is kept."""
 
@@ -94,6 +96,7 @@ class AtWork:
                     how_far=f"run {min(state.done + 1, state.total)} of {state.total}{rows}",
                     fraction=state.fraction,
                     left_s=state.estimated_left_s,
+                    left_is_rough=state.left_is_rough,
                     stop=partial(self._studies.cancel, purpose),
                 )
             )
@@ -104,7 +107,15 @@ class AtWork:
         if progress is None:
             return None
         rows = _rows(progress.rows_done, progress.rows_total)
-        how_far = _STAGES.get(progress.status, f"{rows}, paused" if progress.status == "paused" else rows)
+        match progress.status:
+            case "queued":
+                how_far = _WAITING
+            case "running":
+                how_far = rows
+            case "paused":
+                how_far = f"{rows}, paused"
+            case _:
+                how_far = progress.step.words if progress.step is not None else "starting"
         return Work(
             kind=WorkKind.RUN,
             id=run_id,
@@ -112,6 +123,7 @@ class AtWork:
             how_far=how_far,
             fraction=progress.rows_done / max(progress.rows_total, 1),
             left_s=progress.estimated_left_s,
+            left_is_rough=progress.left_is_rough,
             stop=partial(self._runs.cancel, run_id),
         )
 
@@ -123,7 +135,7 @@ class AtWork:
         stop = partial(self._trainings.cancel, training_id)
         step, name = snapshot.progress, self._title(snapshot.order.task_id)
         if snapshot.status == "waiting":
-            return [_stepped(WorkKind.TRAINING, training_id, name, None, stop, begins=_STAGES["queued"])]
+            return [_stepped(WorkKind.TRAINING, training_id, name, None, stop, begins=_WAITING)]
         return [_stepped(WorkKind.TRAINING, training_id, name, step, stop)]
 
     def _with_models(self) -> list[Work]:
@@ -161,6 +173,7 @@ def _stepped(
         how_far=f"{stage}, {say.share(step.fraction)}" if step is not None and step.fraction else stage,
         fraction=step.fraction if step is not None else 0.0,
         left_s=step.left_s if step is not None else None,
+        left_is_rough=False,
         stop=stop,
     )
 

@@ -13,6 +13,7 @@ from engine.analysis.progress import LiveRun
 from engine.analysis.snapshot import RunProgress
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
+from engine.core.run.infos import RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal
 from engine.running.runner import run
@@ -52,11 +53,11 @@ def events(
 class RunJob(Job[None]):
     """A run in the background."""
 
-    def __init__(self, workspace: Workspace, plan: RunPlan) -> None:
+    def __init__(self, workspace: Workspace, plan: RunPlan, estimate: RunEstimate | None) -> None:
         """Describe it."""
         super().__init__(f"run {plan.run_id}", self._pass_along)
         self._workspace, self._plan = workspace, plan
-        self.live = LiveRun(plan, workspace.store.manifest(plan.run_id).conditions)
+        self.live = LiveRun(plan, workspace.store.manifest(plan.run_id).conditions, estimate)
         self.pause = threading.Event()
         self.enough = threading.Event()
 
@@ -92,12 +93,15 @@ class BackgroundRuns:
         self._workspace = workspace
         self._jobs: JobBook[RunJob] = JobBook(MOST_REMEMBERED)
 
-    def begin(self, plan: RunPlan) -> None:
-        """Carry out a kept plan in the background, unless it is already running."""
+    def begin(self, plan: RunPlan, estimate: RunEstimate | None = None) -> None:
+        """Carry out a kept plan in the background, unless it is already running.
+
+        Its time left begins with the estimate.
+        """
         job = self._jobs.find(plan.run_id)
         if job is not None and job.live.is_running:
             return
-        job = RunJob(self._workspace, plan)
+        job = RunJob(self._workspace, plan, estimate)
         self._jobs.add(plan.run_id, job)
         job.start()
 
@@ -119,7 +123,7 @@ class BackgroundRuns:
         """
         job = self._jobs.find(run_id)
         if job is not None and job.live.is_running:
-            raise UsageError(f"Run {run_id} is still running.", "Cancel it before you delete it.")
+            raise UsageError(f"Run {run_id} is still running.", "Stop it before you delete it.")
         self._jobs.forget(run_id)
 
     def cancel(self, run_id: str) -> None:

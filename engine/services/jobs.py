@@ -36,7 +36,7 @@ def machine_taken() -> UsageError:
     """Build the error for work that cannot wait."""
     return UsageError(
         "A run or a training is in progress, and other work would distort its measurements.",
-        "Wait until it ends, or cancel it; then try again.",
+        "Wait until it ends, or stop it; then try again.",
     )
 
 

@@ -41,6 +41,8 @@ class SeriesState:
     """Share of the whole series that is done, 0 to 1, by its estimated seconds."""
     estimated_left_s: float | None
     """Of the whole series."""
+    left_is_rough: bool
+    """Whether it still leans on estimates."""
     failed: tuple[str, ...]
     """What went wrong with single runs; the others continued."""
 
@@ -122,6 +124,7 @@ class RunSeries:
                 rows_total=row.rows_total if row else 0,
                 fraction=fraction,
                 estimated_left_s=left_s if is_running else None,
+                left_is_rough=row is None or row.left_is_rough,
                 failed=tuple(self._failed),
             )
 

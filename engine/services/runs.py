@@ -14,7 +14,7 @@ from engine.analysis.marks import origin_at
 from engine.analysis.snapshot import RunProgress, RunSnapshot
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.events import Event
-from engine.core.run.infos import MoreRows, Preflight, RowOffer, RunInfo
+from engine.core.run.infos import MoreRows, Preflight, RowOffer, RunEstimate, RunInfo
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.planning import PlanChoices, plan_run
@@ -64,6 +64,12 @@ class Runs:
             capabilities=self._workspace.models.capabilities(facts),
         )
 
+    def estimate(self, plan: RunPlan) -> RunEstimate | None:
+        """Return the parts of a plan's estimated time, with which its time left begins; None if its model is gone."""
+        with suppress(AdaptLabError):
+            return self.preflight(plan).parts
+        return None
+
     def training(self, plan: RunPlan) -> TrainingRows:
         """Tell what a plan's variants learn from, and which labels they never see."""
         return training_rows(plan, self._workspace.tasks.get(plan.task_id))
@@ -110,7 +116,7 @@ class Runs:
     def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON, studied_run: str = "") -> str:
         """Keep a new run and carry it out in the background; return its id."""
         self._create(plan, purpose, studied_run)
-        self._background.begin(plan)
+        self._background.begin(plan, self.estimate(plan))
         return plan.run_id
 
     def resume(self, run_id: str) -> str:
@@ -121,7 +127,7 @@ class Runs:
         """
         plan = self.kept_plan(run_id)
         self._workspace.files.forget(run_id)  # rows that a fault left without an answer are asked again
-        self._background.begin(plan)
+        self._background.begin(plan, self.estimate(plan))
         return run_id
 
     def carry_out(

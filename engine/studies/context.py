@@ -130,14 +130,14 @@ def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
             for gap in lost
         ]
         return Sentence(
-            text=f"Among {passages} passages quality is highest with the supporting one {gaps[0].best}; lower with it "
+            text=f"Among {passages} passages quality is highest with the answer {gaps[0].best}; it is lower with it "
             f"{say.listed(told)}.",
             figures={gap.place: gap.effect.value for gap in lost},
         )
     worst = max(-gap.effect.low for gap in gaps)
     return Sentence(
-        text=f"Among {passages} passages no place differs significantly from the best; up to "
-        f"{say.points(max(worst, 0.0))} may depend on it.",
+        text=f"Among {passages} passages position makes no proven difference (up to "
+        f"{say.points(max(worst, 0.0))} possible).",
         figures={"may_hang_on_it": worst},
     )
 
@@ -160,8 +160,9 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
         )
         ratio = many.total_p50_s.value / few.total_p50_s.value
         text += (
-            f" {sizes[-1]} instead of {sizes[0]} take {ratio:.1f} times as long, {many.prompt_tokens:,.0f} tokens "
-            f"instead of {few.prompt_tokens:,.0f}, and {after} per 1,000 answers instead of {before}."
+            f" {sizes[-1]} passages take {ratio:.1f} times as long as {sizes[0]}, with "
+            f"{many.prompt_tokens:,.0f} tokens instead of {few.prompt_tokens:,.0f}, "
+            f"and cost {after} per 1,000 answers instead of {before}."
         )
     return Sentence(text=text)
 

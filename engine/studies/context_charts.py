@@ -35,7 +35,7 @@ def number_chart(found: Mapping[int, Found], *, latency: bool) -> Chart:
         title="Latency against passages" if latency else "Quality against passages",
         caption=f"{what} with its 95 % interval",
         alt=f"{what} by number of passages: {told}.",
-        x=Axis(title="passages", low=0.0, high=max(sizes) * 1.08),
+        x=Axis(title="passages", whole=True, low=0.0, high=max(sizes) * 1.08),
         y=Axis(
             title=heading_of_numbers(what, marks),
             form="seconds" if latency else "percent",

@@ -110,8 +110,8 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
     step = f"from {before.train_rows} to {after.train_rows}"
     if gain is None:
         move = say.points(after.quality.value - before.quality.value)
-        way = "more" if after.quality.value >= before.quality.value else "less"
-        return Sentence(text=f"{way_so_far} {move} {way} {step}, in one draw: more draws are needed to judge it.")
+        way = "+" if after.quality.value >= before.quality.value else "\N{MINUS SIGN}"
+        return Sentence(text=f"{way_so_far} {way}{move} {step} rows, from one sample; repeat to be sure.")
     figures = {"gain": gain.value, "low": gain.low, "high": gain.high}
     ends = f"{say.points(gain.value)} ({say.span(gain.low, gain.high)})"
     if gain.low > 0:

@@ -16,6 +16,7 @@ from components.ui.limits_form import limits_form
 from components.ui.run_data import asked_run, where
 from components.ui.run_list import missing_run
 from components.widgets.parts import keys, race, slide
+from components.widgets.shortcut_list import shortcuts
 from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
@@ -80,7 +81,8 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
 # The keys come before what they move, though they stand below it: they keep their place from step to step, so that no
 # key is lost while a step is drawn, and a step that is left is not drawn once more.
 screen = st.container()
-pressed = keys(MOVES, hint="← → change the step · 1 to 5 jump · Esc exits", key="present_keys")
+pressed = keys(MOVES, hint="← → change the step · 1 to 5 jump · Esc exits · ? all keys", key="present_keys")
+shortcuts(key="present_shortcuts")
 if pressed == "leave":
     state.leave_presentation(run_id)
 elif pressed is not None:

@@ -18,7 +18,7 @@ from engine.studies.context_charts import number_chart, place_chart
 
 lab = state.lab()
 st.title("Context", anchor=False)
-st.caption("Quality and latency as passages grow in number, and as the supporting one moves through them.")
+st.caption("Quality and latency as the number of passages grows, and as the passage with the answer moves.")
 try:
     chosen = context_setup(lab)
     if chosen is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from components.report.cost_forms import extra_form
@@ -14,7 +16,7 @@ from components.ui.run_data import asked_run, plan_of, report_of, reported_run
 from components.ui.run_list import caveats, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
-from engine.analysis.break_even import break_evens, price_table
+from engine.analysis.break_even import break_evens, choosable, price_table
 from engine.analysis.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
@@ -67,27 +69,23 @@ if generating:
 local = [(item.cost, item.variant) for item in report.figures if item.cost.is_known]
 if len(local) < len(report.figures):
     st.caption("What the model's answers cost is not known: another machine answered, and it has no list price here.")
-lines = [*(line for line, _variant in local), *closed]
-points = break_evens(lines, limits.months)
+own = [line for line, _variant in local]
+lines = [*own, *closed]
+points = break_evens(choosable(own, closed, limits), limits.months)
 prices = price_marks(report.figures, report.origin, closed=len(closed))
 named = line_headings(prices)
 
 chart_card(cost_chart(local, closed, limits), key="cost_chart", height=380)
-usd = st.column_config.NumberColumn
+usd = partial(st.column_config.TextColumn, alignment="right")
 st.dataframe(
     lines_frame(lines, limits),
     column_config={
-        "Labelling": usd(named["Labelling"], format="$%.2f", help="The labelled rows it learns from, paid once."),
-        "Preparing": usd(
-            named["Preparing"], format="$%.4f", help="Training, indexing or fitting on this machine, paid once."
-        ),
-        "Per 1,000": usd(named["Per 1,000"], format="$%.4f", help="Running cost of 1,000 answers."),
-        "Total": usd(
-            named["Total"], format="$%.2f", help="One-off and running costs, over the months and calls above."
-        ),
-        "Most calls a month": st.column_config.TextColumn(
-            named["Most calls a month"],
-            alignment="right",
+        "Labelling": usd(named["Labelling"], help="The labelled rows it learns from, paid once."),
+        "Preparing": usd(named["Preparing"], help="Training, indexing or fitting on this machine, paid once."),
+        "Per 1,000": usd(named["Per 1,000"], help="Running cost of 1,000 answers."),
+        "Total": usd(named["Total"], help="One-off and running costs, over the months and calls above."),
+        "Capacity, calls a month": usd(
+            named["Capacity, calls a month"],
             help="How many calls this machine can answer in a month without a pause, one by one.",
         ),
         "Data leaves": st.column_config.TextColumn(help="Whether inputs are sent to another company."),
@@ -103,15 +101,15 @@ if points:
     st.dataframe(
         break_even_frame(points),
         column_config={
-            "From calls a month": usd(marked("From calls a month", even), format="localized"),
-            "Total there": usd(marked("Total there", even), format="$%.2f", help="What both cost at that volume."),
+            "From calls a month": st.column_config.NumberColumn(marked("From calls a month", even), format="localized"),
+            "Total there": usd(marked("Total there", even), help="What both cost at that volume."),
         },
         hide_index=True,
         width="content",
         key="cost_points",
     )
 else:
-    st.caption("One choice is cheapest at every volume.")
+    st.caption("The same choice is cheapest at every volume.")
 st.caption(
     plain(
         f"{legend(prices)} Prices are those of {price_table()}, without caching, and tokenizers differ. The quality of "
@@ -119,7 +117,10 @@ st.caption(
     )
 )
 if closed and not limits.data_may_leave:
-    st.caption("Data stays on this machine unless you allow it to leave: closed APIs are shown only for comparison.")
+    st.caption(
+        "You said that data must not leave this machine: closed APIs are shown only for comparison and are never the "
+        "cheapest choice."
+    )
 st.download_button(
     "Assumptions and totals",
     assumptions_json(info.run_id, costs, limits, extra, lines, points, prices),

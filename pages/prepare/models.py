@@ -12,6 +12,7 @@ from components.models.servers import servers
 from components.models.speed_panel import speed_panel
 from components.ui import state
 from components.ui.text import plain, visible
+from components.widgets.wide_table import wide_table
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
 
@@ -46,7 +47,7 @@ if not models:
     servers(lab)
     st.stop()
 
-st.dataframe(
+wide_table(
     pl.DataFrame(
         [
             {
@@ -65,7 +66,8 @@ st.dataframe(
             for model in models
         ]
     ),
-    column_config={
+    first=("Model", "Where", "Quantization", "Parameters", "Size", "Context", "Licence", "Id"),
+    columns={
         "Model": st.column_config.TextColumn(pinned=True),
         "Quantization": st.column_config.TextColumn(
             help="How the weights are stored: fewer bits need less memory and may lower the quality."
@@ -78,15 +80,10 @@ st.dataframe(
         "Chat template": st.column_config.TextColumn(help="Without one the model continues text, without chat turns."),
         "Id": st.column_config.TextColumn(help="The id for the terminal's --model."),
     },
-    hide_index=True,
-    width="stretch",
     key="models_table",
 )
 
-speed_panel(lab, models)
-embedders(lab)
-servers(lab)
-
+st.caption("Open a model to see what it can do, its file, its chat template and its terms.")
 for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:
     with st.expander(plain(model.name)):
         st.caption("What it can do")
@@ -96,11 +93,16 @@ for model in [model for model in models if model.path and not model.price_ref][:
         check_panel(lab, model)
         st.caption("Name at the server" if model.server and not model.digest else "File")
         st.code(visible(model.path), language=None, wrap_lines=True)
-        st.caption("Digest (SHA-256)")
-        st.code(model.digest, language=None, wrap_lines=True)
+        if model.digest:
+            st.caption("Digest (SHA-256)")
+            st.code(model.digest, language=None, wrap_lines=True)
         if model.chat_template:
             st.caption("Chat template")
             st.code(visible(model.chat_template), language=None, wrap_lines=True, height=180)
         if model.terms:
             st.caption("Terms")
             st.text(visible(model.terms))
+
+speed_panel(lab, models)
+embedders(lab)
+servers(lab)

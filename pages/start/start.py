@@ -12,9 +12,8 @@ going_on = state.current_comparison()
 
 st.title("Prompt, retrieval, fine-tune or a small classifier?", anchor=False)
 st.markdown(
-    "Adapt Lab runs them side by side on your own task and your own machine, and shows quality with its interval, "
-    "latency and cost while they run. Nothing leaves this machine unless you choose a model or an embedder on another "
-    "one."
+    "Adapt Lab runs them side by side on your own task and your own machine, and shows quality, speed and cost "
+    "live. Nothing leaves this machine unless you choose a model or an embedder on another one."
 )
 if going_on:
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -39,9 +39,11 @@ def test_an_arabic_table_from_file_to_report(page: Page, serve: Server) -> None:
     page.get_by_role("option", name=re.compile("Scripted")).click()
     for name in ("LoRA", "RAG + LoRA", "Few-shot"):
         page.get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_text("36 predictions")).to_be_visible()
+    expect(page.get_by_text("36 answers")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 36 predictions")).to_be_visible()
+    expect(page.get_by_text("Done · 36 answers")).to_be_visible()
+    for line in page.locator(".lane .line").all():
+        line.press("Enter")
     answers = page.locator(".lane .target")
     assert answers.count() == 3
     assert all(_begins_at_the_right(page, f".lane:nth-child({place}) .text") for place in (1, 2, 3))

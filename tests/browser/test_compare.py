@@ -36,7 +36,7 @@ def _set_up(
     number = page.get_by_role("spinbutton", name="Test rows")
     number.fill(str(rows))
     number.press("Tab")
-    wanted = f"{rows * len(variants)} predictions"
+    wanted = f"{rows * len(variants)} answers"
     expect(page.get_by_text(wanted)).to_be_visible(timeout=_LONG_MS)
 
 
@@ -64,6 +64,12 @@ def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
     assert [lane["name"] for lane in lanes] == list(_VARIANTS)
     assert {lane["rows"] for lane in lanes} == {"12/12"}
     assert all(re.fullmatch(r"\d+ %", lane["value"]) for lane in lanes)
+    figures = page.locator(".lane .figures").first
+    expect(figures).to_be_hidden()
+    page.locator(".lane .line").first.focus()
+    page.keyboard.press("Enter")
+    expect(figures).to_be_visible()
+    expect(figures).to_contain_text("slowest 5 %")
     with page.expect_download() as download:
         page.get_by_role("button", name="predictions.csv").click()
     assert download.value.path().read_text(encoding="utf-8").count("\n") >= 48

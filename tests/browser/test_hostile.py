@@ -27,7 +27,7 @@ def test_markup_in_answers_stays_text(page: Page, serve: Server) -> None:
     number = page.get_by_role("spinbutton", name="Test rows")
     number.fill("3", timeout=60_000)
     number.press("Tab")
-    expect(page.get_by_text("18 predictions")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("18 answers")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 18 answers")).to_be_visible(timeout=60_000)
     page.locator(".grid .body .line").first.click()

@@ -90,7 +90,7 @@ def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Serv
     tests = page.get_by_role("spinbutton", name="Test rows")
     tests.fill("3")
     tests.press("Tab")
-    expect(page.get_by_text("6 predictions")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("6 answers")).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 6 answers")).to_be_visible(timeout=300_000)
     page.get_by_role("link", name="Train", exact=True).click()

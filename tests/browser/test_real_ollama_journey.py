@@ -34,7 +34,7 @@ def test_a_model_of_the_server_is_found_run_and_reported(page: Page, serve: Serv
         number = page.get_by_role("spinbutton", name="Test rows")
         number.fill("4")
         number.press("Tab")
-        expect(page.get_by_text("8 predictions")).to_be_visible(timeout=_LONG_MS)
+        expect(page.get_by_text("8 answers")).to_be_visible(timeout=_LONG_MS)
         page.get_by_role("button", name="Run", exact=True).click()
         expect(page.get_by_text("Done · 8 answers")).to_be_visible(timeout=_LONG_MS)
         open_page(page, address, "Report")

@@ -62,7 +62,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     page.get_by_role("option", name=re.compile("Scripted")).click()
     for name in ("LoRA", "RAG + LoRA", "Few-shot"):
         page.get_by_role("button", name=name, exact=True).click()
-    expect(page.get_by_text("18 predictions")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("18 answers")).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 18 answers")).to_be_visible(timeout=_LONG_MS)
     _open(page, address)

@@ -46,7 +46,7 @@ def test_the_classifier_classifies(retriever: LanceRetriever) -> None:
     events = list(retriever.fit_classifier(EXAMPLES, seed=0))
     assert prepared(events).id == classifier_id
     assert prepared(events).reused
-    assert "embed" not in {event.stage for event in events if isinstance(event, Progress)}
+    assert "embedding" not in {event.stage for event in events if isinstance(event, Progress)}
 
 
 def test_two_labels_and_few_rows_suffice(retriever: LanceRetriever) -> None:

@@ -114,7 +114,7 @@ def test_what_is_kept_is_found_again(retriever: LanceRetriever, kind: Classifier
     assert again.reused
     assert (again.id, again.build_s) == (made.id, made.build_s)
     stages = {event.stage for event in events if isinstance(event, Progress)}
-    assert not stages & {"embed", "train the encoder"}
+    assert not stages & {"embedding", "training the encoder"}
 
 
 def test_ids_tell_kinds_apart(retriever: LanceRetriever) -> None:
@@ -257,7 +257,7 @@ def test_training_an_encoder_tells_how_far_it_is_and_leaves_the_embedder_alone(t
         answers = [other.classify(logistic, text).probabilities for text in texts]
         events = list(other.fit_classifier(TRAINING, seed=0, spec=spec_of(ClassifierKind.ENCODER)))
         told = [event for event in events if isinstance(event, Progress)]
-        training = [event for event in told if event.stage == "train the encoder"]
+        training = [event for event in told if event.stage == "training the encoder"]
         assert len(training) > 5
         assert all(event.left_s is not None for event in training)
         assert training[-1].left_s == 0
@@ -282,7 +282,7 @@ def test_a_cancelled_training_leaves_nothing_behind(tmp_path: Path) -> None:
     cancel = threading.Event()
     try:
         events = other.fit_classifier(TRAINING, seed=0, spec=spec_of(ClassifierKind.ENCODER), cancel=cancel)
-        next(event for event in events if isinstance(event, Progress) and event.stage == "train the encoder")
+        next(event for event in events if isinstance(event, Progress) and event.stage == "training the encoder")
         cancel.set()
         with pytest.raises(CancelledError):
             last(events)

@@ -284,7 +284,7 @@ def test_the_same_seed_gives_the_same_weights(
         assert equal is same
 
 
-@pytest.mark.parametrize("stage", ["loading", "training"])
+@pytest.mark.parametrize("stage", ["loading the model", "training"])
 def test_a_cancel_ends_a_long_training_and_leaves_nothing(
     facts: ModelFacts, pairs: list[TokenPair], tmp_path: Path, stage: str
 ) -> None:

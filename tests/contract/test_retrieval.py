@@ -82,7 +82,7 @@ def prepared(events: Sequence[Progress | BuiltIndex]) -> BuiltIndex:
 
 def wait_for_embedding(events: Iterator[Progress | BuiltIndex]) -> None:
     """Go on until the first batch is embedded."""
-    next(event for event in events if isinstance(event, Progress) and event.stage == "embed")
+    next(event for event in events if isinstance(event, Progress) and event.stage == "embedding")
 
 
 def many_examples(count: int) -> list[Example]:
@@ -174,7 +174,7 @@ def test_a_standing_index_is_reused(retriever: LanceRetriever, index_id: str) ->
     events = list(retriever.index(EXAMPLES, DOCUMENTS, RetrievalSpec(passages_k=9, mode=SearchMode.HYBRID)))
     assert prepared(events).id == index_id
     assert prepared(events).reused
-    assert "embed" not in {event.stage for event in events if isinstance(event, Progress)}
+    assert "embedding" not in {event.stage for event in events if isinstance(event, Progress)}
     assert last(retriever.index(EXAMPLES[:-1], DOCUMENTS, SPEC)) != index_id
     assert last(retriever.index(EXAMPLES, DOCUMENTS, RetrievalSpec(chunk_words=5, chunk_overlap_words=0))) != index_id
 

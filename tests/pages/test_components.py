@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,15 +15,18 @@ from hypothesis import strategies as some
 
 from components.run.results import closed_frame, failures_frame, results_frame, scores_frame
 from components.ui import text as words
+from components.ui.bests import COUNTS, bests
 from components.ui.lane_view import lane_views, strip_view
 from components.ui.palette import PALETTES, colour
 from components.widgets import charts
 from components.widgets.tradeoff import LAPTOP_PX
 from engine.analysis.marks import HERE
 from engine.analysis.snapshot import Lane, RunSnapshot
-from engine.analysis.tradeoff import pareto, tradeoff_chart
+from engine.analysis.tradeoff import LARGEST_PX, pareto, tradeoff_chart
+from engine.charts.chart import Axis, ticks
 from engine.charts.label_places import Spot, places
 from engine.charts.plotly_form import to_plotly
+from engine.core.interval import Interval
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, script
@@ -175,14 +179,72 @@ def test_labels_keep_clear_of_each_other() -> None:
     assert len(set(chosen)) == 2
 
 
+def test_a_name_keeps_clear_of_a_line() -> None:
+    """Minor 7: a line that runs through the free side of a marker sends its name to another side."""
+    spot = Spot(x=120, y=100, low=80, high=120, radius=6, text="Classifier")
+    (free,) = places([spot], (245, 208))
+    (beside,) = places([spot], (245, 208), [[(120.0, 100.0), (240.0, 100.0)]])
+    assert free == "middle right"
+    assert beside != free
+
+
+def test_a_variant_at_0_or_100_percent_is_drawn_whole() -> None:
+    """Minor 7: a marker of the largest size at 0 % or at 100 % lies within the axes of the chart of a run."""
+    _, _, snapshot = _snapshot()
+    for value in (0.0, 1.0):
+        quality = Interval(value=value, low=max(value - 0.2, 0.0), high=min(value + 0.2, 1.0))
+        lane = replace(snapshot.lanes[0], figures=replace(snapshot.lanes[0].figures, quality=quality))
+        low, high = _tradeoff([lane])["layout"]["yaxis"]["range"]
+        radius = LARGEST_PX / 2 / LAPTOP_PX[1] * (high - low)
+        assert low <= value - radius
+        assert value + radius <= high
+
+
+@pytest.mark.parametrize("span", [(0.004, 0.9), (0.05, 0.4), (0.3, 0.5), (0.0005, 30.0)])
+def test_ticks_of_seconds_keep_their_distance(span: tuple[float, float]) -> None:
+    """Minor 7: no two numbers below the latency chart stand closer than a number is wide."""
+    _, _, snapshot = _snapshot()
+    lane = replace(snapshot.lanes[0], latencies_s=span)
+    axis = charts.latency_spread([lane])["layout"]["xaxis"]
+    low, high = axis["range"]
+    places_px = [(math.log10(tick) - low) / (high - low) * 150 for tick in axis["tickvals"]]
+    assert len(places_px) >= 1
+    assert all(after - before >= 28 for before, after in pairwise(places_px))
+
+
+def test_passages_are_counted_in_whole_numbers() -> None:
+    """Minor 13: an axis of whole things has no tick at a quarter of one."""
+    assert ticks(Axis(title="passages", whole=True), 0.0, 1.08) == [0.0, 1.0]
+
+
+def test_no_variant_is_best_where_none_is_right() -> None:
+    """Minor 4: "Best quality" is not said of 0 %, and one row at 0 % is written with its interval's ends."""
+    _, _, snapshot = _snapshot()
+    figures = replace(snapshot.lanes[0].figures, quality=Interval(value=0.0, low=0.0, high=0.79))
+    lane = replace(snapshot.lanes[0], figures=figures)
+    assert COUNTS[0] not in {best.count for best in bests([lane, lane])}
+    (view,) = lane_views(replace(snapshot, lanes=(lane,)))
+    assert (view["quality"], view["interval"], view["share"]) == ("0 %", "0 to 79", [0.0, 0.0, 0.79])
+
+
+def test_a_lane_is_lean_and_says_no_time_left() -> None:
+    """Words 41: beside the figure stand only median seconds and cost; the rest is on demand, and no lane has a time left."""
+    _, _, snapshot = _snapshot(made=90)
+    for view in lane_views(snapshot):
+        assert [name for name, *_ in view["beside"]] == ["median", "per 1,000"]
+        names = [name for name, *_ in view["figures"]]
+        assert names[:5] == ["set-up time", "first word", "slowest 5 %", "tokens/s", "failed"]
+        assert "left" not in json.dumps({name: view[name] for name in ("beside", "figures", "interval", "rows")})
+
+
 def test_throughput_run_shows_no_latency() -> None:
     """Batched answers have no latency of their own, and none is made up."""
     _, _, snapshot = _snapshot()
     figures = replace(snapshot.lanes[0].figures, ttft_p50_s=None, total_p50_s=None, total_p95_s=None)
     lane = replace(snapshot.lanes[0], figures=figures, latencies_s=())
     view = lane_views(replace(snapshot, lanes=(lane,)))[0]
-    shown = {name: value for name, value, *_ in view["figures"]}
-    assert shown["first token"] == shown["p95"] == say.MISSING
+    shown = {name: value for name, value, *_ in (*view["beside"], *view["figures"])}
+    assert shown["median"] == shown["first word"] == shown["slowest 5 %"] == say.MISSING
     assert _tradeoff([lane])["data"] == []
 
 

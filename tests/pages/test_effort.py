@@ -88,7 +88,7 @@ def test_a_search_that_was_stopped_says_so(open_app: Opener) -> None:
         [
             RunStarted(plan=plan),
             PreparationProgress(variant_id="zero-shot-tuned", progress=progress),
-            RunEnded(status="cancelled", message="Stopped. What was done is kept."),
+            RunEnded(status="cancelled", message="Stopped. Finished rows are kept."),
         ],
     )
     app = open_app(lab)

@@ -47,7 +47,7 @@ def opened(open_app: Opener, lab: MemoryLab) -> AppTest:
 
 def told(app: AppTest) -> str:
     """Return all Markdown and headings of a page, unescaped."""
-    return " ".join(element.value for kind in (app.subheader, app.markdown) for element in kind).replace("\\", "")
+    return " ".join(element.value for kind in (app.header, app.markdown) for element in kind).replace("\\", "")
 
 
 def buttons(app: AppTest) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_limits_are_asked_and_never_assumed(open_app: Opener) -> None:
     assert "you plan" not in told(app)
     app.number_input(key="limit_highest_p95_s").set_value(0.2)
     app.run()
-    assert "meets your limits" in app.subheader[0].value
+    assert "meets your limits" in app.header[0].value
     assert "over your 0.20 s" in told(app)
     app.number_input(key="limit_highest_p95_s").set_value(None)
     app.run()

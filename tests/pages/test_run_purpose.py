@@ -26,7 +26,7 @@ def told(app: AppTest) -> str:
     kinds = (
         app.title,
         app.header,
-        app.subheader,
+        app.header,
         app.markdown,
         app.caption,
         app.info,
@@ -93,7 +93,7 @@ def test_a_drift_run_opened_on_purpose_says_what_it_is(open_app: Opener) -> None
     """B1: Report, Run, slides and memo of a drift run say that its rows are not the test rows, and how whole it is."""
     lab = memory_lab()
     _comparison, drift = with_drift_rows(lab)
-    assert not opened(open_app, lab, REPORT, run_id=drift).subheader  # nor a verdict
+    assert not opened(open_app, lab, REPORT, run_id=drift).header  # nor a verdict
     for page in (REPORT, RUN):
         words = told(opened(open_app, lab, page, run_id=drift))
         assert "Drift rows: not the task's test rows." in words
@@ -110,7 +110,7 @@ def test_a_wrong_link_has_a_page_of_its_own(page: str, open_app: Opener) -> None
     run_id = lab.finished(rows=6)
     app = opened(open_app, lab, page, run_id="nope")
     assert "There is no run 'nope' here." in told(app)
-    assert not app.subheader
+    assert not app.header
     app.button(key=f"open_{run_id}").click().run()
     assert not app.exception
     assert "There is no run" not in told(app)
@@ -204,7 +204,7 @@ def test_a_run_ends_in_its_verdict_with_the_ways_on(open_app: Opener) -> None:
     lab = memory_lab()
     run_id = lab.finished()
     app = opened(open_app, lab, RUN, run_id=run_id)
-    assert app.subheader[0].value.replace("\\", "") == lab.results.report(run_id, Limits()).verdict.headline
+    assert app.header[0].value.replace("\\", "") == lab.results.report(run_id, Limits()).verdict.headline
     assert {"Report", "Present"} <= {button.label for button in app.main.button}
     assert app.get("download_button")[0].proto.label == "Download memo"
     app.button(key="run_report").click().run()

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.ui import state
-from engine.core.run.events import Event, PredictionMade, PreparationProgress, RunEnded, RunStarted
+from engine.core.run.events import (
+    Event,
+    ModelLoaded,
+    Notice,
+    PredictionMade,
+    PredictionStarted,
+    PreparationProgress,
+    RunEnded,
+    RunStarted,
+    VariantOut,
+)
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind
 from engine.core.steps import Progress
@@ -18,6 +31,8 @@ from engine.core.techniques import Technique
 from engine.metrics import wording as say
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
+
+ROOT = Path(__file__).parents[2]
 
 
 def _plan(lab: MemoryLab, rows: int = 6) -> RunPlan:
@@ -143,7 +158,7 @@ def test_answers_are_text(text: str, open_app: Opener) -> None:
 
 
 def test_training_shows_its_progress(open_app: Opener) -> None:
-    """While LoRA weights are trained, the lane tells step, loss and time left."""
+    """While LoRA weights are trained, the lane tells step, loss and speed, and leaves the time left to the head."""
     lab = memory_lab()
     plan = _plan(lab)
     progress = Progress(stage="Training LoRA weights", fraction=0.5, left_s=40, step=21, loss=0.431, tokens_per_s=640)
@@ -155,9 +170,106 @@ def test_training_shows_its_progress(open_app: Opener) -> None:
     preparing = next(lane["preparing"] for lane in _lanes(app) if lane["id"] == "lora")
     assert preparing == {
         "fraction": 0.5,
-        "text": "Training LoRA weights · 40 s left",
+        "text": "Training LoRA weights",
         "detail": "step 21 · loss 0.431 · 640 tokens/s",
     }
+
+
+def _steps(app: AppTest) -> str:
+    """Return the row of steps with the time left behind it, unescaped."""
+    texts = (element.value.replace("\\", "") for element in app.main.markdown)
+    (line,) = [text for text in texts if "Warm-up" in text]
+    return line
+
+
+def _left(text: str) -> list[str]:
+    return re.findall(r"(?:about )?[\d hmins]+ left", text)
+
+
+@pytest.mark.parametrize(
+    ("until", "now", "rough"),
+    [
+        (RunStarted, "Model", True),
+        (ModelLoaded, "Zero-shot", True),
+        (PreparationProgress, "LoRA 14 of 42", True),
+        (PredictionStarted, "Row 1 of 12", True),
+        (Notice, "Warm-up", True),
+        (None, "Row 9 of 12", False),
+    ],
+)
+def test_the_head_says_the_step_and_one_time_left(
+    until: type[Event] | None, now: str, rough: bool, open_app: Opener
+) -> None:
+    """Minor 5, 6: in each state the head names what is under way with its count, and one time left for the whole run.
+
+    The sidebar says the same step and a time of its own; neither lanes nor anything else on the page has another.
+    """
+    lab = memory_lab()
+    plan = _plan(lab, rows=12)
+    events = script(plan, lab.tasks.get(TASK))
+    events.insert(2, ModelLoaded(load_s=1.0, gpu=False))
+    places = [n for n, event in enumerate(events) if until is not None and isinstance(event, until)]
+    if until is None:
+        places = [n for n, event in enumerate(events) if isinstance(event, PredictionMade)][8 * 6 - 1 :]
+    elif until is PreparationProgress:
+        places = [n for n in places if events[n].progress.step == 14]  # type: ignore[union-attr]
+    app = _shown(lab, plan, events[: places[0] + 1], open_app)
+    line = _steps(app)
+    assert f":blue-badge[:material/play_arrow: {now}]" in line
+    assert line.count(":blue-badge[") == 1
+    (left,) = _left(line)
+    assert left.startswith("about ") is rough
+    page = " ".join(element.value for kind in (app.main.markdown, app.main.caption) for element in kind)
+    assert len(_left(page)) == 1
+    assert "left" not in json.dumps(_lanes(app))
+    sidebar = " ".join(element.value for element in app.sidebar.caption).replace("\\", "")
+    assert len(_left(sidebar)) == 1
+    assert (now if not now.startswith("Row") else "of 72 answers") in sidebar
+
+
+def test_a_run_that_is_over_ticks_its_steps_and_has_no_time_left(open_app: Opener) -> None:
+    """Done is done: every step has its tick with what it took, none is under way, and no time is left."""
+    lab = memory_lab()
+    plan = _plan(lab)
+    line = _steps(_shown(lab, plan, [*script(plan, lab.tasks.get(TASK)), _end("done")], open_app))
+    assert line.count(":green-badge[") == 9
+    assert "LoRA 1 min" in line
+    assert not _left(line)
+
+
+def test_a_variant_that_is_out_stays_with_its_figures(open_app: Opener) -> None:
+    """A raced-out lane is marked as such and keeps its figures; the steps go on without it."""
+    lab = memory_lab()
+    plan = _plan(lab)
+    events = script(plan, lab.tasks.get(TASK))
+    made = [n for n, event in enumerate(events) if isinstance(event, PredictionMade)]
+    events = [*events[: made[6 * 3 - 1] + 1], VariantOut(variant_id="zero-shot", rows=3)]
+    app = _shown(lab, plan, events, open_app)
+    lanes = {lane["id"]: lane for lane in _lanes(app)}
+    assert (lanes["zero-shot"]["is_out"], lanes["rag"]["is_out"]) == (True, False)
+    assert lanes["zero-shot"]["interval"] == "out after 3 rows"
+    assert lanes["zero-shot"]["quality"] != say.MISSING
+    assert "Row 4 of 6" in _steps(app)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_faded_lane_can_be_read(theme: str) -> None:
+    """The text of a raced-out lane, a mix of text and ground, has a contrast of 4.5 : 1 at least in both themes."""
+    style = (ROOT / "components/widgets/variant_lanes/variant_lanes.css").read_text(encoding="utf-8")
+    share = int(re.search(r"--muted: color-mix\(in srgb, var\(--st-text-color\) (\d+)%", style)[1]) / 100  # type: ignore[index]
+    shades = tomllib.loads((ROOT / ".streamlit/config.toml").read_text(encoding="utf-8"))["theme"][theme]
+    ground, text = (
+        [int(shades[name][place : place + 2], 16) for place in (1, 3, 5)] for name in ("backgroundColor", "textColor")
+    )
+    mixed = [share * letter + (1 - share) * below for letter, below in zip(text, ground, strict=True)]
+    darker, lighter = sorted((_luminance(mixed), _luminance(ground)))
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def _luminance(shade: list[float] | list[int]) -> float:
+    """Relative luminance of an sRGB colour, as WCAG 2.2 defines it."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in shade)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_unknown_run_in_the_url(open_app: Opener) -> None:

@@ -27,7 +27,7 @@ def test_a_learning_curve_is_measured_once(run: Run, table: list[object]) -> Non
     """Five runs are made and told as the page does; the same command makes none, and JSON holds the points."""
     code, out, err = run("study", "learning-curve", *table, *CURVE)
     assert code == 0, err
-    assert "5 of 5 runs are still missing" in err
+    assert "5 of 5 runs to go" in err
     sentences, points = blocks(out)
     assert "Few-shot:" in sentences[0]["in words"]
     assert "over 2 draws" in sentences[0]["in words"] or "gains" in sentences[0]["in words"]
@@ -84,7 +84,7 @@ def test_ctrl_c_stops_a_study_and_the_same_command_goes_on(run: Run, kept: str) 
     again = begin("study", "seeds", kept, "--draws", 4, "--json")
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, err
-    assert "2 of 3 runs are still missing" in err
+    assert "2 of 3 runs to go" in err
     assert f"run {runs[0]}" not in err
     assert f"run {runs[1]}" in err
     found = json.loads(out)

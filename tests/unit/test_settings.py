@@ -245,4 +245,4 @@ def test_a_search_says_why_the_default_is_kept(others: Sequence[Standing], ended
     trials = [_trial([1.0, 0.0]), *(_trial([0.0], standing=one) for one in others)]
     search = Search(technique="zero-shot", trials={str(n): one for n, one in enumerate(trials)}, ended=ended, chosen=0)
     (sentence,) = effort_sentences({"zero-shot-tuned": search})
-    assert sentence.endswith(f"The default is kept: {told}.")
+    assert sentence.endswith(f"The default stays: {told}.")

@@ -48,7 +48,7 @@ root.querySelector("[role=slider], .row")
 KNOWN = {
     "app.py": "Adapt Lab",
     "components/run/panel.py": "Quality against latency",
-    "components/ui/lane_view.py": "Estimated until the last row; variants take turns row by row, so that all end together.",
+    "components/ui/lane_view.py": "Half of the answers were complete within this time, retrieval included.",
     "components/widgets/lanes/lanes.html": "Variants",
     "components/widgets/lanes/lanes.js": "being written",
     "engine/analysis/verdict/headline.py": "Choose {pick}: {where}.",

@@ -10,6 +10,7 @@ from engine.analysis.break_even import (
     CostLine,
     break_even,
     break_evens,
+    choosable,
     closed_lines,
     labelled_rows,
     own_line,
@@ -53,6 +54,14 @@ def test_at_the_break_even_both_cost_the_same(a: float, b: float, c: float, d: f
     calls = found.calls_per_month
     assert first.total_usd(calls, months) == pytest.approx(second.total_usd(calls, months), rel=1e-6, abs=1e-6)
     assert break_even(second, first, months) == found
+
+
+def test_closed_apis_are_a_choice_only_where_data_may_leave() -> None:
+    """A cheap API is the cheapest from some volume on if data may leave; if not, it is no choice at all."""
+    own, closed = [line("own", 1, 0.5), line("tuned", 50, 0.2)], [line("api", 10, 0.01)]
+    allowed = break_evens(choosable(own, closed, Limits(data_may_leave=True)), 1)
+    assert [point.dearer_at_first for point in allowed] == ["api"]
+    assert [point.dearer_at_first for point in break_evens(choosable(own, closed, Limits()), 1)] == ["tuned"]
 
 
 def test_dearer_twice_never_pays() -> None:

@@ -14,7 +14,7 @@ from engine.metrics import wording as say
 
 NINETY = Interval(value=0.893, low=0.824, high=0.941)
 OPTIONAL = [say.share, say.seconds, say.duration, say.money, say.size, say.number, say.short]
-BETWEEN = [say.ends, say.share_ends, say.seconds_ends, say.money_ends, say.plus_minus]
+BETWEEN = [say.ends, say.share_ends, say.seconds_ends, say.money_ends]
 
 
 @pytest.mark.parametrize("write", [*OPTIONAL, *BETWEEN, say.loss])
@@ -91,7 +91,6 @@ def test_shares_and_their_intervals() -> None:
     assert say.share_interval(NINETY) == "89 % (82 to 94)"
     assert say.ends(NINETY) == "82 to 94"
     assert say.share_ends(NINETY) == "82 % to 94 %"
-    assert say.plus_minus(NINETY) == "± 6"
     assert say.seconds_ends(NINETY) == "0.82 s to 0.94 s"
     assert say.money_ends(NINETY) == "82.4 ¢ to 94.1 ¢"
 

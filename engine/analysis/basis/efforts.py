@@ -98,11 +98,11 @@ def _sentence(search: Search) -> str:
         return f"{row.technique}: {spent} so far; the search is not finished."
     end = f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
     if row.best_score is None or row.default_score is None:
-        return f"{row.technique}: {spent}{end}. The default is kept: {_why_kept(search)}."
+        return f"{row.technique}: {spent}{end}. The default stays: {_why_kept(search)}."
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
     if row.changed:
-        return f"{row.technique}: {spent}{end}. Used is {row.used}: {shares}."
-    return f"{row.technique}: {spent}{end}. The default is kept: the best other one came to {shares}."
+        return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
+    return f"{row.technique}: {spent}{end}. The default stays: the best other one came to {shares}."
 
 
 def _why_kept(search: Search) -> str:
@@ -158,7 +158,7 @@ def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sent
     tuned = [item for item in run.figures if item.variant.tuned]
     text = f"Settings were searched for: {amount(effort)}."
     if not tuned:
-        text += " Every technique keeps its default."
+        text += " Every technique stays with its default."
     elif verdict.pick is None and by_default.pick is None:
         text += " The default settings alone do not decide it either."
     elif _same(run, verdict, by_default):

@@ -56,6 +56,18 @@ class RunInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RunEstimate:
+    """The parts of a plan's estimated seconds, in the order in which a run goes through them."""
+
+    search_s: float = 0.0
+    setup_s: float = 0.0
+    """Starting workers, embedding rows, measuring priors."""
+    training_s: float = 0.0
+    answer_s: Mapping[str, float] = field(default_factory=dict)
+    """Of one test row, by variant id."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Preflight:
     """What a plan will take, before it starts. All figures are estimates."""
 
@@ -74,6 +86,8 @@ class Preflight:
     """Part of `estimated_s`; 0 where no settings are searched for."""
     settings: Mapping[str, int] = field(default_factory=dict)
     """About how many settings of each technique the search has time for, each on all its rows."""
+    parts: RunEstimate = field(default_factory=RunEstimate)
+    """What `estimated_s` is the sum of, with every test row answered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

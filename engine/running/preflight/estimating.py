@@ -8,7 +8,7 @@ from engine.core.capabilities import Capabilities, Support
 from engine.core.embedder import MULTILINGUAL_EMBEDDER, embedder_name
 from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
-from engine.core.run.infos import Preflight
+from engine.core.run.infos import Preflight, RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
@@ -60,15 +60,13 @@ def estimate_run(
     most = max((variant.decoding.max_tokens for variant in plan.variants), default=0)
     answer_tokens = most if not task.answer.labels else 1
     whole = capabilities is None or capabilities.choice_probabilities is Support.YES
-    seconds = sum(
-        (rows + (count_rows(plan, task, variant) if whole else 0))
-        * (
-            SERVER_ROW_S
-            if facts.server and not facts.parameters and variant.generates
-            else _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
-        )
+    answer_s = {
+        variant.id: SERVER_ROW_S
+        if facts.server and not facts.parameters and variant.generates
+        else _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
         for variant in plan.variants
-    )
+    }
+    priors_s = sum(count_rows(plan, task, variant) * answer_s[variant.id] for variant in plan.variants) if whole else 0
     trainings = {(variant.lora, variant.tuned): variant for variant in plan.variants if variant.lora is not None}
     if capabilities is not None and (
         lora_comes_with_the_server(capabilities) or capabilities.lora_serving is Support.NO
@@ -88,6 +86,7 @@ def estimate_run(
     trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
     search_s, settings = _search(plan, trial_s)
     retrieves = any(v.retrieval or v.facts.fits or _embeds_shots(v) for v in plan.variants)
+    setup_s = priors_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
@@ -117,10 +116,11 @@ def estimate_run(
     return Preflight(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
-        estimated_s=seconds + training_s + search_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves),
+        estimated_s=rows * sum(answer_s.values()) + training_s + search_s + setup_s,
         estimated_training_s=training_s,
         estimated_search_s=search_s,
         settings=settings,
+        parts=RunEstimate(search_s=search_s, setup_s=setup_s, training_s=training_s, answer_s=answer_s),
         estimated_memory_bytes=int(memory),
         free_memory_bytes=free_memory_bytes,
         problems=tuple(problems),

@@ -1,0 +1,1 @@
+"""How far a run is: its named steps, and the time that it has left."""

@@ -1,0 +1,68 @@
+"""What the keyboard reaches: the list of shortcuts on every page, and help after the field that it belongs to."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from components.widgets.shortcut_list import SHORTCUTS
+from tests.browser.test_must_hold import _finished_run
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+_STEP = """() => { let node = document.activeElement
+  while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement
+  const before = window.focusedBefore
+  window.focusedBefore = node
+  const label = node?.closest("[data-testid=stWidgetLabel]")
+  if (!label || !node.matches("button")) return null
+  return { help: node.getAttribute("aria-label"), isAfter: !!before && !label.contains(before)
+    && label.parentElement.contains(before) } }"""
+"""Names the help that has the focus, and tells whether the focus came from the field that it belongs to."""
+
+
+def test_a_question_mark_lists_the_shortcuts(page: Page, stand_in: str) -> None:
+    """`?` opens the list on a page and in a presentation, Esc closes it, and in a field it is only a character."""
+    page.goto(f"{stand_in}/playground")
+    field = page.get_by_role("textbox", name="Input")
+    field.fill("why")
+    field.press("?")
+    expect(field).to_have_value("why?")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("heading", name="Playground").click()
+    page.keyboard.press("?")
+    for title, _keys in SHORTCUTS:
+        expect(dialog.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Shortcuts ?").click()
+    expect(dialog).to_be_visible()
+    page.keyboard.press("?")
+    expect(dialog).to_have_count(0)
+    _finished_run(page, stand_in)
+    page.get_by_role("button", name="Present").click()
+    expect(page.get_by_role("button", name="Next")).to_be_visible()
+    expect(page.get_by_role("button", name="Shortcuts ?")).to_have_count(0)
+    expect(page.locator(".shortcuts")).to_be_attached()
+    page.keyboard.press("?")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Back")).to_be_disabled()  # the keys of the step were not heard
+
+
+def test_help_comes_after_its_field(page: Page, stand_in: str) -> None:
+    """From a field, Tab goes on to the help that belongs to it; nothing in a form begins with its help."""
+    for path, first in (("run", "Test rows"), ("playground", "Task"), ("train", "Training rows")):
+        page.goto(f"{stand_in}/{path}")
+        expect(page.get_by_label(first, exact=True).first).to_be_visible()
+        page.get_by_role("heading", level=1).click()
+        helped = []
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if step := page.evaluate(_STEP):
+                helped.append(step)
+        assert helped, path
+        assert [step["help"] for step in helped if not step["isAfter"]] == [], path
