@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.encodings import OFFERED
 from adapters.tabular.source import check_size
-from engine.core.errors import TaskError, UsageError
+from engine.core.errors import AdaptLabError, TaskError, UsageError
 from engine.core.generation import Message
 from engine.core.ports import BuiltIndex, Embeddings, LanguageModel
 from engine.core.steps import CancelSignal, Progress
@@ -187,17 +188,35 @@ class LocalIntake:
 
     def saved_id(self, task: Task) -> str | None:
         """Return the id under which this task is kept; None if it is not."""
-        name = _name_of(task)
-        return name if (self._tasks / name / "task.toml").is_file() else None
+        earlier = f"{task.id}-{task.digest[:8]}"  # as tasks were named before
+        if (self._tasks / earlier / "task.toml").is_file():
+            return earlier
+        names = itertools.takewhile(self._is_taken, _names(task.id))
+        return next((name for name in names if self._digest(name) == task.digest), None)
 
     def save(self, task: Task) -> str:
-        """Keep a task under its id and a piece of its digest: the same task again is the same folder."""
-        name = _name_of(task)
-        if self.saved_id(task) is None:
-            folder = self._tasks / name
-            write_task(replace(task, id=name), folder)
-            read_task(folder)
+        """Keep a task under its id, with a number where another task has it: the same task again is the same folder."""
+        name = self.saved_id(task)
+        if name is None:
+            name = next(free for free in _names(task.id) if not self._is_taken(free))
+            write_task(replace(task, id=name), self._tasks / name)
+            read_task(self._tasks / name)
         return name
+
+    def _is_taken(self, name: str) -> bool:
+        if (self._tasks / name).exists():
+            return True
+        try:
+            self._task_folder(name)
+        except UsageError:
+            return False
+        return True
+
+    def _digest(self, name: str) -> str:
+        """Return the digest of the task that is kept under this id; empty if it cannot be read."""
+        with suppress(AdaptLabError):
+            return read_task(self._task_folder(name)).digest
+        return ""
 
     def pack(self, task_id: str) -> bytes:
         """Pack a task as a zip archive."""
@@ -237,5 +256,8 @@ class LocalIntake:
                 self._counting = None
 
 
-def _name_of(task: Task) -> str:
-    return f"{task.id}-{task.digest[:8]}"
+def _names(task_id: str) -> Iterator[str]:
+    """Return the ids that a task may get: `desk-mail`, `desk-mail-2`, and so on."""
+    yield task_id
+    for number in itertools.count(2):
+        yield f"{task_id}-{number}"

@@ -10,9 +10,10 @@ from engine.core.errors import UsageError, unknown_name
 from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import RunInfo
 from engine.core.run.standing import is_comparison
+from engine.core.safe_text import slug
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Guess, Roles, guess_roles
-from engine.ingest.one_step import Imported, begin_import, finish_import, slug
+from engine.ingest.one_step import Imported, begin_import, finish_import
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import Compared
 from engine.ingest.table import ReadOptions, Table

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.training.library import modelfile
-from engine.core.errors import CancelledError, UsageError, unknown_name
+from engine.core.errors import CancelledError, UsageError
 from engine.core.generation import LoraWeights, ModelFacts, TokenPair
 from engine.core.interval import Interval
-from engine.core.lora_library import EXPORTS, KeptWeights, Measured
+from engine.core.lora_library import KeptWeights, Measured, export_name
 from engine.core.steps import CancelSignal, Progress
 from engine.core.variant import LoraSpec
 from tests.memory_lab_models import Answers
@@ -36,11 +36,10 @@ class MemoryLibrary:
             raise UsageError(f"There are no LoRA weights '{key}'.", "Check the list again.")
         self.kept = [one for one in self.kept if one.key != key]
 
-    def export(self, key: str, form: str, *, base_path: str, instructions: str) -> tuple[str, bytes]:
+    def export(self, key: str, form: str, *, instructions: str) -> tuple[str, bytes]:
         """Return a Modelfile in whatever form."""
-        if form not in EXPORTS:
-            raise unknown_name("form of export", form, EXPORTS)
-        return f"{key}.{form}", modelfile(base_path, instructions).encode("utf-8", "replace")
+        one = next(one for one in self.kept if one.key == key)
+        return export_name(one, form), modelfile(one.base_name, instructions).encode("utf-8", "replace")
 
     def note(self, key: str, facts: Mapping[str, Any]) -> None:
         """Put facts beside weights."""
@@ -86,10 +85,12 @@ class MemoryTrainer:
             self._answers.wait(self._answers.step_s, cancel)
             left_s = float(TRAIN_STEPS - step)
             yield Progress(
-                stage="Training LoRA weights", fraction=step / TRAIN_STEPS, left_s=left_s, step=step, loss=loss,
-                tokens_per_s=640.0,
+                stage="Training LoRA weights", fraction=step / TRAIN_STEPS, left_s=left_s, step=step, steps=TRAIN_STEPS,
+                loss=loss, tokens_per_s=640.0,
             )  # fmt: skip
-        yield Progress(stage="Training LoRA weights", fraction=1.0, step=TRAIN_STEPS, validation_loss=0.7)
+        yield Progress(
+            stage="Training LoRA weights", fraction=1.0, step=TRAIN_STEPS, steps=TRAIN_STEPS, validation_loss=0.7
+        )
         kept = KeptWeights(
             key=key, created_at="2026-11-24T20:00:00+00:00", base_name="memory.gguf", base_digest=model.digest,
             template_digest=model.template_digest, size_bytes=9_800_000, rows=len(pairs), train_s=TRAIN_S,

@@ -95,9 +95,9 @@ def _playground(page: Page) -> None:
     text = page.get_by_role("textbox", name="Input")
     text.fill(INPUT)
     text.press("Control+Enter")
-    page.get_by_role("button", name="Answer", exact=True).click()
+    page.get_by_role("button", name="Answer Shortcut").click()
     page.get_by_text("How each answer came about").wait_for(timeout=180_000)
-    page.get_by_role("button", name="Answer", exact=True).evaluate("node => node.scrollIntoView()")
+    page.get_by_role("button", name="Answer Shortcut").evaluate("node => node.scrollIntoView()")
 
 
 def _compare(page: Page, run_id: str) -> None:

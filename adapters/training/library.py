@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.training import kept
-from engine.core.errors import UsageError, unknown_name
+from engine.core.errors import UsageError
 from engine.core.interval import Interval
-from engine.core.lora_library import EXPORTS, KeptWeights, Measured
+from engine.core.lora_library import KeptWeights, Measured, export_name, speaking_name
 
 _PEFT_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -43,31 +43,30 @@ class LoraLibrary:
         """Remove weights; raise `UsageError` if there are none of this key."""
         shutil.rmtree(self._existing(key), ignore_errors=True)
 
-    def export(self, key: str, form: str, *, base_path: str, instructions: str) -> tuple[str, bytes]:
+    def export(self, key: str, form: str, *, instructions: str) -> tuple[str, bytes]:
         """Return a file name and its bytes in one of the forms of `EXPORTS`.
 
         Args:
             key: of the weights.
             form: `peft`, `gguf` or `ollama`.
-            base_path: where the base's GGUF is on this machine, for the Modelfile.
             instructions: the task's instructions, for the Modelfile's system prompt; may be empty.
 
         Raises:
             UsageError: an unknown key or form.
         """
         folder = self._existing(key)
+        one = _kept_weights(folder, kept.read_manifest(folder) or {}, kept.read_notes(folder))
+        name, inside = export_name(one, form), speaking_name(one)
         if form == "gguf":
-            return f"{key}.gguf", (folder / kept.GGUF_NAME).read_bytes()
+            return name, (folder / kept.GGUF_NAME).read_bytes()
         if form == "peft":
             names = (*_PEFT_FILES, kept.MANIFEST_NAME)
-            return f"{key}-peft.zip", _zipped({f"{key}/{name}": (folder / name).read_bytes() for name in names})
-        if form == "ollama":
-            files = {
-                f"{key}/Modelfile": modelfile(base_path, instructions).encode(),
-                f"{key}/{kept.GGUF_NAME}": (folder / kept.GGUF_NAME).read_bytes(),
-            }
-            return f"{key}-ollama.zip", _zipped(files)
-        raise unknown_name("form of export", form, EXPORTS)
+            return name, _zipped({f"{inside}/{file}": (folder / file).read_bytes() for file in names})
+        files = {
+            f"{inside}/Modelfile": modelfile(one.base_name, instructions).encode(),
+            f"{inside}/{kept.GGUF_NAME}": (folder / kept.GGUF_NAME).read_bytes(),
+        }
+        return name, _zipped(files)
 
     def _existing(self, key: str) -> Path:
         folder = self._folder / kept.checked_key(key)
@@ -76,15 +75,16 @@ class LoraLibrary:
         return folder
 
 
-def modelfile(base_path: str, instructions: str) -> str:
+def modelfile(base_name: str, instructions: str) -> str:
     """Write a Modelfile: base, weights, greedy decoding, and the instructions that the weights were trained under.
 
     Source: docs/modelfile.mdx of https://github.com/ollama/ollama. The chat template is left to the base's GGUF.
     """
     lines = [
-        "# In this folder: ollama create my-model -f Modelfile",
-        "# FROM is the base's path when this was written; on another machine, change it to the path there.",
-        f"FROM {base_path}",
+        "# FROM is the model that the weights were trained on. Put its GGUF file into this folder under this name, or",
+        "# write where the file is, or the name of the same model in Ollama: the same quantization, no other.",
+        "# Then, in this folder: ollama create my-model -f Modelfile",
+        f"FROM {base_name}",
         f"ADAPTER ./{kept.GGUF_NAME}",
         "PARAMETER temperature 0",
     ]

@@ -127,8 +127,8 @@ def _figures(step: Step, elapsed_s: float) -> Mapping[str, Any]:
     return {
         "fraction": _LOADING_SHARE + _TRAINING_SHARE * step.step / step.steps,
         "left_s": round(max(0, step.tokens_total - step.tokens) / speed, 1) if speed else None,
-        "detail": f"step {step.step} of {step.steps}",
         "step": step.step,
+        "steps": step.steps,
         "loss": round(step.loss, 5) if step.validation_loss is None else None,
         "validation_loss": None if step.validation_loss is None else round(step.validation_loss, 5),
         "tokens_per_s": round(speed, 1) if speed else None,

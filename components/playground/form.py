@@ -144,7 +144,7 @@ def _target_key(task: Task) -> str:
 
 
 def _settings(task: Task, weights: list[KeptWeights]) -> _Settings:
-    with st.expander("Change the instructions, shots, retrieval, decoding or LoRA", icon=":material/tune:"):
+    with st.expander("Change the instructions, examples, retrieval, decoding or LoRA", icon=":material/tune:"):
         instructions = _instructions(task)
         first, second, third = st.columns(3)
         with first:
@@ -184,15 +184,15 @@ def _instructions(task: Task) -> str:
 def _choices(task: Task) -> TechniqueOptions:
     usual = default_retrieval(task)
     shots = st.slider(
-        "Shots",
+        "Examples in the prompt",
         1,
         10,
         default_shots(task),
         key=f"play_shots_{task.id}",
-        help="Few-shot: fixed examples in the prompt.",
+        help="Few-shot: how many fixed examples each prompt shows.",
     )
     examples = st.slider(
-        "Nearest examples",
+        "Examples looked up",
         0,
         10,
         usual.examples_k,
@@ -202,7 +202,7 @@ def _choices(task: Task) -> TechniqueOptions:
     passages = 0
     if task.documents:
         passages = st.slider(
-            "Nearest passages",
+            "Passages looked up",
             0,
             8,
             usual.passages_k,
@@ -260,7 +260,7 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
         "LoRA weights",
         list(by_key),
         format_func=lambda item: _named(by_key[item]),
-        key="play_weights",
+        key=state.PLAY_WEIGHTS,
         help="Saved weights that were trained on exactly this model.",
     )
     scale = st.slider(
@@ -276,4 +276,4 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
 
 
 def _named(one: KeptWeights) -> str:
-    return f"{plain(one.task_id) or 'task unknown'} · {one.rows} rows · {say.when(one.created_at)}"
+    return f"{visible(one.task_id) or 'task unknown'} · {one.rows} rows · {say.when(one.created_at)}"

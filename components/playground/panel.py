@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.playground.recorded import recorded_answers
-from components.playground.view import changed_settings, changes_frame, play_views
+from components.playground.view import INPUT, RIGHT_ANSWER, changed_settings, changes_frame, play_views
 from components.rows.row_detail import inside
 from components.ui import state
 from components.ui.errors import fault
@@ -23,7 +23,11 @@ _CONFIDENCE = "Probability of the chosen label among the task's labels alone."
 
 
 def ask_button(lab: Lab, question: Question) -> None:
-    """Show the Answer button, or say why no question can be asked now."""
+    """Show the Answer button; pressed without an input or a variant, say what is missing.
+
+    It is off only while other work measures the machine: a button that waits for the input would be off until the field
+    loses the focus, and the first click would be lost.
+    """
     running = lab.runs.current_id()
     training = lab.lora.current_id()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -31,8 +35,9 @@ def ask_button(lab: Lab, question: Question) -> None:
             "Answer",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=bool(running or training) or not question.text.strip() or not question.variants,
+            disabled=bool(running or training),
             key="play_answer",
+            shortcut="Ctrl+Enter",
         )
         if running:
             st.markdown("A run is in progress; its measurements must not share the CPU cores.", width="content")
@@ -40,11 +45,12 @@ def ask_button(lab: Lab, question: Question) -> None:
         elif training:
             st.markdown("A training job is in progress; the machine is busy until it ends.", width="content")
             st.page_link("pages/prepare/train.py", label="Show the training", icon=":material/model_training:")
-        elif not question.text.strip():
-            st.caption("Choose a row or write an input, then press Answer.")
-        elif not question.variants:
-            st.caption("Choose at least one variant.")
-    if pressed:
+    if not pressed:
+        return
+    missing = _missing(question)
+    if missing:
+        st.warning(missing, icon=":material/edit:")
+    else:
         try:
             asked = lab.playground.ask(question)
         except AdaptLabError as error:
@@ -64,12 +70,20 @@ def play_panel(lab: Lab, asked: Question, task: Task) -> None:
         recorded_answers(lab, asked, task)
         return
     watch = st.fragment(_answers, run_every=REFRESH_S if snapshot.is_running else None)
-    watch(lab, _origin(lab, snapshot.question.model_id), going_on=snapshot.is_running)
+    changed = changed_settings(snapshot.question, asked)
+    watch(lab, _origin(lab, snapshot.question.model_id), changed, going_on=snapshot.is_running)
     if snapshot.is_running:
         return
     _changes(lab, snapshot)
     _insides(snapshot)
     _add_row(lab, task, snapshot)
+
+
+def _missing(question: Question) -> str:
+    """Say what a question lacks; empty if it can be asked."""
+    if not question.text.strip():
+        return "There is no input yet. Write one, or choose a row of the task."
+    return "" if question.variants else "No variant is chosen. Choose at least one."
 
 
 def _shown(lab: Lab) -> PlaySnapshot | None:
@@ -82,12 +96,12 @@ def _origin(lab: Lab, model_id: str) -> Origin:
     return HERE if facts is None else origin_at(facts, lab.models.capabilities(facts))
 
 
-def _answers(lab: Lab, origin: Origin, *, going_on: bool) -> None:
+def _answers(lab: Lab, origin: Origin, changed: list[str], *, going_on: bool) -> None:
     snapshot = _shown(lab)
     if snapshot is None or snapshot.is_running != going_on:
         st.rerun()
         return
-    with st.container(horizontal=True, vertical_alignment="center", height=44, border=False):
+    with st.container(horizontal=True, vertical_alignment="center", height="content" if changed else 44, border=False):
         if snapshot.is_running:
             st.badge(plain(snapshot.stage or "Answering"), color="blue", width="content")
             st.button(
@@ -97,6 +111,9 @@ def _answers(lab: Lab, origin: Origin, *, going_on: bool) -> None:
                 args=(_ask_id(),),
                 key="play_stop",
             )
+        elif changed:
+            st.badge("Earlier answers", color="orange", width="content")
+            st.markdown(f"Since then you changed {plain(say.listed(changed))}. Press Answer again.", width="content")
         elif snapshot.status == "done":
             st.badge("Answered", color="green", width="content")
         else:
@@ -113,18 +130,18 @@ def _ask_id() -> str:
 def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
     before_id = st.session_state.get(state.PLAY_BEFORE)
     before = lab.playground.snapshot(before_id) if before_id else None
-    changed = changed_settings(before, snapshot)
+    changed = changed_settings(before.question, snapshot.question) if before else []
     frame = changes_frame(before, snapshot)
-    if not changed or frame.is_empty() or changed == ["the input"]:
+    if frame.is_empty() or set(changed) <= {INPUT, RIGHT_ANSWER}:
         return
-    st.header("Effect of the change", anchor=False)
+    st.header("What changed", anchor=False)
     st.caption(f"Changed since the previous question: {plain(say.listed(changed))}.")
     number = st.column_config.NumberColumn
     st.dataframe(
         frame,
         column_config={
-            "Sure before": number("Confidence before %", format="%.1f", help=_CONFIDENCE),
-            "Sure now": number("Confidence now %", format="%.1f", help=_CONFIDENCE),
+            "Sure before": number("Confidence before, %", format="%.1f", help=_CONFIDENCE),
+            "Sure now": number("Confidence now, %", format="%.1f", help=_CONFIDENCE),
             "Seconds before": number(format="%.3f"),
             "Seconds now": number(format="%.3f"),
         },

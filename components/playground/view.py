@@ -10,12 +10,14 @@ from components.ui.lane_view import detail, stage
 from components.ui.text import visible
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
+from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.metrics.intervals import tokens_per_second
 from engine.metrics.marks import with_sentences
-from engine.services.playground import PlayLane, PlaySnapshot
+from engine.services.playground import PlayLane, PlaySnapshot, Question
 
 MOST_BARS = 3
+INPUT, RIGHT_ANSWER = "the input", "the right answer"
 _ANSWER_CHARACTERS = 600
 
 HELP = {
@@ -93,8 +95,8 @@ def _figures(made: Prediction | None) -> dict[str, str]:
     return {
         "first token": say.seconds(made.timing.ttft_s),
         "retrieval": say.seconds(made.timing.retrieval_s),
-        "prompt": f"{usage.prompt_tokens}{kept}",
-        "answer": str(usage.completion_tokens),
+        "prompt": f"{counted(usage.prompt_tokens, 'token')}{kept}",
+        "answer": counted(usage.completion_tokens, "token"),
         "tokens/s": "·".join(map(say.short, speeds)) or say.MISSING,
     }
 
@@ -165,25 +167,24 @@ def _sure(made: Prediction) -> float | None:
     return None if sure is None else sure * 100
 
 
-def changed_settings(before: PlaySnapshot | None, now: PlaySnapshot) -> list[str]:
+def changed_settings(was: Question, is_: Question) -> list[str]:
     """Say in words what differs between two questions; empty if they are the same."""
-    if before is None:
-        return []
-    was, is_ = before.question, now.question
     named = {
-        "the input": (was.text, is_.text),
+        INPUT: (was.text, is_.text),
         "the task": (was.task_id, is_.task_id),
         "the model": (was.model_id, is_.model_id),
         "the training rows": (was.train_rows, is_.train_rows),
         "the seed": (was.seed, is_.seed),
         "the LoRA weights": (was.weights_key, is_.weights_key),
+        RIGHT_ANSWER: (was.target, is_.target),
+        "the variants": ({variant.id for variant in was.variants}, {variant.id for variant in is_.variants}),
     }
     changed = [name for name, (one, other) in named.items() if one != other]
     variants = {variant.id: variant for variant in was.variants}
     for name, attribute in (
         ("the instructions", "prompt"),
         ("the decoding", "decoding"),
-        ("the shots", "shots_k"),
+        ("the examples in the prompt", "shots_k"),
         ("what is retrieved", "retrieval"),
         ("the LoRA scale", "lora_scale"),
     ):

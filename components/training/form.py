@@ -12,12 +12,12 @@ from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.core.run.infos import Preflight, TaskInfo
 from engine.core.techniques import Technique
-from engine.core.variant import LoraSpec
+from engine.core.variant import LoraSpec, PriorCorrection
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
 from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
-from engine.services.trainings import TrainingOrder, order_with_seed
+from engine.services.trainings import TrainingOrder, order_with_seed, rows_to_measure_on
 
 
 def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
@@ -54,11 +54,15 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
 
 
 def _estimate(lab: Lab, order: TrainingOrder) -> Preflight:
+    """Estimate a training with what follows it: the same rows are answered without the weights and with them."""
+    rows, split = rows_to_measure_on(lab.tasks.get(order.task_id), order)
     plan = lab.runs.plan(
         task_id=order.task_id,
         model_id=order.model_id,
-        techniques=[Technique.LORA],
-        limit=1,
+        techniques=[Technique.ZERO_SHOT, Technique.LORA] if rows else [Technique.LORA],
+        limit=max(len(rows), 1),
+        test_split=split or "test",
+        prior_correction=PriorCorrection.OFF,
         train_rows=order.train_rows,
         seed=order.seed,
         options=TechniqueOptions(lora=order.spec),
@@ -77,11 +81,11 @@ def _launch(lab: Lab, order: TrainingOrder, preflight: Preflight) -> None:
             key="train_start",
         )
         st.markdown(
-            f"**{say.number(order.train_rows)}** rows · about **{say.duration(preflight.estimated_training_s)}** · "
+            f"**{say.number(order.train_rows)}** rows · about **{say.duration(preflight.estimated_s)}** · "
             f"about **{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free "
             "memory",
             width="content",
-            help="Estimated from sizes, before anything starts. Weights that already exist are reused.",
+            help="Estimated from sizes: training, and measuring before and after it. Existing weights are reused.",
         )
     for problem in preflight.problems:
         st.error(plain(problem), icon=":material/block:")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from components.training.view import loss_figure, losses_frame
 from components.ui import state
-from components.ui.lane_view import stage
+from components.ui.lane_view import stage, step_of_total
 from components.ui.text import plain
 from components.widgets.plot import live_plot
 from engine.metrics import wording as say
@@ -25,6 +25,8 @@ def training_panel(lab: Lab) -> None:
     if training_id is None or snapshot is None:
         return
     st.session_state[state.TRAINING] = training_id
+    if snapshot.status == "done" and st.session_state.get(state.TRAINING_OPENED) != training_id:
+        st.session_state.update({state.TRAINING_OPENED: training_id, state.WEIGHTS_OPEN: snapshot.weights_key})
     st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)(
         lab, training_id, going_on=snapshot.is_running
     )
@@ -52,6 +54,8 @@ def _panel(lab: Lab, training_id: str, *, going_on: bool) -> None:
             st.progress(min(max(progress.fraction, 0.0), 1.0) if progress else 0.0)
         if snapshot.status == "failed":
             st.error(f"{plain(snapshot.message)}  \n{plain(snapshot.fix)}", icon=":material/error:")
+        if snapshot.status == "done":
+            return  # its weights are open below, with their losses
         chart, figures = st.columns([3, 1], vertical_alignment="center")
         with chart:
             live_plot(
@@ -94,7 +98,9 @@ def _standing(snapshot: TrainingSnapshot) -> str:
         case "waiting":
             return "Queued: waiting for the run that is using the machine"
         case "working":
-            return stage(snapshot.progress) if snapshot.progress else "Getting ready"
+            progress = snapshot.progress
+            step = f" · {step_of_total(progress)}" if progress is not None and progress.step is not None else ""
+            return f"{stage(progress)}{step}" if progress is not None else "Getting ready"
         case "done":
             return "Found: these weights already existed" if snapshot.reused else "Trained, tested and saved"
         case "cancelled":

@@ -26,27 +26,36 @@ PARAMETER_NAMES = {
     "targets": "Layers",
 }
 _TINTS = ("lora", "few-shot", "rag", "rag+lora")
+NOT_MEASURED = "not measured"
+SMOOTHING = 0.6
+"""Weight of what came before in the smoothed loss; a step of a few rows is mostly noise."""
 
 
 def loss_figure(curves: Sequence[tuple[str, Sequence[tuple[int, float]], Sequence[tuple[int, float]]]]) -> Figure:
-    """Draw loss over steps: per training job a solid line, and a dotted one with markers for the held-out rows.
+    """Draw loss over steps: per training job a smoothed line over the pale single steps, and a dotted one held out.
 
     Args:
         curves: per training job its name, (step, loss) and (step, loss of the held-out rows).
     """
     data: list[dict[str, Any]] = []
     for (name, losses, held_out), tint in zip(curves, _TINTS, strict=False):
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": name,
-                "x": [step for step, _ in losses],
-                "y": [round(loss, 5) for _, loss in losses],
-                "line": {"color": colour(tint), "width": 2},
-                "hovertemplate": "step %{x}: loss %{y:.3f}<extra></extra>",
-            }
-        )
+        for points, words, width, opacity in (
+            (losses, "loss", 1, 0.4),
+            (smoothed(losses), "smoothed loss", 2.5, 1.0),
+        ):
+            data.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "name": name,
+                    "x": [step for step, _ in points],
+                    "y": [round(loss, 5) for _, loss in points],
+                    "line": {"color": colour(tint), "width": width},
+                    "opacity": opacity,
+                    "showlegend": points is not losses,
+                    "hovertemplate": f"step %{{x}}: {words} %{{y:.3f}}<extra></extra>",
+                }
+            )
         if held_out:
             data.append(
                 {
@@ -62,12 +71,24 @@ def loss_figure(curves: Sequence[tuple[str, Sequence[tuple[int, float]], Sequenc
             )
     layout = plain_layout()
     layout["xaxis"] |= {"title": axis_title("step"), "rangemode": "tozero"}
-    layout["yaxis"] |= {"title": axis_title("loss per answer token"), "rangemode": "tozero"}
-    if len(data) > 1:
+    layout["yaxis"] |= {"title": axis_title("loss per answer token (pale: each step)"), "rangemode": "tozero"}
+    if len(data) > 2:
         layout["showlegend"] = True
         layout["legend"] = {"orientation": "h", "y": 1.12, "x": 0, "font": {"color": colour("text"), "size": 11}}
         layout["margin"] |= {"t": 26}
     return {"data": data, "layout": layout}
+
+
+def smoothed(losses: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return the exponential moving average of (step, loss), without the pull towards zero at the first steps.
+
+    Source of the correction: Kingma and Ba, Adam, 2015, section 3.
+    """
+    average, found = 0.0, []
+    for place, (step, loss) in enumerate(losses, start=1):
+        average = SMOOTHING * average + (1 - SMOOTHING) * loss
+        found.append((step, average / (1 - SMOOTHING**place)))
+    return found
 
 
 def losses_frame(losses: Sequence[tuple[int, float]], held_out: Sequence[tuple[int, float]]) -> pl.DataFrame:
@@ -103,7 +124,6 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
                 "Training": say.duration(one.train_s),
                 "Last loss": one.loss_curve[-1] if one.loss_curve else None,
                 "Made": say.when(one.created_at),
-                "Id": one.key,
             }
             for one in weights
         ]
@@ -117,16 +137,19 @@ def canary(one: KeptWeights) -> str:
     return f"changes a probability by {one.canary_change:.2g}"
 
 
-def _share(measured: Measured | None) -> float | None:
-    return None if measured is None else measured.interval.value * 100
+def _share(measured: Measured | None) -> str:
+    return NOT_MEASURED if measured is None else say.share(measured.interval)
 
 
-def quality_told(measured: Measured | None) -> str:
-    """Write a measured quality with its interval and rows."""
+def quality_basis(measured: Measured | None) -> str:
+    """Say how sure a measured quality is: its interval and its rows; or why there is none."""
     if measured is None:
-        return say.MISSING
-    found = measured.interval
-    return f"{say.share(found)} ({say.share_ends(found)}, {measured.rows} {measured.split} rows)"
+        return "Weights that a run trained are measured by that run."
+    return f"95 % interval {say.share_ends(measured.interval)}, {say.number(measured.rows)} rows not trained on"
+
+
+def _quality_told(measured: Measured | None) -> str:
+    return NOT_MEASURED if measured is None else f"{say.share(measured.interval)} ({quality_basis(measured)})"
 
 
 def comparison_frame(one: KeptWeights, other: KeptWeights) -> pl.DataFrame:
@@ -156,13 +179,14 @@ def _described(one: KeptWeights) -> dict[str, str]:
         "Steps": str(len(one.loss_curve)),
         "Last loss": say.loss(one.loss_curve[-1] if one.loss_curve else None),
         "Best loss, held out": say.loss(min(one.validation_curve, default=None)),
-        "Quality before": quality_told(one.before),
-        "Quality after": quality_told(one.after),
+        "Quality before": _quality_told(one.before),
+        "Quality after": _quality_told(one.after),
         "Canary": canary(one),
         "Training time": say.duration(one.train_s),
         "Peak memory": say.size(one.peak_rss_bytes or None),
         "GGUF size": say.size(one.size_bytes),
         "Made": say.when(one.created_at),
+        "Id": one.key,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -15,18 +14,19 @@ from components.training.view import (
     library_frame,
     loss_figure,
     losses_frame,
-    quality_told,
+    quality_basis,
 )
+from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
 from components.widgets.wide_table import wide_table
 from engine.core.errors import AdaptLabError
-from engine.core.lora_library import EXPORTS, KeptWeights
+from engine.core.lora_library import EXPORTS, KeptWeights, export_name
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
-_SUFFIXES = {"peft": "-peft.zip", "gguf": ".gguf", "ollama": "-ollama.zip"}
+_LARGE = '<style>.st-key-before_and_after [data-testid="stMetricValue"] { font-size: 2.6rem; }</style>'
 _FORM_HELP = {
     "peft": "For Hugging Face PEFT: adapter_config.json and adapter_model.safetensors.",
     "gguf": "For llama.cpp: --lora FILE.",
@@ -41,13 +41,13 @@ def weights_library(lab: Lab) -> None:
     if not weights:
         st.caption("None yet. Press Train, or run a comparison with LoRA: its weights are saved here as well.")
         return
-    first = ("Trained for", "Rows", "Before", "After", "Size", "Training", "Made", "Id")
-    wide_table(library_frame(weights), first=first, columns=_columns(), key="weights_table")
     by_key = {one.key: one for one in weights}
+    if st.session_state.get(state.WEIGHTS_OPEN) not in by_key:
+        st.session_state.pop(state.WEIGHTS_OPEN, None)  # they were deleted
     first_cell, second_cell = st.columns(2)
     look = first_cell.selectbox(
-        "Open", list(by_key), index=None, format_func=lambda key: _named(by_key[key]), key="weights_look",
-        placeholder="Choose weights",
+        "Open", list(by_key), index=None, format_func=lambda key: _named(by_key[key]), key=state.WEIGHTS_OPEN,
+        placeholder="Choose weights", persist_state="session",
     )  # fmt: skip
     others = [key for key in by_key if key != look]
     beside = second_cell.selectbox(
@@ -58,18 +58,20 @@ def weights_library(lab: Lab) -> None:
         _two(by_key[look], by_key[beside])
     elif look in by_key:
         _one(lab, by_key[look])
+    first = ("Trained for", "Rows", "Before", "After", "Size", "Training", "Made")
+    wide_table(library_frame(weights), first=first, columns=_columns(), key="weights_table")
 
 
 def _named(one: KeptWeights) -> str:
-    return f"{visible(one.task_id) or 'task not noted'} · {one.rows} rows · {say.when(one.created_at)} · {one.key[:6]}"
+    return f"{visible(one.task_id) or 'task not noted'} · {say.number(one.rows)} rows · {say.when(one.created_at)}"
 
 
 def _columns() -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
         "Trained for": st.column_config.TextColumn(pinned=True),
-        "Before": number("Before %", format="%.0f", help="Quality of the bare model on rows that were not trained on."),
-        "After": number("After %", format="%.0f", help="Quality with these weights on the same rows."),
+        "Before": st.column_config.TextColumn(help="Quality of the bare model on rows that were not trained on."),
+        "After": st.column_config.TextColumn(help="Quality with these weights on the same rows."),
         "Canary": st.column_config.TextColumn(help="Whether the weights change the model's answers at all."),
         "Size": number("Size (MB)", format="%.1f", help="Of the GGUF file."),
         "Last loss": number(format="%.3f", help="Loss per answer token at the last step."),
@@ -78,9 +80,13 @@ def _columns() -> dict[str, Any]:
 
 def _one(lab: Lab, one: KeptWeights) -> None:
     with st.container(border=True):
-        left, right = st.columns([3, 2])
-        with left:
-            losses, held_out = kept_curves(one)
+        st.markdown(f"**{plain(_named(one))}**")
+        losses, held_out = kept_curves(one)
+        figures, chart = st.columns([2, 3])
+        with figures:
+            _before_and_after(one)
+            _next_steps(lab, one)
+        with chart:
             live_plot(
                 loss_figure([("Loss", losses, held_out)]),
                 key=f"kept_{one.key}",
@@ -89,11 +95,6 @@ def _one(lab: Lab, one: KeptWeights) -> None:
                 else "No loss was recorded.",
                 height=240,
             )
-        with right:
-            st.metric(
-                "Quality before", quality_told(one.before), help="The bare model on rows that were not trained on."
-            )
-            st.metric("Quality after", quality_told(one.after), help="With these weights, on the same rows.")
         with st.expander("The figures behind the chart", icon=":material/table:"):
             st.dataframe(losses_frame(losses, held_out), hide_index=True, width="stretch", key="kept_losses")
         made = lab.lora.made_with(one.key)
@@ -106,7 +107,7 @@ def _one(lab: Lab, one: KeptWeights) -> None:
                 st.download_button(
                     title,
                     partial(_exported, lab, one, form),
-                    file_name=f"{one.key}{_SUFFIXES[form]}",
+                    file_name=export_name(one, form),
                     mime="application/octet-stream",
                     icon=":material/download:",
                     on_click="ignore",
@@ -114,7 +115,7 @@ def _one(lab: Lab, one: KeptWeights) -> None:
                     key=f"export_{form}",
                 )
             with st.popover("Delete", icon=":material/delete:"):
-                st.markdown("You cannot undo this, but the same training produces the same weights.")
+                st.markdown("Deleting cannot be undone; training again with the same settings gives the same weights.")
                 if made:
                     st.caption(f"Also removed from the Ollama server: {plain(', '.join(made))}")
                 if st.button("Delete them", type="primary", key="delete_weights"):
@@ -127,12 +128,51 @@ def _one(lab: Lab, one: KeptWeights) -> None:
 
 
 def _exported(lab: Lab, one: KeptWeights, form: str) -> bytes:
-    base = next((model.path for model in lab.models.list() if Path(model.path).name == one.base_name), one.base_name)
-    try:
-        instructions = lab.tasks.get(one.task_id).instructions if one.task_id else ""
-    except AdaptLabError:
-        instructions = ""  # the task has been removed since
-    return lab.lora.library.export(one.key, form, base_path=base, instructions=instructions)[1]
+    return lab.lora.export(one, form)[1]
+
+
+def _before_and_after(one: KeptWeights) -> None:
+    """Show the quality without and with the weights as two large figures."""
+    if one.before is None and one.after is None:
+        st.caption(quality_basis(None))
+        return
+    with st.container(key="before_and_after"):
+        st.html(_LARGE)
+        before, after = st.columns(2)
+    for cell, title, measured, words in (
+        (before, "Before", one.before, "The bare model on rows that were not trained on."),
+        (after, "After", one.after, "With these weights, on the same rows."),
+    ):
+        cell.metric(title, say.MISSING if measured is None else say.share(measured.interval), help=words)
+        cell.caption(quality_basis(measured))
+
+
+def _next_steps(lab: Lab, one: KeptWeights) -> None:
+    """Lead to the Playground on these weights, and to a comparison on their task; not where either is gone."""
+    known = one.task_id in {task.id for task in lab.tasks.list()} and one.model_id in {m.id for m in lab.models.list()}
+    with st.container(horizontal=True):
+        # Only a callback may set the task and the model: this page has their selectors, too.
+        if st.button(
+            "Try it",
+            key="weights_try",
+            type="primary",
+            icon=":material/science:",
+            disabled=not known,
+            on_click=state.play_with,
+            args=(one,),
+        ):
+            st.switch_page("pages/compare/playground.py")
+        if st.button(
+            "Compare",
+            key="weights_compare",
+            icon=":material/play_circle:",
+            disabled=not known,
+            on_click=state.set_up_with,
+            args=(one,),
+        ):
+            st.switch_page(state.RUN_PAGE)
+    if not known:
+        st.caption("The task or the model of these weights is no longer here.")
 
 
 def _two(one: KeptWeights, other: KeptWeights) -> None:

@@ -174,10 +174,15 @@ def stage(progress: Progress) -> str:
     return name[:1].upper() + name[1:] + left
 
 
+def step_of_total(progress: Progress) -> str:
+    """Write how far a training is: `step 7 of 18`."""
+    return f"step {progress.step}" + (f" of {progress.steps}" if progress.steps is not None else "")
+
+
 def detail(progress: Progress) -> str:
     """Describe the progress of a preparation: its count, loss, speed."""
     told = visible(progress.detail)
-    parts = [told or (f"step {progress.step}" if progress.step is not None else "")]
+    parts = [told or (step_of_total(progress) if progress.step is not None else "")]
     if progress.loss is not None:
         parts.append(f"loss {say.loss(progress.loss)}")
     if progress.tokens_per_s is not None:

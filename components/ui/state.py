@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from engine.core.lora_library import KeptWeights
 from engine.core.run.manifest import Purpose
 from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE
@@ -28,6 +29,7 @@ REPORT_ROW = "report_row"
 PAIR_ROW = "pair_row"
 """Id of the example that is open beside the rows of two runs."""
 
+RUN_PAGE = "pages/compare/run.py"
 UPLOAD = "upload"
 """The table that is becoming a task: a `components.upload.draft.Draft`."""
 
@@ -63,6 +65,12 @@ PLAY_TOLD = "play_told"
 """The result of adding a row, to be shown once."""
 TRAINING = "training"
 """Id of the training on screen."""
+TRAINING_OPENED = "training_opened"
+"""Id of the training whose weights were opened when it was done; what the user opens then stays open."""
+WEIGHTS_OPEN = "weights_look"
+"""Key of the saved weights that are open on Train."""
+PLAY_WEIGHTS = "play_weights"
+"""Key of the saved weights that the Playground answers with."""
 PRESENTED = "presented"
 """In the URL: the run that is presented; `sample` is the one that ships."""
 PRESENT_STEP = "step"
@@ -151,6 +159,25 @@ def train_rows_key(task_id: str) -> str:
 def set_train_rows(task_id: str, rows: int) -> None:
     """Set how many training rows the next comparison on a task learns from."""
     st.session_state[train_rows_key(task_id)] = rows
+
+
+def compare(task_id: str) -> None:
+    """Go to Run, set up for a task."""
+    set_up()
+    st.session_state[TASK] = task_id
+    st.switch_page(RUN_PAGE)
+
+
+def set_up_with(weights: KeptWeights) -> None:
+    """Set Run up for what saved weights were trained on, so that a comparison reuses them."""
+    set_up()
+    st.session_state.update({TASK: weights.task_id, MODEL: weights.model_id, SEED: weights.seed or 0})
+    set_train_rows(weights.task_id, weights.rows)
+
+
+def play_with(weights: KeptWeights) -> None:
+    """Set the Playground up for saved weights."""
+    st.session_state.update({TASK: weights.task_id, MODEL: weights.model_id, PLAY_WEIGHTS: weights.key})
 
 
 def report(run_id: str) -> None:

@@ -12,6 +12,10 @@ import re
 from engine.core import safe_text
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+"""Inside what Markdown makes a link of although its characters are escaped: `http://…`, `www.…`, e-mail addresses."""
+WORD_JOINER = "\u2060"
+"""Has no width and allows no line break."""
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 
 visible = safe_text.visible
@@ -24,5 +28,5 @@ def inert(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Escape text for the places where Streamlit reads Markdown: labels, titles, captions."""
-    return _MARKDOWN.sub(r"\\\1", visible(text).replace("\n", " "))
+    """Escape text for the places where Streamlit reads Markdown: labels, titles, captions. Nothing becomes a link."""
+    return _MARKDOWN.sub(r"\\\1", _LINK.sub(WORD_JOINER, visible(text).replace("\n", " ")))

@@ -127,13 +127,13 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
         )
         st.metric("Empty", say.number(empty), width="content", help="Rows without an input or a target.")
         st.metric(
-            "Duplicate rows",
+            "Duplicates",
             say.number(found.get("duplicates", 0)),
             width="content",
             help="Rows with the same input and target as an earlier one.",
         )
         st.metric(
-            "Conflicts",
+            "Same input, different answers",
             say.number(found.get("conflicts", 0)),
             width="content",
             help="Rows whose input also occurs with another target.",
@@ -152,7 +152,7 @@ def _figures(card: DataCard, tokens: TokenFacts | None) -> None:
                 "Longest", say.number(tokens.longest), width="content", help="Tokens of the longest counted input."
             )
             st.metric(
-                "Space for an input",
+                "Space for an input, tokens",
                 say.number(max(tokens.room, 0)),
                 width="content",
                 help=f"Tokens left for an input after {tokens.instructions} tokens of instructions and the answer.",

@@ -33,7 +33,7 @@ _SHOWN_ROWS = 5
 
 def columns_step(lab: Lab, draft: Draft) -> None:
     """Read the whole file, guess the roles, and let the user change them."""
-    read = draft.find(Read) or _read(lab, draft)
+    read = draft.find(Read) or read_all(lab, draft)
     if read is None:
         next_button(draft, disabled=True)
         return
@@ -72,7 +72,8 @@ def columns_step(lab: Lab, draft: Draft) -> None:
     next_button(draft)
 
 
-def _read(lab: Lab, draft: Draft) -> Read | None:
+def read_all(lab: Lab, draft: Draft) -> Read | None:
+    """Read the whole file; None while it is being read, or after that failed."""
     looked = draft.find(Looked)
     if looked is None:
         st.info("Check the file first.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -12,6 +12,8 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.jobs import finished
 from engine.core.errors import AdaptLabError, CancelledError
+from engine.core.safe_text import slug
+from engine.ingest.intake import Intake
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import (
     Checked,
@@ -27,6 +29,7 @@ from engine.ingest.steps import (
     Split,
     Step,
     find_step,
+    make_ready,
     still_standing,
     way_to,
 )
@@ -107,6 +110,22 @@ class Draft:
         self.screen = screen
         self.furthest = max(self.furthest, screen)
 
+    @property
+    def title(self) -> str:
+        """The title as chosen, or the file's name without its ending."""
+        return self.options.title or self.name.rsplit(".", 1)[0]
+
+    def save(self, tables: Intake, guarded: Guarded) -> str:
+        """Make the task with what was chosen, and keep it; return its id.
+
+        Raises:
+            AdaptLabError: the task cannot be made, or not be written.
+        """
+        ready = make_ready(guarded, replace(self.options, title=self.title), task_id=slug(self.title))
+        kept = Kept(before=ready, task_id=tables.save(ready.task))
+        self.take(kept)
+        return kept.task_id
+
     def begin(self, name: str, work: Callable[[Job[Any]], Any], made_from: Step, choice: object = None) -> None:
         """Start a job and replace the one with the same name."""
         if (old := self.jobs.get(name)) is not None:
@@ -147,8 +166,8 @@ def worked_out(
     return job.result
 
 
-def next_button(draft: Draft, *, disabled: bool = False) -> None:
-    """Show the buttons for the previous and the next screen."""
+def next_button(draft: Draft, *, disabled: bool = False, is_main: bool = True) -> None:
+    """Show the buttons for the previous and the next screen; the next one is not the main one where another is."""
     with st.container(horizontal=True):
         if draft.screen > FILE:
             back = draft.screen - 1
@@ -157,7 +176,7 @@ def next_button(draft: Draft, *, disabled: bool = False) -> None:
             st.button(
                 f"Next: {SCREENS[draft.screen + 1]}",
                 key="step_next",
-                type="primary",
+                type="primary" if is_main else "secondary",
                 icon=":material/arrow_forward:",
                 icon_position="right",
                 disabled=disabled,

@@ -9,6 +9,7 @@ import streamlit as st
 
 from components.ui.errors import fault
 from components.ui.text import inert, plain, visible
+from components.upload.clean_part import clean_part
 from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.ingest.steps import Looked
@@ -33,9 +34,12 @@ def file_step(lab: Lab, draft: Draft) -> None:
         else:
             draft.take(looked)
     look = None if looked is None else looked.look
+    offer = st.container()
     _reading(lab, draft, look)
     if look is None:
         return
+    with offer:
+        is_offered = bool(look.rows) and clean_part(lab, draft)
     if look.reading.guess:
         st.info(
             plain(f"{look.reading.guess} If letters look wrong, choose another encoding."), icon=":material/translate:"
@@ -49,7 +53,7 @@ def file_step(lab: Lab, draft: Draft) -> None:
         f"The first {len(look.rows)} rows. Every cell stays text, exactly as it is in the file."
         + (APOSTROPHE if formulas else "")
     )
-    next_button(draft, disabled=not look.rows)
+    next_button(draft, disabled=not look.rows, is_main=not is_offered)
 
 
 def first_rows(look: FirstLook) -> tuple[pl.DataFrame, bool]:
@@ -122,7 +126,7 @@ def _dialect(asked: ReadOptions, delimiter: str, quote: str) -> ReadOptions:
         signs,
         index=signs.index(asked.delimiter) if asked.delimiter in signs else 0,
         format_func=lambda item: (
-            DELIMITERS[item] if item else f"detected: {DELIMITERS.get(delimiter, plain(delimiter)) or 'detect'}"
+            DELIMITERS[item] if item else f"detected: {DELIMITERS.get(delimiter, visible(delimiter)) or 'detect'}"
         ),
         key="read_delimiter",
         width=200,

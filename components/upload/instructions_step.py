@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import streamlit as st
 
-from components.ui import state
 from components.ui.errors import fault
-from components.ui.pickers import choose_embedders, chosen_embedders
-from components.ui.text import plain, visible
+from components.ui.text import visible
 from components.upload.card_step import choose_model
-from components.upload.draft import Draft, next_button, worked_out
+from components.upload.draft import Draft, next_button
+from components.upload.saved_part import saved_part
 from components.upload.wording_part import choose_label_words, choose_language
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
-from engine.core.run.plan import CONTEXT_TOKENS, ROWS_PER_LABEL
-from engine.core.steps import Progress
-from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.run.plan import CONTEXT_TOKENS
+from engine.core.task import AnswerSpec
 from engine.core.text.label_words import with_label_words
 from engine.core.variant import ANSWER_TOKENS
 from engine.ingest.intake import preview_prompt
 from engine.ingest.row_languages import import_locale
-from engine.ingest.steps import Guarded, Kept, drafted_for, make_ready, rows_left
+from engine.ingest.steps import Guarded, Kept, drafted_for, rows_left
 from engine.metrics import wording as say
-from engine.running.sampling import training_row_count
-from engine.services.jobs import Job
 from engine.services.lab import Lab
 
 
@@ -40,12 +34,11 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
         return
     kept = draft.find(Kept)
     if kept is not None:
-        _kept(lab, draft, kept)
+        saved_part(lab, draft, kept)
+        return
     words, preview = st.columns(2)
     with words:
-        title = st.text_input(
-            "Title", value=draft.options.title or draft.name.rsplit(".", 1)[0], key="task_title", max_chars=80
-        )
+        title = st.text_input("Title", value=draft.title, key="task_title", max_chars=80)
         options, text_place = choose_language(draft, guarded), st.container()
         options = replace(options, label_words=choose_label_words(draft, guarded))
         drafted = drafted_for(guarded, options)  # with the words that are chosen below it
@@ -69,8 +62,6 @@ def instructions_step(lab: Lab, draft: Draft) -> None:
         # Unedited instructions, and an unedited language, follow the data.
         own, chosen = None if text == drafted else text, None if locale == told else locale
         draft.choose(replace(options, title=title, instructions=own, locale=chosen))
-        if kept is not None and draft.find(Kept) is None:
-            st.rerun()
         if text != drafted:
             st.button("Draft again", key="draft_again", on_click=_draft_again, args=(draft, drafted))
     with preview:
@@ -117,99 +108,11 @@ def _preview(lab: Lab, model: ModelFacts, instructions: str, answer: AnswerSpec,
 def _keeping(lab: Lab, draft: Draft, guarded: Guarded) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Back", key="step_back", icon=":material/arrow_back:", on_click=draft.go, args=(draft.screen - 1,))
-        saving = st.button(
-            "Save as a task",
-            key="save_task",
-            type="primary",
-            icon=":material/save:",
-            disabled=draft.find(Kept) is not None,
-        )
+        saving = st.button("Save as a task", key="save_task", type="primary", icon=":material/save:")
     if saving:
         try:
-            ready = make_ready(guarded, draft.options, task_id=_task_id(draft.options.title))
-            draft.take(Kept(before=ready, task_id=lab.tables.save(ready.task)))
+            draft.save(lab.tables, guarded)
         except AdaptLabError as error:
             fault(error)
             return
         st.rerun()
-
-
-def _task_id(title: str) -> str:
-    letters = "".join(c if c.isascii() and c.isalnum() else "-" for c in title.lower())
-    return "-".join(part for part in letters.split("-") if part)[:50].strip("-") or "table"
-
-
-def _kept(lab: Lab, draft: Draft, kept: Kept) -> None:
-    """Say that the task is saved, and offer the next steps."""
-    task, task_id = kept.before.task, kept.task_id
-    # In tasks that ask for facts, retrieval shows passages by default; in others it shows rows.
-    indexable = bool(task.documents) and task.answer.kind is AnswerKind.SHORT
-    st.success(f"Saved as '{plain(task_id)}'.", icon=":material/check_circle:")
-    labels, rows = len(task.answer.labels), training_row_count(task)
-    if task.has_labels and training_row_count(task, per_label=ROWS_PER_LABEL) > rows:
-        st.caption(
-            f"It has {labels} labels, and a comparison learns from {say.number(rows)} rows by default. "
-            f"The Run page offers {ROWS_PER_LABEL} rows for each label, with the time that they take."
-        )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Compare with this task", key="compare_task", type="primary", icon=":material/play_circle:"):
-            compare_with(task_id)
-        st.download_button(
-            "Export as zip",
-            data=partial(lab.tables.pack, task_id),
-            file_name=f"{task_id}.zip",
-            mime="application/zip",
-            key="export_task",
-            icon=":material/folder_zip:",
-            on_click="ignore",
-        )
-        if indexable and "index" not in draft.jobs:
-            choose_embedders(lab)
-            agreed = _agreed(lab, task_id)
-            st.button(
-                "Index the documents now",
-                key="index_task",
-                icon=":material/database:",
-                disabled=not agreed,
-                on_click=draft.begin,
-                args=("index", _indexing(lab, task_id, chosen_embedders()), kept),
-            )
-    if "index" in draft.jobs:
-        words = "Splitting, embedding and indexing"
-        told = worked_out(draft, "index", words, _indexing(lab, task_id, chosen_embedders()), made_from=kept)
-        if told is not None:
-            st.caption(f":material/check_circle: {plain(told)}")
-
-
-def _agreed(lab: Lab, task_id: str) -> bool:
-    """Ask whether texts may be sent to the machine of the embedder that is chosen first; True where it is this one."""
-    names = chosen_embedders().split(",")[:1]
-    offer = lab.embedders.offer(lab.tasks.get(task_id), names[0]) if names[0] else None
-    if offer is None:
-        return True
-    cost = "at a price that is not known here" if offer.cost_usd is None else f"for about {say.money(offer.cost_usd)}"
-    words = f"Send this task's rows and documents to {plain(offer.host)}, which embeds them {cost}"
-    return st.checkbox(words, key=f"{state.ROWS_AGREED}_index_{offer.host}")
-
-
-def _indexing(lab: Lab, task_id: str, embedder: str) -> Callable[[Job[str]], str]:
-    def work(job: Job[str]) -> str:
-        told, task = "", lab.tasks.get(task_id)
-        for step in lab.tables.index(task, job, embedder=lab.embedders.choose(task, embedder).ids[0]):
-            if isinstance(step, Progress):
-                job.tell(step.fraction)
-                told = step.detail or told
-            else:
-                told = (
-                    f"Indexed in {step.build_s:.1f} s{': ' + told if told else ''}. Runs with default settings use it."
-                )
-        return told
-
-    return work
-
-
-def compare_with(task_id: str) -> None:
-    """Go to Compare with this task selected."""
-    state.set_up()
-    st.session_state[state.TASK] = task_id
-    st.switch_page("pages/compare/run.py")

@@ -10,11 +10,13 @@ import streamlit as st
 
 from components.ui.text import inert, plain
 from components.upload.draft import Draft, next_button, worked_out
+from engine.core.steps import CancelSignal
 from engine.ingest.data_card import Row
 from engine.ingest.intake import compare_meanings
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakFix
 from engine.ingest.leaks.thresholds import MEANING_ROWS, SHORT_WORDS
+from engine.ingest.progress import Report
 from engine.ingest.steps import (
     Compared,
     Documented,
@@ -131,6 +133,17 @@ def _guard(draft: Draft, compared: Compared, meanings: Meanings | None) -> Guard
     return guarded
 
 
+def find_meanings(lab: Lab, split: Split, report: Report, cancel: CancelSignal) -> Meanings:
+    """Find test rows that say the same as a row on the learning side, with the embedder that reads their language.
+
+    Raises:
+        AdaptLabError: a run holds the machine, there is no embedder, or the user stopped it.
+    """
+    sides = sides_of(split)
+    embedder = lab.embedders.for_texts([item.text for side in sides for item in side]).ids[0]
+    return tuple(compare_meanings(lab.tables, sides, embedder=embedder, report=report, cancel=cancel))
+
+
 def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bool]:
     """Compare meanings: at once up to `MEANING_ROWS` rows, beyond that when asked.
 
@@ -139,9 +152,7 @@ def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bo
     rows = len(split.splits)
 
     def work(job: Job[Meanings]) -> Meanings:
-        sides = sides_of(split)
-        embedder = lab.embedders.for_texts([item.text for side in sides for item in side]).ids[0]
-        return tuple(compare_meanings(lab.tables, sides, embedder=embedder, report=job.tell, cancel=job))
+        return find_meanings(lab, split, job.tell, job)
 
     if "meanings" not in draft.jobs and rows > MEANING_ROWS:
         with st.container(horizontal=True, vertical_alignment="center"):

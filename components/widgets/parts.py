@@ -1,4 +1,4 @@
-"""Custom components drawn by JavaScript: lanes, rows, slides, the replay, a presentation's keys.
+"""Custom components drawn by JavaScript: lanes, rows, slides, the replay, keys, scrolling.
 
 Each is updated in place, and every string is inserted as text.
 """
@@ -60,6 +60,11 @@ def slide(view: Mapping[str, Any], *, key: str) -> None:
 def race(view: Mapping[str, Any], *, key: str) -> None:
     """Replay a finished run from its recorded seconds, every lane on its own clock."""
     mount("race")(key=key, data=dict(view))
+
+
+def scroll_top(step: int, *, key: str) -> None:
+    """Scroll the page to its top whenever the step is another one than before."""
+    mount("scroll_top")(key=key, data={"step": step})
 
 
 def keys(listened: dict[str, str], *, hint: str, key: str) -> str | None:

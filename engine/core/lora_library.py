@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engine.core.errors import unknown_name
 from engine.core.interval import Interval
+from engine.core.safe_text import slug
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,24 @@ EXPORTS = {
     "ollama": "Ollama Modelfile (zip)",
 }
 """Formats in which weights can be exported, as shown on screen."""
+_ENDINGS = {"peft": "-peft.zip", "gguf": ".gguf", "ollama": "-ollama.zip"}
+
+
+def speaking_name(one: KeptWeights) -> str:
+    """Name weights by their task, training rows and day: `support-tickets-50-rows-2026-11-25`."""
+    day = f"-{one.created_at[:10]}" if one.created_at else ""
+    return f"{slug(one.task_id) if one.task_id else 'lora'}-{one.rows}-rows{day}"
+
+
+def export_name(one: KeptWeights, form: str) -> str:
+    """Return the name of the file that holds weights in one of the forms of `EXPORTS`.
+
+    Raises:
+        UsageError: an unknown form.
+    """
+    if form not in EXPORTS:
+        raise unknown_name("form of export", form, EXPORTS)
+    return f"{speaking_name(one)}{_ENDINGS[form]}"
 
 
 class Library(Protocol):
@@ -78,6 +98,9 @@ class Library(Protocol):
         """Remove weights; raise `UsageError` if there are none of this key."""
         ...
 
-    def export(self, key: str, form: str, *, base_path: str, instructions: str) -> tuple[str, bytes]:
-        """Return a file name and its bytes in one of the forms of `EXPORTS`."""
+    def export(self, key: str, form: str, *, instructions: str) -> tuple[str, bytes]:
+        """Return a file name and its bytes in one of the forms of `EXPORTS`; the name is that of `export_name`.
+
+        `instructions` are the task's, for a Modelfile's system prompt; empty for none.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Untrusted text made safe to show: control and direction-changing characters become visible. A pure function."""
+"""Untrusted text made safe to show, or to name a file or a task by. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def _shown(sign: str) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return sign if sign in "\u200c\u200d" else f"[U+{code:04X}]"
+
+
+def slug(text: str) -> str:
+    """Return a name that is valid as a task's id and in a file's name: lower-case letters, digits, single hyphens."""
+    letters = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in text.lower())
+    return "-".join(part for part in letters.split("-") if part)[:60].strip("-") or "table"

@@ -30,6 +30,8 @@ class Progress:
     left_s: float | None = None
     detail: str = ""
     step: int | None = None
+    steps: int | None = None
+    """How many there are in all; None while unknown."""
     loss: float | None = None
     validation_loss: float | None = None
     """Of the rows held out, after the epoch that has just ended; None within an epoch and where none are."""

@@ -14,6 +14,7 @@ from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.options import ImportOptions
 from engine.ingest.progress import Report
 from engine.ingest.steps import (
+    Checked,
     Compared,
     add_documents,
     check_rows,
@@ -64,11 +65,19 @@ def begin_import(table: Table, options: ImportOptions, report: Report | None = N
     for name in options.fixes:
         if name not in known:
             raise unknown_name("finding", name, known)
-    mapped = map_columns(read_whole(table), options)
-    checked = check_rows(mapped, options.fixes)
+    checked = check_rows(map_columns(read_whole(table), options), options.fixes)
     for finding in checked.examined.card.findings:
         _refuse(table, finding, options.fixes)
-    split = split_rows(checked, plan_for(mapped, options))
+    return compare_checked(checked, options, report)
+
+
+def compare_checked(checked: Checked, options: ImportOptions, report: Report | None = None) -> Compared:
+    """Take the steps from checked rows to the leak check by words.
+
+    Raises:
+        TableError: no rows are left for a split.
+    """
+    split = split_rows(checked, plan_for(checked.before, options))
     return compare_rows(add_documents(split, options.documents), options.similarity, report)
 
 
@@ -105,9 +114,3 @@ def _refuse(table: Table, finding: Finding, fixes: Mapping[str, Fix]) -> None:
         f"{table.name}, line {finding.lines[0]}{more}: {finding.title.lower()}{sample}. {finding.detail}",
         f"{fix}, or ask for it: import-csv --fix {finding.id}={finding.choices[0]}.",
     )
-
-
-def slug(text: str) -> str:
-    """Return a name that is valid as a task's id: lower-case letters, digits, hyphens."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower())
-    return plain.strip("-")[:60].strip("-") or "table"

@@ -142,29 +142,46 @@ def _grouped(
 
 
 def split_warnings(rows: Sequence[Row], splits: Mapping[int, str], *, by_target: bool) -> list[str]:
-    """Say which labels have too few rows, and whether a side is small."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
-    for row in rows:
-        if row.place in splits:
-            counts.setdefault(splits[row.place], Counter())[row.target] += 1
-    warnings = []
+    """Say which labels lack rows or have few, and whether a side is small."""
+    return [*lacking_rows(rows, splits, by_target=by_target), *few_rows(rows, splits, by_target=by_target)]
+
+
+def lacking_rows(rows: Sequence[Row], splits: Mapping[int, str], *, by_target: bool) -> list[str]:
+    """Say which labels have no row on one side."""
+    counts, warnings = _label_counts(rows, splits), []
     if by_target:
         labels = sorted({label for counter in counts.values() for label in counter})
         untrained = [label for label in labels if not counts["train"][label]]
         untested = [label for label in labels if not counts["test"][label]]
-        few = [label for label in labels if 0 < counts["test"][label] < FEW_TEST_ROWS]
         if untrained:
-            warnings.append(f"No training row for {_named(untrained)}: nothing can be learned about it.")
+            has, it = ("has", "it") if len(untrained) == 1 else ("have", "they")
+            warnings.append(f"{_named(untrained)} {has} no training rows, so {it} cannot be learned.")
         if untested:
-            warnings.append(f"No test row for {_named(untested)}: nothing will be known about it.")
-        if few:
-            warnings.append(f"Fewer than {FEW_TEST_ROWS} test rows for {_named(few)}: its figures will be imprecise.")
-    tested = counts["test"].total()
-    if tested and tested < 100:
-        warnings.append(
-            f"{counted(tested, 'test row')}: a share will be known to within about {_points(tested)} points."
-        )
+            has, it = ("has", "it") if len(untested) == 1 else ("have", "they")
+            warnings.append(f"{_named(untested)} {has} no test rows, so {it} cannot be judged.")
     return warnings
+
+
+def few_rows(rows: Sequence[Row], splits: Mapping[int, str], *, by_target: bool) -> list[str]:
+    """Say how imprecise figures will be: of labels on few test rows, and over all test rows."""
+    tests, warnings = _label_counts(rows, splits)["test"], []
+    if by_target:
+        few = [label for label in sorted(tests) if tests[label] < FEW_TEST_ROWS]
+        if few:
+            warnings.append(f"Fewer than {FEW_TEST_ROWS} test rows for {_named(few)}: figures there will be imprecise.")
+    tested = tests.total()
+    if tested and tested < 100:
+        rows_named = counted(tested, "test row")
+        warnings.append(f"With {rows_named}, results are accurate to about ±{_points(tested)} points.")
+    return warnings
+
+
+def _label_counts(rows: Sequence[Row], splits: Mapping[int, str]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
+    for row in rows:
+        if row.place in splits:
+            counts.setdefault(splits[row.place], Counter())[row.target] += 1
+    return counts
 
 
 def _named(labels: Sequence[str]) -> str:

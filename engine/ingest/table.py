@@ -239,8 +239,10 @@ def usable_names(header: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
             number = next_number.get(wanted, 2)
             new, next_number[wanted] = f"{wanted} ({number})", number + 1
         if new != name:
-            why = f"occurs twice: the one in place {place}" if name.strip() else f"in place {place} has no name: it"
-            notes.append(f"The column {repr(name) + ' ' if name.strip() else ''}{why} is called '{new}'.")
+            if name.strip():
+                notes.append(f"There are several columns {name!r}; column {place} is now '{new}'.")
+            else:
+                notes.append(f"Column {place} has no name; it is now '{new}'.")
         taken.add(new)
         names.append(new)
     return tuple(names), notes

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from engine.core.errors import AdaptLabError
 from engine.core.generation import LoraWeights
-from engine.core.lora_library import Library, Measured
+from engine.core.lora_library import KeptWeights, Library, Measured
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.task import Example, Task
@@ -136,6 +139,17 @@ class Trainings:
         self._workspace.library.delete(key)
         return removed
 
+    def export(self, one: KeptWeights, form: str) -> tuple[str, bytes]:
+        """Return a file name and its bytes in one of the forms of `EXPORTS`, with the instructions of the task.
+
+        Raises:
+            UsageError: the weights have been removed, or the form is unknown.
+        """
+        instructions = ""
+        with suppress(AdaptLabError):  # the task has been removed since
+            instructions = self._workspace.tasks.get(one.task_id).instructions if one.task_id else ""
+        return self._workspace.library.export(one.key, form, instructions=instructions)
+
     def start(self, order: TrainingOrder) -> str:
         """Begin a training in the background, or queue it; return its id."""
         training_id, training = secrets.token_hex(8), _Training(self._workspace, order)
@@ -215,9 +229,12 @@ def _measure(
     run_canary(context, ports.trainer, tuned, probe)
     rows, split = rows_to_measure_on(task, order)
     scores: dict[str, list[float]] = {"before": [], "after": []}
+    began = time.monotonic()
     for place, example in enumerate(rows):
         yield Progress(
-            stage=f"Measuring quality on {len(rows)} rows that were not trained on", fraction=place / len(rows)
+            stage=f"Measuring quality on {len(rows)} rows that were not trained on",
+            fraction=place / len(rows),
+            left_s=(time.monotonic() - began) / place * (len(rows) - place) if place else None,
         )
         for name, ready in (("before", base), ("after", tuned)):
             scores[name].append(drain(answer_row(context, ready, example, place)).score or 0.0)

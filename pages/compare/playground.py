@@ -15,10 +15,7 @@ lab = state.lab()
 tasks, models = lab.tasks.list(), lab.models.list()
 
 st.title("Playground", anchor=False)
-st.caption(
-    "One input, all variants side by side. Nothing here is saved unless you add it to the task, and nothing is added "
-    "to a run."
-)
+st.caption("One input, all variants side by side. Nothing here is saved or counted; you can add a row to the task.")
 
 if missing(tasks, models):
     st.stop()

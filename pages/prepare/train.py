@@ -14,7 +14,7 @@ lab = state.lab()
 tasks, models = lab.tasks.list(), lab.models.list()
 
 st.title("Train", anchor=False)
-st.caption("LoRA: a small low-rank file, trained here on the task's rows, changes how the model answers.")
+st.caption("LoRA trains a small add-on for the model from your rows.")
 
 if missing(tasks, models):
     st.stop()

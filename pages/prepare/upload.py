@@ -12,9 +12,10 @@ from components.upload.columns_step import columns_step
 from components.upload.documents_step import documents_step
 from components.upload.draft import CARD, COLUMNS, DOCUMENTS, FILE, LEAKS, SCREENS, SPLITS, Draft, current
 from components.upload.file_step import EXTENSIONS, file_step
-from components.upload.instructions_step import compare_with, instructions_step
+from components.upload.instructions_step import instructions_step
 from components.upload.leaks_step import leaks_step
 from components.upload.splits_step import splits_step
+from components.widgets.parts import scroll_top
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
 
@@ -55,7 +56,7 @@ if draft is None or draft.screen == FILE:
         else:
             st.success(f"Added the task '{plain(brought)}'.", icon=":material/check_circle:")
             if st.button("Compare with this task", key="compare_packed", icon=":material/play_circle:"):
-                compare_with(brought)
+                state.compare(brought)
 
 if draft is None:
     with st.container(border=True):
@@ -71,6 +72,7 @@ st.markdown(
     f"**{plain(draft.name)}** · "
     + (say.size(len(draft.data)) if len(draft.data) > 999_999 else f"{say.number(len(draft.data))} bytes")
 )
+scroll_top(draft.screen, key="upload_top")
 reached = draft.reached
 with st.container(horizontal=True, gap="xsmall"):
     for place, name in enumerate(SCREENS):

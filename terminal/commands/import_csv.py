@@ -9,13 +9,13 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from engine.core.errors import UsageError
+from engine.core.safe_text import slug
 from engine.core.task import AnswerKind
 from engine.core.text.label_words import read_label_words
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.checks.examine import finding_ids
 from engine.ingest.data_card import Fix
 from engine.ingest.leaks.record import LeakFix
-from engine.ingest.one_step import slug
 from engine.ingest.options import ImportOptions
 from terminal.exits import EXIT_DONE
 from terminal.language import token_note

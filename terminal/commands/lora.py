@@ -8,9 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from engine.core.errors import AdaptLabError
-from engine.core.lora_library import KeptWeights
-from engine.services.lab import Lab
+from engine.core.errors import UsageError
 from terminal.asking import confirm
 from terminal.exits import EXIT_DONE
 from terminal.files import write_file
@@ -67,10 +65,10 @@ def export(
     """Export weights to a file."""
     lab = open_lab()
     one = kept_weights(lab, key)
-    name, data = lab.lora.library.export(
-        one.key, form, base_path=_base_path(lab, one), instructions=_instructions(lab, one)
-    )
+    name, data = lab.lora.export(one, form)
     path = out / name if out.is_dir() else out
+    if path != out and path.exists():
+        raise UsageError(f"'{path}' already exists.", "Name another file with --out.")
     write_file(path, data)
     answer(f"Wrote {path}")
     return EXIT_DONE
@@ -87,16 +85,3 @@ def remove(key: Key, /, *, yes: Yes = False) -> int:
     removed = lab.lora.remove(one.key)
     answer(f"Removed {', '.join([one.key, *removed])}.")
     return EXIT_DONE
-
-
-def _base_path(lab: Lab, one: KeptWeights) -> str:
-    """Return the path of the base's GGUF on this machine, or its name."""
-    return next((facts.path for facts in lab.models.list() if Path(facts.path).name == one.base_name), one.base_name)
-
-
-def _instructions(lab: Lab, one: KeptWeights) -> str:
-    """Return the instructions that the weights were trained with; empty if the task has been removed since."""
-    try:
-        return lab.tasks.get(one.task_id).instructions if one.task_id else ""
-    except AdaptLabError:
-        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,6 +12,9 @@ from tests.browser.conftest import ROOT, Server, Watch, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
+_WORDS = (
+    "parcel", "invoice", "screen", "password", "heating", "courier", "refund", "manual", "meter", "button", "app", "bill"
+)  # fmt: skip
 _EVERYWHERE = """name => {
   const within = root => [...root.querySelectorAll(name), ...[...root.querySelectorAll("*")]
     .filter(node => node.shadowRoot).flatMap(node => within(node.shadowRoot))]
@@ -33,8 +37,37 @@ def test_markup_in_answers_stays_text(page: Page, serve: Server) -> None:
     page.locator(".grid .body .line").first.click()
     expect(page.get_by_text("The exact prompt").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text(re.compile(r"window\.hacked")).first).to_be_visible()
+    _nothing_came_alive(page)
+    page.get_by_role("button", name="Present").click()
+    for step in range(1, 6):
+        page.keyboard.press(str(step))
+        expect(page).to_have_url(re.compile(rf"step={step}"), timeout=60_000)
+        _nothing_came_alive(page)
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def _nothing_came_alive(page: Page) -> None:
     assert page.evaluate("() => window.hacked") is None
     assert page.evaluate(_EVERYWHERE, "img[src='x'], a[href^='javascript']") == 0
     assert "\u202e" not in page.locator("body").inner_text()
-    assert watch.errors == []
+
+
+def test_an_address_in_a_cell_is_no_link(page: Page, stand_in: str, tmp_path: Path) -> None:
+    """A label that is an address stays text where a warning names it, on the first step and on that of the splits."""
+    watch = Watch(page, stand_in)
+    label = "![x](http://127.0.0.1:9/x.png) www.example.com a@example.com"
+    lines = [f"{word} number {n * 7919},desk {n % 2},{'test' if n % 3 else 'train'}" for n, word in enumerate(_WORDS)]
+    table = tmp_path / "desk.csv"
+    table.write_text("\n".join(["text,label,split", *lines, *[f"odd {n},{label},train" for n in range(4)]]))
+    open_page(page, stand_in, "Upload")
+    page.locator("input[type=file]").first.set_input_files(table)
+    told = page.get_by_text(re.compile("has no test rows"))
+    expect(told).to_be_visible(timeout=60_000)
+    for name in ("Columns", "Data card", "Splits"):
+        assert page.evaluate(_EVERYWHERE, "a[href*='127.0.0.1:9'], a[href*='example'], img[src*='127.0.0.1:9']") == 0
+        page.get_by_role("button", name=f"Next: {name}").click(timeout=60_000)
+        expect(page.get_by_role("button", name=f"Next: {name}")).not_to_be_visible(timeout=60_000)
+    expect(told).to_be_visible(timeout=60_000)
+    assert page.evaluate(_EVERYWHERE, "a[href*='127.0.0.1:9'], a[href*='example'], img[src*='127.0.0.1:9']") == 0
     assert watch.foreign == []

@@ -12,6 +12,7 @@ from tests.browser.conftest import Server, Watch, open_page
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 _LONG_MS = 120_000
+_ANSWER = re.compile("^Answer")
 _INSIDE = """name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
   .flatMap(host => [...(host.shadowRoot?.querySelectorAll(name) ?? [])])"""
 
@@ -55,24 +56,51 @@ def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> Non
         page.get_by_role("button", name=name, exact=True).click()
     page.get_by_role("combobox", name="Choose a row of the task").click()
     page.get_by_role("option").nth(2).click()
-    answer = page.get_by_role("button", name="Answer", exact=True)
-    expect(answer).to_be_enabled(timeout=_LONG_MS)
-    answer.click()
-    expect(page.get_by_text("How each answer came about")).to_be_visible(timeout=_LONG_MS)
+    answer = page.get_by_role("button", name=_ANSWER)
+    answer.click(timeout=_LONG_MS)
+    expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
     assert _texts(page, ".lane .name", count=2) == ["Zero-shot", "Few-shot"]
     assert all(re.match(r"\d", text) for text in _texts(page, ".lane .value", count=2))
     page.evaluate(f"() => {{ window.lanes = ({_INSIDE})('.lane') }}")
     page.get_by_text("Change the instructions").click()
     instructions = page.get_by_role("textbox", name="Instructions")
     instructions.fill("Name the desk. Nothing else.")
-    instructions.press("Control+Enter")
+    instructions.press("Tab")
+    expect(page.get_by_text("Earlier answers")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_role("button", name="Back to the task's own")).to_be_visible(timeout=_LONG_MS)
     answer.click()
-    expect(page.get_by_text("Effect of the change")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_role("heading", name="What changed")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile("Changed since the previous question: the instructions"))).to_be_visible()
     assert page.evaluate(f"() => ({_INSIDE})('.lane').every((node, place) => node === window.lanes[place])")
     assert watch.errors == []
     assert watch.foreign == []
+
+
+def test_one_click_or_two_keys_answer(page: Page, serve: Server) -> None:
+    """A typed input is answered by one click on Answer, and by Ctrl+Enter in the field; the answer leads its card."""
+    address = serve(ADAPTLAB_SCRIPTED="1")
+    open_page(page, address, "Playground")
+    page.get_by_role("combobox", name=re.compile("Model")).click(timeout=_LONG_MS)
+    page.get_by_role("option", name=re.compile("Scripted")).click()
+    for name in ("RAG", "Classifier"):
+        page.get_by_role("button", name=name, exact=True).click()
+    text = page.get_by_role("textbox", name="Input")
+    text.click()
+    page.keyboard.type("Where is my parcel?")
+    page.get_by_role("button", name=_ANSWER).click()
+    expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
+    text.click()
+    page.keyboard.press("End")
+    page.keyboard.type(" Order 7")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_test_id("stCode").filter(has_text="parcel? Order 7").first).to_be_attached(timeout=_LONG_MS)
+    expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
+    order = page.evaluate(f"() => ({_INSIDE})('.lane')[0].textContent")
+    assert order.index("label") < order.index("first token")
+    sizes = page.evaluate(
+        f"() => ['.text', '.value', '.figure'].map(name => parseFloat(getComputedStyle(({_INSIDE})(name)[0]).fontSize))"
+    )
+    assert sizes[0] > max(sizes[1:])
 
 
 @pytest.mark.model
@@ -102,17 +130,17 @@ def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Serv
 
 
 def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None:
-    """A training is started, watched and kept; its weights can be looked at, taken away and deleted."""
+    """A training is started, watched and kept; its weights open by themselves, and can be exported and deleted."""
     page.set_viewport_size({"width": 1280, "height": 1200})  # a list that opens closes again when the page scrolls
     open_page(page, stand_in, "Train")
     page.get_by_role("button", name="Train", exact=True).click(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile("^Trained, tested and saved"))).to_be_visible(timeout=_LONG_MS)
-    page.wait_for_timeout(1000)
-    page.get_by_role("combobox", name="Open").click()
-    page.get_by_role("option").first.click()
+    for title in ("Before", "After"):  # the new weights are open
+        expect(page.get_by_test_id("stMetricLabel").filter(has_text=title)).to_be_visible(timeout=_LONG_MS)
     with page.expect_download(timeout=_LONG_MS) as download:
         page.get_by_role("button", name="Ollama Modelfile").click()
-    assert b"FROM" in download.value.path().read_bytes()
+    assert re.fullmatch(r"tickets-50-rows-\d{4}-\d\d-\d\d-ollama\.zip", download.value.suggested_filename)
+    assert b"FROM memory.gguf" in download.value.path().read_bytes()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete them").click()
     expect(page.get_by_text("None yet.", exact=False)).to_be_visible(timeout=_LONG_MS)

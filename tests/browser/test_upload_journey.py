@@ -32,10 +32,11 @@ def _next(page: Page, name: str) -> None:
     expect(button).to_be_enabled(timeout=_LONG_MS)
     button.click()
     expect(button).not_to_be_visible(timeout=_LONG_MS)
+    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollTop === 0")
 
 
 def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: Path, write_csv: WriteCsv) -> None:
-    """A file becomes a task in seven steps, is compared to the end, and goes out as a zip and in again."""
+    """A file becomes a task in seven steps, each from the top of the page, is compared, and goes out as a zip and in again."""
     address = serve(ADAPTLAB_SCRIPTED="1")
     watch = Watch(page, address)
     _open(page, address)

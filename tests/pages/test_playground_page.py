@@ -7,6 +7,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from components.ui import state
 from engine.core.techniques import Technique
 from tests.memory_lab import (
     HOSTILE,
@@ -45,10 +46,43 @@ def _lanes(app: AppTest) -> list[dict[str, Any]]:
     return lanes
 
 
-def test_nothing_is_asked_without_an_input(open_app: Opener) -> None:
-    """An empty input cannot be sent, and the page says what to do."""
+def test_a_press_without_an_input_says_what_is_missing(open_app: Opener) -> None:
+    """The button is never off for want of an input: pressed, it names what is missing, and asks nothing."""
     app = _open(memory_lab(), open_app)
-    assert app.button(key="play_answer").disabled
+    assert not app.button(key="play_answer").disabled
+    app.button(key="play_answer").click().run()
+    assert "no input" in app.warning[0].value
+    app.text_area(key="play_text").set_value("Where is my parcel?").run()
+    next(pills for pills in app.pills if pills.label == "Variants").set_value([]).run()
+    app.button(key="play_answer").click().run()
+    assert "No variant" in app.warning[0].value
+    assert state.PLAY_ASK not in app.session_state
+
+
+def test_answers_are_marked_as_earlier_after_any_change(open_app: Opener) -> None:
+    """A changed input or setting marks the answers as earlier ones and names the change; taken back, they are current."""
+    lab = memory_lab()
+    app = _open(lab, open_app)
+    app.text_area(key="play_text").set_value("Where is my parcel?").run()
+    app = _answered(lab, app)
+    assert any("Answered" in element.value for element in app.markdown)
+    app.slider(key="play_shots_tickets").set_value(2).run()
+    app.text_area(key="play_text").set_value("Where is it?").run()
+    assert any("Earlier answers" in element.value for element in app.markdown)
+    (told,) = (element.value for element in app.markdown if "Since then you changed" in element.value)
+    assert "the input and the examples in the prompt" in told
+    app.slider(key="play_shots_tickets").set_value(5).run()
+    app.text_area(key="play_text").set_value("Where is my parcel?").run()
+    assert not any("Earlier answers" in element.value for element in app.markdown)
+
+
+def test_weights_are_named_without_escapes(open_app: Opener) -> None:
+    """A select shows text as it is: the task's name comes without Markdown's backslashes."""
+    lab = memory_lab()
+    lab.memory.library.kept = [memory_weights(task_id="support-tickets")]
+    app = _open(lab, open_app)
+    (named,) = app.selectbox(key=state.PLAY_WEIGHTS).options
+    assert named.startswith("support-tickets · 50 rows")
 
 
 def test_all_variants_answer_side_by_side(open_app: Opener) -> None:

@@ -215,6 +215,7 @@ def test_a_stopped_job_can_be_tried_again(opened, monkeypatch: pytest.MonkeyPatc
     """Reading that takes long shows how far it is and a way to stop; stopped, it says so and is begun again."""
     screen = opened(rows())
     read, goes_on = screen.lab.tables.read_table, threading.Event()
+    until(lambda: screen.find(Read))
 
     def slowly(name: str, data: bytes, asked: ReadOptions, report: Report):
         report(0.5)
@@ -224,7 +225,7 @@ def test_a_stopped_job_can_be_tried_again(opened, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(screen.lab.tables, "read_table", slowly)
     monkeypatch.setattr(components.ui.jobs, "PATIENCE_S", 0.0)
-    screen.next()
+    screen.app.selectbox(key="read_delimiter").set_value(",").run()
     job = screen.draft.jobs["table"].job
     until(lambda: job.fraction == 0.5)
     screen.app.run()
@@ -235,6 +236,7 @@ def test_a_stopped_job_can_be_tried_again(opened, monkeypatch: pytest.MonkeyPatc
     screen.app.run()
     assert "Stopped." in screen.texts()
     assert screen.find(Read) is None
+    screen.next()
     assert screen.app.button(key="step_next").disabled
     screen.app.button(key="again_table").click().run()
     until(lambda: not screen.draft.jobs["table"].job.is_running)

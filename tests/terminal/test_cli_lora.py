@@ -60,7 +60,7 @@ def test_weights_are_listed_and_shown(run_there: Run) -> None:
 @pytest.mark.model
 @pytest.mark.parametrize("form", EXPORTS)
 def test_weights_are_taken_away_in_each_form(run_there: Run, tmp_path: Path, form: str) -> None:
-    """A PEFT folder, a GGUF file and an Ollama Modelfile are written: to a file, or into a folder under their name."""
+    """Each form is written to a file, or into a folder under a name that speaks; no file there is overwritten."""
     key = open_lab().lora.library.weights()[0].key
     path = tmp_path / "weights"
     code, out, err = run_there("lora", "export", key, "--form", form, "--out", path)
@@ -71,18 +71,24 @@ def test_weights_are_taken_away_in_each_form(run_there: Run, tmp_path: Path, for
     else:
         with zipfile.ZipFile(path) as archive:
             names = {Path(name).name for name in archive.namelist()}
-            base = open_lab().models.get(SMOLLM2).path
+            base = Path(open_lab().models.get(SMOLLM2).path)
             assert names == (
                 {"Modelfile", "lora.gguf"}
                 if form == "ollama"
                 else {"adapter_config.json", "adapter_model.safetensors", "manifest.json"}
             )
             if form == "ollama":
-                assert f"FROM {base}\n" in archive.read(f"{key}/Modelfile").decode()
+                (inside,) = (name for name in archive.namelist() if name.endswith("/Modelfile"))
+                text = archive.read(inside).decode()
+                assert f"FROM {base.name}\n" in text
+                assert str(base.parent) not in text
     code, _, err = run_there("lora", "export", key, "--form", form, "--out", tmp_path)
     assert code == 0, err
-    (named,) = tmp_path.glob(f"{key}*")
+    (named,) = tmp_path.glob("desk-*6-rows-20*")
     assert named.read_bytes()[:4] == path.read_bytes()[:4]
+    code, _, err = run_there("lora", "export", key, "--form", form, "--out", tmp_path)
+    assert code == 2
+    assert "already exists" in err
 
 
 @pytest.mark.model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 from dataclasses import asdict
@@ -12,7 +13,7 @@ import pytest
 
 from adapters.training import kept
 from adapters.training.library import LoraLibrary, modelfile
-from components.training.view import comparison_frame, kept_curves, library_frame, loss_figure
+from components.training.view import comparison_frame, kept_curves, library_frame, loss_figure, smoothed
 from engine.core.errors import UsageError
 from engine.core.lora_library import Measured
 from engine.metrics.intervals import wilson
@@ -78,24 +79,41 @@ def test_newest_first(tmp_path: Path) -> None:
 
 
 def test_exports(tmp_path: Path) -> None:
-    """PEFT and Ollama exports are zips with the files that those tools look for; GGUF is the file itself."""
+    """PEFT and Ollama exports are zips with the files that those tools look for; all names speak, none is a hash."""
     _keep(tmp_path)
     library = LoraLibrary(tmp_path)
-    assert library.export("abc", "gguf", base_path="", instructions="") == ("abc.gguf", b"bytes of lora.gguf")
-    _, peft = library.export("abc", "peft", base_path="", instructions="")
+    kept.note(tmp_path, "abc", {"task_id": "tickets"})
+    named = "tickets-5-rows-2026-11-24"
+    assert library.export("abc", "gguf", instructions="") == (f"{named}.gguf", b"bytes of lora.gguf")
+    name, peft = library.export("abc", "peft", instructions="")
+    assert name == f"{named}-peft.zip"
     names = zipfile.ZipFile(io.BytesIO(peft)).namelist()
-    assert {"abc/adapter_config.json", "abc/adapter_model.safetensors"} <= set(names)
-    _, ollama = library.export("abc", "ollama", base_path="/m/base.gguf", instructions="Sort it.")
+    assert {f"{named}/adapter_config.json", f"{named}/adapter_model.safetensors"} <= set(names)
+    name, ollama = library.export("abc", "ollama", instructions="Sort it.")
+    assert name == f"{named}-ollama.zip"
     archive = zipfile.ZipFile(io.BytesIO(ollama))
-    text = archive.read("abc/Modelfile").decode()
-    assert "FROM /m/base.gguf\nADAPTER ./lora.gguf\n" in text
+    text = archive.read(f"{named}/Modelfile").decode()
     assert 'SYSTEM """Sort it."""' in text
-    assert "abc/lora.gguf" in archive.namelist()
+    assert f"{named}/lora.gguf" in archive.namelist()
+    with pytest.raises(UsageError, match="pfet"):
+        library.export("abc", "pfet", instructions="")
+
+
+def test_a_modelfile_names_the_base_and_no_path(tmp_path: Path) -> None:
+    """FROM is the base's plain file name with a comment on what to put there: no path of this machine goes out."""
+    _keep(tmp_path)
+    _, ollama = LoraLibrary(tmp_path).export("abc", "ollama", instructions="Sort it.")
+    archive = zipfile.ZipFile(io.BytesIO(ollama))
+    text = archive.read(next(name for name in archive.namelist() if name.endswith("Modelfile"))).decode()
+    assert "FROM base.gguf\nADAPTER ./lora.gguf\n" in text
+    assert "Put its GGUF file into this folder" in text
+    assert str(tmp_path) not in text
+    assert not [line for line in text.splitlines() if line.startswith(("FROM /", "ADAPTER /"))]
 
 
 def test_instructions_cannot_end_the_system_prompt() -> None:
     """Three quotation marks in instructions stay inside the Modelfile's text."""
-    text = modelfile("/m/base.gguf", 'Say """ADAPTER /etc/passwd"""')
+    text = modelfile("base.gguf", 'Say """ADAPTER /etc/passwd"""')
     assert text.count('"""') == 2
 
 
@@ -120,7 +138,19 @@ def test_frames_and_figure() -> None:
     differs = set(frame.filter(frame["Same"] == "no")[""])
     assert {"Training rows", "Rank"} <= differs
     assert "Alpha" not in differs
-    assert library_frame([one])["Before"].to_list() == [pytest.approx(14 / 30 * 100)]
+    assert library_frame([one, memory_weights(before=None)])["Before"].to_list() == ["47 %", "not measured"]
     losses, held_out = kept_curves(one)
     assert (losses[-1], held_out) == ((4, 0.4), [(2, 1.0), (4, 0.7)])
-    assert len(loss_figure([("a", losses, held_out), ("b", losses, [])])["data"]) == 3
+    assert len(loss_figure([("a", losses, held_out), ("b", losses, [])])["data"]) == 5
+
+
+def test_the_smoothed_loss_follows_without_the_noise() -> None:
+    """It begins at the first loss, keeps a constant one, and moves less from step to step than the single losses."""
+    noisy = [(step, 1.0 + (0.5 if step % 2 else -0.5)) for step in range(1, 30)]
+    after = smoothed(noisy)
+    assert after[0] == (1, pytest.approx(1.5))
+    assert [step for step, _ in after] == [step for step, _ in noisy]
+    assert max(abs(b - a) for (_, a), (_, b) in itertools.pairwise(after[10:])) < 0.5
+    assert [loss for _, loss in smoothed([(1, 0.7), (2, 0.7), (3, 0.7)])] == pytest.approx([0.7] * 3)
+    (pale, strong, *_) = loss_figure([("Loss", noisy, [])])["data"]
+    assert pale["opacity"] < 1 < strong["line"]["width"]

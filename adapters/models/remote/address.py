@@ -17,8 +17,9 @@ def checked_url(text: str) -> str:
         UsageError: no http or https address, or one with credentials, a query or a fragment inside.
     """
     form = "Write it like http://127.0.0.1:8080/v1."
+    text = text.replace("\u2060", "").strip()  # the screen puts a word joiner into addresses, and they are copied
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         raise UsageError("The server's address cannot be read.", form) from error
@@ -31,7 +32,7 @@ def checked_url(text: str) -> str:
         raise UsageError(f"'{text[:80]}' is not the address of a server.", form)
     if parts.query or parts.fragment:
         raise UsageError(f"The server's address has a query or fragment ('{parts.hostname}').", form)
-    if any(sign.isspace() or not sign.isprintable() for sign in text.strip()):
+    if any(sign.isspace() or not sign.isprintable() for sign in text):
         raise UsageError("The server's address contains spaces or control characters.", form)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     netloc = host if port is None else f"{host}:{port}"

@@ -3,6 +3,8 @@
 const MARKS = { right: "✓", wrong: "✗", failed: "▨", writing: "…", none: "" }
 const SPOKEN = { right: "right", wrong: "wrong", failed: "failed", writing: "being written", none: "" }
 
+const LONG = 40 // letters; a longer answer does not lead its card in large type
+
 function isDark(node) {
   const host = node.getRootNode().host ?? node
   const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
@@ -30,6 +32,7 @@ function card(id) {
   const quality = make("div", "quality", root)
   const parts = {
     root,
+    head,
     name: make("span", "name", head),
     rows: make("span", "rows", head),
     value: make("span", "value", quality),
@@ -107,13 +110,16 @@ function fill(parts, lane, dark) {
   parts.track.setAttribute("aria-label", `${lane.name}: ${preparing ? preparing.text : counted}`)
   fillFigures(parts.figures, lane.figures)
   fillBars(parts.bars, lane.bars ?? [])
+  // Where one input is answered, the answer leads its card; in a run the figures do.
   parts.root.classList.toggle("tall", Boolean(lane.bars))
+  if (lane.bars && parts.head.nextSibling !== parts.answer) parts.head.after(parts.answer, parts.bars)
   const mark = preparing ? "none" : lane.answer.mark
   parts.mark.className = `mark ${mark}`
   parts.mark.setAttribute("aria-label", SPOKEN[mark] ?? "")
   put(parts.mark, MARKS[mark] ?? "")
   parts.written.classList.toggle("writing", mark === "writing")
   parts.answer.classList.toggle("preparing", Boolean(preparing))
+  parts.answer.classList.toggle("long", Boolean(preparing) || lane.answer.text.length > LONG)
   put(parts.text, preparing ? preparing.text : lane.answer.text)
   put(parts.target, preparing ? preparing.detail : lane.answer.target)
 }
