@@ -34,7 +34,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.core.techniques import Technique
 from engine.metrics.intervals import wilson
-from engine.services.background_runs import RunJob
+from engine.services.background.background_runs import RunJob
 from engine.services.lab import Lab
 from engine.services.workspace import Workspace
 from tests.memory_lab_adapters import (

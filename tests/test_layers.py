@@ -53,3 +53,18 @@ def test_pages_folder_holds_only_folders():
 def test_app_is_a_table_of_pages():
     """The front door stays under 60 lines."""
     assert len((ROOT / "app.py").read_text(encoding="utf-8").splitlines()) < 60
+
+
+@pytest.mark.parametrize("folder", ["engine", "components"])
+def test_no_folder_is_a_drawer_for_everything(folder):
+    """A folder of the engine or of the components holds at most 16 files; a new capability gets a folder of its own."""
+    folders = [ROOT / folder, *(path for path in (ROOT / folder).rglob("*") if path.is_dir())]
+    files = {path: [one for one in path.glob("*.py") if one.name != "__init__.py"] for path in folders}
+    assert {str(path): len(found) for path, found in files.items() if len(found) > 16} == {}
+
+
+@pytest.mark.parametrize("folder", ["adapters", "components", "engine", "pages", "terminal", "tests"])
+def test_a_file_is_one_idea(folder):
+    """No file has more than 350 lines."""
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / folder).rglob("*.py")}
+    assert {str(path): count for path, count in lines.items() if count > 350} == {}

@@ -10,7 +10,7 @@ import streamlit as st
 from components.ui import state
 from components.ui.text import plain
 from engine.metrics import wording as say
-from engine.services.at_work import Work, WorkKind
+from engine.services.background.at_work import Work, WorkKind
 
 _DOTS = (
     '<circle cx="7" cy="15.5" r="4.6" fill="#0072b2"/><circle cx="17.5" cy="15.5" r="4.6" fill="#d55e00"/>'

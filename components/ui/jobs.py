@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from engine.metrics import wording as say
-from engine.services.jobs import Job
+from engine.services.background.jobs import Job
 
 PATIENCE_S = 0.8
 """How long the page waits for a job before it shows progress; most jobs are done by then."""

@@ -33,7 +33,7 @@ from engine.ingest.steps import (
     still_standing,
     way_to,
 )
-from engine.services.jobs import Job
+from engine.services.background.jobs import Job
 
 SCREENS = ("File", "Columns", "Data card", "Splits", "Documents", "Leak guard", "Instructions")
 FILE, COLUMNS, CARD, SPLITS, DOCUMENTS, LEAKS, INSTRUCTIONS = range(len(SCREENS))

@@ -29,7 +29,7 @@ from engine.ingest.steps import (
 )
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import meanings_sentence
-from engine.services.jobs import Job
+from engine.services.background.jobs import Job
 from engine.services.lab import Lab
 
 Meanings = tuple[LeakPair, ...]

@@ -17,7 +17,7 @@ from engine.core.task import AnswerKind
 from engine.ingest.steps import Kept
 from engine.metrics import wording as say
 from engine.running.sampling import training_row_count
-from engine.services.jobs import Job
+from engine.services.background.jobs import Job
 from engine.services.lab import Lab
 
 

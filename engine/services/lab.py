@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from engine.core.health import Finding
 from engine.core.run.manifest import MachineFacts
-from engine.services.at_work import AtWork
+from engine.services.background.at_work import AtWork
 from engine.services.embedders import Embedders
 from engine.services.models import Models
 from engine.services.playground import Playground

@@ -18,7 +18,7 @@ from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
-from engine.services.jobs import Job, JobBook, Lock, SteppedJob
+from engine.services.background.jobs import Job, JobBook, Lock, SteppedJob
 from engine.services.workspace import Workspace
 
 LABELS = ("account", "billing", "delivery")

@@ -10,7 +10,7 @@ from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.model_servers import ModelServers
 from engine.core.steps import Progress
 from engine.running.preflight.backend_checks import sends_rows_to
-from engine.services.jobs import Job, JobBook, SteppedJob
+from engine.services.background.jobs import Job, JobBook, SteppedJob
 from engine.services.model_check import ModelChecks
 from engine.services.speed_test import SpeedTests
 from engine.services.workspace import ModelStore, Workspace

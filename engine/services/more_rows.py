@@ -13,7 +13,7 @@ from engine.core.run.manifest import Manifest, Purpose, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.metrics.budget import spent_usd
-from engine.running.more_rows import rows_left, with_more_rows
+from engine.running.preflight.more_rows import rows_left, with_more_rows
 from engine.services.recorded import SAMPLE
 from engine.services.workspace import Workspace
 

@@ -24,7 +24,7 @@ from engine.running.lora import kept_weights
 from engine.running.preparing import prepare
 from engine.running.sampling import draw_training_rows
 from engine.running.shots import settled
-from engine.services.jobs import Job, JobBook, Lock
+from engine.services.background.jobs import Job, JobBook, Lock
 from engine.services.workspace import Workspace
 
 MOST_KEPT = 60
@@ -67,7 +67,7 @@ class PlaySnapshot:
 
     question: Question
     status: str
-    """As `engine.services.jobs.Job.status`."""
+    """As `engine.services.background.jobs.Job.status`."""
     message: str
     fix: str
     stage: str

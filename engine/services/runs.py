@@ -21,7 +21,7 @@ from engine.running.planning import PlanChoices, plan_run
 from engine.running.preflight.backend_checks import sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.sampling import draw_training_rows, training_row_count
-from engine.services.background_runs import BackgroundRuns
+from engine.services.background.background_runs import BackgroundRuns
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
 from engine.services.more_rows import RowAdder

@@ -15,7 +15,7 @@ from engine.core.ports import LanguageModel
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.variant import DecodingMode
-from engine.services.jobs import Job, JobBook, Lock, SteppedJob
+from engine.services.background.jobs import Job, JobBook, Lock, SteppedJob
 from engine.services.workspace import Workspace
 
 SECONDS = 10.0

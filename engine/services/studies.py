@@ -13,10 +13,10 @@ from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
 from engine.running.sampling import draw_training_rows
+from engine.services.background.run_series import RunSeries, SeriesState, find_kept
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
 from engine.services.results import Results
-from engine.services.run_series import RunSeries, SeriesState, find_kept
 from engine.services.runs import Runs
 from engine.services.tasks import Tasks
 from engine.services.workspace import Workspace

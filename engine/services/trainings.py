@@ -22,7 +22,7 @@ from engine.metrics.intervals import mean_interval
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import find_or_train, run_canary, training_pairs
 from engine.running.sampling import balanced_sample, draw_training_rows
-from engine.services.jobs import Job, JobBook, Lock
+from engine.services.background.jobs import Job, JobBook, Lock
 from engine.services.workspace import Workspace
 
 MOST_MEASURED_ROWS = 30
@@ -55,7 +55,7 @@ class TrainingSnapshot:
 
     order: TrainingOrder
     status: str
-    """As `engine.services.jobs.Job.status`."""
+    """As `engine.services.background.jobs.Job.status`."""
     message: str
     fix: str
     progress: Progress | None

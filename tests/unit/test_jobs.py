@@ -12,7 +12,7 @@ import pytest
 from engine.core.errors import CancelledError, ModelError, UsageError
 from engine.core.run.events import PredictionMade, RunEnded, RunQueued
 from engine.core.techniques import Technique
-from engine.services.jobs import Job, JobBook, Lock, in_turn
+from engine.services.background.jobs import Job, JobBook, Lock, in_turn
 from tests.memory_lab import MODEL, TASK, memory_lab, until
 
 PATIENCE_S = 60.0

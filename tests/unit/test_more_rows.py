@@ -15,8 +15,8 @@ from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.metrics.inference import level_of_look
-from engine.running.more_rows import rows_left, with_more_rows
 from engine.running.planning import plan_run
+from engine.running.preflight.more_rows import rows_left, with_more_rows
 from engine.running.search.folds import seal_of
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, memory_task, script, until
 

@@ -17,7 +17,7 @@ from engine.core.run.infos import RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal
 from engine.running.runner import run
-from engine.services.jobs import POLL_S, Job, JobBook, in_turn
+from engine.services.background.jobs import POLL_S, Job, JobBook, in_turn
 from engine.services.workspace import Workspace
 
 MOST_REMEMBERED = 100

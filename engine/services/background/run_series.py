@@ -13,7 +13,7 @@ from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.running.planning import same_experiment
-from engine.services.jobs import POLL_S, Job
+from engine.services.background.jobs import POLL_S, Job
 from engine.services.results import Results
 from engine.services.runs import Runs
 from engine.studies.study_runs import measured_in_words
