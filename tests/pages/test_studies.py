@@ -1,0 +1,71 @@
+"""Learning curve, drift and context, rendered by AppTest on made-up runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.core.run.manifest import Purpose
+from tests.memory_lab import marked_task, memory_lab, memory_task, until
+from tests.pages.conftest import Opener
+from tests.pages.test_decide import opened, told
+
+
+def test_a_learning_curve_is_measured_and_shown(open_app: Opener) -> None:
+    """The button makes the runs in the background; then there is a point per technique and size, and an answer."""
+    lab = memory_lab(speed=500)
+    app = opened(open_app, lab, "pages/decide/learning_curve.py")
+    assert "Nothing has been measured" in app.info[0].value
+    app.number_input(key="curve_rows_tickets").set_value(6)
+    app.number_input(key="curve_draws").set_value(2)
+    app.run()
+    app.button(key="series_start").click().run()
+    assert not app.exception
+    until(lambda: not lab.studies.state(Purpose.LEARNING_CURVE).is_running)
+    assert len(lab.runs.list()) == 1 + 2 * 4  # one without training rows, and two draws of each number of them
+    app.run()
+    assert not app.exception
+    frame = next(item.value for item in app.dataframe if "Each draw" in item.value)
+    assert set(frame["Technique"]) == {"Zero-shot", "Few-shot", "RAG", "Classifier"}
+    assert set(frame["Training rows"]) == {0, 5, 10, 25, 50}
+    assert "training rows" in told(app)
+
+
+def test_drift_shows_who_breaks(open_app: Opener) -> None:
+    """Without runs on changed rows the page offers to make them; with them it names each kind."""
+    lab = memory_lab(speed=500)
+    lab.finished(rows=6)
+    app = opened(open_app, lab, "pages/decide/drift.py")
+    assert "Nothing has been measured" in app.info[0].value
+    app.button(key="series_start").click().run()
+    until(lambda: not lab.studies.state(Purpose.DRIFT).is_running)
+    assert len(lab.runs.list()) == 4
+    app.run()
+    assert not app.exception
+    assert "Under typing errors" in told(app)
+    frame = next(item.value for item in app.dataframe if "Degrades" in item.value)
+    assert set(frame["Rows"]) == {f"{kind} (sim.)" for kind in ("typing errors", "other case", "shuffled clauses")}
+    assert set(frame["Compared"]) == {"same rows"}
+
+
+def test_context_is_measured_and_shown(open_app: Opener) -> None:
+    """Runs by number of passages and by place are made, and both answers are given."""
+    lab = memory_lab(speed=500, task=marked_task(8))
+    app = opened(open_app, lab, "pages/decide/context.py")
+    app.number_input(key="context_rows_tickets").set_value(6)
+    app.number_input(key="context_passages").set_value(4)
+    app.run()
+    app.button(key="series_start").click().run()
+    until(lambda: not lab.studies.state(Purpose.CONTEXT).is_running)
+    assert len(lab.runs.list()) == 7
+    app.run()
+    assert not app.exception
+    assert "Quality is highest at" in told(app)
+    assert "Among 4 passages" in told(app)
+    assert {item.key for item in app.get("bidi_component")} >= {"context_quality", "context_latency", "context_place"}
+
+
+def test_context_needs_documents(open_app: Opener) -> None:
+    """A machine whose tasks have no documents is told what is needed."""
+    lab = memory_lab(task=replace(memory_task(), documents=()))
+    app = opened(open_app, lab, "pages/decide/context.py")
+    assert "documents" in app.warning[0].value
