@@ -105,7 +105,7 @@ def test_a_run_continues_and_is_judged_as_a_second_look() -> None:
     [
         ({"status": "cancelled"}, "still has rows to answer"),
         ({"manifest": {"purpose": str(Purpose.LEARNING_CURVE)}}, "part of a study"),
-        ({"manifest": {"imported": True}}, "measured on another machine"),
+        ({"manifest": {"imported": True}}, "was imported"),
         ({"manifest": {"stopped_early": {"variant_id": "zero-shot", "rows": 5, "evidence": 400.0}}}, "ended early"),
     ],
 )
