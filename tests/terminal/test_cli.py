@@ -174,7 +174,13 @@ def test_compare_writes_the_four_files(run: Run, table: list[object], tmp_path: 
         assert set(figures) >= VARIANT_KEYS
         assert set(figures["quality"]) == {"metric", "value", "ci_low", "ci_high"}
         assert set(figures["ttft_s"]) == set(figures["total_s"]) == {"p50", "p95"}
-        assert set(figures["tokens"]) == {"prompt_mean", "cached_prompt_mean", "completion_mean", "rows_estimated"}
+        assert set(figures["tokens"]) == {
+            "prompt_mean",
+            "cached_prompt_mean",
+            "completion_mean",
+            "embedding_mean",
+            "rows_estimated",
+        }
         assert set(figures["tokens_per_s"]) == {"prefill", "decode"}
         rows = frame.filter(pl.col("variant_id") == figures["variant"])
         assert figures["quality"]["value"] == pytest.approx(rows["score"].mean())

@@ -54,7 +54,7 @@ def test_with_consent_neither_price_nor_energy_is_made_up(run: Run, replay: Olla
     manifest = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert manifest["model"]["away"] == FAR
     memo = tmp_path / "memo.md"
-    code, _, err = run("report", summary["run_id"], "--out", memo)
+    code, _, err = run("report", summary["run_id"], "--out", memo, "--highest-cost", 1)
     assert code == 0, err
     told = memo.read_text(encoding="utf-8").replace("\\", "")
     assert "nan" not in told.lower().split()
