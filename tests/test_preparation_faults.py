@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +27,11 @@ pytestmark = [
 
 
 def _kill_workers() -> None:
+    """Kill the processes of models and retrieval, and nothing else that tests of this process have started."""
     for child in psutil.Process().children(recursive=True):
-        os.kill(child.pid, signal.SIGKILL)
+        with contextlib.suppress(psutil.Error):
+            if any(word.startswith("adapters.") and word.endswith(".worker") for word in child.cmdline()):
+                child.kill()
 
 
 def _killing(times: int) -> Callable[[Event], None]:

@@ -41,6 +41,7 @@ CONTRAST = (
     '<style>[data-testid^="stBaseButton-primary"]:not(:disabled) '
     "{ background: light-dark(#0a62a3, #2974b4); border-color: light-dark(#0a62a3, #2974b4); } "
     '[data-testid^="stBaseButton-primary"]:not(:disabled):hover { background: light-dark(#084f84, #23669e); } '
+    '[data-testid^="stBaseButton-primary"]:not(:disabled) kbd { color: inherit; opacity: 1; } '
     '[data-testid="stCaptionContainer"] code { background: none; }</style>'
 )
 """Grounds on which text would be too faint: the dark theme's primary colour under white, a grey one under captions."""

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import LONG_MS
+from tests.browser.conftest import LONG_MS, fresh_page
 
 # Every text in the slide, the replay and the chart, with its size in pixels, and how far down the drawn parts reach.
 _SIZES = """() => {
@@ -39,8 +39,9 @@ def test_slides_can_be_read_from_the_back(
     browser: Browser, stand_in: str, width: int, height: int, scheme: str
 ) -> None:
     """On each slide a headline has 60 px at 1080 lines, what is read 32, the rest 24; at 720 lines two thirds of that."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = fresh_page(browser)
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(stand_in)
     page.get_by_role("button", name="Start the comparison").click(timeout=LONG_MS)
     expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=LONG_MS)
@@ -56,7 +57,7 @@ def test_slides_can_be_read_from_the_back(
         assert all(size >= 24 * least for size in found.values()), (step, found)
         assert 0.86 <= sizes["foot"] <= 1.02, (step, sizes["foot"])
         page.keyboard.press("ArrowRight")
-    context.close()
+    page.context.close()
 
 
 def _wait_for(page: Page, step: str) -> None:
