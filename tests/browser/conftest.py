@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.ways_in import WAYS_IN
 from tools.served_app import START_S, end, free_port, served_app
 
 ROOT = Path(__file__).parents[2]
@@ -66,9 +67,9 @@ def serve(tmp_path: Path, browser: Browser) -> Iterator[Server]:
             environment.setdefault("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
             if script != ROOT / "app.py":
                 return stack.enter_context(_script(script, environment, tmp_path))
-            app = stack.enter_context(served_app(tmp_path / f"server-{len(_WAYS_IN)}.log", environment))
-            _WAYS_IN.append(app.way_in)
-            stack.callback(_WAYS_IN.remove, app.way_in)
+            app = stack.enter_context(served_app(tmp_path / f"server-{len(WAYS_IN)}.log", environment))
+            WAYS_IN.append(app.way_in)
+            stack.callback(WAYS_IN.remove, app.way_in)
             for context in browser.contexts:
                 _let_in(context)
             return app.address
@@ -76,13 +77,12 @@ def serve(tmp_path: Path, browser: Browser) -> Iterator[Server]:
         yield served
 
 
-_WAYS_IN: list[str] = []
 """The addresses with tokens of the apps that are being served."""
 
 
 def _let_in(context: BrowserContext) -> None:
     """Show the token of each running app, as opening the printed address does, and keep the cookies."""
-    for way_in in _WAYS_IN:
+    for way_in in WAYS_IN:
         context.request.get(way_in)
 
 
