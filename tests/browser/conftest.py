@@ -77,9 +77,6 @@ def serve(tmp_path: Path, browser: Browser) -> Iterator[Server]:
         yield served
 
 
-"""The addresses with tokens of the apps that are being served."""
-
-
 def _let_in(context: BrowserContext) -> None:
     """Show the token of each running app, as opening the printed address does, and keep the cookies."""
     for way_in in WAYS_IN:
