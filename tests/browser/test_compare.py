@@ -108,7 +108,7 @@ def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Se
 
 
 def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve: Server) -> None:
-    """A reload, and a second tab at the bare address, show the same run as it goes on."""
+    """A reload, and a second tab at the run's address, show the same run as it goes on."""
     address = serve(
         ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="2"
     )  # the run must outlast two loads of the page on a busy machine
@@ -122,9 +122,8 @@ def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve:
     expect(page.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
     assert page.url == url
     second = fresh_page(browser)
-    second.goto(address)
+    second.goto(url)
     expect(second.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
-    second.wait_for_url(url)
     second.context.close()
 
 
