@@ -31,6 +31,12 @@ function breakable(text) {
   return text.replaceAll("_", "_\u200b")
 }
 
+// Until the rows are there the head holds one column, since a grid without any is none to screen readers.
+function emptied(node) {
+  node.replaceChildren()
+  return node
+}
+
 function cell(parent, role, name) {
   const node = document.createElement("div")
   node.className = "cell"
@@ -205,7 +211,7 @@ function press(grid, event) {
 function start(root) {
   const grid = {
     root,
-    head: root.querySelector(".head .line"),
+    head: emptied(root.querySelector(".head .line")),
     body: root.querySelector(".body"),
     index: null,
     row: null,
