@@ -10,7 +10,7 @@ window.__streamlit = { BACKEND_BASE_URL: location.origin }
   const AGAIN_MS = 1000
   const STYLE =
     "position:fixed;inset:12px 12px auto;margin:0 auto;max-width:34rem;padding:12px 16px;z-index:2147483647;" +
-    "font:16px/1.4 system-ui,sans-serif;color:#fff;background:#1b1f24;border:1px solid #8a929c;border-radius:8px;" +
+    "font:16px/1.4 'Source Sans',system-ui,sans-serif;color:#fff;background:#1b1f24;border:1px solid #8a929c;border-radius:8px;" +
     "box-shadow:0 4px 20px #0006"
   let bar = null
   let leaving = false

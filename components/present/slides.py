@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.ui.bests import bests
+from components.ui.bests import Best, bests
 from components.ui.run_data import where
 from components.ui.text import visible
 from engine.analysis.basis.wholeness import answers_in_words
@@ -91,7 +91,7 @@ def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict
         found = bests(snapshot.lanes)
         cards = [_card(best.lane, figure=best.figure, what=best.count, detail=best.detail) for best in found]
         blocks = [{"kind": "cards", "cards": cards}, *(_foot(note) for note in notes)]
-        return _slide(kicker, _headline([best.name for best in found]), blocks)
+        return _slide(kicker, _headline(found), blocks)
     shown = verdict.pick or verdict.leader
     lane = next((lane for lane in snapshot.lanes if lane.variant.id == shown), None)
     said = [text for text in (verdict.in_short, verdict.next_step.text) if text]
@@ -130,11 +130,12 @@ def _once(lane: Lane, snapshot: RunSnapshot) -> str:
     return f"{rows}, {say.duration(lane.prepare_s)} once" if lane.prepare_s else rows
 
 
-def _headline(names: Sequence[str]) -> str:
+def _headline(found: Sequence[Best]) -> str:
+    names = [best.name for best in found]
     if not names:
         return "Nothing was measured"
     if len(set(names)) == 1:
-        return f"{names[0]} is best on quality, on latency and on cost"
+        return f"{names[0]} {'are' if len(found[0].lanes) > 1 else 'is'} best on quality, on latency and on cost"
     if len(names) == 3 and names[1] == names[2]:
         return f"{names[0]} for quality; {names[1]} for speed and cost"
     return "; ".join(f"{name} for {count}" for name, count in zip(names, ("quality", "speed", "cost"), strict=False))

@@ -92,7 +92,7 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
                 "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if (snapshot.status in {"cancelled", "failed"} and snapshot.goes_on) or snapshot.passing:
+            if (snapshot.status in {"cancelled", "failed", "interrupted"} and snapshot.goes_on) or snapshot.passing:
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )
@@ -188,7 +188,7 @@ def _message(snapshot: RunSnapshot) -> None:
     text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.fix) if part)
     if snapshot.status == "failed":
         st.error(text or "The run stopped. Finished rows are kept.", icon=":material/error:")
-    elif snapshot.status == "cancelled":
+    elif snapshot.status in {"cancelled", "interrupted"}:
         st.warning(text or "Stopped. Finished rows are kept. Resume to continue.", icon=":material/pause_circle:")
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")

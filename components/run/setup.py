@@ -75,13 +75,11 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     task_cell, model_cell, rows_cell = st.columns([3, 3, 1.2], vertical_alignment="bottom")
     task, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     most = max(task.rows.get("test", 0), 1)
-    if int(st.session_state.get(state.ROWS, 1)) > most:
-        st.session_state[state.ROWS] = most
+    state.start_number(state.ROWS, TEST_ROWS, most=most)
     rows = rows_cell.number_input(
         "Test rows",
         min_value=1,
         max_value=most,
-        value=min(TEST_ROWS, most),
         key=state.ROWS,
         persist_state="session",
         help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
@@ -93,14 +91,12 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
     """Show the options of a run; return them with what was chosen before."""
     most, kind = max(len(task.split("train")), 1), task.answer.kind
     rows_key = state.train_rows_key(task.id)
-    if int(st.session_state.get(rows_key, 1)) > most:
-        st.session_state[rows_key] = most
+    state.start_number(rows_key, max(training_row_count(task), 1), most=most)
     with st.popover("Options", icon=":material/tune:"):
         train_rows = st.number_input(
             "Training rows",
             min_value=1,
             max_value=most,
-            value=max(training_row_count(task), 1),
             key=rows_key,
             persist_state="session",
             help=f"Rows of {most} that shots, retrieval, LoRA and the classifier may learn from. "

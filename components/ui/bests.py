@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -18,17 +18,23 @@ COUNTS = ("Best quality", "Fastest", "Cheapest")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Best:
-    """The best variant on one measure: its lane, its figure, and what the figure leaves open."""
+    """The best variants on one measure: the first one's lane, its figure, and what the figure leaves open."""
 
     count: str
-    lane: Lane
+    lanes: tuple[Lane, ...]
+    """All that share the best figure, in the order of the run."""
     figure: str
     detail: str
 
     @property
+    def lane(self) -> Lane:
+        """The lane of the first one."""
+        return self.lanes[0]
+
+    @property
     def name(self) -> str:
-        """The variant as screens write it."""
-        return self.lane.variant.name
+        """The variants as screens write them."""
+        return say.listed([lane.variant.name for lane in self.lanes])
 
 
 def bests(lanes: Sequence[Lane]) -> list[Best]:
@@ -37,51 +43,60 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
     lanes = [lane for lane in lanes if not lane.is_out]
     judged = [lane for lane in lanes if lane.quality is not None]
     if any(lane.quality.value > 0 for lane in judged if lane.quality):  # none is best where none is right
-        best = max(judged, key=lambda lane: lane.quality.value if lane.quality else 0.0)
+        level = _level(judged, lambda lane: -lane.quality.value if lane.quality else 0.0)
         found.append(
             Best(
                 count=COUNTS[0],
-                lane=best,
-                figure=_marked(best, say.share(best.quality), FigureName.QUALITY),
-                detail=_rivals(best, judged),
+                lanes=level,
+                figure=_marked(level[0], say.share(level[0].quality), FigureName.QUALITY),
+                detail=_rivals(level, judged),
             )
         )
     timed = [lane for lane in lanes if lane.total_p50_s is not None]
     if timed:
-        best = min(timed, key=lambda lane: lane.total_p50_s or 0.0)
+        level = _level(timed, lambda lane: lane.total_p50_s or 0.0)
+        best = level[0]
         detail = f"median seconds per answer; 95 of 100 answers within {say.seconds(best.total_p95_s)}"
         found.append(
             Best(
                 count=COUNTS[1],
-                lane=best,
+                lanes=level,
                 figure=_marked(best, say.seconds(best.total_p50_s), FigureName.TOTAL),
                 detail=detail,
             )
         )
     costed = [lane for lane in lanes if lane.cost_usd_per_1k is not None and not math.isnan(lane.cost_usd_per_1k)]
     if costed:
-        best = min(costed, key=lambda lane: lane.cost_usd_per_1k or 0.0)
+        level = _level(costed, lambda lane: lane.cost_usd_per_1k or 0.0)
+        best = level[0]
         figure = _marked(best, say.money(best.cost_usd_per_1k), FigureName.COST)
         paid = best.origin.paid_by_token and best.variant.generates
         source = "from the price of its tokens" if paid else "from the machine's time and electricity"
         detail = f"for 1,000 answers, {source}"
-        found.append(Best(count=COUNTS[2], lane=best, figure=figure, detail=detail))
+        found.append(Best(count=COUNTS[2], lanes=level, figure=figure, detail=detail))
     return found
+
+
+def _level(lanes: Sequence[Lane], measure: Callable[[Lane], float]) -> tuple[Lane, ...]:
+    """Return all lanes with the smallest value."""
+    least = min(measure(lane) for lane in lanes)
+    return tuple(lane for lane in lanes if measure(lane) == least)
 
 
 def _marked(lane: Lane, text: str, figure: FigureName) -> str:
     return marked(text, lane.mark(figure))
 
 
-def _rivals(best: Lane, judged: Sequence[Lane]) -> str:
+def _rivals(level: Sequence[Lane], judged: Sequence[Lane]) -> str:
     """Name the variants whose interval overlaps with the best one's: they may be as good."""
+    best = level[0]
     if best.quality is None:
         return ""
     between = f"95 % interval {say.share_ends(best.quality)}"
     near = [
         lane.variant.name
         for lane in judged
-        if lane is not best and lane.quality is not None and lane.quality.high >= best.quality.low
+        if lane not in level and lane.quality is not None and lane.quality.high >= best.quality.low
     ]
     if not near:
         return f"{between}; no other interval overlaps with it"

@@ -24,10 +24,11 @@ FIRST_TASK = "support-tickets"
 def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
     """Let the user choose a task."""
     by_id = {task.id: task for task in tasks}
+    if st.session_state.get(state.TASK) not in by_id:
+        st.session_state[state.TASK] = FIRST_TASK if FIRST_TASK in by_id else next(iter(by_id))
     task_id = cell.selectbox(
         "Task",
         list(by_id),
-        index=list(by_id).index(FIRST_TASK) if FIRST_TASK in by_id else 0,
         format_func=lambda item: visible(by_id[item].title),
         key=state.TASK,
         persist_state="session",

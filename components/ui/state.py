@@ -161,6 +161,14 @@ def set_train_rows(task_id: str, rows: int) -> None:
     st.session_state[train_rows_key(task_id)] = rows
 
 
+def start_number(key: str, default: int, *, most: int) -> None:
+    """Give a field of numbers its first value, and keep it within bounds when those have changed.
+
+    The field itself names no default then: Streamlit logs a stack for one that also has a value in the session.
+    """
+    st.session_state[key] = min(int(st.session_state.get(key, default)), most)
+
+
 def compare(task_id: str) -> None:
     """Go to Run, set up for a task."""
     set_up()

@@ -60,7 +60,7 @@ def assessed(recorded: RecordedRun, task: Task, limits: Limits, *, looks: RowLoo
 
 
 def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
-    """Fold a kept run's predictions again. A run that no process is carrying out counts as stopped."""
+    """Fold a kept run's predictions again. One without an end, which no process carries out, is interrupted."""
     live = LiveRun(manifest.plan, manifest.conditions)
     place = {example_id: number for number, example_id in enumerate(manifest.plan.test_ids)}
     live.apply(RunStarted(plan=manifest.plan))
@@ -82,6 +82,8 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
         live.apply(RunEnded(status=manifest.status, message=what, fix=fix, goes_on=again))
     else:
         live.apply(
-            RunEnded(status="cancelled", message="This run was interrupted.", fix="Resume to continue where it ended.")
+            RunEnded(
+                status="interrupted", message="This run was interrupted.", fix="Resume to continue where it ended."
+            )
         )
     return live

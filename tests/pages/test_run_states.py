@@ -29,6 +29,7 @@ from engine.core.run.prediction import Failure, FailureKind
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
+from engine.services.background.jobs import JobBook
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
 
@@ -105,6 +106,21 @@ def test_cancelled_before_any_row(open_app: Opener) -> None:
     assert app.warning
     assert not app.dataframe
     assert {lane["quality"] for lane in _lanes(app)} == {say.MISSING}
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(open_app: Opener) -> None:
+    """What a kill left behind is not called stopped; its head, its message and the lists use one word, and it resumes."""
+    lab = memory_lab()
+    run_id = lab.finished(rows=6)
+    lab.memory.store.update_run(run_id, status="running")
+    lab.runs._background._jobs = JobBook(1)  # another process began it
+    app = open_app(lab)
+    app.query_params["run_id"] = run_id
+    app.run()
+    assert not app.exception
+    assert any("Interrupted" in item.value for item in app.markdown)
+    assert "interrupted" in app.warning[0].value
+    assert "Resume" in _buttons(app)
 
 
 def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,6 +201,16 @@ def test_the_bests_name_rivals_that_may_be_as_good() -> None:
     assert cheapest.lane.cost_usd_per_1k == min(lane.cost_usd_per_1k for lane in lanes)
     near = [lane for lane in lanes if lane is not quality.lane and lane.quality.high >= quality.lane.quality.low]
     assert ("overlap" in quality.detail) == bool(near)
+
+
+def test_the_bests_name_all_that_are_level() -> None:
+    """Where several share the best figure none of them is named alone, so that the line denies no verdict."""
+    lab = memory_lab()
+    lane = next(lane for lane in lab.runs.snapshot(lab.finished(rows=8)).lanes if lane.quality and lane.quality.value)
+    twin = replace(lane, variant=replace(lane.variant, id="twin", technique=Technique.LORA))
+    quality, *_ = bests([lane, twin])
+    assert quality.name == f"{lane.variant.name} and {twin.variant.name}"
+    assert "overlap" not in quality.detail.replace("no other interval overlaps", "")
 
 
 def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:

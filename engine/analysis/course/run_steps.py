@@ -12,7 +12,7 @@ from engine.core.steps import Progress
 from engine.core.variant import PriorCorrection, Variant, variant_names
 from engine.metrics import wording as say
 
-ENDED = frozenset({"done", "cancelled", "failed"})
+ENDED = frozenset({"done", "cancelled", "failed", "interrupted"})
 _BEFORE_ROWS = frozenset({"queued", "starting", "preparing"})
 
 

@@ -129,7 +129,7 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnded:
-    """The run is over: `done`, `cancelled` or `failed`."""
+    """The run is over: `done`, `cancelled`, `failed`, or `interrupted`, when its process is gone."""
 
     status: str
     message: str = ""
