@@ -122,6 +122,28 @@ def test_embedding_elsewhere_is_paid_from_the_same_budget() -> None:
     assert budget.spent_usd == pytest.approx(2.1)
 
 
+def test_a_variant_without_a_language_model_costs_no_tokens() -> None:
+    """A classifier on this machine counts tokens, too; a run pays for those that a closed API read."""
+    variants = (
+        Variant(id="v", technique=Technique.ZERO_SHOT),
+        Variant(id="classifier", technique=Technique.CLASSIFIER),
+    )
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=variants, test_ids=("e",), train_ids=(),
+                   prices=PRICES, spending_limit_usd=2.0)  # fmt: skip
+    budget, rows = Budget.of(plan), [made(1_000_000), replace(made(9_000_000), variant_id="classifier")]
+    budget.pay(rows)
+    budget.check()
+    assert budget.spent_usd == pytest.approx(1.0)
+    table = table_from_predictions(
+        ["v", "classifier"], ["e"], [replace(row, timing=Timing(total_s=1.0)) for row in rows]
+    )
+    asked, fitted = (figures(variant, table, plan, Conditions()) for variant in variants)
+    assert asked is not None
+    assert fitted is not None
+    assert asked.cost_usd_per_1k / 1000 == pytest.approx(budget.spent_usd), "the report counts the same"
+    assert fitted.cost_usd_per_1k / 1000 < 0.01
+
+
 @pytest.mark.parametrize("prices", [PRICES, None])
 def test_waiting_for_an_embedder_costs_its_tokens_and_no_energy(prices: TokenPrices | None) -> None:
     """The second of a row that another machine took is no work of this one; without a price there is no cost."""
