@@ -92,7 +92,7 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
                 "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if (snapshot.status in {"cancelled", "failed"} and snapshot.goes_on) or snapshot.passing:
+            if snapshot.goes_on and (snapshot.status in {"cancelled", "failed"} or snapshot.passing):
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )

@@ -35,7 +35,7 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
-from engine.core.run.failed_rows import none_answered, to_ask_again
+from engine.core.run.failed_rows import can_go_on, none_answered, to_ask_again
 from engine.core.run.manifest import Manifest, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, Prediction
@@ -100,13 +100,13 @@ def run(
         yield _end(plan, ports, "failed", error.what, error.fix, goes_on=not isinstance(error, FINAL))
     else:
         nothing = none_answered(outcomes)
-        again = not nothing or any(failure and failure.passing for failure in outcomes.values())
-        yield _end(plan, ports, "failed" if nothing else "done", *(nothing or ("", "")), goes_on=again)
+        status = "failed" if nothing else "done"
+        yield _end(plan, ports, status, *(nothing or ("", "")), goes_on=can_go_on(outcomes))
 
 
 def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str, *, goes_on: bool = True) -> RunEnded:
     try:
-        ports.store.update_run(plan.run_id, status=status)
+        ports.store.update_run(plan.run_id, status=status, manifest={"goes_on": goes_on})
     except AdaptLabError as error:  # a run whose end cannot be kept is not done
         ended = "failed" if status == "done" else status
         return RunEnded(status=ended, message=message or error.what, fix=fix or error.fix, goes_on=goes_on)

@@ -152,6 +152,8 @@ class Manifest:
     """What was paid at closed APIs beside the run's rows: for searches, for measuring priors, for embedding."""
     load_s: float | None = None
     gpu: bool = False
+    goes_on: bool = True
+    """Whether resuming it can get further, as far as was known when it ended."""
     stopped_early: StoppedEarly | None = None
     block_rows: int = 1
     """Rows that were answered with what a server holds at once before the other variants answered them."""
