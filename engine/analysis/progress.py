@@ -127,6 +127,7 @@ class LiveRun:
         with self._lock:
             done, total = self._counted()
             return RunProgress(
+                task_id=self._plan.task_id,
                 status=self._status,
                 rows_done=done,
                 rows_total=total,

@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.ui import state
+from engine.analysis.progress import LiveRun
 from engine.core.errors import UntrainableError, WorkerDiedError
 from engine.core.run.events import (
     Event,
@@ -26,12 +28,15 @@ from engine.core.run.events import (
     RunStarted,
     VariantOut,
 )
+from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Failure, FailureKind
+from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
 from engine.running import runner
+from engine.services import runs
+from engine.services.recorded import fold
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
 
@@ -102,6 +107,22 @@ def test_rows_that_a_server_left_without_an_answer_can_be_asked_again(open_app: 
     app = _shown(lab, plan, events, open_app)
     assert "1 row failed because the server did not answer properly" in app.warning[0].value
     assert "Resume" in _buttons(app)
+
+
+def test_a_kept_run_is_read_once_for_its_page(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folding the answers of a large run takes seconds: opening its page does that once, however many parts show it."""
+    lab = memory_lab(speed=500)
+    run_id = lab.finished(rows=6)
+    lab.runs._background.forget(run_id)
+    reads: list[str] = []
+
+    def counted(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
+        reads.append(manifest.plan.run_id)
+        return fold(manifest, predictions)
+
+    monkeypatch.setattr(runs, "fold", counted)
+    _on_run_page(lab, lab.results.plan(run_id), open_app)
+    assert reads == [run_id]
 
 
 @pytest.mark.parametrize(
