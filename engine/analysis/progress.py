@@ -71,6 +71,8 @@ class _LaneState:
     text: str = ""
     target: str = ""
     out_after: int | None = None
+    passing: int = 0
+    """Rows that a fault of their server left without an answer."""
 
     @property
     def rows_done(self) -> int:
@@ -81,8 +83,6 @@ class _LaneState:
     def is_out(self) -> bool:
         """Tell whether it left a race."""
         return self.out_after is not None
-
-    passing: int = 0
 
 
 class LiveRun:
