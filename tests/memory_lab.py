@@ -191,7 +191,7 @@ class MemoryLab(Lab):
                     stopped = {"variant_id": event.variant_id, "rows": event.rows, "evidence": 20.0}
                     store.update_run(plan.run_id, manifest={"stopped_early": stopped})
                 case RunEnded():
-                    store.update_run(plan.run_id, status=event.status)
+                    store.update_run(plan.run_id, status=event.status, manifest={"goes_on": event.goes_on})
                 case _:
                     pass
         self.runs._background._jobs.add(plan.run_id, job)

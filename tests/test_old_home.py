@@ -56,6 +56,14 @@ def test_every_run_is_listed_and_read(lab: Lab) -> None:
         assert lab.results.report(run_id, Limits()).figures
 
 
+def test_tokens_that_were_told_stay_told(lab: Lab) -> None:
+    """Counts that later versions added make no tokens of an older run estimates."""
+    for run_id in RUNS:
+        assert not any(made.usage.estimated for made in lab.results.predictions(run_id))
+        assert not lab.results.table(run_id).tokens_estimated.any()
+        assert all(one["tokens"]["rows_estimated"] == 0 for one in lab.results.summary(run_id)["variants"])
+
+
 @pytest.mark.model
 @pytest.mark.parametrize("run_id", ["20261101-100000-bbbb", "20261101-110000-cccc"])
 def test_a_run_that_was_stopped_goes_on(lab: Lab, run_id: str) -> None:

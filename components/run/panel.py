@@ -46,14 +46,17 @@ def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
     snapshot = lab.runs.snapshot(run_id)
     head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan), _untrained(lab, snapshot.plan))
     watch = st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)
-    watch(lab, run_id, head, was_running=snapshot.is_running)
+    watch(lab, run_id, head, snapshot)
     return snapshot
 
 
-def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bool) -> None:
-    snapshot = lab.runs.snapshot(run_id)
-    if was_running != snapshot.is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
+def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnapshot) -> None:
+    progress = lab.runs.progress(run_id)
+    is_running = progress is not None and progress.is_running
+    if snapshot.is_running != is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
         st.rerun()  # the page around this part has to change with it
+    if is_running:  # that of a finished run is read from the store as a whole, and does not change
+        snapshot = lab.runs.snapshot(run_id)
     _headline(lab, snapshot, head)
     with st.container():  # also while it is empty: what follows keeps its place, and with it its nodes
         _message(snapshot)
@@ -92,7 +95,7 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
                 "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if (snapshot.status in {"cancelled", "failed", "interrupted"} and snapshot.goes_on) or snapshot.passing:
+            if snapshot.goes_on and (snapshot.status in {"cancelled", "failed", "interrupted"} or snapshot.passing):
                 st.button(
                     "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
                 )

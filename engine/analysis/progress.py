@@ -71,6 +71,8 @@ class _LaneState:
     text: str = ""
     target: str = ""
     out_after: int | None = None
+    passing: int = 0
+    """Rows that a fault of their server left without an answer."""
 
     @property
     def rows_done(self) -> int:
@@ -81,8 +83,6 @@ class _LaneState:
     def is_out(self) -> bool:
         """Tell whether it left a race."""
         return self.out_after is not None
-
-    passing: int = 0
 
 
 class LiveRun:
@@ -127,6 +127,7 @@ class LiveRun:
         with self._lock:
             done, total = self._counted()
             return RunProgress(
+                task_id=self._plan.task_id,
                 status=self._status,
                 rows_done=done,
                 rows_total=total,

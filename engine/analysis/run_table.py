@@ -158,6 +158,11 @@ def table_from_rows(
     def column(name: str) -> Sequence[Any]:
         return columns.get(name, ())
 
+    def counts(name: str) -> Sequence[Any]:
+        if name != "embedding_tokens":
+            return column(name)
+        return [0 if count is None else count for count in column(name)]  # older records do not have it
+
     targets = [""] * shape[1]
     for place, target in zip(flat.tolist(), column("target"), strict=True):
         targets[place % shape[1]] = target
@@ -168,7 +173,7 @@ def table_from_rows(
     made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
     made[flat] = True
     grid = made.reshape(shape)
-    tokens = {name: _within(spread(column(name)), MOST_TOKENS) for name in TOKENS}
+    tokens = {name: _within(spread(counts(name)), MOST_TOKENS) for name in TOKENS}
     no_counts = grid & np.any([np.isnan(found) for found in tokens.values()], axis=0)
     score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
     scores = {

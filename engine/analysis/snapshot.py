@@ -97,6 +97,7 @@ def _value(interval: Interval | None) -> float | None:
 class RunProgress:
     """How far a run is."""
 
+    task_id: str
     status: str
     """As in `RunSnapshot`, as the others."""
     rows_done: int
@@ -106,6 +107,11 @@ class RunProgress:
     """As in `RunSnapshot`, too."""
     step: RunStep | None = None
     """The step in progress."""
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether more events will come."""
+        return self.status in RUNNING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

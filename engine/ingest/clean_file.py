@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.task import AnswerKind
-from engine.core.text.prompt_template import ENGLISH, TEMPLATES
 from engine.ingest.data_card import counted
-from engine.ingest.drafting import instruction_note
+from engine.ingest.drafting import instruction_note, instruction_template
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.one_step import compare_checked
@@ -58,13 +57,13 @@ def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, repo
         odd += [*lacking_rows(rows, split.splits, by_target=by_target), *language_warnings(split.languages)]
         found = meanings(split, part_of(tell, _WORDS_PART, 1.0)) if not odd and not compared.pairs else None
         guarded = guard_splits(compared, options.leaks, found)
+        template = instruction_template(options.instruction_language, split.languages)
     except CancelledError:
         raise
     except AdaptLabError as error:
         return Proposal(guarded=None, odd=(*odd, f"{error.what} {error.fix}".strip()))
     if not guarded.record.is_clear:
         odd.append(_leaks(guarded.record))
-    template = TEMPLATES[options.instruction_language or ENGLISH.language]
     notes = [*read.table.notes, instruction_note(template, split.languages)]
     notes += few_rows(rows, guarded.splits, by_target=by_target)
     return Proposal(guarded=guarded, odd=tuple(odd), notes=tuple(note for note in notes if note))

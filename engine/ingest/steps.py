@@ -123,7 +123,8 @@ class Ready:
     """The finished task."""
 
     before: Guarded
-    options: ImportOptions
+    choices: tuple[Any, ...]
+    """Those that were made for it alone."""
     instructions: str
     task: Task
 
@@ -182,8 +183,7 @@ def _stands(step: Step, options: ImportOptions) -> bool:
             same = step.fix is options.leaks
         case Ready():
             same = (  # other words for labels may not fit: nothing is drafted with them
-                _last_choices(step.options) == _last_choices(options)
-                and instructions_for(step.before, options) == step.instructions
+                step.choices == _last_choices(options) and instructions_for(step.before, options) == step.instructions
             )
         case Read() | Kept():
             same = True
@@ -347,4 +347,4 @@ def make_ready(guarded: Guarded, options: ImportOptions, *, task_id: str) -> Rea
         documents=documented.documents, languages=split.languages, locale=options.locale, leaks=guarded.record,
         label_words=options.label_words, template=instruction_template(options.instruction_language, split.languages),
     )  # fmt: skip
-    return Ready(before=guarded, options=options, instructions=instructions, task=task)
+    return Ready(before=guarded, choices=_last_choices(options), instructions=instructions, task=task)

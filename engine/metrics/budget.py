@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine.core.errors import SpendingLimitError
 from engine.core.prices import TOKENS_PRICED, TokenPrices
@@ -66,6 +66,7 @@ class Budget:
         *,
         embedders: Mapping[str, TokenPrices] | None = None,
         embedded_by: Mapping[str, str] | None = None,
+        without_model: Collection[str] = (),
     ) -> None:
         """Begin with what was spent before; without prices or a limit it is never used up.
 
@@ -75,11 +76,13 @@ class Budget:
             spent: before.
             embedders: prices of embedders on other machines, by id.
             embedded_by: the embedder of each variant, by id.
+            without_model: variants, by id, that no language model answers.
         """
         self._prices = prices
         self._limit_usd = limit_usd
         self._spent_usd = spent
         self._embedders, self._embedded_by = dict(embedders or {}), dict(embedded_by or {})
+        self._without_model = frozenset(without_model)
 
     @classmethod
     def of(cls, plan: RunPlan, spent: float = 0.0) -> Budget:
@@ -90,6 +93,7 @@ class Budget:
             spent,
             embedders={one.id: one.prices for one in plan.remote_embedders if one.prices is not None},
             embedded_by={variant.id: variant.embedder for variant in plan.variants},
+            without_model=[variant.id for variant in plan.variants if not variant.generates],
         )
 
     @property
@@ -104,15 +108,23 @@ class Budget:
 
     def pay_embedding(self, embedder: str, tokens: int) -> None:
         """Count tokens that an embedder, by id, has read."""
-        if (prices := self._embedders.get(embedder)) is not None:
-            self._spent_usd += embedding_usd(prices, tokens)
+        self._spent_usd += self._embedding_usd(embedder, tokens)
 
     def pay(self, predictions: Sequence[Prediction]) -> None:
-        """Count what these predictions cost, with what embedding their texts cost."""
-        if self._prices is not None:
-            self._spent_usd += spent_usd(self._prices, predictions)
-        for prediction in predictions:
-            self.pay_embedding(self._embedded_by.get(prediction.variant_id, ""), prediction.usage.embedding_tokens)
+        """Count what these predictions cost."""
+        self._spent_usd += self.cost_usd(predictions)
+
+    def cost_usd(self, predictions: Sequence[Prediction]) -> float:
+        """Return what predictions cost: the tokens of a language model, and those of their texts that were embedded."""
+        answered = [made for made in predictions if made.variant_id not in self._without_model]
+        return (spent_usd(self._prices, answered) if self._prices is not None else 0.0) + sum(
+            self._embedding_usd(self._embedded_by.get(made.variant_id, ""), made.usage.embedding_tokens)
+            for made in predictions
+        )
+
+    def _embedding_usd(self, embedder: str, tokens: int) -> float:
+        prices = self._embedders.get(embedder)
+        return 0.0 if prices is None else embedding_usd(prices, tokens)
 
     def check(self) -> None:
         """Stop a run that has reached its limit.

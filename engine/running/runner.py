@@ -35,7 +35,7 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
-from engine.core.run.failed_rows import none_answered, to_ask_again
+from engine.core.run.failed_rows import can_go_on, none_answered, to_ask_again
 from engine.core.run.manifest import Manifest, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, Prediction
@@ -100,13 +100,13 @@ def run(
         yield _end(plan, ports, "failed", error.what, error.fix, goes_on=not isinstance(error, FINAL))
     else:
         nothing = none_answered(outcomes)
-        again = not nothing or any(failure and failure.passing for failure in outcomes.values())
-        yield _end(plan, ports, "failed" if nothing else "done", *(nothing or ("", "")), goes_on=again)
+        status = "failed" if nothing else "done"
+        yield _end(plan, ports, status, *(nothing or ("", "")), goes_on=can_go_on(outcomes))
 
 
 def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str, *, goes_on: bool = True) -> RunEnded:
     try:
-        ports.store.update_run(plan.run_id, status=status)
+        ports.store.update_run(plan.run_id, status=status, manifest={"goes_on": goes_on})
     except AdaptLabError as error:  # a run whose end cannot be kept is not done
         ended = "failed" if status == "done" else status
         return RunEnded(status=ended, message=message or error.what, fix=fix or error.fix, goes_on=goes_on)
@@ -121,15 +121,14 @@ def _carry_out(
     test = [by_id[example_id] for example_id in plan.test_ids]
     manifest = ports.store.manifest(plan.run_id)
     kept = ports.store.predictions(plan.run_id)
-    if not manifest.stopped_early and (again := to_ask_again(kept, out=manifest.out)):
-        kept = _without(kept, again)
-        manifest = _paid_before(plan, ports.store, manifest, again)
+    again = [] if manifest.stopped_early else to_ask_again(kept, out=manifest.out)
+    kept = _without(kept, again)
     yield RunStarted(plan=plan, targets=tuple(example.target for example in test))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     before = ports.model.capabilities
     budget = Budget.of(plan, spent=manifest.beside_usd)
-    budget.pay(kept)
+    budget.pay([*kept, *again])
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
     context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
@@ -157,21 +156,12 @@ def _carry_out(
             yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The check of the weights")
     yield from warm_up(paid, ready, probe)
     yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
-    yield from Turns(context, ports.store, ports.meter, ready, standings, budget, kept).take(test)
+    yield from Turns(context, ports.store, ports.meter, ready, standings, budget, kept, again).take(test)
 
 
 def _without(kept: Sequence[Prediction], again: Sequence[Prediction]) -> list[Prediction]:
     places = {(made.variant_id, made.example_id) for made in again}
     return [made for made in kept if (made.variant_id, made.example_id) not in places]
-
-
-def _paid_before(plan: RunPlan, store: RunStore, manifest: Manifest, again: Sequence[Prediction]) -> Manifest:
-    """Keep what rows that are asked again have cost already: their records are replaced."""
-    paid = Budget.of(plan, spent=manifest.beside_usd)
-    paid.pay(again)
-    if paid.spent_usd > manifest.beside_usd:
-        store.update_run(plan.run_id, manifest={"beside_usd": paid.spent_usd})
-    return store.manifest(plan.run_id)
 
 
 def _search(

@@ -64,11 +64,13 @@ class Turns:
         standings: Standings,
         budget: Budget,
         kept: Sequence[Prediction],
+        again: Sequence[Prediction] = (),
     ) -> None:
-        """Begin with what was answered before a stop."""
+        """Begin with what was answered before a stop, without the rows that are asked again."""
         self._context, self._store, self._meter = context, store, meter
         self._variants, self._standings, self._budget = variants, standings, budget
         self._done = {(made.variant_id, made.example_id) for made in kept}
+        self._again = {(made.variant_id, made.example_id): made for made in again}
         self._identities = {made.variant_id: made.identity for made in reversed(kept) if made.identity}
         self._weights_by_turns, self._prompts_by_turns = self._holds()
         self._held: tuple[str, str] | None = None
@@ -160,11 +162,21 @@ class Turns:
         steps = answer_row(self._context, turn.ready.for_row(turn.row), example, turn.row)
         made = yield from relay(steps, partial(_streamed, variant_id, example.id))
         (prediction,) = _with_energy([made], before, self._meter.read_joules())
-        self._store.add([prediction])
+        self._keep([prediction])
         self._standings.add(prediction)
-        self._budget.pay([prediction])
         yield PredictionMade(prediction=prediction)
         yield from self._remarks(prediction)
+
+    def _keep(self, made: Sequence[Prediction]) -> None:
+        """Keep answers and pay for them; what the failures in their place have cost stays part of the run's cost."""
+        places = [(one.variant_id, one.example_id) for one in made]
+        replaced = [self._again.pop(place) for place in places if place in self._again]
+        if cost_usd := self._budget.cost_usd(replaced):
+            run_id = self._context.plan.run_id
+            beside_usd = self._store.manifest(run_id).beside_usd + cost_usd
+            self._store.update_run(run_id, manifest={"beside_usd": beside_usd})
+        self._store.add(made)
+        self._budget.pay(made)
 
     def _remarks(self, prediction: Prediction) -> Iterator[Event]:
         """Tell what is odd about an answer, each kind of remark once."""
@@ -222,8 +234,7 @@ class Turns:
                 before = self._meter.read_joules()
                 made = _with_energy(answer_batch(self._context, ready, rows), before, self._meter.read_joules())
                 fresh = [p for p in made if (variant_id, p.example_id) not in self._done]
-                self._store.add(fresh)
-                self._budget.pay(fresh)
+                self._keep(fresh)
                 for prediction in fresh:
                     self._standings.add(prediction)
                     yield PredictionMade(prediction=prediction)

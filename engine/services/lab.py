@@ -37,7 +37,6 @@ class Lab:
         self.playground = Playground(workspace)
         self.at_work = AtWork(
             runs=self.runs,
-            results=self.results,
             studies=self.studies,
             trainings=self.lora,
             models=self.models,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.analysis.figures import RunFigures, priced, run_figures
+from engine.analysis.figures import RunFigures, run_figures
+from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError
 from engine.core.run.infos import MoreRows, info_of
 from engine.core.run.manifest import Manifest, Purpose, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
-from engine.metrics.budget import spent_usd
+from engine.metrics.budget import Budget
 from engine.running.preflight.more_rows import rows_left, with_more_rows
+from engine.running.preflight.remote_embedders import sources_of
 from engine.services.recorded import SAMPLE
 from engine.services.workspace import Workspace
 
@@ -33,20 +36,21 @@ class RowAdder:
         manifest = self._workspace.store.manifest(run_id)
         try:
             plan = self._kept_plan(run_id)
-            self._check(manifest)
+            table = self._whole_table(manifest)
         except UsageError:
             return None
         task = self._workspace.tasks.get(plan.task_id)
-        run = run_figures(plan, task, self._workspace.files.table(run_id), manifest.conditions)
+        run = run_figures(plan, task, table, manifest.conditions)
         left = len(rows_left(plan, task))
         rows = min(needed, left)
+        spent_usd, more_usd = self._paid(manifest, rows)
         return MoreRows(
             needed=needed,
             left=left,
             estimated_s=_seconds(run, manifest, rows),
-            source=plan.prices.source if plan.prices else "",
-            estimated_usd=_usd(run, rows),
-            spent_usd=self._spent_usd(manifest),
+            source=sources_of(plan),
+            estimated_usd=more_usd,
+            spent_usd=spent_usd,
         )
 
     def add(self, run_id: str, count: int, *, spending_limit_usd: float | None = None) -> RunPlan:
@@ -65,15 +69,15 @@ class RowAdder:
         with self._one_at_a_time:
             manifest = self._workspace.store.manifest(run_id)
             plan = self._kept_plan(run_id)
-            self._check(manifest)
+            self._whole_table(manifest)
             extended = with_more_rows(plan, self._workspace.tasks.get(plan.task_id), count)
-            if plan.prices is not None:
+            if plan.sources:
                 extended = self._agreed(manifest, extended, count, spending_limit_usd)
             self._workspace.store.update_run(run_id, status="planned", manifest={"plan": plan_fields(extended)})
         return extended
 
-    def _check(self, manifest: Manifest) -> None:
-        """Refuse runs whose verdict would not be that of one run.
+    def _whole_table(self, manifest: Manifest) -> RunTable:
+        """Return a run's answers; refuse runs whose verdict would not be that of one run.
 
         Raises:
             UsageError: it is part of a study, from elsewhere, not whole, or ended early.
@@ -88,33 +92,38 @@ class RowAdder:
                 f"Run {run_id} ended early, as its leader was clear: more rows would not be judged by the same rule.",
                 "Start a new run with more rows.",
             )
-        info = info_of(manifest, len(self._workspace.store.predictions(run_id)))
+        table = self._workspace.files.table(run_id)
+        info = info_of(manifest, table.predictions)
         if manifest.status != "done" or info.rows_done < info.rows_total:
             raise UsageError(
                 f"Run {run_id} still has rows to answer.", f"Resume it first, without more rows: --resume {run_id}."
             )
+        return table
 
-    def _spent_usd(self, manifest: Manifest) -> float:
-        prices = manifest.plan.prices
-        if prices is None:
-            return 0.0
-        return spent_usd(prices, self._workspace.store.predictions(manifest.plan.run_id)) + manifest.beside_usd
+    def _paid(self, manifest: Manifest, rows: int) -> tuple[float, float]:
+        """Return what a run has cost so far where tokens are paid for, and about what so many more rows cost there."""
+        plan = manifest.plan
+        if not plan.sources:
+            return 0.0, 0.0
+        budget, made = Budget.of(plan, spent=manifest.beside_usd), self._workspace.store.predictions(plan.run_id)
+        budget.pay(made)
+        going_usd = budget.cost_usd([one for one in made if one.variant_id not in manifest.out])
+        return budget.spent_usd, going_usd / len(plan.test_ids) * rows
 
     def _agreed(self, manifest: Manifest, plan: RunPlan, count: int, limit_usd: float | None) -> RunPlan:
-        task = self._workspace.tasks.get(plan.task_id)
-        table = self._workspace.files.table(plan.run_id)
-        spent, cost = (
-            self._spent_usd(manifest),
-            _usd(run_figures(manifest.plan, task, table, manifest.conditions), count),
-        )
+        spent, cost = self._paid(manifest, count)
         if limit_usd is None or limit_usd <= spent:
-            source = plan.prices.source if plan.prices else ""
             raise UsageError(
-                f"{say.number(count)} more rows cost about {say.money(cost)} at {source}, beside "
+                f"{say.number(count)} more rows cost about {say.money(cost)} at {sources_of(plan)}, beside "
                 f"{say.money(spent)} spent so far.",
-                f"Agree to a limit for the whole run: --spending-limit {max(spent + 1.5 * cost, 0.01):.2g}.",
+                f"Agree to a limit for the whole run: --spending-limit {_rounded_up(spent + 1.5 * cost):.2f}.",
             )
         return replace(plan, spending_limit_usd=limit_usd)
+
+
+def _rounded_up(usd: float) -> float:
+    """Return the next whole cent above."""
+    return math.floor(usd * 100 + 1) / 100
 
 
 def _seconds(run: RunFigures, manifest: Manifest, rows: int) -> float:
@@ -122,8 +131,3 @@ def _seconds(run: RunFigures, manifest: Manifest, rows: int) -> float:
     going = [item for item in run.figures if item.variant.id not in manifest.out]
     again = sum(item.prepare_s or 0.0 for item in going if item.variant.lora is None)
     return (manifest.load_s or 0.0) + again + rows * sum(item.busy_s_per_call for item in going)
-
-
-def _usd(run: RunFigures, rows: int) -> float:
-    """Estimate what rows cost where answers are paid by the token."""
-    return sum(item.cost_usd_per_1k / 1000 * rows for item in run.figures if priced(item.variant, run.plan))

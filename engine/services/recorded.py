@@ -20,7 +20,7 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
-from engine.core.run.failed_rows import none_answered
+from engine.core.run.failed_rows import can_go_on, none_answered
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -75,15 +75,16 @@ def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
         live.apply(VariantOut(variant_id=variant_id, rows=rows))
     if manifest.stopped_early is not None:
         live.apply(LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows))
-    if manifest.status in {"done", "cancelled", "failed"}:
-        outcomes = {(made.variant_id, made.example_id): made.failure for made in predictions}
-        what, fix = (manifest.status == "failed" and none_answered(outcomes)) or ("", "")
-        again = not what or any(failure and failure.passing for failure in outcomes.values())
-        live.apply(RunEnded(status=manifest.status, message=what, fix=fix, goes_on=again))
-    else:
-        live.apply(
-            RunEnded(
-                status="interrupted", message="This run was interrupted.", fix="Resume to continue where it ended."
-            )
-        )
+    live.apply(_end_of(manifest, predictions))
     return live
+
+
+def _end_of(manifest: Manifest, predictions: Sequence[Prediction]) -> RunEnded:
+    """Tell how a kept run ended, and whether resuming it can get further: one of another machine cannot."""
+    if manifest.status not in {"done", "cancelled", "failed"}:
+        what, fix = "This run was interrupted.", "" if manifest.imported else "Resume to continue where it ended."
+        return RunEnded(status="interrupted", message=what, fix=fix, goes_on=not manifest.imported)
+    outcomes = {(made.variant_id, made.example_id): made.failure for made in predictions}
+    what, fix = (manifest.status == "failed" and none_answered(outcomes)) or ("", "")
+    goes_on = manifest.goes_on and not manifest.imported and can_go_on(outcomes)
+    return RunEnded(status=manifest.status, message=what, fix="" if manifest.imported else fix, goes_on=goes_on)

@@ -72,6 +72,16 @@ def test_nothing_is_shown_or_asked_while_the_machine_is_free(open_app: Opener) -
     assert not app.sidebar.button
 
 
+def test_looking_at_what_runs_reads_nothing_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sidebar of every open page looks each second: a run is named from memory alone."""
+    lab = memory_lab()
+    running(lab)
+    for method in ("manifest", "predictions", "infos", "records"):
+        monkeypatch.setattr(lab.memory.store, method, lambda *_: pytest.fail("the store was read"))
+    (work,) = lab.at_work.now()
+    assert work.name == lab.tasks.get(TASK).title
+
+
 def test_a_study_is_one_entry_with_its_run_and_rows(open_app: Opener) -> None:
     """M4, minor 18: a drift study says which rows it is at, run and answers, on other pages too; its run is no second entry."""
     lab = memory_lab()

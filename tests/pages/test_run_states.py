@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.ui import state
+from engine.analysis.progress import LiveRun
+from engine.core.errors import UntrainableError, WorkerDiedError
 from engine.core.run.events import (
     Event,
     ModelLoaded,
@@ -24,11 +28,15 @@ from engine.core.run.events import (
     RunStarted,
     VariantOut,
 )
+from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Failure, FailureKind
+from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.metrics import wording as say
+from engine.running import runner
+from engine.services import runs
+from engine.services.recorded import fold
 from engine.services.background.jobs import JobBook
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
@@ -42,6 +50,10 @@ def _plan(lab: MemoryLab, rows: int = 6) -> RunPlan:
 
 def _shown(lab: MemoryLab, plan: RunPlan, events: list[Event], open_app: Opener) -> AppTest:
     lab.play(plan, events)
+    return _on_run_page(lab, plan, open_app)
+
+
+def _on_run_page(lab: MemoryLab, plan: RunPlan, open_app: Opener) -> AppTest:
     app = open_app(lab)
     app.query_params["run_id"] = plan.run_id
     app.run()
@@ -96,6 +108,45 @@ def test_rows_that_a_server_left_without_an_answer_can_be_asked_again(open_app: 
     app = _shown(lab, plan, events, open_app)
     assert "1 row failed because the server did not answer properly" in app.warning[0].value
     assert "Resume" in _buttons(app)
+
+
+def test_a_kept_run_is_read_once_for_its_page(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folding the answers of a large run takes seconds: opening its page does that once, however many parts show it."""
+    lab = memory_lab(speed=500)
+    run_id = lab.finished(rows=6)
+    lab.runs._background.forget(run_id)
+    reads: list[str] = []
+
+    def counted(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
+        reads.append(manifest.plan.run_id)
+        return fold(manifest, predictions)
+
+    monkeypatch.setattr(runs, "fold", counted)
+    _on_run_page(lab, lab.results.plan(run_id), open_app)
+    assert reads == [run_id]
+
+
+@pytest.mark.parametrize(
+    ("fault", "offered"), [(UntrainableError("No such layers."), False), (WorkerDiedError("Gone."), True)]
+)
+def test_resume_is_offered_after_a_restart_as_it_was_before(
+    fault: Exception, offered: bool, open_app: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that can never go on offers no way on, also where no process remembers it; nor does another machine's."""
+
+    def fails(*_arguments: object, **_options: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(runner, "prepare", fails)
+    lab = memory_lab(speed=500)
+    plan = _plan(lab)
+    ended = list(lab.runs.carry_out(plan, threading.Event(), resume=False))[-1]
+    assert isinstance(ended, RunEnded)
+    assert (ended.status, ended.goes_on) == ("failed", offered)
+    assert lab.runs.snapshot(plan.run_id).goes_on is offered
+    assert ("Resume" in _buttons(_on_run_page(lab, plan, open_app))) is offered
+    lab.memory.store.update_run(plan.run_id, manifest={"imported": True})
+    assert "Resume" not in _buttons(_on_run_page(lab, plan, open_app))
 
 
 def test_cancelled_before_any_row(open_app: Opener) -> None:

@@ -31,6 +31,7 @@ from tests.memory_lab import memory_task
 
 IMPOSSIBLE = {
     "tokens": lambda record: record["usage"].update(prompt_tokens=-5, completion_tokens=10**30),
+    "embedded tokens": lambda record: record["usage"].update(embedding_tokens=10**30),
     "many digits": lambda record: record["usage"].update(prompt_tokens=10**4500),
     "seconds": lambda record: record["timing"].update(total_s=float("inf"), ttft_s=-1.0, cpu_s=float("nan")),
     "score": lambda record: record.update(score=7.0, scores={"accuracy": float("nan")}),

@@ -72,6 +72,7 @@ WHOLE = Manifest(
     block_rows=20,
     load_s=0.1 + 0.2,
     gpu=True,
+    goes_on=False,
     stopped_early=StoppedEarly(variant_id="rag+lora", rows=12, evidence=41.5),
     note="täglich 😀",
     imported=True,

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from engine.core.embedder import RemoteEmbedder
 from engine.core.errors import UsageError
 from engine.core.limits import Limits
 from engine.core.prices import TokenPrices
-from engine.core.run.events import RunEnded
+from engine.core.run.events import PredictionMade, RunEnded
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Usage
 from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.metrics.inference import level_of_look
@@ -158,4 +160,34 @@ def test_rows_that_cost_money_are_agreed_to_anew() -> None:
         with pytest.raises(UsageError, match="10 more rows cost about") as told:
             lab.runs.add_rows(run_id, 10, spending_limit_usd=limit_usd)
         assert "--spending-limit" in told.value.fix
+        assert float(told.value.fix.rpartition(" ")[2].rstrip(".")) > offer.spent_usd
     assert lab.runs.add_rows(run_id, 10, spending_limit_usd=0.5).spending_limit_usd == 0.5
+
+
+def test_rows_that_are_embedded_elsewhere_are_agreed_to_anew() -> None:
+    """What an embedder on another machine costs is told and limited, too, whichever model answers."""
+    lab = memory_lab()
+    task = lab.tasks.get(TASK)
+    asked = (Technique.ZERO_SHOT, Technique.CLASSIFIER)
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=asked, limit=10)
+    prices = TokenPrices(source="far/small", input_usd=1.0, cached_input_usd=1.0, output_usd=0.0)
+    plan = replace(
+        plan,
+        remote_embedders=(RemoteEmbedder(id="far/small@1", host="far.example", prices=prices),),
+        variants=tuple(replace(one, embedder="far/small@1") if one.facts.fits else one for one in plan.variants),
+        rows_to="far.example",
+    )
+    rows = [
+        replace(event, prediction=replace(event.prediction, usage=Usage(embedding_tokens=400_000)))
+        if isinstance(event, PredictionMade) and event.prediction.variant_id == str(Technique.CLASSIFIER)
+        else event
+        for event in script(plan, task)
+    ]
+    run_id = lab.play(plan, [*rows, RunEnded(status="done")])
+    offer = lab.runs.more_rows(run_id, 5)
+    assert offer is not None
+    assert (offer.source, offer.spent_usd, offer.estimated_usd) == ("far/small", pytest.approx(4.0), pytest.approx(2.0))
+    with pytest.raises(UsageError, match="5 more rows cost about") as told:
+        lab.runs.add_rows(run_id, 5)
+    limit_usd = float(told.value.fix.rpartition(" ")[2].rstrip("."))
+    assert lab.runs.add_rows(run_id, 5, spending_limit_usd=limit_usd).spending_limit_usd == limit_usd

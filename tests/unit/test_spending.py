@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,15 +20,17 @@ from engine.core.errors import ModelError, SpendingLimitError
 from engine.core.generation import Decoding, GenerateRequest
 from engine.core.ports import BuiltIndex
 from engine.core.prices import TokenPrices
+from engine.core.run.events import PredictionMade, RunEnded, RunStarted
 from engine.core.run.manifest import Conditions, Manifest, manifest_from_dict
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Prediction, Timing, Usage
+from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, RetrievalSpec, Variant
 from engine.metrics.budget import Budget, spent_usd, token_prices
 from engine.running.paid.model import PaidModel
 from engine.running.paid.retriever import PaidRetriever
+from tests.memory_lab import MODEL, TASK, memory_lab, script
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
 REQUEST = GenerateRequest(messages=(), decoding=Decoding(mode=DecodingMode.FREE))
@@ -122,6 +125,28 @@ def test_embedding_elsewhere_is_paid_from_the_same_budget() -> None:
     assert budget.spent_usd == pytest.approx(2.1)
 
 
+def test_a_variant_without_a_language_model_costs_no_tokens() -> None:
+    """A classifier on this machine counts tokens, too; a run pays for those that a closed API read."""
+    variants = (
+        Variant(id="v", technique=Technique.ZERO_SHOT),
+        Variant(id="classifier", technique=Technique.CLASSIFIER),
+    )
+    plan = RunPlan(run_id="r", task_id="t", model_id="m", variants=variants, test_ids=("e",), train_ids=(),
+                   prices=PRICES, spending_limit_usd=2.0)  # fmt: skip
+    budget, rows = Budget.of(plan), [made(1_000_000), replace(made(9_000_000), variant_id="classifier")]
+    budget.pay(rows)
+    budget.check()
+    assert budget.spent_usd == pytest.approx(1.0)
+    table = table_from_predictions(
+        ["v", "classifier"], ["e"], [replace(row, timing=Timing(total_s=1.0)) for row in rows]
+    )
+    asked, fitted = (figures(variant, table, plan, Conditions()) for variant in variants)
+    assert asked is not None
+    assert fitted is not None
+    assert asked.cost_usd_per_1k / 1000 == pytest.approx(budget.spent_usd), "the report counts the same"
+    assert fitted.cost_usd_per_1k / 1000 < 0.01
+
+
 @pytest.mark.parametrize("prices", [PRICES, None])
 def test_waiting_for_an_embedder_costs_its_tokens_and_no_energy(prices: TokenPrices | None) -> None:
     """The second of a row that another machine took is no work of this one; without a price there is no cost."""
@@ -149,6 +174,37 @@ def test_without_prices_or_a_limit_nothing_stops() -> None:
     for budget in (Budget(None, 0.0), Budget(PRICES, None)):
         budget.pay([made(10**9)])
         budget.check()
+
+
+def test_what_a_failed_row_cost_is_counted_once_however_often_the_run_is_resumed() -> None:
+    """Its cost stays with the row until another answer takes its place, and with the run after that."""
+    lab = memory_lab(speed=500)
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = replace(plan, prices=PRICES, spending_limit_usd=50.0)
+    broken = Failure(kind=FailureKind.BACKEND, message="The server broke off.", passing=True)
+    events = script(plan, lab.tasks.get(TASK))
+    place, first = next((at, event.prediction) for at, event in enumerate(events) if isinstance(event, PredictionMade))
+    failed = replace(first, answer=None, score=None, scores={}, failure=broken, usage=Usage(prompt_tokens=2_000_000))
+    events[place] = PredictionMade(prediction=failed)
+    run_id = lab.play(plan, [*events, RunEnded(status="done")])
+
+    def spent_usd() -> float:
+        budget = Budget.of(plan, spent=lab.results.manifest(run_id).beside_usd)
+        budget.pay(lab.results.predictions(run_id))
+        return budget.spent_usd
+
+    before = spent_usd()
+    for _ in range(2):
+        cancel = threading.Event()
+        for event in lab.runs.carry_out(plan, cancel, resume=True):
+            if isinstance(event, RunStarted):
+                cancel.set()
+        assert spent_usd() == pytest.approx(before)
+    list(lab.runs.carry_out(plan, threading.Event(), resume=True))
+    assert not any(made.failure for made in lab.results.predictions(run_id))
+    assert lab.results.manifest(run_id).beside_usd == pytest.approx(2.0, abs=0.01)
+    assert before < spent_usd() < before + 0.01, "the new answer is paid for, too"
+    lab.close()
 
 
 def test_prices_and_limit_outlive_a_restart() -> None:

@@ -22,6 +22,7 @@ from engine.core.generation import Message, ModelFacts
 from engine.core.task import AnswerKind, Document
 from engine.ingest.answer_kind import answer_spec
 from engine.ingest.build_task import SplitPlan
+from engine.ingest.clean_file import propose_task
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
 from engine.ingest.drafting import draft_instructions
@@ -231,6 +232,19 @@ def test_what_is_chosen_again_leaves_everything() -> None:
     last = draft.last
     draft.choose(replace(draft.options, kind=AnswerKind.LABEL, split=SplitPlan(column="split"), documents=()))
     assert draft.last is last
+
+
+@pytest.mark.parametrize(("language", "odd"), [("auto", ""), ("de", ""), ("xx", "'xx' is not a language")])
+def test_a_clean_file_is_proposed_with_instructions_in_any_language_that_can_be_chosen(language: str, odd: str) -> None:
+    """Whatever the terminal takes as a language a proposal takes, too; another one is named, not raised."""
+    options = ImportOptions(title="T", roles=TEXT, instruction_language=language)
+    read = new_draft(options)
+    walk(read, 2)
+    step = read.find(Read)
+    assert step is not None
+    found = propose_task(step, options, meanings=lambda _split, _report: None)
+    assert (found.guarded is None) is bool(odd)
+    assert odd in " ".join(found.odd)
 
 
 def test_screens_open_as_far_as_the_steps_go() -> None:

@@ -36,6 +36,11 @@ def none_answered(outcomes: Outcomes) -> tuple[str, str] | None:
     return what, "Fix the reason, then start a new run."
 
 
+def can_go_on(outcomes: Outcomes) -> bool:
+    """Tell whether resuming can get further: a row has an answer, or a fault that left one without may have passed."""
+    return none_answered(outcomes) is None or any(failure and failure.passing for failure in outcomes.values())
+
+
 def asked_again_note(passing: int) -> str:
     """Return what is said of rows that a resumed run asks again; empty where there are none."""
     if not passing:

@@ -73,8 +73,6 @@ class Preflight:
 
     predictions: int
     estimated_s: float
-    estimated_training_s: float
-    """Part of `estimated_s`; 0 when matching LoRA weights exist or none are needed."""
     estimated_memory_bytes: int
     free_memory_bytes: int
     problems: tuple[str, ...]
@@ -82,12 +80,23 @@ class Preflight:
     notes: tuple[str, ...]
     estimated_cost_usd: float = 0.0
     """What the tokens cost at a closed API; 0 for models that run on the user's own machines."""
-    estimated_search_s: float = 0.0
-    """Part of `estimated_s`; 0 where no settings are searched for."""
     settings: Mapping[str, int] = field(default_factory=dict)
     """About how many settings of each technique the search has time for, each on all its rows."""
     parts: RunEstimate = field(default_factory=RunEstimate)
     """What `estimated_s` is the sum of, with every test row answered."""
+
+    @property
+    def estimated_training_s(self) -> float:
+        """Part of `estimated_s`; 0 where no weights are trained.
+
+        Weights that are kept already are counted, too: only the tokens of their training rows tell them.
+        """
+        return self.parts.training_s
+
+    @property
+    def estimated_search_s(self) -> float:
+        """Part of `estimated_s`; 0 where no settings are searched for."""
+        return self.parts.search_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -149,9 +149,12 @@ class Manifest:
     prepared: Mapping[str, Preparation] = field(default_factory=dict)
     """By variant."""
     beside_usd: float = 0.0
-    """What was paid at closed APIs beside the run's rows: for searches, for measuring priors, for embedding."""
+    """What was paid at closed APIs beside the run's rows: for searches, measuring priors, warming up and embedding, and
+    for failed rows that were asked again."""
     load_s: float | None = None
     gpu: bool = False
+    goes_on: bool = True
+    """Whether resuming it can get further, as far as was known when it ended."""
     stopped_early: StoppedEarly | None = None
     block_rows: int = 1
     """Rows that were answered with what a server holds at once before the other variants answered them."""

@@ -18,7 +18,7 @@ OTHER_LABELS = "other labels together"
 MOST_TOKENS = 10**9
 LONGEST_S = 10.0**7
 """Counts and seconds beyond these are none: some servers told such, and older versions kept them."""
-COUNTS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "thinking_tokens")
+COUNTS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "thinking_tokens", "embedding_tokens")
 LEAST_REST = 1e-6
 """Sums of probabilities that miss 1 by less than this leave nothing to other labels."""
 

@@ -47,7 +47,7 @@ def found_end(pattern: str, text: str) -> int | None:
     """
     found = _found(pattern, text)
     if isinstance(found, Exception):
-        raise found
+        raise type(found)(*found.args)  # one that is kept and raised again would hold all its callers
     return found
 
 

@@ -117,8 +117,6 @@ def estimate_run(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
         estimated_s=rows * sum(answer_s.values()) + training_s + search_s + setup_s,
-        estimated_training_s=training_s,
-        estimated_search_s=search_s,
         settings=settings,
         parts=RunEstimate(search_s=search_s, setup_s=setup_s, training_s=training_s, answer_s=answer_s),
         estimated_memory_bytes=int(memory),

@@ -13,7 +13,6 @@ from engine.core.run.manifest import Purpose
 from engine.core.steps import Progress
 from engine.metrics import wording as say
 from engine.services.models import Models
-from engine.services.results import Results
 from engine.services.runs import Runs
 from engine.services.studies import Studies
 from engine.services.tasks import Tasks
@@ -66,11 +65,9 @@ class Work:
 class AtWork:
     """Looks at all services at once. Safe to call from several threads."""
 
-    def __init__(
-        self, *, runs: Runs, results: Results, studies: Studies, trainings: Trainings, models: Models, tasks: Tasks
-    ) -> None:
+    def __init__(self, *, runs: Runs, studies: Studies, trainings: Trainings, models: Models, tasks: Tasks) -> None:
         """Look at these."""
-        self._runs, self._results, self._studies = runs, results, studies
+        self._runs, self._studies = runs, studies
         self._trainings, self._models, self._tasks = trainings, models, tasks
 
     def now(self) -> tuple[Work, ...]:
@@ -119,7 +116,7 @@ class AtWork:
         return Work(
             kind=WorkKind.RUN,
             id=run_id,
-            name=self._title(self._results.plan(run_id).task_id),
+            name=self._title(progress.task_id),
             how_far=how_far,
             fraction=progress.rows_done / max(progress.rows_total, 1),
             left_s=progress.estimated_left_s,

@@ -18,10 +18,6 @@ from engine.services.results import Results
 from engine.services.runs import Runs
 from engine.studies.study_runs import measured_in_words
 
-ENDED = frozenset({"done", "cancelled", "failed"})
-"""A run that says so has no seconds left, though its series may go on."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesState:
     """A series so far."""
@@ -144,7 +140,8 @@ class RunSeries:
         now_s = 0.0
         if done < len(self._plans):
             since = time.monotonic() - self._run_started if self._run_started is not None else 0.0
-            own = row.estimated_left_s if row is not None and row.status not in ENDED else None
+            # A run that has ended has no seconds left, though its series may go on.
+            own = row.estimated_left_s if row is not None and row.is_running else None
             now_s = max(self._estimates_s[done] * pace - since, 0.0) if own is None else own
             spent_s += since
         left_s = now_s + later
