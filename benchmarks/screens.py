@@ -1,27 +1,21 @@
 """How fast screens are: a page switch, and the first content after a fresh load against a one-line Streamlit page.
 
-Both servers answer in turns in the same run on the same machine, so the ratio is reliable even where the seconds are
-not. Needs Chromium.
+The app is served as `make run` does. Both servers answer in turns in the same run on the same machine, so the ratio is
+reliable even where the seconds are not. Needs Chromium.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.served_app import served_app, served_script
+
 SWITCHES, LOADS = 20, 7
 PAGES = {"Models": "Models", "Tasks": "Tasks", "Run": "Compare", "Playground": "Playground"}
 MOST_SWITCH_S, MOST_RATIO = 0.3, 1.5
@@ -38,15 +32,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.py"
         plain.write_text('import streamlit as st\n\nst.title("One line")\n', encoding="utf-8")
-        with _served(ROOT / "app.py") as ours, _served(plain) as theirs, sync_playwright() as playwright:
+        with (
+            served_app(Path(folder) / "ours.log", {}) as ours,
+            served_script(plain, Path(folder) / "theirs.log", {}) as theirs,
+            sync_playwright() as playwright,
+        ):
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            _first_content(browser, ours, "Prompt, retrieval")  # the first session of a server pays for its imports
-            _first_content(browser, theirs, "One line")
-            pairs = [
-                (_first_content(browser, ours, "Prompt, retrieval"), _first_content(browser, theirs, "One line"))
-                for _ in range(LOADS)
-            ]
-            switches = _switches(browser, ours)
+
+            def both() -> tuple[float, float]:
+                own = _first_content(browser, ours.address, "Prompt, retrieval", way_in=ours.way_in)
+                return own, _first_content(browser, theirs, "One line", way_in=theirs)
+
+            both()  # the first session of a server pays for its imports
+            pairs = [both() for _ in range(LOADS)]
+            switches = _switches(browser, ours.way_in)
             browser.close()
     own, other = (statistics.median(side) for side in zip(*pairs, strict=True))
     middle = statistics.median(switches)
@@ -55,8 +54,9 @@ def main() -> None:
     print(f"first content: {own:.2f} s, one-line page {other:.2f} s, {ratio}")
 
 
-def _first_content(browser: Browser, address: str, title: str) -> float:
+def _first_content(browser: Browser, address: str, title: str, *, way_in: str) -> float:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.request.get(way_in)  # keeps the cookie, as opening the printed address once does
     page = context.new_page()
     started = time.perf_counter()
     page.goto(address, wait_until="commit")
@@ -84,38 +84,6 @@ def _switches(browser: Browser, address: str) -> list[float]:
         taken.append(time.perf_counter() - started)
         page.wait_for_timeout(700)
     return taken
-
-
-@contextlib.contextmanager
-def _served(script: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(script),
-        "--server.port",
-        str(port),
-        "--server.headless",
-        "true",
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ}, stdout=subprocess.DEVNULL)
-    try:
-        ends = time.monotonic() + 60
-        while time.monotonic() < ends:
-            with (
-                contextlib.suppress(OSError),
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1),
-            ):
-                break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 if __name__ == "__main__":

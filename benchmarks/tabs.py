@@ -1,20 +1,20 @@
 """How fast a reloaded tab shows a running comparison again: alone, and with twenty tabs. Needs Chromium.
 
-The model is scripted.
+The app is served as `make run` does, and its model is scripted.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import statistics
 import tempfile
 import time
+from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.screens import ROOT, _served
+from tools.served_app import served_app
 
 RELOADS, TABS = 7, 20
 MOST_ATTACH_S = 1.0
@@ -29,12 +29,12 @@ def main() -> None:
         print("tabs: skipped, no Chromium was found")
         return
     with tempfile.TemporaryDirectory() as home:
-        os.environ |= {"ADAPTLAB_HOME": home, "ADAPTLAB_SCRIPTED": "1", "ADAPTLAB_SCRIPTED_PACE_S": "0.5"}
-        with _served(ROOT / "app.py") as address, sync_playwright() as playwright:
+        environment = {"ADAPTLAB_HOME": home, "ADAPTLAB_SCRIPTED": "1", "ADAPTLAB_SCRIPTED_PACE_S": "0.5"}
+        with served_app(Path(home) / "server.log", environment) as app, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             context = browser.new_context(viewport={"width": 1280, "height": 800})
             page = context.new_page()
-            _start(page, address)
+            _start(page, app.way_in)
             alone = [_reload(page) for _ in range(RELOADS)]
             others = [context.new_page() for _ in range(TABS - 1)]
             for tab in others:

@@ -6,6 +6,7 @@ Fails where a package declares a licence that nobody has looked at: read it, the
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -109,5 +110,19 @@ def page() -> str:
     ])  # fmt: skip
 
 
-if __name__ == "__main__":
+def unread() -> dict[str, str | None]:
+    """The licences that nobody has looked at, by package; None for a package that is not installed here."""
+    found = {package.name: licence(package.name) for package in locked()}
+    return {name: one for name, one in found.items() if not (is_allowed(one or "") or PROPRIETARY.fullmatch(name))}
+
+
+def main() -> None:
+    """Write the page; end with an error that names each licence that nobody has looked at."""
     PAGE.write_text(page(), encoding="utf-8")
+    if new := unread():
+        told = ", ".join(f"{name}: {one or 'it declares none, or is not installed'}" for name, one in new.items())
+        sys.exit(f"Nobody has looked at these licences ({told}). Read them, then add them to tools/licences.py.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Serve the app in a process of its own, for journeys and screenshots, and let their browsers in."""
+"""Serve the app in a process of its own, for journeys, screenshots and benchmarks, and let their browsers in."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 START_S = 120.0
+Found = TypeVar("Found")
 _ADDRESS = re.compile(rb"^Adapt Lab: (http://[\d.]+:\d+)(\S*)$", re.MULTILINE)
 
 
@@ -30,26 +33,30 @@ class ServedApp:
 
 @contextlib.contextmanager
 def served_app(log: Path, environment: Mapping[str, str], options: Sequence[str] = ()) -> Iterator[ServedApp]:
-    """Run `tools/serve.py` on a free port until the block ends; what it prints goes to `log`.
+    """Run `tools/serve.py`, as `make run` does, on a free port until the block ends; what it prints goes to `log`.
 
     Raises:
         RuntimeError: it ended, or did not print its address in time.
     """
-    command = [sys.executable, str(ROOT / "tools" / "serve.py"), "--port", str(free_port()), *options]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        address, query = _printed(log, process)
+    command = [str(ROOT / "tools" / "serve.py"), "--port", str(free_port()), *options]
+    with _started(command, log, environment) as process:
+        found = _waited_for(process, log, lambda: _ADDRESS.search(log.read_bytes()))
+        address, query = found[1].decode(), found[2].decode()
         yield ServedApp(address=address, way_in=f"{address}{query}", process=process)
-    finally:
-        end(process)
+
+
+@contextlib.contextmanager
+def served_script(script: Path, log: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Serve a page that is not the app, as `streamlit run` serves any script, until the block ends; yield its address.
+
+    Raises:
+        RuntimeError: it ended, or did not answer in time.
+    """
+    port = free_port()
+    command = ["-m", "streamlit", "run", str(script), "--server.port", str(port), "--server.headless", "true"]
+    with _started(command, log, environment) as process:
+        _waited_for(process, log, lambda: _health(port))
+        yield f"http://127.0.0.1:{port}"
 
 
 def free_port() -> int:
@@ -66,12 +73,39 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.wait()
 
 
-def _printed(log: Path, process: subprocess.Popen[bytes]) -> tuple[str, str]:
+@contextlib.contextmanager
+def _started(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def _waited_for(process: subprocess.Popen[bytes], log: Path, look: Callable[[], Found | None]) -> Found:
     ends = time.monotonic() + START_S
-    while (found := _ADDRESS.search(log.read_bytes())) is None:
+    while (found := look()) is None:
         if process.poll() is not None or time.monotonic() > ends:
-            raise RuntimeError(f"The app did not start:\n{log.read_text(errors='replace')}")
+            raise RuntimeError(f"The server did not start:\n{log.read_text(errors='replace')}")
         time.sleep(0.1)
-    return found[1].decode(), found[2].decode()
+    return found
+
+
+def _health(port: int) -> str | None:
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1) as reply,
+    ):
+        return str(reply.read())
+    return None

@@ -53,9 +53,9 @@ class Classifier:
     embedder_id: str = ""
     """What embedded the rows; empty where nothing did, or before it was noted: then the bundled one did."""
     build_s: float = 0.0
+    """Seconds that fitting took, embedding and training included."""
     tokens: int = 0
     """Those that an embedder on another machine read to fit it."""
-    """Seconds that fitting took, embedding and training included."""
 
     def read(self, text: str, embedder: Embedder | None) -> tuple[npt.NDArray[np.float64], int]:
         """Turn a text into shape (features,); return it with the tokens that the embedder read.

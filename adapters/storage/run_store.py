@@ -7,7 +7,7 @@ import errno
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -268,29 +268,21 @@ class SqliteRunStore:
         """List runs at a glance, newest first. One that cannot be read is left out and does not fail the list."""
         with self._errors():
             rows = self._connection().execute(
-                "SELECT r.started_at, r.status, COUNT(p.number), r.manifest FROM runs r"
+                "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
                 " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id ORDER BY r.run_id DESC"
             )
-            read = list(rows)
-        found = []
-        for started_at, status, count, text in read:
-            with contextlib.suppress(StoreError):
-                found.append(info_of(_read_manifest(text, status, started_at), count))
-        return found
+            found = list(_readable(rows))
+        return [info_of(manifest, answers) for manifest, answers in found]
 
     def without_split(self) -> list[tuple[Manifest, bool]]:
         """Return the manifests that name no split, each with whether it states a purpose. Damaged ones are left out."""
         with self._errors():
             rows = self._connection().execute(
-                "SELECT manifest, status, started_at, json_extract(manifest, '$.purpose') IS NOT NULL FROM runs"
-                " WHERE coalesce(json_extract(manifest, '$.split'), '') = '' ORDER BY run_id"
+                "SELECT manifest, status, started_at, json_extract(manifest, '$.purpose') IS NOT NULL FROM runs WHERE"
+                " CASE WHEN json_valid(manifest) THEN coalesce(json_extract(manifest, '$.split'), '') = '' END"
+                " ORDER BY run_id"
             )
-            read = list(rows)
-        found = []
-        for text, status, started_at, has_purpose in read:
-            with contextlib.suppress(StoreError):
-                found.append((_read_manifest(text, status, started_at), bool(has_purpose)))
-        return found
+            return [(manifest, bool(has_purpose)) for manifest, has_purpose in _readable(rows)]
 
     def looks(self, task_id: str, task_digest: str) -> list[Look]:
         """Return the runs on a task, kept or deleted, that have shown results."""
@@ -300,19 +292,16 @@ class SqliteRunStore:
             kept = connection.execute(
                 "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
                 " JOIN predictions p ON p.run_id = r.run_id"
-                " WHERE json_extract(r.manifest, '$.plan.task_id') = ? OR json_extract(r.manifest, '$.task_digest') = ?"
-                " GROUP BY r.run_id",
+                " WHERE CASE WHEN json_valid(r.manifest) THEN json_extract(r.manifest, '$.plan.task_id') = ?"
+                " OR json_extract(r.manifest, '$.task_digest') = ? END GROUP BY r.run_id",
                 task,
             ).fetchall()
             deleted = connection.execute(
                 "SELECT record FROM looks_of_deleted_runs WHERE task_id = ? OR task_digest = ?", task
             ).fetchall()
         found = {look.run_id: look for look in (look_from_json(record) for (record,) in deleted)}
-        for text, status, started_at, answers in kept:
-            with contextlib.suppress(StoreError):
-                manifest = _read_manifest(text, status, started_at)
-                if has_looked(manifest, answers):
-                    found[manifest.plan.run_id] = look_of(manifest)
+        looked = (look_of(manifest) for manifest, answers in _readable(kept) if has_looked(manifest, answers))
+        found |= {look.run_id: look for look in looked}
         return list(found.values())
 
 
@@ -334,6 +323,13 @@ def _read_record(run_id: str, variant_id: str, example_id: str, record: str) -> 
             target="",
             failure=Failure(kind=FailureKind.BACKEND, message="What was kept of this row is damaged."),
         )
+
+
+def _readable(rows: Iterable[tuple[str, str, str, int]]) -> Iterator[tuple[Manifest, int]]:
+    """Read manifests with their states and starts, each with the number that came along; damaged ones are left out."""
+    for text, status, started_at, number in rows:
+        with contextlib.suppress(StoreError):
+            yield _read_manifest(text, status, started_at), number
 
 
 def _read_manifest(text: str, status: str, started_at: str) -> Manifest:

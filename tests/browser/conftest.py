@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.ways_in import WAYS_IN
-from tools.served_app import START_S, end, free_port, served_app
+from tools.served_app import served_app, served_script
 
 ROOT = Path(__file__).parents[2]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -66,7 +62,7 @@ def serve(tmp_path: Path, browser: Browser) -> Iterator[Server]:
             environment = {"ADAPTLAB_HOME": str(tmp_path / "home"), **environment}
             environment.setdefault("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
             if script != ROOT / "app.py":
-                return stack.enter_context(_script(script, environment, tmp_path))
+                return stack.enter_context(served_script(script, tmp_path / f"{script.stem}.log", environment))
             app = stack.enter_context(served_app(tmp_path / f"server-{len(WAYS_IN)}.log", environment))
             WAYS_IN.append(app.way_in)
             stack.callback(WAYS_IN.remove, app.way_in)
@@ -81,40 +77,6 @@ def _let_in(context: BrowserContext) -> None:
     """Show the token of each running app, as opening the printed address does, and keep the cookies."""
     for way_in in WAYS_IN:
         context.request.get(way_in)
-
-
-@contextmanager
-def _script(script: Path, environment: dict[str, str], folder: Path) -> Iterator[str]:
-    """Serve a page that is not the app, as Streamlit serves any script."""
-    port = free_port()
-    log = folder / f"server-{port}.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        _wait(port, process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        end(process)
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    ends = time.monotonic() + START_S
-    while time.monotonic() < ends:
-        if process.poll() is not None:
-            pytest.fail(f"the server ended at its start:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"the server did not answer within {START_S:g} s:\n{log.read_text()}")
 
 
 class Watch:

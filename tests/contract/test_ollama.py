@@ -77,6 +77,14 @@ def test_a_model_that_answers_elsewhere_says_where(replay: OllamaReplay) -> None
     assert away == {MODEL: "", "gpt-oss:120b-cloud": "ollama.com:443"}
 
 
+def test_what_the_server_has_is_asked_for_once(replay: OllamaReplay) -> None:
+    """A list is one request for all models, and one for each that is new."""
+    asked: list[str] = []
+    replay.attack = lambda handler, _data: bool(asked.append(handler.path))
+    assert OllamaListing(OllamaServer(replay.url)).models()
+    assert asked == ["/api/version", "/api/tags", "/api/show"]
+
+
 def test_a_local_blob_gives_its_path_and_digest(tmp_path: Path, replay: OllamaReplay) -> None:
     """A server on this machine whose files may be read gives the very file that LoRA weights are trained on."""
     blob = tmp_path / "models" / "blobs" / f"sha256-{'ab' * 32}"

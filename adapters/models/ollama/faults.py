@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.models.remote.address import host_of
 from adapters.models.remote.border import UnreadableError, whole_letters
+from adapters.models.remote.bounds import own_error
 from adapters.models.remote.keys import Key
 from engine.core.errors import (
     AccessError,
@@ -43,7 +44,7 @@ def translated(*, url: str, model: str, key: Key) -> Iterator[None]:
     except ollama.ResponseError as error:
         raise _refusal(error, host, model, key) from None
     except ConnectionError as error:
-        raise _own_error(error) or _absent(host) from None
+        raise own_error(error) or _absent(host) from None
     except UnreadableError as error:
         raise BrokenAnswerError(
             f"The server at {host} sent {error}.",
@@ -61,13 +62,6 @@ def translated(*, url: str, model: str, key: Key) -> Iterator[None]:
         raise _transport(error, host) from None
 
 
-def _own_error(error: BaseException | None) -> ModelError | None:
-    """Return the error of ours, such as that of a limit, that the client has wrapped into one of its own."""
-    while error is not None and not isinstance(error, ModelError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
 def _absent(host: str) -> ServerAbsentError:
     return ServerAbsentError(
         f"No Ollama server answers at {host}.",
@@ -77,7 +71,7 @@ def _absent(host: str) -> ServerAbsentError:
 
 def _transport(error: BaseException, host: str) -> ModelError:
     name, words = type(error).__name__, str(error).lower()
-    if (own := _own_error(error)) is not None:
+    if (own := own_error(error)) is not None:
         return own
     if "ssl" in words or "certificate" in words:
         return ServerError(f"No secure connection to {host} can be made.", "Check its certificate, or use http.")

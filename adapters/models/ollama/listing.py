@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from adapters.models.ollama.server import OllamaServer, architecture_fact
 from adapters.models.ollama.told import Shown, Tag, plain_name
 from adapters.models.remote.border import count_of
@@ -33,9 +31,7 @@ class OllamaListing:
         """
         self._server.check_version()
         found = []
-        tags = self._server.tags()
-        away = self._server.remote_hosts() if tags else {}
-        for tag in tags:
+        for tag in self._server.tags():
             name = tag.name
             if name.startswith(OURS):
                 continue
@@ -47,7 +43,7 @@ class OllamaListing:
                     continue  # it was removed in between, or is broken: `ollama list` shows it
             told = self._told[digest]
             if "completion" in (told.capabilities or ("completion",)):
-                found.append(replace(self._facts(name, tag, told), forwards_to=away.get(name, "")))
+                found.append(self._facts(name, tag, told))
                 if "thinking" in told.capabilities:
                     self._thinking.add(found[-1].id)
         return found
@@ -73,4 +69,5 @@ class OllamaListing:
             digest=(digest_of_blob(weights) if weights else "") or tag.digest,
             licence=told.licence,
             server=self._server.url,
+            forwards_to=tag.forwards_to,
         )

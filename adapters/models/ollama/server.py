@@ -30,9 +30,6 @@ CONNECT_S = 2.0
 LISTING_S = 5.0
 OLDEST = (0, 5, 5)
 """The first version that takes JSON schemas and LoRA weights through its API."""
-CLOUD_HOST = "ollama.com:443"
-CLOUD_ENDINGS = (":cloud", "-cloud")
-"""How the names of models end that Ollama's own cloud answers, should a server not say so."""
 SPARE_BYTES = 1_000_000_000
 """Disk space that a pull leaves free."""
 LONGEST_VERSION, LONGEST_STAGE = 40, 120
@@ -166,16 +163,6 @@ class OllamaServer:
 
         return quick_call(ask, server=self.host)
 
-    def remote_hosts(self) -> dict[str, str]:
-        """Return the models that the server does not answer itself, each with the host that it sends inputs on to.
-
-        Raises:
-            BrokenAnswerError: what it lists cannot be read. A model that answers elsewhere must not pass for one here.
-        """
-        tags = self.tags()
-        clouds = {tag.name: CLOUD_HOST for tag in tags if tag.name.endswith(CLOUD_ENDINGS)}
-        return clouds | {tag.name: host_of(tag.remote_host) or tag.remote_host for tag in tags if tag.remote_host}
-
     def lines(self, path: str, body: Mapping[str, Any], *, piece: bool = False) -> Iterator[Mapping[str, Any]]:
         """Send a body as it stands; yield the objects that come back, one a line, clean.
 
@@ -203,7 +190,11 @@ class OllamaServer:
                 yield told
 
     def tags(self) -> list[Tag]:
-        """Return the models that it has, as it lists them."""
+        """Return the models that it has, as it lists them.
+
+        Raises:
+            BrokenAnswerError: what it lists cannot be read. A model that answers elsewhere must not pass for one here.
+        """
         told = self._told("/api/tags")
         with self.translated():
             return tags_of(told)

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.models.remote.address import host_of
 from adapters.models.remote.border import count_of, mapping, objects, text_of
 
 LONGEST_FACT = 300
+CLOUD_HOST = "ollama.com:443"
+CLOUD_ENDINGS = (":cloud", "-cloud")
+"""How the names of models end that Ollama's own cloud answers, should a server not say so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +27,14 @@ class Tag:
     family: str
     quantization: str
     remote_host: str
-    """Address of another server that answers for it; empty where this one does."""
+    """Address of another server that answers for it; empty where none is told."""
+
+    @property
+    def forwards_to(self) -> str:
+        """Host and port that the server sends inputs on to; empty where it answers itself."""
+        if self.remote_host:
+            return host_of(self.remote_host) or self.remote_host
+        return CLOUD_HOST if self.name.endswith(CLOUD_ENDINGS) else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.models.openai_compatible.retry_after import retry_after_s
 from adapters.models.remote.address import host_of
 from adapters.models.remote.border import UnreadableError, whole_letters
+from adapters.models.remote.bounds import own_error
 from adapters.models.remote.keys import Key, variable_for
 from engine.core.errors import (
     AccessError,
@@ -104,7 +105,7 @@ def translated(*, name: str, url: str, model: str, key: Key) -> Iterator[None]:
 def _typed(error: Any, *, name: str, url: str, model: str, key: Key) -> ModelError:
     import openai
 
-    host, own = host_of(url), _own_error(error)
+    host, own = host_of(url), own_error(error)
     if own is not None:
         return own
     match error:
@@ -303,10 +304,3 @@ def _said(error: Any, key: Key) -> str:
         text = "a web page instead of JSON"
     text = key.redact(whole_letters(" ".join(text.split())))[:_LONGEST_WORDS]
     return f" (it says: {text})" if text else ""
-
-
-def _own_error(error: BaseException | None) -> ModelError | None:
-    """Return the error of ours, such as that of a limit, that the client has wrapped into one of its own."""
-    while error is not None and not isinstance(error, ModelError):
-        error = error.__cause__ or error.__context__
-    return error

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core.errors import BrokenAnswerError, SlowAnswerError, UsageError
+from engine.core.errors import BrokenAnswerError, ModelError, SlowAnswerError, UsageError
 from engine.core.generation import Completion, TextPiece
 
 SECONDS_VARIABLE = "ADAPTLAB_SECONDS_PER_ANSWER"
@@ -120,6 +120,13 @@ def took_too_long(server: str) -> SlowAnswerError:
         f"The server at {server} had not finished its answer when its time was over.",
         f"Check what else it is doing, or allow more with {SECONDS_VARIABLE}; docs/backends.md says how.",
     )
+
+
+def own_error(error: BaseException | None) -> ModelError | None:
+    """Return the error of ours, such as that of a limit, that the client has wrapped into one of its own."""
+    while error is not None and not isinstance(error, ModelError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def bounding(server: str) -> Callable[[Any], None]:

@@ -47,8 +47,7 @@ def open_embedder(known: EmbedderFacts) -> Embedder:
     Raises:
         RetrievalError: a file of the one that ships is not the published one.
     """
-    ships = known.id == f"{ENGLISH_EMBEDDER}@{MINILM.rpartition('==')[2]}"
-    if ships and (fault := folder_fault(MINILM, Path(known.path))):
+    if known.id == facts().id and (fault := folder_fault(MINILM, Path(known.path))):
         raise RetrievalError(*fault)
     from adapters.retrieval.embedders.sentence_transformer import SentenceTransformerEmbedder
 

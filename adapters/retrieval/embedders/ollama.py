@@ -48,7 +48,7 @@ def at(model: str) -> EmbedderFacts:
         size_bytes=tags[wanted].size_bytes,
         licence=told.licence,
         server=server.url,
-        sends_to=server.remote_hosts().get(name) or sends_to(server.url),
+        sends_to=tags[wanted].forwards_to or sends_to(server.url),
     )
 
 

@@ -12,7 +12,6 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -97,16 +96,11 @@ class ServedEmbedder(BatchEmbedder):
         changed = self._size not in {0, vector.size}
         if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all() or changed:
             raise BrokenAnswerError(
-                f"The server at {host(self._facts)} sent something else than a vector.",
+                f"The server at {host_of(self._facts.server)} sent something else than a vector.",
                 f"Check that '{self._facts.path}' is an embedding model, and that the server was started to embed.",
             )
         self._size = vector.size
         return unit(vector)
-
-
-def host(facts: EmbedderFacts) -> str:
-    """Return host and port of an embedder's server."""
-    return urlsplit(facts.server).netloc
 
 
 def sends_to(url: str) -> str:
