@@ -58,7 +58,7 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], *, was_running: bo
     with st.container():  # also while it is empty: what follows keeps its place, and with it its nodes
         _message(snapshot)
         if not snapshot.is_running:
-            ending(lab, run_id)
+            ending(lab, run_id, snapshot.rows_done)
     if snapshot.is_open:  # there is nothing else to show yet
         _search(lab, snapshot, run_id)
         return

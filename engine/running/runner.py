@@ -123,7 +123,7 @@ def _carry_out(
     kept = ports.store.predictions(plan.run_id)
     if not manifest.stopped_early and (again := to_ask_again(kept, out=manifest.out)):
         kept = _without(kept, again)
-        manifest = _paid_before(plan, ports.store, manifest, again)
+        manifest = _noted(plan, ports.store, manifest, again)
     yield RunStarted(plan=plan, targets=tuple(example.target for example in test))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
@@ -165,12 +165,12 @@ def _without(kept: Sequence[Prediction], again: Sequence[Prediction]) -> list[Pr
     return [made for made in kept if (made.variant_id, made.example_id) not in places]
 
 
-def _paid_before(plan: RunPlan, store: RunStore, manifest: Manifest, again: Sequence[Prediction]) -> Manifest:
-    """Keep what rows that are asked again have cost already: their records are replaced."""
+def _noted(plan: RunPlan, store: RunStore, manifest: Manifest, again: Sequence[Prediction]) -> Manifest:
+    """Keep how many rows are asked again and what they have cost already: their records are replaced."""
     paid = Budget.of(plan, spent=manifest.beside_usd)
     paid.pay(again)
-    if paid.spent_usd > manifest.beside_usd:
-        store.update_run(plan.run_id, manifest={"beside_usd": paid.spent_usd})
+    noted = {"asked_again": manifest.asked_again + len(again), "beside_usd": paid.spent_usd}
+    store.update_run(plan.run_id, manifest=noted)
     return store.manifest(plan.run_id)
 
 

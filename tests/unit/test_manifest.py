@@ -73,6 +73,7 @@ WHOLE = Manifest(
     load_s=0.1 + 0.2,
     gpu=True,
     stopped_early=StoppedEarly(variant_id="rag+lora", rows=12, evidence=41.5),
+    asked_again=3,
     note="täglich 😀",
     imported=True,
     rescored=True,
