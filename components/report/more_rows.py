@@ -10,6 +10,7 @@ from components.ui.run_data import more_rows_of
 from components.ui.text import plain
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import MoreRows, RunInfo
+from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
@@ -47,10 +48,10 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
 
 
 def _missing(offer: MoreRows) -> None:
-    left = f"{say.number(offer.left)} test row{'' if offer.left == 1 else 's'}" if offer.left else "No test row"
+    left = counted(offer.left, "test row") if offer.left else "No test row"
     verb = "are" if offer.left > 1 else "is"
     with st.container(horizontal=True, vertical_alignment="center"):
-        rows = f"{say.number(offer.missing)} more labelled row{'' if offer.missing == 1 else 's'}"
+        rows = counted(offer.missing, "more labelled row")
         st.markdown(plain(f"{left} {verb} left: {rows} needed."), width="content")
         st.page_link("pages/prepare/upload.py", label="Add labelled rows", icon=":material/upload_file:")
 
@@ -82,5 +83,4 @@ def _run(lab: Lab, run_id: str, rows: int, limit_usd: float | None) -> None:
     except AdaptLabError as error:
         fault(error)
         return
-    state.keep_for_page(run_id)
-    st.switch_page("pages/compare/run.py")
+    state.open_run(run_id)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components.rows.browser import Rows, known_task, row_browser
+from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
-from components.ui.run_data import plan_of, table_of
+from components.ui.run_data import known_task, plan_of, table_of
 from engine.analysis.row_filter import Facet, Show, facets
 from engine.analysis.row_grid import grid_columns
 from engine.analysis.run_table import RunTable

@@ -1,4 +1,4 @@
-"""The run to report, and its figures, computed once per run, number of predictions and limits."""
+"""The run to report, its task, and its figures, computed once for each edition of its answers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from engine.analysis.figures import RunFigures, repriced, run_figures
 from engine.analysis.marks import Origin
 from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
+from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.infos import Edition, MoreRows, RunInfo, info_of
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.run.standing import choose_run, is_comparison
+from engine.core.task import Task
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
@@ -131,6 +133,20 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
     """Return what so many more rows of a run take; None if it can take none."""
     return _more_rows(lab, info.run_id, info.edition, needed)
+
+
+def known_task(lab: Lab, task_id: str) -> Task | None:
+    """Return a task, or None if it has been removed; what runs answered on it is still worth reading."""
+    try:
+        return lab.tasks.get(task_id)
+    except AdaptLabError:
+        return None
+
+
+def task_title(lab: Lab, task_id: str) -> str:
+    """Return a task's title, or its id if it has been removed."""
+    task = known_task(lab, task_id)
+    return task.title if task else task_id
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:
