@@ -36,8 +36,7 @@ def run_actions(lab: Lab, info: RunInfo, *, key: str = "") -> None:
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button("Open", key=f"open_run{key}", type="primary", icon=":material/play_circle:"):
-                state.keep_for_page(info.run_id)
-                st.switch_page("pages/compare/run.py")
+                state.open_run(info.run_id)
             if st.button("Report", key=f"open_report{key}", icon=":material/gavel:", disabled=not info.rows_done):
                 state.report(info.run_id)
             st.button(

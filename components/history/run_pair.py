@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import polars as pl
 import streamlit as st
 
-from components.rows.browser import Rows, known_task, row_browser
+from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
 from components.ui import state
-from components.ui.run_data import measured_of, plan_of, run_labels, table_of
+from components.ui.run_data import known_task, measured_of, plan_of, run_labels, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from engine.analysis.basis.wholeness import answers_in_words

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from components.history.run_actions import run_actions
+from components.ui.run_data import task_title
 from components.ui.run_list import runs_frame
 from components.ui.text import plain
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
+from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.studies.study_runs import Study, studies_of
@@ -34,28 +36,25 @@ def run_lists(lab: Lab, runs: Sequence[RunInfo], running_id: str | None) -> None
     studies = studies_of(runs)
     if not studies:
         return
+    started = {run.run_id: run.started_at for run in lab.runs.list()}  # also of runs that the filters leave out
     st.markdown("**Studies**")
     for study in studies:
         key = f"study_{study.purpose}_{study.task_id}_{study.model_id}_{study.studied_run}"
-        line = st.expander(plain(_line(lab, study)), icon=":material/folder:", on_change="rerun", key=key)
+        words = _line(lab, study, started.get(study.studied_run, ""))
+        line = st.expander(plain(words), icon=":material/folder:", on_change="rerun", key=key)
         if line.open:
             with line:
                 _table(lab, study.runs, running_id, key=f"table_{key}")
 
 
-def _line(lab: Lab, study: Study) -> str:
-    title = next((task.title for task in lab.tasks.list() if task.id == study.task_id), study.task_id)
-    runs = len(study.runs)
-    done = "" if study.whole == runs else f", {say.number(study.whole)} done"
-    studied = f" · of the run of {say.when(started)}" if (started := _started(lab, study.studied_run)) else ""
-    counted = f"{say.number(runs)} run{'s' * (runs != 1)}{done}"
-    kind = str(study.purpose).capitalize()
-    return f"{kind} · {title} · {study.model_id}{studied} · {counted} · {say.when(study.runs[0].started_at)}"
-
-
-def _started(lab: Lab, run_id: str) -> str:
-    """Return when a study's comparison began; empty if it has none here."""
-    return next((run.started_at for run in lab.runs.list() if run.run_id == run_id), "") if run_id else ""
+def _line(lab: Lab, study: Study, started: str) -> str:
+    """Name a study; `started` says when the comparison began that it goes on from, empty if there is none here."""
+    done = "" if study.whole == len(study.runs) else f", {say.number(study.whole)} done"
+    studied = f" · of the run of {say.when(started)}" if started else ""
+    runs = f"{counted(len(study.runs), 'run')}{done}"
+    title = task_title(lab, study.task_id)
+    began = say.when(study.runs[0].started_at)
+    return f"{str(study.purpose).capitalize()} · {title} · {study.model_id}{studied} · {runs} · {began}"
 
 
 def _table(lab: Lab, runs: Sequence[RunInfo], running_id: str | None, *, key: str) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from components.ui.run_data import table_of
 from engine.analysis.report import Report
 from engine.analysis.row_filter import Facet, facet
-from engine.core.run.infos import RunInfo
+from engine.core.run.infos import Edition, RunInfo
 from engine.metrics.retrieval import blame
 from engine.services.lab import Lab
 
@@ -29,7 +29,7 @@ def blame_facets(lab: Lab, info: RunInfo, report: Report) -> Sequence[Facet]:
 
 def _facets(lab: Lab, info: RunInfo, task_id: str, reading: dict[str, str]) -> tuple[Facet, ...]:
     table = table_of(lab, info)
-    blames = _blames(lab, info.run_id, info.rows_done, task_id, tuple(reading))
+    blames = _blames(lab, info.run_id, info.edition, task_id, tuple(reading))
     found = [
         facet(f"Cause of errors, {name}", [blames.get((variant_id, row), _NOBODY) for row in table.example_ids])
         for variant_id, name in reading.items()
@@ -41,7 +41,7 @@ def _facets(lab: Lab, info: RunInfo, task_id: str, reading: dict[str, str]) -> t
 def _blames(
     _lab: Lab,
     run_id: str,
-    rows_done: int,  # noqa: ARG001 - a key of the cache
+    edition: Edition,  # noqa: ARG001 - a key of the cache
     task_id: str,
     variant_ids: tuple[str, ...],
 ) -> dict[tuple[str, str], str]:

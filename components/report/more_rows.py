@@ -6,15 +6,14 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
+from components.ui.limits_form import spending_form
 from components.ui.run_data import more_rows_of
 from components.ui.text import plain
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import MoreRows, RunInfo
+from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.services.lab import Lab
-
-_SPARE = 1.5
-"""Proposed limit for the new rows, as a multiple of the estimate."""
 
 
 def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
@@ -33,7 +32,7 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
     if offer.missing:
         _missing(offer)
         return
-    limit_usd = _agreed(offer) if offer.source else None
+    limit_usd = _agreed(info.run_id, offer) if offer.source else None
     pressed = st.button(
         f"Run {say.number(offer.needed)} more rows (about {say.about_duration(offer.estimated_s)})",
         key="more_rows",
@@ -47,32 +46,26 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
 
 
 def _missing(offer: MoreRows) -> None:
-    left = f"{say.number(offer.left)} test row{'' if offer.left == 1 else 's'}" if offer.left else "No test row"
+    left = counted(offer.left, "test row") if offer.left else "No test row"
     verb = "are" if offer.left > 1 else "is"
     with st.container(horizontal=True, vertical_alignment="center"):
-        rows = f"{say.number(offer.missing)} more labelled row{'' if offer.missing == 1 else 's'}"
+        rows = counted(offer.missing, "more labelled row")
         st.markdown(plain(f"{left} {verb} left: {rows} needed."), width="content")
         st.page_link("pages/prepare/upload.py", label="Add labelled rows", icon=":material/upload_file:")
 
 
-def _agreed(offer: MoreRows) -> float | None:
+def _agreed(run_id: str, offer: MoreRows) -> float | None:
     """Ask for the limit of the whole run and for consent; None without it."""
     st.markdown(
         f"{say.number(offer.needed)} more rows cost about **{say.money(offer.estimated_usd)}** at "
         f"{plain(offer.source)}; this run has cost {say.money(offer.spent_usd)} so far."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        limit = st.number_input(
-            "Spending limit for the whole run, USD",
-            min_value=0.0,
-            value=round(offer.spent_usd + max(_SPARE * offer.estimated_usd, 0.01), 2),
-            step=0.01,
-            key="more_rows_limit",
-            help="The run stops when its tokens have cost this much; finished rows are saved.",
-            width=280,
-        )
-        agreed = st.checkbox("Spend it", key="more_rows_agreed")
-    return float(limit) if agreed else None
+    return spending_form(
+        "Spending limit for the whole run, USD",
+        offer.estimated_usd,
+        spent_usd=offer.spent_usd,
+        key=f"more_rows_limit_{run_id}",
+    )
 
 
 def _run(lab: Lab, run_id: str, rows: int, limit_usd: float | None) -> None:
@@ -82,5 +75,4 @@ def _run(lab: Lab, run_id: str, rows: int, limit_usd: float | None) -> None:
     except AdaptLabError as error:
         fault(error)
         return
-    state.keep_for_page(run_id)
-    st.switch_page("pages/compare/run.py")
+    state.open_run(run_id)

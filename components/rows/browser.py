@@ -14,10 +14,8 @@ from components.widgets.parts import row_grid
 from engine.analysis.row_filter import Facet, Show, matching
 from engine.analysis.row_grid import GridColumn, grid_data
 from engine.analysis.run_table import RunTable
-from engine.core.errors import AdaptLabError
 from engine.core.task import Example, Task
 from engine.metrics import wording as say
-from engine.services.lab import Lab
 
 _PANEL_PX = 390
 _PANEL_HEIGHT_PX = 612
@@ -39,14 +37,6 @@ class Rows:
         """Return the task's example at a place of the table; None if the task no longer has it."""
         wanted = self.table.example_ids[row]
         return next((item for item in self.task.examples if item.id == wanted), None) if self.task else None
-
-
-def known_task(lab: Lab, task_id: str) -> Task | None:
-    """Return a task, or None if it has been removed."""
-    try:
-        return lab.tasks.get(task_id)
-    except AdaptLabError:
-        return None
 
 
 def row_browser(

@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components.rows.browser import Rows, known_task, row_browser
+from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
-from components.ui.run_data import table_so_far
+from components.ui.run_data import known_task, plan_of, table_of
 from engine.analysis.row_filter import Facet, Show, facets
 from engine.analysis.row_grid import grid_columns
 from engine.analysis.run_table import RunTable
-from engine.core.run.plan import RunPlan
+from engine.core.run.infos import Edition, RunInfo
 from engine.core.task import Task
 from engine.services.lab import Lab
 
 
 def rows_of_run(
     lab: Lab,
-    run_id: str,
-    plan: RunPlan,
-    answers: tuple[int, int],
+    info: RunInfo,
     *,
     key: str,
     first: Show,
@@ -33,32 +31,30 @@ def rows_of_run(
 
     Args:
         lab: the app's lab.
-        run_id: which run; the recorded run has another id in its plan.
-        plan: of the run.
-        answers: how many there are, and how many there will be: figures are kept until they change.
+        info: the run at a glance.
         key: as in `row_browser`, as the next three.
         first: which rows are shown at first.
         opened_key: under which the session holds the open row.
         asked: the row that the grid goes to.
         extra: more properties of each row, such as the cause of a wrong answer.
     """
-    table = table_so_far(lab, run_id, answers)
+    table, plan = table_of(lab, info), plan_of(lab, info)
     task = known_task(lab, plan.task_id)
     documents = {document.name: document for document in task.documents} if task else {}
     rows = Rows(
         table=table,
         columns=grid_columns(plan.variants),
         task=task,
-        by=(*_facets(table, task, run_id, answers), *extra),
+        by=(*_facets(table, task, info.run_id, info.edition), *extra),
     )
 
     def detail(row: int) -> None:
-        made = lab.results.predictions_of(run_id, table.example_ids[row])
-        row_detail(rows.example(row), made, plan, documents, lab.results.origin(run_id), key=key)
+        made = lab.results.predictions_of(info.run_id, table.example_ids[row])
+        row_detail(rows.example(row), made, plan, documents, lab.results.origin(info.run_id), key=key)
 
-    row_browser(rows, detail, key=f"{key}_{run_id}", first=first, opened_key=opened_key, asked=asked)
+    row_browser(rows, detail, key=f"{key}_{info.run_id}", first=first, opened_key=opened_key, asked=asked)
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _facets(_table: RunTable, _task: Task | None, run_id: str, answers: tuple[int, int]) -> tuple[Facet, ...]:  # noqa: ARG001 - keys of the cache
+def _facets(_table: RunTable, _task: Task | None, run_id: str, edition: Edition) -> tuple[Facet, ...]:  # noqa: ARG001 - keys of the cache
     return facets(_table, _task)

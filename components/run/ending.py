@@ -6,34 +6,25 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.limits_form import limits_so_far
-from components.ui.run_data import report_of
+from components.ui.run_data import info_so_far, report_of
 from components.ui.run_list import caveats, memo_button
 from components.ui.text import plain
 from engine.core.errors import AdaptLabError
-from engine.core.run.infos import RunInfo
 from engine.core.run.standing import is_comparison
 from engine.services.lab import Lab
-from engine.services.recorded import SAMPLE
 
 
-def info_of_run(lab: Lab, run_id: str) -> RunInfo | None:
-    """Return a kept run at a glance, or the recorded one; None if it was deleted meanwhile."""
-    if run_id == SAMPLE:
-        return lab.results.sample_info()
-    return next((run for run in lab.runs.list() if run.run_id == run_id), None)
-
-
-def ending(lab: Lab, run_id: str) -> None:
+def ending(lab: Lab, run_id: str, rows_done: int) -> None:
     """Show what a run that is over leads to: its verdict under the session's limits, Report, Present and the memo."""
-    info = info_of_run(lab, run_id)
-    if info is None or not info.rows_done:
+    if not rows_done:
         return
-    caveats(info, None, unfinished=False)  # which the badge and the message above say already
     limits = limits_so_far()
     try:
+        info = info_so_far(lab, run_id, rows_done)
+        caveats(info, None, unfinished=False)  # which the badge and the message above say already
         verdict = report_of(lab, info, limits).verdict
     except AdaptLabError:
-        return  # its task is gone: the figures are all that is left
+        return  # it was deleted meanwhile, or its task is gone: the figures are all that is left
     with st.container(border=True, key="run_ending", gap="small"):
         if is_comparison(info) and info.status == "done":
             st.header(plain(verdict.headline), anchor=False)

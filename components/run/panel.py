@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Literal
 
 import streamlit as st
@@ -14,6 +13,7 @@ from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
 from components.ui.errors import fault
 from components.ui.lane_view import each_lane, lane_views, lanes_frame, strip_view
+from components.ui.run_data import known_task, task_title
 from components.ui.text import plain
 from components.widgets import charts
 from components.widgets.chart_card import chart_card
@@ -61,7 +61,7 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnaps
     with st.container():  # also while it is empty: what follows keeps its place, and with it its nodes
         _message(snapshot)
         if not snapshot.is_running:
-            ending(lab, run_id)
+            ending(lab, run_id, snapshot.rows_done)
     if snapshot.is_open:  # there is nothing else to show yet
         _search(lab, snapshot, run_id)
         return
@@ -132,8 +132,7 @@ def _resume(lab: Lab, plan: RunPlan) -> None:
 
 
 def _title(lab: Lab, plan: RunPlan) -> str:
-    title = next((task.title for task in lab.tasks.list() if task.id == plan.task_id), plan.task_id)
-    return f"{title}, {say.number(len(plan.test_ids))} rows"
+    return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
 
 
 def _about(lab: Lab, plan: RunPlan) -> str:
@@ -146,9 +145,8 @@ def _about(lab: Lab, plan: RunPlan) -> str:
 
 def _mode(lab: Lab, plan: RunPlan) -> DecodingMode:
     """Return how answers are made: among labels only where the task has some."""
-    with suppress(AdaptLabError):
-        return effective_mode(lab.tasks.get(plan.task_id), plan.decoding)
-    return plan.decoding
+    task = known_task(lab, plan.task_id)
+    return effective_mode(task, plan.decoding) if task else plan.decoding
 
 
 def _untrained(lab: Lab, plan: RunPlan) -> str:

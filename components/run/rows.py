@@ -6,6 +6,7 @@ import streamlit as st
 
 from components.rows.of_run import rows_of_run
 from components.ui import state
+from components.ui.run_data import info_so_far
 from engine.analysis.row_filter import Show
 from engine.analysis.snapshot import RunSnapshot
 from engine.services.lab import Lab
@@ -18,21 +19,19 @@ _ANSWERS_PER_S = 5_000
 def run_rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
     """Show the rows of a run, as soon as it has any."""
     every = max(_LEAST_S, snapshot.rows_total / _ANSWERS_PER_S) if snapshot.is_running else None
-    st.fragment(_rows, run_every=every)(lab, run_id, snapshot)
+    st.fragment(_rows, run_every=every)(lab, run_id, snapshot.rows_done)
 
 
-def _rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
-    if snapshot.is_running:  # that of a finished run is read from the store as a whole, and does not change
-        snapshot = lab.runs.snapshot(run_id)
-    if not snapshot.rows_done:
+def _rows(lab: Lab, run_id: str, rows_done: int) -> None:
+    if (progress := lab.runs.progress(run_id)) is not None:  # the rows need none of the figures of a snapshot
+        rows_done = progress.rows_done
+    if not rows_done:
         return
     st.header("Rows", anchor=False)
     asked_run, asked = st.session_state.get(state.ROW_ASKED, ("", ""))
     rows_of_run(
         lab,
-        run_id,
-        snapshot.plan,
-        (snapshot.rows_done, snapshot.rows_total),
+        info_so_far(lab, run_id, rows_done),
         key="run_rows",
         first=Show.ALL,
         opened_key=state.ROW,

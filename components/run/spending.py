@@ -7,16 +7,13 @@ from dataclasses import replace
 import streamlit as st
 
 from components.ui import state
+from components.ui.limits_form import spending_form
 from components.ui.text import plain
 from engine.core.run.infos import Preflight
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
 from engine.running.preflight.remote_embedders import sources_of, what_is_sent
 from engine.services.lab import Lab
-
-_SPARE = 1.5
-"""Default limit, as a multiple of the estimate."""
-_LEAST_USD = 0.01
 
 
 def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, Preflight]:
@@ -27,32 +24,22 @@ def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, P
     """
     asked = _asked_for(lab, plan)
     agreed_to = [host for host, words, key in asked if st.checkbox(words, key=key)]
-    if asked:
-        plan = replace(plan, rows_to=",".join(agreed_to))
-        preflight = lab.runs.preflight(plan)
-    if len(agreed_to) < len(asked) or not plan.sources:
+    limit_usd = _limit(plan, preflight) if len(agreed_to) == len(asked) and plan.sources else None
+    if not agreed_to and limit_usd is None:
         return plan, preflight
-    agreed_key = f"{state.SPENDING_AGREED}_{plan.model_id}"
-    if not st.session_state.get(agreed_key):
-        _offer(max(round(preflight.estimated_cost_usd * _SPARE, 2), _LEAST_USD))
+    plan = replace(plan, rows_to=",".join(agreed_to), spending_limit_usd=limit_usd)
+    return plan, lab.runs.preflight(plan)
+
+
+def _limit(plan: RunPlan, preflight: Preflight) -> float | None:
+    """Say what the run costs, and ask for its limit; None if that is not agreed to."""
     with st.container(border=True):
         st.markdown(
             f"This run costs about **{say.money(preflight.estimated_cost_usd)}** at {plain(sources_of(plan))}: "
             f"{' '.join(_prices(plan))}"
         )
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            limit = st.number_input(
-                "Spending limit, USD",
-                min_value=0.0,
-                step=_LEAST_USD,
-                key=state.SPENDING_LIMIT,
-                help="The run stops when its tokens have cost this much; finished rows are saved.",
-            )
-            agreed = st.checkbox("Spend it", key=agreed_key)
-    if not agreed:
-        return plan, preflight
-    plan = replace(plan, spending_limit_usd=float(limit))
-    return plan, lab.runs.preflight(plan)
+        key = f"{state.SPENDING_LIMIT}_{plan.model_id}"
+        return spending_form("Spending limit, USD", preflight.estimated_cost_usd, key=key)
 
 
 def _asked_for(lab: Lab, plan: RunPlan) -> list[tuple[str, str, str]]:
@@ -83,10 +70,3 @@ def _prices(plan: RunPlan) -> list[str]:
         "Thinking tokens are billed as answer tokens and are not included."
     )
     return [model, *told]
-
-
-def _offer(limit_usd: float) -> None:
-    """Let the limit follow the estimate until the user has changed it or agreed to it."""
-    if st.session_state.get(state.SPENDING_LIMIT) in {None, st.session_state.get(state.SPENDING_OFFERED)}:
-        st.session_state[state.SPENDING_LIMIT] = limit_usd
-    st.session_state[state.SPENDING_OFFERED] = limit_usd

@@ -9,7 +9,7 @@ from components.ui.bests import show_bests
 from components.ui.errors import fault
 from components.ui.lane_view import lane_views, lanes_frame
 from components.ui.pickers import default_plan
-from components.ui.run_data import where
+from components.ui.run_data import task_title, where
 from components.ui.text import plain
 from components.widgets.parts import variant_lanes
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
@@ -53,7 +53,7 @@ def _default_run(lab: Lab) -> None:
         st.caption("There is no model or no task yet; see what is missing.")
         return
     st.caption(
-        f"{plain(_task_title(lab, plan.task_id))}: {len(plan.variants)} variants, "
+        f"{plain(task_title(lab, plan.task_id))}: {len(plan.variants)} variants, "
         f"{say.number(len(plan.test_ids))} rows each, about {say.duration(preflight.estimated_s)}. "
         "You can stop at any time; finished rows are saved."
     )
@@ -70,8 +70,7 @@ def _default_run(lab: Lab) -> None:
         except AdaptLabError as error:
             fault(error)
             return
-        state.keep_for_page(run_id)
-        st.switch_page("pages/compare/run.py")
+        state.open_run(run_id)
     for problem in preflight.problems:
         st.error(plain(problem), icon=":material/block:")
 
@@ -111,17 +110,12 @@ def recorded_run(lab: Lab) -> None:
         if st.button("Report", icon=":material/gavel:", key="start_report"):
             state.report(own or SAMPLE)
         if st.button("Look inside", icon=":material/search:", key="start_open"):
-            state.keep_for_page(own or SAMPLE)
-            st.switch_page("pages/compare/run.py")
+            state.open_run(own or SAMPLE)
 
 
 def _title(lab: Lab, recorded: RecordedRun) -> str:
     plan = recorded.plan
-    return f"{_task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
-
-
-def _task_title(lab: Lab, task_id: str) -> str:
-    return next((task.title for task in lab.tasks.list() if task.id == task_id), task_id)
+    return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
 
 
 def findings(lab: Lab, *, needed: bool) -> None:

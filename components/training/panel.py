@@ -9,6 +9,7 @@ import streamlit as st
 from components.training.view import loss_figure, losses_frame
 from components.ui import state
 from components.ui.lane_view import stage, step_of_total
+from components.ui.run_data import task_title
 from components.ui.text import plain
 from components.widgets.plot import live_plot
 from engine.metrics import wording as say
@@ -127,7 +128,7 @@ def _tone(snapshot: TrainingSnapshot) -> Literal["green", "orange", "red", "blue
 
 def _about(lab: Lab, snapshot: TrainingSnapshot) -> str:
     order = snapshot.order
-    title = next((task.title for task in lab.tasks.list() if task.id == order.task_id), order.task_id)
+    title = task_title(lab, order.task_id)
     rows = f"{say.number(order.train_rows, missing='usual')} rows"
     return f"{title} · {order.model_id} · {rows} · rank {order.spec.rank} · {order.spec.epochs} epochs"
 

@@ -55,7 +55,6 @@ HELP_LAST = (
 STYLES = DIRECTIONS + CONTRAST + HELP_LAST
 STRIP_REFRESH_S = 1.0
 _PAGES = {
-    WorkKind.RUN: "pages/compare/run.py",
     WorkKind.LEARNING_CURVE: "pages/decide/learning_curve.py",
     WorkKind.CONTEXT: "pages/decide/context.py",
     WorkKind.DRIFT: "pages/decide/drift.py",
@@ -109,8 +108,9 @@ def _at_work(*, was_at_work: bool) -> None:
 
 def _show(work: Work) -> None:
     if work.kind is WorkKind.RUN:
-        state.keep_for_page(work.id)
-    st.switch_page(_PAGES[work.kind])
+        state.open_run(work.id)
+    else:
+        st.switch_page(_PAGES[work.kind])
 
 
 def _where_inputs_go() -> str:

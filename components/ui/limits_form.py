@@ -9,6 +9,10 @@ import streamlit as st
 from components.ui import state
 from engine.core.limits import Limits
 
+_SPARE = 1.5
+"""Proposed spending limit, as a multiple of the estimate."""
+_LEAST_USD = 0.01
+
 
 def needs_form() -> Limits:
     """Ask on the page what the user needs, and behind a button for the expected use."""
@@ -78,6 +82,34 @@ def limits_so_far() -> Limits:
         labelling_usd_per_row=set_so_far.get(state.LABELLING_USD, defaults.labelling_usd_per_row),
         data_may_leave=set_so_far.get(state.DATA_MAY_LEAVE, defaults.data_may_leave),
     )
+
+
+def spending_form(label: str, estimated_usd: float, *, spent_usd: float = 0.0, key: str) -> float | None:
+    """Ask what a run may cost, and whether that is agreed to; None if it is not.
+
+    Args:
+        label: of the field.
+        estimated_usd: what is still to be paid; the field follows it until the user changes the field or agrees.
+        spent_usd: what was paid already, where the limit includes that.
+        key: keeps field and consent between reruns; what is agreed to for one thing must not hold for another.
+    """
+    agreed_key, offered_key = f"{key}_agreed", f"{key}_offered"
+    if not st.session_state.get(agreed_key):
+        offered = round(spent_usd + max(estimated_usd * _SPARE, _LEAST_USD), 2)
+        if st.session_state.get(key) in {None, st.session_state.get(offered_key)}:
+            st.session_state[key] = offered
+        st.session_state[offered_key] = offered
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        limit = st.number_input(
+            label,
+            min_value=0.0,
+            step=_LEAST_USD,
+            key=key,
+            help="The run stops when its tokens have cost this much; finished rows are saved.",
+            width=280,
+        )
+        agreed = st.checkbox("Spend it", key=agreed_key)
+    return float(limit) if agreed else None
 
 
 def _optional(label: str, key: str, *, step: float, help_text: str, most: float | None = None) -> float | None:

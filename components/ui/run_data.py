@@ -1,9 +1,10 @@
-"""The run to report, and its figures, computed once per run, number of predictions and limits."""
+"""The run to report, its task, and its figures, computed once for each edition of its answers."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -17,12 +18,14 @@ from engine.analysis.figures import RunFigures, repriced, run_figures
 from engine.analysis.marks import Origin
 from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
+from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
-from engine.core.run.infos import MoreRows, RunInfo
+from engine.core.run.infos import Edition, MoreRows, RunInfo, info_of
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.run.standing import choose_run, is_comparison
+from engine.core.task import Task
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
@@ -94,12 +97,16 @@ def plan_of(lab: Lab, info: RunInfo) -> RunPlan:
 
 def table_of(lab: Lab, info: RunInfo) -> RunTable:
     """Return a run's predictions as columns."""
-    return table_so_far(lab, info.run_id, (info.rows_done, info.rows_total))
+    return _table(lab, info.run_id, info.edition)
 
 
-def table_so_far(lab: Lab, run_id: str, answers: tuple[int, int]) -> RunTable:
-    """Return a run's predictions as columns; `answers` says how many there are, and how many there will be."""
-    return _table(lab, run_id, answers)
+def info_so_far(lab: Lab, run_id: str, rows_done: int) -> RunInfo:
+    """Return a run at a glance, with so many answers; the recorded run under the id by which it is asked for.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    return replace(info_of(lab.results.manifest(run_id), rows_done), run_id=run_id)
 
 
 def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
@@ -110,9 +117,8 @@ def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
-    rows = (info.rows_done, info.rows_total)
-    training, looks, languages = _rows_behind(lab, info.run_id, rows)
-    run = _measured(lab, info.run_id, rows, other)
+    training, looks, languages = _rows_behind(lab, info.run_id, info.edition)
+    run = _measured(lab, info.run_id, info.edition, other)
     return judge(
         run,
         limits,
@@ -126,7 +132,21 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
     """Return what so many more rows of a run take; None if it can take none."""
-    return _more_rows(lab, info.run_id, (info.rows_done, info.rows_total), needed)
+    return _more_rows(lab, info.run_id, info.edition, needed)
+
+
+def known_task(lab: Lab, task_id: str) -> Task | None:
+    """Return a task, or None if it has been removed; what runs answered on it is still worth reading."""
+    try:
+        return lab.tasks.get(task_id)
+    except AdaptLabError:
+        return None
+
+
+def task_title(lab: Lab, task_id: str) -> str:
+    """Return a task's title, or its id if it has been removed."""
+    task = known_task(lab, task_id)
+    return task.title if task else task_id
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:
@@ -140,32 +160,32 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
 
 
 @st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
-def _table(_lab: Lab, run_id: str, rows: tuple[int, int]) -> RunTable:  # noqa: ARG001 - a key of the cache
+def _table(_lab: Lab, run_id: str, edition: Edition) -> RunTable:  # noqa: ARG001 - a key of the cache
     return _lab.results.table(run_id)
 
 
 @st.cache_resource(show_spinner="Computing the figures", max_entries=_KEPT * 4)
-def _measured(_lab: Lab, run_id: str, rows: tuple[int, int], costs: CostAssumptions | None) -> RunFigures:
+def _measured(_lab: Lab, run_id: str, edition: Edition, costs: CostAssumptions | None) -> RunFigures:
     manifest = _lab.results.manifest(run_id)
     plan = manifest.plan
-    table = _table(_lab, run_id, rows)
+    table = _table(_lab, run_id, edition)
     if costs is None:
         return run_figures(plan, _lab.tasks.get(plan.task_id), table, manifest.conditions)
-    return repriced(_measured(_lab, run_id, rows, None), table, manifest.conditions, costs)
+    return repriced(_measured(_lab, run_id, edition, None), table, manifest.conditions, costs)
 
 
 @st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
 def _rows_behind(
     _lab: Lab,
     run_id: str,
-    rows: tuple[int, int],  # noqa: ARG001 - a key of the cache
+    edition: Edition,  # noqa: ARG001 - a key of the cache
 ) -> tuple[TrainingRows, RowLooks, LanguageParts]:
     found = _lab.results
     return found.training(run_id), found.looks(run_id), found.languages(run_id)
 
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT * 4)
-def _more_rows(_lab: Lab, run_id: str, rows: tuple[int, int], needed: int) -> MoreRows | None:  # noqa: ARG001 - a key of the cache
+def _more_rows(_lab: Lab, run_id: str, edition: Edition, needed: int) -> MoreRows | None:  # noqa: ARG001 - a key of the cache
     return _lab.runs.more_rows(run_id, needed)
 
 

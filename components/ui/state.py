@@ -89,9 +89,6 @@ MONTHS = "limit_months"
 LABELLING_USD = "limit_labelling_usd_per_row"
 DATA_MAY_LEAVE = "limit_data_may_leave"
 SPENDING_LIMIT = "setup_spending_limit"
-SPENDING_OFFERED = "setup_spending_offered"
-"""The spending limit that was offered last."""
-SPENDING_AGREED = "setup_spending_agreed"
 SERVER_NAME = "server_name"
 SERVER_URL = "server_url"
 PULL_NAME = "pull_name"
@@ -135,11 +132,12 @@ def show_run(run_id: str) -> None:
         st.query_params[RUN_ID] = run_id
 
 
-def keep_for_page(run_id: str) -> None:
-    """Choose the run that the Run page will show when it is opened next."""
+def open_run(run_id: str) -> None:
+    """Go to the Run page with this run."""
     st.session_state[SHOWN_RUN] = run_id
     st.session_state[SETTING_UP] = False
     st.session_state.pop(ROW, None)
+    st.switch_page(RUN_PAGE)
 
 
 def set_up() -> None:
@@ -236,5 +234,4 @@ def leave_presentation(run_id: str) -> None:
     """Go back to where a presentation began."""
     if run_id == SAMPLE:
         st.switch_page("pages/start/start.py")
-    keep_for_page(run_id)
-    st.switch_page("pages/compare/run.py")
+    open_run(run_id)

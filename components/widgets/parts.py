@@ -11,15 +11,17 @@ from typing import Any
 
 from components.widgets.mount import mount
 
+_LANE_PARTS = ("lane_parts",)
+
 
 def variant_lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
     """Show the lanes of a run, one line per variant that opens, as `components.ui.lane_view.lane_views` made them."""
-    mount("variant_lanes")(key=key, data={"lanes": list(views)})
+    mount("variant_lanes", parts=_LANE_PARTS)(key=key, data={"lanes": list(views)})
 
 
 def lanes(views: Sequence[dict[str, Any]], *, key: str) -> None:
     """Show the Playground's answers, one card per variant, as `components.playground.view.play_views` made them."""
-    mount("lanes")(key=key, data={"lanes": list(views)})
+    mount("lanes", parts=_LANE_PARTS)(key=key, data={"lanes": list(views)})
 
 
 def row_strip(view: dict[str, Any], *, key: str) -> str | None:

@@ -171,10 +171,13 @@ class Turns:
         """Keep answers and pay for them; what the failures in their place have cost stays part of the run's cost."""
         places = [(one.variant_id, one.example_id) for one in made]
         replaced = [self._again.pop(place) for place in places if place in self._again]
-        if cost_usd := self._budget.cost_usd(replaced):
-            run_id = self._context.plan.run_id
-            beside_usd = self._store.manifest(run_id).beside_usd + cost_usd
-            self._store.update_run(run_id, manifest={"beside_usd": beside_usd})
+        if replaced:
+            manifest = self._store.manifest(self._context.plan.run_id)
+            noted = {
+                "asked_again": manifest.asked_again + len(replaced),
+                "beside_usd": manifest.beside_usd + self._budget.cost_usd(replaced),
+            }
+            self._store.update_run(manifest.plan.run_id, manifest=noted)
         self._store.add(made)
         self._budget.pay(made)
 

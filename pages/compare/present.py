@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 
 import streamlit as st
@@ -13,7 +12,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
-from components.ui.run_data import asked_run, where
+from components.ui.run_data import asked_run, known_task, where
 from components.ui.run_list import missing_run
 from components.widgets.parts import keys, race, slide
 from components.widgets.shortcut_list import shortcuts
@@ -21,7 +20,6 @@ from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
 from engine.core.run.standing import choose_run, is_comparison
-from engine.core.task import Task
 from engine.services.recorded import SAMPLE, assessed, fold
 
 MOVES = {
@@ -49,9 +47,7 @@ except AdaptLabError as error:
 if st.session_state.pop(state.LEAVING, False):
     state.leave_presentation(run_id)
 st.query_params[state.PRESENTED] = run_id
-task: Task | None = None
-with suppress(AdaptLabError):  # the task may have been removed since; the run is still worth showing
-    task = lab.tasks.get(recorded.plan.task_id)
+task = known_task(lab, recorded.plan.task_id)
 
 info = info_of(recorded.manifest, len(recorded.predictions))
 marked = partial(with_remarks, remarks=slide_remarks(info, lab.runs.current_id()), is_sample=run_id == SAMPLE)

@@ -97,9 +97,7 @@ if rows_tab.open:
     with rows_tab:
         st.fragment(rows_of_run)(
             lab,
-            info.run_id,
-            report.plan,
-            (info.rows_done, info.rows_total),
+            info,
             key="report_rows",
             first=Show.DISAGREE,
             opened_key=state.REPORT_ROW,

@@ -19,8 +19,7 @@ if going_on:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("A run is in progress", color="blue", width="content")
         if st.button("Watch it", icon=":material/play_circle:", type="tertiary", key="watch_current"):
-            state.keep_for_page(going_on)
-            st.switch_page("pages/compare/run.py")
+            state.open_run(going_on)
 findings(lab, needed=True)
 actions(lab)
 recorded_run(lab)

@@ -11,11 +11,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.ui import state
+from engine.analysis.row_filter import Show
 from engine.core.run.events import PredictionMade, RunEnded
-from engine.core.run.prediction import Timing
+from engine.core.run.prediction import Failure, FailureKind, Timing
 from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.techniques import Technique
-from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, script
+from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, script, until
 from tests.pages.conftest import Opener
 
 REPORT, COSTS = "pages/decide/report.py", "pages/decide/costs.py"
@@ -119,6 +120,31 @@ def test_the_grid_filters_rows(open_app: Opener) -> None:
     assert set(marks["RAG"]) == {"r"}
     assert set(marks["Zero-shot"]) <= {"w", "f"}
     assert f"{known} of {len(rows)} rows · right for RAG · wrong for Zero-shot" in told(app)
+
+
+def test_rows_that_are_asked_again_are_new_on_the_report(open_app: Opener) -> None:
+    """Resuming a finished run replaces answers without adding any; the report's figures are those of the new ones."""
+    lab = memory_lab(speed=200)
+    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT, Technique.FEW_SHOT], limit=6)
+    broken = Failure(kind=FailureKind.BACKEND, message="The server broke off.", passing=True)
+    events = [
+        PredictionMade(prediction=replace(one.prediction, answer=None, score=None, scores={}, failure=broken))
+        if isinstance(one, PredictionMade) and one.prediction.variant_id == "few-shot"
+        else one
+        for one in script(plan, lab.tasks.get(TASK))
+    ]
+    lab.play(plan, [*events, RunEnded(status="done")])
+    app = opened(open_app, lab, REPORT)
+    app.segmented_control(key=f"report_rows_{plan.run_id}_show").set_value(Show.ALL)
+    app.run()
+    assert grid(app)["columns"][1]["marks"] == "f" * 6
+    lab.runs.resume(plan.run_id)
+    until(lambda: lab.runs.current_id() is None)
+    app.run()
+    assert not app.exception
+    assert "f" not in grid(app)["columns"][1]["marks"]
+    metrics = next(frame.value for frame in app.dataframe if "Per 1,000 (est.)" in frame.value)
+    assert list(metrics["Failed"]) == [0, 0]
 
 
 def test_an_opened_row_is_shown_whole_and_closed_again(open_app: Opener) -> None:

@@ -95,12 +95,28 @@ def test_a_priced_model_asks_first(open_app: Opener) -> None:
     app = opened(open_app, lab)
     assert app.button(key="more_rows").disabled
     assert "test/one" in told(app)
-    app.checkbox(key="more_rows_agreed").check().run()
-    limit = app.number_input(key="more_rows_limit").value
+    app.checkbox(key=f"more_rows_limit_{run_id}_agreed").check().run()
+    limit = app.number_input(key=f"more_rows_limit_{run_id}").value
     assert not app.button(key="more_rows").disabled
     app.button(key="more_rows").click().run()
     assert not app.exception
     assert lab.results.plan(run_id).spending_limit_usd == limit
+
+
+def test_what_is_agreed_to_for_one_run_holds_for_no_other(open_app: Opener) -> None:
+    """Another run on the same page asks again, with a limit of its own."""
+    lab = memory_lab(task=memory_task(rows=600))
+    dear = replace(PRICES, input_usd=1000.0)
+    first, second = close_run(lab, prices=dear), close_run(lab, prices=PRICES)
+    app = opened(open_app, lab)
+    app.selectbox(key="report_run").set_value(first).run()
+    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    limit = next(field for field in app.number_input if field.label.startswith("Spending limit")).value
+    assert not app.button(key="more_rows").disabled
+    app.selectbox(key="report_run").set_value(second).run()
+    assert not app.exception
+    assert app.button(key="more_rows").disabled
+    assert next(field for field in app.number_input if field.label.startswith("Spending limit")).value < limit
 
 
 def test_limits_are_asked_and_never_assumed(open_app: Opener) -> None:

@@ -149,11 +149,11 @@ def test_the_limit_follows_the_estimate_until_it_is_agreed_to(open_app: Opener) 
     limits = []
     for rows in (20, 60):
         app.number_input(key="setup_rows").set_value(rows).run()
-        limits.append(app.number_input(key="setup_spending_limit").value)
+        limits.append(app.number_input(key=f"setup_spending_limit_{remote.id}").value)
     assert limits[0] < limits[1]
     next(box for box in app.checkbox if box.label == "Spend it").check().run()
     app.number_input(key="setup_rows").set_value(20).run()
-    assert app.number_input(key="setup_spending_limit").value == limits[1]
+    assert app.number_input(key=f"setup_spending_limit_{remote.id}").value == limits[1]
 
 
 def test_models_stand_side_by_side_in_history(open_app: Opener) -> None:

@@ -74,6 +74,7 @@ WHOLE = Manifest(
     gpu=True,
     goes_on=False,
     stopped_early=StoppedEarly(variant_id="rag+lora", rows=12, evidence=41.5),
+    asked_again=3,
     note="täglich 😀",
     imported=True,
     rescored=True,

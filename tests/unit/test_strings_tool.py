@@ -50,7 +50,7 @@ KNOWN = {
     "components/run/panel.py": "Quality against latency",
     "components/ui/lane_view.py": "Half of the answers were complete within this time, retrieval included.",
     "components/widgets/lanes/lanes.html": "Variants",
-    "components/widgets/lanes/lanes.js": "being written",
+    "components/widgets/lane_parts/lane_parts.js": "being written",
     "engine/analysis/verdict/headline.py": "Choose {pick}: {where}.",
     "engine/core/errors.py": "Unknown {kind} '{name}'.",
     "engine/core/techniques.py": "A few chosen examples in every prompt.",

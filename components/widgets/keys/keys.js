@@ -1,11 +1,6 @@
 // One listener per mount, on the document, removed with the mount. Typing in a field has no effect.
 
 const mounts = new WeakMap()
-const FIELDS = "input, textarea, select, [contenteditable=true], [role=combobox], [role=slider], [role=radio]"
-
-function typing(event) {
-  return event.composedPath().some(node => node instanceof Element && node.matches(FIELDS))
-}
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".keys")
@@ -21,7 +16,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     mount = {}
     mounts.set(root, mount)
     mount.heard = event => {
-      if (event.ctrlKey || event.metaKey || event.altKey || typing(event)) return
+      if (event.ctrlKey || event.metaKey || event.altKey || pressedIn(event, "[role=slider]", "[role=radio]")) return
       const meaning = mount.listened[event.key]
       if (meaning === undefined) return
       event.preventDefault()

@@ -1,58 +1,22 @@
 // One card per variant. Nodes are created once and filled through textContent: nothing flickers, nothing is markup.
 
-const MARKS = { right: "✓", wrong: "✗", failed: "▨", writing: "…", none: "" }
-const SPOKEN = { right: "right", wrong: "wrong", failed: "failed", writing: "being written", none: "" }
-
 const LONG = 40 // letters; a longer answer does not lead its card in large type
 
-function isDark(node) {
-  const host = node.getRootNode().host ?? node
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
-function make(tag, name, parent) {
-  const node = document.createElement(tag)
-  node.className = name
-  parent.appendChild(node)
-  return node
-}
-
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text
-}
-
 function card(id) {
-  const root = document.createElement("div")
-  root.className = "lane"
-  root.dataset.id = id
-  root.setAttribute("role", "listitem")
-  const head = make("div", "head", root)
-  const quality = make("div", "quality", root)
+  const root = laneNode(id)
   const parts = {
     root,
-    head,
-    name: make("span", "name", head),
-    rows: make("span", "rows", head),
-    value: make("span", "value", quality),
-    interval: make("span", "interval", quality),
+    name: make("div", "name", root),
+    answer: answerIn(root),
+    bars: make("div", "bars", root),
+    value: make("div", "value", root),
     track: make("div", "track", root),
     figures: make("div", "figures", root),
-    bars: make("div", "bars", root),
-    answer: make("div", "answer", root),
   }
-  parts.answer.dir = "auto"
   parts.bar = make("div", "bar", parts.track)
   parts.track.setAttribute("role", "progressbar")
   parts.track.setAttribute("aria-valuemin", "0")
   parts.track.setAttribute("aria-valuemax", "100")
-  parts.written = make("div", "written", parts.answer)
-  parts.mark = make("span", "mark", parts.written)
-  parts.mark.setAttribute("role", "img")
-  parts.text = make("span", "text", parts.written)
-  parts.text.dir = "auto"
-  parts.target = make("div", "target", parts.answer)
   root.parts = parts
   return root
 }
@@ -94,45 +58,24 @@ function fillBars(node, bars) {
   })
 }
 
-function fill(parts, lane, dark) {
-  parts.root.style.setProperty("--tint", dark ? lane.dark : lane.light)
+function fill(parts, lane) {
   put(parts.name, lane.name)
-  put(parts.rows, lane.rows)
-  put(parts.value, lane.quality)
-  parts.value.title = lane.quality_help
-  put(parts.interval, lane.interval)
+  put(parts.value, lane.time)
+  parts.value.title = lane.time_help
   const preparing = lane.preparing
   const fraction = preparing ? preparing.fraction : lane.fraction
   parts.bar.classList.toggle("preparing", Boolean(preparing))
   parts.bar.style.width = `${(100 * fraction).toFixed(1)}%`
   parts.track.setAttribute("aria-valuenow", String(Math.round(100 * fraction)))
-  const counted = lane.counted ?? "rows answered"
-  parts.track.setAttribute("aria-label", `${lane.name}: ${preparing ? preparing.text : counted}`)
+  parts.track.setAttribute("aria-label", `${lane.name}: ${preparing ? preparing.text : lane.counted}`)
   fillFigures(parts.figures, lane.figures)
-  fillBars(parts.bars, lane.bars ?? [])
-  // Where one input is answered, the answer leads its card; in a run the figures do.
-  parts.root.classList.toggle("tall", Boolean(lane.bars))
-  if (lane.bars && parts.head.nextSibling !== parts.answer) parts.head.after(parts.answer, parts.bars)
-  const mark = preparing ? "none" : lane.answer.mark
-  parts.mark.className = `mark ${mark}`
-  parts.mark.setAttribute("aria-label", SPOKEN[mark] ?? "")
-  put(parts.mark, MARKS[mark] ?? "")
-  parts.written.classList.toggle("writing", mark === "writing")
-  parts.answer.classList.toggle("preparing", Boolean(preparing))
-  parts.answer.classList.toggle("long", Boolean(preparing) || lane.answer.text.length > LONG)
-  put(parts.text, preparing ? preparing.text : lane.answer.text)
-  put(parts.target, preparing ? preparing.detail : lane.answer.target)
+  fillBars(parts.bars, lane.bars)
+  const { root } = parts.answer
+  root.classList.toggle("preparing", Boolean(preparing))
+  root.classList.toggle("long", Boolean(preparing) || lane.answer.text.length > LONG)
+  fillAnswer(parts.answer, preparing ? { mark: "none", text: preparing.text, target: preparing.detail } : lane.answer)
 }
 
 export default function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".lanes")
-  const dark = isDark(root)
-  const cards = new Map([...root.children].map(node => [node.dataset.id, node]))
-  data.lanes.forEach((lane, index) => {
-    const node = cards.get(lane.id) ?? card(lane.id)
-    if (root.children[index] !== node) root.insertBefore(node, root.children[index] ?? null)
-    cards.delete(lane.id)
-    fill(node.parts, lane, dark)
-  })
-  cards.forEach(node => node.remove())
+  fillLanes(parentElement.querySelector(".lanes"), data.lanes, card, fill)
 }

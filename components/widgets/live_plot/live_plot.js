@@ -44,13 +44,6 @@ function basePath() {
   return own ? own.src.slice(0, own.src.indexOf("static/js/")) : window.location.origin + "/"
 }
 
-function isDark(element) {
-  const host = element.getRootNode().host ?? element
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
 function withAlpha(hex, alpha) {
   const [r, g, b] = hex.match(/^#(..)(..)(..)/).slice(1).map(part => parseInt(part, 16))
   return `rgba(${r},${g},${b},${alpha})`

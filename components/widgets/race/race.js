@@ -2,20 +2,6 @@
 
 const mounts = new WeakMap()
 
-function isDark(node) {
-  const host = node.getRootNode().host ?? node
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
-function make(tag, name, parent) {
-  const node = document.createElement(tag)
-  node.className = name
-  parent.appendChild(node)
-  return node
-}
-
 // How many rows have ended by this moment: the first index whose end is after it.
 function rowsBy(ends, moment) {
   let low = 0
@@ -78,7 +64,7 @@ function build(root, data, mount) {
   parts.tracks.replaceChildren()
   for (const lane of data.lanes) {
     const track = make("div", "track", parts.tracks)
-    track.style.setProperty("--tint", dark ? lane.dark : lane.light)
+    tint(track, lane, dark)
     make("span", "name", track).textContent = lane.name
     make("div", "done", make("div", "way", track))
     make("span", "value", track)

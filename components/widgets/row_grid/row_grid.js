@@ -10,19 +10,11 @@ const MOST_ROWS_ON_A_PHONE = 6 // so that the open row below the grid is seen
 const FIRST_ANSWER = 3 // column
 const MARKS = { r: "right", w: "wrong", f: "failed", ".": "none" }
 const SPOKEN = { r: "right", w: "wrong", f: "failed", ".": "not answered" }
-const FIELDS = "input, textarea, select, [contenteditable=true], [role=combobox], [role=dialog]"
 
 const grids = new WeakMap()
 
-function isDark(node) {
-  const host = node.getRootNode().host ?? node
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
 // Each text has one text node, which is filled again: much less work than a new one per cell and frame.
-function put(node, text) {
+function refill(node, text) {
   if (node.firstChild.data !== text) node.firstChild.data = text
 }
 
@@ -58,10 +50,10 @@ function fillHead(grid, dark) {
   names.forEach((name, place) => {
     const text = head.children[place].firstChild
     const column = data.columns[place - FIRST_ANSWER]
-    put(text, name)
+    refill(text, name)
     text.title = name
     text.className = column ? "text named" : "text"
-    if (column) text.style.setProperty("--tint", dark ? column.dark : column.light)
+    if (column) tint(text, column, dark)
     head.children[place].setAttribute("aria-colindex", String(place + 1))
   })
 }
@@ -90,7 +82,7 @@ function fillLine(grid, node, index) {
   node.style.transform = `translateY(${index * ROW_PX}px)`
   node.setAttribute("aria-rowindex", String(index + 2))
   ;[String(rows[index] + 1), inputs[index], texts[targets[index]]].forEach((text, place) => {
-    put(node.children[place].firstChild, breakable(text))
+    refill(node.children[place].firstChild, breakable(text))
   })
   columns.forEach((column, place) => {
     const shown = node.children[FIRST_ANSWER + place]
@@ -98,7 +90,7 @@ function fillLine(grid, node, index) {
     const text = column.answers[index] < 0 ? "" : texts[column.answers[index]]
     const look = `text answer ${MARKS[mark]}`
     if (shown.firstChild.className !== look) shown.firstChild.className = look
-    put(shown.firstChild, mark === "." ? "·" : breakable(text) || "(empty)")
+    refill(shown.firstChild, mark === "." ? "·" : breakable(text) || "(empty)")
     shown.setAttribute("aria-label", `${column.name}, ${SPOKEN[mark]}: ${text}`)
   })
 }
@@ -240,7 +232,7 @@ function start(root) {
   // Escape closes the panel wherever the reader is, but not while something is typed or another thing is open.
   grid.escape = event => {
     if (event.key !== "Escape" || !grid.isOpen || event.defaultPrevented) return
-    if (event.composedPath().some(node => node instanceof Element && node.matches(FIELDS))) return
+    if (pressedIn(event, "[role=dialog]")) return
     close(grid)
     root.focus({ preventScroll: true })
   }

@@ -1,12 +1,5 @@
 // The strip keeps its nodes: columns are refilled in place. Every string is inserted as text.
 
-function isDark(node) {
-  const host = node.getRootNode().host ?? node
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
 function grow(parent, count, build) {
   while (parent.children.length < count) parent.appendChild(build())
   while (parent.children.length > count) parent.lastChild.remove()
@@ -26,7 +19,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.querySelector(".title").textContent = data.title
   grow(names, data.lanes.length, () => build("div", "name", build("span", "dot"), build("span", "text")))
   data.lanes.forEach((lane, index) => {
-    names.children[index].style.setProperty("--tint", dark ? lane.dark : lane.light)
+    tint(names.children[index], lane, dark)
     names.children[index].lastChild.textContent = lane.name
   })
   grow(columns, data.room, () => build("button", "column"))

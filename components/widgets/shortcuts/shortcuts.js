@@ -1,11 +1,5 @@
 // "?" opens the list anywhere but in a field. One listener per mount, on the document, removed with the mount.
 
-const FIELDS = "input, textarea, select, [contenteditable=true], [role=combobox]"
-
-function typing(event) {
-  return event.composedPath().some(node => node instanceof Element && node.matches(FIELDS))
-}
-
 function element(name, ...children) {
   const made = document.createElement(name)
   made.append(...children)
@@ -35,7 +29,7 @@ export default function ({ data, parentElement }) {
     if (dialog.open) {
       event.stopPropagation()
       if (event.key === "?") dialog.close()
-    } else if (event.key === "?" && !typing(event)) {
+    } else if (event.key === "?" && !pressedIn(event)) {
       event.preventDefault()
       open()
     }

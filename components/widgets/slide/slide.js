@@ -1,46 +1,34 @@
 // A slide is small: its body is rebuilt when it changes. Every string is inserted as text.
 
-function isDark(node) {
-  const host = node.getRootNode().host ?? node
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
-function make(tag, name, parent, text) {
-  const node = document.createElement(tag)
-  node.className = name
-  if (text !== undefined) {
-    node.dir = "auto"
-    node.textContent = text
-  }
-  parent.appendChild(node)
-  return node
+function paragraph(name, text, parent) {
+  const node = make("p", name, parent)
+  node.dir = "auto"
+  node.textContent = text
 }
 
 const SHORT = 180  // characters that are set larger
 
 function card(kind, item, parent, dark) {
   const node = make("div", kind, parent)
-  node.style.setProperty("--tint", dark ? item.dark : item.light)
-  if (item.name) make("p", "name", node, item.name)
-  if (item.figure) make("p", "figure", node, item.figure)
-  if (item.what) make("p", "what", node, item.what)
-  if (item.detail) make("p", "detail", node, item.detail)
+  tint(node, item, dark)
+  if (item.name) paragraph("name", item.name, node)
+  if (item.figure) paragraph("figure", item.figure, node)
+  if (item.what) paragraph("what", item.what, node)
+  if (item.detail) paragraph("detail", item.detail, node)
 }
 
 const BLOCKS = {
   texts: (block, body) => {
     const texts = make("div", "texts", body)
-    for (const text of block.texts) make("p", "text", texts, text)
+    for (const text of block.texts) paragraph("text", text, texts)
   },
-  foot: (block, body) => { make("p", "foot", body, block.text) },
+  foot: (block, body) => { paragraph("foot", block.text, body) },
   quotes: (block, body) => {
     const quotes = make("div", "quotes", body)
     for (const [label, text] of block.quotes) {
       const quote = make("div", "quote", quotes)
-      make("p", "over", quote, label)
-      make("p", text.length <= SHORT ? "said short" : "said", quote, text)
+      paragraph("over", label, quote)
+      paragraph(text.length <= SHORT ? "said short" : "said", text, quote)
     }
   },
   cards: (block, body, dark) => {

@@ -1,32 +1,8 @@
 // One line per variant, which opens. Nodes are created once and filled through textContent: nothing flickers, nothing
 // is markup, and a lane that the user has opened stays open.
 
-const MARKS = { right: "✓", wrong: "✗", failed: "▨", writing: "…", none: "" }
-const SPOKEN = { right: "right", wrong: "wrong", failed: "failed", writing: "being written", none: "" }
-
-function isDark(node) {
-  const host = node.getRootNode().host ?? node
-  const value = getComputedStyle(host).getPropertyValue("--st-background-color").trim()
-  const [r, g, b] = (value.match(/^#?(..)(..)(..)/) ?? []).slice(1).map(part => parseInt(part, 16))
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128
-}
-
-function make(tag, name, parent) {
-  const node = document.createElement(tag)
-  node.className = name
-  parent.appendChild(node)
-  return node
-}
-
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text
-}
-
 function lane(id) {
-  const root = document.createElement("div")
-  root.className = "lane"
-  root.dataset.id = id
-  root.setAttribute("role", "listitem")
+  const root = laneNode(id)
   const details = make("details", "open", root)
   const summary = make("summary", "line", details)
   const head = make("span", "head", summary)
@@ -46,14 +22,7 @@ function lane(id) {
   sign.setAttribute("aria-hidden", "true")
   const more = make("div", "more", details)
   parts.figures = make("dl", "figures", more)
-  const answer = make("div", "answer", more)
-  answer.dir = "auto"
-  parts.written = make("div", "written", answer)
-  parts.mark = make("span", "mark", parts.written)
-  parts.mark.setAttribute("role", "img")
-  parts.text = make("span", "text", parts.written)
-  parts.text.dir = "auto"
-  parts.target = make("div", "target", answer)
+  parts.answer = answerIn(more)
   parts.glyph.setAttribute("aria-hidden", "true")
   parts.track.setAttribute("role", "img")
   root.parts = parts
@@ -89,8 +58,7 @@ function fillCourse(parts, view) {
   parts.track.setAttribute("aria-label", preparing ? `${view.name}: ${preparing.text}` : view.spoken)
 }
 
-function fill(parts, view, dark) {
-  parts.root.style.setProperty("--tint", dark ? view.dark : view.light)
+function fill(parts, view) {
   parts.root.classList.toggle("out", view.is_out)
   put(parts.glyph, view.glyph)
   put(parts.name, view.name)
@@ -106,24 +74,9 @@ function fill(parts, view, dark) {
     fact.title = help
   })
   fillFigures(parts.figures, view.figures)
-  const mark = view.answer.mark
-  parts.mark.className = `mark ${mark}`
-  parts.mark.setAttribute("aria-label", SPOKEN[mark] ?? "")
-  put(parts.mark, MARKS[mark] ?? "")
-  parts.written.classList.toggle("writing", mark === "writing")
-  put(parts.text, view.answer.text)
-  put(parts.target, view.answer.target)
+  fillAnswer(parts.answer, view.answer)
 }
 
 export default function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".lanes")
-  const dark = isDark(root)
-  const kept = new Map([...root.children].map(node => [node.dataset.id, node]))
-  data.lanes.forEach((view, index) => {
-    const node = kept.get(view.id) ?? lane(view.id)
-    if (root.children[index] !== node) root.insertBefore(node, root.children[index] ?? null)
-    kept.delete(view.id)
-    fill(node.parts, view, dark)
-  })
-  kept.forEach(node => node.remove())
+  fillLanes(parentElement.querySelector(".lanes"), data.lanes, lane, fill)
 }

@@ -29,6 +29,10 @@ class TaskSetAside:
     fix: str
 
 
+Edition = tuple[str, int, int, int]
+"""Of a run's answers: its status, those it has, those it will have, and those that were asked for again."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunInfo:
     """A kept run at a glance."""
@@ -53,6 +57,13 @@ class RunInfo:
     """It was measured on another machine."""
     rescored: bool = False
     """Its answers were scored again when it was imported."""
+    asked_again: int = 0
+    """As in the manifest."""
+
+    @property
+    def edition(self) -> Edition:
+        """What changes whenever the run's answers do: what was computed from them holds until then."""
+        return self.status, self.rows_done, self.rows_total, self.asked_again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,4 +164,5 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         split=manifest.split,
         imported=manifest.imported,
         rescored=manifest.rescored,
+        asked_again=manifest.asked_again,
     )

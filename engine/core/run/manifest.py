@@ -160,6 +160,8 @@ class Manifest:
     """Rows that were answered with what a server holds at once before the other variants answered them."""
     out: Mapping[str, int] = field(default_factory=dict)
     """Of a race: after how many rows a variant left it, by variant."""
+    asked_again: int = 0
+    """Rows that resumed runs asked again, since a fault had left them without an answer."""
     note: str = ""
     """What the user wrote about the run."""
     imported: bool = False
