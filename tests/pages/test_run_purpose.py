@@ -122,7 +122,7 @@ def test_a_run_without_answers_is_told(page: str, open_app: Opener) -> None:
     lab = memory_lab()
     lab.finished(rows=6)
     empty = stopped(lab, events=1)
-    assert "has no answers, stopped, so there is nothing to show of it" in told(
+    assert "has no answers, stopped, so there is nothing to show." in told(
         opened(open_app, lab, page, run_id=empty)
     )
 
