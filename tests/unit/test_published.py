@@ -18,6 +18,7 @@ from engine.core.errors import ModelFileError, RetrievalError
 from tests.helpers import SMOLLM2 as MODEL_ID
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("package", [SMOLLM2, MINILM])
 def test_the_sums_are_those_of_the_wheels(package: str) -> None:
     """What the code holds is what pip found in the wheel's RECORD."""
