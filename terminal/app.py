@@ -51,7 +51,7 @@ def build_app() -> App:
         help="Find out, with evidence, whether a prompt, retrieval, a LoRA fine-tune, a combination, or a small "
         "classifier is best for a narrow task. Everything runs on this machine unless you choose a model on another "
         "one.",
-        help_epilogue="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cancelled (saved, resumable). In a pipe, tables "
+        help_epilogue="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stopped (saved, resumable). In a pipe, tables "
         "are tab-separated values with a header; --json prints one JSON object.",
         version_flags=[],
         group_parameters=OPTIONS,

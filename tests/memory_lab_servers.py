@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from engine.core.errors import UsageError
@@ -16,6 +17,8 @@ class MemoryServers:
         """Begin without any."""
         self.found: list[ServerState] = []
         self.pulled: list[str] = []
+        self.are_slow = False
+        """A pull does not end by itself."""
         self.loaded: list[tuple[str, str, str]] = []
         self.made: list[str] = []
         self.near: list[NearbyServer] = []
@@ -58,6 +61,8 @@ class MemoryServers:
             if cancel.is_set():
                 return
             yield Progress(stage="Getting the model", fraction=step / 3)
+            while self.are_slow and not cancel.is_set():
+                time.sleep(0.005)
         self.pulled.append(name)
 
 

@@ -64,7 +64,7 @@ def test_a_worker_killed_in_preparation_costs_a_second_try(real: RealLab, techni
 
     plan = real.plan([technique], limit=3)
     assert real.carry_out(plan, watch).status == "done"
-    assert [text for text in notices if "was begun again" in text and "SIGKILL" in text]
+    assert [text for text in notices if "was started again" in text and "SIGKILL" in text]
     rows = real.rows(plan)
     assert not [row for row in rows if row.failure]
     whole = real.plan([technique], limit=3)

@@ -165,7 +165,7 @@ def _check_report(manifest: Manifest, task: Task, table: RunTable) -> None:
         report = assess(plan, task, table, manifest.conditions, Limits())
         gather_memo(plan.run_id, report, task, table, manifest, ())
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise _not_whole(f"no report can be made of it ({type(error).__name__}: {str(error)[:120]})") from error
+        raise _not_whole(f"no report can be made from it ({type(error).__name__}: {str(error)[:120]})") from error
 
 
 def _task_of(manifest: Manifest, data: bytes, task_here: Callable[[str], Task]) -> tuple[Task, bytes | None]:

@@ -98,7 +98,7 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
             "95 % low": number(format="%+.1f", help="Lower end of the change's 95 % interval."),
             "95 % high": number(format="%+.1f", help="Upper end of the change's 95 % interval."),
             "p (Holm)": number(format="%.4f", help="Corrected for the number of variants; below 0.05 is significant."),
-            "More rows": number(
+            "Rows still needed": number(
                 format="localized",
                 help="About how many more rows would make the difference significant, if the measured gap is real.",
             ),
@@ -164,12 +164,12 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
                 "95 % high": change.difference.effect.high * 100,
                 "p (Holm)": change.difference.p_holm,
                 "Significant": "yes" if change.difference.significant else "no",
-                "More rows": change.difference.rows_to_settle,
+                "Rows still needed": change.difference.rows_to_settle,
                 "Rows": change.difference.rows,
             }
             for change in changes
         ],
-        schema_overrides={"More rows": pl.Int64},
+        schema_overrides={"Rows still needed": pl.Int64},
     )
 
 

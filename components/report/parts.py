@@ -145,8 +145,8 @@ def _confidence_in_words(found: Sequence[tuple[VariantFigures, Calibration]], ro
         f"{item.name} {say.share(curve.mean_confidence)}, {say.share(curve.share_right)} right" for item, curve in found
     )
     return (
-        f"Mean confidence and share right: {each}. For curves {say.number(rows)} rows are too few; at "
-        f"{LEAST_ROWS_FOR_CURVES} rows they show here."
+        f"Mean confidence and share right: {each}. {say.number(rows)} rows are too few for curves; from "
+        f"{LEAST_ROWS_FOR_CURVES} rows on they are shown here."
     )
 
 
@@ -201,7 +201,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
                 format="%.1f points", help="The standard deviation that sampling the rows alone would give."
             ),
             "SD from the seed": number(
-                format="%.1f points", help="What training rows, shots and initial weights add to it."
+                format="%.1f points", help="What training rows, examples and initial weights add to it."
             ),
             "Above or below average": st.column_config.TextColumn(
                 help="Whether this seed is more than one standard deviation above or below the mean over seeds."

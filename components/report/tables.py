@@ -160,12 +160,12 @@ def pairs_frame(report: Report) -> pl.DataFrame:
                 "p": item.p_value,
                 "p (Holm)": item.p_holm,
                 "Significant": "yes" if item.significant else "no",
-                "More rows": item.rows_to_settle,
+                "Rows still needed": item.rows_to_settle,
                 "Rows": item.rows,
             }
             for item in report.differences
         ],
-        schema_overrides={"More rows": pl.Int64},
+        schema_overrides={"Rows still needed": pl.Int64},
     )
 
 
@@ -177,7 +177,7 @@ def show_pairs(report: Report) -> None:
     number = st.column_config.NumberColumn
     wide_table(
         pairs_frame(report),
-        first=("Points", "95 % low", "95 % high", "p (Holm)", "Significant", "More rows", "Rows"),
+        first=("Points", "95 % low", "95 % high", "p (Holm)", "Significant", "Rows still needed", "Rows"),
         columns={
             "Pair": st.column_config.TextColumn(pinned=True),
             "Points": number(format="%+.1f", help="Mean score of the first minus the second, in points."),
@@ -191,7 +191,7 @@ def show_pairs(report: Report) -> None:
             "p (Holm)": number(
                 format="%.4f", help="The same, corrected for the number of pairs; below 0.05 is significant."
             ),
-            "More rows": number(
+            "Rows still needed": number(
                 format="localized",
                 help="About how many more rows would make the difference significant, if the measured gap is real.",
             ),

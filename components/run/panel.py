@@ -212,7 +212,8 @@ def _stopped_early(snapshot: RunSnapshot) -> str:
 def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     first, second, third = st.columns([4, 3.5, 3], gap="small")
     with first, st.container(border=True, gap="xsmall"):
-        _heading("Quality against latency", f"size = {costs_in_words(snapshot)}; dotted = nothing is better")
+        size = f"size = {costs_in_words(snapshot)}"
+        _heading("Quality against latency", f"{size}; dotted = nothing is better on all three")
         live_tradeoff(snapshot, key=f"tradeoff_{run_id}")
     with second, st.container(border=True, gap="xsmall"):
         _heading("Quality as rows come in", "band = 95 % interval of the leader")
@@ -233,7 +234,7 @@ def _search(lab: Lab, snapshot: RunSnapshot, run_id: str) -> None:
         )
         if snapshot.is_searching:
             st.button(
-                "Go on with the best so far",
+                "Use the best so far",
                 key="end_search",
                 icon=":material/skip_next:",
                 on_click=lab.runs.end_search,

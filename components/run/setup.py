@@ -99,7 +99,7 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             max_value=most,
             key=rows_key,
             persist_state="session",
-            help=f"Rows of {most} that shots, retrieval, LoRA and the classifier may learn from. "
+            help=f"Rows of {most} that few-shot, retrieval, LoRA and the classifier may learn from. "
             f"By default {TRAIN_ROWS}, or one for each label if there are more labels.",
         )
         seed = st.number_input(
@@ -112,7 +112,7 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             help="Decides which rows are drawn and how training begins: the same seed, the same choice.",
         )
         draws = st.number_input(
-            "Draws of shots and trainings",
+            "Draws of examples and trainings",
             min_value=1,
             max_value=MOST_DRAWS,
             value=1,

@@ -99,7 +99,7 @@ def recorded_run(lab: Lab) -> None:
     show_bests(snapshot.lanes)
     variant_lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
-        about = f"size = {plain(costs_in_words(snapshot))}; dotted = nothing is better"
+        about = f"size = {plain(costs_in_words(snapshot))}; dotted = nothing is better on all three"
         st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")
         live_tradeoff(snapshot, key="start_tradeoff", plot_px=(860.0, 230.0), height=300)
     with st.expander("The figures behind the chart", icon=":material/table:"):

@@ -161,7 +161,7 @@ def _result(split: Split) -> None:
 
 
 _HELP = {
-    "train": "Rows that shots, retrieval, LoRA and the classifier may learn from.",
+    "train": "Rows that few-shot, retrieval, LoRA and the classifier may learn from.",
     "validation": "Rows reserved for choosing settings.",
     "test": "Rows that every variant answers.",
 }

@@ -268,5 +268,5 @@ def tried_twice(part: Callable[[], Generator[Event, None, T]], name: str) -> Gen
     try:
         return (yield from part())
     except WorkerDiedError as error:
-        yield Notice(text=f"{name} was begun again: {error.what}")
+        yield Notice(text=f"{name} was started again: {error.what}")
     return (yield from part())

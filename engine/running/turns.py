@@ -188,7 +188,7 @@ class Turns:
             took = say.seconds(prediction.timing.load_s)
             yield from self._once(
                 "load",
-                f"The server loaded the model again in the midst of the run: {took}, before an answer of "
+                f"The server loaded the model again during the run: {took}, before an answer of "
                 f"{prediction.variant_id}. That is no part of any latency, cost or energy.",
             )
         if prediction.usage.estimated:
@@ -207,8 +207,8 @@ class Turns:
         if before != now:
             yield from self._once(
                 f"identity of {variant_id}",
-                f"The server changed in the midst of the run: {variant_id} was answered by '{before}', then by "
-                f"'{now}'. Its figures are of both.",
+                f"The server changed during the run: {variant_id} was answered by '{before}', then by "
+                f"'{now}'. Its figures mix both.",
             )
 
     def _once(self, kind: str, text: str) -> Iterator[Event]:

@@ -89,7 +89,7 @@ class RunOptions:
     trials: Annotated[str | None, Parameter(metavar="TRIALS")] = None
     """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices."""
     end_search: bool = False
-    """With --resume: end the search, and go on with the best so far."""
+    """With --resume: end the search, and use the best so far."""
     draws: Count = 1
     """Share the rows of few-shot and LoRA out over so many draws of shots and trainings, up to 5."""
     context: Count = CONTEXT_TOKENS

@@ -104,12 +104,12 @@ def _alarm() -> Iterator[None]:
         raise _HangError
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, HANG_S + 5)
+    left_s, _every_s = signal.setitimer(signal.ITIMER_REAL, HANG_S + 5)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left_s)  # the alarm of the test itself, which pytest-timeout has set
 
 
 def in_process(name: str, first: int, count: int) -> Figures:

@@ -1,9 +1,10 @@
-"""What everyone can read: contrast and axe on every page, empty and full, in both themes."""
+"""What everyone can read: contrast and axe on every page, empty, running and full, in both themes."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_the_list_of_streamlits_faults_names_nothing_of_ours() -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_can_be_read(scheme: str, page: Page, serve: Server, tmp_path: Path) -> None:
-    """No text below 4.5 : 1 and no violation of axe in what is ours, on pages without runs and with the recorded one."""
+    """No text below 4.5 : 1 and no violation of axe in what is ours: without runs, during a run, with the recorded one."""
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     faults: list[str] = []
     theirs: set[str] = set()
@@ -78,6 +79,8 @@ def test_every_page_can_be_read(scheme: str, page: Page, serve: Server, tmp_path
         page.goto(f"{empty}/{name}")
         _settled(page)
         theirs |= _judge(page, f"empty {name or 'start'}", faults)
+    assert faults == []
+    theirs |= _while_a_run_goes_on(page, serve_stand_in(serve, speed=0.2), faults)
     assert faults == []
     home = tmp_path / "full"
     home.mkdir()
@@ -89,6 +92,21 @@ def test_every_page_can_be_read(scheme: str, page: Page, serve: Server, tmp_path
         theirs |= _judge(page, f"full {name or 'start'}", faults)
     assert faults == []
     assert theirs == _THEIRS, "axe no longer finds these; take them off axe_of_streamlit.json"
+
+
+def _while_a_run_goes_on(page: Page, address: str, faults: list[str]) -> set[str]:
+    """Judge every page while the sidebar shows a run that has begun to answer; return the faults of Streamlit's own."""
+    page.goto(address)
+    page.get_by_role("button", name="Start the comparison").click()
+    expect(page.get_by_text(re.compile(r"Row \d+ of \d+")).first).to_be_visible()
+    theirs: set[str] = set()
+    for name in _PAGES:
+        page.goto(f"{address}/{name}")
+        _settled(page)
+        if name != "present":
+            expect(page.get_by_test_id("stSidebar").get_by_role("button", name="Stop")).to_be_visible()
+        theirs |= _judge(page, f"running {name or 'start'}", faults)
+    return theirs
 
 
 def test_the_memo_fits_a_phone_and_a_sheet_of_paper(page: Page, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from engine.core.run.manifest import Purpose
@@ -63,13 +66,22 @@ def test_a_run_is_shown_on_every_page(page: str, open_app: Opener) -> None:
     assert lab.runs._background._jobs.find(run_id).is_set()  # type: ignore[union-attr]
 
 
-def test_nothing_is_shown_or_asked_while_the_machine_is_free(open_app: Opener) -> None:
-    """An idle app has no strip, and no part of the sidebar asks again by itself."""
+def test_nothing_is_shown_or_asked_while_the_machine_is_free(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle app has no strip, and no part of the page asks again by itself."""
+    asked_every_s: list[float | None] = []
+    fragment = st.fragment
+
+    def noted(part: Callable[..., None], *, run_every: float | None = None) -> Callable[..., None]:
+        asked_every_s.append(run_every)
+        return fragment(part, run_every=run_every)
+
+    monkeypatch.setattr(st, "fragment", noted)
     lab = memory_lab()
     lab.finished(rows=6)
     app = open_app(lab, PAGES[0]).run()
     assert lab.at_work.now() == ()
     assert not app.sidebar.button
+    assert set(asked_every_s) == {None}
 
 
 def test_looking_at_what_runs_reads_nothing_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,9 +144,19 @@ def test_work_with_a_model_is_shown(kind: str, open_app: Opener) -> None:
     until(lambda: not job.is_running)
 
 
-def test_a_download_is_shown_in_every_tab(open_app: Opener) -> None:
-    """A pull belongs to the app, not to the tab that began it."""
+def test_a_download_is_shown_on_every_page(open_app: Opener) -> None:
+    """A pull belongs to the app, not to the page that began it: others show it, and Stop ends it there."""
     lab = memory_lab()
+    lab.memory.servers.are_slow = True
+    lab.models.pull("tiny:1b")
+    app = open_app(lab, PAGES[0]).run()
+    assert "Download · tiny:1b" in strip(app).replace("*", "")
+    app.switch_page("pages/decide/history.py").run()
+    assert "Download · tiny:1b" in strip(app).replace("*", "")
+    stop(app)
+    until(lambda: not lab.models.pulls.running())
+    assert lab.memory.servers.pulled == []
+    lab.memory.servers.are_slow = False
     lab.models.pull("tiny:1b")
     until(lambda: not lab.models.pulls.running())
     pull = lab.models.last_pull()

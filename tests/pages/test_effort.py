@@ -75,7 +75,7 @@ def test_a_search_under_way_shows_its_curves_and_can_be_ended(open_app: Opener) 
     assert now["Settings"].tolist() == [2, 0]
     assert now["Best so far"].tolist() == ["70 %", say.MISSING]
     assert now["Now"].tolist() == ["prompt: framed", "waits its turn"]
-    assert "Go on with the best so far" in [button.label for button in app.button]
+    assert "Use the best so far" in [button.label for button in app.button]
 
 
 def test_a_search_that_was_stopped_says_so(open_app: Opener) -> None:
@@ -99,7 +99,7 @@ def test_a_search_that_was_stopped_says_so(open_app: Opener) -> None:
     assert app.dataframe[0].value["Now"].tolist() == ["stopped", "stopped"]
     labels = [button.label for button in app.button]
     assert "Resume" in labels
-    assert "Go on with the best so far" not in labels
+    assert "Use the best so far" not in labels
 
 
 def test_the_report_tells_what_search_came_to(open_app: Opener) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 import sys
-import time
 from pathlib import Path
 
 import jinja2
@@ -21,6 +19,7 @@ from tests.sentencepiece_gguf import CONTROL, MISTRAL, USER_DEFINED, write_sente
 
 TURNS = [{"role": "user", "content": MARK.format(0)}]
 LONG_S = 60.0
+"""No figure of speed: far over every limit, and far under the ages that these templates would take."""
 FOREVER = "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
 DOUBLED = "{% set n = namespace(x='a') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}"
 HOSTILE = {
@@ -33,6 +32,7 @@ HOSTILE = {
     "a message again and again": "{% for a in range(9999) %}{{ messages[0].content }}{% endfor %}",
     "a source of millions of letters": "a" * 2_000_000,
 }
+NEEDS_MUCH_MEMORY = {"a text that doubles", "a list that doubles", "padding", "formatting"}
 REFUSED = {
     "a product of texts": "{{ 'a' * 10**9 }}",
     "a power": "{{ 9**99999999 }}",
@@ -45,14 +45,16 @@ REFUSED = {
 }
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_template_takes_more_than_its_limits(name: str) -> None:
     """Time, memory and output end in one typed error, and the process has its own limits back."""
+    if name in NEEDS_MUCH_MEMORY and sys.platform != "linux":
+        pytest.skip("the limit of memory is the system's, on Linux alone")
+    resource = pytest.importorskip("resource")
     memory, clock = resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGPROF)
-    began = time.monotonic()
     with pytest.raises(ModelError, match=r"takes more than 2 s or 256 MB"):
         ChatTemplate(HOSTILE[name]).fill(TURNS)
-    assert time.monotonic() - began < LONG_S
     assert (resource.getrlimit(resource.RLIMIT_AS), signal.getsignal(signal.SIGPROF)) == (memory, clock)
 
 
@@ -123,7 +125,3 @@ def test_real_templates_are_filled_as_before() -> None:
         ChatTemplate(MISTRAL).fill(turns, bos_token="<s>") == f"<s>[INST] {MARK.format(0)} [/INST]{MARK.format(1)}</s>"
     )
     assert ChatTemplate("{{ 3 * 4 }}{{ '-' * 5 }}{{ 7 % 2 }}").fill(turns) == "12-----1"
-
-
-if sys.platform != "linux":
-    pytestmark = pytest.mark.skip(reason="the limit of memory is the system's, on Linux alone")

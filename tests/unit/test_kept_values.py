@@ -24,7 +24,7 @@ from engine.analysis.run_table import table_from_json
 from engine.analysis.summary import summarize
 from engine.core.limits import Limits
 from engine.core.run.manifest import Manifest
-from engine.core.run.prediction import Usage
+from engine.core.run.prediction import Prediction, Usage
 from engine.core.run.soundness import prediction_faults
 from tests.made_runs import made_run
 from tests.memory_lab import memory_task
@@ -40,11 +40,18 @@ IMPOSSIBLE = {
     "kind of failure": lambda record: record.update(failure={"kind": "unheard-of", "message": ""}),
     "no record": lambda record: record.clear(),
 }
+MARKED: dict[str, Callable[[Prediction], bool]] = {
+    "tokens": lambda made: made.usage.estimated,
+    "seconds": lambda made: (made.timing.total_s, made.timing.ttft_s, made.timing.cpu_s) == (None, None, 0.0),
+    "probability": lambda made: not made.probabilities,
+    "half a character": lambda made: (made.text, made.answer) == ("a?", "a?"),
+}
+"""How the row is read; all others count as failed."""
 
 
-@pytest.mark.parametrize("bend", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+@pytest.mark.parametrize(("name", "bend"), IMPOSSIBLE.items(), ids=IMPOSSIBLE)
 def test_old_stores_with_impossible_values_are_read_with_these_marked(
-    tmp_path: Path, bend: Callable[[dict[str, Any]], None]
+    tmp_path: Path, name: str, bend: Callable[[dict[str, Any]], None]
 ) -> None:
     """A row that was kept before values were checked counts as unmeasured or failed; its run is reported and exported."""
     plan, made = made_run(4)
@@ -62,6 +69,7 @@ def test_old_stores_with_impossible_values_are_read_with_these_marked(
     read = store.predictions(plan.run_id)
     assert [made_now.example_id for made_now in read] == [before.example_id for before in made]
     assert all(next(prediction_faults(one), None) is None for one in read)
+    assert MARKED.get(name, lambda made: made.outcome == "failed")(read[0])
     table = table_from_json([v.id for v in plan.variants], plan.test_ids, store.records(plan.run_id))
     assert table.predictions == len(made)
     assert all(np.isfinite(counts).all() for counts in table.tokens.values())

@@ -68,10 +68,11 @@ def test_the_tests_run_on_the_versions_that_users_get() -> None:
 
 
 def test_the_lock_holds_for_windows_and_macos_too() -> None:
-    """Packages that only one system needs are in the lock, with a marker."""
+    """Packages that one system alone needs, or does without, are in the lock with a marker."""
     markers = " ".join(package.marker for package in locked())
     assert "sys_platform == 'win32'" in markers
     assert "sys_platform == 'linux'" in markers
+    assert "sys_platform != 'darwin'" in markers
 
 
 def test_what_is_installed_is_what_is_locked() -> None:

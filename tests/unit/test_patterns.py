@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ def _task(rules: tuple[Rule, ...]) -> Task:
     return replace(small_task(kind=AnswerKind.TEXT), rules=rules)
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [
@@ -45,9 +45,7 @@ def _task(rules: tuple[Rule, ...]) -> Task:
 def test_no_rule_runs_without_end(pattern: str, text: str) -> None:
     """An expression that backtracks without end is given up; its rule counts as not kept, and the others are checked."""
     task = _task(rules=(Rule(name="slow", pattern=pattern), Rule(name="short", pattern="^.")))
-    began = time.monotonic()
     assert rule_results(task, text) == {"slow": False, "short": True}
-    assert time.monotonic() - began < LONG_S
 
 
 def test_a_forbidden_expression_that_takes_too_long_is_not_kept() -> None:
@@ -102,24 +100,22 @@ SLOW_SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize("name", SLOW_SCHEMAS)
 def test_no_expression_of_a_schema_runs_without_end(name: str) -> None:
     """In values and in names of fields, wherever a schema may have an expression."""
     schema = read_schema("schema.json", json.dumps(SLOW_SCHEMAS[name]))
-    began = time.monotonic()
     assert "takes longer" in str(schema_fault(schema, {SLOW_TEXT: "x", "n": SLOW_TEXT}))
-    assert time.monotonic() - began < LONG_S
 
 
+@pytest.mark.timeout(LONG_S)
 def test_a_schema_that_branches_without_end_is_given_up() -> None:
     """References that fork at every level of a deep answer end at the limit, too."""
     schema = {"$ref": "#/$defs/t", "$defs": {"t": {"properties": {"a": {"allOf": [{"$ref": "#/$defs/t"}] * 8}}}}}
     record: dict[str, Any] = {}
     for _ in range(40):
         record = {"a": record}
-    began = time.monotonic()
     assert "takes longer" in str(schema_fault(read_schema("s.json", json.dumps(schema)), record))
-    assert time.monotonic() - began < LONG_S
 
 
 def test_expressions_of_schemas_do_what_the_standard_says() -> None:

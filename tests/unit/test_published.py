@@ -20,6 +20,7 @@ from tests.helpers import SMOLLM2 as MODEL_ID
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.model
 @pytest.mark.parametrize("package", [SMOLLM2, MINILM])
 def test_the_sums_are_those_of_the_wheels(package: str) -> None:
     """What the code holds is what pip found in the wheel's RECORD."""

@@ -122,7 +122,7 @@ class OllamaServer:
             raise
         except SlowAnswerError:
             raise ServerAbsentError(
-                f"The Ollama server at {self.host} did not tell its version in time.", "Check whether it is busy."
+                f"The Ollama server at {self.host} did not give its version in time.", "Check whether it is busy."
             ) from None
         except ModelError:
             raise BrokenAnswerError(f"What answers at {self.host} is not Ollama.", "Check OLLAMA_HOST.") from None

@@ -146,7 +146,7 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
         UnreadableError: it is something else.
     """
     if not isinstance(value, Mapping):
-        raise UnreadableError(f"something else than {what}")
+        raise UnreadableError(f"something other than {what}")
     return value
 
 
@@ -159,12 +159,12 @@ def text_of(value: Any) -> str:
     """Return a text; empty where there is none.
 
     Raises:
-        UnreadableError: it is something else than a text.
+        UnreadableError: it is something other than a text.
     """
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise UnreadableError("something else than text in the place of text")
+        raise UnreadableError("something other than text in the place of text")
     return value
 
 
@@ -188,7 +188,7 @@ def token_ids(value: Any) -> list[int]:
         UnreadableError: it is no list of them.
     """
     if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, int) for one in value):
-        raise UnreadableError("something else than token ids")
+        raise UnreadableError("something other than token ids")
     if any(not 0 <= one < 2**31 for one in value):
         raise UnreadableError("token ids that no vocabulary has")
     return value
