@@ -36,8 +36,8 @@ from engine.core.techniques import Technique
 from engine.metrics import wording as say
 from engine.running import runner
 from engine.services import runs
-from engine.services.recorded import fold
 from engine.services.background.jobs import JobBook
+from engine.services.recorded import fold
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, queued, script
 from tests.pages.conftest import Opener
 

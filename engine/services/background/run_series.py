@@ -18,6 +18,7 @@ from engine.services.results import Results
 from engine.services.runs import Runs
 from engine.studies.study_runs import measured_in_words
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeriesState:
     """A series so far."""
