@@ -39,7 +39,7 @@ def test_a_model_of_the_server_is_found_run_and_reported(page: Page, serve: Serv
         expect(page.get_by_text("Done · 8 answers")).to_be_visible(timeout=_LONG_MS)
         open_page(page, address, "Report")
         expect(page.get_by_role("combobox", name="Run")).to_have_value(
-            re.compile(rf"support-tickets · ollama/{NAME} · 8 answers"), timeout=_LONG_MS
+            re.compile(rf"support-tickets · 8 answers · ollama/{NAME}"), timeout=_LONG_MS
         )
         expect(page.get_by_role("heading", level=3).first).to_contain_text(re.compile("variants|choose", re.IGNORECASE))
         assert watch.errors == []
