@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
@@ -34,6 +35,10 @@ os.environ["ADAPTLAB_FIND"] = "off"
 # No test may touch the user's own folder, whatever it forgets to set.
 os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
 atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
+
+
+settings.register_profile("adaptlab", deadline=None)  # no test fails because the machine is busy
+settings.load_profile("adaptlab")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,7 +23,7 @@ def test_no_rows_are_no_knowledge() -> None:
 
 
 @given(codes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_macro_f1_is_the_engines(pairs: list[tuple[int, int]]) -> None:
     """From cell counts the value is what the rows give, and the interval lies within 0 to 1."""
     targets, answers = np.array([t for t, _ in pairs]), np.array([a for _, a in pairs])

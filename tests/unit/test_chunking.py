@@ -6,7 +6,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.retrieval.chunking import Chunk, chunk_document, count_words, part_of_id
@@ -174,7 +174,6 @@ PARTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(parts=PARTS, size=st.integers(1, 40))
 def test_nothing_is_lost(parts: list[tuple[str, tuple[int, str], str]], size: int) -> None:
     """Chunks without overlap hold all text that is not a heading, once and in order."""
@@ -184,7 +183,6 @@ def test_nothing_is_lost(parts: list[tuple[str, tuple[int, str], str]], size: in
     assert normalize_text("".join(chunk.body for chunk in chunks)) == normalize_text(expected)
 
 
-@settings(deadline=None)
 @given(
     text=st.one_of(st.text(), st.text("ab. !?#-*>|`~\n\t\r1)=漢。", max_size=300), st.just(LEAVE)),
     size=st.integers(1, 30),
@@ -202,7 +200,6 @@ def test_offsets_and_sizes_hold_for_any_text(text: str, size: int, overlap: int)
         assert before.end < after.end
 
 
-@settings(deadline=None)
 @given(text=st.one_of(st.text(), st.text("ab. !?#-*>|`~=<[]:\n\t\r1)=\0\u2028\x0b漢。", max_size=300), st.just(LEAVE)))
 def test_blocks_cover_every_visible_character_of_any_text(text: str) -> None:
     """What the parser passes over would never be found: blocks follow each other, and only blanks lie between them."""
@@ -258,7 +255,6 @@ def test_only_documents_that_are_not_english_change_an_index_id() -> None:
     assert part_of_id([Document(name="d", text=f"{LEAVE}\n\nThe word ไทย means Thai.")]) == ["cut by the rules of und"]
 
 
-@settings(deadline=None)
 @given(text=st.text(THAI[:60] + "កខគဝန်ພ 漢. \n", max_size=200), size=st.integers(1, 30))
 def test_nothing_is_lost_where_words_are_found_by_dictionary(text: str, size: int) -> None:
     """Offsets find each body again, and every visible character is in one."""

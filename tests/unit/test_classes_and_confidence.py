@@ -18,7 +18,7 @@ pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2)), min_size=1, m
 
 
 @given(pairs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_classes_are_scikit_learns(rows: list[tuple[int, int]]) -> None:
     """Counts, precision, recall and F1 are scikit-learn's; a failure is a column of its own."""
     targets, answers = np.array([t for t, _ in rows]), np.array([a for _, a in rows])

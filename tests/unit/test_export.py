@@ -103,7 +103,7 @@ def test_every_key_of_the_manifest_is_documented() -> None:
 
 
 @given(st.lists(nasty, min_size=1, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_csv_cell_is_a_formula(texts: list[str]) -> None:
     """No text cell begins like a formula, even behind spaces, and the original follows the apostrophe."""
     rows = csv_rows([prediction(text) for text in texts])
@@ -115,7 +115,7 @@ def test_no_csv_cell_is_a_formula(texts: list[str]) -> None:
 
 
 @given(st.lists(nasty, min_size=1, max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_parquet_keeps_texts_as_they_are(texts: list[str]) -> None:
     """Parquet is for programs: not a character is changed, and what is JSON reads back."""
     kept = pl.read_parquet(to_parquet(frame([prediction(text) for text in texts])))

@@ -121,7 +121,7 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_changed_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever bytes stand in a file, it is read or refused: no other exception, no hang."""
     whole = bytearray(
@@ -137,7 +137,7 @@ def test_changed_bytes_never_raise_anything_else(tmp_path: Path, data: st.DataOb
 
 
 @given(data=st.binary(max_size=300))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_bytes_never_raise_anything_else(tmp_path: Path, data: bytes) -> None:
     """Random bytes behind a right beginning are read or refused."""
     path = tmp_path / "fuzz.gguf"

@@ -192,7 +192,7 @@ rows_of_groups = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows_of_groups, st.integers(0, 5), st.sampled_from([0.3, 0.5]))
 def test_rows_of_a_group_are_never_divided(drawn: list[tuple[str, str]], seed: int, share: float) -> None:
     """Every row gets one split, and all rows of a group the same."""
@@ -209,7 +209,7 @@ def test_rows_of_a_group_are_never_divided(drawn: list[tuple[str, str]], seed: i
         assert len({splits[row.place] for row, own in zip(rows, groups, strict=True) if own == group}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(5, 40), min_size=1, max_size=6), st.integers(0, 5), st.sampled_from([0.2, 0.4, 0.5]))
 def test_shares_hold_for_every_target(sizes: list[int], seed: int, share: float) -> None:
     """Each target is dealt out by the shares, to a row; the same seed deals the same way."""
@@ -302,7 +302,7 @@ def test_lines_are_written_shortly_and_wholly(lines: set[int]) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.tuples(texts, st.sampled_from(["x", "y", " x", ""]), st.sampled_from(["train", "test", ""])), max_size=12

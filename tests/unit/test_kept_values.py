@@ -42,6 +42,7 @@ IMPOSSIBLE = {
 }
 MARKED: dict[str, Callable[[Prediction], bool]] = {
     "tokens": lambda made: made.usage.estimated,
+    "embedded tokens": lambda made: made.usage.estimated,
     "seconds": lambda made: (made.timing.total_s, made.timing.ttft_s, made.timing.cpu_s) == (None, None, 0.0),
     "probability": lambda made: not made.probabilities,
     "half a character": lambda made: (made.text, made.answer) == ("a?", "a?"),

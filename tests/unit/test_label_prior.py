@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.analysis.basis.choices import prior_sentence
@@ -39,7 +39,6 @@ def gain_of_correction(rows: list[dict[str, float]], truths: Sequence[str], freq
 
 
 @given(rows=st.lists(shares, min_size=1, max_size=8))
-@settings(deadline=None)
 def test_a_prior_says_nothing_of_all_labels_together(rows: list[dict[str, float]]) -> None:
     """Its mean over labels is 0, and the order of rows does not matter."""
     prior = log_prior(rows)
@@ -48,7 +47,6 @@ def test_a_prior_says_nothing_of_all_labels_together(rows: list[dict[str, float]
 
 
 @given(row=shares, prior_of=shares, times=st.floats(-2, 2))
-@settings(deadline=None)
 def test_correction_is_a_subtraction_of_logarithms(
     row: dict[str, float], prior_of: dict[str, float], times: float
 ) -> None:

@@ -49,7 +49,7 @@ def searched(labels: dict[str, tuple[int, ...]], seed: int) -> tuple[LabelSearch
 
 
 @given(paths=sequences, seed=st.integers(0, 10_000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_decision_is_that_of_a_full_search(paths: list[tuple[int, ...]], seed: int) -> None:
     """Stopping early never changes the label: it is the argmax over all labels, with its exact probability."""
     labels = {f"label {n}": path for n, path in enumerate(paths)}
@@ -60,7 +60,7 @@ def test_the_decision_is_that_of_a_full_search(paths: list[tuple[int, ...]], see
 
 
 @given(paths=sequences, seed=st.integers(0, 10_000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_probability_is_computed_or_not_given(paths: list[tuple[int, ...]], seed: int) -> None:
     """Each probability is the label's exact one; labels below an unopened branch have none, and share the rest."""
     labels = {f"label {n}": path for n, path in enumerate(paths)}
@@ -75,7 +75,7 @@ def test_a_probability_is_computed_or_not_given(paths: list[tuple[int, ...]], se
 
 
 @given(paths=sequences, seed=st.integers(0, 10_000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_label_has_its_probability_where_that_is_asked_for(paths: list[tuple[int, ...]], seed: int) -> None:
     """A search for every label opens all branches, and decides as the one that stops early does."""
     labels = {f"label {n}": path for n, path in enumerate(paths)}

@@ -120,7 +120,7 @@ def test_spaceless_texts_and_the_way_texts_run():
 
 
 @given(st.lists(st.text(max_size=30), max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_has_shares_that_add_up(texts):
     """Whatever is in the cells, shares are of the rows with letters."""
     told = tell_languages(texts)

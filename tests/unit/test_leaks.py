@@ -192,7 +192,7 @@ def test_one_typing_error_is_a_distance_of_one(one: str, other: str) -> None:
     assert is_one_typing_error(one, other) == (rows[-1][-1] == 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=30), max_size=8), st.lists(st.text(max_size=30), max_size=8))
 def test_any_texts_are_compared(learn: list[str], test: list[str]) -> None:
     """Empty, short and odd texts do no harm; equal ones are always found."""

@@ -139,7 +139,7 @@ WHOLE = Draw(
 
 @given(draws)
 @example(WHOLE)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_lane_summary_and_report_show_the_same_figures(draw: Draw) -> None:
     """Quality with its interval, cost, energy, latencies and failures of a variant are equal to the last bit."""
     manifest, task = manifest_of(draw), TASKS[draw.binary]
@@ -187,7 +187,7 @@ def test_lane_summary_and_report_show_the_same_figures(draw: Draw) -> None:
 
 
 @given(draws)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_is_paid_by_the_token_is_told_so_everywhere(draw: Draw) -> None:
     """With prices a variant that generates costs its tokens and no energy; the classifier runs here, whatever prices."""
     manifest = manifest_of(draw)

@@ -96,7 +96,7 @@ def test_right_and_wrong_get_mcnemar_and_shares_student() -> None:
 
 
 @given(st.integers(0, 50))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_only_rows_of_both_count(seed: int) -> None:
     """A pair is compared on the rows that both have: the others may say anything."""
     dice = np.random.default_rng(seed)
@@ -119,7 +119,7 @@ def test_equals_are_not_told_apart() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([0.0, 0.3, 1.0])), min_size=2, max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_interval_and_p_value_agree(rows: list[tuple[float, float]]) -> None:
     """The interval of a difference leaves out 0 exactly where the p-value is below 5 %, also over several looks."""
     scores = np.array(rows).T

@@ -47,7 +47,7 @@ def test_sentences(language, text, found):
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_sentences_are_the_whole_text_and_words_are_in_order(text):
     """Nothing is lost, whatever is in a text, lone surrogates too."""
     spans = list(sentence_spans(text, "th"))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.errors import UsageError
@@ -38,7 +38,6 @@ def task_of(labels: list[str]) -> Task:
     return replace(small_task(), examples=tuple(rows(labels)), answer=AnswerSpec(kind=AnswerKind.LABEL, labels=names))
 
 
-@settings(deadline=None)
 @given(many_labels, seeds)
 def test_the_default_leaves_no_label_out(labels: list[str], seed: int) -> None:
     """50 rows, or as many as there are labels, and one of each label that the split has."""
@@ -48,7 +47,6 @@ def test_the_default_leaves_no_label_out(labels: list[str], seed: int) -> None:
     assert {row.target for row in drawn} == set(labels)
 
 
-@settings(deadline=None)
 @given(many_labels, st.integers(1, 12), seeds)
 def test_rows_per_label_are_so_many_of_each_label(labels: list[str], per_label: int, seed: int) -> None:
     """Each label has the number that was asked for, and all of its rows where it has fewer."""
@@ -56,7 +54,6 @@ def test_rows_per_label_are_so_many_of_each_label(labels: list[str], per_label: 
     assert got == {label: min(per_label, count) for label, count in Counter(labels).items()}
 
 
-@settings(deadline=None)
 @given(many_labels, st.integers(1, 100), st.integers(1, 12), seeds)
 def test_draws_of_any_kind_begin_alike(labels: list[str], count: int, per_label: int, seed: int) -> None:
     """Asked for by number, per label or not at all: the smaller draw is the beginning of the larger one."""
@@ -71,7 +68,6 @@ def test_draws_of_any_kind_begin_alike(labels: list[str], count: int, per_label:
     assert middle[: len(small)] == small
 
 
-@settings(deadline=None)
 @given(many_labels, st.integers(1, 100), seeds)
 def test_an_explicit_number_is_obeyed(labels: list[str], count: int, seed: int) -> None:
     """Ten rows for 77 labels are ten rows, of ten labels."""

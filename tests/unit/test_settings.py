@@ -71,7 +71,7 @@ def _variant(technique: Technique = Technique.ZERO_SHOT) -> Variant:
 
 
 @given(st.integers(0, 1000), st.sampled_from([Technique.ZERO_SHOT, Technique.FEW_SHOT, Technique.CLASSIFIER]))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_the_default_is_first_and_nothing_is_tried_twice(seed: int, technique: Technique) -> None:
     """Every sound setting is proposed once, the default's first, until nothing is left."""
     variant = _variant(technique)
@@ -90,7 +90,7 @@ def test_the_default_is_first_and_nothing_is_tried_twice(seed: int, technique: T
 
 
 @given(st.integers(0, 1000), st.integers(1, 14))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_a_replayed_search_proposes_what_it_would_have(seed: int, stopped_after: int) -> None:
     """After a stop anywhere the proposals go on as if there had been none."""
     variant = _variant(Technique.FEW_SHOT)
@@ -121,7 +121,7 @@ def test_a_replayed_search_proposes_what_it_would_have(seed: int, stopped_after:
 
 
 @given(st.integers(8, 60), st.integers(0, 30), st.integers(0, 5))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_each_row_is_held_out_once_and_never_learned_then(train: int, validation: int, seed: int) -> None:
     """Folds part the pool; what is learned for a fold is not in it; test rows are nowhere."""
     task = small_task(train=train, test=8)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.models.openai_compatible.dialects import GENERIC
@@ -128,7 +128,6 @@ def prepared(
 
 
 @given(vectors=points, count=st.integers(1, 4))
-@settings(deadline=None)
 def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -> None:
     """Greedy choice reaches at least 63 % of the best similarity that so many rows can have with all others."""
     chosen = chosen_places([""] * len(vectors), vectors, count, ShotChoice.COVERING)
@@ -142,7 +141,6 @@ def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -
 
 
 @given(labels=st.lists(st.sampled_from("abc"), min_size=2, max_size=12), count=st.integers(1, 12))
-@settings(deadline=None)
 def test_labels_are_covered_before_one_comes_twice(labels: list[str], count: int) -> None:
     """No label has two rows more than another one that still has rows."""
     dice = np.random.default_rng(len(labels))

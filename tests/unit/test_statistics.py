@@ -29,7 +29,7 @@ shares = st.floats(0, 1, allow_nan=False)
 
 
 @given(counts)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_wilson_is_scipys(pair: tuple[int, int]) -> None:
     """The interval is the one that scipy computes from the same paper."""
     hits, trials = pair
@@ -77,7 +77,7 @@ def test_impossible_counts_are_refused(hits: int, trials: int) -> None:
 
 @given(st.lists(shares, min_size=2, max_size=60))
 @example([0.0, 1.4583003773327173e-109])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_interval_brackets_the_mean(values: list[float]) -> None:
     """The interval lies within what is possible, around the mean, and turns about with the scores."""
     scores = np.array(values)
@@ -113,7 +113,7 @@ def test_right_and_wrong_get_wilson_and_shares_student() -> None:
 
 
 @given(counts)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_clopper_and_pearson_is_scipys(pair: tuple[int, int]) -> None:
     """The exact interval is the one that scipy finds."""
     hits, trials = pair
@@ -161,7 +161,7 @@ def test_no_values_have_no_quantile() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_macro_f1_is_scikit_learns(pairs: list[tuple[str, str]]) -> None:
     """On classes that occur or are answered, the figure is scikit-learn's."""
     targets, answers = [t for t, _ in pairs], [a for _, a in pairs]

@@ -58,7 +58,7 @@ def strict_csv(rows: list[list[str]], delimiter: str = ",", end: str = "\r\n") -
 texts = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 5).flatmap(
         lambda width: st.lists(st.lists(texts, min_size=width, max_size=width), min_size=1, max_size=8)
@@ -78,7 +78,7 @@ def test_what_a_strict_writer_writes_is_read_equal(rows: list[list[str]], delimi
     assert not found.ragged
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(texts, min_size=2, max_size=2), min_size=1, max_size=8))
 def test_jsonl_and_parquet_come_back_equal(rows: list[list[str]]) -> None:
     """Texts in records come back as they were, whatever the format."""
@@ -89,7 +89,7 @@ def test_jsonl_and_parquet_come_back_equal(rows: list[list[str]]) -> None:
     assert cells(table(buffer.getvalue(), "t.parquet")) == rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=200), texts.map(str.encode), st.lists(st.sampled_from(
     [b'"', b",", b"\n", b"\r", b"a", b"\0", b"\xff", b";", b"\t", b"{", b"}", b"[", b"PK\x03\x04", b"PAR1", b"\xe9"]
 )).map(b"".join)), st.sampled_from(["t.csv", "t.jsonl", "t.xlsx", "t.parquet", "t.tsv"]))  # fmt: skip

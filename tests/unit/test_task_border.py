@@ -119,7 +119,7 @@ def test_something_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     assert "is no file" in fault(folder)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(toml=st.binary(max_size=200), schema=st.binary(max_size=200), row=st.binary(max_size=200))
 def test_any_bytes_become_a_task_or_a_typed_error(tmp_path: Path, toml: bytes, schema: bytes, row: bytes) -> None:
     """Bytes in each of the three files, alone and together."""

@@ -117,7 +117,7 @@ def test_a_run_as_estimated_counts_down_to_its_end() -> None:
     assert found[-1][1] == 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(load_s=SECONDS, train_s=SECONDS, lora_s=some.floats(0.01, 20.0), classifier_s=some.floats(0.001, 5.0))
 def test_no_event_makes_it_jump(load_s: float, train_s: float, lora_s: float, classifier_s: float) -> None:
     """Minor 5: however wrong the estimate is, an event changes the figure by a share of it besides the time passed."""
@@ -128,7 +128,7 @@ def test_no_event_makes_it_jump(load_s: float, train_s: float, lora_s: float, cl
         assert after >= before - (now - earlier) - change
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lora_s=some.floats(0.3, 20.0), classifier_s=some.floats(0.01, 3.0))
 def test_what_is_measured_wins(lora_s: float, classifier_s: float) -> None:
     """Ten times slower or faster than estimated: by the middle of the rows the time left is that of the measured pace."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.analysis.basis.training_rows import TrainingRows, offer_note, training_note, training_rows
@@ -39,7 +39,6 @@ def test_the_default_run_knows_every_label() -> None:
     assert training_rows(planned(task), task) == TrainingRows(rows=77, labels=77, highest_reachable=1.0)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 90), st.integers(1, 100))
 def test_labels_without_rows_are_counted(train_rows: int, test_rows: int) -> None:
     """The labels, the test rows that they touch and the highest figure agree with a count by hand."""

@@ -170,7 +170,7 @@ CHOICES: dict[str, tuple[type[Step], Callable[[ImportOptions], ImportOptions]]] 
 """By name: the first step that a choice enters, and the choice."""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(sorted(CHOICES)), st.integers(0, len(ORDER))), max_size=8))
 def test_any_order_of_choosing_makes_the_same_task(drawn: list[tuple[str, int]]) -> None:
     """Going on and back and changing one's mind ends where choosing right at once does, be it a task or a refusal."""
@@ -185,7 +185,7 @@ def test_any_order_of_choosing_makes_the_same_task(drawn: list[tuple[str, int]])
     assert (made and made.task) == (wanted and wanted.task)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(sorted(CHOICES)), max_size=4),
     st.integers(0, len(ORDER)),

@@ -317,7 +317,7 @@ def test_other_scores_are_not_called_right() -> None:
     st.floats(0, 1),
     st.lists(st.floats(0.05, 3), min_size=6, max_size=6),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_verdict_holds_together(rows: list[list[bool]], least: float, share: float, seconds: list[float]) -> None:
     """No two claims deny each other; the pick meets the limits; a winner beats each rival; every rival has its reason."""
     techniques = list(TECHNIQUES)[: len(rows)]

@@ -70,7 +70,7 @@ def verdict_of(
 @example(
     ([[True] * 20, [False] * 20], [0.1] * 6, [0.01, 0.02, 0.0, 0.0, 0.0, 0.0], False), Limits(), 50, 0
 )  # the cheaper one is cheaper from the first call on
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_three_lines_hold_over_random_runs(
     run: tuple[list[list[bool]], list[float], list[float], bool], wanted: Limits, trained: int, looks: int
 ) -> None:
@@ -98,7 +98,7 @@ def test_the_three_lines_hold_over_random_runs(
 
 
 @given(runs, limits)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_remedy_fits_the_limit_that_is_missed(
     run: tuple[list[list[bool]], list[float], list[float], bool], wanted: Limits
 ) -> None:
@@ -117,7 +117,7 @@ def test_a_remedy_fits_the_limit_that_is_missed(
 
 
 @given(st.lists(st.floats(0, 1), min_size=6, max_size=6), st.sampled_from([Limits(), USUAL]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_lines_hold_for_made_runs(shares: list[float], wanted: Limits) -> None:
     """The same of runs that went all the way from a plan and its answers: three short lines, none about a set limit."""
     plan, _made = made_run(rows=40)
