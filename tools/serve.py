@@ -36,6 +36,7 @@ from streamlit import config  # noqa: E402
 from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from adapters.page_head import PageHead  # noqa: E402
+from adapters.sent_whole import send_whole  # noqa: E402
 from adapters.web_gate import TOKEN, Gate  # noqa: E402
 
 
@@ -56,6 +57,7 @@ def main() -> None:
     # Otherwise a first visitor who opens a link to a page is told that it does not exist: until app.py has run once,
     # Streamlit takes the folder `pages` for its older kind of pages.
     PagesManager.uses_pages_directory = False
+    send_whole()
     before = [Middleware(Gate, token=token), Middleware(PageHead)]
     app = st.App(ROOT / "app.py", middleware=before, lifespan=announced)
     app.run(config={"server.port": options.port, "logger.hideWelcomeMessage": True})
