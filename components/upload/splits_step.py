@@ -13,6 +13,7 @@ from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
+from engine.core.text.ordering import alphabetical
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.data_card import counted
 from engine.ingest.row_languages import language_warnings
@@ -144,7 +145,7 @@ def _result(split: Split) -> None:
         for row in rows:
             if row.place in splits:
                 per_label.setdefault(row.target, Counter())[splits[row.place]] += 1
-        labels = sorted(per_label)
+        labels = sorted(per_label, key=alphabetical)
         with st.expander("Rows of each label", expanded=len(labels) <= 12):
             st.dataframe(
                 pl.DataFrame(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.core.task import AnswerKind, AnswerSpec
+from engine.core.text.ordering import alphabetical
 from engine.core.text.segments import split_words
 
 MAX_LABELS = 500
@@ -103,7 +104,7 @@ def infer_schema(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def answer_spec(kind: AnswerKind, targets: Sequence[str]) -> AnswerSpec:
     """Define the answer of a task from its targets."""
     if kind is AnswerKind.LABEL:
-        return AnswerSpec(kind=kind, labels=tuple(sorted(set(targets))))
+        return AnswerSpec(kind=kind, labels=tuple(sorted(set(targets), key=alphabetical)))
     if kind is AnswerKind.JSON:
         return AnswerSpec(kind=kind, json_schema=infer_schema([as_record(target) or {} for target in targets]))
     return AnswerSpec(kind=kind)

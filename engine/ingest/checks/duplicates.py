@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from engine.core.text.ordering import alphabetical
 from engine.ingest.checks.work import SAMPLES, Work
 from engine.ingest.data_card import Fix, Row
 
@@ -42,7 +43,10 @@ def check_duplicates(work: Work) -> None:
         "No variant can be right on all of them. Merging gives all of them the most frequent target.",
         sorted(row.line for group in conflicts for row in group),
         (Fix.KEEP, Fix.DROP, Fix.MERGE),
-        [f"{group[0].input} → {', '.join(sorted({row.target for row in group}))}" for group in conflicts[:SAMPLES]],
+        [
+            f"{group[0].input} → {', '.join(sorted({row.target for row in group}, key=alphabetical))}"
+            for group in conflicts[:SAMPLES]
+        ],
     )
     if merged:
         work.drop([row.line for row in later])

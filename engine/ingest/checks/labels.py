@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from engine.core.text.ordering import alphabetical
 from engine.ingest.checks.duplicates import folded
 from engine.ingest.checks.work import SAMPLES, Work
 from engine.ingest.data_card import Fix
@@ -58,7 +59,7 @@ def check_rare_labels(work: Work) -> None:
         "Too few to learn from and to be tested on.",
         lines,
         (Fix.KEEP, Fix.DROP),
-        [f"{label}: {counts[label]}" for label in sorted(rare)],
+        [f"{label}: {counts[label]}" for label in sorted(rare, key=alphabetical)],
     )
     if chosen is Fix.DROP:
         work.drop(lines)
