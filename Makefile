@@ -1,6 +1,6 @@
 # make run: start the app. make test: run every test. Both set up .venv first, once.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-without check bench vllm pythons screenshots lock audit sbom attack attack-files attack-kills attack-servers clean
+.PHONY: help run test test-without check bench vllm pythons screenshots lock audit sbom attack attack-files attack-kills attack-servers attack-soak clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -18,11 +18,12 @@ help:
 	@echo "make check   lint, format, types, import rules, dependencies"
 	@echo "make bench   measure this machine (minutes)"
 	@echo "make vllm    check a real vLLM server, installed for it (gigabytes, up to an hour)"
-	@echo "make attack  attack-files, attack-kills and attack-servers, one after the other (up to three hours)"
+	@echo "make attack  attack-files, attack-kills, attack-servers and attack-soak, one after the other (up to four hours)"
 	@echo "make attack-files   read 10,000 mutated files of each kind (up to an hour)"
 	@echo "make attack-kills   kill runs, studies, trainings and imports 200 times (up to an hour)"
 	@echo "make pythons   run the suite without models on each supported Python (gigabytes, up to an hour)"
 	@echo "make attack-servers   meet servers that misbehave, each mode in processes of its own"
+	@echo "make attack-soak   2,000 random journeys through the app, then 20 tabs on a run of 100,000 answers (up to an hour)"
 	@echo "make screenshots   take the screenshots of the docs (needs Chromium)"
 	@echo "make lock    renew the lock files and the list of licences"
 	@echo "make audit   look for known weaknesses in what is installed (asks PyPI)"
@@ -66,7 +67,7 @@ vllm: $(TEST_READY)
 	@bash tools/vllm.sh $(BIN)/python
 
 # docs/trust.md quotes the tables that these print.
-attack: attack-files attack-kills attack-servers
+attack: attack-files attack-kills attack-servers attack-soak
 
 attack-files: $(TEST_READY)
 	$(BIN)/python -m tests.attack.files --each 10000 --loads 1000
@@ -79,6 +80,9 @@ pythons:
 
 attack-servers: $(TEST_READY)
 	$(BIN)/python -m tests.attack.servers
+
+attack-soak: $(TEST_READY)
+	$(BIN)/python -m tests.attack.soak --journeys 2000 --rows 100000
 
 screenshots: $(TEST_READY)
 	$(BIN)/python tools/screenshots.py

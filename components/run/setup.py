@@ -29,6 +29,7 @@ from engine.services.lab import Lab
 
 EFFORTS_S = (0, 180, 600, 1800)
 """Seconds of search for each technique that are offered; 0 is none."""
+_MOST_SEED = 2**31 - 1
 
 
 def setup(lab: Lab) -> None:
@@ -102,11 +103,11 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             help=f"Rows of {most} that few-shot, retrieval, LoRA and the classifier may learn from. "
             f"By default {TRAIN_ROWS}, or one for each label if there are more labels.",
         )
+        state.start_number(state.SEED, 0, most=_MOST_SEED)
         seed = st.number_input(
             "Seed",
             min_value=0,
-            max_value=2**31 - 1,
-            value=0,
+            max_value=_MOST_SEED,
             key=state.SEED,
             persist_state="session",
             help="Decides which rows are drawn and how training begins: the same seed, the same choice.",
