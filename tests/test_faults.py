@@ -82,7 +82,7 @@ def test_a_killed_process_resumes_to_the_same_predictions(
     assert 3 <= kept(real.home, run_id) < total
     assert children
     assert not psutil.wait_procs(children, timeout=60)[1], "a worker outlived the process that had started it"
-    assert real.lab.runs.snapshot(run_id).status == "cancelled"
+    assert real.lab.runs.snapshot(run_id).status == "interrupted"
     monkeypatch.setenv("ADAPTLAB_HOME", str(real.home))
     assert cli.main(["compare", "--resume", run_id, "--out", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "summary.json").read_text())["status"] == "done"

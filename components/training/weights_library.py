@@ -50,10 +50,12 @@ def weights_library(lab: Lab) -> None:
         placeholder="Choose weights", persist_state="session",
     )  # fmt: skip
     others = [key for key in by_key if key != look]
-    beside = second_cell.selectbox(
-        "Compare with", others, index=None, format_func=lambda key: _named(by_key[key]), key="weights_beside",
-        placeholder="Choose others", disabled=look is None or not others,
-    )  # fmt: skip
+    beside = None
+    if look is not None and others:
+        beside = second_cell.selectbox(
+            "Compare with", others, index=None, format_func=lambda key: _named(by_key[key]), key="weights_beside",
+            placeholder="Choose others",
+        )  # fmt: skip
     if look in by_key and beside in by_key:
         _two(by_key[look], by_key[beside])
     elif look in by_key:

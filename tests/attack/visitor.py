@@ -78,8 +78,6 @@ class Visitor:
         message.rerun_script.fragment_id = fragment
         state = message.rerun_script.widget_states.widgets.add()
         state.id, state.trigger_value = button, True
-        if not fragment:
-            self.page.buttons = {}
         self._ask(message)
 
     def _ask(self, message: BackMsg) -> None:
@@ -95,10 +93,10 @@ class Visitor:
 
     def _take(self, answer: ForwardMsg) -> None:
         kind = answer.WhichOneof("type")
-        if kind == "new_session":
-            if self.page.script != answer.new_session.page_script_hash:
-                self.page.buttons = {}
-            self.page.script = answer.new_session.page_script_hash
+        if kind == "new_session" and not answer.metadata.run.fragment_ids:
+            self.page.buttons = {}
+        elif kind == "navigation":
+            self.page.script = answer.navigation.page_script_hash
         elif kind == "page_info_changed":
             self.page.query = answer.page_info_changed.query_string
         elif kind == "delta" and answer.delta.WhichOneof("type") == "new_element":

@@ -39,6 +39,7 @@ def test_markup_in_answers_stays_text(page: Page, serve: Server) -> None:
     expect(page.get_by_text(re.compile(r"window\.hacked")).first).to_be_visible()
     _nothing_came_alive(page)
     page.get_by_role("button", name="Present").click()
+    expect(page.get_by_text("change the step")).to_be_visible(timeout=60_000)  # from then on keys are heard
     for step in range(1, 6):
         page.keyboard.press(str(step))
         expect(page).to_have_url(re.compile(rf"step={step}"), timeout=60_000)

@@ -80,7 +80,7 @@ def test_every_page_can_be_read(scheme: str, page: Page, serve: Server, tmp_path
         _settled(page)
         theirs |= _judge(page, f"empty {name or 'start'}", faults)
     assert faults == []
-    theirs |= _while_a_run_goes_on(page, serve_stand_in(serve, speed=0.2), faults)
+    theirs |= _while_a_run_goes_on(page, serve_stand_in(serve, speed=0.5), faults)
     assert faults == []
     home = tmp_path / "full"
     home.mkdir()

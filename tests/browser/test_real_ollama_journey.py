@@ -41,6 +41,6 @@ def test_a_model_of_the_server_is_found_run_and_reported(page: Page, serve: Serv
         expect(page.get_by_role("combobox", name="Run")).to_have_value(
             re.compile(rf"support-tickets · 8 answers · ollama/{NAME}"), timeout=_LONG_MS
         )
-        expect(page.get_by_role("heading", level=3).first).to_contain_text(re.compile("variants|choose", re.IGNORECASE))
+        expect(page.get_by_role("heading", level=2).first).to_contain_text(re.compile("variants|choose", re.IGNORECASE))
         assert watch.errors == []
         assert watch.foreign == []

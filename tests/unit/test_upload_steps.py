@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.storage.task_folder import read_task
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
 from components.upload.draft import CARD, COLUMNS, FILE, INSTRUCTIONS, LEAKS, SPLITS, Draft
 from engine.core.errors import AdaptLabError
-from engine.core.generation import Message, ModelFacts
 from engine.core.task import AnswerKind, Document
-from engine.ingest.answer_kind import answer_spec
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.clean_file import propose_task
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
-from engine.ingest.drafting import draft_instructions
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakFix
 from engine.ingest.options import ImportOptions
@@ -43,7 +38,6 @@ from engine.ingest.steps import (
     add_documents,
     check_rows,
     compare_rows,
-    count_tokens,
     guard_splits,
     make_ready,
     map_columns,
@@ -316,49 +310,3 @@ def test_rows_that_move_take_their_likes_along() -> None:
     assert [pair.test_id for pair in guarded.before.pairs] == ["1"]
     assert [guarded.splits[place] for place in range(5)] == ["train", "train", "train", "train", "test"]
     assert guarded.record.left == 0
-
-
-def test_an_upload_of_the_old_version_gives_the_same_task() -> None:
-    """A file with choices that an earlier version took up comes to the same rows, findings and leaks."""
-    told = json.loads((UPLOAD / "upload" / "choices.json").read_text())
-    draft = Draft(file_id="f", name=told["file"], data=(UPLOAD / "upload" / told["file"]).read_bytes())
-    roles = Roles(inputs=(told["input_column"],), target=told["target_column"], split=told["split_column"])
-    draft.choose(changed(title=told["file"])(draft.options))
-    walk(draft, 3)
-    draft.choose(draft.options.use_columns(roles, instead_of=draft.find(Mapped).roles))
-    fixes = {name: Fix(what) for name, what in told["mends"].items()}
-    for leaks in (LeakFix.MOVE, LeakFix(told["leaks"])):
-        draft.choose(changed(fixes=fixes, leaks=leaks)(draft.options))
-        assert walk(draft) == ""
-    ready, checked = draft.find(Ready), draft.find(Checked)
-    assert [[f.id, len(f.lines), str(f.chosen)] for f in checked.examined.card.findings] == told["findings"]
-    assert "1 of 9 test rows is like something that variants learn from" in ready.before.record.sentence()
-    kept = read_task(UPLOAD / "tasks" / told["task_id"])
-    assert ready.task.examples == kept.examples
-    assert len(kept.examples) == told["rows"]
-
-
-@pytest.mark.parametrize("kind", [None, AnswerKind.SHORT, AnswerKind.JSON])
-def test_tokens_are_counted_whatever_is_fixed(kind: AnswerKind | None) -> None:
-    """Beside the rows stand the instructions of the usual fixes; what is chosen about findings changes no count."""
-    draft = new_draft(ImportOptions(title="T", roles=TEXT, kind=kind))
-    draft.data += b'"{""a"": 1}","{""a"": 1}",train,c0,\n'
-    told: list[str] = []
-
-    class Counter:
-        """Takes note of the instructions that it counts."""
-
-        def count_tokens(self, _model_id: str, prompts: Sequence[Sequence[Message]]) -> list[int]:
-            told.extend(messages[0].content for messages in prompts)
-            return [sum(len(message.content) for message in messages) for messages in prompts]
-
-    walk(draft, 4)
-    model = ModelFacts(id="m", name="M", backend="", path="", architecture="", quantization="", size_bytes=0,
-                       context_tokens=2048, parameters=0, chat_template="", digest="", licence="")  # fmt: skip
-    mapped, checked = draft.find(Mapped), draft.find(Checked)
-    facts = count_tokens(mapped, Counter(), model)  # type: ignore[arg-type]
-    answer = answer_spec(mapped.kind, [row.target for row in checked.examined.rows])
-    assert set(told) == {draft_instructions(answer, target="label").strip()}
-    draft.choose(fixed("label_forms", Fix.MERGE)(fixed("spaces", Fix.KEEP)(draft.options)))
-    walk(draft, 1)
-    assert count_tokens(draft.find(Mapped), Counter(), model) == facts  # type: ignore[arg-type]

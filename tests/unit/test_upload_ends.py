@@ -1,0 +1,70 @@
+"""What an upload comes to: the task, and the tokens of its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from adapters.storage.task_folder import read_task
+from components.upload.draft import Draft
+from engine.core.generation import Message, ModelFacts
+from engine.core.task import AnswerKind
+from engine.ingest.answer_kind import answer_spec
+from engine.ingest.columns import Roles
+from engine.ingest.data_card import Fix
+from engine.ingest.drafting import draft_instructions
+from engine.ingest.leaks.record import LeakFix
+from engine.ingest.options import ImportOptions
+from engine.ingest.steps import Checked, Mapped, Ready, count_tokens
+from tests.unit.test_upload_steps import TEXT, changed, fixed, new_draft, walk
+
+UPLOAD = Path(__file__).parents[1] / "fixtures" / "home_1"
+
+
+def test_an_upload_of_the_old_version_gives_the_same_task() -> None:
+    """A file with choices that an earlier version took up comes to the same rows, findings and leaks."""
+    told = json.loads((UPLOAD / "upload" / "choices.json").read_text())
+    draft = Draft(file_id="f", name=told["file"], data=(UPLOAD / "upload" / told["file"]).read_bytes())
+    roles = Roles(inputs=(told["input_column"],), target=told["target_column"], split=told["split_column"])
+    draft.choose(changed(title=told["file"])(draft.options))
+    walk(draft, 3)
+    draft.choose(draft.options.use_columns(roles, instead_of=draft.find(Mapped).roles))
+    fixes = {name: Fix(what) for name, what in told["mends"].items()}
+    for leaks in (LeakFix.MOVE, LeakFix(told["leaks"])):
+        draft.choose(changed(fixes=fixes, leaks=leaks)(draft.options))
+        assert walk(draft) == ""
+    ready, checked = draft.find(Ready), draft.find(Checked)
+    assert [[f.id, len(f.lines), str(f.chosen)] for f in checked.examined.card.findings] == told["findings"]
+    assert "1 of 9 test rows is like something that variants learn from" in ready.before.record.sentence()
+    kept = read_task(UPLOAD / "tasks" / told["task_id"])
+    assert ready.task.examples == kept.examples
+    assert len(kept.examples) == told["rows"]
+
+
+@pytest.mark.parametrize("kind", [None, AnswerKind.SHORT, AnswerKind.JSON])
+def test_tokens_are_counted_whatever_is_fixed(kind: AnswerKind | None) -> None:
+    """Beside the rows stand the instructions of the usual fixes; what is chosen about findings changes no count."""
+    draft = new_draft(ImportOptions(title="T", roles=TEXT, kind=kind))
+    draft.data += b'"{""a"": 1}","{""a"": 1}",train,c0,\n'
+    told: list[str] = []
+
+    class Counter:
+        """Takes note of the instructions that it counts."""
+
+        def count_tokens(self, _model_id: str, prompts: Sequence[Sequence[Message]]) -> list[int]:
+            told.extend(messages[0].content for messages in prompts)
+            return [sum(len(message.content) for message in messages) for messages in prompts]
+
+    walk(draft, 4)
+    model = ModelFacts(id="m", name="M", backend="", path="", architecture="", quantization="", size_bytes=0,
+                       context_tokens=2048, parameters=0, chat_template="", digest="", licence="")  # fmt: skip
+    mapped, checked = draft.find(Mapped), draft.find(Checked)
+    facts = count_tokens(mapped, Counter(), model)  # type: ignore[arg-type]
+    answer = answer_spec(mapped.kind, [row.target for row in checked.examined.rows])
+    assert set(told) == {draft_instructions(answer, target="label").strip()}
+    draft.choose(fixed("label_forms", Fix.MERGE)(fixed("spaces", Fix.KEEP)(draft.options)))
+    walk(draft, 1)
+    assert count_tokens(draft.find(Mapped), Counter(), model) == facts  # type: ignore[arg-type]
