@@ -55,7 +55,7 @@ from tests.memory_lab_servers import MemoryServers
 from tests.memory_lab_training import TRAIN_S, MemoryLibrary, MemorySpeeds, MemoryTrainer, NoMeter
 
 __all__ = [
-    "DOCUMENTS", "HOSTILE", "LABELS", "MODEL", "SKILL", "TASK", "Memory", "MemoryLab", "marked_task", "memory_lab",
+    "DOCUMENTS", "HOSTILE", "HOSTILE_LABELS", "LABELS", "MODEL", "SKILL", "TASK", "Memory", "MemoryLab", "marked_task", "memory_lab",
     "memory_model", "memory_task", "memory_weights", "prediction", "queued", "script", "until",
 ]  # fmt: skip
 
@@ -64,6 +64,13 @@ LABELS = ("account_access", "billing_refund", "delivery_order", "device_fault", 
 HOSTILE = (
     "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'> **bold** [link](javascript:alert(1)) "
     "\x1b[31mred\x1b[0m \u202eesrever\u202c :red[shortcode] $x^2$\n# heading"
+)
+HOSTILE_LABELS = (
+    "<img src=x onerror='window.hacked = 1'>",
+    '=HYPERLINK("http://127.0.0.1:9/x","refund")',
+    "![x](http://127.0.0.1:9/x.png) **bold** `code`",
+    "\u202eesrever $x^2$ :red[shortcode] | cell",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -14,6 +15,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 _WORDS = (
     "parcel", "invoice", "screen", "password", "heating", "courier", "refund", "manual", "meter", "button", "app", "bill"
+)  # fmt: skip
+_PLACES = (
+    "", "models", "tasks", "upload", "train", "playground", "report?run_id={}", "costs", "learning_curve", "context", "drift",
+    "history", *(f"present?run_id={{}}&step={step}" for step in range(1, 6)),
 )  # fmt: skip
 _EVERYWHERE = """name => {
   const within = root => [...root.querySelectorAll(name), ...[...root.querySelectorAll("*")]
@@ -48,9 +53,50 @@ def test_markup_in_answers_stays_text(page: Page, serve: Server) -> None:
     assert watch.foreign == []
 
 
+def test_hostile_labels_stay_text_on_every_page_and_in_every_file(page: Page, serve: Server, tmp_path: Path) -> None:
+    """Labels and a title that are markup, formulas, links or reversed text: on all pages, the slides and in all files."""
+    stand_in = str(ROOT / "tests" / "browser" / "stand_in")
+    address = serve(PYTHONPATH=f"{ROOT}:{stand_in}", STAND_IN_HOSTILE="labels", STAND_IN_SPEED="40")
+    watch = Watch(page, address)
+    open_page(page, address, "Run")
+    page.get_by_role("button", name="Run", exact=True).click(timeout=60_000)
+    expect(page.get_by_text("Done · 360 answers")).to_be_visible(timeout=60_000)
+    run_id = page.url.rpartition("run_id=")[2]
+    _nothing_came_alive(page)
+    for path in _PLACES:
+        page.goto(f"{address}/{path.format(run_id)}")
+        expect(page.locator("h1, .slide").first).to_be_visible(timeout=60_000)
+        expect(page.get_by_test_id("stStatusWidgetRunningIcon")).to_have_count(0)
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+            _nothing_came_alive(page)
+        _nothing_came_alive(page)
+    for path in (f"run?run_id={run_id}", f"report?run_id={run_id}"):
+        page.goto(f"{address}/{path}")
+        expect(page.get_by_role("button", name="memo").first).to_be_visible(timeout=60_000)
+        for button in page.get_by_test_id("stDownloadButton").all():
+            with page.expect_download(timeout=60_000) as download:
+                button.click()
+            _is_inert(download.value.path(), download.value.suggested_filename)
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def _is_inert(path: Path, name: str) -> None:
+    """Check that no program of an office and no browser takes anything in a file for more than text."""
+    if name.endswith(".csv"):
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            assert not [cell for row in csv.reader(lines) for cell in row if cell.startswith(("=", "@", "\t", "\r"))]
+    elif name.endswith(".html"):
+        assert "<img src=x" not in path.read_text(encoding="utf-8")
+    elif name.endswith(".md"):
+        assert not re.search(r"(?<!\\)(<img|\]\()", path.read_text(encoding="utf-8"))
+
+
 def _nothing_came_alive(page: Page) -> None:
     assert page.evaluate("() => window.hacked") is None
-    assert page.evaluate(_EVERYWHERE, "img[src='x'], a[href^='javascript']") == 0
+    assert page.evaluate(_EVERYWHERE, "img[src='x'], img[src*='127.0.0.1:9'], a[href*='127.0.0.1:9']") == 0
+    assert page.evaluate(_EVERYWHERE, "a[href^='javascript']") == 0
     assert "\u202e" not in page.locator("body").inner_text()
 
 

@@ -5,15 +5,21 @@ import sys
 import types
 
 if any(name in " ".join(sys.orig_argv) for name in ("streamlit", "tools/serve.py")):
-    from tests.memory_lab import HOSTILE, MemoryLab, memory_lab, memory_task
+    from tests.memory_lab import HOSTILE, HOSTILE_LABELS, LABELS, MemoryLab, memory_lab, memory_task
 
     def open_lab() -> MemoryLab:
-        """Open a lab whose every answer and input is hostile, if asked for."""
-        hostile = os.environ.get("STAND_IN_HOSTILE") == "1"
+        """Open a lab whose inputs and answers, or whose labels, title and documents are hostile, if asked for."""
+        hostile = os.environ.get("STAND_IN_HOSTILE", "")
+        answers, labels = hostile == "1", hostile == "labels"
+        task = memory_task(
+            labels=HOSTILE_LABELS if labels else LABELS,
+            text=HOSTILE if answers else "Where is my parcel? Order",
+            title=HOSTILE_LABELS[0] if labels else "Support tickets",
+        )
         return memory_lab(
             speed=float(os.environ.get("STAND_IN_SPEED", "4")),
-            task=memory_task(text=HOSTILE) if hostile else None,
-            text=HOSTILE if hostile else "",
+            task=task if hostile else None,
+            text=HOSTILE if answers else "",
         )
 
     wiring = types.ModuleType("wiring")
