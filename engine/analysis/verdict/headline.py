@@ -8,7 +8,7 @@ from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.limits import meets_all_certainly, met
 from engine.analysis.verdict.naming import at_worst, scored_more, start, the
-from engine.analysis.verdict.ruling import Outcome, Ruling
+from engine.analysis.verdict.ruling import Outcome, Ruling, none_right
 from engine.metrics import wording as say
 
 
@@ -78,6 +78,9 @@ def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
 
 def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
     rivals = ruling.rivals
+    if none_right(ruling.kept):
+        right = "got a test row right" if ruling.run.is_share else "scored more than 0"
+        return Sentence(text=f"Nothing to choose yet: no variant {right}.")
     ahead = ruling.lead(leader, rivals[0])
     claims = [scored_more(leader, rivals[0], ahead)] if ahead >= 0 else []
     if ahead > 0:

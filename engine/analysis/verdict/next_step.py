@@ -10,7 +10,7 @@ from engine.analysis.verdict.basis import FIRST_LOOK_TOLD
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
 from engine.analysis.verdict.limits import meets_all_certainly
 from engine.analysis.verdict.naming import may_meet, the
-from engine.analysis.verdict.ruling import Outcome, Ruling
+from engine.analysis.verdict.ruling import Outcome, Ruling, none_right
 from engine.metrics import wording as say
 
 
@@ -44,6 +44,8 @@ def _before_use(ruling: Ruling) -> str:
 
 
 def _more_rows(ruling: Ruling) -> Sentence:
+    if none_right(ruling.kept):
+        return Sentence(text="Next: open some rows and see what was answered; then try clearer instructions.")
     needed = ruling.rows_needed
     if needed is not None:
         claim = Claim(kind=ClaimKind.ROWS_NEEDED, strength=Strength.ESTIMATED, value=float(needed))

@@ -137,6 +137,11 @@ class Ruling:
         return worst_loss(self.run.differences, item, self.kept)
 
 
+def none_right(items: Sequence[VariantFigures]) -> bool:
+    """Tell whether none of these variants scored anything: there is nothing to choose then, however cheap they are."""
+    return not any(item.quality.value > 0 for item in items)
+
+
 def between(differences: Sequence[Difference], first: str, second: str) -> Difference | None:
     """Return the comparison of two variants, whichever comes first."""
     return next((item for item in differences if {item.first, item.second} == {first, second}), None)
