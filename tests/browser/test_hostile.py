@@ -39,6 +39,8 @@ def test_markup_in_answers_stays_text(page: Page, serve: Server) -> None:
     expect(page.get_by_text("18 answers")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 18 answers")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Download memo")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stStatusWidgetRunningIcon")).to_have_count(0)  # the page of the finished run is whole
     page.locator(".grid .body .line").first.click()
     expect(page.get_by_text("The exact prompt").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text(re.compile(r"window\.hacked")).first).to_be_visible()
