@@ -24,8 +24,7 @@ FIRST_TASK = "support-tickets"
 def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
     """Let the user choose a task."""
     by_id = {task.id: task for task in tasks}
-    if st.session_state.get(state.TASK) not in by_id:
-        st.session_state[state.TASK] = FIRST_TASK if FIRST_TASK in by_id else next(iter(by_id))
+    state.start_choice(state.TASK, by_id, FIRST_TASK if FIRST_TASK in by_id else next(iter(by_id)))
     task_id = cell.selectbox(
         "Task",
         list(by_id),
@@ -40,8 +39,7 @@ def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
 def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
     """Let the user choose a model."""
     facts = {model.id: model for model in models}
-    if st.session_state.get(state.MODEL) not in facts:
-        st.session_state.pop(state.MODEL, None)  # its server is gone, or the model was removed
+    state.start_choice(state.MODEL, facts, next(iter(facts)))
     model_id = cell.selectbox(
         "Model",
         list(facts),

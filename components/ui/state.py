@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from engine.core.lora_library import KeptWeights
@@ -165,6 +167,15 @@ def start_number(key: str, default: int, *, most: int) -> None:
     The field itself names no default then: Streamlit logs a stack for one that also has a value in the session.
     """
     st.session_state[key] = min(int(st.session_state.get(key, default)), most)
+
+
+def start_choice(key: str, options: Collection[str], default: str) -> None:
+    """Give a select box its first choice, and again where its choice is no longer offered.
+
+    A choice that stands is set as well: otherwise another page that asks for the same begins with its first option.
+    """
+    chosen = st.session_state.get(key)
+    st.session_state[key] = chosen if chosen in options else default
 
 
 def compare(task_id: str) -> None:
