@@ -24,6 +24,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from adapters.storage.task_folder import write_task
 from engine.core.task import Example
 from tests.attack.visitor import Visitor, cookies
+from tests.browser.setting_up import set_up_here
 from tests.memory_lab import memory_task
 from tools.screenshots import import_sample
 from tools.served_app import ServedApp, served_app
@@ -148,20 +149,8 @@ def _start(page: Page, app: ServedApp, title: str, rows: int) -> None:
         page.wait_for_timeout(2_000)
     if again.count():
         again.click()
-    expect(run).to_be_visible(timeout=_MS)
-    for field_name, option in (("Task", title), ("Model", "Scripted")):
-        page.get_by_role("combobox", name=re.compile(field_name)).first.click()
-        page.get_by_role("option", name=re.compile(option)).first.click()
-    for name in ("RAG", "LoRA", "RAG + LoRA", "Classifier"):
-        page.get_by_role("button", name=name, exact=True).click()
-    page.get_by_role("button", name="Options").click()
-    page.get_by_role("radio", name="Off", exact=True).click()
-    page.keyboard.press("Escape")
-    number = page.get_by_role("spinbutton", name="Test rows")
-    number.fill(str(rows))
-    number.press("Tab")
-    expect(page.get_by_text(f"{2 * rows:,} answers")).to_be_visible(timeout=_MS)
-    page.get_by_role("button", name="Run", exact=True).click()
+    set_up_here(page, rows=rows, variants=("Zero-shot", "Few-shot"), corrected=False, task=title)
+    run.click()
     page.wait_for_url("**run_id=*", timeout=_MS)
 
 

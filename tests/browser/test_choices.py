@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, open_page
+from tests.browser.setting_up import choose
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -30,9 +31,8 @@ def test_task_and_model_hold_from_page_to_page(page: Page, serve: Server, tmp_pa
     for name in ("Playground", "Run"):
         page.get_by_role("link", name=name, exact=True).click()
         _chosen(page, "Support tickets", "SmolLM2")
-    for field, option in (("Task", "House style"), ("Model", "Scripted")):
-        page.get_by_role("combobox", name=re.compile(f"^{field}")).first.click()
-        page.get_by_role("option", name=re.compile(option)).first.click()
+    choose(page, "Task", "House style")
+    choose(page, "Model", "Scripted")
     _chosen(page, "House style", "Scripted")
     number = page.get_by_role("spinbutton", name="Test rows")
     number.fill("7")
@@ -40,8 +40,7 @@ def test_task_and_model_hold_from_page_to_page(page: Page, serve: Server, tmp_pa
     expect(page.get_by_text(re.compile(r"\b\d+ answers"))).to_be_visible(timeout=_MS)
     page.get_by_role("link", name="Playground", exact=True).click()
     _chosen(page, "House style", "Scripted")
-    page.get_by_role("combobox", name=re.compile("^Model")).first.click()
-    page.get_by_role("option", name=re.compile("SmolLM2")).first.click()
+    choose(page, "Model", "SmolLM2")
     _chosen(page, "House style", "SmolLM2")
     page.get_by_role("link", name="Run", exact=True).click()
     _chosen(page, "House style", "SmolLM2")

@@ -7,37 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, Watch, fresh_page, open_page
+from tests.browser.conftest import Server, Watch, fresh_page
+from tests.browser.setting_up import LONG_MS, WITHOUT_TRAINING, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-_LONG_MS = 120_000
-_VARIANTS = ("Zero-shot", "Few-shot", "RAG", "Classifier")
-
-
-def _set_up(
-    page: Page, address: str, *, rows: int, variants: tuple[str, ...] = _VARIANTS, corrected: bool = True
-) -> None:
-    """Open the Run page and choose the scripted model, some variants and a number of rows.
-
-    At a slow pace, measuring the prior for labels on 50 rows takes longer than a test wants to wait: `corrected` off.
-    """
-    open_page(page, address, "Run")
-    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=_LONG_MS)
-    page.get_by_role("combobox", name=re.compile("Model")).click()
-    page.get_by_role("option", name=re.compile("Scripted")).click()
-    for name in ("Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier"):
-        if name not in variants:
-            page.get_by_role("button", name=name, exact=True).click()
-    if not corrected:
-        page.get_by_role("button", name="Options").click()
-        page.get_by_role("radio", name="Off", exact=True).click()
-        page.keyboard.press("Escape")
-    number = page.get_by_role("spinbutton", name="Test rows")
-    number.fill(str(rows))
-    number.press("Tab")
-    wanted = f"{rows * len(variants)} answers"
-    expect(page.get_by_text(wanted)).to_be_visible(timeout=_LONG_MS)
 
 
 def _lanes(page: Page) -> list[dict[str, str]]:
@@ -55,13 +28,13 @@ def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
     """One click leads to a table; nothing is logged as an error and no other host is asked."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.01")
     watch = Watch(page, address)
-    _set_up(page, address, rows=12)
+    set_up(page, address, rows=12)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_be_visible(timeout=_LONG_MS)
-    expect(page.get_by_text("Done · 48 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Stop")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("Done · 48 answers")).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_role("heading", name="Results")).to_be_visible()
     lanes = _lanes(page)
-    assert [lane["name"] for lane in lanes] == list(_VARIANTS)
+    assert [lane["name"] for lane in lanes] == list(WITHOUT_TRAINING)
     assert {lane["rows"] for lane in lanes} == {"12/12"}
     assert all(re.fullmatch(r"\d+ %", lane["value"]) for lane in lanes)
     figures = page.locator(".lane .figures").first
@@ -80,9 +53,9 @@ def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
 def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Server) -> None:
     """Lanes and charts keep their DOM nodes during a run, and the layout does not shift."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")
-    _set_up(page, address, rows=40, variants=("Zero-shot", "Few-shot"))
+    set_up(page, address, rows=40, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text(re.compile(r"Row \d+ of 40"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"Row \d+ of 40"))).to_be_visible(timeout=LONG_MS)
     page.evaluate(
         """() => {
           const inside = name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
@@ -90,7 +63,7 @@ def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Se
           window.parts = () => [...inside(".lane"), ...inside(".plot"), ...inside(".column")]
         }"""
     )
-    page.wait_for_function(f"() => window.parts().length === {2 + 3 + 24}", timeout=_LONG_MS)
+    page.wait_for_function(f"() => window.parts().length === {2 + 3 + 24}", timeout=LONG_MS)
     page.evaluate(
         """() => {
           window.before = window.parts()
@@ -101,7 +74,7 @@ def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Se
           })).observe({ type: "layout-shift", buffered: false })
         }"""
     )
-    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=LONG_MS)
     kept = page.evaluate("() => { const now = window.parts(); return window.before.every((n, i) => n === now[i]) }")
     assert kept
     assert page.evaluate("() => window.shift") < 0.05
@@ -112,58 +85,58 @@ def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve:
     address = serve(
         ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="2"
     )  # the run must outlast two loads of the page on a busy machine
-    _set_up(page, address, rows=60, variants=("Zero-shot",))
+    set_up(page, address, rows=60, variants=("Zero-shot",))
     page.get_by_role("button", name="Run", exact=True).click()
     running = re.compile(r"Row \d+ of 60")
-    expect(page.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(running)).to_be_visible(timeout=LONG_MS)
     page.wait_for_url("**run_id=*")
     url = page.url
     page.reload()
-    expect(page.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(running)).to_be_visible(timeout=LONG_MS)
     assert page.url == url
     second = fresh_page(browser)
     second.goto(url)
-    expect(second.get_by_text(running)).to_be_visible(timeout=_LONG_MS)
+    expect(second.get_by_text(running)).to_be_visible(timeout=LONG_MS)
     second.context.close()
 
 
 def test_cancel_then_resume(page: Page, serve: Server) -> None:
     """A cancelled run keeps what was done and goes on to its end when resumed."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
-    _set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
+    set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=LONG_MS)
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile(r"Stopped · \d+ of 60 answers"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"Stopped · \d+ of 60 answers"))).to_be_visible(timeout=LONG_MS)
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=LONG_MS)
     assert {lane["rows"] for lane in _lanes(page)} == {"30/30"}
 
 
 def test_pause_stands_still_and_goes_on(page: Page, serve: Server) -> None:
     """A paused run makes no answer until it goes on, and then ends as if nothing had been."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
-    _set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
+    set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=LONG_MS)
     page.get_by_role("button", name="Pause").click()
     paused = page.get_by_text(re.compile(r"Row \d+ of 30 · paused"))
-    expect(paused).to_be_visible(timeout=_LONG_MS)
+    expect(paused).to_be_visible(timeout=LONG_MS)
     told = paused.text_content()
     page.wait_for_timeout(1500)
     assert paused.text_content() == told
     page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=LONG_MS)
 
 
 def test_a_column_of_the_strip_opens_its_row(page: Page, serve: Server) -> None:
     """Pressing a column brings up that row's input, target and answers."""
     address = serve(ADAPTLAB_SCRIPTED="1")
-    _set_up(page, address, rows=5, variants=("Zero-shot",))
+    set_up(page, address, rows=5, variants=("Zero-shot",))
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 5 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 5 answers")).to_be_visible(timeout=LONG_MS)
     column = page.get_by_role("button", name=re.compile(r"^Row 4, "))
     told = (column.get_attribute("aria-label") or "").split(", ")[1].split(":")[0]
     column.click()
-    expect(page.get_by_text(f"Row 4 · {told}", exact=True)).to_be_visible(timeout=_LONG_MS)
-    expect(page.get_by_text("What the model wrote")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(f"Row 4 · {told}", exact=True)).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("What the model wrote")).to_be_visible(timeout=LONG_MS)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, Watch, fresh_page
-from tests.browser.test_compare import _LONG_MS, _set_up
+from tests.browser.setting_up import LONG_MS, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -18,26 +18,26 @@ def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_p
     """The verdict follows the limits, the costs follow the volume, and the memo asks for nothing and draws its charts."""
     address = serve(ADAPTLAB_SCRIPTED="1")
     watch = Watch(page, address)
-    _set_up(page, address, rows=20)
+    set_up(page, address, rows=20)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=LONG_MS)
 
     page.get_by_role("link", name="Report", exact=True).click()
     verdict = page.locator(".st-key-verdict")
-    expect(verdict.get_by_role("heading")).to_be_visible(timeout=_LONG_MS)
-    expect(page.get_by_label(re.compile("against p95 seconds per answer"))).to_be_visible(timeout=_LONG_MS)
+    expect(verdict.get_by_role("heading")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_label(re.compile("against p95 seconds per answer"))).to_be_visible(timeout=LONG_MS)
     least = page.get_by_role("spinbutton", name="Minimum quality, %")
     least.fill("100")
     least.press("Tab")
     verdict.get_by_text("Why", exact=True).click()
-    expect(verdict.get_by_text(re.compile("below your 100 %")).first).to_be_visible(timeout=_LONG_MS)
+    expect(verdict.get_by_text(re.compile("below your 100 %")).first).to_be_visible(timeout=LONG_MS)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download memo").click()
     memo = tmp_path / "memo.html"
     download.value.save_as(memo)
 
     page.get_by_role("link", name="Costs", exact=True).click()
-    expect(page.get_by_label(re.compile("^Total at 10,000 calls a month"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_label(re.compile("^Total at 10,000 calls a month"))).to_be_visible(timeout=LONG_MS)
     assert watch.errors == []
     assert watch.foreign == []
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, Watch, open_page
+from tests.browser.setting_up import set_up_here
 from tests.ollama_server import NAME, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(1800)]
@@ -24,17 +25,7 @@ def test_a_model_of_the_server_is_found_run_and_reported(page: Page, serve: Serv
         open_page(page, address, "Models")
         expect(page.get_by_text(re.compile(r"Ollama 0\.\d+"))).to_be_visible(timeout=_LONG_MS)
         open_page(page, address, "Run")
-        page.get_by_role("combobox", name=re.compile("Model")).click()
-        page.get_by_role("option", name=re.compile(NAME)).click()
-        for name in ("RAG", "LoRA", "RAG + LoRA", "Classifier"):
-            page.get_by_role("button", name=name, exact=True).click()
-        page.get_by_role("button", name="Options").click()
-        page.get_by_role("radio", name="Off", exact=True).click()
-        page.keyboard.press("Escape")
-        number = page.get_by_role("spinbutton", name="Test rows")
-        number.fill("4")
-        number.press("Tab")
-        expect(page.get_by_text("8 answers")).to_be_visible(timeout=_LONG_MS)
+        set_up_here(page, rows=4, variants=("Zero-shot", "Few-shot"), corrected=False, model=NAME)
         page.get_by_role("button", name="Run", exact=True).click()
         expect(page.get_by_text("Done · 8 answers")).to_be_visible(timeout=_LONG_MS)
         open_page(page, address, "Report")

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.report_speed import keep_run
 from tests.browser.conftest import Server, Watch
-from tests.browser.test_compare import _LONG_MS, _set_up
+from tests.browser.setting_up import LONG_MS, set_up
 from wiring import open_workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -45,7 +45,7 @@ def _kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def _grid(page: Page) -> Locator:
     grid = page.locator(".grid[role=grid]")
-    expect(grid.locator(".body .line").nth(3)).to_be_visible(timeout=_LONG_MS)
+    expect(grid.locator(".body .line").nth(3)).to_be_visible(timeout=LONG_MS)
     return grid
 
 
@@ -63,10 +63,10 @@ def test_ten_thousand_rows_are_a_few_nodes(
     run_id = _kept(tmp_path, monkeypatch)
     address = serve()
     page.goto(f"{address}/report?run_id={run_id}")
-    page.get_by_role("radio", name="All", exact=True).click(timeout=_LONG_MS)
-    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows")).to_be_visible(timeout=_LONG_MS)
+    page.get_by_role("radio", name="All", exact=True).click(timeout=LONG_MS)
+    expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows")).to_be_visible(timeout=LONG_MS)
     grid = _grid(page)
-    expect(grid).to_have_attribute("aria-rowcount", str(ROWS + 1), timeout=_LONG_MS)
+    expect(grid).to_have_attribute("aria-rowcount", str(ROWS + 1), timeout=LONG_MS)
     for place in range(_PLACES + 1):
         grid.evaluate("(grid, share) => { grid.scrollTop = share * grid.scrollHeight }", place / _PLACES)
         shown = _shown(grid)
@@ -88,9 +88,9 @@ def test_keys_open_a_row_without_sending_the_others_again(
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
     watch = Watch(page, address)
     page.goto(f"{address}/report?run_id={run_id}")
-    page.get_by_role("radio", name="All", exact=True).click(timeout=_LONG_MS)
+    page.get_by_role("radio", name="All", exact=True).click(timeout=LONG_MS)
     grid = _grid(page)
-    expect(grid).to_have_attribute("aria-rowcount", str(ROWS + 1), timeout=_LONG_MS)
+    expect(grid).to_have_attribute("aria-rowcount", str(ROWS + 1), timeout=LONG_MS)
     whole = max(received)
     grid.focus()
     page.keyboard.press("Control+End")
@@ -102,15 +102,15 @@ def test_keys_open_a_row_without_sending_the_others_again(
     received.clear()
     page.keyboard.press("Enter")
     opened = page.get_by_text(f"Row {ROWS - 1:,} · made-{ROWS - 2:05}", exact=True)
-    expect(opened).to_be_visible(timeout=_LONG_MS)
-    expect(page.get_by_text("The exact prompt").first).to_be_visible(timeout=_LONG_MS)
+    expect(opened).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("The exact prompt").first).to_be_visible(timeout=LONG_MS)
     assert sum(received) < whole / 4
     beside, panel = grid.bounding_box(), opened.bounding_box()
     assert beside is not None
     assert panel is not None
     assert panel["x"] > beside["x"] + beside["width"]
     page.keyboard.press("Escape")
-    expect(opened).to_have_count(0, timeout=_LONG_MS)
+    expect(opened).to_have_count(0, timeout=LONG_MS)
     expect(grid).to_be_focused()
     expect(chosen.get_by_role("gridcell").first).to_have_text(str(ROWS - 1))
     assert grid.evaluate("grid => grid.scrollTop") == place
@@ -120,10 +120,10 @@ def test_keys_open_a_row_without_sending_the_others_again(
 def test_rows_come_in_and_the_reader_keeps_the_place(page: Page, serve: Server) -> None:
     """While a run goes on the grid grows, and scroll position, chosen row and the node itself stay."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.1")
-    _set_up(page, address, rows=100, variants=("Zero-shot", "Few-shot"), corrected=False)
+    set_up(page, address, rows=100, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
     grid = page.locator(".grid[role=grid]")
-    expect(grid).to_have_attribute("aria-rowcount", re.compile(r"^(1[6-9]|[2-9]\d|\d{3})$"), timeout=_LONG_MS)
+    expect(grid).to_have_attribute("aria-rowcount", re.compile(r"^(1[6-9]|[2-9]\d|\d{3})$"), timeout=LONG_MS)
     grid.focus()
     grid.evaluate("grid => { grid.scrollTop = 150; window.kept = grid }")
     page.keyboard.press("ArrowDown")
@@ -132,12 +132,12 @@ def test_rows_come_in_and_the_reader_keeps_the_place(page: Page, serve: Server) 
     before = int(grid.get_attribute("aria-rowcount") or 0)
     place = grid.evaluate("grid => grid.scrollTop")
     page.wait_for_function(
-        "rows => Number(window.kept.getAttribute('aria-rowcount')) > rows", arg=before, timeout=_LONG_MS
+        "rows => Number(window.kept.getAttribute('aria-rowcount')) > rows", arg=before, timeout=LONG_MS
     )
     assert grid.evaluate("grid => grid === window.kept && grid.scrollTop") == place
     expect(chosen.get_by_role("gridcell").first).to_have_text(number or "")
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile(r"^Stopped")).first).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"^Stopped")).first).to_be_visible(timeout=LONG_MS)
 
 
 def test_on_a_phone_the_row_is_below_the_grid(page: Page, serve: Server) -> None:
@@ -148,7 +148,7 @@ def test_on_a_phone_the_row_is_below_the_grid(page: Page, serve: Server) -> None
     grid = _grid(page)
     grid.locator(".body .line").nth(1).click()
     opened = page.get_by_text(re.compile(r"^Row \d+ · "))
-    expect(opened).to_be_visible(timeout=_LONG_MS)
+    expect(opened).to_be_visible(timeout=LONG_MS)
     above, panel = grid.bounding_box(), opened.bounding_box()
     assert above is not None
     assert panel is not None

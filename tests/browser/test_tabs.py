@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server, fresh_page
-from tests.browser.test_compare import _LONG_MS, _lanes, _set_up
+from tests.browser.setting_up import LONG_MS, set_up
+from tests.browser.test_compare import _lanes
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -20,15 +21,15 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
     """Twenty tabs attach to the run that goes on, their lanes move, and the first tab still answers."""
     # 300 answers at this pace take longer than the test may, so that the run cannot end before it is cancelled.
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="4")
-    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
+    set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=LONG_MS)
     page.wait_for_url("**run_id=*")
     tabs = [page.context.new_page() for _ in range(_TABS - 1)]
     for tab in tabs:
         tab.goto(page.url, wait_until="commit")
     for tab in tabs:
-        expect(tab.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
+        expect(tab.get_by_text(_RUNNING)).to_be_visible(timeout=LONG_MS)
     before = [_lanes(tab)[0]["rows"] for tab in tabs]
     for tab, seen in zip(tabs, before, strict=True):
         tab.wait_for_function(
@@ -36,25 +37,25 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
               .flatMap(host => [...host.shadowRoot.querySelectorAll(".lane .rows")])[0]?.textContent !== seen""",
             arg=seen,
             polling=500,  # twenty tabs that look at every frame would slow down what they look at
-            timeout=_LONG_MS,
+            timeout=LONG_MS,
         )
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile(r"Stopped · \d+ of 300 answers"))).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(re.compile(r"Stopped · \d+ of 300 answers"))).to_be_visible(timeout=LONG_MS)
 
 
 def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:
     """A run that is started while another has the machine queues, says so, and goes on when the machine is free."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
     second = fresh_page(browser)
-    _set_up(second, address, rows=3, variants=("Zero-shot",))
-    _set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
+    set_up(second, address, rows=3, variants=("Zero-shot",))
+    set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=_LONG_MS)
+    expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=LONG_MS)
     second.get_by_role("button", name="Run", exact=True).click()
     queue = second.get_by_role("button", name="Queue this run")  # told first that a run goes on, then asked
-    expect(queue).to_be_enabled(timeout=_LONG_MS)
+    expect(queue).to_be_enabled(timeout=LONG_MS)
     queue.click()
-    expect(second.get_by_text("Waiting for another run on this machine")).to_be_visible(timeout=_LONG_MS)
+    expect(second.get_by_text("Waiting for another run on this machine")).to_be_visible(timeout=LONG_MS)
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
-    expect(second.get_by_text("Done · 3 answers")).to_be_visible(timeout=_LONG_MS)
+    expect(second.get_by_text("Done · 3 answers")).to_be_visible(timeout=LONG_MS)
     second.context.close()

@@ -1,0 +1,51 @@
+"""How journeys set up a comparison on the Run page."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import open_page
+
+LONG_MS = 120_000
+TECHNIQUES = ("Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier")
+WITHOUT_TRAINING = ("Zero-shot", "Few-shot", "RAG", "Classifier")
+
+
+def choose(page: Page, field: str, option: str) -> None:
+    """Choose in a select box."""
+    page.get_by_role("combobox", name=re.compile(f"^{field}")).first.click()
+    page.get_by_role("option", name=re.compile(option)).first.click()
+
+
+def set_up(
+    page: Page, address: str, *, rows: int, variants: tuple[str, ...] = WITHOUT_TRAINING, corrected: bool = True
+) -> None:
+    """Open the Run page and set up a comparison of the scripted model."""
+    open_page(page, address, "Run")
+    set_up_here(page, rows=rows, variants=variants, corrected=corrected)
+
+
+def set_up_here(
+    page: Page, *, rows: int, variants: tuple[str, ...], corrected: bool, model: str = "Scripted", task: str = ""
+) -> None:
+    """Set up a comparison on the open Run page.
+
+    At a slow pace, measuring the prior for labels on 50 rows takes longer than a test wants to wait: `corrected` off.
+    """
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=LONG_MS)
+    if task:
+        choose(page, "Task", task)
+    choose(page, "Model", model)
+    for name in TECHNIQUES:
+        if name not in variants:
+            page.get_by_role("button", name=name, exact=True).click()
+    if not corrected:
+        page.get_by_role("button", name="Options").click()
+        page.get_by_role("radio", name="Off", exact=True).click()
+        page.keyboard.press("Escape")
+    number = page.get_by_role("spinbutton", name="Test rows")
+    number.fill(str(rows))
+    number.press("Tab")
+    expect(page.get_by_text(f"{rows * len(variants):,} answers")).to_be_visible(timeout=LONG_MS)
