@@ -144,5 +144,5 @@ def _clear(verdict: Verdict, truth: Truth, scenario: Scenario) -> dict[str, bool
             claim.kind is ClaimKind.ONLY_MEETS and claim.strength is Strength.CERTAIN for claim in verdict.claims
         )
     if scenario.shape == "equal" and everywhere and scenario.rows >= MANY_ROWS and scenario.difficulty == "copula 0.9":
-        found["equals, clearly"] = verdict.outcome is not Outcome.UNDECIDED
+        found["equals, clearly"] = verdict.pick is not None
     return found

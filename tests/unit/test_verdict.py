@@ -335,7 +335,10 @@ def test_the_verdict_holds_together(rows: list[list[bool]], least: float, share:
         assert out == {str(technique) for technique in techniques}
         return
     assert verdict.leader not in out
-    assert (verdict.pick is None) == (verdict.outcome is Outcome.UNDECIDED)
+    kept = [table[place] for place, name in enumerate(techniques) if str(name) not in out]
+    none_right = len(kept) > 1 and not any(found.any() for found in kept)
+    assert (verdict.outcome is Outcome.NONE_RIGHT) == none_right
+    assert (verdict.pick is None) == (verdict.outcome is Outcome.UNDECIDED or none_right)
     assert verdict.pick not in out
     if verdict.outcome is Outcome.WINNER:
         for pair in pairs:

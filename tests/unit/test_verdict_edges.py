@@ -125,7 +125,8 @@ def test_one_with_answers_did_not_run_alone() -> None:
 def test_where_none_is_right_there_is_nothing_to_choose() -> None:
     """The cheapest of variants that get no row right is no choice, and no number of rows makes it one."""
     verdict = judged({Technique.ZERO_SHOT: right_on(0), Technique.FEW_SHOT: right_on(0)}, FREE)
-    assert (verdict.outcome, verdict.pick, verdict.rows_needed) == (Outcome.UNDECIDED, None, None)
+    assert (verdict.outcome, verdict.pick, verdict.rows_needed) == (Outcome.NONE_RIGHT, None, None)
     assert verdict.headline == "Nothing to choose yet: no variant got a test row right."
+    assert verdict.sureness.text.endswith("; on other rows up to 2 % is possible.")
     assert verdict.next_step.text.startswith("Next: open some rows")
     assert contradictions(verdict.claims) == []

@@ -25,16 +25,7 @@ from engine.analysis.verdict.headline import headline
 from engine.analysis.verdict.limits import eliminate
 from engine.analysis.verdict.next_step import next_step
 from engine.analysis.verdict.reasons import reasons
-from engine.analysis.verdict.ruling import (
-    NEGLIGIBLE_LOSS,
-    Outcome,
-    Ruling,
-    Verdict,
-    between,
-    lead,
-    none_right,
-    worst_loss,
-)
+from engine.analysis.verdict.ruling import NEGLIGIBLE_LOSS, Outcome, Ruling, Verdict, between, lead, worst_loss
 from engine.analysis.verdict.sureness import evidence, in_short, sureness
 from engine.core.limits import Limits
 from engine.metrics.pairwise import POWER, Difference
@@ -135,8 +126,8 @@ def _pick(
         return Outcome.ALONE, leader
     if all(_beats(differences, leader, item) for item in kept if item is not leader):
         return Outcome.WINNER, leader
-    able = [] if none_right(kept) else kept
-    simplest_first = sorted(able, key=lambda item: (_upkeep(item), dearness(item)))
+    any_right = any(item.quality.value > 0 for item in kept)
+    simplest_first = sorted(kept if any_right else (), key=lambda item: (_upkeep(item), dearness(item)))
     for item in simplest_first:
         ahead = all(lead(differences, item, other) >= 0 for other in kept if other is not item)
         if ahead and best_on_all(item, kept):
@@ -145,7 +136,7 @@ def _pick(
         loss = worst_loss(differences, item, kept)
         if loss is not None and loss[0] <= NEGLIGIBLE_LOSS:
             return Outcome.SIMPLEST, item
-    return Outcome.UNDECIDED, None
+    return Outcome.UNDECIDED if any_right else Outcome.NONE_RIGHT, None
 
 
 def _beats(differences: Sequence[Difference], leader: VariantFigures, other: VariantFigures) -> bool:
@@ -161,7 +152,7 @@ def _rows_needed(
     Either the leader is shown to be better than each rival, or one of them is shown to be at most 5 points behind. Each
     rival gets its share of the 20 % by which the rows may fail to show it.
     """
-    if leader is None or none_right(kept):
+    if leader is None:
         return None
     ways = [_rows_for(differences, leader, kept, bound=False)]
     ways += [_rows_for(differences, item, kept, bound=True) for item in kept]

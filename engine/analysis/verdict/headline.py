@@ -8,7 +8,7 @@ from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.limits import meets_all_certainly, met
 from engine.analysis.verdict.naming import at_worst, scored_more, start, the
-from engine.analysis.verdict.ruling import Outcome, Ruling, none_right
+from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.metrics import wording as say
 
 
@@ -76,11 +76,14 @@ def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     return Sentence(text=text, claims=() if claim is None else (claim,))
 
 
+def _none_right(ruling: Ruling, _leader: VariantFigures) -> Sentence:
+    right = "got a test row right" if ruling.run.is_share else "scored more than 0"
+    meeting = "variant that meets your limits" if ruling.eliminated else "variant"
+    return Sentence(text=f"Nothing to choose yet: no {meeting} {right}.")
+
+
 def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
     rivals = ruling.rivals
-    if none_right(ruling.kept):
-        right = "got a test row right" if ruling.run.is_share else "scored more than 0"
-        return Sentence(text=f"Nothing to choose yet: no variant {right}.")
     ahead = ruling.lead(leader, rivals[0])
     claims = [scored_more(leader, rivals[0], ahead)] if ahead >= 0 else []
     if ahead > 0:
@@ -106,5 +109,6 @@ _HEADLINES: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
     Outcome.WINNER: _winner,
     Outcome.BEST_MEASURED: _best_measured,
     Outcome.SIMPLEST: _simplest,
+    Outcome.NONE_RIGHT: _none_right,
     Outcome.UNDECIDED: _too_few_rows,
 }

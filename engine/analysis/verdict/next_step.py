@@ -10,7 +10,7 @@ from engine.analysis.verdict.basis import FIRST_LOOK_TOLD
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
 from engine.analysis.verdict.limits import meets_all_certainly
 from engine.analysis.verdict.naming import may_meet, the
-from engine.analysis.verdict.ruling import Outcome, Ruling, none_right
+from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.metrics import wording as say
 
 
@@ -26,6 +26,8 @@ def next_step(ruling: Ruling) -> Sentence:
         return Sentence(text="Next: let the others answer too." if more else "Next: run another variant beside it.")
     if ruling.outcome is Outcome.UNDECIDED:
         return _more_rows(ruling)
+    if ruling.outcome is Outcome.NONE_RIGHT:
+        return Sentence(text="Next: open some rows and see what was answered; then try clearer instructions.")
     return Sentence(text=f"Next: {_before_use(ruling)}.")
 
 
@@ -44,8 +46,6 @@ def _before_use(ruling: Ruling) -> str:
 
 
 def _more_rows(ruling: Ruling) -> Sentence:
-    if none_right(ruling.kept):
-        return Sentence(text="Next: open some rows and see what was answered; then try clearer instructions.")
     needed = ruling.rows_needed
     if needed is not None:
         claim = Claim(kind=ClaimKind.ROWS_NEEDED, strength=Strength.ESTIMATED, value=float(needed))

@@ -31,6 +31,8 @@ class Outcome(StrEnum):
     """One is best on quality, p95 and cost at once, as measured."""
     SIMPLEST = "simplest"
     """The simplest one whose loss against each rival is at most 5 points with its whole interval."""
+    NONE_RIGHT = "none right"
+    """None got anything right: there is nothing to choose, however cheap they are."""
     UNDECIDED = "undecided"
     """Too few rows."""
 
@@ -135,11 +137,6 @@ class Ruling:
     def worst_loss(self, item: VariantFigures) -> tuple[float, VariantFigures] | None:
         """Return the most by which a variant may trail the best of its rivals, and which rival that is."""
         return worst_loss(self.run.differences, item, self.kept)
-
-
-def none_right(items: Sequence[VariantFigures]) -> bool:
-    """Tell whether none of these variants scored anything: there is nothing to choose then, however cheap they are."""
-    return not any(item.quality.value > 0 for item in items)
 
 
 def between(differences: Sequence[Difference], first: str, second: str) -> Difference | None:

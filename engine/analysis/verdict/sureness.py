@@ -130,6 +130,11 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
     return Sentence(text=f"; {rival} could be up to {say.points(claim.value)} better", claims=(claim,))
 
 
+def _what_is_possible(_ruling: Ruling, subject: VariantFigures) -> Sentence:
+    """Add what the first one may get on other rows, going by its interval."""
+    return Sentence(text=f"; on other rows up to {say.share(subject.quality.high)} is possible")
+
+
 def _as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     """Add whether another one scored more."""
     rival = ruling.rivals[0]
@@ -160,6 +165,7 @@ _TAILS: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {
     Outcome.WINNER: _ahead_for_sure,
     Outcome.BEST_MEASURED: _what_may_be_lost,
     Outcome.SIMPLEST: _as_measured,
+    Outcome.NONE_RIGHT: _what_is_possible,
     Outcome.UNDECIDED: _what_may_be_lost,
 }
 
