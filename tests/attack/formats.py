@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.attack.mutators import NUMBERS, TEXTS, bent, bent_text, bent_value
+from tests.attack.mutators import NUMBERS, TEXTS, bent, bent_text, bent_value, copies
 
 _TAGS = (
     "p",
@@ -49,11 +49,14 @@ def bent_csv(data: bytes, dice: random.Random) -> bytes:
             case "q":
                 row[dice.randrange(len(row))] = dice.choice(['"', '"x', 'x"', '"a""b"', '"a\n\nb"', '""""', "'"])
             case "r":
-                row += [dice.choice(TEXTS)] * dice.choice([1, 5, 3000])
+                text = dice.choice(TEXTS)
+                row += [text] * copies(dice.choice([1, 5, 3000]), len(text))
             case "d" if len(row) > 1:
                 row.pop()
             case _:
-                rows += [dice.choice(rows)] * dice.choice([1, 100])
+                again = dice.choice(rows)
+                times = copies(dice.choice([1, 100]), sum(map(len, again)))
+                rows += [list(again) for _ in range(times)]
     delimiter, end = dice.choice(",,,;\t|:"), dice.choice(["\n", "\n", "\r\n", "\r", "\n\n"])
     text = end.join(delimiter.join(row) for row in rows)
     codec = dice.choice(

@@ -24,7 +24,14 @@ TEXTS = (
 HOSTILE: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.5, 10**30, float("nan"), float("inf"), [], {}, [[]], [None], {"": ""}, *TEXTS[:8],
 )  # fmt: skip
+MOST_CHARACTERS = 2_000_000
+"""What one change may add: ten of them would otherwise make a file of terabytes, before any reader has seen it."""
 _WORDS = re.compile(r"\d+(?:\.\d+)?|\w+|[^\w\s]|\s+")
+
+
+def copies(wanted: int, size: int) -> int:
+    """Return how many copies of a piece of that many characters a change makes: what is wanted, or what has room."""
+    return max(1, min(wanted, MOST_CHARACTERS // max(size, 1)))
 
 
 def bent(data: bytes, dice: random.Random) -> bytes:
@@ -64,14 +71,14 @@ def bent_text(data: bytes, dice: random.Random) -> bytes:
                 words[place] = dice.choice(TEXTS)
             case "x":
                 span = words[place : place + dice.randrange(1, 30)]
-                words[place:place] = span * dice.choice([1, 1, 3, 200])
+                words[place:place] = span * copies(dice.choice([1, 1, 3, 200]), sum(map(len, span)))
             case "d":
                 del words[place : place + dice.randrange(1, 10)]
             case "s":
                 other = dice.randrange(len(words))
                 words[place], words[other] = words[other], words[place]
             case _:
-                words[place] *= dice.choice([2, 50, 3000])
+                words[place] *= copies(dice.choice([2, 50, 3000]), len(words[place]))
     return "".join(words).encode("utf-8", "surrogatepass" if dice.random() < 0.2 else "replace")
 
 
@@ -129,7 +136,10 @@ def bent_json(data: bytes, dice: random.Random) -> bytes:
     """Change values of a JSON document, which stays one; now and then nested deeper than any parser goes."""
     if dice.random() < 0.02:
         return b"[" * 50_000 + data + b"]" * 50_000
-    value = json.loads(data)
+    try:
+        value = json.loads(data)
+    except RecursionError:  # an earlier change has nested it
+        return data
     for _ in range(dice.choice([1, 1, 2, 4])):
         value = bent_value(value, dice)
     return json.dumps(value, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
@@ -143,7 +153,7 @@ def bent_lines(data: bytes, dice: random.Random) -> bytes:
             place = dice.randrange(len(lines))
             lines[place] = bent_json(lines[place], dice)
             if dice.random() < 0.2:
-                lines[place:place] = [lines[place]] * dice.choice([1, 100])
+                lines[place:place] = [lines[place]] * copies(dice.choice([1, 100]), len(lines[place]))
     return b"\n".join(lines)
 
 
