@@ -16,7 +16,7 @@ from engine.core.task import AnswerKind
 from engine.core.text.ordering import alphabetical
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.data_card import counted
-from engine.ingest.row_languages import language_warnings
+from engine.ingest.row_languages import import_locale, language_warnings
 from engine.ingest.splitting import LEFT_OUT, split_meanings, split_warnings
 from engine.ingest.splitting import SPLITS as NAMES
 from engine.ingest.steps import Checked, Mapped, Split, plan_for, split_rows
@@ -145,7 +145,8 @@ def _result(split: Split) -> None:
         for row in rows:
             if row.place in splits:
                 per_label.setdefault(row.target, Counter())[splits[row.place]] += 1
-        labels = sorted(per_label, key=alphabetical)
+        locale = import_locale(split.languages, split.before.before.roles.target, None)
+        labels = alphabetical(per_label, locale)
         with st.expander("Rows of each label", expanded=len(labels) <= 12):
             st.dataframe(
                 pl.DataFrame(

@@ -101,10 +101,10 @@ def infer_schema(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def answer_spec(kind: AnswerKind, targets: Sequence[str]) -> AnswerSpec:
-    """Define the answer of a task from its targets."""
+def answer_spec(kind: AnswerKind, targets: Sequence[str], locale: str = "") -> AnswerSpec:
+    """Define the answer of a task from its targets; labels are listed in the order of the locale."""
     if kind is AnswerKind.LABEL:
-        return AnswerSpec(kind=kind, labels=tuple(sorted(set(targets), key=alphabetical)))
+        return AnswerSpec(kind=kind, labels=tuple(alphabetical(set(targets), locale)))
     if kind is AnswerKind.JSON:
         return AnswerSpec(kind=kind, json_schema=infer_schema([as_record(target) or {} for target in targets]))
     return AnswerSpec(kind=kind)

@@ -89,7 +89,8 @@ def make_task(
     for needed in ("train", "test"):
         if not any(splits[row.place] == needed for row in rows):
             raise TableError(f"No {needed} rows are left.", "Change the splits or what is done about leaks.")
-    answer = with_label_words(answer_spec(kind, [row.target for row in rows]), label_words or {})
+    locale = import_locale(languages, roles.target, locale)
+    answer = with_label_words(answer_spec(kind, [row.target for row in rows], locale), label_words or {})
     if kind is AnswerKind.LABEL and len(answer.labels) < 2:
         raise TableError(f"All targets are {answer.labels[0]!r}.", "Choose another target column, or another kind.")
     if not instructions.strip():
@@ -106,7 +107,7 @@ def make_task(
         examples=tuple(_examples(table, roles, examined, rows, splits)),
         documents=tuple(documents),
         card=card,
-        locale=import_locale(languages, roles.target, locale),
+        locale=locale,
         template=template,
         source=_source(table, roles, examined, splits, plan, leaks)
         | {"languages": [_language_record(one) for one in languages]},

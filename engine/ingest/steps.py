@@ -29,7 +29,7 @@ from engine.ingest.leaks.record import LeakFix, LeakRecord, Sides, leak_sides, r
 from engine.ingest.leaks.text_check import find_leaks
 from engine.ingest.options import ImportOptions
 from engine.ingest.progress import Report, part_of
-from engine.ingest.row_languages import column_languages
+from engine.ingest.row_languages import column_languages, import_locale
 from engine.ingest.table import FirstLook, ReadOptions, Table
 
 
@@ -323,7 +323,9 @@ def guard_splits(
         split.splits, after, pairs, fix, left=left, similarity=compared.similarity, meanings=meanings is not None,
         documents=len(documented.documents), validation_like_training=compared.validation_like_training,
     )  # fmt: skip
-    answer = answer_spec(split.before.before.kind, [row.target for row in rows if row.place in after])
+    mapped = split.before.before
+    locale = import_locale(split.languages, mapped.roles.target, None)
+    answer = answer_spec(mapped.kind, [row.target for row in rows if row.place in after], locale)
     return Guarded(before=compared, fix=fix, meanings=meanings, splits=after, record=record, answer=answer)
 
 

@@ -76,3 +76,22 @@ def test_english_stays_unless_another_language_is_asked_for(run: Run, tmp_path: 
         assert code == 2, err
         assert words in err
         assert not (tmp_path / "wrong").exists()
+
+
+def test_labels_are_listed_in_the_order_of_their_language(run: Run, tmp_path: Path) -> None:
+    """In Swedish "Å" and "Ä" come after "Z": among the labels of the task and in the drafted instructions."""
+    texts = {
+        "Ärende": "Jag har fortfarande inte fått något svar på mitt ärende från förra veckan",
+        "Åtgärd": "Vi behöver en tekniker som kommer hit och lagar den trasiga dörren",
+        "Zon": "Vilken zon gäller min biljett i när jag reser till flygplatsen på lördag",
+        "Order": "Min order har inte kommit fram och jag vill gärna ha pengarna tillbaka",
+    }
+    table = tmp_path / "desk.csv"
+    rows = [f"{text} nummer {n},{label}\n" for n in range(12) for label, text in texts.items()]
+    table.write_text("text,label\n" + "".join(rows), encoding="utf-8")
+    code, _, err = run("import-csv", table, "--out", tmp_path / "desk")
+    assert code == 0, err
+    task = (tmp_path / "desk" / "task.toml").read_text(encoding="utf-8")
+    for find in (task.index, task.rindex):
+        places = [find(label) for label in ("Order", "Zon", "Åtgärd", "Ärende")]
+        assert places == sorted(places), task

@@ -44,7 +44,7 @@ def check_duplicates(work: Work) -> None:
         sorted(row.line for group in conflicts for row in group),
         (Fix.KEEP, Fix.DROP, Fix.MERGE),
         [
-            f"{group[0].input} → {', '.join(sorted({row.target for row in group}, key=alphabetical))}"
+            f"{group[0].input} → {', '.join(alphabetical({row.target for row in group}))}"
             for group in conflicts[:SAMPLES]
         ],
     )

@@ -59,7 +59,7 @@ def check_rare_labels(work: Work) -> None:
         "Too few to learn from and to be tested on.",
         lines,
         (Fix.KEEP, Fix.DROP),
-        [f"{label}: {counts[label]}" for label in sorted(rare, key=alphabetical)],
+        [f"{label}: {counts[label]}" for label in alphabetical(rare)],
     )
     if chosen is Fix.DROP:
         work.drop(lines)
