@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.core.safe_text import visible
+from engine.core.safe_text import one_line
 
 VERSION = 1
 """Version of the format that `--json` prints."""
@@ -112,11 +112,6 @@ def answer(text: str) -> None:
 def note(text: str, *, dim: bool = False) -> None:
     """Print a message on stderr, separate from the results."""
     Console(stderr=True, highlight=False).print(Text(one_line(text)), style="dim" if dim else None, soft_wrap=True)
-
-
-def one_line(text: str) -> str:
-    """Return a text as one line in which control and direction characters have no effect."""
-    return " ".join(visible(text).split())
 
 
 def _says_nothing(part: Listing | Lines) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.run_table import FAILURES, RunTable
-from engine.core.safe_text import visible
+from engine.core.safe_text import one_line, visible
 from engine.core.variant import Variant, variant_names
 
 INPUT_CHARACTERS = 140
@@ -105,6 +105,6 @@ def _marks(table: RunTable, line: int, rows: NDArray[np.int64]) -> list[str]:
 
 def _cut(text: str, characters: int) -> str:
     # Cut twice: making a sign visible can lengthen the text, and must not be done for all of a long one.
-    shown = " ".join(visible(text[:characters]).split())
+    shown = one_line(text[:characters])
     cut = len(text) > characters or len(shown) > characters
     return f"{shown[: characters - 1]}…" if cut else shown

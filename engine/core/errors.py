@@ -38,18 +38,19 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from engine.core.safe_text import one_line
+
 if TYPE_CHECKING:
     from engine.core.run.prediction import Usage
 
 
 class AdaptLabError(Exception):
-    """Base of all errors shown to users: `what` happened and the `fix`."""
+    """Base of all errors shown to users: `what` happened and the `fix`, each in one line, whatever values they name."""
 
     def __init__(self, what: str, fix: str = "") -> None:
         """Say what happened and how to fix it."""
-        super().__init__(what if not fix else f"{what} {fix}")
-        self.what = what
-        self.fix = fix
+        self.what, self.fix = one_line(what), one_line(fix)
+        super().__init__(f"{self.what} {self.fix}".rstrip())
 
 
 class UsageError(AdaptLabError):

@@ -15,6 +15,11 @@ def visible(text: str) -> str:
     return "".join(_shown(sign) for sign in text.replace("\r\n", "\n"))
 
 
+def one_line(text: str) -> str:
+    """Return a text as one line in which control and direction characters have no effect."""
+    return " ".join(visible(text).split())
+
+
 def _shown(sign: str) -> str:
     if sign in _KEPT or unicodedata.category(sign) not in _SHOWN_CATEGORIES:
         return sign
