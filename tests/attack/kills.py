@@ -9,6 +9,7 @@ be what an unbroken one of the same seed ends with, row by row and byte by byte.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,8 +87,8 @@ class Tally:
 
     work: Work
     unbroken_s: float = 0.0
-    begins_s: float = 0.0
-    """By when an unbroken one had begun its work."""
+    works_s: float = 0.0
+    """The part of it after the work had begun."""
     kills: int = 0
     under_way: int = 0
     findings: list[str] = field(default_factory=list)
@@ -150,55 +152,55 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **ours, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
-def to_its_end(work: Work, home: Path) -> tuple[float, str]:
-    """Do the work without a kill; return the seconds it took, and what went wrong if something did."""
-    started = time.monotonic()
-    run = subprocess.run(
-        work.command(home),
-        cwd=ROOT,
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    wrong = f"exit code {run.returncode}: {run.stderr[-400:]}" if run.returncode else ""
-    return time.monotonic() - started, wrong
-
-
-def start_up_s(home: Path) -> float:
-    """Return the seconds until a command has opened the lab, measured now: what comes after is its work."""
-    started = time.monotonic()
-    subprocess.run(
-        [sys.executable, "cli.py", "runs", "list"], cwd=ROOT, env=environment(home), capture_output=True, check=False
-    )
-    return time.monotonic() - started
-
-
-def killed(work: Work, home: Path, delay_s: float, begins_s: float) -> bool:
-    """Start the work and kill it after some seconds; tell whether it was under way then."""
-    process = subprocess.Popen(
-        work.command(home), cwd=ROOT, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+def started(work: Work, home: Path) -> subprocess.Popen[str]:
+    """Start the work."""
+    return subprocess.Popen(
+        work.command(home), cwd=ROOT, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    try:
+
+
+def to_its_end(work: Work, home: Path) -> tuple[float, float, str]:
+    """Do the work without a kill; return the seconds until it had begun, those after, and what went wrong, if anything."""
+    since = time.monotonic()
+    process = started(work, home)
+    _wait_for(process, work, home)
+    begun = time.monotonic()
+    _said, complaint = process.communicate(timeout=PATIENCE_S)
+    wrong = f"exit code {process.returncode}: {complaint[-400:]}" if process.returncode else ""
+    return begun - since, time.monotonic() - begun, wrong
+
+
+def killed(work: Work, home: Path, delay_s: float, *, once_begun: bool) -> bool:
+    """Start the work and kill it some seconds after that, or after it has begun; tell whether it was under way then."""
+    process = started(work, home)
+    if once_begun:
+        _wait_for(process, work, home)
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=delay_s)
-    except subprocess.TimeoutExpired:
-        alive = True
-    else:
-        alive = False
-    begun = _begun(work, home, delay_s > begins_s)
+    under_way = process.poll() is None and begun(work, home)
     process.kill()  # the workers of a killed process end themselves
-    said = process.communicate()[0] or ""
+    said, _complaint = process.communicate()
     if work.front == "web":
-        begun = "begin" in said and "end" not in said
-    return alive and begun and process.returncode == -signal.SIGKILL
+        under_way = under_way and "begin" in said and "end" not in said
+    return under_way and process.returncode == -signal.SIGKILL
 
 
-def _begun(work: Work, home: Path, opened: bool) -> bool:
-    if work.kind in {"run", "study"}:
-        return bool(set(statuses(home)) & {"planned", "running"}) or (work.kind == "study" and bool(statuses(home)))
-    return opened
+def begun(work: Work, home: Path) -> bool:
+    """Tell from its home whether a work has begun and is not done: its runs are there, or for others the run store."""
+    states = statuses(home)
+    match work.kind:
+        case "run":
+            return bool(set(states) & {"planned", "running"})
+        case "study":
+            return bool(states)
+        case _:
+            return (home / "runs.sqlite3").is_file()
+
+
+def _wait_for(process: subprocess.Popen[str], work: Work, home: Path) -> None:
+    while process.poll() is None and not begun(work, home):
+        time.sleep(0.02)
 
 
 def attack(work: Work, kills: int, seed: int, report: Path | None = None) -> Tally:
@@ -206,22 +208,28 @@ def attack(work: Work, kills: int, seed: int, report: Path | None = None) -> Tal
     dice, tally = random.Random(f"{seed} {work.name}"), Tally(work=work)
     with tempfile.TemporaryDirectory(prefix="adaptlab-kills-") as folder:
         whole = Path(folder) / "unbroken"
-        tally.unbroken_s, wrong = to_its_end(work, whole)
+        begins_s, tally.works_s, wrong = to_its_end(work, whole)
+        tally.unbroken_s = begins_s + tally.works_s
         if wrong:
             tally.findings.append(f"unbroken: {wrong}")
             return tally
-        tally.begins_s = start_up_s(whole)
         expected, states = kept(whole), done(whole)
         for number in range(kills):
             home = Path(folder) / f"home {number}"
-            low = min(tally.begins_s, tally.unbroken_s) * (0.5 if dice.random() < 0.2 else 1.0)
-            delay_s = dice.uniform(low, tally.unbroken_s)
-            under_way = killed(work, home, delay_s, tally.begins_s)
+            once_begun = dice.random() < 0.9
+            delay_s = dice.uniform(0.0, tally.works_s if once_begun else tally.unbroken_s)
+            under_way = killed(work, home, delay_s, once_begun=once_begun)
             tally.kills += 1
             tally.under_way += under_way
             findings = list(_compared(work, home, expected, states))
             tally.findings += [f"kill {number} after {delay_s:.2f} s: {finding}" for finding in findings]
-            line = {"work": work.name, "after_s": round(delay_s, 2), "under_way": under_way, "findings": findings}
+            line = {
+                "work": work.name,
+                "after_s": round(delay_s, 2),
+                "once_begun": once_begun,
+                "under_way": under_way,
+                "findings": findings,
+            }
             if report is not None:
                 with report.open("a", encoding="utf-8") as log:
                     log.write(json.dumps(line) + "\n")
@@ -239,7 +247,7 @@ def _compared(work: Work, home: Path, expected: Mapping[str, Any], states: Count
             found.append(f"half of an import is listed: {len(after)} of {len(expected)} rows")
         came_too_late = after == dict(expected) and done(home) == states
         if not (came_too_late or (work.kind == "import" and after)):
-            _seconds, wrong = to_its_end(work, home)
+            *_seconds, wrong = to_its_end(work, home)
             found += [f"started again: {wrong}"] if wrong else []
         ends = kept(home)
         found += [f"lost: {place}" for place in expected if place not in ends][:3]
@@ -294,15 +302,21 @@ def main() -> int:
     options.add_argument("--kills", type=int, default=200, help="in all, shared out over the kinds of work")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--log", type=Path, help="a file to which a line of JSON is added for each kill")
+    options.add_argument("--processes", type=int, default=2, help="kinds of work at a time")
     options.add_argument("--only", help="only works whose name has this in it")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="adaptlab-kills-") as folder:
         wanted = [(work, share) for work, share in works(packed_run(Path(folder))) if (asked.only or "") in work.name]
         shares = sum(share for _work, share in wanted)
         tallies = []
-        for work, share in wanted:
-            tallies.append(attack(work, -(-asked.kills * share // shares), asked.seed, asked.log))
-            print(f"{work.name}: {tallies[-1].kills} kills", file=sys.stderr, flush=True)
+        with ThreadPoolExecutor(asked.processes) as pool:
+            futures = [
+                pool.submit(attack, work, -(-asked.kills * share // shares), asked.seed, asked.log)
+                for work, share in wanted
+            ]
+            for tally in (future.result() for future in futures):
+                tallies.append(tally)
+                print(f"{tally.work.name}: {tally.kills} kills", file=sys.stderr, flush=True)
     print(table(tallies))
     findings = [f"{one.work.name}: {finding}" for one in tallies for finding in one.findings]
     print("\n".join(findings))

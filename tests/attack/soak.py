@@ -9,6 +9,7 @@ what it held after the first tenth of the journeys. The same seed takes the same
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import re
 import shutil
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from adapters.storage.task_folder import write_task
 from engine.core.task import Example
@@ -128,6 +130,9 @@ def tabs(app: ServedApp, title: str, rows: int, count: int, found: Found) -> Non
             following.pop(0).close()
             following.append(_tab(context, first.url))
             found.steps["open a tab on the run"] += 1
+            opened = found.steps["open a tab on the run"]
+            if opened % 20 == 0:
+                print(f"{opened} tabs opened  {held(app.process.pid).megabytes:.0f} MB", file=sys.stderr, flush=True)
             time.sleep(2)
         expect(following[-1].get_by_text(re.compile(rf"^Done · {2 * rows:,} answers"))).to_be_visible(timeout=_MS)
         browser.close()
@@ -145,7 +150,8 @@ def _start(page: Page, app: ServedApp, title: str, rows: int) -> None:
     again = page.get_by_role("button", name="New comparison")
     expect(run.or_(stop).or_(again).first).to_be_visible(timeout=_MS)
     while stop.count():  # what journeys have begun goes on, and holds the machine
-        stop.last.click()
+        with contextlib.suppress(PlaywrightTimeout):  # it ended by itself meanwhile
+            stop.last.click(timeout=2_000)
         page.wait_for_timeout(2_000)
     if again.count():
         again.click()
