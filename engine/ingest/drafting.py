@@ -64,7 +64,7 @@ _SENTENCES: Mapping[str, _Sentences] = {
         label="Classifica il messaggio in una sola categoria ({target}):\n{labels}\n"
         "Rispondi solo con il nome della categoria.",
         json="Leggi il testo e compila questi campi:\n{fields}\nRispondi solo con un oggetto JSON.",
-        text="Scrivi a partire dal testo: {target}. Non rispondere altro.",
+        text="Scrivi a partire dal testo: {target}. Non aggiungere altro.",
         short="Rispondi solo con quanto segue: {target}.",
         alternative="o",
     ),
@@ -72,7 +72,7 @@ _SENTENCES: Mapping[str, _Sentences] = {
         label="Classifique a mensagem em uma única categoria ({target}):\n{labels}\n"
         "Responda apenas com o nome da categoria.",
         json="Leia o texto e preencha estes campos:\n{fields}\nResponda apenas com um objeto JSON.",
-        text="Escreva a partir do texto: {target}. Não responda mais nada.",
+        text="Escreva a partir do texto: {target}. Não escreva mais nada.",
         short="Responda apenas com o seguinte: {target}.",
         alternative="ou",
     ),
@@ -85,15 +85,15 @@ _SENTENCES: Mapping[str, _Sentences] = {
     ),
     "zh": _Sentences(
         label="请将这条消息归入以下类别之一（{target}）：\n{labels}\n只回答类别名称。",
-        json="请阅读文本并填写以下字段：\n{fields}\n只回答一个 JSON 对象。",
-        text="请根据文本写出以下内容：{target}。只回答该内容。",
+        json="请阅读文本并填写以下字段：\n{fields}\n只输出一个 JSON 对象。",
+        text="请根据文本写出以下内容：{target}。不要写其他内容。",
         short="只回答以下内容：{target}。",
         alternative="或",
     ),
     "ja": _Sentences(
         label="メッセージを次のカテゴリのいずれか一つに分類してください（{target}）：\n{labels}\n"
         "カテゴリ名だけを答えてください。",
-        json="テキストを読み、次の項目を埋めてください：\n{fields}\nJSONオブジェクトを一つだけ答えてください。",
+        json="テキストを読み、次の項目を埋めてください：\n{fields}\nJSONオブジェクト一つだけで答えてください。",
         text="テキストをもとに次の内容を書いてください：{target}。それ以外は書かないでください。",
         short="次の内容だけを答えてください：{target}",
         alternative="または",
@@ -122,7 +122,7 @@ _SENTENCES: Mapping[str, _Sentences] = {
     "th": _Sentences(
         label="จัดข้อความนี้ให้อยู่ในหมวดหมู่ใดหมวดหมู่หนึ่งต่อไปนี้ ({target}):\n{labels}\nตอบเฉพาะชื่อหมวดหมู่เท่านั้น",
         json="อ่านข้อความแล้วกรอกข้อมูลในช่องต่อไปนี้:\n{fields}\nตอบเป็นออบเจ็กต์ JSON เพียงรายการเดียวเท่านั้น",
-        text="เขียนสิ่งต่อไปนี้จากข้อความ: {target} โดยไม่ต้องเขียนอย่างอื่น",
+        text="เขียนเฉพาะสิ่งต่อไปนี้โดยอ้างอิงจากข้อความ: {target}",
         short="ตอบเฉพาะสิ่งต่อไปนี้เท่านั้น: {target}",
         alternative="หรือ",
     ),
