@@ -30,12 +30,15 @@ from collections.abc import AsyncIterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 GIVE_BACK_S = 30.0
+KEPT_SESSIONS, KEPT_SESSION_S = 8, 120
+"""Tabs whose connection broke off and that may still come back; Streamlit keeps 128."""
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from streamlit import config  # noqa: E402
+from streamlit.runtime.memory_session_storage import MemorySessionStorage  # noqa: E402
 from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from adapters.page_head import PageHead  # noqa: E402
@@ -63,6 +66,8 @@ def main() -> None:
     # Otherwise a first visitor who opens a link to a page is told that it does not exist: until app.py has run once,
     # Streamlit takes the folder `pages` for its older kind of pages.
     PagesManager.uses_pages_directory = False
+    # Streamlit keeps 128 tabs that were closed, each with an event loop of three file handles.
+    MemorySessionStorage.__init__.__defaults__ = (KEPT_SESSIONS, KEPT_SESSION_S)
     send_whole()
     before = [Middleware(Gate, token=token), Middleware(PageHead)]
     app = st.App(ROOT / "app.py", middleware=before, lifespan=announced)
