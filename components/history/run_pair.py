@@ -104,6 +104,7 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
             ),
         },
         hide_index=True,
+        placeholder=say.MISSING,
         width="stretch",
         key="pair_table",
     )

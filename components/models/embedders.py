@@ -23,7 +23,7 @@ def embedders(lab: Lab) -> None:
         pl.DataFrame([_row(state) for state in lab.embedders.list()]),
         first=_FIRST,
         columns={
-            "Embedder": st.column_config.TextColumn(pinned=True, help="The name for the terminal's --embedder."),
+            "Embedder": st.column_config.TextColumn(help="The name for the terminal's --embedder."),
             "Languages": st.column_config.TextColumn(help="The languages it was trained on, if its files say so."),
             "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
             "Tokens read": st.column_config.NumberColumn(

@@ -80,7 +80,7 @@ def _kept(lab: Lab, models: list[ModelFacts]) -> None:
     frame = speeds_frame(kept, digests)
     if frame.is_empty():
         return
-    st.dataframe(frame, column_config=_COLUMNS, hide_index=True, width="stretch", key="speeds")
+    st.dataframe(frame, column_config=_COLUMNS, hide_index=True, placeholder=say.MISSING, width="stretch", key="speeds")
 
 
 def speeds_frame(kept: Mapping[str, Speed], names: Mapping[str, str]) -> pl.DataFrame:

@@ -146,6 +146,7 @@ def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
             "Seconds now": number(format="%.3f"),
         },
         hide_index=True,
+        placeholder=say.MISSING,
         width="stretch",
         key="play_changes",
     )

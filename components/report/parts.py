@@ -61,6 +61,7 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
                 "F1": st.column_config.TextColumn(help="Harmonic mean of precision and recall."),
             },
             hide_index=True,
+            placeholder=say.MISSING,
             width="stretch",
             key="classes_table",
         )
@@ -74,7 +75,9 @@ def effort_part(report: Report) -> None:
         chart_card(over_seconds, key="effort", height=320)
     with right:
         chart_card(over_settings, key="expected", height=320)
-    st.dataframe(effort_frame(report.searches), hide_index=True, width="stretch", key="effort_table")
+    st.dataframe(
+        effort_frame(report.searches), hide_index=True, placeholder=say.MISSING, width="stretch", key="effort_table"
+    )
     for sentence in tuning_gains(report):
         st.markdown(plain(sentence))
     effort_words(report.searches)
@@ -129,6 +132,7 @@ def confidence_part(report: Report, table: RunTable) -> None:
             ),
         },
         hide_index=True,
+        placeholder=say.MISSING,
         width="content",
         key="confidence_table",
     )
@@ -208,6 +212,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
             ),
         },
         hide_index=True,
+        placeholder=say.MISSING,
         width="content",
         key="draws_table",
     )

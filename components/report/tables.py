@@ -128,7 +128,7 @@ def metrics_frame(report: Report) -> pl.DataFrame:
 def show_metrics(report: Report) -> None:
     """Show the table of all figures, and what its marks mean."""
     frame = metrics_frame(report)
-    columns: dict[str, Any] = {"Variant": st.column_config.TextColumn("Variant", pinned=True)}
+    columns: dict[str, Any] = {"Variant": st.column_config.TextColumn("Variant")}
     metrics = {**_QUALITY, **_OTHERS}
     for title, one in metrics.items():
         marks = report.marks(one.figure)
@@ -179,7 +179,6 @@ def show_pairs(report: Report) -> None:
         pairs_frame(report),
         first=("Points", "95 % low", "95 % high", "p (Holm)", "Significant", "Rows still needed", "Rows"),
         columns={
-            "Pair": st.column_config.TextColumn(pinned=True),
             "Points": number(format="%+.1f", help="Mean score of the first minus the second, in points."),
             "95 % low": number(format="%+.1f", help="Lower end of the difference's 95 % interval."),
             "95 % high": number(format="%+.1f", help="Upper end of the difference's 95 % interval."),

@@ -60,7 +60,7 @@ def row_detail(
 
     frame = answers_frame(made, example, documents)
     titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
-    st.dataframe(frame.rename(titles), hide_index=True, width="stretch", key=f"{key}_answers")
+    st.dataframe(frame.rename(titles), hide_index=True, placeholder=say.MISSING, width="stretch", key=f"{key}_answers")
     tabs = st.tabs([_name(prediction) for prediction in made])
     for tab, prediction in zip(tabs, made, strict=True):
         with tab:
@@ -115,6 +115,7 @@ def inside(prediction: Prediction, *, key: str = "play") -> None:
             pl.DataFrame({"Answer": [visible(name) for name in names], "Probability": shares}),
             column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
             hide_index=True,
+            placeholder=say.MISSING,
             width="content",
             key=f"{key}_probabilities_{prediction.variant_id}",
         )

@@ -241,7 +241,9 @@ def _search(lab: Lab, snapshot: RunSnapshot, run_id: str) -> None:
                 args=(run_id,),
                 help="Ends the search after the current trial. Each technique keeps the best that it has found.",
             )
-    st.dataframe(searching_frame(snapshot), hide_index=True, width="stretch", key=f"searching_{run_id}")
+    st.dataframe(
+        searching_frame(snapshot), hide_index=True, placeholder=say.MISSING, width="stretch", key=f"searching_{run_id}"
+    )
     first, second = st.columns([6, 5], gap="small")
     with first:
         chart_card(over_seconds, key=f"effort_{run_id}")
@@ -255,7 +257,13 @@ def _table(snapshot: RunSnapshot) -> None:
     )
     if behind.open:
         with behind:
-            st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="lanes_table")
+            st.dataframe(
+                lanes_frame(snapshot.lanes),
+                hide_index=True,
+                placeholder=say.MISSING,
+                width="stretch",
+                key="lanes_table",
+            )
 
 
 def _heading(title: str, caption: str) -> None:

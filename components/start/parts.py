@@ -103,7 +103,9 @@ def recorded_run(lab: Lab) -> None:
         st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")
         live_tradeoff(snapshot, key="start_tradeoff", plot_px=(860.0, 230.0), height=300)
     with st.expander("The figures behind the chart", icon=":material/table:"):
-        st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="start_table")
+        st.dataframe(
+            lanes_frame(snapshot.lanes), hide_index=True, placeholder=say.MISSING, width="stretch", key="start_table"
+        )
     with st.container(horizontal=True):
         if st.button("Present it", icon=":material/slideshow:", key="start_present"):
             state.present(own or SAMPLE)

@@ -71,7 +71,6 @@ def _named(one: KeptWeights) -> str:
 def _columns() -> dict[str, Any]:
     number = st.column_config.NumberColumn
     return {
-        "Trained for": st.column_config.TextColumn(pinned=True),
         "Before": st.column_config.TextColumn(help="Quality of the bare model on rows that were not trained on."),
         "After": st.column_config.TextColumn(help="Quality with these weights on the same rows."),
         "Canary": st.column_config.TextColumn(help="Whether the weights change the model's answers at all."),
@@ -98,11 +97,17 @@ def _one(lab: Lab, one: KeptWeights) -> None:
                 height=240,
             )
         with st.expander("The figures behind the chart", icon=":material/table:"):
-            st.dataframe(losses_frame(losses, held_out), hide_index=True, width="stretch", key="kept_losses")
+            st.dataframe(
+                losses_frame(losses, held_out),
+                hide_index=True,
+                placeholder=say.MISSING,
+                width="stretch",
+                key="kept_losses",
+            )
         made = lab.lora.made_with(one.key)
         if made:
             st.caption(f"Also a model of the Ollama server here: {plain(', '.join(made))}")
-        st.dataframe(facts_frame(one), hide_index=True, width="stretch", key="weights_facts")
+        st.dataframe(facts_frame(one), hide_index=True, placeholder=say.MISSING, width="stretch", key="weights_facts")
         st.caption("Export")
         with st.container(horizontal=True):
             for form, title in EXPORTS.items():
@@ -188,4 +193,10 @@ def _two(one: KeptWeights, other: KeptWeights) -> None:
             alt=plain("; ".join(f"{name}, {len(losses)} steps" for name, losses, _ in curves)),
             height=250,
         )
-        st.dataframe(comparison_frame(one, other), hide_index=True, width="stretch", key="weights_compared")
+        st.dataframe(
+            comparison_frame(one, other),
+            hide_index=True,
+            placeholder=say.MISSING,
+            width="stretch",
+            key="weights_compared",
+        )

@@ -183,6 +183,7 @@ def _balance(card: DataCard) -> None:
                 "Rows": st.column_config.ProgressColumn("Rows", format="%d", min_value=0, max_value=most),
             },
             hide_index=True,
+            placeholder=say.MISSING,
             width="stretch",
             height="auto" if len(card.labels) <= 12 else 320,
             key="balance",
@@ -235,6 +236,7 @@ def _rows(mapped: Mapped, finding: Finding) -> None:
         ),
         column_config={"Input": st.column_config.TextColumn(width="large")},
         hide_index=True,
+        placeholder=say.MISSING,
         width="stretch",
         key=f"rows_{finding.id}",
     )

@@ -8,6 +8,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from engine.metrics import wording as say
+
 MOST_COLUMNS = 8
 """How many fit beside the menu at a width of 1280 pixels."""
 
@@ -27,4 +29,14 @@ def wide_table(frame: pl.DataFrame, *, first: Sequence[str], columns: dict[str, 
     with st.container(gap="xsmall"):
         if is_cut and st.toggle("All figures", key=f"{key}_all"):
             shown = list(frame.columns)
-        st.dataframe(frame, column_config=columns, column_order=shown, hide_index=True, width="stretch", key=key)
+            # Only then there is something to scroll: Streamlit draws a column that stays in place in grey.
+            columns = {**columns, shown[0]: {**columns.get(shown[0], {}), "pinned": True}}
+        st.dataframe(
+            frame,
+            column_config=columns,
+            column_order=shown,
+            hide_index=True,
+            placeholder=say.MISSING,
+            width="stretch",
+            key=key,
+        )

@@ -63,7 +63,7 @@ def place_plans(
 ) -> dict[str, tuple[Task, RunPlan]]:
     """Plan a bare-prompt run per place of the supporting passage, on the same questions, each with its task."""
     plans: dict[str, tuple[Task, RunPlan]] = {}
-    for place in PLACES:
+    for place in places_among(passages):
         made = context_task(task, passages=passages, place=place)
         plan = plan_run(
             made,
@@ -153,6 +153,8 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
     best = max(sizes, key=lambda size: found[size][0].quality.value)
     quality = say.share_interval(found[best][0].quality)
     text = f"Quality is highest at {best} passage{'s' if best > 1 else ''}: {quality}."
+    if len(sizes) < 2:
+        return Sentence(text=text)
     if few.total_p50_s and many.total_p50_s and few.total_p50_s.value > 0:
         before, after = (
             marked(say.money(item.cost_usd_per_1k), mark)
@@ -170,6 +172,11 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
 PREFIX = "context-"
 
 PLACES = ("first", "middle", "last")
+
+
+def places_among(passages: int) -> tuple[str, ...]:
+    """Return the places that so many passages have: of two, the middle one is the last."""
+    return PLACES if passages > 2 else ("first", "last")[:passages]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

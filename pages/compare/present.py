@@ -20,6 +20,7 @@ from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
 from engine.core.run.standing import choose_run, is_comparison
+from engine.metrics import wording as say
 from engine.services.recorded import SAMPLE, assessed, fold
 
 MOVES = {
@@ -103,7 +104,13 @@ with screen:
         slide(marked({"kicker": STEPS[3], "headline": headline, "blocks": []}), key="present_tradeoff_head")
         live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=SLIDE_PX, projected=True)
         with st.expander("The figures behind the chart", icon=":material/table:"):
-            st.dataframe(lanes_frame(snapshot.lanes), hide_index=True, width="stretch", key="present_figures")
+            st.dataframe(
+                lanes_frame(snapshot.lanes),
+                hide_index=True,
+                placeholder=say.MISSING,
+                width="stretch",
+                key="present_figures",
+            )
     else:
         slot = st.container()
         limits = limits_form()

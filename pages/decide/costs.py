@@ -21,6 +21,7 @@ from engine.analysis.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
+from engine.metrics import wording as say
 from engine.metrics.marks import legend, marked
 
 lab = state.lab()
@@ -92,6 +93,7 @@ st.dataframe(
         "Price": st.column_config.TextColumn(help="Where the price per call comes from, with its date or version."),
     },
     hide_index=True,
+    placeholder=say.MISSING,
     width="stretch",
     key="cost_lines",
 )
@@ -105,6 +107,7 @@ if points:
             "Total there": usd(marked("Total there", even), help="What both cost at that volume."),
         },
         hide_index=True,
+        placeholder=say.MISSING,
         width="content",
         key="cost_points",
     )

@@ -96,6 +96,7 @@ st.dataframe(
         "Compared": st.column_config.TextColumn(help="Same rows are compared in pairs, others as two samples."),
     },
     hide_index=True,
+    placeholder=say.MISSING,
     width="stretch",
     key="drift_table",
 )

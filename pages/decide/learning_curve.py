@@ -13,6 +13,7 @@ from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
+from engine.metrics import wording as say
 from engine.metrics.marks import heading, with_sentences
 from engine.studies.curve_charts import learning_chart
 from engine.studies.learning_curve import curve_points, would_labels_help
@@ -59,6 +60,7 @@ st.dataframe(
         "Each draw": st.column_config.TextColumn(help="Quality of each draw of training rows."),
     },
     hide_index=True,
+    placeholder=say.MISSING,
     width="content",
     key="curve_points",
 )

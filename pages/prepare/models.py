@@ -68,7 +68,7 @@ wide_table(
     ),
     first=("Model", "Where", "Quantization", "Parameters", "Size", "Context", "Licence", "Id"),
     columns={
-        "Model": st.column_config.TextColumn(pinned=True),
+        "Model": st.column_config.TextColumn(),
         "Quantization": st.column_config.TextColumn(
             help="How the weights are stored: fewer bits need less memory and may lower the quality."
         ),

@@ -66,3 +66,17 @@ def test_help_comes_after_its_field(page: Page, stand_in: str) -> None:
                 helped.append(step)
         assert helped, path
         assert [step["help"] for step in helped if not step["isAfter"]] == [], path
+
+
+def test_the_focus_in_the_menu_shows(page: Page, stand_in: str) -> None:
+    """The entry of the sidebar that has the focus has an outline, not just another ground; a click draws none."""
+    page.goto(f"{stand_in}/tasks")
+    entry = page.get_by_test_id("stSidebarNavLink").filter(has_text="Models")
+    expect(entry).to_be_visible()
+    outline = "node => getComputedStyle(node).outlineStyle + ' ' + getComputedStyle(node).outlineWidth"
+    assert entry.evaluate(outline).startswith("none") or entry.evaluate(outline).endswith("0px")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if entry.evaluate("node => node === document.activeElement"):
+            break
+    assert entry.evaluate(outline) == "solid 2px"

@@ -27,6 +27,7 @@ from engine.charts.chart import Axis, ticks
 from engine.charts.label_places import Spot, places
 from engine.charts.plotly_form import to_plotly
 from engine.core.interval import Interval
+from engine.core.limits import Limits
 from engine.core.techniques import TECHNIQUES, Technique
 from engine.metrics import wording as say
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, script
@@ -143,6 +144,20 @@ def test_tradeoff_chart_shows_the_lanes_figures() -> None:
         assert trace["x"] == [lane.total_p95_s]
         assert trace["y"] == [lane.quality.value]
         assert math.isclose(trace["y"][0] + trace["error_y"]["array"][0], lane.quality.high)
+
+
+def test_the_tradeoff_shades_what_the_limits_rule_out() -> None:
+    """The zones are those of the limits that are set, and the caption says which; without limits nothing is shaded."""
+    _, _, snapshot = _snapshot()
+    figures = [lane.figures for lane in snapshot.lanes if lane.figures]
+    slowest = max(item.total_p95_s.value for item in figures if item.total_p95_s)
+    limits = Limits(least_quality=0.8, highest_p95_s=slowest)
+    chart = tradeoff_chart(figures, HERE, limits=limits)
+    assert [(zone.y_high, zone.x_low, zone.y_low) for zone in chart.zones] == [(0.8, None, None), (None, slowest, 0.8)]
+    assert chart.caption.startswith(f"shaded: under 80 %, or slower than {say.seconds(slowest)} at p95; ")
+    assert len(to_plotly(chart)["layout"]["shapes"]) == 2
+    plain = tradeoff_chart(figures, HERE)
+    assert (plain.zones, plain.caption.count("shaded")) == ((), 0)
 
 
 def test_front_keeps_what_none_beats() -> None:

@@ -21,6 +21,7 @@ def test_a_speed_test_is_run_and_kept(open_app: Opener, monkeypatch: pytest.Monk
     assert any("No model has been tested" in caption.value for caption in app.caption)
     app.button(key="speed_start").click().run()
     assert not app.exception
+    assert not any("No model has been tested" in caption.value for caption in app.caption)  # one is being tested
     until(lambda: not lab.models.speed_tests.last(MODEL).is_running)
     app.run()
     assert not app.exception

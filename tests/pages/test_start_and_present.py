@@ -13,6 +13,7 @@ from components.present.race_view import race_view
 from components.present.slides import STEPS
 from components.ui.bests import bests
 from engine.core.health import Finding
+from engine.core.limits import Limits
 from engine.core.run.events import LeaderClear, RunEnded
 from engine.core.techniques import Technique
 from engine.services.recorded import SAMPLE
@@ -111,6 +112,30 @@ def test_every_step_of_a_presentation(step: int, open_app: Opener) -> None:
     assert slide["kicker"].startswith(STEPS[step - 1])
     assert bool(_components(app, "race")) == (step == 3)
     assert bool(_components(app, "live_plot")) == (step == 4)
+
+
+def test_the_verdict_slide_says_the_verdict_and_nothing_twice(open_app: Opener) -> None:
+    """What to choose is its headline, under it how sure that is and what to do next, then three figures."""
+    lab = memory_lab(task=memory_task(rows=40))
+    run_id = lab.finished(rows=40)
+    verdict = lab.results.report(run_id, Limits()).verdict
+    app = open_app(lab, PRESENT)
+    app.query_params["presented"], app.query_params["step"] = run_id, "5"
+    app.run()
+    assert not app.exception
+    (slide,) = _components(app, "slide")
+    assert slide["headline"] == verdict.headline
+    texts = [text for block in slide["blocks"] for text in block.get("texts", [])]
+    assert texts == [text for text in (verdict.in_short, verdict.next_step.text) if text]
+    figures = [card for block in slide["blocks"] for card in block.get("figures", [])]
+    assert figures[0]["what"] == "of 40 test rows right"
+    assert len(figures) == 3
+    said = [
+        slide["headline"],
+        *texts,
+        *(words for card in figures for words in (card["figure"], card["what"], card["detail"])),
+    ]
+    assert len(said) == len({*said})
 
 
 def test_a_presentation_moves_and_ends(open_app: Opener) -> None:

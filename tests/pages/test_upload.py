@@ -151,6 +151,7 @@ def test_hostile_cells_stay_text(opened) -> None:
     assert "<img src=x>.csv" not in "".join(part.value for part in screen.app.markdown)
     screen.app.button(key="step_0").click().run()
     assert {cell for frame in screen.app.dataframe for cell in frame.value.iloc[:, 2]} >= {"'=1+1"}
+    assert any("are shown with an apostrophe; it is not stored" in caption.value for caption in screen.app.caption)
 
 
 def test_columns_change_their_roles(opened) -> None:

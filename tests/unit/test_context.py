@@ -151,5 +151,16 @@ def test_more_passages_and_what_they_cost() -> None:
     assert told.endswith("(est.).")
     assert len(number_chart(found, latency=True).table()) == 2
     assert number_chart(found, latency=False).y.title == "quality"
+    alone = number_words({4: found[4]}).text
+    assert alone.startswith("Quality is highest at 4 passages")
+    assert "times as long" not in alone  # there is nothing to compare it with yet
     found[4] = found[4][0], Origin(imported=True)
     assert number_chart(found, latency=True).y.title == "p50 seconds per answer (partly imported)"
+
+
+@pytest.mark.parametrize(("passages", "places"), [(1, ["first"]), (2, ["first", "last"]), (3, list(PLACES))])
+def test_no_place_is_measured_twice(passages: int, places: list[str]) -> None:
+    """Of two passages the middle one is the last, and one passage has one place."""
+    made = place_plans(marked_task(), memory_model(), passages=passages, rows=20, decoding=DecodingMode.FREE)
+    assert list(made) == places
+    assert len({tuple(one.input for one in task.split("test")) for task, _plan in made.values()}) == len(places)

@@ -37,6 +37,7 @@ const BLOCKS = {
   },
   figures: (block, body, dark) => {
     const figures = make("div", "figures", body)
+    figures.style.setProperty("--signs", Math.max(...block.figures.map((item) => item.figure.length)))
     for (const item of block.figures) card("measure", item, figures, dark)
   },
 }

@@ -1,0 +1,27 @@
+"""What all tables of the screen have in common."""
+
+from __future__ import annotations
+
+from components.widgets.wide_table import MOST_COLUMNS
+from engine.metrics import wording as say
+from tests.memory_lab import memory_lab, memory_task
+from tests.pages.conftest import Opener
+
+
+def test_no_table_says_none_and_wide_ones_begin_with_eight_columns(open_app: Opener) -> None:
+    """Where there is no number stands a dash. The name of a row stays in place only where there is something to scroll."""
+    lab = memory_lab(task=memory_task(rows=100))
+    app = open_app(lab, "pages/decide/report.py")
+    app.query_params["run_id"] = lab.finished(rows=100)
+    app.run()
+    assert not app.exception
+    assert {frame.proto.placeholder for frame in app.dataframe} == {say.MISSING}
+    wide = [frame for frame in app.dataframe if len(frame.value.columns) > MOST_COLUMNS and frame.proto.column_order]
+    assert wide
+    for frame in wide:
+        assert len(frame.proto.column_order) <= MOST_COLUMNS
+        assert frame.proto.column_order[0] == frame.value.columns[0]
+        assert '"pinned": true' not in frame.proto.columns
+    app.toggle(key="report_metrics_all").set_value(True).run()
+    (whole,) = [frame for frame in app.dataframe if '"pinned": true' in frame.proto.columns]
+    assert len(whole.proto.column_order) == len(whole.value.columns) > MOST_COLUMNS
