@@ -10,6 +10,7 @@ from components.history.run_actions import run_actions
 from components.ui.run_data import task_title
 from components.ui.run_list import runs_frame
 from components.ui.text import plain
+from components.widgets.wide_table import wide_table
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.ingest.data_card import counted
@@ -24,6 +25,7 @@ _COLUMNS = {
     "Seed": st.column_config.NumberColumn(help="Decides which rows are drawn and how training begins."),
     "Run": st.column_config.TextColumn(help="The run's id, for the terminal's --resume."),
 }
+_FIRST = ("Started", "Task", "Model", "Variants", "Answers", "Note")
 
 
 def run_lists(lab: Lab, runs: Sequence[RunInfo], running_id: str | None) -> None:
@@ -58,14 +60,13 @@ def _line(lab: Lab, study: Study, started: str) -> str:
 
 
 def _table(lab: Lab, runs: Sequence[RunInfo], running_id: str | None, *, key: str) -> None:
-    picked = st.dataframe(
+    picked = wide_table(
         runs_frame(runs, running_id),
-        column_config=_COLUMNS,
-        hide_index=True,
-        width="stretch",
+        first=_FIRST,
+        columns=_COLUMNS,
+        key=key,
         on_select="rerun",
         selection_mode="single-row",
-        key=key,
     )
     places = [place for place in picked.selection.rows if place < len(runs)]
     if places:

@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from components.widgets.wide_table import wide_table
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -60,7 +61,8 @@ def row_detail(
 
     frame = answers_frame(made, example, documents)
     titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
-    st.dataframe(frame.rename(titles), hide_index=True, placeholder=say.MISSING, width="stretch", key=f"{key}_answers")
+    first = ("Outcome", "Answer", "Cause", titles["Whole answer"])
+    wide_table(frame.rename(titles), first=first, columns={}, key=f"{key}_answers")
     tabs = st.tabs([_name(prediction) for prediction in made])
     for tab, prediction in zip(tabs, made, strict=True):
         with tab:
