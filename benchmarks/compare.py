@@ -46,7 +46,7 @@ def main() -> int:
         quality = figures["quality"]
         print(
             f"  {figures['variant']:<10} {quality['value']:.0%} ({quality['ci_low']:.0%} to {quality['ci_high']:.0%}), "
-            f"p50 {figures['total_s']['p50']:.3f} s, one-off {prepare_s[figures['variant']]:.1f} s, "
+            f"p50 {figures['total_s']['p50']:.3f} s, set-up {prepare_s[figures['variant']]:.1f} s, "
             f"failed {figures['n_failed']}"
         )
     rows_s = last_row - first_row

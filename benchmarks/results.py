@@ -54,8 +54,8 @@ def table(summaries: list[dict[str, Any]]) -> list[str]:
     first = summaries[0]["variants"]
     scores = [name for name in first[0]["scores"] if not name.startswith("rule ")]
     head = [
-        "variant", "seed", *(name.replace("_", " ") for name in scores), "first token", "p50", "p95", "tokens in/out",
-        "one-off", "¢ per 1,000", "failed",
+        "variant", "seed", *(name.replace("_", " ") for name in scores), "first word", "p50", "p95", "tokens in/out",
+        "set-up time", "¢ per 1,000", "failed",
     ]  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for variant in first:

@@ -139,7 +139,7 @@ class DrawOptions:
     rows_per_label: Count | None = None
     """Training rows for each label, instead of a number in all; all where a label has fewer."""
     seed: int = 0
-    """Seed for training rows, shots, test rows, LoRA."""
+    """Seed for training rows, examples, test rows, LoRA."""
 
 
 # The defaults.

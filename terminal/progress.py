@@ -30,14 +30,14 @@ POLL_S = 0.1
 PLAIN_EVERY_S = 10.0
 _SHOWN_SIGNS = 32
 """How many characters of the current answer are shown."""
-_LANE = ("variant", "", "right", "first token", "p95", "per 1,000", "now")
+_LANE = ("variant", "", "right", "first word", "p95", "per 1,000", "now")
 _MARKED = {
     "right": FigureName.QUALITY,
-    "first token": FigureName.TTFT,
+    "first word": FigureName.TTFT,
     "p95": FigureName.TOTAL,
     "per 1,000": FigureName.COST,
 }
-_SPARE = {"first token", "per 1,000"}
+_SPARE = {"first word", "per 1,000"}
 WIDE = 100
 """On a narrower terminal the columns of `_SPARE` are not shown."""
 _BAR = 18

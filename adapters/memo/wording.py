@@ -23,9 +23,9 @@ from engine.metrics.marks import cell as cell_with_mark
 
 FAILURES_COUNT = "A row without an answer counts as wrong and is listed with its reason."
 INTERVALS = (
-    "Shares have Wilson's 95 % interval, other means and costs Student's t corrected for skewness, macro F1 that of "
-    "the BCa bootstrap; p50 and p95 one between order statistics. The best one's interval is corrected for having come "
-    "out on top."
+    "Shares have Wilson's 95 % interval; other means and costs use Student's t corrected for skewness, macro F1 the "
+    "BCa bootstrap, p50 and p95 order statistics. The best variant's interval is corrected for its selection as the "
+    "best."
 )
 BETTER = (
     "The best is tested against its rivals alone, every other pair with Holm's correction over all pairs; p-values "
@@ -144,7 +144,7 @@ def method(contents: MemoContents) -> list[str]:
     )
     pairs = (
         f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
-        f"{len(report.differences)} pairs. Rows still needed are for 80 % power, if the observed gap is true."
+        f'{len(report.differences)} pairs. "Rows still needed" assumes 80 % power and that the measured gap is real.'
     )
     choices = choice_sentences(report.figures)
     decided = [" ".join([ABOUT_CHOICES, *choices])] if choices else []

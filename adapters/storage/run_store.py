@@ -113,7 +113,7 @@ class SqliteRunStore:
             if "disk is full" in str(error) or "disk I/O" in str(error):
                 raise DiskFullError(
                     f"There is no space left for '{self._path.name}' ({error}).",
-                    "Free some space, then resume the run: what was done is kept.",
+                    "Free some space, then resume the run: finished rows are saved.",
                 ) from error
             raise StoreError(f"The run store '{self._path}' failed: {error}.", "Try again.") from error
         except sqlite3.DatabaseError as error:

@@ -129,7 +129,10 @@ def old_digest(folder: Path) -> str:
 def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES or not path.is_file():
-            raise TaskError(f"{path.name} is no file of at most {say.size(MAX_FILE_BYTES)}.", "Put one in its place.")
+            raise TaskError(
+                f"{path.name} is not a file, or has more than {say.size(MAX_FILE_BYTES)}.",
+                "Put a smaller file in its place.",
+            )
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise TaskError(

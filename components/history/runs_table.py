@@ -72,4 +72,4 @@ def _table(lab: Lab, runs: Sequence[RunInfo], running_id: str | None, *, key: st
     if places:
         run_actions(lab, runs[places[0]], key="" if key == "history_table" else f"_{key}")
     else:
-        st.caption("Select a row to open, note, export or delete the run.")
+        st.caption("Select a row to open, annotate, export or delete the run.")

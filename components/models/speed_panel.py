@@ -106,12 +106,12 @@ _COLUMNS = {
     "Reads": st.column_config.NumberColumn(
         "Reads (tokens/s)",
         format="%.0f",
-        help="Prefill: prompt tokens read per second; this dominates the time of short answers.",
+        help="Prompt tokens read per second (prefill); this dominates the time of short answers.",
     ),
     "Writes": st.column_config.NumberColumn(
         "Writes (tokens/s)",
         format="%.0f",
-        help="Decode: answer tokens written per second; this dominates the time of long answers.",
+        help="Answer tokens written per second (decode); this dominates the time of long answers.",
     ),
     "Loads in": st.column_config.TextColumn(help="Seconds until the model can answer; the file may have been cached."),
     "Peak memory": st.column_config.TextColumn(help="Peak resident memory of the process that held the model."),

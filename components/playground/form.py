@@ -68,7 +68,7 @@ def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tupl
     )
     settings = _settings(task, weights)
     if task.has_labels and settings.decoding is DecodingMode.CHOICE:
-        st.caption("Answers are shown as the model gives them: a run may also take away how much it likes each label.")
+        st.caption("Answers are shown as the model gives them; a run may also apply prior correction.")
     chosen = [technique for technique in able if technique in techniques]
     variants = default_variants(chosen, task, options=settings.options) if chosen else ()
     variants = with_embedders(variants, lab.embedders.choose(task), search=settings.options.search)

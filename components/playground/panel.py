@@ -40,7 +40,7 @@ def ask_button(lab: Lab, question: Question) -> None:
             shortcut="Ctrl+Enter",
         )
         if running:
-            st.markdown("A run is in progress; its measurements must not share the CPU cores.", width="content")
+            st.markdown("A run is in progress; answering now would distort its measurements.", width="content")
             st.page_link("pages/compare/run.py", label="Show the run", icon=":material/play_circle:")
         elif training:
             st.markdown("A training job is in progress; the machine is busy until it ends.", width="content")

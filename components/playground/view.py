@@ -22,7 +22,7 @@ _ANSWER_CHARACTERS = 600
 
 HELP = {
     "time": "Seconds from sending the input to the whole answer, retrieval included.",
-    "first token": "Seconds until the first token of the answer, retrieval included.",
+    "first word": "Seconds until the first token of the answer, retrieval included.",
     "retrieval": "Seconds spent on finding examples or passages.",
     "prompt": "Tokens of the prompt; those reused from an earlier answer are given separately.",
     "answer": "Tokens that the model wrote.",
@@ -32,7 +32,7 @@ HELP = {
 
 _NAMED = {
     "time": FigureName.TOTAL,
-    "first token": FigureName.TTFT,
+    "first word": FigureName.TTFT,
     "retrieval": FigureName.RETRIEVAL,
     "prompt": FigureName.TOKENS,
     "answer": FigureName.TOKENS,
@@ -91,7 +91,7 @@ def _figures(made: Prediction | None) -> dict[str, str]:
         if rate is not None
     ]
     return {
-        "first token": say.seconds(made.timing.ttft_s),
+        "first word": say.seconds(made.timing.ttft_s),
         "retrieval": say.seconds(made.timing.retrieval_s),
         "prompt": f"{counted(usage.prompt_tokens, 'token')}{kept}",
         "answer": counted(usage.completion_tokens, "token"),

@@ -45,7 +45,7 @@ _QUALITY = {
     ),
 }
 _OTHERS = {
-    "First token": _Metric(
+    "First word": _Metric(
         _F.TTFT,
         lambda item: say.seconds(item.ttft_p50_s),
         "Median seconds from the start of a row, retrieval included, to the first token.",
@@ -79,7 +79,7 @@ _OTHERS = {
         lambda item: say.energy(item.energy_wh_per_1k),
         "Counted by the machine, or computed from CPU time. Not known for a GPU or a server.",
     ),
-    "One-off": _Metric(
+    "Set-up time": _Metric(
         _F.PREPARE,
         lambda item: say.duration(item.prepare_s),
         "Seconds spent once before the first answer: training, indexing, fitting, measuring the prior for labels.",
@@ -92,7 +92,7 @@ _OTHERS = {
 }
 
 
-_FIRST = ("Quality", "95 %", "p50", "p95", "Per 1,000", "One-off", "Peak memory")
+_FIRST = ("Quality", "95 %", "p50", "p95", "Per 1,000", "Set-up time", "Peak memory")
 """What the table shows at first; the rest waits for "All figures"."""
 
 
@@ -141,7 +141,7 @@ def show_metrics(report: Report) -> None:
     if told := legend(mark for one in metrics.values() for mark in report.marks(one.figure)):
         st.caption(plain(told))
     if corrections := choice_sentences(report.figures):
-        with st.expander("What each variant went by", icon=":material/balance:"):
+        with st.expander("Examples and prior correction of each variant", icon=":material/balance:"):
             for sentence in (ABOUT, *corrections):
                 st.markdown(plain(sentence))
 

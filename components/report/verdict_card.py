@@ -13,7 +13,7 @@ _SURE = {
     Outcome.WINNER: ("decided", "green"),
     Outcome.BEST_MEASURED: ("best as measured", "green"),
     Outcome.SIMPLEST: ("decided, little to lose", "green"),
-    Outcome.NONE_RIGHT: ("none is right", "orange"),
+    Outcome.NONE_RIGHT: ("no right answers", "orange"),
     Outcome.UNDECIDED: ("too few rows", "orange"),
     Outcome.ALONE: ("one meets the limits", "blue"),
     Outcome.NONE: ("none meets the limits", "red"),

@@ -26,7 +26,7 @@ _SIGNS = {"right": "✓ right", "wrong": "✗ wrong", "failed": "▨ failed"}
 
 _MARKED = {
     "Retrieval": FigureName.RETRIEVAL,
-    "First token": FigureName.TTFT,
+    "First word": FigureName.TTFT,
     "Whole answer": FigureName.TOTAL,
     "Prompt tokens": FigureName.TOKENS,
     "of them cached": FigureName.TOKENS,
@@ -82,7 +82,7 @@ def answers_frame(
             "Outcome": _SIGNS[prediction.outcome],
             "Answer": visible(prediction.answer if prediction.answer is not None else prediction.text),
             "Retrieval": say.seconds(prediction.timing.retrieval_s),
-            "First token": say.seconds(prediction.timing.ttft_s),
+            "First word": say.seconds(prediction.timing.ttft_s),
             "Whole answer": say.seconds(prediction.timing.total_s),
             "Prompt tokens": prediction.usage.prompt_tokens,
             "of them cached": prediction.usage.cached_prompt_tokens,

@@ -188,9 +188,9 @@ def _message(snapshot: RunSnapshot) -> None:
         fault(error)
     text = "  \n".join(plain(part) for part in (snapshot.message, snapshot.fix) if part)
     if snapshot.status == "failed":
-        st.error(text or "The run stopped. Finished rows are kept.", icon=":material/error:")
+        st.error(text or "The run stopped. Finished rows are saved.", icon=":material/error:")
     elif snapshot.status in {"cancelled", "interrupted"}:
-        st.warning(text or "Stopped. Finished rows are kept. Resume to continue.", icon=":material/pause_circle:")
+        st.warning(text or "Stopped. Finished rows are saved. Resume to continue.", icon=":material/pause_circle:")
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")
     elif snapshot.clear_leader is not None:

@@ -242,8 +242,8 @@ _FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
     "quality": (_F.QUALITY, "Quality %", "%.1f", "Mean score over all rows; a failed row counts as wrong."),
     "low": (_F.QUALITY, "95 % low", "%.1f", "Lower end of the 95 % interval of the quality, in percent."),
     "high": (_F.QUALITY, "95 % high", "%.1f", "Upper end of the 95 % interval of the quality, in percent."),
-    "ttft_p50": (_F.TTFT, "First token p50 s", "%.3f", "Median seconds from the start of a row to its first token."),
-    "ttft_p95": (_F.TTFT, "First token p95 s", "%.3f", "95 of 100 answers had begun within this time."),
+    "ttft_p50": (_F.TTFT, "First word p50 s", "%.3f", "Median seconds from the start of a row to its first token."),
+    "ttft_p95": (_F.TTFT, "First word p95 s", "%.3f", "95 of 100 answers had begun within this time."),
     "total_p50": (_F.TOTAL, "Answer p50 s", "%.3f", "Median seconds from the start of a row to its whole answer."),
     "total_p95": (_F.TOTAL, "Answer p95 s", "%.3f", "95 of 100 answers were complete within this time."),
     "cost": (
@@ -253,7 +253,7 @@ _FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
         "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
     ),
     "energy": (_F.ENERGY, "Energy Wh per 1,000", "%.2f", "Counted by the machine, or computed from CPU time."),
-    "prepare": (_F.PREPARE, "One-off s", "%.1f", "Spent once before the first answer: training, indexing, fitting."),
+    "prepare": (_F.PREPARE, "Set-up s", "%.1f", "Spent once before the first answer: training, indexing, fitting."),
     "memory": (_F.MEMORY, "Peak memory MB", "%.0f", "Resident memory of the worker processes that served it."),
     "per_s": (_F.ROW_SPEED, "Rows per s", "%.1f", "Rows answered per second of work."),
     "prompt": (_F.TOKENS, "Prompt tokens", "%.0f", "Mean tokens of a prompt."),
@@ -264,8 +264,8 @@ _FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
         "Mean prompt tokens reused from an earlier row, not evaluated again.",
     ),
     "completion": (_F.TOKENS, "Answer tokens", "%.1f", "Mean tokens of an answer."),
-    "prefill": (_F.TOKEN_SPEED, "Prefill tokens/s", "%.0f", "Prompt tokens read per second, without reused ones."),
-    "decode": (_F.TOKEN_SPEED, "Decode tokens/s", "%.0f", "Answer tokens written per second."),
+    "prefill": (_F.TOKEN_SPEED, "Reading tokens/s", "%.0f", "Prompt tokens read per second, without reused ones."),
+    "decode": (_F.TOKEN_SPEED, "Writing tokens/s", "%.0f", "Answer tokens written per second."),
 }
 
 

@@ -113,14 +113,14 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             help="Decides which rows are drawn and how training begins: the same seed, the same choice.",
         )
         draws = st.number_input(
-            "Draws of examples and trainings",
+            "Draws (examples, trainings)",
             min_value=1,
             max_value=MOST_DRAWS,
             value=1,
             key=state.DRAWS,
             persist_state="session",
-            help="A few-shot or LoRA result is that of its examples and its training. With 3 draws each row is "
-            "answered with one of three, so that luck weighs less; LoRA is then trained three times.",
+            help="A few-shot or LoRA result depends on the examples drawn and on the training. With 3 draws each row "
+            "is answered with one of the three, so luck matters less; LoRA is then trained three times.",
         )
         decoding = st.segmented_control(
             "Decoding",
@@ -142,8 +142,8 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
                 required=True,
                 key=state.PRIOR_CORRECTION,
                 persist_state="session",
-                help="Takes away how much the model likes each label whatever the input. Auto decides for each "
-                "variant, on rows that it was not shown. Only with choice decoding.",
+                help="Corrects for labels that the model favours whatever the input. Auto decides for each variant, "
+                "on rows that it was not shown. Only with choice decoding.",
             )
         embedders = choose_embedders(lab)
         throughput = st.toggle(
@@ -163,8 +163,8 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             "Race",
             key=state.RACE,
             persist_state="session",
-            help="Variants that are surely more than 2 points behind get no more rows. One of the best leaves in at "
-            "most 5 of 100 runs. The run ends once one is left.",
+            help="Variants that are clearly more than 2 points behind get no more rows. A best one is dropped by "
+            "mistake in at most 5 of 100 runs. The run ends when one is left.",
         )
         effort_s = st.select_slider(
             "Search for settings",
@@ -173,7 +173,7 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             format_func=lambda seconds: f"{say.duration(seconds)} each" if seconds else "off",
             key=state.EFFORT,
             persist_state="session",
-            help="Every technique gets so much time to try other settings, such as examples, retrieval or learning "
+            help="Each technique gets this much time to try other settings, such as examples, retrieval or learning "
             "rates, on training and validation rows. The best ones then answer the test rows beside the defaults.",
         )
         st.caption("Inputs of the cost estimate")
@@ -226,7 +226,7 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
 def _buys(preflight: Preflight) -> str:
     """Say what the effort buys of each technique."""
     counts = [f"{label(name)} {say.number(count)}" for name, count in preflight.settings.items()]
-    return f"The search has time for about so many settings on all its rows: {', '.join(counts)}."
+    return f"In this time the search can try about this many settings on all its rows: {', '.join(counts)}."
 
 
 def _takes(preflight: Preflight) -> str:

@@ -50,7 +50,7 @@ def _default_run(lab: Lab) -> None:
         fault(error)
         return
     if plan is None or preflight is None:
-        st.caption("There is no model or no task yet; see what is missing.")
+        st.caption("A model or a task is missing; see the message above.")
         return
     st.caption(
         f"{plain(task_title(lab, plan.task_id))}: {len(plan.variants)} variants, "

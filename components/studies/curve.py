@@ -73,13 +73,13 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         help="The same rows for every point.",
     )
     draws = fourth.number_input(
-        "Draws",
+        "Seeds",
         min_value=1,
         max_value=_MOST_DRAWS,
         value=_DEFAULT_DRAWS,
         key="curve_draws",
-        help="How many times training rows are drawn for each number of rows. Several draws show how much quality "
-        "varies from draw to draw.",
+        help="Each seed draws other training rows for each number of rows. Several seeds show how much quality varies "
+        "from seed to seed.",
     )
     offered_techniques = [item for item in able(labels=kind is AnswerKind.LABEL) if item in CURVE_TECHNIQUES]
     most = tasks[task_id].rows["train"]
@@ -132,7 +132,7 @@ def points_frame(points: Sequence[CurvePoint]) -> pl.DataFrame:
                 "Training rows": point.train_rows,
                 "Quality": cell(say.share(point.quality), point.mark, marks),
                 "95 %": say.ends(point.quality),
-                "Each draw": ", ".join(f"{mean * 100:.0f}" for mean in point.means),
+                "Each seed": ", ".join(f"{mean * 100:.0f}" for mean in point.means),
             }
             for point in points
         ]

@@ -73,7 +73,7 @@ def _columns() -> dict[str, Any]:
     return {
         "Before": st.column_config.TextColumn(help="Quality of the bare model on rows that were not trained on."),
         "After": st.column_config.TextColumn(help="Quality with these weights on the same rows."),
-        "Canary": st.column_config.TextColumn(help="Whether the weights change the model's answers at all."),
+        "Effect": st.column_config.TextColumn(help="Whether the weights change the model's answers at all."),
         "Size": number("Size (MB)", format="%.1f", help="Of the GGUF file."),
         "Last loss": number(format="%.3f", help="Loss per answer token at the last step."),
     }

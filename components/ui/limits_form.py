@@ -25,7 +25,7 @@ def needs_form() -> Limits:
             slowest = _p95()
         with cost:
             dearest = _cost()
-        with last, st.popover("Use", icon=":material/tune:", width="stretch"):
+        with last, st.popover("Usage", icon=":material/tune:", width="stretch"):
             use = use_form()
     return replace(use, least_quality=least, highest_p95_s=slowest, highest_cost_usd_per_1k=dearest)
 
@@ -108,7 +108,7 @@ def spending_form(label: str, estimated_usd: float, *, spent_usd: float = 0.0, k
             help="The run stops when its tokens have cost this much; finished rows are saved.",
             width=280,
         )
-        agreed = st.checkbox("Spend it", key=agreed_key)
+        agreed = st.checkbox("I agree to spend up to this limit", key=agreed_key)
     return float(limit) if agreed else None
 
 

@@ -129,7 +129,7 @@ def missing_run(lab: Lab, asked: str | None, title: str, *, with_answers: bool =
         st.caption("It may have been deleted, or made on another machine.")
     else:
         told = answers_in_words(found, lab.runs.current_id())
-        st.warning(plain(f"Run {asked} has {told}, so there is nothing to show."), icon=":material/search_off:")
+        st.warning(plain(f"There is nothing to show for run {asked}: {told}."), icon=":material/search_off:")
     sample = lab.results.sample_info()
     able = [run for run in runs if run.purpose is Purpose.COMPARISON and run.rows_done][:RECENT]
     offered = [*able, *([sample] if sample else [])]

@@ -43,7 +43,7 @@ FIXES = {
 _WORDS = {
     Similarity.EXACT: "the same",
     Similarity.NORMALIZED: "the same except for case and punctuation",
-    Similarity.TYPING: "the same except for a typing error",
+    Similarity.TYPING: "the same except for a typo",
     Similarity.ORDER: "the same words in another order",
     Similarity.WORD: "one word changed",
     Similarity.NEAR: "nearly the same words",
@@ -160,7 +160,7 @@ def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bo
                 draft.begin("meanings", work, split)
                 st.rerun()
             st.caption(
-                f"Not done by itself for more than {say.number(MEANING_ROWS)} rows: embedding {say.number(rows)} rows "
+                f"Not done automatically above {say.number(MEANING_ROWS)} rows: embedding {say.number(rows)} rows "
                 "takes many minutes.",
                 width="content",
             )

@@ -78,7 +78,7 @@ class Origin:
     """It listed its likeliest tokens only, so that a label among the others has no probability of its own."""
     paid_by_token: bool = False
     simulated: bool = False
-    """The test rows were made from the task's own (rows with typing errors, prompts with passages put in), or the
+    """The test rows were made from the task's own (rows with typos, prompts with passages put in), or the
     scripted model answered, which is none."""
     imported: bool = False
 

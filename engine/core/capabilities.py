@@ -54,12 +54,12 @@ TITLES: dict[str, str] = {
     "lora_serving": "Serves LoRA weights",
     "lora_training": "LoRA weights can be trained for it here",
     "batching": "Several rows at once",
-    "own_timings": "Its own timings of prompt and answer",
+    "own_timings": "Reports its own timings of prompt and answer",
     "cached_tokens": "Reports how much of a prompt was cached",
     "counts_tokens": "Counts a prompt's tokens before it is sent",
-    "kept_prompts": "Keeps what prompts begin with, of several variants at once",
+    "kept_prompts": "Keeps the beginnings of several variants' prompts at once",
     "holds_all": "Holds the base and LoRA weights at once",
-    "takes_temperature": "Samples by the temperature that is asked for",
+    "takes_temperature": "Uses the requested temperature",
 }
 """What each capability is, in words, in the order of the table."""
 

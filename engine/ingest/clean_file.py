@@ -71,7 +71,7 @@ def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, repo
 
 def _leaks(record: LeakRecord) -> str:
     if not record.test_rows:
-        return f"{counted(record.validation_like_training, 'validation row')} like a training row."
-    return (
-        f"{record.test_rows:,} of {counted(record.test_rows_before, 'test row')} like a row or document to learn from."
-    )
+        count = record.validation_like_training
+        return f"{counted(count, 'validation row')} {'is' if count == 1 else 'are'} similar to a training row."
+    count, before = record.test_rows, counted(record.test_rows_before, "test row")
+    return f"{count:,} of {before} {'is' if count == 1 else 'are'} similar to a training row or document."

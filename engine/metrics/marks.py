@@ -38,7 +38,7 @@ SENTENCES: Mapping[Mark, str] = {
     Mark.MEASURED: "timed or counted here",
     Mark.ESTIMATED: "computed from assumptions, such as a price or a power",
     Mark.SHARED: "of processes that several variants use, so not one variant's alone",
-    Mark.SERVER: "told by the server that answered",
+    Mark.SERVER: "reported by the server that answered",
     Mark.SIMULATED: "measured on rows that were made from the task's own, or on answers by rule instead of a model's",
     Mark.IMPORTED: "measured on another machine",
 }

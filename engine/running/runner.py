@@ -95,7 +95,7 @@ def run(
                 outcomes[made.variant_id, made.example_id] = made.failure
             yield event
     except CancelledError:
-        yield _end(plan, ports, "cancelled", "Stopped. Finished rows are kept.", "Resume to continue.")
+        yield _end(plan, ports, "cancelled", "Stopped. Finished rows are saved.", "Resume to continue.")
     except AdaptLabError as error:
         yield _end(plan, ports, "failed", error.what, error.fix, goes_on=not isinstance(error, FINAL))
     else:

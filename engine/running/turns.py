@@ -189,15 +189,15 @@ class Turns:
             yield from self._once(
                 "load",
                 f"The server loaded the model again during the run: {took}, before an answer of "
-                f"{prediction.variant_id}. That is no part of any latency, cost or energy.",
+                f"{prediction.variant_id}. That is not counted in any latency, cost or energy.",
             )
         if prediction.usage.estimated:
             paid = self._context.plan.prices is not None
             counts = "such answers count as the most they can have cost" if paid else "they are estimated"
             yield from self._once(
                 "tokens",
-                f"The server did not tell how many tokens an answer of {prediction.variant_id} took, or told what "
-                f"cannot be: {counts}.",
+                f"The server did not report how many tokens an answer of {prediction.variant_id} took, or reported an "
+                f"impossible number: {counts}.",
             )
 
     def _changed(self, prediction: Prediction) -> Iterator[Event]:

@@ -201,7 +201,7 @@ def _chooses(model: LanguageModel, cancel: CancelSignal) -> Finding:
 def _tells_probabilities(model: LanguageModel, cancel: CancelSignal) -> Finding:
     found = _choice(model, every=True, cancel=cancel).probabilities
     if not found:
-        return _finding(Support.NO, "none told")
+        return _finding(Support.NO, "none reported")
     told = f"{len(found)} of {len(LABELS)} labels, together {say.share(sum(found.values()))}"
     whole = len(found) == len(LABELS) and model.capabilities.choice_probabilities is Support.YES
     return _finding(Support.YES if whole else Support.DEPENDS, f"{'whole' if whole else 'cut'}: {told}")

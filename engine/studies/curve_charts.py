@@ -44,7 +44,7 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
     draws = max((len(point.seeds) for point in points), default=1)
     return Chart(
         title="Quality against training rows",
-        caption=f"95 % intervals over {draws} draws; no rows = the bare prompt"
+        caption=f"95 % intervals over {draws} seeds; no rows = the bare prompt"
         if draws > 1
         else "95 % intervals over test rows; no rows = the bare prompt",
         alt=f"Quality against training rows: {'; '.join(told)}." if told else "Nothing has been measured yet.",

@@ -148,18 +148,18 @@ def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
     for kind in dict.fromkeys(change.kind for change in changes):
         own = [change for change in changes if change.kind == kind]
         broken = sorted((change for change in own if change.breaks), key=lambda change: change.change.value)
-        words = rows_in_words(own[0])
+        words = f"{'On' if kind == DRIFT else 'With'} {rows_in_words(own[0])}"
         if broken:
             lost = [
                 f"{item.name} loses {say.points(item.change.value)} ({say.span(-item.change.high, -item.change.low)})"
                 for item in broken
             ]
-            text = f"Under {words} {say.listed(lost)}."
+            text = f"{words} {say.listed(lost)}."
             rest = [item.name for item in own if not item.breaks]
             text += f" No significant loss was found for {say.listed(rest)}." if rest else ""
         else:
             worst = max((-item.change.low for item in own), default=0.0)
-            text = f"Under {words} no variant loses significantly; up to {say.points(worst)} may be lost."
+            text = f"{words} no variant loses significantly; a loss of up to {say.points(worst)} is possible."
         told.append(Sentence(text=text, figures={item.name: item.change.value for item in own}))
     return tuple(told)
 

@@ -120,7 +120,7 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
         text = f"It lost {ends} {step}."
     else:
         way = "gained" if gain.value >= 0 else "lost"
-        text = f"It {way} {ends} {step}, over {len(after.seeds)} draws: the change is not significant."
+        text = f"It {way} {ends} {step}, over {len(after.seeds)} seeds: the change is not significant."
     return Sentence(text=f"{way_so_far} {text}", figures=figures)
 
 

@@ -1,4 +1,4 @@
-"""The same rows, worse written: typing errors, other case, shuffled clauses. Pure functions of a text and a seed.
+"""The same rows, worse written: typos, changed case, shuffled clauses. Pure functions of a text and a seed.
 
 Targets stay: a person would still read each of these texts the same. Training rows are left as they are.
 """
@@ -20,7 +20,7 @@ from engine.core.text.segments import NO_BLANKS, cluster_spans, word_spans
 MARK = "--"
 """Separates a task's id from the kind of perturbation in the id of the derived task."""
 TYPO_SHARE = 0.2
-"""Share of the words of at least four letters that get a typing error."""
+"""Share of the words of at least four letters that get a typo."""
 _NEIGHBOURS = {
     "q": "wa", "w": "qe", "e": "wr", "r": "et", "t": "ry", "y": "tu", "u": "yi", "i": "uo", "o": "ip", "p": "o",
     "a": "sq", "s": "ad", "d": "sf", "f": "dg", "g": "fh", "h": "gj", "j": "hk", "k": "jl", "l": "k",
@@ -127,8 +127,8 @@ PERTURBATIONS: Mapping[str, Perturbation] = {
     "clauses": shuffled_clauses,
 }
 WORDS: Mapping[str, str] = {
-    "typos": "typing errors",
-    "case": "other case",
+    "typos": "typos",
+    "case": "changed case",
     "clauses": "shuffled clauses",
     "drift": "the task's drift rows",
 }

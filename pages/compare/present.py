@@ -42,7 +42,8 @@ try:
 except AdaptLabError as error:
     st.title("Present", anchor=False)
     st.info("There is no finished run to present yet.", icon=":material/slideshow:")
-    fault(error)
+    if run_id:
+        fault(error)
     st.page_link("pages/compare/run.py", label="Set up a comparison", icon=":material/play_circle:")
     st.stop()
 if st.session_state.pop(state.LEAVING, False):

@@ -41,7 +41,7 @@ try:
         st.markdown("**This machine**")
         costs = machine_form(plan.costs, key_prefix="costs_")
     with use_cell:
-        st.markdown("**Use**")
+        st.markdown("**Usage**")
         limits = use_form()
     with extra_cell:
         st.markdown("**At closed APIs**")

@@ -20,7 +20,7 @@ from engine.studies.learning_curve import curve_points, would_labels_help
 
 lab = state.lab()
 st.title("Learning curve", anchor=False)
-st.caption("Quality as training rows grow, over several draws of them: would more labels help, and which technique?")
+st.caption("Quality as training rows grow, over several seeds: would more labels help, and which technique?")
 
 try:
     chosen = curve_setup(lab)
@@ -54,10 +54,10 @@ st.dataframe(
     points_frame(points),
     column_config={
         "Quality": st.column_config.TextColumn(
-            heading("Quality", marks), help=with_sentences("Mean over the draws.", marks)
+            heading("Quality", marks), help=with_sentences("Mean over the seeds.", marks)
         ),
-        "95 %": st.column_config.TextColumn(help="Over draws, by Student's t; with a single draw, over its test rows."),
-        "Each draw": st.column_config.TextColumn(help="Quality of each draw of training rows."),
+        "95 %": st.column_config.TextColumn(help="Over seeds, by Student's t; with a single seed, over its test rows."),
+        "Each seed": st.column_config.TextColumn(help="Quality with each seed, which draws the training rows."),
     },
     hide_index=True,
     placeholder=say.MISSING,

@@ -75,8 +75,8 @@ class RunOptions:
     decoding: DecodingMode = DecodingMode.CHOICE
     """How an answer is decoded; a mode that does not suit the task is replaced by one that does."""
     prior_correction: PriorCorrection = PriorCorrection.AUTO
-    """Choice: take away how much the model likes each label whatever the input; auto decides for each variant, on
-    rows that it was not shown."""
+    """Choice: correct for labels that the model favours whatever the input; auto decides for each variant, on rows
+    that it was not shown."""
     throughput: bool = False
     """Answer in batches: examples/s, no latencies."""
     stop_when_clear: bool = False
@@ -84,14 +84,14 @@ class RunOptions:
     race: bool = False
     """Go on without variants that are clearly behind, one by one."""
     effort: Annotated[float | None, Parameter(metavar="SECONDS")] = None
-    """Search so many seconds for good settings of each technique, such as 180, 600 or 1800, on training and validation
-    rows; the tuned variants then answer beside the default ones."""
+    """Search this many seconds, such as 180, 600 or 1800, for good settings of each technique, on training and
+    validation rows; the tuned variants then answer beside the default ones."""
     trials: Annotated[str | None, Parameter(metavar="TRIALS")] = None
     """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices."""
     end_search: bool = False
     """With --resume: end the search, and use the best so far."""
     draws: Count = 1
-    """Share the rows of few-shot and LoRA out over so many draws of shots and trainings, up to 5."""
+    """Divide the rows of few-shot and LoRA among this many draws of examples and trainings, up to 5."""
     context: Count = CONTEXT_TOKENS
     """Tokens of context per row."""
     send_rows_to: Annotated[str, Parameter(metavar="HOST", show_default=False)] = ""

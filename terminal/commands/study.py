@@ -56,7 +56,7 @@ class CurveOptions:
     sizes: Annotated[str | None, Parameter(show_default=CURVE_SIZES)] = None
     """Numbers of training rows, separated by commas; 0 is the bare prompt."""
     draws: Count = 3
-    """How many times training rows are drawn for each number of rows."""
+    """Number of seeds for each number of rows; each draws other training rows."""
     test_rows: Count = 100
     """Number of test rows, the same for every point; all if there are fewer."""
 
@@ -206,11 +206,11 @@ def seeds(
     options: StudyOptions = DEFAULT_STUDY,
     as_json: Json = False,
 ) -> int:
-    """Repeat a run with other seeds for training rows, shots and LoRA: was its result luck?"""
+    """Repeat a run with other seeds for training rows, examples and LoRA: was its result luck?"""
     with closing(open_lab()) as lab:
         info = _base_run(lab, run)
         if draws < LEAST_DRAWS:
-            raise UsageError("A single draw shows no variation.", f"Ask for --draws {LEAST_DRAWS} or more.")
+            raise UsageError("A single seed shows no variation.", f"Ask for --draws {LEAST_DRAWS} or more.")
         base = lab.results.plan(info.run_id)
         plans = lab.studies.seeds(base, range(base.seed + 1, base.seed + draws))
 

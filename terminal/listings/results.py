@@ -39,12 +39,12 @@ class _Figure(NamedTuple):
 _F = FigureName
 _FIGURES = (
     _Figure("95 %", None, lambda f: say.ends(_interval(f["quality"]), missing="")),
-    _Figure("first token", _F.TTFT, lambda f: say.seconds(f["ttft_s"]["p50"], missing=""), spare=True),
+    _Figure("first word", _F.TTFT, lambda f: say.seconds(f["ttft_s"]["p50"], missing=""), spare=True),
     _Figure("p50", _F.TOTAL, lambda f: say.seconds(f["total_s"]["p50"], missing=""), spare=True),
     _Figure("p95", _F.TOTAL, lambda f: say.seconds(f["total_s"]["p95"], missing="")),
     _Figure("tokens in / out", _F.TOKENS, lambda f: _tokens(f["tokens"]), spare=True),
     _Figure("rows/s", _F.ROW_SPEED, lambda f: say.short(f["examples_per_s"], missing=""), spare=True),
-    _Figure("one-off", _F.PREPARE, lambda f: say.duration(f["prepare_s"], missing="")),
+    _Figure("set-up", _F.PREPARE, lambda f: say.duration(f["prepare_s"], missing="")),
     _Figure("per 1,000", _F.COST, lambda f: say.money(f["cost_usd_per_1k"], missing="")),
     _Figure("rows", None, lambda f: say.number(f["n"]), spare=True),
     _Figure("memory", _F.MEMORY, lambda f: say.size(f["peak_rss_bytes"], missing=""), spare=True),

@@ -25,7 +25,7 @@ def curve_listing(points: Sequence[CurvePoint]) -> Listing:
             Column(heading="training rows", figures=True),
             Column(heading=heading("quality", marks), figures=True),
             Column(heading="95 %", figures=True),
-            Column(heading="each draw", wraps=True),
+            Column(heading="each seed", wraps=True),
         ),
         rows=[
             [

@@ -96,7 +96,7 @@ def test_one_click_or_two_keys_answer(page: Page, serve: Server) -> None:
     expect(page.get_by_test_id("stCode").filter(has_text="parcel? Order 7").first).to_be_attached(timeout=_LONG_MS)
     expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
     order = page.evaluate(f"() => ({_INSIDE})('.lane')[0].textContent")
-    assert order.index("label") < order.index("first token")
+    assert order.index("label") < order.index("first word")
     sizes = page.evaluate(
         f"() => ['.text', '.value', '.figure'].map(name => parseFloat(getComputedStyle(({_INSIDE})(name)[0]).fontSize))"
     )

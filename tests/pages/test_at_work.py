@@ -103,7 +103,7 @@ def test_a_study_is_one_entry_with_its_run_and_rows(open_app: Opener) -> None:
     lab.studies.start(Purpose.DRIFT, "drift", list(plans.values()), studied_run=base)
     until(lambda: lab.studies.state(Purpose.DRIFT).run_id is not None and lab.runs.current_id() is not None)
     app = open_app(lab, "pages/compare/playground.py").run()
-    assert "Drift · typing errors" in strip(app).replace("*", "")
+    assert "Drift · typos" in strip(app).replace("*", "")
     assert "run 1 of 3" in strip(app)
     assert len(lab.at_work.now()) == 1
     stop(app)

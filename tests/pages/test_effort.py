@@ -46,7 +46,7 @@ def test_the_slider_says_what_an_effort_buys(open_app: Opener) -> None:
     assert slider.value == 0
     slider.set_value(180).run()
     assert not app.exception
-    assert "The search has time for about so many settings on all its rows: Zero-shot" in texts(app)
+    assert "In this time the search can try about this many settings on all its rows: Zero-shot" in texts(app)
     assert "search 18 min" in texts(app)
     assert "up to **" in texts(app)
 
@@ -69,7 +69,7 @@ def test_a_search_under_way_shows_its_curves_and_can_be_ended(open_app: Opener) 
     app.run()
     assert not app.exception
     assert "Settings are being tried on training and validation rows." in texts(app)
-    assert "What search bought" in texts(app)
+    assert "What the search gained" in texts(app)
     now = app.dataframe[0].value
     assert now["Technique"].tolist() == ["Zero-shot", "Few-shot"]
     assert now["Settings"].tolist() == [2, 0]
@@ -88,7 +88,7 @@ def test_a_search_that_was_stopped_says_so(open_app: Opener) -> None:
         [
             RunStarted(plan=plan),
             PreparationProgress(variant_id="zero-shot-tuned", progress=progress),
-            RunEnded(status="cancelled", message="Stopped. Finished rows are kept."),
+            RunEnded(status="cancelled", message="Stopped. Finished rows are saved."),
         ],
     )
     app = open_app(lab)

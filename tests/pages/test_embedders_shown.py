@@ -119,7 +119,7 @@ def test_an_embedder_elsewhere_is_agreed_to_first(open_app: Opener) -> None:
     agreed.check().run()
     assert app.button[0].disabled
     assert any("0.02 USD per million tokens embedded" in told.value for told in app.markdown)
-    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    next(box for box in app.checkbox if box.label == "I agree to spend up to this limit").check().run()
     assert not app.error
     assert "leave this machine: the embedder far/small reads them at far.example." in said(app)
     assert not app.button[0].disabled

@@ -197,7 +197,7 @@ def test_the_playground_marks_what_a_server_counted() -> None:
         run_id="r", variant_id="rag", technique="rag", example_id="e", target="a", usage=Usage(prompt_tokens=9)
     )
     (lane,) = play_views(play(made, variant), Origin(server=True))
-    assert (signs(lane)["prompt"], signs(lane)["answer"], signs(lane)["first token"]) == ("server's",) * 2 + ("",)
+    assert (signs(lane)["prompt"], signs(lane)["answer"], signs(lane)["first word"]) == ("server's",) * 2 + ("",)
     (lane,) = play_views(play(made, variant), Origin(simulated=True))
     assert set(signs(lane).values()) == {"sim."}
 

@@ -110,7 +110,7 @@ def test_what_is_agreed_to_for_one_run_holds_for_no_other(open_app: Opener) -> N
     first, second = close_run(lab, prices=dear), close_run(lab, prices=PRICES)
     app = opened(open_app, lab)
     app.selectbox(key="report_run").set_value(first).run()
-    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    next(box for box in app.checkbox if box.label == "I agree to spend up to this limit").check().run()
     limit = next(field for field in app.number_input if field.label.startswith("Spending limit")).value
     assert not app.button(key="more_rows").disabled
     app.selectbox(key="report_run").set_value(second).run()

@@ -124,7 +124,9 @@ def test_a_run_without_answers_is_told(page: str, open_app: Opener) -> None:
     lab = memory_lab()
     lab.finished(rows=6)
     empty = stopped(lab, events=1)
-    assert "has no answers, stopped, so there is nothing to show." in told(opened(open_app, lab, page, run_id=empty))
+    assert f"There is nothing to show for run {empty}: no answers, stopped." in told(
+        opened(open_app, lab, page, run_id=empty)
+    )
 
 
 def test_a_stopped_run_is_marked_in_selector_and_head(open_app: Opener) -> None:

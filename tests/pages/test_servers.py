@@ -132,7 +132,7 @@ def test_what_costs_money_is_confirmed_first(open_app: Opener) -> None:
     assert any(f"**{say.money(usd)}**" in text.value for text in app.markdown)
     run = next(button for button in app.button if button.label == "Run")
     assert run.disabled
-    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    next(box for box in app.checkbox if box.label == "I agree to spend up to this limit").check().run()
     run = next(button for button in app.button if button.label == "Run")
     assert not run.disabled
     run.click().run()
@@ -151,7 +151,7 @@ def test_the_limit_follows_the_estimate_until_it_is_agreed_to(open_app: Opener) 
         app.number_input(key="setup_rows").set_value(rows).run()
         limits.append(app.number_input(key=f"setup_spending_limit_{remote.id}").value)
     assert limits[0] < limits[1]
-    next(box for box in app.checkbox if box.label == "Spend it").check().run()
+    next(box for box in app.checkbox if box.label == "I agree to spend up to this limit").check().run()
     app.number_input(key="setup_rows").set_value(20).run()
     assert app.number_input(key=f"setup_spending_limit_{remote.id}").value == limits[1]
 

@@ -192,6 +192,7 @@ def test_nothing_to_present_is_told(open_app: Opener) -> None:
     app = open_app(memory_lab(), PRESENT).run()
     assert not app.exception
     assert "There is no finished run to present yet" in app.info[0].value
+    assert not app.error
 
 
 def test_slides_are_text(open_app: Opener) -> None:

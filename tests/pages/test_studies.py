@@ -24,7 +24,7 @@ def test_a_learning_curve_is_measured_and_shown(open_app: Opener) -> None:
     assert len(lab.runs.list()) == 1 + 2 * 4  # one without training rows, and two draws of each number of them
     app.run()
     assert not app.exception
-    frame = next(item.value for item in app.dataframe if "Each draw" in item.value)
+    frame = next(item.value for item in app.dataframe if "Each seed" in item.value)
     assert set(frame["Technique"]) == {"Zero-shot", "Few-shot", "RAG", "Classifier"}
     assert set(frame["Training rows"]) == {0, 5, 10, 25, 50}
     assert "training rows" in told(app)
@@ -41,9 +41,9 @@ def test_drift_shows_who_breaks(open_app: Opener) -> None:
     assert len(lab.runs.list()) == 4
     app.run()
     assert not app.exception
-    assert "Under typing errors" in told(app)
+    assert "With typos" in told(app)
     frame = next(item.value for item in app.dataframe if "Degrades" in item.value)
-    assert set(frame["Rows"]) == {f"{kind} (sim.)" for kind in ("typing errors", "other case", "shuffled clauses")}
+    assert set(frame["Rows"]) == {f"{kind} (sim.)" for kind in ("typos", "changed case", "shuffled clauses")}
     assert set(frame["Compared"]) == {"same rows"}
 
 

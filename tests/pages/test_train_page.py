@@ -87,7 +87,7 @@ def test_the_library_lists_what_is_kept(open_app: Opener) -> None:
     table = app.dataframe[0].value
     assert list(table["Trained for"]) == ["tickets", "tickets"]
     assert list(table["After"]) == ["90 %", "not measured"]
-    assert list(table["Canary"]) == ["changes a probability by 0.31", "not tested"]
+    assert list(table["Effect"]) == ["changes a probability by 0.31", "not tested"]
 
 
 def test_the_step_and_the_number_of_steps_are_told(open_app: Opener) -> None:

@@ -95,6 +95,6 @@ def test_short_rows_are_reported_apart(opened) -> None:
     leaks_screen(screen)
     assert "**Rows under 6 words**" in screen.texts()
     assert [list(frame.value["How"]) for frame in screen.app.dataframe] == [
-        ["the same except for case and punctuation", "the same except for a typing error"]
+        ["the same except for case and punctuation", "the same except for a typo"]
     ]
-    assert "in rows under 6 words: 1 case or punctuation, 1 typing error" in screen.texts()
+    assert "in rows under 6 words: 1 case or punctuation, 1 typo" in screen.texts()

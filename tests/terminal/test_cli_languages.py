@@ -20,8 +20,8 @@ TABLES = Path(__file__).parents[1] / "fixtures" / "tickets"
 CODES = ("zh", "ar", "de")
 CASELESS = ("zh", "ar")
 WITHOUT = {
-    "zh": "neighbouring keys in the typing errors of the drift study; other case in the drift study; and {own}",
-    "ar": "other case in the drift study; {numbers}; and {own}",
+    "zh": "neighbouring keys in the typos of the drift study; changed case in the drift study; and {own}",
+    "ar": "changed case in the drift study; {numbers}; and {own}",
     "de": "{numbers} and {own}",
 }
 """What each language goes without where all texts are embedded as the rows ask for."""
@@ -35,7 +35,7 @@ def told(code: str, embedder: str, without: str) -> str:
         own="instructions in the language of the rows",
         numbers="the countries' identity numbers in the search for personal data",
     )
-    return f"Rows are in {name}; the embedder is {embedder}. For {name} the app goes without {parts}."
+    return f"Rows are in {name}; the embedder is {embedder}. Missing for {name}: {parts}."
 
 
 def compared(run: Run, code: str, out: Path) -> str:
@@ -111,4 +111,4 @@ def test_what_the_language_goes_without_is_said(
     assert str(summary["embedder"]) in memo
     exit_code, out, err = run("study", "drift", "latest")
     assert exit_code == 0, err
-    assert ("change none of these rows: other case" in out + err) == (code in CASELESS)
+    assert ("change none of these rows: changed case" in out + err) == (code in CASELESS)

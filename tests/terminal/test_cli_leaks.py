@@ -38,7 +38,7 @@ def test_a_reworded_row_is_found_without_being_asked_for(run: Run, tmp_path: Pat
     code, out, err = run("import-csv", table, "--out", tmp_path / "t")
     assert code == 0, err
     said = next(line for line in out.splitlines() if line.startswith("The leak check"))
-    assert "1 of 7 test rows is like something that variants learn from" in said
+    assert "1 of 7 test rows is similar to something that variants learn from" in said
     assert "1 same meaning" in said
     assert "7 test rows against 10 training or validation rows" in said
     assert "meaning by embeddings" in said
@@ -130,5 +130,5 @@ def test_comparing_the_same_table_again_embeds_nothing_again(
     for _ in range(2):
         code, _, err = run("compare", "--task", table, *SCRIPTED)
         assert code == 0, err
-        assert "1 of 7 test rows is like something that variants learn from" in err
+        assert "1 of 7 test rows is similar to something that variants learn from" in err
     assert embedded == [17]

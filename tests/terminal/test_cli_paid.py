@@ -89,7 +89,7 @@ def test_a_run_costs_what_its_tokens_cost(paid: Paid, api: ClosedApi, played: Pl
     assert variant["marks"]["cost_usd_per_1k"] == "server"
     assert variant["tokens"]["rows_estimated"] == 0
     assert paid.kept("run.json")["beside_usd"] == pytest.approx(one)
-    assert "did not tell how many tokens" not in out + err
+    assert "did not report how many tokens" not in out + err
     assert "sends no log-probabilities" in err
 
 
@@ -99,7 +99,7 @@ def test_tokens_that_are_not_told_are_an_estimate_and_said(paid: Paid, usage: An
     played = apis.by_openai(LABEL, told=usage is not None, usage=usage)
     code, _out, err = paid.compare(OPENAI, played)
     assert code == 0, err
-    assert "did not tell how many tokens an answer of zero-shot took" in err
+    assert "did not report how many tokens an answer of zero-shot took" in err
     assert "count as the most they can have cost" in err
     (variant,) = paid.kept("summary.json")["variants"]
     assert variant["tokens"]["rows_estimated"] == ROWS
@@ -170,6 +170,6 @@ def test_a_run_in_batches_counts_the_same(paid: Paid, server: FaultyServer) -> N
     """With rows in flight the missing tokens are told once, and count for each row."""
     code, _, err = paid.compare(OPENAI, apis.by_openai(LABEL, told=False), options=("--throughput",))
     assert code == 0, err
-    assert err.count("did not tell how many tokens") == 1
+    assert err.count("did not report how many tokens") == 1
     (variant,) = paid.kept("summary.json")["variants"]
     assert variant["tokens"]["rows_estimated"] == ROWS

@@ -30,7 +30,7 @@ def test_a_learning_curve_is_measured_once(run: Run, table: list[object]) -> Non
     assert "5 of 5 runs to go" in err
     sentences, points = blocks(out)
     assert "Few-shot:" in sentences[0]["in words"]
-    assert "over 2 draws" in sentences[0]["in words"] or "gains" in sentences[0]["in words"]
+    assert "over 2 seeds" in sentences[0]["in words"] or "gains" in sentences[0]["in words"]
     assert [(row["technique"], row["training rows"]) for row in points] == [
         ("Zero-shot", "0"), ("Few-shot", "3"), ("Few-shot", "6"),
     ]  # fmt: skip
@@ -103,7 +103,7 @@ def test_drift_tells_who_breaks(run: Run, kept: str) -> None:
     assert "Left out, since they change none of these rows: shuffled clauses." in out + err
     sentences, changes = blocks(out)
     assert [row["in words"].split(" no variant")[0] for row in sentences] == [
-        "Under typing errors (sim.)", "Under other case (sim.)",
+        "With typos (sim.)", "With changed case (sim.)",
     ]  # fmt: skip
     assert {row["variant"] for row in changes} == {"Zero-shot", "Few-shot"}
     assert {row["compared"] for row in changes} == {"same rows"}

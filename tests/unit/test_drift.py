@@ -132,7 +132,7 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
     assert [row["rows"] for row in chart.table()][:3] == [
         "original",
         "the task's drift rows",
-        "typing errors (sim.)",
+        "typos (sim.)",
     ]
     imported = drift_changes(base, (first[0], Origin(imported=True)), {"drift": (first[0], Origin(imported=True))})
     names = [row["rows"] for row in drift_chart(base, imported).table()][:2]
@@ -204,7 +204,7 @@ def test_a_change_that_changes_nothing_is_left_out_and_said() -> None:
     task = memory_task(text="新买的洗衣机噪音特别大，请退还我付的钱。")
     ids = [example.id for example in task.split("test")]
     assert left_out(task, ids) == ["case"]
-    assert left_out_in_words(task, ids) == "Left out, since they change none of these rows: other case."
+    assert left_out_in_words(task, ids) == "Left out, since they change none of these rows: changed case."
     base = plan_run(task, memory_model(), techniques=[Technique.ZERO_SHOT])
     assert set(drift_plans(task, base)) == {"typos", "clauses"}
     english = memory_task(text="Where is it, please? Order")

@@ -258,9 +258,13 @@ def test_the_record_tells_how_the_task_came_about(tmp_path: Path) -> None:
         (
             "A1!,x,validation\nc,y,validation\nd,y,test\n",
             1,
-            " 1 validation row is like a training row: settings chosen",
+            " 1 validation row is similar to a training row: settings chosen",
         ),
-        ("A1,x,validation\nb2,y,validation\nd,y,test\n", 2, " 2 validation rows are like a training row: settings"),
+        (
+            "A1,x,validation\nb2,y,validation\nd,y,test\n",
+            2,
+            " 2 validation rows are similar to a training row: settings",
+        ),
         ("c,x,validation\nd,y,test\n", 0, None),
         ("d,y,test\n", 0, None),
     ],

@@ -233,7 +233,7 @@ def test_leaks_are_fixed_as_asked(fix: LeakFix, splits: dict[int, str]) -> None:
     assert fix_until_none_left(rows, before, pairs, fix, similarity=0.7) == (splits, 2 if fix is LeakFix.KEEP else 0)
     record = record_leaks(before, after, pairs, fix, left=0, similarity=0.7, meanings=False)
     assert record.changed_rows == 2 * (fix is not LeakFix.KEEP)
-    assert "2 of 3 test rows are like" in record.sentence()
+    assert "2 of 3 test rows are similar to" in record.sentence()
     assert "in rows under 6 words: 2 case or punctuation" in record.sentence()
     assert "3 test rows against 2 training or validation rows" in record.sentence()
 
@@ -264,7 +264,7 @@ def test_nothing_found_says_what_was_searched(meanings: bool) -> None:
     assert said.startswith(
         "The leak check found nothing (1 test row against 2 training or validation rows and 1 document"
     )
-    for way in ("same text", "typing errors", "a changed word", "word order"):
+    for way in ("same text", "typos", "a changed word", "word order"):
         assert way in said
     assert ("meaning by embeddings" in said, "not meaning" in said) == (meanings, not meanings)
     assert "clean" not in said
@@ -278,4 +278,4 @@ def test_short_pairs_are_counted_apart() -> None:
     ]
     record = record_leaks({2: "test"}, {}, pairs, LeakFix.KEEP, left=2, similarity=0.7, meanings=True)
     assert (record.found, record.short) == ({"word": 1}, {"typing": 1})
-    assert "pairs: 1 one word changed; in rows under 6 words: 1 typing error" in record.sentence()
+    assert "pairs: 1 one word changed; in rows under 6 words: 1 typo" in record.sentence()

@@ -196,7 +196,7 @@ def test_the_terminal_marks_costs_and_memory() -> None:
     assert "per 1,000 (est.)" not in priced.at_a_terminal()
     assert "(server's)" in priced.at_a_terminal()
     headings = [column.heading for column in results(plain.summary).columns]
-    assert {"per 1,000 (est.)", "memory (shared)", "p95", "first token"} <= set(headings)
+    assert {"per 1,000 (est.)", "memory (shared)", "p95", "first word"} <= set(headings)
     listing = results(priced.summary)
     place = [column.heading for column in listing.columns].index("per 1,000")
     assert [row[place].rpartition(" ")[2] for row in listing.rows] == ["(server's)"] * 5 + ["(est.)"]
@@ -234,7 +234,7 @@ def test_the_memo_marks_its_tables() -> None:
         for words in ("er 1,000 (est.)", "nergy per 1,000 (est.)", "otal (est.)", "Unmarked: timed or counted here"):
             assert words in shown
     assert "Peak memory (shared)" in page
-    assert "First token (imported)" in memo_html(Made(imported=True).memo).decode()
+    assert "First word (imported)" in memo_html(Made(imported=True).memo).decode()
     priced = memo_html(Made(priced=True).memo).decode()
     assert "¢ (server&#39;s)" in priced
     assert "¢ (est.)" in priced

@@ -76,7 +76,7 @@ def test_what_does_not_work_is_seen() -> None:
     """One piece is no stream, no probability is told, a refused schema is a finding with its words."""
     seen = found(OneThatCannot())
     assert seen["Streams"][0] is Support.NO
-    assert seen["Probabilities of labels"] == (Support.NO, "none told")
+    assert seen["Probabilities of labels"] == (Support.NO, "none reported")
     assert seen["JSON under a schema"] == (Support.NO, "It follows no schemas.")
     assert seen["LoRA weights"] == (Support.NO, "It takes none.")
     assert seen["Several rows at once"][0] is Support.DEPENDS

@@ -123,6 +123,6 @@ def test_context_and_drift_name_what_they_measure() -> None:
     ]
     base, _made = made_run(6)
     drift = [measured_in_words(Purpose.DRIFT, plan) for _task, plan in drift_plans(memory_task(), base).values()]
-    assert drift == ["typing errors", "other case", "shuffled clauses"]
+    assert drift == ["typos", "changed case", "shuffled clauses"]
     assert measured_in_words(Purpose.SEEDS, base) == "seed 1"
     assert measured_in_words(Purpose.LEARNING_CURVE, base) == f"{len(base.train_ids)} training rows, seed 1"

@@ -116,7 +116,7 @@ def test_something_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     folder = write(tmp_path / "t")
     (folder / "examples.jsonl").unlink()
     os.mkfifo(folder / "examples.jsonl")
-    assert "is no file" in fault(folder)
+    assert "is not a file" in fault(folder)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -38,7 +38,7 @@ def test_an_upload_of_the_old_version_gives_the_same_task() -> None:
         assert walk(draft) == ""
     ready, checked = draft.find(Ready), draft.find(Checked)
     assert [[f.id, len(f.lines), str(f.chosen)] for f in checked.examined.card.findings] == told["findings"]
-    assert "1 of 9 test rows is like something that variants learn from" in ready.before.record.sentence()
+    assert "1 of 9 test rows is similar to something that variants learn from" in ready.before.record.sentence()
     kept = read_task(UPLOAD / "tasks" / told["task_id"])
     assert ready.task.examples == kept.examples
     assert len(kept.examples) == told["rows"]

@@ -169,7 +169,7 @@ def test_best_on_all_three_is_chosen_as_measured() -> None:
     speed = {Technique.LORA: 0.3, Technique.CLASSIFIER: 0.02}
     verdict = judged({Technique.LORA: lora, Technique.CLASSIFIER: classifier}, p95_s=speed, usd=speed)
     assert (verdict.outcome, verdict.pick) == (Outcome.BEST_MEASURED, "classifier")
-    assert "nothing measured better, faster or cheaper" in verdict.headline
+    assert "in this test nothing was better, faster or cheaper" in verdict.headline
     assert "not proven" in verdict.evidence.text
     assert ClaimKind.BETTER not in kinds(verdict)
 
@@ -226,7 +226,7 @@ def test_a_limit_within_the_interval_is_not_certain() -> None:
     """A quality just under the limit is out as measured, and the sentence says that it may reach it."""
     verdict = judged({Technique.RAG: right_on(158)}, USUAL)
     assert not verdict.eliminated[0].certain
-    assert "might still meet" in verdict.eliminated[0].reason.text
+    assert "might show that it meets the limit" in verdict.eliminated[0].reason.text
     assert verdict.headline == "RAG does not meet your limits."
 
 

@@ -65,7 +65,7 @@ def test_what_is_ruled_out_is_not_called_worse() -> None:
     slow = {Technique.LORA: 5.0, Technique.CLASSIFIER: 0.02}
     verdict = judged(rows, Limits(least_quality=None, highest_p95_s=2.0), p95_s=slow, usd={Technique.CLASSIFIER: 0.01})
     assert verdict.outcome is Outcome.BEST_MEASURED
-    assert "nothing that meets your limits measured better" in verdict.headline
+    assert "in this test nothing that meets your limits was better" in verdict.headline
 
 
 def test_the_best_of_those_left_is_corrected_once() -> None:

@@ -146,7 +146,7 @@ def test_a_clear_loser_on_every_count_is_not_hedged() -> None:
     rows = {Technique.CLASSIFIER: right_on(40, 40), Technique.RAG: right_on(39, 40)}
     speed = {Technique.CLASSIFIER: 0.01, Technique.RAG: 0.2}
     verdict = judged(rows, p95_s=speed, usd=speed)
-    assert verdict.headline == "Choose the classifier: nothing measured better, faster or cheaper."
+    assert verdict.headline == "Choose the classifier: in this test nothing was better, faster or cheaper."
 
 
 def test_what_pays_off_with_the_first_call_is_cheaper_at_any_volume() -> None:
@@ -171,7 +171,7 @@ def test_an_embedder_that_does_not_read_the_rows_is_named_in_the_second_line() -
     plan = replace(plan, variants=variants, handicaps=(handicap,))
     table = answered(plan, memory_task(rows=40), 0.5)
     verdict = assess(plan, memory_task(rows=40), table, Conditions(), Limits()).verdict
-    assert "had an embedder that does not read the rows' language." in verdict.sureness.text
+    assert "used an embedder not trained on the rows' language." in verdict.sureness.text
     assert len(verdict.sureness.text) <= LONGEST
     assert "not trained on Chinese" in " ".join(verdict.why)
 

@@ -33,7 +33,7 @@ CAPABILITIES = Capabilities(
         "kept_prompts": "It keeps the last prompt, unless OLLAMA_NUM_PARALLEL gives it room for several: each variant "
         "answers blocks of 20 rows.",
         "holds_all": "They share one file, of which it holds one model at a time: blocks of 20 rows are answered with "
-        "each, and loading is part of no latency.",
+        "each, and loading is not counted in any latency.",
         "counts_tokens": "Counted with the model's file where it is on this machine, else estimated from letters.",
     },
 )

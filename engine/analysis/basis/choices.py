@@ -11,7 +11,7 @@ from engine.core.variant import ShotChoice
 from engine.metrics import wording as say
 
 ABOUT = (
-    "A model likes some label names more than others, whatever the input. Prior correction takes that away. Auto "
+    "A model favours some label names over others, whatever the input. Prior correction removes this bias. Auto "
     "decides for each variant on rows that it was not shown, and leaves it off where the gain is within one standard "
     "error. Examples are the training rows that the others are most like; where there are more labels than examples, "
     "the nearest ones to each row if they are clearly better."

@@ -1,4 +1,4 @@
-"""What search bought, as data: the best score so far against seconds, and the expected best of so many settings."""
+"""What the search gained, as data: the best score so far against seconds, and the expected best of so many settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def effort_chart(searches: Mapping[str, Search]) -> Chart:
             )
         )
     return Chart(
-        title="What search bought",
+        title="What the search gained",
         caption="best score so far on labelled rows that are not tested; it begins with the default",
         alt=f"Best score on labelled rows: {'; '.join(told)}." if told else "Nothing has been tried yet.",
         x=Axis(title="seconds of search", low=0.0, high=1.12 * most_s),

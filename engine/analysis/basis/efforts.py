@@ -102,7 +102,7 @@ def _sentence(search: Search) -> str:
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
     if row.changed:
         return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
-    return f"{row.technique}: {spent}{end}. The default stays: the best other one came to {shares}."
+    return f"{row.technique}: {spent}{end}. The default stays: the best other setting reached {shares}."
 
 
 def _why_kept(search: Search) -> str:
@@ -110,7 +110,7 @@ def _why_kept(search: Search) -> str:
     others = search.in_order[1:]
     if not others:
         small = search.ended is SearchEnd.TIME
-        return "the effort was too small for another one" if small else "no other one was tried"
+        return "the time was too short for another setting" if small else "no other setting was tried"
     failed = all(trial.standing is Standing.FAILED for trial in others)
     return "the others failed" if failed else "the others fell behind on the first rows"
 
@@ -158,11 +158,11 @@ def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sent
     tuned = [item for item in run.figures if item.variant.tuned]
     text = f"Settings were searched for: {amount(effort)}."
     if not tuned:
-        text += " Every technique stays with its default."
+        text += " Every technique keeps its default."
     elif verdict.pick is None and by_default.pick is None:
         text += " The default settings alone do not decide it either."
     elif _same(run, verdict, by_default):
-        text += " The default settings alone come to the same technique."
+        text += " The default settings alone lead to the same technique."
     else:
         chosen = run.of(by_default.pick) if by_default.pick else None
         text += f" That overturned the verdict: with the default settings alone it would be {_named(chosen)}."

@@ -64,7 +64,7 @@ class LanguageParts:
             missing.part if len(missing.languages) == len(foreign) else f"{missing.part} ({_names(missing.languages)})"
             for missing in self.missing
         ]
-        return f"{text} For {_names(foreign)} the app goes without {_all(told)}."
+        return f"{text} Missing for {_names(foreign)}: {_all(told)}."
 
 
 def _names(codes: Sequence[str]) -> str:
@@ -112,7 +112,7 @@ def _stems(plan: RunPlan, _task: Task, languages: Languages, foreign: Foreign) -
 def _abbreviations(plan: RunPlan, task: Task, _languages: Languages, foreign: Foreign) -> Found:
     if task.documents and any(one.retrieval is not None and one.retrieval.passages_k for one in plan.variants):
         unlisted = tuple(code for code in foreign if code not in ABBREVIATED | WITHOUT_FULL_STOP)
-        yield MissingPart(part="abbreviations that end no sentence when documents are cut", languages=unlisted)
+        yield MissingPart(part="abbreviations that do not end a sentence when documents are cut", languages=unlisted)
 
 
 def _comparing(_plan: RunPlan, task: Task, _languages: Languages, foreign: Foreign) -> Found:
@@ -127,12 +127,12 @@ def _comparing(_plan: RunPlan, task: Task, _languages: Languages, foreign: Forei
 
 def _drift(_plan: RunPlan, task: Task, _languages: Languages, foreign: Foreign) -> Found:
     untyped = tuple(code for code in foreign if code in NO_KEYBOARD)
-    yield MissingPart(part="neighbouring keys in the typing errors of the drift study", languages=untyped)
+    yield MissingPart(part="neighbouring keys in the typos of the drift study", languages=untyped)
     other = KEYBOARD_BY_LOCALE - {language_of(task.locale)}
     strange = tuple(code for code in foreign if code in other or code not in OWN_KEYBOARD | NO_KEYBOARD)
     yield MissingPart(part="the language's own keyboard in the drift study", languages=strange)
     if not any(example.input.lower() != example.input.upper() for example in task.split("test")):
-        yield MissingPart(part="other case in the drift study", languages=foreign)
+        yield MissingPart(part="changed case in the drift study", languages=foreign)
 
 
 def _imported(plan: RunPlan, task: Task, _languages: Languages, foreign: Foreign) -> Found:

@@ -92,10 +92,10 @@ def _training(ruling: Ruling) -> Sentence:
     text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
     draws = run.plan.draws
     if subject is not None and subject.drawn and draws > 1:
-        text += f", and for {the(subject)} averaged over {draws} draws, each row answered with one of them"
+        text += f", and {the(subject)} is averaged over {draws} draws, each row answered with one of them"
     elif subject is not None and (drawn := _drawn(subject)):
         claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))
-        text += f", and for {the(subject)} {drawn}: others can move it by some points"
+        text += f", and {the(subject)} was measured {drawn}; another choice could shift its result by some points"
     return Sentence(text=f"{text}.", claims=tuple(claims))
 
 

@@ -64,7 +64,7 @@ def _best_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     ids = tuple(item.variant.id for item in ruling.rivals)
     claim = Claim(kind=ClaimKind.BEST_MEASURED, strength=Strength.MEASURED, who=pick.variant.id, whom=ids)
     others = "nothing that meets your limits" if ruling.eliminated else "nothing"
-    return Sentence(text=f"Choose {the(pick)}: {others} measured better, faster or cheaper.", claims=(claim,))
+    return Sentence(text=f"Choose {the(pick)}: in this test {others} was better, faster or cheaper.", claims=(claim,))
 
 
 def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
@@ -72,7 +72,7 @@ def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     behind = claim.value if claim is not None and claim.value is not None else 0.0
     others = "other that meets your limits" if ruling.eliminated else "other"
     loss = f"at most {say.points(behind)} behind any {others}" if behind > 0 else f"not behind any {others}"
-    text = f"Choose {the(pick)}: it is the simplest that is {loss}."
+    text = f"Choose {the(pick)}: it is the simplest variant that is {loss}."
     return Sentence(text=text, claims=() if claim is None else (claim,))
 
 
@@ -91,7 +91,7 @@ def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
     elif ahead == 0:
         text = f"Too few rows to decide: {the(leader)} and {the(rivals[0])} are level"
     else:
-        text = "Too few rows to decide: nobody leads every other on the rows that both answered"
+        text = "Too few rows to decide: no variant leads all others on the rows they share"
     return Sentence(text=f"{text}.", claims=tuple(claims))
 
 

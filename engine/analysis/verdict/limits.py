@@ -123,7 +123,7 @@ def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
     text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
     if not certain and all(checked.may_be_met for checked in missed):
         claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
-        text += "; it might still meet it" if len(missed) == 1 else "; it might still meet them"
+        text += f"; more rows might show that it meets {'the limit' if len(missed) == 1 else 'the limits'}"
     return Elimination(
         variant_id=item.variant.id,
         name=item.name,

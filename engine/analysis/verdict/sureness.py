@@ -76,7 +76,7 @@ def _handicapped(ruling: Ruling) -> str:
     if not found:
         return ""
     names = _named([the(item) for item in found])
-    return f"{start(names)} had an embedder that does not read the rows' language."
+    return f"{start(names)} used an embedder not trained on the rows' language."
 
 
 def _named(names: list[str]) -> str:
@@ -86,18 +86,20 @@ def _named(names: list[str]) -> str:
 def _how_sure_of_none(ruling: Ruling) -> Sentence:
     doubtful = [item for item in ruling.eliminated if may_meet(item.reason)]
     rows, trained = max(item.rows for item in ruling.run.figures), ruling.training.rows
-    measured = f"Tested on {_rows(rows, 'row')}" + (f" after {_rows(trained, 'training row')}" if trained else "")
+    after = f"after {_rows(trained, 'training row')}" if trained else ""
     if doubtful:
         told = tuple(
             Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant_id) for item in doubtful
         )
         names = _named([the(ruling.run.of(item.variant_id)) for item in doubtful])
-        return Sentence(text=f"{measured}: {names} might still meet them; more rows would tell.", claims=told)
+        tested = f"Tested on {_rows(rows, 'row')}{f' {after}' if after else ''}"
+        return Sentence(text=f"{tested}: {names} might still meet them; more rows would tell.", claims=told)
+    who = "it" if len(ruling.eliminated) == 1 else "each"
     if all(item.certain for item in ruling.eliminated):
-        sure = "it misses" if len(ruling.eliminated) == 1 else "each misses"
-        return Sentence(text=f"{measured}, this is certain: {sure} a limit by more than chance allows.")
-    missed = "It misses" if len(ruling.eliminated) == 1 else "Each misses"
-    return Sentence(text=f"{missed} a limit in this test. {measured}.")
+        where = f"on {_rows(rows, 'row')}{f', {after},' if after else ''}"
+        return Sentence(text=f"This is certain: {where} {who} misses a limit by more than chance allows.")
+    where = f"{_rows(rows, 'row')}{f', {after}' if after else ''}"
+    return Sentence(text=f"{start(who)} misses a limit in this test ({where}).")
 
 
 def _ahead_for_sure(ruling: Ruling, pick: VariantFigures) -> Sentence:
@@ -184,7 +186,7 @@ def _lead_in_figures(ruling: Ruling, pick: VariantFigures) -> Sentence:
 def _bound(ruling: Ruling, subject: VariantFigures) -> Sentence:
     claim = at_worst(ruling, subject, ClaimKind.AT_WORST)
     if claim is None or claim.value is None:
-        return Sentence(text="Some of them were not compared on the same rows.")
+        return Sentence(text="Some variants were not compared on the same rows.")
     word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
     if claim.value <= 0:
         return Sentence(text=f"{word}, but no other is likely to be better.", claims=(claim,))
@@ -200,11 +202,8 @@ def _bound_of_the_simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
     if claim is None or claim.value is None:
         return Sentence(text="")
-    most = f"at most {say.points(claim.value)} behind" if claim.value > 0 else "not behind"
-    return Sentence(
-        text=f"That {the(pick)} is {most} holds in 95 of 100 such runs, against every other one at once.",
-        claims=(claim,),
-    )
+    most = f"at most {say.points(claim.value)} behind all others at once" if claim.value > 0 else "not behind any other"
+    return Sentence(text=f"In 95 of 100 such runs, {the(pick)} is {most}.", claims=(claim,))
 
 
 def _limits_in_full(ruling: Ruling, pick: VariantFigures) -> Sentence:

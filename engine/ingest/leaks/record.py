@@ -78,7 +78,7 @@ class LeakRecord:
         rest = f" Remaining: {counted(self.left, 'pair')}." if self.left and self.fix is not LeakFix.KEEP else ""
         return (
             f"The leak check found that {self.test_rows:,} of {counted(self.test_rows_before, 'test row')} "
-            f"{'is' if self.test_rows == 1 else 'are'} like something that variants learn from "
+            f"{'is' if self.test_rows == 1 else 'are'} similar to something that variants learn from "
             f"(pairs: {kinds}; searched: {self._searched()}). {done}{rest}"
         )
 
@@ -86,8 +86,8 @@ class LeakRecord:
         count = self.validation_like_training
         if not count:
             return ""
-        said = f" {counted(count, 'validation row')} {'is' if count == 1 else 'are'} like a training row: settings "
-        return f"{said}chosen on the validation rows look better than they are."
+        said = f" {counted(count, 'validation row')} {'is' if count == 1 else 'are'} similar to a training row: "
+        return f"{said}settings chosen on the validation rows look better than they are."
 
     def _searched(self) -> str:
         """Say what was compared with what, and how."""
@@ -97,14 +97,14 @@ class LeakRecord:
         meaning = "meaning by embeddings" if self.meanings else "not meaning"
         return (
             f"{counted(self.test_rows_before, 'test row')} against {' and '.join(against)}; same text, case and "
-            f"punctuation, typing errors, a changed word, word order, most words in common, {meaning}"
+            f"punctuation, typos, a changed word, word order, most words in common, {meaning}"
         )
 
 
 _WORDS: Mapping[str, str] = {
     Similarity.EXACT: "exact",
     Similarity.NORMALIZED: "case or punctuation",
-    Similarity.TYPING: "typing error",
+    Similarity.TYPING: "typo",
     Similarity.ORDER: "other word order",
     Similarity.WORD: "one word changed",
     Similarity.NEAR: "nearly the same",
