@@ -126,11 +126,11 @@ def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
         return Sentence(text="Only one place was measured.")
     if lost:
         told = [
-            f"{gap.place} {say.points(gap.effect.value)} ({say.span(-gap.effect.high, -gap.effect.low)})"
+            f"{say.points(gap.effect.value)} ({say.span(-gap.effect.high, -gap.effect.low)}) lower with it {_AT[gap.place]}"
             for gap in lost
         ]
         return Sentence(
-            text=f"Among {passages} passages quality is highest with the answer {gaps[0].best}; it is lower with it "
+            text=f"Among {passages} passages quality is highest with the answer {_AT[gaps[0].best]}; it is "
             f"{say.listed(told)}.",
             figures={gap.place: gap.effect.value for gap in lost},
         )
@@ -172,6 +172,7 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
 PREFIX = "context-"
 
 PLACES = ("first", "middle", "last")
+_AT = {"first": "first", "middle": "in the middle", "last": "last"}
 
 
 def places_among(passages: int) -> tuple[str, ...]:

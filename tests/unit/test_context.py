@@ -129,7 +129,8 @@ def test_lost_in_the_middle_is_found() -> None:
     tables = {place: answered(plan, tasks[place], shares[place]) for place, plan in plans.items()}
     told = place_words(place_gaps(tables), 4).text
     assert "highest with the answer first" in told
-    assert "middle 50 points" in told
+    assert "it is 50 points (" in told
+    assert ") lower with it in the middle." in told
     assert "last" not in told
     chart = place_chart({place: figures(plans[place], tasks[place], tables[place]) for place in PLACES}, 4)
     assert [row["place"] for row in chart.table()] == list(PLACES)
