@@ -126,7 +126,8 @@ def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
         return Sentence(text="Only one place was measured.")
     if lost:
         told = [
-            f"{say.points(gap.effect.value)} ({say.span(-gap.effect.high, -gap.effect.low)}) lower with it {_AT[gap.place]}"
+            f"{say.points(gap.effect.value)} ({say.span(-gap.effect.high, -gap.effect.low)}) lower "
+            f"with it {_AT[gap.place]}"
             for gap in lost
         ]
         return Sentence(

@@ -1,8 +1,8 @@
 """Thousands of visits, then many tabs on a long run: `python -m tests.attack.soak --journeys 2000 --rows 100000`.
 
 A journey is a session of the served app with five random steps: a page is opened, or a button pressed that stands on it,
-whatever it does. Then 20 tabs of Chromium, of which one after the other is closed and opened again, follow runs of so many
-answers. The model is scripted. What the web process holds (memory, file handles, processes) at the end is compared with
+whatever it does. Then a run of so many answers: 20 tabs of Chromium see it begin, a few watch it and are closed and opened
+again, one after the other, and 20 tabs see its end. The model is scripted. What the web process holds (memory, file handles, processes) at the end is compared with
 what it held after the first tenth of the journeys. The same seed takes the same steps as long as the app answers alike.
 """
 
@@ -29,6 +29,7 @@ from tests.attack.visitor import Visitor, cookies
 from tests.browser.setting_up import set_up_here
 from tests.memory_lab import memory_task
 from tools.screenshots import import_sample
+from tools.serve import GIVE_BACK_S, KEPT_SESSION_S
 from tools.served_app import ServedApp, served_app
 
 PAGES = (
@@ -46,6 +47,8 @@ PAGES = (
     "upload",
 )
 STEPS = 5
+WATCHING = 3
+"""Tabs that watch the whole run: each draws the page every second, and more of them leave two cores no time for rows."""
 MOST_GROWTH_MB = 50
 PATIENCE_S = 120.0
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -113,7 +116,7 @@ def journey(app: ServedApp, cookie: str, number: int, seed: int, found: Found) -
 
 
 def tabs(app: ServedApp, title: str, rows: int, count: int, found: Found) -> None:
-    """Follow a run of `rows` test rows and two variants in tabs that are closed and opened again until it is done."""
+    """See a run of `rows` test rows and two variants begin and end in `count` tabs; a few watch it until it is done."""
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
     if chromium is None:
         found.findings.append("there is no Chromium: nothing followed the long run")
@@ -124,18 +127,28 @@ def tabs(app: ServedApp, title: str, rows: int, count: int, found: Found) -> Non
         context.request.get(app.way_in)
         first = context.new_page()
         _start(first, app, title, rows)
-        following = [_tab(context, first.url) for _ in range(count - 1)]
-        done = first.get_by_text(re.compile(r"^Done · [\d,]+ answers"))
-        while not done.count():
-            following.pop(0).close()
-            following.append(_tab(context, first.url))
-            found.steps["open a tab on the run"] += 1
-            opened = found.steps["open a tab on the run"]
-            if opened % 20 == 0:
-                print(f"{opened} tabs opened  {held(app.process.pid).megabytes:.0f} MB", file=sys.stderr, flush=True)
-            time.sleep(2)
-        expect(following[-1].get_by_text(re.compile(rf"^Done · {2 * rows:,} answers"))).to_be_visible(timeout=_MS)
+        going, done = first.get_by_role("button", name="Stop"), re.compile(rf"^Done · {2 * rows:,} answers")
+        following = _open_all(context, first.url, count - 1)
+        for page in following:
+            expect(page.get_by_role("button", name="Stop").first).to_be_visible(timeout=_MS)
+        while going.count():
+            if len(following) >= WATCHING:
+                following.pop(0).close()
+            else:
+                following.append(_tab(context, first.url))
+                found.steps["open a tab on the run"] += 1
+            if found.steps.total() % 20 == 0:
+                print(f"tabs  {held(app.process.pid).megabytes:.0f} MB", file=sys.stderr, flush=True)
+            time.sleep(1)
+        following += _open_all(context, first.url, count - 1 - len(following))
+        for page in (first, *following):
+            expect(page.get_by_text(done)).to_be_visible(timeout=_MS)
+        found.steps["see the end of the run"] += 1 + len(following)
         browser.close()
+
+
+def _open_all(context: BrowserContext, address: str, count: int) -> list[Page]:
+    return [_tab(context, address) for _ in range(count)]
 
 
 def _tab(context: BrowserContext, address: str) -> Page:
@@ -201,6 +214,7 @@ def main() -> int:
                     )
             if asked.rows:
                 tabs(app, title, asked.rows // 2, asked.tabs, found)
+                time.sleep(KEPT_SESSION_S + 2 * GIVE_BACK_S)  # until tabs that were closed are forgotten
                 marks["after the tabs"] = held(pid)
             if app.process.poll() is not None:
                 found.findings.append("the web process ended")
