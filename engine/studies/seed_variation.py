@@ -68,7 +68,8 @@ def same_but_for_seed(first: RunPlan, second: RunPlan) -> bool:
 
 
 def _experiment(plan: RunPlan) -> tuple[object, ...]:
-    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput, plan.race, plan.stop_when_clear)
+    race = (plan.race, plan.spend_saved, plan.stop_when_clear)
+    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput, race)
     return (*names, len(plan.train_ids), len(plan.test_ids), tuple(_unseeded(variant) for variant in plan.variants))
 
 

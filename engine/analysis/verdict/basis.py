@@ -54,12 +54,17 @@ def _fewer(ruling: Ruling) -> Sentence:
 
 
 def _continued(ruling: Ruling) -> Sentence:
-    """Say that rows were added after an earlier verdict."""
-    times = ruling.run.plan.looks
-    if not times:
-        return Sentence(text="")
-    often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
-    return Sentence(text=f"Rows were added {often} after a verdict on fewer; the tests allow for every such look.")
+    """Say that rows were added: from what a race saved, or after an earlier verdict."""
+    plan, said = ruling.run.plan, []
+    if plan.saved_rows:
+        said.append(
+            f"The last {say.number(plan.saved_rows)} rows are answers that the race saved, given to those still in it "
+            f"since the rows before did not tell which is the best; the tests allow for both looks."
+        )
+    if times := plan.looks - (plan.saved_rows > 0):
+        often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
+        said.append(f"Rows were added {often} after a verdict on fewer; the tests allow for every such look.")
+    return Sentence(text=" ".join(said))
 
 
 def _handicapped(ruling: Ruling) -> Sentence:
