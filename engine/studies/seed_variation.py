@@ -68,8 +68,7 @@ def same_but_for_seed(first: RunPlan, second: RunPlan) -> bool:
 
 
 def _experiment(plan: RunPlan) -> tuple[object, ...]:
-    race = (plan.race, plan.spend_saved, plan.stop_when_clear)
-    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput, race)
+    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput, plan.race, plan.stop_when_clear)
     return (*names, len(plan.train_ids), len(plan.test_ids), tuple(_unseeded(variant) for variant in plan.variants))
 
 

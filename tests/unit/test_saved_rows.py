@@ -305,4 +305,5 @@ def _cost(made: Sequence[Prediction]) -> float:
 
 def test_a_study_of_such_a_run_is_no_race() -> None:
     """Drift compares every variant on every row, and has nothing to spend."""
-    assert not any(made.spend_saved for _task, made in drift_plans(TASK, spending()).values())
+    raced = replace(spending(), looks=1, saved_rows=10)
+    assert not any(made.spend_saved or made.saved_rows for _task, made in drift_plans(TASK, raced).values())

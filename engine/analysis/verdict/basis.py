@@ -134,6 +134,18 @@ def _shown(ruling: Ruling) -> Sentence:
     return Sentence(text=text, claims=(claim,))
 
 
+def _found_labels(ruling: Ruling) -> Sentence:
+    """Say who could choose only among the labels of the examples that it found, since all did not fit."""
+    for item in ruling.run.figures:
+        spec = item.variant.retrieval
+        if spec is not None and spec.found_labels_only:
+            return Sentence(
+                text=f"In each prompt {the(item)} saw, and could choose, only the labels of the {spec.examples_k} "
+                f"examples that it found: all {ruling.training.labels} did not fit."
+            )
+    return Sentence(text="")
+
+
 def _worn(ruling: Ruling) -> Sentence:
     """Say from the fifth look on how often these test rows were looked at, and what that does to the error."""
     looks = ruling.looks
@@ -160,4 +172,4 @@ def _drawn(item: VariantFigures) -> str:
     return " and ".join(parts)
 
 
-_PARTS = (_unchecked, _fewer, _continued, _handicapped, _language, _training, _unseen, _shown, _worn)
+_PARTS = (_unchecked, _fewer, _continued, _handicapped, _language, _training, _unseen, _shown, _found_labels, _worn)
