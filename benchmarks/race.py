@@ -3,7 +3,9 @@
     python -m benchmarks.race       # ADAPTLAB_RACE_RUNS=1000 for the figures of the docs
 
 A variant is lost if it leaves the race although it is truly the best, or within 2 points of it. Prints the scenario in
-which that happens most, and the median share of row evaluations where rivals are spread.
+which that happens most, and the median share of row evaluations where rivals are spread. Then the same races with
+`--spend-saved`: how often something is called better that is not, at either look, and how often the second look, at
+rows that the race saved, tells who is the best of those still in it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from statistics import median
@@ -19,12 +22,14 @@ import numpy as np
 
 from benchmarks.claims.scenarios import Scenario, scenarios
 from benchmarks.claims.world import draw, truth_of
+from engine.core.interval import Floats
 from engine.metrics.early_stopping import RACE_MARGIN, surely_behind
+from engine.metrics.pairwise import Difference, compare_all
 
 RUNS = 100
 CHECKS = 50
 """How often, spread evenly, a run is checked; the app checks after every row."""
-MOST_LOST, MOST_EVALUATED = 0.05, 0.45
+MOST_LOST, MOST_EVALUATED, MOST_FALSE = 0.05, 0.45, 0.05
 LEAST_ROWS = 300
 """From which on the saving is promised: fewer rows than these seldom make anything sure."""
 
@@ -38,6 +43,23 @@ class Raced:
     """Share of runs."""
     evaluated: tuple[float, ...]
     """Of each run: row evaluations over those of the full run."""
+    false: float
+    """Share of runs in which something was called better that is not."""
+    spent: int
+    """Runs in which saved answers were given."""
+    told: int
+    """Those of them in which they told who is the best."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Once:
+    """One race."""
+
+    lost: bool
+    evaluated: float
+    false: bool = False
+    spent: bool = False
+    told: bool = False
 
 
 def main() -> int:
@@ -58,33 +80,78 @@ def main() -> int:
         )
     enough = [share for rows, shares in by_rows.items() if rows >= LEAST_ROWS for share in shares]
     print(f"  spread rivals, {LEAST_ROWS} rows and more: {median(enough):.0%}")
-    return int(worst.lost > MOST_LOST or median(enough) > MOST_EVALUATED)
+    wrong = max(found, key=lambda item: item.false)
+    spent, told = sum(item.spent for item in found), sum(item.told for item in found)
+    print(f"  saved answers were given in {spent:,} of {len(found) * runs:,} races")
+    print(f"  they told the best of those still in it in {told / max(spent, 1):.0%} of these")
+    print(f"  called better and not: {wrong.false:.1%} of runs at worst: {wrong.scenario.name}")
+    return int(worst.lost > MOST_LOST or median(enough) > MOST_EVALUATED or wrong.false > MOST_FALSE)
 
 
 def _races(scenario: Scenario, runs: int) -> Raced:
     raced = [_race(scenario, seed) for seed in range(runs)]
-    lost = sum(one for one, _share in raced) / runs
-    return Raced(scenario=scenario, lost=lost, evaluated=tuple(share for _one, share in raced))
+    return Raced(
+        scenario=scenario,
+        lost=sum(one.lost for one in raced) / runs,
+        evaluated=tuple(one.evaluated for one in raced),
+        false=sum(one.false for one in raced) / runs,
+        spent=sum(one.spent for one in raced),
+        told=sum(one.told for one in raced),
+    )
 
 
-def _race(scenario: Scenario, seed: int) -> tuple[bool, float]:
-    """Race once; return whether one of the best was lost, and the share of row evaluations."""
+def _race(scenario: Scenario, seed: int) -> _Once:
+    """Race once, and spend what was saved."""
     dice = np.random.default_rng((seed, scenario.number))
     truth = truth_of(scenario, dice, beyond=False)
     scores = draw(scenario, truth, scenario.rows, dice).scores
     going, evaluated, before = list(range(scenario.variants)), 0, 0
+    made = np.ones(scores.shape, dtype=np.bool_)
     for rows in np.unique(np.linspace(scenario.rows / CHECKS, scenario.rows, CHECKS).astype(int)).tolist():
         evaluated += len(going) * (rows - before)
         before = rows
         behind = {int(name) for name in surely_behind({str(place): scores[place, :rows] for place in going})}
         if rows < scenario.rows:
             going = [place for place in going if place not in behind]
+            made[sorted(behind), rows:] = False
         if len(going) == 1:
             break
     best = float(truth.quality.max())
     kept = set(going)
     lost = any(truth.quality[place] >= best - RACE_MARGIN for place in range(scenario.variants) if place not in kept)
-    return lost, evaluated / (scenario.variants * scenario.rows)
+    share = evaluated / (scenario.variants * scenario.rows)
+    if len(going) == 1:
+        return _Once(lost=lost, evaluated=share)
+    first = compare_all(_names(scenario), scores, made, looks=0)
+    false = _is_false(first, truth.quality)
+    each = min((scenario.variants * scenario.rows - evaluated) // len(going), scenario.rows)
+    if not each or _told(first, scores, going):
+        return _Once(lost=lost, evaluated=share, false=false)
+    more = draw(scenario, truth, each, dice).scores
+    scores = np.concatenate([scores, more], axis=1)
+    added = np.zeros(more.shape, dtype=np.bool_)
+    added[going] = True
+    second = compare_all(_names(scenario), scores, np.concatenate([made, added], axis=1), looks=1)
+    false |= _is_false(second, truth.quality)
+    return _Once(lost=lost, evaluated=share, false=false, spent=True, told=_told(second, scores, going))
+
+
+def _names(scenario: Scenario) -> list[str]:
+    return [str(place) for place in range(scenario.variants)]
+
+
+def _is_false(pairs: Sequence[Difference], quality: Floats) -> bool:
+    """Tell whether one is called better than another that it does not beat."""
+    found = [one for one in pairs if one.significant]
+    return any(one.effect.value * (quality[int(one.first)] - quality[int(one.second)]) <= 0 for one in found)
+
+
+def _told(pairs: Sequence[Difference], scores: Floats, going: Sequence[int]) -> bool:
+    """Tell whether the best of those still in the race is better than each other one."""
+    best = max(going, key=lambda place: float(scores[place].sum()))
+    rivals = {str(place) for place in going}
+    own = [one for one in pairs if str(best) in {one.first, one.second} and {one.first, one.second} <= rivals]
+    return all(one.distinct for one in own)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,14 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             help="Variants that are clearly more than 2 points behind get no more rows. A best one is dropped by "
             "mistake in at most 5 of 100 runs. The run ends when one is left.",
         )
+        spend_saved = st.toggle(
+            "Spend what the race saves",
+            key=state.SPEND_SAVED,
+            persist_state="session",
+            disabled=not race,
+            help="Variants still in the race answer further test rows with the answers that it saved, unless one of "
+            "them is already better than the others. The whole run gives no more answers than without a race.",
+        )
         effort_s = st.select_slider(
             "Search for settings",
             EFFORTS_S,
@@ -191,6 +199,7 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
         "costs": costs,
         "stop_when_clear": stop_when_clear,
         "race": race,
+        "spend_saved": race and spend_saved,
         "effort_s": float(effort_s) or None,
     }
 

@@ -27,6 +27,7 @@ from engine.core.run.events import (
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
+    RowsAdded,
     RunContinued,
     RunEnded,
     RunPaused,
@@ -171,7 +172,7 @@ class LiveRun:
                 self._searches[event.variant_id] = event.search
                 if (lane := self._lanes.get(event.variant_id)) is not None:
                     lane.state, lane.progress = "waiting", None
-            case PlanSettled():
+            case PlanSettled() | RowsAdded():
                 self._settle(event.plan)
             case Notice():
                 self._notices.append(event.text)
@@ -184,11 +185,14 @@ class LiveRun:
                 self._apply_to_lane(event)
 
     def _settle(self, plan: RunPlan) -> None:
-        """Take the plan with what was searched for: some lanes have other settings now, some are gone."""
+        """Take a plan that changed: lanes have other settings or are gone, or there are more rows to answer."""
         self._plan = plan
         states = {variant.id: self._lanes.get(variant.id, _LaneState(variant=variant)) for variant in plan.variants}
         for variant in plan.variants:
-            states[variant.id].variant, states[variant.id].progress = variant, None
+            lane = states[variant.id]
+            lane.variant, lane.progress = variant, None
+            if lane.state == "done" and not lane.is_out and lane.rows_done < len(plan.test_ids):
+                lane.state = "ready"
         self._lanes = states
 
     def _apply_to_lane(self, event: Event) -> None:

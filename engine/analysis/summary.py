@@ -56,6 +56,7 @@ def summarize(
         "status": manifest.status,
         "stopped_early": asdict(manifest.stopped_early) if manifest.stopped_early else None,
         "out": dict(manifest.out),
+        "saved_rows": plan.saved_rows,
         "test_rows": len(plan.test_ids),
         "train_rows": len(plan.train_ids),
         "training": asdict(training_rows(plan, task)),

@@ -77,6 +77,8 @@ class RetrievalSpec:
     """Examples of other labels come before a second one of the same label."""
     nearest_first: bool = False
     """Examples: the nearest one stands first instead of last, next to the input."""
+    found_labels_only: bool = False
+    """Only the labels of the examples found for a row are in its prompt, and can be chosen: all do not fit into it."""
     chunk_words: int = 120
     chunk_overlap_words: int = 20
 

@@ -101,6 +101,13 @@ class Budget:
         """What was spent so far."""
         return self._spent_usd
 
+    @property
+    def left_usd(self) -> float | None:
+        """What may still be spent; None where nothing is paid by the token, or without a limit."""
+        if self._limit_usd is None or (self._prices is None and not self._embedders):
+            return None
+        return max(self._limit_usd - self._spent_usd, 0.0)
+
     def pay_usage(self, usage: Usage) -> None:
         """Count one answer that is no row of the run: a trial's, or one that a prior is measured on."""
         if self._prices is not None:

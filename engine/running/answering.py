@@ -30,7 +30,7 @@ from engine.core.task import Example, Task
 from engine.core.variant import Variant
 from engine.metrics.label_prior import likeliest, without_prior
 from engine.metrics.scoring import read_answer, score_answer
-from engine.running.prompt_forms import in_stored_labels
+from engine.running.prompt_forms import in_stored_labels, with_labels
 from engine.running.prompting import build_prompt, decoding_for, effective_mode
 from engine.running.sampling import spread_over_labels
 
@@ -220,16 +220,25 @@ def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, with
             rss_bytes = max(rss_bytes, found.rss_bytes)
             tokens += found.embedding_tokens
             estimated |= found.tokens_estimated
+    if spec.found_labels_only and not _labels_found(passages):
+        raise RetrievalError("No example was found for this row, so that there is no label.", "Search by vectors.")
     return Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes, tokens, estimated)
+
+
+def _labels_found(passages: Sequence[Passage]) -> set[str]:
+    return {passage.target for passage in passages if passage.kind == "example"}
 
 
 def request_for(
     context: RunContext, ready: ReadyVariant, example: Example, row: int, passages: Sequence[Passage]
 ) -> GenerateRequest:
     """Build the request for one row."""
-    variant = ready.variant
+    variant, task = ready.variant, context.task
+    narrow = variant.retrieval is not None and variant.retrieval.found_labels_only
+    if narrow:
+        task = with_labels(task, _labels_found(passages), variant.prompt)
     built = build_prompt(
-        context.task,
+        task,
         example.input,
         prompt=variant.prompt,
         shots=ready.shots,
@@ -238,9 +247,9 @@ def request_for(
     )
     return GenerateRequest(
         messages=built.messages,
-        prefix_messages=built.prefix_messages,
+        prefix_messages=0 if narrow else built.prefix_messages,  # its instructions differ from row to row
         decoding=decoding_for(
-            context.task,
+            task,
             variant.decoding,
             seed=context.plan.seed,
             row=row,

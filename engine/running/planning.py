@@ -56,6 +56,8 @@ class PlanChoices(TypedDict, total=False):
     """End once one variant is clearly the best."""
     race: bool
     """Go on without variants that are clearly behind."""
+    spend_saved: bool
+    """Give the answers that a race saves to the variants still in it."""
     draws: int
     """Share the rows of variants with shots or LoRA out over so many draws and trainings."""
     spending_limit_usd: float | None
@@ -90,6 +92,8 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
     test = choose_test_rows(task.split(test_split), choices.get("limit"), seed=seed)
     if not 1 <= choices.get("draws", 1) <= MOST_DRAWS:
         raise UsageError(f"{choices.get('draws')} draws are not possible.", f"Ask for 1 to {MOST_DRAWS}.")
+    if choices.get("spend_saved", False) and not choices.get("race", False):
+        raise UsageError("Only a race saves answers that can be spent.", "Ask for a race as well: --race.")
     if not test:
         raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
     train = draw_training_rows(task, choices.get("train_rows"), per_label=choices.get("rows_per_label"), seed=seed)
@@ -115,6 +119,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
         costs=choices.get("costs") or CostAssumptions(),
         stop_when_clear=choices.get("stop_when_clear", False),
         race=choices.get("race", False),
+        spend_saved=choices.get("spend_saved", False),
         draws=choices.get("draws", 1),
         effort=effort,
         prices=token_prices(facts.price_ref) if facts.price_ref else None,

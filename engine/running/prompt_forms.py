@@ -7,7 +7,7 @@ for settings tries the others (`engine.running.search.spaces`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.core.generation import Completion, Message
@@ -110,6 +110,31 @@ def written_labels(task: Task, spec: PromptSpec) -> dict[str, str]:
         return words
     spaced = {label: word if label in task.answer.label_words else _spaced(label) for label, word in words.items()}
     return spaced if len(set(spaced.values())) == len(words) else words
+
+
+def with_labels(task: Task, labels: Collection[str], spec: PromptSpec | None = None) -> Task:
+    """Return the task as if it had these labels alone, in its instructions, too; they are written as with all labels.
+
+    Where each label has a line of its own in the instructions, the lines of the others are left out. Elsewhere the
+    sentence that asks for these labels stands in place of the instructions.
+    """
+    words = written_labels(task, spec or PromptSpec())
+    kept = {label: words[label] for label in task.answer.labels if label in labels}
+    fewer = replace(task, answer=replace(task.answer, labels=tuple(kept), label_words=kept))
+    names = {name: label for label, word in task.answer.words.items() for name in (label, word)}
+    lines = [(line, _label_of(line, names)) for line in task.instructions.splitlines()]
+    if {label for _line, label in lines if label} == set(words):
+        text = "\n".join(line for line, label in lines if not label or label in kept)
+    else:
+        text = _brief(fewer, kept)
+    return replace(fewer, instructions=text)
+
+
+def _label_of(line: str, names: Mapping[str, str]) -> str:
+    """Return the label that a line is about: it is the label's name, or begins with it and a colon; else empty."""
+    text = line.strip()
+    begins = [text, *(text[: colon.start()] for colon in re.finditer(_COLONS, text))]
+    return next((names[name] for name in begins if name in names), "")
 
 
 def in_stored_labels(task: Task, spec: PromptSpec, answer: Completion) -> Completion:

@@ -29,6 +29,7 @@ from engine.core.run.events import (
     PlanSettled,
     PredictionMade,
     PreparationProgress,
+    RowsAdded,
     RunEnded,
     RunStarted,
     Searched,
@@ -48,6 +49,8 @@ from engine.running.paid.model import PaidModel
 from engine.running.paid.retriever import PaidRetriever
 from engine.running.preflight.backend_checks import not_agreed
 from engine.running.preflight.context_size import context_needed
+from engine.running.preflight.more_rows import rows_left, with_more_rows
+from engine.running.preflight.saved_rows import affordable, ended_note, rows_each, spent_note
 from engine.running.preparing import prepare, tried_twice, warm_up
 from engine.running.search.searching import search_settings, settled_plan
 from engine.running.search.spaces import longest_setting, space_of, turned
@@ -116,21 +119,18 @@ def _end(plan: RunPlan, ports: Ports, status: str, message: str, fix: str, *, go
 def _carry_out(
     plan: RunPlan, task: Task, ports: Ports, cancel: CancelSignal, enough: CancelSignal | None
 ) -> Iterator[Event]:
-    by_id = {example.id: example for example in task.examples}
-    train = [by_id[example_id] for example_id in plan.train_ids]
-    test = [by_id[example_id] for example_id in plan.test_ids]
     manifest = ports.store.manifest(plan.run_id)
     kept = ports.store.predictions(plan.run_id)
     again = [] if manifest.stopped_early else to_ask_again(kept, out=manifest.out)
     kept = _without(kept, again)
-    yield RunStarted(plan=plan, targets=tuple(example.target for example in test))
+    yield RunStarted(plan=plan, targets=tuple(example.target for example in _rows(task, plan.test_ids)))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
-    before = ports.model.capabilities
     budget = Budget.of(plan, spent=manifest.beside_usd)
     budget.pay([*kept, *again])
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
+    before = ports.model.capabilities
     context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
     if plan.effort is not None and not plan.effort.settled:
         plan = yield from _search(context, ports, budget, manifest, enough)
@@ -138,25 +138,84 @@ def _carry_out(
     standings = Standings(plan, kept, manifest.out)
     for variant_id, rows in manifest.out.items():
         yield VariantOut(variant_id=variant_id, rows=rows)
-    if standings.is_whole or manifest.stopped_early or (yield from settle(plan, ports.store, standings)):
+    if manifest.stopped_early:
+        return
+    if standings.is_whole:
+        plan = yield from _spend_saved(context, ports.store, standings, budget)
+        context, standings = replace(context, plan=plan), Standings(plan, kept, standings.out)
+    if standings.is_whole or (yield from settle(plan, ports.store, standings)):
         return
     ready: list[ReadyVariant] = []
+    yield from _make_ready(context, ports, budget, standings, ready)
+    yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
+    turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept, again)
+    yield from turns.take(_rows(task, plan.test_ids))
+    extended = yield from _spend_saved(context, ports.store, standings, budget)
+    if extended is plan:
+        return
+    context, kept = replace(context, plan=extended), ports.store.predictions(plan.run_id)
+    standings = Standings(extended, kept, standings.out)
+    if not (yield from settle(extended, ports.store, standings)):
+        turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept)
+        yield from turns.take(_rows(task, extended.test_ids))
+
+
+def _make_ready(
+    context: RunContext, ports: Ports, budget: Budget, standings: Standings, ready: list[ReadyVariant]
+) -> Iterator[Event]:
+    """Load the model, prepare the variants that get rows, check their weights and warm them up; fill `ready`."""
+    plan, task, manifest = context.plan, context.task, ports.store.manifest(context.plan.run_id)
+    train, test = _rows(task, plan.train_ids), _rows(task, plan.test_ids)
     if any(variant.generates and not standings.is_out(variant.id) for variant in plan.variants):
-        loading = partial(_load, context, ports.store, _slots(plan), _room(context, train, test))
+        may_come = _rows(task, rows_left(plan, task)) if plan.spend_saved else []
+        loading = partial(_load, context, ports.store, _slots(plan), _room(context, train, [*test, *may_come]))
         yield from tried_twice(loading, "Loading the model")
     paid = _paid(context, budget, ports.store)
     for event in prepare(paid, ports.trainer, train, ready.append, prepared=manifest.prepared, without=standings.out):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
-        check_cancelled(cancel)
+        check_cancelled(context.cancel)
     probe = train[0] if train else test[0]
     for variant in (draw for item in ready for draw in item.draws or (item,)):
         if variant.lora is not None:
             yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The check of the weights")
     yield from warm_up(paid, ready, probe)
-    yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
-    yield from Turns(context, ports.store, ports.meter, ready, standings, budget, kept, again).take(test)
+
+
+def _rows(task: Task, ids: Sequence[str]) -> list[Example]:
+    by_id = {example.id: example for example in task.examples}
+    return [by_id[example_id] for example_id in ids]
+
+
+def _spend_saved(
+    context: RunContext, store: RunStore, standings: Standings, budget: Budget
+) -> Generator[Event, None, RunPlan]:
+    """Give what a race has saved, once, to those still in it; return the plan with its further rows, which is kept.
+
+    The planned rows are looked at before: where they tell who is the best of those still in the race, nothing is left
+    to find out. Else the further rows are a second look, as rows are that a user adds.
+    """
+    plan, task, out = context.plan, context.task, standings.out
+    if not plan.spend_saved or plan.looks:
+        return plan
+    if not standings.is_whole:
+        if note := ended_note(plan, out):
+            yield Notice(text=note)
+        return plan
+    best, given = standings.best_of_going(), rows_each(plan, task, out)
+    if best is None and given:
+        going = [made for made in store.predictions(plan.run_id) if made.variant_id not in out]
+        row_usd = budget.cost_usd(going) / len(plan.test_ids)
+        given = affordable(given, row_usd=row_usd, left_usd=budget.left_usd)
+    name = next((variant.name for variant in plan.variants if variant.id == best), "")
+    yield Notice(text=spent_note(plan, task, out, best=name, given=given))
+    if best is not None or not given:
+        return plan
+    extended = replace(with_more_rows(plan, task, given), saved_rows=given)
+    store.update_run(plan.run_id, manifest={"plan": plan_fields(extended)})
+    yield RowsAdded(plan=extended)
+    return extended
 
 
 def _without(kept: Sequence[Prediction], again: Sequence[Prediction]) -> list[Prediction]:

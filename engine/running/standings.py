@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.metrics.early_stopping import ClearLeader, clear_leader, surely_behind
 from engine.metrics.inference import WATCHED
+from engine.metrics.pairwise import compare_all
 
 
 class Standings:
@@ -56,6 +59,20 @@ class Standings:
         if self._plan.race and len(common) == 1 and len(self._scores) > 1:
             return ClearLeader(variant_id=next(iter(common)), rows=rows, evidence=2 / WATCHED)
         return clear_leader(common) if self._plan.stop_when_clear else None
+
+    def best_of_going(self) -> str | None:
+        """Return who is better than each other variant in the run, by the look at the rows that all of them have.
+
+        It is the look that judges these rows in a verdict, and spends the same part of the error. None while rows are
+        missing, with one variant alone, or where nobody is surely the best.
+        """
+        common, _rows = self._common()
+        if not self.is_whole or len(common) < 2:
+            return None
+        names, scores = list(common), np.array(list(common.values()))
+        best = max(names, key=lambda name: sum(common[name]))
+        pairs = compare_all(names, scores, np.ones(scores.shape, dtype=np.bool_), looks=self._plan.looks)
+        return best if all(pair.distinct for pair in pairs if best in {pair.first, pair.second}) else None
 
     def _going(self) -> dict[str, dict[str, float]]:
         return {name: scores for name, scores in self._scores.items() if name not in self._out}

@@ -217,10 +217,11 @@ class Turns:
             yield Notice(text=text)
 
     def _in_batches(self, test: Sequence[Example]) -> Iterator[Event]:
-        """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one."""
-        size = self._context.plan.batch_rows
-        for start in range(0, len(test), size):
-            rows = list(enumerate(test))[start : start + size]
+        """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one.
+
+        The first row that a race gives to those still in it begins a new batch: the rows before it are answered.
+        """
+        for rows in _batches(list(enumerate(test)), self._context.plan):
             left = [
                 ready
                 for ready in self._variants
@@ -244,6 +245,13 @@ class Turns:
                     yield from self._remarks(prediction)
             if (yield from settle(self._context.plan, self._store, self._standings)):
                 return
+
+
+def _batches(rows: Sequence[tuple[int, Example]], plan: RunPlan) -> Iterator[list[tuple[int, Example]]]:
+    planned = len(rows) - plan.saved_rows
+    for part in (rows[:planned], rows[planned:]):
+        for start in range(0, len(part), plan.batch_rows):
+            yield list(part[start : start + plan.batch_rows])
 
 
 def held_by(ready: ReadyVariant) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
@@ -20,6 +21,7 @@ from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.planning import PlanChoices, plan_run
 from engine.running.preflight.backend_checks import sends_rows_to
 from engine.running.preflight.estimating import estimate_run
+from engine.running.preflight.label_room import LabelRoom, label_room, label_room_told, with_found_labels
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background.background_runs import BackgroundRuns
 from engine.services.embedders import Embedders
@@ -49,20 +51,36 @@ class Runs:
         task, facts = self._workspace.tasks.get(task_id), facts_by_name(self._workspace.models, model_id)
         options = choices.get("options")
         choices.setdefault("embedding", self._embedders.choose(task, options.embedder if options else None))
-        return plan_run(task, facts, task_id=task_id, **choices)
+        return self.fitted(plan_run(task, facts, task_id=task_id, **choices))
+
+    def fitted(self, plan: RunPlan) -> RunPlan:
+        """Return a plan whose RAG shows labels of found examples alone, where its prompts cannot hold all labels."""
+        return with_found_labels(plan, self._label_room(plan))
 
     def preflight(self, plan: RunPlan) -> Preflight:
         """Estimate what a plan will take, and report what keeps it from starting."""
         facts, machine = self._workspace.models.get(plan.model_id), self._workspace.machine
-        return estimate_run(
+        task = self._workspace.tasks.get(plan.task_id)
+        problems, notes = label_room_told(plan, task, facts, self._label_room(plan))
+        found = estimate_run(
             plan,
-            self._workspace.tasks.get(plan.task_id),
+            task,
             facts,
             cores=machine.facts().cores,
             free_memory_bytes=machine.free_memory_bytes(),
             trainable=self._workspace.trainable,
             capabilities=self._workspace.models.capabilities(facts),
         )
+        return replace(found, problems=(*problems, *found.problems), notes=(*notes, *found.notes))
+
+    def _label_room(self, plan: RunPlan) -> LabelRoom:
+        """Find variants whose prompts cannot hold all labels; none where the model cannot be asked for tokens now."""
+        models = self._workspace.models
+        facts = models.get(plan.model_id)
+        count = partial(self._workspace.intake.count_tokens, plan.model_id)
+        with suppress(AdaptLabError):
+            return label_room(plan, self._workspace.tasks.get(plan.task_id), facts, models.capabilities(facts), count)
+        return LabelRoom(room=0, needed={})
 
     def estimate(self, plan: RunPlan) -> RunEstimate | None:
         """Return the parts of a plan's estimated time, with which its time left begins; None if its model is gone."""

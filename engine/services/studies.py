@@ -50,7 +50,7 @@ class Studies:
     ) -> list[RunPlan]:
         """Plan a run per draw and number of training rows; without an embedder, it goes by the rows' language."""
         task = self._tasks.get(task_id)
-        return curve_plans(
+        plans = curve_plans(
             task,
             facts_by_name(self._models, model_id),
             techniques=techniques,
@@ -60,6 +60,7 @@ class Studies:
             decoding=decoding,
             embedding=self._embedders.choose(task, embedder),
         )
+        return [self._runs.fitted(plan) for plan in plans]
 
     def passages(
         self,
@@ -104,6 +105,9 @@ class Studies:
                     seed=seed,
                     variants=variants,
                     train_ids=tuple(example.id for example in train),
+                    spend_saved=False,  # its rows are those of the base run, whose further ones were given once
+                    saved_rows=0,
+                    looks=base.looks - (base.saved_rows > 0),
                 )
             )
         return plans

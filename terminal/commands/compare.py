@@ -83,6 +83,9 @@ class RunOptions:
     """End once one variant is clearly the best."""
     race: bool = False
     """Go on without variants that are clearly behind, one by one."""
+    spend_saved: bool = False
+    """With --race: give the answers that it saves to the variants still in it, as further test rows, unless one of
+    them is already better than the others. The answers in all are at most those of the whole run."""
     effort: Annotated[float | None, Parameter(metavar="SECONDS")] = None
     """Search this many seconds, such as 180, 600 or 1800, for good settings of each technique, on training and
     validation rows; the tuned variants then answer beside the default ones."""
@@ -203,6 +206,7 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         throughput=run.throughput,
         stop_when_clear=run.stop_when_clear,
         race=run.race,
+        spend_saved=run.spend_saved,
         draws=run.draws,
         effort_s=run.effort,
         trials=_trials(run.trials),

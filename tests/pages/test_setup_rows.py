@@ -148,3 +148,40 @@ def test_a_race_is_a_switch(open_app: Opener) -> None:
     app.button[0].click().run()
     assert not app.exception
     assert lab.last_plan().race
+
+
+def test_spending_what_a_race_saves_is_a_switch_beside_it(open_app: Opener) -> None:
+    """It waits for the race; what can be given at most is said before the run, and the plan has it."""
+    lab = memory_lab(speed=50)
+    app = open_app(lab).run()
+    assert app.toggle(key="setup_spend_saved").disabled
+    app.number_input(key="setup_rows").set_value(20).run()
+    app.toggle(key="setup_race").set_value(True).run()
+    assert not app.toggle(key="setup_spend_saved").disabled
+    app.toggle(key="setup_spend_saved").set_value(True).run()
+    assert any("up to 40 further test rows each" in caption.value for caption in app.caption)
+    app.button[0].click().run()
+    assert not app.exception
+    assert lab.last_plan().spend_saved
+    app = open_app(memory_lab(speed=50)).run()
+    app.toggle(key="setup_race").set_value(True).run()
+    app.toggle(key="setup_spend_saved").set_value(True).run()
+    app.toggle(key="setup_race").set_value(False).run()
+    assert app.toggle(key="setup_spend_saved").disabled
+    app.button[0].click().run()
+    assert not app.exception, "a switch that was left on does not stand in the way of a run without a race"
+
+
+def test_labels_that_do_not_fit_stop_the_run_before_it_begins(open_app: Opener) -> None:
+    """The Run page says with figures whose prompts do not fit, and cannot start them; with RAG alone it says what it shows."""
+    labels = [f"request {n} about one of many things of this kind" for n in range(300)]
+    instructions = "\n".join(["Sort the message into one of:", *labels])
+    lab = memory_lab(speed=50, task=memory_task(labels=labels, rows=300, instructions=instructions))
+    app = open_app(lab).run()
+    assert any("With all 300 labels, prompt and answer do not fit into the context" in one.value for one in app.error)
+    assert app.button[0].disabled
+    pills = next(group for group in app.get("button_group") if group.key.startswith("setup_techniques"))
+    pills.set_value([Technique.RAG]).run()
+    assert not app.exception
+    assert not app.error
+    assert any("only the labels of the 4 examples that it finds" in one.value for one in app.caption)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from engine.core.techniques import label
-from tests.terminal.reading import Run
+from tests.terminal.reading import Run, begin, wait_until
+from wiring import open_lab
 
 TASK = ("--task", "support-tickets", "--model", "scripted", "--variants", "zero-shot,few-shot,classifier")
 
@@ -26,3 +31,116 @@ def test_a_race_saves_rows_and_says_who_left(run: Run, tmp_path: Path) -> None:
     memo = tmp_path / "memo.md"
     code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
     assert code == 0, err
+
+
+def compared(run: Run, out: Path, *options: object) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Compare and return manifest, summary and what was said."""
+    code, _, err = run("compare", *options, "--out", out)
+    assert code == 0, err
+    manifest, summary = (json.loads((out / name).read_text(encoding="utf-8")) for name in ("run.json", "summary.json"))
+    return manifest, summary, err
+
+
+@pytest.fixture
+def desks(tmp_path: Path) -> list[object]:
+    """Write a table on which two variants are alike and the third, which reads no examples, is at a loss."""
+    words = {"alpha": "lorem ipsum dolor", "beta": "sit amet elit", "gamma": "sed do eiusmod"}
+    lines = [
+        {"message": f"{text} {split} {place}", "desk": label, "split": split}
+        for split, rows in (("train", 6), ("test", 100))
+        for place in range(rows)
+        for label, text in words.items()
+    ]
+    path = tmp_path / "desks.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["message", "desk", "split"])
+        writer.writeheader()
+        writer.writerows(lines)
+    return [
+        "--task", path, "--input-column", "message", "--target-column", "desk", "--split-column", "split",
+        "--model", "scripted", "--variants", "zero-shot,few-shot,rag", "--prior-correction", "off",
+    ]  # fmt: skip
+
+
+def test_what_a_race_saves_is_given_to_those_still_in_it(run: Run, desks: list[object], tmp_path: Path) -> None:
+    """Those still in it answer further rows, the same ones; terminal, files and memo tell of rows and of the second look."""
+    manifest, summary, err = compared(run, tmp_path / "out", *desks, "--limit", 60, "--race", "--spend-saved")
+    plan, out = manifest["plan"], manifest["out"]
+    assert set(out) == {"zero-shot"}
+    given = (60 - out["zero-shot"]) // 2
+    assert "up to 30 further test rows each, and never more than 180 answers in all" in err
+    assert f"Few-shot and RAG answer {given} further rows each." in err
+    assert (plan["saved_rows"], plan["looks"], len(plan["test_ids"])) == (given, 1, 60 + given)
+    assert summary["saved_rows"] == given
+    rows = {one["variant"]: one["n"] for one in summary["variants"]}
+    assert rows == {"zero-shot": out["zero-shot"], "few-shot": 60 + given, "rag": 60 + given}
+    memo = tmp_path / "memo.md"
+    code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
+    assert code == 0, err
+    told = memo.read_text(encoding="utf-8").replace("\\", "")
+    assert f"The last {given} rows are answers that the race saved" in told
+    assert f"Not all answered {60 + given} rows: Zero-shot {out['zero-shot']}." in told
+
+
+def test_a_race_that_was_killed_amid_further_rows_is_resumed(desks: list[object], home: Path, tmp_path: Path) -> None:
+    """Killed while they are answered, the run is resumed as it is named, and has each answer once."""
+    options = ["compare", *desks, "--limit", 40, "--race", "--spend-saved", "--out", tmp_path / "out"]
+    process = begin(*options, pace_s=0.02)
+    try:
+        wait_until(lambda: _further_rows(home) > 2)
+    finally:
+        process.kill()
+        process.communicate()
+    lab = open_lab()
+    run_id = lab.runs.list()[0].run_id
+    before = {(made.variant_id, made.example_id): made.answer for made in lab.results.predictions(run_id)}
+    lab.close()
+    resumed = begin("compare", "--resume", run_id, "--out", tmp_path / "out")
+    assert resumed.communicate(timeout=280)[1].count("The race saved") == 0
+    assert resumed.returncode == 0
+    lab = open_lab()
+    plan, made = lab.results.plan(run_id), lab.results.predictions(run_id)
+    lab.close()
+    assert plan.saved_rows > 2
+    after = {(one.variant_id, one.example_id): one.answer for one in made}
+    assert len(after) == len(made)
+    assert before.items() <= after.items()
+    assert sum(one.variant_id == "rag" for one in made) == len(plan.test_ids) == 40 + plan.saved_rows
+
+
+def _further_rows(home: Path) -> int:
+    """Count answers to rows that were added, of the only run."""
+    if not (home / "runs.sqlite3").exists():
+        return 0
+    lab = open_lab()
+    try:
+        found = lab.runs.list()
+        if not found:
+            return 0
+        ids = lab.results.plan(found[0].run_id).test_ids[40:]
+        return sum(made.example_id in ids for made in lab.results.predictions(found[0].run_id))
+    finally:
+        lab.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--limit", 300), "the task has no further test rows: they are not run."),
+        (("--limit", 4), "Nobody left the race: it saved nothing, and no rows are added."),
+    ],
+)
+def test_saved_answers_that_cannot_be_spent(
+    run: Run, desks: list[object], tmp_path: Path, options: tuple[object, ...], words: str
+) -> None:
+    """Where the task has no further rows, or nobody left, the run is that of a race, and this is said."""
+    manifest, summary, err = compared(run, tmp_path / "out", *desks, *options, "--race", "--spend-saved")
+    assert words in err
+    assert summary["saved_rows"] == manifest["plan"]["looks"] == 0
+
+
+def test_spending_needs_a_race(run: Run, desks: list[object]) -> None:
+    """Without a race it is wrong usage, and the option is named."""
+    code, _, err = run("compare", *desks, "--spend-saved")
+    assert code == 2
+    assert "--race" in err

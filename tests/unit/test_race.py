@@ -4,73 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from adapters.models.scripted import ScriptedModel
-from adapters.storage.run_store import SqliteRunStore
 from components.ui.lane_view import lane_views
 from engine.analysis.figures import run_figures
 from engine.analysis.run_table import table_from_predictions
 from engine.analysis.verdict.deciding import decide
-from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.limits import Limits
 from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut, VariantReady
 from engine.core.run.infos import info_of
-from engine.core.run.manifest import MachineFacts, Manifest
-from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
-from engine.core.techniques import Technique
-from engine.core.variant import Variant
 from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_behind
 from engine.metrics.inference import WATCHED
-from engine.running.runner import Ports, run
+from engine.running.runner import run
 from engine.running.standings import Standings
 from engine.services.recorded import fold
 from engine.studies.drift import drift_plans
-from tests.helpers import small_task
-from tests.memory_lab_training import NoMeter
-
-TASK = small_task(train=9, test=90)
-ROWS = {row.input: place for place, row in enumerate(TASK.split("test"))}
-RIGHT = {example.input: example.target for example in TASK.examples}
-SKILL = {"zero-shot": 0, "few-shot": 9, "rag": 9, "lora": 3}
-"""How many rows of ten each variant gets right."""
-
-
-class Skilled(ScriptedModel):
-    """Is right on so many rows of ten, the same ones in every run; the two best err on different rows."""
-
-    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
-        """Answer by slot and row."""
-        text = request.messages[-1].content
-        place = ROWS.get(text, 0) + (5 if request.slot == "rag" else 0)
-        right = (place * 7) % 10 < SKILL[request.slot]
-        label = RIGHT[text] if right else next(x for x in TASK.answer.labels if x != RIGHT[text])
-        for piece in super().generate(request, cancel=cancel):
-            yield replace(piece, text=label)
-
-
-def plan(*, race: bool = True, throughput: bool = False, names: tuple[str, ...] = tuple(SKILL)) -> RunPlan:
-    """Plan a race of prompts that differ by name alone."""
-    return RunPlan(
-        run_id="r", task_id="small", model_id="m", race=race, throughput=throughput, batch_rows=8,
-        variants=tuple(Variant(id=name, technique=Technique(name)) for name in names),
-        test_ids=tuple(row.id for row in TASK.split("test")), train_ids=tuple(row.id for row in TASK.split("train")),
-    )  # fmt: skip
-
-
-def ports(tmp_path: Path, a_plan: RunPlan) -> Ports:
-    """Keep the run in a store of its own."""
-    tmp_path.mkdir(exist_ok=True)
-    store = SqliteRunStore(tmp_path / "runs.sqlite3")
-    store.create_run(Manifest(plan=a_plan, machine=MachineFacts(cores=2)))
-    return Ports(model=Skilled(), retriever=None, trainer=None, store=store, meter=NoMeter())  # type: ignore[arg-type]
+from tests.racing import TASK, race_plan, race_ports
 
 
 def test_a_margin_asks_for_a_lead_of_more_than_it() -> None:
@@ -96,8 +50,8 @@ def test_nobody_is_behind_before_the_first_row_or_alone() -> None:
 @pytest.mark.parametrize("throughput", [False, True])
 def test_who_is_clearly_behind_gets_no_more_rows(throughput: bool, tmp_path: Path) -> None:
     """The bare prompt leaves first, the middling one later; the two that are alike stay to the end."""
-    a_plan = plan(throughput=throughput)
-    here = ports(tmp_path, a_plan)
+    a_plan = race_plan(throughput=throughput)
+    here = race_ports(tmp_path, a_plan)
     events = list(run(a_plan, TASK, here, threading.Event()))
     out = {event.variant_id: event.rows for event in events if isinstance(event, VariantOut)}
     assert list(out) == ["zero-shot", "lora"]
@@ -113,8 +67,8 @@ def test_who_is_clearly_behind_gets_no_more_rows(throughput: bool, tmp_path: Pat
 
 def test_the_last_one_ends_the_race(tmp_path: Path) -> None:
     """Once one is left nothing more is to be learnt: the run ends and says so."""
-    a_plan = plan(names=("zero-shot", "few-shot", "lora"))
-    here = ports(tmp_path, a_plan)
+    a_plan = race_plan(names=("zero-shot", "few-shot", "lora"))
+    here = race_ports(tmp_path, a_plan)
     events = list(run(a_plan, TASK, here, threading.Event()))
     leader = next(event for event in events if isinstance(event, LeaderClear))
     assert leader.variant_id == "few-shot"
@@ -127,7 +81,7 @@ def test_the_last_one_ends_the_race(tmp_path: Path) -> None:
 def test_a_race_may_also_stop_when_the_leader_is_clear() -> None:
     """A leader that is clear without being surely 2 points ahead ends the run, if that is asked for as well."""
     ids = tuple(f"row-{number:03}" for number in range(300))
-    two = replace(plan(names=("few-shot", "rag")), test_ids=ids)
+    two = replace(race_plan(names=("few-shot", "rag")), test_ids=ids)
     made = [
         Prediction(run_id="r", variant_id=name, technique=name, example_id=row, target="a", score=score)
         for place, row in enumerate(ids[:299])
@@ -142,7 +96,7 @@ def test_a_race_may_also_stop_when_the_leader_is_clear() -> None:
 
 def test_a_study_of_a_raced_run_is_no_race() -> None:
     """Drift compares every variant on every row: whoever left early would have been judged just when it looked bad."""
-    raced = replace(plan(), stop_when_clear=True)
+    raced = replace(race_plan(), stop_when_clear=True)
     for _task, made in drift_plans(TASK, raced).values():
         assert not made.race
         assert not made.stop_when_clear
@@ -150,10 +104,10 @@ def test_a_study_of_a_raced_run_is_no_race() -> None:
 
 def test_a_race_that_was_stopped_goes_on_without_those_that_are_out(tmp_path: Path) -> None:
     """After a stop the same predictions are made as without one, and nobody who is out comes back."""
-    a_plan = plan()
-    whole = ports(tmp_path / "a", a_plan)
+    a_plan = race_plan()
+    whole = race_ports(tmp_path / "a", a_plan)
     list(run(a_plan, TASK, whole, threading.Event()))
-    parted, cancel = ports(tmp_path / "b", a_plan), threading.Event()
+    parted, cancel = race_ports(tmp_path / "b", a_plan), threading.Event()
     for event in run(a_plan, TASK, parted, cancel):
         if isinstance(event, VariantOut):
             cancel.set()
@@ -169,8 +123,8 @@ def test_a_race_that_was_stopped_goes_on_without_those_that_are_out(tmp_path: Pa
 
 def test_a_race_with_one_left_ends_without_preparing_anybody(tmp_path: Path) -> None:
     """Killed between the last one's leaving and the end: nothing is loaded or answered when it goes on."""
-    a_plan = plan(names=("few-shot", "lora"))
-    here = ports(tmp_path, a_plan)
+    a_plan = race_plan(names=("few-shot", "lora"))
+    here = race_ports(tmp_path, a_plan)
     here.store.add(
         [
             Prediction(run_id="r", variant_id=name, technique=name, example_id=row, target="a", score=score)
@@ -187,9 +141,9 @@ def test_a_race_with_one_left_ends_without_preparing_anybody(tmp_path: Path) -> 
 
 def test_rows_from_before_are_not_judged_again_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that goes on is judged once for all that it has, and then after each new row."""
-    a_plan = plan(names=("few-shot", "rag"))
-    whole = list(run(a_plan, TASK, ports(tmp_path / "a", a_plan), threading.Event()))
-    other = ports(tmp_path / "b", a_plan)
+    a_plan = race_plan(names=("few-shot", "rag"))
+    whole = list(run(a_plan, TASK, race_ports(tmp_path / "a", a_plan), threading.Event()))
+    other = race_ports(tmp_path / "b", a_plan)
     other.store.add([event.prediction for event in whole if isinstance(event, PredictionMade)][:-4])
     judged: list[int] = []
 
@@ -204,16 +158,16 @@ def test_rows_from_before_are_not_judged_again_one_by_one(tmp_path: Path, monkey
 
 def test_without_a_race_all_rows_are_answered(tmp_path: Path) -> None:
     """Nothing is saved where nobody asked for it."""
-    a_plan = plan(race=False)
-    here = ports(tmp_path, a_plan)
+    a_plan = race_plan(race=False)
+    here = race_ports(tmp_path, a_plan)
     list(run(a_plan, TASK, here, threading.Event()))
     assert len(here.store.predictions(a_plan.run_id)) == 4 * 90
 
 
 def test_a_lane_says_after_how_many_rows_it_left(tmp_path: Path) -> None:
     """The lanes show it, and a run from the store shows the same."""
-    a_plan = plan()
-    here = ports(tmp_path, a_plan)
+    a_plan = race_plan()
+    here = race_ports(tmp_path, a_plan)
     list(run(a_plan, TASK, here, threading.Event()))
     manifest = here.store.manifest(a_plan.run_id)
     snapshot = fold(manifest, here.store.predictions(a_plan.run_id)).snapshot()
@@ -230,8 +184,8 @@ def test_a_lane_says_after_how_many_rows_it_left(tmp_path: Path) -> None:
 
 def test_the_verdict_compares_common_rows(tmp_path: Path) -> None:
     """Who left early is judged by evidence that holds after every row, on the rows that both have."""
-    a_plan = plan()
-    here = ports(tmp_path, a_plan)
+    a_plan = race_plan()
+    here = race_ports(tmp_path, a_plan)
     list(run(a_plan, TASK, here, threading.Event()))
     manifest = here.store.manifest(a_plan.run_id)
     kept = here.store.predictions(a_plan.run_id)

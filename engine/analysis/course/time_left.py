@@ -12,6 +12,7 @@ from engine.core.run.events import (
     PredictionMade,
     PredictionStarted,
     PreparationProgress,
+    RowsAdded,
     RunContinued,
     RunEnded,
     RunPaused,
@@ -91,6 +92,8 @@ class TimeLeft:
                 self._plan, self._step_began, self._step = event.plan, now, None
                 self._searching = event.plan.effort is not None and not event.plan.effort.settled
                 self._ready.clear()
+            case RowsAdded():
+                self._plan = event.plan
             case ModelLoaded():
                 self._model_loaded, self._step_began, self._step = True, now, None
             case PreparationProgress():

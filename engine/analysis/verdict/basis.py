@@ -54,12 +54,17 @@ def _fewer(ruling: Ruling) -> Sentence:
 
 
 def _continued(ruling: Ruling) -> Sentence:
-    """Say that rows were added after an earlier verdict."""
-    times = ruling.run.plan.looks
-    if not times:
-        return Sentence(text="")
-    often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
-    return Sentence(text=f"Rows were added {often} after a verdict on fewer; the tests allow for every such look.")
+    """Say that rows were added: from what a race saved, or after an earlier verdict."""
+    plan, said = ruling.run.plan, []
+    if plan.saved_rows:
+        said.append(
+            f"The last {say.number(plan.saved_rows)} rows are answers that the race saved, given to those still in it "
+            f"since the rows before did not tell which is the best; the tests allow for both looks."
+        )
+    if times := plan.looks - (plan.saved_rows > 0):
+        often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
+        said.append(f"Rows were added {often} after a verdict on fewer; the tests allow for every such look.")
+    return Sentence(text=" ".join(said))
 
 
 def _handicapped(ruling: Ruling) -> Sentence:
@@ -129,6 +134,18 @@ def _shown(ruling: Ruling) -> Sentence:
     return Sentence(text=text, claims=(claim,))
 
 
+def _found_labels(ruling: Ruling) -> Sentence:
+    """Say who could choose only among the labels of the examples that it found, since all did not fit."""
+    for item in ruling.run.figures:
+        spec = item.variant.retrieval
+        if spec is not None and spec.found_labels_only:
+            return Sentence(
+                text=f"In each prompt {the(item)} saw, and could choose, only the labels of the {spec.examples_k} "
+                f"examples that it found: all {ruling.training.labels} did not fit."
+            )
+    return Sentence(text="")
+
+
 def _worn(ruling: Ruling) -> Sentence:
     """Say from the fifth look on how often these test rows were looked at, and what that does to the error."""
     looks = ruling.looks
@@ -155,4 +172,4 @@ def _drawn(item: VariantFigures) -> str:
     return " and ".join(parts)
 
 
-_PARTS = (_unchecked, _fewer, _continued, _handicapped, _language, _training, _unseen, _shown, _worn)
+_PARTS = (_unchecked, _fewer, _continued, _handicapped, _language, _training, _unseen, _shown, _found_labels, _worn)

@@ -60,6 +60,13 @@ class PlanSettled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RowsAdded:
+    """The plan has further rows, from what a race saved."""
+
+    plan: RunPlan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VariantReady:
     """A variant can answer, and this is what preparing it took."""
 
@@ -145,6 +152,7 @@ Event = (
     | ModelLoaded
     | Searched
     | PlanSettled
+    | RowsAdded
     | VariantReady
     | PredictionStarted
     | TextStreamed

@@ -43,13 +43,19 @@ class RunPlan:
     """End before the last row once one variant is clearly the best: `engine.metrics.early_stopping`."""
     race: bool = False
     """Go on without variants that are clearly behind, one by one; end once one is left."""
+    spend_saved: bool = False
+    """Give the answers that a race saves to the variants still in it, as further test rows, where the planned rows do
+    not tell which of them is the best: `engine.running.preflight.saved_rows`."""
+    saved_rows: int = 0
+    """How many of the test rows were added so, after the planned ones."""
     draws: int = 1
     """How many draws of shots and trainings of LoRA weights the rows of such variants are shared out over."""
     effort: Effort | None = None
     """Where settings are searched for: the tuned variants stand beside the default ones. Before its search has ended a
     tuned variant has the default's settings; one whose default is kept then leaves the plan."""
     looks: int = 0
-    """How often this run was complete and judged before rows were added: `engine.metrics.inference`."""
+    """How often this run was complete and judged before rows were added, by the user or from what a race saved:
+    `engine.metrics.inference`."""
     prices: TokenPrices | None = None
     """Of a model behind a closed API; None for models that run on the user's own machines."""
     rows_to: str = ""

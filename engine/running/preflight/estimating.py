@@ -16,6 +16,7 @@ from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.preflight.embedders import handicap_sentences, remedies
 from engine.running.preflight.remote_embedders import embedding_estimate_usd, sources_of
+from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.priors import count_rows
 from engine.running.search.folds import FOLDS
 
@@ -91,22 +92,36 @@ def estimate_run(
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, lora)
-    notes = [*filter(None, [facts.terms]), *handicap_sentences(plan.handicaps), *remedies(plan.handicaps)]
+    notes = [*filter(None, [facts.terms, plan_note(plan, task)])]
+    notes += [*handicap_sentences(plan.handicaps), *remedies(plan.handicaps)]
     if capabilities is not None:
         found = backend_limits(plan, task, facts, capabilities)
         problems += found[0]
         notes += found[1]
     cost_usd = 0.0
     if plan.prices is not None:
+        row_usd = {
+            variant.id: _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
+            for variant in plan.variants
+        }
+        answered = rows_at_most(plan, task, row_usd)
         cost_usd += sum(
-            (rows + (plan.draws if variant.drawn else 1))  # each is warmed up with one row
-            * _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
+            (answered[variant.id] + (plan.draws if variant.drawn else 1))  # each is warmed up with one row
+            * row_usd[variant.id]
             for variant in plan.variants
         )
         cost_usd += _deciding_usd(plan, task, settings, instructions + row_tokens, shot_tokens, answer_tokens)
     if plan.remote_embedders:
+        token_usd = {
+            variant.id: one.prices.input_usd
+            for variant in plan.variants
+            if (one := plan.remote_embedder(variant)) is not None and one.prices is not None
+        }
+        answered = rows_at_most(plan, task, token_usd)
         rows_of = {
-            variant.id: rows + (plan.draws if variant.drawn else 1) + _deciding_rows(plan, task, variant, settings)
+            variant.id: answered[variant.id]
+            + (plan.draws if variant.drawn else 1)
+            + _deciding_rows(plan, task, variant, settings)
             for variant in plan.variants
         }
         cost_usd += embedding_estimate_usd(

@@ -1,0 +1,131 @@
+"""What a race saves, given to the variants still in it: how many further rows, and what they can cost. Pure functions.
+
+A variant that leaves a race saves the answers that it would have given to the planned rows. They are shared out evenly
+among those still in it, which all answer the same further rows: a run never gives more answers than it would have given
+without a race. The rows are added as `engine.running.preflight.more_rows` adds them, and judged as added rows are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from engine.core.run.plan import RunPlan
+from engine.core.task import Task
+from engine.metrics import wording as say
+from engine.running.preflight.more_rows import rows_left
+
+LEAST_IN_RACE = 2
+"""With fewer variants left a race is over."""
+
+
+def answers_saved(plan: RunPlan, out: Mapping[str, int]) -> int:
+    """Return how many answers to the planned rows a race has saved.
+
+    Args:
+        plan: with its planned rows.
+        out: after how many rows variants left the race.
+    """
+    return sum(len(plan.test_ids) - rows for rows in out.values())
+
+
+def rows_each(plan: RunPlan, task: Task, out: Mapping[str, int]) -> int:
+    """Return how many further rows the saved answers buy each variant still in the race; 0 where they buy none.
+
+    What does not divide evenly is not spent, and neither is what the task has no rows for.
+    """
+    going = len(plan.variants) - len(out)
+    if going < LEAST_IN_RACE:
+        return 0
+    return min(answers_saved(plan, out) // going, len(rows_left(plan, task)))
+
+
+def most_rows(plan: RunPlan, task: Task) -> int:
+    """Return how many further rows a variant can be given before anything is known: where all but two leave at once."""
+    if not plan.spend_saved or plan.looks:
+        return 0
+    given = len(plan.test_ids) * max(len(plan.variants) - LEAST_IN_RACE, 0)
+    return min(given // LEAST_IN_RACE, len(rows_left(plan, task)))
+
+
+def rows_at_most(plan: RunPlan, task: Task, row_usd: Mapping[str, float]) -> dict[str, int]:
+    """Return how many rows each variant answers, by id, where a run costs as much as it can.
+
+    Without a race that spends what it saves these are the planned rows. With it the run gives as many answers in all,
+    but the dearest variants may be those that are left: they are counted first, each with all rows it can be given.
+
+    Args:
+        plan: of the run.
+        task: whose rows may be added.
+        row_usd: what one row costs, by variant.
+    """
+    planned, more = len(plan.test_ids), most_rows(plan, task)
+    left, rows = planned * len(plan.variants), {}
+    for variant in sorted(plan.variants, key=lambda variant: -row_usd.get(variant.id, 0.0)):
+        rows[variant.id] = min(planned + more, left)
+        left -= rows[variant.id]
+    return rows
+
+
+def affordable(count: int, *, row_usd: float, left_usd: float | None) -> int:
+    """Return how many of the rows fit into what may still be spent.
+
+    Args:
+        count: rows.
+        row_usd: what one row costs, with all variants that answer it, as measured.
+        left_usd: what may still be spent; None where nothing stops the run.
+    """
+    if left_usd is None or row_usd <= 0:
+        return count
+    return min(count, math.floor(left_usd / row_usd))
+
+
+def plan_note(plan: RunPlan, task: Task) -> str:
+    """Say before the run what can be done with saved answers; empty where nobody asked for that."""
+    if not plan.spend_saved or plan.looks:
+        return ""
+    if len(plan.variants) <= LEAST_IN_RACE:
+        return "A race of two ends once one leaves: nobody is left to be given what it saves."
+    if not rows_left(plan, task):
+        return "The task has no further test rows: what the race saves is not run."
+    return (
+        f"What the race saves goes to the variants still in it: up to {say.number(most_rows(plan, task))} further test "
+        f"rows each, and never more than {say.number(len(plan.test_ids) * len(plan.variants))} answers in all."
+    )
+
+
+def ended_note(plan: RunPlan, out: Mapping[str, int]) -> str:
+    """Say what becomes of saved answers where a race ended before its last planned row."""
+    saved = answers_saved(plan, out)
+    return f"The race is decided: the {say.number(saved)} answers that it saved are not run." if saved else ""
+
+
+def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, given: int) -> str:
+    """Say after the planned rows what becomes of the answers that the race has saved.
+
+    Args:
+        plan: with its planned rows.
+        task: of the run.
+        out: after how many rows variants left the race.
+        best: the name of the variant that is better than each other one still in the race; empty if none is.
+        given: further rows for each variant still in the race.
+    """
+    names = [variant.name for variant in plan.variants if variant.id not in out]
+    saved, rows = say.number(answers_saved(plan, out)), rows_each(plan, task, out)
+    if not out:
+        return "Nobody left the race: it saved nothing, and no rows are added."
+    if best:
+        return (
+            f"{best} is better than each other variant still in the race after {say.number(len(plan.test_ids))} rows: "
+            f"the {saved} answers that the race saved are not needed."
+        )
+    if given:
+        capped = " (the task has no more)" if rows == given == len(rows_left(plan, task)) else ""
+        capped = " (the spending limit allows no more)" if given < rows else capped
+        going = say.listed(names)
+        return f"The race saved {saved} answers: {going} answer {say.number(given)} further rows each{capped}."
+    if not rows_left(plan, task):
+        return f"The race saved {saved} answers, but the task has no further test rows: they are not run."
+    if rows:
+        return f"The race saved {saved} answers, but the spending limit leaves no room for them."
+    return f"The race saved {saved} answers, too few for a further row of each of the {len(names)} still in it."
