@@ -7,6 +7,7 @@ its store, so that the screenshots show measured figures.
 from __future__ import annotations
 
 import contextlib
+import csv
 import shutil
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from adapters.storage.run_store import SqliteRunStore, record_of  # noqa: E402
 from adapters.storage.sample_run import read_recorded  # noqa: E402
+from adapters.storage.task_folder import read_task  # noqa: E402
 from tools.served_app import ServedApp, served_app  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
@@ -40,6 +42,7 @@ def main() -> None:
             first = {"start": lambda page: page.get_by_role("button", name="Present it").wait_for()}
             _take(browser, app.way_in, first)
             _take(browser, app.way_in, _screens(import_sample(home)))
+            _take(browser, app.way_in, _steps(write_flawed_table(home / "tickets.csv")), schemes=("light",))
 
 
 @contextlib.contextmanager
@@ -54,8 +57,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], object]]) -> None:
-    for scheme in ("light", "dark"):
+def _take(
+    browser: Browser,
+    address: str,
+    screens: dict[str, Callable[[Page], object]],
+    schemes: tuple[str, ...] = ("light", "dark"),
+) -> None:
+    for scheme in schemes:
         context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
         page = context.new_page()
         page.set_default_timeout(LONG_MS)
@@ -63,8 +71,9 @@ def _take(browser: Browser, address: str, screens: dict[str, Callable[[Page], ob
         for name, show in screens.items():
             show(page)
             page.wait_for_timeout(SETTLE_MS)
-            page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
-            sys.stdout.write(f"{name}-{scheme}.png\n")
+            file = f"{name}-{scheme}.png" if len(schemes) > 1 else f"{name}.png"
+            page.screenshot(path=IMAGES / file)
+            sys.stdout.write(f"{file}\n")
         context.close()
 
 
@@ -76,6 +85,7 @@ def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
         "train": lambda page: _menu(page, "Train"),
         "playground": _playground,
         "history": lambda page: _menu(page, "History"),
+        "report": lambda page: _report(page, run_id),
         "compare": lambda page: _compare(page, run_id),
         "compare-row": _compare_row,
         "present-race": lambda page: _present(page, 3),
@@ -83,6 +93,50 @@ def _screens(run_id: str) -> dict[str, Callable[[Page], object]]:
         "present-verdict": lambda page: _present(page, 5),
         "set-up": _set_up,
     }
+
+
+def _steps(table: Path) -> dict[str, Callable[[Page], object]]:
+    """Return how to get to the steps of Upload that find something in a flawed table."""
+    return {"upload-card": lambda page: _data_card(page, table), "upload-leaks": _leaks}
+
+
+def write_flawed_table(path: Path) -> Path:
+    """Write the tickets as a CSV with what the data card and the leak guard look for."""
+    examples = read_task(ROOT / "data" / "tasks" / "support-tickets").examples
+    train = [example for example in examples if example.split == "train"][:80]
+    test = [example for example in examples if example.split == "test"][:150]
+    rows = [[example.input, example.target, example.split] for example in (*train, *test)]
+    first, second, third, *_ = train
+    rows += [
+        [first.input, first.target, "test"],
+        [second.input.upper(), second.target, "test"],
+        [third.input.replace("the ", "teh ", 1) + " please", third.target, "test"],
+        ["", "billing_refund", "train"],
+        ["Why is there a second fee on my October bill?", "Billing_refund", "train"],
+        ["This line ends too early"],
+    ]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["message", "category", "split"], *rows])
+    return path
+
+
+def _data_card(page: Page, table: Path) -> None:
+    _menu(page, "Upload")
+    page.locator("input[type=file]").first.set_input_files(table)
+    for step in ("Columns", "Data card"):
+        page.get_by_role("button", name=f"Next: {step}").click()
+    page.locator("button:enabled", has_text="Next: Splits").wait_for()
+
+
+def _leaks(page: Page) -> None:
+    for step in ("Splits", "Documents", "Leak guard"):
+        page.get_by_role("button", name=f"Next: {step}").click()
+    page.locator("button:enabled", has_text="Next: Instructions").wait_for()
+
+
+def _report(page: Page, run_id: str) -> None:
+    page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/report?run_id={run_id}")
+    page.get_by_text("Why", exact=True).first.wait_for()
 
 
 def _menu(page: Page, name: str) -> None:
