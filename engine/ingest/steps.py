@@ -290,8 +290,7 @@ def sides_of(split: Split) -> Sides:
 def compare_rows(documented: Documented, similarity: float, report: Report | None = None) -> Compared:
     """Look for test rows on the learning side and in documents."""
     tell = report or (lambda _fraction: None)
-    learn, test = sides_of(documented.before)
-    splits = documented.before.splits
+    (learn, test), splits = sides_of(documented.before), documented.before.splits
     train = [item for item in learn if splits[int(item.id)] == "train"]
     validation = [item for item in learn if splits[int(item.id)] != "train"]
     part = 0.6 if validation else 1.0
@@ -323,9 +322,8 @@ def guard_splits(
         split.splits, after, pairs, fix, left=left, similarity=compared.similarity, meanings=meanings is not None,
         documents=len(documented.documents), validation_like_training=compared.validation_like_training,
     )  # fmt: skip
-    mapped = split.before.before
-    locale = import_locale(split.languages, mapped.roles.target, None)
-    answer = answer_spec(mapped.kind, [row.target for row in rows if row.place in after], locale)
+    targets, mapped = [row.target for row in rows if row.place in after], split.before.before
+    answer = answer_spec(mapped.kind, targets, import_locale(split.languages, mapped.roles.target, None))
     return Guarded(before=compared, fix=fix, meanings=meanings, splits=after, record=record, answer=answer)
 
 
@@ -340,8 +338,8 @@ def make_ready(guarded: Guarded, options: ImportOptions, *, task_id: str) -> Rea
     Raises:
         TableError: nothing is left to train or to test on, there is only one label, or the instructions are empty.
     """
-    documented = guarded.before.before
-    split, checked, mapped = documented.before, documented.before.before, documented.before.before.before
+    documented, split = guarded.before.before, guarded.before.before.before
+    checked, mapped = split.before, split.before.before
     instructions = instructions_for(guarded, options)
     task = make_task(
         mapped.before.table, mapped.roles, checked.examined, guarded.splits, split.plan,
