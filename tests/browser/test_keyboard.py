@@ -73,10 +73,9 @@ def test_the_focus_in_the_menu_shows(page: Page, stand_in: str) -> None:
     page.goto(f"{stand_in}/tasks")
     entry = page.get_by_test_id("stSidebarNavLink").filter(has_text="Models")
     expect(entry).to_be_visible()
-    outline = "node => getComputedStyle(node).outlineStyle + ' ' + getComputedStyle(node).outlineWidth"
-    assert entry.evaluate(outline).startswith("none") or entry.evaluate(outline).endswith("0px")
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if entry.evaluate("node => node === document.activeElement"):
-            break
-    assert entry.evaluate(outline) == "solid 2px"
+    expect(entry).not_to_have_css("outline-style", "solid")
+    page.keyboard.press("Tab")  # from now on the browser shows the focus, as it does for whoever uses the keyboard
+    entry.focus()
+    expect(entry).to_be_focused()
+    expect(entry).to_have_css("outline-style", "solid")
+    expect(entry).to_have_css("outline-width", "2px")
