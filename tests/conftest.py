@@ -57,6 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.path.insert(0, str(HIDING))
 
 
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Put the main module back: AppTest leaves its page there, and a process that is spawned begins with it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests marked `model` skip where the model packages are missing, and fail for it in CI."""
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
