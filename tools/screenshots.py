@@ -169,6 +169,7 @@ def _present(page: Page, step: int) -> None:
     if "present" not in page.url:
         page.get_by_role("button", name="Present").click()
         page.get_by_role("button", name="Next").wait_for()
+        page.wait_for_timeout(SETTLE_MS)  # until keys are heard
     page.keyboard.press(str(step))
     page.wait_for_timeout(6000 if step == 3 else 500)
 
