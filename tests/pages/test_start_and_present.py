@@ -43,6 +43,7 @@ def test_first_visit_shows_a_real_run_with_machine_and_date(open_app: Opener) ->
     assert "Example CPU" in told
     assert "2026-11-24" in told
     assert len(_components(app, "lanes")[0]["lanes"]) == 6
+    assert TASK not in {element.value for element in (*app.caption, *app.markdown, *app.header)}  # only its title is
     assert {"Best quality", "Fastest", "Cheapest"} <= {caption.value for caption in app.caption}
 
 

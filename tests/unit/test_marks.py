@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -32,6 +34,7 @@ from engine.analysis.report_charts import latency_chart
 from engine.analysis.summary import summarize
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.charts.plotly_form import to_plotly
+from engine.charts.svg_form import to_svg
 from engine.core.limits import Limits
 from engine.core.prices import TokenPrices
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, manifest_from_dict
@@ -256,3 +259,12 @@ def test_prices_of_closed_apis_follow_those_of_the_variants() -> None:
     marks = price_marks(report.figures, report.origin, closed=2)
     assert marks == (Mark.SERVER,) * 5 + (Mark.ESTIMATED,) * 3
     assert json.loads(json.dumps([str(mark) for mark in marks]))[-1] == "estimated"
+
+
+def test_closed_apis_can_be_told_apart_in_a_printed_legend() -> None:
+    """Each of the four has a dash of its own, on its line and in its sample in the legend."""
+    made = Made()
+    local = [(item.cost, item.variant) for item in made.report.figures[:1]]
+    drawn = to_svg(cost_chart(local, closed_costs(made.report)[:4], Limits()))
+    dashes = Counter(re.findall(r'stroke-dasharray="([\d ]+)"', drawn))
+    assert len({dash for dash, times in dashes.items() if times >= 2}) >= 4
