@@ -130,7 +130,7 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES or not path.is_file():
             raise TaskError(
-                f"{path.name} is not a file, or has more than {say.size(MAX_FILE_BYTES)}.",
+                f"{path.name} is not a file, or is larger than {say.size(MAX_FILE_BYTES)}.",
                 "Put a smaller file in its place.",
             )
         return path.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from components.ui import state
 from components.ui.run_data import known_task, measured_of, plan_of, run_labels, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from components.widgets.tables import show_table
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import FigureName, mark_of
 from engine.analysis.row_filter import facets
@@ -87,7 +88,7 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     if lab.results.is_outdated(first) != lab.results.is_outdated(second):
         st.caption("The task, or how its answers are scored, changed between these two runs.")
     number = st.column_config.NumberColumn
-    st.dataframe(
+    show_table(
         changes_frame(changes, known),
         column_config={
             "Run": st.column_config.TextColumn(_headed("Run", lab, second)),
@@ -103,9 +104,6 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
                 help="About how many more rows would make the difference significant, if the measured gap is real.",
             ),
         },
-        hide_index=True,
-        placeholder=say.MISSING,
-        width="stretch",
         key="pair_table",
     )
     rows = max((change.difference.rows for change in changes), default=0)

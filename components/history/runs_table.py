@@ -10,7 +10,7 @@ from components.history.run_actions import run_actions
 from components.ui.run_data import task_title
 from components.ui.run_list import runs_frame
 from components.ui.text import plain
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import wide_table
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.ingest.data_card import counted

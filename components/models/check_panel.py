@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
 from engine.services.lab import Lab
@@ -36,7 +37,7 @@ def check_panel(lab: Lab, model: ModelFacts) -> None:
     kept = lab.models.checks.kept(model.id)
     if kept is not None:
         st.caption(f"Checked {say.when(kept.checked_at)}, answered by {plain(kept.answered_by)}")
-        st.dataframe(findings_frame(kept), hide_index=True, width="stretch", key=f"checked_{model.id}")
+        show_table(findings_frame(kept), key=f"checked_{model.id}")
 
 
 def _start(lab: Lab, model_id: str) -> None:

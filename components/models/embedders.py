@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import visible
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import wide_table
 from engine.core.embedder import EmbedderState
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import languages_of

@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
@@ -80,7 +81,7 @@ def _kept(lab: Lab, models: list[ModelFacts]) -> None:
     frame = speeds_frame(kept, digests)
     if frame.is_empty():
         return
-    st.dataframe(frame, column_config=_COLUMNS, hide_index=True, placeholder=say.MISSING, width="stretch", key="speeds")
+    show_table(frame, column_config=_COLUMNS, key="speeds")
 
 
 def speeds_frame(kept: Mapping[str, Speed], names: Mapping[str, str]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
+from components.widgets.tables import show_table
 from engine.analysis.marks import HERE, Origin, origin_at
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind, Task
@@ -137,7 +138,7 @@ def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
     st.header("What changed", anchor=False)
     st.caption(f"Changed since the previous question: {plain(say.listed(changed))}.")
     number = st.column_config.NumberColumn
-    st.dataframe(
+    show_table(
         frame,
         column_config={
             "Sure before": number("Confidence before, %", format="%.1f", help=_CONFIDENCE),
@@ -145,9 +146,6 @@ def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
             "Seconds before": number(format="%.3f"),
             "Seconds now": number(format="%.3f"),
         },
-        hide_index=True,
-        placeholder=say.MISSING,
-        width="stretch",
         key="play_changes",
     )
 

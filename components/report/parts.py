@@ -12,6 +12,7 @@ from components.ui.effort_view import effort_charts, effort_frame, effort_words
 from components.ui.run_data import table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from components.widgets.tables import show_table
 from engine.analysis.basis.efforts import tuning_gains
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import CUT_PROBABILITIES, FigureName
@@ -52,7 +53,7 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
         grid = confusion_grid(matrix, names[chosen or first], report.mark(FigureName.QUALITY))
         chart_card(grid, key="confusion", height=min(max(90 + 34 * len(labels), 260), 900))
     with right:
-        st.dataframe(
+        show_table(
             classes_frame(class_figures(matrix)),
             column_config={
                 "Rows": st.column_config.NumberColumn(help="Rows whose right answer is this class."),
@@ -60,9 +61,6 @@ def classes_part(task: Task, report: Report, table: RunTable) -> None:
                 "Recall": st.column_config.TextColumn(help="Of the rows of this class, the share that was found."),
                 "F1": st.column_config.TextColumn(help="Harmonic mean of precision and recall."),
             },
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="stretch",
             key="classes_table",
         )
 
@@ -75,9 +73,7 @@ def effort_part(report: Report) -> None:
         chart_card(over_seconds, key="effort", height=320)
     with right:
         chart_card(over_settings, key="expected", height=320)
-    st.dataframe(
-        effort_frame(report.searches), hide_index=True, placeholder=say.MISSING, width="stretch", key="effort_table"
-    )
+    show_table(effort_frame(report.searches), key="effort_table")
     for sentence in tuning_gains(report):
         st.markdown(plain(sentence))
     effort_words(report.searches)
@@ -115,7 +111,7 @@ def confidence_part(report: Report, table: RunTable) -> None:
             }
         )
     number = st.column_config.NumberColumn
-    st.dataframe(
+    show_table(
         pl.DataFrame(rows, schema_overrides={"Hand over below": pl.Float64}),
         column_config={
             "Calibration error": number(
@@ -131,8 +127,6 @@ def confidence_part(report: Report, table: RunTable) -> None:
                 format="%.1f %%", help="Rows with a lower probability go to a person or a bigger model."
             ),
         },
-        hide_index=True,
-        placeholder=say.MISSING,
         width="content",
         key="confidence_table",
     )
@@ -196,7 +190,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
                 }
             )
     number = st.column_config.NumberColumn
-    st.dataframe(
+    show_table(
         pl.DataFrame(rows),
         column_config={
             "95 %": st.column_config.TextColumn(help="95 % interval of the mean over seeds, by Student's t."),
@@ -211,8 +205,6 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
                 help="Whether this seed is more than one standard deviation above or below the mean over seeds."
             ),
         },
-        hide_index=True,
-        placeholder=say.MISSING,
         width="content",
         key="draws_table",
     )

@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import wide_table
 from engine.analysis.basis.choices import ABOUT, choice_sentences
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName
@@ -128,7 +128,7 @@ def metrics_frame(report: Report) -> pl.DataFrame:
 def show_metrics(report: Report) -> None:
     """Show the table of all figures, and what its marks mean."""
     frame = metrics_frame(report)
-    columns: dict[str, Any] = {"Variant": st.column_config.TextColumn("Variant")}
+    columns: dict[str, Any] = {}
     metrics = {**_QUALITY, **_OTHERS}
     for title, one in metrics.items():
         marks = report.marks(one.figure)

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import show_table, wide_table
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -113,11 +113,9 @@ def inside(prediction: Prediction, *, key: str = "play") -> None:
     if prediction.probabilities:
         st.caption("Probability of each label, among the task's labels alone")
         names, shares = zip(*prediction.shares, strict=True)
-        st.dataframe(
+        show_table(
             pl.DataFrame({"Answer": [visible(name) for name in names], "Probability": shares}),
             column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
-            hide_index=True,
-            placeholder=say.MISSING,
             width="content",
             key=f"{key}_probabilities_{prediction.variant_id}",
         )

@@ -19,6 +19,7 @@ from components.widgets import charts
 from components.widgets.chart_card import chart_card
 from components.widgets.parts import row_strip, variant_lanes
 from components.widgets.plot import live_plot
+from components.widgets.tables import show_table
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import effort_sentences
@@ -241,9 +242,7 @@ def _search(lab: Lab, snapshot: RunSnapshot, run_id: str) -> None:
                 args=(run_id,),
                 help="Ends the search after the current trial. Each technique keeps the best that it has found.",
             )
-    st.dataframe(
-        searching_frame(snapshot), hide_index=True, placeholder=say.MISSING, width="stretch", key=f"searching_{run_id}"
-    )
+    show_table(searching_frame(snapshot), key=f"searching_{run_id}")
     first, second = st.columns([6, 5], gap="small")
     with first:
         chart_card(over_seconds, key=f"effort_{run_id}")
@@ -257,13 +256,7 @@ def _table(snapshot: RunSnapshot) -> None:
     )
     if behind.open:
         with behind:
-            st.dataframe(
-                lanes_frame(snapshot.lanes),
-                hide_index=True,
-                placeholder=say.MISSING,
-                width="stretch",
-                key="lanes_table",
-            )
+            show_table(lanes_frame(snapshot.lanes), key="lanes_table")
 
 
 def _heading(title: str, caption: str) -> None:

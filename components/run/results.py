@@ -12,9 +12,8 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import show_table, wide_table
 from engine.analysis.marks import FigureName, marks_in_summary
-from engine.metrics import wording as say
 from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
@@ -41,14 +40,7 @@ def results(summary: Mapping[str, Any]) -> None:
     if others.width > 1:
         title = heading("Other scores, in percent", marks_in_summary(variants, FigureName.SCORES))
         st.markdown(f"**{plain(title)}**")
-        st.dataframe(
-            others,
-            column_config=_numbers(others, "%.1f"),
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="content",
-            key="scores",
-        )
+        show_table(others, column_config=_numbers(others, "%.1f"), width="content", key="scores")
     retrieval = retrieval_frame(variants)
     if retrieval.height:
         retrieval_marks = marks_in_summary(variants, FigureName.RETRIEVAL_QUALITY)
@@ -56,32 +48,18 @@ def results(summary: Mapping[str, Any]) -> None:
             f"**{plain(heading('Retrieval quality and causes of wrong answers', retrieval_marks))}**",
             help="Measured against the passages that are marked as containing the answer.",
         )
-        st.dataframe(
-            retrieval,
-            column_config=_RETRIEVAL,
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="content",
-            key="retrieval",
-        )
+        show_table(retrieval, column_config=_RETRIEVAL, width="content", key="retrieval")
     closed = closed_frame(variants)
     if closed.width > 1:
         title = heading(
             "The same tokens at closed APIs, ¢ per 1,000", marks_in_summary(variants, FigureName.CLOSED_COST)
         )
         st.markdown(f"**{plain(title)}**", help="List prices; their tokenizers differ.")
-        st.dataframe(
-            closed,
-            column_config=_numbers(closed, "%.2f"),
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="content",
-            key="closed",
-        )
+        show_table(closed, column_config=_numbers(closed, "%.2f"), width="content", key="closed")
     failures = failures_frame(variants)
     if failures.height:
         st.markdown("**Failures by kind**")
-        st.dataframe(failures, hide_index=True, placeholder=say.MISSING, width="content", key="failures")
+        show_table(failures, width="content", key="failures")
 
 
 def results_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

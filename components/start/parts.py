@@ -12,6 +12,7 @@ from components.ui.pickers import default_plan
 from components.ui.run_data import task_title, where
 from components.ui.text import plain
 from components.widgets.parts import variant_lanes
+from components.widgets.tables import show_table
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.standing import choose_run, is_whole
@@ -103,9 +104,7 @@ def recorded_run(lab: Lab) -> None:
         st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")
         live_tradeoff(snapshot, key="start_tradeoff", plot_px=(860.0, 230.0), height=300)
     with st.expander("The figures behind the chart", icon=":material/table:"):
-        st.dataframe(
-            lanes_frame(snapshot.lanes), hide_index=True, placeholder=say.MISSING, width="stretch", key="start_table"
-        )
+        show_table(lanes_frame(snapshot.lanes), key="start_table")
     with st.container(horizontal=True):
         if st.button("Present it", icon=":material/slideshow:", key="start_present"):
             state.present(own or SAMPLE)

@@ -12,6 +12,7 @@ from components.ui.lane_view import stage, step_of_total
 from components.ui.run_data import task_title
 from components.ui.text import plain
 from components.widgets.plot import live_plot
+from components.widgets.tables import show_table
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.trainings import TrainingSnapshot
@@ -73,7 +74,7 @@ def _panel(lab: Lab, training_id: str, *, going_on: bool) -> None:
         if behind.open:
             with behind:
                 frame = losses_frame(snapshot.losses, snapshot.validation)
-                st.dataframe(frame, hide_index=True, width="stretch", key="losses_table")
+                show_table(frame, key="losses_table")
 
 
 def _figures(snapshot: TrainingSnapshot) -> None:

@@ -20,7 +20,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import show_table, wide_table
 from engine.core.errors import AdaptLabError
 from engine.core.lora_library import EXPORTS, KeptWeights, export_name
 from engine.metrics import wording as say
@@ -97,17 +97,11 @@ def _one(lab: Lab, one: KeptWeights) -> None:
                 height=240,
             )
         with st.expander("The figures behind the chart", icon=":material/table:"):
-            st.dataframe(
-                losses_frame(losses, held_out),
-                hide_index=True,
-                placeholder=say.MISSING,
-                width="stretch",
-                key="kept_losses",
-            )
+            show_table(losses_frame(losses, held_out), key="kept_losses")
         made = lab.lora.made_with(one.key)
         if made:
             st.caption(f"Also a model of the Ollama server here: {plain(', '.join(made))}")
-        st.dataframe(facts_frame(one), hide_index=True, placeholder=say.MISSING, width="stretch", key="weights_facts")
+        show_table(facts_frame(one), key="weights_facts")
         st.caption("Export")
         with st.container(horizontal=True):
             for form, title in EXPORTS.items():
@@ -193,10 +187,4 @@ def _two(one: KeptWeights, other: KeptWeights) -> None:
             alt=plain("; ".join(f"{name}, {len(losses)} steps" for name, losses, _ in curves)),
             height=250,
         )
-        st.dataframe(
-            comparison_frame(one, other),
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="stretch",
-            key="weights_compared",
-        )
+        show_table(comparison_frame(one, other), key="weights_compared")

@@ -10,6 +10,7 @@ import streamlit as st
 from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button, worked_out
 from components.upload.language_part import language_part
+from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.ingest.checks.work import build_rows
 from engine.ingest.data_card import DataCard, Finding, Fix, counted
@@ -174,7 +175,7 @@ def _balance(card: DataCard) -> None:
     if card.imbalance == 1:
         words = f"Class balance: each label has {counted(most, 'row')}"
     with st.expander(words, expanded=len(card.labels) <= 12 and not card.findings):
-        st.dataframe(
+        show_table(
             pl.DataFrame(
                 {"Label": [inert(label) for label, _ in card.labels], "Rows": [rows for _, rows in card.labels]},
                 schema={"Label": pl.String, "Rows": pl.Int64},
@@ -182,9 +183,6 @@ def _balance(card: DataCard) -> None:
             column_config={
                 "Rows": st.column_config.ProgressColumn("Rows", format="%d", min_value=0, max_value=most),
             },
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="stretch",
             height="auto" if len(card.labels) <= 12 else 320,
             key="balance",
             alt="Rows of each label",
@@ -225,7 +223,7 @@ def _rows(mapped: Mapped, finding: Finding) -> None:
         return
     table = mapped.before.table
     rows = build_rows(table.only(table.places_of(finding.lines[:_ROWS_SHOWN])), mapped.roles)
-    st.dataframe(
+    show_table(
         pl.DataFrame(
             {
                 "Line": [row.line for row in rows],
@@ -235,9 +233,6 @@ def _rows(mapped: Mapped, finding: Finding) -> None:
             schema={"Line": pl.Int64, "Input": pl.String, "Target": pl.String},
         ),
         column_config={"Input": st.column_config.TextColumn(width="large")},
-        hide_index=True,
-        placeholder=say.MISSING,
-        width="stretch",
         key=f"rows_{finding.id}",
     )
     if len(finding.lines) > _ROWS_SHOWN:

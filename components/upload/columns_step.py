@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from components.ui.errors import fault
 from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button, worked_out
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
 from engine.ingest.answer_kind import KindGuess, guess_kind
@@ -193,7 +194,7 @@ def _kind(draft: Draft, guess: KindGuess) -> None:
 
 def _preview(table: Table, roles: Roles) -> None:
     rows = build_rows(table.only(range(min(_SHOWN_ROWS, table.rows))), roles)
-    st.dataframe(
+    show_table(
         pl.DataFrame(
             {
                 "Line": [row.line for row in rows],
@@ -203,8 +204,6 @@ def _preview(table: Table, roles: Roles) -> None:
             schema={"Line": pl.Int64, "Input": pl.String, "Target": pl.String},
         ),
         column_config={"Input": st.column_config.TextColumn(width="large")},
-        hide_index=True,
-        width="stretch",
         key="mapped_rows",
         alt="The first rows as examples",
     )

@@ -11,6 +11,7 @@ from components.ui.errors import fault
 from components.ui.text import inert, plain, visible
 from components.upload.clean_part import clean_part
 from components.upload.draft import Draft, next_button
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.ingest.steps import Looked
 from engine.ingest.table import DELIMITERS, FirstLook, ReadOptions
@@ -48,7 +49,7 @@ def file_step(lab: Lab, draft: Draft) -> None:
     for note in look.notes:
         st.caption(f":material/info: {plain(note)}")
     frame, formulas = first_rows(look)
-    st.dataframe(frame, hide_index=True, width="stretch", height="content", key="first_rows", alt="The first rows")
+    show_table(frame, height="content", key="first_rows", alt="The first rows")
     st.caption(
         f"The first {len(look.rows)} rows. Every cell stays text, exactly as it is in the file."
         + (APOSTROPHE if formulas else "")

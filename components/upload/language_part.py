@@ -7,6 +7,7 @@ import streamlit as st
 
 from components.ui.text import inert, plain
 from components.upload.draft import Draft, worked_out
+from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.ingest.row_languages import (
     language_warnings,
@@ -31,7 +32,7 @@ def language_part(lab: Lab, draft: Draft, checked: Checked, model: ModelFacts | 
             f"{scripts_in_words(found[0].languages)}."
         )
     else:
-        st.dataframe(
+        show_table(
             pl.DataFrame(
                 {
                     "Column": [inert(one.column) for one in found],
@@ -41,8 +42,6 @@ def language_part(lab: Lab, draft: Draft, checked: Checked, model: ModelFacts | 
                     "Script": [scripts_in_words(one.languages) for one in found],
                 }
             ),
-            hide_index=True,
-            width="stretch",
             key="languages",
             alt="Languages of each text column, by split",
         )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from components.ui.text import inert, plain
 from components.upload.draft import Draft, next_button, worked_out
+from components.widgets.tables import show_table
 from engine.core.steps import CancelSignal
 from engine.ingest.data_card import Row
 from engine.ingest.intake import compare_meanings
@@ -226,15 +227,13 @@ def _table(rows: Sequence[Row], pairs: Sequence[LeakPair], *, key: str, alt: str
         )
         for name, value in zip(_COLUMNS, values, strict=True):
             table[name].append(value)
-    st.dataframe(
+    show_table(
         pl.DataFrame(table, schema=_COLUMNS),
         column_config={
             "Similarity": st.column_config.NumberColumn(format="%.2f", help="1 is the same; else the share in common."),
             "Test row": st.column_config.TextColumn(width="medium"),
             "Similar to": st.column_config.TextColumn(width="medium"),
         },
-        hide_index=True,
-        width="stretch",
         key=key,
         alt=alt,
     )

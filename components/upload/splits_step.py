@@ -11,6 +11,7 @@ import streamlit as st
 from components.ui.errors import fault
 from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
 from engine.core.text.ordering import alphabetical
@@ -148,15 +149,13 @@ def _result(split: Split) -> None:
         locale = import_locale(split.languages, split.before.before.roles.target, None)
         labels = alphabetical(per_label, locale)
         with st.expander("Rows of each label", expanded=len(labels) <= 12):
-            st.dataframe(
+            show_table(
                 pl.DataFrame(
                     {
                         "Label": [inert(label) for label in labels],
                         **{name.capitalize(): [per_label[label][name] for label in labels] for name in NAMES},
                     }
                 ),
-                hide_index=True,
-                width="stretch",
                 height="auto" if len(labels) <= 12 else 320,
                 key="split_labels",
             )

@@ -7,9 +7,9 @@ import streamlit as st
 
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
+from components.widgets.tables import show_table
 from engine.charts.chart import Chart, Grid
 from engine.charts.plotly_form import grid_to_plotly, to_plotly
-from engine.metrics import wording as say
 
 
 def chart_card(chart: Chart | Grid, *, key: str, height: int = 300) -> None:
@@ -19,9 +19,7 @@ def chart_card(chart: Chart | Grid, *, key: str, height: int = 300) -> None:
             st.markdown(f"**{plain(chart.title)}**", width="stretch")
             with st.popover("Table", type="tertiary", help="The figures behind this chart."):
                 st.caption(plain(chart.alt))
-                st.dataframe(
-                    table_frame(chart), hide_index=True, placeholder=say.MISSING, width="content", key=f"{key}_table"
-                )
+                show_table(table_frame(chart), width="content", key=f"{key}_table")
         st.caption(plain(chart.caption))
         figure = grid_to_plotly(chart) if isinstance(chart, Grid) else to_plotly(chart)
         live_plot(figure, key=key, alt=chart.alt, height=height)

@@ -16,11 +16,11 @@ from components.ui.run_data import asked_run, known_task, where
 from components.ui.run_list import missing_run
 from components.widgets.parts import keys, race, slide
 from components.widgets.shortcut_list import shortcuts
+from components.widgets.tables import show_table
 from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
 from engine.core.run.standing import choose_run, is_comparison
-from engine.metrics import wording as say
 from engine.services.recorded import SAMPLE, assessed, fold
 
 MOVES = {
@@ -105,13 +105,7 @@ with screen:
         slide(marked({"kicker": STEPS[3], "headline": headline, "blocks": []}), key="present_tradeoff_head")
         live_tradeoff(snapshot, key=f"present_tradeoff_{run_id}", plot_px=SLIDE_PX, projected=True)
         with st.expander("The figures behind the chart", icon=":material/table:"):
-            st.dataframe(
-                lanes_frame(snapshot.lanes),
-                hide_index=True,
-                placeholder=say.MISSING,
-                width="stretch",
-                key="present_figures",
-            )
+            show_table(lanes_frame(snapshot.lanes), key="present_figures")
     else:
         slot = st.container()
         limits = limits_form()

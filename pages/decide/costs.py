@@ -16,12 +16,12 @@ from components.ui.run_data import asked_run, plan_of, report_of, reported_run
 from components.ui.run_list import caveats, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
+from components.widgets.tables import show_table
 from engine.analysis.break_even import break_evens, choosable, price_table
 from engine.analysis.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
-from engine.metrics import wording as say
 from engine.metrics.marks import legend, marked
 
 lab = state.lab()
@@ -78,7 +78,7 @@ named = line_headings(prices)
 
 chart_card(cost_chart(local, closed, limits), key="cost_chart", height=380)
 usd = partial(st.column_config.TextColumn, alignment="right")
-st.dataframe(
+show_table(
     lines_frame(lines, limits),
     column_config={
         "Labelling": usd(named["Labelling"], help="The labelled rows it learns from, paid once."),
@@ -92,22 +92,17 @@ st.dataframe(
         "Data leaves": st.column_config.TextColumn(help="Whether inputs are sent to another company."),
         "Price": st.column_config.TextColumn(help="Where the price per call comes from, with its date or version."),
     },
-    hide_index=True,
-    placeholder=say.MISSING,
-    width="stretch",
     key="cost_lines",
 )
 even = mark_of(FigureName.BREAK_EVEN)
 if points:
     st.markdown("**Where the cheapest choice changes**")
-    st.dataframe(
+    show_table(
         break_even_frame(points),
         column_config={
             "From calls a month": st.column_config.NumberColumn(marked("From calls a month", even), format="localized"),
             "Total there": usd(marked("Total there", even), help="What both cost at that volume."),
         },
-        hide_index=True,
-        placeholder=say.MISSING,
         width="content",
         key="cost_points",
     )

@@ -12,6 +12,7 @@ from components.ui.run_data import measured_of, plan_of, reported_run
 from components.ui.run_list import caveats
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.manifest import Purpose
 from engine.metrics import wording as say
@@ -68,7 +69,7 @@ for sentence in who_breaks(changes):
     st.markdown(f"* {plain(sentence.text)}")
 chart_card(drift_chart(base, changes), key="drift_chart", height=380)
 number = st.column_config.NumberColumn
-st.dataframe(
+show_table(
     pl.DataFrame(
         [
             {
@@ -95,8 +96,5 @@ st.dataframe(
         "Degrades": st.column_config.TextColumn(help="Whether the loss is significant at the 5 % level."),
         "Compared": st.column_config.TextColumn(help="Same rows are compared in pairs, others as two samples."),
     },
-    hide_index=True,
-    placeholder=say.MISSING,
-    width="stretch",
     key="drift_table",
 )

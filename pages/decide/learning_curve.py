@@ -11,9 +11,9 @@ from components.ui.errors import fault
 from components.ui.run_data import measured_of
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
-from engine.metrics import wording as say
 from engine.metrics.marks import heading, with_sentences
 from engine.studies.curve_charts import learning_chart
 from engine.studies.learning_curve import curve_points, would_labels_help
@@ -50,7 +50,7 @@ for sentence in would_labels_help(points, chosen.techniques):
     st.markdown(f"* {plain(sentence.text)}")
 chart_card(learning_chart(points, chosen.techniques), key="learning_curve", height=380)
 marks = [point.mark for point in points]
-st.dataframe(
+show_table(
     points_frame(points),
     column_config={
         "Quality": st.column_config.TextColumn(
@@ -59,8 +59,6 @@ st.dataframe(
         "95 %": st.column_config.TextColumn(help="Over seeds, by Student's t; with a single seed, over its test rows."),
         "Each seed": st.column_config.TextColumn(help="Quality with each seed, which draws the training rows."),
     },
-    hide_index=True,
-    placeholder=say.MISSING,
     width="content",
     key="curve_points",
 )

@@ -12,7 +12,7 @@ from components.models.servers import servers
 from components.models.speed_panel import speed_panel
 from components.ui import state
 from components.ui.text import plain, visible
-from components.widgets.wide_table import wide_table
+from components.widgets.tables import show_table, wide_table
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
 
@@ -68,7 +68,6 @@ wide_table(
     ),
     first=("Model", "Where", "Quantization", "Parameters", "Size", "Context", "Licence", "Id"),
     columns={
-        "Model": st.column_config.TextColumn(),
         "Quantization": st.column_config.TextColumn(
             help="How the weights are stored: fewer bits need less memory and may lower the quality."
         ),
@@ -87,9 +86,7 @@ st.caption("Open a model to see what it can do, its file, its chat template and 
 for model in [model for model in models if model.path and not model.price_ref][:MOST_OPENED]:
     with st.expander(plain(model.name)):
         st.caption("What it can do")
-        st.dataframe(
-            abilities_frame(lab.models.capabilities(model)), hide_index=True, width="stretch", key=f"can_{model.id}"
-        )
+        show_table(abilities_frame(lab.models.capabilities(model)), key=f"can_{model.id}")
         check_panel(lab, model)
         st.caption("Name at the server" if model.server and not model.digest else "File")
         st.code(visible(model.path), language=None, wrap_lines=True)

@@ -8,6 +8,7 @@ import streamlit as st
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
+from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
 
@@ -55,7 +56,7 @@ with rows_tab:
     split = st.segmented_control(
         "Split", list(infos[task_id].rows), default=next(iter(infos[task_id].rows)), required=True, key="split_shown"
     )
-    st.dataframe(
+    show_table(
         pl.DataFrame(
             [
                 {"Id": visible(row.id), "Input": visible(row.input), "Target": visible(row.target)}
@@ -64,8 +65,6 @@ with rows_tab:
             schema={"Id": pl.String, "Input": pl.String, "Target": pl.String},
         ),
         column_config={"Input": st.column_config.TextColumn(width="large")},
-        hide_index=True,
-        width="stretch",
         key="task_rows",
     )
 with documents_tab:

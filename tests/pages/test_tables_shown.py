@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from components.widgets.wide_table import MOST_COLUMNS
+from components.widgets.tables import MOST_COLUMNS
 from engine.metrics import wording as say
 from tests.memory_lab import memory_lab, memory_task
 from tests.pages.conftest import Opener
@@ -15,14 +15,20 @@ def texts_of(app: AppTest) -> str:
     return " ".join(element.value for element in (*app.caption, *app.markdown))
 
 
-def test_no_table_says_none_and_wide_ones_begin_with_eight_columns(open_app: Opener) -> None:
-    """Where there is no number stands a dash. The name of a row stays in place only where there is something to scroll."""
-    lab = memory_lab(task=memory_task(rows=100))
+def report_on_confidence(open_app: Opener, rows: int) -> AppTest:
+    """Open the Report of a run of so many rows, at Confidence."""
+    lab = memory_lab(task=memory_task(rows=rows))
     app = open_app(lab, "pages/decide/report.py")
     app.session_state["report_tab"] = "Confidence"
-    app.query_params["run_id"] = lab.finished(rows=100)
+    app.query_params["run_id"] = lab.finished(rows=rows)
     app.run()
     assert not app.exception
+    return app
+
+
+def test_no_table_says_none_and_wide_ones_begin_with_eight_columns(open_app: Opener) -> None:
+    """Where there is no number stands a dash. The name of a row stays in place only where there is something to scroll."""
+    app = report_on_confidence(open_app, 100)
     assert {frame.proto.placeholder for frame in app.dataframe} == {say.MISSING}
     wide = [frame for frame in app.dataframe if len(frame.value.columns) > MOST_COLUMNS and frame.proto.column_order]
     assert wide
@@ -38,10 +44,4 @@ def test_no_table_says_none_and_wide_ones_begin_with_eight_columns(open_app: Ope
 
 def test_few_rows_get_a_line_of_words_instead_of_curves(open_app: Opener) -> None:
     """Under 100 rows the Report says so in a line, and draws no curve of confidence."""
-    lab = memory_lab(task=memory_task(rows=40))
-    app = open_app(lab, "pages/decide/report.py")
-    app.session_state["report_tab"] = "Confidence"
-    app.query_params["run_id"] = lab.finished(rows=40)
-    app.run()
-    assert not app.exception
-    assert "40 rows are too few for curves" in texts_of(app)
+    assert "40 rows are too few for curves" in texts_of(report_on_confidence(open_app, 40))

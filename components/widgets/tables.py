@@ -1,21 +1,37 @@
-"""A table with more columns than fit: the ones that matter first, all of them on request."""
+"""Tables, all alike: no index, and a dash where there is no figure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 import streamlit as st
 
 from engine.metrics import wording as say
 
+Width = Literal["stretch", "content"]
 MOST_COLUMNS = 8
 """How many fit beside the menu at a width of 1280 pixels."""
 
 
+def show_table(frame: Any, *, key: str, width: Width = "stretch", **options: Any) -> Any:
+    """Show a table.
+
+    Args:
+        frame: the table.
+        key: keeps it between reruns.
+        width: as wide as its place, or as its content.
+        options: further ones of `st.dataframe`.
+
+    Returns:
+        What `st.dataframe` returns.
+    """
+    return st.dataframe(frame, hide_index=True, placeholder=say.MISSING, width=width, key=key, **options)
+
+
 def wide_table(frame: pl.DataFrame, *, first: Sequence[str], columns: dict[str, Any], key: str, **options: Any) -> Any:
-    """Show a table whose first column stays in place; columns beyond `MOST_COLUMNS` wait for "All figures".
+    """Show a table; columns beyond `MOST_COLUMNS` wait for "All figures", with which the first one stays in place.
 
     Args:
         frame: the whole table, with the name of each row in its first column.
@@ -35,13 +51,4 @@ def wide_table(frame: pl.DataFrame, *, first: Sequence[str], columns: dict[str, 
             shown = list(frame.columns)
             # Only then there is something to scroll: Streamlit draws a column that stays in place in grey.
             columns = {**columns, shown[0]: {**columns.get(shown[0], {}), "pinned": True}}
-        return st.dataframe(
-            frame,
-            column_config=columns,
-            column_order=shown,
-            hide_index=True,
-            placeholder=say.MISSING,
-            width="stretch",
-            key=key,
-            **options,
-        )
+        return show_table(frame, key=key, column_config=columns, column_order=shown, **options)
