@@ -212,7 +212,7 @@ def _spend_saved(
     yield Notice(text=spent_note(plan, task, out, best=name, given=given))
     if best is not None or not given:
         return plan
-    extended = replace(with_more_rows(plan, task, given), saved_rows=given)
+    extended = replace(with_more_rows(plan, task, given), saved_rows=given, saved_from=len(plan.test_ids))
     store.update_run(plan.run_id, manifest={"plan": plan_fields(extended)})
     yield RowsAdded(plan=extended)
     return extended

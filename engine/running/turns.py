@@ -248,8 +248,8 @@ class Turns:
 
 
 def _batches(rows: Sequence[tuple[int, Example]], plan: RunPlan) -> Iterator[list[tuple[int, Example]]]:
-    planned = len(rows) - plan.saved_rows
-    for part in (rows[:planned], rows[planned:]):
+    begin = plan.saved_from or len(rows)
+    for part in (rows[:begin], rows[begin:]):
         for start in range(0, len(part), plan.batch_rows):
             yield list(part[start : start + plan.batch_rows])
 

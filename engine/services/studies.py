@@ -107,6 +107,7 @@ class Studies:
                     train_ids=tuple(example.id for example in train),
                     spend_saved=False,  # its rows are those of the base run, whose further ones were given once
                     saved_rows=0,
+                    saved_from=0,
                     looks=base.looks - (base.saved_rows > 0),
                 )
             )

@@ -220,7 +220,7 @@ def drift_plans(task: Task, base: RunPlan) -> Mapping[str, tuple[Task, RunPlan]]
     """
     plans = {}
     # Every variant answers every row: who left early would have been judged just when it looked bad.
-    base = replace(base, race=False, spend_saved=False, saved_rows=0, stop_when_clear=False)
+    base = replace(base, race=False, spend_saved=False, saved_rows=0, saved_from=0, stop_when_clear=False)
     drift_ids = tuple(example.id for example in task.split(DRIFT))
     if drift_ids and not set(drift_ids) & set(base.test_ids):
         plans[DRIFT] = task, replace(base, run_id=new_run_id(), test_ids=drift_ids)

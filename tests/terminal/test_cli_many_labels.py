@@ -68,7 +68,10 @@ def test_retrieval_chooses_among_the_labels_of_what_it_finds(run: Run, many: lis
     code, _, err = run("report", run_id, "--out", tmp_path / "memo.md")
     assert code == 0, err
     told = (tmp_path / "memo.md").read_text(encoding="utf-8").replace("\\", "")
-    assert "RAG saw, and could choose, only the labels of the 4 examples that it found: all 300 did not fit." in told
+    assert (
+        "RAG saw, and could choose, only the labels of the 4 examples that it found: the names of all 300 do not fit."
+        in told
+    )
 
 
 @pytest.mark.model

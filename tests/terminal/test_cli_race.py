@@ -78,7 +78,7 @@ def test_what_a_race_saves_is_given_to_those_still_in_it(run: Run, desks: list[o
     code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
     assert code == 0, err
     told = memo.read_text(encoding="utf-8").replace("\\", "")
-    assert f"The last {given} rows are answers that the race saved" in told
+    assert f"{given} further rows were answered with what the race saved" in told
     assert f"Not all answered {60 + given} rows: Zero-shot {out['zero-shot']}." in told
 
 

@@ -19,14 +19,26 @@ from engine.analysis.verdict.deciding import decide
 from engine.core.errors import UsageError
 from engine.core.limits import Limits
 from engine.core.prices import TokenPrices
-from engine.core.run.events import Event, LeaderClear, Notice, RowsAdded, RunEnded, VariantOut, VariantReady
+from engine.core.run.events import (
+    Event,
+    LeaderClear,
+    Notice,
+    PredictionMade,
+    PredictionStarted,
+    RowsAdded,
+    RunEnded,
+    VariantOut,
+    VariantReady,
+)
 from engine.core.run.infos import info_of
+from engine.core.run.manifest import plan_fields
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.techniques import Technique
 from engine.metrics.inference import WATCHED, level_of_look
 from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
+from engine.running.preflight.more_rows import with_more_rows
 from engine.running.preflight.saved_rows import (
     affordable,
     answers_saved,
@@ -195,10 +207,32 @@ def test_the_further_rows_are_a_second_look(tmp_path: Path) -> None:
     assert left.rows == manifest.out["zero-shot"]
     assert left.level == WATCHED
     why = decide(figures, Limits()).basis.text
-    assert f"The last {manifest.plan.saved_rows} rows are answers that the race saved" in why
+    assert f"{manifest.plan.saved_rows} further rows were answered with what the race saved" in why
     assert "Rows were added" not in why
     more = replace(figures, plan=replace(manifest.plan, looks=2))
     assert "Rows were added once after" in decide(more, Limits()).basis.text
+
+
+def test_rows_that_a_user_adds_come_after_those_that_the_race_saved(tmp_path: Path) -> None:
+    """In batches, too, each of them is asked once, and nothing that was answered before is asked again."""
+    a_plan = spending(throughput=True)
+    here = race_ports(tmp_path, a_plan)
+    carried_out(a_plan, here)
+    before = here.store.manifest("r").plan
+    kept = {(made.variant_id, made.example_id) for made in here.store.predictions("r")}
+    more = with_more_rows(before, WIDE, 10)
+    here.store.update_run("r", manifest={"plan": plan_fields(more)})
+    asked = carried_out(more, here)
+    told = [(one.prediction.variant_id, one.prediction.example_id) for one in asked if is_new(one)]
+    assert set(told).isdisjoint(kept)
+    assert sorted(told) == sorted((name, row_id) for name in ("few-shot", "rag") for row_id in more.test_ids[-10:])
+    first_of_batch = [one.example_id for one in asked if isinstance(one, PredictionStarted)]
+    assert first_of_batch[0] == more.test_ids[more.saved_from + more.saved_rows // 8 * 8]
+
+
+def is_new(event: Event) -> bool:
+    """Tell an answer from one of before."""
+    return isinstance(event, PredictionMade) and not event.kept
 
 
 def test_a_race_stopped_amid_its_further_rows_goes_on_with_them(tmp_path: Path) -> None:
@@ -229,7 +263,9 @@ def test_a_race_killed_before_its_rows_were_given_gives_them_when_resumed(tmp_pa
     for event in run(a_plan, WIDE, here, cancel):
         if isinstance(event, RowsAdded):
             break
-    here.store.update_run("r", manifest={"plan": {"looks": 0, "saved_rows": 0, "test_ids": list(a_plan.test_ids)}})
+    here.store.update_run(
+        "r", manifest={"plan": {"looks": 0, "saved_rows": 0, "saved_from": 0, "test_ids": list(a_plan.test_ids)}}
+    )
     assert here.store.manifest("r").plan == a_plan
     carried_out(a_plan, here)
     assert here.store.manifest("r").plan.saved_rows

@@ -58,8 +58,8 @@ def _continued(ruling: Ruling) -> Sentence:
     plan, said = ruling.run.plan, []
     if plan.saved_rows:
         said.append(
-            f"The last {say.number(plan.saved_rows)} rows are answers that the race saved, given to those still in it "
-            f"since the rows before did not tell which is the best; the tests allow for both looks."
+            f"{say.number(plan.saved_rows)} further rows were answered with what the race saved, since the planned "
+            f"ones did not tell which of those left is the best; the tests allow for both looks."
         )
     if times := plan.looks - (plan.saved_rows > 0):
         often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
@@ -141,7 +141,7 @@ def _found_labels(ruling: Ruling) -> Sentence:
         if spec is not None and spec.found_labels_only:
             return Sentence(
                 text=f"In each prompt {the(item)} saw, and could choose, only the labels of the {spec.examples_k} "
-                f"examples that it found: all {ruling.training.labels} did not fit."
+                f"examples that it found: the names of all {ruling.training.labels} do not fit."
             )
     return Sentence(text="")
 

@@ -47,7 +47,9 @@ class RunPlan:
     """Give the answers that a race saves to the variants still in it, as further test rows, where the planned rows do
     not tell which of them is the best: `engine.running.preflight.saved_rows`."""
     saved_rows: int = 0
-    """How many of the test rows were added so, after the planned ones."""
+    """How many of the test rows were added so."""
+    saved_from: int = 0
+    """After how many test rows they begin; further ones that a user adds come after them."""
     draws: int = 1
     """How many draws of shots and trainings of LoRA weights the rows of such variants are shared out over."""
     effort: Effort | None = None
