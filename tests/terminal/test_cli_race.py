@@ -126,7 +126,7 @@ def _further_rows(home: Path) -> int:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--limit", 300), "the task has no further test rows: they are not run."),
+        (("--limit", 300), "the task has no further test rows: they are not spent."),
         (("--limit", 4), "Nobody left the race: it saved nothing, and no rows are added."),
     ],
 )

@@ -92,7 +92,7 @@ def test_what_can_be_given_is_known_before() -> None:
     assert most_rows(replace(spending(), looks=1), WIDE) == most_rows(race_plan(), WIDE) == 0
     assert plan_note(race_plan(), WIDE) == ""
     assert "up to 60 further test rows each, and never more than 240 answers in all" in plan_note(spending(), WIDE)
-    assert plan_note(spending(90), TASK) == "The task has no further test rows: what the race saves is not run."
+    assert plan_note(spending(90), TASK) == "The task has no further test rows: what the race saves is not spent."
     assert "nobody is left" in plan_note(spending(names=("few-shot", "rag")), WIDE)
 
 
@@ -275,7 +275,7 @@ def test_a_race_killed_before_its_rows_were_given_gives_them_when_resumed(tmp_pa
 @pytest.mark.parametrize(
     ("changes", "task", "words"),
     [
-        ({"rows": 90}, TASK, "but the task has no further test rows: they are not run."),
+        ({"rows": 90}, TASK, "but the task has no further test rows: they are not spent."),
         ({"names": ("few-shot", "rag")}, WIDE, "Nobody left the race: it saved nothing, and no rows are added."),
         ({"names": ("zero-shot", "few-shot", "lora")}, WIDE, "The race is decided: the "),
     ],

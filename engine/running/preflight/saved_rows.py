@@ -87,7 +87,7 @@ def plan_note(plan: RunPlan, task: Task) -> str:
     if len(plan.variants) <= LEAST_IN_RACE:
         return "A race of two ends once one leaves: nobody is left to be given what it saves."
     if not rows_left(plan, task):
-        return "The task has no further test rows: what the race saves is not run."
+        return "The task has no further test rows: what the race saves is not spent."
     return (
         f"What the race saves goes to the variants still in it: up to {say.number(most_rows(plan, task))} further test "
         f"rows each, and never more than {say.number(len(plan.test_ids) * len(plan.variants))} answers in all."
@@ -97,7 +97,7 @@ def plan_note(plan: RunPlan, task: Task) -> str:
 def ended_note(plan: RunPlan, out: Mapping[str, int]) -> str:
     """Say what becomes of saved answers where a race ended before its last planned row."""
     saved = answers_saved(plan, out)
-    return f"The race is decided: the {say.number(saved)} answers that it saved are not run." if saved else ""
+    return f"The race is decided: the {say.number(saved)} answers that it saved are not spent." if saved else ""
 
 
 def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, given: int) -> str:
@@ -125,7 +125,7 @@ def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, 
         going = say.listed(names)
         return f"The race saved {saved} answers: {going} answer {say.number(given)} further rows each{capped}."
     if not rows_left(plan, task):
-        return f"The race saved {saved} answers, but the task has no further test rows: they are not run."
+        return f"The race saved {saved} answers, but the task has no further test rows: they are not spent."
     if rows:
         return f"The race saved {saved} answers, but the spending limit leaves no room for them."
     return f"The race saved {saved} answers, too few for a further row of each of the {len(names)} still in it."
