@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import components.ui.jobs
 from components.ui import state
 from components.upload.draft import Draft
 from engine.services.lab import Lab
@@ -48,8 +49,12 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
 
 
 @pytest.fixture
-def opened(open_app: Opener):
-    """Open the page with a file taken up, as the uploader would do it."""
+def opened(open_app: Opener, monkeypatch: pytest.MonkeyPatch):
+    """Open the page with a file taken up, as the uploader would do it.
+
+    The page waits for its jobs to end, also on a busy machine; a test that looks at progress sets another patience.
+    """
+    monkeypatch.setattr(components.ui.jobs, "PATIENCE_S", 50.0)
 
     def screen(data: str | bytes, name: str = "desk mail.csv") -> Screen:
         lab = memory_lab()
