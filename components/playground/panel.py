@@ -6,7 +6,7 @@ import streamlit as st
 
 from components.playground.recorded import recorded_answers
 from components.playground.view import INPUT, RIGHT_ANSWER, changed_settings, changes_frame, play_views
-from components.rows.row_detail import inside
+from components.rows.row_detail import insides
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
@@ -151,15 +151,10 @@ def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
 
 
 def _insides(snapshot: PlaySnapshot) -> None:
-    made = [lane for lane in snapshot.lanes if lane.prediction is not None]
-    if not made:
-        return
-    st.header("How each answer came about", anchor=False)
-    tabs = st.tabs([lane.variant.name for lane in made])
-    for tab, lane in zip(tabs, made, strict=True):
-        with tab:
-            if lane.prediction is not None:
-                inside(lane.prediction)
+    made = [(lane.variant.name, lane.prediction) for lane in snapshot.lanes if lane.prediction is not None]
+    if made:
+        st.header("How each answer came about", anchor=False)
+        insides(made, key="play")
 
 
 def _add_row(lab: Lab, task: Task, snapshot: PlaySnapshot) -> None:

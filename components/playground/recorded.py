@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.playground.view import play_views
-from components.rows.row_detail import inside
+from components.rows.row_detail import insides
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
 from engine.core.errors import AdaptLabError
@@ -41,10 +41,8 @@ def recorded_answers(lab: Lab, question: Question, task: Task) -> None:
     st.text(visible(snapshot.question.text))
     lanes(play_views(snapshot, lab.results.origin(run.run_id)), key="play_recorded")
     st.header("How each answer came about", anchor=False)
-    for tab, lane in zip(st.tabs([lane.variant.name for lane in snapshot.lanes]), snapshot.lanes, strict=True):
-        with tab:
-            if lane.prediction is not None:
-                inside(lane.prediction)
+    made = [(lane.variant.name, lane.prediction) for lane in snapshot.lanes if lane.prediction is not None]
+    insides(made, key="play_recorded")
 
 
 def recorded_run_on(lab: Lab, task_id: str) -> RunInfo | None:

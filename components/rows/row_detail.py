@@ -63,10 +63,7 @@ def row_detail(
     titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
     first = ("Outcome", "Answer", "Cause", titles["Whole answer"])
     wide_table(frame.rename(titles), first=first, columns={}, key=f"{key}_answers")
-    tabs = st.tabs([_name(prediction) for prediction in made])
-    for tab, prediction in zip(tabs, made, strict=True):
-        with tab:
-            inside(prediction, key=key)
+    insides([(_name(prediction), prediction) for prediction in made], key=key)
 
 
 def answers_frame(
@@ -97,11 +94,21 @@ def answers_frame(
     return pl.DataFrame(rows)
 
 
-def inside(prediction: Prediction, *, key: str = "play") -> None:
-    """Show how a variant came to its answer: text, probabilities, exact prompt, what was retrieved.
+@st.fragment
+def insides(made: Sequence[tuple[str, Prediction]], *, key: str) -> None:
+    """Show how each answer came about, a tab for each name; only the open tab is worked out and sent.
 
     Elements get keys that begin with `key`.
     """
+    tabs = st.tabs([name for name, _ in made], key=f"{key}_insides", on_change="rerun")
+    for tab, (_, prediction) in zip(tabs, made, strict=True):
+        if tab.open:
+            with tab:
+                _inside(prediction, key=key)
+
+
+def _inside(prediction: Prediction, *, key: str) -> None:
+    """Show how a variant came to its answer: text, probabilities, exact prompt, what was retrieved."""
     if prediction.failure is not None:
         st.error(plain(f"{prediction.failure.kind.value.replace('_', ' ')}: {prediction.failure.message}"))
     if prediction.text:

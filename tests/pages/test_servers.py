@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from streamlit.testing.v1 import AppTest
-
 from adapters.models.scripted import CAPABILITIES as SCRIPTED
 from engine.core.model_servers import NearbyServer, ServerState
 from engine.core.techniques import Technique
@@ -167,24 +165,3 @@ def test_models_stand_side_by_side_in_history(open_app: Opener) -> None:
     app.switch_page(HISTORY).run()
     assert not app.exception
     assert any("tau" in caption.value for caption in app.caption)
-
-
-def test_thinking_is_shown_apart_from_the_answer() -> None:
-    """What a model thought is shown with its time, as text, beside what it wrote."""
-
-    def page() -> None:
-        from components.rows.row_detail import inside
-        from engine.core.run.prediction import Prediction, Timing
-        from tests.memory_lab import HOSTILE
-
-        inside(
-            Prediction(
-                run_id="r", variant_id="v", technique="zero-shot", example_id="e", target="t", text="billing",
-                thinking=f"Is it a charge? {HOSTILE}", timing=Timing(thinking_s=1.25),
-            )
-        )  # fmt: skip
-
-    app = AppTest.from_function(page).run()
-    assert not app.exception
-    assert any("thought" in caption.value and "1.2" in caption.value for caption in app.caption)
-    assert [code.value[:15] for code in app.code] == ["billing", "Is it a charge?"]
