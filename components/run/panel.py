@@ -8,6 +8,7 @@ import streamlit as st
 
 from components.run.ending import ending
 from components.run.steps import steps_line
+from components.run.watching import slower
 from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
@@ -43,19 +44,22 @@ _ANSWERS = {
 
 
 def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
-    """Show a run; while it runs, only this part of the page is redrawn, every half second."""
+    """Show a run; while it runs, only this part of the page is redrawn, every half second if few tabs watch."""
     snapshot = lab.runs.snapshot(run_id)
     head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan), _untrained(lab, snapshot.plan))
-    watch = st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)
-    watch(lab, run_id, head, snapshot)
+    times = slower() if snapshot.is_running else 1
+    watch = st.fragment(_panel, run_every=REFRESH_S * times if snapshot.is_running else None)
+    watch(lab, run_id, head, snapshot, times)
     return snapshot
 
 
-def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnapshot) -> None:
+def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnapshot, times: int) -> None:
     progress = lab.runs.progress(run_id)
     is_running = progress is not None and progress.is_running
     if snapshot.is_running != is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
         st.rerun()  # the page around this part has to change with it
+    if is_running and slower() != times:
+        st.rerun()  # tabs were opened or closed: this one is drawn at other intervals
     if is_running:  # that of a finished run is read from the store as a whole, and does not change
         snapshot = lab.runs.snapshot(run_id)
     _headline(lab, snapshot, head)

@@ -1,9 +1,10 @@
 """Thousands of visits, then many tabs on a long run: `python -m tests.attack.soak --journeys 2000 --rows 100000`.
 
 A journey is a session of the served app with five random steps: a page is opened, or a button pressed that stands on it,
-whatever it does. Then a run of so many answers: 20 tabs of Chromium see it begin, a few watch it and are closed and opened
-again, one after the other, and 20 tabs see its end. The model is scripted. What the web process holds (memory, file handles, processes) at the end is compared with
-what it held after the first tenth of the journeys. The same seed takes the same steps as long as the app answers alike.
+whatever it does. Then a run of so many answers, which 20 tabs of Chromium watch from its begin to its end; one after the
+other is closed and opened again. The model is scripted. What the web process holds (memory, file handles, processes) at the
+end is compared with what it held after the first tenth of the journeys. The same seed takes the same steps as long as the
+app answers alike.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ PAGES = (
     "upload",
 )
 STEPS = 5
-WATCHING = 3
-"""Tabs that watch the whole run: each draws the page every second, and more of them leave two cores no time for rows."""
+TURN_S = 10
+"""After so long the oldest tab on the run is closed, and another one opened."""
 MOST_GROWTH_MB = 50
 PATIENCE_S = 120.0
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -116,7 +117,7 @@ def journey(app: ServedApp, cookie: str, number: int, seed: int, found: Found) -
 
 
 def tabs(app: ServedApp, title: str, rows: int, count: int, found: Found) -> None:
-    """See a run of `rows` test rows and two variants begin and end in `count` tabs; a few watch it until it is done."""
+    """Watch a run of `rows` test rows and two variants in `count` tabs, from its begin to its end."""
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
     if chromium is None:
         found.findings.append("there is no Chromium: nothing followed the long run")
@@ -128,27 +129,20 @@ def tabs(app: ServedApp, title: str, rows: int, count: int, found: Found) -> Non
         first = context.new_page()
         _start(first, app, title, rows)
         going, done = first.get_by_role("button", name="Stop"), re.compile(rf"^Done · {2 * rows:,} answers")
-        following = _open_all(context, first.url, count - 1)
+        following = [_tab(context, first.url) for _ in range(count - 1)]
         for page in following:
             expect(page.get_by_role("button", name="Stop").first).to_be_visible(timeout=_MS)
         while going.count():
-            if len(following) >= WATCHING:
-                following.pop(0).close()
-            else:
-                following.append(_tab(context, first.url))
-                found.steps["open a tab on the run"] += 1
-            if found.steps.total() % 20 == 0:
+            following.pop(0).close()
+            following.append(_tab(context, first.url))
+            found.steps["close a tab on the run and open another"] += 1
+            if found.steps["close a tab on the run and open another"] % 10 == 0:
                 print(f"tabs  {held(app.process.pid).megabytes:.0f} MB", file=sys.stderr, flush=True)
-            time.sleep(3)
-        following += _open_all(context, first.url, count - 1 - len(following))
+            time.sleep(TURN_S)
         for page in (first, *following):
             expect(page.get_by_text(done)).to_be_visible(timeout=_MS)
         found.steps["see the end of the run"] += 1 + len(following)
         browser.close()
-
-
-def _open_all(context: BrowserContext, address: str, count: int) -> list[Page]:
-    return [_tab(context, address) for _ in range(count)]
 
 
 def _tab(context: BrowserContext, address: str) -> Page:
