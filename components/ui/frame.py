@@ -50,7 +50,10 @@ HELP_LAST = (
     '<style>:has(> [data-testid="stWidgetLabel"]) { reading-flow: source-order; } '
     '[data-testid="stWidgetLabel"] { reading-order: 1; }</style>'
 )
-"""Tab reaches a field before the help in its label, in browsers that know `reading-flow` (Chromium 137 and later)."""
+"""Tab reaches a field before the help in its label, in browsers that know `reading-flow` (Chromium 137 and later).
+
+In others the script of `components/widgets/shortcuts` leads it.
+"""
 
 FOCUS = (
     '<style>[data-testid="stSidebarNavLink"]:focus-visible '

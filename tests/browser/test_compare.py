@@ -85,7 +85,7 @@ def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve:
     address = serve(
         ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="2"
     )  # the run must outlast two loads of the page on a busy machine
-    set_up(page, address, rows=60, variants=("Zero-shot",))
+    set_up(page, address, rows=60, variants=("Zero-shot",), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
     running = re.compile(r"Row \d+ of 60")
     expect(page.get_by_text(running)).to_be_visible(timeout=LONG_MS)

@@ -47,7 +47,7 @@ def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: S
     """A run that is started while another has the machine queues, says so, and goes on when the machine is free."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.5")
     second = fresh_page(browser)
-    set_up(second, address, rows=3, variants=("Zero-shot",))
+    set_up(second, address, rows=3, variants=("Zero-shot",), corrected=False)
     set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=LONG_MS)

@@ -1,4 +1,5 @@
-// "?" opens the list anywhere but in a field. One listener per mount, on the document, removed with the mount.
+// What keys do on every page: "?" opens the list anywhere but in a field, and Tab reaches a field before its help.
+// The listeners are on the document, and are removed with the mount.
 
 function element(name, ...children) {
   const made = document.createElement(name)
@@ -13,6 +14,74 @@ function group({ title, keys }) {
     lines.append(element("dt", ...signs), element("dd", does))
   }
   return [element("h3", title), lines]
+}
+
+// In browsers without `reading-flow` (see `HELP_LAST`) Tab would reach the help in a label before the field below it.
+
+const LABEL = "[data-testid=stWidgetLabel]"
+const STOPS = "a[href], button, input, textarea, select, [tabindex]"
+
+function isStop(node) {
+  const isOther = node.type === "radio" && !node.checked && node.getRootNode().querySelector(`[name="${node.name}"]:checked`)
+  return node.matches(STOPS) && node.tabIndex >= 0 && !node.disabled && !isOther && node.checkVisibility()
+}
+
+/** Return the places that Tab reaches in the field around a node, its help last; null without help or without a field. */
+function stopsOfField(node) {
+  const field = node?.closest?.(`:has(> ${LABEL})`)
+  const label = field?.querySelector(`:scope > ${LABEL}`)
+  const stops = [...(field?.querySelectorAll(STOPS) ?? [])].filter(isStop)
+  const help = stops.filter(one => label.contains(one))
+  const fields = stops.filter(one => !label.contains(one))
+  return help.length && fields.length ? { field, help: help[0], first: fields[0], last: fields.at(-1) } : null
+}
+
+/** Return the first place after a node that Tab reaches, also inside components; undefined at the end of the page. */
+function stopAfter(node) {
+  const isAfter = other => node.compareDocumentPosition(other) === Node.DOCUMENT_POSITION_FOLLOWING
+  const firstOf = nodes => {
+    for (const one of nodes) {
+      const stop = isStop(one) ? one : one.shadowRoot && firstOf(one.shadowRoot.querySelectorAll("*"))
+      if (stop) return stop
+    }
+  }
+  return firstOf([...document.querySelectorAll("*")].filter(isAfter))
+}
+
+function leadTab() {
+  let led = null
+  const instead = (node, event) => {
+    event?.preventDefault()
+    led = event && led
+    node.focus()
+  }
+  const pressed = event => {
+    if (event.key !== "Tab" || event.ctrlKey || event.metaKey || event.altKey) return
+    const from = document.activeElement
+    const stops = stopsOfField(from)
+    led = { back: event.shiftKey, from }
+    setTimeout(() => { led = null })
+    if (!stops) return
+    // Where there is no next place, and out of a field backwards, the browser's own step is right from another place.
+    if (from === stops.help && event.shiftKey) instead(stops.last, event)
+    else if (from === stops.help) {
+      const after = stopAfter(stops.field)
+      after ? instead(after, event) : stops.last.focus()
+    } else if (from === stops.last && !event.shiftKey) instead(stops.help, event)
+    else if (from === stops.first && event.shiftKey) stops.help.focus()
+  }
+  const entered = ({ target }) => {
+    const stops = led && stopsOfField(target)
+    if (!stops || stops.field.contains(led.from)) return
+    if (!led.back && target === stops.help) instead(stops.first)
+    else if (led.back && target === stops.last) instead(stops.help)
+  }
+  document.addEventListener("keydown", pressed)
+  document.addEventListener("focusin", entered)
+  return () => {
+    document.removeEventListener("keydown", pressed)
+    document.removeEventListener("focusin", entered)
+  }
 }
 
 export default function ({ data, parentElement }) {
@@ -35,5 +104,9 @@ export default function ({ data, parentElement }) {
     }
   }
   document.addEventListener("keydown", heard, true)
-  return () => document.removeEventListener("keydown", heard, true)
+  const leave = CSS.supports("reading-flow", "source-order") ? () => {} : leadTab()
+  return () => {
+    document.removeEventListener("keydown", heard, true)
+    leave()
+  }
 }
