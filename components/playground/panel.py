@@ -5,7 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from components.playground.recorded import recorded_answers
-from components.playground.view import INPUT, RIGHT_ANSWER, changed_settings, changes_frame, play_views
+from components.playground.view import (
+    INPUT,
+    RIGHT_ANSWER,
+    answers_of,
+    changed_settings,
+    changes_frame,
+    play_views,
+)
 from components.rows.row_detail import insides
 from components.ui import state
 from components.ui.errors import fault
@@ -151,8 +158,7 @@ def _changes(lab: Lab, snapshot: PlaySnapshot) -> None:
 
 
 def _insides(snapshot: PlaySnapshot) -> None:
-    made = [(lane.variant.name, lane.prediction) for lane in snapshot.lanes if lane.prediction is not None]
-    if made:
+    if made := answers_of(snapshot):
         st.header("How each answer came about", anchor=False)
         insides(made, key="play")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.playground.view import play_views
+from components.playground.view import answers_of, play_views
 from components.rows.row_detail import insides
 from components.ui.text import plain, visible
 from components.widgets.parts import lanes
@@ -41,8 +41,7 @@ def recorded_answers(lab: Lab, question: Question, task: Task) -> None:
     st.text(visible(snapshot.question.text))
     lanes(play_views(snapshot, lab.results.origin(run.run_id)), key="play_recorded")
     st.header("How each answer came about", anchor=False)
-    made = [(lane.variant.name, lane.prediction) for lane in snapshot.lanes if lane.prediction is not None]
-    insides(made, key="play_recorded")
+    insides(answers_of(snapshot), key="play_recorded")
 
 
 def recorded_run_on(lab: Lab, task_id: str) -> RunInfo | None:
@@ -61,6 +60,8 @@ def _recorded(lab: Lab, run: RunInfo, text: str, task: Task) -> PlaySnapshot | N
         return None
     made = {one.variant_id: one for one in lab.results.predictions_of(run.run_id, row.id)}
     answered = [variant for variant in plan.variants if variant.id in made]
+    if not answered:
+        return None
     return PlaySnapshot(
         question=Question(
             task_id=task.id, model_id=plan.model_id, text=row.input, variants=tuple(answered), target=row.target

@@ -10,6 +10,7 @@ from components.ui.lane_view import detail, stage
 from components.ui.text import visible
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
+from engine.core.variant import variant_names
 from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.metrics.intervals import tokens_per_second
@@ -44,6 +45,12 @@ _NAMED = {
 def play_views(snapshot: PlaySnapshot, origin: Origin) -> list[dict[str, Any]]:
     """Return each variant's answer as the lanes show it; `origin` is that of the model's answers."""
     return [_lane(lane, snapshot, origin) for lane in snapshot.lanes]
+
+
+def answers_of(snapshot: PlaySnapshot) -> list[tuple[str, Prediction]]:
+    """Return the answers that were made so far, each with the name of its variant."""
+    names = variant_names([lane.variant for lane in snapshot.lanes])
+    return [(names[lane.variant.id], lane.prediction) for lane in snapshot.lanes if lane.prediction is not None]
 
 
 def _lane(lane: PlayLane, snapshot: PlaySnapshot, origin: Origin) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Document, Example
 from engine.core.techniques import Technique
-from engine.core.variant import TUNED_ENDING, named
+from engine.core.variant import TUNED_ENDING, named, variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, heading_of_numbers
 from engine.metrics.retrieval import blame
@@ -55,19 +55,23 @@ def row_detail(
         st.caption("Target")
         st.text(visible(made[0].target), width="stretch")
     variants = {variant.id: variant for variant in plan.variants}
+    names = variant_names(plan.variants)
 
     def marks(figure: FigureName) -> list[Mark]:
         return [mark_of(figure, variants.get(prediction.variant_id), origin) for prediction in made]
 
-    frame = answers_frame(made, example, documents)
+    frame = answers_frame(made, names, example, documents)
     titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
     first = ("Outcome", "Answer", "Cause", titles["Whole answer"])
     wide_table(frame.rename(titles), first=first, columns={}, key=f"{key}_answers")
-    insides([(_name(prediction), prediction) for prediction in made], key=key)
+    insides([(_name(prediction, names), prediction) for prediction in made], key=key)
 
 
 def answers_frame(
-    made: Sequence[Prediction], example: Example | None = None, documents: Mapping[str, Document] | None = None
+    made: Sequence[Prediction],
+    names: Mapping[str, str],
+    example: Example | None = None,
+    documents: Mapping[str, Document] | None = None,
 ) -> pl.DataFrame:
     """Return each variant's answer on one row with its times and tokens, all as written on screen.
 
@@ -75,7 +79,7 @@ def answers_frame(
     """
     rows = [
         {
-            "Variant": _name(prediction),
+            "Variant": _name(prediction, names),
             "Outcome": _SIGNS[prediction.outcome],
             "Answer": visible(prediction.answer if prediction.answer is not None else prediction.text),
             "Retrieval": say.seconds(prediction.timing.retrieval_s),
@@ -98,9 +102,9 @@ def answers_frame(
 def insides(made: Sequence[tuple[str, Prediction]], *, key: str) -> None:
     """Show how each answer came about, a tab for each name; only the open tab is worked out and sent.
 
-    Elements get keys that begin with `key`.
+    Names must differ. Elements get keys that begin with `key`.
     """
-    tabs = st.tabs([name for name, _ in made], key=f"{key}_insides", on_change="rerun")
+    tabs = st.tabs([plain(name) for name, _ in made], key=f"{key}_insides", on_change="rerun")
     for tab, (_, prediction) in zip(tabs, made, strict=True):
         if tab.open:
             with tab:
@@ -139,5 +143,7 @@ def _inside(prediction: Prediction, *, key: str) -> None:
         st.text(visible(passage.text + (f"\n→ {passage.target}" if passage.target else "")), width="stretch")
 
 
-def _name(prediction: Prediction) -> str:
-    return named(Technique(prediction.technique), tuned=prediction.variant_id.endswith(TUNED_ENDING))
+def _name(prediction: Prediction, names: Mapping[str, str]) -> str:
+    return names.get(prediction.variant_id) or named(
+        Technique(prediction.technique), tuned=prediction.variant_id.endswith(TUNED_ENDING)
+    )

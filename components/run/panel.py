@@ -58,8 +58,6 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnaps
     is_running = progress is not None and progress.is_running
     if snapshot.is_running != is_running or st.session_state.get(state.SHOWN_RUN) != run_id:
         st.rerun()  # the page around this part has to change with it
-    if is_running and slower() != times:
-        st.rerun()  # tabs were opened or closed: this one is drawn at other intervals
     if is_running:  # that of a finished run is read from the store as a whole, and does not change
         snapshot = lab.runs.snapshot(run_id)
     _headline(lab, snapshot, head)
@@ -85,6 +83,8 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnaps
         st.session_state[state.ROW] = clicked
         st.session_state[state.ROW_ASKED] = (run_id, clicked)
         st.rerun()
+    if is_running and slower() != times:
+        st.rerun()  # tabs were opened or closed: this one is drawn at other intervals, and a click was heard before
 
 
 def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> None:

@@ -13,8 +13,10 @@ from components.ui import state
 
 FREE = 2
 """So many tabs draw as often as one alone."""
-KEPT_S = 20.0
-"""A tab that has not drawn for so long is closed: twice the time between two draws of 32 tabs, and some seconds."""
+MOST = 16
+"""No tab draws more than so many times seldomer: each eight seconds."""
+KEPT_S = 30.0
+"""A tab that has not drawn for so long is closed: three times the longest interval and some seconds."""
 
 
 class Watching:
@@ -27,14 +29,14 @@ class Watching:
         self._drawn_at_s: dict[str, float] = {}
 
     def slower(self, tab: str) -> int:
-        """Note that a tab draws, and return how many times seldomer than alone: 1, 2, 4 ... as tabs double."""
+        """Note that a tab draws, and return how many times seldomer than alone: 1, 2, 4 ... `MOST` as tabs double."""
         now_s = self._clock()
         with self._lock:
             self._drawn_at_s[tab] = now_s
             self._drawn_at_s = {one: at_s for one, at_s in self._drawn_at_s.items() if now_s - at_s < KEPT_S}
             tabs = len(self._drawn_at_s)
         slower = 1
-        while tabs > FREE * slower:
+        while tabs > FREE * slower and slower < MOST:
             slower *= 2
         return slower
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -49,6 +51,12 @@ def test_a_question_mark_lists_the_shortcuts(page: Page, stand_in: str) -> None:
     expect(dialog).to_be_visible()
     page.keyboard.press("?")
     expect(dialog).to_have_count(0)
+    page.emulate_media(color_scheme="dark")  # draws the page anew: the keys must not be heard twice from then on
+    expect(page.get_by_test_id("stApp")).to_have_css("background-color", re.compile(r"rgb\((\d|[1-3]\d), "))
+    page.keyboard.press("?")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("?")
+    expect(dialog).to_have_count(0)
     _finished_run(page, stand_in)
     page.get_by_role("button", name="Present").click()
     expect(page.get_by_role("button", name="Next")).to_be_visible()
@@ -82,6 +90,8 @@ def test_help_comes_after_its_field(browser_is: str, page: Page, stand_in: str) 
         expect(page.get_by_label(first, exact=True).first).to_be_visible()
         if browser_is == "older":
             page.add_style_tag(content=_UNORDERED)
+        main = page.locator('[data-testid=stMain] [data-testid="stBaseButton-primary"]')
+        expect(main.first).to_be_enabled()  # the page is ready, and no place for the focus is still to come
         page.get_by_role("heading", level=1).click()
         helped, there = [], []
         while len(there) < 40:
@@ -102,9 +112,7 @@ def test_help_comes_after_its_field(browser_is: str, page: Page, stand_in: str) 
         for _ in there[1:]:
             back.append(page.evaluate(_PLACE))
             page.keyboard.press("Shift+Tab")
-        met = [place for place in there[::-1] if place in back]
-        assert [place for place in back if place in there] == met, path  # a button may be off until the page is ready
-        assert len(met) >= len(there) - 3, path
+        assert back in (there[:0:-1], there[-2::-1]), path
 
 
 def test_the_focus_in_the_menu_shows(page: Page, stand_in: str) -> None:

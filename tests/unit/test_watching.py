@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.run.watching import KEPT_S, Watching
+from components.run.watching import KEPT_S, MOST, Watching
 
 
 class Clock:
@@ -19,6 +19,7 @@ def test_tabs_together_draw_little_more_than_a_few() -> None:
     watching = Watching(Clock())
     assert [watching.slower(f"tab {n}") for n in range(20)] == [1, 1, 2, 2, 4, 4, 4, 4, *[8] * 8, *[16] * 4]
     assert {watching.slower(f"tab {n}") for n in range(20)} == {16}
+    assert {watching.slower(f"tab {n}") for n in range(100)} == {MOST}
 
 
 def test_a_tab_that_draws_again_is_not_counted_twice() -> None:

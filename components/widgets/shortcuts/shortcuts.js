@@ -1,5 +1,6 @@
 // What keys do on every page: "?" opens the list anywhere but in a field, and Tab reaches a field before its help.
-// The listeners are on the document, and are removed with the mount.
+// The listeners are on the document. The script is called again with new data or another theme: it then takes the last
+// listeners off first.
 
 function element(name, ...children) {
   const made = document.createElement(name)
@@ -19,11 +20,11 @@ function group({ title, keys }) {
 // In browsers without `reading-flow` (see `HELP_LAST`) Tab would reach the help in a label before the field below it.
 
 const LABEL = "[data-testid=stWidgetLabel]"
-const STOPS = "a[href], button, input, textarea, select, [tabindex]"
+const STOPS = "a[href], button, input, textarea, select, summary, [contenteditable=true], [tabindex]"
 
 function isStop(node) {
   const isOther = node.type === "radio" && !node.checked && node.getRootNode().querySelector(`[name="${node.name}"]:checked`)
-  return node.matches(STOPS) && node.tabIndex >= 0 && !node.disabled && !isOther && node.checkVisibility()
+  return node.matches(STOPS) && node.tabIndex >= 0 && !node.disabled && !isOther && node.checkVisibility({ visibilityProperty: true })
 }
 
 /** Return the places that Tab reaches in the field around a node, its help last; null without help or without a field. */
@@ -56,11 +57,11 @@ function leadTab() {
     node.focus()
   }
   const pressed = event => {
-    if (event.key !== "Tab" || event.ctrlKey || event.metaKey || event.altKey) return
+    led = null
+    if (event.key !== "Tab" || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
     const from = document.activeElement
     const stops = stopsOfField(from)
     led = { back: event.shiftKey, from }
-    setTimeout(() => { led = null })
     if (!stops) return
     // Where there is no next place, and out of a field backwards, the browser's own step is right from another place.
     if (from === stops.help && event.shiftKey) instead(stops.last, event)
@@ -76,12 +77,10 @@ function leadTab() {
     if (!led.back && target === stops.help) instead(stops.first)
     else if (led.back && target === stops.last) instead(stops.help)
   }
-  document.addEventListener("keydown", pressed)
-  document.addEventListener("focusin", entered)
-  return () => {
-    document.removeEventListener("keydown", pressed)
-    document.removeEventListener("focusin", entered)
-  }
+  const ended = () => { led = null }
+  const heard = { keydown: pressed, focusin: entered, keyup: ended, pointerdown: ended }
+  for (const [name, hears] of Object.entries(heard)) document.addEventListener(name, hears)
+  return () => { for (const [name, hears] of Object.entries(heard)) document.removeEventListener(name, hears) }
 }
 
 export default function ({ data, parentElement }) {
@@ -103,10 +102,12 @@ export default function ({ data, parentElement }) {
       open()
     }
   }
+  root.leave?.()
   document.addEventListener("keydown", heard, true)
-  const leave = CSS.supports("reading-flow", "source-order") ? () => {} : leadTab()
-  return () => {
+  const leaveTab = CSS.supports("reading-flow", "source-order") ? () => {} : leadTab()
+  root.leave = () => {
     document.removeEventListener("keydown", heard, true)
-    leave()
+    leaveTab()
   }
+  return () => root.leave()
 }
