@@ -136,8 +136,9 @@ def tabs(app: ServedApp, title: str, rows: int, count: int, found: Found) -> Non
             following.pop(0).close()
             following.append(_tab(context, first.url))
             found.steps["close a tab on the run and open another"] += 1
-            if found.steps["close a tab on the run and open another"] % 10 == 0:
-                print(f"tabs  {held(app.process.pid).megabytes:.0f} MB", file=sys.stderr, flush=True)
+            if found.steps["close a tab on the run and open another"] % 6 == 0:
+                far = " ".join(first.get_by_text(re.compile(r"^Row [\d,]+ of")).all_inner_texts()[:1])
+                print(f"tabs  {far}  {held(app.process.pid).megabytes:.0f} MB", file=sys.stderr, flush=True)
             time.sleep(TURN_S)
         for page in (first, *following):
             expect(page.get_by_text(done)).to_be_visible(timeout=_MS)
