@@ -53,7 +53,7 @@ class Standings:
 
     def leader(self) -> ClearLeader | None:
         """Return who is clearly the best, if that ends the run: rows are left, and the plan asks to stop then."""
-        if self.is_whole:
+        if self.is_whole or not (self._plan.race or self._plan.stop_when_clear):
             return None
         common, rows = self._common()
         if self._plan.race and len(common) == 1 and len(self._scores) > 1:

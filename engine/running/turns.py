@@ -100,8 +100,9 @@ class Turns:
         size = BLOCK_ROWS if blocks else 1
         if blocks:
             self._store.update_run(self._context.plan.run_id, manifest={"block_rows": size})
-        for number, start in enumerate(range(0, len(test), size)):
-            turns = self._turns(list(enumerate(test))[start : start + size])
+        rows = list(enumerate(test))
+        for number, start in enumerate(range(0, len(rows), size)):
+            turns = self._turns(rows[start : start + size])
             for held in self._by_what_is_held(turns, number) if blocks else [turns]:
                 if held and blocks:
                     self._bring_in(held[0])

@@ -48,6 +48,8 @@ PAGES = (
     "upload",
 )
 STEPS = 5
+PACE_S = "0.01"
+"""Seconds of an answer: with it 100,000 of them take some 17 minutes, long enough for tabs to come and go."""
 TURN_S = 10
 """After so long the oldest tab on the run is closed, and another one opened."""
 MOST_GROWTH_MB = 50
@@ -194,7 +196,7 @@ def main() -> int:
         home = Path(folder)
         import_sample(home)
         title = _long_task(home, max(asked.rows // 2, 1))
-        environment = {"ADAPTLAB_HOME": folder, "ADAPTLAB_SCRIPTED": "1", "ADAPTLAB_SCRIPTED_PACE_S": "0"}
+        environment = {"ADAPTLAB_HOME": folder, "ADAPTLAB_SCRIPTED": "1", "ADAPTLAB_SCRIPTED_PACE_S": PACE_S}
         with served_app(home / "server.log", environment) as app:
             cookie, pid, started = cookies(app), app.process.pid, time.monotonic()
             for number in range(1, asked.journeys + 1):
