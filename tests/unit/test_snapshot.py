@@ -268,3 +268,31 @@ def test_a_clear_leader_is_told() -> None:
     live.apply(LeaderClear(variant_id="rag", rows=12))
     live.apply(RunEnded(status="done"))
     assert live.snapshot().clear_leader == "rag"
+
+
+def test_figures_of_a_long_lane_wait_for_some_more_rows_and_end_exact() -> None:
+    """From 1,000 rows on they may be those of the last hundredth ago; when the lane or the run is done, of all rows."""
+    ids = tuple(f"row-{n}" for n in range(1_020))
+    live = LiveRun(replace(PLAN, test_ids=ids, variants=VARIANTS[:1]), Conditions(cores=2))
+    quality = []
+    for place, name in enumerate(ids):
+        live.apply(PredictionMade(prediction=replace(made(0, score=float(place < 900)), example_id=name)))
+        if place + 1 in {999, 1_000, 1_001, 1_009, 1_011, 1_019, 1_020}:
+            (lane,) = live.snapshot().lanes
+            quality.append((lane.rows_done, lane.figures and round(lane.figures.quality.value * 1_000_000)))
+    exact = {rows: round(900 / rows * 1_000_000) for rows, _quality in quality}
+    seen = (999, 1_000, 1_000, 1_000, 1_011, 1_011, 1_020)
+    assert quality == [(rows, exact[of]) for (rows, _quality), of in zip(quality, seen, strict=True)]
+
+
+def test_a_long_run_that_is_stopped_has_the_figures_of_all_its_rows() -> None:
+    """Nothing more will come that would make them exact."""
+    ids = tuple(f"row-{n}" for n in range(1_100))
+    live = LiveRun(replace(PLAN, test_ids=ids, variants=VARIANTS[:1]), Conditions(cores=2))
+    for name in ids[:1_005]:
+        live.apply(PredictionMade(prediction=replace(made(0, score=float(name != ids[1_004])), example_id=name)))
+        live.snapshot() if name == ids[1_000] else None
+    live.apply(RunEnded(status="cancelled"))
+    (lane,) = live.snapshot().lanes
+    assert lane.figures is not None
+    assert round(lane.figures.quality.value * 1_000_000) == round(1_004 / 1_005 * 1_000_000)
