@@ -87,9 +87,10 @@ class _LaneState:
 
 
 FRESH_ROWS, STALE_SHARE = 1_000, 0.01
-"""From so many rows on, the figures of a lane that runs may leave out its last hundredth of rows.
+"""From so many rows on, the figures of a lane may lag behind by a hundredth of its rows while they come in.
 
-They are computed from all rows each time, which would take the time of the answers. Those of a done lane are exact.
+They are computed from all rows each time, which would take the time of the answers. When the lane is done, or the run
+pauses or has ended, they are those of all rows.
 """
 
 
@@ -267,8 +268,7 @@ class LiveRun:
             done, total = self._counted()
             left, is_rough = self._time_left.seconds(time.monotonic()), self._time_left.is_rough
             steps = self._steps()
-        is_running = status in RUNNING
-        lanes = _best_corrected([self._lane(copy, is_running=is_running) for copy in copies], len(plan.test_ids))
+        lanes = _best_corrected([self._lane(copy, may_lag=status == "running") for copy in copies], len(plan.test_ids))
         return RunSnapshot(
             plan=plan,
             status=status,
@@ -289,7 +289,7 @@ class LiveRun:
             passing=sum(copy.passing for copy in copies if copy.out_after is None and clear_leader is None),
         )
 
-    def _lane(self, lane: _LaneState, *, is_running: bool) -> Lane:
+    def _lane(self, lane: _LaneState, *, may_lag: bool) -> Lane:
         return Lane(
             variant=lane.variant,
             state=lane.state,
@@ -297,7 +297,7 @@ class LiveRun:
             rows_total=lane.rows_done if lane.is_out else len(self._plan.test_ids),
             is_ready=lane.is_ready,
             is_out=lane.is_out,
-            figures=self._figures_of(lane, is_running=is_running),
+            figures=self._figures_of(lane, may_lag=may_lag),
             prepare_s=lane.prepare_s,
             prepare_reused=lane.prepare_reused,
             progress=lane.progress,
@@ -310,14 +310,14 @@ class LiveRun:
             origin=origin_of(self._plan, self._conditions),
         )
 
-    def _figures_of(self, lane: _LaneState, *, is_running: bool) -> VariantFigures | None:
+    def _figures_of(self, lane: _LaneState, *, may_lag: bool) -> VariantFigures | None:
         """Compute a lane's figures once for all readers of the same rows, and seldomer where there are many rows."""
         variant_id, rows = lane.variant.id, len(lane.columns)
         with self._figures_lock:
             kept = self._figures.get(variant_id)
             if kept is not None and kept[0][1] == self._conditions:
-                waits = is_running and lane.state != "done" and kept[0][0] >= FRESH_ROWS
-                if rows == kept[0][0] or (waits and rows < kept[0][0] * (1 + STALE_SHARE)):
+                lags = may_lag and lane.state != "done" and kept[0][0] >= FRESH_ROWS
+                if rows == kept[0][0] or (lags and rows < kept[0][0] * (1 + STALE_SHARE)):
                     return kept[1]
             state = (rows, self._conditions)
             table = table_of_one(variant_id, [example_id for example_id, _ in lane.outcomes], lane.columns)

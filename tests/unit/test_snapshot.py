@@ -270,29 +270,41 @@ def test_a_clear_leader_is_told() -> None:
     assert live.snapshot().clear_leader == "rag"
 
 
-def test_figures_of_a_long_lane_wait_for_some_more_rows_and_end_exact() -> None:
-    """From 1,000 rows on they may be those of the last hundredth ago; when the lane or the run is done, of all rows."""
-    ids = tuple(f"row-{n}" for n in range(1_020))
+def long_run(rows: int) -> tuple[LiveRun, tuple[str, ...]]:
+    """Begin a run of one variant with so many rows."""
+    ids = tuple(f"row-{n}" for n in range(rows))
     live = LiveRun(replace(PLAN, test_ids=ids, variants=VARIANTS[:1]), Conditions(cores=2))
-    quality = []
-    for place, name in enumerate(ids):
-        live.apply(PredictionMade(prediction=replace(made(0, score=float(place < 900)), example_id=name)))
-        if place + 1 in {999, 1_000, 1_001, 1_009, 1_011, 1_019, 1_020}:
-            (lane,) = live.snapshot().lanes
-            quality.append((lane.rows_done, lane.figures and round(lane.figures.quality.value * 1_000_000)))
-    exact = {rows: round(900 / rows * 1_000_000) for rows, _quality in quality}
-    seen = (999, 1_000, 1_000, 1_000, 1_011, 1_011, 1_020)
-    assert quality == [(rows, exact[of]) for (rows, _quality), of in zip(quality, seen, strict=True)]
+    live.apply(PredictionStarted(variant_id="zero-shot", example_id=ids[0], target="billing"))
+    return live, ids
 
 
-def test_a_long_run_that_is_stopped_has_the_figures_of_all_its_rows() -> None:
-    """Nothing more will come that would make them exact."""
-    ids = tuple(f"row-{n}" for n in range(1_100))
-    live = LiveRun(replace(PLAN, test_ids=ids, variants=VARIANTS[:1]), Conditions(cores=2))
-    for name in ids[:1_005]:
-        live.apply(PredictionMade(prediction=replace(made(0, score=float(name != ids[1_004])), example_id=name)))
-        live.snapshot() if name == ids[1_000] else None
-    live.apply(RunEnded(status="cancelled"))
+def millionths(live: LiveRun) -> int:
+    """Return the quality of the one lane."""
     (lane,) = live.snapshot().lanes
     assert lane.figures is not None
-    assert round(lane.figures.quality.value * 1_000_000) == round(1_004 / 1_005 * 1_000_000)
+    return round(lane.figures.quality.value * 1_000_000)
+
+
+def test_figures_of_a_long_lane_wait_for_some_more_rows_and_end_exact() -> None:
+    """From 1,000 rows on they may be those of the last hundredth ago; when the lane is done, of all rows."""
+    live, ids = long_run(1_020)
+    seen = {999: 999, 1_000: 1_000, 1_001: 1_000, 1_009: 1_000, 1_011: 1_011, 1_019: 1_011, 1_020: 1_020}
+    found = {}
+    for place, name in enumerate(ids, start=1):
+        live.apply(PredictionMade(prediction=replace(made(0, score=float(place <= 900)), example_id=name)))
+        if place in seen:
+            found[place] = millionths(live)
+    assert found == {rows: round(900 / of * 1_000_000) for rows, of in seen.items()}
+
+
+@pytest.mark.parametrize("event", [RunPaused(), RunEnded(status="cancelled")])
+def test_a_long_run_that_stands_still_has_the_figures_of_all_its_rows(event: Event) -> None:
+    """While it pauses, and when it was stopped, no row is to come that would make them exact."""
+    live, ids = long_run(1_100)
+    for name in ids[:1_005]:
+        live.apply(PredictionMade(prediction=replace(made(0, score=float(name != ids[1_004])), example_id=name)))
+        if name == ids[1_000]:
+            assert millionths(live) == 1_000_000
+    assert millionths(live) == 1_000_000
+    live.apply(event)
+    assert millionths(live) == round(1_004 / 1_005 * 1_000_000)
