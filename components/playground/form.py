@@ -108,8 +108,8 @@ def _input(row_cell: Any, task: Task) -> tuple[str, str]:
     def take() -> None:
         example = rows.get(st.session_state[state.PLAY_ROW] or "")
         if example is not None:
-            st.session_state[state.PLAY_TEXT] = example.input
-            st.session_state[_target_key(task)] = example.target
+            state.fill(state.PLAY_TEXT, example.input)
+            state.fill(_target_field(task), example.target)
 
     row_cell.selectbox(
         "Choose a row of the task",
@@ -123,7 +123,11 @@ def _input(row_cell: Any, task: Task) -> tuple[str, str]:
     )
     text_cell, target_cell = st.columns([3, 1.4])
     text = text_cell.text_area(
-        "Input", key=state.PLAY_TEXT, height=76, persist_state="session", help="One input; every variant answers it."
+        "Input",
+        key=state.filled_key(state.PLAY_TEXT),
+        height=76,
+        persist_state="session",
+        help="One input; every variant answers it.",
     )
     hint = "The answer that is right. If you give it, each answer is marked, and you can add the row to the task."
     if task.answer.kind is AnswerKind.LABEL:
@@ -131,15 +135,15 @@ def _input(row_cell: Any, task: Task) -> tuple[str, str]:
             "Right answer",
             [_UNKNOWN, *task.answer.labels],
             format_func=lambda item: visible(item) or "not known",
-            key=_target_key(task),
+            key=state.filled_key(_target_field(task)),
             help=hint,
         )
     else:
-        target = target_cell.text_area("Right answer", key=_target_key(task), height=76, help=hint)
+        target = target_cell.text_area("Right answer", key=state.filled_key(_target_field(task)), height=76, help=hint)
     return text, (target or "").strip()
 
 
-def _target_key(task: Task) -> str:
+def _target_field(task: Task) -> str:
     return f"{state.PLAY_TARGET}_{task.id}"
 
 
@@ -164,7 +168,8 @@ def _settings(task: Task, weights: list[KeptWeights]) -> _Settings:
 
 
 def _instructions(task: Task) -> str:
-    key = f"{state.PLAY_INSTRUCTIONS}_{task.id}"
+    field = f"{state.PLAY_INSTRUCTIONS}_{task.id}"
+    key = state.filled_key(field)
     if key not in st.session_state:
         st.session_state[key] = task.instructions
     text = st.text_area(
@@ -176,7 +181,7 @@ def _instructions(task: Task) -> str:
     )
     if text.strip() != task.instructions.strip():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Back to the task's own", on_click=st.session_state.update, args=({key: task.instructions},))
+            st.button("Back to the task's own", on_click=state.fill, args=(field, task.instructions))
             st.caption("LoRA weights were trained with the task's own instructions; others may weaken them.")
     return text
 

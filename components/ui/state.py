@@ -58,6 +58,9 @@ EFFORT = "setup_effort"
 EMBEDDERS = "setup_embedders"
 ROWS_AGREED = "setup_rows_agreed"
 
+FILLED = "filled"
+"""How often each field was filled by `fill`."""
+
 PLAY_ASK = "play_ask"
 """Id of the question whose answers are on the Playground's screen."""
 PLAY_BEFORE = "play_before"
@@ -154,14 +157,32 @@ def set_up() -> None:
         del st.query_params[RUN_ID]
 
 
+def filled_key(field: str) -> str:
+    """Return the key under which a field that `fill` may fill is on the page now."""
+    times = st.session_state.get(FILLED, {}).get(field, 0)
+    return f"{field}_filled_{times}" if times else field
+
+
+def fill(field: str, value: object) -> None:
+    """Fill a field of the page on screen from a callback, under a new key.
+
+    A press that leaves the browser before it has heard of the value brings the field's old one with it. Under the same
+    key the old value would win; of the new key that press knows nothing.
+    """
+    st.session_state.pop(filled_key(field), None)
+    filled: dict[str, int] = st.session_state.setdefault(FILLED, {})
+    filled[field] = filled.get(field, 0) + 1
+    st.session_state[filled_key(field)] = value
+
+
 def train_rows_key(task_id: str) -> str:
     """Return the key of the number of training rows, which each task has of its own: its labels decide the default."""
-    return f"{TRAIN_ROWS}_{task_id}"
+    return filled_key(f"{TRAIN_ROWS}_{task_id}")
 
 
 def set_train_rows(task_id: str, rows: int) -> None:
     """Set how many training rows the next comparison on a task learns from."""
-    st.session_state[train_rows_key(task_id)] = rows
+    fill(f"{TRAIN_ROWS}_{task_id}", rows)
 
 
 def start_number(key: str, default: int, *, most: int) -> None:

@@ -103,7 +103,7 @@ def test_a_row_brings_its_target_and_is_marked(open_app: Opener) -> None:
     lab = memory_lab()
     app = _open(lab, open_app)
     app.selectbox(key="play_row").set_value("test-002").run()
-    assert app.text_area(key="play_text").value == "Where is my parcel? Order 2"
+    assert [field.value for field in app.text_area if field.label == "Input"] == ["Where is my parcel? Order 2"]
     app = _answered(lab, app)
     assert {lane["answer"]["mark"] for lane in _lanes(app)} <= {"right", "wrong"}
 

@@ -143,7 +143,7 @@ def test_weights_are_compared_with_what_they_were_trained_on(open_app: Opener) -
     app.selectbox(key=state.WEIGHTS_OPEN).set_value(memory_weights().key).run()
     app.button(key="weights_compare").click().run()
     assert not app.exception
-    assert app.number_input(key=state.train_rows_key(TASK)).value == 20
+    assert [field.value for field in app.number_input if field.label == "Training rows"] == [20]
     assert app.number_input(key=state.SEED).value == 3
 
 
