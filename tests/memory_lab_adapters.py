@@ -72,14 +72,16 @@ class MemoryRunStore:
                 if before is None or (before.failure and before.failure.passing):
                     rows[place] = made
 
-    def predictions(self, run_id: str) -> list[Prediction]:
-        """Read all predictions of a run."""
+    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
+        """Read a run's predictions, all of them or those on these examples."""
         with self._lock:
-            return list(self._predictions.get(run_id, {}).values())
+            made = list(self._predictions.get(run_id, {}).values())
+        return made if example_ids is None else [one for one in made if one.example_id in set(example_ids)]
 
-    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
-        """Read what all variants of a run answered on one example."""
-        return [made for made in self.predictions(run_id) if made.example_id == example_id]
+    def count(self, run_id: str) -> int:
+        """Count a run's predictions."""
+        with self._lock:
+            return len(self._predictions.get(run_id, {}))
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
         """Read a run as the columns of a table."""

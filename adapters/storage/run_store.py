@@ -177,13 +177,29 @@ class SqliteRunStore:
                 connection.execute("ROLLBACK")
             raise
 
-    def predictions(self, run_id: str) -> list[Prediction]:
-        """Read all predictions of a run, in the order in which they were made."""
+    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
+        """Read a run's predictions, all of them or those on these examples, in the order in which they were made."""
+        some, values = "", [run_id]
+        if example_ids is not None:
+            some = (
+                " AND variant_id IN (SELECT DISTINCT variant_id FROM predictions WHERE run_id = ?)"
+                " AND example_id IN (SELECT value FROM json_each(?))"
+            )
+            values += [run_id, json.dumps(list(example_ids))]
         with self._errors():
             rows = self._connection().execute(
-                "SELECT variant_id, example_id, record FROM predictions WHERE run_id = ? ORDER BY number", (run_id,)
+                f"SELECT variant_id, example_id, record FROM predictions WHERE run_id = ?{some} ORDER BY number",  # noqa: S608 - no value is in it
+                values,
             )
             return [_read_record(run_id, *row) for row in rows]
+
+    def count(self, run_id: str) -> int:
+        """Count a run's predictions."""
+        with self._errors():
+            (answers,) = (
+                self._connection().execute("SELECT COUNT(*) FROM predictions WHERE run_id = ?", (run_id,)).fetchone()
+            )
+            return int(answers)
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its predictions; that it has looked at test rows stays known.
@@ -193,9 +209,7 @@ class SqliteRunStore:
         """
         manifest = self.manifest(run_id)
         with self._errors():
-            connection = self._connection()
-            count = "SELECT COUNT(*) FROM predictions WHERE run_id = ?"
-            (answers,) = connection.execute(count, (run_id,)).fetchone()
+            connection, answers = self._connection(), self.count(run_id)
             if has_looked(manifest, answers):
                 look = look_of(manifest)
                 connection.execute(
@@ -216,18 +230,6 @@ class SqliteRunStore:
                 raise UsageError(f"Run {run_id} is here already.", "Delete it first to import it again.")
             self._insert(manifest, manifest.started_at, manifest.status)
             connection.executemany(f"INSERT {_ROW}", ((run_id, *row) for row in rows))
-
-    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
-        """Read what all variants of a run answered on one example."""
-        variants = [variant.id for variant in self.manifest(run_id).plan.variants]
-        marks = ", ".join("?" for _ in variants)
-        with self._errors():
-            rows = self._connection().execute(
-                "SELECT variant_id, example_id, record FROM predictions"  # noqa: S608 - marks are question marks
-                f" WHERE run_id = ? AND variant_id IN ({marks}) AND example_id = ? ORDER BY number",
-                (run_id, *variants, example_id),
-            )
-            return [_read_record(run_id, *row) for row in rows]
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
         """Read a run as (variant id, example id, JSON list of the values of `engine.analysis.run_table.COLUMNS`).

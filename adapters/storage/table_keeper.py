@@ -15,11 +15,11 @@ from adapters.storage.files import whole_file
 from adapters.storage.run_store import SqliteRunStore
 from engine.analysis.run_table import RunTable, table_from_json
 
-FORM = 2
+FORM = 3
 """Raised when the columns change; files of another version are made again."""
 LEAST_PREDICTIONS = 2_000
 """Smaller runs are read from the store as fast."""
-_TEXTS = ("variant_ids", "example_ids", "targets", "answers")
+_TEXTS = ("variant_ids", "example_ids", "targets", "answers", "identities")
 _GROUPS = ("scores", "seconds", "tokens")
 
 
@@ -80,6 +80,7 @@ def _read(path: Path) -> RunTable | None:
         }
         single: dict[str, Any] = {name: array for name, array in arrays.items() if "/" not in name}
         names: dict[str, Any] = {name: tuple(texts[name]) for name in _TEXTS}
+        names["identities"] = tuple(map(tuple, names["identities"]))
         return RunTable(**names, **groups, **single)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None

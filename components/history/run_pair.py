@@ -10,7 +10,7 @@ import streamlit as st
 from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
 from components.ui import state
-from components.ui.run_data import known_task, measured_of, plan_of, run_labels, table_of
+from components.ui.run_data import known_task, measured_of, plan_of, run_labels, summary_of, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from components.widgets.tables import show_table
@@ -187,7 +187,7 @@ def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
     chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))
     newest = {info.model_id: info for info in reversed(chosen)}
     if len(newest) > 1:
-        for line in in_words(matrix([lab.results.summary(info.run_id) for info in newest.values()])):
+        for line in in_words(matrix([summary_of(lab, info) for info in newest.values()])):
             st.caption(plain(line))
 
 

@@ -10,7 +10,7 @@ from components.ui.run_data import table_of
 from engine.analysis.report import Report
 from engine.analysis.row_filter import Facet, facet
 from engine.core.run.infos import Edition, RunInfo
-from engine.metrics.retrieval import blame
+from engine.metrics.retrieval import blame, marked_rows
 from engine.services.lab import Lab
 
 _NOBODY = "none"
@@ -46,14 +46,12 @@ def _blames(
     variant_ids: tuple[str, ...],
 ) -> dict[tuple[str, str], str]:
     task = _lab.tasks.get(task_id)
-    examples = {example.id: example for example in task.examples if example.metadata.get("supporting")}
-    if not examples:
-        return {}
+    marked = marked_rows(task)
+    examples = {example.id: example for example in task.examples}
     documents = {document.name: document for document in task.documents}
     return {
         (prediction.variant_id, prediction.example_id): str(blamed)
-        for prediction in _lab.results.predictions(run_id)
+        for prediction in _lab.results.predictions(run_id, marked)
         if prediction.variant_id in variant_ids
-        and prediction.example_id in examples
         and (blamed := blame(prediction, examples[prediction.example_id], documents))
     }

@@ -217,7 +217,7 @@ def _waiting(snapshot: RunSnapshot) -> str:
 
 def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:
     """Return the last rows that any variant has reached, each with every variant's outcome."""
-    marks = [dict(lane.outcomes) for lane in snapshot.lanes]
+    marks = [dict(zip(lane.example_ids, lane.outcomes, strict=True)) for lane in snapshot.lanes]
     reached = max((len(lane.outcomes) for lane in snapshot.lanes), default=0)
     first = max(0, reached - STRIP_ROWS)
     columns = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -130,6 +131,11 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
     )
 
 
+def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
+    """Return a run's figures written out."""
+    return _summary(lab, info.run_id, info.edition)
+
+
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
     """Return what so many more rows of a run take; None if it can take none."""
     return _more_rows(lab, info.run_id, info.edition, needed)
@@ -182,6 +188,11 @@ def _rows_behind(
 ) -> tuple[TrainingRows, RowLooks, LanguageParts]:
     found = _lab.results
     return found.training(run_id), found.looks(run_id), found.languages(run_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
+def _summary(_lab: Lab, run_id: str, edition: Edition) -> Mapping[str, Any]:  # noqa: ARG001 - a key of the cache
+    return _lab.results.summary(run_id)
 
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT * 4)

@@ -88,6 +88,8 @@ class VariantFigures:
     completion_tokens: float = 0.0
     embedding_tokens: float = 0.0
     """Those that an embedder on another machine read."""
+    answered_by: tuple[str, ...] = ()
+    """What its server said had answered, each once."""
     rows_tokens_estimated: int = 0
     """Rows whose tokens no server told as they can be: their tokens are estimates, and so is what they cost."""
     prefill_tokens_per_s: float | None = None
@@ -203,6 +205,7 @@ def figures(
         cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
         completion_tokens=float(tokens["completion_tokens"].mean()),
         embedding_tokens=float(np.nan_to_num(tokens["embedding_tokens"]).mean()),
+        answered_by=table.identities[line],
         rows_tokens_estimated=tokens_estimated,
         prefill_tokens_per_s=tokens_per_second(
             tokens["prompt_tokens"] - tokens["cached_prompt_tokens"], seconds["prefill_s"]

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +18,7 @@ from engine.analysis.course.time_left import TimeLeft
 from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
 from engine.analysis.run_table import row_values, table_of_one
-from engine.analysis.snapshot import RUNNING, Lane, RunProgress, RunSnapshot
+from engine.analysis.snapshot import RUNNING, Begin, Lane, RunProgress, RunSnapshot
 from engine.core.run.effort import Search
 from engine.core.run.events import (
     Event,
@@ -60,11 +62,12 @@ class _LaneState:
     variant: Variant
     state: str = "waiting"
     columns: list[list[Any]] = field(default_factory=list)
-    """Of each prediction, as `engine.analysis.run_table.row_values`."""
+    """Of each prediction, as `engine.analysis.run_table.row_values`, until the run has ended."""
     last: Prediction | None = None
-    running: list[float] = field(default_factory=list)
-    latencies_s: list[float] = field(default_factory=list)
-    outcomes: list[tuple[str, str]] = field(default_factory=list)
+    running: array[float] = field(default_factory=lambda: array("d"))
+    latencies_s: array[float] = field(default_factory=lambda: array("d"))
+    example_ids: list[str] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
     prepare_s: float | None = None
     prepare_reused: bool = False
     is_ready: bool = False
@@ -78,7 +81,7 @@ class _LaneState:
     @property
     def rows_done(self) -> int:
         """Answers made."""
-        return len(self.columns)
+        return len(self.outcomes)
 
     @property
     def is_out(self) -> bool:
@@ -240,7 +243,8 @@ class LiveRun:
         count = len(lane.columns)
         before = lane.running[-1] if lane.running else 0.0
         lane.running.append(before + ((prediction.score or 0.0) - before) / count)
-        lane.outcomes.append((prediction.example_id, prediction.outcome))
+        lane.example_ids.append(sys.intern(prediction.example_id))  # one text for all variants
+        lane.outcomes.append(prediction.outcome)
         if prediction.timing.total_s is not None:
             lane.latencies_s.append(prediction.timing.total_s)
         lane.text, lane.target = prediction.text, prediction.target
@@ -249,16 +253,9 @@ class LiveRun:
     def snapshot(self) -> RunSnapshot:
         """Return the current state of the run."""
         with self._lock:
-            copies = [
-                replace(
-                    lane,
-                    columns=list(lane.columns),
-                    running=list(lane.running),
-                    latencies_s=list(lane.latencies_s),
-                    outcomes=list(lane.outcomes),
-                )
-                for lane in self._lanes.values()
-            ]
+            states = tuple(self._lanes.values())
+            found = [(self._lane(lane), Begin(lane.columns)) for lane in states]
+            passing = sum(lane.passing for lane in states if lane.out_after is None and self._clear_leader is None)
             status, message, fix, goes_on = self._status, self._message, self._fix, self._goes_on
             notices, model_progress = tuple(self._notices), self._model_progress
             plan, searches = self._plan, dict(self._searches)
@@ -268,7 +265,10 @@ class LiveRun:
             done, total = self._counted()
             left, is_rough = self._time_left.seconds(time.monotonic()), self._time_left.is_rough
             steps = self._steps()
-        lanes = _best_corrected([self._lane(copy, may_lag=status == "running") for copy in copies], len(plan.test_ids))
+        measured = [
+            replace(lane, figures=self._figures_of(lane, rows, may_lag=status == "running")) for lane, rows in found
+        ]
+        lanes = _best_corrected(measured, len(plan.test_ids))
         return RunSnapshot(
             plan=plan,
             status=status,
@@ -286,10 +286,17 @@ class LiveRun:
             model_progress=model_progress,
             clear_leader=clear_leader,
             searches=searches,
-            passing=sum(copy.passing for copy in copies if copy.out_after is None and clear_leader is None),
+            passing=passing,
         )
 
-    def _lane(self, lane: _LaneState, *, may_lag: bool) -> Lane:
+    def settle(self) -> None:
+        """Compute the figures of a run that has ended, and let go of the rows that they were computed from."""
+        self.snapshot()
+        with self._lock:
+            for lane in self._lanes.values():
+                lane.columns = []
+
+    def _lane(self, lane: _LaneState) -> Lane:
         return Lane(
             variant=lane.variant,
             state=lane.state,
@@ -297,30 +304,33 @@ class LiveRun:
             rows_total=lane.rows_done if lane.is_out else len(self._plan.test_ids),
             is_ready=lane.is_ready,
             is_out=lane.is_out,
-            figures=self._figures_of(lane, may_lag=may_lag),
+            figures=None,
             prepare_s=lane.prepare_s,
             prepare_reused=lane.prepare_reused,
             progress=lane.progress,
             text=lane.text,
             target=lane.target,
             last=lane.last,
-            running_quality=tuple(lane.running),
-            latencies_s=tuple(lane.latencies_s),
-            outcomes=tuple(lane.outcomes),
+            running_quality=Begin(lane.running),
+            latencies_s=Begin(lane.latencies_s),
+            example_ids=Begin(lane.example_ids),
+            outcomes=Begin(lane.outcomes),
             origin=origin_of(self._plan, self._conditions),
         )
 
-    def _figures_of(self, lane: _LaneState, *, may_lag: bool) -> VariantFigures | None:
+    def _figures_of(self, lane: Lane, columns: Begin[list[Any]], *, may_lag: bool) -> VariantFigures | None:
         """Compute a lane's figures once for all readers of the same rows, and seldomer where there are many rows."""
-        variant_id, rows = lane.variant.id, len(lane.columns)
+        variant_id, rows = lane.variant.id, lane.rows_done
         with self._figures_lock:
             kept = self._figures.get(variant_id)
+            if kept is not None and len(columns) < rows:  # it has settled
+                return kept[1]
             if kept is not None and kept[0][1] == self._conditions:
                 lags = may_lag and lane.state != "done" and kept[0][0] >= FRESH_ROWS
                 if rows == kept[0][0] or (lags and rows < kept[0][0] * (1 + STALE_SHARE)):
                     return kept[1]
             state = (rows, self._conditions)
-            table = table_of_one(variant_id, [example_id for example_id, _ in lane.outcomes], lane.columns)
+            table = table_of_one(variant_id, lane.example_ids, columns)
             kept = (state, figures(lane.variant, table, self._plan, state[1], judged=False))
             self._figures[variant_id] = kept
         return kept[1]

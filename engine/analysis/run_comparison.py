@@ -131,6 +131,7 @@ def paired_table(first: RunTable, second: RunTable, variant_ids: Sequence[str]) 
         tokens=each(second.tokens, first.tokens),
         tokens_estimated=lines(second.tokens_estimated, first.tokens_estimated),
         rss_bytes=lines(second.rss_bytes, first.rss_bytes),
+        identities=tuple(table.identities[table.place(name)] for name in variant_ids for table in (second, first)),
     )
 
 

@@ -40,6 +40,7 @@ COLUMNS: Mapping[str, str] = {
     **{name: f"$.timing.{name}" for name in SECONDS},
     **{name: f"$.usage.{name}" for name in TOKENS},
     "tokens_estimated": "$.usage.estimated",
+    "identity": "$.identity",
 }
 """What the table is made from, with its place in a kept prediction; prompts and passages stay in the store."""
 
@@ -72,6 +73,8 @@ class RunTable:
     tokens_estimated: NDArray[np.bool_]
     """Whether the tokens are estimates, since no server told them."""
     rss_bytes: Floats
+    identities: tuple[tuple[str, ...], ...]
+    """Per variant what its server said had answered, each once in the order of the rows."""
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -205,7 +208,16 @@ def table_from_rows(
         tokens={name: np.where(grid & np.isnan(found), 0.0, found) for name, found in tokens.items()},
         tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_) | no_counts,
         rss_bytes=_within(spread(column("rss_bytes")), math.inf),
+        identities=_identities(shape[0], flat // shape[1] if shape[1] else flat, column("identity")),
     )
+
+
+def _identities(variants: int, lines: NDArray[np.int64], column: Sequence[Any]) -> tuple[tuple[str, ...], ...]:
+    found: list[dict[str, None]] = [{} for _ in range(variants)]
+    for line, identity in zip(lines.tolist(), column, strict=True):
+        if identity and isinstance(identity, str):
+            found[line][identity] = None
+    return tuple(map(tuple, found))
 
 
 def _within(found: Floats, most: float) -> Floats:
@@ -227,4 +239,5 @@ def row_values(prediction: Prediction) -> list[Any]:
         *(getattr(prediction.timing, name) for name in SECONDS),
         *(getattr(prediction.usage, name) for name in TOKENS),
         prediction.usage.estimated,
+        prediction.identity,
     ]

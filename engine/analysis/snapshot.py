@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar, overload
 
 from engine.analysis.course.run_steps import RunStep, step_now
 from engine.analysis.figures import VariantFigures
@@ -17,6 +19,39 @@ from engine.core.variant import Variant
 from engine.metrics.marks import Mark
 
 RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
+Item = TypeVar("Item")
+
+
+class Begin(Sequence[Item]):
+    """The first items of a sequence that only ever grows at its end: they stay as they are, and nothing is copied."""
+
+    __slots__ = ("_items", "_length")
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        """Take what it holds now."""
+        self._items, self._length = items, len(items)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return self._length
+
+    @overload
+    def __getitem__(self, place: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Item]: ...
+
+    def __getitem__(self, place: int | slice) -> Item | Sequence[Item]:
+        """Return the item at a place, or those between two."""
+        if isinstance(place, slice):
+            return [self._items[at] for at in range(*place.indices(self._length))]
+        if not -self._length <= place < self._length:
+            raise IndexError(place)
+        return self._items[place % self._length]
+
+    def __iter__(self) -> Iterator[Item]:
+        """Go through them."""
+        return islice(iter(self._items), self._length)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +75,13 @@ class Lane:
     target: str
     """Target of that row."""
     last: Prediction | None
-    running_quality: tuple[float, ...]
+    running_quality: Sequence[float]
     """Mean score after each row, in order."""
-    latencies_s: tuple[float, ...]
-    outcomes: tuple[tuple[str, str], ...]
-    """(example id, `Prediction.outcome`) for each row in order."""
+    latencies_s: Sequence[float]
+    example_ids: Sequence[str]
+    """Of each row, in order."""
+    outcomes: Sequence[str]
+    """`Prediction.outcome` of each row."""
     origin: Origin = HERE
     """Of the run's figures."""
     is_ready: bool = False

@@ -37,11 +37,12 @@ def summarize(
     Args:
         run: the run in figures.
         task: its marked passages judge retrieval.
-        predictions: of the run, for what they retrieved.
+        predictions: of the run, at least those on rows with marked passages, for what they retrieved.
         manifest: of the run.
         languages: of the rows, and what the run goes without in them.
     """
     plan, origin = run.plan, origin_of(run.plan, manifest.conditions)
+    measured = {item.variant.id for item in run.figures}
     by_variant: dict[str, list[Prediction]] = {variant.id: [] for variant in plan.variants}
     for prediction in predictions:
         by_variant[prediction.variant_id].append(prediction)
@@ -72,7 +73,7 @@ def summarize(
         "languages": asdict(languages or LanguageParts()),
         "variants": [
             _variant(run.of(variant.id), task, by_variant[variant.id], origin)
-            if by_variant[variant.id]
+            if variant.id in measured
             else _unmeasured(variant, task)
             for variant in plan.variants
         ],
@@ -117,7 +118,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
             "embedding_mean": item.embedding_tokens,
             "rows_estimated": item.rows_tokens_estimated,
         },
-        "answered_by": list(dict.fromkeys(row.identity for row in rows if row.identity)),
+        "answered_by": list(item.answered_by),
         "tokens_per_s": {"prefill": item.prefill_tokens_per_s, "decode": item.decode_tokens_per_s},
         "examples_per_s": item.rows_per_s,
         "prepare_s": item.prepare_s,

@@ -290,16 +290,16 @@ class RunStore(Protocol):
         """Commit predictions; one that exists already is left unchanged."""
         ...
 
-    def predictions(self, run_id: str) -> list[Prediction]:
-        """Read all predictions of a run, in the order in which they were made."""
+    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
+        """Read a run's predictions, all of them or those on these examples, in the order in which they were made."""
+        ...
+
+    def count(self, run_id: str) -> int:
+        """Count a run's predictions."""
         ...
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its predictions; that it has looked at test rows stays known."""
-        ...
-
-    def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
-        """Read what all variants of a run answered on one example."""
         ...
 
     def manifest(self, run_id: str) -> Manifest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -95,10 +95,15 @@ def blame(prediction: Prediction, example: Example, documents: Mapping[str, Docu
     ]
 
 
-def retrieval_quality(task: Task, predictions: Sequence[Prediction]) -> RetrievalQuality | None:
-    """Sum up one variant's retrieval; None where it fetched no passage of a document or the task marks none."""
+def marked_rows(task: Task) -> list[str]:
+    """Return the ids of the examples that mark the passages with their answer: the only ones that judge retrieval."""
+    return [example.id for example in task.examples if _marks(example)]
+
+
+def retrieval_quality(task: Task, predictions: Iterable[Prediction]) -> RetrievalQuality | None:
+    """Sum up one variant's retrieval on the marked rows; None where it fetched no passage of a document there."""
     documents = {document.name: document for document in task.documents}
-    examples = {example.id: example for example in task.examples}
+    examples = {example.id: example for example in task.examples if _marks(example)}
     recalls, ranks, blames = [], [], []
     k = 0
     for prediction in predictions:

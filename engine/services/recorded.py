@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.analysis.basis.row_looks import RowLooks
@@ -20,10 +20,10 @@ from engine.core.run.events import (
     VariantOut,
     VariantReady,
 )
-from engine.core.run.failed_rows import can_go_on, none_answered
+from engine.core.run.failed_rows import Outcomes, can_go_on, none_answered
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Prediction
+from engine.core.run.prediction import Failure, Prediction
 from engine.core.task import Task
 
 SAMPLE = "sample"
@@ -61,30 +61,36 @@ def assessed(recorded: RecordedRun, task: Task, limits: Limits, *, looks: RowLoo
 
 def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
     """Fold a kept run's predictions again. One without an end, which no process carries out, is interrupted."""
-    live = LiveRun(manifest.plan, manifest.conditions)
     place = {example_id: number for number, example_id in enumerate(manifest.plan.test_ids)}
+    return fold_in_order(manifest, sorted(predictions, key=lambda made: place.get(made.example_id, -1)))
+
+
+def fold_in_order(manifest: Manifest, predictions: Iterable[Prediction]) -> LiveRun:
+    """As `fold`, with the predictions in the order of the plan's test rows."""
+    live = LiveRun(manifest.plan, manifest.conditions)
+    failures: dict[tuple[str, str], Failure | None] = {}
     live.apply(RunStarted(plan=manifest.plan))
     for variant_id, search in (manifest.effort or {}).items():
         live.apply(Searched(variant_id=variant_id, search=search))
     for variant_id, paid in manifest.prepared.items():
         live.apply(VariantReady(variant_id=variant_id, paid=paid))
     live.apply(ModelLoaded(load_s=manifest.load_s or 0.0, gpu=manifest.gpu))
-    for prediction in sorted(predictions, key=lambda made: place.get(made.example_id, -1)):
+    for prediction in predictions:
+        failures[prediction.variant_id, prediction.example_id] = prediction.failure
         live.apply(PredictionMade(prediction=prediction, kept=True))
     for variant_id, rows in manifest.out.items():
         live.apply(VariantOut(variant_id=variant_id, rows=rows))
     if manifest.stopped_early is not None:
         live.apply(LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows))
-    live.apply(_end_of(manifest, predictions))
+    live.apply(_end_of(manifest, failures))
     return live
 
 
-def _end_of(manifest: Manifest, predictions: Sequence[Prediction]) -> RunEnded:
+def _end_of(manifest: Manifest, failures: Outcomes) -> RunEnded:
     """Tell how a kept run ended, and whether resuming it can get further: one of another machine cannot."""
     if manifest.status not in {"done", "cancelled", "failed"}:
         what, fix = "This run was interrupted.", "" if manifest.imported else "Resume to continue where it ended."
         return RunEnded(status="interrupted", message=what, fix=fix, goes_on=not manifest.imported)
-    outcomes = {(made.variant_id, made.example_id): made.failure for made in predictions}
-    what, fix = (manifest.status == "failed" and none_answered(outcomes)) or ("", "")
-    goes_on = manifest.goes_on and not manifest.imported and can_go_on(outcomes)
+    what, fix = (manifest.status == "failed" and none_answered(failures)) or ("", "")
+    goes_on = manifest.goes_on and not manifest.imported and can_go_on(failures)
     return RunEnded(status=manifest.status, message=what, fix="" if manifest.imported else fix, goes_on=goes_on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from engine.core.run.looks import look_of
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.metrics.retrieval import marked_rows
 from engine.services.embedders import Embedders
 from engine.services.recorded import SAMPLE, RecordedRun
 from engine.services.runs import classify_kept_runs
@@ -63,15 +64,16 @@ class Results:
         except UsageError:
             return True
 
-    def predictions(self, run_id: str) -> list[Prediction]:
-        """Return all predictions of a run so far."""
-        return list(self._sample().predictions) if run_id == SAMPLE else self._store.predictions(run_id)
+    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
+        """Return the predictions of a run so far, all of them or those on these examples."""
+        if run_id != SAMPLE:
+            return self._store.predictions(run_id, example_ids)
+        made = self._sample().predictions
+        return [one for one in made if example_ids is None or one.example_id in example_ids]
 
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
         """Return what all variants of a run answered on one example."""
-        if run_id == SAMPLE:
-            return [made for made in self._sample().predictions if made.example_id == example_id]
-        return self._store.predictions_of(run_id, example_id)
+        return self.predictions(run_id, [example_id])
 
     def table(self, run_id: str) -> RunTable:
         """Return a run's predictions as columns."""
@@ -89,7 +91,9 @@ class Results:
         """Return a run's figures written out, as `summary.json` holds them."""
         run = self.figures(run_id)
         task = self._workspace.tasks.get(run.plan.task_id)
-        return summarize(run, task, self.predictions(run_id), self.manifest(run_id), self.languages(run_id))
+        return summarize(
+            run, task, self.predictions(run_id, marked_rows(task)), self.manifest(run_id), self.languages(run_id)
+        )
 
     def report(self, run_id: str, limits: Limits) -> Report:
         """Assess a run under the user's limits."""

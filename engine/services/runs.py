@@ -25,6 +25,7 @@ from engine.running.preflight.label_room import LabelRoom, label_room, label_roo
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.background.background_runs import BackgroundRuns
 from engine.services.embedders import Embedders
+from engine.services.kept_runs import KeptRuns
 from engine.services.models import facts_by_name
 from engine.services.more_rows import RowAdder
 from engine.services.recorded import SAMPLE, fold
@@ -40,6 +41,7 @@ class Runs:
         """Run with these adapters."""
         self._workspace, self._embedders = workspace, embedders
         self._background = BackgroundRuns(workspace)
+        self._kept = KeptRuns(workspace.store)
         self._adder = RowAdder(workspace, self.kept_plan)
 
     def plan(self, *, task_id: str, model_id: str, **choices: Unpack[PlanChoices]) -> RunPlan:
@@ -221,10 +223,10 @@ class Runs:
         Raises:
             UsageError: there is no such run.
         """
-        store, sample = self._workspace.store, self._workspace.files.sample() if run_id == SAMPLE else None
+        sample = self._workspace.files.sample() if run_id == SAMPLE else None
         if sample is not None:
             return fold(sample.manifest, sample.predictions).snapshot()
-        live = self._background.find(run_id) or fold(store.manifest(run_id), store.predictions(run_id))
+        live = self._background.find(run_id) or self._kept.find(run_id)
         return live.snapshot()
 
     def list(self) -> list[RunInfo]:

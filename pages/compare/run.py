@@ -12,6 +12,7 @@ from components.run.rows import run_rows
 from components.run.setup import setup
 from components.ui import state
 from components.ui.errors import fault
+from components.ui.run_data import info_so_far, summary_of
 from components.ui.run_list import missing_run, past_runs
 from engine.core.errors import AdaptLabError
 from engine.services.recorded import SAMPLE
@@ -31,7 +32,7 @@ if missing_run(lab, run_id if lab.runs.progress(run_id) is None else None, "Comp
 try:
     snapshot = run_panel(lab, run_id)
     if not snapshot.is_running and snapshot.rows_done:
-        results(lab.results.summary(run_id))
+        results(summary_of(lab, info_so_far(lab, run_id, snapshot.rows_done)))
         if run_id != SAMPLE:
             downloads(partial(lab.results.export, run_id), run_id)
     run_rows(lab, run_id, snapshot)

@@ -24,13 +24,14 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from adapters.kept_tabs import KEPT_S
 from adapters.storage.task_folder import write_task
 from engine.core.task import Example
 from tests.attack.visitor import Visitor, cookies
 from tests.browser.setting_up import set_up_here
 from tests.memory_lab import memory_task
 from tools.screenshots import import_sample
-from tools.serve import GIVE_BACK_S, KEPT_SESSION_S
+from tools.serve import GIVE_BACK_S
 from tools.served_app import ServedApp, served_app
 
 PAGES = (
@@ -211,7 +212,7 @@ def main() -> int:
                     )
             if asked.rows:
                 tabs(app, title, asked.rows // 2, asked.tabs, found)
-                time.sleep(KEPT_SESSION_S + 2 * GIVE_BACK_S)  # until tabs that were closed are forgotten
+                time.sleep(KEPT_S + 2 * GIVE_BACK_S)  # until tabs that were closed are forgotten
                 marks["after the tabs"] = held(pid)
             if app.process.poll() is not None:
                 found.findings.append("the web process ended")

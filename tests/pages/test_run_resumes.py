@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -15,9 +15,9 @@ from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.metrics import wording as say
 from engine.running import runner
-from engine.services import runs
+from engine.services import kept_runs
 from engine.services.background.jobs import JobBook
-from engine.services.recorded import fold
+from engine.services.recorded import fold_in_order
 from tests.memory_lab import TASK, memory_lab, script
 from tests.pages.conftest import Opener
 from tests.pages.test_run_states import _buttons, _end, _lanes, _on_run_page, _plan, _shown
@@ -60,11 +60,11 @@ def test_a_kept_run_is_read_once_for_its_page(open_app: Opener, monkeypatch: pyt
     lab.runs._background.forget(run_id)
     reads: list[str] = []
 
-    def counted(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:
+    def counted(manifest: Manifest, predictions: Iterable[Prediction]) -> LiveRun:
         reads.append(manifest.plan.run_id)
-        return fold(manifest, predictions)
+        return fold_in_order(manifest, predictions)
 
-    monkeypatch.setattr(runs, "fold", counted)
+    monkeypatch.setattr(kept_runs, "fold_in_order", counted)
     _on_run_page(lab, lab.results.plan(run_id), open_app)
     assert reads == [run_id]
 

@@ -86,6 +86,33 @@ def test_a_new_run_is_starting_with_nothing_done() -> None:
     assert [lane.figures for lane in snapshot.lanes] == [None, None]
 
 
+def test_an_earlier_look_stays_as_it_was() -> None:
+    """A snapshot copies no row, and does not change as more come."""
+    live = folded(*(PredictionMade(prediction=made(row)) for row in range(2)))
+    early = live.snapshot().lanes[0]
+    live.apply(PredictionMade(prediction=made(2, score=0.0)))
+    assert (early.rows_done, len(early.outcomes), early.example_ids[-1]) == (2, 2, IDS[1])
+    assert (list(early.outcomes), list(early.running_quality)) == (["right", "right"], [1.0, 1.0])
+    assert [early.outcomes[at] for at in (-1, -2)] == ["right", "right"]
+    with pytest.raises(IndexError):
+        early.outcomes[2]
+    assert list(live.snapshot().lanes[0].outcomes[1:]) == ["right", "wrong"]
+
+
+def test_a_run_that_has_ended_keeps_its_figures_and_lets_go_of_its_rows() -> None:
+    """What it shows stays as it is; the values of each answer are no longer held."""
+    live = folded(
+        *(PredictionMade(prediction=made(row, score=row % 2)) for row in range(4)), RunEnded(status="done", message="")
+    )
+    before = live.snapshot()
+    live.settle()
+    after = live.snapshot()
+    assert [lane.figures for lane in after.lanes] == [lane.figures for lane in before.lanes]
+    assert [list(lane.running_quality) for lane in after.lanes] == [list(lane.running_quality) for lane in before.lanes]
+    assert (after.rows_done, after.lanes[0].rows_done) == (4, 4)
+    assert [len(lane.columns) for lane in live._lanes.values()] == [0, 0]
+
+
 def test_waiting_says_for_whom() -> None:
     """A queued run names what is ahead of it, and goes on as preparing."""
     live = folded(RunQueued(run_id="r1", ahead="another run"))
@@ -136,8 +163,8 @@ def test_failures_count_as_wrong_and_are_counted_apart() -> None:
     assert lane.quality is not None
     assert lane.quality.value == 0.5
     assert lane.failed == 1
-    assert [what for _id, what in lane.outcomes] == ["right", "failed", "wrong", "right"]
-    assert lane.running_quality == pytest.approx((1.0, 0.5, 1 / 3, 0.5))
+    assert list(lane.outcomes) == ["right", "failed", "wrong", "right"]
+    assert list(lane.running_quality) == pytest.approx([1.0, 0.5, 1 / 3, 0.5])
     assert lane.state == "done"
     assert made(0, score=0.5).outcome == "right"
 

@@ -67,6 +67,7 @@ class RunJob(Job[None]):
                 self.live.apply(event)
                 if isinstance(event, PredictionMade) and not event.kept and self.pause.is_set():
                     self._hold()
+            self.live.settle()
             self._workspace.files.table(self._plan.run_id)  # kept from now on: a large run's report opens at once
         except AdaptLabError as error:
             self.live.apply(RunEnded(status="failed", message=error.what, fix=error.fix))

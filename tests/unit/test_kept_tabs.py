@@ -1,0 +1,75 @@
+"""Closed tabs wait for their return for a while, and are ended after it."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from streamlit.runtime.session_manager import SessionInfo
+
+from adapters.kept_tabs import KeptTabs
+
+
+class Tabs:
+    """Made-up sessions that note their end."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.ended: list[str] = []
+
+    def tab(self, session_id: str) -> SessionInfo:
+        """Return a session of this id."""
+        session: Any = SimpleNamespace(id=session_id, shutdown=lambda: self.ended.append(session_id))
+        return cast("SessionInfo", SessionInfo(client=None, session=session))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time as a list of one number, to be set."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_tab_that_comes_back_is_not_ended(clock: list[float]) -> None:
+    """Within its time it is found, and taken out by Streamlit itself."""
+    tabs, kept = Tabs(), KeptTabs(most=3, kept_s=60)
+    kept.save(tabs.tab("a"))
+    clock[0] = 59
+    found = kept.get("a")
+    assert found is not None
+    kept.delete("a")
+    clock[0] = 100
+    kept.end_old()
+    assert tabs.ended == []
+    assert kept.list() == []
+    kept.delete("a")
+
+
+def test_a_tab_that_does_not_come_back_is_ended_once(clock: list[float]) -> None:
+    """After its time it is gone, without another tab that is closed."""
+    tabs, kept = Tabs(), KeptTabs(most=3, kept_s=60)
+    kept.save(tabs.tab("a"))
+    clock[0] = 30
+    kept.save(tabs.tab("b"))
+    clock[0] = 60
+    kept.end_old()
+    assert tabs.ended == ["a"]
+    assert kept.get("a") is None
+    assert [info.session.id for info in kept.list()] == ["b"]
+    clock[0] = 500
+    assert kept.get("b") is None
+    kept.end_old()
+    assert tabs.ended == ["a", "b"]
+
+
+def test_too_many_tabs_end_the_one_that_waits_longest(clock: list[float]) -> None:
+    """A tab that was closed again begins to wait anew."""
+    tabs, kept = Tabs(), KeptTabs(most=2, kept_s=60)
+    for number, name in enumerate(("a", "b", "a", "c")):
+        clock[0] = number
+        kept.save(tabs.tab(name))
+    assert tabs.ended == ["b"]
+    assert [info.session.id for info in kept.list()] == ["a", "c"]
