@@ -8,12 +8,10 @@ import streamlit as st
 
 from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
-from components.ui.run_data import known_task, plan_of, table_of
+from components.ui.run_data import Newest, known_task, plan_of, table_of
 from engine.analysis.row_filter import Facet, Show, facets
 from engine.analysis.row_grid import grid_columns
-from engine.analysis.run_table import RunTable
-from engine.core.run.infos import Edition, RunInfo
-from engine.core.task import Task
+from engine.core.run.infos import RunInfo
 from engine.services.lab import Lab
 
 
@@ -45,7 +43,7 @@ def rows_of_run(
         table=table,
         columns=grid_columns(plan.variants),
         task=task,
-        by=(*_facets(table, task, info.run_id, info.edition), *extra),
+        by=(*_facets(lab).of(info.run_id, info.edition, lambda: facets(table, task)), *extra),
     )
 
     def detail(row: int) -> None:
@@ -55,6 +53,6 @@ def rows_of_run(
     row_browser(rows, detail, key=f"{key}_{info.run_id}", first=first, opened_key=opened_key, asked=asked)
 
 
-@st.cache_resource(show_spinner=False, max_entries=6)
-def _facets(_table: RunTable, _task: Task | None, run_id: str, edition: Edition) -> tuple[Facet, ...]:  # noqa: ARG001 - keys of the cache
-    return facets(_table, _task)
+@st.cache_resource(show_spinner=False)
+def _facets(_lab: Lab) -> Newest[tuple[Facet, ...]]:
+    return Newest()

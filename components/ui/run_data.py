@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
@@ -33,6 +34,37 @@ from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE, RecordedRun
 
 _KEPT = 6
+Value = TypeVar("Value")
+
+
+class Newest(Generic[Value]):
+    """One value for each run, made from its newest edition: a run that goes on has a new one with each answer.
+
+    The runs looked at longest ago are let go of. Safe to call from several threads: a value is made once.
+    """
+
+    def __init__(self, most: int = _KEPT) -> None:
+        """Keep the values of so many runs."""
+        self._most = most
+        self._lock = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
+        self._kept: OrderedDict[str, tuple[Edition, Value]] = OrderedDict()
+
+    def of(self, run_id: str, edition: Edition, make: Callable[[], Value]) -> Value:
+        """Return the value of a run's edition."""
+        with self._lock:
+            making = self._making.setdefault(run_id, threading.Lock())
+        with making:
+            with self._lock:
+                kept = self._kept.get(run_id)
+            if kept is None or kept[0] != edition:
+                kept = (edition, make())
+            with self._lock:
+                self._kept[run_id] = kept
+                self._kept.move_to_end(run_id)
+                while len(self._kept) > self._most:
+                    self._kept.popitem(last=False)
+        return kept[1]
 
 
 def asked_run() -> str | None:
@@ -165,9 +197,17 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
         )
 
 
-@st.cache_resource(show_spinner="Reading the run", max_entries=_KEPT)
-def _table(_lab: Lab, run_id: str, edition: Edition) -> RunTable:  # noqa: ARG001 - a key of the cache
-    return _lab.results.table(run_id)
+@st.cache_resource(show_spinner=False)
+def _tables(_lab: Lab) -> Newest[RunTable]:
+    return Newest()
+
+
+def _table(lab: Lab, run_id: str, edition: Edition) -> RunTable:
+    def read() -> RunTable:
+        with st.spinner("Reading the run"):
+            return lab.results.table(run_id)
+
+    return _tables(lab).of(run_id, edition, read)
 
 
 @st.cache_resource(show_spinner="Computing the figures", max_entries=_KEPT * 4)
