@@ -6,6 +6,7 @@ hold and an event loop of three file handles. Seen with Streamlit 1.67.0.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from streamlit.runtime import memory_session_storage
 from streamlit.runtime.session_manager import SessionInfo, SessionStorage
 
 MOST, KEPT_S = 8, 120
+_LOG = logging.getLogger(__name__)
 
 
 class KeptTabs(SessionStorage):
@@ -20,7 +22,7 @@ class KeptTabs(SessionStorage):
 
     def __init__(self, *, most: int = MOST, kept_s: float = KEPT_S) -> None:
         """Keep so many, each so long."""
-        self._most, self._kept_s = most, kept_s
+        self._most, self.kept_s = most, kept_s
         self._kept: dict[str, tuple[float, SessionInfo]] = {}
 
     def get(self, session_id: str) -> SessionInfo | None:
@@ -32,7 +34,7 @@ class KeptTabs(SessionStorage):
     def save(self, session_info: SessionInfo) -> None:
         """Keep a session; the one that has waited longest is ended where there are too many."""
         self.delete(session_info.session.id)
-        self._kept[session_info.session.id] = (time.monotonic() + self._kept_s, session_info)
+        self._kept[session_info.session.id] = (time.monotonic() + self.kept_s, session_info)
         self.end_old()
         while len(self._kept) > self._most:
             self._end(next(iter(self._kept)))
@@ -54,13 +56,17 @@ class KeptTabs(SessionStorage):
 
     def _end(self, session_id: str) -> None:
         _, info = self._kept.pop(session_id)
-        info.session.shutdown()
+        try:
+            info.session.shutdown()
+        except Exception:  # whatever a page clears up: the others are to be ended, too  # noqa: BLE001
+            _LOG.exception("A closed tab could not be ended.")
 
 
 def keep_tabs(kept: KeptTabs) -> None:
     """Have the server that is made next keep its tabs here."""
 
-    def storage(**_options: Any) -> KeptTabs:
+    def storage(*, ttl_seconds: float = KEPT_S, **_options: Any) -> KeptTabs:  # of server.disconnectedSessionTTL
+        kept.kept_s = ttl_seconds
         return kept
 
     memory_session_storage.MemorySessionStorage = storage  # type: ignore[assignment, misc]

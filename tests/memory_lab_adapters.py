@@ -24,6 +24,7 @@ from engine.core.ports import LanguageModel
 from engine.core.run.infos import RunInfo, TaskInfo, TaskSetAside, info_of
 from engine.core.run.looks import Look, has_looked, look_of
 from engine.core.run.manifest import MachineFacts, Manifest, manifest_from_dict
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, prediction_from_json
 from engine.core.task import Task, task_digest
 from engine.services.recorded import RecordedRun
@@ -72,11 +73,11 @@ class MemoryRunStore:
                 if before is None or (before.failure and before.failure.passing):
                     rows[place] = made
 
-    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
-        """Read a run's predictions, all of them or those on these examples."""
+    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
+        """Read a run's predictions, all of them or those on some examples."""
         with self._lock:
             made = list(self._predictions.get(run_id, {}).values())
-        return made if example_ids is None else [one for one in made if one.example_id in set(example_ids)]
+        return made if some is None else [one for one in made if one.example_id in set(some[1])]
 
     def count(self, run_id: str) -> int:
         """Count a run's predictions."""

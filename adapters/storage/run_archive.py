@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.archives import checked_entries, entry_lines, read_entry
@@ -119,7 +120,8 @@ def read_run(data: bytes, task_here: Callable[[str], Task]) -> ReadRun:
         raise UsageError(f"The file is not a packed run. {error.what}", _FIX) from error
     table = table_from_rows(list(variants), manifest.plan.test_ids, [row[:2] for row in rows], values)
     status = manifest.status if manifest.status in _STATUSES else "cancelled"
-    taken = replace(manifest, status=status, imported=True, rescored=True)
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    taken = replace(manifest, status=status, imported=True, imported_at=now, rescored=True)
     if rows:
         _check_report(taken, task, table)
     return ReadRun(manifest=taken, rows=tuple(rows), new_task=new_task)

@@ -18,6 +18,7 @@ from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_na
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import Look, has_looked, look_from_json, look_of, look_to_json
 from engine.core.run.manifest import Manifest, manifest_from_dict
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import (
     Failure,
     FailureKind,
@@ -177,18 +178,18 @@ class SqliteRunStore:
                 connection.execute("ROLLBACK")
             raise
 
-    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
-        """Read a run's predictions, all of them or those on these examples, in the order in which they were made."""
-        some, values = "", [run_id]
-        if example_ids is not None:
-            some = (
-                " AND variant_id IN (SELECT DISTINCT variant_id FROM predictions WHERE run_id = ?)"
-                " AND example_id IN (SELECT value FROM json_each(?))"
+    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
+        """Read a run's predictions in the order in which they were made, all of them or those on some examples."""
+        where, values = "", [run_id]
+        if some is not None:
+            plan, example_ids = some
+            where = (
+                " AND variant_id IN (SELECT value FROM json_each(?)) AND example_id IN (SELECT value FROM json_each(?))"
             )
-            values += [run_id, json.dumps(list(example_ids))]
+            values += [json.dumps([variant.id for variant in plan.variants]), json.dumps(list(example_ids))]
         with self._errors():
             rows = self._connection().execute(
-                f"SELECT variant_id, example_id, record FROM predictions WHERE run_id = ?{some} ORDER BY number",  # noqa: S608 - no value is in it
+                f"SELECT variant_id, example_id, record FROM predictions WHERE run_id = ?{where} ORDER BY number",  # noqa: S608 - no value is in it
                 values,
             )
             return [_read_record(run_id, *row) for row in rows]

@@ -9,7 +9,8 @@ import streamlit as st
 from components.ui.run_data import table_of
 from engine.analysis.report import Report
 from engine.analysis.row_filter import Facet, facet
-from engine.core.run.infos import Edition, RunInfo
+from engine.core.run.editions import Edition
+from engine.core.run.infos import RunInfo
 from engine.metrics.retrieval import blame, marked_rows
 from engine.services.lab import Lab
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import streamlit as st
 
 from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
-from components.ui.run_data import Newest, known_task, plan_of, table_of
+from components.ui.run_data import known_task, plan_of, table_of
 from engine.analysis.row_filter import Facet, Show, facets
 from engine.analysis.row_grid import grid_columns
+from engine.core.run.editions import Edition, Newest
 from engine.core.run.infos import RunInfo
 from engine.services.lab import Lab
+
+_KEPT = 6
 
 
 def rows_of_run(
@@ -54,5 +58,5 @@ def rows_of_run(
 
 
 @st.cache_resource(show_spinner=False)
-def _facets(_lab: Lab) -> Newest[tuple[Facet, ...]]:
-    return Newest()
+def _facets(_lab: Lab) -> Newest[Edition, tuple[Facet, ...]]:
+    return Newest(_KEPT, covers=operator.eq)

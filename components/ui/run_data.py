@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -23,7 +23,8 @@ from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
-from engine.core.run.infos import Edition, MoreRows, RunInfo, info_of
+from engine.core.run.editions import Edition, Newest
+from engine.core.run.infos import MoreRows, RunInfo, info_of
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.run.standing import choose_run, is_comparison
@@ -34,37 +35,6 @@ from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE, RecordedRun
 
 _KEPT = 6
-Value = TypeVar("Value")
-
-
-class Newest(Generic[Value]):
-    """One value for each run, made from its newest edition: a run that goes on has a new one with each answer.
-
-    The runs looked at longest ago are let go of. Safe to call from several threads: a value is made once.
-    """
-
-    def __init__(self, most: int = _KEPT) -> None:
-        """Keep the values of so many runs."""
-        self._most = most
-        self._lock = threading.Lock()
-        self._making: dict[str, threading.Lock] = {}
-        self._kept: OrderedDict[str, tuple[Edition, Value]] = OrderedDict()
-
-    def of(self, run_id: str, edition: Edition, make: Callable[[], Value]) -> Value:
-        """Return the value of a run's edition."""
-        with self._lock:
-            making = self._making.setdefault(run_id, threading.Lock())
-        with making:
-            with self._lock:
-                kept = self._kept.get(run_id)
-            if kept is None or kept[0] != edition:
-                kept = (edition, make())
-            with self._lock:
-                self._kept[run_id] = kept
-                self._kept.move_to_end(run_id)
-                while len(self._kept) > self._most:
-                    self._kept.popitem(last=False)
-        return kept[1]
 
 
 def asked_run() -> str | None:
@@ -165,7 +135,7 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
 
 def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
     """Return a run's figures written out."""
-    return _summary(lab, info.run_id, info.edition)
+    return lab.results.summary(info.run_id, _measured(lab, info.run_id, info.edition, None))
 
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
@@ -198,16 +168,13 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _tables(_lab: Lab) -> Newest[RunTable]:
-    return Newest()
+def _tables(_lab: Lab) -> Newest[Edition, RunTable]:
+    return Newest(_KEPT, covers=Edition.covers)
 
 
 def _table(lab: Lab, run_id: str, edition: Edition) -> RunTable:
-    def read() -> RunTable:
-        with st.spinner("Reading the run"):
-            return lab.results.table(run_id)
-
-    return _tables(lab).of(run_id, edition, read)
+    shown = partial(st.spinner, "Reading the run")
+    return _tables(lab).of(run_id, edition, partial(lab.results.table, run_id), shown)
 
 
 @st.cache_resource(show_spinner="Computing the figures", max_entries=_KEPT * 4)
@@ -228,11 +195,6 @@ def _rows_behind(
 ) -> tuple[TrainingRows, RowLooks, LanguageParts]:
     found = _lab.results
     return found.training(run_id), found.looks(run_id), found.languages(run_id)
-
-
-@st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
-def _summary(_lab: Lab, run_id: str, edition: Edition) -> Mapping[str, Any]:  # noqa: ARG001 - a key of the cache
-    return _lab.results.summary(run_id)
 
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT * 4)

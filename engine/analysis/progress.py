@@ -240,7 +240,7 @@ class LiveRun:
         lane.columns.append(row_values(prediction))
         lane.last = prediction
         lane.passing += prediction.failure is not None and prediction.failure.passing
-        count = len(lane.columns)
+        count = lane.rows_done + 1
         before = lane.running[-1] if lane.running else 0.0
         lane.running.append(before + ((prediction.score or 0.0) - before) / count)
         lane.example_ids.append(sys.intern(prediction.example_id))  # one text for all variants
@@ -289,7 +289,7 @@ class LiveRun:
             passing=passing,
         )
 
-    def settle(self) -> None:
+    def release_rows(self) -> None:
         """Compute the figures of a run that has ended, and let go of the rows that they were computed from."""
         self.snapshot()
         with self._lock:
@@ -323,7 +323,7 @@ class LiveRun:
         variant_id, rows = lane.variant.id, lane.rows_done
         with self._figures_lock:
             kept = self._figures.get(variant_id)
-            if kept is not None and len(columns) < rows:  # it has settled
+            if kept is not None and len(columns) < rows:  # they are no longer held
                 return kept[1]
             if kept is not None and kept[0][1] == self._conditions:
                 lags = may_lag and lane.state != "done" and kept[0][0] >= FRESH_ROWS
@@ -331,6 +331,7 @@ class LiveRun:
                     return kept[1]
             state = (rows, self._conditions)
             table = table_of_one(variant_id, lane.example_ids, columns)
-            kept = (state, figures(lane.variant, table, self._plan, state[1], judged=False))
-            self._figures[variant_id] = kept
-        return kept[1]
+            found = figures(lane.variant, table, self._plan, state[1], judged=False)
+            if kept is None or rows >= kept[0][0]:  # a slow reader's rows do not take the place of newer ones
+                self._figures[variant_id] = (state, found)
+        return found

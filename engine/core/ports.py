@@ -15,6 +15,7 @@ from engine.core.generation import Completion, GenerateRequest, LoraWeights, Mes
 from engine.core.run.infos import RunInfo
 from engine.core.run.looks import Look
 from engine.core.run.manifest import Manifest
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Passage, Prediction
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Document, Example
@@ -290,8 +291,13 @@ class RunStore(Protocol):
         """Commit predictions; one that exists already is left unchanged."""
         ...
 
-    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
-        """Read a run's predictions, all of them or those on these examples, in the order in which they were made."""
+    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
+        """Read a run's predictions in the order in which they were made.
+
+        Args:
+            run_id: the run.
+            some: its plan and ids of examples, to read only what the plan's variants answered on these.
+        """
         ...
 
     def count(self, run_id: str) -> int:

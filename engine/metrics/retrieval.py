@@ -52,7 +52,7 @@ class RetrievalQuality:
 
     rows: int
     k: int
-    """The most document passages that a row was given."""
+    """The most document passages that a marked row was given."""
     recall_at_k: Interval
     mrr: Interval
     """Mean reciprocal rank."""

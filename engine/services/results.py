@@ -67,7 +67,7 @@ class Results:
     def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
         """Return the predictions of a run so far, all of them or those on these examples."""
         if run_id != SAMPLE:
-            return self._store.predictions(run_id, example_ids)
+            return self._store.predictions(run_id, None if example_ids is None else (self.plan(run_id), example_ids))
         made = self._sample().predictions
         return [one for one in made if example_ids is None or one.example_id in example_ids]
 
@@ -87,9 +87,9 @@ class Results:
         task = self._workspace.tasks.get(manifest.plan.task_id)
         return run_figures(manifest.plan, task, self.table(run_id), manifest.conditions)
 
-    def summary(self, run_id: str) -> dict[str, Any]:
-        """Return a run's figures written out, as `summary.json` holds them."""
-        run = self.figures(run_id)
+    def summary(self, run_id: str, run: RunFigures | None = None) -> dict[str, Any]:
+        """Return a run's figures written out, as `summary.json` holds them; they are computed unless they are given."""
+        run = run or self.figures(run_id)
         task = self._workspace.tasks.get(run.plan.task_id)
         return summarize(
             run, task, self.predictions(run_id, marked_rows(task)), self.manifest(run_id), self.languages(run_id)

@@ -26,10 +26,10 @@ class Counting(SqliteRunStore):
         super().__init__(path)
         self.asked: list[int | None] = []
 
-    def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
+    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
         """Read, and note how many examples were asked for."""
-        self.asked.append(None if example_ids is None else len(example_ids))
-        return super().predictions(run_id, example_ids)
+        self.asked.append(None if some is None else len(some[1]))
+        return super().predictions(run_id, some)
 
 
 @pytest.fixture

@@ -73,3 +73,19 @@ def test_too_many_tabs_end_the_one_that_waits_longest(clock: list[float]) -> Non
         kept.save(tabs.tab(name))
     assert tabs.ended == ["b"]
     assert [info.session.id for info in kept.list()] == ["a", "c"]
+
+
+def test_one_that_cannot_be_ended_does_not_keep_the_others(clock: list[float]) -> None:
+    """An error of one tab's clearing up is logged, and passed over."""
+    tabs, kept = Tabs(), KeptTabs(most=3, kept_s=60)
+
+    def broken() -> None:
+        raise RuntimeError
+
+    session: Any = SimpleNamespace(id="a", shutdown=broken)
+    kept.save(SessionInfo(client=None, session=session))
+    kept.save(tabs.tab("b"))
+    clock[0] = 60
+    kept.end_old()
+    assert tabs.ended == ["b"]
+    assert kept.list() == []

@@ -77,6 +77,7 @@ WHOLE = Manifest(
     asked_again=3,
     note="täglich 😀",
     imported=True,
+    imported_at="2026-11-27T09:00:00.000001+00:00",
     rescored=True,
     parent_run="r0",
     out={"rag+lora": 31},

@@ -73,8 +73,21 @@ def test_a_packed_run_comes_in_as_it_was(store: SqliteRunStore, tmp_path: Path) 
     run_id = store.infos()[0].run_id
     other = SqliteRunStore(tmp_path / "other.sqlite3")
     assert unpack_run(other, pack_run(store, run_id)) == run_id
-    assert other.manifest(run_id) == replace(store.manifest(run_id), imported=True, rescored=True)
+    taken = other.manifest(run_id)
+    assert taken.imported_at
+    assert taken == replace(store.manifest(run_id), imported=True, imported_at=taken.imported_at, rescored=True)
     assert other.predictions(run_id) == store.predictions(run_id)
+
+
+def test_a_run_that_comes_in_again_is_another_edition(store: SqliteRunStore) -> None:
+    """Scores are read again at each import: what was computed before it does not stand for it on any screen."""
+    run_id = store.infos()[0].run_id
+    packed, editions = pack_run(store, run_id), [store.infos()[0].edition]
+    for _ in range(2):
+        store.delete_run(run_id)
+        unpack_run(store, packed)
+        editions.append(next(info.edition for info in store.infos() if info.run_id == run_id))
+    assert len(set(editions)) == 3
 
 
 def test_a_run_that_is_here_is_not_taken_in_twice(store: SqliteRunStore) -> None:

@@ -141,7 +141,7 @@ def test_one_rows_answers_come_from_the_store(tmp_path: Path) -> None:
     store = SqliteRunStore(tmp_path / "runs.sqlite3")
     store.create_run(Manifest(plan=plan))
     store.add(made)
-    found = store.predictions(plan.run_id, [plan.test_ids[2]])
+    found = store.predictions(plan.run_id, (plan, [plan.test_ids[2]]))
     assert {item.variant_id for item in found} == {variant.id for variant in plan.variants}
     assert {item.example_id for item in found} == {plan.test_ids[2]}
 

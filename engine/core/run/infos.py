@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.core.run.editions import Edition
 from engine.core.run.manifest import Manifest, Purpose
 
 
@@ -27,10 +28,6 @@ class TaskSetAside:
     id: str
     what: str
     fix: str
-
-
-Edition = tuple[str, int, int, int]
-"""Of a run's answers: its status, those it has, those it will have, and those that were asked for again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,12 +55,13 @@ class RunInfo:
     rescored: bool = False
     """Its answers were scored again when it was imported."""
     asked_again: int = 0
-    """As in the manifest."""
+    """As in the manifest, as the next one."""
+    imported_at: str = ""
 
     @property
     def edition(self) -> Edition:
-        """What changes whenever the run's answers do: what was computed from them holds until then."""
-        return self.status, self.rows_done, self.rows_total, self.asked_again
+        """Tell its answers from those that it had earlier."""
+        return Edition(self.status, self.rows_done, self.rows_total, self.asked_again, self.imported_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,4 +163,5 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         imported=manifest.imported,
         rescored=manifest.rescored,
         asked_again=manifest.asked_again,
+        imported_at=manifest.imported_at,
     )

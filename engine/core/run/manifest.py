@@ -166,6 +166,8 @@ class Manifest:
     """What the user wrote about the run."""
     imported: bool = False
     """It was measured on another machine and imported as an archive."""
+    imported_at: str = ""
+    """When it was imported, in UTC, ISO 8601 with microseconds: no two imports of a run are alike."""
     rescored: bool = False
     """Its answers were read and scored again here when it was imported; false for runs that came in before that."""
     parent_run: str | None = None

@@ -67,8 +67,6 @@ class RunJob(Job[None]):
                 self.live.apply(event)
                 if isinstance(event, PredictionMade) and not event.kept and self.pause.is_set():
                     self._hold()
-            self.live.settle()
-            self._workspace.files.table(self._plan.run_id)  # kept from now on: a large run's report opens at once
         except AdaptLabError as error:
             self.live.apply(RunEnded(status="failed", message=error.what, fix=error.fix))
         except Exception as error:  # the thread's end: a bug of ours must reach the screen  # noqa: BLE001
@@ -77,6 +75,8 @@ class RunJob(Job[None]):
             )
             with suppress(AdaptLabError):
                 self._workspace.store.update_run(self._plan.run_id, status="failed")
+        self.live.release_rows()
+        self._workspace.files.table(self._plan.run_id)  # kept from now on: a large run's report opens at once
 
     def _hold(self) -> None:
         """Wait between two rows: the runner is a generator, and does nothing while it is not asked for more."""

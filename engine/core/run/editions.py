@@ -1,0 +1,79 @@
+"""What is kept of runs while they are looked at: one value for each, of its newest edition."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Generic, NamedTuple, TypeVar
+
+State = TypeVar("State")
+Value = TypeVar("Value")
+
+
+class Edition(NamedTuple):
+    """What changes whenever a run's answers do: what was computed from them holds until then."""
+
+    status: str
+    rows_done: int
+    rows_total: int
+    asked_again: int
+    imported_at: str
+    """All as in `RunInfo`."""
+
+    def covers(self, other: Edition) -> bool:
+        """Tell whether it is the same run at the same moment or, while it goes on, later."""
+        return self.rows_done >= other.rows_done and self._replace(rows_done=0) == other._replace(rows_done=0)
+
+
+class Newest(Generic[State, Value]):
+    """One value for each run; the runs looked at longest ago are let go of.
+
+    Safe to call from several threads: those that ask for a run's value while it is made wait for it, and those that ask
+    for another run do not.
+    """
+
+    def __init__(self, most: int, *, covers: Callable[[State, State], bool]) -> None:
+        """Keep the values of so many runs; `covers` tells whether the value of a state serves for a state asked for."""
+        self._most, self._covers = most, covers
+        self._lock = threading.Lock()
+        self._making: dict[str, threading.Lock] = {}
+        self._kept: OrderedDict[str, tuple[State, Value]] = OrderedDict()
+
+    def of(
+        self,
+        run_id: str,
+        state: State,
+        make: Callable[[], Value],
+        shown: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Value:
+        """Return the value of a run in a state, made if need be; `shown` is open while that is waited for."""
+        kept = self._find(run_id, state)
+        if kept is not None:
+            return kept[1]
+        with shown():
+            with self._lock:
+                making = self._making.setdefault(run_id, threading.Lock())
+            with making:
+                kept = self._find(run_id, state)
+                if kept is None:
+                    kept = (state, make())
+                    self._keep(run_id, kept)
+        return kept[1]
+
+    def _find(self, run_id: str, state: State) -> tuple[State, Value] | None:
+        with self._lock:
+            kept = self._kept.get(run_id)
+            if kept is None or not self._covers(kept[0], state):
+                return None
+            self._kept.move_to_end(run_id)
+        return kept
+
+    def _keep(self, run_id: str, kept: tuple[State, Value]) -> None:
+        with self._lock:
+            self._kept[run_id] = kept
+            self._kept.move_to_end(run_id)
+            while len(self._kept) > self._most:
+                gone, _ = self._kept.popitem(last=False)
+                self._making.pop(gone, None)
