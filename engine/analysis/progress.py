@@ -11,13 +11,12 @@ import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from engine.analysis.course.run_steps import RunStep, run_steps, step_now
 from engine.analysis.course.time_left import TimeLeft
 from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
-from engine.analysis.run_table import row_values, table_of_one
+from engine.analysis.run_table import RowColumns, row_values, table_of_one
 from engine.analysis.snapshot import RUNNING, Begin, Lane, RunProgress, RunSnapshot
 from engine.core.run.effort import Search
 from engine.core.run.events import (
@@ -61,8 +60,8 @@ class _LaneState:
 
     variant: Variant
     state: str = "waiting"
-    columns: list[list[Any]] = field(default_factory=list)
-    """Of each prediction, as `engine.analysis.run_table.row_values`, until the run has ended."""
+    columns: RowColumns = field(default_factory=RowColumns)
+    """Of all predictions, until the run has ended."""
     last: Prediction | None = None
     running: array[float] = field(default_factory=lambda: array("d"))
     latencies_s: array[float] = field(default_factory=lambda: array("d"))
@@ -237,7 +236,7 @@ class LiveRun:
 
     def _add(self, prediction: Prediction) -> None:
         lane = self._lanes[prediction.variant_id]
-        lane.columns.append(row_values(prediction))
+        lane.columns.extend([row_values(prediction)])
         lane.last = prediction
         lane.passing += prediction.failure is not None and prediction.failure.passing
         count = lane.rows_done + 1
@@ -254,7 +253,7 @@ class LiveRun:
         """Return the current state of the run."""
         with self._lock:
             states = tuple(self._lanes.values())
-            found = [(self._lane(lane), Begin(lane.columns)) for lane in states]
+            found = [(self._lane(lane), lane.columns) for lane in states]
             passing = sum(lane.passing for lane in states if lane.out_after is None and self._clear_leader is None)
             status, message, fix, goes_on = self._status, self._message, self._fix, self._goes_on
             notices, model_progress = tuple(self._notices), self._model_progress
@@ -294,7 +293,7 @@ class LiveRun:
         self.snapshot()
         with self._lock:
             for lane in self._lanes.values():
-                lane.columns = []
+                lane.columns = RowColumns()
 
     def _lane(self, lane: _LaneState) -> Lane:
         return Lane(
@@ -318,7 +317,7 @@ class LiveRun:
             origin=origin_of(self._plan, self._conditions),
         )
 
-    def _figures_of(self, lane: Lane, columns: Begin[list[Any]], *, may_lag: bool) -> VariantFigures | None:
+    def _figures_of(self, lane: Lane, columns: RowColumns, *, may_lag: bool) -> VariantFigures | None:
         """Compute a lane's figures once for all readers of the same rows, and seldomer where there are many rows."""
         variant_id, rows = lane.variant.id, lane.rows_done
         with self._figures_lock:

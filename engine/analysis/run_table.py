@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from engine.core.run.prediction import (
 
 FAILURES: tuple[str, ...] = tuple(str(kind) for kind in FailureKind)
 _DAMAGED = FAILURES.index(FailureKind.BACKEND)
+_KINDS = {None: -1} | {kind: code for code, kind in enumerate(FAILURES)}
 SECONDS = ("retrieval_s", "ttft_s", "total_s", "prefill_s", "decode_s", "batch_share_s", "cpu_s", "energy_wh")
 TOKENS = ("prompt_tokens", "cached_prompt_tokens", "completion_tokens", "embedding_tokens")
 
@@ -43,6 +45,10 @@ COLUMNS: Mapping[str, str] = {
     "identity": "$.identity",
 }
 """What the table is made from, with its place in a kept prediction; prompts and passages stay in the store."""
+_NUMBERS = ("score", "rss_bytes", *SECONDS, *TOKENS, "tokens_estimated")
+_TEXTS = ("target", "answer", "identity")
+_AT_ONCE = 1_000
+"""Rows whose JSON is read at once: as objects they take a kilobyte each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +108,89 @@ class RunTable:
         return codes[self.answer]
 
 
+class RowColumns:
+    """Values of rows in columns, as the rows come: some 200 bytes each, where a list of its values takes a thousand.
+
+    One thread adds rows; any may read the first so many of them meanwhile.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a row."""
+        self._numbers = {name: array("d") for name in (*_NUMBERS, "confidence")}
+        self._scores: dict[str, array[float]] = {}
+        self._failure = array("b")
+        self._codes = {name: array("i") for name in _TEXTS}
+        self._texts: dict[str, dict[str, int]] = {name: {} for name in _TEXTS}
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self._failure)
+
+    def extend(self, values: Sequence[Sequence[Any]]) -> None:
+        """Add rows, each as `row_values`."""
+        if not values:
+            return
+        before = len(self)
+        columns: dict[str, Sequence[Any]] = dict(zip(COLUMNS, zip(*values, strict=True), strict=True))
+        numbers = {name: columns[name] for name in _NUMBERS}
+        numbers["embedding_tokens"] = [0 if count is None else count for count in columns["embedding_tokens"]]
+        numbers["confidence"] = [
+            chances.get(answer) for chances, answer in zip(columns["probabilities"], columns["answer"], strict=True)
+        ]
+        for name in sorted({name for scores in columns["scores"] for name in scores} - self._scores.keys()):
+            self._scores[name] = array("d", bytes(8 * before))
+        for name, column in numbers.items():
+            self._numbers[name].frombytes(np.array(column, dtype=np.float64).tobytes())
+        for name, found in self._scores.items():
+            found.frombytes(np.array([scores.get(name, 0.0) for scores in columns["scores"]], np.float64).tobytes())
+        for name, known in self._texts.items():
+            self._codes[name].extend(
+                [-1 if text is None else known.setdefault(text, len(known)) for text in columns[name]]
+            )
+        self._failure.extend(
+            _DAMAGED if score is not None and not is_score(score) else _KINDS.get(kind, _DAMAGED)
+            for kind, score in zip(columns["failure"], columns["score"], strict=True)
+        )
+
+    def numbers(self, name: str, count: int) -> Floats:
+        """Return a column of the first rows; NaN where there is no number."""
+        return np.frombuffer(self._numbers[name][:count], dtype=np.float64)
+
+    def scores(self, count: int) -> dict[str, Floats]:
+        """Return the scores of the first rows by scorer."""
+        return {name: np.frombuffer(found[:count], dtype=np.float64) for name, found in sorted(self._scores.items())}
+
+    def failures(self, count: int) -> NDArray[np.int8]:
+        """Return the failures of the first rows, as `RunTable.failure`."""
+        return np.frombuffer(self._failure[:count], dtype=np.int8)
+
+    def codes(self, name: str, count: int) -> NDArray[np.int32]:
+        """Return a column of texts of the first rows as places in `texts`; -1 for none."""
+        return np.frombuffer(self._codes[name][:count], dtype=np.int32)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return each text that occurs in a column, once."""
+        return tuple(self._texts[name])
+
+
+class _Places:
+    """Where in the grid of variants and rows each added row stands; others are left out."""
+
+    def __init__(self, variant_ids: Sequence[str], example_ids: Sequence[str]) -> None:
+        self._lines = {name: place for place, name in enumerate(variant_ids)}
+        self._rows = {name: place for place, name in enumerate(example_ids)}
+        self.flat = array("q")
+        self.columns = RowColumns()
+
+    def add(self, places: Sequence[tuple[str, str]], values: Sequence[Sequence[Any]]) -> None:
+        known = [variant in self._lines and example in self._rows for variant, example in places]
+        self.flat.extend(
+            self._lines[variant] * len(self._rows) + self._rows[example]
+            for variant, example in itertools.compress(places, known)
+        )
+        self.columns.extend(list(itertools.compress(values, known)))
+
+
 def table_from_predictions(
     variant_ids: Sequence[str], example_ids: Sequence[str], predictions: Sequence[Prediction]
 ) -> RunTable:
@@ -111,9 +200,9 @@ def table_from_predictions(
     return table_from_rows(variant_ids, example_ids, places, values)
 
 
-def table_of_one(variant_id: str, example_ids: Sequence[str], rows: Sequence[Sequence[Any]]) -> RunTable:
-    """Put one variant's rows into columns; `rows` holds `row_values` of each prediction, one per example."""
-    return table_from_rows([variant_id], example_ids, [(variant_id, example_id) for example_id in example_ids], rows)
+def table_of_one(variant_id: str, example_ids: Sequence[str], columns: RowColumns) -> RunTable:
+    """Return the table of one variant from its first rows, one per example."""
+    return _table([variant_id], example_ids, np.arange(len(example_ids)), columns)
 
 
 def table_from_json(
@@ -123,12 +212,14 @@ def table_from_json(
 
     Values that cannot be count as unmeasured, as `engine.core.run.soundness` has it.
     """
-    read = list(records)
-    text = f"[{','.join(text for _variant, _example, text in read)}]"
-    values = json.loads(text, parse_int=_bounded)
-    if "\\ud" in text.lower():  # it may be half of a character
-        values = with_whole_characters(values)
-    return table_from_rows(variant_ids, example_ids, [(variant, example) for variant, example, _text in read], values)
+    found, records = _Places(variant_ids, example_ids), iter(records)
+    while part := list(itertools.islice(records, _AT_ONCE)):
+        text = f"[{','.join(text for _variant, _example, text in part)}]"
+        values = json.loads(text, parse_int=_bounded)
+        if "\\ud" in text.lower():  # it may be half of a character
+            values = with_whole_characters(values)
+        found.add([(variant, example) for variant, example, _text in part], values)
+    return _table(variant_ids, example_ids, np.array(found.flat, dtype=np.int64), found.columns)
 
 
 def _bounded(digits: str) -> float:
@@ -143,80 +234,61 @@ def table_from_rows(
     values: Sequence[Sequence[Any]],
 ) -> RunTable:
     """Put rows into columns, each with its variant and example and its `row_values`; others are left out."""
-    lines = {name: place for place, name in enumerate(variant_ids)}
-    rows = {name: place for place, name in enumerate(example_ids)}
-    shape = (len(lines), len(rows))
-    known = [variant in lines and example in rows for variant, example in places]
-    kept = list(values) if all(known) else list(itertools.compress(values, known))
-    flat = np.array(
-        [lines[v] * shape[1] + rows[e] for (v, e), k in zip(places, known, strict=True) if k], dtype=np.int64
-    )
-    columns: dict[str, Sequence[Any]] = dict(zip(COLUMNS, zip(*kept, strict=True), strict=True)) if kept else {}
+    found = _Places(variant_ids, example_ids)
+    found.add(places, values)
+    return _table(variant_ids, example_ids, np.array(found.flat, dtype=np.int64), found.columns)
 
-    def spread(column: Sequence[Any], *, empty: float = math.nan) -> Floats:
+
+def _table(
+    variant_ids: Sequence[str], example_ids: Sequence[str], flat: NDArray[np.int64], columns: RowColumns
+) -> RunTable:
+    """Spread the first rows over the grid; `flat` tells the place of each in it."""
+    count, shape = len(flat), (len(variant_ids), len(example_ids))
+
+    def spread(column: NDArray[Any], empty: float = math.nan) -> Floats:
         found = np.full(shape[0] * shape[1], empty, dtype=np.float64)
-        found[flat] = np.array(column, dtype=np.float64)
+        found[flat] = column
         return found.reshape(shape)
 
-    def column(name: str) -> Sequence[Any]:
-        return columns.get(name, ())
+    def numbers(name: str, most: float) -> Floats:
+        return _within(spread(columns.numbers(name, count)), most)
 
-    def counts(name: str) -> Sequence[Any]:
-        if name != "embedding_tokens":
-            return column(name)
-        return [0 if count is None else count for count in column(name)]  # older records do not have it
-
-    targets = [""] * shape[1]
-    for place, target in zip(flat.tolist(), column("target"), strict=True):
-        targets[place % shape[1]] = target
-    answers: dict[str, int] = {}
-    codes = [-1 if answer is None else answers.setdefault(answer, len(answers)) for answer in column("answer")]
-    kinds = {None: -1} | {kind: code for code, kind in enumerate(FAILURES)}
-    score = _within(spread(column("score")), 1.0)
-    made = np.zeros(shape[0] * shape[1], dtype=np.bool_)
-    made[flat] = True
-    grid = made.reshape(shape)
-    tokens = {name: _within(spread(counts(name)), MOST_TOKENS) for name in TOKENS}
+    targets, known = [""] * shape[1], columns.texts("target")
+    for place, code in zip(flat.tolist(), columns.codes("target", count).tolist(), strict=True):
+        targets[place % shape[1]] = known[code]
+    grid = spread(np.ones(count), empty=0).astype(np.bool_)
+    score = numbers("score", 1.0)
+    tokens = {name: numbers(name, MOST_TOKENS) for name in TOKENS}
     no_counts = grid & np.any([np.isnan(found) for found in tokens.values()], axis=0)
     score[grid & np.isnan(score)] = 0.0  # a failure has no score, and counts as 0
-    scores = {
-        name: _within(spread([scores.get(name, 0.0) for scores in column("scores")]), 1.0)
-        for name in sorted({name for scores in column("scores") for name in scores})
-    }
+    scores = {name: _within(spread(found), 1.0) for name, found in columns.scores(count).items()}
     for values_of_one in scores.values():
         values_of_one[grid & np.isnan(values_of_one)] = 0.0
-    failure = spread([kinds.get(kind, _DAMAGED) for kind in column("failure")], empty=-1).astype(np.int8)
-    no_score = np.array([value is not None and not is_score(value) for value in column("score")], dtype=np.bool_)
-    failure.reshape(-1)[flat[no_score]] = _DAMAGED
     return RunTable(
         variant_ids=tuple(variant_ids),
         example_ids=tuple(example_ids),
         targets=tuple(targets),
-        answers=tuple(answers),
+        answers=columns.texts("answer"),
         made=grid,
         score=score,
         scores=scores,
-        failure=failure,
-        answer=spread(codes, empty=-1).astype(np.int32),
-        confidence=_within(
-            spread(
-                [chances.get(answer) for chances, answer in zip(column("probabilities"), column("answer"), strict=True)]
-            ),
-            1 + LEAST_REST,
-        ),
-        seconds={name: _within(spread(column(name)), LONGEST_S) for name in SECONDS},
+        failure=spread(columns.failures(count), empty=-1).astype(np.int8),
+        answer=spread(columns.codes("answer", count), empty=-1).astype(np.int32),
+        confidence=numbers("confidence", 1 + LEAST_REST),
+        seconds={name: numbers(name, LONGEST_S) for name in SECONDS},
         tokens={name: np.where(grid & np.isnan(found), 0.0, found) for name, found in tokens.items()},
-        tokens_estimated=np.nan_to_num(spread(column("tokens_estimated"))).astype(np.bool_) | no_counts,
-        rss_bytes=_within(spread(column("rss_bytes")), math.inf),
-        identities=_identities(shape[0], flat // shape[1] if shape[1] else flat, column("identity")),
+        tokens_estimated=np.nan_to_num(spread(columns.numbers("tokens_estimated", count))).astype(np.bool_) | no_counts,
+        rss_bytes=numbers("rss_bytes", math.inf),
+        identities=_identities(shape, flat, columns),
     )
 
 
-def _identities(variants: int, lines: NDArray[np.int64], column: Sequence[Any]) -> tuple[tuple[str, ...], ...]:
-    found: list[dict[str, None]] = [{} for _ in range(variants)]
-    for line, identity in zip(lines.tolist(), column, strict=True):
-        if identity and isinstance(identity, str):
-            found[line][identity] = None
+def _identities(shape: tuple[int, int], flat: NDArray[np.int64], columns: RowColumns) -> tuple[tuple[str, ...], ...]:
+    found: list[dict[str, None]] = [{} for _ in range(shape[0])]
+    codes, texts = columns.codes("identity", len(flat)), columns.texts("identity")
+    for line, code in dict.fromkeys(zip((flat // max(shape[1], 1)).tolist(), codes.tolist(), strict=True)):
+        if code >= 0 and texts[code] and isinstance(texts[code], str):
+            found[line][texts[code]] = None
     return tuple(map(tuple, found))
 
 

@@ -14,7 +14,7 @@ from adapters.storage import table_keeper
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.table_keeper import TableKeeper
 from engine.analysis.row_filter import facets, matching
-from engine.analysis.run_table import RunTable, row_values, table_of_one
+from engine.analysis.run_table import RowColumns, RunTable, row_values, table_of_one
 from engine.core.run.manifest import Manifest, plan_fields
 from tests.made_runs import made_run, table_of
 from tests.memory_lab import LABELS, memory_task
@@ -56,7 +56,10 @@ def test_a_lanes_rows_are_a_line_of_the_table() -> None:
     plan, made = made_run()
     table = table_of(plan, made)
     rows = [item for item in made if item.variant_id == "rag"]
-    lane = table_of_one("rag", [item.example_id for item in rows], [row_values(item) for item in rows])
+    columns = RowColumns()
+    for item in rows:
+        columns.extend([row_values(item)])
+    lane = table_of_one("rag", [item.example_id for item in rows], columns)
     line = table.place("rag")
     assert np.array_equal(lane.score[0], table.score[line])
     assert np.array_equal(lane.failure[0], table.failure[line])
