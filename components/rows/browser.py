@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -22,6 +24,10 @@ _PANEL_HEIGHT_PX = 612
 """About the height of the grid, so that the row is read beside it."""
 
 
+def _as_it_comes(written: Callable[[], str]) -> str:
+    return written()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rows:
     """What is browsed."""
@@ -32,6 +38,8 @@ class Rows:
     """None if it has been removed since; the answers are still worth reading."""
     by: tuple[Facet, ...] = ()
     """What rows can be chosen by."""
+    keep: Callable[[Callable[[], str]], str] = _as_it_comes
+    """Returns the grid of all rows, kept for all tabs or written by what it is given."""
 
     def example(self, row: int) -> Example | None:
         """Return the task's example at a place of the table; None if the task no longer has it."""
@@ -55,7 +63,7 @@ def row_browser(
     table = rows.table
     places = {example_id: place for place, example_id in enumerate(table.example_ids)}
     inputs = {example.id: example.input for example in rows.task.examples} if rows.task else {}
-    found, told = _chosen(rows, inputs, key=key, first=first)
+    found, shown, told = _chosen(rows, inputs, key=key, first=first)
     answered = int(table.made.any(axis=0).sum())
     st.caption(plain(f"{say.number(len(found))} of {say.number(answered)} rows{told}"))
     if not len(found):
@@ -63,12 +71,11 @@ def row_browser(
     with st.container(horizontal=True, gap="small"):
         if len(found):
             with st.container(width="stretch"):
+                written = partial(_written, rows, found, inputs)
                 pressed = row_grid(
-                    {
-                        **grid_data(table, found, rows.columns, inputs),
-                        "title": "Rows, with each variant's answer",
-                        "asked": places.get(asked),
-                    },
+                    written() if told or shown is not Show.ALL else rows.keep(written),
+                    title="Rows, with each variant's answer",
+                    asked=places.get(asked),
                     key=f"{key}_grid",
                 )
             if pressed.closed:
@@ -96,8 +103,8 @@ def _panel(rows: Rows, row: int, detail: Callable[[int], None], *, key: str, ope
         detail(row)
 
 
-def _chosen(rows: Rows, inputs: Mapping[str, str], *, key: str, first: Show) -> tuple[NDArray[np.int64], str]:
-    """Show the filters; return the places of the rows that match, and in words what was chosen behind the button."""
+def _chosen(rows: Rows, inputs: Mapping[str, str], *, key: str, first: Show) -> tuple[NDArray[np.int64], Show, str]:
+    """Show the filters; return the places of the rows that match, and what was chosen: shown, and in words the rest."""
     names = {column.variant_id: column.name for column in rows.columns}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         show = st.segmented_control("Show", list(Show), default=first, required=True, key=f"{key}_show")
@@ -110,9 +117,10 @@ def _chosen(rows: Rows, inputs: Mapping[str, str], *, key: str, first: Show) -> 
             item.name: st.multiselect(item.name, list(item.values), format_func=visible, key=f"{key}_{item.name}")
             for item in rows.by
         }
+    shown = Show(show or first)
     found = matching(
         rows.table,
-        show=Show(show or first),
+        show=shown,
         right_for=right_for,
         wrong_for=wrong_for,
         chosen=chosen,
@@ -123,7 +131,12 @@ def _chosen(rows: Rows, inputs: Mapping[str, str], *, key: str, first: Show) -> 
     told = [f"right for {say.listed([names[one] for one in right_for])}"] if right_for else []
     told += [f"wrong for {say.listed([names[one] for one in wrong_for])}"] if wrong_for else []
     told += [f"{name}: {', '.join(values)}" for name, values in chosen.items() if values]
-    return found, "".join(f" · {one}" for one in told)
+    told += [f"with '{text}'"] if text.strip() else []
+    return found, shown, "".join(f" · {one}" for one in told)
+
+
+def _written(rows: Rows, found: NDArray[np.int64], inputs: Mapping[str, str]) -> str:
+    return json.dumps(grid_data(rows.table, found, rows.columns, inputs))
 
 
 def _shown(names: Mapping[str, str]) -> Callable[[str], str]:

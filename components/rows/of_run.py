@@ -14,6 +14,7 @@ from engine.analysis.row_filter import Facet, Show, facets
 from engine.analysis.row_grid import grid_columns
 from engine.core.run.editions import Edition, Newest
 from engine.core.run.infos import RunInfo
+from engine.core.task import Task
 from engine.services.lab import Lab
 
 _KEPT = 6
@@ -43,11 +44,13 @@ def rows_of_run(
     table, plan = table_of(lab, info), plan_of(lab, info)
     task = known_task(lab, plan.task_id)
     documents = {document.name: document for document in task.documents} if task else {}
+    grids, edition = _grids(lab), (info.edition, task)
     rows = Rows(
         table=table,
         columns=grid_columns(plan.variants),
         task=task,
         by=(*_facets(lab).of(info.run_id, info.edition, lambda: facets(table, task)), *extra),
+        keep=lambda written: grids.of(info.run_id, edition, written),
     )
 
     def detail(row: int) -> None:
@@ -55,6 +58,15 @@ def rows_of_run(
         row_detail(rows.example(row), made, plan, documents, lab.results.origin(info.run_id), key=key)
 
     row_browser(rows, detail, key=f"{key}_{info.run_id}", first=first, opened_key=opened_key, asked=asked)
+
+
+def _same(kept: tuple[Edition, Task | None], asked: tuple[Edition, Task | None]) -> bool:
+    return kept[0] == asked[0] and kept[1] is asked[1]
+
+
+@st.cache_resource(show_spinner=False)
+def _grids(_lab: Lab) -> Newest[tuple[Edition, Task | None], str]:
+    return Newest(_KEPT, covers=_same)
 
 
 @st.cache_resource(show_spinner=False)

@@ -98,7 +98,7 @@ def test_an_emptied_field_is_no_limit(open_app: Opener) -> None:
 def grid(app: AppTest) -> dict[str, Any]:
     """Return what the grid of rows was given."""
     (found,) = (item for item in app.get("bidi_component") if "row_grid" in item.proto.component_name)
-    data: dict[str, Any] = json.loads(found.proto.json)
+    data: dict[str, Any] = json.loads(json.loads(found.proto.json)["rows"])
     return data
 
 

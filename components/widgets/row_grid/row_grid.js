@@ -214,6 +214,8 @@ function start(root) {
     active: null,
     version: 0,
     isOpen: false,
+    text: null,
+    given: null,
     data: { rows: [], inputs: [], targets: [], texts: [], columns: [] },
   }
   let waiting = false
@@ -239,8 +241,11 @@ function start(root) {
   return grid
 }
 
-function update(grid, data) {
+function update(grid, { rows, title, asked }) {
   const { root, body } = grid
+  if (grid.text !== rows) grid.given = JSON.parse(rows)
+  grid.text = rows
+  const data = { ...grid.given, title, asked }
   const dark = isDark(root)
   const before = grid.data
   const top = Math.floor(root.scrollTop / ROW_PX)
