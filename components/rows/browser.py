@@ -136,7 +136,7 @@ def _chosen(rows: Rows, inputs: Mapping[str, str], *, key: str, first: Show) -> 
 
 
 def _written(rows: Rows, found: NDArray[np.int64], inputs: Mapping[str, str]) -> str:
-    return json.dumps(grid_data(rows.table, found, rows.columns, inputs))
+    return json.dumps(grid_data(rows.table, found, rows.columns, inputs), ensure_ascii=False, separators=(",", ":"))
 
 
 def _shown(names: Mapping[str, str]) -> Callable[[str], str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 
 import streamlit as st
@@ -12,9 +11,8 @@ from components.rows.row_detail import row_detail
 from components.ui.run_data import known_task, plan_of, table_of
 from engine.analysis.row_filter import Facet, Show, facets
 from engine.analysis.row_grid import grid_columns
-from engine.core.run.editions import Edition, Newest
+from engine.core.run.editions import Edition, Newest, Same
 from engine.core.run.infos import RunInfo
-from engine.core.task import Task
 from engine.services.lab import Lab
 
 _KEPT = 6
@@ -44,13 +42,13 @@ def rows_of_run(
     table, plan = table_of(lab, info), plan_of(lab, info)
     task = known_task(lab, plan.task_id)
     documents = {document.name: document for document in task.documents} if task else {}
-    grids, edition = _grids(lab), (info.edition, task)
+    grids, state = _grids(lab), (info.edition, Same(task))
     rows = Rows(
         table=table,
         columns=grid_columns(plan.variants),
         task=task,
-        by=(*_facets(lab).of(info.run_id, info.edition, lambda: facets(table, task)), *extra),
-        keep=lambda written: grids.of(info.run_id, edition, written),
+        by=(*_facets(lab).of(info.run_id, state, lambda: facets(table, task)), *extra),
+        keep=lambda written: grids.of(info.run_id, state, written),
     )
 
     def detail(row: int) -> None:
@@ -60,15 +58,11 @@ def rows_of_run(
     row_browser(rows, detail, key=f"{key}_{info.run_id}", first=first, opened_key=opened_key, asked=asked)
 
 
-def _same(kept: tuple[Edition, Task | None], asked: tuple[Edition, Task | None]) -> bool:
-    return kept[0] == asked[0] and kept[1] is asked[1]
+@st.cache_resource(show_spinner=False)
+def _grids(_lab: Lab) -> Newest[tuple[Edition, Same], str]:
+    return Newest(_KEPT)
 
 
 @st.cache_resource(show_spinner=False)
-def _grids(_lab: Lab) -> Newest[tuple[Edition, Task | None], str]:
-    return Newest(_KEPT, covers=_same)
-
-
-@st.cache_resource(show_spinner=False)
-def _facets(_lab: Lab) -> Newest[Edition, tuple[Facet, ...]]:
-    return Newest(_KEPT, covers=operator.eq)
+def _facets(_lab: Lab) -> Newest[tuple[Edition, Same], tuple[Facet, ...]]:
+    return Newest(_KEPT)

@@ -23,7 +23,7 @@ from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
-from engine.core.run.editions import Edition, Newest
+from engine.core.run.editions import Edition, Newest, Same
 from engine.core.run.infos import MoreRows, RunInfo, info_of
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
@@ -135,7 +135,12 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
 
 def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
     """Return a run's figures written out."""
-    return lab.results.summary(info.run_id, _measured(lab, info.run_id, info.edition, None))
+    task = lab.tasks.get(info.task_id)
+
+    def written() -> Mapping[str, Any]:
+        return lab.results.summary(info.run_id, _measured(lab, info.run_id, info.edition, None))
+
+    return _summaries(lab).of(info.run_id, (info.edition, Same(task)), written)
 
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
@@ -168,8 +173,13 @@ def tell_changes(lab: Lab, info: RunInfo) -> None:
 
 
 @st.cache_resource(show_spinner=False)
+def _summaries(_lab: Lab) -> Newest[tuple[Edition, Same], Mapping[str, Any]]:
+    return Newest(_KEPT)
+
+
+@st.cache_resource(show_spinner=False)
 def _tables(_lab: Lab) -> Newest[Edition, RunTable]:
-    return Newest(_KEPT, covers=Edition.covers)
+    return Newest(_KEPT)
 
 
 def _table(lab: Lab, run_id: str, edition: Edition) -> RunTable:

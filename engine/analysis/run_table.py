@@ -137,15 +137,18 @@ class RowColumns:
         numbers["confidence"] = [
             chances.get(answer) for chances, answer in zip(columns["probabilities"], columns["answer"], strict=True)
         ]
-        for name in sorted({name for scores in columns["scores"] for name in scores} - self._scores.keys()):
-            self._scores[name] = array("d", bytes(8 * before))
-        for name, column in numbers.items():
-            self._numbers[name].frombytes(np.array(column, dtype=np.float64).tobytes())
-        for name, found in self._scores.items():
-            found.frombytes(np.array([scores.get(name, 0.0) for scores in columns["scores"]], np.float64).tobytes())
+        named = sorted(self._scores.keys() | {name for scores in columns["scores"] for name in scores})
+        scored = {name: [scores.get(name, 0.0) for scores in columns["scores"]] for name in named}
+        # All are read before any is added: a part that cannot be read leaves the columns of one length.
+        read = {name: _read_numbers(column, len(values)) for name, column in numbers.items()}
+        read_scores = {name: _read_numbers(column, len(values)) for name, column in scored.items()}
+        for name, column in read.items():
+            self._numbers[name].frombytes(column)
+        for name, column in read_scores.items():
+            self._scores.setdefault(name, array("d", bytes(8 * before))).frombytes(column)
         for name, known in self._texts.items():
             self._codes[name].extend(
-                [-1 if text is None else known.setdefault(text, len(known)) for text in columns[name]]
+                [known.setdefault(text, len(known)) if isinstance(text, str) else -1 for text in columns[name]]
             )
         self._failure.extend(
             _DAMAGED if score is not None and not is_score(score) else _KINDS.get(kind, _DAMAGED)
@@ -171,6 +174,13 @@ class RowColumns:
     def texts(self, name: str) -> tuple[str, ...]:
         """Return each text that occurs in a column, once."""
         return tuple(self._texts[name])
+
+
+def _read_numbers(column: Sequence[Any], count: int) -> bytes:
+    found = np.array(column, dtype=np.float64)
+    if found.shape != (count,):
+        raise ValueError("A row has several numbers where one belongs.")
+    return found.tobytes()
 
 
 class _Places:
@@ -255,7 +265,7 @@ def _table(
 
     targets, known = [""] * shape[1], columns.texts("target")
     for place, code in zip(flat.tolist(), columns.codes("target", count).tolist(), strict=True):
-        targets[place % shape[1]] = known[code]
+        targets[place % shape[1]] = known[code] if code >= 0 else ""
     grid = spread(np.ones(count), empty=0).astype(np.bool_)
     score = numbers("score", 1.0)
     tokens = {name: numbers(name, MOST_TOKENS) for name in TOKENS}
@@ -287,7 +297,7 @@ def _identities(shape: tuple[int, int], flat: NDArray[np.int64], columns: RowCol
     found: list[dict[str, None]] = [{} for _ in range(shape[0])]
     codes, texts = columns.codes("identity", len(flat)), columns.texts("identity")
     for line, code in dict.fromkeys(zip((flat // max(shape[1], 1)).tolist(), codes.tolist(), strict=True)):
-        if code >= 0 and texts[code] and isinstance(texts[code], str):
+        if code >= 0 and texts[code]:
             found[line][texts[code]] = None
     return tuple(map(tuple, found))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -25,7 +24,7 @@ class KeptRuns:
     def __init__(self, store: RunStore) -> None:
         """Begin with none."""
         self._store = store
-        self._folded: Newest[tuple[Manifest, int], LiveRun] = Newest(MOST_REMEMBERED, covers=operator.eq)
+        self._folded: Newest[tuple[Manifest, int], LiveRun] = Newest(MOST_REMEMBERED)
 
     def find(self, run_id: str) -> LiveRun:
         """Return a run as it is kept now.

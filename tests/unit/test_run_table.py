@@ -14,7 +14,7 @@ from adapters.storage import table_keeper
 from adapters.storage.run_store import SqliteRunStore
 from adapters.storage.table_keeper import TableKeeper
 from engine.analysis.row_filter import facets, matching
-from engine.analysis.run_table import RowColumns, RunTable, row_values, table_of_one
+from engine.analysis.run_table import COLUMNS, RowColumns, RunTable, row_values, table_of_one
 from engine.core.run.manifest import Manifest, plan_fields
 from tests.made_runs import made_run, table_of
 from tests.memory_lab import LABELS, memory_task
@@ -177,3 +177,35 @@ def test_rows_are_found_by_what_is_known_of_them() -> None:
         place for place, row in enumerate(plan.test_ids) if table.targets[place] == LABELS[1] and row in hard
     ]
     assert "Difficulty" not in [item.name for item in facets(table, memory_task(rows=60))]
+
+
+@pytest.mark.parametrize("part", [{"rss_bytes": [1, 2]}, {"score": {}}])
+def test_a_part_that_cannot_be_read_leaves_the_columns_whole(part: dict[str, object]) -> None:
+    """A value that is no number is an error, and rows added after it are those that were given."""
+    plan, made = made_run(3)
+    good = row_values(made[0])
+    bad = [part.get(name, value) for name, value in zip(COLUMNS, good, strict=True)]
+    columns = RowColumns()
+    columns.extend([good])
+    with pytest.raises((ValueError, TypeError)):
+        columns.extend([bad])
+    columns.extend([good])
+    table = table_of_one(plan.variants[0].id, plan.test_ids[:2], columns)
+    assert same(table, table_of_one(plan.variants[0].id, plan.test_ids[:2], _columns(good, good)))
+
+
+def test_texts_that_are_none_count_as_missing() -> None:
+    """A damaged record may hold anything where a name belongs."""
+    _plan, made = made_run(3)
+    odd = [
+        {"identity": {"a": 1}, "target": None}.get(name, value)
+        for name, value in zip(COLUMNS, row_values(made[0]), strict=True)
+    ]
+    table = table_of_one("x", ["e"], _columns(odd))
+    assert (table.identities, table.targets) == (((),), ("",))
+
+
+def _columns(*rows: list[Any]) -> RowColumns:
+    columns = RowColumns()
+    columns.extend(rows)
+    return columns

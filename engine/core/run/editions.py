@@ -22,9 +22,21 @@ class Edition(NamedTuple):
     imported_at: str
     """All as in `RunInfo`."""
 
-    def covers(self, other: Edition) -> bool:
-        """Tell whether it is the same run at the same moment or, while it goes on, later."""
-        return self.rows_done >= other.rows_done and self._replace(rows_done=0) == other._replace(rows_done=0)
+
+class Same:
+    """An object as part of a state: the same as long as it is that object. A task is one until its files change."""
+
+    def __init__(self, item: object) -> None:
+        """Hold it."""
+        self._item = item
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether another one holds this object."""
+        return isinstance(other, Same) and other._item is self._item
+
+    def __hash__(self) -> int:
+        """Return what is the same for the same object."""
+        return id(self._item)
 
 
 class Newest(Generic[State, Value]):
@@ -34,9 +46,9 @@ class Newest(Generic[State, Value]):
     for another run do not.
     """
 
-    def __init__(self, most: int, *, covers: Callable[[State, State], bool]) -> None:
-        """Keep the values of so many runs; `covers` tells whether the value of a state serves for a state asked for."""
-        self._most, self._covers = most, covers
+    def __init__(self, most: int) -> None:
+        """Keep the values of so many runs."""
+        self._most = most
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
         self._kept: OrderedDict[str, tuple[State, Value]] = OrderedDict()
@@ -65,7 +77,7 @@ class Newest(Generic[State, Value]):
     def _find(self, run_id: str, state: State) -> tuple[State, Value] | None:
         with self._lock:
             kept = self._kept.get(run_id)
-            if kept is None or not self._covers(kept[0], state):
+            if kept is None or kept[0] != state:
                 return None
             self._kept.move_to_end(run_id)
         return kept
