@@ -69,7 +69,8 @@ class Results:
         if run_id != SAMPLE:
             return self._store.predictions(run_id, None if example_ids is None else (self.plan(run_id), example_ids))
         made = self._sample().predictions
-        return [one for one in made if example_ids is None or one.example_id in example_ids]
+        asked = None if example_ids is None else frozenset(example_ids)
+        return [one for one in made if asked is None or one.example_id in asked]
 
     def predictions_of(self, run_id: str, example_id: str) -> list[Prediction]:
         """Return what all variants of a run answered on one example."""
