@@ -29,7 +29,10 @@ from engine.metrics.intervals import mean_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("support-tickets", "policy-qa", "order-extraction", "house-style", "clinc150-banking")
+MODEL = "smollm2-135m-instruct"
+EFFORT_S = 180.0
 LIMIT = 100
+"""Test rows."""
 COLUMNS = ("--input-column", "text", "--target-column", "intent", "--split-column", "split")
 MOST_WORSE = -0.02
 """Nowhere may tuned be more than 2 points worse with its interval below zero."""
@@ -68,8 +71,8 @@ def main() -> int:
     """Run what is missing, print the tables, and fail where tuning does harm."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", default=str(ROOT / "out" / "effort"))
-    parser.add_argument("--effort", type=float, default=180)
-    parser.add_argument("--model", default="smollm2-135m-instruct")
+    parser.add_argument("--effort", type=float, default=EFFORT_S)
+    parser.add_argument("--model", default=MODEL)
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--seeds", default="0,1")
     parser.add_argument("--table", action="store_true")
@@ -78,9 +81,9 @@ def main() -> int:
     verdicts: list[str] = []
     for task in asked.tasks.split(","):
         for seed in map(int, asked.seeds.split(",")):
-            out = Path(asked.folder) / f"{asked.model}-{asked.effort:g}-{task}-{seed}"
+            out = Path(asked.folder) / cell_name(task, seed, asked.model, asked.effort)
             if not (out / "summary.json").is_file() and not asked.table:
-                _run(out, task, seed, asked.model, asked.effort)
+                run_cell(out, task, seed, asked.model, asked.effort)
             if (out / "summary.json").is_file():
                 cells += _cells(out, task, seed)
                 verdicts.append(f"| {task} | {seed} | {_verdict(out)} |")
@@ -92,14 +95,20 @@ def main() -> int:
     return int(bool(list(_harmed(cells))))
 
 
-def _run(out: Path, task: str, seed: int, model: str, effort: float) -> None:
+def cell_name(task: str, seed: int, model: str = MODEL, effort_s: float = EFFORT_S) -> str:
+    """Return the name of a cell's folder."""
+    return f"{model}-{effort_s:g}-{task}-{seed}"
+
+
+def run_cell(out: Path, task: str, seed: int, model: str = MODEL, effort_s: float = EFFORT_S) -> None:
+    """Run a cell, with all techniques that apply, and write its summary, predictions and memo into `out`."""
     path = DATA / f"{task}.csv"
     if task == "clinc150-banking" and not path.is_file():
         print(f"  {task} is left out: {path.name} is not there")
         return
     named = (str(path), *COLUMNS) if task == "clinc150-banking" else (task,)
     command = [sys.executable, "cli.py", "compare", "--task", *named, "--model", model, "--seed", str(seed)]
-    command += ["--limit", str(LIMIT), "--effort", f"{effort:g}", "--out", str(out)]
+    command += ["--limit", str(LIMIT), "--effort", f"{effort_s:g}", "--out", str(out)]
     if task not in {"support-tickets", "clinc150-banking"}:
         command += ["--variants", ",".join(name for name, facts in TECHNIQUES.items() if not facts.needs_labels)]
     print(f"  {task}, seed {seed} …", flush=True)

@@ -1,9 +1,9 @@
 """The measured tables of docs/results.md: every technique that applies, on the tasks that ship, over two seeds.
 
-    python -m benchmarks.results OUT [TASK ...]       # about an hour on 2 cores; finished runs are kept
+    python -m benchmarks.results [FOLDER] [TASK ...]       # out/effort by default; finished runs are kept
 
-Prints one Markdown table per task. A seed decides the training rows, the shots and LoRA's initial weights. The test
-rows are the whole test split, so they are the same for all seeds.
+Prints one Markdown table per task, of the same runs as `benchmarks.effort`: variants with their default settings and
+with those that a search found. A seed decides the training rows, the shots, LoRA's initial weights and which test rows.
 """
 
 from __future__ import annotations
@@ -14,39 +14,45 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.effort import LIMIT, ROOT, cell_name, run_cell
+
 TASKS = ("support-tickets", "policy-qa", "order-extraction", "house-style")
 SEEDS = (0, 1)
-DRAWN = "few-shot,lora,rag+lora"
-"""Variants that depend on the seed enough to be run with each seed."""
 
 
 def main() -> int:
     """Run what is missing and print the tables."""
-    out, names = Path(sys.argv[1]), sys.argv[2:] or list(TASKS)
+    folder, names = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "out" / "effort"), sys.argv[2:] or list(TASKS)
     for name in names:
-        summaries = [_summary(out, name, seed) for seed in SEEDS]
         print(f"\n## {name}\n")
-        print("\n".join(table(summaries)), flush=True)
+        print("\n".join(table([_cell(folder, name, seed) for seed in SEEDS])), flush=True)
         if name == "support-tickets":
             print("\ndrift\n")
-            print("\n".join(table([_summary(out, name, 0, "--split", "drift")])), flush=True)
+            print("\n".join(table([_default(folder, name, "--split", "drift")])), flush=True)
         if name == "house-style":
             print("\nthe style guide in every prompt\n")
-            options = ("--examples", "0", "--passages", "6", "--search", "hybrid")
-            print("\n".join(table([_summary(out, name, 0, *options, variants="rag")])), flush=True)
+            options = ("--variants", "rag", "--examples", "0", "--passages", "6", "--search", "hybrid")
+            print("\n".join(table([_default(folder, name, *options)])), flush=True)
     return 0
 
 
-def _summary(out: Path, name: str, seed: int, *options: str, variants: str = "") -> dict[str, Any]:
-    labels = 'kind = "label"' in (ROOT / "data" / "tasks" / name / "task.toml").read_text(encoding="utf-8")
-    applying = "zero-shot,few-shot,rag,lora,rag+lora" + (",classifier" if labels else "")
-    wanted = variants or (applying if seed == SEEDS[0] else DRAWN)
-    folder = out / "-".join([name, str(seed), *(option.strip("-") for option in options)])
-    if not (folder / "summary.json").is_file():
-        command = [sys.executable, "cli.py", "compare", "--task", name, "--seed", str(seed), "--variants", wanted]
-        subprocess.run([*command, "--out", str(folder), *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return dict(json.loads((folder / "summary.json").read_text(encoding="utf-8")))
+def _cell(folder: Path, name: str, seed: int) -> dict[str, Any]:
+    out = folder / cell_name(name, seed)
+    if not (out / "summary.json").is_file():
+        run_cell(out, name, seed)
+    return _read(out)
+
+
+def _default(folder: Path, name: str, *options: str) -> dict[str, Any]:
+    out = folder / "-".join([name, *(option.strip("-") for option in options)])
+    if not (out / "summary.json").is_file():
+        command = [sys.executable, "cli.py", "compare", "--task", name, "--seed", "0", "--limit", str(LIMIT)]
+        subprocess.run([*command, "--out", str(out), *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return _read(out)
+
+
+def _read(out: Path) -> dict[str, Any]:
+    return dict(json.loads((out / "summary.json").read_text(encoding="utf-8")))
 
 
 def table(summaries: list[dict[str, Any]]) -> list[str]:

@@ -114,7 +114,7 @@ def _served(name: str, smollm2: ModelFacts) -> Iterator[LanguageModel]:
     with start(smollm2.path) as url:
         client = Client("contract", url)
         (facts,) = list_models(client)
-        yield OpenAICompatibleModel(facts, client, GENERIC)
+        yield OpenAICompatibleModel(facts, client, GENERIC, answer_s=served.BUSY_ANSWER_S)
 
 
 @contextlib.contextmanager
@@ -126,7 +126,7 @@ def _ollama(folder: Path | None) -> Iterator[LanguageModel]:
         else:
             url = REAL_OLLAMA or stack.enter_context(ollama_server.running(folder)).url
         server = OllamaServer(url)
-        yield OllamaModel(OllamaListing(server).models()[0], server)
+        yield OllamaModel(OllamaListing(server).models()[0], server, answer_s=served.BUSY_ANSWER_S)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from engine.core.ports import LanguageModel
 from engine.core.variant import DecodingMode
 from tests.helpers import NEAR_TIE, complete, lora_at
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 LABELS = ("billing", "delivery", "device fault")
 SYSTEM = (

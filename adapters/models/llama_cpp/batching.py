@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import psutil
 
 from adapters.models.llama_cpp.native import Context, Entry
+from adapters.models.llama_cpp.session import Session, common_length
 from engine.core.errors import AdaptLabError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
 from engine.running.label_search import LabelSearch
-
-if TYPE_CHECKING:
-    from adapters.models.llama_cpp.session import Session
 
 MAX_ROWS = 32
 BATCH_CELLS = 1024
@@ -26,7 +23,8 @@ BATCH_CELLS = 1024
 def answer_batch(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion | Exception]:
     """Answer requests of one slot; a request that fails yields its error in its place.
 
-    Choice decoding is batched; free text and JSON are answered one after the other, without a latency.
+    Choice decoding is batched, and timings are the batch's seconds divided by its rows; free text and JSON are answered
+    one after the other.
     """
     results: dict[int, Completion | Exception] = {}
     groups: list[list[int]] = [[]]
@@ -53,6 +51,10 @@ def answer_batch(session: Session, requests: Sequence[GenerateRequest]) -> list[
     return [results[place] for place in range(len(requests))]
 
 
+def _context(session: Session) -> Context:
+    return session.batch_context(MAX_ROWS + 1, BATCH_CELLS)
+
+
 def _one(session: Session, request: GenerateRequest) -> Completion | Exception:
     try:
         return session.generate(request, lambda _text: None)
@@ -67,13 +69,13 @@ def _answer_or_clear(session: Session, requests: Sequence[GenerateRequest]) -> l
     except AdaptLabError:
         session.batch_prefix = None
         for sequence in range(MAX_ROWS + 1):
-            session.batch_context(MAX_ROWS + 1).clear(sequence)
+            _context(session).clear(sequence)
         raise
 
 
 def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list[Completion]:
     started, cpu_started = time.perf_counter(), time.process_time()
-    context = session.batch_context(MAX_ROWS + 1)
+    context = _context(session)
     ready = [session.ready(request) for request in requests]
     prefix = ready[0].tokens[: min(row.prefix_length for row in ready)]
     shared = min(common_length(prefix, row.tokens) for row in ready)
@@ -150,9 +152,3 @@ def _decide(context: Context, searches: Sequence[LabelSearch], lengths: Sequence
             written[number] = path
         for (number, _path), row_logits in zip(asking, context.evaluate(entries), strict=True):
             searches[number].feed(row_logits)
-
-
-def common_length(first: Sequence[int], second: Sequence[int]) -> int:
-    """Count the leading tokens that both have."""
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))

@@ -1,4 +1,4 @@
-"""One loaded model that answers requests, one at a time (`generate`) or as a batch (`generate_batch`).
+"""One loaded model that answers requests one at a time; `batching` answers several at once.
 
 Each slot (variant) has a KV stream of its own with its shared prefix kept. The prefix is always evaluated by
 itself, so that a row's numbers are the same whether the prefix was kept or not: a resumed run equals one that
@@ -18,7 +18,6 @@ from typing import Any
 import psutil
 
 from adapters.models.llama_cpp.answering import Sampler, TextAssembler, json_grammar
-from adapters.models.llama_cpp.batching import BATCH_CELLS, answer_batch, common_length
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
 from engine.core.errors import CancelledError, ContextOverflowError, UsageError
@@ -222,20 +221,18 @@ class Session:
                 raise UsageError(f"These labels cannot be distinguished: {error}.", "Rename them.") from error
         return self._tries[labels]
 
-    def generate_batch(self, requests: Sequence[GenerateRequest]) -> list[Completion | Exception]:
-        """Answer label requests of one slot together; other decodings one after the other.
+    def batch_context(self, sequences: int, own_tokens: int) -> Context:
+        """Return the context whose sequences share one buffer, made on first use.
 
-        Rows are sequences that share the prefix's cells. Timings are the batch's seconds divided by its rows.
+        Args:
+            sequences: how many of them.
+            own_tokens: room for what they do not share.
         """
-        return answer_batch(self, requests)
-
-    def batch_context(self, sequences: int) -> Context:
-        """Return the context whose sequences share one buffer, created on first use."""
         if self._batch_context is None:
             self._batch_context = Context(
                 self.model,
                 sequences=sequences,
-                tokens_per_sequence=self.context_tokens + BATCH_CELLS,
+                tokens_per_sequence=self.context_tokens + own_tokens,
                 shared=True,
                 threads=self._threads,
                 cancel=self._cancel,
@@ -287,3 +284,9 @@ def _entries(tokens: Sequence[int], start: int, sequence: int, *, last: bool = F
     """Lay tokens out from a position on; `last` asks for the logits after the last one."""
     end = len(tokens) - 1
     return [Entry(token, start + place, sequence, last and place == end) for place, token in enumerate(tokens)]
+
+
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """Count the leading tokens that both have."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import llama_cpp
 
+from adapters.models.llama_cpp.batching import answer_batch
 from adapters.models.llama_cpp.messages import completion_to_dict, request_from_dict
 from adapters.models.llama_cpp.native import NativeModel, gpu_layers
 from adapters.models.llama_cpp.prompt_format import PromptFormat
@@ -47,7 +48,7 @@ class Worker:
 
     def generate_batch(self, request: dict[str, Any], _emit: Emit, _cancel: threading.Event) -> list[dict[str, Any]]:
         """Answer several requests at once."""
-        answers = self._loaded().generate_batch([request_from_dict(item) for item in request["requests"]])
+        answers = answer_batch(self._loaded(), [request_from_dict(item) for item in request["requests"]])
         return [
             {"error": {"type": type(a).__name__, "what": a.what, "fix": a.fix}}
             if isinstance(a, AdaptLabError)
