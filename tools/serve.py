@@ -36,12 +36,14 @@ sys.path.insert(0, str(ROOT))
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 from streamlit import config  # noqa: E402
+from streamlit.runtime import RuntimeState, get_instance  # noqa: E402
 from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from adapters.kept_tabs import KeptTabs, keep_tabs  # noqa: E402
 from adapters.page_head import PageHead  # noqa: E402
 from adapters.sent_whole import send_whole  # noqa: E402
 from adapters.web_gate import TOKEN, Gate  # noqa: E402
+from engine.core.run.editions import let_go_of_all  # noqa: E402
 
 
 def main() -> None:
@@ -94,9 +96,17 @@ async def _give_back(closed: KeptTabs) -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     while True:
         await asyncio.sleep(GIVE_BACK_S)
-        closed.end_old()
+        forget_runs(closed)
         if trim is not None:
             await asyncio.to_thread(trim, 0)
+
+
+def forget_runs(closed: KeptTabs) -> None:
+    """Let go of what was made of runs to be looked at, where no tab is open and none may come back."""
+    closed.end_old()
+    if not closed.list() and get_instance().state is RuntimeState.NO_SESSIONS_CONNECTED:
+        let_go_of_all()
+        st.cache_data.clear()
 
 
 def _end(_number: int, _frame: object) -> None:

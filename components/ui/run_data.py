@@ -187,24 +187,41 @@ def _table(lab: Lab, run_id: str, edition: Edition) -> RunTable:
     return _tables(lab).of(run_id, edition, partial(lab.results.table, run_id), shown)
 
 
-@st.cache_resource(show_spinner="Computing the figures", max_entries=_KEPT * 4)
-def _measured(_lab: Lab, run_id: str, edition: Edition, costs: CostAssumptions | None) -> RunFigures:
-    manifest = _lab.results.manifest(run_id)
-    plan = manifest.plan
-    table = _table(_lab, run_id, edition)
+@st.cache_resource(show_spinner=False)
+def _figures(_lab: Lab) -> Newest[Edition, RunFigures]:
+    return Newest(_KEPT * 4)
+
+
+@st.cache_resource(show_spinner=False)
+def _figures_at(_lab: Lab) -> Newest[tuple[Edition, CostAssumptions], RunFigures]:
+    return Newest(_KEPT * 4)
+
+
+def _measured(lab: Lab, run_id: str, edition: Edition, costs: CostAssumptions | None) -> RunFigures:
+    """Return a run's figures, at other costs than its own if there are any."""
+    manifest = lab.results.manifest(run_id)
+
+    def measured() -> RunFigures:
+        plan = manifest.plan
+        return run_figures(plan, lab.tasks.get(plan.task_id), _table(lab, run_id, edition), manifest.conditions)
+
+    own = _figures(lab).of(run_id, edition, measured, partial(st.spinner, "Computing the figures"))
     if costs is None:
-        return run_figures(plan, _lab.tasks.get(plan.task_id), table, manifest.conditions)
-    return repriced(_measured(_lab, run_id, edition, None), table, manifest.conditions, costs)
+        return own
+    table = partial(_table, lab, run_id, edition)
+    return _figures_at(lab).of(run_id, (edition, costs), lambda: repriced(own, table(), manifest.conditions, costs))
 
 
-@st.cache_resource(show_spinner=False, max_entries=_KEPT * 4)
-def _rows_behind(
-    _lab: Lab,
-    run_id: str,
-    edition: Edition,  # noqa: ARG001 - a key of the cache
-) -> tuple[TrainingRows, RowLooks, LanguageParts]:
-    found = _lab.results
-    return found.training(run_id), found.looks(run_id), found.languages(run_id)
+@st.cache_resource(show_spinner=False)
+def _behind(_lab: Lab) -> Newest[Edition, tuple[TrainingRows, RowLooks, LanguageParts]]:
+    return Newest(_KEPT * 4)
+
+
+def _rows_behind(lab: Lab, run_id: str, edition: Edition) -> tuple[TrainingRows, RowLooks, LanguageParts]:
+    found = lab.results
+    return _behind(lab).of(
+        run_id, edition, lambda: (found.training(run_id), found.looks(run_id), found.languages(run_id))
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=_KEPT * 4)

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from streamlit.runtime import RuntimeState
 from streamlit.runtime.session_manager import SessionInfo
 
 from adapters.kept_tabs import KeptTabs
+from engine.core.run.editions import Newest
+from tools import serve
 
 
 class Tabs:
@@ -89,3 +92,25 @@ def test_one_that_cannot_be_ended_does_not_keep_the_others(clock: list[float]) -
     kept.end_old()
     assert tabs.ended == ["b"]
     assert kept.list() == []
+
+
+def test_runs_are_forgotten_only_when_nobody_looks(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not while a tab is open, and not while one that was closed may come back."""
+    now = [RuntimeState.ONE_OR_MORE_SESSIONS_CONNECTED]
+    monkeypatch.setattr(serve, "get_instance", lambda: SimpleNamespace(state=now[0]))
+    kept, closed, made = Newest[int, int](6), KeptTabs(most=3, kept_s=60), [0]
+
+    def look() -> int:
+        made[0] += 1
+        return made[0]
+
+    def after_a_turn() -> int:
+        serve.forget_runs(closed)
+        return kept.of("a", 1, look)
+
+    assert after_a_turn() == 1
+    closed.save(Tabs().tab("a"))
+    now[0] = RuntimeState.NO_SESSIONS_CONNECTED
+    assert after_a_turn() == 1
+    clock[0] = 60
+    assert after_a_turn() == 2

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.core.run.editions import Edition, Newest
+from engine.core.run.editions import Edition, Newest, let_go_of_all
 
 
 def running(rows: int) -> Edition:
@@ -46,6 +46,15 @@ def test_the_run_looked_at_longest_ago_goes_first() -> None:
     assert kept.of("a", running(5), lambda: 9) == 1
     assert kept.of("b", running(5), lambda: 9) == 9
     assert len(kept._making) == 2
+
+
+def test_all_is_let_go_of_at_once() -> None:
+    """Whatever keeps values of runs: they are made anew when they are asked for."""
+    one, other = book(), book()
+    for kept in (one, other):
+        kept.of("a", running(5), lambda: 1)
+    let_go_of_all()
+    assert [kept.of("a", running(5), lambda: 2) for kept in (one, other)] == [2, 2]
 
 
 def test_many_tabs_make_one_value() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 State = TypeVar("State")
 Value = TypeVar("Value")
@@ -39,6 +40,18 @@ class Same:
         return id(self._item)
 
 
+_ALL: weakref.WeakSet[Newest[Any, Any]] = weakref.WeakSet()
+_ALL_LOCK = threading.Lock()
+
+
+def let_go_of_all() -> None:
+    """Let go of every value of every run, as there is nobody who looks; each is made anew when it is asked for."""
+    with _ALL_LOCK:
+        kept = list(_ALL)
+    for one in kept:
+        one.let_go()
+
+
 class Newest(Generic[State, Value]):
     """One value for each run; the runs looked at longest ago are let go of.
 
@@ -52,6 +65,8 @@ class Newest(Generic[State, Value]):
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
         self._kept: OrderedDict[str, tuple[State, Value]] = OrderedDict()
+        with _ALL_LOCK:
+            _ALL.add(self)
 
     def of(
         self,
@@ -73,6 +88,11 @@ class Newest(Generic[State, Value]):
                     kept = (state, make())
                     self._keep(run_id, kept)
         return kept[1]
+
+    def let_go(self) -> None:
+        """Let go of all values."""
+        with self._lock:
+            self._kept.clear()
 
     def _find(self, run_id: str, state: State) -> tuple[State, Value] | None:
         with self._lock:
