@@ -1,21 +1,29 @@
 """The whole comparison: 50 training rows, 100 test rows, six variants, LoRA training; and the engine's overhead.
 
+    python -m benchmarks.compare [--prior-correction off|on|auto] [--race]
+
 The overhead is the wall time from the first row to the last, relative to the sum of the rows' own total times.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 import time
 
 from engine.core.run.events import PredictionMade, PredictionStarted, RunEnded, VariantReady
 from engine.core.techniques import TECHNIQUES
+from engine.core.variant import PriorCorrection
 from wiring import open_lab
 
 
 def main() -> int:
     """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--prior-correction", choices=[str(one) for one in PriorCorrection], default="auto")
+    parser.add_argument("--race", action="store_true")
+    asked = parser.parse_args()
     lab = open_lab()
     started = time.perf_counter()
     plan = lab.runs.plan(
@@ -24,6 +32,8 @@ def main() -> int:
         techniques=list(TECHNIQUES),
         limit=100,
         train_rows=50,
+        prior_correction=PriorCorrection(asked.prior_correction),
+        race=asked.race,
     )
     first_row = last_row = 0.0
     in_rows = 0.0
