@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.effort import LIMIT, ROOT, cell_name, run_cell
+from benchmarks.effort import LIMIT, ROOT, cell_name, is_done, run_cell
+from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.variant import TUNED_ENDING
 
 TASKS = ("support-tickets", "policy-qa", "order-extraction", "house-style")
 SEEDS = (0, 1)
@@ -38,14 +40,14 @@ def main() -> int:
 
 def _cell(folder: Path, name: str, seed: int) -> dict[str, Any]:
     out = folder / cell_name(name, seed)
-    if not (out / "summary.json").is_file():
+    if not is_done(out):
         run_cell(out, name, seed)
     return _read(out)
 
 
 def _default(folder: Path, name: str, *options: str) -> dict[str, Any]:
     out = folder / "-".join([name, *(option.strip("-") for option in options)])
-    if not (out / "summary.json").is_file():
+    if not is_done(out):
         command = [sys.executable, "cli.py", "compare", "--task", name, "--seed", "0", "--limit", str(LIMIT)]
         subprocess.run([*command, "--out", str(out), *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return _read(out)
@@ -57,16 +59,16 @@ def _read(out: Path) -> dict[str, Any]:
 
 def table(summaries: list[dict[str, Any]]) -> list[str]:
     """Return the lines of a Markdown table, one row per variant and seed; a variant's seeds are next to each other."""
-    first = summaries[0]["variants"]
-    scores = [name for name in first[0]["scores"] if not name.startswith("rule ")]
+    variants = dict.fromkeys(item["variant"] for summary in summaries for item in summary["variants"])
+    scores = [name for name in summaries[0]["variants"][0]["scores"] if not name.startswith("rule ")]
     head = [
         "variant", "seed", *(name.replace("_", " ") for name in scores), "first word", "p50", "p95", "tokens in/out",
         "set-up time", "¢ per 1,000", "failed",
     ]  # fmt: skip
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for variant in first:
+    for variant in sorted(variants, key=_place):
         for summary in summaries:
-            found = next((item for item in summary["variants"] if item["variant"] == variant["variant"]), None)
+            found = next((item for item in summary["variants"] if item["variant"] == variant), None)
             if found is None:
                 continue
             cells = [
@@ -83,6 +85,12 @@ def table(summaries: list[dict[str, Any]]) -> list[str]:
             ]
             lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def _place(variant: str) -> tuple[int, bool]:
+    """Order variants by technique, the tuned one behind the default."""
+    technique = variant.removesuffix(TUNED_ENDING)
+    return list(TECHNIQUES).index(Technique(technique)), technique != variant
 
 
 def _score(score: dict[str, float | None]) -> str:

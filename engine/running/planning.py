@@ -66,6 +66,8 @@ class PlanChoices(TypedDict, total=False):
     """Seconds of search for good settings for each technique; tuned variants then stand beside the default ones."""
     trials: Mapping[str, int] | None
     """Trials by technique, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
+    folds: Mapping[str, int] | None
+    """With `trials`: how many of the four folds a trial answers, by technique, as there; all by default."""
     rows_to: str
     """The hosts, separated by commas, to which rows may be sent: by a server that does not answer itself, or to an
     embedder."""
@@ -164,7 +166,17 @@ def _effort(
         raise UsageError(
             "A technique was given no trial.", "The default's own setting is the first: ask for 1 or more."
         )
-    return Effort(seconds=seconds, trials=counted, pool_ids=tuple(row.id for row in pool), sealed=seal_of(test))
+    parts = choices.get("folds") or {}
+    if any(not 1 <= count <= FOLDS for count in parts.values()):
+        raise UsageError("A trial cannot answer that many folds.", f"There are {FOLDS}: ask for 1 to {FOLDS}.")
+    folds = {name: parts.get(name, parts.get(ALL_TECHNIQUES, FOLDS)) for name in names} if parts else {}
+    return Effort(
+        seconds=seconds,
+        trials=counted,
+        folds=folds,
+        pool_ids=tuple(row.id for row in pool),
+        sealed=seal_of(test),
+    )
 
 
 def _decoding(task: Task, mode: DecodingMode, correction: PriorCorrection | None) -> DecodingSpec:

@@ -6,7 +6,7 @@ import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -90,7 +90,8 @@ class RunOptions:
     """Search this many seconds, such as 180, 600 or 1800, for good settings of each technique, on training and
     validation rows; the tuned variants then answer beside the default ones."""
     trials: Annotated[str | None, Parameter(metavar="TRIALS")] = None
-    """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices."""
+    """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices.
+    In few-shot=12x2, each trial answers two of the four parts of the labelled rows."""
     end_search: bool = False
     """With --resume: end the search, and use the best so far."""
     draws: Count = 1
@@ -209,7 +210,8 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         spend_saved=run.spend_saved,
         draws=run.draws,
         effort_s=run.effort,
-        trials=_trials(run.trials),
+        trials=_trials(run.trials, "counts"),
+        folds=_trials(run.trials, "folds"),
         context_tokens=run.context,
         test_split=run.split,
         options=asked.techniques,
@@ -219,21 +221,23 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
     )
 
 
-def _trials(text: str | None) -> dict[str, int] | None:
-    """Read '12' or 'few-shot=12,lora=3'.
+def _trials(text: str | None, what: Literal["counts", "folds"]) -> dict[str, int] | None:
+    """Read the counts or the folds of '12', 'few-shot=12,lora=3', or 'few-shot=12x2': trials of two folds each.
 
     Raises:
         UsageError: it is neither.
     """
     if text is None:
         return None
-    counted = {}
+    found = {}
     for part in text.split(","):
-        name, _, count = part.rpartition("=")
-        if not count.strip().isdecimal():
+        name, _, numbers = part.rpartition("=")
+        given = re.fullmatch(r"(?P<counts>\d{1,6})(x(?P<folds>\d))?", numbers.strip(), re.ASCII)
+        if given is None:
             raise UsageError(f"--trials got '{part.strip()}'.", "Write a number, or TECHNIQUE=NUMBER,… .")
-        counted[str(technique_from_name(name)) if name else ALL_TECHNIQUES] = int(count)
-    return counted
+        if given[what] is not None:
+            found[str(technique_from_name(name)) if name else ALL_TECHNIQUES] = int(given[what])
+    return found
 
 
 def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:

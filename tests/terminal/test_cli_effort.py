@@ -139,6 +139,8 @@ def test_a_resumed_search_can_be_ended(home: Path, tmp_path: Path) -> None:
         (("--trials", "many"), "--trials got 'many'"),
         (("--trials", "few=3"), "few-shot"),
         (("--trials", 0), "given no trial"),
+        (("--trials", "3x5"), "that many folds"),
+        (("--trials", "3x"), "--trials got '3x'"),
     ],
 )
 def test_an_effort_that_makes_no_sense_is_refused(run: Run, arguments: tuple[object, ...], told: str) -> None:
@@ -159,17 +161,19 @@ def test_help_names_the_options() -> None:
 def test_settings_are_searched_with_the_real_parts(run: Run, tmp_path: Path) -> None:
     """A real model answers, a real index retrieves, LoRA weights and an encoder are trained in trials; none stays."""
     arguments = ("--task", "support-tickets", "--model", SMOLLM2, "--variants", "rag,lora,classifier", "--limit", 2)
-    small = ("--train-rows", 10, "--epochs", 2, "--prior-correction", "off", "--trials", "rag=2,lora=1,classifier=9")
+    small = ("--train-rows", 10, "--epochs", 2, "--prior-correction", "off", "--trials", "rag=2x1,lora=2,classifier=9")
     code, _, err = run("compare", *arguments, *small, "--out", tmp_path)
     assert code == 0, err
     summary = summary_of(tmp_path)
     searches = {search["technique"]: search for search in summary["effort"]["searches"].values()}
-    assert {name: len(search["trials"]) for name, search in searches.items()} == {"rag": 2, "lora": 1, "classifier": 9}
+    assert {name: len(search["trials"]) for name, search in searches.items()} == {"rag": 2, "lora": 2, "classifier": 9}
     trials = [trial for search in searches.values() for trial in search["trials"].values()]
     assert all(trial["standing"] != "failed" and trial["seconds"] > 0 for trial in trials), trials
-    (trained,) = searches["lora"]["trials"].values()
-    assert trained["trainings"] == 1
-    assert trained["best_epoch"] in {1, 2}
+    assert {len(trial["fold_scores"]) for trial in searches["rag"]["trials"].values()} == {1}
+    default, other = (searches["lora"]["trials"][number] for number in "01")
+    assert default["trainings"] == other["trainings"] == 1
+    assert default["best_epoch"] is None, "the default trains all its epochs, as in the run"
+    assert other["best_epoch"] in range(1, 11)
     assert any("encoder trained whole" in str(trial["setting"]) for trial in searches["classifier"]["trials"].values())
     with closing(open_lab()) as lab:
         assert len(lab.lora.library.weights()) == 1, "the default's; those of the trial are gone"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from engine.analysis.figures import RunFigures, VariantFigures
+from engine.analysis.figures import RunFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Verdict, between
@@ -13,11 +13,12 @@ from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.techniques import in_sentence, label
 from engine.metrics import wording as say
 from engine.running.search.choosing import best_so_far
+from engine.running.search.folds import FOLDS
 
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
     "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used if it "
-    "gains more than one standard error over the default; else the default stays."
+    "gains more over the default than the best of as many would by luck; else the default stays."
 )
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
@@ -96,13 +97,19 @@ def _sentence(search: Search) -> str:
     spent = f"{settings} in {say.duration(row.seconds)}, {say.number(row.rows)} answers{trained}"
     if search.ended is None:
         return f"{row.technique}: {spent} so far; the search is not finished."
-    end = f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
+    end = _end(search, row)
     if row.best_score is None or row.default_score is None:
         return f"{row.technique}: {spent}{end}. The default stays: {_why_kept(search)}."
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
     if row.changed:
         return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
     return f"{row.technique}: {spent}{end}. The default stays: the best other setting reached {shares}."
+
+
+def _end(search: Search, row: EffortRow) -> str:
+    if search.ended is SearchEnd.TIME and search.next_s is not None:
+        return f"; another would have taken {say.duration(search.next_s)} more, which is too long"
+    return f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
 
 
 def _why_kept(search: Search) -> str:
@@ -129,7 +136,12 @@ def amount(effort: Effort) -> str:
 
 def replay_option(searches: Mapping[str, Search]) -> str:
     """Return the option of `compare` that makes the same trials again."""
-    return ",".join(f"{search.technique}={max(len(search.trials), 1)}" for search in searches.values())
+    return ",".join(f"{search.technique}={max(len(search.trials), 1)}{_folds(search)}" for search in searches.values())
+
+
+def _folds(search: Search) -> str:
+    """Write how many folds its trials answer, where these are not all; weights always answer one."""
+    return f"x{search.folds}" if 0 < search.folds < FOLDS and not search.in_order[0].trainings else ""
 
 
 def with_default_settings(run: RunFigures) -> RunFigures:
@@ -163,16 +175,19 @@ def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sent
         text += " The default settings alone do not decide it either."
     elif _same(run, verdict, by_default):
         text += " The default settings alone lead to the same technique."
+    elif by_default.pick is None:
+        text += " The default settings alone do not decide it."
+    elif verdict.pick is None:
+        text += (
+            f" With the default settings alone it would be {the(run.of(by_default.pick))}; with tuned ones beside them "
+        )
+        text += "nothing is decided."
     else:
-        chosen = run.of(by_default.pick) if by_default.pick else None
-        text += f" That overturned the verdict: with the default settings alone it would be {_named(chosen)}."
+        text += " That overturned the verdict: with the default settings alone it would be "
+        text += f"{the(run.of(by_default.pick))}."
     value = effort.seconds if effort.seconds is not None else float(max(effort.trials.values(), default=0))
     claim = Claim(kind=ClaimKind.EFFORT, strength=Strength.MEASURED, who=by_default.pick or "", value=value)
     return Sentence(text=text, claims=(claim,))
-
-
-def _named(chosen: VariantFigures | None) -> str:
-    return "undecided" if chosen is None else the(chosen)
 
 
 def _same(run: RunFigures, verdict: Verdict, by_default: Verdict) -> bool:

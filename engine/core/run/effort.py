@@ -18,6 +18,8 @@ class Effort:
     """Of search for each technique; None where trials are counted instead."""
     trials: Mapping[str, int] = field(default_factory=dict)
     """Trials for each technique by name, the default's own among them; empty where seconds are counted."""
+    folds: Mapping[str, int] = field(default_factory=dict)
+    """Folds that a trial of a technique answers, where trials are counted; all for those that are not named."""
     pool_ids: tuple[str, ...] = ()
     """Labelled rows that settings are judged on, in the order of their folds: training and validation rows alone."""
     sealed: str = ""
@@ -30,7 +32,7 @@ class Standing(StrEnum):
     """How a trial ended."""
 
     WHOLE = "whole"
-    """It answered the rows of all folds."""
+    """It answered the rows of all folds that a trial of its technique answers."""
     BEHIND = "behind"
     """Given up after some folds, where it was not among the better half of those that came so far."""
     FAILED = "failed"
@@ -44,8 +46,9 @@ class Trial:
     setting: Setting
     standing: Standing
     score: float | None = None
-    """Mean primary score over its rows, 0 to 1, each counted as its label occurs. Of a trial of one fold beside a
-    default of all, the default's and the gain on the rows that both answered. None where it failed."""
+    """Mean primary score over its rows, 0 to 1, each counted as its label occurs. Of a trial that
+    answered fewer rows than the default's, the default's and the gain on the rows that both answered. None where it
+    failed."""
     fold_scores: tuple[float, ...] = ()
     """The mean so far after each fold, by which it was given up or not."""
     row_scores: tuple[float, ...] = ()
@@ -99,6 +102,8 @@ class Search:
     """The whole trial that surely gains most over the default, whether or not it is used."""
     reason: str = ""
     """Why nothing was searched for; empty where something was."""
+    next_s: float | None = None
+    """Seconds that the trial would have taken that was not started for want of time."""
 
     @property
     def in_order(self) -> tuple[Trial, ...]:
@@ -119,6 +124,11 @@ class Search:
     def trainings(self) -> int:
         """Trainings of all trials."""
         return sum(trial.trainings for trial in self.trials.values())
+
+    @property
+    def folds(self) -> int:
+        """Folds that its trials answer."""
+        return len(self.trials["0"].fold_scores) if self.trials else 0
 
     @property
     def changed(self) -> bool:

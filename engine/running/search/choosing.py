@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,10 +29,9 @@ class Choice:
 def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
     """Choose among whole trials the one that surely gains most, and decide whether it is used.
 
-    What it surely gains is its gain over the default on the same rows, less one standard error, with a row added in
-    favour of each: a trial of one fold has fewer rows than others. Of equally good ones that with the shortest prompts
-    is taken, then the first. It is used if that is more than nothing: the best of many is best by luck as well, so that
-    doubt keeps the default (the one-standard-error rule of Breiman et al., *CART*, 1984).
+    What it surely gains is its gain over the default on the same rows, less `errors_of_luck` standard errors, with a
+    row added in favour of each: a trial of one fold has fewer rows than others. Of equally good ones that with the
+    shortest prompts is taken, then the first. It is used if that is more than nothing; doubt keeps the default.
 
     Args:
         trials: the default's first.
@@ -40,8 +40,9 @@ def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
     default = trials[0] if trials else None
     if default is None or default.standing is not Standing.WHOLE:
         return Choice(best=None, chosen=0, standard_error=None)
+    errors = errors_of_luck(sum(trial.standing is not Standing.FAILED for trial in trials[1:]))
     found = [
-        (_gain(default, trial, weights), number)
+        (_gain(default, trial, weights, errors), number)
         for number, trial in enumerate(trials)
         if number and trial.standing is Standing.WHOLE
     ]
@@ -51,13 +52,23 @@ def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
     return Choice(best=best, chosen=best if sure > 0 else 0, standard_error=error)
 
 
-def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float]:
-    """Return a trial's gain on the rows that both answered, less `LEAST_ERRORS` standard errors; and that error."""
+def errors_of_luck(tried: int) -> float:
+    """Return how many standard errors the best of so many settings, none better than the default, may gain by luck.
+
+    One at least, the rule of Breiman et al., *CART* (1984), as everywhere here. The expected maximum of n normal
+    variables is at most sqrt(2 ln n) standard deviations: S. Boucheron, G. Lugosi, P. Massart, *Concentration
+    Inequalities* (2013), section 2.5.
+    """
+    return max(LEAST_ERRORS, math.sqrt(2 * math.log(max(tried, 1))))
+
+
+def _gain(default: Trial, trial: Trial, weights: Floats, errors: float) -> tuple[float, float]:
+    """Return a trial's gain on the rows that both answered, less so many standard errors; and that error."""
     rows = min(len(default.row_scores), len(trial.row_scores))
     counted = weights[:rows] / weights[:rows].mean()
     differences = counted * (np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows]))
     centre, error = adjusted_wald(float(differences.sum()), float((differences**2).sum()), float(counted.max()), rows)
-    return centre - LEAST_ERRORS * error, error
+    return centre - errors * error, error
 
 
 def comparable(default: Trial, trial: Trial) -> Trial:
@@ -66,7 +77,7 @@ def comparable(default: Trial, trial: Trial) -> Trial:
     Its score is then the default's, and the mean gain on the rows that both answered.
     """
     rows = len(trial.row_scores)
-    if trial.standing is not Standing.WHOLE or default.score is None or not 0 < rows < len(default.row_scores):
+    if trial.standing is Standing.FAILED or default.score is None or not 0 < rows < len(default.row_scores):
         return trial
     gain = float(np.mean(trial.row_scores)) - float(np.mean(default.row_scores[:rows]))
     return replace(trial, score=default.score + gain)

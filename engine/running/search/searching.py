@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-
-import numpy as np
 
 from engine.core.errors import UsageError
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
-from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing, Trial
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal, Progress, relay
@@ -27,8 +25,9 @@ from engine.metrics.label_prior import row_weights
 from engine.running.answering import RunContext
 from engine.running.priors import label_frequencies
 from engine.running.search.choosing import choose, comparable, weights_in_order
-from engine.running.search.folds import Fold, folds_of, seal_of
+from engine.running.search.folds import FOLDS, Fold, folds_of, seal_of
 from engine.running.search.proposing import Proposer
+from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import Space, space_of, turned
 from engine.running.search.trying import try_setting
 from engine.running.shots import load_embedder
@@ -45,66 +44,6 @@ class _Ground:
     folds: tuple[Fold, ...]
     weights: Mapping[str, float]
     """How much each row counts, by id."""
-
-
-@dataclass(slots=True)
-class _Seeker:
-    """The search of one technique, under way."""
-
-    variant: Variant
-    space: Space
-    proposer: Proposer
-    budget_s: float | None
-    budget_trials: int | None
-    trials: list[Trial] = field(default_factory=list)
-    ended: SearchEnd | None = None
-    reason: str = ""
-
-    @property
-    def technique(self) -> str:
-        return str(self.variant.technique)
-
-    @property
-    def by_number(self) -> dict[str, Trial]:
-        return {str(number): trial for number, trial in enumerate(self.trials)}
-
-    @property
-    def spent_s(self) -> float:
-        return sum(trial.seconds for trial in self.trials)
-
-    def variant_with(self, setting: Setting) -> Variant:
-        """Return the variant with a setting; which examples it shows is as the default decided, if left open."""
-        variant = turned(self.variant, self.space, setting)
-        if variant.shot_choice is ShotChoice.AUTO and self.trials and self.trials[0].shot_choice:
-            variant = replace(variant, shot_choice=ShotChoice(self.trials[0].shot_choice))
-        return variant
-
-    @property
-    def share_done(self) -> float:
-        """How much of its budget is used, 0 to 1."""
-        if self.budget_trials is not None:
-            return len(self.trials) / max(self.budget_trials, 1)
-        return self.spent_s / self.budget_s if self.budget_s else 1.0
-
-    def next(self) -> Setting | None:
-        """Return what to try next; None once the search has ended."""
-        self.ended = self.ended or self._end()
-        if self.ended is not None:
-            return None
-        setting = self.proposer.next()
-        if setting is None:
-            self.ended = SearchEnd.EXHAUSTED
-        return setting
-
-    def _end(self) -> SearchEnd | None:
-        if self.trials and self.trials[0].standing is not Standing.WHOLE:
-            return SearchEnd.IMPOSSIBLE
-        if self.budget_trials is not None and len(self.trials) >= self.budget_trials:
-            return SearchEnd.TRIALS
-        whole = [trial.seconds for trial in self.trials if trial.standing is Standing.WHOLE]
-        if self.budget_s is not None and whole and self.spent_s + float(np.mean(whole)) > self.budget_s:
-            return SearchEnd.TIME
-        return None
 
 
 def search_settings(
@@ -164,7 +103,7 @@ def _take_turns(
     context: RunContext,
     trainer: Trainer,
     budget: Budget,
-    seekers: Sequence[_Seeker],
+    seekers: Sequence[Seeker],
     ground: _Ground,
     keep: Keep,
     enough: CancelSignal | None,
@@ -191,6 +130,7 @@ def _take_turns(
             ground.folds,
             ground.weights,
             partial(_goes_on, seeker),
+            seeker.is_enough,
         )
         trial = yield from relay(steps, partial(_within, progress, time.perf_counter()))
         trial = comparable(seeker.trials[0], trial) if seeker.trials else trial
@@ -211,26 +151,27 @@ def _within(search: Progress, started: float, event: Event) -> Event:
     return replace(event, progress=replace(search, detail=detail, left_s=left_s))
 
 
-def _goes_on(seeker: _Seeker, score: float, folds: int) -> bool:
+def _goes_on(seeker: Seeker, score: float, folds: int) -> bool:
     """Report the mean after so many folds; the default answers all, for every other setting is compared with it."""
     return seeker.proposer.goes_on(score, folds) or not seeker.trials
 
 
-def _seeker(context: RunContext, variant: Variant, effort: Effort) -> _Seeker:
+def _seeker(context: RunContext, variant: Variant, effort: Effort) -> Seeker:
     space = space_of(variant, context.task)
-    seeker = _Seeker(
+    seeker = Seeker(
         variant=variant,
         space=space,
         proposer=Proposer(variant, space, seed=context.plan.seed),
         budget_s=effort.seconds,
         budget_trials=effort.trials.get(str(variant.technique), 1) if effort.trials else None,
+        folds=effort.folds.get(str(variant.technique), FOLDS),
     )
     if variant.lora is not None and context.model.facts.server:
         seeker.ended, seeker.reason = SearchEnd.IMPOSSIBLE, AT_A_SERVER
     return seeker
 
 
-def _warmed_up(context: RunContext, seekers: Sequence[_Seeker]) -> Generator[Event, None, None]:
+def _warmed_up(context: RunContext, seekers: Sequence[Seeker]) -> Generator[Event, None, None]:
     """Have the embedders loaded before the first trial, which would pay for it alone."""
     using = [seeker for seeker in seekers if seeker.ended is None and _embeds(seeker.variant)]
     for one in {seeker.variant.embedder: seeker.variant for seeker in using}.values():
@@ -243,7 +184,7 @@ def _embeds(variant: Variant) -> bool:
     return bool(variant.shots_k) or variant.retrieval is not None or variant.facts.fits
 
 
-def _progress(seekers: Sequence[_Seeker], seeker: _Seeker, setting: Setting) -> Progress:
+def _progress(seekers: Sequence[Seeker], seeker: Seeker, setting: Setting) -> Progress:
     left_s = None
     if all(one.budget_s is not None for one in seekers):
         left_s = sum(max((one.budget_s or 0.0) - one.spent_s, 0.0) for one in seekers if one.ended is None)
@@ -257,7 +198,7 @@ def _progress(seekers: Sequence[_Seeker], seeker: _Seeker, setting: Setting) -> 
     )
 
 
-def _closed(seeker: _Seeker, order: Floats, keep: Keep) -> Generator[Event, None, Search]:
+def _closed(seeker: Seeker, order: Floats, keep: Keep) -> Generator[Event, None, Search]:
     """Choose among a technique's trials, and keep that."""
     choice = choose(seeker.trials, order)
     search = Search(
@@ -268,6 +209,7 @@ def _closed(seeker: _Seeker, order: Floats, keep: Keep) -> Generator[Event, None
         best=choice.best,
         standard_error=choice.standard_error,
         reason=seeker.reason,
+        next_s=seeker.next_s,
     )
     keep(seeker.variant.id, search)
     yield Searched(variant_id=seeker.variant.id, search=search)

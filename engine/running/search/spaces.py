@@ -173,7 +173,7 @@ def _lora(variant: Variant, _task: Task) -> Iterable[Knob]:
         name="rank", options={str(rank): {"lora.rank": rank, "lora.alpha": 2.0 * rank} for rank in (4, 8, 16, 32)}
     )
     yield Knob(name="learning rate", options={f"{rate:g}": {"lora.learning_rate": rate} for rate in (5e-4, 1e-3, 2e-3)})
-    yield Knob(name="epochs", options={f"up to {count}": {"lora.epochs": count} for count in (3, 6, 10, 15)})
+    yield Knob(name="epochs", options={f"up to {count}": {"lora.epochs": count} for count in (3, 6, 10)})
     if variant.retrieval is not None:
         yield Knob(
             name="training prompts",

@@ -53,6 +53,7 @@ def try_setting(
     folds: Sequence[Fold],
     weights: Mapping[str, float],
     goes_on: Callable[[float, int], bool],
+    enough: Callable[[float, int], bool] = lambda _seconds, _folds: False,
 ) -> Generator[Event, None, Trial]:
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
@@ -66,6 +67,7 @@ def try_setting(
         folds: of the pool.
         weights: how much each row counts, by id.
         goes_on: takes the mean so far and the number of folds.
+        enough: takes the seconds so far and the number of folds, and tells whether the trial is whole with these.
 
     Raises:
         CancelledError: the user stopped the run.
@@ -78,7 +80,8 @@ def try_setting(
     used = folds[:1] if trained else folds
     try:
         for fold in used:
-            part = partial(_prepared, context, trainer, variant, fold, record)
+            # The default trains as the run will: all its epochs, without rows that say when to end.
+            part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
             ready, record = yield from tried_twice(part, "A trial")
             if ready.lora is not None:
                 best_epoch = ready.lora.best_epoch
@@ -90,15 +93,18 @@ def try_setting(
             if len(answers.messages) == len(answers.rows):
                 standing, message = Standing.FAILED, answers.messages[0]
                 break
-            means.append(_mean(_scores(context, variant, answers)[0], answers.rows, weights))
-            if not goes_on(means[-1], len(means)) and len(means) < len(used):
+            means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, weights))
+            promising = goes_on(means[-1], len(means))
+            if enough(time.perf_counter() - started, len(means)) or len(means) == len(used):
+                break
+            if not promising:
                 standing = Standing.BEHIND
                 break
     except PASSING:
         raise
     except AdaptLabError as error:
         standing, message = Standing.FAILED, error.what
-    scores, corrected = _scores(context, variant, answers) if answers.rows else ([], None)
+    scores, corrected = _scores(context, variant, answers, setting) if answers.rows else ([], None)
     failed = standing is Standing.FAILED
     return Trial(
         setting=setting,
@@ -117,13 +123,19 @@ def try_setting(
 
 
 def _prepared(
-    context: RunContext, trainer: Trainer, variant: Variant, fold: Fold, record: ShotRecord | None
+    context: RunContext,
+    trainer: Trainer,
+    variant: Variant,
+    fold: Fold,
+    record: ShotRecord | None,
+    *,
+    ends_early: bool,
 ) -> Generator[Event, None, tuple[ReadyVariant, ShotRecord | None]]:
     """Make a variant ready to answer a fold; how examples are chosen is decided on the first one."""
     paid = OneOff()
     chosen = yield from decide_shots(context, variant, fold.learned, record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
-    held_out = fold.held_out if variant.lora is not None else ()
+    held_out = fold.held_out if ends_early and variant.lora is not None else ()
     ready = yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out)
     return ready, chosen.record
 
@@ -172,17 +184,28 @@ def _ask(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answ
             answers.messages.append(str(answer))
 
 
-def _scores(context: RunContext, variant: Variant, answers: _Answers) -> tuple[list[float], bool | None]:
-    """Return each row's score, and whether the prior was taken away: where that gains, by the rule of `auto`."""
+def _scores(
+    context: RunContext, variant: Variant, answers: _Answers, setting: Setting
+) -> tuple[list[float], bool | None]:
+    """Return each row's score, and whether the prior was taken away: where that gains, by the rule of `auto`.
+
+    It is decided by all rows; for the default's own setting by those that the default decides by in the run, so that
+    what others are compared with is what the run will answer with.
+    """
     whole = [place for place, one in enumerate(answers.probabilities) if len(one) == len(context.task.answer.labels)]
+    known = set(context.plan.train_ids)
+    every_row = bool(setting) or variant.lora is not None
+    deciding = [place for place in whole if every_row or answers.rows[place].id in known]
     wanted = variant.decoding.prior_correction
     # Only what the final variant can measure again, on the run's own rows, may be taken away here.
     able = _tells_all(context, variant) and count_rows(context.plan, context.task, variant) > 0
-    if wanted is PriorCorrection.OFF or not able or len(whole) < LEAST_ROWS:
+    if wanted is PriorCorrection.OFF or not able or len(deciding) < LEAST_ROWS:
         return list(answers.plain), None
     targets = [answers.rows[place].target for place in whole]
     without, having = outcomes([answers.probabilities[place] for place in whole], targets)
-    gain = paired_gain(without, having, targets, label_frequencies(context.task))
+    chosen = [number for number, place in enumerate(whole) if place in set(deciding)]
+    decided_by = [targets[number] for number in chosen]
+    gain = paired_gain(without[chosen], having[chosen], decided_by, label_frequencies(context.task))
     corrected = wanted is PriorCorrection.ON or gain.worth_it
     scores = list(answers.plain)
     for place, right in zip(whole, (having if corrected else without).tolist(), strict=True):

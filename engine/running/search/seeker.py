@@ -1,0 +1,105 @@
+"""The search of one technique, under way: what it tries next, and when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from engine.core.run.effort import SearchEnd, Setting, Standing, Trial
+from engine.core.variant import ShotChoice, Variant
+from engine.running.search.proposing import Proposer
+from engine.running.search.spaces import Space, turned
+
+LEEWAY = 0.1
+"""A trial is started if it will have ended when the time is over, or so much later at most, as a share of it."""
+LEAST_TRIALS = 4
+"""So many trials should fit into the time; each then answers as few folds as that takes."""
+
+
+@dataclass(slots=True)
+class Seeker:
+    """Takes trials, and says what comes next."""
+
+    variant: Variant
+    space: Space
+    proposer: Proposer
+    budget_s: float | None
+    budget_trials: int | None
+    folds: int
+    """How many a trial may answer."""
+    trials: list[Trial] = field(default_factory=list)
+    ended: SearchEnd | None = None
+    reason: str = ""
+    next_s: float | None = None
+
+    @property
+    def technique(self) -> str:
+        """The technique's name."""
+        return str(self.variant.technique)
+
+    @property
+    def by_number(self) -> dict[str, Trial]:
+        """The trials as a search keeps them."""
+        return {str(number): trial for number, trial in enumerate(self.trials)}
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of all trials."""
+        return sum(trial.seconds for trial in self.trials)
+
+    def variant_with(self, setting: Setting) -> Variant:
+        """Return the variant with a setting; which examples it shows is as the default decided, if left open."""
+        variant = turned(self.variant, self.space, setting)
+        if variant.shot_choice is ShotChoice.AUTO and self.trials and self.trials[0].shot_choice:
+            variant = replace(variant, shot_choice=ShotChoice(self.trials[0].shot_choice))
+        return variant
+
+    @property
+    def share_done(self) -> float:
+        """How much of its budget is used, 0 to 1."""
+        if self.budget_trials is not None:
+            return len(self.trials) / max(self.budget_trials, 1)
+        return self.spent_s / self.budget_s if self.budget_s else 1.0
+
+    def next(self) -> Setting | None:
+        """Return what to try next; None once the search has ended."""
+        self.ended = self.ended or self._end()
+        if self.ended is not None:
+            return None
+        setting = self.proposer.next()
+        if setting is None:
+            self.ended = SearchEnd.EXHAUSTED
+        elif self.trials and self.budget_s is not None:
+            needed_s = self._predicted_s(setting)
+            if self.spent_s + needed_s > self.budget_s * (1 + LEEWAY):
+                self.ended, self.next_s = SearchEnd.TIME, needed_s
+        return None if self.ended else setting
+
+    def _end(self) -> SearchEnd | None:
+        if self.trials and self.trials[0].standing is not Standing.WHOLE:
+            return SearchEnd.IMPOSSIBLE
+        if self.budget_trials is not None and len(self.trials) >= self.budget_trials:
+            return SearchEnd.TRIALS
+        return None
+
+    def _predicted_s(self, setting: Setting) -> float:
+        """Return how long a trial will take: as the whole ones so far; a training by its epochs."""
+        whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
+        each_s = np.mean([trial.seconds / self._epochs(trial.setting) for trial in whole])
+        return float(each_s) * self._epochs(setting)
+
+    def _epochs(self, setting: Setting) -> float:
+        lora = self.variant_with(setting).lora
+        return 1.0 if lora is None else lora.epochs
+
+    def is_enough(self, seconds: float, folds: int) -> bool:
+        """Tell whether a trial is whole with so many folds, which took so many seconds.
+
+        Where seconds are counted, the default's own trial decides it for all: as many folds as leave time for some more
+        trials. All are compared on the same rows.
+        """
+        if self.trials:
+            return folds >= len(self.trials[0].fold_scores)
+        one_more_s = seconds * (folds + 1) / folds
+        return folds >= self.folds or (self.budget_s is not None and one_more_s > self.budget_s / LEAST_TRIALS)

@@ -1,0 +1,68 @@
+"""The tables of what the same effort is worth are made from what `compare --effort` writes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks.effort import cell_name, cells_of, is_done, print_tables
+from benchmarks.results import table
+from engine.core.interval import Interval
+from tests.terminal.reading import Run
+
+
+def test_a_finished_run_makes_the_tables(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each technique is a cell, whether or not it was changed; both have the same rows; nothing is left out."""
+    out = tmp_path / cell_name("support-tickets", 3)
+    arguments = ("--task", "support-tickets", "--limit", 20, "--train-rows", 20, "--model", "scripted", "--seed", 3)
+    code, _, err = run("compare", *arguments, "--variants", "zero-shot,few-shot", "--trials", 9, "--out", out)
+    assert code == 0, err
+    assert is_done(out)
+    _tune(out, "zero-shot")
+    cells = list(cells_of(out, "support-tickets", 3))
+    assert [(cell.technique, cell.changed) for cell in cells] == [("zero-shot", True), ("few-shot", False)]
+    for cell in cells:
+        assert len(cell.default) == len(cell.tuned) == 20
+        effect = cell.gain.effect
+        assert effect.value == pytest.approx(sum(cell.tuned) / 20 - sum(cell.default) / 20)
+        assert effect.low <= effect.value <= effect.high
+    assert cells[0].tuned == (1.0,) * 20
+    assert cells[1].tuned == cells[1].default
+    capsys.readouterr()
+    assert print_tables(cells, ["| support-tickets | 3 | it | that |"], 180.0) == 0
+    told = capsys.readouterr().out
+    assert told.count("| support-tickets | 3 |") == len(cells) + 1
+    assert "significantly better by Holm's method over all cells: 1 of 2" in told
+    for cell in cells:
+        assert cell.record in told
+    worse = replace(
+        cells[0], tuned=cells[0].default, gain=replace(cells[0].gain, effect=Interval(value=-0.5, low=-0.7, high=-0.2))
+    )
+    assert print_tables([worse, cells[1]], [], 180.0) == 1
+    assert "worse: support-tickets, seed 3, Zero-shot: −50.0 (−70 to −20)" in capsys.readouterr().out
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    lines = table([summary, {**summary, "seed": 4, "variants": summary["variants"][:1]}])
+    assert len(lines) == 2 + len(summary["variants"]) + 1
+    assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:4]] == ["zero-shot", "zero-shot"]
+
+
+def _tune(out: Path, technique: str) -> None:
+    """Have a technique use its second trial, and its tuned variant get every row right."""
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    next(one for one in summary["effort"]["searches"].values() if one["technique"] == technique)["chosen"] = 1
+    (out / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    rows = pl.read_parquet(out / "predictions.parquet")
+    own = rows.filter(pl.col("variant_id") == technique)
+    tuned = own.with_columns(pl.lit(f"{technique}-tuned").alias("variant_id"), pl.lit(1.0).alias("score"))
+    pl.concat([rows, tuned]).write_parquet(out / "predictions.parquet")
+
+
+def test_a_run_that_was_stopped_is_not_finished(tmp_path: Path) -> None:
+    """It has written what it had, and goes on."""
+    assert not is_done(tmp_path)
+    (tmp_path / "summary.json").write_text('{"status": "interrupted", "run_id": "r"}', encoding="utf-8")
+    assert not is_done(tmp_path)

@@ -1,0 +1,200 @@
+"""When the search of one technique ends, how many rows its trials answer, and what its default is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.models.scripted import ScriptedModel
+from engine.analysis.basis.efforts import effort_sentences, replay_option
+from engine.core.errors import UsageError
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
+from engine.core.run.events import RunEnded
+from engine.core.task import Task
+from engine.core.techniques import Technique
+from engine.core.variant import PriorCorrection
+from engine.running.defaults import default_variant
+from engine.running.search.choosing import choose, errors_of_luck
+from engine.running.search.folds import FOLDS
+from engine.running.search.seeker import Seeker
+from engine.running.search.spaces import space_of
+from tests.helpers import small_task
+from tests.unit.test_search import TASK, carried_out, plan, ports
+
+LABELS = small_task(train=24, test=12)
+
+
+def seeker(
+    technique: Technique, *, budget_s: float | None, proposed: Setting | None = None, folds: int = FOLDS
+) -> Seeker:
+    """Return one whose proposer proposes the same setting for ever."""
+    variant = replace(default_variant(technique, LABELS), tuned=True)
+    proposer: Any = SimpleNamespace(next=lambda: proposed)
+    return Seeker(
+        variant=variant,
+        space=space_of(variant, LABELS),
+        proposer=proposer,
+        budget_s=budget_s,
+        budget_trials=None if budget_s else 9,
+        folds=folds,
+    )
+
+
+def whole(seconds: float, *, folds: int = 1, scores: Sequence[float] = (1.0,), **setting: str) -> Trial:
+    """Return a trial that answered all of its folds."""
+    return Trial(
+        setting=setting, standing=Standing.WHOLE, score=1.0, fold_scores=(1.0,) * folds, row_scores=tuple(scores),
+        seconds=seconds,
+    )  # fmt: skip
+
+
+# ---- seconds ----
+
+
+@pytest.mark.parametrize(("budget_s", "starts"), [(180.0, True), (150.0, True), (140.0, False)])
+def test_a_training_is_predicted_by_its_epochs(budget_s: float, starts: bool) -> None:
+    """Six epochs took 60 s, so ten take 100: started if they end within the time and a tenth of it."""
+    here = seeker(Technique.LORA, budget_s=budget_s, proposed={"epochs": "up to 10"})
+    assert here.variant.lora is not None
+    assert here.variant.lora.epochs == 6
+    here.trials.append(whole(60.0))
+    assert (here.next() is not None) is starts
+    assert here.ended is (None if starts else SearchEnd.TIME)
+    assert here.next_s == (None if starts else pytest.approx(100.0))
+
+
+def test_a_prompt_is_predicted_by_the_whole_trials_so_far() -> None:
+    """What was given up is no measure of a whole trial."""
+    here = seeker(Technique.ZERO_SHOT, budget_s=100.0, proposed={"prompt": "brief"})
+    here.trials += [whole(30.0, folds=4), whole(50.0, folds=4), replace(whole(5.0), standing=Standing.BEHIND)]
+    assert here.next() is None
+    assert here.ended is SearchEnd.TIME
+    assert here.next_s == pytest.approx(40.0)
+
+
+def test_what_was_not_started_is_told() -> None:
+    """A search that used less than its time says what another trial would have taken."""
+    search = Search(
+        technique="lora", trials={"0": whole(130.0)}, ended=SearchEnd.TIME, chosen=0, next_s=130.0,
+    )  # fmt: skip
+    (told,) = effort_sentences({"lora-tuned": search})
+    assert "another would have taken 2 min 10 s more, which is too long" in told
+
+
+# ---- rows ----
+
+
+@pytest.mark.parametrize(("fold_s", "folds"), [(5.0, 4), (12.0, 3), (20.0, 2), (25.0, 1), (500.0, 1)])
+def test_slow_answers_are_fewer_for_all_trials(fold_s: float, folds: int) -> None:
+    """In 180 s at least four trials should fit; with the default's folds all others are whole, too."""
+    here = seeker(Technique.RAG, budget_s=180.0)
+    answered = next(n for n in range(1, FOLDS + 1) if here.is_enough(n * fold_s, n))
+    assert answered == folds
+    here.trials.append(whole(answered * fold_s, folds=answered))
+    assert [here.is_enough(0.1, n) for n in (folds - 1, folds)] == [False, True]
+
+
+def test_where_trials_are_counted_all_folds_are_answered_or_those_named() -> None:
+    """However long they take."""
+    assert [seeker(Technique.RAG, budget_s=None).is_enough(9_999.0, n) for n in (1, 3, 4)] == [False, False, True]
+    assert [seeker(Technique.RAG, budget_s=None, folds=2).is_enough(1.0, n) for n in (1, 2)] == [False, True]
+
+
+def test_the_option_that_replays_names_the_folds() -> None:
+    """Where they are not all; weights always answer one."""
+    trained = replace(whole(60.0), trainings=1)
+    searches = {
+        "a": Search(technique="rag", trials={"0": whole(50.0, folds=1), "1": whole(40.0, folds=1)}),
+        "b": Search(technique="few-shot", trials={"0": whole(9.0, folds=4)}),
+        "c": Search(technique="lora", trials={"0": trained}),
+    }
+    assert replay_option(searches) == "rag=2x1,few-shot=1,lora=1"
+
+
+def test_a_trial_of_fewer_folds_is_whole(tmp_path: Path) -> None:
+    """With two folds asked for, default and others answer the same half of the rows."""
+    a_plan = plan(names=(Technique.ZERO_SHOT,), folds={"zero-shot": 2}, trials={"zero-shot": 12})
+    here = ports(tmp_path, a_plan)
+    carried_out(a_plan, here)
+    search = (here.store.manifest("r").effort or {})["zero-shot-tuned"]
+    assert search.folds == 2
+    rows = {len(trial.row_scores) for trial in search.in_order if trial.standing is Standing.WHOLE}
+    assert len(rows) == 1
+    assert rows.pop() < len(TASK.split("train")) * 3 / 4
+    assert search.chosen
+
+
+@pytest.mark.parametrize("folds", [0, FOLDS + 1])
+def test_folds_that_do_not_exist_are_refused(folds: int) -> None:
+    """There are four."""
+    with pytest.raises(UsageError, match="that many folds"):
+        plan(folds={"all": folds})
+
+
+# ---- doubt ----
+
+
+def test_the_best_of_many_must_gain_more() -> None:
+    """The same gain that changes the default as the only other setting does not as the best of twelve."""
+    default, better = whole(1.0, scores=[1.0] * 20 + [0.0] * 20), whole(1.0, scores=[1.0] * 25 + [0.0] * 15)
+    same = [whole(1.0, scores=default.row_scores)] * 11
+    weights = np.ones(40)
+    assert choose([default, better], weights).chosen == 1
+    assert choose([default, better, *same], weights).chosen == 0
+    assert choose([default, better, *(replace(one, standing=Standing.BEHIND) for one in same)], weights).chosen == 0
+    assert choose([default, better, *(replace(one, standing=Standing.FAILED) for one in same)], weights).chosen == 1
+
+
+def test_one_standard_error_is_the_least() -> None:
+    """And of ten settings it is 2.1 (the square root of 2 ln 10)."""
+    assert [errors_of_luck(count) for count in (0, 1)] == [1.0, 1.0]
+    assert errors_of_luck(10) == pytest.approx(2.146, abs=0.001)
+
+
+# ---- the default's own trial ----
+
+
+class Leaning(ScriptedModel):
+    """Answers with the first label; what speaks for the right one besides is seen by correction alone, in some rows."""
+
+    def __init__(self, task: Task, helped: tuple[str, ...]) -> None:
+        """Give the right answers away in these splits."""
+        super().__init__()
+        self._right = {row.input: row.target for row in task.examples if row.split in helped}
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer, with a probability for each label."""
+        text = request.messages[-1].content.partition("\n")[0].removeprefix("Text: ")
+        labels = request.decoding.labels
+        odds = dict.fromkeys(labels, 0.1) | {labels[0]: 0.7}
+        odds[self._right.get(text, labels[0])] += 0.1
+        told = {label: value / sum(odds.values()) for label, value in odds.items()}
+        for piece in super().generate(request, cancel=cancel):
+            changed = replace(piece, text=labels[0])
+            yield replace(changed, probabilities=told) if isinstance(changed, Completion) else changed
+
+
+@pytest.mark.parametrize(("helped", "default", "others"), [
+    (("train", "validation"), True, True), (("validation",), False, True), ((), False, False),
+])  # fmt: skip
+def test_the_default_is_judged_by_the_rows_that_it_decides_by(
+    tmp_path: Path, helped: tuple[str, ...], default: bool, others: bool
+) -> None:
+    """Correction that helps on validation rows alone is no part of the default's trial; other settings may use it."""
+    more = [
+        replace(row, id=f"more-{row.id}", split="validation", input=f"more {row.input}") for row in TASK.split("train")
+    ]
+    task = replace(TASK, examples=(*TASK.examples, *more))
+    a_plan = plan(task, names=(Technique.ZERO_SHOT,), prior_correction=PriorCorrection.AUTO, trials={"all": 4})
+    here = ports(tmp_path, a_plan, Leaning(task, helped))
+    assert carried_out(a_plan, here, task)[-1] == RunEnded(status="done")
+    first, *rest = (here.store.manifest("r").effort or {})["zero-shot-tuned"].in_order
+    assert first.corrected is default
+    assert {trial.corrected for trial in rest if trial.standing is Standing.WHOLE} == {others}
