@@ -25,6 +25,7 @@ import argparse  # noqa: E402
 import asyncio  # noqa: E402
 import contextlib  # noqa: E402
 import ctypes  # noqa: E402
+import gc  # noqa: E402
 import secrets  # noqa: E402
 from collections.abc import AsyncIterator  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -43,7 +44,8 @@ from adapters.kept_tabs import KeptTabs, keep_tabs  # noqa: E402
 from adapters.page_head import PageHead  # noqa: E402
 from adapters.sent_whole import send_whole  # noqa: E402
 from adapters.web_gate import TOKEN, Gate  # noqa: E402
-from engine.core.run.editions import let_go_of_all  # noqa: E402
+from engine.core.run.editions import let_go_of_runs  # noqa: E402
+from engine.core.text import languages  # noqa: E402
 
 
 def main() -> None:
@@ -96,17 +98,19 @@ async def _give_back(closed: KeptTabs) -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     while True:
         await asyncio.sleep(GIVE_BACK_S)
-        forget_runs(closed)
+        let_go(closed)
         if trim is not None:
             await asyncio.to_thread(trim, 0)
 
 
-def forget_runs(closed: KeptTabs) -> None:
-    """Let go of what was made of runs to be looked at, where no tab is open and none may come back."""
+def let_go(closed: KeptTabs) -> None:
+    """Let go of what is made anew when somebody looks, where no tab is open and none may come back."""
     closed.end_old()
     if not closed.list() and get_instance().state is RuntimeState.NO_SESSIONS_CONNECTED:
-        let_go_of_all()
+        let_go_of_runs()
+        languages.let_go()
         st.cache_data.clear()
+        gc.collect()
 
 
 def _end(_number: int, _frame: object) -> None:

@@ -105,7 +105,7 @@ def test_runs_are_forgotten_only_when_nobody_looks(clock: list[float], monkeypat
         return made[0]
 
     def after_a_turn() -> int:
-        serve.forget_runs(closed)
+        serve.let_go(closed)
         return kept.of("a", 1, look)
 
     assert after_a_turn() == 1

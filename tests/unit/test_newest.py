@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from engine.core.run.editions import Edition, Newest, let_go_of_all
+from engine.core.run.editions import Edition, Newest, let_go_of_runs
 
 
 def running(rows: int) -> Edition:
@@ -53,7 +53,7 @@ def test_all_is_let_go_of_at_once() -> None:
     one, other = book(), book()
     for kept in (one, other):
         kept.of("a", running(5), lambda: 1)
-    let_go_of_all()
+    let_go_of_runs()
     assert [kept.of("a", running(5), lambda: 2) for kept in (one, other)] == [2, 2]
 
 

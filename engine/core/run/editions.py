@@ -44,7 +44,7 @@ _ALL: weakref.WeakSet[Newest[Any, Any]] = weakref.WeakSet()
 _ALL_LOCK = threading.Lock()
 
 
-def let_go_of_all() -> None:
+def let_go_of_runs() -> None:
     """Let go of every value of every run, as there is nobody who looks; each is made anew when it is asked for."""
     with _ALL_LOCK:
         kept = list(_ALL)

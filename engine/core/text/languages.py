@@ -186,6 +186,11 @@ def _pooled(texts: Sequence[str]) -> str:
     return code if code in NAMES and sum(ranked[one] for one in _family(code)) >= SURE else ""
 
 
+def let_go() -> None:
+    """Let go of the model, which takes 94 MB; it is read again, in half a second, when texts of a new task come."""
+    _identifier.cache_clear()
+
+
 @functools.cache
 def _identifier() -> Any:
     """Read the model, once."""
