@@ -235,7 +235,7 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
 def _buys(preflight: Preflight) -> str:
     """Say what the effort buys of each technique."""
     counts = [f"{label(name)} {say.number(count)}" for name, count in preflight.settings.items()]
-    return f"In this time the search can try about this many settings on all its rows: {', '.join(counts)}."
+    return f"In this time the search can try about this many settings: {', '.join(counts)}."
 
 
 def _takes(preflight: Preflight) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from adapters.models.scripted import ScriptedModel
+from adapters.storage.task_folder import read_task
 from engine.analysis.basis.efforts import effort_sentences, replay_option
 from engine.core.errors import UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
@@ -21,6 +22,8 @@ from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import PriorCorrection
 from engine.running.defaults import default_variant
+from engine.running.planning import plan_run
+from engine.running.preflight.estimating import estimate_run
 from engine.running.search.choosing import choose, errors_of_luck
 from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import Seeker
@@ -99,6 +102,16 @@ def test_slow_answers_are_fewer_for_all_trials(fold_s: float, folds: int) -> Non
     assert answered == folds
     here.trials.append(whole(answered * fold_s, folds=answered))
     assert [here.is_enough(0.1, n) for n in (folds - 1, folds)] == [False, True]
+
+
+@pytest.mark.parametrize(("parameters", "settings"), [(1_000_000, None), (1_000_000_000, 4), (4_000_000_000, 1)])
+def test_the_estimate_says_how_many_settings_fit(parameters: int, settings: int | None) -> None:
+    """A slow model answers fewer rows with each, so that four fit; a very slow one tries one."""
+    task = read_task(Path(__file__).parents[2] / "data" / "tasks" / "order-extraction")
+    facts = replace(ScriptedModel().facts, parameters=parameters)
+    a_plan = plan_run(task, facts, techniques=(Technique.RAG,), effort_s=600.0, train_rows=40, limit=10)
+    told = estimate_run(a_plan, task, facts, cores=2, free_memory_bytes=10**12, trainable=()).settings["rag"]
+    assert told == settings if settings else told > 4
 
 
 def test_where_trials_are_counted_all_folds_are_answered_or_those_named() -> None:

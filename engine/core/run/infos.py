@@ -90,7 +90,7 @@ class Preflight:
     estimated_cost_usd: float = 0.0
     """What the tokens cost at a closed API; 0 for models that run on the user's own machines."""
     settings: Mapping[str, int] = field(default_factory=dict)
-    """About how many settings of each technique the search has time for, each on all its rows."""
+    """About how many settings of each technique the search has time for."""
     parts: RunEstimate = field(default_factory=RunEstimate)
     """What `estimated_s` is the sum of, with every test row answered."""
 

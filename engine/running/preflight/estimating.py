@@ -11,6 +11,7 @@ from engine.core.prices import TokenPrices
 from engine.core.run.infos import Preflight, RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
+from engine.core.techniques import TECHNIQUES, Technique
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
@@ -19,6 +20,7 @@ from engine.running.preflight.remote_embedders import embedding_estimate_usd, so
 from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.priors import count_rows
 from engine.running.search.folds import FOLDS
+from engine.running.search.seeker import LEAST_TRIALS
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_WORD = 1.4
@@ -132,7 +134,7 @@ def estimate_run(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
         estimated_s=rows * sum(answer_s.values()) + training_s + search_s + setup_s,
-        settings=settings,
+        settings=_fitting(plan, trial_s, settings),
         parts=RunEstimate(search_s=search_s, setup_s=setup_s, training_s=training_s, answer_s=answer_s),
         estimated_memory_bytes=int(memory),
         free_memory_bytes=free_memory_bytes,
@@ -178,6 +180,19 @@ def _search(plan: RunPlan, trial_s: Mapping[str, float]) -> tuple[float, dict[st
         return effort.seconds * len(trial_s), settings
     settings = {name: effort.trials.get(name, 1) for name in trial_s}
     return sum(settings[name] * one_s for name, one_s in trial_s.items()), settings
+
+
+def _fitting(plan: RunPlan, trial_s: Mapping[str, float], whole: Mapping[str, int]) -> dict[str, int]:
+    """Return about how many settings are tried: where few fit, each answers fewer folds, unless it is trained."""
+    if plan.effort is None or plan.effort.seconds is None:
+        return dict(whole)
+    seconds = plan.effort.seconds
+    return {
+        name: count
+        if TECHNIQUES[Technique(name)].trains
+        else max(count, min(LEAST_TRIALS, int(seconds * FOLDS / max(trial_s[name], 1e-3))))
+        for name, count in whole.items()
+    }
 
 
 def _deciding_usd(

@@ -90,6 +90,7 @@ def search_settings(
             seeker.proposer.replay(trial)
             seeker.trials.append(trial)
         seeker.ended = seeker.ended or found.ended
+        seeker.next_s = found.next_s
     yield from _warmed_up(context, seekers)
     yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
     order = weights_in_order([row.id for fold in ground.folds for row in fold.held_out], ground.weights)
