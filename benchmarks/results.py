@@ -27,7 +27,8 @@ def main() -> int:
     folder, names = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "out" / "effort"), sys.argv[2:] or list(TASKS)
     for name in names:
         print(f"\n## {name}\n")
-        print("\n".join(table([_cell(folder, name, seed) for seed in SEEDS])), flush=True)
+        made = [found for seed in SEEDS if (found := _cell(folder, name, seed))]
+        print("\n".join(table(made)) if made else "not measured yet", flush=True)
         if name == "support-tickets":
             print("\ndrift\n")
             print("\n".join(table([_default(folder, name, "--split", "drift")])), flush=True)
@@ -38,11 +39,12 @@ def main() -> int:
     return 0
 
 
-def _cell(folder: Path, name: str, seed: int) -> dict[str, Any]:
+def _cell(folder: Path, name: str, seed: int) -> dict[str, Any] | None:
+    """Return the summary of a cell; None where it was not finished, as `run_cell` says."""
     out = folder / cell_name(name, seed)
     if not is_done(out):
         run_cell(out, name, seed)
-    return _read(out)
+    return _read(out) if is_done(out) else None
 
 
 def _default(folder: Path, name: str, *options: str) -> dict[str, Any]:

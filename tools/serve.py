@@ -26,11 +26,13 @@ import asyncio  # noqa: E402
 import contextlib  # noqa: E402
 import ctypes  # noqa: E402
 import gc  # noqa: E402
+import logging  # noqa: E402
 import secrets  # noqa: E402
 from collections.abc import AsyncIterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 GIVE_BACK_S = 30.0
+_LOG = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -98,7 +100,10 @@ async def _give_back(closed: KeptTabs) -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     while True:
         await asyncio.sleep(GIVE_BACK_S)
-        let_go(closed)
+        try:
+            let_go(closed)
+        except Exception:  # the next turn is in half a minute  # noqa: BLE001
+            _LOG.exception("Memory could not be given back.")
         if trim is not None:
             await asyncio.to_thread(trim, 0)
 
@@ -107,10 +112,9 @@ def let_go(closed: KeptTabs) -> None:
     """Let go of what is made anew when somebody looks, where no tab is open and none may come back."""
     closed.end_old()
     if not closed.list() and get_instance().state is RuntimeState.NO_SESSIONS_CONNECTED:
-        let_go_of_runs()
-        languages.let_go()
-        st.cache_data.clear()
-        gc.collect()
+        runs, model = let_go_of_runs(), languages.let_go()
+        if runs or model:
+            gc.collect()
 
 
 def _end(_number: int, _frame: object) -> None:

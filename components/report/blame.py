@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
 from components.ui.run_data import table_of
 from engine.analysis.report import Report
 from engine.analysis.row_filter import Facet, facet
-from engine.core.run.editions import Edition
+from engine.core.run.editions import Edition, Newest, Same
 from engine.core.run.infos import RunInfo
+from engine.core.task import Task
 from engine.metrics.retrieval import blame, marked_rows
 from engine.services.lab import Lab
 
@@ -30,7 +31,10 @@ def blame_facets(lab: Lab, info: RunInfo, report: Report) -> Sequence[Facet]:
 
 def _facets(lab: Lab, info: RunInfo, task_id: str, reading: dict[str, str]) -> tuple[Facet, ...]:
     table = table_of(lab, info)
-    blames = _blames(lab, info.run_id, info.edition, task_id, tuple(reading))
+    task = lab.tasks.get(task_id)
+    blames = _blames(lab).of(
+        info.run_id, (info.edition, Same(task), tuple(reading)), lambda: _blamed(lab, info.run_id, task, reading)
+    )
     found = [
         facet(f"Cause of errors, {name}", [blames.get((variant_id, row), _NOBODY) for row in table.example_ids])
         for variant_id, name in reading.items()
@@ -38,21 +42,19 @@ def _facets(lab: Lab, info: RunInfo, task_id: str, reading: dict[str, str]) -> t
     return tuple(item for item in found if len(item.values) > 1)
 
 
-@st.cache_data(show_spinner=False, max_entries=_KEPT)
-def _blames(
-    _lab: Lab,
-    run_id: str,
-    edition: Edition,  # noqa: ARG001 - a key of the cache
-    task_id: str,
-    variant_ids: tuple[str, ...],
-) -> dict[tuple[str, str], str]:
-    task = _lab.tasks.get(task_id)
+@st.cache_resource(show_spinner=False)
+def _blames(_lab: Lab) -> Newest[tuple[Edition, Same, tuple[str, ...]], dict[tuple[str, str], str]]:
+    return Newest(_KEPT)
+
+
+def _blamed(lab: Lab, run_id: str, task: Task, variant_ids: Collection[str]) -> dict[tuple[str, str], str]:
+    """Return the cause of each wrong answer of these variants, by variant and row."""
     marked = marked_rows(task)
     examples = {example.id: example for example in task.examples}
     documents = {document.name: document for document in task.documents}
     return {
         (prediction.variant_id, prediction.example_id): str(blamed)
-        for prediction in _lab.results.predictions(run_id, marked)
+        for prediction in lab.results.predictions(run_id, marked)
         if prediction.variant_id in variant_ids
         and (blamed := blame(prediction, examples[prediction.example_id], documents))
     }

@@ -145,7 +145,7 @@ def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
     """Return what so many more rows of a run take; None if it can take none."""
-    return _more_rows(lab, info.run_id, info.edition, needed)
+    return _more_rows(lab).of(info.run_id, (info.edition, needed), lambda: lab.runs.more_rows(info.run_id, needed))
 
 
 def known_task(lab: Lab, task_id: str) -> Task | None:
@@ -224,9 +224,9 @@ def _rows_behind(lab: Lab, run_id: str, edition: Edition) -> tuple[TrainingRows,
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=_KEPT * 4)
-def _more_rows(_lab: Lab, run_id: str, edition: Edition, needed: int) -> MoreRows | None:  # noqa: ARG001 - a key of the cache
-    return _lab.runs.more_rows(run_id, needed)
+@st.cache_resource(show_spinner=False)
+def _more_rows(_lab: Lab) -> Newest[tuple[Edition, int], MoreRows | None]:
+    return Newest(_KEPT * 4)
 
 
 def where(recorded: RecordedRun) -> str:

@@ -26,6 +26,7 @@ from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
 from engine.running.search.choosing import choose, errors_of_luck
 from engine.running.search.folds import FOLDS
+from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import space_of
 from tests.helpers import small_task
@@ -88,7 +89,10 @@ def test_what_was_not_started_is_told() -> None:
         technique="lora", trials={"0": whole(130.0)}, ended=SearchEnd.TIME, chosen=0, next_s=130.0,
     )  # fmt: skip
     (told,) = effort_sentences({"lora-tuned": search})
-    assert "another would have taken 2 min 10 s more, which is too long" in told
+    assert (
+        "another would have taken 2 min 10 s, more than was left. The default stays: no other setting was tried."
+        in told
+    )
 
 
 # ---- rows ----
@@ -98,10 +102,25 @@ def test_what_was_not_started_is_told() -> None:
 def test_slow_answers_are_fewer_for_all_trials(fold_s: float, folds: int) -> None:
     """In 180 s at least four trials should fit; with the default's folds all others are whole, too."""
     here = seeker(Technique.RAG, budget_s=180.0)
-    answered = next(n for n in range(1, FOLDS + 1) if here.is_enough(n * fold_s, n))
+    answered = next(n for n in range(1, FOLDS + 1) if here.is_enough(n * fold_s, fold_s, n))
     assert answered == folds
     here.trials.append(whole(answered * fold_s, folds=answered))
-    assert [here.is_enough(0.1, n) for n in (folds - 1, folds)] == [False, True]
+    assert [here.is_enough(0.1, 0.1, n) for n in (folds - 1, folds)] == [False, True]
+
+
+def test_what_is_decided_once_does_not_make_folds_slow() -> None:
+    """The first fold also chose the examples, 18 s of 23: three more of 5 s fit."""
+    here = seeker(Technique.FEW_SHOT, budget_s=180.0)
+    assert [here.is_enough(18.0 + 5.0 * n, 5.0, n) for n in (1, 2, 3, 4)] == [False, False, False, True]
+
+
+def test_a_search_that_tried_what_is_not_offered_any_more_does_not_go_on() -> None:
+    """An older version had options that this one has not: a clear error, and no guess at what they were."""
+    here = seeker(Technique.LORA, budget_s=180.0)
+    proposer = Proposer(here.variant, here.space, seed=0)
+    proposer.replay(whole(60.0))
+    with pytest.raises(UsageError, match="other settings"):
+        proposer.replay(whole(60.0, epochs="up to 15"))
 
 
 @pytest.mark.parametrize(("parameters", "settings"), [(1_000_000, None), (1_000_000_000, 4), (4_000_000_000, 1)])
@@ -116,8 +135,8 @@ def test_the_estimate_says_how_many_settings_fit(parameters: int, settings: int 
 
 def test_where_trials_are_counted_all_folds_are_answered_or_those_named() -> None:
     """However long they take."""
-    assert [seeker(Technique.RAG, budget_s=None).is_enough(9_999.0, n) for n in (1, 3, 4)] == [False, False, True]
-    assert [seeker(Technique.RAG, budget_s=None, folds=2).is_enough(1.0, n) for n in (1, 2)] == [False, True]
+    assert [seeker(Technique.RAG, budget_s=None).is_enough(9_999.0, 9.0, n) for n in (1, 3, 4)] == [False, False, True]
+    assert [seeker(Technique.RAG, budget_s=None, folds=2).is_enough(1.0, 1.0, n) for n in (1, 2)] == [False, True]
 
 
 def test_the_option_that_replays_names_the_folds() -> None:

@@ -17,8 +17,8 @@ from engine.running.search.folds import FOLDS
 
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
-    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used if it "
-    "gains more over the default than the best of as many would by luck; else the default stays."
+    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used "
+    "only if it gains more over the default than the best of that many settings would by luck."
 )
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
@@ -108,7 +108,7 @@ def _sentence(search: Search) -> str:
 
 def _end(search: Search, row: EffortRow) -> str:
     if search.ended is SearchEnd.TIME and search.next_s is not None:
-        return f"; another would have taken {say.duration(search.next_s)} more, which is too long"
+        return f"; another would have taken {say.duration(search.next_s)}, more than was left"
     return f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
 
 
@@ -116,7 +116,7 @@ def _why_kept(search: Search) -> str:
     """Say why the default is kept where no other setting answered all rows."""
     others = search.in_order[1:]
     if not others:
-        small = search.ended is SearchEnd.TIME
+        small = search.ended is SearchEnd.TIME and search.next_s is None
         return "the time was too short for another setting" if small else "no other setting was tried"
     failed = all(trial.standing is Standing.FAILED for trial in others)
     return "the others failed" if failed else "the others fell behind on the first rows"

@@ -44,12 +44,16 @@ _ALL: weakref.WeakSet[Newest[Any, Any]] = weakref.WeakSet()
 _ALL_LOCK = threading.Lock()
 
 
-def let_go_of_runs() -> None:
-    """Let go of every value of every run, as there is nobody who looks; each is made anew when it is asked for."""
+def let_go_of_runs() -> bool:
+    """Let go of every value of every run, as there is nobody who looks; each is made anew when it is asked for.
+
+    Returns:
+        Whether there were any.
+    """
     with _ALL_LOCK:
         kept = list(_ALL)
-    for one in kept:
-        one.let_go()
+    gone = [one.let_go() for one in kept]
+    return any(gone)
 
 
 class Newest(Generic[State, Value]):
@@ -89,10 +93,14 @@ class Newest(Generic[State, Value]):
                     self._keep(run_id, kept)
         return kept[1]
 
-    def let_go(self) -> None:
-        """Let go of all values."""
+    def let_go(self) -> bool:
+        """Let go of all values; tell whether there were any."""
         with self._lock:
+            gone = list(self._kept)
             self._kept.clear()
+            for run_id in gone:
+                self._making.pop(run_id, None)
+        return bool(gone)
 
     def _find(self, run_id: str, state: State) -> tuple[State, Value] | None:
         with self._lock:

@@ -186,9 +186,15 @@ def _pooled(texts: Sequence[str]) -> str:
     return code if code in NAMES and sum(ranked[one] for one in _family(code)) >= SURE else ""
 
 
-def let_go() -> None:
-    """Let go of the model, which takes 94 MB; it is read again, in half a second, when texts of a new task come."""
+def let_go() -> bool:
+    """Let go of the model, which takes 94 MB; it is read again, in half a second, when it is needed.
+
+    Returns:
+        Whether it was there.
+    """
+    was_there = _identifier.cache_info().currsize > 0
     _identifier.cache_clear()
+    return was_there
 
 
 @functools.cache

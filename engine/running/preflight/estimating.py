@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from engine.core.capabilities import Capabilities, Support
 from engine.core.embedder import MULTILINGUAL_EMBEDDER, embedder_name
 from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
+from engine.core.run.effort import Effort
 from engine.core.run.infos import Preflight, RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
@@ -179,7 +181,13 @@ def _search(plan: RunPlan, trial_s: Mapping[str, float]) -> tuple[float, dict[st
         settings = {name: max(1, int(effort.seconds / max(one_s, 1e-3))) for name, one_s in trial_s.items()}
         return effort.seconds * len(trial_s), settings
     settings = {name: effort.trials.get(name, 1) for name in trial_s}
-    return sum(settings[name] * one_s for name, one_s in trial_s.items()), settings
+    seconds = sum(settings[name] * one_s * _share_answered(effort, name) for name, one_s in trial_s.items())
+    return seconds, settings
+
+
+def _share_answered(effort: Effort, technique: str) -> float:
+    """Return the share of a whole trial that is asked for; a training is whole with one fold."""
+    return 1.0 if TECHNIQUES[Technique(technique)].trains else effort.folds.get(technique, FOLDS) / FOLDS
 
 
 def _fitting(plan: RunPlan, trial_s: Mapping[str, float], whole: Mapping[str, int]) -> dict[str, int]:
@@ -218,7 +226,8 @@ def _deciding_rows(plan: RunPlan, task: Task, variant: Variant, settings: Mappin
     """Return how many rows a variant answers beside those of the run: of its prior, and of the search."""
     pool = len(plan.effort.pool_ids) if plan.effort else 0
     tried = settings.get(str(variant.technique), 0) if variant.tuned else 0
-    return count_rows(plan, task, variant) + tried * pool
+    share = _share_answered(plan.effort, str(variant.technique)) if plan.effort else 1.0
+    return count_rows(plan, task, variant) + math.ceil(tried * pool * share)
 
 
 def _row_seconds(

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from engine.core.errors import UsageError
 from engine.core.run.effort import Setting, Trial
 from engine.core.variant import Variant
 from engine.running.search.spaces import BY_DEFAULT, Space, all_settings, is_sound, setting_of, turned
@@ -71,7 +72,14 @@ class Proposer:
         self._tell(score, whole=whole)
 
     def replay(self, trial: Trial) -> None:
-        """Take a trial from before a stop, as if it had just been made."""
+        """Take a trial from before a stop, as if it had just been made.
+
+        Raises:
+            UsageError: it tried what this version does not.
+        """
+        options = {knob.name: knob.options for knob in self._space}
+        if any(option not in options.get(name, ()) for name, option in trial.setting.items()):
+            raise UsageError("This search was begun by a version that tries other settings.", "Start a new run.")
         setting = self.next()
         if setting != trial.setting:  # another version of the sampler: what was tried still counts
             self._tell(None)

@@ -153,7 +153,7 @@ def _within(search: Progress, started: float, event: Event) -> Event:
 
 
 def _goes_on(seeker: Seeker, score: float, folds: int) -> bool:
-    """Report the mean after so many folds; the default answers all, for every other setting is compared with it."""
+    """Report the mean after so many folds; the default is not given up, for every other setting is compared with it."""
     return seeker.proposer.goes_on(score, folds) or not seeker.trials
 
 

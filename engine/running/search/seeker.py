@@ -93,13 +93,13 @@ class Seeker:
         lora = self.variant_with(setting).lora
         return 1.0 if lora is None else lora.epochs
 
-    def is_enough(self, seconds: float, folds: int) -> bool:
-        """Tell whether a trial is whole with so many folds, which took so many seconds.
+    def is_enough(self, seconds: float, fold_s: float, folds: int) -> bool:
+        """Tell whether a trial is whole with so many folds, which took so many seconds, and the last of them `fold_s`.
 
         Where seconds are counted, the default's own trial decides it for all: as many folds as leave time for some more
         trials. All are compared on the same rows.
         """
         if self.trials:
             return folds >= len(self.trials[0].fold_scores)
-        one_more_s = seconds * (folds + 1) / folds
-        return folds >= self.folds or (self.budget_s is not None and one_more_s > self.budget_s / LEAST_TRIALS)
+        most_s = None if self.budget_s is None else self.budget_s / LEAST_TRIALS
+        return folds >= self.folds or (most_s is not None and seconds + fold_s > most_s)

@@ -53,7 +53,7 @@ def try_setting(
     folds: Sequence[Fold],
     weights: Mapping[str, float],
     goes_on: Callable[[float, int], bool],
-    enough: Callable[[float, int], bool] = lambda _seconds, _folds: False,
+    enough: Callable[[float, float, int], bool],
 ) -> Generator[Event, None, Trial]:
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
@@ -67,7 +67,8 @@ def try_setting(
         folds: of the pool.
         weights: how much each row counts, by id.
         goes_on: takes the mean so far and the number of folds.
-        enough: takes the seconds so far and the number of folds, and tells whether the trial is whole with these.
+        enough: takes the seconds so far, those of answering the last fold, and the number of folds, and tells whether
+            the trial is whole with these.
 
     Raises:
         CancelledError: the user stopped the run.
@@ -86,6 +87,7 @@ def try_setting(
             if ready.lora is not None:
                 best_epoch = ready.lora.best_epoch
             trainings += trained
+            asked = time.perf_counter()
             try:
                 _answer(context, ready, fold.held_out, answers)
             finally:
@@ -95,7 +97,9 @@ def try_setting(
                 break
             means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, weights))
             promising = goes_on(means[-1], len(means))
-            if enough(time.perf_counter() - started, len(means)) or len(means) == len(used):
+            if enough(time.perf_counter() - started, time.perf_counter() - asked, len(means)) or len(means) == len(
+                used
+            ):
                 break
             if not promising:
                 standing = Standing.BEHIND
@@ -189,13 +193,14 @@ def _scores(
 ) -> tuple[list[float], bool | None]:
     """Return each row's score, and whether the prior was taken away: where that gains, by the rule of `auto`.
 
-    It is decided by all rows; for the default's own setting by those that the default decides by in the run, so that
-    what others are compared with is what the run will answer with.
+    It is decided by all rows; for the default's own setting by those that the default decides by in the run, if there
+    are enough, so that what others are compared with is what the run will answer with. Weights have no such rows.
     """
     whole = [place for place, one in enumerate(answers.probabilities) if len(one) == len(context.task.answer.labels)]
     known = set(context.plan.train_ids)
-    every_row = bool(setting) or variant.lora is not None
-    deciding = [place for place in whole if every_row or answers.rows[place].id in known]
+    deciding = [place for place in whole if answers.rows[place].id in known]
+    if setting or variant.lora is not None or len(deciding) < LEAST_ROWS:
+        deciding = whole
     wanted = variant.decoding.prior_correction
     # Only what the final variant can measure again, on the run's own rows, may be taken away here.
     able = _tells_all(context, variant) and count_rows(context.plan, context.task, variant) > 0
