@@ -171,7 +171,8 @@ def _verdict(out: Path) -> tuple[str, str]:
             return say.MISSING, say.MISSING
         kept.write_text(told.stdout, encoding="utf-8")
     verdict = json.loads(kept.read_text(encoding="utf-8"))["verdict"]
-    return verdict["headline"], verdict["basis"]["text"].split(". ")[1].rstrip(".") + "."
+    told = [one for one in verdict["basis"]["text"].split(". ") if "default" in one]
+    return verdict["headline"], f"{told[0].rstrip('.')}." if told else say.MISSING
 
 
 def print_tables(cells: Sequence[Cell], verdicts: Sequence[str], effort_s: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from engine.analysis.basis.efforts import effort_basis, with_default_settings
+from engine.analysis.basis.efforts import effort_basis
 from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
@@ -13,7 +13,9 @@ from engine.analysis.break_even import with_limits
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
 from engine.analysis.run_table import RunTable
+from engine.analysis.tradeoff import pareto
 from engine.analysis.verdict.claims import Sentence
+from engine.analysis.verdict.contenders import contenders, with_default_settings
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.embedder import embedder_name
@@ -86,9 +88,12 @@ def judge(
     train_rows = len(run.plan.train_ids)
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
     uncorrected = replace(run, figures=found)
-    run = corrected_under(uncorrected, limits)
-    verdict = decide(run, limits, training=training, looks=looks, languages=languages)
+    contending = corrected_under(contenders(uncorrected, limits), limits)
+    verdict = decide(contending, limits, training=training, looks=looks, languages=languages)
+    corrected = {item.variant.id: item for item in contending.figures}
+    run = replace(uncorrected, figures=tuple(corrected.get(item.variant.id, item) for item in found))
     if run.plan.effort is not None:
+        verdict = replace(verdict, pareto=pareto(run.figures))
         alone = corrected_under(with_default_settings(uncorrected), limits)
         by_default = decide(alone, limits, training=training, looks=looks, languages=languages)
         verdict = replace(verdict, basis=_joined(effort_basis(run, verdict, by_default), verdict.basis))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.analysis.figures import RunFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
@@ -144,22 +144,12 @@ def _folds(search: Search) -> str:
     return f"x{search.folds}" if 0 < search.folds < FOLDS and not search.in_order[0].trainings else ""
 
 
-def with_default_settings(run: RunFigures) -> RunFigures:
-    """Return a run without its tuned variants."""
-    tuned = {item.variant.id for item in run.figures if item.variant.tuned}
-    return replace(
-        run,
-        figures=tuple(item for item in run.figures if item.variant.id not in tuned),
-        differences=tuple(item for item in run.differences if not {item.first, item.second} & tuned),
-    )
-
-
 def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sentence:
     """Say with which effort a verdict was reached, and whether it is another one than the default settings come to.
 
     Args:
         run: in figures, with its tuned variants.
-        verdict: on all variants.
+        verdict: on each technique with the settings that were found for it.
         by_default: on the default ones alone.
     """
     effort = run.plan.effort
@@ -169,25 +159,26 @@ def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sent
         return Sentence(text="The search for settings was not finished.")
     tuned = [item for item in run.figures if item.variant.tuned]
     text = f"Settings were searched for: {amount(effort)}."
+    text += " Each technique stands with what was found for it." if tuned else " Every technique keeps its default."
     if not tuned:
-        text += " Every technique keeps its default."
-    elif verdict.pick is None and by_default.pick is None:
+        return Sentence(text=text, claims=(_effort_claim(effort, by_default),))
+    if verdict.pick is None and by_default.pick is None:
         text += " The default settings alone do not decide it either."
     elif _same(run, verdict, by_default):
         text += " The default settings alone lead to the same technique."
     elif by_default.pick is None:
         text += " The default settings alone do not decide it."
     elif verdict.pick is None:
-        text += (
-            f" With the default settings alone it would be {the(run.of(by_default.pick))}; with tuned ones beside them "
-        )
-        text += "nothing is decided."
+        text += f" With the default settings it would be {the(run.of(by_default.pick))}; with those it is not decided."
     else:
         text += " That overturned the verdict: with the default settings alone it would be "
         text += f"{the(run.of(by_default.pick))}."
+    return Sentence(text=text, claims=(_effort_claim(effort, by_default),))
+
+
+def _effort_claim(effort: Effort, by_default: Verdict) -> Claim:
     value = effort.seconds if effort.seconds is not None else float(max(effort.trials.values(), default=0))
-    claim = Claim(kind=ClaimKind.EFFORT, strength=Strength.MEASURED, who=by_default.pick or "", value=value)
-    return Sentence(text=text, claims=(claim,))
+    return Claim(kind=ClaimKind.EFFORT, strength=Strength.MEASURED, who=by_default.pick or "", value=value)
 
 
 def _same(run: RunFigures, verdict: Verdict, by_default: Verdict) -> bool:

@@ -63,14 +63,15 @@ def _winner(ruling: Ruling, pick: VariantFigures) -> Sentence:
 def _best_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     ids = tuple(item.variant.id for item in ruling.rivals)
     claim = Claim(kind=ClaimKind.BEST_MEASURED, strength=Strength.MEASURED, who=pick.variant.id, whom=ids)
-    others = "nothing that meets your limits" if ruling.eliminated else "nothing"
+    nothing = "nothing" if ruling.other == "other" else f"no {ruling.other}"
+    others = f"{nothing} that meets your limits" if ruling.eliminated else nothing
     return Sentence(text=f"Choose {the(pick)}: in this test {others} was better, faster or cheaper.", claims=(claim,))
 
 
 def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
     behind = claim.value if claim is not None and claim.value is not None else 0.0
-    others = "other that meets your limits" if ruling.eliminated else "other"
+    others = f"{ruling.other} that meets your limits" if ruling.eliminated else ruling.other
     loss = f"at most {say.points(behind)} behind any {others}" if behind > 0 else f"not behind any {others}"
     text = f"Choose {the(pick)}: it is the simplest variant that is {loss}."
     return Sentence(text=text, claims=() if claim is None else (claim,))
@@ -101,7 +102,7 @@ def _beaten(ruling: Ruling) -> str:
     if len(rivals) == 1:
         return f"{the(rivals[0])}, the only other one{left}" if left else the(rivals[0])
     number = "both" if len(rivals) == 2 else f"all {say.count(len(rivals))}"
-    return f"{number} others" + (" that meet your limits" if left else "")
+    return f"{number} {ruling.other}s" + (" that meet your limits" if left else "")
 
 
 _HEADLINES: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {

@@ -126,6 +126,11 @@ class Ruling:
         others = [item for item in self.kept if item is not subject]
         return tuple(others if subject is None else sorted(others, key=lambda item: self.lead(subject, item)))
 
+    @property
+    def other(self) -> str:
+        """What a rival is called in a sentence: where settings were found, a technique's default is none."""
+        return "other technique" if any(item.variant.tuned for item in self.run.figures) else "other"
+
     def lead(self, first: VariantFigures, second: VariantFigures) -> float:
         """Return by how much the first scored more on the rows that both have; 0 where they share none."""
         return lead(self.run.differences, first, second)

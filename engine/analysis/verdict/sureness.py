@@ -127,7 +127,7 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
     if claim is None or claim.value is None:
         return Sentence(text="; not all answered the same rows")
     if claim.value <= 0:
-        return Sentence(text="; no other is likely to be better", claims=(claim,))
+        return Sentence(text=f"; no {ruling.other} is likely to be better", claims=(claim,))
     rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
     return Sentence(text=f"; {rival} could be up to {say.points(claim.value)} better", claims=(claim,))
 
@@ -145,7 +145,7 @@ def _as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
         return Sentence(
             text=f"; {the(rival)} scored {say.points(ahead)} more", claims=(scored_more(rival, pick, -ahead),)
         )
-    others = "no other that meets your limits" if ruling.eliminated else "no other"
+    others = f"no {ruling.other} that meets your limits" if ruling.eliminated else f"no {ruling.other}"
     return Sentence(text=f"; {others} scored higher", claims=(scored_more(pick, rival, ahead),))
 
 
@@ -189,7 +189,7 @@ def _bound(ruling: Ruling, subject: VariantFigures) -> Sentence:
         return Sentence(text="Some variants were not compared on the same rows.")
     word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
     if claim.value <= 0:
-        return Sentence(text=f"{word}, but no other is likely to be better.", claims=(claim,))
+        return Sentence(text=f"{word}, but no {ruling.other} is likely to be better.", claims=(claim,))
     rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
     text = (
         f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}. That bound holds in "
@@ -202,7 +202,11 @@ def _bound_of_the_simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
     if claim is None or claim.value is None:
         return Sentence(text="")
-    most = f"at most {say.points(claim.value)} behind all others at once" if claim.value > 0 else "not behind any other"
+    most = (
+        f"at most {say.points(claim.value)} behind all {ruling.other}s at once"
+        if claim.value > 0
+        else f"not behind any {ruling.other}"
+    )
     return Sentence(text=f"In 95 of 100 such runs, {the(pick)} is {most}.", claims=(claim,))
 
 

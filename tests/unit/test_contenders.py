@@ -1,0 +1,124 @@
+"""Where settings were searched for, each technique stands in the verdict with what was found for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.analysis.basis.row_looks import RowLooks
+from engine.analysis.basis.training_rows import TrainingRows
+from engine.analysis.figures import RunFigures, best_corrected
+from engine.analysis.marks import Origin
+from engine.analysis.report import Report, judge
+from engine.analysis.verdict.consistency import contradictions
+from engine.analysis.verdict.contenders import contenders
+from engine.analysis.verdict.ruling import Outcome
+from engine.core.limits import Limits
+from engine.core.run.effort import Effort
+from engine.core.run.plan import RunPlan
+from engine.core.techniques import Technique
+from engine.metrics.pairwise import compare_all
+from tests.unit.test_verdict import figures_of, right_on
+
+ROWS = 200
+Z, C, C_TUNED, Z_TUNED = "zero-shot", "classifier", "classifier-tuned", "zero-shot-tuned"
+
+
+def run_of(scores: Mapping[str, Sequence[float]], p95_s: Mapping[str, float] | None = None) -> RunFigures:
+    """Return a run with an effort, in figures, from each variant's scores."""
+    found = []
+    for name, own in scores.items():
+        made = figures_of(
+            Technique(name.removesuffix("-tuned")),
+            own,
+            p95_s=(p95_s or {}).get(name, 0.05 if name.startswith(Z) else 0.1),
+        )
+        tuned = name.endswith("-tuned")
+        variant = replace(made.variant, id=name, tuned=tuned)
+        title = f"Tuned {made.name.lower()}" if tuned else made.name
+        found.append(replace(made, variant=variant, name=title, cost=replace(made.cost, name=title, variant_id=name)))
+    table = np.array([list(own) for own in scores.values()], dtype=float)
+    ids = tuple(str(row) for row in range(ROWS))
+    plan = RunPlan(
+        run_id="r", task_id="t", model_id="m", variants=tuple(one.variant for one in found), test_ids=ids,
+        train_ids=ids[:50], effort=Effort(seconds=180.0, settled=True),
+    )  # fmt: skip
+    return RunFigures(
+        plan=plan,
+        task_title="",
+        metric="accuracy",
+        is_share=True,
+        figures=tuple(best_corrected(found, ROWS)),
+        differences=compare_all(list(scores), table, np.ones(table.shape, dtype=bool), looks=0),
+    )
+
+
+def report_of(run: RunFigures, limits: Limits | None = None) -> Report:
+    """Judge it."""
+    return judge(run, limits or Limits(), training=TrainingRows(rows=50), looks=RowLooks(), origin=Origin())
+
+
+def on(number: int, shift: int = 0) -> list[float]:
+    """Be right on so many rows, beginning with this one."""
+    return list(np.roll(right_on(number, ROWS), shift))
+
+
+SCORES = {Z: on(60), Z_TUNED: on(80), C: on(160), C_TUNED: on(162, 4)}
+"""The classifier is proven to be better than the prompt, and its two settings cannot be told apart."""
+
+
+def test_a_default_is_no_rival_of_its_own_tuned_variant() -> None:
+    """A proven choice of technique stays one although its two settings are level; the sentences speak of techniques."""
+    report = report_of(run_of(SCORES))
+    assert (report.verdict.outcome, report.verdict.pick) == (Outcome.WINNER, C_TUNED)
+    assert report.verdict.headline == "Choose the tuned classifier: it is better than tuned zero-shot."
+    basis = report.verdict.basis.text
+    assert "Each technique stands with what was found for it. The default settings alone lead to the same" in basis
+    assert "overturned" not in basis
+    assert [item.variant.id for item in report.figures] == list(SCORES), "the defaults are still shown"
+    assert not contradictions(report.verdict.claims)
+    every = run_of({**SCORES, "few-shot": on(50), "rag": on(70)})
+    assert "better than all three other techniques" in report_of(every).verdict.headline
+
+
+def test_the_figures_of_the_report_are_those_of_the_verdict() -> None:
+    """The interval of the best contender is corrected for its choice, also where its own default scored more."""
+    report = report_of(run_of({Z: on(60), Z_TUNED: on(80), C: on(164), C_TUNED: on(160)}))
+    best = next(item for item in report.figures if item.variant.id == C_TUNED)
+    assert report.verdict.pick == C_TUNED
+    plain = figures_of(Technique.CLASSIFIER, on(160)).quality
+    assert best.quality != plain
+    assert f"{best.quality.low:.0%}".removesuffix("%") in " ".join(report.verdict.why)
+
+
+def test_without_a_search_all_variants_contend() -> None:
+    """Nothing changes where none was tuned."""
+    run = run_of({Z: on(60), C: on(160)})
+    assert contenders(run, Limits()) is run
+
+
+@pytest.mark.parametrize(("p95_s", "kept"), [
+    ({C_TUNED: 9.0}, {Z_TUNED, C}),
+    ({C_TUNED: 9.0, C: 9.0}, {Z_TUNED, C_TUNED}),
+    ({C: 9.0}, {Z_TUNED, C_TUNED}),
+])  # fmt: skip
+def test_a_default_stands_in_for_what_the_limits_rule_out(p95_s: dict[str, float], kept: set[str]) -> None:
+    """A found setting that is too slow does not cost the technique its place."""
+    run = run_of(SCORES, p95_s)
+    found = contenders(run, Limits(highest_p95_s=1.0))
+    assert {item.variant.id for item in found.figures} == kept
+    assert all({one.first, one.second} <= kept for one in found.differences)
+
+
+@pytest.mark.parametrize(("scores", "told"), [
+    ({Z: on(150), Z_TUNED: on(90), C: on(60), C_TUNED: on(160)}, "That overturned the verdict: with the default settings alone it would be zero-shot."),
+    ({Z: on(60), C: on(100), C_TUNED: on(64, 40)}, "With the default settings it would be the classifier; with those it is not decided."),
+    ({Z: on(60), C: on(64, 40), C_TUNED: on(160)}, "The default settings alone do not decide it."),
+    ({Z: on(60), C: on(64, 40), C_TUNED: on(66, 40)}, "The default settings alone do not decide it either."),
+])  # fmt: skip
+def test_what_the_effort_changed_is_told(scores: dict[str, list[float]], told: str) -> None:
+    """Only another technique is another verdict."""
+    assert told in report_of(run_of(scores)).verdict.basis.text
