@@ -19,12 +19,12 @@ _SURE = {
     Outcome.NONE: ("none meets the limits", "red"),
 }
 _HELP = {
-    Outcome.WINNER: "It beats every other variant that no limit rules out, at the 5 % level over the whole run.",
+    Outcome.WINNER: "It beats each rival that no limit rules out, at the 5 % level over the whole run.",
     Outcome.BEST_MEASURED: "On quality, p95 latency and cost no other was better in this test.",
     Outcome.SIMPLEST: "It is at most 5 points behind any other, in at least 95 of 100 such runs.",
     Outcome.NONE_RIGHT: "Without a right answer there is no quality to compare, and time and cost decide nothing.",
     Outcome.UNDECIDED: "These rows do not show which one is better, and a wrong choice may lose more than 5 points.",
-    Outcome.ALONE: "No other variant meets the limits, as measured.",
+    Outcome.ALONE: "No rival meets the limits, as measured.",
     Outcome.NONE: "Every variant misses a limit.",
 }
 _RAN_ALONE = ("ran alone", "gray")

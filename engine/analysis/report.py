@@ -89,14 +89,19 @@ def judge(
     found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
     uncorrected = replace(run, figures=found)
     contending = corrected_under(contenders(uncorrected, limits), limits)
-    verdict = decide(contending, limits, training=training, looks=looks, languages=languages)
     corrected = {item.variant.id: item for item in contending.figures}
-    run = replace(uncorrected, figures=tuple(corrected.get(item.variant.id, item) for item in found))
+    aside = [item for item in found if item.variant.id not in corrected]
+    verdict = decide(contending, limits, training=training, looks=looks, languages=languages, aside=aside)
+    shown = [corrected.get(item.variant.id, item) for item in found]
+    shown = [replace(item, scores={**item.scores, run.metric: item.quality}) if item.scores else item for item in shown]
+    run = replace(uncorrected, figures=tuple(shown))
     if run.plan.effort is not None:
         verdict = replace(verdict, pareto=pareto(run.figures))
         alone = corrected_under(with_default_settings(uncorrected), limits)
         by_default = decide(alone, limits, training=training, looks=looks, languages=languages)
-        verdict = replace(verdict, basis=_joined(effort_basis(run, verdict, by_default), verdict.basis))
+        verdict = replace(
+            verdict, basis=_joined(effort_basis(run, contending.figures, verdict, by_default), verdict.basis)
+        )
     return Report(
         plan=run.plan,
         task_title=run.task_title,

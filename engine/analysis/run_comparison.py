@@ -167,9 +167,11 @@ def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_nam
         if one is not None
     ]
     marks = [mark for _quality, mark in cells.values()]
+    searched = any(variant.tuned for plan, _table, _origin in runs for variant in plan.variants)
+    settings = ", with default settings" if searched else ""
     return Grid(
         title="What carries over to other models",
-        caption=f"{heading('quality in percent', marks)} with its 95 % interval; the newest run of each",
+        caption=f"{heading('quality in percent', marks)} with its 95 % interval; the newest run of each{settings}",
         alt=f"Quality by model and technique: {'; '.join(told)}.",
         lines=tuple(model_names.get(model, model) for model in models),
         columns=tuple(label(technique) for technique in techniques),
@@ -205,6 +207,8 @@ class Matrix:
     agreement: Mapping[tuple[str, str], float]
     """Kendall's tau-b of each pair of models over the techniques that both have run: 1 is the same order, -1 the
     reverse. Pairs with fewer than three such techniques, or with all scores tied, are left out."""
+    searched: bool = False
+    """Settings were searched for in one of the runs; all figures here are of the default ones."""
 
     def best(self, model: str) -> Technique | None:
         """Return the technique with the highest score on a model; None if it has none."""
@@ -237,6 +241,7 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
         models=tuple(by_model),
         techniques=tuple(t for t in TECHNIQUES if any(technique is t for technique, _model in cells)),
         cells=cells,
+        searched=any(figures.get("tuned") for summary in by_model.values() for figures in summary["variants"]),
         agreement=_agreement(tuple(by_model), cells),
     )
 
@@ -257,11 +262,12 @@ def _agreement(models: Sequence[str], cells: Mapping[tuple[Technique, str], Cell
 
 def in_words(table: Matrix) -> list[str]:
     """Say what the matrix shows: each model's best technique, and how far two models agree."""
-    lines = []
+    lines, by_default = [], " with default settings," if table.searched else ""
     for model in table.models:
         best = table.best(model)
         if best is not None:
-            lines.append(f"{model}: {label(best)} is best with {say.share(table.cells[best, model].value)}.")
+            value = say.share(table.cells[best, model].value)
+            lines.append(f"{model}: {label(best)} is best{by_default} with {value}.")
     for (one, other), tau in table.agreement.items():
         order = "the same order" if tau > 1 - 1e-9 else "mostly the same order" if tau > 0.5 else (
             "partly the same order" if tau > 0 else "a different order")  # fmt: skip

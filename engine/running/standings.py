@@ -47,7 +47,12 @@ class Standings:
         if not self._plan.race or self.is_whole:
             return {}
         common, _rows = self._common()
-        dropped = {name: len(self._scores[name]) for name in surely_behind(common)}
+        contending = self._contending(common)
+        # A default is measured against all, a tuned variant not against its own default.
+        behind = list(surely_behind(contending))
+        if len(contending) < len(common):
+            behind += [name for name in surely_behind(common) if name not in contending]
+        dropped = {name: len(self._scores[name]) for name in behind}
         self._out |= dropped
         return dropped
 
@@ -58,7 +63,7 @@ class Standings:
         common, rows = self._common()
         if self._plan.race and len(common) == 1 and len(self._scores) > 1:
             return ClearLeader(variant_id=next(iter(common)), rows=rows, evidence=2 / WATCHED)
-        return clear_leader(common) if self._plan.stop_when_clear else None
+        return clear_leader(self._contending(common)) if self._plan.stop_when_clear else None
 
     def best_of_going(self) -> str | None:
         """Return who is better than each other variant in the run, by the look at the rows that all of them have.
@@ -66,13 +71,20 @@ class Standings:
         It is the look that judges these rows in a verdict, and spends the same part of the error. None while rows are
         missing, with one variant alone, or where nobody is surely the best.
         """
-        common, _rows = self._common()
+        common = self._contending(self._common()[0])
         if not self.is_whole or len(common) < 2:
             return None
         names, scores = list(common), np.array(list(common.values()))
         best = max(names, key=lambda name: sum(common[name]))
         pairs = compare_all(names, scores, np.ones(scores.shape, dtype=np.bool_), looks=self._plan.looks)
         return best if all(pair.distinct for pair in pairs if best in {pair.first, pair.second}) else None
+
+    def _contending(self, common: Mapping[str, list[float]]) -> dict[str, list[float]]:
+        """Leave out defaults beside their tuned variants, as the verdict does."""
+        going = [variant for variant in self._plan.variants if variant.id in common]
+        tuned = {variant.technique for variant in going if variant.tuned}
+        names = [variant.id for variant in going if variant.tuned or variant.technique not in tuned]
+        return {name: common[name] for name in names}
 
     def _going(self) -> dict[str, dict[str, float]]:
         return {name: scores for name, scores in self._scores.items() if name not in self._out}

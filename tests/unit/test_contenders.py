@@ -19,8 +19,10 @@ from engine.analysis.verdict.ruling import Outcome
 from engine.core.limits import Limits
 from engine.core.run.effort import Effort
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import Prediction
 from engine.core.techniques import Technique
 from engine.metrics.pairwise import compare_all
+from engine.running.standings import Standings
 from tests.unit.test_verdict import figures_of, right_on
 
 ROWS = 200
@@ -101,24 +103,74 @@ def test_without_a_search_all_variants_contend() -> None:
 
 
 @pytest.mark.parametrize(("p95_s", "kept"), [
-    ({C_TUNED: 9.0}, {Z_TUNED, C}),
-    ({C_TUNED: 9.0, C: 9.0}, {Z_TUNED, C_TUNED}),
+    ({C_TUNED: 9.0}, {Z_TUNED, C, C_TUNED}),
+    ({C_TUNED: 9.0, C: 9.0}, {Z_TUNED, C, C_TUNED}),
     ({C: 9.0}, {Z_TUNED, C_TUNED}),
 ])  # fmt: skip
-def test_a_default_stands_in_for_what_the_limits_rule_out(p95_s: dict[str, float], kept: set[str]) -> None:
-    """A found setting that is too slow does not cost the technique its place."""
+def test_a_default_contends_where_the_limits_rule_out_what_was_found(p95_s: dict[str, float], kept: set[str]) -> None:
+    """A found setting that is too slow does not cost the technique its place, and is told to be out."""
     run = run_of(SCORES, p95_s)
     found = contenders(run, Limits(highest_p95_s=1.0))
     assert {item.variant.id for item in found.figures} == kept
-    assert all({one.first, one.second} <= kept for one in found.differences)
+    verdict = report_of(run, Limits(highest_p95_s=1.0)).verdict
+    assert {item.variant_id for item in verdict.eliminated} == {name for name in p95_s if name in kept}
+    assert not contradictions(verdict.claims)
+
+
+def test_a_default_that_is_proven_to_be_better_contends() -> None:
+    """What was found on labelled rows may be worse on others: then its default is not left out, and may be chosen."""
+    report = report_of(run_of({Z: on(60), Z_TUNED: on(80), C: on(180), C_TUNED: on(120)}))
+    assert (report.verdict.outcome, report.verdict.pick) == (Outcome.WINNER, C)
+    assert "stands with what was found for it, the classifier by default as well." in report.verdict.basis.text
+    assert report.verdict.headline.endswith("better than both others.")
+
+
+def test_of_one_technique_default_and_tuned_are_compared() -> None:
+    """Whoever searches for one technique alone asks which of the two to use."""
+    report = report_of(run_of({C: on(120), C_TUNED: on(180)}))
+    assert report.verdict.headline == "Choose the tuned classifier: it is better than the classifier."
+    assert "nothing to compare" not in " ".join(report.verdict.lines)
+
+
+def test_nothing_is_best_as_measured_that_a_default_beats() -> None:
+    """A faster default that is no rival takes the sentence "nothing was better, faster or cheaper" away."""
+    scores = {Z: on(62, 40), Z_TUNED: on(62, 40), C: on(64), C_TUNED: on(66)}
+    times = {Z: 0.3, Z_TUNED: 0.3, C_TUNED: 0.2}
+    assert report_of(run_of(scores, {**times, C: 0.25})).verdict.outcome is Outcome.BEST_MEASURED
+    assert report_of(run_of(scores, {**times, C: 0.05})).verdict.outcome is not Outcome.BEST_MEASURED
+
+
+def test_only_it_meets_your_limits_is_said_of_techniques() -> None:
+    """The default of the same technique may meet them, too."""
+    verdict = report_of(run_of(SCORES), Limits(least_quality=0.7)).verdict
+    assert verdict.outcome is Outcome.ALONE
+    assert "no other technique meets your limits" in verdict.headline
 
 
 @pytest.mark.parametrize(("scores", "told"), [
     ({Z: on(150), Z_TUNED: on(90), C: on(60), C_TUNED: on(160)}, "That overturned the verdict: with the default settings alone it would be zero-shot."),
-    ({Z: on(60), C: on(100), C_TUNED: on(64, 40)}, "With the default settings it would be the classifier; with those it is not decided."),
-    ({Z: on(60), C: on(64, 40), C_TUNED: on(160)}, "The default settings alone do not decide it."),
-    ({Z: on(60), C: on(64, 40), C_TUNED: on(66, 40)}, "The default settings alone do not decide it either."),
+    ({Z: on(60), C: on(80), C_TUNED: on(64, 40)}, "With the default settings it would be the classifier; with the settings that were found, nothing is chosen."),
+    ({Z: on(60), C: on(64, 40), C_TUNED: on(160)}, "The default settings alone lead to no choice."),
+    ({Z: on(60), C: on(64, 40), C_TUNED: on(66, 40)}, "The default settings alone lead to no choice either."),
 ])  # fmt: skip
 def test_what_the_effort_changed_is_told(scores: dict[str, list[float]], told: str) -> None:
     """Only another technique is another verdict."""
     assert told in report_of(run_of(scores)).verdict.basis.text
+
+
+def test_a_race_goes_by_the_same_rivals() -> None:
+    """A default does not push its own tuned variant out, and two alike settings do not keep a clear best unclear."""
+    run = run_of({Z: on(20), C: on(190), C_TUNED: on(186, 4)})
+    plan = replace(run.plan, test_ids=(*run.plan.test_ids, "one-more"), stop_when_clear=True)
+    scores = {Z: on(20), C: on(190), C_TUNED: on(186, 4)}
+    made = [
+        Prediction(run_id="r", variant_id=name, technique=name, example_id=str(row), target="a", score=score)
+        for name, own in scores.items()
+        for row, score in enumerate(own)
+    ]
+    leader = Standings(plan, made, {}).leader()
+    assert leader is not None
+    assert leader.variant_id == C_TUNED
+    assert set(Standings(replace(plan, race=True), made, {}).drop()) == {Z}
+    worse = [replace(one, score=float(int(one.example_id) < 100)) if one.variant_id == C_TUNED else one for one in made]
+    assert C_TUNED not in Standings(replace(plan, race=True), worse, {}).drop()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.analysis.figures import RunFigures
+from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Verdict, between
@@ -18,7 +18,7 @@ from engine.running.search.folds import FOLDS
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
     "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used "
-    "only if it gains more over the default than the best of that many settings would by luck."
+    "only if its gain over the default is more than the luck of the best of that many."
 )
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
@@ -102,8 +102,14 @@ def _sentence(search: Search) -> str:
         return f"{row.technique}: {spent}{end}. The default stays: {_why_kept(search)}."
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
     if row.changed:
-        return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
-    return f"{row.technique}: {spent}{end}. The default stays: the best other setting reached {shares}."
+        return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}{_lasting(search)}."
+    luck = ", which may be luck" if row.best_score > row.default_score else ""
+    return f"{row.technique}: {spent}{end}. The default stays: the best other setting reached {shares}{luck}."
+
+
+def _lasting(search: Search) -> str:
+    """Say what of a gain is likely to last; runs from before that was known say nothing."""
+    return f"; about {say.points(search.expected_gain)} of that should last" if search.expected_gain else ""
 
 
 def _end(search: Search, row: EffortRow) -> str:
@@ -144,11 +150,14 @@ def _folds(search: Search) -> str:
     return f"x{search.folds}" if 0 < search.folds < FOLDS and not search.in_order[0].trainings else ""
 
 
-def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sentence:
+def effort_basis(
+    run: RunFigures, contending: Sequence[VariantFigures], verdict: Verdict, by_default: Verdict
+) -> Sentence:
     """Say with which effort a verdict was reached, and whether it is another one than the default settings come to.
 
     Args:
-        run: in figures, with its tuned variants.
+        run: in figures.
+        contending: those of its variants that the verdict is about.
         verdict: on each technique with the settings that were found for it.
         by_default: on the default ones alone.
     """
@@ -157,23 +166,32 @@ def effort_basis(run: RunFigures, verdict: Verdict, by_default: Verdict) -> Sent
         return Sentence(text="")
     if not effort.settled:
         return Sentence(text="The search for settings was not finished.")
-    tuned = [item for item in run.figures if item.variant.tuned]
+    tuned = [variant for variant in run.plan.variants if variant.tuned]
     text = f"Settings were searched for: {amount(effort)}."
-    text += " Each technique stands with what was found for it." if tuned else " Every technique keeps its default."
     if not tuned:
+        text += " Every technique keeps its default."
         return Sentence(text=text, claims=(_effort_claim(effort, by_default),))
+    text += f" Each technique stands with what was found for it{_also_by_default(contending)}."
     if verdict.pick is None and by_default.pick is None:
-        text += " The default settings alone do not decide it either."
+        text += " The default settings alone lead to no choice either."
     elif _same(run, verdict, by_default):
         text += " The default settings alone lead to the same technique."
     elif by_default.pick is None:
-        text += " The default settings alone do not decide it."
+        text += " The default settings alone lead to no choice."
     elif verdict.pick is None:
-        text += f" With the default settings it would be {the(run.of(by_default.pick))}; with those it is not decided."
+        text += f" With the default settings it would be {the(run.of(by_default.pick))}; "
+        text += "with the settings that were found, nothing is chosen."
     else:
         text += " That overturned the verdict: with the default settings alone it would be "
         text += f"{the(run.of(by_default.pick))}."
     return Sentence(text=text, claims=(_effort_claim(effort, by_default),))
+
+
+def _also_by_default(contending: Sequence[VariantFigures]) -> str:
+    """Name the techniques whose default contends beside the tuned variant."""
+    found = {item.variant.technique for item in contending if item.variant.tuned}
+    both = [item for item in contending if item.variant.technique in found and not item.variant.tuned]
+    return f", {say.listed([the(item) for item in both])} by default as well" if both else ""
 
 
 def _effort_claim(effort: Effort, by_default: Verdict) -> Claim:

@@ -38,6 +38,7 @@ def decide(
     training: TrainingRows | None = None,
     looks: RowLooks | None = None,
     languages: LanguageParts | None = None,
+    aside: Sequence[VariantFigures] = (),
 ) -> Verdict:
     """Come to a verdict.
 
@@ -47,12 +48,15 @@ def decide(
         training: what the variants learned from; without it, the number of training rows alone is told.
         looks: what was seen of the test rows before; without it, the run counts as the first look.
         languages: of the rows, and what the run goes without in them; without it, nothing is said of that.
+        aside: defaults of techniques that stand with other settings; nothing that one of them beats is best as
+            measured.
     """
     eliminated = tuple(found for item in run.figures if (found := eliminate(item, limits)) is not None)
     out = {item.variant_id for item in eliminated}
     kept = tuple(item for item in run.figures if item.variant.id not in out)
     leader = _leader(run.differences, kept)
-    outcome, pick = _pick(run.differences, kept, leader)
+    others = tuple(item for item in aside if eliminate(item, limits) is None)
+    outcome, pick = _pick(run.differences, kept, leader, others)
     ruling = Ruling(
         run=run,
         limits=limits,
@@ -118,7 +122,10 @@ def _upkeep(item: VariantFigures) -> int:
 
 
 def _pick(
-    differences: Sequence[Difference], kept: Sequence[VariantFigures], leader: VariantFigures | None
+    differences: Sequence[Difference],
+    kept: Sequence[VariantFigures],
+    leader: VariantFigures | None,
+    aside: Sequence[VariantFigures],
 ) -> tuple[Outcome, VariantFigures | None]:
     if leader is None:
         return Outcome.NONE, None
@@ -126,11 +133,12 @@ def _pick(
         return Outcome.ALONE, leader
     if all(_beats(differences, leader, item) for item in kept if item is not leader):
         return Outcome.WINNER, leader
-    any_right = any(item.quality.value > 0 for item in kept)
+    every = (*kept, *aside)
+    any_right = any(item.quality.value > 0 for item in every)
     simplest_first = sorted(kept if any_right else (), key=lambda item: (_upkeep(item), dearness(item)))
     for item in simplest_first:
-        ahead = all(lead(differences, item, other) >= 0 for other in kept if other is not item)
-        if ahead and best_on_all(item, kept):
+        ahead = all(lead(differences, item, other) >= 0 for other in every if other is not item)
+        if ahead and best_on_all(item, every):
             return Outcome.BEST_MEASURED, item
     for item in simplest_first:
         loss = worst_loss(differences, item, kept)

@@ -49,7 +49,8 @@ def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
         who=pick.variant.id,
         whom=tuple(item.variant_id for item in ruling.eliminated),
     )
-    where = "only it meets your limits" if certain else "in this test only it meets your limits"
+    alone = "only it" if ruling.other == "other" else f"no {ruling.other}"
+    where = f"{alone} meets your limits" if certain else f"in this test {alone} meets your limits"
     return Sentence(text=f"Choose {the(pick)}: {where}.", claims=(claim,))
 
 
@@ -102,6 +103,8 @@ def _beaten(ruling: Ruling) -> str:
     if len(rivals) == 1:
         return f"{the(rivals[0])}, the only other one{left}" if left else the(rivals[0])
     number = "both" if len(rivals) == 2 else f"all {say.count(len(rivals))}"
+    if ruling.other != "other" and len({item.variant.technique for item in rivals}) < len(rivals):
+        number = "all"  # some of them twice
     return f"{number} {ruling.other}s" + (" that meet your limits" if left else "")
 
 

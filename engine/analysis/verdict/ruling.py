@@ -128,8 +128,12 @@ class Ruling:
 
     @property
     def other(self) -> str:
-        """What a rival is called in a sentence: where settings were found, a technique's default is none."""
-        return "other technique" if any(item.variant.tuned for item in self.run.figures) else "other"
+        """What a rival is called: where the subject stands with what was found for it, its default is none."""
+        subject = self.subject
+        if subject is None or not any(item.variant.tuned for item in self.run.figures):
+            return "other"
+        alike = [item for item in self.run.figures if item.variant.technique is subject.variant.technique]
+        return "other technique" if len(alike) == 1 else "other"
 
     def lead(self, first: VariantFigures, second: VariantFigures) -> float:
         """Return by how much the first scored more on the rows that both have; 0 where they share none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,8 +9,10 @@ import numpy as np
 
 from engine.core.interval import Floats
 from engine.core.run.effort import Standing, Trial
-from engine.metrics.label_prior import LEAST_ERRORS
 from engine.metrics.pairwise import adjusted_wald
+
+LEAST_GAIN = 1e-9
+"""An expected gain below this is none: what is left of a sum of zeros."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,51 +25,71 @@ class Choice:
     """The trial whose setting is used; 0 keeps the default."""
     standard_error: float | None
     """Of the best one's gain, with a row added in favour of each."""
+    expected_gain: float | None
+    """What of the best one's gain is likely to last on other rows, 0 to 1; 0 where it may all be luck."""
 
 
 def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
-    """Choose among whole trials the one that surely gains most, and decide whether it is used.
+    """Choose among whole trials the one that is expected to gain most, and decide whether it is used.
 
-    What it surely gains is its gain over the default on the same rows, less `errors_of_luck` standard errors, with a
-    row added in favour of each: a trial of one fold has fewer rows than others. Of equally good ones that with the
-    shortest prompts is taken, then the first. It is used if that is more than nothing; doubt keeps the default.
+    A trial's gain over the default, on the rows that both answered and with a row added in favour of each, is shrunk as
+    `shrunken` does, for the best of many is best by luck as well. The best is used if something is left. Of equally
+    good ones that with the shortest prompts is taken, then the first.
 
     Args:
         trials: the default's first.
         weights: how much each row counts, in the order of the folds; their mean is 1.
     """
     default = trials[0] if trials else None
+    tried = [(number, one) for number, one in enumerate(trials) if number and one.standing is not Standing.FAILED]
     if default is None or default.standing is not Standing.WHOLE:
-        return Choice(best=None, chosen=0, standard_error=None)
-    errors = errors_of_luck(sum(trial.standing is not Standing.FAILED for trial in trials[1:]))
-    found = [
-        (_gain(default, trial, weights, errors), number)
-        for number, trial in enumerate(trials)
-        if number and trial.standing is Standing.WHOLE
-    ]
-    if not found:
-        return Choice(best=None, chosen=0, standard_error=None)
-    (sure, error), best = max(found, key=lambda item: (round(item[0][0], 9), -trials[item[1]].prompt_tokens, -item[1]))
-    return Choice(best=best, chosen=best if sure > 0 else 0, standard_error=error)
+        tried = []
+    if default is None or not any(one.standing is Standing.WHOLE for _number, one in tried):
+        return Choice(best=None, chosen=0, standard_error=None, expected_gain=None)
+    gains, errors = np.array([_gain(default, one, weights) for _number, one in tried]).T
+    expected = shrunken(gains, errors)
+    place = max(
+        (place for place, (_number, one) in enumerate(tried) if one.standing is Standing.WHOLE),
+        key=lambda place: (
+            round(float(expected[place]), 9),
+            round(float(gains[place] - errors[place]), 9),
+            -tried[place][1].prompt_tokens,
+            -place,
+        ),
+    )
+    best, left = tried[place][0], max(float(expected[place]), 0.0)
+    chosen = best if left > LEAST_GAIN else 0
+    return Choice(best=best, chosen=chosen, standard_error=float(errors[place]), expected_gain=left)
 
 
-def errors_of_luck(tried: int) -> float:
-    """Return how many standard errors the best of so many settings, none better than the default, may gain by luck.
+def shrunken(gains: Floats, errors: Floats) -> Floats:
+    """Return what of each setting's measured gain is to be expected on other rows: the empirical Bayes estimate.
 
-    One at least, the rule of Breiman et al., *CART* (1984), as everywhere here. The expected maximum of n normal
-    variables is at most sqrt(2 ln n) standard deviations: S. Boucheron, G. Lugosi, P. Massart, *Concentration
-    Inequalities* (2013), section 2.5.
+    True gains are taken as normal around a centre, the mean of all settings tried or 0 if that is less, with a spread
+    that the measured gains show beyond their errors. Where they show none, nothing is left of them. One setting alone
+    is left with something if it gains more than one standard error.
+
+    Sources: B. Efron, C. Morris, "Data analysis using Stein's estimator and its generalizations", J. Am. Stat. Assoc.
+    70 (1975); the spread by moments as in R. DerSimonian, N. Laird, "Meta-analysis in clinical trials" (1986).
+
+    Args:
+        gains: of each setting, shape (settings,).
+        errors: standard error of each, above 0.
     """
-    return max(LEAST_ERRORS, math.sqrt(2 * math.log(max(tried, 1))))
+    weights = 1 / errors**2
+    centre = min(float((weights * gains).sum() / weights.sum()), 0.0)
+    beyond = float((weights * (gains - centre) ** 2).sum()) - len(gains)
+    variance = max(beyond / float(weights.sum()), 0.0)
+    found: Floats = centre + variance / (variance + errors**2) * (gains - centre)
+    return found
 
 
-def _gain(default: Trial, trial: Trial, weights: Floats, errors: float) -> tuple[float, float]:
-    """Return a trial's gain on the rows that both answered, less so many standard errors; and that error."""
+def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float]:
+    """Return a trial's gain on the rows that both answered, and its standard error."""
     rows = min(len(default.row_scores), len(trial.row_scores))
     counted = weights[:rows] / weights[:rows].mean()
     differences = counted * (np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows]))
-    centre, error = adjusted_wald(float(differences.sum()), float((differences**2).sum()), float(counted.max()), rows)
-    return centre - errors * error, error
+    return adjusted_wald(float(differences.sum()), float((differences**2).sum()), float(counted.max()), rows)
 
 
 def comparable(default: Trial, trial: Trial) -> Trial:
