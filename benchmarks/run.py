@@ -29,6 +29,7 @@ NAMES = {
     "embedders": "benchmarks.embedders",
     "report_speed": "benchmarks.report_speed",
     "claims": "benchmarks.claims",
+    "choosing": "benchmarks.choosing",
     "race": "benchmarks.race",
     "upload": "benchmarks.upload",
     "leaks": "benchmarks.leaks",
