@@ -28,8 +28,7 @@ INTERVALS = (
     "best."
 )
 BETTER = (
-    "The best is tested against its rivals alone (a default is none of its own tuned variant), every other pair with "
-    "Holm's correction over all pairs; p-values "
+    "The best is tested against its rivals alone, every other pair with Holm's correction over all pairs; p-values "
     "allow for every look at the run, and one below 0.05 counts. A variant is wrongly called better in at most 5 of "
     "100 runs, and wrongly called certain in at most 2.5."
 )

@@ -18,7 +18,8 @@ from engine.running.search.folds import FOLDS
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
     "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used "
-    "only if its gain over the default is more than the luck of the best of that many."
+    "only if its gain over the default is more than the luck of the best of that many. In the verdict a default is no "
+    "rival of its own tuned variant, unless a limit rules that out or the default is proven to be better."
 )
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
