@@ -216,17 +216,6 @@ def test_no_gain_grows_and_no_order_among_equal_errors_turns(measured: list[tupl
     assert np.all(np.diff(alike[order]) >= -1e-9)
 
 
-def test_what_should_last_is_told() -> None:
-    """A used setting says how much of its gain is to be expected on other rows."""
-    search = Search(
-        technique="few-shot",
-        trials={"0": replace(whole(9.0), score=0.31), "1": replace(whole(9.0, examples="10"), score=0.45)},
-        ended=SearchEnd.EXHAUSTED, chosen=1, best=1, expected_gain=0.09,
-    )  # fmt: skip
-    (told,) = effort_sentences({"few-shot-tuned": search})
-    assert told.endswith("45 % against the default's 31 % on labelled rows; about 9 points of that should last.")
-
-
 # ---- the default's own trial ----
 
 

@@ -103,14 +103,9 @@ def _sentence(search: Search) -> str:
         return f"{row.technique}: {spent}{end}. The default stays: {_why_kept(search)}."
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
     if row.changed:
-        return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}{_lasting(search)}."
+        return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
     luck = ", which may be luck" if row.best_score > row.default_score else ""
     return f"{row.technique}: {spent}{end}. The default stays: the best other setting reached {shares}{luck}."
-
-
-def _lasting(search: Search) -> str:
-    """Say what of a gain is likely to last; runs from before that was known say nothing."""
-    return f"; about {say.points(search.expected_gain)} of that should last" if search.expected_gain else ""
 
 
 def _end(search: Search, row: EffortRow) -> str:

@@ -100,9 +100,6 @@ class Search:
     """Of the best trial's gain over the default on the same rows; None without another whole trial."""
     best: int | None = None
     """The whole trial that is expected to gain most over the default, whether or not it is used."""
-    expected_gain: float | None = None
-    """What of its gain is likely to last on other rows, 0 to 1: `engine.running.search.choosing.shrunken`. None without
-    another whole trial."""
     reason: str = ""
     """Why nothing was searched for; empty where something was."""
     next_s: float | None = None

@@ -25,8 +25,6 @@ class Choice:
     """The trial whose setting is used; 0 keeps the default."""
     standard_error: float | None
     """Of the best one's gain, with a row added in favour of each."""
-    expected_gain: float | None
-    """What of the best one's gain is likely to last on other rows, 0 to 1; 0 where it may all be luck."""
 
 
 def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
@@ -45,7 +43,7 @@ def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
     if default is None or default.standing is not Standing.WHOLE:
         tried = []
     if default is None or not any(one.standing is Standing.WHOLE for _number, one in tried):
-        return Choice(best=None, chosen=0, standard_error=None, expected_gain=None)
+        return Choice(best=None, chosen=0, standard_error=None)
     gains, errors = np.array([_gain(default, one, weights) for _number, one in tried]).T
     expected = shrunken(gains, errors)
     place = max(
@@ -57,17 +55,19 @@ def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
             -place,
         ),
     )
-    best, left = tried[place][0], max(float(expected[place]), 0.0)
-    chosen = best if left > LEAST_GAIN else 0
-    return Choice(best=best, chosen=chosen, standard_error=float(errors[place]), expected_gain=left)
+    best = tried[place][0]
+    chosen = best if float(expected[place]) > LEAST_GAIN else 0
+    return Choice(best=best, chosen=chosen, standard_error=float(errors[place]))
 
 
 def shrunken(gains: Floats, errors: Floats) -> Floats:
-    """Return what of each setting's measured gain is to be expected on other rows: the empirical Bayes estimate.
+    """Return what is left of each setting's measured gain once luck is taken off: the empirical Bayes estimate.
 
     True gains are taken as normal around a centre, the mean of all settings tried or 0 if that is less, with a spread
     that the measured gains show beyond their errors. Where they show none, nothing is left of them. One setting alone
-    is left with something if it gains more than one standard error.
+    is left with something if it gains more than one standard error. Settings are compared with the same default on the
+    same rows, so that their errors are alike, and the spread is rather too small: what is left serves to decide, and is
+    less than what a good setting gains.
 
     Sources: B. Efron, C. Morris, "Data analysis using Stein's estimator and its generalizations", J. Am. Stat. Assoc.
     70 (1975); the spread by moments as in R. DerSimonian, N. Laird, "Meta-analysis in clinical trials" (1986).

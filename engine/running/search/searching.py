@@ -209,7 +209,6 @@ def _closed(seeker: Seeker, order: Floats, keep: Keep) -> Generator[Event, None,
         chosen=choice.chosen,
         best=choice.best,
         standard_error=choice.standard_error,
-        expected_gain=choice.expected_gain,
         reason=seeker.reason,
         next_s=seeker.next_s,
     )
