@@ -27,6 +27,7 @@ import polars as pl
 
 from adapters.storage.task_folder import read_task, write_task
 from benchmarks.data import DATA
+from benchmarks.effort import is_done
 from engine.analysis.basis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
 from engine.core.task import AnswerKind, AnswerSpec, Example, Task
@@ -153,7 +154,7 @@ def _skewed(task: Task) -> Task:
 
 def _cells(out: Path, task: Task) -> list[Cell]:
     folder = out / task.id
-    if not _is_done(folder):
+    if not is_done(folder):
         write_task(task, out / "tasks" / task.id)
         command = [
             sys.executable,
@@ -185,12 +186,6 @@ def _cells(out: Path, task: Task) -> list[Cell]:
             )
         )
     return cells
-
-
-def _is_done(folder: Path) -> bool:
-    """Tell whether a run was finished; one that was stopped is made again."""
-    file = folder / "summary.json"
-    return file.is_file() and json.loads(file.read_text(encoding="utf-8"))["status"] == "done"
 
 
 def _put_back(row: dict[str, Any], prior: LabelPrior) -> str:

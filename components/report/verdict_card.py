@@ -19,7 +19,7 @@ _SURE = {
     Outcome.NONE: ("none meets the limits", "red"),
 }
 _HELP = {
-    Outcome.WINNER: "It beats each rival that no limit rules out, at the 5 % level over the whole run.",
+    Outcome.WINNER: "It beats all rivals that no limit rules out, at the 5 % level over the whole run.",
     Outcome.BEST_MEASURED: "On quality, p95 latency and cost no other was better in this test.",
     Outcome.SIMPLEST: "It is at most 5 points behind any other, in at least 95 of 100 such runs.",
     Outcome.NONE_RIGHT: "Without a right answer there is no quality to compare, and time and cost decide nothing.",

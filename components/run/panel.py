@@ -208,7 +208,7 @@ def _stopped_early(snapshot: RunSnapshot) -> str:
     leader = next(lane for lane in snapshot.lanes if lane.variant.id == snapshot.clear_leader)
     rows = f"{say.number(leader.rows_done)} of {say.number(leader.rows_total)} rows"
     return (
-        f"Stopped after {rows}: {leader.variant.name} is clearly better than each rival. "
+        f"Stopped after {rows}: {leader.variant.name} is clearly better than all its rivals. "
         "The test accounts for checking after every row and is wrong in at most 5 of 100 runs. Stopping early slightly "
         "overestimates the quality of the leader."
     )

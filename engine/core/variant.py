@@ -284,3 +284,13 @@ def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
         + (f" ({variant.id})" if names.count(variant.name) > 1 and variant.id != variant.technique else "")
         for variant in variants
     }
+
+
+def no_rivals(variants: Sequence[Variant]) -> dict[str, str]:
+    """Return the defaults that are no rivals of others, by id, each with its own tuned variant, which stands for both.
+
+    None where one default and its tuned variant are all there is: then these two are compared.
+    """
+    ids = {variant.id for variant in variants}
+    found = {one: one + TUNED_ENDING for one in ids if one + TUNED_ENDING in ids}
+    return found if len(ids) > 2 else {}

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.core.variant import no_rivals
 from engine.metrics.early_stopping import ClearLeader, clear_leader, surely_behind
 from engine.metrics.inference import WATCHED
 from engine.metrics.pairwise import compare_all
@@ -20,6 +21,7 @@ class Standings:
         """Begin with what is kept from before, and with those that were out already."""
         self._plan = plan
         self._out = dict(out)
+        self._no_rivals = no_rivals(plan.variants)
         self._scores: dict[str, dict[str, float]] = {variant.id: {} for variant in plan.variants}
         for prediction in kept:
             self.add(prediction)
@@ -81,10 +83,7 @@ class Standings:
 
     def _contending(self, common: Mapping[str, list[float]]) -> dict[str, list[float]]:
         """Leave out defaults beside their tuned variants, as the verdict does."""
-        going = [variant for variant in self._plan.variants if variant.id in common]
-        tuned = {variant.technique for variant in going if variant.tuned}
-        names = [variant.id for variant in going if variant.tuned or variant.technique not in tuned]
-        return {name: common[name] for name in names}
+        return {name: scores for name, scores in common.items() if self._no_rivals.get(name) not in common}
 
     def _going(self) -> dict[str, dict[str, float]]:
         return {name: scores for name, scores in self._scores.items() if name not in self._out}

@@ -21,6 +21,7 @@ from engine.core.run.effort import Effort
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.techniques import Technique
+from engine.core.variant import Variant, no_rivals
 from engine.metrics.pairwise import compare_all
 from engine.running.standings import Standings
 from tests.unit.test_verdict import figures_of, right_on
@@ -78,7 +79,9 @@ def test_a_default_is_no_rival_of_its_own_tuned_variant() -> None:
     assert (report.verdict.outcome, report.verdict.pick) == (Outcome.WINNER, C_TUNED)
     assert report.verdict.headline == "Choose the tuned classifier: it is better than tuned zero-shot."
     basis = report.verdict.basis.text
-    assert "Each technique stands with what was found for it. The default settings alone lead to the same" in basis
+    assert (
+        "Each technique is judged with the settings found for it. The default settings alone lead to the same" in basis
+    )
     assert "overturned" not in basis
     assert [item.variant.id for item in report.figures] == list(SCORES), "the defaults are still shown"
     assert not contradictions(report.verdict.claims)
@@ -121,7 +124,7 @@ def test_a_default_that_is_proven_to_be_better_contends() -> None:
     """What was found on labelled rows may be worse on others: then its default is not left out, and may be chosen."""
     report = report_of(run_of({Z: on(60), Z_TUNED: on(80), C: on(180), C_TUNED: on(120)}))
     assert (report.verdict.outcome, report.verdict.pick) == (Outcome.WINNER, C)
-    assert "stands with what was found for it, the classifier by default as well." in report.verdict.basis.text
+    assert "is judged with the settings found for it, the classifier also by default." in report.verdict.basis.text
     assert report.verdict.headline.endswith("better than both others.")
 
 
@@ -158,19 +161,43 @@ def test_what_the_effort_changed_is_told(scores: dict[str, list[float]], told: s
     assert told in report_of(run_of(scores)).verdict.basis.text
 
 
+def answers(scores: Mapping[str, Sequence[float]]) -> list[Prediction]:
+    """Return what variants answered, by their scores on the rows in order."""
+    return [
+        Prediction(run_id="r", variant_id=name, technique=name, example_id=str(row), target="a", score=score)
+        for name, own in scores.items()
+        for row, score in enumerate(own)
+    ]
+
+
 def test_a_race_goes_by_the_same_rivals() -> None:
     """A default does not push its own tuned variant out, and two alike settings do not keep a clear best unclear."""
     run = run_of({Z: on(20), C: on(190), C_TUNED: on(186, 4)})
     plan = replace(run.plan, test_ids=(*run.plan.test_ids, "one-more"), stop_when_clear=True)
     scores = {Z: on(20), C: on(190), C_TUNED: on(186, 4)}
-    made = [
-        Prediction(run_id="r", variant_id=name, technique=name, example_id=str(row), target="a", score=score)
-        for name, own in scores.items()
-        for row, score in enumerate(own)
-    ]
+    made = answers(scores)
     leader = Standings(plan, made, {}).leader()
     assert leader is not None
     assert leader.variant_id == C_TUNED
     assert set(Standings(replace(plan, race=True), made, {}).drop()) == {Z}
     worse = [replace(one, score=float(int(one.example_id) < 100)) if one.variant_id == C_TUNED else one for one in made]
     assert C_TUNED not in Standings(replace(plan, race=True), worse, {}).drop()
+
+
+def test_with_one_technique_its_two_settings_race_each_other() -> None:
+    """They are what is compared, in the run as in the verdict."""
+    plan = replace(run_of({C: on(20), C_TUNED: on(190)}).plan, stop_when_clear=True)
+    plan = replace(plan, test_ids=(*plan.test_ids, "one-more"))
+    leader = Standings(plan, answers({C: on(20), C_TUNED: on(190)}), {}).leader()
+    assert leader is not None
+    assert leader.variant_id == C_TUNED
+
+
+def test_a_default_stands_aside_for_its_own_tuned_variant_alone() -> None:
+    """Two variants of one technique, with two embedders, are two: by id, and not by technique."""
+    a, b = "rag", "rag-other"
+    variants = [
+        Variant(id=name, technique=Technique.RAG, tuned=name.endswith("-tuned")) for name in (a, b, f"{b}-tuned")
+    ]
+    assert no_rivals(variants) == {b: f"{b}-tuned"}
+    assert no_rivals(variants[1:]) == {}

@@ -11,15 +11,16 @@ from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Verdict, between
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.techniques import in_sentence, label
+from engine.core.variant import TUNED_ENDING, no_rivals
 from engine.metrics import wording as say
 from engine.running.search.choosing import best_so_far
 from engine.running.search.folds import FOLDS
 
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
-    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used "
-    "only if its gain over the default is more than the luck of the best of that many. In the verdict a default is no "
-    "rival of its own tuned variant, unless a limit rules that out or the default is proven to be better."
+    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used only if "
+    "its gain over the default is more than luck alone would give the best of so many. In the verdict a default is no "
+    "rival of its own tuned variant, unless a limit rules the tuned one out or the default is proven to be better."
 )
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
@@ -167,7 +168,7 @@ def effort_basis(
     if not tuned:
         text += " Every technique keeps its default."
         return Sentence(text=text, claims=(_effort_claim(effort, by_default),))
-    text += f" Each technique stands with what was found for it{_also_by_default(contending)}."
+    text += f" Each technique is judged with the settings found for it{_also_by_default(contending)}."
     if verdict.pick is None and by_default.pick is None:
         text += " The default settings alone lead to no choice either."
     elif _same(run, verdict, by_default):
@@ -185,9 +186,9 @@ def effort_basis(
 
 def _also_by_default(contending: Sequence[VariantFigures]) -> str:
     """Name the techniques whose default contends beside the tuned variant."""
-    found = {item.variant.technique for item in contending if item.variant.tuned}
-    both = [item for item in contending if item.variant.technique in found and not item.variant.tuned]
-    return f", {say.listed([the(item) for item in both])} by default as well" if both else ""
+    pairs = no_rivals([item.variant for item in contending])
+    both = [the(item) for item in contending if item.variant.id in pairs]
+    return f", {say.listed(both)} also by default" if both else ""
 
 
 def _effort_claim(effort: Effort, by_default: Verdict) -> Claim:
@@ -202,11 +203,10 @@ def _same(run: RunFigures, verdict: Verdict, by_default: Verdict) -> bool:
 
 def tuning_gains(run: RunFigures) -> tuple[str, ...]:
     """Say what tuning was worth on the test rows: each tuned variant against its default, paired, with the interval."""
-    defaults = {item.variant.technique: item.variant.id for item in run.figures if not item.variant.tuned}
     told = []
     for item in run.figures:
-        other = defaults.get(item.variant.technique) if item.variant.tuned else None
-        gap = between(run.differences, item.variant.id, other) if other else None
+        default = item.variant.id.removesuffix(TUNED_ENDING)
+        gap = between(run.differences, item.variant.id, default) if item.variant.tuned else None
         if gap is None:
             continue
         seen = gap.seen_from(item.variant.id)

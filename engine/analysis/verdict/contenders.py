@@ -9,6 +9,7 @@ from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, 
 from engine.analysis.verdict.limits import eliminate
 from engine.analysis.verdict.ruling import between
 from engine.core.limits import Limits
+from engine.core.variant import no_rivals
 
 
 def contenders(run: RunFigures, limits: Limits) -> RunFigures:
@@ -16,25 +17,20 @@ def contenders(run: RunFigures, limits: Limits) -> RunFigures:
 
     What was found was fixed before a test row was read. A technique's default beside it would be a rival so near that
     hardly any number of rows could tell them apart. It contends as well where the limits rule out the tuned variant,
-    and where it is proven to be the better of the two. All differences stay. Of one technique, nothing is left out.
+    and where it is proven to be the better of the two. All differences stay.
     """
-    tuned = {item.variant.technique: item for item in run.figures if item.variant.tuned}
-    if not tuned or len({item.variant.technique for item in run.figures}) < 2:
-        return run
+    pairs = no_rivals([item.variant for item in run.figures])
     out = {
-        item.variant.id
-        for item in run.figures
-        if (other := tuned.get(item.variant.technique)) is not None
-        and item is not other
-        and eliminate(other, limits) is None
-        and not _proven_better(run, item, other)
+        default
+        for default, tuned in pairs.items()
+        if eliminate(run.of(tuned), limits) is None and not _proven_better(run, default, tuned)
     }
-    return replace(run, figures=_without(run, out))
+    return replace(run, figures=_without(run, out)) if out else run
 
 
-def _proven_better(run: RunFigures, item: VariantFigures, other: VariantFigures) -> bool:
-    gap = between(run.differences, item.variant.id, other.variant.id)
-    return gap is not None and gap.significant and gap.seen_from(item.variant.id).value > 0
+def _proven_better(run: RunFigures, first: str, second: str) -> bool:
+    gap = between(run.differences, first, second)
+    return gap is not None and gap.significant and gap.seen_from(first).value > 0
 
 
 def with_default_settings(run: RunFigures) -> RunFigures:

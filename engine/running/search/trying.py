@@ -97,9 +97,8 @@ def try_setting(
                 break
             means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, weights))
             promising = goes_on(means[-1], len(means))
-            if enough(time.perf_counter() - started, time.perf_counter() - asked, len(means)) or len(means) == len(
-                used
-            ):
+            now = time.perf_counter()
+            if len(means) == len(used) or enough(now - started, now - asked, len(means)):
                 break
             if not promising:
                 standing = Standing.BEHIND
@@ -208,9 +207,9 @@ def _scores(
         return list(answers.plain), None
     targets = [answers.rows[place].target for place in whole]
     without, having = outcomes([answers.probabilities[place] for place in whole], targets)
-    chosen = [number for number, place in enumerate(whole) if place in set(deciding)]
-    decided_by = [targets[number] for number in chosen]
-    gain = paired_gain(without[chosen], having[chosen], decided_by, label_frequencies(context.task))
+    by = np.isin(whole, deciding)
+    decided_by = [answers.rows[place].target for place in deciding]
+    gain = paired_gain(without[by], having[by], decided_by, label_frequencies(context.task))
     corrected = wanted is PriorCorrection.ON or gain.worth_it
     scores = list(answers.plain)
     for place, right in zip(whole, (having if corrected else without).tolist(), strict=True):
