@@ -85,6 +85,16 @@ def test_a_prompt_is_predicted_by_the_whole_trials_so_far() -> None:
     assert here.next_s == pytest.approx(40.0)
 
 
+def test_examples_that_change_with_the_row_take_longer() -> None:
+    """They are predicted so, and do not make the others look slow."""
+    here = seeker(Technique.FEW_SHOT, budget_s=100.0, proposed={"which examples": "nearest to the row"})
+    here.trials += [whole(10.0, folds=4), whole(50.0, folds=4, **{"which examples": "nearest to the row"})]
+    assert here.next() is not None, "60 s and 50 more: a tenth too late at most"
+    here.trials.append(whole(10.0, folds=4))
+    assert here.next() is None
+    assert here.next_s == pytest.approx(50.0)
+
+
 def test_what_was_not_started_is_told() -> None:
     """A search that used less than its time says what another trial would have taken."""
     search = Search(

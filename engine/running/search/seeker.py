@@ -13,6 +13,9 @@ from engine.running.search.spaces import Space, turned
 
 LEEWAY = 0.1
 """A trial is started if it will have ended when the time is over, or so much later at most, as a share of it."""
+FRESH_PROMPTS = 5.0
+"""Prompts whose examples change with the row take so many times as long: none was read before. Measured with five
+examples on `support-tickets`: 4 to 6 times."""
 LEAST_TRIALS = 4
 """So many trials should fit into the time; each then answers as few folds as that takes."""
 
@@ -84,14 +87,17 @@ class Seeker:
         return None
 
     def _predicted_s(self, setting: Setting) -> float:
-        """Return how long a trial will take: as the whole ones so far; a training by its epochs."""
+        """Return how long a trial will take: as the whole ones so far, each by its size."""
         whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
-        each_s = np.mean([trial.seconds / self._epochs(trial.setting) for trial in whole])
-        return float(each_s) * self._epochs(setting)
+        each_s = np.mean([trial.seconds / self._size(trial.setting) for trial in whole])
+        return float(each_s) * self._size(setting)
 
-    def _epochs(self, setting: Setting) -> float:
-        lora = self.variant_with(setting).lora
-        return 1.0 if lora is None else lora.epochs
+    def _size(self, setting: Setting) -> float:
+        """Return what a trial takes beside others: a training its epochs, prompts that differ with each row more."""
+        variant = self.variant_with(setting)
+        if variant.lora is not None:
+            return float(variant.lora.epochs)
+        return FRESH_PROMPTS if variant.shots_k and variant.shot_choice is ShotChoice.NEAREST else 1.0
 
     def is_enough(self, seconds: float, fold_s: float, folds: int) -> bool:
         """Tell whether a trial is whole with so many folds, which took so many seconds, and the last of them `fold_s`.
