@@ -30,7 +30,7 @@ from engine.running.search.choosing import choose, shrunken
 from engine.running.search.folds import FOLDS
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
-from engine.running.search.spaces import space_of
+from engine.running.search.spaces import all_settings, space_of
 from tests.helpers import small_task
 from tests.unit.test_search import TASK, carried_out, plan, ports
 
@@ -143,6 +143,15 @@ def test_the_estimate_says_how_many_settings_fit(parameters: int, count: int | N
     a_plan = plan_run(task, facts, techniques=(Technique.RAG,), effort_s=600.0, train_rows=40, limit=10)
     told = estimate_run(a_plan, task, facts, cores=2, free_memory_bytes=10**12, trainable=()).settings["rag"]
     assert told == count if count else told > 4
+
+
+def test_the_estimate_promises_no_more_settings_than_there_are() -> None:
+    """A classifier answers in no time: the search ends when nothing is left to try."""
+    facts = replace(ScriptedModel().facts, parameters=1_000_000)
+    a_plan = plan_run(LABELS, facts, techniques=(Technique.CLASSIFIER,), effort_s=600.0, limit=10)
+    (variant,) = [variant for variant in a_plan.variants if variant.tuned]
+    told = estimate_run(a_plan, LABELS, facts, cores=2, free_memory_bytes=10**12, trainable=()).settings["classifier"]
+    assert told == len(list(all_settings(space_of(variant, LABELS))))
 
 
 def test_where_trials_are_counted_all_folds_are_answered_or_those_named() -> None:

@@ -23,6 +23,7 @@ from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.priors import count_rows
 from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import LEAST_TRIALS
+from engine.running.search.spaces import space_of
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_WORD = 1.4
@@ -136,7 +137,7 @@ def estimate_run(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
         estimated_s=rows * sum(answer_s.values()) + training_s + search_s + setup_s,
-        settings=_fitting(plan, trial_s, settings),
+        settings=_fitting(plan, task, trial_s, settings),
         parts=RunEstimate(search_s=search_s, setup_s=setup_s, training_s=training_s, answer_s=answer_s),
         estimated_memory_bytes=int(memory),
         free_memory_bytes=free_memory_bytes,
@@ -190,17 +191,22 @@ def _share_answered(effort: Effort, technique: str) -> float:
     return 1.0 if TECHNIQUES[Technique(technique)].trains else effort.folds.get(technique, FOLDS) / FOLDS
 
 
-def _fitting(plan: RunPlan, trial_s: Mapping[str, float], whole: Mapping[str, int]) -> dict[str, int]:
-    """Return about how many settings are tried: where few fit, each answers fewer folds, unless it is trained."""
+def _fitting(plan: RunPlan, task: Task, trial_s: Mapping[str, float], whole: Mapping[str, int]) -> dict[str, int]:
+    """Return about how many settings are tried: as many as there are at most.
+
+    Where few fit, each answers fewer folds, unless it is trained.
+    """
     if plan.effort is None or plan.effort.seconds is None:
         return dict(whole)
-    seconds = plan.effort.seconds
-    return {
-        name: count
-        if TECHNIQUES[Technique(name)].trains
-        else max(count, min(LEAST_TRIALS, int(seconds * FOLDS / max(trial_s[name], 1e-3))))
-        for name, count in whole.items()
-    }
+    found = {}
+    for variant in plan.variants:
+        name = str(variant.technique)
+        if not variant.tuned or name not in whole:
+            continue
+        parts = 0 if variant.facts.trains else int(plan.effort.seconds * FOLDS / max(trial_s[name], 1e-3))
+        there_are = math.prod(1 + len(knob.options) for knob in space_of(variant, task))
+        found[name] = min(max(whole[name], min(LEAST_TRIALS, parts)), there_are)
+    return found
 
 
 def _deciding_usd(
