@@ -6,8 +6,9 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.browser.conftest import Server, fresh_page
+from tests.browser.conftest import Server, Watch, fresh_page
 from tests.browser.setting_up import LONG_MS, set_up
 from tests.browser.test_compare import _lanes
 
@@ -26,19 +27,24 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
     expect(page.get_by_text(_RUNNING)).to_be_visible(timeout=LONG_MS)
     page.wait_for_url("**run_id=*")
     tabs = [page.context.new_page() for _ in range(_TABS - 1)]
+    watches = [Watch(tab, address) for tab in tabs]
     for tab in tabs:
         tab.goto(page.url, wait_until="commit")
     for tab in tabs:
         expect(tab.get_by_text(_RUNNING)).to_be_visible(timeout=LONG_MS)
     before = [_lanes(tab)[0]["rows"] for tab in tabs]
-    for tab, seen in zip(tabs, before, strict=True):
-        tab.wait_for_function(
-            """seen => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
-              .flatMap(host => [...host.shadowRoot.querySelectorAll(".lane .rows")])[0]?.textContent !== seen""",
-            arg=seen,
-            polling=500,  # twenty tabs that look at every frame would slow down what they look at
-            timeout=LONG_MS,
-        )
+    for tab, seen, watch in zip(tabs, before, watches, strict=True):
+        try:
+            tab.wait_for_function(
+                """seen => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
+                  .flatMap(host => [...host.shadowRoot.querySelectorAll(".lane .rows")])[0]?.textContent !== seen""",
+                arg=seen,
+                polling=500,  # twenty tabs that look at every frame would slow down what they look at
+                timeout=LONG_MS,
+            )
+        except PlaywrightTimeoutError:
+            shown = tab.evaluate("[document.visibilityState, document.body.innerText]")
+            pytest.fail(f"tab {tabs.index(tab)} stands still at {seen!r}: {shown}; its errors: {watch.errors}")
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile(r"Stopped · \d+ of 300 answers"))).to_be_visible(timeout=LONG_MS)
 

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import app_session
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.runtime import Runtime
+from streamlit.runtime.script_data import ScriptData
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 
 from adapters.sent_whole import WholeQueue, send_whole
+
+PAGE = """
+import streamlit as st
+
+@st.fragment(run_every=3600)
+def panel():
+    st.text("panel")
+
+panel()
+"""
 
 
 def element(*path: int, fragment: str = "", text: str = "") -> ForwardMsg:
@@ -63,9 +82,70 @@ def test_a_run_of_the_whole_page_takes_the_place_of_what_was_not_sent() -> None:
     assert [message.delta.new_element.markdown.body for message in queue.flush()] == ["new"]
 
 
-def test_sessions_get_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name that is replaced is the one by which a session makes its queue."""
+@pytest.fixture
+def as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what is replaced put back after the test."""
     monkeypatch.setattr(app_session, "ForwardMsgQueue", ForwardMsgQueue)
+    monkeypatch.setattr(AppSession, "_create_scriptrunner", AppSession._create_scriptrunner)
+    monkeypatch.setattr(Runtime, "_instance", MagicMock(), raising=False)
+
+
+def test_sessions_get_the_queue(as_it_is: None) -> None:
+    """The name that is replaced is the one by which a session makes its queue."""
     send_whole()
     assert vars(app_session)["ForwardMsgQueue"] is WholeQueue
     assert "= ForwardMsgQueue()" in inspect.getsource(app_session.AppSession.__init__)
+
+
+def kinds_sent(page: Path) -> list[str]:
+    """Run a page again and have its fragment ask to run just when that has ended; return the messages, by their kind.
+
+    The loop is held until the page's thread has ended, as a busy machine may hold it.
+    """
+
+    async def session_of_a_tab() -> list[str]:
+        script = ScriptData(str(page), is_hello=False)
+        session = AppSession(script, MemoryUploadedFileManager("/upload"), ScriptCache(), None, {})
+        session.request_rerun(None)
+        await _ended(session)
+        (fragment_id,) = [
+            message.auto_rerun.fragment_id
+            for message in session.flush_browser_queue()
+            if message.WhichOneof("type") == "auto_rerun"
+        ]
+        session.request_rerun(None)
+        runner = session._scriptrunner
+        assert runner is not None
+        assert runner._script_thread is not None
+        runner._script_thread.join()
+        session.request_rerun(ClientState(fragment_id=fragment_id, is_auto_rerun=True))
+        await asyncio.sleep(0)
+        await _ended(session)
+        return [str(message.WhichOneof("type")) for message in session.flush_browser_queue()]
+
+    return asyncio.run(session_of_a_tab())
+
+
+async def _ended(session: AppSession) -> None:
+    for _ in range(3_000):
+        await asyncio.sleep(0.01)
+        if session._scriptrunner is None:
+            return
+    pytest.fail("the page did not end")
+
+
+def test_a_page_that_has_just_ended_is_sent_before_its_fragment_runs_again(as_it_is: None, tmp_path: Path) -> None:
+    """Its last messages arrive: the one that has the fragment run again, and that the page has ended."""
+    (tmp_path / "page.py").write_text(PAGE, encoding="utf-8")
+    send_whole()
+    kinds = kinds_sent(tmp_path / "page.py")
+    assert kinds.count("auto_rerun") == 1
+    assert kinds.count("new_session") == kinds.count("script_finished") == 2
+
+
+def test_streamlit_itself_would_let_the_fragment_stand_still(as_it_is: None, tmp_path: Path) -> None:
+    """The fault is still there; when this fails, `begin_when_sent` can go."""
+    (tmp_path / "page.py").write_text(PAGE, encoding="utf-8")
+    kinds = kinds_sent(tmp_path / "page.py")
+    assert "auto_rerun" not in kinds
+    assert kinds.count("script_finished") == 1
