@@ -18,3 +18,21 @@ if ! command -v "${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1 
   echo "No C compiler was found; llama.cpp needs one. On Debian and Ubuntu: sudo apt install build-essential; on macOS: xcode-select --install" >&2
   exit 1
 fi
+# On Linux torch brings a GPU's libraries along, and pip keeps what it fetched until all is installed. Elsewhere it is half.
+here_gb=8
+while_installing_gb=7
+[ "$(uname -s)" = Linux ] || { here_gb=4; while_installing_gb=3; }
+free_gb() { df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1000000) }'; }
+device() { df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print $1 }'; }
+temporary="${TMPDIR:-/tmp}"
+if [ ! -x .venv/bin/python ]; then
+  [ "$(device .)" = "$(device "$temporary")" ] && here_gb=$((here_gb + while_installing_gb)) && while_installing_gb=0
+  if [ "$(free_gb .)" -lt "$here_gb" ]; then
+    echo "$(free_gb .) GB of disk are free here; installing needs $here_gb. Free some, or put the folder on another disk." >&2
+    exit 1
+  fi
+  if [ "$(free_gb "$temporary")" -lt "$while_installing_gb" ]; then
+    echo "$(free_gb "$temporary") GB are free in $temporary; installing needs $while_installing_gb there for a while. Name another folder: TMPDIR=/path make run" >&2
+    exit 1
+  fi
+fi
