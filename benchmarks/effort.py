@@ -2,9 +2,10 @@
 
     python -m benchmarks.effort [FOLDER] [--effort 180] [--model NAME] [--tasks a,b] [--seeds 0,1] [--table]
 
-`out/effort` by default. A cell is one task with one seed: all techniques with `compare --effort`, some 25 minutes on
-two cores. Finished cells are kept and those that were stopped go on, so that several sittings make one table; `--table`
-prints what is there and runs nothing. `clinc150-banking` needs the table that `benchmarks.data` names.
+A cell is one task with one seed: all techniques with `compare --effort`, some 25 minutes on two cores, written into
+`out/effort` by default. Finished cells are kept in `benchmarks/measured` and those that were stopped go on, so that
+several sittings make one table; `--table` prints what is there and runs nothing. To measure a cell anew, delete its
+file. `clinc150-banking` needs the table that `benchmarks.data` names.
 
 Fails where tuning harms: a technique's mean gain is below 0, or tuned is more than 2 points worse in a cell with its
 95 % interval below 0. With no effect at all, one cell in 40 has its interval below 0, and of the techniques that were
@@ -14,25 +15,24 @@ changed every second one has a mean below 0.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from benchmarks.data import DATA
+from benchmarks.kept import FOLDER, ROOT, KeptRun, is_done, keep, summary_of
 from engine.core.run.effort import SearchEnd
 from engine.core.techniques import TECHNIQUES, label
 from engine.core.variant import TUNED_ENDING
 from engine.metrics import wording as say
 from engine.metrics.pairwise import LEVEL, Difference, compare_all, holm
 
-ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "out" / "effort"
 TASKS = ("support-tickets", "policy-qa", "order-extraction", "house-style", "clinc150-banking")
 MODEL = "smollm2-135m-instruct"
 EFFORT_S = 180.0
@@ -51,7 +51,7 @@ class Cell:
     task: str
     seed: int
     technique: str
-    search: dict[str, Any]
+    search: Mapping[str, Any]
     record: str
     """What the search came to, in a sentence."""
     gain: Difference
@@ -69,7 +69,7 @@ class Cell:
     @property
     def seconds(self) -> float:
         """Of search."""
-        return float(sum(trial["seconds"] for trial in self.search["trials"].values()))
+        return float(sum(trial["seconds"] for trial in self.search["trials"]))
 
     @property
     def has_more(self) -> bool:
@@ -80,7 +80,7 @@ class Cell:
 def main() -> int:
     """Run what is missing, print the tables, and fail where tuning does harm."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", nargs="?", default=str(ROOT / "out" / "effort"))
+    parser.add_argument("folder", nargs="?", default=str(OUT))
     parser.add_argument("--effort", type=float, default=EFFORT_S)
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--tasks", default=",".join(TASKS))
@@ -91,38 +91,29 @@ def main() -> int:
     verdicts: list[str] = []
     for seed in map(int, asked.seeds.split(",")):
         for task in asked.tasks.split(","):
-            out = Path(asked.folder) / cell_name(task, seed, asked.model, asked.effort)
-            if not is_done(out) and not asked.table:
-                run_cell(out, task, seed, asked.model, asked.effort)
-            if is_done(out):
-                cells += cells_of(out, task, seed)
-                verdicts.append(f"| {task} | {seed} | {' | '.join(_verdict(out))} |")
+            found = cell_file(task, seed, asked.model, asked.effort)
+            if not found.is_file() and not asked.table:
+                run_cell(Path(asked.folder) / found.stem, task, seed, asked.model, asked.effort)
+            if found.is_file():
+                kept = KeptRun.read(found)
+                cells += cells_of(kept, task)
+                verdicts.append(f"| {task} | {seed} | {kept.headline} | {kept.told} |")
     return print_tables(cells, verdicts, asked.effort) if cells else 0
 
 
-def cell_name(task: str, seed: int, model: str = MODEL, effort_s: float = EFFORT_S) -> str:
-    """Return the name of a cell's folder."""
-    return f"{model}-{effort_s:g}-{task}-{seed}"
-
-
-def is_done(out: Path) -> bool:
-    """Tell whether a run was finished; one that was stopped has written what it had."""
-    return _summary(out).get("status") == "done"
-
-
-def _summary(out: Path) -> dict[str, Any]:
-    file = out / "summary.json"
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+def cell_file(task: str, seed: int, model: str = MODEL, effort_s: float = EFFORT_S) -> Path:
+    """Return where a cell is kept."""
+    return FOLDER / f"{model}-{effort_s:g}-{task}-{seed}.json"
 
 
 def run_cell(out: Path, task: str, seed: int, model: str = MODEL, effort_s: float = EFFORT_S) -> None:
-    """Run a cell, with all techniques that apply, and write its summary and predictions into `out`."""
+    """Run a cell with all techniques that apply, in the folder `out`, and keep it."""
     path = DATA / f"{task}.csv"
     if task == "clinc150-banking" and not path.is_file():
         print(f"  {task} is left out: {path.name} is not there")
         return
     print(f"  {task}, seed {seed} …", flush=True)
-    if stopped := _summary(out).get("run_id"):
+    if stopped := summary_of(out).get("run_id"):
         given = ["--resume", stopped]
     else:
         named = (str(path), *COLUMNS) if task == "clinc150-banking" else (task,)
@@ -134,24 +125,20 @@ def run_cell(out: Path, task: str, seed: int, model: str = MODEL, effort_s: floa
     ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if ended.returncode:
         print(f"  {task}, seed {seed}, was not finished:\n{ended.stderr[-1_000:]}", flush=True)
+    if is_done(out):
+        keep(out, cell_file(task, seed, model, effort_s))
 
 
-def cells_of(out: Path, task: str, seed: int) -> Iterator[Cell]:
+def cells_of(kept: KeptRun, task: str) -> Iterator[Cell]:
     """Yield the cells of a finished run, one for each technique that was searched."""
-    effort = _summary(out)["effort"]
-    rows = pl.read_parquet(out / "predictions.parquet", columns=["variant_id", "example_id", "score"])
-    scores = {
-        name: dict(zip(part["example_id"].to_list(), part["score"].fill_null(0.0).to_list(), strict=True))
-        for (name,), part in rows.group_by(["variant_id"])
-    }
-    for search, record in zip(effort["searches"].values(), effort["sentences"], strict=True):
-        default = scores[search["technique"]]
-        tuned = scores[f"{search['technique']}{TUNED_ENDING}"] if search["chosen"] else default
+    for search, record in zip(kept.searches, kept.records, strict=True):
+        default = kept.scores[search["technique"]]
+        tuned = kept.scores[f"{search['technique']}{TUNED_ENDING}"] if search["chosen"] else default
         both = np.array([[tuned[row] for row in default], list(default.values())])
         (gain,) = compare_all(["tuned", "default"], both, np.ones(both.shape, dtype=bool))
         yield Cell(
             task=task,
-            seed=seed,
+            seed=kept.seed,
             technique=search["technique"],
             search=search,
             record=record,
@@ -159,20 +146,6 @@ def cells_of(out: Path, task: str, seed: int) -> Iterator[Cell]:
             default=tuple(both[1].tolist()),
             tuned=tuple(both[0].tolist()),
         )
-
-
-def _verdict(out: Path) -> tuple[str, str]:
-    """Return what to choose, and what of that the effort changed."""
-    kept = out / "verdict.json"
-    if not kept.is_file():
-        command = [sys.executable, "cli.py", "report", _summary(out)["run_id"], "--out", str(out / "memo.md"), "--json"]
-        told = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-        if told.returncode:
-            return say.MISSING, say.MISSING
-        kept.write_text(told.stdout, encoding="utf-8")
-    verdict = json.loads(kept.read_text(encoding="utf-8"))["verdict"]
-    told = [one for one in verdict["basis"]["text"].split(". ") if "default" in one]
-    return verdict["headline"], f"{told[0].rstrip('.')}." if told else say.MISSING
 
 
 def print_tables(cells: Sequence[Cell], verdicts: Sequence[str], effort_s: float) -> int:
@@ -231,9 +204,9 @@ def _print_cells(cells: Sequence[Cell]) -> None:
     )
     print("\n| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
     for cell in cells:
-        trials = cell.search["trials"].values()
+        trials = cell.search["trials"]
         told = f"{_effect(cell.gain)} | {cell.gain.p_holm:.3f}" if cell.changed else "default kept | "
-        answers = sum(len(trial["row_scores"]) for trial in trials)
+        answers = sum(trial["rows"] for trial in trials)
         print(
             f"| {cell.task} | {cell.seed} | {label(cell.technique)} | {say.share(float(np.mean(cell.default)))} "
             f"| {say.share(float(np.mean(cell.tuned)))} | {told} | {len(trials)} | {answers} "

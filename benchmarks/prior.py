@@ -27,7 +27,7 @@ import polars as pl
 
 from adapters.storage.task_folder import read_task, write_task
 from benchmarks.data import DATA
-from benchmarks.effort import is_done
+from benchmarks.kept import is_done
 from engine.analysis.basis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
 from engine.core.task import AnswerKind, AnswerSpec, Example, Task

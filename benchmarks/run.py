@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from adapters.machine import machine_facts
@@ -40,7 +41,7 @@ NAMES = {
 
 
 HOURS = frozenset({"prior", "effort"})
-"""Those that take an hour and more, and run only when they are named."""
+"""Those that take an hour and more, run only when they are named, and go on with what was stopped."""
 
 
 def run_benchmarks(names: Sequence[str]) -> int:
@@ -52,10 +53,20 @@ def run_benchmarks(names: Sequence[str]) -> int:
     print(f"machine: {facts.processor}, {facts.cores} cores, {facts.memory_bytes / 2**30:.1f} GiB", flush=True)
     for name in names or [one for one in NAMES if one not in HOURS]:
         print(f"\n{name}: load average {os.getloadavg()[0]:.1f} before the start", flush=True)
-        with tempfile.TemporaryDirectory(prefix="adaptlab-bench-") as home:
+        with _home(name) as home:
             environment = {**os.environ, "ADAPTLAB_HOME": home, "LANCEDB_LOG": "error"}
             command = [sys.executable, "-m", NAMES[name]]
             code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         if code:
             return code
     return 0
+
+
+@contextlib.contextmanager
+def _home(name: str) -> Iterator[str]:
+    """Give a benchmark a home folder of its own, which stays where its runs may go on later."""
+    if name in HOURS:
+        yield str(ROOT / "out" / f"{name}-home")
+        return
+    with tempfile.TemporaryDirectory(prefix="adaptlab-bench-") as home:
+        yield home

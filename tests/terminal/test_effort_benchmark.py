@@ -9,21 +9,27 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.effort import cell_name, cells_of, is_done, print_tables
+from benchmarks.effort import cell_file, cells_of, print_tables
+from benchmarks.kept import KeptRun, is_done, keep
 from benchmarks.results import table
 from engine.core.interval import Interval
+from engine.metrics.wording import MISSING
 from tests.terminal.reading import Run
 
 
 def test_a_finished_run_makes_the_tables(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each technique is a cell, whether or not it was changed; both have the same rows; nothing is left out."""
-    out = tmp_path / cell_name("support-tickets", 3)
+    out = tmp_path / cell_file("support-tickets", 3).stem
     arguments = ("--task", "support-tickets", "--limit", 20, "--train-rows", 20, "--model", "scripted", "--seed", 3)
     code, _, err = run("compare", *arguments, "--variants", "zero-shot,few-shot", "--trials", 9, "--out", out)
     assert code == 0, err
     assert is_done(out)
     _tune(out, "zero-shot")
-    cells = list(cells_of(out, "support-tickets", 3))
+    keep(out, tmp_path / "kept" / "cell.json")
+    kept = KeptRun.read(tmp_path / "kept" / "cell.json")
+    assert kept.headline
+    assert kept.told != MISSING
+    cells = list(cells_of(kept, "support-tickets"))
     assert [(cell.technique, cell.changed) for cell in cells] == [("zero-shot", True), ("few-shot", False)]
     for cell in cells:
         assert len(cell.default) == len(cell.tuned) == 20
@@ -44,9 +50,8 @@ def test_a_finished_run_makes_the_tables(run: Run, tmp_path: Path, capsys: pytes
     )
     assert print_tables([worse, cells[1]], [], 180.0) == 1
     assert "worse: support-tickets, seed 3, Zero-shot: −50.0 (−70 to −20)" in capsys.readouterr().out
-    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    lines = table([summary, {**summary, "seed": 4, "variants": summary["variants"][:1]}])
-    assert len(lines) == 2 + len(summary["variants"]) + 1
+    lines = table([kept, replace(kept, seed=4, variants=kept.variants[:1])])
+    assert len(lines) == 2 + len(kept.variants) + 1
     assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:4]] == ["zero-shot", "zero-shot"]
 
 
