@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.analysis.basis.effort_charts import effort_chart, expected_chart
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.break_even import BreakEven, CostLine, break_evens, choosable, closed_lines
 from engine.analysis.cost_charts import cost_chart
@@ -161,6 +162,8 @@ def _charts(report: Report, table: RunTable, closed: Sequence[CostLine]) -> list
     local = [(item.cost, item.variant) for item in report.figures if item.cost.is_known]
     if local:
         charts.append(cost_chart(local, closed, report.limits))
+    if report.searches:
+        charts += [effort_chart(report.searches), expected_chart(report.searches)]
     return charts
 
 

@@ -16,10 +16,12 @@ from engine.core.steps import Progress, check_cancelled
 from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant
 from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
-from engine.running.answering import ReadyVariant, RunContext
+from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed
 from engine.running.batches import ask
 from engine.running.prompting import effective_mode
 from engine.running.sampling import balanced_sample
+
+NOT_TOLD = "this backend does not give the probability of every label"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,27 +45,61 @@ def measure_prior(
         CancelledError: the user stopped.
         ModelError: the server is unreachable, or refuses every request.
     """
-    if context.model.capabilities.choice_probabilities is not Support.YES:
-        return _unmeasured("this backend does not give the probability of every label")
+    if not tells_all(context):
+        return _unmeasured(NOT_TOLD)
     split, rows = _rows(context, ready, train)
     if len(rows) < LEAST_ROWS:
         return _unmeasured(_too_few(ready, split, len(rows)), split)
     started = time.perf_counter()
-    found: list[tuple[Example, Completion]] = []
-    for start in range(0, len(rows), context.plan.batch_rows):
-        check_cancelled(context.cancel)
-        yield PreparationProgress(variant_id=ready.variant.id, progress=_progress(start, len(rows), started))
-        part = rows[start : start + context.plan.batch_rows]
-        asked = ask(context, ready, list(enumerate(part)), by_others=True, every_label=True)
-        found += [
-            (row, answer)
-            for row, answer in zip(part, asked.answers, strict=True)
-            if isinstance(answer, Completion) and len(answer.probabilities) == len(context.task.answer.labels)
-        ]
+    answers = yield from _answers(context, ready, rows, "Measuring the prior for labels", every_label=True)
+    found = [
+        (row, answer) for row, answer, _found in answers if len(answer.probabilities) == len(context.task.answer.labels)
+    ]
     seconds = time.perf_counter() - started
     if len(found) < LEAST_ROWS:
         return _unmeasured("too few rows were answered with the probability of every label", split, seconds)
     return _measured(context.task, found, split, seconds)
+
+
+def answer_unseen(
+    context: RunContext, ready: ReadyVariant, train: Sequence[Example]
+) -> Generator[Event, None, Measured]:
+    """Answer the rows that a prior would be measured on, where a backend does not tell what that takes.
+
+    Raises:
+        CancelledError: the user stopped.
+        ModelError: the server is unreachable, or refuses every request.
+    """
+    split, rows = _rows(context, ready, train)
+    started = time.perf_counter()
+    answers = yield from _answers(context, ready, rows, "Comparing examples", every_label=False)
+    scores = {row.id: completed(context, ready, row, answer, found).score or 0.0 for row, answer, found in answers}
+    right = {row_id: (score >= 1.0, score >= 1.0) for row_id, score in scores.items()}
+    return replace(_unmeasured(NOT_TOLD, split, time.perf_counter() - started), right=right)
+
+
+def tells_all(context: RunContext) -> bool:
+    """Tell whether the backend gives the probability of every label."""
+    return context.model.capabilities.choice_probabilities is Support.YES
+
+
+def _answers(
+    context: RunContext, ready: ReadyVariant, rows: Sequence[Example], stage: str, *, every_label: bool
+) -> Generator[Event, None, list[tuple[Example, Completion, Retrieved]]]:
+    """Answer rows that are not the run's; those that failed are left out."""
+    started = time.perf_counter()
+    answers: list[tuple[Example, Completion, Retrieved]] = []
+    for start in range(0, len(rows), context.plan.batch_rows):
+        check_cancelled(context.cancel)
+        yield PreparationProgress(variant_id=ready.variant.id, progress=_progress(stage, start, len(rows), started))
+        part = rows[start : start + context.plan.batch_rows]
+        asked = ask(context, ready, list(enumerate(part)), by_others=True, every_label=every_label)
+        answers += [
+            (row, answer, found)
+            for row, answer, found in zip(part, asked.answers, asked.found, strict=True)
+            if isinstance(answer, Completion) and isinstance(found, Retrieved)
+        ]
+    return answers
 
 
 def _unmeasured(reason: str, split: str = "", seconds: float = 0.0) -> Measured:
@@ -82,13 +118,20 @@ def decided(prior: LabelPrior, wanted: PriorCorrection) -> LabelPrior | None:
     return replace(prior, corrected=prior.measured and (prior.worth_it or wanted is PriorCorrection.ON))
 
 
-def _progress(done: int, rows: int, started: float) -> Progress:
+def _progress(stage: str, done: int, rows: int, started: float) -> Progress:
     left_s = (time.perf_counter() - started) * (rows - done) / done if done else None
-    return Progress(stage="Measuring the prior for labels", fraction=done / rows, left_s=left_s)
+    return Progress(stage=stage, fraction=done / rows, left_s=left_s)
 
 
-def count_rows(plan: RunPlan, task: Task, variant: Variant) -> int:
-    """Return about how many rows are answered to measure a variant's prior, over all draws."""
+def count_rows(plan: RunPlan, task: Task, variant: Variant, *, told: bool = True) -> int:
+    """Return about how many rows are answered to measure a variant's prior and to compare examples, over all draws.
+
+    Args:
+        plan: of the run.
+        task: of the run.
+        variant: of the plan.
+        told: whether the backend gives the probability of every label, without which no prior is measured.
+    """
     if not has_prior(task, variant):
         return 0
     answered = set(plan.test_ids)
@@ -97,7 +140,7 @@ def count_rows(plan: RunPlan, task: Task, variant: Variant) -> int:
         able = sum(row.id not in answered for row in task.split("validation"))
     rows = min(able, _most_rows(task))
     compared = variant.shot_choice is ShotChoice.AUTO and 0 < variant.shots_k < len(task.answer.labels)
-    measured = variant.decoding.prior_correction is not PriorCorrection.OFF
+    measured = told and variant.decoding.prior_correction is not PriorCorrection.OFF
     passes = (plan.draws if variant.drawn and measured else measured) + compared
     return rows * passes if rows >= LEAST_ROWS else 0
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.capabilities import Support
 from engine.core.errors import RetrievalError
 from engine.core.ports import BuiltIndex
 from engine.core.run.events import Event, PreparationProgress
@@ -20,7 +19,15 @@ from engine.core.task import Example
 from engine.core.variant import RetrievalSpec, ShotChoice, Variant
 from engine.metrics.label_prior import LEAST_ROWS, paired_gain
 from engine.running.answering import ReadyVariant, RunContext
-from engine.running.priors import Measured, decided, has_prior, label_frequencies, measure_prior
+from engine.running.priors import (
+    Measured,
+    answer_unseen,
+    decided,
+    has_prior,
+    label_frequencies,
+    measure_prior,
+    tells_all,
+)
 from engine.running.sampling import balanced_sample, choose_shots, seed_of_draw
 
 
@@ -71,11 +78,12 @@ def decide_shots(
     covering, nearest = _as(variant, ShotChoice.COVERING), _as(variant, ShotChoice.NEAREST)
     shots = (yield from fixed_shots(context, covering, train, draw=0)).shots
     unseen = [row for row in train if row not in shots]
-    same = yield from measure_prior(context, ReadyVariant(variant=covering, shots=shots), unseen)
+    answered = measure_prior if tells_all(context) else answer_unseen
+    same = yield from answered(context, ReadyVariant(variant=covering, shots=shots), unseen)
     spec = nearest.retrieval or RetrievalSpec()
     steps = context.retriever.index(train, (), spec, embedder=variant.embedder, cancel=context.cancel)
     index = yield from until_built(variant.id, steps)
-    own = yield from measure_prior(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
+    own = yield from answered(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
     rows = [row for row in unseen if row.id in own.right or row.id in same.right]
     if len(rows) < LEAST_ROWS:
         return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior)
@@ -144,10 +152,8 @@ def _as(variant: Variant, choice: ShotChoice) -> Variant:
 
 
 def _leaves_labels_out(context: RunContext, variant: Variant) -> bool:
-    """Tell whether the two ways are compared: there are more labels than shots, and answers with probabilities."""
-    if not has_prior(context.task, variant) or len(context.task.answer.labels) <= variant.shots_k:
-        return False
-    return context.model.capabilities.choice_probabilities is Support.YES
+    """Tell whether the two ways are compared: there are more labels than shots."""
+    return has_prior(context.task, variant) and len(context.task.answer.labels) > variant.shots_k
 
 
 def _right(found: Measured, variant: Variant, rows: Sequence[Example]) -> NDArray[np.bool_]:

@@ -63,19 +63,22 @@ class Standings:
         if self.is_whole or not (self._plan.race or self._plan.stop_when_clear):
             return None
         common, rows = self._common()
-        if self._plan.race and len(common) == 1 and len(self._scores) > 1:
-            return ClearLeader(variant_id=next(iter(common)), rows=rows, evidence=2 / WATCHED)
-        return clear_leader(self._contending(common)) if self._plan.stop_when_clear else None
+        contending = self._contending(common)
+        if self._plan.race and len(contending) == 1 and len(self._scores) > 1:
+            return ClearLeader(variant_id=next(iter(contending)), rows=rows, evidence=2 / WATCHED)
+        return clear_leader(contending) if self._plan.stop_when_clear else None
 
     def best_of_going(self) -> str | None:
         """Return who is better than each other variant in the run, by the look at the rows that all of them have.
 
-        It is the look that judges these rows in a verdict, and spends the same part of the error. None while rows are
-        missing, with one variant alone, or where nobody is surely the best.
+        It is the look that judges these rows in a verdict, and spends the same part of the error. Who alone is left of
+        a race is the best. None while rows are missing, or where nobody is surely the best.
         """
         common = self._contending(self._common()[0])
-        if not self.is_whole or len(common) < 2:
+        if not self.is_whole or len(self._scores) < 2:
             return None
+        if len(common) == 1:
+            return next(iter(common))
         names, scores = list(common), np.array(list(common.values()))
         best = max(names, key=lambda name: sum(common[name]))
         pairs = compare_all(names, scores, np.ones(scores.shape, dtype=np.bool_), looks=self._plan.looks)

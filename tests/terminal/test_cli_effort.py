@@ -76,6 +76,11 @@ def test_an_effort_in_seconds_is_spent_and_the_verdict_names_it(run: Run, tmp_pa
     told = memo.read_text(encoding="utf-8").replace("\\", "")
     assert "Settings were searched for: 2 s of search for each technique." in told
     assert "sealed until the one pass at the end" in told
+    page = tmp_path / "memo.html"
+    code, _, err = run("report", summary["run_id"], "--out", page)
+    assert code == 0, err
+    for curve in ("What the search gained", "Expected best of n settings"):
+        assert curve in page.read_text(encoding="utf-8")
 
 
 def test_a_killed_search_goes_on(home: Path, tmp_path: Path) -> None:

@@ -184,6 +184,30 @@ def test_a_race_goes_by_the_same_rivals() -> None:
     assert C_TUNED not in Standings(replace(plan, race=True), worse, {}).drop()
 
 
+def test_a_race_is_over_when_one_technique_is_left() -> None:
+    """Its two settings are no rivals: they end the race together, and neither is given saved rows against the other."""
+    scores = {Z: on(20), C: on(190), C_TUNED: on(186, 4)}
+    made = [one for one in answers(scores) if one.variant_id != Z or int(one.example_id) < 40]
+    plan = replace(run_of(scores).plan, race=True)
+    ended = Standings(plan, made, {Z: 40})
+    assert ended.is_whole
+    assert ended.best_of_going() == C_TUNED
+    going = replace(plan, test_ids=(*plan.test_ids, "one-more"))
+    leader = Standings(going, made, {Z: 40}).leader()
+    assert leader is not None
+    assert leader.variant_id == C_TUNED
+
+
+def test_a_default_contends_once_its_tuned_variant_has_left_a_race() -> None:
+    """The race went on with it to the last row, and so does the verdict."""
+    run = run_of(SCORES)
+    fewer = [replace(one, rows=40) if one.variant.id == C_TUNED else one for one in run.figures]
+    raced = replace(run, plan=replace(run.plan, race=True), figures=tuple(fewer))
+    assert C in {item.variant.id for item in contenders(raced, Limits()).figures}
+    stopped = replace(raced, plan=run.plan)
+    assert C not in {item.variant.id for item in contenders(stopped, Limits()).figures}
+
+
 def test_with_one_technique_its_two_settings_race_each_other() -> None:
     """They are what is compared, in the run as in the verdict."""
     plan = replace(run_of({C: on(20), C_TUNED: on(190)}).plan, stop_when_clear=True)

@@ -184,3 +184,18 @@ def test_a_row_without_examples_has_no_label() -> None:
     context = RunContext(plan=plan, task=task, model=ScriptedModel(), retriever=Nothing(), cancel=None)  # type: ignore[arg-type]
     with pytest.raises(RetrievalError, match="No example was found"):
         retrieve(context, ReadyVariant(variant=rag), task.split("test")[0])
+
+
+def test_whether_all_labels_fit_is_not_decided_by_test_rows() -> None:
+    """With other test inputs, however long, the same prompts fit."""
+    task = task_with(LONG[:150])
+    wordy = replace(
+        task,
+        examples=tuple(
+            replace(row, input=f"{row.input} {'and so on ' * 200}") if row.split == "test" else row
+            for row in task.examples
+        ),
+    )
+    plan = planned(task)
+    larger = replace(FACTS, context_tokens=8192)
+    assert label_room(plan, task, larger, CAPABILITIES, count) == label_room(plan, wordy, larger, CAPABILITIES, count)

@@ -196,13 +196,24 @@ def test_a_sure_gain_goes_before_a_larger_one_in_doubt() -> None:
 
 def test_a_trial_of_one_fold_is_shown_beside_the_default_as_what_it_gained() -> None:
     """Right on the same rows as the default it has the default's score, and not that of an easy fold."""
-    default = _trial([1.0] * 20 + [0.0] * 60)
-    same, better = comparable(default, _trial([1.0] * 20)), comparable(default, _trial([1.0] * 20))
-    assert same.score == pytest.approx(0.25)
-    assert better == same
-    assert comparable(default, default) == default
-    worse = comparable(default, _trial([1.0] * 10 + [0.0] * 10))
+    default, alike = _trial([1.0] * 20 + [0.0] * 60), np.ones(80)
+    assert comparable(default, _trial([1.0] * 20), alike).score == pytest.approx(0.25)
+    assert comparable(default, default, alike) == default
+    worse = comparable(default, _trial([1.0] * 10 + [0.0] * 10), alike)
     assert worse.score == pytest.approx(-0.25)
+
+
+def test_a_trial_of_one_fold_is_shown_by_the_same_weights_that_choose_it() -> None:
+    """It wins three rows of a label that counts threefold and loses four that count half: better, in score and choice."""
+    default, weights = _trial([0.0] * 3 + [1.0] * 17 + [0.0] * 20), np.array([3.0] * 10 + [1 / 3] * 30)
+    default = replace(default, score=float(np.average(default.row_scores, weights=weights)))
+    trial = _trial([1.0] * 10 + [0.0] * 4 + [1.0] * 6)
+    shown = comparable(default, trial, weights).score
+    assert np.mean(trial.row_scores) < np.mean(default.row_scores[:20])
+    assert shown is not None
+    assert default.score is not None
+    assert shown > default.score
+    assert choose([default, trial], weights).best == 1
 
 
 def test_what_was_given_up_or_failed_is_never_used() -> None:

@@ -224,8 +224,8 @@ def test_the_same_ones_are_kept_where_the_nearest_are_no_better() -> None:
     assert len(ready.shots) == 3
 
 
-def test_without_probabilities_nothing_is_compared() -> None:
-    """A server that lists some of them is not asked 32 times for nothing."""
+def test_without_probabilities_the_two_ways_are_compared_by_their_answers() -> None:
+    """A server that lists some labels' probabilities alone answers the same training rows; priors stay out of it."""
 
     class AtServer(Shown):
         @property
@@ -233,8 +233,14 @@ def test_without_probabilities_nothing_is_compared() -> None:
             return GENERIC.capabilities
 
     model = AtServer()
-    assert prepared(few_shot(), model)[2].shots == ShotRecord(choice=ShotChoice.COVERING)
-    assert not model.asked
+    _context, ready, paid, _words = prepared(few_shot(), model)
+    assert paid.shots is not None
+    assert paid.shots.choice is ShotChoice.NEAREST
+    assert paid.shots.right_covering == pytest.approx(9 / 29, abs=0.1)
+    assert (paid.shots.right_nearest, paid.shots.rows) == (1.0, 29)
+    assert ready.variant.retrieval is not None
+    assert len(model.asked) == 2 * 29
+    assert not any(request.decoding.every_label for request in model.asked)
 
 
 def test_a_run_that_goes_on_keeps_what_was_decided() -> None:

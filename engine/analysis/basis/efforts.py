@@ -27,6 +27,7 @@ _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TRIALS: "as many trials as were asked for",
     SearchEnd.EXHAUSTED: "nothing left to try",
     SearchEnd.STOPPED: "ended by you",
+    SearchEnd.MONEY: "the rest of the spending limit is for the test rows",
     SearchEnd.IMPOSSIBLE: "nothing to search for here",
 }
 
@@ -109,10 +110,13 @@ def _sentence(search: Search) -> str:
     return f"{row.technique}: {spent}{end}. The default stays: the best other setting reached {shares}{luck}."
 
 
+_TOLD_ENDS = (SearchEnd.EXHAUSTED, SearchEnd.STOPPED, SearchEnd.MONEY)
+
+
 def _end(search: Search, row: EffortRow) -> str:
     if search.ended is SearchEnd.TIME and search.next_s is not None:
         return f"; another would have taken {say.duration(search.next_s)}, more than was left"
-    return f"; {row.ended}" if search.ended in {SearchEnd.EXHAUSTED, SearchEnd.STOPPED} else ""
+    return f"; {row.ended}" if search.ended in _TOLD_ENDS else ""
 
 
 def _why_kept(search: Search) -> str:

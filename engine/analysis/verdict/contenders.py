@@ -17,15 +17,21 @@ def contenders(run: RunFigures, limits: Limits) -> RunFigures:
 
     What was found was fixed before a test row was read. A technique's default beside it would be a rival so near that
     hardly any number of rows could tell them apart. It contends as well where the limits rule out the tuned variant,
-    and where it is proven to be the better of the two. All differences stay.
+    where that one left a race before it, and where it is proven to be the better of the two. All differences stay.
     """
     pairs = no_rivals([item.variant for item in run.figures])
     out = {
         default
         for default, tuned in pairs.items()
-        if eliminate(run.of(tuned), limits) is None and not _proven_better(run, default, tuned)
+        if eliminate(run.of(tuned), limits) is None
+        and not _left_first(run, tuned, default)
+        and not _proven_better(run, default, tuned)
     }
     return replace(run, figures=_without(run, out)) if out else run
+
+
+def _left_first(run: RunFigures, first: str, second: str) -> bool:
+    return run.plan.race and run.of(first).rows < run.of(second).rows
 
 
 def _proven_better(run: RunFigures, first: str, second: str) -> bool:

@@ -81,6 +81,8 @@ class SearchEnd(StrEnum):
     """Nothing was left to try."""
     STOPPED = "stopped"
     """The user ended it; the best so far counts."""
+    MONEY = "money"
+    """What is left of the spending limit is needed for the rows of the run."""
     IMPOSSIBLE = "impossible"
     """There is nothing to search here: no knob applies, or the default itself failed."""
 

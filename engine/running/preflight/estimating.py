@@ -23,7 +23,7 @@ from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.priors import count_rows
 from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import LEAST_TRIALS
-from engine.running.search.spaces import space_of
+from engine.running.search.spaces import longest_setting, space_of, turned
 
 CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_WORD = 1.4
@@ -36,10 +36,16 @@ TRAINING_PASSES = 1.1
 """A token forward and backward, in units of a token read while answering: 410 tokens/s on two such cores with bf16."""
 SERVER_ROW_S = 1.0
 """Assumed for a row at a server whose model size and speed are unknown."""
+SERVER_ROWS_AT_ONCE = 4
+"""Assumed for a search, which asks for several rows at once."""
 EMBED_ROW_S = 0.007
 """A training row for the classifier, or for the index: 2,000 short ones embedded and fitted in 14.5 s on two cores."""
 MULTILINGUAL_FACTOR = 2.5
 """How much longer the multilingual embedder takes for a row than the English one: see docs/embedders.md."""
+SEARCH_SPENDS = (
+    "The search goes on for as long as you gave it, whatever that costs, but ends where the rest of the spending limit "
+    "is needed for the test rows."
+)
 WORKER_START_S = 8.0
 WORKER_BYTES = 150_000_000
 RETRIEVAL_BYTES = 700_000_000
@@ -72,7 +78,7 @@ def estimate_run(
         else _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
         for variant in plan.variants
     }
-    priors_s = sum(count_rows(plan, task, variant) * answer_s[variant.id] for variant in plan.variants) if whole else 0
+    priors_s = sum(count_rows(plan, task, one, told=whole) * answer_s[one.id] for one in plan.variants)
     trainings = {(variant.lora, variant.tuned): variant for variant in plan.variants if variant.lora is not None}
     if capabilities is not None and (
         lora_comes_with_the_server(capabilities) or capabilities.lora_serving is Support.NO
@@ -91,6 +97,7 @@ def estimate_run(
     )
     trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
     search_s, settings = _search(plan, trial_s)
+    settings = _fitting(plan, task, trial_s, settings)
     retrieves = any(v.retrieval or v.facts.fits or _embeds_shots(v) for v in plan.variants)
     setup_s = priors_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
@@ -98,6 +105,8 @@ def estimate_run(
     memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, lora)
     notes = [*filter(None, [facts.terms, plan_note(plan, task)])]
+    if plan.sources and plan.effort is not None and plan.effort.seconds is not None and not plan.effort.settled:
+        notes.append(SEARCH_SPENDS)
     notes += [*handicap_sentences(plan.handicaps), *remedies(plan.handicaps)]
     if capabilities is not None:
         found = backend_limits(plan, task, facts, capabilities)
@@ -137,7 +146,7 @@ def estimate_run(
         estimated_cost_usd=cost_usd,
         predictions=rows * len(plan.variants),
         estimated_s=rows * sum(answer_s.values()) + training_s + search_s + setup_s,
-        settings=_fitting(plan, task, trial_s, settings),
+        settings=settings,
         parts=RunEstimate(search_s=search_s, setup_s=setup_s, training_s=training_s, answer_s=answer_s),
         estimated_memory_bytes=int(memory),
         free_memory_bytes=free_memory_bytes,
@@ -163,7 +172,7 @@ def _trial_seconds(
         if not variant.tuned or (variant.lora is not None and facts.server):
             continue
         row_s = _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
-        row_s = SERVER_ROW_S if at_server and variant.generates else row_s
+        row_s = SERVER_ROW_S / SERVER_ROWS_AT_ONCE if at_server and variant.generates else row_s
         shown_s = variant.shots_k * shot_tokens / tokens_per_s
         found[str(variant.technique)] = rows * row_s + FOLDS * shown_s
         if variant.lora is not None:
@@ -217,15 +226,19 @@ def _deciding_usd(
     shot_tokens: float,
     answer_tokens: float,
 ) -> float:
-    """Return what searching and measuring priors cost, as if every setting answered all rows of the search."""
+    """Return what searching and measuring priors cost, as if every setting answered all rows of the search.
+
+    A setting's prompts are taken as halfway between the default's and the longest.
+    """
     if plan.prices is None:
         return 0.0
-    prices = plan.prices
-    return sum(
-        _deciding_rows(plan, task, variant, settings)
-        * _row_usd(prices, variant, row_tokens, shot_tokens, answer_tokens)
-        for variant in plan.variants
-    )
+    total = 0.0
+    for variant in plan.variants:
+        space = space_of(variant, task) if variant.tuned else ()
+        both = (variant, turned(variant, space, longest_setting(space)))
+        each = [_row_usd(plan.prices, one, row_tokens, shot_tokens, answer_tokens) for one in both]
+        total += _deciding_rows(plan, task, variant, settings) * sum(each) / len(each)
+    return total
 
 
 def _deciding_rows(plan: RunPlan, task: Task, variant: Variant, settings: Mapping[str, int]) -> int:

@@ -59,8 +59,9 @@ def label_room(
     if len(task.instructions.encode()) - len(one.instructions.encode()) < LEAST_SHARE * room:
         return LabelRoom(room=room, needed={})
     by_id = {example.id: example for example in task.examples}
-    query = _middling([by_id[row_id] for row_id in plan.test_ids])[0].input
     rows = _middling([by_id[row_id] for row_id in plan.train_ids])
+    # A test row is looked at only where there is no other, and then nothing is chosen by it.
+    query = (rows or _middling([by_id[row_id] for row_id in plan.test_ids]))[0].input
     asked = [_with_all_labels(variant) for variant in plan.variants if variant.generates]
     prompts = [stand_in_prompt(own, variant, query, rows) for variant in asked for own in (task, one)]
     longest = max(task.answer.words.values(), key=lambda word: len(word.encode()))

@@ -86,22 +86,39 @@ def shrunken(gains: Floats, errors: Floats) -> Floats:
 
 def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float]:
     """Return a trial's gain on the rows that both answered, and its standard error."""
+    differences = _differences(default, trial, weights)
+    rows = len(differences)
+    most = float(_counted(weights, rows).max())
+    return adjusted_wald(float(differences.sum()), float((differences**2).sum()), most, rows)
+
+
+def _differences(default: Trial, trial: Trial, weights: Floats) -> Floats:
+    """Return a trial's gain on each of the rows that both answered, as much as the row counts."""
     rows = min(len(default.row_scores), len(trial.row_scores))
-    counted = weights[:rows] / weights[:rows].mean()
-    differences = counted * (np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows]))
-    return adjusted_wald(float(differences.sum()), float((differences**2).sum()), float(counted.max()), rows)
+    gains: Floats = np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows])
+    return _counted(weights, rows) * gains
 
 
-def comparable(default: Trial, trial: Trial) -> Trial:
+def _counted(weights: Floats, rows: int) -> Floats:
+    """Return the weights of the first rows, so that their mean is 1."""
+    found: Floats = weights[:rows] / weights[:rows].mean()
+    return found
+
+
+def comparable(default: Trial, trial: Trial, weights: Floats) -> Trial:
     """Return a trial whose score compares with the default's, although it answered fewer rows.
 
     Its score is then the default's, and the mean gain on the rows that both answered.
+
+    Args:
+        default: the trial of the default setting.
+        trial: of another.
+        weights: how much each row counts, in the order of the folds; their mean is 1.
     """
     rows = len(trial.row_scores)
     if trial.standing is Standing.FAILED or default.score is None or not 0 < rows < len(default.row_scores):
         return trial
-    gain = float(np.mean(trial.row_scores)) - float(np.mean(default.row_scores[:rows]))
-    return replace(trial, score=default.score + gain)
+    return replace(trial, score=default.score + float(_differences(default, trial, weights).mean()))
 
 
 def best_so_far(trials: Sequence[Trial]) -> list[tuple[float, float]]:

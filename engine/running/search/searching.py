@@ -29,6 +29,7 @@ from engine.running.search.folds import FOLDS, Fold, folds_of, seal_of
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import Space, space_of, turned
+from engine.running.search.spending import leaves_enough
 from engine.running.search.trying import try_setting
 from engine.running.shots import load_embedder
 
@@ -44,6 +45,11 @@ class _Ground:
     folds: tuple[Fold, ...]
     weights: Mapping[str, float]
     """How much each row counts, by id."""
+
+    @property
+    def order(self) -> Floats:
+        """The weights in the order of the folds."""
+        return weights_in_order([row.id for fold in self.folds for row in fold.held_out], self.weights)
 
 
 def search_settings(
@@ -93,10 +99,9 @@ def search_settings(
         seeker.next_s = found.next_s
     yield from _warmed_up(context, seekers)
     yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
-    order = weights_in_order([row.id for fold in ground.folds for row in fold.held_out], ground.weights)
     searches = {}
     for seeker in seekers:
-        searches[seeker.variant.id] = yield from _closed(seeker, order, keep)
+        searches[seeker.variant.id] = yield from _closed(seeker, ground.order, keep)
     return searches
 
 
@@ -116,6 +121,9 @@ def _take_turns(
                 seeker.ended = SearchEnd.STOPPED
             return
         seeker = min(going, key=lambda one: one.share_done)
+        if not leaves_enough(context.plan, context.task, seekers, seeker, budget.left_usd):
+            seeker.ended = SearchEnd.MONEY
+            continue
         setting = seeker.next()
         if setting is None:
             continue
@@ -134,7 +142,7 @@ def _take_turns(
             seeker.is_enough,
         )
         trial = yield from relay(steps, partial(_within, progress, time.perf_counter()))
-        trial = comparable(seeker.trials[0], trial) if seeker.trials else trial
+        trial = comparable(seeker.trials[0], trial, ground.order) if seeker.trials else trial
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
         seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
         seeker.trials.append(trial)

@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 
-from engine.core.capabilities import Support
 from engine.core.errors import AdaptLabError, CancelledError, SpendingLimitError, StoreError, WorkerDiedError
 from engine.core.generation import Completion
 from engine.core.interval import Floats
@@ -24,7 +23,7 @@ from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
 from engine.running.answering import STOPPING, ReadyVariant, RunContext
 from engine.running.batches import answer_batch, ask
 from engine.running.preparing import OneOff, find_parts, make_draw, tried_twice
-from engine.running.priors import count_rows, has_prior, label_frequencies
+from engine.running.priors import count_rows, has_prior, label_frequencies, tells_all
 from engine.running.search.folds import Fold
 from engine.running.shots import decide_shots
 
@@ -170,7 +169,7 @@ def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], a
 
 def _tells_all(context: RunContext, variant: Variant) -> bool:
     """Tell whether every label's probability is told, so that an answer counts with and without correction."""
-    return has_prior(context.task, variant) and context.model.capabilities.choice_probabilities is Support.YES
+    return has_prior(context.task, variant) and tells_all(context)
 
 
 def _ask(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answers: _Answers) -> None:

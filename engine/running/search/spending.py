@@ -1,0 +1,49 @@
+"""What a search may spend at a closed API: what the run's own rows will need is left alone. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.core.run.effort import Trial
+from engine.core.run.plan import RunPlan
+from engine.core.task import Task
+from engine.running.priors import count_rows
+from engine.running.search.seeker import Seeker
+
+
+def leaves_enough(plan: RunPlan, task: Task, seekers: Sequence[Seeker], seeker: Seeker, left_usd: float | None) -> bool:
+    """Tell whether the next trial of a technique leaves enough of the limit for the rows of the run.
+
+    The trial is expected to cost as much as the dearest of that technique so far. The first trial of each is always
+    made: without it nothing is known.
+
+    Args:
+        plan: of the run.
+        task: of the run.
+        seekers: of all techniques.
+        seeker: the one whose turn it is.
+        left_usd: of the limit; None where there is none.
+    """
+    if left_usd is None or not seeker.trials:
+        return True
+    return max(trial.cost_usd for trial in seeker.trials) + rows_usd(plan, task, seekers) <= left_usd
+
+
+def rows_usd(plan: RunPlan, task: Task, seekers: Sequence[Seeker]) -> float:
+    """Return what the rows of the run will cost, judged by the answers of the trials so far.
+
+    A tuned variant is expected to cost as much as the dearest setting of its technique, for any may be chosen. The rows
+    that a label prior is measured on and that of the warm-up are counted in.
+    """
+    total = 0.0
+    for seeker in seekers:
+        each = [_answer_usd(trial) for trial in seeker.trials]
+        for variant in plan.variants:
+            if each and variant.technique is seeker.variant.technique:
+                rows = len(plan.test_ids) + count_rows(plan, task, variant) + 1
+                total += rows * (max(each) if variant.tuned else each[0])
+    return total
+
+
+def _answer_usd(trial: Trial) -> float:
+    return trial.cost_usd / max(len(trial.row_scores), 1)
