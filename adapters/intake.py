@@ -18,7 +18,6 @@ from adapters.reading.reader import file_reader
 from adapters.retrieval.chunking import chunk_document
 from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.task_zip import pack_folder, unpack_into
-from adapters.tabular.encodings import OFFERED
 from adapters.tabular.source import check_size
 from engine.core.errors import AdaptLabError, TaskError, UsageError
 from engine.core.generation import Message
@@ -103,10 +102,6 @@ class LocalIntake:
     def read_document(self, name: str, data: bytes) -> Document:
         """Read a document as Markdown."""
         return file_reader().read_document(name, data)
-
-    def encodings(self) -> Sequence[str]:
-        """Return the encodings that a user may choose from."""
-        return OFFERED
 
     def count_tokens(self, model_id: str, prompts: Sequence[Sequence[Message]]) -> list[int]:
         """Count tokens with a tokenizer of the intake's own: the vocabulary suffices."""

@@ -43,7 +43,7 @@ def _measure(name: str) -> None:
     lab = open_lab()
     task, facts = lab.tasks.get(name), lab.models.get("smollm2-135m-instruct")
     rows = choose_test_rows(task.split("test"), ROWS, seed=0)
-    plan = lab.runs.plan(
+    plan = lab.plans.make(
         task_id=task.id, model_id=facts.id, techniques=[Technique.ZERO_SHOT], limit=ROWS, throughput=True
     )
     requests = zero_shot_requests(task, rows, seed=plan.seed)

@@ -26,7 +26,7 @@ def main() -> int:
     asked = parser.parse_args()
     lab = open_lab()
     started = time.perf_counter()
-    plan = lab.runs.plan(
+    plan = lab.plans.make(
         task_id="support-tickets",
         model_id="smollm2-135m-instruct",
         techniques=list(TECHNIQUES),

@@ -40,7 +40,7 @@ def main() -> int:
     lab = Lab(workspace)
     lab.results.table(big)  # as a run does at its end
     started = time.perf_counter()
-    memo = lab.results.memo(small, Limits())
+    memo = lab.exports.memo(small, Limits())
     print(f"  memo of 2,000 rows, 6 variants: {time.perf_counter() - started:.2f} s, {len(memo) / 1e6:.1f} MB")
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
     app.query_params["run_id"] = big

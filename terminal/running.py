@@ -56,10 +56,10 @@ def carry_out(
     enough = threading.Event()
     if end_search:
         enough.set()
-    live = LiveRun(plan, lab.runs.conditions(plan, resume=resume), lab.runs.estimate(plan))
+    live = LiveRun(plan, lab.plans.conditions(plan, resume=resume), lab.plans.estimate(plan))
     ended = RunEnded(status="failed", message="The run ended without a message.")
     note(f"run {plan.run_id}")
-    remark = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    remark = training_note(lab.plans.training(plan), test_rows=len(plan.test_ids))
     with progress_display(live, Console(stderr=True), remark=remark):
         for event in lab.runs.carry_out(
             plan, cancel, resume=resume, purpose=purpose, studied_run=studied_run, enough=enough
@@ -85,7 +85,7 @@ def checked(lab: Lab, plan: RunPlan) -> Preflight:
     Raises:
         UsageError: the plan cannot run.
     """
-    preflight = lab.runs.preflight(plan)
+    preflight = lab.plans.preflight(plan)
     if preflight.problems:
         raise UsageError(preflight.problems[0], _option_for(preflight.problems[0]))
     return preflight
@@ -142,6 +142,6 @@ def _carry_out_kept(lab: Lab, plan: RunPlan, cancel: threading.Event, purpose: P
     try:
         if kept is None:
             return carry_out(lab, plan, cancel, resume=False, purpose=purpose, studied_run=studied_run)
-        return carry_out(lab, lab.runs.kept_plan(kept.run_id), cancel, resume=True)
+        return carry_out(lab, lab.plans.kept(kept.run_id), cancel, resume=True)
     except AdaptLabError as error:
         return RunEnded(status="failed", message=error.what, fix=error.fix)

@@ -14,7 +14,7 @@ from engine.core.safe_text import slug
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Guess, Roles, guess_roles
 from engine.ingest.one_step import Imported, begin_import, finish_import
-from engine.ingest.options import ImportOptions
+from engine.ingest.options import TABLE_EXTENSIONS, ImportOptions
 from engine.ingest.steps import Compared
 from engine.ingest.table import ReadOptions, Table
 from engine.services.lab import Lab
@@ -22,8 +22,6 @@ from terminal.leak_check import Meanings, leak_progress, search_meanings
 from terminal.options import ColumnOptions, TaskOptions
 from terminal.output import note
 
-TABLES = {".csv", ".tsv", ".tab", ".txt", ".xlsx", ".xlsm", ".jsonl", ".ndjson", ".parquet"}
-"""Extensions of files that --task treats as tables."""
 _MOST_NAMES = 20
 """A wrong id is compared with this many of the newest ones."""
 LATEST = "latest"
@@ -39,7 +37,7 @@ def task_id(options: TaskOptions, lab: Lab, *, seed: int = 0) -> str:
     if not options.task:
         raise UsageError("Which task?", "Name one with --task; 'cli.py tasks' lists them.")
     path = Path(options.task)
-    if path.suffix.lower() not in TABLES:
+    if path.suffix.lower().removeprefix(".") not in TABLE_EXTENSIONS:
         return options.task
     table = read_table(lab, path, options.columns)
     asked = ImportOptions(split=SplitPlan(seed=seed))

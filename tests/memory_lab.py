@@ -182,7 +182,7 @@ class MemoryLab(Lab):
     def play(self, plan: RunPlan, events: Sequence[Event]) -> str:
         """Put a run there that has had these events: kept, and remembered by this process; return its id."""
         self.runs._create(plan, Purpose.COMPARISON)
-        store, job = self.memory.store, RunJob(self.memory.workspace, plan, self.runs.estimate(plan))
+        store, job = self.memory.store, RunJob(self.memory.workspace, plan, self.plans.estimate(plan))
         for event in events:
             job.live.apply(event)
             match event:
@@ -219,7 +219,7 @@ class MemoryLab(Lab):
     ) -> str:
         """Put a finished run on the first task there; return its id."""
         task = self.tasks.get(self.tasks.list()[0].id)
-        plan = self.runs.plan(task_id=task.id, model_id=model_id, techniques=techniques, limit=rows, seed=seed)
+        plan = self.plans.make(task_id=task.id, model_id=model_id, techniques=techniques, limit=rows, seed=seed)
         return self.play(plan, [*script(plan, task, text=text), RunEnded(status="done")])
 
 

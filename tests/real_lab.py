@@ -39,7 +39,7 @@ class RealLab:
 
     def plan(self, techniques: Sequence[Technique] = PROMPTS, *, task_id: str = "", **options: object) -> RunPlan:
         """Plan a run on the small task."""
-        return self.lab.runs.plan(
+        return self.lab.plans.make(
             task_id=task_id or self.task_id, model_id=SMOLLM2, techniques=techniques, **options  # type: ignore[arg-type]
         )  # fmt: skip
 

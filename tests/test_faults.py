@@ -77,7 +77,7 @@ def test_a_killed_process_resumes_to_the_same_predictions(
     process.kill()
     process.wait(timeout=60)
     process.stderr.close()
-    plan = real.lab.runs.kept_plan(run_id)
+    plan = real.lab.plans.kept(run_id)
     total = len(plan.variants) * len(plan.test_ids)
     assert 3 <= kept(real.home, run_id) < total
     assert children

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.services.lab import Lab
+from tests.memory_lab import memory_lab
+
 ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {
     "app.py": {"components", "engine", "wiring"},
@@ -68,3 +71,12 @@ def test_a_file_is_one_idea(folder):
     """No file has more than 350 lines."""
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / folder).rglob("*.py")}
     assert {str(path): count for path, count in lines.items() if count > 350} == {}
+
+
+def test_a_service_is_one_thing():
+    """The lab and each of its services have fewer than 15 public methods."""
+    lab = Lab(memory_lab().memory.workspace)
+    services = {"lab": Lab, **{name: type(one) for name, one in vars(lab).items() if not name.startswith("_")}}
+    counts = {name: [one for one in dir(kind) if not one.startswith("_")] for name, kind in services.items()}
+    assert len(counts) > 10
+    assert {name: found for name, found in counts.items() if len(found) >= 15} == {}

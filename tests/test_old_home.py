@@ -69,7 +69,7 @@ def test_tokens_that_were_told_stay_told(lab: Lab) -> None:
 def test_a_run_that_was_stopped_goes_on(lab: Lab, run_id: str) -> None:
     """A cancelled run and a broken one are resumed to their end, on the weights that were trained then."""
     kept = {(p.variant_id, p.example_id): p for p in lab.results.predictions(run_id)}
-    events = list(lab.runs.carry_out(lab.runs.kept_plan(run_id), threading.Event(), resume=True))
+    events = list(lab.runs.carry_out(lab.plans.kept(run_id), threading.Event(), resume=True))
     assert events[-1] == RunEnded(status="done")
     made = lab.results.predictions(run_id)
     assert len(made) == len(lab.results.plan(run_id).test_ids) * len(lab.results.plan(run_id).variants)
@@ -162,7 +162,7 @@ def test_a_changed_task_is_told(lab: Lab, home: Path) -> None:
     rows = home / "tasks" / "desk-1384a31c" / "examples.jsonl"
     rows.write_text(rows.read_text().replace("stays black", "stays blue"))
     with pytest.raises(AdaptLabError, match="has changed"):
-        lab.runs.kept_plan("20261101-100000-bbbb")
+        lab.plans.kept("20261101-100000-bbbb")
 
 
 def test_a_run_on_scores_of_an_earlier_rule_is_read_alone(lab: Lab) -> None:
@@ -170,5 +170,5 @@ def test_a_run_on_scores_of_an_earlier_rule_is_read_alone(lab: Lab) -> None:
     run_id = "20261101-140000-ffff"
     assert lab.results.report(run_id, Limits()).figures
     with pytest.raises(AdaptLabError, match="scoring has changed"):
-        lab.runs.kept_plan(run_id)
+        lab.plans.kept(run_id)
     assert not lab.results.is_outdated("20261101-120000-dddd")

@@ -48,7 +48,7 @@ def task(home: Path, tmp_path: Path, write_csv: WriteCsv) -> str:
 
 def planned(lab: Lab, task: str, **changes: object) -> RunPlan:
     """Plan a zero-shot run of four rows on the server's model."""
-    return lab.runs.plan(
+    return lab.plans.make(
         task_id=task,
         model_id=f"box/{MODEL}",
         techniques=[Technique.ZERO_SHOT],

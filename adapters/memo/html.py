@@ -30,7 +30,7 @@ from engine.metrics import wording as say
 SIGNS = {
     "right": "\N{CHECK MARK}",
     "wrong": "\N{BALLOT X}",
-    "failed": "\N{SQUARE WITH UPPER LEFT TO LOWER RIGHT FILL}",
+    "failed": "\N{SQUARE WITH UPPER RIGHT TO LOWER LEFT FILL}",
     "missing": "\N{MIDDLE DOT}",
 }
 """How an answer's outcome is written; they differ without colour."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
@@ -16,7 +15,7 @@ from engine.analysis.marks import CUT_PROBABILITIES, FigureName, mark_of, mark_o
 from engine.analysis.memo import MemoContents
 from engine.analysis.report import Report
 from engine.core.interval import Interval
-from engine.core.safe_text import visible
+from engine.core.safe_text import no_markdown, visible
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, heading, legend, marked
 from engine.metrics.marks import cell as cell_with_mark
@@ -33,7 +32,6 @@ BETTER = (
     "100 runs, and wrongly called certain in at most 2.5."
 )
 DRAWS = "Another choice of training rows can shift a variant by some points; the intervals do not show that."
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
 def span(interval: Interval) -> str:
@@ -48,7 +46,7 @@ def cell(value: object) -> str:
 
 def markdown(text: object) -> str:
     """Escape text for Markdown, also inside a table: it is shown, never interpreted."""
-    return _MARKDOWN.sub(r"\\\1", visible(str(text)).replace("\n", " "))
+    return no_markdown(visible(str(text)))
 
 
 def headed(title: str, report: Report, figure: str) -> str:

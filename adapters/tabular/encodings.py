@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from adapters.tabular.encoding_guess import differing_word, guess
 from engine.core.errors import TableError
+from engine.ingest.options import ENCODINGS
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
@@ -15,30 +16,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-OFFERED = (
-    "utf-8",
-    "utf-16",
-    "cp1252",
-    "latin-1",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "cp1257",
-    "iso8859-2",
-    "iso8859-15",
-    "koi8-r",
-    "cp850",
-    "cp852",
-    "cp866",
-    "mac-roman",
-    "cp932",
-    "euc_jp",
-    "gb18030",
-    "big5",
-    "cp949",
-)
-"""What a user may choose from when the guess is wrong."""
 _STEP = 1 << 20
 _SAMPLE_BYTES = 65_536
 _FEW = 20
@@ -161,7 +138,7 @@ def chosen_encoding(name: str) -> Encoding:
         codec = codecs.lookup(name)
         "".encode(codec.name)
     except (LookupError, ValueError, UnicodeError) as error:
-        raise TableError(f"There is no encoding '{name}'.", f"Choose one of {', '.join(OFFERED)}.") from error
+        raise TableError(f"There is no encoding '{name}'.", f"Choose one of {', '.join(ENCODINGS)}.") from error
     return Encoding(
         codec="utf-8-sig" if codec.name == "utf-8" else codec.name, reason=f"{name}: you chose it.", guessed=False
     )

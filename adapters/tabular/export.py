@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from engine.core.run.prediction import Prediction
+from engine.core.safe_text import FORMULA
 from engine.metrics.marks import Mark
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -103,10 +104,7 @@ def predictions_frame(
 def formula_safe(frame: pl.DataFrame) -> pl.DataFrame:
     """Put an apostrophe before texts that a spreadsheet would take for a formula (OWASP, CSV injection)."""
     columns = [
-        pl.when(pl.col(name).str.contains(r"^\s*[=+\-@\t\r\n]"))
-        .then(pl.lit("'") + pl.col(name))
-        .otherwise(pl.col(name))
-        .alias(name)
+        pl.when(pl.col(name).str.contains(FORMULA)).then(pl.lit("'") + pl.col(name)).otherwise(pl.col(name)).alias(name)
         for name, kind in frame.schema.items()
         if kind == pl.String
     ]

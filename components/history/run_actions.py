@@ -49,7 +49,7 @@ def run_actions(lab: Lab, info: RunInfo, *, key: str = "") -> None:
             )
             st.download_button(
                 "Export",
-                partial(lab.results.pack, info.run_id),
+                partial(lab.exports.pack, info.run_id),
                 file_name=f"run-{info.run_id}.zip",
                 mime="application/zip",
                 icon=":material/download:",
@@ -73,7 +73,7 @@ def take_in(lab: Lab) -> None:
         file = st.file_uploader("An exported run", type=["zip"], key="import_file")
         if file is not None and st.button("Import it", key="import_run", type="primary"):
             try:
-                run_id = lab.results.unpack(file.getvalue())
+                run_id = lab.exports.unpack(file.getvalue())
             except AdaptLabError as error:
                 fault(error)
             else:

@@ -70,7 +70,7 @@ def _agreed(run_id: str, offer: MoreRows) -> float | None:
 
 def _run(lab: Lab, run_id: str, rows: int, limit_usd: float | None) -> None:
     try:
-        lab.runs.add_rows(run_id, rows, spending_limit_usd=limit_usd)
+        lab.more_rows.add(run_id, rows, spending_limit_usd=limit_usd)
         lab.runs.resume(run_id)
     except AdaptLabError as error:
         fault(error)

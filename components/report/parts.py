@@ -20,16 +20,14 @@ from engine.analysis.memo import confidences
 from engine.analysis.report import Report
 from engine.analysis.report_charts import calibration_chart, confusion_grid, coverage_chart
 from engine.analysis.run_table import RunTable
-from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.task import AnswerKind, Task
 from engine.metrics import wording as say
 from engine.metrics.calibration import Calibration, most_kept_at
 from engine.metrics.confusion import class_figures, confusion
 from engine.services.lab import Lab
-from engine.studies.seed_variation import same_but_for_seed, seed_variation
+from engine.studies.seed_variation import seeds_in_words, variations
 
-_MOST_DRAWS = 20
 LEAST_ROWS_FOR_CURVES = 100
 """With fewer rows a curve of confidence is mostly the width of its intervals."""
 
@@ -150,17 +148,7 @@ def _confidence_in_words(found: Sequence[tuple[VariantFigures, Calibration]], ro
 
 def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
     """Show this run's variants beside other seeds of the same experiment."""
-    draws, outdated = {report.plan.seed: table_of(lab, info)}, lab.results.is_outdated(info.run_id)
-    for other in lab.runs.list():
-        if len(draws) >= _MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
-            continue
-        try:
-            plan = lab.results.plan(other.run_id)
-        except AdaptLabError:
-            continue  # a run that cannot be read does not count
-        alike = plan.seed not in draws and same_but_for_seed(plan, report.plan)
-        if alike and lab.results.is_outdated(other.run_id) == outdated:
-            draws[plan.seed] = table_of(lab, other)
+    draws = {seed: table_of(lab, one) for seed, one in lab.studies.draws_of(info).items()}
     if len(draws) < 2:
         st.caption(
             "Another choice of training rows can shift a variant by some points. Run "
@@ -169,13 +157,9 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
         )
         return
     rows = []
+    known = variations(draws, report.plan.variants)
     for item in report.figures:
-        scores = {
-            seed: table.score[place, table.made[place]].tolist()
-            for seed, table in draws.items()
-            for place in [table.place(item.variant.id)]
-        }
-        found = seed_variation(scores)
+        found = known.get(item.variant.id)
         if found is not None:
             rows.append(
                 {
@@ -186,7 +170,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
                     "SD across seeds": found.deviation_over_seeds * 100,
                     "SD from sampling rows": found.deviation_over_rows * 100,
                     "SD from the seed": found.by_draw * 100,
-                    "Above or below average": "above average" if found.is_lucky(report.plan.seed) else "",
+                    "Above or below average": found.side(report.plan.seed),
                 }
             )
     number = st.column_config.NumberColumn
@@ -208,4 +192,4 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
         width="content",
         key="draws_table",
     )
-    st.caption(plain(f"{len(draws)} seeds: {', '.join(str(seed) for seed in sorted(draws))}."))
+    st.caption(plain(seeds_in_words(draws)))

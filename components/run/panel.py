@@ -157,7 +157,7 @@ def _mode(lab: Lab, plan: RunPlan) -> DecodingMode:
 def _untrained(lab: Lab, plan: RunPlan) -> str:
     """Say which labels have no training row; empty if each has one, or if the task is gone."""
     try:
-        return training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+        return training_note(lab.plans.training(plan), test_rows=len(plan.test_ids))
     except AdaptLabError:
         return ""
 

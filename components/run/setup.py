@@ -63,8 +63,8 @@ def setup(lab: Lab) -> None:
         st.info("Choose at least one variant.")
         return
     try:
-        plan = lab.runs.plan(task_id=task.id, model_id=model.id, **choices)
-        preflight = lab.runs.preflight(plan)
+        plan = lab.plans.make(task_id=task.id, model_id=model.id, **choices)
+        preflight = lab.plans.preflight(plan)
         plan, preflight = confirmed(lab, plan, preflight)
     except AdaptLabError as error:
         fault(error)
@@ -253,10 +253,10 @@ def _takes(preflight: Preflight) -> str:
 
 def _training_rows(lab: Lab, plan: RunPlan) -> None:
     """Say which labels have no training row, and offer more rows with the time that they take."""
-    note = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    note = training_note(lab.plans.training(plan), test_rows=len(plan.test_ids))
     if note:
         st.warning(plain(note), icon=":material/label_off:")
-    offer = lab.runs.row_offer(plan)
+    offer = lab.plans.row_offer(plan)
     if offer is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):

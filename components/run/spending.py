@@ -28,7 +28,7 @@ def confirmed(lab: Lab, plan: RunPlan, preflight: Preflight) -> tuple[RunPlan, P
     if not agreed_to and limit_usd is None:
         return plan, preflight
     plan = replace(plan, rows_to=",".join(agreed_to), spending_limit_usd=limit_usd)
-    return plan, lab.runs.preflight(plan)
+    return plan, lab.plans.preflight(plan)
 
 
 def _limit(plan: RunPlan, preflight: Preflight) -> float | None:

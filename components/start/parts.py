@@ -46,7 +46,7 @@ def actions(lab: Lab) -> None:
 def _default_run(lab: Lab) -> None:
     try:
         plan = default_plan(lab)
-        preflight = lab.runs.preflight(plan) if plan else None
+        preflight = lab.plans.preflight(plan) if plan else None
     except AdaptLabError as error:
         fault(error)
         return

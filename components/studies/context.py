@@ -13,7 +13,7 @@ from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
 from engine.core.variant import DecodingMode
 from engine.services.lab import Lab
-from engine.studies.context import SIZES, Found, supported_rows
+from engine.studies.context import AMONG, ROWS, SIZES, Found, supported_rows
 
 _MOST_PASSAGES = 16
 
@@ -62,7 +62,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         "Test rows",
         min_value=1,
         max_value=most,
-        value=min(60, most),
+        value=min(ROWS, most),
         key=f"context_rows_{task_id}",
         help="The same rows at every number of passages.",
     )
@@ -70,7 +70,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         "Passages in the prompt",
         min_value=2,
         max_value=_MOST_PASSAGES,
-        value=8,
+        value=AMONG,
         key="context_passages",
         disabled=not marked[task_id],
         help="Number of passages among which the supporting one moves.",

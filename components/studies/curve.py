@@ -13,17 +13,16 @@ from components.ui.palette import label
 from components.ui.pickers import FIRST_TASK
 from components.ui.text import visible
 from engine.core.run.infos import RunInfo
-from engine.core.run.plan import RunPlan
+from engine.core.run.plan import TEST_ROWS, RunPlan
 from engine.core.task import AnswerKind
 from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
 from engine.metrics.marks import cell
 from engine.services.lab import Lab
-from engine.studies.learning_curve import CURVE_TECHNIQUES, SIZES, CurvePoint
+from engine.studies.learning_curve import CURVE_TECHNIQUES, SEEDS, SIZES, CurvePoint
 
 _MOST_DRAWS = 10
-_DEFAULT_DRAWS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +67,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         "Test rows",
         min_value=1,
         max_value=most_rows,
-        value=min(100, most_rows),
+        value=min(TEST_ROWS, most_rows),
         key=f"curve_rows_{task_id}",
         help="The same rows for every point.",
     )
@@ -76,7 +75,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         "Seeds",
         min_value=1,
         max_value=_MOST_DRAWS,
-        value=_DEFAULT_DRAWS,
+        value=SEEDS,
         key="curve_draws",
         help="Each seed draws other training rows for each number of rows. Several seeds show how much quality varies "
         "from seed to seed.",

@@ -56,7 +56,7 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
 def _estimate(lab: Lab, order: TrainingOrder) -> Preflight:
     """Estimate a training with what follows it: the same rows are answered without the weights and with them."""
     rows, split = rows_to_measure_on(lab.tasks.get(order.task_id), order)
-    plan = lab.runs.plan(
+    plan = lab.plans.make(
         task_id=order.task_id,
         model_id=order.model_id,
         techniques=[Technique.ZERO_SHOT, Technique.LORA] if rows else [Technique.LORA],
@@ -67,7 +67,7 @@ def _estimate(lab: Lab, order: TrainingOrder) -> Preflight:
         seed=order.seed,
         options=TechniqueOptions(lora=order.spec),
     )
-    return lab.runs.preflight(plan)
+    return lab.plans.preflight(plan)
 
 
 def _launch(lab: Lab, order: TrainingOrder, preflight: Preflight) -> None:

@@ -105,7 +105,7 @@ def default_plan(lab: Lab) -> RunPlan | None:
         return None
     task = tasks.get(FIRST_TASK) or next(iter(tasks.values()))
     kind = lab.tasks.get(task.id).answer.kind
-    return lab.runs.plan(
+    return lab.plans.make(
         task_id=task.id,
         model_id=model.id,
         techniques=able(labels=kind is AnswerKind.LABEL),

@@ -13,12 +13,9 @@ import streamlit as st
 from components.ui import state
 from components.ui.run_list import entry
 from components.ui.text import visible
-from engine.analysis.basis.language_parts import LanguageParts
-from engine.analysis.basis.row_looks import RowLooks
-from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, repriced, run_figures
 from engine.analysis.marks import Origin
-from engine.analysis.report import Report, judge
+from engine.analysis.report import Report
 from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError
 from engine.core.limits import Limits
@@ -33,6 +30,7 @@ from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
 from engine.services.recorded import SAMPLE, RecordedRun
+from engine.services.results import RowsBehind
 
 _KEPT = 6
 
@@ -120,17 +118,9 @@ def measured_of(lab: Lab, info: RunInfo) -> tuple[RunTable, Origin]:
 def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | None = None) -> Report:
     """Return a run's assessment, with the given cost assumptions instead of its own if there are any."""
     other = None if costs == plan_of(lab, info).costs else costs
-    training, looks, languages = _rows_behind(lab, info.run_id, info.edition)
     run = _measured(lab, info.run_id, info.edition, other)
-    return judge(
-        run,
-        limits,
-        training=training,
-        looks=looks,
-        origin=lab.results.origin(info.run_id),
-        languages=languages,
-        searches=lab.results.manifest(info.run_id).effort,
-    )
+    behind = _behind(lab).of(info.run_id, info.edition, lambda: lab.results.behind(info.run_id))
+    return lab.results.report(info.run_id, limits, run=run, behind=behind)
 
 
 def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
@@ -145,7 +135,7 @@ def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
     """Return what so many more rows of a run take; None if it can take none."""
-    return _more_rows(lab).of(info.run_id, (info.edition, needed), lambda: lab.runs.more_rows(info.run_id, needed))
+    return _more_rows(lab).of(info.run_id, (info.edition, needed), lambda: lab.more_rows.offer(info.run_id, needed))
 
 
 def known_task(lab: Lab, task_id: str) -> Task | None:
@@ -213,15 +203,8 @@ def _measured(lab: Lab, run_id: str, edition: Edition, costs: CostAssumptions | 
 
 
 @st.cache_resource(show_spinner=False)
-def _behind(_lab: Lab) -> Newest[Edition, tuple[TrainingRows, RowLooks, LanguageParts]]:
+def _behind(_lab: Lab) -> Newest[Edition, RowsBehind]:
     return Newest(_KEPT * 4)
-
-
-def _rows_behind(lab: Lab, run_id: str, edition: Edition) -> tuple[TrainingRows, RowLooks, LanguageParts]:
-    found = lab.results
-    return _behind(lab).of(
-        run_id, edition, lambda: (found.training(run_id), found.looks(run_id), found.languages(run_id))
-    )
 
 
 @st.cache_resource(show_spinner=False)

@@ -99,7 +99,7 @@ def memo_button(lab: Lab, run_id: str, limits: Limits, *, form: str = "html") ->
     html = form == "html"
     st.download_button(
         "Download memo" if html else "as Markdown",
-        partial(lab.results.memo, run_id, limits, form=form),
+        partial(lab.exports.memo, run_id, limits, form=form),
         file_name=f"memo-{run_id}.{form}",
         mime="text/html" if html else "text/markdown",
         icon=":material/download:" if html else None,

@@ -11,12 +11,11 @@ import re
 
 from engine.core import safe_text
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:])")
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 """Inside what Markdown makes a link of although its characters are escaped: `http://…`, `www.…`, e-mail addresses."""
 WORD_JOINER = "\u2060"
 """Has no width and allows no line break."""
-_FORMULA = re.compile(r"\s*[=+\-@\t\r]")
+_FORMULA = re.compile(safe_text.FORMULA)
 
 visible = safe_text.visible
 
@@ -29,4 +28,4 @@ def inert(text: str) -> str:
 
 def plain(text: str) -> str:
     """Escape text for the places where Streamlit reads Markdown: labels, titles, captions. Nothing becomes a link."""
-    return _MARKDOWN.sub(r"\\\1", _LINK.sub(WORD_JOINER, visible(text).replace("\n", " ")))
+    return safe_text.no_markdown(_LINK.sub(WORD_JOINER, visible(text)))

@@ -13,12 +13,12 @@ from components.upload.clean_part import clean_part
 from components.upload.draft import Draft, next_button
 from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
+from engine.ingest.options import ENCODINGS
 from engine.ingest.steps import Looked
 from engine.ingest.table import DELIMITERS, FirstLook, ReadOptions
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
-EXTENSIONS = ["csv", "tsv", "tab", "txt", "xlsx", "xlsm", "jsonl", "ndjson", "json", "parquet"]
 APOSTROPHE = " Cells that a spreadsheet would treat as a formula are shown with an apostrophe; it is not stored."
 _DETECT = ""
 _NO_QUOTES = "none"
@@ -36,7 +36,7 @@ def file_step(lab: Lab, draft: Draft) -> None:
             draft.take(looked)
     look = None if looked is None else looked.look
     offer = st.container()
-    _reading(lab, draft, look)
+    _reading(draft, look)
     if look is None:
         return
     with offer:
@@ -76,13 +76,13 @@ def first_rows(look: FirstLook) -> tuple[pl.DataFrame, bool]:
     return pl.DataFrame(columns), formulas
 
 
-def _reading(lab: Lab, draft: Draft, look: FirstLook | None) -> None:
+def _reading(draft: Draft, look: FirstLook | None) -> None:
     reading = look.reading if look else None
     asked = draft.options.reading
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.metric("Read as", reading.format if reading else say.MISSING, width="content")
         if reading is None or reading.encoding:
-            codecs = [_DETECT, *lab.tables.encodings()]
+            codecs = [_DETECT, *ENCODINGS]
             encoding = st.selectbox(
                 "Encoding",
                 codecs,

@@ -141,7 +141,7 @@ def closed_lines(
 
     Nothing is taken from a cache, and tokenizers differ: estimates. What a closed model would get right is unknown.
     """
-    prices = closed_api_cost_usd(prompt_tokens + extra_tokens, 0.0, completion_tokens)
+    prices = closed_api_cost_usd(prompt_tokens + extra_tokens, completion_tokens)
     providers = {model: provider for provider, model in CLOSED_MODELS}
     return [
         CostLine(

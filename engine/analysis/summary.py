@@ -133,7 +133,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
         "energy_measured": item.energy_measured,
     }
     if item.variant.generates:
-        closed = closed_api_cost_usd(item.prompt_tokens, 0.0, item.completion_tokens)
+        closed = closed_api_cost_usd(item.prompt_tokens, item.completion_tokens)
         figures["closed_api_cost_usd_per_1k"] = {model: price * PER for model, price in closed.items()}
     marks = {
         name: mark_of_item(name, item, origin)
@@ -164,7 +164,13 @@ def _unmeasured(variant: Variant, task: Task) -> dict[str, Any]:
         "ttft_s": none,
         "total_s": none,
         "retrieval_s": none,
-        "tokens": {"prompt_mean": 0.0, "cached_prompt_mean": 0.0, "completion_mean": 0.0, "rows_estimated": 0},
+        "tokens": {
+            "prompt_mean": 0.0,
+            "cached_prompt_mean": 0.0,
+            "completion_mean": 0.0,
+            "embedding_mean": 0.0,
+            "rows_estimated": 0,
+        },
         "answered_by": [],
         "tokens_per_s": {"prefill": None, "decode": None},
         "prepare_reused": False,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.core.errors import ModelError
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
 
@@ -156,3 +157,20 @@ class TokenPair:
     prompt_ids: tuple[int, ...]
     answer_ids: tuple[int, ...]
     """The answer with the token that ends the turn."""
+
+
+def no_answer() -> ModelError:
+    """Return what is raised where a backend gives no completion."""
+    return ModelError("The backend ended without an answer.", "Try again.")
+
+
+def completion_of(pieces: Iterable[TextPiece | Completion]) -> Completion:
+    """Take the completion that ends an answer.
+
+    Raises:
+        ModelError: there is none.
+    """
+    for piece in pieces:
+        if isinstance(piece, Completion):
+            return piece
+    raise no_answer()

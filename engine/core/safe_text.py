@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _KEPT = {"\n", "\t"}
 _SHOWN_CATEGORIES = {"Cc", "Cf", "Co", "Cs"}
+FORMULA = r"^\s*[=+\-@\t\r\n]"
+"""How a cell begins that a spreadsheet would take for a formula (OWASP, CSV injection)."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
 
 
 def visible(text: str) -> str:
@@ -18,6 +22,11 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a text as one line in which control and direction characters have no effect."""
     return " ".join(visible(text).split())
+
+
+def no_markdown(text: str) -> str:
+    """Escape a text, already made visible, as one line of Markdown that is never interpreted, also inside a table."""
+    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
 
 
 def _shown(sign: str) -> str:

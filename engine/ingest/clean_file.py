@@ -35,11 +35,6 @@ class Proposal:
     notes: tuple[str, ...] = ()
     """What is good to know, and stops nobody."""
 
-    @property
-    def is_clean(self) -> bool:
-        """Tell whether the task can be saved at once."""
-        return self.guarded is not None and not self.odd
-
 
 def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, report: Report | None = None) -> Proposal:
     """Take every step with what is chosen so far, and name whatever is odd on the way."""

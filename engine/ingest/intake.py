@@ -50,10 +50,6 @@ class Intake(Protocol):
         """Read a document as Markdown."""
         ...
 
-    def encodings(self) -> Sequence[str]:
-        """Return the encodings that a user may choose from."""
-        ...
-
     def count_tokens(self, model_id: str, prompts: Sequence[Sequence[Message]]) -> list[int]:
         """Count the tokens of prompts in the model's own chat template."""
         ...

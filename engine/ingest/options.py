@@ -13,6 +13,33 @@ from engine.ingest.leaks.record import LeakFix
 from engine.ingest.leaks.thresholds import DEFAULT_SIMILARITY
 from engine.ingest.table import ReadOptions
 
+ENCODINGS = (
+    "utf-8",
+    "utf-16",
+    "cp1252",
+    "latin-1",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1257",
+    "iso8859-2",
+    "iso8859-15",
+    "koi8-r",
+    "cp850",
+    "cp852",
+    "cp866",
+    "mac-roman",
+    "cp932",
+    "euc_jp",
+    "gb18030",
+    "big5",
+    "cp949",
+)
+"""What a user may choose from when the guess is wrong."""
+TABLE_EXTENSIONS = ("csv", "tsv", "tab", "txt", "xlsx", "xlsm", "jsonl", "ndjson", "json", "parquet")
+"""Of files that are read as tables."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportOptions:

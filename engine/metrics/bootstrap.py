@@ -89,7 +89,8 @@ def macro_f1_interval(targets: Counts, answers: Counts, classes: int, *, seed: i
     """Return macro F1 with its BCa interval; codes are 0 to `classes` - 1, and an answer of -1 is a failure.
 
     Rows that share target and answer are alike, so a resample of rows is one multinomial draw over these cells.
-    The value is that of `engine.metrics.intervals.macro_f1`. NaN and 0 to 1 without rows.
+    The value is the unweighted mean of the classes' F1; a failed answer counts as a miss of its class, and a class that
+    neither occurs nor is answered is left out, as scikit-learn's `zero_division=nan` does. NaN and 0 to 1 without rows.
     """
     rows = len(targets)
     if rows == 0:

@@ -5,37 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.core.errors import SpendingLimitError
-from engine.core.prices import TOKENS_PRICED, TokenPrices
+from engine.core.prices import TokenPrices
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Usage
 from engine.metrics import wording as say
-
-_PRICED_TOKENS = 1000
-"""Prices are looked up for this many tokens: few enough to stay below the tiers that some models have."""
-
-
-def token_prices(price_ref: str) -> TokenPrices | None:
-    """Look prices up by `provider/model` in the installed `genai-prices` table; None if it does not know them."""
-    from genai_prices import Usage as Priced
-    from genai_prices import calc_price
-
-    provider, _, model = price_ref.partition("/")
-    if not model:
-        return None
-
-    def usd(**tokens: int) -> float:
-        return float(calc_price(Priced(**tokens), model_ref=model, provider_id=provider).total_price)
-
-    try:
-        plain = usd(input_tokens=_PRICED_TOKENS)
-        cached = usd(input_tokens=_PRICED_TOKENS, cache_read_tokens=_PRICED_TOKENS)
-        output = usd(output_tokens=_PRICED_TOKENS)
-    except LookupError:
-        return None
-    scale = TOKENS_PRICED / _PRICED_TOKENS
-    return TokenPrices(
-        source=price_ref, input_usd=plain * scale, cached_input_usd=cached * scale, output_usd=output * scale
-    )
 
 
 def spent_usd(prices: TokenPrices, predictions: Sequence[Prediction]) -> float:

@@ -6,13 +6,17 @@ Every figure from here is an estimate unless energy was measured; callers list t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
 from engine.core.interval import Floats
-from engine.core.prices import CostAssumptions, TokenPrices
+from engine.core.prices import TOKENS_PRICED, CostAssumptions, TokenPrices
 
 SECONDS_PER_HOUR = 3600.0
+Amount = TypeVar("Amount", float, Floats)
+"""Of one call, or one value per row."""
 
 
 def busy_seconds(seconds: Mapping[str, Floats]) -> Floats:
@@ -41,7 +45,7 @@ def energy_watt_hours(
     return assumptions.watts * np.where((cpu_s == 0) | gpu, busy, share) / SECONDS_PER_HOUR, False
 
 
-def local_cost_usd(busy_s: Floats, watt_hours: Floats, assumptions: CostAssumptions) -> Floats:
+def local_cost_usd(busy_s: Amount, watt_hours: Amount, assumptions: CostAssumptions) -> Amount:
     """Cost of these busy seconds and watt-hours on this machine, in USD; arrays of any shape, or plain numbers."""
     machine = assumptions.machine_usd_per_hour * busy_s / SECONDS_PER_HOUR
     return machine + assumptions.electricity_usd_per_kwh * watt_hours / 1000.0
@@ -54,9 +58,8 @@ def token_cost_usd(tokens: Mapping[str, Floats], prices: TokenPrices) -> Floats:
 
 def preparing_cost_usd(prepare_s: float, assumptions: CostAssumptions) -> float:
     """Cost of these seconds of training, indexing or fitting, at full power, in USD."""
-    hours = prepare_s / SECONDS_PER_HOUR
-    kilowatt_hours = assumptions.watts * hours / 1000.0
-    return assumptions.machine_usd_per_hour * hours + assumptions.electricity_usd_per_kwh * kilowatt_hours
+    watt_hours = assumptions.watts * prepare_s / SECONDS_PER_HOUR
+    return local_cost_usd(prepare_s, watt_hours, assumptions)
 
 
 CLOSED_MODELS: tuple[tuple[str, str], ...] = (
@@ -68,26 +71,43 @@ CLOSED_MODELS: tuple[tuple[str, str], ...] = (
 """Closed models that the same tokens are priced on: small ones, as a user would pick for a narrow task."""
 
 
-def closed_api_cost_usd(
-    prompt_tokens: float, cached_prompt_tokens: float, completion_tokens: float
-) -> Mapping[str, float]:
-    """Price one call's tokens on closed APIs with the `genai-prices` table. Tokenizers differ: an estimate.
+def closed_api_cost_usd(prompt_tokens: float, completion_tokens: float) -> Mapping[str, float]:
+    """Price one call's tokens on closed APIs, nothing cached. Tokenizers differ: an estimate.
 
     Models that the installed table does not know are left out.
     """
-    from genai_prices import Usage, calc_price
+    found = {model: token_prices(f"{provider}/{model}") for provider, model in CLOSED_MODELS}
+    return {
+        model: prices.cost_usd(prompt_tokens, 0.0, completion_tokens)
+        for model, prices in found.items()
+        if prices is not None
+    }
 
-    prices: dict[str, float] = {}
-    scale = 10  # prices take whole tokens; ten calls at once keep a decimal and stay below the price tiers
-    usage = Usage(
-        input_tokens=round(prompt_tokens * scale),
-        cache_read_tokens=round(cached_prompt_tokens * scale),
-        output_tokens=round(completion_tokens * scale),
+
+_PRICED_TOKENS = 1000
+"""Prices are looked up for this many tokens: few enough to stay below the tiers that some models have."""
+
+
+@cache
+def token_prices(price_ref: str) -> TokenPrices | None:
+    """Look prices up by `provider/model` in the installed `genai-prices` table; None if it does not know them."""
+    from genai_prices import Usage as Priced
+    from genai_prices import calc_price
+
+    provider, _, model = price_ref.partition("/")
+    if not model:
+        return None
+
+    def usd(**tokens: int) -> float:
+        return float(calc_price(Priced(**tokens), model_ref=model, provider_id=provider).total_price)
+
+    try:
+        plain = usd(input_tokens=_PRICED_TOKENS)
+        cached = usd(input_tokens=_PRICED_TOKENS, cache_read_tokens=_PRICED_TOKENS)
+        output = usd(output_tokens=_PRICED_TOKENS)
+    except LookupError:
+        return None
+    scale = TOKENS_PRICED / _PRICED_TOKENS
+    return TokenPrices(
+        source=price_ref, input_usd=plain * scale, cached_input_usd=cached * scale, output_usd=output * scale
     )
-    for provider, model in CLOSED_MODELS:
-        try:
-            price = calc_price(usage, model_ref=model, provider_id=provider)
-        except LookupError:
-            continue
-        prices[model] = float(price.total_price) / scale
-    return prices

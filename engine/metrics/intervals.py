@@ -158,21 +158,6 @@ def quantile(values: Sequence[float], share: float) -> float | None:
     return float(np.quantile(np.asarray(values, dtype=np.float64), share))
 
 
-def macro_f1(targets: Sequence[str], answers: Sequence[str | None], labels: Sequence[str]) -> float:
-    """Unweighted mean of the classes' F1; a failed answer counts as a miss of its class.
-
-    A class that neither occurs nor is answered is left out, as scikit-learn's `zero_division=nan` does.
-    """
-    scores = []
-    for label in labels:
-        hits = sum(t == label and a == label for t, a in zip(targets, answers, strict=True))
-        wanted = sum(t == label for t in targets)
-        given = sum(a == label for a in answers)
-        if wanted + given:
-            scores.append(2 * hits / (wanted + given))
-    return float(np.mean(scores)) if scores else math.nan
-
-
 def tokens_per_second(tokens: Sequence[float] | Floats, seconds: Sequence[float] | Floats) -> float | None:
     """Tokens over the seconds they took, over all rows that have both; None where no row has."""
     counts, spent = np.nan_to_num(np.asarray(tokens, dtype=float)), np.nan_to_num(np.asarray(seconds, dtype=float))

@@ -20,7 +20,7 @@ from engine.core.errors import (
     WorkerDiedError,
     WorkerError,
 )
-from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece, no_answer
 from engine.core.ports import LanguageModel, Retriever
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import RunPlan
@@ -169,7 +169,7 @@ def _generated(
         raise
     ended = time.perf_counter()
     if completion is None:
-        raise ModelError("The backend ended without an answer.", "Try again.")
+        raise no_answer()
     completion = in_stored_labels(context.task, ready.variant.prompt, completion)
     if ready.corrected:
         completion = without_label_prior(ready, completion)

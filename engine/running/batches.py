@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from engine.core.errors import AdaptLabError, CancelledError, ModelError, RetrievalError, WorkerDiedError, WorkerError
-from engine.core.generation import Completion, GenerateRequest
+from engine.core.generation import Completion, GenerateRequest, no_answer
 from engine.core.run.prediction import Prediction, Timing
 from engine.core.steps import check_cancelled, drain
 from engine.core.task import Example
@@ -157,7 +157,7 @@ def _one_by_one(context: RunContext, requests: Sequence[GenerateRequest]) -> tup
 
 def _alone(context: RunContext, request: GenerateRequest) -> Sequence[Completion | Exception]:
     found = [item for item in context.model.generate(request, cancel=context.cancel) if isinstance(item, Completion)]
-    return found or [ModelError("The backend ended without an answer.", "Try again.")]
+    return found or [no_answer()]
 
 
 def _twice(

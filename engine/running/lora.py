@@ -8,8 +8,17 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from engine.core.errors import CanaryError, ModelError, TrainingError
-from engine.core.generation import Completion, Decoding, GenerateRequest, LoraWeights, Message, ModelFacts, TokenPair
+from engine.core.errors import CanaryError, TrainingError
+from engine.core.generation import (
+    Completion,
+    Decoding,
+    GenerateRequest,
+    LoraWeights,
+    Message,
+    ModelFacts,
+    TokenPair,
+    completion_of,
+)
 from engine.core.ports import LanguageModel, Trainer
 from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Example, Task
@@ -188,7 +197,4 @@ def _changed_text(context: RunContext, request: GenerateRequest) -> float:
 
 
 def _completion(context: RunContext, request: GenerateRequest) -> Completion:
-    for piece in context.model.generate(request, cancel=context.cancel):
-        if isinstance(piece, Completion):
-            return piece
-    raise ModelError("The backend ended without an answer.", "Try again.")
+    return completion_of(context.model.generate(request, cancel=context.cancel))

@@ -15,7 +15,7 @@ from engine.core.run.plan import CONTEXT_TOKENS, RunPlan, new_run_id
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
 from engine.core.variant import TUNED_ENDING, DecodingMode, DecodingSpec, PriorCorrection, Variant
-from engine.metrics.budget import token_prices
+from engine.metrics.costing import token_prices
 from engine.running.defaults import TechniqueOptions, default_variants
 from engine.running.preflight.embedders import EmbedderChoice, with_embedders
 from engine.running.preflight.remote_embedders import used_by

@@ -8,7 +8,10 @@ from engine.core.health import Finding
 from engine.core.run.manifest import MachineFacts
 from engine.services.background.at_work import AtWork
 from engine.services.embedders import Embedders
+from engine.services.exports import Exports
 from engine.services.models import Models
+from engine.services.more_rows import RowAdder
+from engine.services.plans import Plans
 from engine.services.playground import Playground
 from engine.services.results import Results
 from engine.services.runs import Runs, classify_kept_runs
@@ -30,10 +33,13 @@ class Lab:
         self.tasks = Tasks(workspace)
         self.models = Models(workspace)
         self.embedders = Embedders(workspace)
-        self.runs = Runs(workspace, self.embedders)
+        self.plans = Plans(workspace, self.embedders)
+        self.runs = Runs(workspace, self.plans)
+        self.more_rows = RowAdder(workspace, self.plans.kept)
         self.results = Results(workspace, self.embedders)
+        self.exports = Exports(workspace, self.results)
         self.lora = Trainings(workspace)
-        self.studies = Studies(workspace, self.runs, self.results, self.embedders)
+        self.studies = Studies(workspace, self.plans, self.runs, self.results, self.embedders)
         self.playground = Playground(workspace)
         self.at_work = AtWork(
             runs=self.runs,

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.core.capabilities import Support
 from engine.core.errors import AccessError, AdaptLabError, ModelError, ServerAbsentError, UnknownModelError
-from engine.core.generation import Completion, Decoding, GenerateRequest, Message, TextPiece
+from engine.core.generation import Completion, Decoding, GenerateRequest, Message, TextPiece, no_answer
 from engine.core.ports import LanguageModel
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
@@ -173,7 +173,7 @@ def _complete(model: LanguageModel, request: GenerateRequest, cancel: CancelSign
             pieces += bool(item.text)
         if isinstance(item, Completion):
             return item, pieces
-    raise ModelError("The backend ended without an answer.", "Try again.")
+    raise no_answer()
 
 
 def _streams(model: LanguageModel, cancel: CancelSignal) -> Finding:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.progress import LiveRun
-from engine.analysis.report import Report, assess
 from engine.analysis.run_table import RunTable, table_from_predictions
-from engine.core.limits import Limits
 from engine.core.run.events import (
     LeaderClear,
     ModelLoaded,
@@ -24,7 +21,6 @@ from engine.core.run.failed_rows import Outcomes, can_go_on, none_answered
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, Prediction
-from engine.core.task import Task
 
 SAMPLE = "sample"
 """Names the recorded run that ships with the app where a run id is wanted."""
@@ -49,14 +45,6 @@ class RecordedRun:
         return table_from_predictions(
             [variant.id for variant in self.plan.variants], self.plan.test_ids, self.predictions
         )
-
-
-def assessed(recorded: RecordedRun, task: Task, limits: Limits, *, looks: RowLooks | None = None) -> Report:
-    """Assess a recorded run under the user's limits, as the report does with a run of the store.
-
-    Without `looks` the run counts as the first look at its test rows.
-    """
-    return assess(recorded.plan, task, recorded.table, recorded.manifest.conditions, limits, looks=looks)
 
 
 def fold(manifest: Manifest, predictions: Sequence[Prediction]) -> LiveRun:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.analysis.basis.language_parts import LanguageParts, language_parts
@@ -11,11 +11,10 @@ from engine.analysis.basis.row_looks import RowLooks, row_looks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import Origin, origin_of
-from engine.analysis.memo import gather_memo
 from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
 from engine.analysis.summary import summarize
-from engine.core.errors import AdaptLabError, UsageError
+from engine.core.errors import UsageError
 from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import look_of
@@ -25,10 +24,20 @@ from engine.core.run.prediction import Prediction
 from engine.metrics.retrieval import marked_rows
 from engine.services.embedders import Embedders
 from engine.services.recorded import SAMPLE, RecordedRun
-from engine.services.runs import classify_kept_runs
 from engine.services.tasks import task_has_changed
 from engine.services.workspace import Workspace
-from engine.studies.study_runs import aside_in_words
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowsBehind:
+    """What a report says of a run's rows beside their scores."""
+
+    training: TrainingRows
+    """What the variants learned from, and the labels that they never saw."""
+    looks: RowLooks
+    """Earlier looks at the same test rows."""
+    languages: LanguageParts
+    """Of the rows, and what the run goes without in them."""
 
 
 class Results:
@@ -93,18 +102,28 @@ class Results:
         run = run or self.figures(run_id)
         task = self._workspace.tasks.get(run.plan.task_id)
         return summarize(
-            run, task, self.predictions(run_id, marked_rows(task)), self.manifest(run_id), self.languages(run_id)
+            run, task, self.predictions(run_id, marked_rows(task)), self.manifest(run_id), self._languages(run_id)
         )
 
-    def report(self, run_id: str, limits: Limits) -> Report:
-        """Assess a run under the user's limits."""
+    def report(
+        self, run_id: str, limits: Limits, *, run: RunFigures | None = None, behind: RowsBehind | None = None
+    ) -> Report:
+        """Assess a run under the user's limits.
+
+        Args:
+            run_id: of the run.
+            limits: of the user.
+            run: its figures, where they are there already or at other costs.
+            behind: what stands behind its rows, where that is there already.
+        """
+        behind = behind or self.behind(run_id)
         return judge(
-            self.figures(run_id),
+            run or self.figures(run_id),
             limits,
-            training=self.training(run_id),
-            looks=self.looks(run_id),
+            training=behind.training,
+            looks=behind.looks,
             origin=self.origin(run_id),
-            languages=self.languages(run_id),
+            languages=behind.languages,
             searches=self.manifest(run_id).effort,
         )
 
@@ -113,74 +132,14 @@ class Results:
         manifest = self.manifest(run_id)
         return origin_of(manifest.plan, manifest.conditions)
 
-    def training(self, run_id: str) -> TrainingRows:
-        """Return what a run's variants learned from, and the labels that they never saw."""
-        plan = self.plan(run_id)
-        return training_rows(plan, self._workspace.tasks.get(plan.task_id))
-
-    def languages(self, run_id: str) -> LanguageParts:
-        """Tell the languages of a run's rows, and what the run goes without in them."""
-        plan = self.plan(run_id)
-        task = self._workspace.tasks.get(plan.task_id)
-        return language_parts(plan, task, self._embedders.languages(task))
-
-    def looks(self, run_id: str) -> RowLooks:
-        """Count the looks at a run's test rows before it; `sample`, the run that ships, is the first at its rows."""
-        if run_id == SAMPLE:
-            return RowLooks()
-        this = look_of(self.manifest(run_id))
-        return row_looks(this, self._store.looks(this.task_id, this.task_digest))
-
-    def memo(self, run_id: str, limits: Limits, *, form: str = "html") -> bytes:
-        """Write a run's memo as `html` or `md`."""
-        report, manifest, table = self.report(run_id, limits), self.manifest(run_id), self.table(run_id)
-        task = self._workspace.tasks.get(report.plan.task_id)
-        first = self.predictions_of(run_id, report.plan.test_ids[0])
-        aside = aside_in_words(info_of(manifest, int(table.made.sum())))
-        return self._workspace.files.memo(gather_memo(run_id, report, task, table, manifest, first, aside=aside), form)
+    def behind(self, run_id: str) -> RowsBehind:
+        """Return what stands behind a run's rows."""
+        return RowsBehind(training=self._training(run_id), looks=self._looks(run_id), languages=self._languages(run_id))
 
     def keep_note(self, run_id: str, text: str) -> None:
         """Keep what the user writes about a run."""
         self._store.manifest(run_id)
         self._store.update_run(run_id, manifest={"note": text})
-
-    def export(self, run_id: str) -> Mapping[str, bytes]:
-        """Return a run's files by name, as docs/exports.md describes them.
-
-        Where the task has changed since, rows have no input; where it is gone, there is no summary either.
-        """
-        manifest = self.manifest(run_id)
-        try:
-            inputs = self._inputs(manifest)
-        except AdaptLabError:
-            return self._workspace.files.export(run_id, None, {})
-        return self._workspace.files.export(run_id, self.summary(run_id), inputs)
-
-    def _inputs(self, manifest: Manifest) -> dict[str, str]:
-        """Return what the variants were given, by example; empty where the task has changed since."""
-        if task_has_changed(self._workspace.tasks, manifest):
-            return {}
-        return {example.id: example.input for example in self._workspace.tasks.get(manifest.plan.task_id).examples}
-
-    def pack(self, run_id: str) -> bytes:
-        """Return a run as one file that can be imported elsewhere."""
-        return self._workspace.files.pack(run_id)
-
-    def unpack(self, data: bytes) -> str:
-        """Import a packed run and return its id.
-
-        Raises:
-            UsageError: it is not a packed run, or is here already.
-        """
-        run_id = self._workspace.files.unpack(data)
-        classify_kept_runs(self._workspace)
-        return run_id
-
-    def _sample(self) -> RecordedRun:
-        found = self._workspace.files.sample()
-        if found is None:
-            raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
-        return found
 
     def recorded(self, run_id: str) -> RecordedRun:
         """Return a kept run whole; `sample` names the one that ships with the app.
@@ -191,3 +150,27 @@ class Results:
         if run_id == SAMPLE:
             return self._sample()
         return RecordedRun(run_id=run_id, manifest=self.manifest(run_id), predictions=tuple(self.predictions(run_id)))
+
+    def _sample(self) -> RecordedRun:
+        found = self._workspace.files.sample()
+        if found is None:
+            raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
+        return found
+
+    def _training(self, run_id: str) -> TrainingRows:
+        """Return what a run's variants learned from, and the labels that they never saw."""
+        plan = self.plan(run_id)
+        return training_rows(plan, self._workspace.tasks.get(plan.task_id))
+
+    def _languages(self, run_id: str) -> LanguageParts:
+        """Tell the languages of a run's rows, and what the run goes without in them."""
+        plan = self.plan(run_id)
+        task = self._workspace.tasks.get(plan.task_id)
+        return language_parts(plan, task, self._embedders.languages(task))
+
+    def _looks(self, run_id: str) -> RowLooks:
+        """Count the looks at a run's test rows before it; `sample`, the run that ships, is the first at its rows."""
+        if run_id == SAMPLE:
+            return RowLooks()
+        this = look_of(self.manifest(run_id))
+        return row_looks(this, self._store.looks(this.task_id, this.task_digest))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from statistics import median
 
 from engine.core.errors import ModelError
-from engine.core.generation import Completion, Decoding, GenerateRequest, Message
+from engine.core.generation import Completion, Decoding, GenerateRequest, Message, completion_of
 from engine.core.ports import LanguageModel
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
@@ -126,10 +126,7 @@ def _answer(model: LanguageModel, number: int, cancel: CancelSignal) -> Completi
         decoding=Decoding(mode=DecodingMode.FREE, max_tokens=ANSWER_TOKENS),
         slot="speed",
     )
-    for piece in model.generate(request, cancel=cancel):
-        if isinstance(piece, Completion):
-            return piece
-    raise ModelError("The backend ended without an answer.", "Try again.")
+    return completion_of(model.generate(request, cancel=cancel))
 
 
 def _prompt(number: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan, new_run_id
@@ -16,6 +17,7 @@ from engine.running.sampling import draw_training_rows
 from engine.services.background.run_series import RunSeries, SeriesState, find_kept
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
+from engine.services.plans import Plans
 from engine.services.results import Results
 from engine.services.runs import Runs
 from engine.services.tasks import Tasks
@@ -23,6 +25,7 @@ from engine.services.workspace import Workspace
 from engine.studies.context import number_plans, place_plans
 from engine.studies.drift import drift_plans
 from engine.studies.learning_curve import curve_plans
+from engine.studies.seed_variation import MOST_DRAWS, same_but_for_seed
 
 Key = TypeVar("Key")
 
@@ -30,11 +33,11 @@ Key = TypeVar("Key")
 class Studies:
     """Plans studies and carries them out, one series of a kind at a time. Safe to use from several threads."""
 
-    def __init__(self, workspace: Workspace, runs: Runs, results: Results, embedders: Embedders) -> None:
+    def __init__(self, workspace: Workspace, plans: Plans, runs: Runs, results: Results, embedders: Embedders) -> None:
         """Plan with these tasks and models, and run with `runs`."""
         self._tasks, self._models = Tasks(workspace), workspace.models
-        self._runs, self._results, self._embedders = runs, results, embedders
-        self._series = {purpose: RunSeries(runs, results, purpose) for purpose in Purpose}
+        self._plans, self._runs, self._results, self._embedders = plans, runs, results, embedders
+        self._series = {purpose: RunSeries(plans, runs, results, purpose) for purpose in Purpose}
 
     def learning_curve(
         self,
@@ -60,7 +63,7 @@ class Studies:
             decoding=decoding,
             embedding=self._embedders.choose(task, embedder),
         )
-        return [self._runs.fitted(plan) for plan in plans]
+        return [self._plans.fitted(plan) for plan in plans]
 
     def passages(
         self,
@@ -112,6 +115,25 @@ class Studies:
                 )
             )
         return plans
+
+    def draws_of(self, info: RunInfo) -> dict[int, RunInfo]:
+        """Return a run and the finished runs of the same experiment with other seeds, by seed.
+
+        Where its task has changed since, only runs from before count as well.
+        """
+        base = self._results.plan(info.run_id)
+        found, outdated = {base.seed: info}, self._results.is_outdated(info.run_id)
+        for other in self._runs.list():
+            if len(found) >= MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
+                continue
+            try:
+                plan = self._results.plan(other.run_id)
+            except AdaptLabError:
+                continue  # a run that cannot be read does not count
+            alike = plan.seed not in found and same_but_for_seed(plan, base)
+            if alike and self._results.is_outdated(other.run_id) == outdated:
+                found[plan.seed] = other
+        return found
 
     def kept(self, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
         """Return for each plan a kept run of this experiment, a finished one before others; None if there is none."""

@@ -17,7 +17,7 @@ from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
-from engine.core.task import Document, Example, Task
+from engine.core.task import MADE_FROM, Document, Example, Task
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
@@ -26,9 +26,12 @@ from engine.metrics.pairwise import compare_all, holm
 from engine.running.defaults import TechniqueOptions
 from engine.running.planning import plan_run
 from engine.running.preflight.embedders import EmbedderChoice
-from engine.studies.perturbations import MARK
 
 SIZES = (1, 2, 4, 8)
+ROWS = 60
+"""Test rows, by default: prompts are long."""
+AMONG = 8
+"""Passages among which the supporting one moves, by default."""
 LONG_CONTEXT_TOKENS = 4096
 """Room for the most passages."""
 
@@ -254,14 +257,9 @@ def context_task(task: Task, *, passages: int, place: str, seed: int = 0) -> Tas
     kept = tuple(example for example in task.examples if example.split != "test")
     return replace(
         task,
-        id=f"{task.id}{MARK}{PREFIX}{passages}-{place}",
+        id=f"{task.id}{MADE_FROM}{PREFIX}{passages}-{place}",
         title=f"{task.title}, supporting passage {place} of {passages}",
         examples=(*kept, *made),
         documents=(),
         card={**task.card, "made_from": f"{task.id}: {passages} passages, the supporting one {place}, seed {seed}"},
     )
-
-
-def is_context_task(task_id: str) -> bool:
-    """Tell whether a task was made to try the context."""
-    return MARK in task_id and task_id.rpartition(MARK)[2].startswith(PREFIX)

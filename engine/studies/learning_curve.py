@@ -30,6 +30,8 @@ from engine.running.preflight.embedders import EmbedderChoice
 from engine.studies.seed_variation import seed_variation
 
 SIZES = (0, 5, 10, 25, 50)
+SEEDS = 3
+"""For each number of rows, by default."""
 CURVE_TECHNIQUES = tuple(technique for technique, facts in TECHNIQUES.items() if facts.in_learning_curve)
 
 

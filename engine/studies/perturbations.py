@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.core.errors import unknown_name
-from engine.core.task import Example, Task
+from engine.core.task import MADE_FROM, Example, Task
 from engine.core.text.answer_forms import language_of
 from engine.core.text.keyboards import neighbours
 from engine.core.text.scripts import LATIN, is_spaceless, main_script, script_of
 from engine.core.text.segments import NO_BLANKS, cluster_spans, word_spans
 
-MARK = "--"
-"""Separates a task's id from the kind of perturbation in the id of the derived task."""
 TYPO_SHARE = 0.2
 """Share of the words of at least four letters that get a typo."""
 _NEIGHBOURS = {
@@ -176,9 +174,4 @@ def left_out(task: Task, test_ids: Sequence[str]) -> list[str]:
 
 def perturbed_id(task_id: str, kind: str) -> str:
     """Name the perturbed task."""
-    return f"{task_id}{MARK}{kind}"
-
-
-def is_perturbed(task_id: str) -> bool:
-    """Tell whether a task was made by perturbing another."""
-    return MARK in task_id and task_id.rpartition(MARK)[2] in PERTURBATIONS
+    return f"{task_id}{MADE_FROM}{kind}"

@@ -6,15 +6,19 @@ A draw is a seed: it decides training rows, shots, test order and how LoRA train
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student
 
+from engine.analysis.run_table import RunTable
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
 from engine.core.variant import Variant
+
+MOST_DRAWS = 20
+"""Runs with more seeds are not looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +40,14 @@ class SeedVariation:
         """What the draw itself adds to the scatter: the part of the variance that rows do not explain, as a root."""
         return math.sqrt(max(self.deviation_over_seeds**2 - self.deviation_over_rows**2, 0.0))
 
-    def is_lucky(self, seed: int) -> bool:
-        """Tell whether this draw lies more than one standard deviation above the mean of all."""
+    def side(self, seed: int) -> str:
+        """Say where this draw lies if that is more than one standard deviation from the mean of all; else nothing."""
         if seed not in self.seeds or self.deviation_over_seeds == 0:
-            return False
-        return self.means[self.seeds.index(seed)] > self.quality.value + self.deviation_over_seeds
+            return ""
+        away = self.means[self.seeds.index(seed)] - self.quality.value
+        if abs(away) <= self.deviation_over_seeds:
+            return ""
+        return "above average" if away > 0 else "below average"
 
 
 def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | None:
@@ -60,6 +67,30 @@ def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | Non
         deviation_over_seeds=deviation,
         deviation_over_rows=over_rows,
     )
+
+
+def variations(tables: Mapping[int, RunTable], variants: Sequence[Variant]) -> dict[str, SeedVariation]:
+    """Compare the draws of an experiment for each of its variants, by id; those under two draws are left out.
+
+    Args:
+        tables: the draws' predictions as columns, by seed.
+        variants: of the experiment.
+    """
+    found = {}
+    for variant in variants:
+        scores = {
+            seed: table.score[place, table.made[place]].tolist()
+            for seed, table in tables.items()
+            for place in [table.place(variant.id)]
+        }
+        if (variation := seed_variation(scores)) is not None:
+            found[variant.id] = variation
+    return found
+
+
+def seeds_in_words(seeds: Collection[int]) -> str:
+    """Name the seeds."""
+    return f"{len(seeds)} seeds: {', '.join(str(seed) for seed in sorted(seeds))}."
 
 
 def same_but_for_seed(first: RunPlan, second: RunPlan) -> bool:

@@ -21,7 +21,7 @@ from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
 from engine.core.run.standing import choose_run, is_comparison
-from engine.services.recorded import SAMPLE, assessed, fold
+from engine.services.recorded import SAMPLE, fold
 
 MOVES = {
     "ArrowRight": "next", "PageDown": "next", "n": "next",
@@ -111,7 +111,7 @@ with screen:
         limits = limits_form()
         report = None
         if task is not None and recorded.predictions and is_comparison(info):
-            report = assessed(recorded, task, limits, looks=lab.results.looks(run_id))
+            report = lab.results.report(run_id, limits)
         with slot:
             shown = verdict_slide(snapshot, recorded, report.verdict if report else None)
             slide(marked(shown), key="present_verdict")

@@ -34,7 +34,7 @@ try:
     if not snapshot.is_running and snapshot.rows_done:
         results(summary_of(lab, info_so_far(lab, run_id, snapshot.rows_done)))
         if run_id != SAMPLE:
-            downloads(partial(lab.results.export, run_id), run_id)
+            downloads(partial(lab.exports.export, run_id), run_id)
     run_rows(lab, run_id, snapshot)
 except AdaptLabError as error:
     fault(error)

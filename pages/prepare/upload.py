@@ -11,12 +11,13 @@ from components.upload.card_step import card_step
 from components.upload.columns_step import columns_step
 from components.upload.documents_step import documents_step
 from components.upload.draft import CARD, COLUMNS, DOCUMENTS, FILE, LEAKS, SCREENS, SPLITS, Draft, current
-from components.upload.file_step import EXTENSIONS, file_step
+from components.upload.file_step import file_step
 from components.upload.instructions_step import instructions_step
 from components.upload.leaks_step import leaks_step
 from components.upload.splits_step import splits_step
 from components.widgets.parts import scroll_top
 from engine.core.errors import AdaptLabError
+from engine.ingest.options import TABLE_EXTENSIONS
 from engine.metrics import wording as say
 
 lab = state.lab()
@@ -30,7 +31,7 @@ if draft is None or draft.screen == FILE:
     with table_cell:
         uploaded = st.file_uploader(
             "Table",
-            type=EXTENSIONS,
+            type=TABLE_EXTENSIONS,
             key="table_file",
             max_upload_size=200,
             help="CSV, TSV, semicolons or pipes, XLSX, JSONL or Parquet, up to 200 MB. It stays on this machine.",

@@ -176,7 +176,7 @@ def _kept_plan(lab: Lab, run: RunOptions) -> RunPlan:
     run_id = kept_run(lab, run.resume or "").run_id
     if run.more_rows:
         return _with_more_rows(lab, run_id, run.more_rows, run)
-    plan = lab.runs.kept_plan(run_id)
+    plan = lab.plans.kept(run_id)
     if run.send_rows_to:
         plan = replace(plan, rows_to=run.send_rows_to)
     return plan if run.spending_limit is None else replace(plan, spending_limit_usd=run.spending_limit)
@@ -186,15 +186,15 @@ def _with_more_rows(lab: Lab, run_id: str, rows: int, run: RunOptions) -> RunPla
     """Add test rows to a finished run, once nothing keeps them from being answered."""
     if run.out is not None:
         writable_folder(run.out)
-    checked(lab, lab.runs.kept_plan(run_id))
-    plan = lab.runs.add_rows(run_id, rows, spending_limit_usd=run.spending_limit)
+    checked(lab, lab.plans.kept(run_id))
+    plan = lab.more_rows.add(run_id, rows, spending_limit_usd=run.spending_limit)
     note(f"{say.number(rows)} more test rows, {say.number(len(plan.test_ids))} in all.")
     return plan
 
 
 def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
     run = asked.run
-    return lab.runs.plan(
+    return lab.plans.make(
         task_id=task,
         model_id=model,
         techniques=[technique_from_name(name) for name in run.variants.split(",") if name.strip()],
@@ -261,16 +261,16 @@ def _carry_out(
         ended = carry_out(lab, plan, cancel, resume=resume, end_search=end_search)
     summary = lab.results.summary(plan.run_id)
     if out is not None:
-        write_files(out, lab.results.export(plan.run_id))
+        write_files(out, lab.exports.export(plan.run_id))
     return _told(ended, plan.run_id), summary
 
 
 def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
     """Say which labels have no training row, and offer more rows with the time that they take."""
-    words = training_note(lab.runs.training(plan), test_rows=len(plan.test_ids))
+    words = training_note(lab.plans.training(plan), test_rows=len(plan.test_ids))
     if words:
         note(words)
-    offer = lab.runs.row_offer(plan) if offered else None
+    offer = lab.plans.row_offer(plan) if offered else None
     if offer is not None:
         note(f"{offer_note(offer)} Ask for them with --rows-per-label {offer.per_label}.", dim=True)
 

@@ -43,9 +43,6 @@ class Changes:
     """Have the Ollama server download this model."""
 
 
-NO_CHANGES = Changes()
-
-
 Checked = Annotated[str | None, Parameter(name="--check", metavar="MODEL")]
 
 

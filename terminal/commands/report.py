@@ -43,7 +43,7 @@ def report(
         for remark in (aside_in_words(info), "" if is_whole(info) else f"{answers_in_words(info).capitalize()}."):
             if remark:
                 note(remark)
-        write_file(out, lab.results.memo(run_id, limits, form=form))
+        write_file(out, lab.exports.memo(run_id, limits, form=form))
         found = lab.results.report(run_id, limits)
         if as_json:
             show_json(

@@ -57,9 +57,9 @@ def export(run: Run, /, *, out: Annotated[Path, Parameter(help=EXPORTED)]) -> in
     with closing(open_lab()) as lab:
         run_id = kept_run(lab, run).run_id
         writable_folder(out)
-        write_files(out, lab.results.export(run_id))
+        write_files(out, lab.exports.export(run_id))
         packed = out / f"run-{run_id}.zip"
-        write_file(packed, lab.results.pack(run_id))
+        write_file(packed, lab.exports.pack(run_id))
     answer(f"Wrote {out}")
     answer(f"To import the run elsewhere: python cli.py runs import {packed}")
     return EXIT_DONE
@@ -69,7 +69,7 @@ def export(run: Run, /, *, out: Annotated[Path, Parameter(help=EXPORTED)]) -> in
 def import_run(file: Annotated[Path, Parameter(help=PACKED)], /) -> int:
     """Import a run that was exported elsewhere."""
     with closing(open_lab()) as lab:
-        run_id = lab.results.unpack(read_file(file))
+        run_id = lab.exports.unpack(read_file(file))
     answer(f"Imported run {run_id}.")
     return EXIT_DONE
 

@@ -14,21 +14,21 @@ from cyclopts import App, Parameter
 
 from engine.analysis.marks import Origin, marks_by_name
 from engine.analysis.run_table import RunTable
-from engine.core.errors import AdaptLabError, UsageError, unknown_name
+from engine.core.errors import UsageError, unknown_name
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
-from engine.core.run.plan import RunPlan
+from engine.core.run.plan import TEST_ROWS
 from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode, variant_names
 from engine.running.defaults import technique_from_name
 from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
+from engine.studies.context import AMONG, ROWS, Found, number_words, place_gaps, place_words, supported_rows
 from engine.studies.context import SIZES as PASSAGES
-from engine.studies.context import Found, number_words, place_gaps, place_words, supported_rows
 from engine.studies.drift import drift_changes, left_out_in_words, who_breaks
-from engine.studies.learning_curve import CURVE_TECHNIQUES, SIZES, curve_points, would_labels_help
-from engine.studies.seed_variation import same_but_for_seed, seed_variation
+from engine.studies.learning_curve import CURVE_TECHNIQUES, SEEDS, SIZES, curve_points, would_labels_help
+from engine.studies.seed_variation import seeds_in_words, variations
 from terminal.listings.studies import curve_listing, draws_listing, drift_listing, passages_listing, places_listing
 from terminal.options import DEFAULT_TASK, OPTIONS, Count, Json, Run, TaskOptions
 from terminal.sources import kept_run, task_id
@@ -40,7 +40,7 @@ app = App(
     name="study",
     help_epilogue="Ctrl-C stops a study; the same command continues with the missing runs.",
 )
-LEAST_DRAWS, MOST_DRAWS = 2, 20
+LEAST_DRAWS = 2
 _UNMARKED = "No test row of this task marks the passage that supports it, so its position cannot be varied."
 CURVE_SIZES, CONTEXT_SIZES = (",".join(map(str, sizes)) for sizes in (SIZES, PASSAGES))
 DRAWS = "Number of seeds, including this run's own; the others follow this run's seed."
@@ -55,9 +55,9 @@ class CurveOptions:
     """Which techniques, separated by commas; by default all that learn from rows and train no weights."""
     sizes: Annotated[str | None, Parameter(show_default=CURVE_SIZES)] = None
     """Numbers of training rows, separated by commas; 0 is the bare prompt."""
-    draws: Count = 3
+    draws: Count = SEEDS
     """Number of seeds for each number of rows; each draws other training rows."""
-    test_rows: Count = 100
+    test_rows: Count = TEST_ROWS
     """Number of test rows, the same for every point; all if there are fewer."""
 
 
@@ -68,9 +68,9 @@ class ContextOptions:
 
     sizes: Annotated[str | None, Parameter(show_default=CONTEXT_SIZES)] = None
     """Numbers of passages that retrieval puts into a prompt, separated by commas."""
-    passages: Count = 8
+    passages: Count = AMONG
     """Number of passages among which the supporting one moves, if rows mark it."""
-    test_rows: Count = 60
+    test_rows: Count = ROWS
     """Number of test rows, the same for every number of passages; all if there are fewer."""
 
 
@@ -215,24 +215,14 @@ def seeds(
         plans = lab.studies.seeds(base, range(base.seed + 1, base.seed + draws))
 
         def found(_done: Done) -> Findings:
-            tables = _draws(lab, base, info)
-            variations = {
-                name: seed_variation(
-                    {
-                        seed: table.score[line, table.made[line]].tolist()
-                        for seed, table in tables.items()
-                        for line in [table.place(variant_id)]
-                    }
-                )
-                for variant_id, name in variant_names(base.variants).items()
-            }
-            known = {name: variation for name, variation in variations.items() if variation is not None}
-            told = ", ".join(str(seed) for seed in sorted(tables))
+            tables = {seed: lab.results.table(one.run_id) for seed, one in lab.studies.draws_of(info).items()}
+            names = variant_names(base.variants)
+            known = {names[one]: variation for one, variation in variations(tables, base.variants).items()}
             return Findings(
                 sentences=[],
                 listings=[draws_listing(known, base.seed)],
                 figures={"draws": known},
-                remarks=[f"{len(tables)} seeds: {told}."],
+                remarks=[seeds_in_words(tables)],
             )
 
         return study(lab, Purpose.SEEDS, plans, options, found, studied_run=info.run_id, as_json=as_json)
@@ -302,18 +292,3 @@ def _base_run(lab: Lab, name: str) -> RunInfo:
             f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."
         )
     return info
-
-
-def _draws(lab: Lab, base: RunPlan, info: RunInfo) -> dict[int, RunTable]:
-    """Return a run's predictions and those of all saved runs of the same experiment with other seeds, by seed."""
-    draws = {base.seed: lab.results.table(info.run_id)}
-    for other in lab.runs.list():
-        if len(draws) >= MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
-            continue
-        try:
-            plan = lab.results.plan(other.run_id)
-        except AdaptLabError:
-            continue  # a run that cannot be read does not count
-        if plan.seed not in draws and same_but_for_seed(plan, base) and not lab.results.is_outdated(other.run_id):
-            draws[plan.seed] = lab.results.table(other.run_id)
-    return draws

@@ -148,7 +148,7 @@ def draws_listing(found: Mapping[str, SeedVariation], seed: int) -> Listing:
                     f"{part * 100:.1f}"
                     for part in (draws.deviation_over_seeds, draws.deviation_over_rows, draws.by_draw)
                 ),
-                "above average" if draws.is_lucky(seed) else "",
+                draws.side(seed),
             ]
             for name, draws in found.items()
         ],

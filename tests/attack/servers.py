@@ -75,7 +75,7 @@ class Attack:
             self._check(mode, ending(rows, status, ROWS) == wanted, f"{status}, {[row.failure for row in rows]}")
             self._check(mode, all(map(sound, rows)), "a row is not sound")
             (out / "run").parent.mkdir(exist_ok=True)
-            (out / "run").write_bytes(lab.results.pack(run.run_id))
+            (out / "run").write_bytes(lab.exports.pack(run.run_id))
             if rows:
                 code, more = self._cli(home, USUAL_S, "report", run.run_id, "--out", str(out / "memo.html"))
                 self._check(mode, code == 0, f"report: exit code {code}: {more[-300:]}")

@@ -121,8 +121,8 @@ def check_run(lab: Lab, run_id: str, mode: Mode, code: int, folder: Path, capsys
     assert all(math.isfinite(mean) for mean in summary["variants"][0]["tokens"].values())
     assert cli.main(["report", run_id, "--out", str(folder / "memo.html")]) in ({0} if rows else {0, 1, 2})
     assert cli.main(["runs", "show", run_id]) == 0
-    lab.results.export(run_id)
-    (folder / "run.adaptlab").write_bytes(lab.results.pack(run_id))
+    lab.exports.export(run_id)
+    (folder / "run.adaptlab").write_bytes(lab.exports.pack(run_id))
     words = capsys.readouterr()
     assert found_key([], words.out, words.err) == []
 

@@ -43,7 +43,7 @@ def run(lab: Lab, model: str) -> None:
     """Start the run, or resume the one that was killed."""
     kept = next((info for info in lab.runs.list() if info.status != "done"), None)
     if kept is None:
-        plan = lab.runs.plan(task_id=TASK, model_id=model, techniques=TECHNIQUES, limit=rows_of(model), train_rows=10)
+        plan = lab.plans.make(task_id=TASK, model_id=model, techniques=TECHNIQUES, limit=rows_of(model), train_rows=10)
         run_id = lab.runs.start(plan)
     else:
         run_id = lab.runs.resume(kept.run_id)
@@ -77,7 +77,7 @@ def main() -> int:
         print("begin", flush=True)
         try:
             if work == "import":
-                lab.results.unpack(Path(files[0]).read_bytes())
+                lab.exports.unpack(Path(files[0]).read_bytes())
             else:
                 {"run": run, "training": training, "study": study}[work](lab, model)
         except AdaptLabError as error:

@@ -47,7 +47,7 @@ def stop(app: AppTest) -> None:
 
 def running(lab: MemoryLab) -> str:
     """Put a comparison there that has answered some rows; return its id."""
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=20)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=20)
     return lab.play(plan, script(plan, lab.tasks.get(TASK))[:60])
 
 

@@ -37,7 +37,7 @@ def _snapshot(
     rows: int = 40, made: int | None = None, techniques: Sequence[Technique] = tuple(Technique)
 ) -> tuple[MemoryLab, str, RunSnapshot]:
     lab = memory_lab(task=memory_task(rows=rows))
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=techniques, limit=rows)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=techniques, limit=rows)
     lab.play(plan, script(plan, lab.tasks.get(TASK))[:made])
     return lab, plan.run_id, lab.runs.snapshot(plan.run_id)
 

@@ -125,7 +125,7 @@ def test_the_grid_filters_rows(open_app: Opener) -> None:
 def test_rows_that_are_asked_again_are_new_on_the_report(open_app: Opener) -> None:
     """Resuming a finished run replaces answers without adding any; the report's figures are those of the new ones."""
     lab = memory_lab(speed=200)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT, Technique.FEW_SHOT], limit=6)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT, Technique.FEW_SHOT], limit=6)
     broken = Failure(kind=FailureKind.BACKEND, message="The server broke off.", passing=True)
     events = [
         PredictionMade(prediction=replace(one.prediction, answer=None, score=None, scores={}, failure=broken))
@@ -192,7 +192,7 @@ def test_a_task_without_classes_has_a_report(open_app: Opener) -> None:
 def test_throughput_has_no_latency(open_app: Opener) -> None:
     """Where rows were answered in batches the report says so and draws no latency."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.LORA], limit=10, throughput=True)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.LORA], limit=10, throughput=True)
     events = [
         replace(event, prediction=replace(event.prediction, timing=Timing(batch_share_s=0.02, cpu_s=0.03)))
         if isinstance(event, PredictionMade)

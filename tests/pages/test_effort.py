@@ -21,7 +21,7 @@ def plan_of(lab: MemoryLab, **choices: object) -> RunPlan:
     """Plan a small run with a search."""
     chosen = {"trials": {"all": 3}, "limit": 6, **choices}
     techniques = [Technique.ZERO_SHOT, Technique.FEW_SHOT]
-    return lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=techniques, **chosen)  # type: ignore[arg-type]
+    return lab.plans.make(task_id=TASK, model_id=MODEL, techniques=techniques, **chosen)  # type: ignore[arg-type]
 
 
 def carried_out(lab: MemoryLab) -> RunPlan:

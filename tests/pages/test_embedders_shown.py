@@ -135,7 +135,7 @@ def test_a_run_without_consent_does_not_begin() -> None:
     """Whatever a screen forgot to ask: nothing is prepared, so that no text is sent; nor does the playground send any."""
     lab = memory_lab(speed=200)
     lab.memory.retriever.facts.append(REMOTE)
-    plan = lab.runs.plan(
+    plan = lab.plans.make(
         task_id="tickets",
         model_id=lab.models.list()[0].id,
         techniques=[Technique.RAG],

@@ -21,7 +21,7 @@ def imported() -> tuple[MemoryLab, str]:
     """A lab whose only run was packed on another machine, with scores that its answers do not have."""
     there, here = memory_lab(), memory_lab()
     run_id = there.finished(rows=8)
-    assert here.results.unpack(there.results.pack(run_id)) == run_id
+    assert here.exports.unpack(there.exports.pack(run_id)) == run_id
     return here, run_id
 
 
@@ -71,8 +71,8 @@ def test_every_step_of_a_presentation_and_the_memo_say_it(open_app: Opener, impo
         assert "imported" in texts(app), step
     assert SAID in texts(app)
     for form in ("html", "md"):
-        assert SAID in html.unescape(lab.results.memo(run_id, Limits(), form=form).decode()).replace("\\", "")
-    summary = json.loads(lab.results.export(run_id)["summary.json"])
+        assert SAID in html.unescape(lab.exports.memo(run_id, Limits(), form=form).decode()).replace("\\", "")
+    summary = json.loads(lab.exports.export(run_id)["summary.json"])
     assert (summary["imported"], summary["rescored"]) == (True, True)
 
 

@@ -205,7 +205,7 @@ def test_the_playground_marks_what_a_server_counted() -> None:
 def test_a_row_shows_the_labels_without_a_number_together(open_app: Opener) -> None:
     """An opened row lists the labels that have a probability, then all others as one."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG], limit=2)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG], limit=2)
     few = {LABELS[0]: 0.6, LABELS[1]: 0.1}
     events: list[Event] = [
         replace(event, prediction=replace(event.prediction, probabilities=few, answer=LABELS[0]))

@@ -20,7 +20,7 @@ PRICES = TokenPrices(source="test/one", input_usd=1.0, cached_input_usd=0.5, out
 
 def close_run(lab: MemoryLab, *, rows: int = 40, prices: TokenPrices | None = None) -> str:
     """Put a run there in which few-shot, which is slower, is ahead by four rows of 40: too few to decide."""
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=PAIR, limit=rows, spending_limit_usd=1.0)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=PAIR, limit=rows, spending_limit_usd=1.0)
     plan = replace(plan, prices=prices)
     events = [_scored(event, plan) for event in script(plan, lab.tasks.get(TASK))]
     return lab.play(plan, [*events, RunEnded(status="done")])

@@ -139,7 +139,7 @@ def test_a_run_under_way_is_told(open_app: Opener) -> None:
     """While a run measures, the button is off and the run can be reached."""
     lab = memory_lab()
     lab.memory.answers.hold()
-    lab.runs.start(lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=50))
+    lab.runs.start(lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=50))
     app = open_app(lab).run()
     app.switch_page(PAGE).run()
     app.text_area(key="play_text").set_value("Where is my parcel?").run()

@@ -65,7 +65,7 @@ def with_drift_rows(lab: MemoryLab) -> tuple[str, str]:
 
 def stopped(lab: MemoryLab, events: int = 60) -> str:
     """Put a comparison there that was stopped; return its id."""
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=20)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=20)
     return lab.play(plan, [*script(plan, lab.tasks.get(TASK))[:events], RunEnded(status="cancelled")])
 
 
@@ -100,7 +100,7 @@ def test_a_drift_run_opened_on_purpose_says_what_it_is(open_app: Opener) -> None
     (slide,) = components(opened(open_app, lab, PRESENT, run_id=drift), "slide")
     assert "Drift rows: not the task's test rows." in slide["blocks"][0]["texts"][0]
     assert "of 120 answers, stopped" in slide["blocks"][0]["texts"][0]
-    memo = lab.results.memo(drift, Limits(), form="md").decode().replace("\\", "")
+    memo = lab.exports.memo(drift, Limits(), form="md").decode().replace("\\", "")
     assert "Drift rows: not the task's test rows." in memo
     assert "of 120 answers, stopped" in memo
 

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _plan(lab: MemoryLab, rows: int = 6) -> RunPlan:
-    return lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=rows)
+    return lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=rows)
 
 
 def _shown(lab: MemoryLab, plan: RunPlan, events: list[Event], open_app: Opener) -> AppTest:
@@ -84,7 +84,7 @@ def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:
 def test_failures_are_counted_by_kind(open_app: Opener) -> None:
     """Failures are a table of their own, and the lane counts them."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=60, seed=1)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=60, seed=1)
     app = _shown(lab, plan, [*script(plan, lab.tasks.get(TASK)), _end("done")], open_app)
     failed = [frame.value for frame in app.dataframe if "Kind" in frame.value]
     assert list(failed[0]["Kind"]) == ["unparsed"]

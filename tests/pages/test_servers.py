@@ -124,8 +124,8 @@ def test_what_costs_money_is_confirmed_first(open_app: Opener) -> None:
     app = open_app(lab).run()
     app.get("pills")[0].set_value(AT_A_SERVER).run()
     rows = app.number_input(key="setup_rows").value
-    plan = lab.runs.plan(task_id=TASK, model_id=remote.id, techniques=AT_A_SERVER, limit=rows)
-    usd = lab.runs.preflight(plan).estimated_cost_usd
+    plan = lab.plans.make(task_id=TASK, model_id=remote.id, techniques=AT_A_SERVER, limit=rows)
+    usd = lab.plans.preflight(plan).estimated_cost_usd
     assert usd > 0.01
     assert any(f"**{say.money(usd)}**" in text.value for text in app.markdown)
     run = next(button for button in app.button if button.label == "Run")

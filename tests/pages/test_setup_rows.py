@@ -83,7 +83,7 @@ def test_labels_without_rows_are_told_before_the_run(open_app: Opener) -> None:
 def test_labels_without_rows_are_told_during_and_after_the_run(open_app: Opener) -> None:
     """The header of a run says how many rows it learned from, and which labels have none, in the same words."""
     lab = many_labels_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.CLASSIFIER], limit=30, train_rows=50)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.CLASSIFIER], limit=30, train_rows=50)
     events = script(plan, lab.tasks.get(TASK))
     for ended in ([], [RunEnded(status="done")]):
         lab.memory.store._manifests.pop(plan.run_id, None)

@@ -90,7 +90,7 @@ def test_what_is_missing_is_told_with_its_fix(open_app: Opener) -> None:
 def test_a_new_tab_stays_on_start_and_says_what_is_in_progress(open_app: Opener) -> None:
     """Opening the bare address while a run is in progress shows Start, with the way to the run and its Stop."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
     lab.play(plan, script(plan, lab.tasks.get(TASK))[:60])
     app = open_app(lab, page=None).run()
     assert any("in progress" in element.value for element in app.markdown)
@@ -243,7 +243,7 @@ def test_the_bests_name_all_that_are_level() -> None:
 def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:
     """A run that ended for its leader says so, with the test's error rate."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=6)
     events = [*script(plan, lab.tasks.get(TASK))[:-60], LeaderClear(variant_id="lora", rows=3)]
     lab.play(plan, [*events, RunEnded(status="done")])
     app = open_app(lab)
@@ -257,7 +257,7 @@ def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:
 def test_pause_and_go_on(open_app: Opener) -> None:
     """A run can be paused and goes on again from the same place on screen."""
     lab = memory_lab(speed=2)
-    lab.runs.start(lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=40))
+    lab.runs.start(lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=40))
     app = open_app(lab).run()
     app.button(key="pause").click().run()
 

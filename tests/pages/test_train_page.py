@@ -28,16 +28,16 @@ def test_time_and_memory_are_estimated_before(open_app: Opener) -> None:
     """Seconds beside the button hold training and measuring; with no weights the page says where they come from."""
     lab = memory_lab()
     app = _open(lab, open_app)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.LORA], limit=1)
-    training = lab.runs.preflight(plan)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.LORA], limit=1)
+    training = lab.plans.preflight(plan)
     (told,) = (element.value for element in app.markdown if "GB" in element.value)
     assert training.estimated_training_s < training.estimated_s
     assert f"**{say.duration(training.estimated_training_s)}**" not in told
-    answers = lab.runs.plan(
+    answers = lab.plans.make(
         task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT, Technique.LORA], limit=10, test_split="train",
         prior_correction=PriorCorrection.OFF,
     )  # fmt: skip
-    assert f"**{say.duration(lab.runs.preflight(answers).estimated_s)}**" in told
+    assert f"**{say.duration(lab.plans.preflight(answers).estimated_s)}**" in told
     assert any("None yet" in caption.value for caption in app.caption)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from adapters.models.remote import reading
 from engine.core.run.prediction import Usage
-from engine.metrics.budget import token_prices, usage_usd
+from engine.metrics.budget import usage_usd
+from engine.metrics.costing import token_prices
 from tests import closed_apis as apis
 from tests.closed_apis import GOOGLE, OPENAI, OPENROUTER, ClosedApi
 from tests.faulty_server import FaultyServer, Played

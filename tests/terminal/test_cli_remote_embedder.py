@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from engine.core.run.plan import TRAIN_ROWS
-from engine.metrics.budget import embedding_usd, token_prices
+from engine.metrics.budget import embedding_usd
+from engine.metrics.costing import token_prices
 from tests import closed_apis as apis
 from tests.faulty_server import FaultyServer
 from tests.terminal.reading import Run

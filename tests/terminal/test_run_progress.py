@@ -22,8 +22,8 @@ def test_a_run_names_its_step_and_one_time_left(is_terminal: bool, monkeypatch: 
     """Minor 5, 6: in place on a terminal, and as a line elsewhere, stand the step with its count and one time left."""
     monkeypatch.setattr(shown_progress, "PLAIN_EVERY_S", 0.01)
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG, Technique.LORA], limit=5)
-    live = LiveRun(plan, lab.runs.conditions(plan, resume=False), lab.runs.estimate(plan))
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG, Technique.LORA], limit=5)
+    live = LiveRun(plan, lab.plans.conditions(plan, resume=False), lab.plans.estimate(plan))
     training = Progress(stage="training", fraction=0.4, left_s=33.0, step=7, detail="step 7 of 18", loss=0.4)
     events: tuple[Event, ...] = (
         RunStarted(plan=plan),

@@ -98,7 +98,7 @@ def test_draws_beside_rows() -> None:
     assert found is not None
     assert found.quality.value == pytest.approx(23 / 30)
     assert found.deviation_over_seeds == pytest.approx(0.2 / math.sqrt(3))
-    assert found.is_lucky(0)
-    assert not found.is_lucky(1)
+    assert found.side(0) == "above average"
+    assert found.side(1) != "above average"
     assert 0 < found.by_draw < found.deviation_over_seeds
     assert seed_variation({0: [1.0]}) is None

@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from adapters.tabular.encodings import OFFERED, detect_encoding
+from adapters.tabular.encodings import detect_encoding
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
+from engine.ingest.options import ENCODINGS
 from engine.ingest.table import ReadOptions
 from tests.encoding_texts import CODECS, SECOND, files
 
@@ -79,5 +80,5 @@ def test_a_guess_says_so_and_how_the_next_best_would_read() -> None:
 
 def test_what_is_offered_exists() -> None:
     """Each encoding on the screen can be chosen, and each that is guessed can be chosen back."""
-    for codec in OFFERED:
+    for codec in ENCODINGS:
         assert read_table(Source(name="t.csv", data="a,b\nx,y\n".encode(codec)), ReadOptions(encoding=codec)).rows == 1

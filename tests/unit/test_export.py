@@ -167,7 +167,7 @@ def lab(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 
 def exported(lab: Lab, run_id: str) -> pl.DataFrame:
     """Return a run's predictions as they are taken away."""
-    return pl.read_parquet(io.BytesIO(lab.results.export(run_id)["predictions.parquet"]))
+    return pl.read_parquet(io.BytesIO(lab.exports.export(run_id)["predictions.parquet"]))
 
 
 @pytest.mark.parametrize("run_id", [RUN, OTHER_RUN])
@@ -192,21 +192,21 @@ def test_a_task_that_has_changed_lends_no_inputs(lab: Lab, home: Path) -> None:
     assert before["input"].null_count() == 0
     assert after["input"].null_count() == after.height
     assert after.drop("input").equals(before.drop("input"))
-    assert "summary.json" in lab.results.export(RUN)
+    assert "summary.json" in lab.exports.export(RUN)
 
 
 def test_a_run_whose_task_is_gone_can_still_be_taken_away(lab: Lab, home: Path) -> None:
     """Predictions and manifest need no task; inputs and the summary do."""
     shutil.rmtree(home / "tasks" / lab.results.plan(RUN).task_id)
-    files = lab.results.export(RUN)
+    files = lab.exports.export(RUN)
     assert set(files) == {"run.json", "predictions.parquet", "predictions.csv"}
     assert exported(lab, RUN)["input"].null_count() == exported(lab, RUN).height
 
 
 def test_the_summary_is_documented(lab: Lab) -> None:
     """Every key of `summary.json`, of the run and of its variants, stands in the document with the form's version."""
-    summary = json.loads(lab.results.export(RUN)["summary.json"])
+    summary = json.loads(lab.exports.export(RUN)["summary.json"])
     names = {name for row in documented("summary.json") for name in re.findall(r"`(\w+)`", row[0])}
     assert names == {*summary, *(key for variant in summary["variants"] for key in variant)}
-    for title, data in (("run.json", json.loads(lab.results.export(RUN)["run.json"])), ("summary.json", summary)):
+    for title, data in (("run.json", json.loads(lab.exports.export(RUN)["run.json"])), ("summary.json", summary)):
         assert f"now {data['version']}." in DOCUMENT.split(f"\n## {title}\n")[1].split("\n## ")[0]

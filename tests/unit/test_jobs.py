@@ -274,7 +274,7 @@ def test_the_last_jobs_are_remembered() -> None:
 def test_a_run_ends_when_the_machine_is_free() -> None:
     """In the caller's thread the end is told after the machine was given back, so that the next run need not wait."""
     lab = memory_lab(speed=200)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
     for event in lab.runs.carry_out(plan, threading.Event(), resume=False):
         with lab.memory.machine.lock() as free:
             assert free == isinstance(event, RunEnded), event
@@ -284,7 +284,7 @@ def test_a_run_ends_when_the_machine_is_free() -> None:
 def test_a_run_that_waits_says_so_and_can_be_stopped() -> None:
     """A queued run ends as cancelled in the store as well, and makes no prediction."""
     lab, cancel = memory_lab(speed=200), threading.Event()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
     lab.memory.machine.taken = True
     events = lab.runs.carry_out(plan, cancel, resume=False)
     assert next(events) == RunQueued(run_id=plan.run_id, ahead="another run on this machine")
@@ -302,7 +302,7 @@ def test_a_run_that_waits_says_so_and_can_be_stopped() -> None:
 def test_a_background_run_is_over_when_the_machine_is_free() -> None:
     """As soon as a run's snapshot says `done`, a question in the playground is not refused for it."""
     lab = memory_lab(speed=200)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
     run_id = lab.runs.start(plan)
     while lab.runs.snapshot(run_id).is_running:
         pass

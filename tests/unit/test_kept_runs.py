@@ -13,7 +13,7 @@ from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.services import kept_runs
-from engine.services.kept_runs import KeptRuns
+from engine.services.background.kept_runs import KeptRuns
 from engine.services.recorded import fold
 from tests.made_runs import made_run
 

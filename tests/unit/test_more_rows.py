@@ -83,7 +83,7 @@ def test_a_run_continues_and_is_judged_as_a_second_look() -> None:
     run_id = finished(lab)
     before = lab.results.predictions(run_id)
     first = lab.results.figures(run_id).differences[0]
-    lab.runs.add_rows(run_id, 20)
+    lab.more_rows.add(run_id, 20)
     assert lab.runs.list()[0].status == "planned"
     half_way = lab.results.figures(run_id).differences[0]
     assert half_way.test.startswith("betting"), "until the new rows are answered, the evidence is that of a watched run"
@@ -98,7 +98,7 @@ def test_a_run_continues_and_is_judged_as_a_second_look() -> None:
     assert second.rows == 30
     why = " ".join(lab.results.report(run_id, Limits()).verdict.why)
     assert "Rows were added once after a verdict on fewer" in why
-    assert lab.results.looks(run_id).number == 1, "a continued run is one look at its rows"
+    assert lab.results.behind(run_id).looks.number == 1, "a continued run is one look at its rows"
     lab.close()
 
 
@@ -116,9 +116,9 @@ def test_only_a_whole_comparison_takes_more_rows(state: dict[str, object], words
     lab = memory_lab()
     run_id = finished(lab)
     lab.memory.store.update_run(run_id, **state)  # type: ignore[arg-type]
-    assert lab.runs.more_rows(run_id, 5) is None
+    assert lab.more_rows.offer(run_id, 5) is None
     with pytest.raises(UsageError, match=words):
-        lab.runs.add_rows(run_id, 5)
+        lab.more_rows.add(run_id, 5)
     assert len(lab.results.plan(run_id).test_ids) == 10
 
 
@@ -126,9 +126,9 @@ def test_rows_are_added_once() -> None:
     """A second press while the new rows wait adds nothing: the run is no longer whole."""
     lab = memory_lab()
     run_id = finished(lab)
-    lab.runs.add_rows(run_id, 5)
+    lab.more_rows.add(run_id, 5)
     with pytest.raises(UsageError, match="still has rows to answer"):
-        lab.runs.add_rows(run_id, 5)
+        lab.more_rows.add(run_id, 5)
     assert lab.results.plan(run_id).looks == 1
 
 
@@ -136,7 +136,7 @@ def test_what_more_rows_take_is_estimated_from_the_run() -> None:
     """Seconds come from what the run measured; the rows that the split lacks are counted."""
     lab = memory_lab()
     run_id = finished(lab)
-    few, many = lab.runs.more_rows(run_id, 10), lab.runs.more_rows(run_id, 80)
+    few, many = lab.more_rows.offer(run_id, 10), lab.more_rows.offer(run_id, 80)
     assert few is not None
     assert many is not None
     assert 0 < few.estimated_s < many.estimated_s
@@ -149,19 +149,19 @@ def test_rows_that_cost_money_are_agreed_to_anew() -> None:
     lab = memory_lab()
     task = lab.tasks.get(TASK)
     asked = (Technique.ZERO_SHOT, Technique.FEW_SHOT)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=asked, limit=10, spending_limit_usd=1.0)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=asked, limit=10, spending_limit_usd=1.0)
     plan = replace(plan, prices=TokenPrices(source="test/one", input_usd=1.0, cached_input_usd=0.5, output_usd=2.0))
     run_id = lab.play(plan, [*script(plan, task), RunEnded(status="done")])
-    offer = lab.runs.more_rows(run_id, 10)
+    offer = lab.more_rows.offer(run_id, 10)
     assert offer is not None
     assert offer.source == "test/one"
     assert offer.estimated_usd == pytest.approx(offer.spent_usd)
     for limit_usd in (None, offer.spent_usd / 2):
         with pytest.raises(UsageError, match="10 more rows cost about") as told:
-            lab.runs.add_rows(run_id, 10, spending_limit_usd=limit_usd)
+            lab.more_rows.add(run_id, 10, spending_limit_usd=limit_usd)
         assert "--spending-limit" in told.value.fix
         assert float(told.value.fix.rpartition(" ")[2].rstrip(".")) > offer.spent_usd
-    assert lab.runs.add_rows(run_id, 10, spending_limit_usd=0.5).spending_limit_usd == 0.5
+    assert lab.more_rows.add(run_id, 10, spending_limit_usd=0.5).spending_limit_usd == 0.5
 
 
 def test_rows_that_are_embedded_elsewhere_are_agreed_to_anew() -> None:
@@ -169,7 +169,7 @@ def test_rows_that_are_embedded_elsewhere_are_agreed_to_anew() -> None:
     lab = memory_lab()
     task = lab.tasks.get(TASK)
     asked = (Technique.ZERO_SHOT, Technique.CLASSIFIER)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=asked, limit=10)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=asked, limit=10)
     prices = TokenPrices(source="far/small", input_usd=1.0, cached_input_usd=1.0, output_usd=0.0)
     plan = replace(
         plan,
@@ -184,10 +184,10 @@ def test_rows_that_are_embedded_elsewhere_are_agreed_to_anew() -> None:
         for event in script(plan, task)
     ]
     run_id = lab.play(plan, [*rows, RunEnded(status="done")])
-    offer = lab.runs.more_rows(run_id, 5)
+    offer = lab.more_rows.offer(run_id, 5)
     assert offer is not None
     assert (offer.source, offer.spent_usd, offer.estimated_usd) == ("far/small", pytest.approx(4.0), pytest.approx(2.0))
     with pytest.raises(UsageError, match="5 more rows cost about") as told:
-        lab.runs.add_rows(run_id, 5)
+        lab.more_rows.add(run_id, 5)
     limit_usd = float(told.value.fix.rpartition(" ")[2].rstrip("."))
-    assert lab.runs.add_rows(run_id, 5, spending_limit_usd=limit_usd).spending_limit_usd == limit_usd
+    assert lab.more_rows.add(run_id, 5, spending_limit_usd=limit_usd).spending_limit_usd == limit_usd

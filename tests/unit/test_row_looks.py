@@ -137,9 +137,9 @@ def test_the_report_counts_the_looks_before_a_run() -> None:
     assert lab.results.report(first, Limits()).looks == RowLooks()
     runs = [lab.finished(rows=rows) for rows in (40, 30, 19)]
     # All runs in memory began in the same second. 19 of 40 rows are less than half, 40 of 19 are not.
-    assert lab.results.looks(first) == RowLooks(runs=2, variants=12)
+    assert lab.results.behind(first).looks == RowLooks(runs=2, variants=12)
     assert lab.results.report(runs[-1], Limits()).looks == RowLooks(runs=3, variants=18)
-    assert lab.results.looks(SAMPLE) == RowLooks()
+    assert lab.results._looks(SAMPLE) == RowLooks()
 
 
 @given(st.integers(1, 200))

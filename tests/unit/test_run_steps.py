@@ -28,7 +28,7 @@ from engine.core.techniques import Technique
 from tests.memory_lab import MODEL, TASK, memory_lab, script
 
 LAB = memory_lab()
-PLAN: RunPlan = LAB.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=10)
+PLAN: RunPlan = LAB.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=10)
 EVENTS = [*script(PLAN, LAB.tasks.get(TASK)), RunEnded(status="done")]
 
 

@@ -27,7 +27,8 @@ from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing,
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, RetrievalSpec, Variant
-from engine.metrics.budget import Budget, spent_usd, token_prices
+from engine.metrics.budget import Budget, spent_usd
+from engine.metrics.costing import token_prices
 from engine.running.paid.model import PaidModel
 from engine.running.paid.retriever import PaidRetriever
 from tests.memory_lab import MODEL, TASK, memory_lab, script
@@ -179,7 +180,7 @@ def test_without_prices_or_a_limit_nothing_stops() -> None:
 def test_what_a_failed_row_cost_is_counted_once_however_often_the_run_is_resumed() -> None:
     """Its cost stays with the row until another answer takes its place, and with the run after that."""
     lab = memory_lab(speed=500)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
     plan = replace(plan, prices=PRICES, spending_limit_usd=50.0)
     broken = Failure(kind=FailureKind.BACKEND, message="The server broke off.", passing=True)
     events = script(plan, lab.tasks.get(TASK))

@@ -123,7 +123,7 @@ def test_a_paused_run_stands_still_and_goes_on(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("ADAPTLAB_SCRIPTED", "1")
     monkeypatch.setenv("ADAPTLAB_SCRIPTED_PACE_S", "0.01")
     lab = open_lab(tmp_path)
-    plan = lab.runs.plan(
+    plan = lab.plans.make(
         task_id="support-tickets", model_id="scripted", techniques=[Technique.ZERO_SHOT, Technique.FEW_SHOT], limit=12
     )
     run_id = lab.runs.start(plan)

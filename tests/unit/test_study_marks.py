@@ -100,12 +100,12 @@ def test_models_side_by_side_have_their_marks() -> None:
 def test_a_run_knows_where_its_figures_come_from_before_it_is_kept() -> None:
     """The live table of a run by the scripted model says simulated from its first row on, as its report does."""
     lab = memory_lab(models=[memory_model(backend=SCRIPTED)])
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG], limit=3)
-    begun = LiveRun(plan, lab.runs.conditions(plan, resume=False)).snapshot()
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG], limit=3)
+    begun = LiveRun(plan, lab.plans.conditions(plan, resume=False)).snapshot()
     assert begun.origin == SIMULATED
     run_id = lab.finished(rows=3)
     assert lab.results.origin(run_id) == SIMULATED
-    assert lab.runs.conditions(replace(plan, run_id=run_id), resume=True) == lab.results.manifest(run_id).conditions
+    assert lab.plans.conditions(replace(plan, run_id=run_id), resume=True) == lab.results.manifest(run_id).conditions
     (first, *_others) = lab.results.summary(run_id)["variants"]
     assert {first["marks"][name] for name in ("quality", "total_s", "tokens")} == {"simulated"}
     assert (first["marks"]["cost_usd_per_1k"], first["marks"]["peak_rss_bytes"]) == ("estimated", "shared")

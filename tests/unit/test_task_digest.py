@@ -123,22 +123,22 @@ def test_a_task_that_was_read_carries_its_digest(tmp_path) -> None:
 def test_a_run_is_resumed_on_its_own_task_alone() -> None:
     """After a change of accepted answers a kept run does not go on; after a change of title and card it does."""
     lab, task = memory_lab(speed=200), memory_task()
-    plan = lab.runs.plan(task_id=task.id, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = lab.plans.make(task_id=task.id, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
     lab.play(plan, [])
     lab.memory.tasks.keep(replace(task, title="Another title", card={"provenance": "made up"}))
-    assert lab.runs.kept_plan(plan.run_id) == plan
+    assert lab.plans.kept(plan.run_id) == plan
     first: Example = task.examples[0]
     accepting = replace(first, metadata={"accept": ["sofa"]})
     lab.memory.tasks.keep(replace(task, examples=(accepting, *task.examples[1:])))
     with pytest.raises(UsageError, match="has changed") as caught:
-        lab.runs.kept_plan(plan.run_id)
+        lab.plans.kept(plan.run_id)
     assert caught.value.fix
 
 
 def test_a_run_scored_by_another_rule_is_read_but_not_extended(monkeypatch: pytest.MonkeyPatch) -> None:
     """It keeps its scores; it is neither resumed nor taken for a run of today, which would mix two rules in one figure."""
     lab, task = memory_lab(speed=200), memory_task()
-    plan = lab.runs.plan(task_id=task.id, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
+    plan = lab.plans.make(task_id=task.id, model_id=MODEL, techniques=[Technique.ZERO_SHOT], limit=3)
     lab.play(plan, [*script(plan, task), RunEnded(status="done")])
     made = lab.results.predictions(plan.run_id)
     assert len(made) == 3
@@ -146,7 +146,7 @@ def test_a_run_scored_by_another_rule_is_read_but_not_extended(monkeypatch: pyte
     monkeypatch.setattr(task_module, "SCORER_VERSIONS", {"accuracy": 2})
     lab.memory.tasks.keep(task)
     with pytest.raises(UsageError, match="scoring has changed"):
-        lab.runs.kept_plan(plan.run_id)
+        lab.plans.kept(plan.run_id)
     assert lab.results.is_outdated(plan.run_id)
     assert lab.studies.kept([plan]) == [None]
     assert lab.results.predictions(plan.run_id) == made

@@ -198,9 +198,9 @@ def test_without_an_estimate_the_first_answer_tells() -> None:
 def test_the_parts_of_an_estimate_are_the_whole() -> None:
     """What the time left begins with is what the setup page shows: the parts add up to the estimated seconds."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=10)
-    found = lab.runs.preflight(plan)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=list(Technique), limit=10)
+    found = lab.plans.preflight(plan)
     parts = found.parts
     answers_s = 10 * sum(parts.answer_s.values())
     assert parts.search_s + parts.setup_s + parts.training_s + answers_s == pytest.approx(found.estimated_s)
-    assert lab.runs.estimate(plan) == parts
+    assert lab.plans.estimate(plan) == parts

@@ -102,13 +102,13 @@ def test_eight_rows_per_label_are_offered_with_their_time() -> None:
     """The offer is the estimate of that very run less the estimate of this one."""
     lab = memory_lab(task=many_labels())
     choices = {"task_id": TASK, "model_id": MODEL, "techniques": [Technique.CLASSIFIER, Technique.LORA]}
-    plan, more = lab.runs.plan(**choices), lab.runs.plan(**choices, rows_per_label=8)
-    offer = lab.runs.row_offer(plan)
+    plan, more = lab.plans.make(**choices), lab.plans.make(**choices, rows_per_label=8)
+    offer = lab.plans.row_offer(plan)
     assert offer is not None
     assert (offer.per_label, offer.rows) == (8, 616) == (8, len(more.train_ids))
-    assert offer.extra_s == pytest.approx(lab.runs.preflight(more).estimated_s - lab.runs.preflight(plan).estimated_s)
-    assert offer.extra_s > lab.runs.preflight(plan).estimated_training_s
-    assert lab.runs.row_offer(more) is None
+    assert offer.extra_s == pytest.approx(lab.plans.preflight(more).estimated_s - lab.plans.preflight(plan).estimated_s)
+    assert offer.extra_s > lab.plans.preflight(plan).estimated_training_s
+    assert lab.plans.row_offer(more) is None
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ def test_more_rows_are_offered_where_they_are_of_use(
 ) -> None:
     """Not to a bare prompt, and not to a user who chose another number that covers the labels."""
     lab = memory_lab(task=many_labels())
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=techniques, train_rows=train_rows)
-    assert (lab.runs.row_offer(plan) is not None) is offered
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=techniques, train_rows=train_rows)
+    assert (lab.plans.row_offer(plan) is not None) is offered
 
 
 def test_few_labels_have_enough_rows_already() -> None:
     """Five labels have ten rows each by default: nothing is offered."""
     lab = memory_lab()
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.CLASSIFIER])
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.CLASSIFIER])
     assert len(plan.train_ids) == 50
-    assert lab.runs.training(plan) == TrainingRows(rows=50, labels=len(LABELS), highest_reachable=1.0)
-    assert lab.runs.row_offer(plan) is None
+    assert lab.plans.training(plan) == TrainingRows(rows=50, labels=len(LABELS), highest_reachable=1.0)
+    assert lab.plans.row_offer(plan) is None
 
 
 def test_the_offer_says_how_much_longer_it_takes() -> None:
@@ -151,7 +151,7 @@ def test_report_and_summary_hold_what_was_learned_from() -> None:
     """The verdict and the memo read the report, the terminal and the exports the summary: the same counts."""
     lab = memory_lab(task=many_labels(per_label=2))
     task = lab.tasks.get(TASK)
-    plan = lab.runs.plan(task_id=TASK, model_id=MODEL, techniques=[Technique.CLASSIFIER], limit=60, train_rows=50)
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.CLASSIFIER], limit=60, train_rows=50)
     run_id = lab.play(plan, [*script(plan, task), RunEnded(status="done")])
     training = training_rows(plan, task)
     assert training.labels_without_rows

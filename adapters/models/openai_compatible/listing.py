@@ -63,9 +63,7 @@ def _facts(client: Client, one: Mapping[str, Any], listed: list[dict[str, Any]])
         architecture="",
         quantization=str(meta.get("ftype") or "not said")[:LONGEST_FACT],
         size_bytes=count_of(meta.get("size")),
-        context_tokens=count_of(
-            meta.get("n_ctx") or one.get("max_model_len") or one.get("context_window") or one.get("context_length")
-        ),
+        context_tokens=count_of(meta.get("n_ctx") or next(filter(None, map(one.get, _CONTEXT_NAMES)), None)),
         parameters=count_of(meta.get("n_params")),
         chat_template=None,
         # The server does not show the weights: only model and server can be distinguished.

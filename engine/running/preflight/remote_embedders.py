@@ -10,7 +10,8 @@ from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.variant import SearchMode, Variant
 from engine.metrics import wording as say
-from engine.metrics.budget import embedding_usd, token_prices
+from engine.metrics.budget import embedding_usd
+from engine.metrics.costing import token_prices
 
 
 def remote_embedders(known: Iterable[EmbedderFacts]) -> tuple[RemoteEmbedder, ...]:

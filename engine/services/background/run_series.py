@@ -14,6 +14,7 @@ from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.running.planning import same_experiment
 from engine.services.background.jobs import POLL_S, Job
+from engine.services.plans import Plans
 from engine.services.results import Results
 from engine.services.runs import Runs
 from engine.studies.study_runs import measured_in_words
@@ -70,9 +71,9 @@ def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[Ru
 class RunSeries:
     """Carries out plans one by one in a thread of its own. Safe to use from other threads."""
 
-    def __init__(self, runs: Runs, results: Results, purpose: Purpose) -> None:
+    def __init__(self, planning: Plans, runs: Runs, results: Results, purpose: Purpose) -> None:
         """Begin with nothing to do; the runs are made for this purpose."""
-        self._runs, self._results, self._purpose = runs, results, purpose
+        self._planning, self._runs, self._results, self._purpose = planning, runs, results, purpose
         self._lock = threading.Lock()
         self._job: Job[None] | None = None
         self._name = ""
@@ -165,7 +166,7 @@ class RunSeries:
     def _estimate(self, plan: RunPlan) -> float:
         try:
             (kept,) = find_kept(self._runs, self._results, [plan])
-            return 0.0 if kept is not None and kept.status == "done" else self._runs.preflight(plan).estimated_s
+            return 0.0 if kept is not None and kept.status == "done" else self._planning.preflight(plan).estimated_s
         except AdaptLabError:
             return 0.0
 
