@@ -76,6 +76,15 @@ def test_a_training_is_predicted_by_its_epochs(budget_s: float, starts: bool) ->
     assert here.next_s == (None if starts else pytest.approx(100.0))
 
 
+@pytest.mark.parametrize(("budget_s", "starts"), [(20.0, True), (12.0, False)])
+def test_an_encoder_trained_whole_is_predicted_as_longer(budget_s: float, starts: bool) -> None:
+    """Logistic regression took 2 s, so an encoder takes 12."""
+    here = seeker(Technique.CLASSIFIER, budget_s=budget_s, proposed={"classifier": "encoder trained whole"})
+    here.trials.append(whole(2.0, folds=4))
+    assert (here.next() is not None) is starts
+    assert here.ended is (None if starts else SearchEnd.TIME)
+
+
 def test_a_prompt_is_predicted_by_the_whole_trials_so_far() -> None:
     """What was given up is no measure of a whole trial."""
     here = seeker(Technique.ZERO_SHOT, budget_s=100.0, proposed={"prompt": "brief"})
