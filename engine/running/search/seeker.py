@@ -96,7 +96,7 @@ class Seeker:
         return float(each_s) * self._size(setting)
 
     def _size(self, setting: Setting) -> float:
-        """Return what a trial takes beside others: a training its epochs; an encoder, and prompts that differ with each row, more."""
+        """Return what a trial takes beside others: a training by its epochs, an encoder and ever new prompts more."""
         variant = self.variant_with(setting)
         if variant.lora is not None:
             return float(variant.lora.epochs)
