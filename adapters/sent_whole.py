@@ -38,17 +38,31 @@ class WholeQueue(ForwardMsgQueue):
 _begin_at_once = AppSession._create_scriptrunner  # noqa: SLF001 - there is no other place to wait
 
 
-def begin_when_sent(session: AppSession, asked: RerunData, until_s: float | None = None) -> None:
+def begin_when_sent(session: AppSession, asked: RerunData) -> None:
     """Begin a run once all that the run before it has drawn is on its way."""
+    if asked.fragment_id:
+        _wait(session, asked, time.monotonic() + LONGEST_S, _whole_runs(session))
+    else:
+        session.adapt_lab_whole_runs = _whole_runs(session) + 1  # type: ignore[attr-defined]
+        _begin_at_once(session, asked)
+
+
+def _whole_runs(session: AppSession) -> int:
+    """Return how many runs of the whole page a session has begun."""
+    return int(getattr(session, "adapt_lab_whole_runs", 0))
+
+
+def _wait(session: AppSession, asked: RerunData, until_s: float, whole_runs: int) -> None:
     if session._state is AppSessionState.SHUTDOWN_REQUESTED:  # noqa: SLF001
         return
+    if _whole_runs(session) > whole_runs:
+        return  # the page was asked for meanwhile, which draws the fragment, too, by newer states of its widgets
     before = session._scriptrunner  # noqa: SLF001 - None once its last message was looked at
-    until_s = until_s or time.monotonic() + LONGEST_S
     if before is None or time.monotonic() > until_s:
-        if not asked.fragment_id or session.has_fragment(asked.fragment_id):
+        if session.has_fragment(str(asked.fragment_id)):
             _begin_at_once(session, asked)
     elif not before.request_rerun(asked):
-        session._event_loop.call_later(AGAIN_S, begin_when_sent, session, asked, until_s)  # noqa: SLF001
+        session._event_loop.call_later(AGAIN_S, _wait, session, asked, until_s, whole_runs)  # noqa: SLF001
 
 
 def send_whole() -> None:

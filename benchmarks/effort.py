@@ -113,7 +113,7 @@ def run_cell(out: Path, task: str, seed: int, model: str = MODEL, effort_s: floa
         print(f"  {task} is left out: {path.name} is not there")
         return
     print(f"  {task}, seed {seed} …", flush=True)
-    if stopped := summary_of(out).get("run_id"):
+    if (stopped := summary_of(out).get("run_id")) and not is_done(out):
         given = ["--resume", stopped]
     else:
         named = (str(path), *COLUMNS) if task == "clinc150-banking" else (task,)

@@ -22,10 +22,11 @@ fi
 here_gb=8
 while_installing_gb=7
 [ "$(uname -s)" = Linux ] || { here_gb=4; while_installing_gb=3; }
-free_gb() { df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1000000) }'; }
+free_gb() { df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print int($4 / 1000000); found = 1 } END { if (!found) print 0 }'; }
 device() { df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print $1 }'; }
 temporary="${TMPDIR:-/tmp}"
-if [ ! -x .venv/bin/python ]; then
+[ -d "$temporary" ] || temporary=/tmp
+if [ ! -f .venv/.run-ready ]; then
   [ "$(device .)" = "$(device "$temporary")" ] && here_gb=$((here_gb + while_installing_gb)) && while_installing_gb=0
   if [ "$(free_gb .)" -lt "$here_gb" ]; then
     echo "$(free_gb .) GB of disk are free here; installing needs $here_gb. Free some, or put the folder on another disk." >&2

@@ -26,8 +26,8 @@ import torch
 from sentence_transformers.sentence_transformer.losses import CosineSimilarityLoss
 from transformers import get_linear_schedule_with_warmup
 
+from adapters.cores import usable_cores
 from adapters.retrieval.encoder import Encoder
-from adapters.training.machine import training_threads
 from engine.core.errors import CancelledError
 
 ANCHORS = 8
@@ -136,7 +136,7 @@ def _repeatable(seed: int) -> Iterator[None]:
 def _train(
     encoder: Encoder, texts: Sequence[str], steps: Sequence[Step], report: Report, cancel: threading.Event
 ) -> None:
-    torch.set_num_threads(training_threads())
+    torch.set_num_threads(usable_cores())
     model = encoder.model.train()
     loss_of = CosineSimilarityLoss(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import threading
 from pathlib import Path
@@ -25,13 +24,6 @@ def has_fast_bf16() -> bool:
         return False
     flags = next((line for line in lines if line.startswith("flags")), "")
     return not _FAST_BF16.isdisjoint(flags.split())
-
-
-def training_threads() -> int:
-    """Count the physical cores that this process may use: more threads only wait for each other."""
-    physical = psutil.cpu_count(logical=False) or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return max(1, min(physical, allowed))
 
 
 def peak_rss_bytes() -> int:

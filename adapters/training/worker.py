@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapters.cores import usable_cores
 from adapters.processes.server import Emit, serve
-from adapters.training.machine import AnonymousPeak, anonymous_bytes, peak_rss_bytes, training_threads
+from adapters.training.machine import AnonymousPeak, anonymous_bytes, peak_rss_bytes
 from engine.core.errors import CancelledError
 from engine.core.variant import LoraSpec
 
@@ -69,7 +70,7 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
     from adapters.training.lora_layers import attach, write_peft
 
     libraries_bytes = anonymous_bytes()
-    torch.set_num_threads(training_threads())
+    torch.set_num_threads(usable_cores())
     torch.use_deterministic_algorithms(mode=True)
     spec = LoraSpec(**{**request["spec"], "targets": tuple(request["spec"]["targets"])})
     torch.manual_seed(spec.seed)

@@ -10,23 +10,11 @@ import polars as pl
 from components.ui.palette import colour
 from components.ui.text import visible
 from components.widgets.charts import Figure, axis_title, plain_layout
-from engine.core.lora_library import KeptWeights, Measured
+from engine.analysis.basis.trained_weights import NOT_NOTED, effect, facts_of, quality
+from engine.core.lora_library import KeptWeights
 from engine.metrics import wording as say
 
-PARAMETER_NAMES = {
-    "rank": "Rank",
-    "alpha": "Alpha",
-    "dropout": "Dropout",
-    "epochs": "Epochs",
-    "learning_rate": "Learning rate",
-    "batch_size": "Rows per step",
-    "validation_share": "Share held out",
-    "patience_epochs": "Patience (epochs)",
-    "seed": "Seed",
-    "targets": "Layers",
-}
 _TINTS = ("lora", "few-shot", "rag", "rag+lora")
-NOT_MEASURED = "not measured"
 SMOOTHING = 0.6
 """Weight of what came before in the smoothed loss; a step of a few rows is mostly noise."""
 
@@ -114,12 +102,12 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "Trained for": visible(one.task_id) or "not noted",
+                "Trained for": visible(one.task_id) or NOT_NOTED,
                 "Base": visible(one.model_id or one.base_name),
                 "Rows": one.rows,
-                "Before": _share(one.before),
-                "After": _share(one.after),
-                "Effect": canary(one),
+                "Before": quality(one.before),
+                "After": quality(one.after),
+                "Effect": effect(one),
                 "Size": one.size_bytes / 1e6,
                 "Training": say.duration(one.train_s),
                 "Last loss": one.loss_curve[-1] if one.loss_curve else None,
@@ -128,28 +116,6 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
             for one in weights
         ]
     )
-
-
-def canary(one: KeptWeights) -> str:
-    """Say what the canary found: whether the weights change the base's output."""
-    if one.canary_change is None:
-        return "not tested"
-    return f"changes a probability by {one.canary_change:.2g}"
-
-
-def _share(measured: Measured | None) -> str:
-    return NOT_MEASURED if measured is None else say.share(measured.interval)
-
-
-def quality_basis(measured: Measured | None) -> str:
-    """Say how sure a measured quality is: its interval and its rows; or why there is none."""
-    if measured is None:
-        return "Weights that a run trained are measured by that run."
-    return f"95 % interval {say.share_ends(measured.interval)}, {say.number(measured.rows)} rows not trained on"
-
-
-def _quality_told(measured: Measured | None) -> str:
-    return NOT_MEASURED if measured is None else f"{say.share(measured.interval)} ({quality_basis(measured)})"
 
 
 def comparison_frame(one: KeptWeights, other: KeptWeights) -> pl.DataFrame:
@@ -168,29 +134,4 @@ def facts_frame(one: KeptWeights) -> pl.DataFrame:
 
 
 def _described(one: KeptWeights) -> dict[str, str]:
-    parameters = {
-        title: _written(one.parameters[name]) for name, title in PARAMETER_NAMES.items() if name in one.parameters
-    }
-    return {
-        "Trained for": visible(one.task_id) or "not noted",
-        "Base": visible(one.base_name),
-        "Training rows": str(one.rows),
-        **parameters,
-        "Steps": str(len(one.loss_curve)),
-        "Last loss": say.loss(one.loss_curve[-1] if one.loss_curve else None),
-        "Best loss, held out": say.loss(min(one.validation_curve, default=None)),
-        "Quality before": _quality_told(one.before),
-        "Quality after": _quality_told(one.after),
-        "Effect": canary(one),
-        "Training time": say.duration(one.train_s),
-        "Peak memory": say.size(one.peak_rss_bytes or None),
-        "GGUF size": say.size(one.size_bytes),
-        "Made": say.when(one.created_at),
-        "Id": one.key,
-    }
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(part).removesuffix("_proj") for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return {f"{name[0].upper()}{name[1:]}": visible(value) for name, value in facts_of(one).items()}

@@ -14,13 +14,13 @@ from components.training.view import (
     library_frame,
     loss_figure,
     losses_frame,
-    quality_basis,
 )
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
 from components.widgets.tables import show_table, wide_table
+from engine.analysis.basis.trained_weights import quality_basis
 from engine.core.errors import AdaptLabError
 from engine.core.lora_library import EXPORTS, KeptWeights, export_name
 from engine.metrics import wording as say

@@ -141,6 +141,8 @@ class RunFigures:
     """Whether the primary score is right or wrong on each row, so that its mean is a share of rows."""
     figures: tuple[VariantFigures, ...]
     differences: tuple[Difference, ...]
+    out: Mapping[str, int] = field(default_factory=dict)
+    """After how many rows variants left a race, by id."""
 
     @property
     def quality_title(self) -> str:
@@ -265,6 +267,7 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
         differences=compare_all(
             [item.variant.id for item in found], table.score[lines], table.made[lines], looks=plan.looks
         ),
+        out=conditions.out,
     )
 
 

@@ -6,7 +6,6 @@ Every figure from here is an estimate unless energy was measured; callers list t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -88,7 +87,6 @@ _PRICED_TOKENS = 1000
 """Prices are looked up for this many tokens: few enough to stay below the tiers that some models have."""
 
 
-@cache
 def token_prices(price_ref: str) -> TokenPrices | None:
     """Look prices up by `provider/model` in the installed `genai-prices` table; None if it does not know them."""
     from genai_prices import Usage as Priced

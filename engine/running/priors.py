@@ -71,6 +71,8 @@ def answer_unseen(
         ModelError: the server is unreachable, or refuses every request.
     """
     split, rows = _rows(context, ready, train)
+    if len(rows) < LEAST_ROWS:
+        return _unmeasured(NOT_TOLD, split)
     started = time.perf_counter()
     answers = yield from _answers(context, ready, rows, "Comparing examples", every_label=False)
     scores = {row.id: completed(context, ready, row, answer, found).score or 0.0 for row, answer, found in answers}
@@ -141,7 +143,8 @@ def count_rows(plan: RunPlan, task: Task, variant: Variant, *, told: bool = True
     rows = min(able, _most_rows(task))
     compared = variant.shot_choice is ShotChoice.AUTO and 0 < variant.shots_k < len(task.answer.labels)
     measured = told and variant.decoding.prior_correction is not PriorCorrection.OFF
-    passes = (plan.draws if variant.drawn and measured else measured) + compared
+    # Both ways are answered where they are compared, one of which is the prior's first measurement.
+    passes = max(plan.draws if variant.drawn and measured else measured, compared) + compared
     return rows * passes if rows >= LEAST_ROWS else 0
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from engine.analysis.basis.trained_weights import NOT_NOTED, effect, facts_of, quality
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import imported_sentence
-from engine.core.lora_library import KeptWeights, Measured
+from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Manifest
 from engine.core.run.standing import state_of
@@ -16,19 +16,6 @@ from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.studies.study_runs import aside_in_words
 from terminal.output import Column, Listing
-
-_PARAMETERS = {
-    "rank": "rank",
-    "alpha": "alpha",
-    "dropout": "dropout",
-    "epochs": "epochs",
-    "learning_rate": "learning rate",
-    "batch_size": "rows per step",
-    "validation_share": "share held out",
-    "patience_epochs": "patience (epochs)",
-    "seed": "seed",
-    "targets": "layers",
-}
 
 
 def runs_listing(runs: Sequence[RunInfo]) -> Listing:
@@ -107,12 +94,12 @@ def weights_listing(weights: Sequence[KeptWeights]) -> Listing:
         rows=[
             [
                 one.key,
-                one.task_id or "not noted",
+                one.task_id or NOT_NOTED,
                 one.model_id or one.base_name,
                 say.number(one.rows),
-                _share(one.before),
-                _share(one.after),
-                _canary(one),
+                quality(one.before),
+                quality(one.after),
+                effect(one),
                 say.size(one.size_bytes),
                 say.duration(one.train_s),
                 say.loss(one.loss_curve[-1] if one.loss_curve else None),
@@ -125,28 +112,10 @@ def weights_listing(weights: Sequence[KeptWeights]) -> Listing:
 
 def weights_facts(one: KeptWeights, made: Sequence[str]) -> Listing:
     """Return everything that is known about one training, with the models of an Ollama server that were made of it."""
-    parameters = {
-        title: _written(one.parameters[name]) for name, title in _PARAMETERS.items() if name in one.parameters
-    }
-    facts = {
-        "key": one.key,
-        "trained for": one.task_id or "not noted",
-        "base": one.base_name,
-        "training rows": say.number(one.rows),
-        **parameters,
-        "steps": say.number(len(one.loss_curve)),
-        "last loss": say.loss(one.loss_curve[-1] if one.loss_curve else None),
-        "best loss, held out": say.loss(min(one.validation_curve, default=None)),
-        "quality before": _measured(one.before),
-        "quality after": _measured(one.after),
-        "effect": _canary(one),
-        "training time": say.duration(one.train_s),
-        "peak memory": say.size(one.peak_rss_bytes or None),
-        "GGUF size": say.size(one.size_bytes),
-        "made": say.when(one.created_at),
-        "files": ", ".join(one.files),
-        **({"models at Ollama": ", ".join(made)} if made else {}),
-    }
+    known = {name: value for name, value in facts_of(one).items() if name != "id"}
+    facts = {"key": one.key, **known, "files": ", ".join(one.files)}
+    if made:
+        facts["models at Ollama"] = ", ".join(made)
     return _facts(facts)
 
 
@@ -155,23 +124,3 @@ def _facts(facts: dict[str, str]) -> Listing:
         columns=(Column(heading="what"), Column(heading="value", wraps=True)),
         rows=[[name, value] for name, value in facts.items()],
     )
-
-
-def _share(measured: Measured | None) -> str:
-    return say.MISSING if measured is None else say.share(measured.interval)
-
-
-def _measured(measured: Measured | None) -> str:
-    if measured is None:
-        return say.MISSING
-    return f"{say.share_interval(measured.interval)}, {measured.rows} {measured.split} rows"
-
-
-def _canary(one: KeptWeights) -> str:
-    return "not tested" if one.canary_change is None else f"changes a probability by {one.canary_change:.2g}"
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(str(part).removesuffix("_proj") for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -15,7 +15,7 @@ from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.metrics import wording as say
 from engine.running import runner
-from engine.services import kept_runs
+from engine.services.background import kept_runs
 from engine.services.background.jobs import JobBook
 from engine.services.recorded import fold_in_order
 from tests.memory_lab import TASK, memory_lab, script

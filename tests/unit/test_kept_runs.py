@@ -12,7 +12,7 @@ from adapters.storage.run_store import SqliteRunStore
 from engine.core.run.manifest import Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
-from engine.services import kept_runs
+from engine.services.background import kept_runs
 from engine.services.background.kept_runs import KeptRuns
 from engine.services.recorded import fold
 from tests.made_runs import made_run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from adapters.models.scripted import FACTS
 from engine.analysis.basis.efforts import effort_sentences
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.prices import TokenPrices
-from engine.core.run.effort import SearchEnd
+from engine.core.run.effort import SearchEnd, Standing, Trial
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Usage
 from engine.running.preflight.estimating import SEARCH_SPENDS, estimate_run
+from engine.running.search.spending import leaves_enough, rows_usd
 from tests.unit.test_search import TASK, Fussy, carried_out, plan, ports
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=1.0, output_usd=1.0)
@@ -55,6 +57,29 @@ def test_a_search_leaves_what_the_rows_need(tmp_path: Path) -> None:
     spent = manifest.beside_usd + ANSWER_USD * len(made)
     assert manifest.beside_usd > 0.1, "it did search"
     assert spent <= 0.3
+
+
+def test_a_search_that_is_over_is_not_ended_by_the_limit(tmp_path: Path) -> None:
+    """After the last trial that was asked for nothing more is weighed, although another would be too dear."""
+    pool = len(priced(None).effort.pool_ids)  # type: ignore[union-attr]
+    rows = len(TASK.split("test"))
+    a_plan = priced((2 * pool + 4 * (rows + 1) + 1) * ANSWER_USD, trials={"all": 1})
+    here = ports(tmp_path, a_plan, Paid())
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    assert {search.ended for search in (here.store.manifest("r").effort or {}).values()} == {SearchEnd.TRIALS}
+
+
+def test_a_trial_without_an_answer_is_no_price_of_one() -> None:
+    """What failed after it was paid for is expected to cost as much again, and says nothing of the rows of the run."""
+    paid = Trial(setting={}, standing=Standing.WHOLE, row_scores=(1.0,) * 10, cost_usd=0.01)
+    broken = Trial(setting={"a": "b"}, standing=Standing.FAILED, cost_usd=5.0)
+    a_plan = priced(10.0)
+    context: Any = SimpleNamespace(plan=a_plan, task=TASK, model=Fussy())
+    tuned = next(variant for variant in a_plan.variants if variant.tuned)
+    seeker: Any = SimpleNamespace(variant=tuned, trials=[paid, broken])
+    assert rows_usd(context, [seeker]) == pytest.approx(2 * 13 * 0.001)
+    assert leaves_enough(context, [seeker], seeker, 5.1)
+    assert not leaves_enough(context, [seeker], seeker, 5.02)
 
 
 def test_without_a_limit_a_search_goes_on(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_sessions_get_the_queue(as_it_is: None) -> None:
     assert "= ForwardMsgQueue()" in inspect.getsource(app_session.AppSession.__init__)
 
 
-def kinds_sent(page: Path) -> list[str]:
+def kinds_sent(page: Path, *, then_whole: bool = False) -> list[str]:
     """Run a page again and have its fragment ask to run just when that has ended; return the messages, by their kind.
 
     The loop is held until the page's thread has ended, as a busy machine may hold it.
@@ -119,7 +119,11 @@ def kinds_sent(page: Path) -> list[str]:
         assert runner._script_thread is not None
         runner._script_thread.join()
         session.request_rerun(ClientState(fragment_id=fragment_id, is_auto_rerun=True))
+        if then_whole:
+            session.request_rerun(None)
         await asyncio.sleep(0)
+        await _ended(session)
+        await asyncio.sleep(0.05)  # whoever waits asks again in between
         await _ended(session)
         return [str(message.WhichOneof("type")) for message in session.flush_browser_queue()]
 
@@ -141,6 +145,15 @@ def test_a_page_that_has_just_ended_is_sent_before_its_fragment_runs_again(as_it
     kinds = kinds_sent(tmp_path / "page.py")
     assert kinds.count("auto_rerun") == 1
     assert kinds.count("new_session") == kinds.count("script_finished") == 2
+
+
+def test_a_fragment_that_waits_gives_way_to_a_run_of_the_page(as_it_is: None, tmp_path: Path) -> None:
+    """What was asked for later has newer states of all widgets, and draws the fragment as well."""
+    (tmp_path / "page.py").write_text(PAGE, encoding="utf-8")
+    send_whole()
+    kinds = kinds_sent(tmp_path / "page.py", then_whole=True)
+    assert kinds.count("auto_rerun") == 1
+    assert kinds.count("script_finished") == 1
 
 
 def test_streamlit_itself_would_let_the_fragment_stand_still(as_it_is: None, tmp_path: Path) -> None:

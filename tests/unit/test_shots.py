@@ -243,6 +243,20 @@ def test_without_probabilities_the_two_ways_are_compared_by_their_answers() -> N
     assert not any(request.decoding.every_label for request in model.asked)
 
 
+def test_with_few_rows_nothing_is_asked_at_such_a_server() -> None:
+    """Seven rows could not decide it, and answers cost money there."""
+
+    class AtServer(Shown):
+        @property
+        def capabilities(self) -> Capabilities:
+            return GENERIC.capabilities
+
+    model = AtServer()
+    few = replace(TASK, examples=(*TASK.split("train")[:10], *TASK.split("test")))
+    assert prepared(few_shot(), model, task=few)[2].shots == ShotRecord(choice=ShotChoice.COVERING)
+    assert not model.asked
+
+
 def test_a_run_that_goes_on_keeps_what_was_decided() -> None:
     """Nothing is measured again."""
     first = prepared(few_shot(), Shown())

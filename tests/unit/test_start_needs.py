@@ -89,16 +89,21 @@ def test_too_small_a_disk_is_named_before_anything_is_fetched(machine: Path) -> 
 def test_the_temporary_folder_may_be_the_one_that_is_too_small(machine: Path) -> None:
     _fake(machine, "uname", "echo Linux")
     _disk(machine, "disk", 9, other="ram", other_free_gb=6)
-    code, told = _told(machine, TMPDIR="/ram")
+    ram = machine.parent / "ram"
+    ram.mkdir()
+    code, told = _told(machine, TMPDIR=str(ram))
     assert code == 1
-    assert "6 GB are free in /ram; installing needs 7 there for a while" in told
+    assert f"6 GB are free in {ram}; installing needs 7 there for a while" in told
     _disk(machine, "disk", 9, other="ram", other_free_gb=7)
-    assert _told(machine, TMPDIR="/ram") == (0, "")
+    assert _told(machine, TMPDIR=str(ram)) == (0, "")
+    assert _told(machine, TMPDIR=str(machine / "none"))[0] == 1, "without it /tmp is used, on the same disk"
 
 
 def test_a_disk_is_not_asked_where_it_is_installed(machine: Path) -> None:
     _disk(machine, "disk", 1)
-    ready = machine.parent / "clone" / ".venv" / "bin"
-    ready.mkdir(parents=True)
-    (ready / "python").symlink_to(sys.executable)
+    ready = machine.parent / "clone" / ".venv"
+    (ready / "bin").mkdir(parents=True)
+    (ready / "bin" / "python").symlink_to(sys.executable)
+    assert _told(machine)[0] == 1, "an installation that was broken off needs the room again"
+    (ready / ".run-ready").touch()
     assert _told(machine) == (0, "")

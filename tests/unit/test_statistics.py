@@ -11,7 +11,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from sklearn.metrics import f1_score
 
 from engine.core.interval import Interval
 from engine.metrics.bootstrap import macro_f1_interval
@@ -159,16 +158,6 @@ def test_quantiles_interpolate_between_neighbours(values: list[int], share: floa
 def test_no_values_have_no_quantile() -> None:
     """A latency that was not measured is None, not 0."""
     assert quantile([], 0.5) is None
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=40))
-@settings(max_examples=60)
-def test_macro_f1_is_scikit_learns(pairs: list[tuple[str, str]]) -> None:
-    """On classes that occur or are answered, the figure is scikit-learn's."""
-    targets, answers = [t for t, _ in pairs], [a for _, a in pairs]
-    present = sorted(set(targets) | set(answers))
-    known = f1_score(targets, answers, labels=present, average="macro", zero_division=0)
-    assert _macro_f1(targets, answers, "abc") == pytest.approx(known)
 
 
 def test_a_failed_answer_is_a_miss_of_its_class() -> None:

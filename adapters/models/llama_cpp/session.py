@@ -8,7 +8,6 @@ was never interrupted.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from adapters.cores import usable_cores
 from adapters.models.llama_cpp.answering import Sampler, TextAssembler, json_grammar
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
@@ -57,7 +57,7 @@ class Session:
         self.model = NativeModel(path)
         self.format = PromptFormat(self.model)
         self._cancel = cancel
-        self._threads = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+        self._threads = usable_cores()
         self.context_tokens = min(context_tokens, self.model.context_tokens)
         self._context = self._make_context(slots, shared=False)
         self._batch_context: Context | None = None

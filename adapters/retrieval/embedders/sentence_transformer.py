@@ -6,15 +6,14 @@ safetensors only, and no code of the folder is run: `folders.refusal` looks for 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-import psutil
 import torch
 from sentence_transformers import SentenceTransformer
 
+from adapters.cores import usable_cores
 from adapters.retrieval.embedder import BATCH_ROWS, BatchEmbedder, Embedded, Report, Vectors, clean, unit
 from engine.core.embedder import EmbedderFacts, TextRole
 
@@ -68,7 +67,7 @@ class SentenceTransformerEmbedder(BatchEmbedder):
         cancel: threading.Event | None = None,
     ) -> Vectors:
         """Embed many texts, with all cores."""
-        torch.set_num_threads(_cores())
+        torch.set_num_threads(usable_cores())
         return super().embed(texts, role, report=report, cancel=cancel)
 
     def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:
@@ -97,9 +96,3 @@ class SentenceTransformerEmbedder(BatchEmbedder):
 
 def _prompt(prompts: Any, role: TextRole) -> str:
     return next((str(prompts[name]) for name in _PROMPT_NAMES[role] if (prompts or {}).get(name)), "")
-
-
-def _cores() -> int:
-    """Count the physical cores that this process may use: two threads on one core embed no faster than one."""
-    physical = psutil.cpu_count(logical=False) or 1
-    return min(physical, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else physical

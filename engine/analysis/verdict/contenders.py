@@ -31,7 +31,7 @@ def contenders(run: RunFigures, limits: Limits) -> RunFigures:
 
 
 def _left_first(run: RunFigures, first: str, second: str) -> bool:
-    return run.plan.race and run.of(first).rows < run.of(second).rows
+    return first in run.out and run.out[first] < run.of(second).rows
 
 
 def _proven_better(run: RunFigures, first: str, second: str) -> bool:

@@ -124,6 +124,8 @@ class Conditions:
     imported: bool = False
     searches: Mapping[str, Search] = field(default_factory=dict)
     """The searches for settings, by tuned variant; also of those that kept the default's."""
+    out: Mapping[str, int] = field(default_factory=dict)
+    """After how many rows variants left a race, by id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +193,7 @@ class Manifest:
             away=bool(self.model.away),
             imported=self.imported,
             searches=self.effort or {},
+            out=self.out,
         )
 
     def to_dict(self) -> dict[str, Any]:

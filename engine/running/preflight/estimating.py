@@ -98,6 +98,7 @@ def estimate_run(
     trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
     search_s, settings = _search(plan, trial_s)
     settings = _fitting(plan, task, trial_s, settings)
+    deciding = {one.id: _deciding_rows(plan, task, one, settings, trial_s, told=whole) for one in plan.variants}
     retrieves = any(v.retrieval or v.facts.fits or _embeds_shots(v) for v in plan.variants)
     setup_s = priors_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
@@ -124,7 +125,7 @@ def estimate_run(
             * row_usd[variant.id]
             for variant in plan.variants
         )
-        cost_usd += _deciding_usd(plan, task, settings, instructions + row_tokens, shot_tokens, answer_tokens)
+        cost_usd += _deciding_usd(plan, task, deciding, instructions + row_tokens, shot_tokens, answer_tokens)
     if plan.remote_embedders:
         token_usd = {
             variant.id: one.prices.input_usd
@@ -133,9 +134,7 @@ def estimate_run(
         }
         answered = rows_at_most(plan, task, token_usd)
         rows_of = {
-            variant.id: answered[variant.id]
-            + (plan.draws if variant.drawn else 1)
-            + _deciding_rows(plan, task, variant, settings)
+            variant.id: answered[variant.id] + (plan.draws if variant.drawn else 1) + deciding[variant.id]
             for variant in plan.variants
         }
         cost_usd += embedding_estimate_usd(
@@ -221,12 +220,12 @@ def _fitting(plan: RunPlan, task: Task, trial_s: Mapping[str, float], whole: Map
 def _deciding_usd(
     plan: RunPlan,
     task: Task,
-    settings: Mapping[str, int],
+    deciding: Mapping[str, int],
     row_tokens: float,
     shot_tokens: float,
     answer_tokens: float,
 ) -> float:
-    """Return what searching and measuring priors cost, as if every setting answered all rows of the search.
+    """Return what searching, measuring priors and comparing examples cost, given the rows of each variant for it.
 
     A setting's prompts are taken as halfway between the default's and the longest.
     """
@@ -237,16 +236,30 @@ def _deciding_usd(
         space = space_of(variant, task) if variant.tuned else ()
         both = (variant, turned(variant, space, longest_setting(space)))
         each = [_row_usd(plan.prices, one, row_tokens, shot_tokens, answer_tokens) for one in both]
-        total += _deciding_rows(plan, task, variant, settings) * sum(each) / len(each)
+        total += deciding[variant.id] * sum(each) / len(each)
     return total
 
 
-def _deciding_rows(plan: RunPlan, task: Task, variant: Variant, settings: Mapping[str, int]) -> int:
-    """Return how many rows a variant answers beside those of the run: of its prior, and of the search."""
-    pool = len(plan.effort.pool_ids) if plan.effort else 0
-    tried = settings.get(str(variant.technique), 0) if variant.tuned else 0
-    share = _share_answered(plan.effort, str(variant.technique)) if plan.effort else 1.0
-    return count_rows(plan, task, variant) + math.ceil(tried * pool * share)
+def _deciding_rows(
+    plan: RunPlan,
+    task: Task,
+    variant: Variant,
+    settings: Mapping[str, int],
+    trial_s: Mapping[str, float],
+    *,
+    told: bool,
+) -> int:
+    """Return how many rows a variant answers beside those of the run: to decide, and in the search."""
+    name, effort = str(variant.technique), plan.effort
+    beside = count_rows(plan, task, variant, told=told)
+    if not variant.tuned or effort is None or name not in settings:
+        return beside
+    pool = len(effort.pool_ids)
+    searched = settings[name] * pool * _share_answered(effort, name)
+    if effort.seconds is not None:
+        # Where few settings fit, each answers fewer folds.
+        searched = min(searched, max(effort.seconds / max(trial_s[name], 1e-3), 1 / FOLDS) * pool)
+    return beside + math.ceil(searched)
 
 
 def _row_seconds(

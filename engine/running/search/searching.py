@@ -121,11 +121,11 @@ def _take_turns(
                 seeker.ended = SearchEnd.STOPPED
             return
         seeker = min(going, key=lambda one: one.share_done)
-        if not leaves_enough(context.plan, context.task, seekers, seeker, budget.left_usd):
-            seeker.ended = SearchEnd.MONEY
-            continue
         setting = seeker.next()
         if setting is None:
+            continue
+        if not leaves_enough(context, seekers, seeker, budget.left_usd):
+            seeker.ended = SearchEnd.MONEY
             continue
         variant_id = seeker.variant.id
         progress = _progress(seekers, seeker, setting)

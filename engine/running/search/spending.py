@@ -4,46 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.core.run.effort import Trial
-from engine.core.run.plan import RunPlan
-from engine.core.task import Task
-from engine.running.priors import count_rows
+from engine.running.answering import RunContext
+from engine.running.priors import count_rows, tells_all
 from engine.running.search.seeker import Seeker
 
 
-def leaves_enough(plan: RunPlan, task: Task, seekers: Sequence[Seeker], seeker: Seeker, left_usd: float | None) -> bool:
+def leaves_enough(context: RunContext, seekers: Sequence[Seeker], seeker: Seeker, left_usd: float | None) -> bool:
     """Tell whether the next trial of a technique leaves enough of the limit for the rows of the run.
 
     The trial is expected to cost as much as the dearest of that technique so far. The first trial of each is always
     made: without it nothing is known.
 
     Args:
-        plan: of the run.
-        task: of the run.
+        context: of the search.
         seekers: of all techniques.
         seeker: the one whose turn it is.
         left_usd: of the limit; None where there is none.
     """
     if left_usd is None or not seeker.trials:
         return True
-    return max(trial.cost_usd for trial in seeker.trials) + rows_usd(plan, task, seekers) <= left_usd
+    return max(trial.cost_usd for trial in seeker.trials) + rows_usd(context, seekers) <= left_usd
 
 
-def rows_usd(plan: RunPlan, task: Task, seekers: Sequence[Seeker]) -> float:
+def rows_usd(context: RunContext, seekers: Sequence[Seeker]) -> float:
     """Return what the rows of the run will cost, judged by the answers of the trials so far.
 
     A tuned variant is expected to cost as much as the dearest setting of its technique, for any may be chosen. The rows
     that a label prior is measured on and that of the warm-up are counted in.
     """
-    total = 0.0
+    plan, total = context.plan, 0.0
     for seeker in seekers:
-        each = [_answer_usd(trial) for trial in seeker.trials]
+        each = [trial.cost_usd / len(trial.row_scores) for trial in seeker.trials if trial.row_scores]
         for variant in plan.variants:
             if each and variant.technique is seeker.variant.technique:
-                rows = len(plan.test_ids) + count_rows(plan, task, variant) + 1
+                rows = len(plan.test_ids) + count_rows(plan, context.task, variant, told=tells_all(context)) + 1
                 total += rows * (max(each) if variant.tuned else each[0])
     return total
-
-
-def _answer_usd(trial: Trial) -> float:
-    return trial.cost_usd / max(len(trial.row_scores), 1)

@@ -1,0 +1,14 @@
+"""How many threads a computation gets."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+
+
+def usable_cores() -> int:
+    """Count the physical cores that this process may use: two threads on one core compute no faster than one."""
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed))
