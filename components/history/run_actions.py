@@ -17,10 +17,13 @@ from engine.services.lab import Lab
 from engine.studies.study_runs import aside_in_words
 
 _MOST_NOTE_CHARACTERS = 2000
+_TAKEN_IN = "_taken_in"
+"""The run that was imported just now."""
 
 
-def run_actions(lab: Lab, info: RunInfo, *, key: str = "") -> None:
-    """Show the actions for one run; `key` tells those of one table from those of another."""
+def run_actions(lab: Lab, info: RunInfo) -> None:
+    """Show the actions for one run; a second press that comes when another run is shown is not that one's."""
+    key = f"_{info.run_id}"
     with st.container(border=True):
         told = f"{say.when(info.started_at)} · {answers_in_words(info, lab.runs.current_id())}"
         st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(told)}]")
@@ -77,7 +80,10 @@ def take_in(lab: Lab) -> None:
             except AdaptLabError as error:
                 fault(error)
             else:
-                st.success(plain(f"Imported run {run_id}."))
+                st.session_state[_TAKEN_IN] = run_id
+                st.rerun()
+    if (taken := st.session_state.pop(_TAKEN_IN, None)) is not None:
+        st.toast(plain(f"Imported run {taken}."), icon=":material/check:")
 
 
 def _note(lab: Lab, run_id: str) -> None:

@@ -65,11 +65,12 @@ def _table(lab: Lab, runs: Sequence[RunInfo], running_id: str | None, *, key: st
         first=_FIRST,
         columns=_COLUMNS,
         key=key,
+        rows=[run.run_id for run in runs],
         on_select="rerun",
         selection_mode="single-row",
     )
     places = [place for place in picked.selection.rows if place < len(runs)]
     if places:
-        run_actions(lab, runs[places[0]], key="" if key == "history_table" else f"_{key}")
+        run_actions(lab, runs[places[0]])
     else:
         st.caption("Select a row to open, annotate, export or delete the run.")

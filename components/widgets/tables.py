@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any, Literal
 
 import polars as pl
@@ -30,7 +31,20 @@ def show_table(frame: Any, *, key: str, width: Width = "stretch", **options: Any
     return st.dataframe(frame, hide_index=True, placeholder=say.MISSING, width=width, key=key, **options)
 
 
-def wide_table(frame: pl.DataFrame, *, first: Sequence[str], columns: dict[str, Any], key: str, **options: Any) -> Any:
+def table_key(key: str, rows: Sequence[str]) -> str:
+    """Return the key of a table of these rows: what is selected in it is not selected in one of others."""
+    return f"{key}_{sha256(chr(0).join(rows).encode()).hexdigest()[:8]}" if rows else key
+
+
+def wide_table(
+    frame: pl.DataFrame,
+    *,
+    first: Sequence[str],
+    columns: dict[str, Any],
+    key: str,
+    rows: Sequence[str] = (),
+    **options: Any,
+) -> Any:
     """Show a table; columns beyond `MOST_COLUMNS` wait for "All figures", with which the first one stays in place.
 
     Args:
@@ -38,6 +52,8 @@ def wide_table(frame: pl.DataFrame, *, first: Sequence[str], columns: dict[str, 
         first: the columns to show at first, the most important one first; those that the frame lacks are skipped.
         columns: how columns are shown, as `st.dataframe` takes it.
         key: keeps the table and its switch between reruns.
+        rows: names of the rows, where some can be selected: Streamlit keeps the place of a selected row, which with
+            other rows would be another one.
         options: further ones of `st.dataframe`, such as what happens when a row is selected.
 
     Returns:
@@ -51,4 +67,4 @@ def wide_table(frame: pl.DataFrame, *, first: Sequence[str], columns: dict[str, 
             shown = list(frame.columns)
             # Only then there is something to scroll: Streamlit draws a column that stays in place in grey.
             columns = {**columns, shown[0]: {**columns.get(shown[0], {}), "pinned": True}}
-        return show_table(frame, key=key, column_config=columns, column_order=shown, **options)
+        return show_table(frame, key=table_key(key, rows), column_config=columns, column_order=shown, **options)

@@ -197,4 +197,4 @@ def _what_counts(plan: RunPlan) -> RunPlan:
         replace(variant, embedder="") if variant.embedder.startswith(f"{ENGLISH_EMBEDDER}@") else variant
         for variant in plan.variants
     )
-    return replace(plan, run_id="", costs=CostAssumptions(), variants=variants, rows_to="")
+    return replace(plan, run_id="", costs=CostAssumptions(), variants=variants, rows_to="", spending_limit_usd=None)

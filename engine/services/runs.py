@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from engine.analysis.snapshot import RunProgress, RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.events import Event
 from engine.core.run.infos import RunInfo
-from engine.core.run.manifest import Purpose
+from engine.core.run.manifest import Purpose, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.services.background.background_runs import BackgroundRuns
 from engine.services.background.kept_runs import KeptRuns
@@ -35,13 +36,20 @@ class Runs:
         self._background.begin(plan, self._plans.estimate(plan))
         return plan.run_id
 
-    def resume(self, run_id: str) -> str:
+    def resume(self, run_id: str, *, spending_limit_usd: float | None = None) -> str:
         """Resume a kept run in the background, unless it is already running.
+
+        Args:
+            run_id: of the run.
+            spending_limit_usd: what the whole run may cost, where that is agreed to anew.
 
         Raises:
             UsageError: there is no such run, or its task or model has changed.
         """
         plan = self._plans.kept(run_id)
+        if spending_limit_usd is not None:
+            plan = replace(plan, spending_limit_usd=spending_limit_usd)
+            self._workspace.store.update_run(run_id, manifest={"plan": plan_fields(plan)})
         self._workspace.files.forget(run_id)  # rows that a fault left without an answer are asked again
         self._background.begin(plan, self._plans.estimate(plan))
         return run_id

@@ -324,9 +324,9 @@ def test_a_note_is_kept_and_a_run_deleted() -> None:
     app = _actions(lab, first)
     assert not app.exception
     app.text_area(key=f"note_{first}").set_value("**not bold**").run()
-    app.button(key="keep_note").click().run()
+    app.button(key=f"keep_note_{first}").click().run()
     assert {info.run_id: info.note for info in lab.runs.list()} == {first: "**not bold**", second: ""}
-    app.button(key="delete_run").click().run()
+    app.button(key=f"delete_run_{first}").click().run()
     assert not app.exception
     assert [info.run_id for info in lab.runs.list()] == [second]
 

@@ -8,6 +8,8 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from components.ui import state
+from components.widgets.tables import table_key
 from engine.core.errors import UsageError
 from engine.core.limits import Limits
 from tests.memory_lab import MemoryLab, memory_lab
@@ -82,3 +84,42 @@ def test_rows_of_two_machines_are_not_mixed(imported: tuple[MemoryLab, str]) -> 
     lab.memory.store.update_run(run_id, status="cancelled")
     with pytest.raises(UsageError, match="another machine's"):
         lab.runs.resume(run_id)
+
+
+def test_an_imported_run_is_listed_at_once(open_app: Opener) -> None:
+    """Importing into an empty home shows the run, and no longer that there is none."""
+    there, here = memory_lab(), memory_lab()
+    packed = there.exports.pack(there.finished(rows=8))
+    app = open_app(here, "pages/decide/history.py").run()
+    assert "no saved runs yet" in app.info[0].value
+    app.file_uploader[0].set_value(("run.zip", packed, "application/zip")).run()
+    app.button(key="import_run").click().run()
+    assert not app.exception
+    assert not app.info
+    assert app.dataframe[0].value["Answers"][0].endswith("answers, imported")
+    assert app.toast[0].value.startswith("Imported run")
+
+
+def test_what_is_pressed_twice_is_pressed_for_one_run(open_app: Opener) -> None:
+    """With another list of runs nothing stays selected, and each run has buttons of its own."""
+    lab = memory_lab()
+    first, second = lab.finished(rows=8), lab.finished(rows=8, seed=1)
+    runs = {info.run_id: info for info in lab.runs.list()}
+    assert table_key("t", list(runs)) != table_key("t", [first])
+    assert table_key("t", list(runs)) == table_key("t", list(runs))
+    keys = []
+    for run_id in (first, second):
+
+        def page(run_id: str) -> None:
+            from components.history.run_actions import run_actions
+            from components.ui import state
+
+            lab = state.lab()
+            run_actions(lab, next(info for info in lab.runs.list() if info.run_id == run_id))
+
+        app = AppTest.from_function(page, kwargs={"run_id": run_id}, default_timeout=30)
+        app.session_state[state.LAB] = lab
+        app.run()
+        assert not app.exception
+        keys.append({button.key for button in app.button})
+    assert not keys[0] & keys[1]

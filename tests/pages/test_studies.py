@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from adapters.models.scripted import CAPABILITIES as SCRIPTED
 from engine.core.run.manifest import Purpose
-from tests.memory_lab import marked_task, memory_lab, memory_task, until
+from tests.memory_lab import marked_task, memory_lab, memory_model, memory_task, until
 from tests.pages.conftest import Opener
 from tests.pages.test_decide import opened, told
 
@@ -69,3 +72,39 @@ def test_context_needs_documents(open_app: Opener) -> None:
     lab = memory_lab(task=replace(memory_task(), documents=()))
     app = opened(open_app, lab, "pages/decide/context.py")
     assert "documents" in app.warning[0].value
+
+
+def test_a_study_at_a_closed_api_is_agreed_to_first(open_app: Opener) -> None:
+    """Its runs wait for a limit for all of them, share it by what they cost, and none can spend more than its part."""
+    remote = memory_model(
+        id="api/large", backend="openai", server="https://api.example.com/v1", price_ref="openai/gpt-4.1"
+    )
+    lab = memory_lab(models=[remote], speed=500)
+    lab.memory.models.able[remote.id] = SCRIPTED
+    app = opened(open_app, lab, "pages/decide/learning_curve.py")
+    app.number_input(key="curve_rows_tickets").set_value(6)
+    app.number_input(key="curve_draws").set_value(1)
+    app.run()
+    assert app.button(key="series_start").disabled
+    assert any("runs to go cost about" in text.value for text in app.markdown)
+    assert any("Confirm it with a spending limit" in item.value for item in app.warning)
+    limit = app.number_input(key=f"setup_spending_limit_{Purpose.LEARNING_CURVE}_{remote.id}").value
+    next(box for box in app.checkbox if box.label == "I agree to spend up to this limit").check().run()
+    assert not app.warning
+    app.button(key="series_start").click().run()
+    assert not app.exception
+    until(lambda: not lab.studies.state(Purpose.LEARNING_CURVE).is_running)
+    parts = [lab.results.plan(info.run_id).spending_limit_usd for info in lab.runs.list()]
+    assert len(parts) > 1
+    assert all(part is not None and part > 0 for part in parts)
+    assert sum(part or 0.0 for part in parts) == pytest.approx(limit)
+
+
+def test_a_run_with_another_limit_is_the_same_experiment() -> None:
+    """What was measured, and paid for, is not measured again because more may be spent."""
+    lab = memory_lab(speed=500)
+    run_id = lab.finished(rows=6)
+    plan = replace(lab.results.plan(run_id), spending_limit_usd=5.0)
+    (found,) = lab.studies.kept([plan])
+    assert found is not None
+    assert found.run_id == run_id

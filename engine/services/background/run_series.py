@@ -180,13 +180,14 @@ class RunSeries:
             if kept is None:
                 run_id = self._runs.start(plan, purpose=self._purpose, studied_run=self._studied_run)
             else:
-                run_id = self._runs.resume(kept.run_id)
+                run_id = self._runs.resume(kept.run_id, spending_limit_usd=plan.spending_limit_usd)
             with self._lock:
                 self._run_id = run_id
-            while (snapshot := self._runs.snapshot(run_id)).is_running:
+            while (progress := self._runs.progress(run_id)) is not None and progress.is_running:
                 if job.is_set():
                     self._runs.cancel(run_id)
                 job.wait(POLL_S)
+            snapshot = self._runs.snapshot(run_id)
         except AdaptLabError as error:
             self._fail(plan, error.what)
             return 0.0
