@@ -10,6 +10,7 @@ import streamlit as st
 from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
 from components.ui import state
+from components.ui.errors import faults_told
 from components.ui.run_data import known_task, measured_of, plan_of, run_labels, summary_of, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
@@ -110,7 +111,7 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
     told = [known[change.variant_id] for change in changes if change.difference.significant]
     verdict = f"Significant for {', '.join(told)}." if told else "No change is significant."
     st.caption(plain(f"Paired on the {say.number(rows)} rows that both have. {verdict}"))
-    st.fragment(_pair_rows)(lab, able[first], able[second], shared)
+    st.fragment(faults_told(_pair_rows))(lab, able[first], able[second], shared)
 
 
 def _pair_rows(lab: Lab, first: RunInfo, second: RunInfo, shared: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from components.run.watching import slower
 from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
-from components.ui.errors import fault
+from components.ui.errors import fault, faults_told
 from components.ui.lane_view import each_lane, lane_views, lanes_frame, strip_view
 from components.ui.run_data import known_task, task_title
 from components.ui.text import plain
@@ -48,7 +48,7 @@ def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
     snapshot = lab.runs.snapshot(run_id)
     head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan), _untrained(lab, snapshot.plan))
     times = slower() if snapshot.is_running else 1
-    watch = st.fragment(_panel, run_every=REFRESH_S * times if snapshot.is_running else None)
+    watch = st.fragment(faults_told(_panel), run_every=REFRESH_S * times if snapshot.is_running else None)
     watch(lab, run_id, head, snapshot, times)
     return snapshot
 

@@ -7,6 +7,7 @@ import streamlit as st
 from components.rows.of_run import rows_of_run
 from components.run.watching import slower
 from components.ui import state
+from components.ui.errors import faults_told
 from components.ui.run_data import info_so_far
 from engine.analysis.row_filter import Show
 from engine.analysis.snapshot import RunSnapshot
@@ -20,7 +21,7 @@ _ANSWERS_PER_S = 5_000
 def run_rows(lab: Lab, run_id: str, snapshot: RunSnapshot) -> None:
     """Show the rows of a run, as soon as it has any."""
     every = max(_LEAST_S, snapshot.rows_total / _ANSWERS_PER_S) * slower() if snapshot.is_running else None
-    st.fragment(_rows, run_every=every)(lab, run_id, snapshot.rows_done)
+    st.fragment(faults_told(_rows), run_every=every)(lab, run_id, snapshot.rows_done)
 
 
 def _rows(lab: Lab, run_id: str, rows_done: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from components.ui import state
+from components.ui.errors import faults_told
 from components.ui.limits_form import spending_form
 from components.ui.text import plain
 from engine.core.run.manifest import Purpose
@@ -27,7 +28,7 @@ def series_panel(
     problems: list[str] = []
     if missing and not is_running:
         plans, problems = _agreed(lab, purpose, plans)
-    watch = st.fragment(_panel, run_every=REFRESH_S if is_running else None)
+    watch = st.fragment(faults_told(_panel), run_every=REFRESH_S if is_running else None)
     watch(lab, purpose, name, tuple(plans), missing, studied_run, was_going_on=is_running, can_start=not problems)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from components.training.view import loss_figure, losses_frame
 from components.ui import state
+from components.ui.errors import faults_told
 from components.ui.lane_view import stage, step_of_total
 from components.ui.run_data import task_title
 from components.ui.text import plain
@@ -29,7 +30,7 @@ def training_panel(lab: Lab) -> None:
     st.session_state[state.TRAINING] = training_id
     if snapshot.status == "done" and st.session_state.get(state.TRAINING_OPENED) != training_id:
         st.session_state.update({state.TRAINING_OPENED: training_id, state.WEIGHTS_OPEN: snapshot.weights_key})
-    st.fragment(_panel, run_every=REFRESH_S if snapshot.is_running else None)(
+    st.fragment(faults_told(_panel), run_every=REFRESH_S if snapshot.is_running else None)(
         lab, training_id, going_on=snapshot.is_running
     )
 

@@ -17,7 +17,7 @@ from engine.analysis.figures import RunFigures, repriced, run_figures
 from engine.analysis.marks import Origin
 from engine.analysis.report import Report
 from engine.analysis.run_table import RunTable
-from engine.core.errors import AdaptLabError
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.editions import Edition, Newest, Same
@@ -134,8 +134,18 @@ def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
 
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
-    """Return what so many more rows of a run take; None if it can take none."""
-    return _more_rows(lab).of(info.run_id, (info.edition, needed), lambda: lab.more_rows.offer(info.run_id, needed))
+    """Return what so many more rows of a run take; None if it can take none now, which is found out anew each time."""
+
+    def offered() -> MoreRows:
+        found = lab.more_rows.offer(info.run_id, needed)
+        if found is None:
+            raise UsageError("It takes no more rows now.", "Look again later.")
+        return found
+
+    try:
+        return _more_rows(lab).of(info.run_id, (info.edition, needed), offered)
+    except UsageError:
+        return None
 
 
 def known_task(lab: Lab, task_id: str) -> Task | None:
@@ -153,8 +163,10 @@ def task_title(lab: Lab, task_id: str) -> str:
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:
-    """Show a warning if the task has changed since the run."""
-    if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
+    """Show a warning if the task has changed since the run, or is gone."""
+    if known_task(lab, info.task_id) is None:
+        st.warning("The run's task is gone or cannot be read. Figures and answers are from the run.")
+    elif lab.results.is_outdated(info.run_id):
         st.warning(
             "The task or its scoring has changed since this run. Figures and answers are from the run; the inputs "
             "shown are current.",
@@ -208,7 +220,7 @@ def _behind(_lab: Lab) -> Newest[Edition, RowsBehind]:
 
 
 @st.cache_resource(show_spinner=False)
-def _more_rows(_lab: Lab) -> Newest[tuple[Edition, int], MoreRows | None]:
+def _more_rows(_lab: Lab) -> Newest[tuple[Edition, int], MoreRows]:
     return Newest(_KEPT * 4)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.run_table import RunTable
-from engine.core.errors import UsageError
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.infos import MoreRows, info_of
 from engine.core.run.manifest import Manifest, Purpose, plan_fields
 from engine.core.run.plan import RunPlan
@@ -37,7 +37,7 @@ class RowAdder:
         try:
             plan = self._kept_plan(run_id)
             table = self._whole_table(manifest)
-        except UsageError:
+        except AdaptLabError:  # also where its server does not answer now
             return None
         task = self._workspace.tasks.get(plan.task_id)
         run = run_figures(plan, task, table, manifest.conditions)

@@ -32,7 +32,10 @@ if missing_run(lab, run_id if lab.runs.progress(run_id) is None else None, "Comp
 try:
     snapshot = run_panel(lab, run_id)
     if not snapshot.is_running and snapshot.rows_done:
-        results(summary_of(lab, info_so_far(lab, run_id, snapshot.rows_done)))
+        try:
+            results(summary_of(lab, info_so_far(lab, run_id, snapshot.rows_done)))
+        except AdaptLabError as error:  # its task is gone; what it answered is still there
+            fault(error)
         if run_id != SAMPLE:
             downloads(partial(lab.exports.export, run_id), run_id)
     run_rows(lab, run_id, snapshot)

@@ -13,7 +13,7 @@ from components.report.tables import show_metrics, show_pairs
 from components.report.verdict_card import verdict_card
 from components.rows.of_run import rows_of_run
 from components.ui import state
-from components.ui.errors import fault
+from components.ui.errors import fault, faults_told
 from components.ui.limits_form import needs_form
 from components.ui.run_data import asked_run, report_of, reported_run, table_of, tell_changes
 from components.ui.run_list import caveats, memo_button, missing_run
@@ -95,7 +95,7 @@ rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab, *search_t
 )
 if rows_tab.open:
     with rows_tab:
-        st.fragment(rows_of_run)(
+        st.fragment(faults_told(rows_of_run))(
             lab,
             info,
             key="report_rows",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine.core.errors import ServerAbsentError
+from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
 from engine.core.run.events import Event, PredictionMade, RunEnded
 from engine.core.run.plan import RunPlan
@@ -135,3 +138,40 @@ def test_limits_are_asked_and_never_assumed(open_app: Opener) -> None:
     app.number_input(key="limit_highest_p95_s").set_value(None)
     app.run()
     assert "your" not in told(app).lower()
+
+
+def test_without_its_server_the_report_is_shown_and_offers_nothing(
+    open_app: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the server answers again, the button is back, without a new start of the app."""
+    lab = memory_lab(task=memory_task(rows=600), speed=500)
+    close_run(lab)
+    known = lab.memory.models.get
+
+    def absent(model_id: str) -> ModelFacts:
+        raise ServerAbsentError("Nothing answers at http://127.0.0.1:11434.", "Start the server.")
+
+    monkeypatch.setattr(lab.memory.models, "get", absent)
+    app = opened(open_app, lab)
+    assert not any(label.startswith("Run ") for label in buttons(app).values())
+    monkeypatch.setattr(lab.memory.models, "get", known)
+    app.run()
+    assert any(label.startswith("Run ") for label in buttons(app).values())
+
+
+@pytest.mark.parametrize("page", [REPORT, "pages/compare/run.py"])
+def test_a_run_whose_task_is_gone_says_so_and_shows_its_answers(open_app: Opener, page: str) -> None:
+    """Gone before, or while the page was open with its figures computed: no page breaks."""
+    lab = memory_lab(speed=500)
+    run_id = lab.finished(rows=6)
+    app = open_app(lab, page)
+    app.query_params["run_id"] = run_id
+    app.run()
+    assert not app.exception
+    lab.memory.tasks._kept.pop(TASK)
+    app.run()
+    assert not app.exception
+    words = " ".join(item.value for kind in (app.warning, app.error) for item in kind)
+    assert "gone" in words or "Unknown task" in words
+    if page != REPORT:
+        assert any(header.value == "Rows" for header in app.header)
