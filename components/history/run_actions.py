@@ -29,7 +29,7 @@ def run_actions(lab: Lab, info: RunInfo) -> None:
         st.markdown(f"**{plain(info.task_id)} · {plain(info.model_id)}**  \n:gray[{plain(told)}]")
         if aside := aside_in_words(info):
             st.caption(plain(aside))
-        note = st.text_area(
+        st.text_area(
             "Note",
             value=visible(info.note),
             max_chars=_MOST_NOTE_CHARACTERS,
@@ -48,7 +48,6 @@ def run_actions(lab: Lab, info: RunInfo) -> None:
                 icon=":material/edit_note:",
                 on_click=_note,
                 args=(lab, info.run_id),
-                disabled=note == info.note,
             )
             st.download_button(
                 "Export",

@@ -38,7 +38,8 @@ def servers(lab: Lab) -> None:
             "Name", key=state.SERVER_NAME, placeholder="box", width=140, help="Prefix of the ids of its models."
         )
         url = st.text_input("Address", key=state.SERVER_URL, placeholder="http://127.0.0.1:8080/v1", width=320)
-        if st.button("Add the server", disabled=not (name and url)):
+        # Not held back while a field is empty: what is typed arrives only when the field is left, or with the press.
+        if st.button("Add the server"):
             try:
                 lab.models.servers.add(name.strip(), url)
             except AdaptLabError as error:
@@ -87,7 +88,7 @@ def _pulling(lab: Lab) -> None:
             help="The Ollama server downloads it; free disk space is checked first.",
         )
         busy = going_on is not None and going_on.is_running
-        if st.button("Get it", disabled=busy or not name):
+        if st.button("Get it", disabled=busy) and name.strip():
             lab.models.pull(name.strip())
             st.rerun()
 
@@ -98,6 +99,9 @@ def _progress(pull: Pull, was_running: bool) -> None:
     step, error = pull.progress, pull.error
     if error is not None:
         st.error(f"{plain(error.what)}  \n{plain(error.fix)}")
+        return
+    if pull.status == "cancelled":
+        st.caption(f"{plain(pull.name)}: stopped at {say.share(step.fraction)}. The server keeps what has arrived.")
         return
     left = "" if step.left_s is None else f", {say.duration(step.left_s)} left"
     st.progress(step.fraction, text=f"{visible(pull.name)}: {plain(step.stage)} {say.share(step.fraction)}{left}")

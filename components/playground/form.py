@@ -136,10 +136,13 @@ def _input(row_cell: Any, task: Task) -> tuple[str, str]:
             [_UNKNOWN, *task.answer.labels],
             format_func=lambda item: visible(item) or "not known",
             key=state.filled_key(_target_field(task)),
+            persist_state="session",
             help=hint,
         )
     else:
-        target = target_cell.text_area("Right answer", key=state.filled_key(_target_field(task)), height=76, help=hint)
+        target = target_cell.text_area(
+            "Right answer", key=state.filled_key(_target_field(task)), persist_state="session", height=76, help=hint
+        )
     return text, (target or "").strip()
 
 
@@ -194,6 +197,7 @@ def _choices(task: Task) -> TechniqueOptions:
         10,
         default_shots(task),
         key=f"play_shots_{task.id}",
+        persist_state="session",
         help="Few-shot: how many fixed examples each prompt shows.",
     )
     examples = st.slider(
@@ -202,6 +206,7 @@ def _choices(task: Task) -> TechniqueOptions:
         10,
         usual.examples_k,
         key=f"play_examples_{task.id}",
+        persist_state="session",
         help="RAG: how many training rows nearest to the input are shown as examples.",
     )
     passages = 0
@@ -212,6 +217,7 @@ def _choices(task: Task) -> TechniqueOptions:
             8,
             usual.passages_k,
             key=f"play_passages_{task.id}",
+            persist_state="session",
             help="RAG: how many passages of the task's documents are shown before the input.",
         )
     if examples + passages == 0:
@@ -224,6 +230,7 @@ def _choices(task: Task) -> TechniqueOptions:
         format_func=_SEARCH.__getitem__,
         required=True,
         key=f"play_search_{task.id}",
+        persist_state="session",
         help="RAG: how the nearest examples and passages are found.",
     )
     return TechniqueOptions(shots_k=shots, examples_k=examples, passages_k=passages, search=search)
@@ -238,6 +245,7 @@ def _decoding(task: Task) -> tuple[DecodingMode, float]:
         format_func=DECODING_NAMES.__getitem__,
         required=True,
         key=f"play_decoding_{task.answer.kind.value}",
+        persist_state="session",
         help="Choice picks the most likely label; JSON follows a schema; free text is parsed afterwards.",
     )
     decoding = decoding or fitting[0]
@@ -248,6 +256,7 @@ def _decoding(task: Task) -> tuple[DecodingMode, float]:
         0.0,
         0.1,
         key="play_temperature",
+        persist_state="session",
         disabled=decoding is DecodingMode.CHOICE,
         help="0 always writes the most likely token; higher values sample more freely. Choice compares labels and does "
         "not sample.",
@@ -266,6 +275,7 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
         list(by_key),
         format_func=lambda item: _named(by_key[item]),
         key=state.PLAY_WEIGHTS,
+        persist_state="session",
         help="Saved weights that were trained on exactly this model.",
     )
     scale = st.slider(
@@ -275,6 +285,7 @@ def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
         1.0,
         0.05,
         key="play_lora_scale",
+        persist_state="session",
         help="How strongly the weights act: 0 is the bare model, 1 is as trained.",
     )
     return key, scale

@@ -33,7 +33,17 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
     ]
     total = max((float(lane["ends"][-1]) for lane in running), default=0.0)
     speed = next((speed for speed in SPEEDS if total / speed <= SHOWN_S), SPEEDS[-1])
-    return {"lanes": running, "total": total, "speeds": list(SPEEDS), "speed": speed, "spoken": _spoken(running)}
+    spoken = " ".join(filter(None, [_spoken(running), left_out(lanes)]))
+    return {"lanes": running, "total": total, "speeds": list(SPEEDS), "speed": speed, "spoken": spoken}
+
+
+def left_out(lanes: Sequence[Lane]) -> str:
+    """Name the variants that have no lane since some of their answers have no time; empty if there are none."""
+    names = [lane.variant.name for lane in lanes if len(lane.latencies_s) < len(lane.running_quality)]
+    if not names or not any(lane.latencies_s for lane in lanes):
+        return ""
+    verb = "is" if len(names) == 1 else "are"
+    return f"{say.listed(names)} {verb} left out: failed rows have no time."
 
 
 def _spoken(running: Sequence[dict[str, Any]]) -> str:

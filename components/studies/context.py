@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components.ui import state
 from components.ui.decoding import FITTING
 from components.ui.run_data import report_of
 from components.ui.text import visible
@@ -47,15 +48,21 @@ def context_setup(lab: Lab) -> ContextChoice | None:
     names = list(tasks)
     marked = {name: bool(supported_rows(lab.tasks.get(name))) for name in names}
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.6], vertical_alignment="bottom")
+    state.start_choice("context_task", names, next((name for name in names if marked[name]), names[0]))
+    state.start_choice("context_model", models, next(iter(models)))
     task_id = first.selectbox(
         "Task",
         names,
-        index=next((place for place, name in enumerate(names) if marked[name]), 0),
         format_func=lambda item: visible(tasks[item].title),
         key="context_task",
+        persist_state="session",
     )
     model_id = second.selectbox(
-        "Model", list(models), format_func=lambda item: visible(models[item].name), key="context_model"
+        "Model",
+        list(models),
+        format_func=lambda item: visible(models[item].name),
+        key="context_model",
+        persist_state="session",
     )
     most = tasks[task_id].rows["test"]
     rows = third.number_input(
@@ -64,6 +71,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         max_value=most,
         value=min(ROWS, most),
         key=f"context_rows_{task_id}",
+        persist_state="session",
         help="The same rows at every number of passages.",
     )
     passages = fourth.number_input(
@@ -72,6 +80,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         max_value=_MOST_PASSAGES,
         value=AMONG,
         key="context_passages",
+        persist_state="session",
         disabled=not marked[task_id],
         help="Number of passages among which the supporting one moves.",
     )
@@ -81,6 +90,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         selection_mode="multi",
         default=list(SIZES),
         key="context_sizes",
+        persist_state="session",
         help="How many passages retrieval puts into each prompt.",
     )
     if not sizes:

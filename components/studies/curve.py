@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 import streamlit as st
 
+from components.ui import state
 from components.ui.decoding import FITTING
 from components.ui.palette import label
 from components.ui.pickers import FIRST_TASK
@@ -51,15 +52,21 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         st.warning("This needs a model, and a task with training and test rows.", icon=":material/checklist:")
         return None
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.2], vertical_alignment="bottom")
+    state.start_choice("curve_task", tasks, FIRST_TASK if FIRST_TASK in tasks else next(iter(tasks)))
+    state.start_choice("curve_model", models, next(iter(models)))
     task_id = first.selectbox(
         "Task",
         list(tasks),
-        index=list(tasks).index(FIRST_TASK) if FIRST_TASK in tasks else 0,
         format_func=lambda item: visible(tasks[item].title),
         key="curve_task",
+        persist_state="session",
     )
     model_id = second.selectbox(
-        "Model", list(models), format_func=lambda item: visible(models[item].name), key="curve_model"
+        "Model",
+        list(models),
+        format_func=lambda item: visible(models[item].name),
+        key="curve_model",
+        persist_state="session",
     )
     kind = lab.tasks.get(task_id).answer.kind
     most_rows = tasks[task_id].rows["test"]
@@ -69,6 +76,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         max_value=most_rows,
         value=min(TEST_ROWS, most_rows),
         key=f"curve_rows_{task_id}",
+        persist_state="session",
         help="The same rows for every point.",
     )
     draws = fourth.number_input(
@@ -77,6 +85,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         max_value=_MOST_DRAWS,
         value=SEEDS,
         key="curve_draws",
+        persist_state="session",
         help="Each seed draws other training rows for each number of rows. Several seeds show how much quality varies "
         "from seed to seed.",
     )
@@ -91,6 +100,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         default=[item for item in offered_techniques if not TECHNIQUES[item].trains],
         format_func=label,
         key=f"curve_techniques_{kind.value}",
+        persist_state="session",
         help="LoRA trains from scratch for every point, which takes most of the time.",
     )
     sizes = right.pills(
@@ -99,6 +109,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         selection_mode="multi",
         default=[size for size in offered if size in SIZES],
         key=f"curve_sizes_{task_id}",
+        persist_state="session",
         help="The numbers of training rows at which quality is measured; 0 is the bare prompt.",
     )
     if not techniques or not sizes:

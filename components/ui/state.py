@@ -188,9 +188,14 @@ def set_train_rows(task_id: str, rows: int) -> None:
 def start_number(key: str, default: int, *, most: int) -> None:
     """Give a field of numbers its first value, and keep it within bounds when those have changed.
 
+    A value that was lowered for a bound comes back when the bound allows it, unless the user has chosen another since.
     The field itself names no default then: Streamlit logs a stack for one that also has a value in the session.
     """
-    st.session_state[key] = min(int(st.session_state.get(key, default)), most)
+    value, (lowered, wanted) = int(st.session_state.get(key, default)), st.session_state.get(f"{key}_lowered", (-1, -1))
+    if value == lowered:
+        value = wanted
+    st.session_state[key] = min(value, most)
+    st.session_state[f"{key}_lowered"] = (most, value) if value > most else (-1, -1)
 
 
 def start_choice(key: str, options: Collection[str], default: str) -> None:

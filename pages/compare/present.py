@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from components.present.race_view import race_view
+from components.present.race_view import left_out, race_view
 from components.present.slides import STEPS, rivals_slide, slide_remarks, task_slide, verdict_slide, with_remarks
 from components.ui import state
 from components.ui.errors import fault
@@ -14,6 +14,7 @@ from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
 from components.ui.run_data import asked_run, known_task, where
 from components.ui.run_list import missing_run
+from components.ui.text import plain
 from components.widgets.parts import keys, race, slide
 from components.widgets.shortcut_list import shortcuts
 from components.widgets.tables import show_table
@@ -100,6 +101,8 @@ with screen:
             key="present_race_head",
         )
         race(view, key=f"present_race_{run_id}")
+        if words := left_out(snapshot.lanes):
+            st.caption(plain(words))
     elif step == 4:
         headline = f"Further left is faster, higher is better, larger means a higher {costs_in_words(snapshot)}"
         slide(marked({"kicker": STEPS[3], "headline": headline, "blocks": []}), key="present_tradeoff_head")

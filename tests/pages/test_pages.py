@@ -107,6 +107,21 @@ def test_fewer_rows_in_another_task_are_kept_to(open_app: Opener) -> None:
     assert app.number_input(key=f"setup_train_rows_{TASK}").value == 5
 
 
+def test_a_number_that_was_lowered_comes_back(open_app: Opener) -> None:
+    """The rows of a small task do not stay when a larger one is chosen again, but what the user then chose does."""
+    small = replace(memory_task(rows=5), id="small", title="Small")
+    app = open_app(memory_lab(task=memory_task(rows=150), tasks=[small])).run()
+    app.number_input(key="setup_rows").set_value(120).run()
+    app.selectbox(key="setup_task").set_value("small").run()
+    assert app.number_input(key="setup_rows").value == 5
+    app.selectbox(key="setup_task").set_value(TASK).run()
+    assert app.number_input(key="setup_rows").value == 120
+    app.selectbox(key="setup_task").set_value("small").run()
+    app.number_input(key="setup_rows").set_value(3).run()
+    app.selectbox(key="setup_task").set_value(TASK).run()
+    assert app.number_input(key="setup_rows").value == 3
+
+
 def test_history_lists_runs(open_app: Opener) -> None:
     """A kept run is in the table with its state."""
     lab = memory_lab()

@@ -87,6 +87,26 @@ def test_a_stopped_pull_ends() -> None:
     assert pull.error is None
 
 
+def test_a_stopped_pull_is_told_as_one(open_app: Opener) -> None:
+    """No time left is shown of a download that nobody carries on."""
+    lab = memory_lab()
+    lab.memory.servers.found = [
+        ServerState(
+            name="ollama", url="http://127.0.0.1:11434", kind="Ollama 0.12.11", models=1, problem="",
+            key_variable="OLLAMA_API_KEY", has_key=False, entered=False,
+        )
+    ]  # fmt: skip
+    lab.models.pulls.begin("tiny:1b", lambda: Pull(lab.memory.servers, "tiny:1b"))  # type: ignore[arg-type]
+    pull = lab.models.last_pull()
+    assert pull is not None
+    pull.cancel()
+    until(lambda: not pull.is_running)
+    pull.status = "cancelled"  # it may have been too quick to be stopped
+    app = open_app(lab).run().switch_page(MODELS).run()
+    assert not app.exception
+    assert any("stopped at" in item.value for item in app.caption)
+
+
 def test_models_of_servers_stand_in_the_list(open_app: Opener) -> None:
     """A model at a server is offered with whose it is, and listed with its address."""
     remote = memory_model(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from components.present.race_view import race_view
+from components.present.race_view import left_out, race_view
 from components.present.slides import STEPS
 from components.ui.bests import bests
 from engine.core.health import Finding
@@ -216,6 +216,18 @@ def test_the_race_is_the_recorded_seconds() -> None:
         assert len(shown["ends"]) == len(shown["quality"]) == 8
     assert view["total"] == max(lane["ends"][-1] for lane in view["lanes"])
     assert race_view([])["total"] == 0.0
+
+
+def test_who_has_rows_without_a_time_is_named() -> None:
+    """A failed row has no seconds: its variant has no lane, and that is said."""
+    lab = memory_lab()
+    lanes = lab.runs.snapshot(lab.finished(rows=8)).lanes
+    broken = replace(lanes[1], latencies_s=lanes[1].latencies_s[:-1])
+    view = race_view([lanes[0], broken])
+    assert [lane["name"] for lane in view["lanes"]] == [lanes[0].variant.name]
+    assert left_out([lanes[0], broken]) == f"{broken.variant.name} is left out: failed rows have no time."
+    assert left_out([lanes[0], broken]) in view["spoken"]
+    assert not left_out(lanes)
 
 
 def test_the_bests_name_rivals_that_may_be_as_good() -> None:

@@ -100,6 +100,20 @@ def test_a_study_at_a_closed_api_is_agreed_to_first(open_app: Opener) -> None:
     assert sum(part or 0.0 for part in parts) == pytest.approx(limit)
 
 
+def test_choices_of_a_study_hold_from_page_to_page(open_app: Opener) -> None:
+    """Coming back to the curve shows the series that was chosen, and not the usual one."""
+    lab = memory_lab(speed=500)
+    app = open_app(lab).run()
+    app.switch_page("pages/decide/learning_curve.py").run()
+    app.number_input(key="curve_rows_tickets").set_value(7)
+    app.number_input(key="curve_draws").set_value(2)
+    app.run()
+    app.switch_page("pages/decide/history.py").run()
+    app.switch_page("pages/decide/learning_curve.py").run()
+    assert app.number_input(key="curve_rows_tickets").value == 7
+    assert app.number_input(key="curve_draws").value == 2
+
+
 def test_a_run_with_another_limit_is_the_same_experiment() -> None:
     """What was measured, and paid for, is not measured again because more may be spent."""
     lab = memory_lab(speed=500)
