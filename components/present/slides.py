@@ -13,12 +13,12 @@ from engine.analysis.marks import FigureName, imported_sentence
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.analysis.verdict.ruling import Verdict
 from engine.core.run.infos import RunInfo
+from engine.core.run.manifest import Manifest
 from engine.core.run.standing import RunState, state_of
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import Variant
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, marked
-from engine.services.recorded import RecordedRun
 from engine.studies.study_runs import aside_in_words
 
 STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
@@ -41,9 +41,9 @@ def with_remarks(slide: dict[str, Any], remarks: str, *, is_sample: bool) -> dic
     return {**slide, "kicker": kicker, "blocks": [*([_texts([visible(remarks)])] if remarks else []), *slide["blocks"]]}
 
 
-def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
+def task_slide(task: Task | None, manifest: Manifest) -> dict[str, Any]:
     """Describe the task by one row of it: what comes in, and what should come out."""
-    plan = recorded.plan
+    plan = manifest.plan
     rows = f"{say.number(len(plan.test_ids))} rows to answer, {say.number(len(plan.train_ids))} to learn from"
     if task is None:
         return _slide(
@@ -64,10 +64,10 @@ def task_slide(task: Task | None, recorded: RecordedRun) -> dict[str, Any]:
     )
 
 
-def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]:
+def rivals_slide(snapshot: RunSnapshot, manifest: Manifest) -> dict[str, Any]:
     """Introduce the variants and what each of them works with."""
-    model = recorded.manifest.model
-    sign = Mark.IMPORTED.sign if recorded.manifest.imported else ""
+    model = manifest.model
+    sign = Mark.IMPORTED.sign if manifest.imported else ""
     named = " · ".join(part for part in (model.name, model.quantization, sign) if part)
     cards = [
         _card(lane, what=lane.variant.facts.summary, detail=_has(lane.variant, snapshot, lane))
@@ -77,14 +77,13 @@ def rivals_slide(snapshot: RunSnapshot, recorded: RecordedRun) -> dict[str, Any]
     return _slide(f"{STEPS[1]} · {visible(named)}", headline, [{"kind": "cards", "cards": cards}])
 
 
-def verdict_slide(snapshot: RunSnapshot, recorded: RecordedRun, verdict: Verdict | None) -> dict[str, Any]:
+def verdict_slide(snapshot: RunSnapshot, manifest: Manifest, verdict: Verdict | None) -> dict[str, Any]:
     """Say what to choose, how sure that is, its three figures, and what to do next.
 
     Without a verdict (the task is gone), say which variant is best at what.
     """
-    kicker = f"{STEPS[4]} · {where(recorded)}"
+    kicker = f"{STEPS[4]} · {where(manifest)}"
     stopped = "This run stopped when the leader was clear, so its quality is slightly overestimated."
-    manifest = recorded.manifest
     imported = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
     notes = [note for note in (imported, stopped if snapshot.clear_leader is not None else "") if note]
     if verdict is None:

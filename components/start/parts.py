@@ -15,10 +15,11 @@ from components.widgets.parts import variant_lanes
 from components.widgets.tables import show_table
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
+from engine.core.run.manifest import Manifest
 from engine.core.run.standing import choose_run, is_whole
 from engine.metrics import wording as say
 from engine.services.lab import Lab
-from engine.services.recorded import SAMPLE, RecordedRun, fold
+from engine.services.recorded import SAMPLE
 
 UPLOAD = "pages/prepare/upload.py"
 
@@ -76,8 +77,8 @@ def _default_run(lab: Lab) -> None:
         st.error(plain(problem), icon=":material/block:")
 
 
-def _badge(recorded: RecordedRun) -> str:
-    return "Imported run" if recorded.manifest.imported else "Your last run"
+def _badge(manifest: Manifest) -> str:
+    return "Imported run" if manifest.imported else "Your last run"
 
 
 def recorded_run(lab: Lab) -> None:
@@ -85,18 +86,17 @@ def recorded_run(lab: Lab) -> None:
     chosen = choose_run([run for run in lab.runs.list() if is_whole(run)])
     own = chosen.run_id if chosen else None
     try:
-        recorded = lab.results.recorded(own or SAMPLE)
-        snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
+        manifest, snapshot = lab.results.manifest(own or SAMPLE), lab.runs.snapshot(own or SAMPLE)
     except AdaptLabError:
         return  # this copy ships without one, or the task of the last run has been removed
-    title = _title(lab, recorded)
+    title = _title(lab, manifest)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(plain(title), anchor=False, width="content")
-        st.badge(_badge(recorded) if own else "Recorded run", color="green" if own else "blue", width="content")
+        st.badge(_badge(manifest) if own else "Recorded run", color="green" if own else "blue", width="content")
     made = "A real run, made by this app, recorded on"
     if own:
-        made = "Measured on another machine, imported:" if recorded.manifest.imported else "Made by this app on"
-    st.caption(plain(f"{made} {where(recorded)}. {'' if own else 'Your own run will replace it.'}".strip()))
+        made = "Measured on another machine, imported:" if manifest.imported else "Made by this app on"
+    st.caption(plain(f"{made} {where(manifest)}. {'' if own else 'Your own run will replace it.'}".strip()))
     show_bests(snapshot.lanes)
     variant_lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
@@ -114,8 +114,8 @@ def recorded_run(lab: Lab) -> None:
             state.open_run(own or SAMPLE)
 
 
-def _title(lab: Lab, recorded: RecordedRun) -> str:
-    plan = recorded.plan
+def _title(lab: Lab, manifest: Manifest) -> str:
+    plan = manifest.plan
     return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
 
 

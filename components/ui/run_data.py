@@ -22,14 +22,14 @@ from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.editions import Edition, Newest, Same
 from engine.core.run.infos import MoreRows, RunInfo, info_of
-from engine.core.run.manifest import Purpose
+from engine.core.run.manifest import Manifest, Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.run.standing import choose_run, is_comparison
 from engine.core.task import Task
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab
-from engine.services.recorded import SAMPLE, RecordedRun
+from engine.services.recorded import SAMPLE
 from engine.services.results import RowsBehind
 
 _KEPT = 6
@@ -224,14 +224,14 @@ def _more_rows(_lab: Lab) -> Newest[tuple[Edition, int], MoreRows]:
     return Newest(_KEPT * 4)
 
 
-def where(recorded: RecordedRun) -> str:
+def where(manifest: Manifest) -> str:
     """Say on what machine and when a run was made."""
-    machine = recorded.manifest.machine
+    machine = manifest.machine
     parts = [
         visible(machine.processor),
         f"{machine.cores} cores",
         say.size(machine.memory_bytes) if machine.memory_bytes else "",
-        say.when(recorded.manifest.started_at),
-        Mark.IMPORTED.sign if recorded.manifest.imported else "",
+        say.when(manifest.started_at),
+        Mark.IMPORTED.sign if manifest.imported else "",
     ]
     return " · ".join(part for part in parts if part and part != say.MISSING)

@@ -22,7 +22,7 @@ from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import info_of
 from engine.core.run.standing import choose_run, is_comparison
-from engine.services.recorded import SAMPLE, fold
+from engine.services.recorded import SAMPLE
 
 MOVES = {
     "ArrowRight": "next", "PageDown": "next", "n": "next",
@@ -38,8 +38,7 @@ if run_id is None:
     chosen = choose_run(lab.runs.list(), or_else=lab.results.sample_info())
     run_id = chosen.run_id if chosen else ""
 try:
-    recorded = lab.results.recorded(run_id)
-    snapshot = fold(recorded.manifest, recorded.predictions).snapshot()
+    manifest, snapshot = lab.results.manifest(run_id), lab.runs.snapshot(run_id)
 except AdaptLabError as error:
     st.title("Present", anchor=False)
     st.info("There is no finished run to present yet.", icon=":material/slideshow:")
@@ -50,9 +49,9 @@ except AdaptLabError as error:
 if st.session_state.pop(state.LEAVING, False):
     state.leave_presentation(run_id)
 st.query_params[state.PRESENTED] = run_id
-task = known_task(lab, recorded.plan.task_id)
+task = known_task(lab, manifest.plan.task_id)
 
-info = info_of(recorded.manifest, len(recorded.predictions))
+info = info_of(manifest, snapshot.rows_done)
 marked = partial(with_remarks, remarks=slide_remarks(info, lab.runs.current_id()), is_sample=run_id == SAMPLE)
 step = state.present_step(len(STEPS))
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -90,14 +89,14 @@ elif pressed is not None:
 
 with screen:
     if step == 1:
-        slide(marked(task_slide(task, recorded)), key="present_task")
+        slide(marked(task_slide(task, manifest)), key="present_task")
     elif step == 2:
-        slide(marked(rivals_slide(snapshot, recorded)), key="present_rivals")
+        slide(marked(rivals_slide(snapshot, manifest)), key="present_rivals")
     elif step == 3:
         view = race_view(snapshot.lanes)
         headline = "Each variant at its recorded speed"
         slide(
-            marked({"kicker": f"{STEPS[2]} · {where(recorded)}", "headline": headline, "blocks": []}),
+            marked({"kicker": f"{STEPS[2]} · {where(manifest)}", "headline": headline, "blocks": []}),
             key="present_race_head",
         )
         race(view, key=f"present_race_{run_id}")
@@ -113,8 +112,8 @@ with screen:
         slot = st.container()
         limits = limits_form()
         report = None
-        if task is not None and recorded.predictions and is_comparison(info):
+        if task is not None and snapshot.rows_done and is_comparison(info):
             report = lab.results.report(run_id, limits)
         with slot:
-            shown = verdict_slide(snapshot, recorded, report.verdict if report else None)
+            shown = verdict_slide(snapshot, manifest, report.verdict if report else None)
             slide(marked(shown), key="present_verdict")

@@ -71,7 +71,7 @@ class RunOptions:
     resume: Annotated[str | None, Parameter(metavar="RUN")] = None
     """Continue this run, which was stopped or killed; 'latest' takes the newest comparison."""
     more_rows: Annotated[Count | None, Parameter(metavar="ROWS")] = None
-    """With --resume: add the next ROWS test rows to a finished run, for all its variants."""
+    """With --resume: add the next ROWS test rows to a finished run, for all variants that are still in it."""
     decoding: DecodingMode = DecodingMode.CHOICE
     """How an answer is decoded; a mode that does not suit the task is replaced by one that does."""
     prior_correction: PriorCorrection = PriorCorrection.AUTO

@@ -111,7 +111,7 @@ def test_an_imported_run_says_so_beside_each_figure() -> None:
     assert {name: value for name, value, *_rest in lane["figures"]}["unmarked"] == "imported"
     assert "measured on another machine" in lane["quality_help"]
     assert {"Quality (imported)", "Cost per 1,000 (est.)"} <= set(lanes_frame(snapshot.lanes).columns)
-    slide = json.dumps(verdict_slide(snapshot, recorded, None), ensure_ascii=False)
+    slide = json.dumps(verdict_slide(snapshot, recorded.manifest, None), ensure_ascii=False)
     assert "% (imported)" in slide
     assert "¢ (est.)" in slide
     assert "· imported" in slide
