@@ -54,6 +54,6 @@ page = st.navigation(PAGES, expanded=True)
 if page == PRESENT:
     frame.leave_out(PAGES)
 else:
-    frame.show()
+    frame.show(page.url_path)
     shortcuts(key="shortcuts", in_sidebar=True)
 page.run()

@@ -49,7 +49,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
     marked = {name: bool(supported_rows(lab.tasks.get(name))) for name in names}
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.6], vertical_alignment="bottom")
     state.start_choice("context_task", names, next((name for name in names if marked[name]), names[0]))
-    state.start_choice("context_model", models, next(iter(models)))
+    state.start_choice(state.CONTEXT_MODEL, models, next(iter(models)))
     task_id = first.selectbox(
         "Task",
         names,
@@ -61,7 +61,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         "Model",
         list(models),
         format_func=lambda item: visible(models[item].name),
-        key="context_model",
+        key=state.CONTEXT_MODEL,
         persist_state="session",
     )
     most = tasks[task_id].rows["test"]

@@ -53,7 +53,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         return None
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.2], vertical_alignment="bottom")
     state.start_choice("curve_task", tasks, FIRST_TASK if FIRST_TASK in tasks else next(iter(tasks)))
-    state.start_choice("curve_model", models, next(iter(models)))
+    state.start_choice(state.CURVE_MODEL, models, next(iter(models)))
     task_id = first.selectbox(
         "Task",
         list(tasks),
@@ -65,7 +65,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         "Model",
         list(models),
         format_func=lambda item: visible(models[item].name),
-        key="curve_model",
+        key=state.CURVE_MODEL,
         persist_state="session",
     )
     kind = lab.tasks.get(task_id).answer.kind

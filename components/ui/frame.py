@@ -75,6 +75,10 @@ _PAGES = {
 }
 
 
+_MODEL_ON = {"learning_curve": state.CURVE_MODEL, "context": state.CONTEXT_MODEL}
+"""Where pages keep the model that is chosen on them, by their path; the others share one."""
+
+
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
     """Show neither menu nor sidebar: the page uses the whole screen."""
     st.set_page_config(initial_sidebar_state="collapsed")
@@ -82,15 +86,15 @@ def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
     st.navigation(pages, position="hidden")
 
 
-def show() -> None:
-    """Show the logo and the foot of the sidebar."""
+def show(page: str) -> None:
+    """Show the logo and the foot of the sidebar, of the page with this path."""
     ink = "#e9edf2" if st.context.theme.type == "dark" else "#13171c"
     st.logo(_LOGO.format(dots=_DOTS, ink=ink), icon_image=ICON, size="medium")
     st.html(STYLES)
     machine = state.lab().machine()
     with st.sidebar:
         _strip()
-        st.caption(f"{machine.cores} cores · {plain(say.size(machine.memory_bytes))}  \n{_where_inputs_go()}")
+        st.caption(f"{machine.cores} cores · {plain(say.size(machine.memory_bytes))}  \n{_where_inputs_go(page)}")
 
 
 def _strip() -> None:
@@ -122,15 +126,15 @@ def _show(work: Work) -> None:
         st.switch_page(_PAGES[work.kind])
 
 
-def _where_inputs_go() -> str:
-    """Say whether inputs leave this machine, for model and embedders of the current run, else for the chosen ones."""
+def _where_inputs_go(page: str) -> str:
+    """Say whether inputs leave this machine, for model and embedders of the current run, else for those chosen here."""
     lab = state.lab()
     running = lab.runs.current_id()
     if running:
         plan = lab.results.plan(running)
         hosts = [lab.models.sends_rows_to(plan.model_id), *(one.host for one in plan.remote_embedders)]
     else:
-        model_id = st.session_state.get(state.MODEL)
+        model_id = st.session_state.get(_MODEL_ON.get(page, state.MODEL)) or st.session_state.get(state.MODEL)
         hosts = [lab.models.sends_rows_to(model_id) if model_id else ""]
         hosts += lab.embedders.hosts(st.session_state.get(state.EMBEDDERS) or ())
     named = list(dict.fromkeys(filter(None, hosts)))

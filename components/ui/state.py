@@ -39,6 +39,8 @@ UPLOAD = "upload"
 
 TASK = "setup_task"
 MODEL = "setup_model"
+CURVE_MODEL = "curve_model"
+CONTEXT_MODEL = "context_model"
 TECHNIQUES = "setup_techniques"
 ROWS = "setup_rows"
 TRAIN_ROWS = "setup_train_rows"

@@ -85,6 +85,7 @@ def test_a_study_at_a_closed_api_is_agreed_to_first(open_app: Opener) -> None:
     app.number_input(key="curve_rows_tickets").set_value(6)
     app.number_input(key="curve_draws").set_value(1)
     app.run()
+    assert "api.example.com" in app.sidebar.caption[0].value.replace("\\", "")
     assert app.button(key="series_start").disabled
     assert any("runs to go cost about" in text.value for text in app.markdown)
     assert any("Confirm it with a spending limit" in item.value for item in app.warning)
