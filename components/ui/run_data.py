@@ -33,6 +33,9 @@ from engine.services.recorded import SAMPLE
 from engine.services.results import RowsBehind
 
 _KEPT = 6
+_SMALL_ROWS = 5_000
+"""Answers of a run of which many are kept: a study reads tens of runs at every draw, a megabyte each at most."""
+_KEPT_SMALL = 64
 
 
 def asked_run() -> str | None:
@@ -180,13 +183,14 @@ def _summaries(_lab: Lab) -> Newest[tuple[Edition, Same], Mapping[str, Any]]:
 
 
 @st.cache_resource(show_spinner=False)
-def _tables(_lab: Lab) -> Newest[Edition, RunTable]:
-    return Newest(_KEPT)
+def _tables(_lab: Lab, *, small: bool) -> Newest[Edition, RunTable]:
+    return Newest(_KEPT_SMALL if small else _KEPT)
 
 
 def _table(lab: Lab, run_id: str, edition: Edition) -> RunTable:
     shown = partial(st.spinner, "Reading the run")
-    return _tables(lab).of(run_id, edition, partial(lab.results.table, run_id), shown)
+    kept = _tables(lab, small=edition.rows_done <= _SMALL_ROWS)
+    return kept.of(run_id, edition, partial(lab.results.table, run_id), shown)
 
 
 @st.cache_resource(show_spinner=False)
