@@ -24,6 +24,7 @@ from engine.running.answering import STOPPING, ReadyVariant, RunContext
 from engine.running.batches import answer_batch, ask
 from engine.running.preparing import OneOff, find_parts, make_draw, tried_twice
 from engine.running.priors import count_rows, has_prior, label_frequencies, tells_all
+from engine.running.search.copies import repeats_an_example
 from engine.running.search.folds import Fold
 from engine.running.shots import decide_shots
 
@@ -160,7 +161,8 @@ def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], a
             continue
         for row, made in zip(part, answer_batch(context, ready, list(enumerate(part))), strict=True):
             answers.rows.append(row)
-            answers.plain.append(made.score or 0.0)
+            repeated = repeats_an_example(context.task, ready, row, made)
+            answers.plain.append(0.0 if repeated else made.score or 0.0)
             answers.probabilities.append({})
             answers.tokens.append(made.usage.prompt_tokens)
             if made.failure is not None:
