@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 
 from components.ui import state
 from engine.analysis.row_filter import Show
-from engine.core.prices import CostAssumptions
 from engine.core.run.events import PredictionMade, RunEnded
 from engine.core.run.prediction import Failure, FailureKind, Timing
 from engine.core.task import AnswerKind, AnswerSpec
@@ -252,21 +251,6 @@ def test_costs_follow_the_assumptions(open_app: Opener) -> None:
     assert after["Zero-shot"] > 10 * before["Zero-shot"] > 0
     assert after["gpt-5-nano"] > before["gpt-5-nano"]
     assert "data must not leave this machine" in told(app)
-
-
-def test_costs_of_another_run_begin_with_its_own_assumptions(open_app: Opener) -> None:
-    """A machine's price that one run was made with is not that of the next one that is looked at."""
-    lab = memory_lab()
-    first = lab.finished()
-    plan = replace(lab.results.plan(first), run_id="dear", costs=CostAssumptions(machine_usd_per_hour=5.0))
-    lab.play(plan, script(plan, lab.tasks.get(TASK)))
-    app = open_app(lab, COSTS)
-    for run_id, price in ((first, 0.13), ("dear", 5.0), (first, 0.13)):
-        app.query_params["run_id"] = run_id
-        app.session_state["costs_run"] = run_id
-        app.run()
-        assert not app.exception
-        assert next(field for field in app.number_input if "Machine" in field.label).value == price
 
 
 HISTORY = "pages/decide/history.py"
