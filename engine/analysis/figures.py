@@ -20,7 +20,7 @@ from engine.core.run.label_prior import LabelPrior
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.shot_record import ShotRecord
-from engine.core.task import Task
+from engine.core.task import AnswerKind, Task
 from engine.core.variant import ShotChoice, Variant, variant_names
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
 from engine.metrics.costing import busy_seconds
@@ -71,6 +71,8 @@ class VariantFigures:
     failed: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     """Rows by kind of failure."""
+    different_answers: int | None = None
+    """How many answers occur; None where nobody judges them."""
     quality: Interval
     """Mean primary score; a failure counts as 0. The best one's interval is corrected for having come out on top."""
     scores: Mapping[str, Interval] = field(default_factory=dict)
@@ -143,6 +145,8 @@ class RunFigures:
     differences: tuple[Difference, ...]
     out: Mapping[str, int] = field(default_factory=dict)
     """After how many rows variants left a race, by id."""
+    different_targets: int | None = None
+    """How many targets the rows have, where answers are free text, of which each row wants its own; else None."""
 
     @property
     def quality_title(self) -> str:
@@ -195,6 +199,7 @@ def figures(
         failures={
             kind: int((failures == code).sum()) for code, kind in enumerate(FAILURES) if (failures == code).any()
         },
+        different_answers=len(np.unique(table.answer[line, made & (table.answer[line] >= 0)])) if judged else None,
         quality=mean_interval(table.score[line, made]),
         ttft_p50_s=quantile_interval(seconds["ttft_s"], 0.5),
         ttft_p95_s=quantile_interval(seconds["ttft_s"], 0.95),
@@ -268,6 +273,7 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
             [item.variant.id for item in found], table.score[lines], table.made[lines], looks=plan.looks
         ),
         out=conditions.out,
+        different_targets=len({*table.targets} - {""}) if task.answer.kind is AnswerKind.TEXT else None,
     )
 
 

@@ -14,6 +14,10 @@ from engine.core.embedder import embedder_name
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
 
+REPEATS = 4
+"""Who gives a fourth of the different answers that are wanted, or fewer, repeats itself."""
+FEWEST_REPEATING = 20
+"""On fewer rows nothing is said of repeating."""
 FIRST_LOOK_TOLD = 5
 """From this look at the same test rows on the verdict says how worn they are."""
 
@@ -146,6 +150,20 @@ def _found_labels(ruling: Ruling) -> Sentence:
     return Sentence(text="")
 
 
+def _repeats(ruling: Ruling) -> Sentence:
+    """Say who repeats itself in free text: it may repeat its examples, which a score of form alone rewards."""
+    wanted, said = ruling.run.different_targets or 0, []
+    for item in ruling.run.figures:
+        given = item.different_answers
+        if given is None or item.rows < FEWEST_REPEATING or given * REPEATS > min(wanted, item.rows):
+            continue
+        said.append(
+            f"To {say.number(item.rows)} rows {the(item)} gave only {say.number(given)} different answers, where "
+            f"{say.number(wanted)} are wanted: it repeats itself, and a score of form alone does not show that."
+        )
+    return Sentence(text=" ".join(said))
+
+
 def _worn(ruling: Ruling) -> Sentence:
     """Say from the fifth look on how often these test rows were looked at, and what that does to the error."""
     looks = ruling.looks
@@ -172,4 +190,16 @@ def _drawn(item: VariantFigures) -> str:
     return " and ".join(parts)
 
 
-_PARTS = (_unchecked, _fewer, _continued, _handicapped, _language, _training, _unseen, _shown, _found_labels, _worn)
+_PARTS = (
+    _unchecked,
+    _fewer,
+    _continued,
+    _handicapped,
+    _language,
+    _training,
+    _unseen,
+    _shown,
+    _found_labels,
+    _repeats,
+    _worn,
+)
