@@ -25,37 +25,39 @@ def series_panel(
 ) -> None:
     """Offer to measure the missing runs of a study, and show its progress."""
     is_running = lab.studies.state(purpose).is_running
-    problems: list[str] = []
+    can_start = True
     if missing and not is_running:
-        plans, problems = _agreed(lab, purpose, plans)
+        plans, can_start = _agreed(lab, purpose, plans)
     watch = st.fragment(faults_told(_panel), run_every=REFRESH_S if is_running else None)
-    watch(lab, purpose, name, tuple(plans), missing, studied_run, was_going_on=is_running, can_start=not problems)
+    watch(lab, purpose, name, tuple(plans), missing, studied_run, was_going_on=is_running, can_start=can_start)
 
 
-def _agreed(lab: Lab, purpose: Purpose, plans: Sequence[RunPlan]) -> tuple[list[RunPlan], list[str]]:
+def _agreed(lab: Lab, purpose: Purpose, plans: Sequence[RunPlan]) -> tuple[list[RunPlan], bool]:
     """Ask for a spending limit where missing runs cost money, and tell what keeps them from starting.
 
     Returns:
-        The plans, each with the part of the limit that its cost is of all costs; and what keeps them from starting.
+        The plans, each with the part of the limit that its cost is of all costs; and whether they may start.
     """
     kept = zip(plans, lab.studies.kept(plans), strict=True)
     done = {plan.run_id for plan, run in kept if run is not None and run.status == "done"}
     asked = [plan if plan.run_id in done else replace(plan, spending_limit_usd=None) for plan in plans]
     going = [plan for plan in asked if plan.run_id not in done]
     costs_usd = {plan.run_id: lab.plans.preflight(plan).estimated_cost_usd for plan in going if plan.sources}
+    limit_usd = _limit(purpose, going, costs_usd) if costs_usd else None
     if costs_usd:
-        limit_usd = _limit(purpose, going, costs_usd)
-        if limit_usd is not None:
-            parts = {run_id: cost / sum(costs_usd.values()) for run_id, cost in costs_usd.items()}
-            asked = [
-                replace(plan, spending_limit_usd=limit_usd * parts[plan.run_id]) if plan.run_id in parts else plan
-                for plan in asked
-            ]
-            going = [plan for plan in asked if plan.run_id not in done]
+        whole_usd = sum(costs_usd.values())
+        # What else keeps them from starting is told before the limit is agreed to, too.
+        limit = whole_usd if limit_usd is None else limit_usd
+        parts = {run_id: cost / whole_usd if whole_usd else 1 / len(costs_usd) for run_id, cost in costs_usd.items()}
+        asked = [
+            replace(plan, spending_limit_usd=limit * parts[plan.run_id]) if plan.run_id in parts else plan
+            for plan in asked
+        ]
+        going = [plan for plan in asked if plan.run_id not in done]
     problems = list(dict.fromkeys(words for plan in going for words in lab.plans.preflight(plan).problems))
     for words in problems:
         st.warning(plain(words), icon=":material/block:")
-    return asked, problems
+    return asked, not problems and (limit_usd is not None or not costs_usd)
 
 
 def _limit(purpose: Purpose, going: Sequence[RunPlan], costs_usd: Mapping[str, float]) -> float | None:

@@ -134,7 +134,9 @@ def _where_inputs_go(page: str) -> str:
         plan = lab.results.plan(running)
         hosts = [lab.models.sends_rows_to(plan.model_id), *(one.host for one in plan.remote_embedders)]
     else:
-        model_id = st.session_state.get(_MODEL_ON.get(page, state.MODEL)) or st.session_state.get(state.MODEL)
+        model_id = st.session_state.get(_MODEL_ON.get(page, state.MODEL))
+        if model_id is None and page in _MODEL_ON:  # the page begins with the first one
+            model_id = next((model.id for model in lab.models.list()), None)
         hosts = [lab.models.sends_rows_to(model_id) if model_id else ""]
         hosts += lab.embedders.hosts(st.session_state.get(state.EMBEDDERS) or ())
     named = list(dict.fromkeys(filter(None, hosts)))
