@@ -5,7 +5,7 @@
 A cell is one task with one seed: all techniques with `compare --effort`, some 25 minutes on two cores, written into
 `out/effort` by default. Finished cells are kept in `benchmarks/measured` and those that were stopped go on, so that
 several sittings make one table; `--table` prints what is there and runs nothing. To measure a cell anew, delete its
-file. `clinc150-banking` needs the table that `benchmarks.data` names.
+file and its folder. `clinc150-banking` needs the table that `benchmarks.data` names.
 
 Fails where tuning harms: a technique's mean gain is below 0, or tuned is more than 2 points worse in a cell with its
 95 % interval below 0. With no effect at all, one cell in 40 has its interval below 0, and of the techniques that were
@@ -113,7 +113,10 @@ def run_cell(out: Path, task: str, seed: int, model: str = MODEL, effort_s: floa
         print(f"  {task} is left out: {path.name} is not there")
         return
     print(f"  {task}, seed {seed} …", flush=True)
-    if (stopped := summary_of(out).get("run_id")) and not is_done(out):
+    if is_done(out):
+        keep(out, cell_file(task, seed, model, effort_s))
+        return
+    if stopped := summary_of(out).get("run_id"):
         given = ["--resume", stopped]
     else:
         named = (str(path), *COLUMNS) if task == "clinc150-banking" else (task,)

@@ -111,9 +111,7 @@ def _rounded(value: Any) -> Any:
 def _verdict(out: Path, run_id: str) -> tuple[str, str]:
     """Return what to choose, and what of that the effort changed."""
     command = [sys.executable, "cli.py", "report", run_id, "--out", str(out / "memo.md"), "--json"]
-    told = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    if told.returncode:
-        return say.MISSING, say.MISSING
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     verdict = json.loads(told.stdout)["verdict"]
     sentences = [one for one in verdict["basis"]["text"].split(". ") if "default" in one]
     return verdict["headline"], f"{sentences[0].rstrip('.')}." if sentences else say.MISSING

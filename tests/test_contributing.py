@@ -9,15 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.project_copy import GUIDE, Copy, named
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Copy:
-    """Return a copy of the project."""
-    return Copy(tmp_path)
 
 
 def test_a_metric_of_a_row_is_one_file(copy: Copy) -> None:

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from tests.project_copy import PROJECT, Copy, named
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Copy:
-    """Return a copy of the project."""
-    return Copy(tmp_path)
 
 
 def test_a_page_is_a_file_and_a_line(copy: Copy) -> None:

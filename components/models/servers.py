@@ -88,9 +88,12 @@ def _pulling(lab: Lab) -> None:
             help="The Ollama server downloads it; free disk space is checked first.",
         )
         busy = going_on is not None and going_on.is_running
-        if st.button("Get it", disabled=busy) and name.strip():
-            lab.models.pull(name.strip())
-            st.rerun()
+        pressed = st.button("Get it", disabled=busy)
+    if pressed and name.strip():
+        lab.models.pull(name.strip())
+        st.rerun()
+    if pressed:
+        st.caption("Name a model first, such as llama3.2:3b.")
 
 
 def _progress(pull: Pull, was_running: bool) -> None:

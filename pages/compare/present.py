@@ -12,7 +12,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
-from components.ui.run_data import asked_run, known_task, where
+from components.ui.run_data import asked_run, info_so_far, known_task, report_of, where
 from components.ui.run_list import missing_run
 from components.ui.text import plain
 from components.widgets.parts import keys, race, slide
@@ -20,7 +20,6 @@ from components.widgets.shortcut_list import shortcuts
 from components.widgets.tables import show_table
 from components.widgets.tradeoff import SLIDE_PX, costs_in_words, live_tradeoff
 from engine.core.errors import AdaptLabError
-from engine.core.run.infos import info_of
 from engine.core.run.standing import choose_run, is_comparison
 from engine.services.recorded import SAMPLE
 
@@ -51,7 +50,7 @@ if st.session_state.pop(state.LEAVING, False):
 st.query_params[state.PRESENTED] = run_id
 task = known_task(lab, manifest.plan.task_id)
 
-info = info_of(manifest, snapshot.rows_done)
+info = info_so_far(lab, run_id, snapshot.rows_done)
 marked = partial(with_remarks, remarks=slide_remarks(info, lab.runs.current_id()), is_sample=run_id == SAMPLE)
 step = state.present_step(len(STEPS))
 with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -113,7 +112,7 @@ with screen:
         limits = limits_form()
         report = None
         if task is not None and snapshot.rows_done and is_comparison(info):
-            report = lab.results.report(run_id, limits)
+            report = report_of(lab, info, limits)
         with slot:
             shown = verdict_slide(snapshot, manifest, report.verdict if report else None)
             slide(marked(shown), key="present_verdict")

@@ -13,6 +13,11 @@ from tests.pages.conftest import Opener
 MODELS, RUN, HISTORY = "pages/prepare/models.py", "pages/compare/run.py", "pages/decide/history.py"
 AT_A_SERVER = [one for one in Technique if "lora" not in one]
 
+OLLAMA = ServerState(
+    name="ollama", url="http://127.0.0.1:11434", kind="Ollama 0.12.11", models=1, problem="",
+    key_variable="OLLAMA_API_KEY", has_key=False, entered=False,
+)  # fmt: skip
+
 
 def test_a_server_is_entered_and_forgotten(open_app: Opener) -> None:
     """A name and an address make a server, a wrong address is told with the right form, and it can be forgotten."""
@@ -62,12 +67,7 @@ def test_a_server_that_is_away_says_why(open_app: Opener) -> None:
 def test_a_model_is_got_through_ollama(open_app: Opener) -> None:
     """Getting a model shows how far it is and ends by itself."""
     lab = memory_lab()
-    lab.memory.servers.found = [
-        ServerState(
-            name="ollama", url="http://127.0.0.1:11434", kind="Ollama 0.12.11", models=1, problem="",
-            key_variable="OLLAMA_API_KEY", has_key=False, entered=False,
-        )
-    ]  # fmt: skip
+    lab.memory.servers.found = [OLLAMA]
     app = open_app(lab).run().switch_page(MODELS).run()
     app.text_input(key="pull_name").input("tiny:1b").run()
     next(button for button in app.button if button.label == "Get it").click().run()
@@ -90,12 +90,7 @@ def test_a_stopped_pull_ends() -> None:
 def test_a_stopped_pull_is_told_as_one(open_app: Opener) -> None:
     """No time left is shown of a download that nobody carries on."""
     lab = memory_lab()
-    lab.memory.servers.found = [
-        ServerState(
-            name="ollama", url="http://127.0.0.1:11434", kind="Ollama 0.12.11", models=1, problem="",
-            key_variable="OLLAMA_API_KEY", has_key=False, entered=False,
-        )
-    ]  # fmt: skip
+    lab.memory.servers.found = [OLLAMA]
     lab.models.pulls.begin("tiny:1b", lambda: Pull(lab.memory.servers, "tiny:1b"))  # type: ignore[arg-type]
     pull = lab.models.last_pull()
     assert pull is not None
