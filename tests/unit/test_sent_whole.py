@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -127,7 +128,9 @@ def kinds_sent(page: Path, *, then_whole: bool = False) -> list[str]:
         await _ended(session)
         return [str(message.WhichOneof("type")) for message in session.flush_browser_queue()]
 
-    return asyncio.run(session_of_a_tab())
+    # In a thread of its own: a browser of another test may have left its loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, session_of_a_tab()).result()
 
 
 async def _ended(session: AppSession) -> None:
