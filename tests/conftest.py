@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from adapters.cores import THREADS
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.generation import ModelFacts
@@ -33,6 +34,9 @@ for _name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OLLAMA_API_KEY"):
     os.environ.pop(_name, None)
 # Nothing is looked for on the machine that runs the tests: what is found there is another one's.
 os.environ["ADAPTLAB_FIND"] = "off"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Threads that wait for each other spin: more of them than cores take each other's time.
+    os.environ[THREADS] = "1"
 # No test may touch the user's own folder, whatever it forgets to set.
 os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
 atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
