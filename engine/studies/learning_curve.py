@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
@@ -133,7 +133,7 @@ def _gain(before: CurvePoint, after: CurvePoint) -> Interval | None:
     gains = np.array([later[seed] - earlier[seed] for seed in later if seed in earlier])
     if len(gains) < 2:
         return None
-    half = float(student.ppf(0.975, len(gains) - 1)) * float(gains.std(ddof=1)) / math.sqrt(len(gains))
+    half = float(stdtrit(len(gains) - 1, 0.975)) * float(gains.std(ddof=1)) / math.sqrt(len(gains))
     return Interval(value=float(gains.mean()), low=float(gains.mean()) - half, high=float(gains.mean()) + half)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from engine.analysis.run_table import RunTable
 from engine.core.interval import Interval
@@ -58,7 +58,7 @@ def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | Non
     means = np.array([rows.mean() for rows in kept.values()])
     over_rows = math.sqrt(float(np.mean([rows.var() / len(rows) for rows in kept.values()])))
     deviation = float(means.std(ddof=1))
-    half = float(student.ppf(0.975, len(means) - 1)) * deviation / math.sqrt(len(means))
+    half = float(stdtrit(len(means) - 1, 0.975)) * deviation / math.sqrt(len(means))
     middle = float(means.mean())
     return SeedVariation(
         seeds=tuple(kept),

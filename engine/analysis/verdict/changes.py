@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from engine.analysis.break_even import break_even, rows_worth_labelling
 from engine.analysis.figures import VariantFigures
@@ -73,7 +73,7 @@ def _better_prompt(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
     spread = (gap.only_first + gap.only_second) / max(gap.rows, 1)
     level = LEVEL / max(len(ruling.run.differences), 1)
     # At the edge the two would disagree on fewer rows than now; a tenth of them is taken as the least.
-    within = float(norm.ppf(1 - level / 2)) * math.sqrt(min(spread, 0.1) / gap.rows)
+    within = float(ndtri(1 - level / 2)) * math.sqrt(min(spread, 0.1) / gap.rows)
     needed = max(pick.quality.value - within, prompt.quality.value)
     claim = Claim(
         kind=ClaimKind.PROMPT_NEEDS,
