@@ -27,9 +27,9 @@ class Copy:
             source, target = PROJECT / part, self.folder / part
             target.parent.mkdir(exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(source, target)  # with what Python has compiled: times of files are kept
             else:
-                shutil.copy(source, target)
+                shutil.copy2(source, target)
         self.changed: set[str] = set()
 
     def change(self, path: str, pairs: Mapping[str, str]) -> None:
