@@ -46,7 +46,7 @@ class ShotChoice(StrEnum):
     NEAREST = "nearest"
     """For each row those that are nearest to it, spread over labels."""
     MIDDLE = "middle"
-    """Those nearest to the middle of their label; the same in every prompt."""
+    """Those nearest to the middle of their label, or of all rows where there are none; the same in every prompt."""
     DIVERSE = "diverse"
     """Those most unlike the ones chosen before, spread over labels; the same in every prompt."""
     AUTO = "auto"

@@ -123,11 +123,12 @@ def _shots(_variant: Variant, task: Task) -> Iterable[Knob]:
     counts = {2, *(labels * times for times in (1, 2, 3))} if task.has_labels else {1, 2, 4, 8}
     counts = {count for count in counts if count <= MOST_SHOTS} | ({10} if labels > MOST_SHOTS else set())
     yield Knob(name="examples", options={str(count): {"shots_k": count} for count in sorted(counts)})
+    middle = "nearest to their label's middle" if task.has_labels else "nearest to the middle of all"
     chosen = {
         "at random": ShotChoice.DRAWN,
         "covering": ShotChoice.COVERING,
         "nearest to the row": ShotChoice.NEAREST,
-        "nearest to their label's middle": ShotChoice.MIDDLE,
+        middle: ShotChoice.MIDDLE,
         "most unlike each other": ShotChoice.DIVERSE,
     }
     yield Knob(
