@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.effort import cell_file, cells_of, print_tables
-from benchmarks.kept import KeptRun, is_done, keep
+from benchmarks.effort import cell_file, cells_of, main, print_tables
+from benchmarks.kept import FOLDER, ROOT, KeptRun, is_done, keep
 from benchmarks.results import table
 from engine.core.interval import Interval
 from engine.metrics.wording import MISSING
@@ -53,6 +53,20 @@ def test_a_finished_run_makes_the_tables(run: Run, tmp_path: Path, capsys: pytes
     lines = table([kept, replace(kept, seed=4, variants=kept.variants[:1])])
     assert len(lines) == 2 + len(kept.variants) + 1
     assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:4]] == ["zero-shot", "zero-shot"]
+
+
+def test_the_published_tables_are_those_of_the_kept_cells(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/results.md has every kept cell's line, every technique's and every verdict's, and no other."""
+    monkeypatch.setattr("sys.argv", ["effort", "--table"])
+    main()
+    made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    section = page[page.index("## Three minutes of search") :]
+    section = section[: section.index("\n## ", 3)]
+    assert [line for line in section.splitlines() if line.startswith("|")] == made
+    assert len(made) > len(list(FOLDER.glob("*.json")))
 
 
 def _tune(out: Path, technique: str) -> None:
