@@ -11,6 +11,8 @@ BIN := .venv/bin
 RUN_READY := .venv/.run-ready
 TEST_READY := .venv/.test-ready
 SBOM := .venv/sbom/bin/cyclonedx-py
+BILL ?= out/adapt-lab.cdx.json
+BILL_OF ?= $(BIN)/python
 
 help:
 	@echo "make run     start the app on http://127.0.0.1:$(PORT) (TOKEN=off: without the token in the address)"
@@ -39,7 +41,7 @@ $(RUN_READY): requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(TEST_READY): requirements-dev.lock $(RUN_READY)
+$(TEST_READY): requirements-dev.lock $(RUN_READY) $(SBOM)
 	@echo "Installing what the tests need (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
@@ -100,14 +102,14 @@ audit: $(TEST_READY)
 	@$(BIN)/uv tool run --from "pip-audit>=2.10,<3" pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
 # In an environment of its own: beside it, jsonschema would build a grammar at every start (half a second of each command).
-$(SBOM):
+$(SBOM): | $(RUN_READY)
 	@$(BIN)/python -m venv .venv/sbom
 	@.venv/sbom/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7.5,<8"
 
-sbom: $(TEST_READY) $(SBOM)
-	@mkdir -p out
-	@$(SBOM) environment --output-reproducible --output-file out/adapt-lab.cdx.json $(BIN)/python
-	@echo "out/adapt-lab.cdx.json"
+sbom: $(TEST_READY)
+	@mkdir -p $(dir $(BILL))
+	@$(SBOM) environment --output-reproducible --output-file $(BILL) $(BILL_OF)
+	@echo "$(BILL)"
 
 clean:
 	rm -rf .venv

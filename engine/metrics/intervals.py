@@ -93,6 +93,13 @@ def student(values: Floats, tail: float, *, most: float = 1.0) -> Interval:
     return Interval(value=value, low=min(max(low, 0.0), value), high=max(min(high, most), value))
 
 
+def plain_student(values: Floats) -> Interval:
+    """Student's t interval of a mean, 95 %, of two values or more of any size and sign, such as differences."""
+    value = float(values.mean())
+    half = float(stdtrit(len(values) - 1, 1 - TAIL)) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Interval(value=value, low=value - half, high=value + half)
+
+
 def _straightened(quantile_t: float, skewness: float) -> float:
     """Turn Hall's cubic transformation round; without skewness it changes nothing."""
     if abs(skewness) < 1e-6:

@@ -5,12 +5,10 @@ No training row at all is the bare prompt, where few-shot, RAG and LoRA all begi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtrit
 
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
@@ -22,7 +20,7 @@ from engine.core.task import Task
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
-from engine.metrics.intervals import mean_interval
+from engine.metrics.intervals import mean_interval, plain_student
 from engine.metrics.marks import Mark, foremost
 from engine.running.defaults import TechniqueOptions, default_shots
 from engine.running.planning import plan_run
@@ -133,8 +131,7 @@ def _gain(before: CurvePoint, after: CurvePoint) -> Interval | None:
     gains = np.array([later[seed] - earlier[seed] for seed in later if seed in earlier])
     if len(gains) < 2:
         return None
-    half = float(stdtrit(len(gains) - 1, 0.975)) * float(gains.std(ddof=1)) / math.sqrt(len(gains))
-    return Interval(value=float(gains.mean()), low=float(gains.mean()) - half, high=float(gains.mean()) + half)
+    return plain_student(gains)
 
 
 def curve_plans(

@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtrit
 
 from engine.analysis.run_table import RunTable
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
 from engine.core.variant import Variant
+from engine.metrics.intervals import plain_student
 
 MOST_DRAWS = 20
 """Runs with more seeds are not looked for."""
@@ -57,14 +57,11 @@ def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | Non
         return None
     means = np.array([rows.mean() for rows in kept.values()])
     over_rows = math.sqrt(float(np.mean([rows.var() / len(rows) for rows in kept.values()])))
-    deviation = float(means.std(ddof=1))
-    half = float(stdtrit(len(means) - 1, 0.975)) * deviation / math.sqrt(len(means))
-    middle = float(means.mean())
     return SeedVariation(
         seeds=tuple(kept),
         means=tuple(float(mean) for mean in means),
-        quality=Interval(value=middle, low=middle - half, high=middle + half),
-        deviation_over_seeds=deviation,
+        quality=plain_student(means),
+        deviation_over_seeds=float(means.std(ddof=1)),
         deviation_over_rows=over_rows,
     )
 
