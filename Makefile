@@ -102,9 +102,10 @@ audit: $(TEST_READY)
 	@$(BIN)/uv tool run --from "pip-audit>=2.10,<3" pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
 # In an environment of its own: beside it, jsonschema would build a grammar at every start (half a second of each command).
-$(SBOM): | $(RUN_READY)
+$(SBOM): requirements-sbom.lock | $(RUN_READY)
 	@$(BIN)/python -m venv .venv/sbom
-	@.venv/sbom/bin/python -m pip install --quiet --disable-pip-version-check "cyclonedx-bom>=7.5,<8"
+	@.venv/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.lock
+	@touch $@
 
 sbom: $(TEST_READY)
 	@mkdir -p $(dir $(BILL))

@@ -10,4 +10,5 @@ compile() {
     --no-emit-find-links ${UPGRADE---upgrade} "$@"
 }
 compile requirements.txt --output-file requirements.lock
+compile requirements-sbom.txt --output-file requirements-sbom.lock
 compile requirements-dev.txt --constraint requirements.lock --output-file requirements-dev.lock

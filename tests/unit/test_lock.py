@@ -15,7 +15,11 @@ from tools import licences
 from tools.licences import PAGE, is_allowed, locked, page, unread
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {"requirements.txt": "requirements.lock", "requirements-dev.txt": "requirements-dev.lock"}
+LOCKS = {
+    "requirements.txt": "requirements.lock",
+    "requirements-dev.txt": "requirements-dev.lock",
+    "requirements-sbom.txt": "requirements-sbom.lock",
+}
 
 
 def _asked(name: str) -> list[Requirement]:
