@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from engine.core.errors import CancelledError, UsageError
-from engine.core.safe_text import one_line
+from engine.core.text.safe_text import one_line
 
 
 def confirm(question: str, *, yes: bool) -> None:

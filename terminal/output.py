@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.core.safe_text import one_line
+from engine.core.text.safe_text import one_line
 
 VERSION = 1
 """Version of the format that `--json` prints."""

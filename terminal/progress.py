@@ -18,12 +18,12 @@ from engine.analysis.progress import LiveRun
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.core.errors import CancelledError
 from engine.core.generation import LoraWeights
-from engine.core.safe_text import one_line
 from engine.core.steps import CancelSignal, Progress, drain
+from engine.core.text.safe_text import one_line
 from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import cell, heading
-from engine.services.model_check import CheckedModel, ModelCheck
+from engine.services.measuring.model_check import CheckedModel, ModelCheck
 
 REFRESH_S = 0.25
 POLL_S = 0.1

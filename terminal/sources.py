@@ -10,7 +10,7 @@ from engine.core.errors import UsageError, unknown_name
 from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import RunInfo
 from engine.core.run.standing import is_comparison
-from engine.core.safe_text import slug
+from engine.core.text.safe_text import slug
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.columns import Guess, Roles, guess_roles
 from engine.ingest.one_step import Imported, begin_import, finish_import

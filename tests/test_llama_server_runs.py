@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import cli
@@ -92,7 +93,12 @@ def test_labels_and_their_probabilities_come_from_llama_server(
         (model,) = _models_of("box")
         code, found = compared(desk, tmp_path / "out", "--model", model, "--variants", "few-shot,rag")
         assert code == 0
+        wanted = ["--variants", "zero-shot", "--prior-correction", "on"]
+        code, corrected = compared(desk, tmp_path / "corrected", "--model", model, *wanted)
+        assert code == 0
         assert cli.main(["models", "--remove", "box"]) == 0
+    (prior,) = corrected["zero-shot"]["label_priors"]
+    assert prior["corrected"]
     for figures in found.values():
         assert figures["n_failed"] == 0
         assert figures["tokens_per_s"]["prefill"] > 0
@@ -101,6 +107,27 @@ def test_labels_and_their_probabilities_come_from_llama_server(
     frame = _frame(tmp_path / "out")
     shares = [json.loads(row) for row in frame["probabilities"]]
     assert all(set(one) == {"billing", "delivery", "fault"} and abs(sum(one.values()) - 1) < 1e-3 for one in shares)
+
+
+def test_both_answer_in_the_form_of_a_schema_and_in_free_text(
+    smollm2: ModelFacts, module_home: Path, tmp_path: Path
+) -> None:
+    """JSON that fits the task's schema, and lines of text, with nothing failed."""
+    schema = json.loads(Path("data/tasks/order-extraction/schema.json").read_text(encoding="utf-8"))
+    for name, serving in (("box", served.llama_server), ("small", served.llama_cpp_server)):
+        with serving(smollm2.path) as url:
+            assert cli.main(["models", "--add", f"{name}={url}"]) == 0
+            (model,) = _models_of(name)
+            for task in ("order-extraction", "house-style"):
+                asked = ["--task", task, "--model", model, "--variants", "zero-shot", "--limit", "2"]
+                assert cli.main(["compare", *asked, "--out", str(tmp_path / name / task)]) == 0
+            assert cli.main(["models", "--remove", name]) == 0
+        found = answers(tmp_path / name / "order-extraction", "zero-shot")
+        assert len(found) == 2
+        for answer in found.values():
+            jsonschema.validate(json.loads(answer), schema)
+        lines = answers(tmp_path / name / "house-style", "zero-shot")
+        assert all(line.strip() for line in lines.values())
 
 
 def test_throughput_at_llama_server_has_no_latency(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.claims.consistency import contradictions
 from engine.analysis.report import assess
 from engine.analysis.run_table import table_from_predictions
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Strength
-from engine.analysis.verdict.consistency import contradictions
 from engine.core.limits import Limits
 from engine.services.recorded import SAMPLE
 from tests.test_old_home import FROZEN, RUNS

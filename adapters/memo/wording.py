@@ -9,13 +9,13 @@ from engine.analysis.basis.choices import ABOUT as ABOUT_CHOICES
 from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import ABOUT as ABOUT_EFFORTS
 from engine.analysis.basis.efforts import effort_sentences, tuning_gains
-from engine.analysis.break_even import price_table
+from engine.analysis.costs.break_even import price_table
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import CUT_PROBABILITIES, FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
 from engine.analysis.report import Report
 from engine.core.interval import Interval
-from engine.core.safe_text import no_markdown, visible
+from engine.core.text.safe_text import no_markdown, visible
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, heading, legend, marked
 from engine.metrics.marks import cell as cell_with_mark

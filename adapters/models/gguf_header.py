@@ -40,7 +40,6 @@ class GgufHeader:
     """The facts of a GGUF file (arrays left out) and its tensors by name."""
 
     facts: Mapping[str, FactValue]
-    array_lengths: Mapping[str, int]
     tensors: Mapping[str, TensorPlace]
 
     @property
@@ -93,12 +92,11 @@ class _Reader:
             raise ValueError(f"version {version}")
         tensor_count, fact_count = int(self._scalar("Q")), int(self._scalar("Q"))
         facts: dict[str, FactValue] = {}
-        lengths: dict[str, int] = {}
         for _ in range(fact_count):
             name = self._string()
             kind = int(self._scalar("I"))
             if kind == _ARRAY:
-                lengths[name] = self._pass_array()
+                self._pass_array()
             else:
                 facts[name] = self._string() if kind == _STRING else self._scalar(_SCALARS[kind])
         places = [self._place() for _ in range(tensor_count)]
@@ -108,9 +106,7 @@ class _Reader:
             name: TensorPlace(name=name, shape=shape, type_number=kind, offset_bytes=start + offset)
             for name, shape, kind, offset in places
         }
-        return GgufHeader(
-            facts=MappingProxyType(facts), array_lengths=MappingProxyType(lengths), tensors=MappingProxyType(tensors)
-        )
+        return GgufHeader(facts=MappingProxyType(facts), tensors=MappingProxyType(tensors))
 
     def _scalar(self, code: str) -> int | float | bool:
         value: int | float | bool
@@ -127,7 +123,7 @@ class _Reader:
         self._at = end
         return text
 
-    def _pass_array(self) -> int:
+    def _pass_array(self) -> None:
         kind, count = int(self._scalar("I")), int(self._scalar("Q"))
         if kind == _STRING:
             data, at, unpack = self._data, self._at, struct.Struct("<Q").unpack_from
@@ -139,7 +135,6 @@ class _Reader:
                 self._pass_array()
         else:
             self._at += count * struct.calcsize("<" + _SCALARS[kind])
-        return count
 
     def _place(self) -> tuple[str, tuple[int, ...], int, int]:
         name = self._string()

@@ -23,7 +23,9 @@ from engine.core.generation import (
     ModelFacts,
     TextPiece,
     TokenPair,
+    check_fit,
 )
+from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.run.prediction import Usage
 from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
@@ -36,7 +38,7 @@ FACTS = ModelFacts(
     architecture="scripted",
     quantization="none",
     size_bytes=0,
-    context_tokens=2048,
+    context_tokens=CONTEXT_TOKENS,
     parameters=0,
     chat_template=None,
     digest=hashlib.sha256(b"scripted 1").hexdigest(),
@@ -112,13 +114,7 @@ class ScriptedModel:
             raise UnsupportedError("The scripted backend has no weights to put LoRA on.", "Choose a real model.")
         started = time.perf_counter()
         prompt = "\n".join(message.content for message in request.messages)
-        needed = self.count_tokens(request.messages) + request.decoding.max_tokens
-        if needed > self._context_tokens:
-            raise ContextOverflowError(
-                f"The prompt has {needed - request.decoding.max_tokens} tokens and the answer up to "
-                f"{request.decoding.max_tokens}; the context holds {self._context_tokens}.",
-                "Retrieve or show less, or choose a larger context.",
-            )
+        check_fit(self.count_tokens(request.messages), request.decoding.max_tokens, self._context_tokens)
         text, probabilities = self._answer(request)
         prefix = request.messages[: request.prefix_messages]
         cached = self.count_tokens(prefix) if self._prefixes.get(request.slot) == prefix else 0

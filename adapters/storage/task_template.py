@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from adapters.storage.task_file import TemplateFile
 from engine.core.errors import TaskError
-from engine.core.safe_text import visible
 from engine.core.text.prompt_template import ENGLISH, PLACEHOLDERS, TEMPLATES, PromptTemplate
+from engine.core.text.safe_text import visible
 
 TEMPLATE_NAME = "prompt.toml"
 _FIX = "docs/tasks.md lists the sentences."

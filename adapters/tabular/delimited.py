@@ -14,6 +14,7 @@ from adapters.tabular.encodings import chosen_encoding, detect_encoding, undecod
 from adapters.tabular.source import MAX_BYTES, Opened, Row, Source
 from engine.core.errors import TableError
 from engine.ingest.table import DELIMITERS, Reading, ReadOptions
+from engine.metrics import wording as say
 
 _SAMPLE_ROWS = 100
 _SAMPLE_CHARACTERS = 1_000_000
@@ -102,7 +103,10 @@ def _delimiter(source: Source, codec: str, quote: str) -> tuple[str, str]:
     best = max(wide, key=lambda guess: (round(guess.agreement, 2), guess.width))
     if best.agreement == 1.0:
         return best.delimiter, f"{_sign(best.delimiter)}: every sampled row then has {best.width} cells."
-    return best.delimiter, f"{_sign(best.delimiter)}: {best.agreement:.0%} of the sampled rows have {best.width} cells."
+    return (
+        best.delimiter,
+        f"{_sign(best.delimiter)}: {say.share(best.agreement)} of the sampled rows have {best.width} cells.",
+    )
 
 
 def _try(source: Source, codec: str, delimiter: str, quote: str) -> _Guess:
@@ -169,7 +173,7 @@ def _rows(
         raise undecodable(source.name, source.data, codec) from error
     if blank:
         named = ", ".join(map(str, blank[:_NAMED_LINES])) + (" ..." if len(blank) > _NAMED_LINES else "")
-        notes.append(f"{len(blank)} blank line{'s' if len(blank) > 1 else ''} skipped (line {named}).")
+        notes.append(f"{say.counted(len(blank), 'blank line')} skipped (line {named}).")
 
 
 def _fault(name: str, words: str, begun: int, line: int) -> TableError:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from engine.core.run.prediction import Prediction
-from engine.core.safe_text import FORMULA
+from engine.core.text.safe_text import FORMULA
 from engine.metrics.marks import Mark
 
 SCHEMA: dict[str, pl.DataType] = {

@@ -12,6 +12,7 @@ from adapters.tabular.sheet_extent import check_extent
 from adapters.tabular.source import Opened, Row, Source
 from engine.core.errors import TableError, TaskError, unknown_name
 from engine.ingest.table import Reading, ReadOptions
+from engine.metrics import wording as say
 
 _WORKBOOK = "xl/workbook.xml"
 
@@ -98,7 +99,7 @@ def _rows(values: list[list[Any]], first: int, notes: list[str], place: list[int
         written += sum(not isinstance(cell, str) for cell in row)
         yield first + index, cells
     if blank:
-        notes.append(f"{blank} empty row{'s' if blank > 1 else ''} skipped.")
+        notes.append(f"{say.counted(blank, 'empty row')} skipped.")
     if written:
         notes.append(
             f"{written:,} cells are numbers, dates or truth values in the sheet; they are written as plain text "

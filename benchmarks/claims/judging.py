@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.claims.consistency import contradictions
 from benchmarks.claims.scenarios import Scenario
 from benchmarks.claims.world import Truth
 from engine.analysis.figures import RunFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Strength
-from engine.analysis.verdict.consistency import contradictions
 from engine.analysis.verdict.ruling import Outcome, Verdict, between
 from engine.core.interval import Interval
 

@@ -11,7 +11,7 @@ from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
 from components.ui import state
 from components.ui.errors import faults_told
-from components.ui.run_data import known_task, measured_of, plan_of, run_labels, summary_of, table_of
+from components.ui.run_data import known_task, plan_of, run_labels, summary_of, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from components.widgets.tables import show_table
@@ -182,9 +182,9 @@ def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
         return
     task_id = st.selectbox("Task", tasks, format_func=visible, key="portability_task")
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]
-    tables = [(plan_of(lab, info), *measured_of(lab, info)) for info in chosen]
+    summaries = [summary_of(lab, info) for info in chosen]
     names = {model.id: model.name for model in lab.models.list()}
-    grid = portability_grid(tables, names)
+    grid = portability_grid(summaries, names)
     chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))
     newest = {info.model_id: info for info in reversed(chosen)}
     if len(newest) > 1:

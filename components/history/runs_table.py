@@ -13,7 +13,6 @@ from components.ui.text import plain
 from components.widgets.tables import wide_table
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
-from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.studies.study_runs import Study, studies_of
@@ -53,7 +52,7 @@ def _line(lab: Lab, study: Study, started: str) -> str:
     """Name a study; `started` says when the comparison began that it goes on from, empty if there is none here."""
     done = "" if study.whole == len(study.runs) else f", {say.number(study.whole)} done"
     studied = f" · of the run of {say.when(started)}" if started else ""
-    runs = f"{counted(len(study.runs), 'run')}{done}"
+    runs = f"{say.counted(len(study.runs), 'run')}{done}"
     title = task_title(lab, study.task_id)
     began = say.when(study.runs[0].started_at)
     return f"{str(study.purpose).capitalize()} · {title} · {study.model_id}{studied} · {runs} · {began}"

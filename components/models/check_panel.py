@@ -10,7 +10,7 @@ from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
 from engine.services.lab import Lab
-from engine.services.model_check import CheckedModel
+from engine.services.measuring.model_check import CheckedModel
 
 REFRESH_S = 0.5
 

@@ -13,7 +13,7 @@ from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
 from engine.services.lab import Lab
-from engine.services.speed_test import Speed
+from engine.services.measuring.speed_test import Speed
 
 REFRESH_S = 0.5
 

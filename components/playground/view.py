@@ -11,7 +11,6 @@ from components.ui.text import visible
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
 from engine.core.variant import variant_names
-from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.metrics.intervals import tokens_per_second
 from engine.metrics.marks import with_sentences
@@ -100,8 +99,8 @@ def _figures(made: Prediction | None) -> dict[str, str]:
     return {
         "first word": say.seconds(made.timing.ttft_s),
         "retrieval": say.seconds(made.timing.retrieval_s),
-        "prompt": f"{counted(usage.prompt_tokens, 'token')}{kept}",
-        "answer": counted(usage.completion_tokens, "token"),
+        "prompt": f"{say.counted(usage.prompt_tokens, 'token')}{kept}",
+        "answer": say.counted(usage.completion_tokens, "token"),
         "tokens/s": "·".join(map(say.short, speeds)) or say.MISSING,
     }
 

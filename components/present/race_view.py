@@ -26,7 +26,8 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
             "rows": len(lane.latencies_s) if not lane.is_out else planned,
             "out": f"out after {say.number(lane.rows_done)} rows" if lane.is_out else "",
             "ends": [round(end, 4) for end in accumulate(lane.latencies_s)],
-            "quality": [round(value, 4) for value in lane.running_quality],
+            "shares": [say.share(value) for value in lane.running_quality],
+            "time": say.duration(sum(lane.latencies_s)),
         }
         for lane in lanes
         if lane.latencies_s and len(lane.latencies_s) == len(lane.running_quality)
@@ -50,8 +51,5 @@ def _spoken(running: Sequence[dict[str, Any]]) -> str:
     """Describe the result of the replay for screen readers."""
     order = sorted((lane for lane in running if not lane["out"]), key=lambda lane: lane["ends"][-1])
     left = "".join(f" {lane['name']}: {lane['out']}." for lane in running if lane["out"])
-    ends = [
-        f"{lane['name']} after {say.duration(lane['ends'][-1])} with {say.share(lane['quality'][-1])} right"
-        for lane in order
-    ]
+    ends = [f"{lane['name']} after {lane['time']} with {lane['shares'][-1]} right" for lane in order]
     return "Order of finish: " + "; ".join(ends) + "." + left if ends else "This run has no times for single answers."

@@ -10,7 +10,7 @@ import polars as pl
 
 from components.report.cost_forms import Extra
 from components.ui.text import visible
-from engine.analysis.break_even import BreakEven, CostLine, price_table
+from engine.analysis.costs.break_even import BreakEven, CostLine, price_table
 from engine.analysis.marks import FigureName, mark_of
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions

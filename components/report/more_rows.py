@@ -11,7 +11,6 @@ from components.ui.run_data import more_rows_of
 from components.ui.text import plain
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import MoreRows, RunInfo
-from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
@@ -46,10 +45,10 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
 
 
 def _missing(offer: MoreRows) -> None:
-    left = counted(offer.left, "test row") if offer.left else "No test row"
+    left = say.counted(offer.left, "test row") if offer.left else "No test row"
     verb = "are" if offer.left > 1 else "is"
     with st.container(horizontal=True, vertical_alignment="center"):
-        rows = counted(offer.missing, "more labelled row")
+        rows = say.counted(offer.missing, "more labelled row")
         st.markdown(plain(f"{left} {verb} left: {rows} needed."), width="content")
         st.page_link("pages/prepare/upload.py", label="Add labelled rows", icon=":material/upload_file:")
 

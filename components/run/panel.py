@@ -26,6 +26,7 @@ from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import effort_sentences
 from engine.analysis.basis.training_rows import training_note
 from engine.analysis.snapshot import RunSnapshot
+from engine.analysis.tradeoff import DOTTED
 from engine.core.errors import AdaptLabError
 from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.plan import RunPlan
@@ -218,7 +219,7 @@ def _charts(snapshot: RunSnapshot, run_id: str) -> None:
     first, second, third = st.columns([4, 3.5, 3], gap="small")
     with first, st.container(border=True, gap="xsmall"):
         size = f"size = {costs_in_words(snapshot)}"
-        _heading("Quality against latency", f"{size}; dotted = nothing is better on all three")
+        _heading("Quality against latency", f"{size}; {DOTTED}")
         live_tradeoff(snapshot, key=f"tradeoff_{run_id}")
     with second, st.container(border=True, gap="xsmall"):
         _heading("Quality as rows come in", "band = 95 % interval of the leader")

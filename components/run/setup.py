@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from components.run.spending import confirmed
@@ -20,7 +22,7 @@ from engine.core.run.infos import Preflight, TaskInfo
 from engine.core.run.plan import TEST_ROWS, TRAIN_ROWS, RunPlan
 from engine.core.task import Task
 from engine.core.techniques import Technique, able
-from engine.core.variant import PriorCorrection
+from engine.core.variant import PriorCorrection, variant_names
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
 from engine.running.planning import MOST_DRAWS, PlanChoices
@@ -216,7 +218,7 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
         )
         st.markdown(_takes(preflight), width="content")
     if preflight.settings:
-        st.caption(plain(_buys(preflight)))
+        st.caption(plain(_buys(preflight, variant_names(plan.variants))))
     for problem in preflight.problems:
         st.error(plain(problem), icon=":material/block:")
     for note in preflight.notes:
@@ -232,9 +234,9 @@ def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) ->
         st.rerun()
 
 
-def _buys(preflight: Preflight) -> str:
-    """Say what the effort buys of each technique."""
-    counts = [f"{label(name)} {say.number(count)}" for name, count in preflight.settings.items()]
+def _buys(preflight: Preflight, names: Mapping[str, str]) -> str:
+    """Say what the effort buys of each technique, whose default variant has one of these names."""
+    counts = [f"{names[variant_id]} {say.number(count)}" for variant_id, count in preflight.settings.items()]
     return f"In this time the search can try about this many settings: {', '.join(counts)}."
 
 

@@ -14,6 +14,7 @@ from components.ui.text import plain
 from components.widgets.parts import variant_lanes
 from components.widgets.tables import show_table
 from components.widgets.tradeoff import costs_in_words, live_tradeoff
+from engine.analysis.tradeoff import DOTTED
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Manifest
 from engine.core.run.standing import choose_run, is_whole
@@ -100,7 +101,7 @@ def recorded_run(lab: Lab) -> None:
     show_bests(snapshot.lanes)
     variant_lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):
-        about = f"size = {plain(costs_in_words(snapshot))}; dotted = nothing is better on all three"
+        about = f"size = {plain(costs_in_words(snapshot))}; {DOTTED}"
         st.markdown(f"**Quality against latency**  \n:small[:gray[{about}]]")
         live_tradeoff(snapshot, key="start_tradeoff", plot_px=(860.0, 230.0), height=300)
     with st.expander("The figures behind the chart", icon=":material/table:"):

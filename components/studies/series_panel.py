@@ -14,7 +14,6 @@ from components.ui.limits_form import spending_form
 from components.ui.text import plain
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
-from engine.ingest.data_card import counted
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
@@ -86,7 +85,7 @@ def _limit(purpose: Purpose, plans: Sequence[RunPlan], costs_usd: Mapping[str, f
     whole_usd = sum(costs_usd.values())
     with st.container(border=True):
         st.markdown(
-            f"The {counted(len(costs_usd), 'run')} to go cost about **{say.money(whole_usd)}** at "
+            f"The {say.counted(len(costs_usd), 'run')} to go cost about **{say.money(whole_usd)}** at "
             f"{plain(say.listed(list(sources)))}."
         )
         key = f"{state.SPENDING_LIMIT}_{purpose}_{plans[0].model_id}"

@@ -137,7 +137,7 @@ def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:
 
 
 def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
-    """Return what so many more rows of a run take; None if it can take none now, which is found out anew each time."""
+    """Return what so many more rows of a run take; None if it can take none now, which is found out again each time."""
 
     def offered() -> MoreRows:
         found = lab.more_rows.offer(info.run_id, needed)

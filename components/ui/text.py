@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from engine.core import safe_text
+from engine.core.text import safe_text
 
 _LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 """Inside what Markdown makes a link of although its characters are escaped: `http://…`, `www.…`, e-mail addresses."""

@@ -13,7 +13,7 @@ from components.upload.language_part import language_part
 from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.ingest.checks.work import build_rows
-from engine.ingest.data_card import DataCard, Finding, Fix, counted
+from engine.ingest.data_card import DataCard, Finding, Fix
 from engine.ingest.intake import TokenFacts
 from engine.ingest.steps import Checked, Mapped, check_rows, count_tokens
 from engine.metrics import wording as say
@@ -173,7 +173,7 @@ def _balance(card: DataCard) -> None:
     most = card.labels[0][1]
     words = f"Class balance: the most frequent label has {card.imbalance or 1:.1f} times the rows of the rarest"
     if card.imbalance == 1:
-        words = f"Class balance: each label has {counted(most, 'row')}"
+        words = f"Class balance: each label has {say.counted(most, 'row')}"
     with st.expander(words, expanded=len(card.labels) <= 12 and not card.findings):
         show_table(
             pl.DataFrame(
@@ -193,7 +193,7 @@ def _finding(draft: Draft, mapped: Mapped, finding: Finding) -> None:
     with st.container(border=True, gap="xsmall"):
         words, choice = st.columns([3, 2], vertical_alignment="center")
         with words:
-            st.markdown(f"**{plain(finding.title)}** · {counted(len(finding.lines), 'row')}")
+            st.markdown(f"**{plain(finding.title)}** · {say.counted(len(finding.lines), 'row')}")
             st.caption(plain(finding.detail))
         chosen = choice.segmented_control(
             f"What to do: {plain(finding.title)}",

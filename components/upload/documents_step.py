@@ -12,7 +12,6 @@ from components.upload.draft import Draft, next_button
 from engine.core.errors import AdaptLabError
 from engine.core.task import Document
 from engine.core.text.segments import split_words
-from engine.ingest.data_card import counted
 from engine.ingest.steps import Documented, Split, add_documents
 from engine.metrics import wording as say
 from engine.services.lab import Lab
@@ -47,10 +46,12 @@ def documents_step(lab: Lab, draft: Draft) -> None:
         draft.take(add_documents(split, documents))
     if documents:
         passages = lab.tables.chunks(documents)
-        st.caption(f"{counted(len(documents), 'document')}, {counted(sum(passages), 'passage')} of about 120 words.")
+        st.caption(
+            f"{say.counted(len(documents), 'document')}, {say.counted(sum(passages), 'passage')} of about 120 words."
+        )
         for document, number in zip(documents, passages, strict=True):
             words = say.number(len(split_words(document.text)))
-            with st.expander(f"{plain(document.name)} · {words} words, {counted(number, 'passage')}"):
+            with st.expander(f"{plain(document.name)} · {words} words, {say.counted(number, 'passage')}"):
                 st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
                 if len(document.text) > _SHOWN:
                     st.caption(f"The first {say.number(_SHOWN)} of {say.number(len(document.text))} characters.")

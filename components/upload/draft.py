@@ -12,7 +12,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.jobs import finished
 from engine.core.errors import AdaptLabError, CancelledError
-from engine.core.safe_text import slug
+from engine.core.text.safe_text import slug
 from engine.ingest.intake import Intake
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import (

@@ -97,9 +97,8 @@ def _indexing(lab: Lab, task_id: str, embedder: str) -> Callable[[Job[str]], str
                 job.tell(step.fraction)
                 told = step.detail or told
             else:
-                told = (
-                    f"Indexed in {step.build_s:.1f} s{': ' + told if told else ''}. Runs with default settings use it."
-                )
+                found = f": {told}" if told else ""
+                told = f"Indexed in {say.duration(step.build_s)}{found}. Runs with default settings use it."
         return told
 
     return work

@@ -16,7 +16,6 @@ from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
 from engine.core.text.ordering import alphabetical
 from engine.ingest.build_task import SplitPlan
-from engine.ingest.data_card import counted
 from engine.ingest.row_languages import import_locale, language_warnings
 from engine.ingest.splitting import LEFT_OUT, split_meanings, split_warnings
 from engine.ingest.splitting import SPLITS as NAMES
@@ -73,7 +72,7 @@ def _by_column(table: Table, plan: SplitPlan, column: str) -> SplitPlan:
         for value, guessed in known.items():
             standing = meanings.get(value, guessed)
             chosen = st.selectbox(
-                f"{plain(value) or '(empty)'} · {counted(counts[value], 'row')}",
+                f"{plain(value) or '(empty)'} · {say.counted(counts[value], 'row')}",
                 options,
                 index=options.index(standing) if standing in options else options.index(LEFT_OUT),
                 format_func=lambda name: name or "left out",

@@ -13,7 +13,8 @@ from typing import Any
 from components.ui.palette import colour
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane
-from engine.metrics.intervals import wilson
+from engine.metrics import wording as say
+from engine.metrics.intervals import running_intervals
 from engine.metrics.marks import foremost, marked
 
 Figure = dict[str, Any]
@@ -44,7 +45,8 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
                     "width": 2.4 if lane is leader else 1.8,
                 },
                 "name": name,
-                "hovertemplate": marked(f"{name}: %{{y:.0%}} after %{{x}} rows", lane.mark(FigureName.QUALITY))
+                "text": [say.share(lane.running_quality[row]) for row in rows],
+                "hovertemplate": marked(f"{name}: %{{text}} after %{{x}} rows", lane.mark(FigureName.QUALITY))
                 + "<extra></extra>",
             }
         )
@@ -101,10 +103,11 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
 
 
 def _band(lane: Lane) -> dict[str, Any]:
-    """Wilson's 95 % band of a running mean, as a closed outline."""
-    rows = _thinned(len(lane.running_quality))
-    bounds = [wilson(round(lane.running_quality[row] * (row + 1)), row + 1) for row in rows]
-    positions = [row + 1 for row in rows]
+    """The 95 % band of a running mean as a closed outline; after the last row it is the lane's own interval."""
+    positions = [row + 1 for row in _thinned(len(lane.running_quality))]
+    bounds = running_intervals(lane.running_quality, positions)
+    if lane.figures is not None and lane.figures.rows == positions[-1]:
+        bounds[-1] = lane.figures.quality
     return {
         "type": "scatter",
         "mode": "lines",

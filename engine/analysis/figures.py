@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.analysis.answer_costs import cost_and_energy
-from engine.analysis.break_even import CostLine, own_line
+from engine.analysis.costs.answer_costs import cost_and_energy
+from engine.analysis.costs.break_even import CostLine, own_line
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
 from engine.core.prices import CostAssumptions
@@ -127,8 +127,12 @@ class VariantFigures:
         return 0 if by_row else self.variant.shots_k
 
     @property
-    def drawn(self) -> bool:
-        """Tell whether its result depends on one choice of examples or on one training seed."""
+    def by_chance(self) -> bool:
+        """Tell whether its result hangs on one choice of examples or on one training seed.
+
+        Examples that were chosen for each row are no such choice. That is known only when they have been chosen, which
+        is why `Variant.drawn`, for a plan, counts them.
+        """
         return bool(self.fixed_shots) or self.variant.lora is not None
 
 
@@ -221,7 +225,7 @@ def figures(
         busy_s_per_call=float(busy.mean()),
         rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
         cost_usd_per_1k=float(cost.mean()) * PER,
-        cost_estimated=not priced(variant, plan) or tokens_estimated > 0,
+        cost_estimated=plan.token_prices(variant) is None or tokens_estimated > 0,
         cost_interval_usd_per_1k=mean_interval(cost * PER, most=math.inf) if judged and costed else None,
         joint=joint_intervals(table.score[line, made], seconds["total_s"], cost * PER, plan) if judged else None,
         energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,
@@ -286,11 +290,6 @@ def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: Co
         if other is not None:
             found.append(replace(other, scores=item.scores, quality=item.quality))
     return replace(run, plan=plan, figures=tuple(found))
-
-
-def priced(variant: Variant, plan: RunPlan) -> bool:
-    """Tell whether a variant's answers are paid by the token, at a closed API."""
-    return plan.prices is not None and variant.generates
 
 
 def best_of(items: Sequence[VariantFigures]) -> VariantFigures:

@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.analysis.basis.effort_charts import effort_chart, expected_chart
 from engine.analysis.basis.wholeness import answers_in_words
-from engine.analysis.break_even import BreakEven, CostLine, break_evens, choosable, closed_lines
-from engine.analysis.cost_charts import cost_chart
+from engine.analysis.costs.break_even import BreakEven, CostLine, break_evens, choosable, closed_lines
+from engine.analysis.costs.cost_charts import cost_chart
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName
 from engine.analysis.report import Report
@@ -153,7 +153,15 @@ def confidences(report: Report, table: RunTable) -> list[tuple[VariantFigures, t
 def _charts(report: Report, table: RunTable, closed: Sequence[CostLine]) -> list[Chart]:
     charts = []
     if any(item.total_p95_s is not None for item in report.figures):
-        charts.append(tradeoff_chart(report.figures, report.origin, metric=report.quality_title, limits=report.limits))
+        charts.append(
+            tradeoff_chart(
+                report.figures,
+                report.origin,
+                metric=report.quality_title,
+                limits=report.limits,
+                differences=report.differences,
+            )
+        )
         charts.append(latency_chart(report))
     sure = confidences(report, table)
     if sure:

@@ -118,13 +118,8 @@ class LiveRun:
         self._fix = ""
         self._goes_on = True
         self._notices: list[str] = []
-        self._model_progress: Progress | None = None
-        self._started = time.monotonic()
         self._time_left = TimeLeft(plan, estimate)
         self._model_loaded = False
-        self._ended: float | None = None
-        self._paused: float | None = None
-        self._paused_s = 0.0
         self._clear_leader: str | None = None
         self._searches: dict[str, Search] = {}
 
@@ -169,14 +164,13 @@ class LiveRun:
             case RunStarted():
                 self._status, self._message = "preparing", ""
             case RunPaused():
-                self._status, self._paused = "paused", time.monotonic()
+                self._status = "paused"
             case RunContinued():
                 self._status = "running"
-                self._stop_pause()
             case LeaderClear():
                 self._clear_leader = event.variant_id
             case ModelLoaded():
-                self._model_progress, self._model_loaded = None, True
+                self._model_loaded = True
                 self._conditions = replace(self._conditions, gpu=event.gpu)
             case Searched():
                 self._searches[event.variant_id] = event.search
@@ -189,8 +183,6 @@ class LiveRun:
             case RunEnded():
                 self._status, self._message, self._fix = event.status, event.message, event.fix
                 self._goes_on = event.goes_on
-                self._stop_pause()
-                self._ended = time.monotonic()
             case _:
                 self._apply_to_lane(event)
 
@@ -207,9 +199,7 @@ class LiveRun:
 
     def _apply_to_lane(self, event: Event) -> None:
         match event:
-            case PreparationProgress(variant_id=""):
-                self._model_progress = event.progress
-            case PreparationProgress():
+            case PreparationProgress() if event.variant_id:  # else it is of the model, which has no lane
                 lane, over = self._lanes[event.variant_id], event.progress.fraction >= 1
                 lane.state, lane.progress = ("ready", None) if over else ("preparing", event.progress)
             case VariantReady():
@@ -221,18 +211,13 @@ class LiveRun:
             case VariantOut():
                 self._lanes[event.variant_id].out_after = event.rows
             case PredictionStarted():
-                self._status, self._model_progress = "running", None
+                self._status = "running"
                 lane = self._lanes[event.variant_id]
                 lane.state, lane.text, lane.target = "answering", "", event.target
             case TextStreamed():
                 self._lanes[event.variant_id].text += event.text
             case PredictionMade():
                 self._add(event.prediction)
-
-    def _stop_pause(self) -> None:
-        if self._paused is not None:
-            self._paused_s += time.monotonic() - self._paused
-            self._paused = None
 
     def _add(self, prediction: Prediction) -> None:
         lane = self._lanes[prediction.variant_id]
@@ -256,10 +241,8 @@ class LiveRun:
             found = [(self._lane(lane), lane.columns) for lane in states]
             passing = sum(lane.passing for lane in states if lane.out_after is None and self._clear_leader is None)
             status, message, fix, goes_on = self._status, self._message, self._fix, self._goes_on
-            notices, model_progress = tuple(self._notices), self._model_progress
+            notices = tuple(self._notices)
             plan, searches = self._plan, dict(self._searches)
-            now = self._paused or self._ended or time.monotonic()
-            started = self._started + self._paused_s
             clear_leader = self._clear_leader
             done, total = self._counted()
             left, is_rough = self._time_left.seconds(time.monotonic()), self._time_left.is_rough
@@ -277,12 +260,10 @@ class LiveRun:
             lanes=lanes,
             rows_done=done,
             rows_total=total,
-            elapsed_s=now - started,
             estimated_left_s=left,
             left_is_rough=is_rough,
             steps=steps,
             notices=notices,
-            model_progress=model_progress,
             clear_leader=clear_leader,
             searches=searches,
             passing=passing,

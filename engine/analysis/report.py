@@ -9,7 +9,7 @@ from engine.analysis.basis.efforts import effort_basis
 from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
-from engine.analysis.break_even import with_limits
+from engine.analysis.costs.break_even import with_limits
 from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
 from engine.analysis.run_table import RunTable
@@ -96,7 +96,7 @@ def judge(
     shown = [replace(item, scores={**item.scores, run.metric: item.quality}) if item.scores else item for item in shown]
     run = replace(uncorrected, figures=tuple(shown))
     if run.plan.effort is not None:
-        verdict = replace(verdict, pareto=pareto(run.figures))
+        verdict = replace(verdict, pareto=pareto(run.figures, run.differences))
         alone = corrected_under(with_default_settings(uncorrected), limits)
         by_default = decide(alone, limits, training=training, looks=looks, languages=languages)
         verdict = replace(

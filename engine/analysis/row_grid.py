@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.run_table import FAILURES, RunTable
-from engine.core.safe_text import one_line, visible
+from engine.core.text.safe_text import one_line, visible
 from engine.core.variant import Variant, variant_names
 
 INPUT_CHARACTERS = 140

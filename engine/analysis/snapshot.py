@@ -164,11 +164,9 @@ class RunSnapshot:
     rows_done: int
     """Predictions made, over all variants."""
     rows_total: int
-    elapsed_s: float
     estimated_left_s: float | None
     """Of the whole run; None while unknown."""
     notices: tuple[str, ...]
-    model_progress: Progress | None
     left_is_rough: bool = False
     """Whether the time left still leans on the plan's estimate."""
     steps: tuple[RunStep, ...] = ()

@@ -11,16 +11,24 @@ from engine.charts.chart import Axis, Chart, Series, Zone
 from engine.core.limits import Limits
 from engine.metrics import wording as say
 from engine.metrics.marks import foremost, heading_of_numbers, marked
+from engine.metrics.pairwise import Difference
 
 LARGEST_PX, SMALLEST_PX, PLAIN_PX = 24.0, 9.0, 12.0
 ROOM = 0.07
 """Share of the axis beyond 0 % and 100 %, so that a whole marker fits in where a variant is never or always right."""
 NO_LIMITS = Limits()
+DOTTED = "dotted = nothing is better on all three"
+"""What the line means, in captions."""
 
 
-def pareto(candidates: Sequence[VariantFigures]) -> tuple[str, ...]:
-    """Return the variants that no other beats: at least as good in all of quality, p95 and cost, and better in one."""
-    measures = {item.variant.id: _measures(item) for item in candidates}
+def pareto(candidates: Sequence[VariantFigures], differences: Sequence[Difference] = ()) -> tuple[str, ...]:
+    """Return the variants that no other beats: at least as good in all of quality, p95 and cost, and better in one.
+
+    Args:
+        candidates: in figures.
+        differences: of their pairs, by which one that left a race early is no better for having had easier rows.
+    """
+    measures = {item.variant.id: _measures(item, candidates, differences) for item in candidates}
     return tuple(
         name
         for name, mine in measures.items()
@@ -31,15 +39,30 @@ def pareto(candidates: Sequence[VariantFigures]) -> tuple[str, ...]:
     )
 
 
-def best_on_all(item: VariantFigures, others: Sequence[VariantFigures]) -> bool:
-    """Tell whether no other is better on quality, p95 or cost, as measured."""
-    mine = _measures(item)
-    return all(own <= theirs for other in others for own, theirs in zip(mine, _measures(other), strict=True))
+def best_on_all(item: VariantFigures, others: Sequence[VariantFigures], differences: Sequence[Difference] = ()) -> bool:
+    """Tell whether no other is better on quality, p95 or cost, as measured; the differences are those of `pareto`."""
+    mine = _measures(item, others, differences)
+    measures = [_measures(other, others, differences) for other in others]
+    return all(own <= theirs for one in measures for own, theirs in zip(mine, one, strict=True))
 
 
-def _measures(item: VariantFigures) -> tuple[float, float, float]:
+def _measures(
+    item: VariantFigures, beside: Sequence[VariantFigures], differences: Sequence[Difference]
+) -> tuple[float, float, float]:
     """Quality turned round, p95 (seconds of work where rows were answered in batches) and cost: lower is better."""
-    return -item.quality.value, _p95_s(item) or item.busy_s_per_call, dearness(item)
+    return -_quality_beside(item, beside, differences), _p95_s(item) or item.busy_s_per_call, dearness(item)
+
+
+def _quality_beside(item: VariantFigures, beside: Sequence[VariantFigures], differences: Sequence[Difference]) -> float:
+    """Return the quality to rank by.
+
+    Of one that answered fewer rows than another: the other's, and what lies between them on the rows that both have.
+    """
+    longer = [other for other in beside if other.rows > item.rows]
+    most = max(longer, key=lambda other: (other.rows, other.quality.value), default=item)
+    pair = {item.variant.id, most.variant.id}
+    gap = next((one for one in differences if {one.first, one.second} == pair and one.rows), None)
+    return item.quality.value if gap is None else most.quality.value + gap.seen_from(item.variant.id).value
 
 
 def dearness(item: VariantFigures) -> float:
@@ -48,7 +71,12 @@ def dearness(item: VariantFigures) -> float:
 
 
 def tradeoff_chart(
-    items: Sequence[VariantFigures], origin: Origin, *, metric: str = "Quality", limits: Limits = NO_LIMITS
+    items: Sequence[VariantFigures],
+    origin: Origin,
+    *,
+    metric: str = "Quality",
+    limits: Limits = NO_LIMITS,
+    differences: Sequence[Difference] = (),
 ) -> Chart:
     """Draw quality with its 95 % interval over p95 seconds per answer; the live page, the report and the memo share it.
 
@@ -70,7 +98,7 @@ def tradeoff_chart(
             low=max(0.0, floor) - ROOM,
             high=1.0 + ROOM,
         ),
-        series=(*_front(shown), *_markers(shown, origin)),
+        series=(*_front(shown, differences), *_markers(shown, origin)),
         zones=_zones(shown, limits),
         empty="Throughput mode answers in batches: no single answer has a latency." if items else "",
     )
@@ -85,8 +113,8 @@ def _title(title: str, figure: FigureName, shown: Sequence[VariantFigures], orig
     return marked(title, foremost(column_marks(figure, shown, origin)))
 
 
-def _front(shown: Sequence[VariantFigures]) -> list[Series]:
-    ids = pareto(shown)
+def _front(shown: Sequence[VariantFigures], differences: Sequence[Difference]) -> list[Series]:
+    ids = pareto(shown, differences)
     best = sorted((item for item in shown if item.variant.id in ids), key=_p95_s)
     if len(best) < 2:
         return []
@@ -147,7 +175,7 @@ def _caption(limits: Limits, cost: str) -> str:
     if limits.highest_p95_s is not None:
         parts.append(f"slower than {say.seconds(limits.highest_p95_s)} at p95")
     shaded = f"shaded: {', or '.join(parts)}; " if parts else ""
-    return f"{shaded}size = {cost}; dotted = nothing is better on all three"
+    return f"{shaded}size = {cost}; {DOTTED}"
 
 
 def _p95_s(item: VariantFigures) -> float:

@@ -90,6 +90,15 @@ class Chart:
     empty: str = ""
     """The text in the middle of a chart without points."""
 
+    @property
+    def stacked(self) -> list[float]:
+        """The whole length of each bar whose parts are the series."""
+        totals: dict[float, float] = {}
+        for series in self.series:
+            for length, bar in zip(series.x, series.y, strict=True):
+                totals[bar] = totals.get(bar, 0.0) + length
+        return list(totals.values())
+
     def table(self) -> list[dict[str, Any]]:
         """Return the figures behind the chart, one row per point."""
         rows = []

@@ -25,7 +25,7 @@ def to_plotly(chart: Chart, *, plot_px: tuple[float, float] = CARD_PX) -> Figure
     across = [x for series in chart.series for x in series.x]
     up = [y for series in chart.series for y in (*series.y, *series.low, *series.high)]
     if any(series.bars for series in chart.series):
-        across = [0.0, *_stacked(chart)]
+        across = [0.0, *chart.stacked]
     x_bounds, y_bounds = bounds(chart.x, across), bounds(chart.y, up)
     layout: Figure = {
         "margin": {"l": 110 if chart.y.categories else 52, "r": 16, "t": 12, "b": 44},
@@ -86,14 +86,6 @@ def _sides(
 def _middle(text: str) -> Figure:
     font = {"size": 12, "color": colour("muted")}
     return {"text": _safe(text), "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "font": font}
-
-
-def _stacked(chart: Chart) -> list[float]:
-    totals: dict[float, float] = {}
-    for series in chart.series:
-        for x, y in zip(series.x, series.y, strict=True):
-            totals[y] = totals.get(y, 0.0) + x
-    return list(totals.values())
 
 
 def _trace(series: Series, chart: Chart, side: str) -> Figure:

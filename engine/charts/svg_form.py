@@ -30,7 +30,7 @@ def to_svg(chart: Chart, *, theme: str = "light") -> str:
     across = [x for series in chart.series for x in series.x]
     stacked = any(series.bars for series in chart.series)
     if stacked:
-        across = [0.0, *_totals(chart)]
+        across = [0.0, *chart.stacked]
     up = [y for series in chart.series for y in (*series.y, *series.low, *series.high)]
     x_bounds, y_bounds = bounds(chart.x, across), bounds(chart.y, up)
     if chart.y.categories:
@@ -157,14 +157,6 @@ def _marker(a: float, b: float, radius: float, symbol: str, tint: str) -> str:
         angle = math.radians(turn + 360 * corner / count)
         spots.append(f"{a + reach * math.cos(angle):.1f},{b + reach * math.sin(angle):.1f}")
     return f'<polygon points="{" ".join(spots)}" fill="{tint}"/>'
-
-
-def _totals(chart: Chart) -> list[float]:
-    totals: dict[float, float] = {}
-    for series in chart.series:
-        for value, place in zip(series.x, series.y, strict=True):
-            totals[place] = totals.get(place, 0.0) + value
-    return list(totals.values())
 
 
 def _bars(chart: Chart, x: Place, y: Place, palette: dict[str, str]) -> list[str]:

@@ -32,7 +32,7 @@ class Capabilities:
     cached_tokens: Support
     counts_tokens: Support
     kept_prompts: Support
-    """What the prompts of several variants begin with, at once; else it is read anew whenever they take turns."""
+    """What the prompts of several variants begin with, at once; else it is read again whenever they take turns."""
     holds_all: Support
     """The base and LoRA weights at once; else a model is loaded whenever they take turns."""
     takes_temperature: Support = Support.YES

@@ -38,7 +38,7 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from engine.core.safe_text import one_line
+from engine.core.text.safe_text import one_line
 
 if TYPE_CHECKING:
     from engine.core.run.prediction import Usage

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.core.errors import ModelError
+from engine.core.errors import ContextOverflowError, ModelError, UsageError
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
 
@@ -80,6 +80,17 @@ class Decoding:
     stop: tuple[str, ...] = ()
     every_label: bool = False
     """Choice computes the probability of every label, not only of those that could be the answer."""
+
+    @property
+    def needed_schema(self) -> Mapping[str, Any]:
+        """The JSON schema.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.json_schema is None:
+            raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
+        return self.json_schema
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,3 +185,24 @@ def completion_of(pieces: Iterable[TextPiece | Completion]) -> Completion:
         if isinstance(piece, Completion):
             return piece
     raise no_answer()
+
+
+def check_fit(prompt_tokens: int, answer_tokens: int, context_tokens: int, *, estimated: bool = False) -> None:
+    """Refuse a prompt that does not fit into the context with its answer.
+
+    Args:
+        prompt_tokens: of the prompt.
+        answer_tokens: that the answer may have.
+        context_tokens: that there are; 0 where that is not known.
+        estimated: whether the prompt's tokens are estimated.
+
+    Raises:
+        ContextOverflowError: it does not.
+    """
+    if context_tokens and prompt_tokens + answer_tokens > context_tokens:
+        about = "about " if estimated else ""
+        raise ContextOverflowError(
+            f"The prompt has {about}{prompt_tokens} tokens and the answer up to {answer_tokens}; "
+            f"the context holds {context_tokens}.",
+            "Retrieve or show less, or choose a larger context.",
+        )

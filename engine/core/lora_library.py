@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from engine.core.errors import unknown_name
 from engine.core.interval import Interval
-from engine.core.safe_text import slug
+from engine.core.text.safe_text import slug
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

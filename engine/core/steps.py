@@ -21,6 +21,18 @@ class CancelSignal(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """A signal that is set as soon as one of two is."""
+
+    one: CancelSignal
+    other: CancelSignal | None
+
+    def is_set(self) -> bool:
+        """Tell whether the work should stop."""
+        return self.one.is_set() or (self.other is not None and self.other.is_set())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
     """Progress of a preparation. `fraction` is 0 to 1; `left_s` is an estimate, None while unknown."""

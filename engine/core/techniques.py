@@ -1,6 +1,7 @@
 """The techniques: one record each, with everything about a technique except how it is prepared.
 
-Adding a technique is a name in `Technique`, a record here, and what `engine.running.preparing` prepares for it.
+Adding a technique is a name in `Technique`, a record here, and what `engine.running.preparation.preparing` prepares for
+it.
 """
 
 from __future__ import annotations

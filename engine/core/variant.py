@@ -246,6 +246,11 @@ class Variant:
         return named(self.technique, tuned=self.tuned)
 
     @property
+    def default_id(self) -> str:
+        """The id of the variant with default settings: that beside which a tuned one stands, or its own."""
+        return self.id.removesuffix(TUNED_ENDING) if self.tuned else self.id
+
+    @property
     def style(self) -> TechniqueStyle:
         """How it is drawn: a tuned one in its technique's colour, with a symbol and a dash of its own."""
         return replace(self.facts.style, symbol="cross", dash="longdashdot") if self.tuned else self.facts.style

@@ -11,11 +11,11 @@ from engine.core.task import AnswerKind, Document, Example, Task, task_digest
 from engine.core.text.label_words import with_label_words
 from engine.core.text.prompt_template import ENGLISH, PromptTemplate
 from engine.ingest.answer_kind import SCORERS, answer_spec
+from engine.ingest.checks.personal_data import mask_personal
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row, line_ranges
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakRecord
-from engine.ingest.personal_data import mask_personal
 from engine.ingest.row_languages import import_locale
 from engine.ingest.splitting import DEFAULT_SHARES, SPLITS, split_by_column, split_by_seed
 from engine.ingest.table import Table

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.task import AnswerKind
-from engine.ingest.data_card import counted
 from engine.ingest.drafting import instruction_note, instruction_template
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.record import LeakRecord
@@ -17,6 +16,7 @@ from engine.ingest.progress import Report, part_of
 from engine.ingest.row_languages import language_warnings
 from engine.ingest.splitting import few_rows, lacking_rows
 from engine.ingest.steps import Guarded, Read, Split, check_rows, guard_splits, map_columns
+from engine.metrics import wording as say
 
 Meanings = Callable[[Split, Report], tuple[LeakPair, ...] | None]
 """Compares the meanings of both sides of a split; None if that is not possible now."""
@@ -45,7 +45,9 @@ def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, repo
         odd.append(read.table.reading.guess)
     try:
         checked = check_rows(map_columns(read, options), options.fixes)
-        odd += [f"{finding.title}: {counted(len(finding.lines), 'row')}." for finding in checked.examined.card.findings]
+        odd += [
+            f"{finding.title}: {say.counted(len(finding.lines), 'row')}." for finding in checked.examined.card.findings
+        ]
         compared = compare_checked(checked, options, part_of(tell, 0.0, _WORDS_PART))
         split = compared.before.before
         rows, by_target = checked.examined.rows, checked.before.kind is AnswerKind.LABEL
@@ -67,6 +69,6 @@ def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, repo
 def _leaks(record: LeakRecord) -> str:
     if not record.test_rows:
         count = record.validation_like_training
-        return f"{counted(count, 'validation row')} {'is' if count == 1 else 'are'} similar to a training row."
-    count, before = record.test_rows, counted(record.test_rows_before, "test row")
+        return f"{say.counted(count, 'validation row')} {'is' if count == 1 else 'are'} similar to a training row."
+    count, before = record.test_rows, say.counted(record.test_rows_before, "test row")
     return f"{count:,} of {before} {'is' if count == 1 else 'are'} similar to a training row or document."

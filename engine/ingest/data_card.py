@@ -90,11 +90,6 @@ class Examined:
     card: DataCard
 
 
-def counted(number: int, thing: str) -> str:
-    """Write a number of things: `1 row`, `2,300 rows`."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
-
-
 def line_ranges(lines: Sequence[int], *, most: int = 400) -> str:
     """Write line numbers compactly: `4-9, 12`; at most this many ranges."""
     parts: list[str] = []

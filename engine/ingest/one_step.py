@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.core.errors import TableError, UsageError, unknown_name
 from engine.core.task import Task
 from engine.ingest.checks.examine import finding_ids, fix_in_file
-from engine.ingest.data_card import ColumnLanguages, DataCard, Finding, Fix, counted
+from engine.ingest.data_card import ColumnLanguages, DataCard, Finding, Fix
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.options import ImportOptions
@@ -27,6 +27,7 @@ from engine.ingest.steps import (
     split_rows,
 )
 from engine.ingest.table import Table
+from engine.metrics import wording as say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +109,7 @@ def _refuse(table: Table, finding: Finding, fixes: Mapping[str, Fix]) -> None:
     fix = fix_in_file(finding.id)
     if not fix or finding.id in fixes:
         return
-    more = f" (and {counted(len(finding.lines) - 1, 'more row')})" if len(finding.lines) > 1 else ""
+    more = f" (and {say.counted(len(finding.lines) - 1, 'more row')})" if len(finding.lines) > 1 else ""
     sample = f": {finding.samples[0][:60]!r}" if finding.samples and finding.samples[0] else ""
     raise TableError(
         f"{table.name}, line {finding.lines[0]}{more}: {finding.title.lower()}{sample}. {finding.detail}",

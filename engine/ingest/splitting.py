@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from engine.core.errors import TableError
 from engine.ingest.columns import SPLIT_NAMES
-from engine.ingest.data_card import Row, counted
+from engine.ingest.data_card import Row
 from engine.ingest.table import Table
+from engine.metrics import wording as say
 
 SPLITS = ("train", "validation", "test")
 LEFT_OUT = ""
@@ -171,7 +172,7 @@ def few_rows(rows: Sequence[Row], splits: Mapping[int, str], *, by_target: bool)
             warnings.append(f"Fewer than {FEW_TEST_ROWS} test rows for {_named(few)}: figures there will be imprecise.")
     tested = tests.total()
     if tested and tested < 100:
-        rows_named = counted(tested, "test row")
+        rows_named = say.counted(tested, "test row")
         warnings.append(f"With {rows_named}, results are accurate to about ±{_points(tested)} points.")
     return warnings
 

@@ -74,6 +74,18 @@ def mean_interval(values: Sequence[float] | Floats, *, most: float = 1.0) -> Int
     return student(scores, TAIL, most=most)
 
 
+def running_intervals(means: Sequence[float], counts: Sequence[int]) -> list[Interval]:
+    """Return the interval of a running mean after each of these numbers of values, as `mean_interval` has it.
+
+    Args:
+        means: of the first value, of the first two, and so on.
+        counts: of 1 to the number of means.
+    """
+    sums = np.asarray(means, dtype=np.float64) * np.arange(1, len(means) + 1)
+    values = np.round(np.diff(sums, prepend=0.0), 9)  # what is right is 1 again, not nearly 1
+    return [mean_interval(values[:count]) for count in counts]
+
+
 def student(values: Floats, tail: float, *, most: float = 1.0) -> Interval:
     """Student's t interval of a mean of values of 0 to `most`, corrected for skewness, that leaves `tail` at each end.
 

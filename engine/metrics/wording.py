@@ -171,6 +171,11 @@ def number(figure: Figure, *, missing: str = MISSING) -> str:
     return missing if value is None else f"{value:,.0f}"
 
 
+def counted(number: int, thing: str) -> str:
+    """Write a number of things: `1 row`, `2,300 rows`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def count(value: int) -> str:
     """Write a small number within a sentence as a word, a larger one in figures: `five`, `12`."""
     return _NUMBERS[value] if 0 <= value < len(_NUMBERS) else f"{value:,}"

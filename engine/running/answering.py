@@ -319,6 +319,11 @@ def _blank(context: RunContext, ready: ReadyVariant, example: Example) -> Predic
     )
 
 
+def passes(error: Exception) -> bool:
+    """Tell whether an error is a fault of the server, which may be over when it is asked again."""
+    return isinstance(error, ServerError) and not isinstance(error, RefusedAnswerError)
+
+
 def failed(
     context: RunContext, ready: ReadyVariant, example: Example, error: Exception, *, attempts: int
 ) -> Prediction:
@@ -332,7 +337,6 @@ def failed(
     ):
         if isinstance(error, type_of_error):
             kind = its_kind
-    passing = isinstance(error, ServerError) and not isinstance(error, RefusedAnswerError)
-    failure = Failure(kind=kind, message=str(error), passing=passing)
+    failure = Failure(kind=kind, message=str(error), passing=passes(error))
     usage = (error.usage if isinstance(error, ModelError) else None) or Usage()
     return replace(_blank(context, ready, example), failure=failure, usage=usage, attempts=attempts)

@@ -65,7 +65,7 @@ class PlanChoices(TypedDict, total=False):
     effort_s: float | None
     """Seconds of search for good settings for each technique; tuned variants then stand beside the default ones."""
     trials: Mapping[str, int] | None
-    """Trials by technique, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
+    """Trials by technique or variant, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
     folds: Mapping[str, int] | None
     """With `trials`: how many of the four folds a trial answers, by technique, as there; all by default."""
     rows_to: str
@@ -158,18 +158,18 @@ def _effort(
             f"Settings are judged on labelled rows that are not tested, and there are {len(pool)}.",
             "Add training or validation rows, or run without an effort.",
         )
-    given, names = trials or {}, [str(variant.technique) for variant in variants]
-    if other := [name for name in given if name not in {*names, ALL_TECHNIQUES}]:
+    given, parts = trials or {}, choices.get("folds") or {}
+    names = {ALL_TECHNIQUES, *(str(one.technique) for one in variants), *(one.id for one in variants)}
+    if other := [name for name in given if name not in names]:
         raise UsageError(f"Trials were given for {other[0]}, which is not among the variants.", "Leave it out.")
-    counted = {name: given.get(name, given.get(ALL_TECHNIQUES, 1)) for name in names} if trials else {}
+    counted = {one.id: _asked(given, one, 1) for one in variants} if trials else {}
     if any(count < 1 for count in counted.values()):
         raise UsageError(
             "A technique was given no trial.", "The default's own setting is the first: ask for 1 or more."
         )
-    parts = choices.get("folds") or {}
     if any(not 1 <= count <= FOLDS for count in parts.values()):
         raise UsageError("A trial cannot answer that many folds.", f"There are {FOLDS}: ask for 1 to {FOLDS}.")
-    folds = {name: parts.get(name, parts.get(ALL_TECHNIQUES, FOLDS)) for name in names} if parts else {}
+    folds = {one.id: _asked(parts, one, FOLDS) for one in variants} if parts else {}
     return Effort(
         seconds=seconds,
         trials=counted,
@@ -177,6 +177,14 @@ def _effort(
         pool_ids=tuple(row.id for row in pool),
         sealed=seal_of(test),
     )
+
+
+def _asked(numbers: Mapping[str, int], variant: Variant, otherwise: int) -> int:
+    """Return the number for a variant: its own, or that of its technique with another embedder, or that of all."""
+    for name in (variant.id, str(variant.technique), ALL_TECHNIQUES):
+        if name in numbers:
+            return numbers[name]
+    return otherwise
 
 
 def _decoding(task: Task, mode: DecodingMode, correction: PriorCorrection | None) -> DecodingSpec:

@@ -51,7 +51,7 @@ from engine.running.preflight.backend_checks import not_agreed
 from engine.running.preflight.context_size import context_needed
 from engine.running.preflight.more_rows import rows_left, with_more_rows
 from engine.running.preflight.saved_rows import affordable, ended_note, rows_each, spent_note
-from engine.running.preparing import prepare, tried_twice, warm_up
+from engine.running.preparation.preparing import prepare, tried_twice, warm_up
 from engine.running.search.searching import search_settings, settled_plan
 from engine.running.search.spaces import longest_setting, space_of, turned
 from engine.running.standings import Standings
@@ -143,7 +143,11 @@ def _carry_out(
     if standings.is_whole:
         plan = yield from _spend_saved(context, ports.store, standings, budget)
         context, standings = replace(context, plan=plan), Standings(plan, kept, standings.out)
-    if standings.is_whole or (yield from settle(plan, ports.store, standings)):
+    if standings.is_whole:
+        return
+    # A run that answers in blocks is judged after each, and decides nothing else for having been stopped amid one.
+    amid_block = standings.rows_in_common % manifest.block_rows
+    if not amid_block and (yield from settle(plan, ports.store, standings)):
         return
     ready: list[ReadyVariant] = []
     yield from _make_ready(context, ports, budget, standings, ready)

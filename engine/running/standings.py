@@ -44,6 +44,11 @@ class Standings:
         """Tell whether all that are still in have all rows."""
         return all(len(scores) == len(self._plan.test_ids) for scores in self._going().values())
 
+    @property
+    def rows_in_common(self) -> int:
+        """How many rows all that are still in have."""
+        return self._common()[1]
+
     def drop(self) -> dict[str, int]:
         """Take out of a race who is surely behind; return them with the rows that they have."""
         if not self._plan.race or self.is_whole:

@@ -93,7 +93,7 @@ class Turns:
         """Have the variants take turns at each row.
 
         A server that holds either the base or the weights would load a model at every turn, and one that keeps a single
-        prompt would read the examples of a variant anew. There, blocks of rows are answered with what is held before
+        prompt would read the examples of a variant again. There, blocks of rows are answered with what is held before
         the server holds something else.
         """
         blocks = self._weights_by_turns or self._prompts_by_turns

@@ -11,8 +11,8 @@ from engine.core.model_servers import ModelServers
 from engine.core.steps import Progress
 from engine.running.preflight.backend_checks import sends_rows_to
 from engine.services.background.jobs import Job, JobBook, SteppedJob
-from engine.services.model_check import ModelChecks
-from engine.services.speed_test import SpeedTests
+from engine.services.measuring.model_check import ModelChecks
+from engine.services.measuring.speed_test import SpeedTests
 from engine.services.workspace import ModelStore, Workspace
 
 MOST_PULLS = 20

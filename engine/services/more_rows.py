@@ -61,7 +61,7 @@ class RowAdder:
         Args:
             run_id: of the run.
             count: how many rows.
-            spending_limit_usd: what the whole run may cost, agreed to anew where its answers cost money.
+            spending_limit_usd: what the whole run may cost, agreed to again where its answers cost money.
 
         Raises:
             UsageError: the run cannot take so many rows, or its cost is not agreed to.

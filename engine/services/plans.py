@@ -8,7 +8,7 @@ from functools import partial
 from typing import Unpack
 
 from engine.analysis.basis.training_rows import TrainingRows, training_rows
-from engine.analysis.break_even import labelled_rows
+from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.marks import origin_at
 from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.infos import Preflight, RowOffer, RunEstimate
@@ -21,7 +21,7 @@ from engine.running.preflight.label_room import LabelRoom, label_room, label_roo
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
-from engine.services.tasks import task_has_changed
+from engine.services.tasks import changed_since, task_has_changed
 from engine.services.workspace import Workspace
 from engine.studies.past_purposes import split_of
 
@@ -113,9 +113,7 @@ class Plans:
                 "Start a new run.",
             )
         if task_has_changed(self._workspace.tasks, manifest):
-            raise UsageError(
-                f"The task '{plan.task_id}' or its scoring has changed since run {run_id}.", "Start a new run."
-            )
+            raise changed_since(plan.task_id, run_id)
         if self._workspace.models.get(plan.model_id).digest != manifest.model.digest:
             raise UsageError(f"The file of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
         return plan

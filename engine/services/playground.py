@@ -21,9 +21,9 @@ from engine.core.techniques import TECHNIQUES
 from engine.core.variant import Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import kept_weights
-from engine.running.preparing import prepare
+from engine.running.preparation.preparing import prepare
+from engine.running.preparation.shots import settled
 from engine.running.sampling import draw_training_rows
-from engine.running.shots import settled
 from engine.services.background.jobs import Job, JobBook, Lock
 from engine.services.workspace import Workspace
 

@@ -41,7 +41,7 @@ class Runs:
 
         Args:
             run_id: of the run.
-            spending_limit_usd: what the whole run may cost, where that is agreed to anew.
+            spending_limit_usd: what the whole run may cost, where that is agreed to again.
 
         Raises:
             UsageError: there is no such run, or its task or model has changed.

@@ -80,6 +80,11 @@ class Tasks:
         self._store.write(task, folder)
 
 
+def changed_since(task_id: str, run_id: str) -> UsageError:
+    """Return the error for a run whose task asks or scores otherwise today."""
+    return UsageError(f"The task '{task_id}' or its scoring has changed since run {run_id}.", "Start a new run.")
+
+
 def task_has_changed(tasks: TaskStore, manifest: Manifest) -> bool:
     """Tell whether a run's task asks or scores otherwise today.
 

@@ -156,7 +156,7 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
     (few, _origin), (many, _other) = ends = found[sizes[0]], found[sizes[-1]]
     best = max(sizes, key=lambda size: found[size][0].quality.value)
     quality = say.share_interval(found[best][0].quality)
-    text = f"Quality is highest at {best} passage{'s' if best > 1 else ''}: {quality}."
+    text = f"Quality is highest at {say.counted(best, 'passage')}: {quality}."
     if len(sizes) < 2:
         return Sentence(text=text)
     if few.total_p50_s and many.total_p50_s and few.total_p50_s.value > 0:

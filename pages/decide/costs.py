@@ -17,8 +17,8 @@ from components.ui.run_list import caveats, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
 from components.widgets.tables import show_table
-from engine.analysis.break_even import break_evens, choosable, price_table
-from engine.analysis.cost_charts import cost_chart
+from engine.analysis.costs.break_even import break_evens, choosable, price_table
+from engine.analysis.costs.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
 from engine.core.errors import AdaptLabError
@@ -39,7 +39,7 @@ try:
     machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
     with machine_cell:
         st.markdown("**This machine**")
-        own_costs = plan.costs  # with other assumptions, which another run may have, the fields begin anew
+        own_costs = plan.costs  # with other assumptions, which another run may have, the fields begin again
         assumed = f"{own_costs.machine_usd_per_hour:g}_{own_costs.watts:g}_{own_costs.electricity_usd_per_kwh:g}"
         costs = machine_form(own_costs, key_prefix=f"costs_{assumed}_")
     with use_cell:

@@ -13,9 +13,10 @@ from components.ui.run_list import caveats
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from components.widgets.tables import show_table
-from engine.core.errors import AdaptLabError, UsageError
+from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
 from engine.metrics import wording as say
+from engine.services.tasks import changed_since
 from engine.studies.drift import (
     before_in_words,
     drift_changes,
@@ -39,9 +40,7 @@ try:
         st.stop()
     caveats(info, lab.runs.current_id())
     if lab.results.is_outdated(info.run_id):
-        raise UsageError(
-            f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."
-        )
+        raise changed_since(info.task_id, info.run_id)
     base = plan_of(lab, info)
     plans = lab.studies.drift(base)
     if aside := left_out_in_words(lab.tasks.get(base.task_id), base.test_ids):

@@ -77,7 +77,13 @@ with head:
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):
-        chart = tradeoff_chart(report.figures, report.origin, metric=report.quality_title, limits=report.limits)
+        chart = tradeoff_chart(
+            report.figures,
+            report.origin,
+            metric=report.quality_title,
+            limits=report.limits,
+            differences=report.differences,
+        )
         chart_card(chart, key="tradeoff", height=310)
     else:
         st.info("Throughput mode answers in batches: there are no latencies of single answers to draw.")

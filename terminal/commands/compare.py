@@ -229,14 +229,18 @@ def _trials(text: str | None, what: Literal["counts", "folds"]) -> dict[str, int
     """
     if text is None:
         return None
-    found = {}
+    found: dict[str, int] = {}
     for part in text.split(","):
         name, _, numbers = part.rpartition("=")
         given = re.fullmatch(r"(?P<counts>\d{1,6})(x(?P<folds>\d))?", numbers.strip(), re.ASCII)
         if given is None:
             raise UsageError(f"--trials got '{part.strip()}'.", "Write a number, or TECHNIQUE=NUMBER,… .")
         if given[what] is not None:
-            found[str(technique_from_name(name)) if name else ALL_TECHNIQUES] = int(given[what])
+            technique, at, embedder = name.partition("@")
+            variant_id = f"{technique_from_name(technique)}{at}{embedder}" if name else ALL_TECHNIQUES
+            if variant_id in found:
+                raise UsageError(f"--trials names '{name or 'all'}' twice.", "Name each once.")
+            found[variant_id] = int(given[what])
     return found
 
 

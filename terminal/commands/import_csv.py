@@ -9,9 +9,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from engine.core.errors import UsageError
-from engine.core.safe_text import slug
 from engine.core.task import AnswerKind
 from engine.core.text.label_words import read_label_words
+from engine.core.text.safe_text import slug
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.checks.examine import finding_ids
 from engine.ingest.data_card import Fix

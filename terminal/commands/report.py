@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ def report(
                     "answers": answers_in_words(info),
                     "aside": aside_in_words(info),
                     "verdict": found.verdict,
-                    "summary": lab.results.summary(run_id),
+                    "summary": lab.results.summary(run_id, replace(lab.results.figures(run_id), figures=found.figures)),
                 }
             )
         else:

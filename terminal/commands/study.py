@@ -24,6 +24,7 @@ from engine.core.variant import DecodingMode, variant_names
 from engine.running.defaults import technique_from_name
 from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
+from engine.services.tasks import changed_since
 from engine.studies.context import AMONG, ROWS, Found, number_words, place_gaps, place_words, supported_rows
 from engine.studies.context import SIZES as PASSAGES
 from engine.studies.drift import drift_changes, left_out_in_words, who_breaks
@@ -288,7 +289,5 @@ def _base_run(lab: Lab, name: str) -> RunInfo:
     if MADE_FROM in info.task_id:
         raise UsageError(f"The rows of run {info.run_id} are derived from other rows.", "Choose the original run.")
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
-        raise UsageError(
-            f"The task '{info.task_id}' or its scoring has changed since run {info.run_id}.", "Start a new run."
-        )
+        raise changed_since(info.task_id, info.run_id)
     return info

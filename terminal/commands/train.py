@@ -8,6 +8,7 @@ from dataclasses import replace
 from cyclopts import App
 from rich.console import Console
 
+from engine.metrics import wording as say
 from engine.running.sampling import training_row_count
 from engine.services.trainings import TrainingOrder
 from terminal.exits import EXIT_DONE
@@ -40,5 +41,5 @@ def train(
         )
         with stoppable() as cancel:
             weights, reused = show_training(lab.lora.train(order, cancel), Console(stderr=True))
-    answer(f"{'Found' if reused else 'Trained'} {weights.key} ({weights.train_s:.1f} s): {weights.folder}")
+    answer(f"{'Found' if reused else 'Trained'} {weights.key} ({say.duration(weights.train_s)}): {weights.folder}")
     return EXIT_DONE

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from engine.ingest.data_card import counted, line_ranges
+from engine.ingest.data_card import line_ranges
 from engine.ingest.drafting import instruction_note
 from engine.ingest.one_step import Imported
 from engine.ingest.row_languages import language_lines, language_warnings
 from engine.ingest.splitting import SPLITS
+from engine.metrics import wording as say
 from terminal.output import answer
 
 
@@ -30,5 +31,5 @@ def show_import(imported: Imported) -> None:
         answer(f"note: {warning}")
     for finding in card.findings:
         lines = line_ranges(finding.lines, most=8)
-        answer(f"{finding.title}: {counted(len(finding.lines), 'row')} (line {lines}). Done: {finding.chosen}.")
+        answer(f"{finding.title}: {say.counted(len(finding.lines), 'row')} (line {lines}). Done: {finding.chosen}.")
     answer(imported.leaks.sentence())

@@ -157,7 +157,7 @@ def made_html(data: bytes, dice: random.Random) -> bytes:
 
 
 def bent_pdf(data: bytes, dice: random.Random) -> bytes:
-    """Change the objects of a PDF, and write its table of places anew, so that every object is found."""
+    """Change the objects of a PDF, and write its table of places again, so that every object is found."""
     objects = re.findall(rb"\d+ 0 obj\n(.*?)\nendobj\n", data, re.DOTALL)
     for _ in range(dice.choice([1, 1, 2, 4])):
         place = dice.randrange(len(objects))

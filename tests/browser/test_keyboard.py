@@ -51,7 +51,7 @@ def test_a_question_mark_lists_the_shortcuts(page: Page, stand_in: str) -> None:
     expect(dialog).to_be_visible()
     page.keyboard.press("?")
     expect(dialog).to_have_count(0)
-    page.emulate_media(color_scheme="dark")  # draws the page anew: the keys must not be heard twice from then on
+    page.emulate_media(color_scheme="dark")  # draws the page again: the keys must not be heard twice from then on
     expect(page.get_by_test_id("stApp")).to_have_css("background-color", re.compile(r"rgb\((\d|[1-3]\d), "))
     page.keyboard.press("?")
     expect(dialog).to_be_visible()

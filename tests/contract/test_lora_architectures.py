@@ -119,9 +119,7 @@ def write_model(path: Path, model: Any, architecture: Architecture, facts: dict[
     writer.add_tokenizer_model("none")
     if stretch:
         writer.add_tensor("rope_freqs.weight", (1 + torch.arange(head_dim // 2) / 4).numpy())
-    header = GgufHeader(
-        facts={"general.architecture": name, f"{name}.block_count": LAYERS}, array_lengths={}, tensors={}
-    )
+    header = GgufHeader(facts={"general.architecture": name, f"{name}.block_count": LAYERS}, tensors={})
     names = names_in_gguf(header)
     for module, tensor in model.named_parameters():
         values, target = tensor.detach(), names.get_name(module, try_suffixes=(".weight", ".bias"))

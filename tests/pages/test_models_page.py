@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import engine.services.speed_test
+import engine.services.measuring.speed_test
 from engine.core.variant import LoraSpec
 from engine.services.trainings import TrainingOrder
 from tests.memory_lab import MODEL, TASK, memory_lab, until
@@ -15,7 +15,7 @@ PAGE = "pages/prepare/models.py"
 
 def test_a_speed_test_is_run_and_kept(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """One press measures the chosen model, and its figures stand in the table from then on."""
-    monkeypatch.setattr(engine.services.speed_test.measure, "__kwdefaults__", {"seconds": 0.05})
+    monkeypatch.setattr(engine.services.measuring.speed_test.measure, "__kwdefaults__", {"seconds": 0.05})
     lab = memory_lab()
     app = open_app(lab, PAGE).run()
     assert any("No model has been tested" in caption.value for caption in app.caption)

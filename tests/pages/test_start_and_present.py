@@ -213,7 +213,7 @@ def test_the_race_is_the_recorded_seconds() -> None:
     view = race_view(snapshot.lanes)
     for lane, shown in zip(snapshot.lanes, view["lanes"], strict=True):
         assert shown["ends"][-1] == pytest.approx(sum(lane.latencies_s), abs=1e-3)
-        assert len(shown["ends"]) == len(shown["quality"]) == 8
+        assert len(shown["ends"]) == len(shown["shares"]) == 8
     assert view["total"] == max(lane["ends"][-1] for lane in view["lanes"])
     assert race_view([])["total"] == 0.0
 

@@ -229,7 +229,7 @@ def test_a_csv_is_read_again_as_the_same_task(run: Run, table: list[object], hom
 
 
 def test_a_done_run_may_be_resumed(run: Run, table: list[object], tmp_path: Path) -> None:
-    """Resuming a run that is whole writes its files again and answers nothing anew."""
+    """Resuming a run that is whole writes its files again and answers nothing again."""
     assert run("compare", *table, "--model", "scripted", "--variants", "zero-shot", "--out", tmp_path / "a")[0] == 0
     run_id = json.loads((tmp_path / "a" / "summary.json").read_text())["run_id"]
     code, _, err = run("compare", "--resume", run_id, "--out", tmp_path / "b")

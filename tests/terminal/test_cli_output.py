@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.safe_text import visible
+from engine.core.text.safe_text import visible
 from tests.helpers import WriteCsv
 from tests.terminal.reading import ROOT, Run, blocks, command, environment
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cli
 from tests.helpers import WriteCsv
@@ -66,3 +68,37 @@ def test_a_verdict_is_read_by_programs(run: Run, kept: str, tmp_path: Path) -> N
     assert found["verdict"]["headline"]
     assert [figures["technique"] for figures in found["summary"]["variants"]] == ["zero-shot", "few-shot"]
     assert memo.is_file()
+
+
+def test_a_limit_that_rules_out_the_best_corrects_the_next_in_both_places(
+    run: Run, tmp_path: Path, write_csv: WriteCsv
+) -> None:
+    """The figures beside a verdict are those that it speaks of, their intervals too."""
+    path = write_csv(tmp_path / "mail.csv", test_rows=9)
+    table = ["--task", path, "--input-column", "message", "--target-column", "desk", "--split-column", "split"]
+    code, _out, error = run("compare", *table, "--model", "scripted", "--variants", "zero-shot,few-shot,classifier")
+    assert code == 0, error
+    memo = tmp_path / "memo.md"
+    limits = ["none"]
+    while limits:
+        code, out, error = run("report", "latest", "--out", memo, "--highest-p95", limits.pop(), "--json")
+        assert code == 0, error
+        found = json.loads(out)
+        if found["limits"]["highest_p95_s"] is None:  # then a little under what each of them takes
+            limits = [str(one["total_s"]["p95"] * 0.999) for one in found["summary"]["variants"]]
+        told = {claim["who"]: (claim["low"], claim["high"])
+                for claim in _claims(found["verdict"]) if claim["kind"] == "scores"}  # fmt: skip
+        shown = {one["variant"]: (one["quality"]["ci_low"], one["quality"]["ci_high"])
+                 for one in found["summary"]["variants"]}  # fmt: skip
+        assert {who: shown[who] for who in told} == told
+
+
+def _claims(verdict: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(verdict, dict):
+        if "strength" in verdict:
+            yield verdict
+        for one in verdict.values():
+            yield from _claims(one)
+    elif isinstance(verdict, list):
+        for one in verdict:
+            yield from _claims(one)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.claims.consistency import contradictions
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, best_corrected
 from engine.analysis.marks import Origin
 from engine.analysis.report import Report, judge
-from engine.analysis.verdict.consistency import contradictions
 from engine.analysis.verdict.contenders import contenders
 from engine.analysis.verdict.ruling import Outcome
 from engine.core.limits import Limits

@@ -16,7 +16,7 @@ from engine.core.variant import LoraSpec, Variant
 from engine.running.answering import ReadyVariant, RunContext, request_for
 from engine.running.batches import answer_batch
 from engine.running.planning import plan_run
-from engine.running.preparing import prepare
+from engine.running.preparation.preparing import prepare
 from tests.helpers import small_task
 from tests.unit.test_preparing_at_servers import AtServer
 

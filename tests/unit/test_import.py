@@ -16,12 +16,12 @@ from engine.core.errors import AdaptLabError, TableError, TaskError, UsageError
 from engine.core.task import AnswerKind
 from engine.ingest.answer_kind import guess_kind
 from engine.ingest.checks.examine import examine
+from engine.ingest.checks.personal_data import find_personal, mask_personal
 from engine.ingest.columns import Roles, fill_template
 from engine.ingest.data_card import Fix, Row, line_ranges
 from engine.ingest.leaks.record import LeakFix
 from engine.ingest.one_step import Imported, import_table
 from engine.ingest.options import ImportOptions
-from engine.ingest.personal_data import find_personal, mask_personal
 from engine.ingest.splitting import split_by_seed, split_warnings
 from engine.ingest.table import Table
 

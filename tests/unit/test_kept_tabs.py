@@ -69,7 +69,7 @@ def test_a_tab_that_does_not_come_back_is_ended_once(clock: list[float]) -> None
 
 
 def test_too_many_tabs_end_the_one_that_waits_longest(clock: list[float]) -> None:
-    """A tab that was closed again begins to wait anew."""
+    """A tab that was closed again begins to wait again."""
     tabs, kept = Tabs(), KeptTabs(most=2, kept_s=60)
     for number, name in enumerate(("a", "b", "a", "c")):
         clock[0] = number

@@ -20,7 +20,7 @@ from engine.core.text.prompt_template import TEMPLATES
 from engine.core.text.scripts import main_script
 from engine.core.text.segments import sentence_spans
 from engine.core.variant import RetrievalSpec, SearchMode, Variant
-from engine.ingest.personal_data import _IDENTITY
+from engine.ingest.checks.personal_data import _IDENTITY
 from tests.helpers import small_task
 from tests.unit.test_languages import ROWS
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from adapters.memo.html import memo_html, memo_markdown
 from adapters.models.scripted import CAPABILITIES, FACTS
 from adapters.tabular.export import SCHEMA
-from engine.analysis.cost_charts import cost_chart
+from engine.analysis.costs.cost_charts import cost_chart
 from engine.analysis.marks import (
     COMPUTED,
     HERE,

@@ -15,7 +15,7 @@ from engine.core.errors import ServerAbsentError, UnsupportedError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.steps import drain
 from engine.core.variant import DecodingMode
-from engine.services.model_check import CheckedModel, check
+from engine.services.measuring.model_check import CheckedModel, check
 
 
 class OneThatCannot(ScriptedModel):

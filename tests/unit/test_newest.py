@@ -49,7 +49,7 @@ def test_the_run_looked_at_longest_ago_goes_first() -> None:
 
 
 def test_all_is_let_go_of_at_once() -> None:
-    """Whatever keeps values of runs: they are made anew when they are asked for."""
+    """Whatever keeps values of runs: they are made again when they are asked for."""
     one, other = book(), book()
     for kept in (one, other):
         kept.of("a", running(5), lambda: 1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.ingest.personal_data import find_personal, mask_personal
+from engine.ingest.checks.personal_data import find_personal, mask_personal
 
 IBANS = (
     "GB82WEST12345698765432", "DE89370400440532013000", "FR1420041010050500013M02606", "NL91ABNA0417164300",

@@ -21,7 +21,7 @@ from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, Variant
 from engine.running.answering import ReadyVariant, RunContext
 from engine.running.lora import run_canary
-from engine.running.preparing import prepare
+from engine.running.preparation.preparing import prepare
 from tests.helpers import small_task
 
 TASK = small_task()

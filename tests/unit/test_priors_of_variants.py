@@ -27,8 +27,8 @@ from engine.metrics.label_prior import without_prior
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.batches import answer_batch
 from engine.running.planning import plan_run
-from engine.running.preparing import prepare
-from engine.running.priors import count_rows, measure_prior
+from engine.running.preparation.preparing import prepare
+from engine.running.preparation.priors import count_rows, measure_prior
 from tests.helpers import small_task
 
 TASK = small_task(train=24, test=9)

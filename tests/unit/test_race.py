@@ -13,7 +13,10 @@ import pytest
 from components.ui.lane_view import lane_views
 from engine.analysis.figures import run_figures
 from engine.analysis.run_table import table_from_predictions
+from engine.analysis.tradeoff import best_on_all, pareto
 from engine.analysis.verdict.deciding import decide
+from engine.core.capabilities import Capabilities, Support
+from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut, VariantReady
 from engine.core.run.infos import info_of
@@ -22,9 +25,10 @@ from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_
 from engine.metrics.inference import WATCHED
 from engine.running.runner import run
 from engine.running.standings import Standings
+from engine.running.turns import BLOCK_ROWS
 from engine.services.recorded import fold
 from engine.studies.drift import drift_plans
-from tests.racing import TASK, race_plan, race_ports
+from tests.racing import SKILL, TASK, Skilled, race_plan, race_ports
 
 
 def test_a_margin_asks_for_a_lead_of_more_than_it() -> None:
@@ -121,6 +125,37 @@ def test_a_race_that_was_stopped_goes_on_without_those_that_are_out(tmp_path: Pa
     assert whole.store.manifest(a_plan.run_id).out == parted.store.manifest(a_plan.run_id).out
 
 
+class OnePrompt(Skilled):
+    """Keeps the prompt of one variant at a time, so that rows are answered in blocks."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As the scripted model's, but for what it keeps."""
+        return replace(super().capabilities, kept_prompts=Support.NO)
+
+
+def test_a_race_in_blocks_that_was_stopped_amid_one_is_judged_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever leaves has the same rows as in a run that was not stopped."""
+    monkeypatch.setitem(SKILL, "lora", 6)
+    a_plan = race_plan()
+    whole, parted = (replace(race_ports(tmp_path / name, a_plan), model=OnePrompt()) for name in ("whole", "parted"))
+    list(run(a_plan, TASK, whole, threading.Event()))
+    out = whole.store.manifest(a_plan.run_id).out
+    assert out
+    assert {rows % BLOCK_ROWS for rows in out.values()} == {0}
+    last = max(out.values())
+    cancel, answered = threading.Event(), 0
+    for event in run(a_plan, TASK, parted, cancel):
+        answered += isinstance(event, PredictionMade) and event.prediction.variant_id == "lora"
+        if answered == last - 1:
+            cancel.set()
+    assert last not in parted.store.manifest(a_plan.run_id).out.values(), "it was stopped before"
+    list(run(a_plan, TASK, parted, threading.Event()))
+    assert parted.store.manifest(a_plan.run_id).out == out
+
+
 def test_a_race_with_one_left_ends_without_preparing_anybody(tmp_path: Path) -> None:
     """Killed between the last one's leaving and the end: nothing is loaded or answered when it goes on."""
     a_plan = race_plan(names=("few-shot", "lora"))
@@ -195,6 +230,15 @@ def test_the_verdict_compares_common_rows(tmp_path: Path) -> None:
     for name, rows in manifest.out.items():
         for rival in ("few-shot", "rag"):
             assert pairs[frozenset((name, rival))].rows == rows
+    # On easier rows alone a score is no better: what left after its first rows is ranked by the rows that both have.
+    rag = figures.of("rag")
+    easy = replace(rag, variant=figures.of("lora").variant, rows=figures.of("lora").rows,
+                   quality=Interval(value=1.0, low=0.9, high=1.0))  # fmt: skip
+    lucky = [easy if item is figures.of("lora") else item for item in figures.figures]
+    assert "lora" in pareto(lucky)
+    assert "lora" not in pareto(lucky, figures.differences)
+    assert best_on_all(rag, [rag, easy], figures.differences)
+    assert not best_on_all(rag, [rag, easy])
     verdict = decide(figures, Limits())
     assert verdict.pick in {None, "few-shot", "rag"}
     assert verdict.leader in {"few-shot", "rag"}

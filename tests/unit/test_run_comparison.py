@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.analysis.marks import Origin
+from engine.analysis.figures import run_figures
 from engine.analysis.run_comparison import (
     change_facet,
     compare_runs,
@@ -17,7 +17,9 @@ from engine.analysis.run_comparison import (
     portability_grid,
 )
 from engine.analysis.run_table import RunTable
+from engine.analysis.summary import summarize
 from engine.core.errors import UsageError
+from engine.core.run.manifest import Manifest
 from engine.core.techniques import Technique
 from engine.running.planning import plan_run
 from tests.made_runs import answered
@@ -84,7 +86,7 @@ def test_a_pair_in_one_table_has_the_answers_of_both_runs() -> None:
 
 
 def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
-    """A cell holds the first run of the list that has it; a technique that a model lacks is empty."""
+    """A cell holds the first run of the list that has it, with the interval of its summary; what a model lacks is empty."""
     runs = []
     for model, techniques, share in (
         ("new", [Technique.LORA], 0.9),
@@ -92,7 +94,9 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
         ("old", [Technique.RAG], 0.4),
     ):
         plan = plan_run(TASK, memory_model(id=model), techniques=techniques, limit=20)
-        runs.append((plan, answered(plan, TASK, share), Origin(imported=model == "old")))
+        manifest = Manifest(plan=plan, imported=model == "old")
+        run = run_figures(plan, TASK, answered(plan, TASK, share), manifest.conditions)
+        runs.append(summarize(run, TASK, [], manifest))
     grid = portability_grid(runs, {"new": "New model"})
     assert grid.lines == ("New model", "old")
     assert grid.columns == ("RAG", "LoRA")
@@ -100,3 +104,7 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
     assert grid.texts[1][1] == ""
     assert ["imported" in text for line in grid.texts for text in line] == [False, False, True, False]
     assert portability_grid(runs[2:], {}).caption.startswith("quality in percent (imported)")
+    # Of two with the same score the simpler one is the best; its interval is corrected for that.
+    told = {one["technique"]: one["quality"] for one in runs[1]["variants"]}
+    low, high = told["rag"]["ci_low"] * 100, told["rag"]["ci_high"] * 100
+    assert f"50 % ({low:.0f} to {high:.0f})" in grid.texts[0][0]

@@ -111,8 +111,8 @@ def test_what_was_not_started_is_told() -> None:
     )  # fmt: skip
     (told,) = effort_sentences({"lora-tuned": search})
     assert (
-        "another would have taken 2 min 10 s, more than was left. The default stays: no other setting was tried."
-        in told
+        "another would have taken 2 min 10 s, more than was left. "
+        "The default stays: the effort was too small for another setting." in told
     )
 
 
@@ -173,9 +173,9 @@ def test_the_option_that_replays_names_the_folds() -> None:
     """Where they are not all; weights always answer one."""
     trained = replace(whole(60.0), trainings=1)
     searches = {
-        "a": Search(technique="rag", trials={"0": whole(50.0, folds=1), "1": whole(40.0, folds=1)}),
-        "b": Search(technique="few-shot", trials={"0": whole(9.0, folds=4)}),
-        "c": Search(technique="lora", trials={"0": trained}),
+        "rag-tuned": Search(technique="rag", trials={"0": whole(50.0, folds=1), "1": whole(40.0, folds=1)}),
+        "few-shot-tuned": Search(technique="few-shot", trials={"0": whole(9.0, folds=4)}),
+        "lora-tuned": Search(technique="lora", trials={"0": trained}),
     }
     assert replay_option(searches) == "rag=2x1,few-shot=1,lora=1"
 

@@ -31,7 +31,7 @@ from engine.core.techniques import Technique
 from engine.core.variant import DecodingSpec, PriorCorrection, ShotChoice, Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.planning import plan_run
-from engine.running.preparing import prepare
+from engine.running.preparation.preparing import prepare
 from engine.running.sampling import chosen_places, spread_over_labels
 from tests.helpers import small_task
 from tests.memory_lab_models import word_vectors
@@ -222,6 +222,8 @@ def test_the_same_ones_are_kept_where_the_nearest_are_no_better() -> None:
     assert paid.shots is not None
     assert paid.shots.choice is ShotChoice.COVERING
     assert len(ready.shots) == 3
+    assert not ready.index_id
+    assert paid.prepare_s >= paid.shots.measure_s + 0.5, "the index that was built to compare is paid for all the same"
 
 
 def test_without_probabilities_the_two_ways_are_compared_by_their_answers() -> None:
@@ -293,6 +295,8 @@ def test_it_is_said_with_both_figures() -> None:
     assert shot_sentence("Few-shot", ShotRecord(choice=ShotChoice.COVERING), 5) == (
         "Few-shot: the 5 examples that the other training rows are most like."
     )
+    assert "most unlike each other" in shot_sentence("Few-shot", ShotRecord(choice=ShotChoice.DIVERSE), 5)
+    assert "the middle" in shot_sentence("Few-shot", ShotRecord(choice=ShotChoice.MIDDLE), 5)
     record = ShotRecord(choice=ShotChoice.NEAREST, right_covering=0.4, right_nearest=0.62, rows=40)
     assert shot_sentence("Few-shot", record, 10) == (
         "Few-shot: the 10 examples nearest to each row; 40 % right with the same ones in every prompt, 62 % with the "

@@ -14,7 +14,7 @@ from adapters.storage.machine_figures import MachineFigures
 from components.models.speed_panel import speeds_frame
 from engine.core.errors import ModelError
 from engine.core.steps import drain
-from engine.services.speed_test import Speed, measure
+from engine.services.measuring.speed_test import Speed, measure
 from tests.memory_lab import MODEL, memory_lab, memory_model, until
 
 
@@ -33,7 +33,7 @@ def test_rates_come_from_the_backend() -> None:
 
 def test_no_prompt_begins_like_the_one_before() -> None:
     """Prompts of one test differ from their first word on, so that none is answered from what was kept."""
-    from engine.services.speed_test import _prompt
+    from engine.services.measuring.speed_test import _prompt
 
     starts = [_prompt(number).split()[:2] for number in range(20)]
     assert len({tuple(start) for start in starts}) == 20
@@ -41,7 +41,7 @@ def test_no_prompt_begins_like_the_one_before() -> None:
 
 def test_a_test_is_kept_per_model_and_a_busy_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was measured is found again by the model's digest; beside a run nothing is measured."""
-    monkeypatch.setattr("engine.services.speed_test.measure", partial(measure, seconds=0.05))
+    monkeypatch.setattr("engine.services.measuring.speed_test.measure", partial(measure, seconds=0.05))
     lab = memory_lab()
     tests = lab.models.speed_tests
     lab.memory.machine.taken = True

@@ -20,6 +20,7 @@ from engine.metrics.intervals import (
     joint_interval,
     mean_interval,
     quantile,
+    running_intervals,
     student,
     wilson,
 )
@@ -171,3 +172,14 @@ def _macro_f1(targets: Sequence[str], answers: Sequence[str | None], labels: str
         np.array([labels.index(one) if one else -1 for one in found], dtype=np.int64) for found in (targets, answers)
     ]
     return macro_f1_interval(*codes, len(labels)).value
+
+
+@given(st.lists(st.one_of(st.sampled_from([0.0, 1.0]), shares), min_size=1, max_size=60))
+@settings(max_examples=60)
+def test_the_band_of_a_running_mean_is_the_interval_of_the_values_so_far(values: list[float]) -> None:
+    """Recovered from the means alone, for scores that are right or wrong and for others."""
+    means = [sum(values[:count]) / count for count in range(1, len(values) + 1)]
+    counts = sorted({1, max(1, len(values) // 2), len(values)})
+    for count, found in zip(counts, running_intervals(means, counts), strict=True):
+        known = mean_interval(np.round(values[:count], 9))
+        assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-4)

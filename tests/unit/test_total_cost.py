@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.analysis.break_even import (
+from engine.analysis.costs.break_even import (
     CostLine,
     break_even,
     break_evens,

@@ -10,12 +10,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.claims.consistency import contradictions
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
-from engine.analysis.break_even import CostLine
+from engine.analysis.costs.break_even import CostLine
 from engine.analysis.figures import JointIntervals, RunFigures, VariantFigures, best_corrected
 from engine.analysis.verdict.claims import ClaimKind, Strength
-from engine.analysis.verdict.consistency import contradictions
 from engine.analysis.verdict.deciding import decide
 from engine.analysis.verdict.ruling import Outcome, Verdict
 from engine.core.interval import Interval

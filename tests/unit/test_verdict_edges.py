@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.claims.consistency import contradictions
 from engine.analysis.figures import RunFigures, best_corrected
 from engine.analysis.verdict.claims import ClaimKind, Strength
-from engine.analysis.verdict.consistency import contradictions
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Outcome, Verdict
 from engine.core.limits import Limits

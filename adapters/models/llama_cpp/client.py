@@ -18,6 +18,7 @@ from adapters.processes.client import WorkerProcess
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import error_from_name
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal
 
 _ENVIRONMENT = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
@@ -48,7 +49,7 @@ class LlamaCppModel:
         """Describe the model; nothing is started yet."""
         self._facts = facts
         self._worker = WorkerProcess("adapters.models.llama_cpp.worker", name="model worker", environment=_ENVIRONMENT)
-        self._room = (1, min(2048, facts.context_tokens))
+        self._room = (1, min(CONTEXT_TOKENS, facts.context_tokens))
         self._loaded_pid: int | None = None
         self._uses_gpu = False
 

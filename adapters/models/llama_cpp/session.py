@@ -20,8 +20,8 @@ from adapters.cores import usable_cores
 from adapters.models.llama_cpp.answering import Sampler, TextAssembler, json_grammar
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
-from engine.core.errors import CancelledError, ContextOverflowError, UsageError
-from engine.core.generation import Completion, Decoding, GenerateRequest
+from engine.core.errors import CancelledError, UsageError
+from engine.core.generation import Completion, Decoding, GenerateRequest, check_fit
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
 from engine.running.label_search import LabelSearch, LabelTrie, build_trie
@@ -197,9 +197,7 @@ class Session:
     @contextlib.contextmanager
     def _picker(self, decoding: Decoding) -> Iterator[Sampler]:
         if decoding.mode is DecodingMode.JSON:
-            if decoding.json_schema is None:
-                raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
-            with json_grammar(self.model, decoding.json_schema) as grammar:
+            with json_grammar(self.model, decoding.needed_schema) as grammar:
                 yield Sampler(self.model, temperature=decoding.temperature, seed=decoding.seed, grammar=grammar)
         else:
             yield Sampler(self.model, temperature=decoding.temperature, seed=decoding.seed)
@@ -261,13 +259,7 @@ class Session:
     def _check_room(self, ready: _Ready, decoding: Decoding) -> None:
         choice = decoding.mode is DecodingMode.CHOICE
         answer = self.trie(decoding.labels).longest if choice else decoding.max_tokens
-        needed = len(ready.tokens) + answer
-        if needed > self.context_tokens:
-            raise ContextOverflowError(
-                f"The prompt has {len(ready.tokens)} tokens and the answer up to {answer}; "
-                f"the context holds {self.context_tokens}.",
-                "Retrieve or show less, or choose a larger context.",
-            )
+        check_fit(len(ready.tokens), answer, self.context_tokens)
 
     def _slot(self, name: str) -> _Slot:
         if name not in self._slots:

@@ -12,7 +12,7 @@ from adapters.models.remote.border import Pieces, clean_text, count_of, mapping,
 from adapters.models.remote.estimates import TURN_TOKENS
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
-from engine.core.errors import BrokenAnswerError, ContextOverflowError, UsageError
+from engine.core.errors import BrokenAnswerError, ContextOverflowError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
@@ -58,9 +58,7 @@ def chat_body(name: str, request: GenerateRequest, *, context_tokens: int, think
     if thinks:
         body["think"] = False  # as llama.cpp does here; a model that still thinks is billed for it
     if decoding.mode is DecodingMode.JSON:
-        if decoding.json_schema is None:
-            raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
-        body["format"] = dict(decoding.json_schema)
+        body["format"] = dict(decoding.needed_schema)
     return body
 
 

@@ -26,15 +26,19 @@ from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, Patience
 from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities
-from engine.core.errors import (
-    BrokenAnswerError,
-    ContextOverflowError,
-    ModelError,
-    UnknownModelError,
-    UnsupportedError,
+from engine.core.errors import BrokenAnswerError, ModelError, UnknownModelError, UnsupportedError
+from engine.core.generation import (
+    Completion,
+    GenerateRequest,
+    LoraWeights,
+    Message,
+    ModelFacts,
+    TextPiece,
+    TokenPair,
+    check_fit,
 )
-from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
 from engine.core.ports import LanguageModel
+from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
 
@@ -81,7 +85,7 @@ class OllamaModel:
         self._name = facts.id.split("/", 1)[1]
         self._thinks = thinks
         self._patience = Patience(answer_s)
-        self._context_tokens = 2048
+        self._context_tokens = CONTEXT_TOKENS
         self._without_logprobs = False
         self._cuts = False
         self._with_lora: dict[str, str] = {}
@@ -290,13 +294,7 @@ class OllamaModel:
 
     def _checked_room(self, request: GenerateRequest) -> int:
         count = self.count_tokens(request.messages)
-        if count + request.decoding.max_tokens > self._context_tokens:
-            about = "" if self._own_file is not None else "about "
-            raise ContextOverflowError(
-                f"The prompt has {about}{count} tokens and the answer up to {request.decoding.max_tokens}; "
-                f"the context holds {self._context_tokens}.",
-                "Retrieve or show less, or choose a larger context.",
-            )
+        check_fit(count, request.decoding.max_tokens, self._context_tokens, estimated=self._own_file is None)
         return count
 
     def _refuse_cut(self, evaluated: int, count: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
 from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
 from adapters.models.remote.label_odds import label_schema
-from engine.core.errors import RefusedOptionError, UnsupportedError, UsageError
+from engine.core.errors import RefusedOptionError, UnsupportedError
 from engine.core.generation import Decoding, GenerateRequest
 from engine.core.variant import DecodingMode
 
@@ -96,11 +96,9 @@ def _hold_to_form(
         elif "response_format" not in without:
             schema = label_schema(decoding.labels)
     elif decoding.mode is DecodingMode.JSON:
-        if decoding.json_schema is None:
-            raise UsageError("JSON decoding needs a JSON schema.", "Give the task one, or use free text.")
+        schema = decoding.needed_schema
         if "response_format" in without:
             raise UnsupportedError("The server does not support JSON schemas.", "Choose free text as the decoding.")
-        schema = decoding.json_schema
     if schema is None:
         return
     if dialect.schema_in_json_object:

@@ -9,7 +9,6 @@ from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_S
 from adapters.models.openai_compatible.label_scoring import LabelScorer
 from adapters.models.remote.border import count_of, mapping
 from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
-from engine.core.errors import ContextOverflowError
 from engine.core.generation import Message
 
 
@@ -37,16 +36,3 @@ class Counter:
             counts = [count_of(one.get("count")) for one in told]
             return sum(counts) + (TURN_TOKENS - 2) * len(counts) + TURN_TOKENS
         return estimated_tokens(messages)
-
-
-def check_fit(prompt: int, answer: int, room: int) -> None:
-    """Refuse a prompt that does not fit into the context with its answer; `room` is 0 where it is not known.
-
-    Raises:
-        ContextOverflowError: it does not.
-    """
-    if room and prompt + answer > room:
-        raise ContextOverflowError(
-            f"The prompt has {prompt} tokens and the answer up to {answer}; the context holds {room}.",
-            "Retrieve or show less, or choose a larger context.",
-        )

@@ -14,15 +14,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from adapters.models.openai_compatible.answers import (
-    StreamAccumulator,
-    completion_of,
-    exchange_of,
-    longest_tokens,
-)
+from adapters.models.openai_compatible.answers import StreamAccumulator, completion_of, exchange_of, longest_tokens
 from adapters.models.openai_compatible.asking import LeftOut, body_of
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.counting import Counter, check_fit
+from adapters.models.openai_compatible.counting import Counter
 from adapters.models.openai_compatible.dialects import CLOSED, VLLM, ChoiceBy, Dialect, dialect_of, without_options
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NoOddsError
 from adapters.models.openai_compatible.listing import not_taken, version_of
@@ -49,7 +44,16 @@ from engine.core.errors import (
     UnknownModelError,
     UnsupportedError,
 )
-from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.generation import (
+    Completion,
+    GenerateRequest,
+    LoraWeights,
+    Message,
+    ModelFacts,
+    TextPiece,
+    TokenPair,
+    check_fit,
+)
 from engine.core.run.prediction import Usage
 from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.core.errors import BrokenAnswerError, ModelError, SlowAnswerError, UsageError
 from engine.core.generation import Completion, TextPiece
+from engine.metrics import wording as say
 
 SECONDS_VARIABLE = "ADAPTLAB_SECONDS_PER_ANSWER"
 ANSWER_S = 120.0
@@ -173,7 +174,7 @@ class _Bounded:
             end = chunk.rfind(b"\n")
             line = line + len(chunk) if end < 0 else len(chunk) - end - 1
             if total > reading.most_bytes or line > MOST_BYTES:
-                size = f"{(total if total > reading.most_bytes else line) / 1e6:.0f} MB"
+                size = say.size(total if total > reading.most_bytes else line)
                 kind = "an answer" if total > reading.most_bytes else "a line"
                 raise BrokenAnswerError(
                     f"The server at {reading.server} sent {kind} of over {size}.",

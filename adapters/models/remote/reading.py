@@ -16,6 +16,7 @@ from adapters.models.remote.bounds import CURRENT, MOST_BYTES, QUICK_S, Reading,
 from engine.core.errors import CancelledError, ModelError, ServerBusyError, SlowAnswerError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.steps import CancelSignal
+from engine.metrics import wording as say
 
 POLL_S = 0.02
 FIRST_ITEM_S = 300.0
@@ -81,7 +82,7 @@ def cancellable_stream(
             except queue.Empty:
                 if time.monotonic() - heard > patience_s:
                     raise SlowAnswerError(
-                        f"The server at {server} has sent nothing for {patience_s:.0f} s.",
+                        f"The server at {server} has sent nothing for {say.duration(patience_s)}.",
                         "Check the server, or give it less to do at once.",
                     ) from None
                 continue

@@ -26,8 +26,8 @@ function draw(mount) {
     const rows = rowsBy(lane.ends, moment)
     const [, way, value, count] = track.children
     way.firstChild.style.width = `${(100 * rows / lane.rows).toFixed(2)}%`
-    value.textContent = rows ? `${Math.round(100 * lane.quality[rows - 1])} %` : "–"
-    count.textContent = rows === lane.ends.length ? lane.out || written(lane.ends[rows - 1]) : `${rows}/${lane.rows}`
+    value.textContent = rows ? lane.shares[rows - 1] : "–"
+    count.textContent = rows === lane.ends.length ? lane.out || lane.time : `${rows}/${lane.rows}`
   })
   parts.moment.value = String(data.total ? Math.round(1000 * moment / data.total) : 0)
   parts.moment.setAttribute("aria-valuetext", written(moment))

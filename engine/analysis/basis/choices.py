@@ -17,6 +17,13 @@ ABOUT = (
     "the nearest ones to each row if they are clearly better."
 )
 
+_WHICH = {
+    ShotChoice.COVERING: "that the other training rows are most like",
+    ShotChoice.NEAREST: "nearest to each row",
+    ShotChoice.MIDDLE: "nearest to the middle of their label or of all rows",
+    ShotChoice.DIVERSE: "most unlike each other",
+}
+
 
 def choice_sentences(figures: Iterable[VariantFigures]) -> tuple[str, ...]:
     """Say it of each variant for which something was decided."""
@@ -41,9 +48,7 @@ def sentences_of(
 
 def shot_sentence(name: str, shots: ShotRecord, examples: int) -> str:
     """Say which examples a variant shows, and how both ways did where they were compared."""
-    nearest = ShotChoice(shots.choice) is ShotChoice.NEAREST
-    which = "nearest to each row" if nearest else "that the other training rows are most like"
-    text = f"{name}: the {examples} examples {which}"
+    text = f"{name}: the {examples} examples {_WHICH[ShotChoice(shots.choice)]}"
     if shots.right_covering is None or shots.right_nearest is None:
         return f"{text}."
     both = f"{say.share(shots.right_covering)} right with the same ones in every prompt"

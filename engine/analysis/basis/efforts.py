@@ -95,9 +95,9 @@ def _sentence(search: Search) -> str:
     if search.ended is SearchEnd.IMPOSSIBLE:
         why = next((trial.message for trial in search.trials.values() if trial.standing is Standing.FAILED), "")
         return f"{row.technique}: no settings were searched for. {search.reason or why}".strip()
-    settings = f"{say.number(row.trials)} setting{'s' if row.trials != 1 else ''}"
-    trained = f" and {say.number(row.trainings)} training{'s' if row.trainings != 1 else ''}" if row.trainings else ""
-    spent = f"{settings} in {say.duration(row.seconds)}, {say.number(row.rows)} answers{trained}"
+    trained = f" and {say.counted(row.trainings, 'training')}" if row.trainings else ""
+    spent = f"{say.counted(row.trials, 'setting')} in {say.duration(row.seconds)}"
+    spent += f", {say.counted(row.rows, 'answer')}{trained}"
     if search.ended is None:
         return f"{row.technique}: {spent} so far; the search is not finished."
     end = _end(search, row)
@@ -123,8 +123,8 @@ def _why_kept(search: Search) -> str:
     """Say why the default is kept where no other setting answered all rows."""
     others = search.in_order[1:]
     if not others:
-        small = search.ended is SearchEnd.TIME and search.next_s is None
-        return "the time was too short for another setting" if small else "no other setting was tried"
+        small = search.ended is SearchEnd.TIME
+        return "the effort was too small for another setting" if small else "no other setting was tried"
     failed = all(trial.standing is Standing.FAILED for trial in others)
     return "the others failed" if failed else "the others fell behind on the first rows"
 
@@ -135,15 +135,24 @@ def amount(effort: Effort) -> str:
         return f"{say.duration(effort.seconds)} of search for each technique"
     counts = sorted(set(effort.trials.values()))
     if len(counts) == 1:
-        return f"{say.number(counts[0])} trial{'s' if counts[0] != 1 else ''} for each technique"
+        return f"{say.counted(counts[0], 'trial')} for each technique"
     (first, count), *others = effort.trials.items()
-    told = [f"{count} trial{'s' if count != 1 else ''} for {in_sentence(label(first))}"]
-    return say.listed([*told, *(f"{number} for {in_sentence(label(name))}" for name, number in others)])
+    told = [f"{say.counted(count, 'trial')} for {_technique(first)}"]
+    return say.listed([*told, *(f"{number} for {_technique(name)}" for name, number in others)])
+
+
+def _technique(variant_id: str) -> str:
+    """Write the technique of a default variant as it stands within a sentence, with its embedder if it has another."""
+    name, _, embedder = variant_id.partition("@")
+    return in_sentence(label(name)) + (f" with {embedder}" if embedder else "")
 
 
 def replay_option(searches: Mapping[str, Search]) -> str:
     """Return the option of `compare` that makes the same trials again."""
-    return ",".join(f"{search.technique}={max(len(search.trials), 1)}{_folds(search)}" for search in searches.values())
+    return ",".join(
+        f"{variant_id.removesuffix(TUNED_ENDING)}={max(len(search.trials), 1)}{_folds(search)}"
+        for variant_id, search in searches.items()
+    )
 
 
 def _folds(search: Search) -> str:

@@ -98,9 +98,9 @@ def _training(ruling: Ruling) -> Sentence:
     if not rows:
         return Sentence(text="")
     claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
-    text = f"All of this is after {rows:,} training row{'s' if rows != 1 else ''}"
+    text = f"All of this is after {say.counted(rows, 'training row')}"
     draws = run.plan.draws
-    if subject is not None and subject.drawn and draws > 1:
+    if subject is not None and subject.by_chance and draws > 1:
         text += f", and {the(subject)} is averaged over {draws} draws, each row answered with one of them"
     elif subject is not None and (drawn := _drawn(subject)):
         claims.append(Claim(kind=ClaimKind.DRAWN, strength=Strength.MEASURED, who=subject.variant.id))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from scipy.special import ndtri
 
-from engine.analysis.break_even import break_even, rows_worth_labelling
+from engine.analysis.costs.break_even import break_even, rows_worth_labelling
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import start, the

@@ -1,7 +1,7 @@
 """What a verdict claims: every sentence of it is written from one or more typed claims.
 
 `cli.py bench claims` judges each kind against simulated runs whose truth is known, and
-`engine.analysis.verdict.consistency` proves that no verdict holds two claims that deny each other.
+`benchmarks.claims.consistency` proves that no verdict holds two claims that deny each other.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def decide(
         pick=pick.variant.id if pick else None,
         leader=leader.variant.id if leader else None,
         eliminated=eliminated,
-        pareto=pareto(run.figures),
+        pareto=pareto(run.figures, run.differences),
         headline=opening.text,
         opening=opening.claims,
         sureness=sureness(ruling),
@@ -138,7 +138,7 @@ def _pick(
     simplest_first = sorted(kept if any_right else (), key=lambda item: (_upkeep(item), dearness(item)))
     for item in simplest_first:
         ahead = all(lead(differences, item, other) >= 0 for other in every if other is not item)
-        if ahead and best_on_all(item, every):
+        if ahead and best_on_all(item, every, differences):
             return Outcome.BEST_MEASURED, item
     for item in simplest_first:
         loss = worst_loss(differences, item, kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from engine.analysis.break_even import labelled_rows
+from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.basis import FIRST_LOOK_TOLD
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength

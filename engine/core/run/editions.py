@@ -45,7 +45,7 @@ _ALL_LOCK = threading.Lock()
 
 
 def let_go_of_runs() -> bool:
-    """Let go of every value of every run, as there is nobody who looks; each is made anew when it is asked for.
+    """Let go of every value of every run, as there is nobody who looks; each is made again when it is asked for.
 
     Returns:
         Whether there were any.

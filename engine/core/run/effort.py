@@ -17,7 +17,8 @@ class Effort:
     seconds: float | None = None
     """Of search for each technique; None where trials are counted instead."""
     trials: Mapping[str, int] = field(default_factory=dict)
-    """Trials for each technique by name, the default's own among them; empty where seconds are counted."""
+    """Trials for each technique by the id of its default variant, whose own trial is among them; empty where seconds
+    are counted."""
     folds: Mapping[str, int] = field(default_factory=dict)
     """Folds that a trial of a technique answers, where trials are counted; all for those that are not named."""
     pool_ids: tuple[str, ...] = ()

@@ -80,6 +80,10 @@ class RunPlan:
         found = (one for one in self.remote_embedders if one.id == variant.embedder)
         return next(found, None) if variant.sends_texts else None
 
+    def token_prices(self, variant: Variant) -> TokenPrices | None:
+        """Return what a variant's answers cost by the token, at a closed API; None where they are made otherwise."""
+        return self.prices if variant.generates else None
+
     @property
     def sources(self) -> tuple[str, ...]:
         """Where its tokens are paid for, as the price table names model and embedders; empty where nothing is paid."""

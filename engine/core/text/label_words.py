@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.core.errors import UsageError
-from engine.core.safe_text import visible
 from engine.core.task import AnswerSpec
+from engine.core.text.safe_text import visible
 
 MOST_LETTERS = 60
 _MOST_NAMED = 20

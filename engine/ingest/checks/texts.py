@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from engine.ingest.checks.personal_data import KINDS, find_personal, mask_personal
 from engine.ingest.checks.work import SAMPLES, Work
-from engine.ingest.data_card import Fix, counted
-from engine.ingest.personal_data import KINDS, find_personal, mask_personal
+from engine.ingest.data_card import Fix
+from engine.metrics import wording as say
 
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
@@ -41,7 +42,7 @@ def check_personal(work: Work) -> None:
             counts.update({item.kind for _, item in found})
             if len(samples) < SAMPLES:
                 samples.append(", ".join(text[item.start : item.end] for text, item in found[:3]))
-    kinds = ", ".join(f"{KINDS[kind]} in {counted(count, 'row')}" for kind, count in counts.most_common())
+    kinds = ", ".join(f"{KINDS[kind]} in {say.counted(count, 'row')}" for kind, count in counts.most_common())
     chosen = work.note(
         "personal",
         "Possible personal data",

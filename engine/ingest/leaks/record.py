@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from engine.ingest.data_card import Row, counted
+from engine.ingest.data_card import Row
 from engine.ingest.leaks.pairs import LeakPair, Similarity, Text
 from engine.ingest.leaks.thresholds import SHORT_WORDS
+from engine.metrics import wording as say
 
 LEARNING = ("train", "validation")
 """Splits that variants may learn from; all others are for testing."""
@@ -71,13 +72,13 @@ class LeakRecord:
             kinds = f"{kinds}; {apart}" if kinds else apart
         done = {
             LeakFix.KEEP: "They were kept.",
-            LeakFix.DROP: f"Dropped: {counted(self.changed_rows, 'test row')}.",
-            LeakFix.MOVE: f"Moved to training: {counted(self.changed_rows, 'test row')}.",
-            LeakFix.DROP_LEARNING: f"Dropped: {counted(self.changed_rows, 'training or validation row')}.",
+            LeakFix.DROP: f"Dropped: {say.counted(self.changed_rows, 'test row')}.",
+            LeakFix.MOVE: f"Moved to training: {say.counted(self.changed_rows, 'test row')}.",
+            LeakFix.DROP_LEARNING: f"Dropped: {say.counted(self.changed_rows, 'training or validation row')}.",
         }[self.fix]
-        rest = f" Remaining: {counted(self.left, 'pair')}." if self.left and self.fix is not LeakFix.KEEP else ""
+        rest = f" Remaining: {say.counted(self.left, 'pair')}." if self.left and self.fix is not LeakFix.KEEP else ""
         return (
-            f"The leak check found that {self.test_rows:,} of {counted(self.test_rows_before, 'test row')} "
+            f"The leak check found that {self.test_rows:,} of {say.counted(self.test_rows_before, 'test row')} "
             f"{'is' if self.test_rows == 1 else 'are'} similar to something that variants learn from "
             f"(pairs: {kinds}; searched: {self._searched()}). {done}{rest}"
         )
@@ -86,17 +87,17 @@ class LeakRecord:
         count = self.validation_like_training
         if not count:
             return ""
-        said = f" {counted(count, 'validation row')} {'is' if count == 1 else 'are'} similar to a training row: "
+        said = f" {say.counted(count, 'validation row')} {'is' if count == 1 else 'are'} similar to a training row: "
         return f"{said}settings chosen on the validation rows look better than they are."
 
     def _searched(self) -> str:
         """Say what was compared with what, and how."""
-        against = [counted(self.learning_rows, "training or validation row")]
+        against = [say.counted(self.learning_rows, "training or validation row")]
         if self.documents:
-            against.append(counted(self.documents, "document"))
+            against.append(say.counted(self.documents, "document"))
         meaning = "meaning by embeddings" if self.meanings else "not meaning"
         return (
-            f"{counted(self.test_rows_before, 'test row')} against {' and '.join(against)}; same text, case and "
+            f"{say.counted(self.test_rows_before, 'test row')} against {' and '.join(against)}; same text, case and "
             f"punctuation, typos, a changed word, word order, most words in common, {meaning}"
         )
 

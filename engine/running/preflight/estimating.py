@@ -13,14 +13,13 @@ from engine.core.run.effort import Effort
 from engine.core.run.infos import Preflight, RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
-from engine.core.techniques import TECHNIQUES, Technique
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.preflight.embedders import handicap_sentences, remedies
 from engine.running.preflight.remote_embedders import embedding_estimate_usd, sources_of
 from engine.running.preflight.saved_rows import plan_note, rows_at_most
-from engine.running.priors import count_rows
+from engine.running.preparation.priors import count_rows
 from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import LEAST_TRIALS
 from engine.running.search.spaces import longest_setting, space_of, turned
@@ -163,7 +162,7 @@ def _trial_seconds(
     instructions: float,
     tokens_per_s: float,
 ) -> dict[str, float]:
-    """Return what one setting of each technique takes on the rows of the search, by technique."""
+    """Return what one setting of each technique takes on the rows of the search, by the id of its default."""
     rows = len(plan.effort.pool_ids) if plan.effort else 0
     at_server = facts.server and not facts.parameters
     found = {}
@@ -173,11 +172,11 @@ def _trial_seconds(
         row_s = _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
         row_s = SERVER_ROW_S / SERVER_ROWS_AT_ONCE if at_server and variant.generates else row_s
         shown_s = variant.shots_k * shot_tokens / tokens_per_s
-        found[str(variant.technique)] = rows * row_s + FOLDS * shown_s
+        found[variant.default_id] = rows * row_s + FOLDS * shown_s
         if variant.lora is not None:
             trained = min(len(plan.train_ids), rows - rows // FOLDS)
             training_s = _training_seconds(variant.lora, trained, row_tokens, instructions, tokens_per_s)
-            found[str(variant.technique)] = rows / FOLDS * row_s + training_s
+            found[variant.default_id] = rows / FOLDS * row_s + training_s
     return found
 
 
@@ -190,13 +189,14 @@ def _search(plan: RunPlan, trial_s: Mapping[str, float]) -> tuple[float, dict[st
         settings = {name: max(1, int(effort.seconds / max(one_s, 1e-3))) for name, one_s in trial_s.items()}
         return effort.seconds * len(trial_s), settings
     settings = {name: effort.trials.get(name, 1) for name in trial_s}
-    seconds = sum(settings[name] * one_s * _share_answered(effort, name) for name, one_s in trial_s.items())
+    searched = {one.default_id: one for one in plan.variants if one.tuned}
+    seconds = sum(settings[name] * one_s * _share_answered(effort, searched[name]) for name, one_s in trial_s.items())
     return seconds, settings
 
 
-def _share_answered(effort: Effort, technique: str) -> float:
+def _share_answered(effort: Effort, variant: Variant) -> float:
     """Return the share of a whole trial that is asked for; a training is whole with one fold."""
-    return 1.0 if TECHNIQUES[Technique(technique)].trains else effort.folds.get(technique, FOLDS) / FOLDS
+    return 1.0 if variant.facts.trains else effort.folds.get(variant.default_id, FOLDS) / FOLDS
 
 
 def _fitting(plan: RunPlan, task: Task, trial_s: Mapping[str, float], whole: Mapping[str, int]) -> dict[str, int]:
@@ -208,7 +208,7 @@ def _fitting(plan: RunPlan, task: Task, trial_s: Mapping[str, float], whole: Map
         return dict(whole)
     found = {}
     for variant in plan.variants:
-        name = str(variant.technique)
+        name = variant.default_id
         if not variant.tuned or name not in whole:
             continue
         parts = 0 if variant.facts.trains else int(plan.effort.seconds * FOLDS / max(trial_s[name], 1e-3))
@@ -250,12 +250,12 @@ def _deciding_rows(
     told: bool,
 ) -> int:
     """Return how many rows a variant answers beside those of the run: to decide, and in the search."""
-    name, effort = str(variant.technique), plan.effort
+    name, effort = variant.default_id, plan.effort
     beside = count_rows(plan, task, variant, told=told)
     if not variant.tuned or effort is None or name not in settings:
         return beside
     pool = len(effort.pool_ids)
-    searched = settings[name] * pool * _share_answered(effort, name)
+    searched = settings[name] * pool * _share_answered(effort, variant)
     if effort.seconds is not None:
         # Where few settings fit, each answers fewer folds.
         searched = min(searched, max(effort.seconds / max(trial_s[name], 1e-3), 1 / FOLDS) * pool)

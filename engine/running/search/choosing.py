@@ -27,16 +27,17 @@ class Choice:
     """Of the best one's gain, with a row added in favour of each."""
 
 
-def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
+def choose(trials: Sequence[Trial], weights: Floats, sizes: Sequence[float] | None = None) -> Choice:
     """Choose among whole trials the one that is expected to gain most, and decide whether it is used.
 
     A trial's gain over the default, on the rows that both answered and with a row added in favour of each, is shrunk as
     `shrunken` does, for the best of many is best by luck as well. The best is used if something is left. Of equally
-    good ones that with the shortest prompts is taken, then the first.
+    good ones that with the shortest prompts is taken, then the one that takes least to make, then the first.
 
     Args:
         trials: the default's first.
         weights: how much each row counts, in the order of the folds; their mean is 1.
+        sizes: what each trial takes beside others, such as the epochs of a training; alike where it is left out.
     """
     default = trials[0] if trials else None
     tried = [(number, one) for number, one in enumerate(trials) if number and one.standing is not Standing.FAILED]
@@ -52,6 +53,7 @@ def choose(trials: Sequence[Trial], weights: Floats) -> Choice:
             round(float(expected[place]), 9),
             round(float(gains[place] - errors[place]), 9),
             -tried[place][1].prompt_tokens,
+            -sizes[tried[place][0]] if sizes is not None else 0.0,
             -place,
         ),
     )

@@ -11,19 +11,20 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from engine.core.errors import UsageError
+from engine.core.errors import CancelledError, UsageError
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
-from engine.core.steps import CancelSignal, Progress, relay
+from engine.core.steps import CancelSignal, FirstOf, Progress, check_cancelled, relay
 from engine.core.task import Example, Task
 from engine.core.variant import PriorCorrection, ShotChoice, Variant
 from engine.metrics.budget import Budget
 from engine.metrics.label_prior import row_weights
 from engine.running.answering import RunContext
-from engine.running.priors import label_frequencies
+from engine.running.preparation.priors import label_frequencies
+from engine.running.preparation.shots import load_embedder
 from engine.running.search.choosing import choose, comparable, weights_in_order
 from engine.running.search.folds import FOLDS, Fold, folds_of, seal_of
 from engine.running.search.proposing import Proposer
@@ -31,7 +32,6 @@ from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import Space, space_of, turned
 from engine.running.search.spending import leaves_enough
 from engine.running.search.trying import try_setting
-from engine.running.shots import load_embedder
 
 AT_A_SERVER = "Weights for a model at a server are trained once, with the default's settings."
 Keep = Callable[[str, Search], None]
@@ -132,7 +132,11 @@ def _take_turns(
         yield PreparationProgress(variant_id=variant_id, progress=progress)
         spent_usd = budget.spent_usd
         steps = try_setting(
-            replace(context, plan=replace(context.plan, test_ids=(), throughput=True, draws=1)),
+            replace(
+                context,
+                plan=replace(context.plan, test_ids=(), throughput=True, draws=1),
+                cancel=FirstOf(context.cancel, enough),
+            ),
             trainer,
             seeker.variant_with(setting),
             setting,
@@ -141,7 +145,11 @@ def _take_turns(
             partial(_goes_on, seeker),
             seeker.is_enough,
         )
-        trial = yield from relay(steps, partial(_within, progress, time.perf_counter()))
+        try:
+            trial = yield from relay(steps, partial(_within, progress, time.perf_counter()))
+        except CancelledError:
+            check_cancelled(context.cancel)
+            continue  # the user goes on with the best so far: what was under way is given up
         trial = comparable(seeker.trials[0], trial, ground.order) if seeker.trials else trial
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
         seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
@@ -172,8 +180,8 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort) -> Seeker:
         space=space,
         proposer=Proposer(variant, space, seed=context.plan.seed),
         budget_s=effort.seconds,
-        budget_trials=effort.trials.get(str(variant.technique), 1) if effort.trials else None,
-        folds=effort.folds.get(str(variant.technique), FOLDS),
+        budget_trials=effort.trials.get(variant.default_id, 1) if effort.trials else None,
+        folds=effort.folds.get(variant.default_id, FOLDS),
     )
     if variant.lora is not None and context.model.facts.server:
         seeker.ended, seeker.reason = SearchEnd.IMPOSSIBLE, AT_A_SERVER
@@ -209,7 +217,7 @@ def _progress(seekers: Sequence[Seeker], seeker: Seeker, setting: Setting) -> Pr
 
 def _closed(seeker: Seeker, order: Floats, keep: Keep) -> Generator[Event, None, Search]:
     """Choose among a technique's trials, and keep that."""
-    choice = choose(seeker.trials, order)
+    choice = choose(seeker.trials, order, [seeker.size(trial.setting) for trial in seeker.trials])
     search = Search(
         technique=seeker.technique,
         trials=seeker.by_number,

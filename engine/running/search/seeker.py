@@ -92,10 +92,10 @@ class Seeker:
     def _predicted_s(self, setting: Setting) -> float:
         """Return how long a trial will take: as the whole ones so far, each by its size."""
         whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
-        each_s = np.mean([trial.seconds / self._size(trial.setting) for trial in whole])
-        return float(each_s) * self._size(setting)
+        each_s = np.mean([trial.seconds / self.size(trial.setting) for trial in whole])
+        return float(each_s) * self.size(setting)
 
-    def _size(self, setting: Setting) -> float:
+    def size(self, setting: Setting) -> float:
         """Return what a trial takes beside others: a training by its epochs, an encoder and ever new prompts more."""
         variant = self.variant_with(setting)
         if variant.lora is not None:

@@ -27,9 +27,9 @@ from engine.core.variant import (
     TrainingPrompts,
     Variant,
 )
+from engine.running.preparation.shots import settled
 from engine.running.prompt_forms import descriptions, written_labels
 from engine.running.prompting import effective_mode
-from engine.running.shots import settled
 
 Fields = Mapping[str, Any]
 """Values of a variant's fields, by dotted path."""

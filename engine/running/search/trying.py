@@ -9,26 +9,34 @@ from functools import partial
 
 import numpy as np
 
-from engine.core.errors import AdaptLabError, CancelledError, SpendingLimitError, StoreError, WorkerDiedError
+from engine.core.errors import (
+    AdaptLabError,
+    CancelledError,
+    ServerBusyError,
+    SpendingLimitError,
+    StoreError,
+    WorkerDiedError,
+)
 from engine.core.generation import Completion
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Setting, Standing, Trial
 from engine.core.run.events import Event
+from engine.core.run.prediction import Prediction
 from engine.core.run.shot_record import ShotRecord
 from engine.core.steps import check_cancelled
 from engine.core.task import Example
 from engine.core.variant import ClassifierKind, PriorCorrection, Variant
 from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
-from engine.running.answering import STOPPING, ReadyVariant, RunContext
-from engine.running.batches import answer_batch, ask
-from engine.running.preparing import OneOff, find_parts, make_draw, tried_twice
-from engine.running.priors import count_rows, has_prior, label_frequencies, tells_all
+from engine.running.answering import STOPPING, ReadyVariant, RunContext, passes
+from engine.running.batches import Row, answer_batch, ask
+from engine.running.preparation.preparing import OneOff, find_parts, make_draw, tried_twice
+from engine.running.preparation.priors import count_rows, has_prior, label_frequencies, tells_all
+from engine.running.preparation.shots import decide_shots
 from engine.running.search.copies import repeats_an_example
 from engine.running.search.folds import Fold
-from engine.running.shots import decide_shots
 
-PASSING = (CancelledError, SpendingLimitError, StoreError, WorkerDiedError, *STOPPING)
+PASSING = (CancelledError, SpendingLimitError, StoreError, WorkerDiedError, ServerBusyError, *STOPPING)
 """What stops the run instead of being a setting's fault: a resumed run tries that setting again."""
 
 
@@ -43,6 +51,29 @@ class _Answers:
     """Of each row's labels; empty where there are none."""
     tokens: list[int] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+
+    def add(self, answer: _Answer) -> None:
+        """Take the answer to one more row."""
+        self.rows.append(answer.row)
+        self.plain.append(answer.score)
+        self.probabilities.append(answer.probabilities)
+        if answer.prompt_tokens is not None:
+            self.tokens.append(answer.prompt_tokens)
+        if answer.message:
+            self.messages.append(answer.message)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answer:
+    """The answer to one row, or why there is none."""
+
+    row: Example
+    score: float = 0.0
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    prompt_tokens: int | None = None
+    message: str = ""
+    passing: bool = False
+    """Whether it failed for a fault of the server that may be over when it is asked again."""
 
 
 def try_setting(
@@ -113,7 +144,8 @@ def try_setting(
         setting=setting,
         standing=standing,
         score=means[-1] if means and not failed else None,
-        fold_scores=() if failed else tuple(means),
+        # The folds before the one that failed were compared with others' like any.
+        fold_scores=tuple(means) if setting or not failed else (),
         row_scores=tuple(scores),
         seconds=time.perf_counter() - started,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
@@ -155,18 +187,12 @@ def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], a
     size = context.plan.batch_rows
     for start in range(0, len(rows), size):
         check_cancelled(context.cancel)
-        part = rows[start : start + size]
-        if _tells_all(context, ready.variant):
-            _ask(context, ready, part, answers)
-            continue
-        for row, made in zip(part, answer_batch(context, ready, list(enumerate(part))), strict=True):
-            answers.rows.append(row)
-            repeated = repeats_an_example(context.task, ready, row, made)
-            answers.plain.append(0.0 if repeated else made.score or 0.0)
-            answers.probabilities.append({})
-            answers.tokens.append(made.usage.prompt_tokens)
-            if made.failure is not None:
-                answers.messages.append(made.failure.message)
+        given = dict(enumerate(_asked(context, ready, list(enumerate(rows[start : start + size])))))
+        if again := [(place, answer.row) for place, answer in given.items() if answer.passing]:
+            # A busy server must not decide between settings: it is asked once more, and then it counts as wrong.
+            given |= zip((place for place, _row in again), _asked(context, ready, again), strict=True)
+        for answer in given.values():
+            answers.add(answer)
 
 
 def _tells_all(context: RunContext, variant: Variant) -> bool:
@@ -174,18 +200,35 @@ def _tells_all(context: RunContext, variant: Variant) -> bool:
     return has_prior(context.task, variant) and tells_all(context)
 
 
-def _ask(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answers: _Answers) -> None:
-    asked = ask(context, ready, list(enumerate(rows)), every_label=True)
-    for row, answer in zip(rows, asked.answers, strict=True):
-        answers.rows.append(row)
-        if isinstance(answer, Completion):
-            answers.plain.append(float(answer.text == row.target))
-            answers.probabilities.append(answer.probabilities)
-            answers.tokens.append(answer.usage.prompt_tokens)
-        else:
-            answers.plain.append(0.0)
-            answers.probabilities.append({})
-            answers.messages.append(str(answer))
+def _asked(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[_Answer]:
+    """Answer some rows at once, with every label's probability where it is told."""
+    if not _tells_all(context, ready.variant):
+        made = answer_batch(context, ready, rows)
+        return [_of_prediction(context, ready, row, one) for (_place, row), one in zip(rows, made, strict=True)]
+    answers = ask(context, ready, rows, every_label=True).answers
+    return [_of_completion(row, one) for (_place, row), one in zip(rows, answers, strict=True)]
+
+
+def _of_prediction(context: RunContext, ready: ReadyVariant, row: Example, made: Prediction) -> _Answer:
+    repeated = repeats_an_example(context.task, ready, row, made)
+    return _Answer(
+        row=row,
+        score=0.0 if repeated else made.score or 0.0,
+        prompt_tokens=made.usage.prompt_tokens,
+        message=made.failure.message if made.failure is not None else "",
+        passing=made.failure is not None and made.failure.passing,
+    )
+
+
+def _of_completion(row: Example, answer: Completion | Exception) -> _Answer:
+    if not isinstance(answer, Completion):
+        return _Answer(row=row, message=str(answer), passing=passes(answer))
+    return _Answer(
+        row=row,
+        score=float(answer.text == row.target),
+        probabilities=answer.probabilities,
+        prompt_tokens=answer.usage.prompt_tokens,
+    )
 
 
 def _scores(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.analysis.break_even import CostLine, break_evens, choosable
+from engine.analysis.costs.break_even import CostLine, break_evens, choosable
 from engine.analysis.marks import FigureName, mark_of
 from engine.charts.chart import Axis, Chart, Note, Series
 from engine.core.limits import Limits

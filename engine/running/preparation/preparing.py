@@ -19,10 +19,10 @@ from engine.core.variant import LoraSpec, PriorCorrection, TrainingPrompts, Vari
 from engine.running.answering import ReadyVariant, RunContext, answer_row, request_for, retrieve
 from engine.running.lora import TrainingPair, find_or_train, training_pairs
 from engine.running.preflight.backend_checks import lora_comes_with_the_server
-from engine.running.priors import decided, has_prior, measure_prior
+from engine.running.preparation.priors import decided, has_prior, measure_prior
+from engine.running.preparation.shots import Chosen, decide_shots, fixed_shots, until_built
 from engine.running.prompting import training_answer
 from engine.running.sampling import label_rows, seed_of_draw
-from engine.running.shots import Chosen, decide_shots, fixed_shots, until_built
 
 T = TypeVar("T")
 Keep = Callable[[ReadyVariant], None]
@@ -122,7 +122,7 @@ def find_parts(
     variant = chosen.variant
     ready = ReadyVariant(variant=variant)
     if chosen.index is not None:
-        ready = replace(ready, index_id=chosen.index.id)
+        ready = replace(ready, index_id=chosen.index.id if variant.retrieval is not None else "")
         paid.add(chosen.index.build_s, reused=chosen.index.reused, embedding_tokens=chosen.index.embedding_tokens)
     elif variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()

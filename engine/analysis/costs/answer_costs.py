@@ -27,8 +27,9 @@ def cost_and_energy(
     that is not known.
     """
     embedding = _embedding_usd(variant, tokens, plan)
-    if plan.prices is not None and variant.generates:
-        return token_cost_usd(tokens, plan.prices) + embedding, None
+    prices = plan.token_prices(variant)
+    if prices is not None:
+        return token_cost_usd(tokens, prices) + embedding, None
     if conditions.away and variant.generates:  # neither price nor power is known of another machine
         return np.full(len(tokens["prompt_tokens"]), np.nan), None
     remote = plan.remote_embedder(variant) is not None

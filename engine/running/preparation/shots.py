@@ -19,7 +19,7 @@ from engine.core.task import Example
 from engine.core.variant import RetrievalSpec, ShotChoice, Variant
 from engine.metrics.label_prior import LEAST_ROWS, paired_gain
 from engine.running.answering import ReadyVariant, RunContext
-from engine.running.priors import (
+from engine.running.preparation.priors import (
     Measured,
     answer_unseen,
     decided,
@@ -41,7 +41,7 @@ class Chosen:
     prior: LabelPrior | None = None
     """Of its first draw; None where nothing was compared."""
     index: BuiltIndex | None = None
-    """Of the nearest examples, where it was built to compare."""
+    """Of the nearest examples, where it was built to compare, whichever way was taken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +86,7 @@ def decide_shots(
     own = yield from answered(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
     rows = [row for row in unseen if row.id in own.right or row.id in same.right]
     if len(rows) < LEAST_ROWS:
-        return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior)
+        return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior, index=index)
     targets, frequencies = [row.target for row in rows], label_frequencies(context.task)
     gain = paired_gain(_right(same, variant, rows), _right(own, variant, rows), targets, frequencies)
     record = ShotRecord(
@@ -98,7 +98,7 @@ def decide_shots(
     )
     if gain.worth_it:
         return Chosen(variant=nearest, record=record, prior=own.prior, index=index)
-    return Chosen(variant=covering, record=record, prior=same.prior)
+    return Chosen(variant=covering, record=record, prior=same.prior, index=index)
 
 
 def fixed_shots(

@@ -99,7 +99,7 @@ def own_line(
     """
     remote = plan.remote_embedder(variant)
     embedding = remote.prices if remote is not None else None
-    paid = plan.prices if variant.generates else None
+    paid = plan.token_prices(variant)
     leaves = paid is not None or (away and variant.generates) or remote is not None
     once = prepared or Preparation(prepare_s=0.0)
     once_usd = preparing_cost_usd(max(once.prepare_s - once.waited_s, 0.0), plan.costs)

@@ -1,0 +1,1 @@
+"""What happens before a variant's first row: shots, index, weights and the label prior."""

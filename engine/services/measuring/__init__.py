@@ -1,0 +1,1 @@
+"""What a model does on this machine: whether it answers as it should, and how fast."""

@@ -1,0 +1,179 @@
+"""A search beside what can go wrong: busy servers, settings that fail late, an end in the midst of a trial, two embedders."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.models.scripted import ScriptedModel
+from engine.analysis.basis.efforts import amount, replay_option
+from engine.core.errors import RetrievalError, ServerBusyError, UsageError
+from engine.core.generation import Completion, GenerateRequest, TextPiece
+from engine.core.ports import Embeddings
+from engine.core.run.effort import Search, SearchEnd, Standing, Trial
+from engine.core.run.events import RunEnded, Searched
+from engine.core.techniques import Technique
+from engine.running.planning import plan_run
+from engine.running.preflight.embedders import EmbedderChoice
+from engine.running.runner import Ports, run
+from engine.running.search.folds import FOLDS
+from tests.memory_lab_models import Answers, MemoryRetriever
+from tests.unit.test_search import TASK, Fussy, carried_out, found, plan, ports
+
+TRAINED_ON = {row.input for row in TASK.examples if row.split == "train"}
+
+
+class Busy(Fussy):
+    """Is busy whenever a row is asked about for the first time with a prompt."""
+
+    def __init__(self, times: int) -> None:
+        """Be busy so many times for each prompt."""
+        super().__init__()
+        self.refused: Counter[tuple[str, ...]] = Counter()
+        self._times = times
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Refuse, then answer."""
+        prompt = tuple(message.content for message in request.messages)
+        if any(text in prompt[-1] for text in TRAINED_ON) and self.refused[prompt] < self._times:
+            self.refused[prompt] += 1
+            raise ServerBusyError("The server is busy.", "Wait.")
+        yield from super().generate(request, cancel=cancel)
+
+    def generate_batch(
+        self, requests: Sequence[GenerateRequest], *, cancel: Any = None
+    ) -> list[Completion | Exception]:
+        """Answer each, or say in its place that it is busy."""
+        answers: list[Completion | Exception] = []
+        for request in requests:
+            try:
+                answers += super().generate_batch([request], cancel=cancel)
+            except ServerBusyError as error:
+                answers.append(error)
+        return answers
+
+
+def test_a_busy_server_does_not_decide_between_settings(tmp_path: Path) -> None:
+    """A row that it was too busy for is asked again, and the search comes to what it comes to without."""
+    a_plan = plan(trials={"all": 4})
+    calm, busy = ports(tmp_path / "calm", a_plan), ports(tmp_path / "busy", a_plan, Busy(1))
+    carried_out(a_plan, calm)
+    carried_out(a_plan, busy)
+    assert isinstance(busy.model, Busy)
+    assert busy.model.refused
+    assert found(busy) == found(calm)
+
+
+def test_a_server_that_stays_busy_ends_no_search(tmp_path: Path) -> None:
+    """Asked twice in vain, a row counts as wrong, and the run comes to its end."""
+    a_plan = plan(trials={"all": 2})
+    here = ports(tmp_path, a_plan, Busy(10**6))
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    (trial, *_others) = (here.store.manifest("r").effort or {})["zero-shot-tuned"].in_order
+    assert trial.standing is Standing.FAILED
+    assert "busy" in trial.message
+
+
+class FailsOnce(MemoryRetriever):
+    """Cannot embed at one of its calls."""
+
+    def __init__(self, call: int) -> None:
+        """Fail at this call, counted from 1."""
+        super().__init__(Answers(lambda _text: None, 1000.0))
+        self._left = call
+
+    def embed(self, texts: Sequence[str], **asked: Any) -> Embeddings:
+        """Fail when it is time."""
+        self._left -= bool(texts)
+        if texts and self._left == 0:
+            raise RetrievalError("The texts could not be embedded.", "Look at the log.")
+        return super().embed(texts, **asked)
+
+
+def test_what_failed_on_a_later_part_was_compared_on_the_first(tmp_path: Path) -> None:
+    """Its means so far are kept, for others are given up or not beside them: a resumed search does as an unbroken one."""
+    a_plan = plan(names=(Technique.FEW_SHOT,), trials={"all": 9})
+    whole, parted = (
+        replace(ports(tmp_path / name, a_plan), retriever=FailsOnce(call=FOLDS + 2)) for name in ("whole", "parted")
+    )
+    carried_out(a_plan, whole)
+    (late,) = [one for one in _trials(whole) if one.standing is Standing.FAILED]
+    assert late.score is None
+    assert len(late.fold_scores) == 1
+    cancel = threading.Event()
+    for event in run(a_plan, TASK, parted, cancel):
+        if isinstance(event, Searched) and len(event.search.trials) == 4:
+            cancel.set()
+    carried_out(parted.store.manifest("r").plan, parted)
+    assert found(parted) == found(whole)
+
+
+def _trials(here: Ports) -> Sequence[Trial]:
+    return (here.store.manifest("r").effort or {})["few-shot-tuned"].in_order
+
+
+class Waiting(Fussy):
+    """Sets a signal while it answers the row with this number."""
+
+    def __init__(self, signal: threading.Event, row: int) -> None:
+        """Begin with nothing answered."""
+        super().__init__()
+        self._signal, self._row = signal, row
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer, and set the signal when it is time."""
+        yield from super().generate(request, cancel=cancel)
+        if len(self.asked) == self._row:
+            self._signal.set()
+
+
+def test_the_best_so_far_is_taken_in_the_midst_of_a_trial(tmp_path: Path) -> None:
+    """What was under way is given up at once and is no trial; the run goes on with what was found, and can be made again."""
+    a_plan, enough = plan(trials={"all": 50}), threading.Event()
+    pool = len(a_plan.effort.pool_ids) if a_plan.effort else 0
+    model = Waiting(enough, row=2 * pool + 3)
+    here = ports(tmp_path, a_plan, model)
+    asked = 0
+    for event in run(a_plan, TASK, here, threading.Event(), enough):
+        if isinstance(event, Searched) and event.search.ended is SearchEnd.STOPPED and not asked:
+            asked = len(model.asked)
+    assert asked <= 2 * pool + 3 + a_plan.batch_rows
+    manifest = here.store.manifest("r")
+    searches = manifest.effort or {}
+    assert {search.ended for search in searches.values()} == {SearchEnd.STOPPED}
+    assert {len(search.trials) for search in searches.values()} == {1}
+    assert len(here.store.predictions("r")) == 2 * len(TASK.split("test"))
+
+
+_TRIAL = Trial(setting={}, standing=Standing.WHOLE, fold_scores=(0.5,) * 4)
+TWO = EmbedderChoice(ids=("one@1", "two@2"))
+
+
+def test_trials_are_counted_for_each_embedder() -> None:
+    """What replays a search names its variants, and a technique's number holds for those that are not named."""
+    names = (Technique.ZERO_SHOT, Technique.RAG)
+    facts = ScriptedModel().facts
+
+    def counted(**trials: int) -> dict[str, int]:
+        a_plan = plan_run(TASK, facts, techniques=names, trials=trials, embedding=TWO)
+        return dict(a_plan.effort.trials) if a_plan.effort else {}
+
+    assert counted(rag=4) == {"zero-shot": 1, "rag": 4, "rag@two": 4}
+    assert counted(all=2, **{"rag@two": 3}) == {"zero-shot": 2, "rag": 2, "rag@two": 3}
+    with pytest.raises(UsageError, match="rag@three"):
+        counted(**{"rag@three": 3})
+    trial = replace(Search(), trials={"0": _TRIAL, "1": _TRIAL})
+    searches = {
+        "rag-tuned": replace(trial, technique="rag"),
+        "rag@two-tuned": replace(trial, technique="rag", trials={}),
+    }
+    assert replay_option(searches) == "rag=2,rag@two=1"
+    a_plan = plan_run(TASK, facts, techniques=names, trials={"rag": 4, "rag@two": 3}, embedding=TWO)
+    assert a_plan.effort is not None
+    assert amount(a_plan.effort) == "1 trial for zero-shot, 4 for RAG and 3 for RAG with two"
