@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Required, TypedDict, Unpack
+from typing import Required, TypedDict, TypeVar, Unpack
 
 from engine.core.embedder import ENGLISH_EMBEDDER
 from engine.core.errors import UsageError
@@ -24,6 +24,7 @@ from engine.running.search.folds import FOLDS, pooled, seal_of
 from engine.running.search.spaces import space_of
 
 ALL_TECHNIQUES = "all"
+Given = TypeVar("Given")
 """Stands for every technique that is given no number of trials of its own."""
 MOST_DRAWS = 5
 """Each draw of LoRA weights is one more training."""
@@ -68,6 +69,8 @@ class PlanChoices(TypedDict, total=False):
     """Trials by technique or variant, instead of seconds; the technique `ALL_TECHNIQUES` stands for the others."""
     folds: Mapping[str, int] | None
     """With `trials`: how many of the four folds a trial answers, by technique, as there; all by default."""
+    passed: Mapping[str, tuple[int, ...]] | None
+    """With `trials`: numbers of the settings that are passed over, by technique or variant; none by default."""
     rows_to: str
     """The hosts, separated by commas, to which rows may be sent: by a server that does not answer itself, or to an
     embedder."""
@@ -174,13 +177,14 @@ def _effort(
         seconds=seconds,
         trials=counted,
         folds=folds,
+        passed={one.id: _asked(choices.get("passed") or {}, one, ()) for one in variants} if trials else {},
         pool_ids=tuple(row.id for row in pool),
         sealed=seal_of(test),
     )
 
 
-def _asked(numbers: Mapping[str, int], variant: Variant, otherwise: int) -> int:
-    """Return the number for a variant: its own, or that of its technique with another embedder, or that of all."""
+def _asked(numbers: Mapping[str, Given], variant: Variant, otherwise: Given) -> Given:
+    """Return what was given for a variant: its own, or that of its technique with another embedder, or that of all."""
     for name in (variant.id, str(variant.technique), ALL_TECHNIQUES):
         if name in numbers:
             return numbers[name]

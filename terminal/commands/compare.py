@@ -6,7 +6,7 @@ import re
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -21,7 +21,6 @@ from engine.core.techniques import TECHNIQUES
 from engine.core.variant import DecodingMode, PriorCorrection
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, technique_from_name
-from engine.running.planning import ALL_TECHNIQUES
 from engine.services.lab import Lab
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.files import writable_folder, write_files
@@ -46,6 +45,7 @@ from terminal.options import (
 from terminal.output import note, show_json
 from terminal.running import carry_out, checked, stoppable
 from terminal.sources import kept_run, task_id
+from terminal.trials import trials_of
 from wiring import open_lab
 
 app = App(
@@ -91,7 +91,8 @@ class RunOptions:
     validation rows; the tuned variants then answer beside the default ones."""
     trials: Annotated[str | None, Parameter(metavar="TRIALS")] = None
     """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices.
-    In few-shot=12x2, each trial answers two of the four parts of the labelled rows."""
+    In few-shot=12x2, each trial answers two of the four parts of the labelled rows; in few-shot=12-3-7, the settings 3
+    and 7 are passed over."""
     end_search: bool = False
     """With --resume: end the search, and use the best so far."""
     draws: Count = 1
@@ -194,6 +195,7 @@ def _with_more_rows(lab: Lab, run_id: str, rows: int, run: RunOptions) -> RunPla
 
 def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
     run = asked.run
+    trials = trials_of(run.trials) if run.trials is not None else None
     return lab.plans.make(
         task_id=task,
         model_id=model,
@@ -210,8 +212,9 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         spend_saved=run.spend_saved,
         draws=run.draws,
         effort_s=run.effort,
-        trials=_trials(run.trials, "counts"),
-        folds=_trials(run.trials, "folds"),
+        trials=trials.counts if trials else None,
+        folds=trials.folds if trials else None,
+        passed=trials.passed if trials else None,
         context_tokens=run.context,
         test_split=run.split,
         options=asked.techniques,
@@ -219,29 +222,6 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         spending_limit_usd=run.spending_limit,
         rows_to=run.send_rows_to,
     )
-
-
-def _trials(text: str | None, what: Literal["counts", "folds"]) -> dict[str, int] | None:
-    """Read the counts or the folds of '12', 'few-shot=12,lora=3', or 'few-shot=12x2': trials of two folds each.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if text is None:
-        return None
-    found: dict[str, int] = {}
-    for part in text.split(","):
-        name, _, numbers = part.rpartition("=")
-        given = re.fullmatch(r"(?P<counts>\d{1,6})(x(?P<folds>\d))?", numbers.strip(), re.ASCII)
-        if given is None:
-            raise UsageError(f"--trials got '{part.strip()}'.", "Write a number, or TECHNIQUE=NUMBER,… .")
-        if given[what] is not None:
-            technique, at, embedder = name.partition("@")
-            variant_id = f"{technique_from_name(technique)}{at}{embedder}" if name else ALL_TECHNIQUES
-            if variant_id in found:
-                raise UsageError(f"--trials names '{name or 'all'}' twice.", "Name each once.")
-            found[variant_id] = int(given[what])
-    return found
 
 
 def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:

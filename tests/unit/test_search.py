@@ -135,16 +135,25 @@ def test_a_default_that_stays_leaves_the_plan(tmp_path: Path) -> None:
     assert {p.variant_id for p in here.store.predictions("r")} == {"zero-shot", "few-shot"}
 
 
-def test_choices_do_not_depend_on_test_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("names", "correction"),
+    [
+        ((Technique.ZERO_SHOT, Technique.FEW_SHOT), PriorCorrection.OFF),
+        ((Technique.FEW_SHOT, Technique.RAG, Technique.CLASSIFIER), PriorCorrection.AUTO),
+    ],
+)
+def test_choices_do_not_depend_on_test_rows(
+    names: tuple[Technique, ...], correction: PriorCorrection, tmp_path: Path
+) -> None:
     """With the test rows' inputs and labels permuted, trials and choices are the same to the last byte."""
-    a_plan = plan()
+    a_plan = plan(names=names, prior_correction=correction)
     here = ports(tmp_path / "a", a_plan)
     carried_out(a_plan, here)
     test = TASK.split("test")
     inputs, targets = [row.input for row in test][::-1], [row.target for row in test][1:] + [test[0].target]
     changed = iter([replace(row, input=i, target=t) for row, i, t in zip(test, inputs, targets, strict=True)])
     other = replace(TASK, examples=tuple(next(changed) if row.split == "test" else row for row in TASK.examples))
-    other_plan = plan(other)
+    other_plan = plan(other, names=names, prior_correction=correction)
     assert other_plan.effort is not None
     assert a_plan.effort is not None
     assert other_plan.effort.sealed != a_plan.effort.sealed

@@ -23,6 +23,8 @@ from engine.running.planning import plan_run
 from engine.running.preflight.embedders import EmbedderChoice
 from engine.running.runner import Ports, run
 from engine.running.search.folds import FOLDS
+from engine.running.search.seeker import Seeker
+from terminal.trials import trials_of
 from tests.memory_lab_models import Answers, MemoryRetriever
 from tests.unit.test_search import TASK, Fussy, carried_out, found, plan, ports
 
@@ -177,3 +179,36 @@ def test_trials_are_counted_for_each_embedder() -> None:
     a_plan = plan_run(TASK, facts, techniques=names, trials={"rag": 4, "rag@two": 3}, embedding=TWO)
     assert a_plan.effort is not None
     assert amount(a_plan.effort) == "1 trial for zero-shot, 4 for RAG and 3 for RAG with two"
+
+
+def test_what_was_passed_over_for_want_of_time_is_passed_over_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings that would take too long are left out, others are tried in their place, and that is made again, too."""
+    size, long = Seeker.size, {"listed", "framed"}
+    monkeypatch.setattr(
+        Seeker, "size", lambda one, setting: 1e6 if setting.get("prompt") in long else size(one, setting)
+    )
+    by_clock = plan(names=(Technique.ZERO_SHOT,), trials=None, effort_s=60.0)
+    here = ports(tmp_path / "clock", by_clock)
+    carried_out(by_clock, here)
+    search = (here.store.manifest("r").effort or {})["zero-shot-tuned"]
+    assert search.ended is SearchEnd.TIME
+    assert search.passed
+    tried = [one.setting for one in search.in_order]
+    assert len(tried) > 2
+    assert not long & {setting.get("prompt") for setting in tried}
+    monkeypatch.undo()
+    given = trials_of(replay_option({"zero-shot-tuned": search}))
+    again = plan(names=(Technique.ZERO_SHOT,), trials=given.counts, folds=given.folds, passed=given.passed)
+    whole, parted = ports(tmp_path / "whole", again), ports(tmp_path / "parted", again)
+    carried_out(again, whole)
+    made = (whole.store.manifest("r").effort or {})["zero-shot-tuned"]
+    assert [one.setting for one in made.in_order] == tried
+    assert made.chosen == search.chosen
+    cancel = threading.Event()
+    for event in run(again, TASK, parted, cancel):
+        if isinstance(event, Searched) and len(event.search.trials) == 3:
+            cancel.set()
+    carried_out(parted.store.manifest("r").plan, parted)
+    assert found(parted) == found(whole)

@@ -31,6 +31,7 @@ from engine.running.search.folds import FOLDS
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import all_settings, space_of
+from terminal.trials import trials_of
 from tests.helpers import small_task
 from tests.unit.test_search import TASK, carried_out, plan, ports
 
@@ -42,7 +43,7 @@ def seeker(
 ) -> Seeker:
     """Return one whose proposer proposes the same setting for ever."""
     variant = replace(default_variant(technique, LABELS), tuned=True)
-    proposer: Any = SimpleNamespace(next=lambda: proposed)
+    proposer: Any = SimpleNamespace(next=lambda: proposed, end=lambda *_result, **_how: None)
     return Seeker(
         variant=variant,
         space=space_of(variant, LABELS),
@@ -102,6 +103,28 @@ def test_examples_that_change_with_the_row_take_longer() -> None:
     here.trials.append(whole(10.0, folds=4))
     assert here.next() is None
     assert here.next_s == pytest.approx(50.0)
+
+
+def test_what_would_take_too_long_is_passed_over_for_what_does_not() -> None:
+    """The next setting that ends in time is tried, and the numbers of the others are kept."""
+    here = seeker(Technique.LORA, budget_s=140.0)
+    epochs = iter(["up to 10", "up to 3", "up to 10"])
+    here.proposer.next = lambda: next(({"epochs": one} for one in epochs), None)  # type: ignore[method-assign]
+    here.trials.append(whole(60.0))
+    assert here.next() == {"epochs": "up to 3"}
+    assert here.passed == [1]
+    here.trials.append(whole(30.0, epochs="up to 3"))
+    assert here.next() is None
+    assert (here.ended, here.next_s, here.passed) == (SearchEnd.TIME, pytest.approx(100.0), [1, 3])
+
+
+def test_with_little_time_left_nothing_is_looked_for() -> None:
+    """Within a tenth of the time the first setting that would take too long ends the search."""
+    here = seeker(Technique.LORA, budget_s=100.0)
+    here.proposer.next = lambda: {"epochs": "up to 10"}  # type: ignore[method-assign]
+    here.trials.append(whole(95.0))
+    assert here.next() is None
+    assert (here.ended, here.passed) == (SearchEnd.TIME, [])
 
 
 def test_what_was_not_started_is_told() -> None:
@@ -178,6 +201,9 @@ def test_the_option_that_replays_names_the_folds() -> None:
         "lora-tuned": Search(technique="lora", trials={"0": trained}),
     }
     assert replay_option(searches) == "rag=2x1,few-shot=1,lora=1"
+    passing = Search(technique="rag", trials={"0": whole(50.0, folds=1), "1": whole(40.0, folds=1)}, passed=(1, 2, 4))
+    assert replay_option({"rag-tuned": passing}) == "rag=2x1-1-2", "the fourth came after the last trial"
+    assert trials_of("rag=2x1-1-2").passed == {"rag": (1, 2)}
 
 
 def test_a_trial_of_fewer_folds_is_whole(tmp_path: Path) -> None:

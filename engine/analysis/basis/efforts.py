@@ -115,7 +115,8 @@ _TOLD_ENDS = (SearchEnd.EXHAUSTED, SearchEnd.STOPPED, SearchEnd.MONEY)
 
 def _end(search: Search, row: EffortRow) -> str:
     if search.ended is SearchEnd.TIME and search.next_s is not None:
-        return f"; another would have taken {say.duration(search.next_s)}, more than was left"
+        least = "at least " if search.passed else ""
+        return f"; another would have taken {least}{say.duration(search.next_s)}, more than was left"
     return f"; {row.ended}" if search.ended in _TOLD_ENDS else ""
 
 
@@ -150,9 +151,15 @@ def _technique(variant_id: str) -> str:
 def replay_option(searches: Mapping[str, Search]) -> str:
     """Return the option of `compare` that makes the same trials again."""
     return ",".join(
-        f"{variant_id.removesuffix(TUNED_ENDING)}={max(len(search.trials), 1)}{_folds(search)}"
+        f"{variant_id.removesuffix(TUNED_ENDING)}={max(len(search.trials), 1)}{_folds(search)}{_passed(search)}"
         for variant_id, search in searches.items()
     )
+
+
+def _passed(search: Search) -> str:
+    """Write which of the proposed settings are passed over before its last trial."""
+    count = len(search.trials)
+    return "".join(f"-{number}" for place, number in enumerate(search.passed) if number - place < count)
 
 
 def _folds(search: Search) -> str:

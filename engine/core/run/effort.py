@@ -21,6 +21,8 @@ class Effort:
     are counted."""
     folds: Mapping[str, int] = field(default_factory=dict)
     """Folds that a trial of a technique answers, where trials are counted; all for those that are not named."""
+    passed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Numbers of the settings that are passed over, as `Search.passed`, where trials are counted."""
     pool_ids: tuple[str, ...] = ()
     """Labelled rows that settings are judged on, in the order of their folds: training and validation rows alone."""
     sealed: str = ""
@@ -106,7 +108,9 @@ class Search:
     reason: str = ""
     """Why nothing was searched for; empty where something was."""
     next_s: float | None = None
-    """Seconds that the trial would have taken that was not started for want of time."""
+    """Seconds that a trial would have taken that was not started for want of time: the shortest of them."""
+    passed: tuple[int, ...] = ()
+    """Numbers of the settings that were passed over for want of time, counted from 0 over all that were proposed."""
 
     @property
     def in_order(self) -> tuple[Trial, ...]:

@@ -91,12 +91,7 @@ def search_settings(
     )
     seekers = [_seeker(context, variant, effort) for variant in plan.variants if variant.tuned]
     for seeker in seekers:
-        found = known.get(seeker.variant.id, Search())
-        for trial in found.in_order:
-            seeker.proposer.replay(trial)
-            seeker.trials.append(trial)
-        seeker.ended = seeker.ended or found.ended
-        seeker.next_s = found.next_s
+        seeker.go_on_from(known.get(seeker.variant.id, Search()))
     yield from _warmed_up(context, seekers)
     yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
     searches = {}
@@ -154,7 +149,12 @@ def _take_turns(
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
         seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
         seeker.trials.append(trial)
-        search = Search(technique=seeker.technique, trials=seeker.by_number)
+        search = Search(
+            technique=seeker.technique,
+            trials=seeker.by_number,
+            next_s=seeker.next_s,
+            passed=tuple(seeker.passed),
+        )
         keep(variant_id, search)
         yield Searched(variant_id=variant_id, search=search)
 
@@ -182,6 +182,7 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort) -> Seeker:
         budget_s=effort.seconds,
         budget_trials=effort.trials.get(variant.default_id, 1) if effort.trials else None,
         folds=effort.folds.get(variant.default_id, FOLDS),
+        to_pass=frozenset(effort.passed.get(variant.default_id, ())),
     )
     if variant.lora is not None and context.model.facts.server:
         seeker.ended, seeker.reason = SearchEnd.IMPOSSIBLE, AT_A_SERVER
@@ -227,6 +228,7 @@ def _closed(seeker: Seeker, order: Floats, keep: Keep) -> Generator[Event, None,
         standard_error=choice.standard_error,
         reason=seeker.reason,
         next_s=seeker.next_s,
+        passed=tuple(seeker.passed),
     )
     keep(seeker.variant.id, search)
     yield Searched(variant_id=seeker.variant.id, search=search)

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.core.run.effort import SearchEnd, Setting, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
 from engine.core.variant import ClassifierKind, ShotChoice, Variant
 from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import Space, turned
 
 LEEWAY = 0.1
-"""A trial is started if it will have ended when the time is over, or so much later at most, as a share of it."""
+"""A trial is started if it will have ended when the time is over, or so much later at most, as a share of it. When that
+share is all that is left, the search ends with the first setting that would take too long."""
+MOST_PASSED = 50
+"""Settings that are passed over in a row, before it is taken that none is left that would end in time."""
 FRESH_PROMPTS = 5.0
 """Prompts whose examples change with the row take so many times as long: none was read before. Measured with five
 examples on `support-tickets`: 4 to 6 times."""
@@ -38,6 +41,9 @@ class Seeker:
     ended: SearchEnd | None = None
     reason: str = ""
     next_s: float | None = None
+    to_pass: frozenset[int] = frozenset()
+    """Numbers of the settings that are passed over where trials are counted."""
+    passed: list[int] = field(default_factory=list)
 
     @property
     def technique(self) -> str:
@@ -68,19 +74,48 @@ class Seeker:
             return len(self.trials) / max(self.budget_trials, 1)
         return self.spent_s / self.budget_s if self.budget_s else 1.0
 
+    def go_on_from(self, found: Search) -> None:
+        """Take the trials of a search that was stopped, and what it passed over, in the same order."""
+        for trial in found.in_order:
+            self._pass_over(frozenset(found.passed))
+            self.proposer.replay(trial)
+            self.trials.append(trial)
+        self._pass_over(frozenset(found.passed))
+        self.ended, self.next_s = self.ended or found.ended, found.next_s
+
     def next(self) -> Setting | None:
-        """Return what to try next; None once the search has ended."""
+        """Return what to try next; None once the search has ended.
+
+        A setting that would not end in time is passed over for one that would.
+        """
         self.ended = self.ended or self._end()
         if self.ended is not None:
             return None
-        setting = self.proposer.next()
-        if setting is None:
-            self.ended = SearchEnd.EXHAUSTED
-        elif self.trials and self.budget_s is not None:
+        self._pass_over(self.to_pass)
+        for _ in range(MOST_PASSED):
+            setting = self.proposer.next()
+            if setting is None:
+                break
+            if self.budget_s is None or not self.trials:
+                return setting
             needed_s = self._predicted_s(setting)
-            if self.spent_s + needed_s > self.budget_s * (1 + LEEWAY):
-                self.ended, self.next_s = SearchEnd.TIME, needed_s
-        return None if self.ended else setting
+            if self.spent_s + needed_s <= self.budget_s * (1 + LEEWAY):
+                return setting
+            self.next_s = min(needed_s, self.next_s or needed_s)
+            if self.spent_s >= self.budget_s * (1 - LEEWAY):
+                break
+            self._pass(setting)
+        self.ended = SearchEnd.TIME if self.next_s is not None or self.passed else SearchEnd.EXHAUSTED
+        return None
+
+    def _pass_over(self, numbers: frozenset[int]) -> None:
+        """Pass over what comes next, as long as its number is among these."""
+        while len(self.trials) + len(self.passed) in numbers and (setting := self.proposer.next()) is not None:
+            self._pass(setting)
+
+    def _pass(self, setting: Setting) -> None:
+        self.passed.append(len(self.trials) + len(self.passed))
+        self.proposer.end(setting, None, whole=False)
 
     def _end(self) -> SearchEnd | None:
         if self.trials and self.trials[0].standing is not Standing.WHOLE:
