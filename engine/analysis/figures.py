@@ -281,6 +281,11 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
     )
 
 
+def qualities(run: RunFigures) -> dict[str, Interval]:
+    """Return what each variant scored, by its id."""
+    return {item.variant.id: item.quality for item in run.figures}
+
+
 def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: CostAssumptions) -> RunFigures:
     """Return the same figures on other cost assumptions."""
     plan = replace(run.plan, costs=costs)

@@ -52,20 +52,29 @@ class DriftChange:
         return self.p_holm < LEVEL and self.change.value < 0
 
 
+NO_QUALITIES: Mapping[str, Interval] = {}
 Measured = tuple[RunTable, Origin]
 """A run's predictions, and where its figures come from."""
 
 
-def drift_changes(plan: RunPlan, base: Measured, changed: Mapping[str, Measured]) -> tuple[DriftChange, ...]:
+def drift_changes(
+    plan: RunPlan, base: Measured, changed: Mapping[str, Measured], qualities: Mapping[str, Interval] = NO_QUALITIES
+) -> tuple[DriftChange, ...]:
     """Compare a run with the same variants on changed rows, by kind.
 
     Rows with the same id and target in both are compared in pairs; others as two independent samples.
+
+    Args:
+        plan: of the run.
+        base: the run.
+        changed: the same variants on changed rows, by kind.
+        qualities: of the run's figures, by variant: what a variant scored on all of its rows has one interval.
     """
     names = variant_names(plan.variants)
     raw: list[tuple[DriftChange, float]] = []
     for kind, other in changed.items():
         for variant in plan.variants:
-            found = _change(variant, names[variant.id], kind, base, other)
+            found = _change(variant, names[variant.id], kind, base, other, qualities.get(variant.id))
             if found is not None:
                 raw.append(found)
     adjusted = holm([p for _change, p in raw])
@@ -73,7 +82,7 @@ def drift_changes(plan: RunPlan, base: Measured, changed: Mapping[str, Measured]
 
 
 def _change(
-    variant: Variant, name: str, kind: str, base: Measured, other: Measured
+    variant: Variant, name: str, kind: str, base: Measured, other: Measured, quality: Interval | None
 ) -> tuple[DriftChange, float] | None:
     (first, before_origin), (second, after_origin) = base, other
     places = {example_id: place for place, example_id in enumerate(second.example_ids)}
@@ -101,7 +110,7 @@ def _change(
         variant_id=variant.id,
         name=name,
         kind=kind,
-        before=mean_interval(before),
+        before=quality if quality is not None and len(before) == first.made[lines[0]].sum() else mean_interval(before),
         after=mean_interval(after),
         change=effect,
         p_holm=p_value,
