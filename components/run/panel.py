@@ -245,7 +245,7 @@ def _search(lab: Lab, snapshot: RunSnapshot, run_id: str) -> None:
                 icon=":material/skip_next:",
                 on_click=lab.runs.end_search,
                 args=(run_id,),
-                help="Ends the search at once; the trial under way is given up. Each technique keeps the best that it has found.",
+                help="Ends the search now, without the trial under way. Each technique keeps the best it has found.",
             )
     show_table(searching_frame(snapshot), key=f"searching_{run_id}")
     first, second = st.columns([6, 5], gap="small")
