@@ -50,8 +50,10 @@ run: $(RUN_READY)
 	@$(BIN)/python tools/port_is_free.py $(PORT)
 	@exec $(BIN)/python tools/serve.py --port $(PORT) $(if $(filter off,$(TOKEN)),--no-token)
 
+# Files in the order of their folders: the longest tests begin first. Else the files with the fewest tests, which have the
+# longest ones, are left for the end, and one process waits for the other.
 test: $(TEST_READY)
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-without: $(TEST_READY)
 	@$(BIN)/python -m pytest --without-multilingual --numprocesses $(TEST_PROCESSES) --dist loadfile

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -22,25 +23,28 @@ OTHERS = {"OPENBLAS_NUM_THREADS": "1"}
 
 def test_fewer_threads_where_the_environment_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`OMP_NUM_THREADS=1` leaves llama.cpp one thread in a comparison; without it there are as many as cores."""
-    alone = _most_threads(told="1")
+    alone = _usual_threads(told="1")
     monkeypatch.delenv(THREADS, raising=False)
-    assert (_most_threads(told="") > alone) == (usable_cores() > 1)
+    assert (_usual_threads(told="") > alone) == (usable_cores() > 1)
 
 
-def _most_threads(told: str) -> int:
-    """Compare on the bundled model; return the most threads that its worker was seen with."""
+def _usual_threads(told: str) -> int:
+    """Compare on the bundled model; return how many threads its worker was mostly seen with once it had several.
+
+    Not the most: for a moment there may be one more, and it is a matter of luck whether that is seen.
+    """
     asked = ["--task", "support-tickets", "--variants", "zero-shot", "--limit", "20", "--prior-correction", "off"]
     run = subprocess.Popen(
         [sys.executable, "cli.py", "compare", *asked],
         cwd=ROOT, env={**os.environ, **OTHERS, THREADS: told}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    most = 0
+    seen: Counter[int] = Counter()
     while run.poll() is None:
         time.sleep(0.02)
-        most = max([most, *map(_threads, psutil.Process(run.pid).children())])
+        seen.update(count for count in map(_threads, psutil.Process(run.pid).children()) if count > 1)
     assert run.wait() == 0, (run.communicate()[1] or b"").decode("utf-8", "replace")
-    assert most, "no worker of llama.cpp was seen"
-    return most
+    assert seen, "no worker of llama.cpp was seen"
+    return seen.most_common(1)[0][0]
 
 
 def _threads(process: psutil.Process) -> int:
