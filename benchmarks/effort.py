@@ -242,7 +242,7 @@ def _print_seconds(cells: Sequence[Cell], effort_s: float) -> None:
     alike = len(short) - len(far)
     print(f"within {ALIKE:.0%} of {effort_s:g} s: {alike} of {len(short)} searches with something left to try")
     for cell in far:
-        told = f", the next trial would have taken {cell.search['next_s']:.0f} s" if cell.search.get("next_s") else ""
+        told = f", another would have taken {cell.search['next_s']:.0f} s" if cell.search.get("next_s") else ""
         print(f"  {cell.task}, seed {cell.seed}, {label(cell.technique)}: {cell.seconds:.0f} s{told}")
 
 

@@ -180,7 +180,7 @@ class KeepingEmbedder:
         return {"embedding_tokens": round(now + self.kept_tokens), "sent_tokens": now}
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:
-        """Embed one text, always again: its time is measured."""
+        """Embed one text, also where its vector is kept: its time is measured."""
         return self._embedder.embed_one(text, role)
 
     def embed(

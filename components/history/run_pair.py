@@ -176,9 +176,9 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
 def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
     """Show models by techniques for one task, from the newest finished runs."""
     done = [info for info in runs if info.status == "done" and info.rows_done]
-    tasks = list(dict.fromkeys(info.task_id for info in done))
+    tasks = [task_id for task_id in dict.fromkeys(info.task_id for info in done) if known_task(lab, task_id)]
     if not tasks:
-        st.caption("This needs a finished run.")
+        st.caption("This needs a finished run, whose task is still here.")
         return
     task_id = st.selectbox("Task", tasks, format_func=visible, key="portability_task")
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Required, TypedDict, TypeVar, Unpack
+from typing import Required, TypedDict, Unpack
 
 from engine.core.embedder import ENGLISH_EMBEDDER
 from engine.core.errors import UsageError
@@ -24,7 +24,6 @@ from engine.running.search.folds import FOLDS, pooled, seal_of
 from engine.running.search.spaces import space_of
 
 ALL_TECHNIQUES = "all"
-Given = TypeVar("Given")
 """Stands for every technique that is given no number of trials of its own."""
 MOST_DRAWS = 5
 """Each draw of LoRA weights is one more training."""
@@ -165,30 +164,31 @@ def _effort(
     names = {ALL_TECHNIQUES, *(str(one.technique) for one in variants), *(one.id for one in variants)}
     if other := [name for name in given if name not in names]:
         raise UsageError(f"Trials were given for {other[0]}, which is not among the variants.", "Leave it out.")
-    counted = {one.id: _asked(given, one, 1) for one in variants} if trials else {}
+    # What else is given stands beside a number of trials, and holds for the same variants.
+    keys = {one.id: _key(given, one) for one in variants} if trials else {}
+    counted = {name: given.get(key, 1) for name, key in keys.items()}
     if any(count < 1 for count in counted.values()):
         raise UsageError(
             "A technique was given no trial.", "The default's own setting is the first: ask for 1 or more."
         )
     if any(not 1 <= count <= FOLDS for count in parts.values()):
         raise UsageError("A trial cannot answer that many folds.", f"There are {FOLDS}: ask for 1 to {FOLDS}.")
-    folds = {one.id: _asked(parts, one, FOLDS) for one in variants} if parts else {}
+    passed = choices.get("passed") or {}
+    if any(0 in numbers for numbers in passed.values()):
+        raise UsageError("Setting 0 is the default's and cannot be passed over.", "Name others, from 1 on.")
     return Effort(
         seconds=seconds,
         trials=counted,
-        folds=folds,
-        passed={one.id: _asked(choices.get("passed") or {}, one, ()) for one in variants} if trials else {},
+        folds={name: parts.get(key, FOLDS) for name, key in keys.items()} if parts else {},
+        passed={name: passed[key] for name, key in keys.items() if key in passed},
         pool_ids=tuple(row.id for row in pool),
         sealed=seal_of(test),
     )
 
 
-def _asked(numbers: Mapping[str, Given], variant: Variant, otherwise: Given) -> Given:
-    """Return what was given for a variant: its own, or that of its technique with another embedder, or that of all."""
-    for name in (variant.id, str(variant.technique), ALL_TECHNIQUES):
-        if name in numbers:
-            return numbers[name]
-    return otherwise
+def _key(given: Collection[str], variant: Variant) -> str:
+    """Return under which name a variant's trials were given: its own, its technique's, or that of all."""
+    return next((name for name in (variant.id, str(variant.technique)) if name in given), ALL_TECHNIQUES)
 
 
 def _decoding(task: Task, mode: DecodingMode, correction: PriorCorrection | None) -> DecodingSpec:

@@ -140,14 +140,12 @@ def _carry_out(
         yield VariantOut(variant_id=variant_id, rows=rows)
     if manifest.stopped_early:
         return
+    # A run that answers in blocks is judged after each, and decides nothing else for having been stopped amid one.
+    amid_block = not standings.is_whole and standings.rows_in_common % manifest.block_rows > 0
     if standings.is_whole:
         plan = yield from _spend_saved(context, ports.store, standings, budget)
         context, standings = replace(context, plan=plan), Standings(plan, kept, standings.out)
-    if standings.is_whole:
-        return
-    # A run that answers in blocks is judged after each, and decides nothing else for having been stopped amid one.
-    amid_block = standings.rows_in_common % manifest.block_rows
-    if not amid_block and (yield from settle(plan, ports.store, standings)):
+    if standings.is_whole or (not amid_block and (yield from settle(plan, ports.store, standings))):
         return
     ready: list[ReadyVariant] = []
     yield from _make_ready(context, ports, budget, standings, ready)

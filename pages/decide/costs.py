@@ -39,7 +39,7 @@ try:
     machine_cell, use_cell, extra_cell = st.columns(3, gap="small", border=True)
     with machine_cell:
         st.markdown("**This machine**")
-        own_costs = plan.costs  # with other assumptions, which another run may have, the fields begin again
+        own_costs = plan.costs  # with other assumptions, which another run may have, the fields begin with these
         assumed = f"{own_costs.machine_usd_per_hour:g}_{own_costs.watts:g}_{own_costs.electricity_usd_per_kwh:g}"
         costs = machine_form(own_costs, key_prefix=f"costs_{assumed}_")
     with use_cell:

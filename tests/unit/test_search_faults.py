@@ -167,6 +167,14 @@ def test_trials_are_counted_for_each_embedder() -> None:
         return dict(a_plan.effort.trials) if a_plan.effort else {}
 
     assert counted(rag=4) == {"zero-shot": 1, "rag": 4, "rag@two": 4}
+    given = trials_of("rag=12x2-3,rag@two=9")
+    named = {"trials": given.counts, "folds": given.folds, "passed": given.passed}
+    effort = plan_run(TASK, facts, techniques=names, embedding=TWO, **named).effort
+    assert effort is not None
+    assert effort.folds == {"zero-shot": FOLDS, "rag": 2, "rag@two": FOLDS}, "what stands beside a number holds with it"
+    assert effort.passed == {"rag": (3,)}
+    with pytest.raises(UsageError, match="Setting 0"):
+        plan_run(TASK, facts, techniques=names, trials={"rag": 3}, passed={"rag": (0,)})
     assert counted(all=2, **{"rag@two": 3}) == {"zero-shot": 2, "rag": 2, "rag@two": 3}
     with pytest.raises(UsageError, match="rag@three"):
         counted(**{"rag@three": 3})

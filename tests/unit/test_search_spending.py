@@ -82,6 +82,21 @@ def test_a_trial_without_an_answer_is_no_price_of_one() -> None:
     assert not leaves_enough(context, [seeker], seeker, 5.02)
 
 
+def test_the_first_trials_leave_what_the_rows_need(tmp_path: Path) -> None:
+    """Of a technique of which nothing is known yet at least what the cheapest answer cost is kept back."""
+    pool = len(priced(None).effort.pool_ids)  # type: ignore[union-attr]
+    rows = len(TASK.split("test"))
+    a_plan = priced((pool + 4 * (rows + 1) + pool / 2) * ANSWER_USD)
+    here = ports(tmp_path, a_plan, Paid())
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    manifest = here.store.manifest("r")
+    searches = manifest.effort or {}
+    assert {name: (len(one.trials), one.ended) for name, one in searches.items()} == {
+        "zero-shot-tuned": (1, SearchEnd.MONEY), "few-shot-tuned": (0, SearchEnd.MONEY),
+    }  # fmt: skip
+    assert len(here.store.predictions("r")) == 2 * rows
+
+
 def test_without_a_limit_a_search_goes_on(tmp_path: Path) -> None:
     """Nothing is held back where nothing is limited."""
     a_plan = priced(None, trials={"all": 8})

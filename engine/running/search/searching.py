@@ -180,13 +180,20 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort) -> Seeker:
         space=space,
         proposer=Proposer(variant, space, seed=context.plan.seed),
         budget_s=effort.seconds,
-        budget_trials=effort.trials.get(variant.default_id, 1) if effort.trials else None,
+        budget_trials=_trials(effort, variant),
         folds=effort.folds.get(variant.default_id, FOLDS),
         to_pass=frozenset(effort.passed.get(variant.default_id, ())),
     )
     if variant.lora is not None and context.model.facts.server:
         seeker.ended, seeker.reason = SearchEnd.IMPOSSIBLE, AT_A_SERVER
     return seeker
+
+
+def _trials(effort: Effort, variant: Variant) -> int | None:
+    """Return how many trials a variant has; earlier plans counted them by technique. None where seconds count."""
+    if not effort.trials:
+        return None
+    return effort.trials.get(variant.default_id, effort.trials.get(str(variant.technique), 1))
 
 
 def _warmed_up(context: RunContext, seekers: Sequence[Seeker]) -> Generator[Event, None, None]:

@@ -105,7 +105,8 @@ class Seeker:
             if self.spent_s >= self.budget_s * (1 - LEEWAY):
                 break
             self._pass(setting)
-        self.ended = SearchEnd.TIME if self.next_s is not None or self.passed else SearchEnd.EXHAUSTED
+        timed = self.budget_s is not None and (self.next_s is not None or bool(self.passed))
+        self.ended = SearchEnd.TIME if timed else SearchEnd.EXHAUSTED
         return None
 
     def _pass_over(self, numbers: frozenset[int]) -> None:

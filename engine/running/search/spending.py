@@ -13,7 +13,7 @@ def leaves_enough(context: RunContext, seekers: Sequence[Seeker], seeker: Seeker
     """Tell whether the next trial of a technique leaves enough of the limit for the rows of the run.
 
     The trial is expected to cost as much as the dearest of that technique so far; the first of a technique, as much as
-    the cheapest of all. The very first is always made: without it nothing is known.
+    the cheapest that cost something. The very first is always made: without it nothing is known.
 
     Args:
         context: of the search.
@@ -21,7 +21,7 @@ def leaves_enough(context: RunContext, seekers: Sequence[Seeker], seeker: Seeker
         seeker: the one whose turn it is.
         left_usd: of the limit; None where there is none.
     """
-    known = [trial.cost_usd for one in seekers for trial in one.trials]
+    known = [trial.cost_usd for one in seekers for trial in one.trials if trial.cost_usd > 0]
     if left_usd is None or not known:
         return True
     first = min(known) if seeker.variant.generates else 0.0
@@ -33,11 +33,11 @@ def rows_usd(context: RunContext, seekers: Sequence[Seeker]) -> float:
     """Return what the rows of the run will cost, judged by the answers of the trials so far.
 
     A tuned variant is expected to cost as much as the dearest setting of its technique, for any may be chosen; one of
-    which nothing was tried yet, as much as the cheapest answer of all. The rows that a label prior is measured on and
-    that of the warm-up are counted in.
+    which nothing was tried yet, as much as the cheapest answer that cost something. The rows that a label prior is
+    measured on and that of the warm-up are counted in.
     """
     plan, total = context.plan, 0.0
-    least = min((usd for seeker in seekers for usd in _each_usd(seeker)), default=0.0)
+    least = min((usd for seeker in seekers for usd in _each_usd(seeker) if usd > 0), default=0.0)
     for seeker in seekers:
         each = _each_usd(seeker) or [least if seeker.variant.generates else 0.0]
         for variant in plan.variants:
