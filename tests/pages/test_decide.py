@@ -297,6 +297,10 @@ def test_models_and_techniques_of_one_task(open_app: Opener) -> None:
     assert not app.exception
     charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
     assert charts[0]["alt"].startswith("Quality by model and technique: SmolLM2 135M Instruct Zero-shot")
+    lab.memory.tasks._kept.clear()  # as when its folder was deleted
+    app.run()
+    assert not app.exception
+    assert "whose task is still here" in told(app)
 
 
 def _actions(lab_in: MemoryLab, run_id: str) -> AppTest:
