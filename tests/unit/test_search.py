@@ -21,9 +21,10 @@ from engine.core.run.manifest import MachineFacts, Manifest
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
 from engine.core.techniques import Technique
-from engine.core.variant import PriorCorrection, PromptForm, ShotChoice
+from engine.core.variant import PriorCorrection, PromptForm, ShotChoice, Variant
 from engine.running.defaults import TechniqueOptions
 from engine.running.planning import plan_run
+from engine.running.preparation.shots import decide_shots
 from engine.running.runner import Ports, run
 from tests.helpers import small_task
 from tests.memory_lab_models import Answers, MemoryRetriever
@@ -252,13 +253,24 @@ def test_settings_that_fail_are_told_and_replayed_alike(tmp_path: Path) -> None:
     assert found(parted) == found(whole)
 
 
-def test_where_auto_compares_two_ways_the_default_decides_for_all_settings(tmp_path: Path) -> None:
+def test_where_auto_compares_two_ways_the_default_decides_for_all_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With more labels than examples the default's way is decided in its own trial, and the tuned variant keeps it."""
     labels = [f"desk {number}" for number in range(6)]
     task = small_task(train=60, test=12, labels=labels)
     task = replace(task, examples=tuple(replace(row, input=f"{row.split} {row.input}") for row in task.examples))
     options = TechniqueOptions(shots_k=3)
     a_plan = plan(task, (Technique.FEW_SHOT,), options=options, prior_correction=PriorCorrection.AUTO)
+    decided_on: list[int] = []
+
+    def spied(context: Any, variant: Variant, train: Sequence[Any], known: Any) -> Any:
+        if known is None and variant.shot_choice is ShotChoice.AUTO:
+            decided_on.append(len(train))
+        return decide_shots(context, variant, train, known)
+
+    for place in ("search.trying", "preparation.preparing"):
+        monkeypatch.setattr(f"engine.running.{place}.decide_shots", spied)
     here = ports(tmp_path, a_plan, ScriptedModel())
     assert carried_out(a_plan, here, task)[-1] == RunEnded(status="done")
     manifest = here.store.manifest("r")
@@ -266,6 +278,11 @@ def test_where_auto_compares_two_ways_the_default_decides_for_all_settings(tmp_p
     assert search.in_order[0].shot_choice in {"covering", "nearest"}
     tuned = [variant for variant in manifest.plan.variants if variant.tuned]
     assert all(variant.shot_choice is not ShotChoice.AUTO for variant in tuned)
+    # What others are compared with is what the run answers with.
+    prepared = manifest.prepared["few-shot"].shots
+    assert prepared is not None
+    assert search.in_order[0].shot_choice == prepared.choice
+    assert set(decided_on) == {len(a_plan.train_ids)}
 
 
 def test_the_user_can_end_a_search(tmp_path: Path) -> None:

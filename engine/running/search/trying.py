@@ -166,8 +166,16 @@ def _prepared(
     *,
     ends_early: bool,
 ) -> Generator[Event, None, tuple[ReadyVariant, ShotRecord | None]]:
-    """Make a variant ready to answer a fold; how examples are chosen is decided on the first one."""
+    """Make a variant ready to answer a fold.
+
+    How examples are chosen is decided before the first one, on the training rows of the run, as the run will decide it.
+    """
     paid = OneOff()
+    if record is None:
+        by_id = {row.id: row for row in context.task.examples}
+        train = [by_id[row_id] for row_id in context.plan.train_ids]
+        record = (yield from decide_shots(context, variant, train, None)).record
+    # What was built to decide holds the rows of this fold, too, and is not used.
     chosen = yield from decide_shots(context, variant, fold.learned, record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
     held_out = fold.held_out if ends_early and variant.lora is not None else ()
