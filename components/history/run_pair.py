@@ -11,7 +11,7 @@ from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
 from components.ui import state
 from components.ui.errors import faults_told
-from components.ui.run_data import known_task, plan_of, run_labels, summary_of, table_of
+from components.ui.run_data import known_task, measured_of, plan_of, run_labels, summary_of, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from components.widgets.tables import show_table
@@ -176,18 +176,18 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
 def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
     """Show models by techniques for one task, from the newest finished runs."""
     done = [info for info in runs if info.status == "done" and info.rows_done]
-    tasks = [task_id for task_id in dict.fromkeys(info.task_id for info in done) if known_task(lab, task_id)]
+    tasks = list(dict.fromkeys(info.task_id for info in done))
     if not tasks:
-        st.caption("This needs a finished run, whose task is still here.")
+        st.caption("This needs a finished run.")
         return
     task_id = st.selectbox("Task", tasks, format_func=visible, key="portability_task")
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]
-    summaries = [summary_of(lab, info) for info in chosen]
+    tables = [(plan_of(lab, info), *measured_of(lab, info)) for info in chosen]
     names = {model.id: model.name for model in lab.models.list()}
-    grid = portability_grid(summaries, names)
+    grid = portability_grid(tables, names)
     chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))
     newest = {info.model_id: info for info in reversed(chosen)}
-    if len(newest) > 1:
+    if len(newest) > 1 and known_task(lab, task_id):
         for line in in_words(matrix([summary_of(lab, info) for info in newest.values()])):
             st.caption(plain(line))
 

@@ -13,12 +13,11 @@ import streamlit as st
 from components.ui import state
 from components.ui.run_list import entry
 from components.ui.text import visible
-from engine.analysis.figures import RunFigures, qualities, repriced, run_figures
+from engine.analysis.figures import RunFigures, repriced, run_figures
 from engine.analysis.marks import Origin
 from engine.analysis.report import Report
 from engine.analysis.run_table import RunTable
 from engine.core.errors import AdaptLabError, UsageError
-from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.editions import Edition, Newest, Same
@@ -125,11 +124,6 @@ def report_of(lab: Lab, info: RunInfo, limits: Limits, costs: CostAssumptions | 
     run = _measured(lab, info.run_id, info.edition, other)
     behind = _behind(lab).of(info.run_id, info.edition, lambda: lab.results.behind(info.run_id))
     return lab.results.report(info.run_id, limits, run=run, behind=behind)
-
-
-def qualities_of(lab: Lab, info: RunInfo) -> Mapping[str, Interval]:
-    """Return what each variant of a run scored, by its id."""
-    return qualities(_measured(lab, info.run_id, info.edition, None))
 
 
 def summary_of(lab: Lab, info: RunInfo) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.analysis.costs.answer_costs import cost_and_energy
 from engine.analysis.costs.break_even import CostLine, own_line
+from engine.analysis.qualities import corrected
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
 from engine.core.prices import CostAssumptions
@@ -25,7 +26,7 @@ from engine.core.variant import ShotChoice, Variant, variant_names
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
 from engine.metrics.costing import busy_seconds
 from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
-from engine.metrics.intervals import corrected_for_choice, is_binary, joint_interval, mean_interval, tokens_per_second
+from engine.metrics.intervals import is_binary, joint_interval, mean_interval, tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
 from engine.metrics.scoring import RULE, RUN_SCORERS
 
@@ -281,11 +282,6 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
     )
 
 
-def qualities(run: RunFigures) -> dict[str, Interval]:
-    """Return what each variant scored, by its id."""
-    return {item.variant.id: item.quality for item in run.figures}
-
-
 def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: CostAssumptions) -> RunFigures:
     """Return the same figures on other cost assumptions."""
     plan = replace(run.plan, costs=costs)
@@ -297,19 +293,9 @@ def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: Co
     return replace(run, plan=plan, figures=tuple(found))
 
 
-def best_of(items: Sequence[VariantFigures]) -> VariantFigures:
-    """Return the one with the highest quality; of equals, the simplest."""
-    return max(items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
-
-
 def best_corrected(items: Sequence[VariantFigures], planned_rows: int) -> list[VariantFigures]:
     """Correct the interval of the best one's quality for its having come out on top; the others are unchanged."""
-    if len(items) < 2:
-        return list(items)
-    best = best_of(items)
-    others = [item.quality for item in items if item is not best]
-    quality = corrected_for_choice(best.quality, others, stopped=best.rows < planned_rows)
-    return [replace(item, quality=quality) if item is best else item for item in items]
+    return [replace(item, quality=quality) for item, quality in zip(items, corrected(items, planned_rows), strict=True)]
 
 
 def joint_intervals(scores: Floats, total_s: Floats, cost_usd_per_1k: Floats, plan: RunPlan) -> JointIntervals:

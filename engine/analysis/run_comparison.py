@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import FigureName, Origin, mark_of
+from engine.analysis.qualities import qualities
 from engine.analysis.row_filter import Facet, facet
 from engine.analysis.run_table import RunTable
 from engine.charts.chart import Grid
 from engine.core.errors import UsageError
 from engine.core.interval import Counts, Floats, Interval
+from engine.core.run.plan import RunPlan
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
 from engine.metrics.intervals import mean_interval
@@ -146,23 +148,26 @@ def change_facet(paired: RunTable, variant_ids: Sequence[str]) -> Facet:
     return facet("From the one to the other", told.tolist())
 
 
-def portability_grid(summaries: Sequence[Mapping[str, Any]], model_names: Mapping[str, str]) -> Grid:
+def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_names: Mapping[str, str]) -> Grid:
     """Models by techniques for one task: the quality of each, with its mark, in the first run that has it."""
-    cells: dict[tuple[str, Technique], Cell] = {}
-    for summary in summaries:
-        for technique, found in _cells(summary):
-            cells.setdefault((str(summary["model"]), technique), found)
+    cells: dict[tuple[str, Technique], tuple[Interval, Mark]] = {}
+    for plan, table, origin in runs:
+        scored = qualities(plan, table)
+        for variant in plan.variants:
+            if variant.id in scored and not variant.tuned:
+                measured = scored[variant.id], mark_of(FigureName.QUALITY, variant, origin)
+                cells.setdefault((plan.model_id, variant.technique), measured)
     models = list(dict.fromkeys(model for model, _technique in cells))
     techniques = [technique for technique in TECHNIQUES if any(technique is one for _model, one in cells)]
     lines = [[cells.get((model, technique)) for technique in techniques] for model in models]
     told = [
-        f"{model_names.get(model, model)} {label(technique)} {say.share(one.value)}"
+        f"{model_names.get(model, model)} {label(technique)} {say.share(one[0])}"
         for model, line in zip(models, lines, strict=True)
         for technique, one in zip(techniques, line, strict=True)
         if one is not None
     ]
-    marks = [one.mark for one in cells.values()]
-    searched = any(map(_searched, summaries))
+    marks = [mark for _quality, mark in cells.values()]
+    searched = any(variant.tuned for plan, _table, _origin in runs for variant in plan.variants)
     settings = ", with default settings" if searched else ""
     return Grid(
         title="What carries over to other models",
@@ -170,9 +175,9 @@ def portability_grid(summaries: Sequence[Mapping[str, Any]], model_names: Mappin
         alt=f"Quality by model and technique: {'; '.join(told)}.",
         lines=tuple(model_names.get(model, model) for model in models),
         columns=tuple(label(technique) for technique in techniques),
-        values=tuple(tuple(None if one is None else one.value for one in line) for line in lines),
+        values=tuple(tuple(None if one is None else one[0].value for one in line) for line in lines),
         texts=tuple(
-            tuple("" if one is None else cell(say.share_interval(one.interval), one.mark, marks) for one in line)
+            tuple("" if one is None else cell(say.share_interval(one[0]), one[1], marks) for one in line)
             for line in lines
         ),
         line_title="model",
@@ -185,14 +190,9 @@ class Cell:
     """One technique on one model: the mean primary score with its 95 % interval."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     mark: Mark
-
-    @property
-    def interval(self) -> Interval:
-        """The score with its interval."""
-        return Interval(value=self.value, low=self.low, high=self.high)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,32 +220,20 @@ class Matrix:
 LEAST_TECHNIQUES = 3
 
 
-def _cells(summary: Mapping[str, Any]) -> Iterator[tuple[Technique, Cell]]:
-    """Yield the quality of each technique with its default settings, as the summary of its run has it."""
-    for figures in summary["variants"]:
-        quality = figures["quality"]
-        if quality["value"] is not None and not figures.get("tuned"):
-            yield (
-                Technique(figures["technique"]),
-                Cell(
-                    value=quality["value"],
-                    low=quality["ci_low"],
-                    high=quality["ci_high"],
-                    mark=Mark(figures["marks"][FigureName.QUALITY]),
-                ),
-            )
-
-
-def _searched(summary: Mapping[str, Any]) -> bool:
-    return any(figures.get("tuned") for figures in summary["variants"])
-
-
 def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
     """Put the summaries of runs of one task side by side; of two runs of one model, the later in the list counts."""
     by_model = {str(summary["model"]): summary for summary in summaries}
     cells: dict[tuple[Technique, str], Cell] = {}
     for model, summary in by_model.items():
-        cells |= {(technique, model): found for technique, found in _cells(summary)}
+        for figures in summary["variants"]:
+            quality = figures["quality"]
+            if quality["value"] is not None and not figures.get("tuned"):
+                cells[Technique(figures["technique"]), model] = Cell(
+                    value=quality["value"],
+                    low=quality["ci_low"],
+                    high=quality["ci_high"],
+                    mark=Mark(figures["marks"][FigureName.QUALITY]),
+                )
     first = next(iter(by_model.values()))
     return Matrix(
         task=str(first["task"]),
@@ -253,7 +241,7 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
         models=tuple(by_model),
         techniques=tuple(t for t in TECHNIQUES if any(technique is t for technique, _model in cells)),
         cells=cells,
-        searched=any(map(_searched, by_model.values())),
+        searched=any(figures.get("tuned") for summary in by_model.values() for figures in summary["variants"]),
         agreement=_agreement(tuple(by_model), cells),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from engine.analysis.marks import FigureName, Origin, mark_of
+from engine.analysis.qualities import qualities
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
 from engine.charts.chart import Axis, Chart, Series
@@ -52,29 +53,20 @@ class DriftChange:
         return self.p_holm < LEVEL and self.change.value < 0
 
 
-NO_QUALITIES: Mapping[str, Interval] = {}
 Measured = tuple[RunTable, Origin]
 """A run's predictions, and where its figures come from."""
 
 
-def drift_changes(
-    plan: RunPlan, base: Measured, changed: Mapping[str, Measured], qualities: Mapping[str, Interval] = NO_QUALITIES
-) -> tuple[DriftChange, ...]:
+def drift_changes(plan: RunPlan, base: Measured, changed: Mapping[str, Measured]) -> tuple[DriftChange, ...]:
     """Compare a run with the same variants on changed rows, by kind.
 
     Rows with the same id and target in both are compared in pairs; others as two independent samples.
-
-    Args:
-        plan: of the run.
-        base: the run.
-        changed: the same variants on changed rows, by kind.
-        qualities: of the run's figures, by variant: what a variant scored on all of its rows has one interval.
     """
-    names = variant_names(plan.variants)
+    names, scored = variant_names(plan.variants), qualities(plan, base[0])
     raw: list[tuple[DriftChange, float]] = []
     for kind, other in changed.items():
         for variant in plan.variants:
-            found = _change(variant, names[variant.id], kind, base, other, qualities.get(variant.id))
+            found = _change(variant, names[variant.id], kind, base, other, scored.get(variant.id))
             if found is not None:
                 raw.append(found)
     adjusted = holm([p for _change, p in raw])

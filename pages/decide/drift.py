@@ -8,7 +8,7 @@ import streamlit as st
 from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.run_data import measured_of, plan_of, qualities_of, reported_run
+from components.ui.run_data import measured_of, plan_of, reported_run
 from components.ui.run_list import caveats
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
@@ -59,7 +59,7 @@ try:
         st.info("Nothing has been measured for this run yet.", icon=":material/trending_down:")
         st.stop()
     measured = {kind: measured_of(lab, run) for kind, run in done.items()}
-    changes = drift_changes(base, measured_of(lab, info), measured, qualities_of(lab, info))
+    changes = drift_changes(base, measured_of(lab, info), measured)
 except AdaptLabError as error:
     fault(error)
     st.stop()

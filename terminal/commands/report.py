@@ -45,7 +45,8 @@ def report(
             if remark:
                 note(remark)
         write_file(out, lab.exports.memo(run_id, limits, form=form))
-        found = lab.results.report(run_id, limits)
+        figures = lab.results.figures(run_id)
+        found = lab.results.report(run_id, limits, run=figures)
         if as_json:
             show_json(
                 {
@@ -55,7 +56,7 @@ def report(
                     "answers": answers_in_words(info),
                     "aside": aside_in_words(info),
                     "verdict": found.verdict,
-                    "summary": lab.results.summary(run_id, replace(lab.results.figures(run_id), figures=found.figures)),
+                    "summary": lab.results.summary(run_id, replace(figures, figures=found.figures)),
                 }
             )
         else:

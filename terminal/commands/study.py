@@ -12,7 +12,6 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from engine.analysis.figures import qualities
 from engine.analysis.marks import Origin, marks_by_name
 from engine.analysis.run_table import RunTable
 from engine.core.errors import UsageError, unknown_name
@@ -126,8 +125,7 @@ def drift(run: Run, /, *, options: StudyOptions = DEFAULT_STUDY, as_json: Json =
 
         def found(done: Done) -> Findings:
             changed = {kinds[plan.run_id]: _measured(lab, run.run_id) for plan, run in done}
-            scored = qualities(lab.results.figures(info.run_id))
-            changes = drift_changes(base, _measured(lab, info.run_id), changed, scored)
+            changes = drift_changes(base, _measured(lab, info.run_id), changed)
             aside = left_out_in_words(lab.tasks.get(base.task_id), base.test_ids)
             return Findings(
                 sentences=who_breaks(changes),

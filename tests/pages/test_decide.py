@@ -300,7 +300,7 @@ def test_models_and_techniques_of_one_task(open_app: Opener) -> None:
     lab.memory.tasks._kept.clear()  # as when its folder was deleted
     app.run()
     assert not app.exception
-    assert "whose task is still here" in told(app)
+    assert json.loads(app.get("bidi_component")[0].proto.json)["alt"] == charts[0]["alt"]
 
 
 def _actions(lab_in: MemoryLab, run_id: str) -> AppTest:

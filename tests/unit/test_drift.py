@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from adapters.storage.task_folder import read_task, write_task
-from engine.analysis.figures import qualities, run_figures
+from engine.analysis.figures import run_figures
 from engine.analysis.marks import HERE, Origin, origin_of
 from engine.core.errors import UsageError
 from engine.core.run.manifest import Conditions
@@ -114,9 +114,9 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
             ("typos", {"lora": 0.5, "classifier": 0.9}),
         )
     }
-    run = run_figures(base, task, first[0], Conditions())
-    changes = drift_changes(base, first, changed, qualities(run))
-    assert {change.variant_id: change.before for change in changes} == qualities(run), "one score, one interval"
+    changes = drift_changes(base, first, changed)
+    figures = {one.variant.id: one.quality for one in run_figures(base, task, first[0], Conditions()).figures}
+    assert {change.variant_id: change.before for change in changes} == figures, "one score, one interval"
     found = {(change.kind, change.variant_id): change for change in changes}
     assert found["drift", "classifier"].breaks
     assert not found["drift", "classifier"].paired

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from engine.analysis.figures import run_figures
+from engine.analysis.marks import Origin
 from engine.analysis.run_comparison import (
     change_facet,
     compare_runs,
@@ -94,9 +95,7 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
         ("old", [Technique.RAG], 0.4),
     ):
         plan = plan_run(TASK, memory_model(id=model), techniques=techniques, limit=20)
-        manifest = Manifest(plan=plan, imported=model == "old")
-        run = run_figures(plan, TASK, answered(plan, TASK, share), manifest.conditions)
-        runs.append(summarize(run, TASK, [], manifest))
+        runs.append((plan, answered(plan, TASK, share), Origin(imported=model == "old")))
     grid = portability_grid(runs, {"new": "New model"})
     assert grid.lines == ("New model", "old")
     assert grid.columns == ("RAG", "LoRA")
@@ -105,6 +104,9 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
     assert ["imported" in text for line in grid.texts for text in line] == [False, False, True, False]
     assert portability_grid(runs[2:], {}).caption.startswith("quality in percent (imported)")
     # Of two with the same score the simpler one is the best; its interval is corrected for that.
-    told = {one["technique"]: one["quality"] for one in runs[1]["variants"]}
+    plan, table, _origin = runs[1]
+    manifest = Manifest(plan=plan)
+    summary = summarize(run_figures(plan, TASK, table, manifest.conditions), TASK, [], manifest)
+    told = {one["technique"]: one["quality"] for one in summary["variants"]}
     low, high = told["rag"]["ci_low"] * 100, told["rag"]["ci_high"] * 100
     assert f"50 % ({low:.0f} to {high:.0f})" in grid.texts[0][0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
+from engine.analysis.qualities import best_of
 from engine.analysis.verdict.limits import eliminate
 from engine.analysis.verdict.ruling import between
 from engine.core.limits import Limits

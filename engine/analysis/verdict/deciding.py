@@ -17,7 +17,8 @@ from dataclasses import replace
 from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
-from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, best_of
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
+from engine.analysis.qualities import best_of
 from engine.analysis.tradeoff import best_on_all, dearness, pareto
 from engine.analysis.verdict.basis import basis
 from engine.analysis.verdict.changes import what_would_change

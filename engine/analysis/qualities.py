@@ -1,0 +1,74 @@
+"""What the variants of a run scored, each with its one interval. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from engine.analysis.run_table import RunTable
+from engine.core.interval import Interval
+from engine.core.run.plan import RunPlan
+from engine.core.variant import Variant
+from engine.metrics.intervals import corrected_for_choice, mean_interval
+
+
+class Scored(Protocol):
+    """A variant with its score, such as its figures."""
+
+    @property
+    def variant(self) -> Variant:
+        """Of the plan."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """It answered or failed on so many."""
+        ...
+
+    @property
+    def quality(self) -> Interval:
+        """Mean primary score over them."""
+        ...
+
+
+AnyScored = TypeVar("AnyScored", bound=Scored)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Score:
+    variant: Variant
+    rows: int
+    quality: Interval
+
+
+def qualities(plan: RunPlan, table: RunTable) -> dict[str, Interval]:
+    """Return what each variant that has rows scored, by its id, as its figures say.
+
+    Args:
+        plan: of the run.
+        table: the run's predictions as columns.
+    """
+    found = []
+    for variant in plan.variants:
+        line = table.place(variant.id)
+        scores = table.score[line, table.made[line]]
+        if len(scores):
+            found.append(_Score(variant=variant, rows=len(scores), quality=mean_interval(scores)))
+    intervals = corrected(found, len(plan.test_ids))
+    return {item.variant.id: interval for item, interval in zip(found, intervals, strict=True)}
+
+
+def best_of(items: Sequence[AnyScored]) -> AnyScored:
+    """Return the one with the highest quality; of equals, the simplest."""
+    return max(items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
+
+
+def corrected(items: Sequence[Scored], planned_rows: int) -> list[Interval]:
+    """Return the qualities in order, the best one's interval corrected for its having come out on top."""
+    if len(items) < 2:
+        return [item.quality for item in items]
+    best = best_of(items)
+    others = [item.quality for item in items if item is not best]
+    quality = corrected_for_choice(best.quality, others, stopped=best.rows < planned_rows)
+    return [quality if item is best else item.quality for item in items]
