@@ -28,7 +28,7 @@ VARIANT_FIGURES = (
 )  # fmt: skip
 SEARCH_FIGURES = ("technique", "ended", "chosen", "best", "standard_error", "reason", "next_s", "passed")
 TRIAL_FIGURES = (
-    "setting", "standing", "score", "seconds", "prompt_tokens", "trainings", "shot_choice", "corrected", "best_epoch",
+    "setting", "standing", "score", "seconds", "prompt_tokens", "trainings", "shots", "corrected", "best_epoch",
 )  # fmt: skip
 
 

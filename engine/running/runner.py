@@ -37,11 +37,12 @@ from engine.core.run.events import (
     VariantReady,
 )
 from engine.core.run.failed_rows import can_go_on, none_answered, to_ask_again
-from engine.core.run.manifest import Manifest, plan_fields
+from engine.core.run.manifest import Manifest, Preparation, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, Prediction
 from engine.core.steps import CancelSignal, Progress, check_cancelled
 from engine.core.task import Example, Task
+from engine.core.variant import TUNED_ENDING
 from engine.metrics.budget import Budget
 from engine.running.answering import ReadyVariant, RunContext
 from engine.running.lora import run_canary
@@ -173,7 +174,8 @@ def _make_ready(
         loading = partial(_load, context, ports.store, _slots(plan), _room(context, train, [*test, *may_come]))
         yield from tried_twice(loading, "Loading the model")
     paid = _paid(context, budget, ports.store)
-    for event in prepare(paid, ports.trainer, train, ready.append, prepared=manifest.prepared, without=standings.out):
+    prepared = {**_decided(manifest), **manifest.prepared}
+    for event in prepare(paid, ports.trainer, train, ready.append, prepared=prepared, without=standings.out):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event
@@ -183,6 +185,16 @@ def _make_ready(
         if variant.lora is not None:
             yield from tried_twice(partial(_canary, context, ports.trainer, variant, probe), "The check of the weights")
     yield from warm_up(paid, ready, probe)
+
+
+def _decided(manifest: Manifest) -> dict[str, Preparation]:
+    """Return what a search has decided of the default variants: settings were compared with that, and it holds."""
+    found = {}
+    for variant_id, search in (manifest.effort or {}).items():
+        shots = search.in_order[0].shots if search.trials else None
+        if shots is not None:
+            found[variant_id.removesuffix(TUNED_ENDING)] = Preparation(prepare_s=0.0, shots=shots)
+    return found
 
 
 def _rows(task: Task, ids: Sequence[str]) -> list[Example]:

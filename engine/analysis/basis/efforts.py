@@ -225,7 +225,7 @@ def tuning_gains(run: RunFigures) -> tuple[str, ...]:
     """Say what tuning was worth on the test rows: each tuned variant against its default, paired, with the interval."""
     told = []
     for item in run.figures:
-        default = item.variant.id.removesuffix(TUNED_ENDING)
+        default = item.variant.default_id
         gap = between(run.differences, item.variant.id, default) if item.variant.tuned else None
         if gap is None:
             continue

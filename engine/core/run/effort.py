@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.core.run.shot_record import ShotRecord
+
 Setting = Mapping[str, str]
 """The chosen option of each knob by the knob's name; a knob that is missing stays as it is by default."""
 
@@ -61,8 +63,8 @@ class Trial:
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0
-    shot_choice: str = ""
-    """How examples were chosen where the setting leaves that open, as `engine.core.variant.ShotChoice`."""
+    shots: ShotRecord | None = None
+    """How its examples were chosen; None where they were drawn at random, or it shows none."""
     corrected: bool | None = None
     """Whether the label prior was taken away; None where there is none."""
     best_epoch: int | None = None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.core.interval import Floats
 from engine.core.task import Example, Task
 from engine.running.sampling import balanced_sample
+from engine.running.search.choosing import weights_in_order
 
 FOLDS = 4
 """Each row is held out once. Four, so that a fold has some twenty rows of the usual eighty."""
@@ -21,6 +23,22 @@ class Fold:
 
     learned: tuple[Example, ...]
     held_out: tuple[Example, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What all settings are judged on."""
+
+    train: tuple[Example, ...]
+    """The training rows of the run."""
+    folds: tuple[Fold, ...]
+    weights: Mapping[str, float]
+    """How much each row counts, by id."""
+
+    @property
+    def order(self) -> Floats:
+        """The weights in the order of the folds."""
+        return weights_in_order([row.id for fold in self.folds for row in fold.held_out], self.weights)
 
 
 def pooled(task: Task, train: Sequence[Example], without: Sequence[str], *, seed: int) -> list[Example]:

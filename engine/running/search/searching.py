@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from engine.core.errors import CancelledError, UsageError
@@ -19,16 +19,16 @@ from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal, FirstOf, Progress, check_cancelled, relay
 from engine.core.task import Example, Task
-from engine.core.variant import PriorCorrection, ShotChoice, Variant
+from engine.core.variant import PriorCorrection, Variant
 from engine.metrics.budget import Budget
 from engine.metrics.label_prior import row_weights
 from engine.running.answering import RunContext
 from engine.running.preparation.priors import label_frequencies
 from engine.running.preparation.shots import load_embedder
-from engine.running.search.choosing import choose, comparable, weights_in_order
-from engine.running.search.folds import FOLDS, Fold, folds_of, seal_of
+from engine.running.search.choosing import choose, comparable
+from engine.running.search.folds import FOLDS, Ground, folds_of, seal_of
 from engine.running.search.proposing import Proposer
-from engine.running.search.seeker import Seeker
+from engine.running.search.seeker import Seeker, as_decided
 from engine.running.search.spaces import Space, space_of, turned
 from engine.running.search.spending import leaves_enough
 from engine.running.search.trying import try_setting
@@ -36,20 +36,6 @@ from engine.running.search.trying import try_setting
 AT_A_SERVER = "Weights for a model at a server are trained once, with the default's settings."
 Keep = Callable[[str, Search], None]
 """Takes the search of a variant after each trial."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ground:
-    """What all settings are judged on."""
-
-    folds: tuple[Fold, ...]
-    weights: Mapping[str, float]
-    """How much each row counts, by id."""
-
-    @property
-    def order(self) -> Floats:
-        """The weights in the order of the folds."""
-        return weights_in_order([row.id for fold in self.folds for row in fold.held_out], self.weights)
 
 
 def search_settings(
@@ -85,7 +71,8 @@ def search_settings(
     task = _without_tested(task, plan)
     context = replace(context, task=task)
     pool = [by_id[row_id] for row_id in effort.pool_ids]
-    ground = _Ground(
+    ground = Ground(
+        train=tuple(by_id[row_id] for row_id in plan.train_ids),
         folds=folds_of(pool, len(plan.train_ids), seed=plan.seed, by_target=task.has_labels),
         weights=_weights(task, pool),
     )
@@ -105,7 +92,7 @@ def _take_turns(
     trainer: Trainer,
     budget: Budget,
     seekers: Sequence[Seeker],
-    ground: _Ground,
+    ground: Ground,
     keep: Keep,
     enough: CancelSignal | None,
 ) -> Generator[Event, None, None]:
@@ -135,8 +122,7 @@ def _take_turns(
             trainer,
             seeker.variant_with(setting),
             setting,
-            ground.folds,
-            ground.weights,
+            ground,
             partial(_goes_on, seeker),
             seeker.is_enough,
         )
@@ -260,9 +246,7 @@ def _as_found(variant: Variant, space: Space, search: Search) -> Variant:
     """Return a variant with the setting that was chosen, and with what its trial decided by itself."""
     trials = search.in_order
     trial = trials[search.chosen or 0]
-    found = turned(variant, space, trial.setting)
-    if found.shot_choice is ShotChoice.AUTO and trials[0].shot_choice:
-        found = replace(found, shot_choice=ShotChoice(trials[0].shot_choice))
+    found = as_decided(turned(variant, space, trial.setting), trials)
     if trial.corrected is not None:
         correction = PriorCorrection.ON if trial.corrected else PriorCorrection.OFF
         found = replace(found, decoding=replace(found.decoding, prior_correction=correction))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -62,10 +63,7 @@ class Seeker:
 
     def variant_with(self, setting: Setting) -> Variant:
         """Return the variant with a setting; which examples it shows is as the default decided, if left open."""
-        variant = turned(self.variant, self.space, setting)
-        if variant.shot_choice is ShotChoice.AUTO and self.trials and self.trials[0].shot_choice:
-            variant = replace(variant, shot_choice=ShotChoice(self.trials[0].shot_choice))
-        return variant
+        return as_decided(turned(self.variant, self.space, setting), self.trials)
 
     @property
     def share_done(self) -> float:
@@ -150,3 +148,11 @@ class Seeker:
             return folds >= len(self.trials[0].fold_scores)
         most_s = None if self.budget_s is None else self.budget_s / LEAST_TRIALS
         return folds >= self.folds or (most_s is not None and seconds + fold_s > most_s)
+
+
+def as_decided(variant: Variant, trials: Sequence[Trial]) -> Variant:
+    """Return a variant that shows the kind of examples that the default's trial decided on, where that is left open."""
+    shots = trials[0].shots if trials else None
+    if variant.shot_choice is not ShotChoice.AUTO or shots is None:
+        return variant
+    return replace(variant, shot_choice=shots.choice)

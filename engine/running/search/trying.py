@@ -34,7 +34,7 @@ from engine.running.preparation.preparing import OneOff, find_parts, make_draw, 
 from engine.running.preparation.priors import count_rows, has_prior, label_frequencies, tells_all
 from engine.running.preparation.shots import decide_shots
 from engine.running.search.copies import repeats_an_example
-from engine.running.search.folds import Fold
+from engine.running.search.folds import Fold, Ground
 
 PASSING = (CancelledError, SpendingLimitError, StoreError, WorkerDiedError, ServerBusyError, *STOPPING)
 """What stops the run instead of being a setting's fault: a resumed run tries that setting again."""
@@ -81,22 +81,21 @@ def try_setting(
     trainer: Trainer,
     variant: Variant,
     setting: Setting,
-    folds: Sequence[Fold],
-    weights: Mapping[str, float],
+    ground: Ground,
     goes_on: Callable[[float, int], bool],
     enough: Callable[[float, float, int], bool],
 ) -> Generator[Event, None, Trial]:
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
     Weights, and an encoder that is trained whole, answer the first fold alone: they take a training for each.
+    How examples are chosen is decided before, on the training rows of the run, which takes that decision over.
 
     Args:
         context: of the search, whose task has no row that is tested.
         trainer: trains LoRA weights.
         variant: with the setting.
         setting: as it is recorded.
-        folds: of the pool.
-        weights: how much each row counts, by id.
+        ground: the rows that all settings are judged on.
         goes_on: takes the mean so far and the number of folds.
         enough: takes the seconds so far, those of answering the last fold, and the number of folds, and tells whether
             the trial is whole with these.
@@ -109,12 +108,13 @@ def try_setting(
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
     standing, message, record = Standing.WHOLE, "", None
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
-    used = folds[:1] if trained else folds
+    used = ground.folds[:1] if trained else ground.folds
     try:
+        record = (yield from tried_twice(partial(decide_shots, context, variant, ground.train, None), "A trial")).record
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
             part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
-            ready, record = yield from tried_twice(part, "A trial")
+            ready = yield from tried_twice(part, "A trial")
             if ready.lora is not None:
                 best_epoch = ready.lora.best_epoch
             trainings += trained
@@ -126,7 +126,7 @@ def try_setting(
             if len(answers.messages) == len(answers.rows):
                 standing, message = Standing.FAILED, answers.messages[0]
                 break
-            means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, weights))
+            means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
             if len(means) == len(used) or enough(now - started, now - asked, len(means)):
@@ -150,7 +150,7 @@ def try_setting(
         seconds=time.perf_counter() - started,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=trainings,
-        shot_choice=str(record.choice) if record is not None else "",
+        shots=record,
         corrected=corrected,
         best_epoch=best_epoch,
         message=message,
@@ -165,22 +165,13 @@ def _prepared(
     record: ShotRecord | None,
     *,
     ends_early: bool,
-) -> Generator[Event, None, tuple[ReadyVariant, ShotRecord | None]]:
-    """Make a variant ready to answer a fold.
-
-    How examples are chosen is decided before the first one, on the training rows of the run, as the run will decide it.
-    """
+) -> Generator[Event, None, ReadyVariant]:
+    """Make a variant ready to answer a fold, its examples chosen from the fold's rows as was decided."""
     paid = OneOff()
-    if record is None:
-        by_id = {row.id: row for row in context.task.examples}
-        train = [by_id[row_id] for row_id in context.plan.train_ids]
-        record = (yield from decide_shots(context, variant, train, None)).record
-    # What was built to decide holds the rows of this fold, too, and is not used.
     chosen = yield from decide_shots(context, variant, fold.learned, record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
     held_out = fold.held_out if ends_early and variant.lora is not None else ()
-    ready = yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out)
-    return ready, chosen.record
+    return (yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out))
 
 
 def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant) -> None:
