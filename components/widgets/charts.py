@@ -160,8 +160,10 @@ def _spaced_ticks(bounds: Sequence[float], least_gap: float) -> list[float]:
 
 
 def _quality_axis(lows: Sequence[float]) -> dict[str, Any]:
-    floor = math.floor(min(lows, default=0.0) * 10) / 10
-    return {"range": [max(0.0, floor) - 0.04, 1.06], "tickformat": ".0%", "dtick": 0.1 if floor >= 0.5 else 0.2}
+    floor = max(0.0, math.floor(min(lows, default=0.0) * 10) / 10)
+    step = 1 if floor >= 0.5 else 2
+    places = [tenths / 10 for tenths in range(0, 11, step) if tenths / 10 >= floor - 0.04]
+    return {"range": [floor - 0.04, 1.06], "tickvals": places, "ticktext": [say.share(place) for place in places]}
 
 
 def axis_title(text: str) -> dict[str, Any]:
