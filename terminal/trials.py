@@ -10,7 +10,7 @@ from engine.core.errors import UsageError
 from engine.running.defaults import technique_from_name
 from engine.running.planning import ALL_TECHNIQUES
 
-_GIVEN = re.compile(r"(?P<count>\d{1,6})(x(?P<folds>\d))?(?P<passed>(-\d{1,6})*)", re.ASCII)
+_GIVEN = re.compile(r"(?P<count>\d{1,6})(x(?P<folds>\d))?(?P<passed>(-\d{1,4}(\.\.\d{1,4})?)*)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +25,9 @@ class Trials:
 
 
 def trials_of(text: str) -> Trials:
-    """Read '12', 'few-shot=12,lora=3', 'few-shot=12x2' (trials of two folds each) or 'few-shot=12-3-7'.
+    """Read '12', 'few-shot=12,lora=3', 'few-shot=12x2' (trials of two folds each) or 'few-shot=12-3-7..9'.
 
-    The last has the settings 3 and 7 passed over, counted from 0, which is the default's.
+    The last has the settings 3 and 7 to 9 passed over, counted from 0, which is the default's.
 
     Raises:
         UsageError: it is none of these, or names one twice.
@@ -48,5 +48,10 @@ def trials_of(text: str) -> Trials:
         if given["folds"] is not None:
             folds[key] = int(given["folds"])
         if given["passed"]:
-            passed[key] = tuple(map(int, given["passed"].split("-")[1:]))
+            passed[key] = tuple(number for part in given["passed"].split("-")[1:] for number in _numbers(part))
     return Trials(counts=counts, folds=folds, passed=passed)
+
+
+def _numbers(part: str) -> range:
+    first, _, last = part.partition("..")
+    return range(int(first), int(last or first) + 1)

@@ -91,8 +91,8 @@ class RunOptions:
     validation rows; the tuned variants then answer beside the default ones."""
     trials: Annotated[str | None, Parameter(metavar="TRIALS")] = None
     """The effort in trials instead: a number for all, or few-shot=12,lora=3. The same numbers give the same choices.
-    In few-shot=12x2, each trial answers two of the four parts of the labelled rows; in few-shot=12-3-7, the settings 3
-    and 7 are passed over."""
+    In few-shot=12x2, each trial answers two of the four parts of the labelled rows; in few-shot=12-3-7..9, the
+    settings 3 and 7 to 9 are passed over."""
     end_search: bool = False
     """With --resume: end the search, and use the best so far."""
     draws: Count = 1

@@ -20,9 +20,10 @@ from engine.core.errors import UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
 from engine.core.run.events import RunEnded
+from engine.core.run.shot_record import ShotRecord
 from engine.core.task import Task
 from engine.core.techniques import Technique
-from engine.core.variant import PriorCorrection
+from engine.core.variant import PriorCorrection, ShotChoice
 from engine.running.defaults import default_variant
 from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
@@ -127,6 +128,14 @@ def test_with_little_time_left_nothing_is_looked_for() -> None:
     assert (here.ended, here.passed) == (SearchEnd.TIME, [])
 
 
+def test_deciding_once_does_not_make_the_others_look_slow() -> None:
+    """Of the default's 42 s 38 were for deciding which examples are shown."""
+    here = seeker(Technique.FEW_SHOT, budget_s=100.0, proposed={"which examples": "nearest to the row"})
+    shots = ShotRecord(choice=ShotChoice.COVERING, right_covering=0.5, right_nearest=0.5, rows=40, measure_s=38.0)
+    here.trials.append(replace(whole(42.0), shots=shots))
+    assert here.next() is not None, "five times 4 s"
+
+
 def test_what_was_not_started_is_told() -> None:
     """A search that used less than its time says what another trial would have taken."""
     search = Search(
@@ -202,8 +211,8 @@ def test_the_option_that_replays_names_the_folds() -> None:
     }
     assert replay_option(searches) == "rag=2x1,few-shot=1,lora=1"
     passing = Search(technique="rag", trials={"0": whole(50.0, folds=1), "1": whole(40.0, folds=1)}, passed=(1, 2, 4))
-    assert replay_option({"rag-tuned": passing}) == "rag=2x1-1-2", "the fourth came after the last trial"
-    assert trials_of("rag=2x1-1-2").passed == {"rag": (1, 2)}
+    assert replay_option({"rag-tuned": passing}) == "rag=2x1-1..2", "the fourth came after the last trial"
+    assert trials_of("rag=2x1-1..2-7").passed == {"rag": (1, 2, 7)}
 
 
 def test_a_trial_of_fewer_folds_is_whole(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
@@ -157,9 +158,14 @@ def replay_option(searches: Mapping[str, Search]) -> str:
 
 
 def _passed(search: Search) -> str:
-    """Write which of the proposed settings are passed over before its last trial."""
+    """Write which of the proposed settings are passed over before its last trial: `-3-9..25`."""
     count = len(search.trials)
-    return "".join(f"-{number}" for place, number in enumerate(search.passed) if number - place < count)
+    numbers = [number for place, number in enumerate(search.passed) if number - place < count]
+    told = []
+    for _trials_before, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        first, *others = (number for _place, number in run)
+        told.append(f"-{first}..{others[-1]}" if others else f"-{first}")
+    return "".join(told)
 
 
 def _folds(search: Search) -> str:

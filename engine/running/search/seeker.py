@@ -124,10 +124,14 @@ class Seeker:
         return None
 
     def _predicted_s(self, setting: Setting) -> float:
-        """Return how long a trial will take: as the whole ones so far, each by its size."""
+        """Return how long a trial will take: as the whole ones so far, each by its size.
+
+        Deciding which examples are shown is done once, and is no part of it.
+        """
         whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
-        each_s = np.mean([trial.seconds / self.size(trial.setting) for trial in whole])
-        return float(each_s) * self.size(setting)
+        once_s = [trial.shots.measure_s if trial.shots is not None else 0.0 for trial in whole]
+        each_s = [(one.seconds - less) / self.size(one.setting) for one, less in zip(whole, once_s, strict=True)]
+        return float(np.mean(each_s)) * self.size(setting)
 
     def size(self, setting: Setting) -> float:
         """Return what a trial takes beside others: a training by its epochs, an encoder and ever new prompts more."""

@@ -97,7 +97,7 @@ def try_setting(
         setting: as it is recorded.
         ground: the rows that all settings are judged on.
         goes_on: takes the mean so far and the number of folds.
-        enough: takes the seconds so far, those of answering the last fold, and the number of folds, and tells whether
+        enough: takes the seconds of all folds so far, those of answering the last one, and their number, and tells whether
             the trial is whole with these.
 
     Raises:
@@ -111,6 +111,7 @@ def try_setting(
     used = ground.folds[:1] if trained else ground.folds
     try:
         record = (yield from tried_twice(partial(decide_shots, context, variant, ground.train, None), "A trial")).record
+        decided = time.perf_counter()  # which is done once: it leaves no less time for the folds
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
             part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
@@ -129,7 +130,7 @@ def try_setting(
             means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
-            if len(means) == len(used) or enough(now - started, now - asked, len(means)):
+            if len(means) == len(used) or enough(now - decided, now - asked, len(means)):
                 break
             if not promising:
                 standing = Standing.BEHIND
