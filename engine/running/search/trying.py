@@ -97,8 +97,8 @@ def try_setting(
         setting: as it is recorded.
         ground: the rows that all settings are judged on.
         goes_on: takes the mean so far and the number of folds.
-        enough: takes the seconds of all folds so far, those of answering the last one, and their number, and tells whether
-            the trial is whole with these.
+        enough: takes the seconds of all folds so far, those of answering the last one, and their number; it tells
+            whether the trial is whole with these.
 
     Raises:
         CancelledError: the user stopped the run.
