@@ -68,9 +68,8 @@ def carry_out(
             if isinstance(event, RunEnded):
                 ended = event
     snapshot = live.snapshot()
-    if snapshot.clear_leader is not None:
-        done = f"{snapshot.rows_done} of {snapshot.rows_total} answers"
-        note(f"Stopped early after {done}: {snapshot.clear_leader} is clearly the best.")
+    if snapshot.ended_early:
+        note(snapshot.ended_early)
     for notice in snapshot.notices:
         note(notice, dim=True)
     if ended.status == "done" and snapshot.passing:

@@ -83,9 +83,8 @@ def verdict_slide(snapshot: RunSnapshot, manifest: Manifest, verdict: Verdict | 
     Without a verdict (the task is gone), say which variant is best at what.
     """
     kicker = f"{STEPS[4]} · {where(manifest)}"
-    stopped = "This run stopped when the leader was clear, so its quality is slightly overestimated."
     imported = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
-    notes = [note for note in (imported, stopped if snapshot.clear_leader is not None else "") if note]
+    notes = [note for note in (imported, snapshot.ended_early) if note]
     if verdict is None:
         found = bests(snapshot.lanes)
         cards = [_card(best.lane, figure=best.figure, what=best.count, detail=best.detail) for best in found]

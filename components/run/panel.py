@@ -200,19 +200,9 @@ def _message(snapshot: RunSnapshot) -> None:
     elif snapshot.status == "queued":
         st.info(text, icon=":material/hourglass:")
     elif snapshot.clear_leader is not None:
-        st.info(_stopped_early(snapshot), icon=":material/flag:")
+        st.info(plain(snapshot.ended_early), icon=":material/flag:")
     elif snapshot.status == "done" and snapshot.passing:
         st.warning(asked_again_note(snapshot.passing), icon=":material/cloud_off:")
-
-
-def _stopped_early(snapshot: RunSnapshot) -> str:
-    leader = next(lane for lane in snapshot.lanes if lane.variant.id == snapshot.clear_leader)
-    rows = f"{say.number(leader.rows_done)} of {say.number(leader.rows_total)} rows"
-    return (
-        f"Stopped after {rows}: {leader.variant.name} is clearly better than all its rivals. "
-        "The test accounts for checking after every row and is wrong in at most 5 of 100 runs. Stopping early slightly "
-        "overestimates the quality of the leader."
-    )
 
 
 def _charts(snapshot: RunSnapshot, run_id: str) -> None:

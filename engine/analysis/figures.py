@@ -18,7 +18,7 @@ from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
 from engine.core.prices import CostAssumptions
 from engine.core.run.label_prior import LabelPrior
-from engine.core.run.manifest import Conditions
+from engine.core.run.manifest import Conditions, StoppedEarly
 from engine.core.run.plan import RunPlan
 from engine.core.run.shot_record import ShotRecord
 from engine.core.task import AnswerKind, Task
@@ -152,6 +152,8 @@ class RunFigures:
     """After how many rows variants left a race, by id."""
     different_targets: int | None = None
     """How many targets the rows have, where answers are free text, of which each row wants its own; else None."""
+    stopped_early: StoppedEarly | None = None
+    """The leader whose clear lead ended the run before its last row."""
 
     @property
     def quality_title(self) -> str:
@@ -278,6 +280,7 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
             [item.variant.id for item in found], table.score[lines], table.made[lines], looks=plan.looks
         ),
         out=conditions.out,
+        stopped_early=conditions.stopped_early,
         different_targets=len({*table.targets} - {""}) if task.answer.kind is AnswerKind.TEXT else None,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar, overload
 
+from engine.analysis.basis.wholeness import ended_early
 from engine.analysis.course.run_steps import RunStep, step_now
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import HERE, FigureName, Origin, mark_of, mark_of_item
@@ -15,7 +16,7 @@ from engine.core.run.effort import Search
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
-from engine.core.variant import Variant
+from engine.core.variant import Variant, variant_names
 from engine.metrics.marks import Mark
 
 RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
@@ -199,6 +200,15 @@ class RunSnapshot:
     def is_running(self) -> bool:
         """Tell whether more events will come."""
         return self.status in RUNNING
+
+    @property
+    def ended_early(self) -> str:
+        """Say whose clear lead ended the run before its last row; empty for all other runs."""
+        leader = next((lane for lane in self.lanes if lane.variant.id == self.clear_leader), None)
+        if leader is None:
+            return ""
+        name = variant_names(self.plan.variants)[leader.variant.id]
+        return ended_early(name, leader.rows_done, leader.rows_total)
 
     @property
     def origin(self) -> Origin:

@@ -139,6 +139,27 @@ def test_saved_answers_that_cannot_be_spent(
     assert summary["saved_rows"] == manifest["plan"]["looks"] == 0
 
 
+def test_a_run_ends_once_one_variant_is_clearly_the_best(run: Run, desks: list[object], tmp_path: Path) -> None:
+    """The rows that are left are not answered, and terminal, files and memo say so; with all rows nothing is cut."""
+    two = ["zero-shot,few-shot" if one == "zero-shot,few-shot,rag" else one for one in desks]
+    manifest, summary, err = compared(run, tmp_path / "out", *two, "--limit", 60, "--stop-when-clear")
+    stopped = manifest["stopped_early"]
+    assert stopped["variant_id"] == "few-shot"
+    assert stopped["rows"] < 60
+    told = f"The run ended after {stopped['rows']} of 60 rows, when Few-shot was clearly better than all its rivals."
+    assert told in err
+    assert {one["variant"]: one["n"] for one in summary["variants"]} == dict.fromkeys(
+        ("zero-shot", "few-shot"), stopped["rows"]
+    )
+    memo = tmp_path / "memo.md"
+    code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
+    assert code == 0, err
+    assert told in memo.read_text(encoding="utf-8").replace("\\", "")
+    whole, _, err = compared(run, tmp_path / "whole", *two, "--limit", 60)
+    assert whole["stopped_early"] is None
+    assert "ended after" not in err
+
+
 def test_spending_needs_a_race(run: Run, desks: list[object]) -> None:
     """Without a race it is wrong usage, and the option is named."""
     code, _, err = run("compare", *desks, "--spend-saved")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.helpers import TEXTS, WriteCsv
 from tests.terminal.reading import Run
+from tests.workbook import workbook
 from wiring import open_lab
 
 SCRIPTED = ("--model", "scripted", "--variants", "zero-shot", "--limit", 2)
@@ -26,6 +30,45 @@ def test_a_table_becomes_a_task_folder(run: Run, tmp_path: Path, write_csv: Writ
     code, _, err = run("import-csv", path, *columns, "--out", out)
     assert (code, "already contains a task" in err) == (2, True)
     assert run("import-csv", path, "--out", out, "--replace")[0] == 0
+
+
+def _xlsx(rows: pl.DataFrame, path: Path) -> None:
+    path.write_bytes(workbook([list(rows.columns), *map(list, rows.iter_rows())]))
+
+
+def _jsonl(rows: pl.DataFrame, path: Path) -> None:
+    path.write_text("\n".join(json.dumps(row) for row in rows.iter_rows(named=True)), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("ending", "write"),
+    [
+        ("xlsx", _xlsx),
+        ("jsonl", _jsonl),
+        ("parquet", pl.DataFrame.write_parquet),
+        ("tsv", lambda rows, path: rows.write_csv(path, separator="\t")),
+        ("txt", lambda rows, path: rows.write_csv(path, separator="|")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_format_of_a_table_becomes_the_same_task(
+    run: Run, tmp_path: Path, write_csv: WriteCsv, ending: str, write: Callable[[pl.DataFrame, Path], object]
+) -> None:
+    """A table as a workbook, as JSON lines, as Parquet, with tabs or pipes: the rows of the CSV to the letter."""
+    table = write_csv(tmp_path / "desk.csv", extra=[("two lines,\nand a comma | or a\ttab", "fault", "test")])
+    other = tmp_path / f"desk.{ending}"
+    write(pl.read_csv(table), other)
+    made = {}
+    for path in (table, other):
+        out = tmp_path / path.suffix[1:] / "desk"
+        code, told, err = run("import-csv", path, "--out", out)
+        assert code == 0, err
+        assert "16 rows read, 16 used: train 9, test 7" in told
+        kept = pl.read_ndjson(out / "examples.jsonl")
+        made[path] = kept.select("input", "target", "split").rows()
+    assert made[table] == made[other]
+    code, _, err = run("compare", "--task", other, *SCRIPTED)
+    assert code == 0, err
 
 
 def test_a_broken_table_is_two_lines_and_exit_1(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:

@@ -1,4 +1,4 @@
-"""How whole a run is, in one sentence that goes wherever its verdict goes. Pure functions of a run at a glance."""
+"""How whole a run is, in sentences that go wherever its verdict goes. Pure functions."""
 
 from __future__ import annotations
 
@@ -29,3 +29,17 @@ def answers_in_words(run: RunInfo, running_id: str | None = None) -> str:
     done, total = say.number(run.rows_done), say.number(run.rows_total)
     counted = done if run.rows_done >= run.rows_total else f"{done} of {total}"
     return f"{counted} answer{'s' * (run.rows_total != 1)}{_ENDING[state]}"
+
+
+def ended_early(leader: str, rows: int, planned: int) -> str:
+    """Say that a clear lead ended a run, and what that does to the leader's quality.
+
+    Args:
+        leader: its name.
+        rows: that each variant still in the run has answered.
+        planned: rows of the whole run.
+    """
+    return (
+        f"The run ended after {say.number(rows)} of {say.number(planned)} rows, when {leader} was clearly better than all "
+        "its rivals. The tests allow for checking after every row; ending then overestimates its quality slightly."
+    )

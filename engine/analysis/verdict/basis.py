@@ -5,6 +5,7 @@ Pure functions. Each sentence stands behind "Why".
 
 from __future__ import annotations
 
+from engine.analysis.basis.wholeness import ended_early
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.limits import uncosted, untimed
@@ -55,6 +56,15 @@ def _fewer(ruling: Ruling) -> Sentence:
             for item in short
         ),
     )
+
+
+def _ended(ruling: Ruling) -> Sentence:
+    """Say that a clear lead ended the run, whose quality is then overestimated."""
+    stopped, plan = ruling.run.stopped_early, ruling.run.plan
+    if stopped is None:
+        return Sentence(text="")
+    leader = ruling.run.of(stopped.variant_id).name
+    return Sentence(text=ended_early(leader, stopped.rows, len(plan.test_ids)))
 
 
 def _continued(ruling: Ruling) -> Sentence:
@@ -193,6 +203,7 @@ def _drawn(item: VariantFigures) -> str:
 _PARTS = (
     _unchecked,
     _fewer,
+    _ended,
     _continued,
     _handicapped,
     _language,

@@ -126,6 +126,7 @@ class Conditions:
     """The searches for settings, by tuned variant; also of those that kept the default's."""
     out: Mapping[str, int] = field(default_factory=dict)
     """After how many rows variants left a race, by id."""
+    stopped_early: StoppedEarly | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +195,7 @@ class Manifest:
             imported=self.imported,
             searches=self.effort or {},
             out=self.out,
+            stopped_early=self.stopped_early,
         )
 
     def to_dict(self) -> dict[str, Any]:
