@@ -8,9 +8,11 @@ from typing import Any
 import streamlit as st
 
 from components.ui import state
+from components.ui.run_data import asked_run
 from components.ui.text import plain
 from engine.metrics import wording as say
 from engine.services.background.at_work import Work, WorkKind
+from engine.services.lab import Lab
 
 _DOTS = (
     '<circle cx="7" cy="15.5" r="4.6" fill="#0072b2"/><circle cx="17.5" cy="15.5" r="4.6" fill="#d55e00"/>'
@@ -77,6 +79,8 @@ _PAGES = {
 
 _MODEL_ON = {"learning_curve": state.CURVE_MODEL, "context": state.CONTEXT_MODEL}
 """Where pages keep the model that is chosen on them, by their path; the others share one."""
+_RUN_ON = {"drift": state.DRIFT_RUN}
+"""Where pages that run the variants of a finished run once more keep which one that is."""
 
 
 def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
@@ -129,9 +133,9 @@ def _show(work: Work) -> None:
 def _where_inputs_go(page: str) -> str:
     """Say whether inputs leave this machine, for model and embedders of the current run, else for those chosen here."""
     lab = state.lab()
-    running = lab.runs.current_id()
-    if running:
-        plan = lab.results.plan(running)
+    run_id = lab.runs.current_id() or _run_chosen(lab, page)
+    if run_id:
+        plan = lab.results.plan(run_id)
         hosts = [lab.models.sends_rows_to(plan.model_id), *(one.host for one in plan.remote_embedders)]
     else:
         model_id = st.session_state.get(_MODEL_ON.get(page, state.MODEL))
@@ -141,3 +145,9 @@ def _where_inputs_go(page: str) -> str:
         hosts += lab.embedders.hosts(st.session_state.get(state.EMBEDDERS) or ())
     named = list(dict.fromkeys(filter(None, hosts)))
     return f"Inputs are sent to  \n{plain(say.listed(named))}" if named else "Nothing leaves  \nthis machine"
+
+
+def _run_chosen(lab: Lab, page: str) -> str | None:
+    """Return the run whose variants would run once more on this page, if it is kept here."""
+    chosen = st.session_state.get(_RUN_ON[page]) or asked_run() if page in _RUN_ON else None
+    return chosen if chosen in {info.run_id for info in lab.runs.list()} else None

@@ -35,7 +35,7 @@ st.caption(
 )
 try:
     with run_cell:
-        info = reported_run(lab, key="drift_run", comparisons_only=True)
+        info = reported_run(lab, key=state.DRIFT_RUN, comparisons_only=True)
     if info is None:
         st.stop()
     caveats(info, lab.runs.current_id())

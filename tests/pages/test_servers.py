@@ -129,6 +129,20 @@ def test_the_sidebar_says_where_inputs_go(open_app: Opener) -> None:
     assert "api.example.com" in app.sidebar.caption[0].value.replace("\\", "")
 
 
+def test_on_drift_the_sidebar_goes_by_the_model_of_the_run(open_app: Opener) -> None:
+    """Its variants answer once more where they did in the run, whatever model is chosen for the next one."""
+    remote = memory_model(id="api/large", name="large", backend="openai", server="https://api.example.com/v1")
+    lab = memory_lab(models=[memory_model(), remote], speed=500)
+    here = lab.finished(rows=6, techniques=AT_A_SERVER)
+    there = lab.finished(rows=6, techniques=AT_A_SERVER, model_id=remote.id)
+    app = open_app(lab).run()
+    app.switch_page("pages/decide/drift.py").run()
+    for run_id, words in ((there, "api.example.com"), (here, "Nothing leaves")):
+        app.selectbox(key="drift_run").set_value(run_id).run()
+        assert not app.exception
+        assert words in app.sidebar.caption[0].value.replace("\\", "")
+
+
 def test_what_costs_money_is_confirmed_first(open_app: Opener) -> None:
     """At a closed API the run starts only after its estimate was agreed to, and carries the limit."""
     remote = memory_model(
