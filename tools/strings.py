@@ -1,8 +1,8 @@
 """List every user-visible string for proofreading: `python -m tools.strings [PATH ...] > strings.md`.
 
 The tool parses Python into a syntax tree, so that it knows which call a string is an argument of; it reads JavaScript,
-HTML and the memo's templates as text. Placeholders are in braces. Docstrings are left out; where the terminal shows
-them as help, `python cli.py COMMAND --help` prints them.
+HTML and the memo's templates as text. Placeholders are in braces. Docstrings are left out; what the terminal shows as
+help stands at the end, as the parser has it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tools.strings_of_help import strings_of_help
 from tools.strings_of_pages import strings_of_html, strings_of_script, strings_of_template
 from tools.strings_rules import FORMAT_FIELD, has_letters, is_code, is_title, reads_as_text
 
@@ -290,7 +291,7 @@ def all_strings(places: Sequence[str] = PLACES, *, root: Path = ROOT) -> Iterato
 
 
 def main(places: Sequence[str]) -> None:
-    """Write the list as Markdown."""
+    """Write the list as Markdown; the help of the terminal goes with the whole list alone."""
     path = ""
     for shown in all_strings([place.rstrip("/") for place in places] or PLACES):
         if shown.path != path:
@@ -298,6 +299,20 @@ def main(places: Sequence[str]) -> None:
             sys.stdout.write(f"\n## {path}\n\n")
         text = shown.text.strip("\n").replace("\n", " ⏎ ")
         sys.stdout.write(f"* {shown.path}:{shown.line}: {text}\n")
+    if not places:
+        _write_help()
+
+
+def _write_help() -> None:
+    from cli import app  # it is the parser with every command, and takes a second
+
+    before = None
+    for command, option, text in strings_of_help(app):
+        if command != before:
+            before = command
+            sys.stdout.write(f"\n## {f'python cli.py {command}'.strip()}\n\n")
+        written = text.strip("\n").replace("\n", " ⏎ ")
+        sys.stdout.write(f"* {option}: {written}\n" if option else f"* {written}\n")
 
 
 if __name__ == "__main__":

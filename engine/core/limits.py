@@ -17,15 +17,15 @@ class Limits:
     least_quality: float | None = None
     """Lowest acceptable mean primary score, 0 to 1."""
     highest_p95_s: float | None = None
-    """95 of 100 answers are complete within this time."""
+    """Seconds within which 95 of 100 answers are complete, at most."""
     highest_cost_usd_per_1k: float | None = None
-    """Running cost of 1,000 answers; one-off costs are counted only in the total."""
+    """Running cost of 1,000 answers in USD, at most; one-off costs are counted only in the total."""
     calls_per_month: int = CALLS_PER_MONTH
     """Answers needed in a month."""
     months: int = 12
-    """How long it is used; one-off costs are spread over it."""
+    """Months for which it is used; one-off costs are spread over them."""
     labelling_usd_per_row: float = 0.10
-    """An assumption: 20 seconds of a person at 18 USD an hour."""
+    """Cost of labelling one row in USD; by default 20 seconds of a person at 18 USD an hour are assumed."""
     data_may_leave: bool = False
     """Whether inputs may be sent to a closed API; what the memo says about them depends on it."""
 
@@ -42,10 +42,14 @@ class Limits:
                 f"{self.calls_per_month} calls a month over {self.months} months is not a valid volume.",
                 "Give at least one of each.",
             )
-        for name in ("highest_p95_s", "highest_cost_usd_per_1k", "labelling_usd_per_row"):
-            value = getattr(self, name)
+        given = {
+            "limit on p95": self.highest_p95_s,
+            "limit on cost": self.highest_cost_usd_per_1k,
+            "cost of a label": self.labelling_usd_per_row,
+        }
+        for what, value in given.items():
             if value is not None and value < 0:
-                raise UsageError(f"{name} is {value:g}.", "Give a figure of 0 or more.")
+                raise UsageError(f"The {what} is {value:g}.", "Give a figure of 0 or more.")
 
     @property
     def any_set(self) -> bool:

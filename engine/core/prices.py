@@ -20,11 +20,11 @@ class CostAssumptions:
     """What the user may edit. The defaults are assumptions, and are shown as such."""
 
     machine_usd_per_hour: float = 0.13
-    """A 1,000 USD laptop written off over 3 years of 52 weeks with 50 working hours."""
+    """Price of an hour of this machine in USD. Default: a 1,000 USD laptop over 3 years of 52 weeks with 50 hours."""
     watts: float = 28.0
     """Power of the whole machine under load. 28 W is a laptop processor's usual sustained limit (Intel P-series)."""
     electricity_usd_per_kwh: float = 0.25
-    """An assumption; prices differ by country."""
+    """Price of electricity in USD; the default is an assumption, since prices differ by country."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

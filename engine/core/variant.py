@@ -99,16 +99,16 @@ class LoraSpec:
     rank: int = 8
     """Rank of the LoRA matrices."""
     alpha: float = 16.0
-    """The scale is alpha / rank."""
+    """LoRA weights are scaled by alpha / rank."""
     dropout: float = 0.0
     """Dropout before the LoRA matrices."""
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     epochs: int = 6
-    """Passes over the rows."""
+    """Passes over the training rows."""
     learning_rate: float = 1e-3
-    """Peak of the schedule."""
+    """Learning rate at the peak of its schedule."""
     batch_size: int = 4
-    """Rows per step."""
+    """Training rows per step."""
     seed: int = 0
     validation_share: float = 0.0
     """Share of the training rows held out for early stopping; 0 trains on all rows for all epochs."""

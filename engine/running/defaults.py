@@ -47,7 +47,7 @@ class TechniqueOptions:
     several, separated by commas, RAG and classifier run once with each."""
     lora: LoraSpec | None = None
     lora_prompts: TrainingPrompts | None = None
-    """For the mix of RAG and LoRA; LoRA alone is always trained on plain prompts."""
+    """RAG + LoRA: the prompts it is trained on; LoRA alone is always trained on plain ones."""
 
 
 def technique_from_name(name: str) -> Technique:

@@ -19,7 +19,7 @@ from terminal.sources import kept_weights
 from wiring import open_lab
 
 app = App(group_parameters=OPTIONS, name="lora")
-FORMS = "A PEFT folder (zip), a GGUF file for llama.cpp's --lora, or a Modelfile with it (zip) for Ollama."
+FORMS = "A PEFT folder (zip), a GGUF file for llama.cpp's --lora, or that with a Modelfile (zip) for Ollama."
 OUT = "The file to write, or a folder to put it into."
 
 

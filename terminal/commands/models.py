@@ -52,7 +52,7 @@ def models(*, changes: Changes = Changes(), check: Checked = None, as_json: Json
 
     Args:
         changes: what to change before.
-        check: ask this model some short questions instead, and show what works where it runs.
+        check: Ask this model some short questions instead, and show what works where it runs.
         as_json: print JSON.
     """
     with closing(open_lab()) as lab:

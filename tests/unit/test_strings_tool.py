@@ -125,6 +125,17 @@ def test_no_docstring_is_listed(listed: list[Shown]) -> None:
     assert not places & set(docstrings)
 
 
+def test_what_the_terminal_shows_as_help_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of every command and option, under the name that is typed, also where an engine's dataclass describes it."""
+    main([])
+    told = capsys.readouterr().out.partition("\n## python cli.py\n")[2]
+    by_command = {part.partition("\n")[0]: part for part in told.split("\n## python cli.py ")[1:]}
+    assert {"compare", "models", "study drift", "lora remove", "bench"} <= set(by_command)
+    assert "* --race: Go on without variants that are clearly behind, one by one." in by_command["compare"]
+    assert "* --shots: Few-shot: examples shown." in by_command["compare"]
+    assert "* Run variants side by side and write the figures." in by_command["compare"]
+
+
 def test_the_list_is_markdown_with_file_and_line(capsys: pytest.CaptureFixture[str]) -> None:
     """A part of the project can be listed alone, one string a line."""
     main(["app.py"])
