@@ -40,6 +40,6 @@ def ended_early(leader: str, rows: int, planned: int) -> str:
         planned: rows of the whole run.
     """
     return (
-        f"The run ended after {say.number(rows)} of {say.number(planned)} rows, when {leader} was clearly better than all "
-        "its rivals. The tests allow for checking after every row; ending then overestimates its quality slightly."
+        f"The run ended after {say.number(rows)} of {say.number(planned)} rows, when {leader} was clearly better than "
+        "all its rivals. The tests allow for checking after every row; ending then overestimates its quality slightly."
     )
