@@ -96,7 +96,8 @@ def entry_lines(data: bytes, path: str, *, most_bytes: int) -> Iterator[str]:
             while line := entry.readline(most_bytes + 1):
                 if len(line) > most_bytes:
                     raise TaskError(
-                        f"The entry '{path}' has a line of more than {say.size(most_bytes)}.", "It was not unpacked."
+                        f"The entry '{path}' has a line of more than {say.size(most_bytes)}.",
+                        "Pack or download the archive again.",
                     )
                 yield line.decode("utf-8")
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError) as error:
@@ -124,7 +125,9 @@ def _checked_path(name: str, info: zipfile.ZipInfo) -> PurePosixPath:
     odd = too_long or str(path) != raw.removesuffix("/")
     foreign = odd or "\\" in raw or "\0" in raw or PureWindowsPath(raw).drive or any(ord(sign) < 32 for sign in raw)
     if foreign or path.is_absolute() or ".." in path.parts or (info.external_attr >> 16) & 0o170000 == _LINK:
-        raise TaskError(f"{name} has an entry with an unsafe path: {raw[:80]!r}.", "It was not unpacked.")
+        raise TaskError(
+            f"{name} has an entry with an unsafe path: {raw[:80]!r}.", "Pack or download the archive again."
+        )
     return path
 
 
@@ -141,7 +144,9 @@ def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
     """Inflate an entry without keeping it, and check that it does not exceed its declared size."""
     if info.compress_type == zipfile.ZIP_STORED:
         if info.compress_size != info.file_size:
-            raise TaskError(f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "It was not unpacked.")
+            raise TaskError(
+                f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "Pack or download the archive again."
+            )
         return
     if info.compress_type != zipfile.ZIP_DEFLATED:
         raise TaskError(f"{name} uses a compression method that is not supported.", "Pack it with plain deflate.")
@@ -153,7 +158,9 @@ def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
         found += len(inflater.decompress(rest, _STEP))
         rest = inflater.unconsumed_tail
         if found > info.file_size:
-            raise TaskError(f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "It was not unpacked.")
+            raise TaskError(
+                f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "Pack or download the archive again."
+            )
 
 
 def _start_of(data: bytes, info: zipfile.ZipInfo) -> int:

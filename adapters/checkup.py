@@ -44,7 +44,7 @@ def check_machine(home: Path, *, models: int) -> list[Finding]:
     if free < LEAST_MEMORY_BYTES:
         findings.append(
             Finding(
-                what=f"{say.size(free)} of memory are free; training needs {say.size(LEAST_MEMORY_BYTES)}.",
+                what=f"{say.size(free)} of memory is free; training needs {say.size(LEAST_MEMORY_BYTES)}.",
                 fix="Close other programs, or use a small model.",
                 needed=False,
             )
@@ -53,7 +53,7 @@ def check_machine(home: Path, *, models: int) -> list[Finding]:
     if disk < LEAST_DISK_BYTES:
         findings.append(
             Finding(
-                what=f"{say.size(disk)} of disk are free where runs are saved.",
+                what=f"{say.size(disk)} of disk space is free where runs are saved.",
                 fix="Free some space, or set ADAPTLAB_HOME to a folder on another disk.",
                 needed=False,
             )

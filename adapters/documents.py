@@ -90,5 +90,5 @@ def _pdf(name: str, data: bytes) -> str:
         pages = [page.extract_text().strip() for page in reader.pages]
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError) as error:
         # pypdf fails on broken files in many ways; none of them is a bug of ours.
-        raise TaskError(f"{name} cannot be read as a PDF ({type(error).__name__}).", "Save it again.") from error
+        raise TaskError(f"{name} cannot be read as a PDF.", "Save it as PDF again.") from error
     return "\n\n".join(page for page in pages if page).encode("utf-8", "replace").decode() + "\n"

@@ -57,7 +57,7 @@ def carry_out(
     if end_search:
         enough.set()
     live = LiveRun(plan, lab.plans.conditions(plan, resume=resume), lab.plans.estimate(plan))
-    ended = RunEnded(status="failed", message="The run ended without a message.")
+    ended = RunEnded(status="failed", message="The run ended without a message.", fix="Resume it.")
     note(f"run {plan.run_id}")
     remark = training_note(lab.plans.training(plan), test_rows=len(plan.test_ids))
     with progress_display(live, Console(stderr=True), remark=remark):

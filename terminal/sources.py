@@ -113,7 +113,7 @@ def _chosen_roles(table: Table, columns: ColumnOptions, *, must_be_sure: bool) -
     if doubts:
         raise UsageError(
             f"Which columns of '{table.name}'? {' '.join(doubts.values())}",
-            f"Name them with {' and '.join(doubts)}; there are {', '.join(table.header)}.",
+            f"Name them with {' and '.join(doubts)}; the columns are {', '.join(table.header)}.",
         )
     return guess.roles, guess.reasons
 

@@ -185,10 +185,10 @@ def test_a_model_that_answers_elsewhere_gets_no_row_without_consent(
         )
         assert cli.main(["models"]) == 0
         out = capsys.readouterr()
-        assert f"sends inputs on to {host}" in out.out + out.err
+        assert f"only forwards inputs to {host}" in out.out + out.err
         asked = ["compare", "--task", "support-tickets", "--model", "ollama/far", "--variants", "zero-shot", "--limit"]
         assert cli.main([*asked, "2"]) == 2
-        assert f"would be sent on to {host}" in capsys.readouterr().err
+        assert f"would forward the task's rows to {host}" in capsys.readouterr().err
         assert not far.asked
     finally:
         far.close()

@@ -149,7 +149,7 @@ class Catalog:
             if name in {offer.id for offer in self.offers()}:
                 raise UsageError(
                     f"The terms of '{name}' have not been accepted.",
-                    f"Read them with 'cli.py models', then: python cli.py models --accept {name}",
+                    f"Accept them under Prepare, Models (terminal: python cli.py models --accept {name}).",
                 )
             if name not in by_id:
                 raise unknown_name("model", name, by_id)

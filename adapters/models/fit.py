@@ -44,6 +44,6 @@ def refuse_if_it_does_not_fit(
     if needed > free_bytes:
         raise ModelError(
             f"'{name}' needs about {say.size(needed)} of memory with {slots} contexts of {context_tokens} tokens; "
-            f"{say.size(free_bytes)} are free.",
+            f"{say.size(free_bytes)} is free.",
             "Close other programs, run fewer variants at once, or choose a smaller model or context.",
         )

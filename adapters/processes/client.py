@@ -263,7 +263,9 @@ class _Watch:
         of_memory = self._worker.rss_bytes > self._most_bytes
         if of_memory or time.monotonic() > self._ends_at:
             self._worker.kill()
-            raise LimitExceededError("The request took more than it may; its process was ended.", of_memory=of_memory)
+            raise LimitExceededError(
+                "The request took more memory or time than it is allowed; its process was ended.", of_memory=of_memory
+            )
 
 
 def _read_answers(process: subprocess.Popen[bytes], answers: queue.Queue[bytes | None]) -> None:

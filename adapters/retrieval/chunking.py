@@ -81,11 +81,11 @@ def chunk_document(document: Document, *, size_words: int, overlap_words: int = 
         UsageError: the size is below 1, or the overlap is negative or not below the size.
     """
     if size_words < 1:
-        raise UsageError(f"A chunk of {size_words} words cannot be cut.", "Choose at least 1 word.")
+        raise UsageError(f"A passage of {size_words} words cannot be cut.", "Choose at least 1 word.")
     if not 0 <= overlap_words < size_words:
         raise UsageError(
-            f"An overlap of {overlap_words} words does not go with chunks of {size_words} words.",
-            "Choose an overlap from 0 to below the chunk size.",
+            f"An overlap of {overlap_words} words does not go with passages of {size_words} words.",
+            "Choose an overlap from 0 to below the size of a passage.",
         )
     chunks: list[Chunk] = []
     language = language_of(document)

@@ -140,7 +140,7 @@ class Indexes:
         if made_with and made_with != embedder_id:
             raise RetrievalError(
                 f"The index {index_id} was made with the embedder {made_with}, and is not searched with {embedder_id}.",
-                "Build an index with that embedder, or search with the first.",
+                f"Build an index with {embedder_id}, or search with {made_with}.",
             )
 
     def search(

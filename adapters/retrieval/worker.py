@@ -128,7 +128,7 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     if told := [one.words for one in dict.fromkeys(tokenizers.values()) if one != full_text.ENGLISH]:
         detail += f"; {', '.join(told)}"
     if cut:
-        detail += f"; of {cut} only the first {model.facts.longest_tokens} tokens are embedded: choose smaller chunks"
+        detail += f"; of {cut} only the first {model.facts.longest_tokens} tokens are embedded: choose shorter passages"
     vectors = _embedded(items, model, emit, detail, cancel)
     build_s = store.write(
         index_id,

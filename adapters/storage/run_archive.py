@@ -106,10 +106,10 @@ def read_run(data: bytes, task_here: Callable[[str], Task]) -> ReadRun:
             if place in seen:
                 raise _not_whole(f"it holds the prediction of '{place[0][:80]}' on '{place[1][:80]}' twice")
             if made.technique != variants[made.variant_id].technique:
-                raise _not_whole(f"'{place[0][:80]}' answers by another technique than in its plan")
+                raise _not_whole(f"'{place[0][:80]}' uses a different technique from the one in its plan")
             if made.example_id not in examples or made.target != examples[made.example_id].target:
                 raise UsageError(
-                    f"The task '{task.id}' has changed since the run: row '{place[1][:80]}' is another one here.",
+                    f"The task '{task.id}' has changed since the run: row '{place[1][:80]}' is different here.",
                     "Import the task as it was, then import the run.",
                 )
             seen.add(place)
@@ -204,7 +204,7 @@ def _prediction(line: str) -> Prediction:
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _not_whole(_one_line(error)) from error
     if fault := next(prediction_faults(made), ""):
-        raise _not_whole(f"of a prediction, {fault}")
+        raise _not_whole(f"a prediction is not valid: {fault}")
     return made
 
 

@@ -324,7 +324,7 @@ def _read_record(run_id: str, variant_id: str, example_id: str, record: str) -> 
             technique="",
             example_id=example_id,
             target="",
-            failure=Failure(kind=FailureKind.BACKEND, message="What was kept of this row is damaged."),
+            failure=Failure(kind=FailureKind.BACKEND, message="The saved answer to this row is damaged."),
         )
 
 

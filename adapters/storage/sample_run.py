@@ -30,7 +30,10 @@ def read_recorded(folder: Path) -> RecordedRun | None:
         with gzip.open(folder / PREDICTIONS_NAME, "rt", encoding="utf-8") as lines:
             predictions = tuple(prediction_from_json(line) for line in lines)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"The recorded run in '{folder.name}' is damaged: {error}.", "Record it again.") from error
+        raise StoreError(
+            f"The recorded run in '{folder.name}' is damaged: {error}.",
+            "Install Adapt Lab again, or make a run of your own.",
+        ) from error
     return RecordedRun(run_id=manifest.plan.run_id, manifest=manifest, predictions=predictions)
 
 

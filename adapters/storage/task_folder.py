@@ -99,7 +99,8 @@ def _checked_words(definition: TaskFile) -> Mapping[str, str]:
 def _checked_locale(locale: str) -> str:
     if not is_known_locale(locale):
         raise TaskError(
-            f"task.toml: field 'locale': '{locale}' is not known.", "Write a language, as 'de' or 'de-CH', or 'mul'."
+            f"task.toml: field 'locale': '{locale}' is not known.",
+            "Write a language, such as 'de' or 'de-CH', or 'mul' for several.",
         )
     return locale
 

@@ -131,7 +131,7 @@ def refuse_if_too_large(needed: MemoryEstimate, available_bytes: int) -> None:
 
         raise NotEnoughMemoryError(
             f"Training needs about {say.size(needed.estimated_peak_bytes)} of memory (estimated); "
-            f"{say.size(available_bytes)} are free.",
+            f"{say.size(available_bytes)} is free.",
             "Close other programs, choose a smaller model or a smaller batch.",
         )
 

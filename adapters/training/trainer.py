@@ -93,7 +93,7 @@ class PeftTrainer:
             },
         }
         if not self._busy.acquire(blocking=False):
-            raise TrainingError("Another training is running.", "Wait for it or stop it.")
+            raise TrainingError("Another training job is running.", "Wait for it or stop it.")
         try:
             yield from self._run(key, request, cancel)
         finally:

@@ -12,7 +12,7 @@ from engine.metrics import wording as say
 from engine.running.preflight.embedders import languages_of
 from engine.services.lab import Lab
 
-_FIRST = ("Embedder", "Languages", "Where", "Size", "Dimensions", "Tokens read", "Texts/s here", "Licence")
+_FIRST = ("Embedder", "Languages", "Where", "Size", "Dimensions", "Longest input", "Texts/s here", "Licence")
 
 
 def embedders(lab: Lab) -> None:
@@ -26,10 +26,10 @@ def embedders(lab: Lab) -> None:
             "Embedder": st.column_config.TextColumn(help="The name for the terminal's --embedder."),
             "Languages": st.column_config.TextColumn(help="The languages it was trained on, if its files say so."),
             "Size": st.column_config.NumberColumn("Size (MB)", format="%.0f"),
-            "Tokens read": st.column_config.NumberColumn(
-                "Reads (tokens)",
+            "Longest input": st.column_config.NumberColumn(
+                "Longest input (tokens)",
                 format="localized",
-                help="It reads the beginning of a longer text, or windows of this size.",
+                help="Of a longer text it reads the beginning, or windows of this size.",
             ),
             "Texts/s here": st.column_config.TextColumn(
                 help="Averaged over all texts that it has embedded on this machine."
@@ -48,7 +48,7 @@ def _row(state: EmbedderState) -> dict[str, object]:
         "Where": visible(facts.sends_to or facts.server) or "this machine",
         "Size": facts.size_bytes / 1e6 or None,
         "Dimensions": facts.dimensions or None,
-        "Tokens read": facts.longest_tokens or None,
+        "Longest input": facts.longest_tokens or None,
         "Texts/s here": say.short(state.texts_per_s, missing="not yet"),
         "Licence": visible(facts.licence) or say.MISSING,
         "Id": facts.id,

@@ -49,9 +49,7 @@ def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tupl
         st.caption("This model is a closed API: each variant that answers sends the input there and is billed.")
     if model.forwards_to:
         st.caption(
-            plain(
-                f"This model's server does not answer itself: each variant sends the input on to {model.forwards_to}."
-            )
+            plain(f"This model's server only forwards inputs: each variant sends the input to {model.forwards_to}.")
         )
     text, target = _input(row_cell, task)
     able = [technique for technique in TECHNIQUES if _can(technique, task, weights)]

@@ -54,18 +54,18 @@ def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "From calls a month": say.roughly(point.calls_per_month),
+                "From, calls a month": say.roughly(point.calls_per_month),
                 "Cheapest": visible(point.dearer_at_first),
                 "Instead of": visible(point.cheaper_at_first),
-                "Total there": say.money(point.total_usd),
+                "Total at that volume": say.money(point.total_usd),
             }
             for point in points
         ],
         schema={
-            "From calls a month": pl.Int64,
+            "From, calls a month": pl.Int64,
             "Cheapest": pl.String,
             "Instead of": pl.String,
-            "Total there": pl.String,
+            "Total at that volume": pl.String,
         },
     )
 

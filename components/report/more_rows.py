@@ -38,7 +38,7 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=bool(offer.source) and limit_usd is None,
-        help="Continues this run with the next test rows, for all variants still in it. The verdict allows for it.",
+        help="Continues this run with the next test rows, for all variants still in it. The tests allow for this look.",
     )
     if pressed:
         _run(lab, info.run_id, offer.needed, limit_usd)

@@ -102,7 +102,7 @@ def confidence_part(report: Report, table: RunTable) -> None:
             {
                 "Variant": visible(item.name),
                 "Calibration error": curve.expected_error * 100,
-                "Mean probability": curve.mean_confidence * 100,
+                "Mean confidence": curve.mean_confidence * 100,
                 "Right": curve.share_right * 100,
                 f"Coverage at {say.share(least)}": kept.share_kept * 100 if kept else 0.0,
                 "Hand over below": kept.least_confidence * 100 if kept else None,
@@ -115,7 +115,7 @@ def confidence_part(report: Report, table: RunTable) -> None:
             "Calibration error": number(
                 format="%.1f points", help="Mean distance between probability and share right; 0 is perfect."
             ),
-            "Mean probability": number(format="%.0f %%", help="Mean probability of the answers given."),
+            "Mean confidence": number(format="%.0f %%", help="Mean probability of the answers given."),
             "Right": number(format="%.0f %%", help="Share of these rows that is right."),
             f"Coverage at {say.share(least)}": number(
                 format="%.0f %%",
@@ -151,7 +151,7 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
     draws = {seed: table_of(lab, one) for seed, one in lab.studies.draws_of(info).items()}
     if len(draws) < 2:
         st.caption(
-            "Another choice of training rows can shift a variant by some points. Run "
+            "Another choice of training rows can shift a variant by a few points. Run "
             "the same comparison with other seeds (under Options) to see here how much quality varies with the seed, "
             "and how much of that comes from sampling rows."
         )

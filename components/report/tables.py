@@ -57,7 +57,7 @@ _OTHERS = {
     "p95, 95 %": _Metric(
         _F.TOTAL,
         lambda item: say.p95_ends(item.total_p95_s, item.timed_rows),
-        "95 % interval of the p95; from too few rows nothing bounds it from above.",
+        "95 % interval of the p95; with too few rows it has no upper end.",
     ),
     "Tokens in / out": _Metric(
         _F.TOKENS,
@@ -201,7 +201,7 @@ def show_pairs(report: Report) -> None:
     st.caption(
         plain(
             f"Tested on the same rows: {', '.join(tests)}; {len(report.differences)} pairs, Holm's correction. "
-            "The verdict tests the best against its rivals alone."
+            "The verdict tests only the best against its rivals."
         )
     )
 

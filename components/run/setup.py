@@ -159,22 +159,22 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             key=state.STOP_WHEN_CLEAR,
             persist_state="session",
             help="Ends the run once one variant is clearly better than every other one. The test accounts for checking "
-            "after every row: it names a wrong leader in at most 5 of 100 runs. Such runs are marked.",
+            "after every row: it names a wrong leader in at most 5 of 100 runs. Runs that end this way are marked.",
         )
         race = st.toggle(
             "Race",
             key=state.RACE,
             persist_state="session",
-            help="Variants that are clearly more than 2 points behind get no more rows. A best one is dropped by "
+            help="Variants that are clearly more than 2 points behind get no more rows. The best variant is dropped by "
             "mistake in at most 5 of 100 runs. The run ends when one is left.",
         )
         spend_saved = st.toggle(
-            "Spend what the race saves",
+            "Use the spared answers for more rows",
             key=state.SPEND_SAVED,
             persist_state="session",
             disabled=not race,
-            help="Variants still in the race answer further test rows with the answers that it saved, unless one of "
-            "them is already better than the others. The whole run gives no more answers than without a race.",
+            help="Answers that variants out of the race no longer give go to those still in it, as further test rows, "
+            "unless one of them is already better than the others. The run gives no more answers than without a race.",
         )
         effort_s = st.select_slider(
             "Search for settings",

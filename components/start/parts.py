@@ -97,7 +97,7 @@ def recorded_run(lab: Lab) -> None:
     made = "A real run, made by this app, recorded on"
     if own:
         made = "Measured on another machine, imported:" if manifest.imported else "Made by this app on"
-    st.caption(plain(f"{made} {where(manifest)}. {'' if own else 'Your own run will replace it.'}".strip()))
+    st.caption(plain(f"{made} {where(manifest)}. {'' if own else 'Your own run will be shown here instead.'}".strip()))
     show_bests(snapshot.lanes)
     variant_lanes(lane_views(snapshot), key="start_lanes")
     with st.container(border=True, gap="xsmall"):

@@ -110,7 +110,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         default=[size for size in offered if size in SIZES],
         key=f"curve_sizes_{task_id}",
         persist_state="session",
-        help="The numbers of training rows at which quality is measured; 0 is the bare prompt.",
+        help="The numbers of training rows at which quality is measured; 0 is zero-shot.",
     )
     if not techniques or not sizes:
         st.info("Choose at least one technique and one number of rows.")

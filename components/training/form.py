@@ -39,7 +39,7 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
         max_value=most,
         value=usual,
         key=f"train_rows_{task.id}",
-        help=f"How many of {most} rows to train on, evenly over the labels. The rest is kept for measuring.",
+        help=f"How many of {most} rows to train on, evenly over the labels. The rest are kept for measuring.",
     )
     spec, seed = _parameters()
     order = order_with_seed(

@@ -32,7 +32,7 @@ HELP = {
     "slowest 5 %": "95 of 100 answers were complete within this time (p95).",
     "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
     "failed": "Rows without an answer; each counts as wrong and is saved with its reason.",
-    "unmarked": "What all figures of this lane are that carry no mark of their own.",
+    "unmarked": "How the figures of this lane without a mark of their own were obtained.",
 }
 """One sentence for each figure of a lane."""
 _NAMED = {

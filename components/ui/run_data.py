@@ -142,7 +142,7 @@ def more_rows_of(lab: Lab, info: RunInfo, needed: int) -> MoreRows | None:
     def offered() -> MoreRows:
         found = lab.more_rows.offer(info.run_id, needed)
         if found is None:
-            raise UsageError("It takes no more rows now.", "Look again later.")
+            raise UsageError("This run cannot take more rows now.", "Try again later.")
         return found
 
     try:

@@ -64,9 +64,9 @@ def _price(lab: Lab, draft: Draft, checked: Checked, model: ModelFacts) -> None:
     )
     if price is not None:
         st.metric(
-            "Tokens against English",
+            "Tokens compared with English",
             say.times(price.times_per_row, price.times_per_row),
             width="content",
-            help="Mean tokens of a row, over those of the tasks that ship in English. Tokens cost time and context.",
+            help="Mean tokens of a row, divided by those of the English tasks that ship. Tokens cost time and context.",
         )
         st.caption(plain(price.sentence()))

@@ -78,8 +78,8 @@ def leaks_step(lab: Lab, draft: Draft) -> None:
         key="leak_similarity",
         width=360,
         help="Two rows of 8 to 12 words count as nearly the same if they share at least this part of their 5-letter "
-        "pieces. Shorter rows need a little more, longer rows a little less. One changed word or letter "
-        f"always counts; under {SHORT_WORDS} words only a letter does.",
+        "sequences. Shorter rows need a little more, longer rows a little less. One changed word or letter "
+        f"always counts; under {SHORT_WORDS} words only one changed letter does.",
     )
     if similarity != draft.options.similarity:
         draft.choose(replace(draft.options, similarity=similarity))

@@ -57,9 +57,9 @@ def confusion_grid(matrix: Confusion, name: str, mark: Mark) -> Grid:
     sums = [sum(line) for line in matrix.counts]
     worst = [f"{target} mistaken for {answer} on {rows}" for target, answer, rows in matrix.worst()]
     return Grid(
-        title=f"{name}: which classes are confused",
+        title=f"{name}: which labels are confused",
         caption=marked("what gets mistaken for what; rows: right answer, columns: given answer", mark),
-        alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no classes.",
+        alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no labels.",
         lines=matrix.labels,
         columns=columns,
         values=tuple(
@@ -151,14 +151,14 @@ def latency_chart(report: Report) -> Chart:
         return marked(word, Mark.SERVER) if Mark.SERVER in report.marks(figure) else word
 
     parts = (
-        ("search", "rag", [latency.retrieval_s for _item, latency in shown]),
+        ("retrieval", "rag", [latency.retrieval_s for _item, latency in shown]),
         (timed("reading the prompt", FigureName.PREFILL), "few-shot", [latency.prefill_s for _item, latency in shown]),
         (timed("writing", FigureName.DECODE), "lora", [latency.decode_s for _item, latency in shown]),
         ("other", "muted", [latency.other_s for _item, latency in shown]),
     )
     told = [
-        f"{item.name} search {say.seconds(latency.retrieval_s)}, reading the prompt {say.seconds(latency.prefill_s)}, "
-        f"writing {say.seconds(latency.decode_s)}"
+        f"{item.name} retrieval {say.seconds(latency.retrieval_s)}, reading the prompt "
+        f"{say.seconds(latency.prefill_s)}, writing {say.seconds(latency.decode_s)}"
         for item, latency in shown
     ]
     return Chart(

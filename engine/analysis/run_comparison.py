@@ -145,7 +145,7 @@ def change_facet(paired: RunTable, variant_ids: Sequence[str]) -> Facet:
     before, after = right(in_first), right(in_second)
     better, worse = (after & ~before).any(axis=0), (before & ~after).any(axis=0)
     told = np.select([better & worse, better, worse], ["better and worse", "better", "worse"], default="no change")
-    return facet("From the one to the other", told.tolist())
+    return facet("From the first run to the second", told.tolist())
 
 
 def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_names: Mapping[str, str]) -> Grid:

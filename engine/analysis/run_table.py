@@ -179,7 +179,7 @@ class RowColumns:
 def _read_numbers(column: Sequence[Any], count: int) -> bytes:
     found = np.array(column, dtype=np.float64)
     if found.shape != (count,):
-        raise ValueError("A row has several numbers where one belongs.")
+        raise ValueError("A row has several numbers where there should be one.")
     return found.tobytes()
 
 

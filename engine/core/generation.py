@@ -204,5 +204,5 @@ def check_fit(prompt_tokens: int, answer_tokens: int, context_tokens: int, *, es
         raise ContextOverflowError(
             f"The prompt has {about}{prompt_tokens} tokens and the answer up to {answer_tokens}; "
             f"the context holds {context_tokens}.",
-            "Retrieve or show less, or choose a larger context.",
+            "Retrieve fewer passages, show fewer examples, or choose a larger context.",
         )

@@ -109,7 +109,7 @@ def check_roles(table: Table, roles: Roles) -> None:
         if name not in table.header:
             raise unknown_name("column", name, table.header)
     if not roles.inputs:
-        raise TableError("No input column is chosen.", "Choose the column that the model should answer.")
+        raise TableError("No input column is chosen.", "Choose the column that the model should read.")
     if roles.target in roles.inputs:
         raise TableError(
             f"The column '{roles.target}' is both input and target.", "Choose another column for one of them."

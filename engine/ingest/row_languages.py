@@ -106,7 +106,10 @@ def import_locale(found: Sequence[ColumnLanguages], target: str, chosen: str | N
     """
     if chosen is not None:
         if not is_known_locale(chosen.strip()):
-            raise UsageError(f"The locale '{chosen}' is not known.", "Write a language, as 'de' or 'de-CH', or 'mul'.")
+            raise UsageError(
+                f"The locale '{chosen}' is not known.",
+                "Write a language, such as 'de' or 'de-CH', or 'mul' for several.",
+            )
         return chosen.strip()
     languages = main_language([one for one in found if one.column == target] or found)
     if languages.is_english:

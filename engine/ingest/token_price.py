@@ -42,7 +42,7 @@ class TokenPrice:
         """Say it in one sentence."""
         row, character = (say.times(times, times) for times in (self.times_per_row, self.times_per_character))
         return (
-            f"{say.short(self.tokens)} tokens per row, {row} those of the English tasks that ship "
+            f"{say.short(self.tokens)} tokens per row, {row} as many as the English tasks that ship "
             f"({say.short(self.english_tokens)}); per character {character}."
         )
 

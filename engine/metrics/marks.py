@@ -39,7 +39,7 @@ SENTENCES: Mapping[Mark, str] = {
     Mark.ESTIMATED: "computed from assumptions, such as a price or a power",
     Mark.SHARED: "of processes that several variants use, so not one variant's alone",
     Mark.SERVER: "reported by the server that answered",
-    Mark.SIMULATED: "measured on rows that were made from the task's own, or on answers by rule instead of a model's",
+    Mark.SIMULATED: "measured on rows made from the task's own, or on answers by a rule instead of a model",
     Mark.IMPORTED: "measured on another machine",
 }
 _NOTHING = frozenset({"", "\N{EN DASH}"})

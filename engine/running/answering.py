@@ -221,7 +221,10 @@ def retrieve(context: RunContext, ready: ReadyVariant, example: Example, *, with
             tokens += found.embedding_tokens
             estimated |= found.tokens_estimated
     if spec.found_labels_only and not _labels_found(passages):
-        raise RetrievalError("No example was found for this row, so that there is no label.", "Search by vectors.")
+        raise RetrievalError(
+            "No example was found for this row, so no label can be chosen.",
+            "Search by meaning (terminal: --search vector).",
+        )
     return Retrieved(tuple(passages), time.perf_counter() - started, cpu_s, rss_bytes, tokens, estimated)
 
 
@@ -273,7 +276,7 @@ def without_label_prior(ready: ReadyVariant, completion: Completion) -> Completi
     if len(completion.probabilities) < len(ready.prior.log_prior):
         error = ModelError(
             "The backend did not give the probability of every label.",
-            "Run it without prior correction: --prior-correction off.",
+            "Turn prior correction off (terminal: --prior-correction off).",
         )
         error.usage = completion.usage
         raise error

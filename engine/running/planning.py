@@ -97,7 +97,7 @@ def plan_run(task: Task, facts: ModelFacts, *, task_id: str = "", **choices: Unp
     if not 1 <= choices.get("draws", 1) <= MOST_DRAWS:
         raise UsageError(f"{choices.get('draws')} draws are not possible.", f"Ask for 1 to {MOST_DRAWS}.")
     if choices.get("spend_saved", False) and not choices.get("race", False):
-        raise UsageError("Only a race saves answers that can be spent.", "Ask for a race as well: --race.")
+        raise UsageError("Only a race spares answers.", "Turn on Race as well (terminal: --race).")
     if not test:
         raise UsageError(f"There are no '{test_split}' rows to answer.", "Ask for at least one row.")
     train = draw_training_rows(task, choices.get("train_rows"), per_label=choices.get("rows_per_label"), seed=seed)
@@ -150,15 +150,15 @@ def _effort(
     if seconds is None and not trials:
         return None
     if seconds is not None and trials:
-        raise UsageError("Both seconds and trials were given as the effort.", "Give one of the two.")
+        raise UsageError("Both a search time and a number of trials were given.", "Give one of the two.")
     if seconds is not None and seconds <= 0:
-        raise UsageError(f"An effort of {seconds:g} seconds buys nothing.", "Ask for some seconds, such as 180.")
+        raise UsageError(f"A search of {seconds:g} seconds is too short.", "Ask for more, such as 180.")
     seed = choices.get("seed", 0)
     pool = pooled(task, train, [row.id for row in test], seed=seed)
     if len(pool) < FOLDS:
         raise UsageError(
             f"Settings are judged on labelled rows that are not tested, and there are {len(pool)}.",
-            "Add training or validation rows, or run without an effort.",
+            "Add training or validation rows, or run without a search for settings.",
         )
     given, parts = trials or {}, choices.get("folds") or {}
     names = {ALL_TECHNIQUES, *(str(one.technique) for one in variants), *(one.id for one in variants)}
@@ -168,14 +168,14 @@ def _effort(
     keys = {one.id: _key(given, one) for one in variants} if trials else {}
     counted = {name: given.get(key, 1) for name, key in keys.items()}
     if any(count < 1 for count in counted.values()):
-        raise UsageError(
-            "A technique was given no trial.", "The default's own setting is the first: ask for 1 or more."
-        )
+        raise UsageError("A technique was given 0 trials.", "The first trial is the default: ask for 1 or more.")
     if any(not 1 <= count <= FOLDS for count in parts.values()):
-        raise UsageError("A trial cannot answer that many folds.", f"There are {FOLDS}: ask for 1 to {FOLDS}.")
+        raise UsageError(
+            "A trial cannot answer that many parts of the rows.", f"There are {FOLDS}: ask for 1 to {FOLDS}."
+        )
     passed = choices.get("passed") or {}
     if any(0 in numbers for numbers in passed.values()):
-        raise UsageError("Setting 0 is the default's and cannot be passed over.", "Name others, from 1 on.")
+        raise UsageError("Setting 0 is the default and cannot be passed over.", "Name others, from 1 on.")
     return Effort(
         seconds=seconds,
         trials=counted,

@@ -96,7 +96,8 @@ class RowAdder:
         info = info_of(manifest, table.predictions)
         if manifest.status != "done" or info.rows_done < info.rows_total:
             raise UsageError(
-                f"Run {run_id} still has rows to answer.", f"Resume it first, without more rows: --resume {run_id}."
+                f"Run {run_id} still has rows to answer.",
+                f"Resume it first, without more rows (terminal: --resume {run_id}).",
             )
         return table
 
@@ -113,10 +114,11 @@ class RowAdder:
     def _agreed(self, manifest: Manifest, plan: RunPlan, count: int, limit_usd: float | None) -> RunPlan:
         spent, cost = self._paid(manifest, count)
         if limit_usd is None or limit_usd <= spent:
+            enough = f"{_rounded_up(spent + 1.5 * cost):.2f}"
             raise UsageError(
                 f"{say.number(count)} more rows cost about {say.money(cost)} at {sources_of(plan)}, beside "
                 f"{say.money(spent)} spent so far.",
-                f"Agree to a limit for the whole run: --spending-limit {_rounded_up(spent + 1.5 * cost):.2f}.",
+                f"Agree to a limit for the whole run (terminal: --spending-limit {enough}).",
             )
         return replace(plan, spending_limit_usd=limit_usd)
 

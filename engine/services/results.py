@@ -154,7 +154,7 @@ class Results:
     def _sample(self) -> RecordedRun:
         found = self._workspace.files.sample()
         if found is None:
-            raise UsageError("No sample run ships with this copy of the app.", "Make a run of your own.")
+            raise UsageError("No recorded run ships with this copy of the app.", "Make a run of your own.")
         return found
 
     def _training(self, run_id: str) -> TrainingRows:

@@ -50,7 +50,7 @@ def place_chart(found: Mapping[str, Found], passages: int) -> Chart:
     places = [place for place in PLACES if place in found]
     qualities = [found[place][0].quality for place in places]
     series = Series(
-        name="Bare prompt",
+        name="Zero-shot",
         colour="zero-shot",
         x=tuple(float(place) for place in range(len(places))),
         y=tuple(quality.value for quality in qualities),

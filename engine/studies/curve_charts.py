@@ -44,9 +44,9 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
     draws = max((len(point.seeds) for point in points), default=1)
     return Chart(
         title="Quality against training rows",
-        caption=f"95 % intervals over {draws} seeds; no rows = the bare prompt"
+        caption=f"95 % intervals over {draws} seeds; no rows = zero-shot"
         if draws > 1
-        else "95 % intervals over test rows; no rows = the bare prompt",
+        else "95 % intervals over test rows; no rows = zero-shot",
         alt=f"Quality against training rows: {'; '.join(told)}." if told else "Nothing has been measured yet.",
         x=Axis(title="training rows", low=-0.03 * most, high=1.06 * most),
         y=Axis(

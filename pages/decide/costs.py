@@ -102,8 +102,10 @@ if points:
     show_table(
         break_even_frame(points),
         column_config={
-            "From calls a month": st.column_config.NumberColumn(marked("From calls a month", even), format="localized"),
-            "Total there": usd(marked("Total there", even), help="What both cost at that volume."),
+            "From, calls a month": st.column_config.NumberColumn(
+                marked("From, calls a month", even), format="localized"
+            ),
+            "Total at that volume": usd(marked("Total at that volume", even), help="What both cost at that volume."),
         },
         width="content",
         key="cost_points",

@@ -95,7 +95,7 @@ with right:
 show_metrics(report)
 
 tabs = ["Rows", "Every pair", "Classes", "Confidence", "Where the time goes", "Seeds"]
-searched = ["Search"] if report.searches else []
+searched = ["Search for settings"] if report.searches else []
 rows_tab, pairs_tab, classes_tab, confidence_tab, time_tab, draws_tab, *search_tab = st.tabs(
     [*tabs, *searched], key="report_tab", on_change="rerun"
 )

@@ -84,7 +84,7 @@ class RunOptions:
     race: bool = False
     """Go on without variants that are clearly behind, one by one."""
     spend_saved: bool = False
-    """With --race: give the answers that it saves to the variants still in it, as further test rows, unless one of
+    """With --race: give the answers that it spares to the variants still in it, as further test rows, unless one of
     them is already better than the others. The answers in all are at most those of the whole run."""
     effort: Annotated[float | None, Parameter(metavar="SECONDS")] = None
     """Search this many seconds, such as 180, 600 or 1800, for good settings of each technique, on training and
@@ -100,7 +100,7 @@ class RunOptions:
     context: Count = CONTEXT_TOKENS
     """Tokens of context per row."""
     send_rows_to: Annotated[str, Parameter(metavar="HOST", show_default=False)] = ""
-    """Agrees that rows and documents are sent to this host: by a server that does not answer itself, or to an
+    """Agrees that rows and documents are sent to this host: by a server that only forwards them, or to an
     embedder on another machine. Several hosts are separated by commas."""
     spending_limit: Annotated[float | None, Parameter(metavar="USD")] = None
     """Closed APIs: confirms the cost of model and embedders, and stops the run there."""

@@ -141,9 +141,7 @@ def _remarks(lab: Lab, found: list[ModelFacts]) -> list[str]:
     """Return remarks: terms, files that cannot be used, servers."""
     lines = [f"{facts.id}: {facts.terms}" for facts in found if facts.terms]
     lines += [
-        f"{facts.id}: its server does not answer itself, but sends inputs on to {facts.forwards_to}."
-        for facts in found
-        if facts.forwards_to
+        f"{facts.id}: its server only forwards inputs to {facts.forwards_to}." for facts in found if facts.forwards_to
     ]
     for offer in lab.models.offers():
         lines.append(f"The terms of {offer.id} have not been accepted yet: {offer.terms}")

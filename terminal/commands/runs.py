@@ -20,7 +20,7 @@ from wiring import open_lab
 
 app = App(group_parameters=OPTIONS, name="runs")
 EXPORTED = "Folder for run.json, predictions.*, summary.json and run-ID.zip."
-PACKED = "run-ID.zip, as written by 'runs export' or the page History."
+PACKED = "run-ID.zip, as written by 'runs export' or the History page."
 
 
 @app.default

@@ -24,7 +24,7 @@ def embedder_listing(embedders: Sequence[EmbedderState]) -> Listing:
             Column(heading="languages"),
             Column(heading="size", figures=True),
             Column(heading="dimensions", figures=True),
-            Column(heading="reads tokens", figures=True),
+            Column(heading="longest input, tokens", figures=True),
             Column(heading="texts/s here", figures=True),
             Column(heading="licence", spare=True),
             Column(heading="id", spare=True),

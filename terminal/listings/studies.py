@@ -113,7 +113,7 @@ def places_listing(found: Mapping[str, Found], gaps: Sequence[PlaceGap], passage
         about={"passages": str(passages)},
         columns=(
             Column(heading="place"),
-            *(Column(heading=name, figures=True) for name in (quality, "95 %", "points to the best", "p (Holm)")),
+            *(Column(heading=name, figures=True) for name in (quality, "95 %", "points behind the best", "p (Holm)")),
         ),
         rows=[
             [

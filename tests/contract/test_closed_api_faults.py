@@ -152,7 +152,7 @@ def test_an_option_that_is_refused_is_left_out(at: At, api_server: FaultyServer,
     assert [option in body for body in api_server.asked] == [True, False, False]
     assert ("max_tokens" in api_server.asked[-1]) is (option == "max_completion_tokens")
     told = model.capabilities.reason("takes_temperature")
-    assert ("otherwise in another run" in told) is (option == "temperature")
+    assert ("differently in another run" in told) is (option == "temperature")
 
 
 def test_the_option_that_is_named_first_is_the_refused_one(at: At, api_server: FaultyServer) -> None:

@@ -36,7 +36,7 @@ def test_no_row_is_sent_without_consent(run: Run, replay: OllamaReplay) -> None:
     for options in ((), ("--send-rows-to", "another.example")):
         code, _, err = run("compare", *RUN, *options)
         assert code == 2
-        assert f"would be sent on to {FAR}" in err
+        assert f"would forward the task's rows to {FAR}" in err
         assert "--send-rows-to HOST" in err
     assert sent(replay) == []
 
@@ -65,7 +65,7 @@ def test_the_list_says_where_it_answers(run: Run, replay: OllamaReplay) -> None:
     """`models` marks it, as a remark and as a field."""
     code, out, err = run("models")
     assert code == 0, err
-    assert f"sends inputs on to {FAR}" in out + err
+    assert f"only forwards inputs to {FAR}" in out + err
     code, out, err = run("models", "--json")
     assert code == 0, err
     found = {one["id"]: one["forwards_to"] for one in json.loads(out)["models"]}

@@ -139,7 +139,7 @@ def test_a_resumed_search_can_be_ended(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--effort", 60, "--trials", 3), "Both seconds and trials"),
+        (("--effort", 60, "--trials", 3), "Both a search time and a number of trials"),
         (("--effort", 0), "buys nothing"),
         (("--trials", "many"), "--trials got 'many'"),
         (("--trials", "few=3"), "few-shot"),

@@ -79,7 +79,7 @@ def test_a_real_model_chooses_among_them(run: Run, many: list[object], tmp_path:
     """In batches and one by one, the real model answers with a label of the row's examples; --context is offered."""
     code, _, err = run("compare", *many, "--model", SMOLLM2, "--variants", "zero-shot", "--limit", 2)
     assert code == 2
-    assert "gives them room; the model reads 8,192 tokens." in err
+    assert "gives these variants room; the model reads 8,192 tokens." in err
     for place, mode in enumerate(([], ["--throughput"])):
         out = tmp_path / str(place)
         code, _, err = run("compare", *many, "--model", SMOLLM2, "--variants", "rag", "--limit", 3, "--out", out, *mode)

@@ -87,7 +87,7 @@ def test_a_killed_continuation_resumes(home: Path, tmp_path: Path) -> None:
     again = begin("compare", "--resume", run_id, "--more-rows", 8)
     _, err = again.communicate(timeout=240)
     assert again.returncode == 2, "what is under way is finished before more is asked for"
-    assert f"Resume it first, without more rows: --resume {run_id}" in err
+    assert f"Resume it first, without more rows (terminal: --resume {run_id})" in err
     carried_out("compare", "--resume", run_id, "--out", tmp_path)
     found = answers(run_id)
     assert found[: len(kept)] == kept

@@ -115,7 +115,7 @@ def test_a_refused_temperature_is_said(paid: Paid, server: FaultyServer) -> None
     refusal = apis.failed(400, {"message": "Unsupported value: 'temperature'", "param": "temperature"})
     code, _, err = paid.compare(OPENAI, refusal, apis.by_openai(LABEL))
     assert code == 0, err
-    assert err.count("The model takes no temperature") == 1
+    assert err.count("The model accepts no temperature") == 1
     assert ["temperature" in body for body in server.asked] == [True] + [False] * (1 + ROWS)
 
 

@@ -78,7 +78,7 @@ def test_what_a_race_saves_is_given_to_those_still_in_it(run: Run, desks: list[o
     code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
     assert code == 0, err
     told = memo.read_text(encoding="utf-8").replace("\\", "")
-    assert f"{given} further rows were answered with what the race saved" in told
+    assert f"{given} further rows were answered with what the race spared" in told
     assert f"Not all answered {60 + given} rows: Zero-shot {out['zero-shot']}." in told
 
 
@@ -96,7 +96,7 @@ def test_a_race_that_was_killed_amid_further_rows_is_resumed(desks: list[object]
     before = {(made.variant_id, made.example_id): made.answer for made in lab.results.predictions(run_id)}
     lab.close()
     resumed = begin("compare", "--resume", run_id, "--out", tmp_path / "out")
-    assert resumed.communicate(timeout=280)[1].count("The race saved") == 0
+    assert resumed.communicate(timeout=280)[1].count("The race spared") == 0
     assert resumed.returncode == 0
     lab = open_lab()
     plan, made = lab.results.plan(run_id), lab.results.predictions(run_id)
@@ -126,8 +126,8 @@ def _further_rows(home: Path) -> int:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--limit", 300), "the task has no further test rows: they are not spent."),
-        (("--limit", 4), "Nobody left the race: it saved nothing, and no rows are added."),
+        (("--limit", 300), "the task has no further test rows: they are not used."),
+        (("--limit", 4), "Nobody left the race: it spared no answers, and no rows are added."),
     ],
 )
 def test_saved_answers_that_cannot_be_spent(

@@ -166,7 +166,7 @@ def test_columns_that_are_not_clear_are_asked_for(
     code, out, err = run("compare", "--task", path, *SCRIPTED, *options)
     assert (code, out) == (2, "")
     assert "Which columns of 'mail.csv'?" in err
-    assert f"Name them with {missing}; there are {', '.join(header.split(','))}." in err
+    assert f"Name them with {missing}; the columns are {', '.join(header.split(','))}." in err
     assert len(err.strip().splitlines()) == 2
     assert open_lab().runs.list() == []
 
@@ -192,11 +192,11 @@ def test_the_languages_of_a_table_and_their_price_in_tokens_are_told(run: Run, t
     assert code == 0, err
     assert "message, test (8 rows): Arabic 50 %, German 50 %; Arabic, Latin; both ways" in out
     assert "note: 'message' has rows in more than one language." in out
-    assert "those of the English tasks that ship" in out
+    assert "as many as the English tasks that ship" in out
     code, _, err = run("compare", "--task", path, *SCRIPTED)
     assert code == 0, err
     assert "Language of the test rows: Arabic 50 %, German 50 %." in err
-    assert "those of the English tasks that ship" in err
+    assert "as many as the English tasks that ship" in err
 
 
 def test_of_an_english_table_no_price_is_told(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:

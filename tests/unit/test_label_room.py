@@ -75,7 +75,7 @@ def test_a_model_that_reads_more_can_be_given_more_room() -> None:
     room = label_room(plan, task, larger, CAPABILITIES, count)
     (problem,), _notes = label_room_told(with_found_labels(plan, room), task, larger, room)
     most = max(needed for name, needed in room.needed.items() if name != "rag")
-    assert f"--context {most} gives them room; the model reads 8,192 tokens." in problem
+    assert f"--context {most} gives these variants room; the model reads 8,192 tokens." in problem
     wider = plan_run(task, larger, techniques=ALL, context_tokens=most)
     assert not set(label_room(wider, task, larger, CAPABILITIES, count).needed) - {"rag", "rag+lora"}
 

@@ -226,7 +226,7 @@ def test_seconds_that_a_server_told_are_its_own() -> None:
     """Reading and writing are the server's seconds, search and the whole answer ours."""
     made = Made(model=ModelRecord(backend="ollama", server=True, server_timings=True))
     names = [series.name for series in latency_chart(made.report).series]
-    assert names == ["search", "reading the prompt (server's)", "writing (server's)", "other"]
+    assert names == ["retrieval", "reading the prompt (server's)", "writing (server's)", "other"]
 
 
 def test_the_memo_marks_its_tables() -> None:

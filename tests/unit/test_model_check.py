@@ -80,7 +80,7 @@ def test_what_does_not_work_is_seen() -> None:
     assert seen["JSON under a schema"] == (Support.NO, "It follows no schemas.")
     assert seen["LoRA weights"] == (Support.NO, "It takes none.")
     assert seen["Several rows at once"][0] is Support.DEPENDS
-    assert seen["Keeps prompts"] == (Support.DEPENDS, "the last one alone: read again in 1 % of the seconds")
+    assert seen["Keeps prompts"] == (Support.DEPENDS, "the last one alone: read again in 1 % of the time")
     assert seen["Its own timings"][0] is Support.NO
 
 

@@ -96,7 +96,7 @@ def test_the_price_of_a_language_is_told_against_english_rows():
     assert price.times_per_row == pytest.approx(6)
     assert price.times_per_character == pytest.approx(3)
     assert price.sentence() == (
-        "18 tokens per row, 6.0 times those of the English tasks that ship (3.0); per character 3.0 times."
+        "18 tokens per row, 6.0 times as many as the English tasks that ship (3.0); per character 3.0 times."
     )
     assert token_price(_Bytes(), "m", [""], ["abc"]) is None  # type: ignore[arg-type]
     assert token_price(_Bytes(), "m", ["abc"], []) is None  # type: ignore[arg-type]

@@ -92,7 +92,9 @@ def test_what_can_be_given_is_known_before() -> None:
     assert most_rows(replace(spending(), looks=1), WIDE) == most_rows(race_plan(), WIDE) == 0
     assert plan_note(race_plan(), WIDE) == ""
     assert "up to 60 further test rows each, and never more than 240 answers in all" in plan_note(spending(), WIDE)
-    assert plan_note(spending(90), TASK) == "The task has no further test rows: what the race saves is not spent."
+    assert (
+        plan_note(spending(90), TASK) == "The task has no further test rows: answers that the race spares are not used."
+    )
     assert "nobody is left" in plan_note(spending(names=("few-shot", "rag")), WIDE)
 
 
@@ -138,7 +140,7 @@ def test_the_estimate_covers_the_dearest_who_are_left() -> None:
 
 def test_only_a_race_has_something_to_spend() -> None:
     """Asked for without a race it is refused, with the way out."""
-    with pytest.raises(UsageError, match="Only a race saves") as told:
+    with pytest.raises(UsageError, match="Only a race spares") as told:
         plan_run(memory_task(), memory_model(), techniques=[Technique.ZERO_SHOT], spend_saved=True)
     assert "--race" in told.value.fix
 
@@ -162,8 +164,8 @@ def test_those_still_in_it_answer_the_same_further_rows(throughput: bool, tmp_pa
     kept = here.store.predictions("r")
     assert Counter(made.variant_id for made in kept) == {"few-shot": 60 + extra, "rag": 60 + extra, **manifest.out}
     assert len({(made.variant_id, made.example_id) for made in kept}) == len(kept) <= 4 * 60
-    (told,) = [text for text in notices(events) if "saved" in text]
-    assert told == f"The race saved {saved} answers: Few-shot and RAG answer {extra} further rows each."
+    (told,) = [text for text in notices(events) if "spared" in text]
+    assert told == f"The race spared {saved} answers: Few-shot and RAG answer {extra} further rows each."
     assert events[-1] == RunEnded(status="done")
     info = info_of(manifest, len(kept))
     assert info.rows_done == info.rows_total
@@ -207,7 +209,7 @@ def test_the_further_rows_are_a_second_look(tmp_path: Path) -> None:
     assert left.rows == manifest.out["zero-shot"]
     assert left.level == WATCHED
     why = decide(figures, Limits()).basis.text
-    assert f"{manifest.plan.saved_rows} further rows were answered with what the race saved" in why
+    assert f"{manifest.plan.saved_rows} further rows were answered with what the race spared" in why
     assert "Rows were added" not in why
     more = replace(figures, plan=replace(manifest.plan, looks=2))
     assert "Rows were added once after" in decide(more, Limits()).basis.text
@@ -251,7 +253,7 @@ def test_a_race_stopped_amid_its_further_rows_goes_on_with_them(tmp_path: Path) 
         assert manifest.status == "cancelled"
         assert manifest.plan.saved_rows
         events = carried_out(manifest.plan, here)
-        assert not [text for text in notices(events) if "saved" in text], "given once"
+        assert not [text for text in notices(events) if "spared" in text], "given once"
         assert {(made.variant_id, made.example_id, made.answer) for made in here.store.predictions("r")} == expected
 
 
@@ -275,8 +277,8 @@ def test_a_race_killed_before_its_rows_were_given_gives_them_when_resumed(tmp_pa
 @pytest.mark.parametrize(
     ("changes", "task", "words"),
     [
-        ({"rows": 90}, TASK, "but the task has no further test rows: they are not spent."),
-        ({"names": ("few-shot", "rag")}, WIDE, "Nobody left the race: it saved nothing, and no rows are added."),
+        ({"rows": 90}, TASK, "but the task has no further test rows: they are not used."),
+        ({"names": ("few-shot", "rag")}, WIDE, "Nobody left the race: it spared no answers, and no rows are added."),
         ({"names": ("zero-shot", "few-shot", "lora")}, WIDE, "The race is decided: the "),
     ],
 )

@@ -144,7 +144,7 @@ def test_what_was_not_started_is_told() -> None:
     (told,) = effort_sentences({"lora-tuned": search})
     assert (
         "another would have taken 2 min 10 s, more than was left. "
-        "The default stays: the effort was too small for another setting." in told
+        "The default stays: the time was too short for another setting." in told
     )
 
 
@@ -231,7 +231,7 @@ def test_a_trial_of_fewer_folds_is_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folds", [0, FOLDS + 1])
 def test_folds_that_do_not_exist_are_refused(folds: int) -> None:
     """There are four."""
-    with pytest.raises(UsageError, match="that many folds"):
+    with pytest.raises(UsageError, match="that many parts"):
         plan(folds={"all": folds})
 
 

@@ -245,7 +245,7 @@ def test_expected_best_of_n() -> None:
 @pytest.mark.parametrize(
     ("others", "ended", "told"),
     [
-        ((), SearchEnd.TIME, "the effort was too small for another setting"),
+        ((), SearchEnd.TIME, "the time was too short for another setting"),
         ((), SearchEnd.TRIALS, "no other setting was tried"),
         ((Standing.BEHIND,), SearchEnd.TIME, "the others fell behind on the first rows"),
         ((Standing.FAILED, Standing.FAILED), SearchEnd.TRIALS, "the others failed"),

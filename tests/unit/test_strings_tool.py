@@ -55,7 +55,7 @@ KNOWN = {
     "engine/core/errors.py": "Unknown {kind} '{name}'.",
     "engine/core/techniques.py": "A few chosen examples in every prompt.",
     "engine/running/runner.py": "Loading the model",
-    "adapters/archives.py": "It was not unpacked.",
+    "adapters/archives.py": "Pack or download the archive again.",
     "adapters/memo/memo.html.j2": "What would change this:",
     "adapters/memo/memo.md.j2": "## Every pair on the same rows",
     "adapters/memo/wording.py": "A row without an answer counts as wrong and is listed with its reason.",

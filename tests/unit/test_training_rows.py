@@ -66,7 +66,7 @@ def test_a_label_that_the_split_lacks_is_told_apart_from_one_that_was_not_drawn(
     few = training_rows(planned(poor, train_rows=70), poor)
     assert (len(few.labels_without_rows), few.labels_not_in_split) == (7, (MANY[3],))
     assert training_note(few, test_rows=80).endswith(
-        "With 76 training rows or more, each label has one, except 1 that the training split has no rows of."
+        "With 76 training rows or more, each label has one, except 1 without a row in the training split."
     )
 
 
@@ -144,7 +144,7 @@ def test_the_offer_says_how_much_longer_it_takes() -> None:
     assert offer_note(RowOffer(per_label=8, rows=616, extra_s=185.0)) == (
         "With 8 training rows for each label (616 in all) the run would take about 3 min 5 s longer."
     )
-    assert offer_note(RowOffer(per_label=8, rows=64, extra_s=0.2)).endswith("would take hardly longer.")
+    assert offer_note(RowOffer(per_label=8, rows=64, extra_s=0.2)).endswith("would take hardly any longer.")
 
 
 def test_report_and_summary_hold_what_was_learned_from() -> None:

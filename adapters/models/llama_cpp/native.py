@@ -208,7 +208,7 @@ class Context:
         else:
             failed = llama_cpp.llama_set_adapters_lora(self._context, None, 0, None)
         if failed:
-            raise CanaryError("llama.cpp did not take the LoRA weights.", "Train them again on this model.")
+            raise CanaryError("llama.cpp rejected the LoRA weights.", "Train them again on this model.")
         self._lora = lora
 
     def keep(self, sequence: int, length: int) -> bool:

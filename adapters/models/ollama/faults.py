@@ -114,7 +114,9 @@ def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
             "Unload other models ('ollama stop NAME'), or choose a smaller one.",
         )
     elif "context" in words and ("exceed" in words or "length" in words):
-        made = ContextOverflowError(f"The prompt does not fit (it says: {said}).", "Retrieve or show less.")
+        made = ContextOverflowError(
+            f"The prompt does not fit (it says: {said}).", "Retrieve fewer passages or show fewer examples."
+        )
     elif status in {429, 503} or "busy" in words:
         made = ServerBusyError(f"The Ollama server at {host} is busy (it says: {said}).", "Try again when it is idle.")
     elif 300 <= status < 400:
@@ -126,7 +128,7 @@ def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
         made = ServerBusyError(f"The Ollama server at {host} failed (it says: {said}).", "Check its log.")
     elif 400 <= status < 500:
         made = UnsupportedError(
-            f"The Ollama server at {host} does not take the request (it says: {said}).", "Choose another decoding."
+            f"The Ollama server at {host} rejected the request (it says: {said}).", "Choose another decoding."
         )
     else:
         made = ServerError(f"The Ollama server at {host} failed (it says: {said}).", "Check its log.")

@@ -260,7 +260,7 @@ class OllamaServer:
             folder = folder.parent
         if self.is_local and needed + SPARE_BYTES > (free := shutil.disk_usage(folder).free):
             raise ModelError(
-                f"'{name}' needs {say.size(needed)} of disk, {say.size(free)} are free.",
+                f"'{name}' needs {say.size(needed)} of disk space; {say.size(free)} is free.",
                 "Free some space, or choose a smaller model.",
             )
 

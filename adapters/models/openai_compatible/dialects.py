@@ -225,7 +225,7 @@ def without_options(known: Capabilities, without: frozenset[str]) -> Capabilitie
             reasons={**known.reasons, "logprobs": reason, "choice_probabilities": reason},
         )
     if "temperature" in without:
-        words = "The model takes no temperature: it may answer the same prompt otherwise in another run."
+        words = "The model accepts no temperature: it may answer the same prompt differently in another run."
         known = replace(known, takes_temperature=Support.NO, reasons={**known.reasons, "takes_temperature": words})
     if "response_format" in without:
         words = "The server does not support JSON schemas: answers are parsed from free text."

@@ -174,7 +174,7 @@ def _about_the_row(said: _Said) -> ModelError | None:
     if said.status in {400, 413, 422, 500} and _OVERFLOW.search(said.words):
         return ContextOverflowError(
             f"The prompt and its answer do not fit into the context of the server at {said.host}{said.words}.",
-            "Retrieve or show less, or start the server with a larger context.",
+            "Retrieve fewer passages, show fewer examples, or start the server with a larger context.",
         )
     return None
 
@@ -224,7 +224,7 @@ def _about_the_server(said: _Said, model: str) -> ModelError | None:
 def _about_the_request(said: _Said) -> ModelError:
     """Tell that the request cannot be made like this, and which option is to blame, if an answer can do without."""
     option = _refused_option(said.error, said.words)
-    what = f"The server at {said.host} does not take the request (status {said.status}){said.words}."
+    what = f"The server at {said.host} rejected the request (status {said.status}){said.words}."
     fix = "Choose another decoding, or check what the server supports."
     return RefusedOptionError(what, fix, option) if option else UnsupportedError(what, fix)
 

@@ -141,7 +141,8 @@ def bounding(server: str) -> Callable[[Any], None]:
         if packing not in {"", "identity"}:
             response.close()
             raise BrokenAnswerError(
-                f"The server at {server} packed its answer, which was not asked for.", "Check for a proxy before it."
+                f"The server at {server} compressed its answer, which was not asked for.",
+                "Check for a proxy in front of it.",
             )
         reading = CURRENT.get() or Reading(server=server, until=time.monotonic() + ANSWER_S)
         # The two clients have streams of their own, whose base they insist on.

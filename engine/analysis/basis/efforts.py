@@ -19,9 +19,10 @@ from engine.running.search.folds import FOLDS
 
 ABOUT = (
     "Settings are judged on training and validation rows alone, each row by what was learned from others. The test "
-    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting is used only if "
-    "its gain over the default is more than luck alone would give the best of so many. In the verdict a default is no "
-    "rival of its own tuned variant, unless a limit rules the tuned one out or the default is proven to be better."
+    "rows are sealed until the one pass at the end. Every technique gets the same effort. A setting replaces "
+    "the default only if its gain is more than luck alone would give the best of so many. In the verdict a default "
+    "does not compete with its own tuned variant, unless a limit rules the tuned one out or the default is "
+    "significantly better."
 )
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
@@ -126,7 +127,7 @@ def _why_kept(search: Search) -> str:
     others = search.in_order[1:]
     if not others:
         small = search.ended is SearchEnd.TIME
-        return "the effort was too small for another setting" if small else "no other setting was tried"
+        return "the time was too short for another setting" if small else "no other setting was tried"
     failed = all(trial.standing is Standing.FAILED for trial in others)
     return "the others failed" if failed else "the others fell behind on the first rows"
 

@@ -88,7 +88,7 @@ def training_note(training: TrainingRows, *, test_rows: int) -> str:
 
 def offer_note(offer: RowOffer) -> str:
     """Say what more training rows would take."""
-    longer = f"about {say.duration(offer.extra_s)} longer" if offer.extra_s >= 1 else "hardly longer"
+    longer = f"about {say.duration(offer.extra_s)} longer" if offer.extra_s >= 1 else "hardly any longer"
     return (
         f"With {offer.per_label} training rows for each label ({say.number(offer.rows)} in all) the run would take "
         f"{longer}."
@@ -108,4 +108,4 @@ def _remedy(training: TrainingRows) -> str:
     if missing == len(training.labels_without_rows):
         return "The training split has no rows of " + ("it." if missing == 1 else "them.") + " Add some to the task."
     told = f"With {say.number(in_split)} training rows or more, each label has one"
-    return told + ("." if not missing else f", except {say.number(missing)} that the training split has no rows of.")
+    return told + ("." if not missing else f", except {say.number(missing)} without a row in the training split.")

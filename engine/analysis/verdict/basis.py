@@ -72,7 +72,7 @@ def _continued(ruling: Ruling) -> Sentence:
     plan, said = ruling.run.plan, []
     if plan.saved_rows:
         said.append(
-            f"{say.number(plan.saved_rows)} further rows were answered with what the race saved, since the planned "
+            f"{say.number(plan.saved_rows)} further rows were answered with what the race spared, since the planned "
             f"ones did not tell which of those left is the best; the tests allow for both looks."
         )
     if times := plan.looks - (plan.saved_rows > 0):

@@ -185,7 +185,7 @@ def sound(made: Prediction) -> Prediction:
     """
     is_scored = all(map(is_score, made.scores.values())) and (made.score is None or is_score(made.score))
     if not is_scored:
-        failure = Failure(kind=FailureKind.BACKEND, message="The kept score is not a number from 0 to 1.")
+        failure = Failure(kind=FailureKind.BACKEND, message="The saved score is not a number from 0 to 1.")
         made = replace(made, answer=None, score=None, scores={}, failure=failure)
     return replace(
         made,

@@ -43,11 +43,11 @@ def prediction_faults(made: Prediction) -> Iterator[str]:
     """Yield the fields of a prediction whose value cannot be, each with the value."""
     for name in COUNTS:
         if not is_count(count := getattr(made.usage, name)):
-            yield f"usage.{name} is {_short(count)}"
+            yield f"its number of {name.replace('_', ' ')} is {_short(count)}"
     for item in fields(made.timing):
         seconds = getattr(made.timing, item.name)
         if seconds is not None and not is_duration(seconds):
-            yield f"timing.{item.name} is {_short(seconds)}"
+            yield f"its time '{item.name}' is {_short(seconds)}"
     for name, share in made.probabilities.items():
         if not is_probability(share):
             yield f"the probability of '{name[:40]}' is {_short(share)}"
@@ -57,9 +57,9 @@ def prediction_faults(made: Prediction) -> Iterator[str]:
     if not all(map(_is_passage, made.passages)):
         yield "a passage has an impossible number"
     if not 0 <= made.rss_bytes <= MOST_BYTES:
-        yield f"rss_bytes is {_short(made.rss_bytes)}"
+        yield f"its memory is {_short(made.rss_bytes)} bytes"
     if not 1 <= made.attempts <= MOST_ATTEMPTS:
-        yield f"attempts is {_short(made.attempts)}"
+        yield f"its number of attempts is {_short(made.attempts)}"
 
 
 def manifest_fault(manifest: Manifest) -> str:

@@ -20,8 +20,8 @@ def check_odd_characters(work: Work) -> None:
     chosen = work.note(
         "odd_signs",
         "Control or direction characters",
-        "Invisible characters, such as terminal codes or text that runs backwards. They are harmless here: every "
-        "screen and export shows them as text.",
+        "Invisible characters, such as terminal codes or marks that change the direction of text. They are "
+        "harmless here: every screen and export shows them as text.",
         lines,
         (Fix.KEEP, Fix.DROP),
         [row.input for row in odd[:SAMPLES]],

@@ -57,8 +57,8 @@ def not_agreed(plan: RunPlan, facts: ModelFacts) -> UsageError | None:
     if not facts.forwards_to or facts.forwards_to in plan.agreed_hosts:
         return embedding_not_agreed(plan.remote_embedders, plan.agreed_hosts)
     return UsageError(
-        f"'{facts.name}' does not answer at {urlsplit(facts.server).netloc}: the task's rows would be sent on to "
-        f"{facts.forwards_to}.",
+        f"The server at {urlsplit(facts.server).netloc} does not run '{facts.name}', but would forward the task's rows "
+        f"to {facts.forwards_to}.",
         "Agree to that for this run, or choose another model.",
     )
 

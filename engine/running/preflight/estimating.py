@@ -42,8 +42,8 @@ EMBED_ROW_S = 0.007
 MULTILINGUAL_FACTOR = 2.5
 """How much longer the multilingual embedder takes for a row than the English one: see docs/embedders.md."""
 SEARCH_SPENDS = (
-    "The search goes on for as long as you gave it, whatever that costs, but ends where the rest of the spending limit "
-    "is needed for the test rows."
+    "The search goes on for as long as you gave it, whatever that costs. It ends earlier only if the rest of the "
+    "spending limit is needed for the test rows."
 )
 WORKER_START_S = 8.0
 WORKER_BYTES = 150_000_000
@@ -293,7 +293,7 @@ def _unconfirmed(plan: RunPlan, cost_usd: float) -> list[str]:
     if plan.spending_limit_usd is not None or not plan.sources:
         return []
     cost = f"This run costs about {say.money(cost_usd)} at {sources_of(plan)}."
-    return [f"{cost} Confirm it with a spending limit, which stops it."]
+    return [f"{cost} Confirm it with a spending limit, at which the run stops."]
 
 
 def _training_seconds(spec: LoraSpec, rows: int, row_tokens: float, instructions: float, tokens_per_s: float) -> float:
@@ -332,10 +332,12 @@ def _problems(
             f"(supported: {', '.join(sorted(trainable))}). Leave LoRA out, or choose another model."
         )
     if not plan.train_ids and any(v.facts.learns for v in plan.variants):
-        problems.append("There are no training rows. Choose only zero-shot, or at least one training row per class.")
+        problems.append(
+            "There are no training rows. Choose only zero-shot, or at least one training row for each label."
+        )
     if memory > free:
         problems.append(
-            f"About {say.size(memory)} of memory are needed, {say.size(free)} are free. "
+            f"About {say.size(memory)} of memory is needed, {say.size(free)} is free. "
             "Close other programs or choose a smaller model."
         )
     return problems

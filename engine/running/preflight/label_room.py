@@ -123,13 +123,15 @@ def label_room_told(
         most = max(room.needed[variant.id] for variant in refused)
         parts = [
             f"With all {labels} labels, prompt and answer do not fit into the context of {context} tokens: {told}.",
-            "Leave them out, or retrieve examples: RAG then shows only the labels of those that it finds.",
+            "Leave these variants out, or retrieve examples: RAG then shows only the labels of those that it finds.",
         ]
         if any(variant.retrieval is not None and variant.retrieval.examples_k for variant in refused):
-            parts.append("RAG + LoRA does so if it is trained on what it retrieves: --lora-prompts served.")
+            parts.append("RAG + LoRA does so if it is trained on what it retrieves (terminal: --lora-prompts served).")
         if not facts.server and most <= facts.context_tokens:
             reads = say.number(facts.context_tokens)
-            parts.append(f"In the terminal, --context {most} gives them room; the model reads {reads} tokens.")
+            parts.append(
+                f"In the terminal, --context {most} gives these variants room; the model reads {reads} tokens."
+            )
         problems.append(" ".join(parts))
     notes = [
         f"{variant.name} shows in each prompt only the labels of the {variant.retrieval.examples_k} examples that it "

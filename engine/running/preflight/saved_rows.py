@@ -85,19 +85,20 @@ def plan_note(plan: RunPlan, task: Task) -> str:
     if not plan.spend_saved or plan.looks:
         return ""
     if len(plan.variants) <= LEAST_IN_RACE:
-        return "A race of two ends once one leaves: nobody is left to be given what it saves."
+        return "A race of two ends once one leaves: nobody is left to take the spared answers."
     if not rows_left(plan, task):
-        return "The task has no further test rows: what the race saves is not spent."
+        return "The task has no further test rows: answers that the race spares are not used."
+    most, whole = say.number(most_rows(plan, task)), say.number(len(plan.test_ids) * len(plan.variants))
     return (
-        f"What the race saves goes to the variants still in it: up to {say.number(most_rows(plan, task))} further test "
-        f"rows each, and never more than {say.number(len(plan.test_ids) * len(plan.variants))} answers in all."
+        f"Answers that the race spares go to the variants still in it: up to {most} further test rows each, and never "
+        f"more than {whole} answers in all."
     )
 
 
 def ended_note(plan: RunPlan, out: Mapping[str, int]) -> str:
     """Say what becomes of saved answers where a race ended before its last planned row."""
     saved = answers_saved(plan, out)
-    return f"The race is decided: the {say.number(saved)} answers that it saved are not spent." if saved else ""
+    return f"The race is decided: the {say.number(saved)} answers that it spared are not used." if saved else ""
 
 
 def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, given: int) -> str:
@@ -113,19 +114,19 @@ def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, 
     names = [variant.name for variant in plan.variants if variant.id not in out]
     saved, rows = say.number(answers_saved(plan, out)), rows_each(plan, task, out)
     if not out:
-        return "Nobody left the race: it saved nothing, and no rows are added."
+        return "Nobody left the race: it spared no answers, and no rows are added."
     if best:
         return (
             f"{best} is better than each other variant still in the race after {say.number(len(plan.test_ids))} rows: "
-            f"the {saved} answers that the race saved are not needed."
+            f"the {saved} answers that the race spared are not needed."
         )
     if given:
         capped = " (the task has no more)" if rows == given == len(rows_left(plan, task)) else ""
         capped = " (the spending limit allows no more)" if given < rows else capped
         going = say.listed(names)
-        return f"The race saved {saved} answers: {going} answer {say.number(given)} further rows each{capped}."
+        return f"The race spared {saved} answers: {going} answer {say.number(given)} further rows each{capped}."
     if not rows_left(plan, task):
-        return f"The race saved {saved} answers, but the task has no further test rows: they are not spent."
+        return f"The race spared {saved} answers, but the task has no further test rows: they are not used."
     if rows:
-        return f"The race saved {saved} answers, but the spending limit leaves no room for them."
-    return f"The race saved {saved} answers, too few for a further row of each of the {len(names)} still in it."
+        return f"The race spared {saved} answers, but the spending limit leaves no room for them."
+    return f"The race spared {saved} answers, too few for a further row of each of the {len(names)} still in it."

@@ -35,7 +35,7 @@ class Lock(StrEnum):
 def machine_taken() -> UsageError:
     """Build the error for work that cannot wait."""
     return UsageError(
-        "A run or a training is in progress, and other work would distort its measurements.",
+        "A run or a training job is in progress, and other work would distort its measurements.",
         "Wait until it ends, or stop it; then try again.",
     )
 

@@ -264,7 +264,7 @@ def _answers_at_once(model: LanguageModel, cancel: CancelSignal) -> Finding:
         all_s.append(time.perf_counter() - started)
     times = min(all_s) / min(one_s)
     gains = times < GAIN * ROWS_AT_ONCE
-    words = f"{ROWS_AT_ONCE} rows took {times:.1f} times the seconds of one"
+    words = f"{ROWS_AT_ONCE} rows took {times:.1f} times as long as one"
     return _finding(Support.YES if gains else Support.DEPENDS, words if gains else f"without a gain here: {words}")
 
 
@@ -299,10 +299,8 @@ def _keeps_prompts(model: LanguageModel, cancel: CancelSignal) -> Finding:
         if told >= KEPT:
             return _finding(works, f"{which}: {say.share(told)} of the tokens were cached")
         if seconds(answers) < KEPT * seconds(first):
-            return _finding(
-                works, f"{which}: read again in {say.share(seconds(answers) / seconds(first))} of the seconds"
-            )
-    return _finding(Support.NO, f"read again in {say.share(seconds(last) / seconds(first))} of the seconds")
+            return _finding(works, f"{which}: read again in {say.share(seconds(answers) / seconds(first))} of the time")
+    return _finding(Support.NO, f"read again in {say.share(seconds(last) / seconds(first))} of the time")
 
 
 def _tells_timings(model: LanguageModel, cancel: CancelSignal) -> Finding:
