@@ -106,8 +106,6 @@ def _compared(
 def _chosen_roles(table: Table, columns: ColumnOptions, *, must_be_sure: bool) -> tuple[Roles, Mapping[str, str]]:
     """Return the roles of the columns, given or guessed, and the reason for each guess."""
     inputs = _names(columns.input_column, table) if columns.input_column else ()
-    if inputs and columns.target_column:
-        return Roles(inputs=inputs, target=columns.target_column, split=columns.split_column), {}
     guess = guess_roles(table, inputs=inputs, target=columns.target_column, split=columns.split_column)
     doubts = _doubts(guess, columns) if must_be_sure else {}
     if doubts:

@@ -143,9 +143,10 @@ def guess_roles(
     profiles = [_profile(table, name) for name in table.header]
     found: dict[str, _Found] = {}
     left = [profile for profile in profiles if profile.name not in {*inputs, target, split}]
-    if split is None:
+    needed = (target is None) + (not inputs)
+    if split is None and len(left) > needed:
         split = _take(left, "split", _split_column(left), found)
-    identity = _take(left, "id", _id_column(left), found)
+    identity = _take(left, "id", _id_column(left), found) if len(left) > needed else None
     if target is None:
         target = _take(left, "target", _target_column(left or profiles, named=inputs), found)
     if not inputs:
@@ -192,8 +193,6 @@ def _profile(table: Table, name: str) -> _Profile:
 
 
 def _split_column(left: Sequence[_Profile]) -> _Found | None:
-    if len(left) < 3:
-        return None
     for profile in left:
         if profile.split_share >= 0.95:
             return _Found((profile,), f"'{profile.name}': its cells say train, validation or test.")
@@ -205,8 +204,6 @@ def _split_column(left: Sequence[_Profile]) -> _Found | None:
 
 
 def _id_column(left: Sequence[_Profile]) -> _Found | None:
-    if len(left) < 3:
-        return None
     for profile in left:
         unique = profile.filled > 1 and profile.distinct == profile.filled and profile.longest <= _SHORT
         if unique and _ID.search(profile.form):

@@ -116,6 +116,27 @@ def test_columns_that_are_clear_are_not_asked_for(run: Run, tmp_path: Path, writ
     assert info.rows == {"train": 9, "test": 6}
 
 
+@pytest.mark.parametrize("out", [True, False], ids=["import-csv", "compare"])
+def test_columns_that_are_not_named_are_guessed_beside_those_that_are(
+    run: Run, tmp_path: Path, write_csv: WriteCsv, out: bool
+) -> None:
+    """With input and answer named, the table's own split still holds, and is told with its reason."""
+    more = [(f"{text}, I ask again", label, "test") for label, texts in TEXTS.items() for text in texts[:3]]
+    path = write_csv(tmp_path / "mail.csv", extra=more)
+    named = ("--input-column", "message", "--target-column", "desk")
+    if out:
+        code, told, err = run("import-csv", path, *named, "--out", tmp_path / "mail")
+        assert "train 9, test 15" in told
+    else:
+        code, _, err = run("compare", "--task", path, *named, *SCRIPTED)
+        (info,) = [task for task in open_lab().tasks.list() if task.id.startswith("mail")]
+        assert info.rows == {"train": 9, "test": 15}
+    assert code == 0, err
+    assert "split: 'split': its cells say" in err
+    assert "input: " not in err
+    assert "target: " not in err
+
+
 def test_columns_are_clear_by_what_is_in_them(run: Run, tmp_path: Path) -> None:
     """Few short values that come again are the answer, and texts far longer than all others the input."""
     lines = [f"{text},{where},{n % 7}" for where, texts in TEXTS.items() for n, text in enumerate(texts)]

@@ -103,7 +103,7 @@ class Client:
             )
         if len(listed) > MOST_MODELS:
             raise BrokenAnswerError(
-                f"The server at {self.host} lists {len(listed):,} models; up to {MOST_MODELS:,} are read.",
+                f"The server at {self.host} lists {len(listed):,} models, more than {MOST_MODELS:,}.",
                 "Check its address.",
             )
         named = [one for one in objects(listed) if isinstance(one.get("id"), str)]
