@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from components.ui import state
 from engine.core.techniques import Technique
+from engine.core.variant import DecodingMode, SearchMode
 from tests.memory_lab import (
     HOSTILE,
     MODEL,
@@ -169,3 +170,20 @@ def test_answers_and_inputs_are_text(open_app: Opener) -> None:
     app = _answered(lab, app)
     assert not [element for element in app.markdown if "<script>" in element.value]
     assert not [code for code in app.code if "\u202e" in code.value]
+
+
+def test_retrieval_and_temperature_go_into_the_question(open_app: Opener) -> None:
+    """What is looked up, how it is found, and how freely is written: each variant is asked with what the page shows."""
+    lab = memory_lab()
+    app = _open(lab, open_app)
+    app.text_area(key="play_text").set_value("Where is my parcel?").run()
+    app.slider(key=f"play_examples_{TASK}").set_value(2).run()
+    app.segmented_control(key=f"play_search_{TASK}").set_value(SearchMode.FULL_TEXT).run()
+    app.segmented_control(key="play_decoding_label").set_value(DecodingMode.FREE).run()
+    app.slider(key="play_temperature").set_value(0.7).run()
+    app = _answered(lab, app)
+    variants = {one.technique: one for one in lab.playground.snapshot(app.session_state["play_ask"]).question.variants}
+    assert {variants[name].decoding.temperature for name in (Technique.ZERO_SHOT, Technique.RAG)} == {0.7}
+    retrieval = variants[Technique.RAG].retrieval
+    assert retrieval is not None
+    assert (retrieval.examples_k, retrieval.mode) == (2, SearchMode.FULL_TEXT)
