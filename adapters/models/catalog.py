@@ -143,7 +143,7 @@ class Catalog:
             path = Path(name).expanduser()
             if not path.is_file():
                 raise UsageError(f"There is no file '{name}'.", "Check its path.")
-            facts = self._facts(_usable(whole(path)))[0].model
+            facts, published = self._facts(_usable(whole(path)))[0].model, ""
         else:
             by_id = {facts.id: facts for facts in self.models()}
             if name in {offer.id for offer in self.offers()}:
@@ -154,8 +154,8 @@ class Catalog:
             if name not in by_id:
                 raise unknown_name("model", name, by_id)
             facts = by_id[name]
+            published = next((item.published for item in PACKAGED if item.id == name), "")
         digest = self._digest(Path(facts.path))
-        published = next((item.published for item in PACKAGED if item.id == facts.id), "")
         if published and (fault := sum_fault(published, Path(facts.path).name, digest)):
             raise ModelFileError(*fault)
         return replace(facts, digest=digest)

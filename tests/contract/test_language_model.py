@@ -272,3 +272,11 @@ def completions(answers: Sequence[Completion | Exception]) -> list[Completion]:
     """All of a batch, none of which failed."""
     assert all(isinstance(answer, Completion) for answer in answers), answers
     return [answer for answer in answers if isinstance(answer, Completion)]
+
+
+def test_a_model_that_was_closed_can_be_loaded_again(model: LanguageModel) -> None:
+    """A run closes its model between the search for settings and the test rows, and between two runs."""
+    before = complete(model, ask("Where is my parcel?"))
+    model.close()
+    model.load(slots=6, context_tokens=1024)
+    assert complete(model, ask("Where is my parcel?")).text == before.text

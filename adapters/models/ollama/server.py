@@ -275,10 +275,10 @@ class OllamaServer:
         return None
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; new ones are opened when they are needed."""
         for name in ("client", "_http"):
             if name in self.__dict__:
-                self.__dict__[name].close()
+                self.__dict__.pop(name).close()
 
 
 def architecture_fact(info: Mapping[str, Any], name: str) -> int:

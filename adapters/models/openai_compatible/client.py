@@ -178,6 +178,6 @@ class Client:
         return self._quick(f"{self.root}{path}")
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; new ones are opened when they are needed."""
         if "api" in self.__dict__:
-            self.api.close()
+            self.__dict__.pop("api").close()

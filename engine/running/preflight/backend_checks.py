@@ -35,7 +35,7 @@ def backend_limits(
                 f"'{facts.name}' ({facts.backend}) cannot be given LoRA weights. "
                 f"{capabilities.reason('lora_serving')} Leave LoRA out, or choose a GGUF file."
             )
-        elif capabilities.lora_training is Support.NO:
+        elif lora_comes_with_the_server(facts, capabilities):
             notes.append("The LoRA variants use the weights that the server serves; none are trained here.")
     if plan.throughput and capabilities.batching is not Support.YES:
         notes.append(_note("batching", capabilities))
@@ -63,9 +63,10 @@ def not_agreed(plan: RunPlan, facts: ModelFacts) -> UsageError | None:
     )
 
 
-def lora_comes_with_the_server(capabilities: Capabilities) -> bool:
-    """Tell whether LoRA variants use weights that are not trained here."""
-    return capabilities.lora_training is Support.NO and capabilities.lora_serving is not Support.NO
+def lora_comes_with_the_server(facts: ModelFacts, capabilities: Capabilities) -> bool:
+    """Tell whether LoRA variants use weights that a server holds, and that are not trained here."""
+    without = capabilities.lora_training is Support.NO and capabilities.lora_serving is not Support.NO
+    return without and bool(facts.server)
 
 
 def _note(name: str, capabilities: Capabilities) -> str:

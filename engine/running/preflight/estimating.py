@@ -80,7 +80,7 @@ def estimate_run(
     priors_s = sum(count_rows(plan, task, one, told=whole) * answer_s[one.id] for one in plan.variants)
     trainings = {(variant.lora, variant.tuned): variant for variant in plan.variants if variant.lora is not None}
     if capabilities is not None and (
-        lora_comes_with_the_server(capabilities) or capabilities.lora_serving is Support.NO
+        lora_comes_with_the_server(facts, capabilities) or capabilities.lora_serving is Support.NO
     ):
         trainings = {}
     lora = next((spec for spec, _tuned in trainings), None)

@@ -111,7 +111,7 @@ def _prepared(
 
 def _draws(context: RunContext, variant: Variant) -> int:
     """Return how many draws of shots and weights a variant gets; a server holds one set of weights at any seed."""
-    served = variant.lora is not None and lora_comes_with_the_server(context.model.capabilities)
+    served = variant.lora is not None and lora_comes_with_the_server(context.model.facts, context.model.capabilities)
     return context.plan.draws if variant.shots_k or (variant.lora is not None and not served) else 1
 
 
@@ -209,7 +209,7 @@ def _weights(
     held_out: Sequence[Example],
 ) -> Generator[Event, None, tuple[LoraWeights, bool]]:
     """Return the weights that the server holds, else those that are trained here."""
-    if lora_comes_with_the_server(context.model.capabilities):
+    if lora_comes_with_the_server(context.model.facts, context.model.capabilities):
         served = context.model.served_lora()
         if served is not None:
             return served, True

@@ -1,0 +1,128 @@
+"""A spending limit in the terminal: how a run goes on from it, what a search leaves of it, and what it cannot stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.models.remote import reading
+from engine.core.run.prediction import Usage
+from engine.metrics.budget import usage_usd
+from engine.metrics.costing import token_prices
+from tests import closed_apis as apis
+from tests.closed_apis import OPENAI
+from tests.faulty_server import FaultyServer
+from tests.terminal.reading import Run
+from wiring import open_lab
+
+pytestmark = pytest.mark.timeout(120)
+TEST_ROWS = 6
+ZERO_SHOT = ("--model", f"{OPENAI.name}/{OPENAI.model}", "--variants", "zero-shot")
+
+
+@pytest.fixture
+def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """Run a server that answers in the place of a closed API, and have it added."""
+    one = FaultyServer()
+    one.plays = [apis.by_openai()]
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
+    apis.stand_in(one, monkeypatch, OPENAI)
+    code, _, err = run("models", "--add", f"{OPENAI.name}={OPENAI.url}")
+    assert code == 0, err
+    yield one
+    one.close()
+
+
+def answer_usd() -> float:
+    """Return what each answer of the server costs by the price table."""
+    prices = token_prices(OPENAI.price_ref)
+    assert prices is not None
+    return usage_usd(prices, Usage(prompt_tokens=60, cached_prompt_tokens=32, completion_tokens=45))
+
+
+def kept(out: Path, name: str) -> Any:
+    """Read a file that a run has written."""
+    return json.loads((out / name).read_text(encoding="utf-8"))
+
+
+def answered(run_id: str) -> int:
+    """Return how many rows of a run have an answer."""
+    lab = open_lab()
+    try:
+        return len([one for one in lab.results.predictions(run_id) if one.failure is None])
+    finally:
+        lab.close()
+
+
+def test_a_run_that_stopped_at_its_limit_goes_on_with_a_higher_one(
+    run: Run, server: FaultyServer, table: list[object]
+) -> None:
+    """`--resume RUN` alone stops again; with a higher limit all rows are answered, each of them once."""
+    code, _, err = run("compare", *table, *ZERO_SHOT, "--spending-limit", 2.5 * answer_usd())
+    assert code == 1
+    assert "The run has cost" in err
+    run_id = err.split("run ", 1)[1].split()[0]
+    before = answered(run_id)
+    assert 0 < before < TEST_ROWS
+    assert run("compare", "--resume", run_id)[0] == 1
+    assert answered(run_id) == before
+    server.asked.clear()
+    code, _, err = run("compare", "--resume", run_id, "--spending-limit", 1)
+    assert code == 0, err
+    assert answered(run_id) == TEST_ROWS
+    assert len(server.asked) == 1 + TEST_ROWS - before, "the warm-up and the rows that were left"
+
+
+def test_more_rows_ask_for_a_limit_first(run: Run, server: FaultyServer, table: list[object]) -> None:
+    """Without one the rows are refused before anything is asked; the amount that is offered is enough for them."""
+    code, _, err = run("compare", *table, *ZERO_SHOT, "--limit", 2, "--spending-limit", 1)
+    assert code == 0, err
+    run_id = err.split("run ", 1)[1].split()[0]
+    server.asked.clear()
+    code, out, err = run("compare", "--resume", "latest", "--more-rows", 2)
+    assert (code, out, server.asked) == (2, "", [])
+    assert "2 more rows cost about" in err
+    assert f"at {OPENAI.price_ref}" in err
+    limit_usd = err.split("--spending-limit ", 1)[1].split(")")[0]
+    assert answered(run_id) == 2
+    code, _, err = run("compare", "--resume", "latest", "--more-rows", 2, "--spending-limit", limit_usd)
+    assert code == 0, err
+    assert answered(run_id) == 4
+
+
+def test_a_model_without_a_price_is_not_stopped_and_that_is_said(
+    run: Run, server: FaultyServer, table: list[object], tmp_path: Path
+) -> None:
+    """Of a model that the price table does not know no cost is made up, and no limit holds."""
+    model = f"{OPENAI.name}/gpt-not-priced-yet"
+    asked = ("compare", *table, "--model", model, "--variants", "zero-shot", "--out", tmp_path / "out")
+    for limit in ((), ("--spending-limit", answer_usd())):
+        code, _, err = run(*asked, *limit)
+        assert code == 0, err
+        assert "What its tokens cost, if anything, is not known here: no cost is shown, and no limit stops it." in err
+        (variant,) = kept(tmp_path / "out", "summary.json")["variants"]
+        assert (variant["n"], variant["n_failed"], variant["cost_usd_per_1k"]) == (TEST_ROWS, 0, None)
+
+
+def test_a_search_leaves_what_the_test_rows_need(
+    run: Run, server: FaultyServer, table: list[object], tmp_path: Path
+) -> None:
+    """Every trial is paid for from the limit; the search ends by itself before the test rows could not be answered."""
+    limit_usd = 60 * answer_usd()
+    asked = ("compare", *table, *ZERO_SHOT, "--trials", 40, "--spending-limit", limit_usd, "--out", tmp_path / "out")
+    code, _, err = run(*asked)
+    assert code == 0, err
+    assert "the rest of the spending limit is for the test rows" in err
+    summary = kept(tmp_path / "out", "summary.json")
+    (search,) = summary["effort"]["searches"].values()
+    assert 1 < len(search["trials"]) < 40
+    assert {(one["n"], one["n_failed"]) for one in summary["variants"]} == {(TEST_ROWS, 0)}
+    rows = TEST_ROWS * len(summary["variants"])
+    beside_usd = kept(tmp_path / "out", "run.json")["beside_usd"]
+    assert beside_usd == pytest.approx((len(server.asked) - rows) * answer_usd())
+    assert beside_usd + rows * answer_usd() <= limit_usd
