@@ -178,7 +178,7 @@ def identity(contents: MemoContents) -> list[tuple[str, str]]:
     manifest = contents.manifest
     found = [
         ("Run", contents.run_id),
-        ("Started", manifest.started_at),
+        ("Started", say.when(manifest.started_at)),
         ("State", contents.answers),
         ("Task digest (SHA-256)", manifest.task_digest),
         ("Task licence", contents.licence or "not stated"),

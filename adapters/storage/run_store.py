@@ -128,8 +128,8 @@ class SqliteRunStore:
             ) from error
 
     def create_run(self, manifest: Manifest) -> None:
-        """Keep a new run with status `planned`."""
-        self._insert(manifest, datetime.now(UTC).isoformat(timespec="seconds"), "planned")
+        """Keep a new run with status `planned`; its start is kept finely enough to tell two of one second apart."""
+        self._insert(manifest, datetime.now(UTC).isoformat(timespec="microseconds"), "planned")
 
     def _insert(self, manifest: Manifest, started_at: str, status: str) -> None:
         fields = manifest.to_dict()
@@ -272,7 +272,7 @@ class SqliteRunStore:
         with self._errors():
             rows = self._connection().execute(
                 "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
-                " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id ORDER BY r.run_id DESC"
+                " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id ORDER BY r.started_at DESC, r.run_id DESC"
             )
             found = list(_readable(rows))
         return [info_of(manifest, answers) for manifest, answers in found]

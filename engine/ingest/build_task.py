@@ -118,15 +118,14 @@ def make_task(
 def _examples(
     table: Table, roles: Roles, examined: Examined, rows: Sequence[Row], splits: Mapping[int, str]
 ) -> list[Example]:
-    kept = dict.fromkeys((*roles.metadata, *filter(None, [roles.group])))
-    columns = {name: table.column(name) for name in kept}
+    columns = {name: table.column(name) for name in roles.beside}
     names = table.column(roles.id) if roles.id is not None else None
     masked = any(finding.id == "personal" and finding.chosen is Fix.MASK for finding in examined.card.findings)
     taken: set[str] = set()
     examples = []
     for row in rows:
         name = str(names[row.place]).strip() if names is not None else ""
-        name = name or f"row-{row.line}"
+        name = (mask_personal(name, is_id=True) if masked else name) or f"row-{row.line}"
         if name in taken:
             name = f"{name}-{row.line}"
         taken.add(name)

@@ -52,6 +52,11 @@ class Roles:
         """Return the template in use."""
         return self.template or usual_template(self.inputs)
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The columns that are kept beside a row as its metadata: the group, too."""
+        return tuple(dict.fromkeys((*self.metadata, *filter(None, [self.group]))))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Guess:

@@ -100,6 +100,21 @@ def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve:
     second.context.close()
 
 
+def test_a_run_goes_on_after_its_only_tab_is_closed(page: Page, browser: Browser, serve: Server) -> None:
+    """The tab is closed amid the run; a later one at the same address finds the run done, with every answer."""
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.3")
+    set_up(page, address, rows=20, variants=("Zero-shot", "Few-shot"))
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Row ([3-9]|1\d) of 20"))).to_be_visible(timeout=LONG_MS)
+    page.wait_for_url("**run_id=*")
+    url = page.url
+    page.close()
+    later = fresh_page(browser)
+    later.goto(url)
+    expect(later.get_by_text("Done · 40 answers")).to_be_visible(timeout=LONG_MS)
+    later.context.close()
+
+
 def test_cancel_then_resume(page: Page, serve: Server) -> None:
     """A cancelled run keeps what was done and goes on to its end when resumed."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,27 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
     expect(page.get_by_text("Added the task")).to_be_visible(timeout=_LONG_MS)
     assert watch.errors == []
     assert watch.foreign == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "size", "words"),
+    [("../outside.toml", 10, "unsafe path"), ("documents/long.md", 300_000_000, "would unpack")],
+    ids=["leads outside", "unpacks to too much"],
+)
+def test_a_task_in_a_bad_archive_is_refused(
+    page: Page, serve: Server, tmp_path: Path, entry: str, size: int, words: str
+) -> None:
+    """Nothing is unpacked, and the screen says why."""
+    address = serve(ADAPTLAB_SCRIPTED="1")
+    path = tmp_path / "task.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(entry, "w", force_zip64=True) as out:
+        for start in range(0, size, 1_000_000):
+            out.write(b"0" * min(1_000_000, size - start))
+    _open(page, address)
+    page.locator("input[type=file]").nth(1).set_input_files(path)
+    expect(page.get_by_role("alert").first).to_contain_text(words, timeout=_LONG_MS)
+    expect(page.get_by_text("Added the task")).to_have_count(0)
+    assert not list(tmp_path.parent.rglob("outside.toml"))
 
 
 @pytest.mark.parametrize(

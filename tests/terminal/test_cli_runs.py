@@ -171,3 +171,19 @@ def test_a_reader_that_has_seen_enough_breaks_nothing(home: Path, kept: str) -> 
     assert process.wait(120) == 0
     assert process.stderr.read() == ""
     process.stderr.close()
+
+
+def test_the_newest_of_one_second_is_the_latest(run: Run, table: list[object], tmp_path: Path) -> None:
+    """Comparisons made one after the other in the same second are listed newest first, and `latest` is the last one."""
+    made = []
+    for number in range(6):
+        out = tmp_path / str(number)
+        code, _, err = run(
+            "compare", *table, "--model", "scripted", "--variants", "zero-shot", "--limit", 1, "--prior-correction",
+            "off", "--out", out,
+        )  # fmt: skip
+        assert code == 0, err
+        made.append(json.loads((out / "run.json").read_text(encoding="utf-8"))["plan"]["run_id"])
+    listed = [one["run_id"] for one in json.loads(run("runs", "list", "--json")[1])["runs"]]
+    assert listed == made[::-1]
+    assert made[-1] in run("runs", "show", "latest", "--json")[1]

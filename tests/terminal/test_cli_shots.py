@@ -54,9 +54,7 @@ def test_examples_are_the_same_for_all_rows_or_the_nearest_to_each(
     assert told == {"covering": "covering", "nearest": "nearest", "drawn": None}
 
 
-def test_where_labels_outnumber_examples_both_ways_are_compared(
-    run: Run, desks: list[object], tmp_path: Path
-) -> None:
+def test_where_labels_outnumber_examples_both_ways_are_compared(run: Run, desks: list[object], tmp_path: Path) -> None:
     """`auto` answers training rows both ways; both shares are in the summary and in the memo."""
     figures, _ = compared(run, tmp_path / "out", *desks, "--shots", 4)
     record = figures["shots"]

@@ -47,13 +47,18 @@ class Personal:
     end: int
 
 
-def find_personal(text: str) -> list[Personal]:
-    """Find what looks like personal data, in order, without overlaps."""
+def find_personal(text: str, *, is_id: bool = False) -> list[Personal]:
+    """Find what looks like personal data, in order, without overlaps.
+
+    Args:
+        text: of a cell.
+        is_id: it names a row: groups of digits in it are taken for a number of the row, not for one to call.
+    """
     found: list[Personal] = []
     if "@" in text:
         found += [Personal(kind="email", start=hit.start(), end=hit.end()) for hit in _EMAIL.finditer(text)]
     if _DIGITS.search(text):
-        found += _numbers(_ascii_digits(text))
+        found += [one for one in _numbers(_ascii_digits(text)) if not (is_id and one.kind == "phone")]
     kept: list[Personal] = []
     for item in sorted(found, key=lambda item: (item.start, -item.end)):
         if not kept or item.start >= kept[-1].end:
@@ -61,11 +66,11 @@ def find_personal(text: str) -> list[Personal]:
     return kept
 
 
-def mask_personal(text: str) -> str:
-    """Replace each match with its kind in brackets."""
+def mask_personal(text: str, *, is_id: bool = False) -> str:
+    """Replace each match with its kind in brackets; `is_id` as in `find_personal`."""
     parts: list[str] = []
     at = 0
-    for item in find_personal(text):
+    for item in find_personal(text, is_id=is_id):
         parts += [text[at : item.start], f"[{item.kind}]"]
         at = item.end
     return "".join([*parts, text[at:]])

@@ -31,12 +31,17 @@ def check_odd_characters(work: Work) -> None:
 
 
 def check_personal(work: Work) -> None:
-    """Note what looks like personal data."""
+    """Note what looks like personal data in what a task would keep of a row."""
     counts: Counter[str] = Counter()
     lines: list[int] = []
     samples: list[str] = []
+    beside = [work.table.column(name) for name in work.roles.beside]
+    ids = work.table.column(work.roles.id) if work.roles.id is not None else None
     for row in work.rows:
-        found = [(text, item) for text in (row.input, row.target) for item in find_personal(text)]
+        texts = [row.input, row.target, *(str(column[row.place]) for column in beside)]
+        found = [(text, item) for text in texts for item in find_personal(text)]
+        if ids is not None:
+            found += [(str(ids[row.place]), item) for item in find_personal(str(ids[row.place]), is_id=True)]
         if found:
             lines.append(row.line)
             counts.update({item.kind for _, item in found})
