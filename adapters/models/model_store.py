@@ -1,6 +1,6 @@
 """All models that can answer here, from several sources: GGUF files, servers, and the scripted one where asked for.
 
-A source is one file with the four methods of `ModelSource`; to add one, add it to `wiring.open_workspace`.
+A source is one file with the five methods of `ModelSource`; to add one, add it to `wiring.open_workspace`.
 """
 
 from __future__ import annotations

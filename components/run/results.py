@@ -18,7 +18,8 @@ from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
 _FIRST = ("quality", "low", "high", "total_p50", "total_p95", "cost", "prepare")
-FILES = ("run.json", "predictions.csv", "predictions.parquet", "summary.json")
+SUMMARY = "summary.json"
+FILES = ("run.json", "predictions.csv", "predictions.parquet", SUMMARY)
 """The files that a run is exported as; the terminal's `--out` writes the same."""
 _MIME = {"json": "application/json", "csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
@@ -171,10 +172,16 @@ def failures_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"Variant": pl.String, "Kind": pl.String, "Rows": pl.Int64})
 
 
-def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str) -> None:
-    """Offer the run's files, one by one and all together; each file is generated on demand."""
+def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str, *, with_summary: bool = True) -> None:
+    """Offer the run's files, one by one and all together; each file is generated on demand.
+
+    Args:
+        export: generates them.
+        run_id: names the archive.
+        with_summary: there is none where the task is gone.
+    """
     with st.container(horizontal=True):
-        for name in FILES:
+        for name in (name for name in FILES if with_summary or name != SUMMARY):
             st.download_button(
                 name,
                 partial(_file, export, name),

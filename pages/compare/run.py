@@ -32,12 +32,14 @@ if missing_run(lab, run_id if lab.runs.progress(run_id) is None else None, "Comp
 try:
     snapshot = run_panel(lab, run_id)
     if not snapshot.is_running and snapshot.rows_done:
+        is_whole = True
         try:
             results(summary_of(lab, info_so_far(lab, run_id, snapshot.rows_done)))
         except AdaptLabError as error:  # its task is gone; what it answered is still there
             fault(error)
+            is_whole = False
         if run_id != SAMPLE:
-            downloads(partial(lab.exports.export, run_id), run_id)
+            downloads(partial(lab.exports.export, run_id), run_id, with_summary=is_whole)
     run_rows(lab, run_id, snapshot)
 except AdaptLabError as error:
     fault(error)

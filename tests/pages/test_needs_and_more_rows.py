@@ -175,3 +175,6 @@ def test_a_run_whose_task_is_gone_says_so_and_shows_its_answers(open_app: Opener
     assert "gone" in words or "Unknown task" in words
     if page != REPORT:
         assert any(header.value == "Rows" for header in app.header)
+        offered = {button.proto.label for button in app.get("download_button")}
+        assert "predictions.csv" in offered
+        assert "summary.json" not in offered, "there is none without the task"

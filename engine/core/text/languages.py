@@ -3,7 +3,7 @@
 The library py3langid says how likely each language is for one text (naive Bayes over byte n-grams; Lui and Baldwin,
 "langid.py: an off-the-shelf language identification tool", 2012). The shares of the languages are those that make all
 texts together most likely (expectation maximization of a mixture), and each text is given to the likeliest of those
-that are left. Its model takes 80 MB, and is read when the first text is looked at.
+that are left. Its model takes some 90 MB, and is read when the first text is looked at.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sentences that the app itself writes around a task's rows, in the language of the task's instructions. Data.
 
-They stand in prompts only where a search for settings tries another form than the instructions alone
-(`engine.running.prompt_forms`). A task has its own copy, so that its user can change a sentence.
+They stand in prompts only where a search for settings tries another form than the instructions alone, or where not all
+labels fit (`engine.running.prompt_forms`). A task has its own copy, so that its user can change a sentence.
 """
 
 from __future__ import annotations
