@@ -272,7 +272,8 @@ class SqliteRunStore:
         with self._errors():
             rows = self._connection().execute(
                 "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
-                " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id ORDER BY r.started_at DESC, r.run_id DESC"
+                " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id"
+                " ORDER BY r.started_at DESC, r.run_id DESC"
             )
             found = list(_readable(rows))
         return [info_of(manifest, answers) for manifest, answers in found]
