@@ -26,7 +26,7 @@ RUN_FIGURES = ("task", "model", "seed", "machine", "test_rows", "train_rows")
 VARIANT_FIGURES = (
     "variant", "n", "n_failed", "scores", "ttft_s", "total_s", "tokens", "prepare_s", "cost_usd_per_1k",
 )  # fmt: skip
-SEARCH_FIGURES = ("technique", "ended", "chosen", "best", "standard_error", "reason", "next_s", "passed")
+SEARCH_FIGURES = ("technique", "ended", "chosen", "best", "standard_error", "reason", "next_s", "passed", "given_up_s")
 TRIAL_FIGURES = (
     "setting", "standing", "score", "seconds", "prompt_tokens", "trainings", "shots", "corrected", "best_epoch",
 )  # fmt: skip

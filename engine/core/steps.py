@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -31,6 +32,17 @@ class FirstOf:
     def is_set(self) -> bool:
         """Tell whether the work should stop."""
         return self.one.is_set() or (self.other is not None and self.other.is_set())
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A signal that is set from a moment of `time.perf_counter` on; without one it never is."""
+
+    at_s: float | None
+
+    def is_set(self) -> bool:
+        """Tell whether the work should stop."""
+        return self.at_s is not None and time.perf_counter() >= self.at_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -151,6 +152,47 @@ def test_the_best_so_far_is_taken_in_the_midst_of_a_trial(tmp_path: Path) -> Non
     assert {search.ended for search in searches.values()} == {SearchEnd.STOPPED}
     assert {len(search.trials) for search in searches.values()} == {1}
     assert len(here.store.predictions("r")) == 2 * len(TASK.split("test"))
+
+
+class Slow(Fussy):
+    """Takes a quarter of an hour for one of its rows."""
+
+    def __init__(self, row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take it for this row, counted from 1, by a clock that this test sets."""
+        super().__init__()
+        self._row, self._late_s, clock = row, 0.0, time.perf_counter
+        monkeypatch.setattr(time, "perf_counter", lambda: clock() + self._late_s)
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer, and put the clock forward when it is time."""
+        yield from super().generate(request, cancel=cancel)
+        if len(self.asked) == self._row:
+            self._late_s = 900.0
+
+
+def test_a_trial_that_takes_longer_than_foreseen_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its search ends for want of time, with its seconds counted; the run goes on, and can be made again."""
+    a_plan = plan(names=(Technique.ZERO_SHOT,), trials=None, effort_s=180.0)
+    pool = len(a_plan.effort.pool_ids) if a_plan.effort else 0
+    here = ports(tmp_path, a_plan, Slow(pool + 3, monkeypatch))
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    (search,) = (here.store.manifest("r").effort or {}).values()
+    assert (search.ended, search.chosen, search.passed) == (SearchEnd.TIME, 0, (1,))
+    assert [trial.standing for trial in search.in_order] == [Standing.WHOLE]
+    assert 900 <= search.given_up_s < 1000
+    assert search.seconds > search.given_up_s
+    assert replay_option({"zero-shot-tuned": search}) == "zero-shot=1"
+    assert {made.failure for made in here.store.predictions("r")} == {None}
+
+
+def test_the_default_is_never_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every other setting is compared with it: its trial goes to its end, however long that takes."""
+    a_plan = plan(names=(Technique.ZERO_SHOT,), trials=None, effort_s=180.0)
+    here = ports(tmp_path, a_plan, Slow(3, monkeypatch))
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    (search,) = (here.store.manifest("r").effort or {}).values()
+    assert (search.ended, search.given_up_s) == (SearchEnd.TIME, 0.0)
+    assert [trial.standing for trial in search.in_order] == [Standing.WHOLE]
 
 
 _TRIAL = Trial(setting={}, standing=Standing.WHOLE, fold_scores=(0.5,) * 4)

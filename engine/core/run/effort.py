@@ -113,6 +113,8 @@ class Search:
     """Seconds that a trial would have taken that was not started for want of time: the shortest of them."""
     passed: tuple[int, ...] = ()
     """Numbers of the settings that were passed over for want of time, counted from 0 over all that were proposed."""
+    given_up_s: float = 0.0
+    """Seconds of a trial that was given up because it took longer than foreseen: its setting counts as passed over."""
 
     @property
     def in_order(self) -> tuple[Trial, ...]:
@@ -121,8 +123,8 @@ class Search:
 
     @property
     def seconds(self) -> float:
-        """Spent on all trials."""
-        return sum(trial.seconds for trial in self.trials.values())
+        """Spent on all trials, and on one that was given up."""
+        return sum(trial.seconds for trial in self.trials.values()) + self.given_up_s
 
     @property
     def rows(self) -> int:

@@ -17,7 +17,7 @@ from engine.core.ports import Trainer
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
-from engine.core.steps import CancelSignal, FirstOf, Progress, check_cancelled, relay
+from engine.core.steps import CancelSignal, Deadline, FirstOf, Progress, check_cancelled, relay
 from engine.core.task import Example, Task
 from engine.core.variant import PriorCorrection, Variant
 from engine.metrics.budget import Budget
@@ -112,12 +112,13 @@ def _take_turns(
         variant_id = seeker.variant.id
         progress = _progress(seekers, seeker, setting)
         yield PreparationProgress(variant_id=variant_id, progress=progress)
-        spent_usd = budget.spent_usd
+        spent_usd, started = budget.spent_usd, time.perf_counter()
+        deadline = Deadline(None if seeker.longest_s is None else started + seeker.longest_s)
         steps = try_setting(
             replace(
                 context,
                 plan=replace(context.plan, test_ids=(), throughput=True, draws=1),
-                cancel=FirstOf(context.cancel, enough),
+                cancel=FirstOf(FirstOf(context.cancel, enough), deadline),
             ),
             trainer,
             seeker.variant_with(setting),
@@ -127,22 +128,20 @@ def _take_turns(
             seeker.is_enough,
         )
         try:
-            trial = yield from relay(steps, partial(_within, progress, time.perf_counter()))
+            trial = yield from relay(steps, partial(_within, progress, started))
         except CancelledError:
             check_cancelled(context.cancel)
-            continue  # the user goes on with the best so far: what was under way is given up
+            if enough is None or not enough.is_set():
+                seeker.give_up(setting, time.perf_counter() - started)
+                keep(variant_id, seeker.so_far)
+                yield Searched(variant_id=variant_id, search=seeker.so_far)
+            continue  # what was under way is given up
         trial = comparable(seeker.trials[0], trial, ground.order) if seeker.trials else trial
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
         seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
         seeker.trials.append(trial)
-        search = Search(
-            technique=seeker.technique,
-            trials=seeker.by_number,
-            next_s=seeker.next_s,
-            passed=tuple(seeker.passed),
-        )
-        keep(variant_id, search)
-        yield Searched(variant_id=variant_id, search=search)
+        keep(variant_id, seeker.so_far)
+        yield Searched(variant_id=variant_id, search=seeker.so_far)
 
 
 def _within(search: Progress, started: float, event: Event) -> Event:
@@ -212,17 +211,7 @@ def _progress(seekers: Sequence[Seeker], seeker: Seeker, setting: Setting) -> Pr
 def _closed(seeker: Seeker, order: Floats, keep: Keep) -> Generator[Event, None, Search]:
     """Choose among a technique's trials, and keep that."""
     choice = choose(seeker.trials, order, [seeker.size(trial.setting) for trial in seeker.trials])
-    search = Search(
-        technique=seeker.technique,
-        trials=seeker.by_number,
-        ended=seeker.ended,
-        chosen=choice.chosen,
-        best=choice.best,
-        standard_error=choice.standard_error,
-        reason=seeker.reason,
-        next_s=seeker.next_s,
-        passed=tuple(seeker.passed),
-    )
+    search = replace(seeker.so_far, chosen=choice.chosen, best=choice.best, standard_error=choice.standard_error)
     keep(seeker.variant.id, search)
     yield Searched(variant_id=seeker.variant.id, search=search)
     return search

@@ -45,6 +45,7 @@ class Seeker:
     to_pass: frozenset[int] = frozenset()
     """Numbers of the settings that are passed over where trials are counted."""
     passed: list[int] = field(default_factory=list)
+    given_up_s: float = 0.0
 
     @property
     def technique(self) -> str:
@@ -52,14 +53,27 @@ class Seeker:
         return str(self.variant.technique)
 
     @property
-    def by_number(self) -> dict[str, Trial]:
-        """The trials as a search keeps them."""
-        return {str(number): trial for number, trial in enumerate(self.trials)}
+    def so_far(self) -> Search:
+        """What is kept of the search: trials, what was passed over, and, once it has ended, why."""
+        return Search(
+            technique=self.technique,
+            trials={str(number): trial for number, trial in enumerate(self.trials)},
+            ended=self.ended,
+            reason=self.reason,
+            next_s=self.next_s,
+            passed=tuple(self.passed),
+            given_up_s=self.given_up_s,
+        )
 
     @property
     def spent_s(self) -> float:
         """Seconds of all trials."""
-        return sum(trial.seconds for trial in self.trials)
+        return self.so_far.seconds
+
+    @property
+    def longest_s(self) -> float | None:
+        """How long the next trial may take; None where it is tried to its end: the default, and where trials count."""
+        return self.budget_s * (1 + LEEWAY) - self.spent_s if self.budget_s is not None and self.trials else None
 
     def variant_with(self, setting: Setting) -> Variant:
         """Return the variant with a setting; which examples it shows is as the default decided, if left open."""
@@ -80,6 +94,14 @@ class Seeker:
             self.trials.append(trial)
         self._pass_over(frozenset(found.passed))
         self.ended, self.next_s = self.ended or found.ended, found.next_s
+        self.given_up_s = found.given_up_s
+
+    def give_up(self, setting: Setting, seconds: float) -> None:
+        """End the search amid a trial that took longer than foreseen: its setting counts as passed over."""
+        self._pass(setting)
+        self.given_up_s = seconds
+        self.next_s = min(seconds, self.next_s or seconds)
+        self.ended = SearchEnd.TIME
 
     def next(self) -> Setting | None:
         """Return what to try next; None once the search has ended.
