@@ -94,7 +94,7 @@ def _option_for(problem: str) -> str:
     """Return how what a problem asks for is written here."""
     if "spending limit" in problem:
         return "Write it as --spending-limit USD."
-    return "Write it as --send-rows-to HOST." if "would be sent" in problem else ""
+    return "Write it as --send-rows-to HOST." if "Agree to that for this run" in problem else ""
 
 
 def done_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[RunInfo | None]:

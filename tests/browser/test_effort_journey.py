@@ -37,6 +37,6 @@ def test_a_search_from_the_slider_to_the_verdict(page: Page, serve: Server) -> N
     page.get_by_role("link", name="Report", exact=True).click()
     page.get_by_text("Why", exact=True).click()
     expect(page.get_by_text("3 min of search for each technique").filter(visible=True).first).to_be_visible()
-    page.get_by_role("tab", name="Search").click()
+    page.get_by_role("tab", name="Search for settings").click()
     expect(page.get_by_text(re.compile(r"Zero-shot: \d+ settings in")).filter(visible=True).first).to_be_visible()
     expect(page.get_by_text("What the search gained").filter(visible=True).first).to_be_visible()

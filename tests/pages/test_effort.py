@@ -111,8 +111,8 @@ def test_the_report_tells_what_search_came_to(open_app: Opener) -> None:
     app.switch_page("pages/decide/report.py").run()
     assert not app.exception
     assert "Settings were searched for: 3 trials for each technique." in texts(app)
-    assert "Search" in [tab.label for tab in app.tabs]
-    app.session_state["report_tab"] = "Search"
+    assert "Search for settings" in [tab.label for tab in app.tabs]
+    app.session_state["report_tab"] = "Search for settings"
     app.run()
     assert not app.exception
     found = texts(app)
@@ -126,5 +126,5 @@ def test_a_run_without_search_has_no_such_tab(open_app: Opener) -> None:
     """Nothing was searched for, so nothing is said of it."""
     app = open_app(memory_lab()).switch_page("pages/decide/report.py").run()
     assert not app.exception
-    assert "Search" not in [tab.label for tab in app.tabs]
+    assert "Search for settings" not in [tab.label for tab in app.tabs]
     assert "Settings were searched for" not in texts(app)

@@ -262,7 +262,7 @@ def test_a_run_that_stopped_early_is_marked(open_app: Opener) -> None:
     app.query_params["run_id"] = plan.run_id
     app.run()
     assert not app.exception
-    assert "LoRA is clearly better" in app.info[0].value
+    assert "LoRA was clearly better" in app.info[0].value
     assert any("Done early" in element.value for element in app.markdown)
 
 
