@@ -307,7 +307,7 @@ def test_a_pull_can_be_cancelled(replay: OllamaReplay) -> None:
                 cancel.set()
 
 
-@pytest.mark.parametrize(("fault", "error", "words"), [("large", ModelError, "are free"),
+@pytest.mark.parametrize(("fault", "error", "words"), [("large", ModelError, "is free"),
                                                        ("no such model", ModelError, "does not exist")])  # fmt: skip
 def test_a_pull_that_cannot_be_is_refused(
     replay: OllamaReplay, fault: str, error: type[AdaptLabError], words: str

@@ -140,11 +140,11 @@ def test_a_resumed_search_can_be_ended(home: Path, tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (("--effort", 60, "--trials", 3), "Both a search time and a number of trials"),
-        (("--effort", 0), "buys nothing"),
+        (("--effort", 0), "A search of 0 seconds is too short"),
         (("--trials", "many"), "--trials got 'many'"),
         (("--trials", "few=3"), "few-shot"),
-        (("--trials", 0), "given no trial"),
-        (("--trials", "3x5"), "that many folds"),
+        (("--trials", 0), "given 0 trials"),
+        (("--trials", "3x5"), "that many parts"),
         (("--trials", "3x"), "--trials got '3x'"),
     ],
 )

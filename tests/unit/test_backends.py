@@ -96,8 +96,9 @@ def test_lora_is_refused_where_it_cannot_be() -> None:
 def test_weights_that_a_server_holds_need_no_training() -> None:
     """Where a server serves weights of its own, nothing is trained here, no architecture is asked for, and that is said."""
     vllm = next(d for d in DIALECTS if d.name == "vllm").capabilities
-    assert lora_comes_with_the_server(vllm)
-    assert not lora_comes_with_the_server(LLAMA_CPP)
+    assert lora_comes_with_the_server(AT_SERVER, vllm)
+    assert not lora_comes_with_the_server(AT_SERVER, LLAMA_CPP)
+    assert not lora_comes_with_the_server(replace(AT_SERVER, server=""), vllm), "no server, no weights of its own"
     found = estimated(plan(Technique.LORA), replace(AT_SERVER, architecture=""), vllm)
     assert found.problems == ()  # type: ignore[attr-defined]
     assert found.estimated_training_s == 0.0  # type: ignore[attr-defined]

@@ -132,7 +132,7 @@ def test_lost_in_the_middle_is_found() -> None:
     assert [row["place"] for row in chart.table()] == list(PLACES)
     assert chart.y.title == "quality (sim.)"
     alike = dict.fromkeys(PLACES, tables["first"])
-    assert "no proven difference" in place_words(place_gaps(alike), 4).text
+    assert "no significant difference" in place_words(place_gaps(alike), 4).text
 
 
 def test_more_passages_and_what_they_cost() -> None:

@@ -160,7 +160,7 @@ def test_rows_that_cost_money_are_agreed_to_anew() -> None:
         with pytest.raises(UsageError, match="10 more rows cost about") as told:
             lab.more_rows.add(run_id, 10, spending_limit_usd=limit_usd)
         assert "--spending-limit" in told.value.fix
-        assert float(told.value.fix.rpartition(" ")[2].rstrip(".")) > offer.spent_usd
+        assert float(told.value.fix.rpartition(" ")[2].rstrip(".)")) > offer.spent_usd
     assert lab.more_rows.add(run_id, 10, spending_limit_usd=0.5).spending_limit_usd == 0.5
 
 
@@ -189,5 +189,5 @@ def test_rows_that_are_embedded_elsewhere_are_agreed_to_anew() -> None:
     assert (offer.source, offer.spent_usd, offer.estimated_usd) == ("far/small", pytest.approx(4.0), pytest.approx(2.0))
     with pytest.raises(UsageError, match="5 more rows cost about") as told:
         lab.more_rows.add(run_id, 5)
-    limit_usd = float(told.value.fix.rpartition(" ")[2].rstrip("."))
+    limit_usd = float(told.value.fix.rpartition(" ")[2].rstrip(".)"))
     assert lab.more_rows.add(run_id, 5, spending_limit_usd=limit_usd).spending_limit_usd == limit_usd

@@ -13,7 +13,7 @@ from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.scripted import ScriptedModel
 from engine.core.capabilities import Capabilities
 from engine.core.errors import CanaryError, UnsupportedError
-from engine.core.generation import Completion, GenerateRequest, LoraWeights, TextPiece
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, ModelFacts, TextPiece
 from engine.core.run.events import VariantReady
 from engine.core.run.manifest import Preparation
 from engine.core.run.plan import RunPlan
@@ -36,6 +36,11 @@ class AtServer(ScriptedModel):
         super().__init__()
         self.served = served
         self.changed = changed
+
+    @property
+    def facts(self) -> ModelFacts:
+        """Name the server."""
+        return replace(super().facts, server="http://127.0.0.1:8000/v1")
 
     @property
     def capabilities(self) -> Capabilities:
