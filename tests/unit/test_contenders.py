@@ -18,6 +18,7 @@ from engine.analysis.verdict.contenders import contenders
 from engine.analysis.verdict.ruling import Outcome
 from engine.core.limits import Limits
 from engine.core.run.effort import Effort
+from engine.core.run.manifest import StoppedEarly
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.techniques import Technique
@@ -215,6 +216,15 @@ def test_with_one_technique_its_two_settings_race_each_other() -> None:
     leader = Standings(plan, answers({C: on(20), C_TUNED: on(190)}), {}).leader()
     assert leader is not None
     assert leader.variant_id == C_TUNED
+
+
+def test_a_tuned_leader_that_ended_the_run_is_named() -> None:
+    """The report also judges the defaults alone, without it among them, and stands."""
+    run = run_of({Z: on(20), C: on(40), C_TUNED: on(190)})
+    plan = replace(run.plan, stop_when_clear=True)
+    stopped = StoppedEarly(variant_id=C_TUNED, rows=150, evidence=500.0)
+    report = report_of(replace(run, plan=plan, stopped_early=stopped))
+    assert "The run ended after 150 of" in report.verdict.basis.text
 
 
 def test_a_default_stands_aside_for_its_own_tuned_variant_alone() -> None:

@@ -12,6 +12,7 @@ from engine.analysis.verdict.limits import uncosted, untimed
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.embedder import embedder_name
+from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
 
@@ -63,7 +64,7 @@ def _ended(ruling: Ruling) -> Sentence:
     stopped, plan = ruling.run.stopped_early, ruling.run.plan
     if stopped is None:
         return Sentence(text="")
-    leader = ruling.run.of(stopped.variant_id).name
+    leader = variant_names(plan.variants)[stopped.variant_id]  # who may be left out where defaults alone are judged
     return Sentence(text=ended_early(leader, stopped.rows, len(plan.test_ids)))
 
 
