@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
@@ -14,11 +15,36 @@ MISTRAL = (
 )
 
 
+def add_vocabulary(writer: gguf.GGUFWriter, words: Sequence[tuple[str, gguf.TokenType]]) -> int:
+    """Add a SentencePiece vocabulary: an unknown word, these (the first two begin and end a text), and all bytes.
+
+    Returns:
+        The number of its tokens.
+    """
+    every = [("<unk>", gguf.TokenType.UNKNOWN), *words]
+    every += [(f"<0x{byte:02X}>", gguf.TokenType.BYTE) for byte in range(256)]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([text for text, _ in every])
+    writer.add_token_scores([-float(number) for number in range(len(every))])
+    writer.add_token_types([int(kind) for _, kind in every])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    return len(every)
+
+
+def write_out(writer: gguf.GGUFWriter) -> None:
+    """Write the file, and close it."""
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def write_sentencepiece(path: Path, *, template: str = MISTRAL, prefix: bool = True) -> Path:
     """Write the file: control tokens as in Mistral's vocabularies, bytes, and the letters one by one."""
-    words = [("<unk>", gguf.TokenType.UNKNOWN), *((text, gguf.TokenType.CONTROL) for text in CONTROL)]
+    words = [(text, gguf.TokenType.CONTROL) for text in CONTROL]
     words += [(text, gguf.TokenType.USER_DEFINED) for text in USER_DEFINED]
-    words += [(f"<0x{byte:02X}>", gguf.TokenType.BYTE) for byte in range(256)]
     words += [(letter, gguf.TokenType.NORMAL) for letter in "\u2581abcdefghijklmnopqrstuvwxyzINSTOLCA[]/<>|_"]
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("letters")
@@ -28,17 +54,8 @@ def write_sentencepiece(path: Path, *, template: str = MISTRAL, prefix: bool = T
     writer.add_block_count(1)
     writer.add_head_count(1)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list([text for text, _ in words])
-    writer.add_token_scores([-float(number) for number in range(len(words))])
-    writer.add_token_types([int(kind) for _, kind in words])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_unk_token_id(0)
+    add_vocabulary(writer, words)
     writer.add_add_space_prefix(prefix)
     writer.add_chat_template(template)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_out(writer)
     return path

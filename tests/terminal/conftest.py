@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 import cli
+from adapters.models.remote import reading
 from adapters.retrieval.retriever import LanceRetriever
 from engine.core.ports import Embeddings
+from tests.faulty_server import FaultyServer
 from tests.helpers import WriteCsv
 from tests.memory_lab_models import word_vectors
 from tests.terminal.reading import Run
@@ -36,6 +38,17 @@ def run(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         return code, captured.out, captured.err
 
     return ran
+
+
+@pytest.fixture
+def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """Run a server that does as a test says, without an Ollama beside it, and asked again after a moment."""
+    one = FaultyServer()
+    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
+    monkeypatch.delenv("ADAPTLAB_ROWS_IN_FLIGHT", raising=False)
+    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
+    yield one
+    one.close()
 
 
 @pytest.fixture

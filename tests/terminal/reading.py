@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+WORDS = {"alpha": "lorem ipsum dolor", "beta": "sit amet elit", "gamma": "sed do eiusmod"}
+"""Labels with a text each, for `write_desks`."""
 Run = Callable[..., tuple[int, str, str]]
 """Carries out a command; gives exit code, output and errors."""
 
@@ -42,6 +45,18 @@ def blocks(text: str) -> list[list[dict[str, str]]]:
         assert all(len(row) == len(names) for row in rows), block
         found.append([dict(zip(names, row, strict=True)) for row in rows])
     return found
+
+
+def write_desks(path: Path, texts: Mapping[str, str], *, train: int, test: int) -> Path:
+    """Write a table with a split column: so many rows of each split for each label, whose text they begin with."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["message", "desk", "split"])
+        for split, rows in (("train", train), ("test", test)):
+            writer.writerows(
+                (f"{text} {split} {n}", label, split) for n in range(rows) for label, text in texts.items()
+            )
+    return path
 
 
 def wait_until(state: Callable[[], bool], *, seconds: float = 120) -> None:

@@ -15,24 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.terminal.reading import Run, wait_until
+from tests.terminal.reading import WORDS, Run, wait_until, write_desks
 from wiring import open_lab
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are a Unix matter")
-WORDS = {"alpha": "lorem ipsum dolor", "beta": "sit amet elit", "gamma": "sed do eiusmod"}
 
 
 @pytest.fixture
 def desks(tmp_path: Path) -> list[object]:
     """Write a table whose training rows leave enough that few-shot does not show to measure its prior."""
-    path = tmp_path / "desks.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["message", "desk", "split"])
-        for split, rows in (("train", 6), ("test", 40)):
-            writer.writerows(
-                (f"{text} {split} {n}", label, split) for n in range(rows) for label, text in WORDS.items()
-            )
+    path = write_desks(tmp_path / "desks.csv", WORDS, train=6, test=40)
     return ["--task", path, "--model", "scripted", "--variants", "zero-shot,few-shot"]
 
 

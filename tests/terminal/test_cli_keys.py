@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,15 @@ PLANTED = "sk-planted-4d3c2b1a0f9e"
 
 
 @pytest.fixture
-def server(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """Run a server; the command is called in a folder of its own, by a user with another one."""
-    one = FaultyServer()
+def server(server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FaultyServer:
+    """Have the command called in a folder of its own, by a user with another one."""
     for name in ("here", "somebody"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("HOME", str(tmp_path / "somebody"))
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
     for name in ("BOX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    yield one
-    one.close()
+    return server
 
 
 def files_with(key: str, *folders: Path) -> list[Path]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.models.remote import reading
 from engine.core.run.prediction import Usage
 from engine.metrics.budget import usage_usd
 from engine.metrics.costing import token_prices
@@ -22,16 +20,6 @@ pytestmark = pytest.mark.timeout(120)
 ROWS = 3
 LABEL = '{"label": "billing_refund"}'
 LONGEST_TOKENS = 1088
-
-
-@pytest.fixture
-def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """Run a server that answers in the place of closed APIs, each known by its name."""
-    one = FaultyServer()
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
-    yield one
-    one.close()
 
 
 class Paid:

@@ -15,7 +15,7 @@ import pytest
 from adapters.retrieval.embedders import bundled, folders
 from adapters.training.architectures import ARCHITECTURES
 from tests.contract.embedders_here import with_prompts
-from tests.sentencepiece_gguf import MISTRAL
+from tests.sentencepiece_gguf import MISTRAL, add_vocabulary, write_out
 from tests.terminal.reading import Run
 
 pytestmark = pytest.mark.timeout(120)
@@ -25,8 +25,7 @@ LAYERS, WIDTH, HEADS, CONTEXT = 32, 4096, 32, 4096
 
 def write_model(path: Path, architecture: str = "llama", *, tensor: str = "token_embd.weight", **facts: object) -> Path:
     """Write a file with a vocabulary of letters and bytes, the header of a large model and one small tensor."""
-    words = [("<unk>", gguf.TokenType.UNKNOWN), ("<s>", gguf.TokenType.CONTROL), ("</s>", gguf.TokenType.CONTROL)]
-    words += [(f"<0x{byte:02X}>", gguf.TokenType.BYTE) for byte in range(256)]
+    words = [("<s>", gguf.TokenType.CONTROL), ("</s>", gguf.TokenType.CONTROL)]
     words += [(letter, gguf.TokenType.NORMAL) for letter in LETTERS]
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(path.stem)
@@ -41,19 +40,10 @@ def write_model(path: Path, architecture: str = "llama", *, tensor: str = "token
             writer.add_uint32(f"{architecture}.{name}", value)
         else:
             writer.add_string(f"{architecture}.{name}", str(value))
-    writer.add_tokenizer_model("llama")
-    writer.add_token_list([text for text, _ in words])
-    writer.add_token_scores([-float(number) for number in range(len(words))])
-    writer.add_token_types([int(kind) for _, kind in words])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_unk_token_id(0)
+    tokens = add_vocabulary(writer, words)
     writer.add_chat_template(MISTRAL)
-    writer.add_tensor(tensor, np.zeros((len(words), 32), dtype=np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    writer.add_tensor(tensor, np.zeros((tokens, 32), dtype=np.float32))
+    write_out(writer)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,13 @@ def letters(text: str) -> list[float]:
 
 
 @pytest.fixture
-def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """Run a server that embeds in the place of a closed API, and have it added."""
-    one = FaultyServer()
-    one.embedding = letters
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    apis.stand_in(one, monkeypatch, API)
+def server(run: Run, server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> FaultyServer:
+    """Have the server embed in the place of a closed API, and added."""
+    server.embedding = letters
+    apis.stand_in(server, monkeypatch, API)
     code, _, err = run("models", "--add", f"{API.name}={API.url}")
     assert code == 0, err
-    yield one
-    one.close()
+    return server
 
 
 def usd(tokens: float) -> float:

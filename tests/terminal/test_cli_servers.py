@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,6 @@ ROWS = 8
 THOUGHT = "It is about money, I think"
 LINGER_S = 0.05
 """How long a group of requests waits for one more, which would be one too many."""
-
-
-@pytest.fixture
-def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """Run a server on this machine that nobody has added yet, and no Ollama."""
-    one = FaultyServer()
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    monkeypatch.delenv("ADAPTLAB_ROWS_IN_FLIGHT", raising=False)
-    yield one
-    one.close()
 
 
 def added(run: Run, server: FaultyServer, name: str = "box") -> str:

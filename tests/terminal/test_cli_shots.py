@@ -9,22 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.terminal.reading import Run
+from tests.terminal.reading import Run, write_desks
 
-LABELS = [f"desk {name}" for name in ("amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath")]
+NAMES = ("amber", "birch", "cedar", "dune", "ember", "fjord", "grove", "heath")
 
 
 @pytest.fixture
 def desks(tmp_path: Path) -> list[object]:
     """Write a table with more labels than few-shot shows examples: which of them a row gets makes a difference."""
-    path = tmp_path / "desks.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["message", "desk", "split"])
-        for split, rows in (("train", 3), ("test", 2)):
-            for label in LABELS:
-                word = label.split()[1]
-                writer.writerows([f"{word} {word} case {split} {row}", label, split] for row in range(rows))
+    texts = {f"desk {name}": f"{name} {name} case" for name in NAMES}
+    path = write_desks(tmp_path / "desks.csv", texts, train=3, test=2)
     return ["--task", path, "--model", "scripted", "--variants", "few-shot", "--prior-correction", "off"]
 
 
