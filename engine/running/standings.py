@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,11 +24,14 @@ class Standings:
         self._out = dict(out)
         self._no_rivals = no_rivals(plan.variants)
         self._scores: dict[str, dict[str, float]] = {variant.id: {} for variant in plan.variants}
+        self._undecided: set[str] = set()
         for prediction in kept:
             self.add(prediction)
 
     def add(self, prediction: Prediction) -> None:
-        """Take a score; a failure counts as wrong."""
+        """Take a score; a failure counts as wrong, but a fault of the server that may pass decides nothing."""
+        if prediction.failure is not None and prediction.failure.passing:
+            self._undecided.add(prediction.example_id)
         self._scores[prediction.variant_id][prediction.example_id] = prediction.score or 0.0
 
     @property
@@ -47,13 +51,13 @@ class Standings:
     @property
     def rows_in_common(self) -> int:
         """How many rows all that are still in have."""
-        return self._common()[1]
+        return len(self._rows_in_common())
 
     def drop(self) -> dict[str, int]:
         """Take out of a race who is surely behind; return them with the rows that they have."""
         if not self._plan.race or self.is_whole:
             return {}
-        common, _rows = self._common()
+        common = self._common(self._deciding())
         contending = self._contending(common)
         # A default is measured against all, a tuned variant not against its own default.
         behind = list(surely_behind(contending))
@@ -67,11 +71,11 @@ class Standings:
         """Return who is clearly the best, if that ends the run: rows are left, and the plan asks to stop then."""
         if self.is_whole or not (self._plan.race or self._plan.stop_when_clear):
             return None
-        common, rows = self._common()
-        contending = self._contending(common)
+        contending = self._contending(self._common(self._deciding()))
         if self._plan.race and len(contending) == 1 and len(self._scores) > 1:
-            return ClearLeader(variant_id=next(iter(contending)), rows=rows, evidence=2 / WATCHED)
-        return clear_leader(contending) if self._plan.stop_when_clear else None
+            return ClearLeader(variant_id=next(iter(contending)), rows=self.rows_in_common, evidence=2 / WATCHED)
+        found = clear_leader(contending) if self._plan.stop_when_clear else None
+        return None if found is None else replace(found, rows=self.rows_in_common)
 
     def best_of_going(self) -> str | None:
         """Return who is better than each other variant in the run, by the look at the rows that all of them have.
@@ -79,7 +83,7 @@ class Standings:
         It is the look that judges these rows in a verdict, and spends the same part of the error. Who alone is left of
         a race is the best. None while rows are missing, or where nobody is surely the best.
         """
-        common = self._contending(self._common()[0])
+        common = self._contending(self._common(self._rows_in_common()))
         if not self.is_whole or len(self._scores) < 2:
             return None
         if len(common) == 1:
@@ -96,8 +100,15 @@ class Standings:
     def _going(self) -> dict[str, dict[str, float]]:
         return {name: scores for name, scores in self._scores.items() if name not in self._out}
 
-    def _common(self) -> tuple[dict[str, list[float]], int]:
-        """Return the scores of those still in on the rows that all of them have, and how many rows these are."""
-        going = self._going()
-        rows = [row for row in self._plan.test_ids if all(row in scores for scores in going.values())]
-        return {name: [scores[row] for row in rows] for name, scores in going.items()}, len(rows)
+    def _rows_in_common(self) -> list[str]:
+        """Return the rows that all that are still in have, in their order."""
+        going = self._going().values()
+        return [row for row in self._plan.test_ids if all(row in scores for scores in going)]
+
+    def _deciding(self) -> list[str]:
+        """Return those of them that judge a run before its last row: no fault of a server left an answer out."""
+        return [row for row in self._rows_in_common() if row not in self._undecided]
+
+    def _common(self, rows: Sequence[str]) -> dict[str, list[float]]:
+        """Return the scores of those still in on these rows."""
+        return {name: [scores[row] for row in rows] for name, scores in self._going().items()}

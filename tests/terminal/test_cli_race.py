@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.core.techniques import label
-from tests.terminal.reading import Run, begin, wait_until
+from tests.terminal.reading import WORDS, Run, begin, wait_until, write_desks
 from wiring import open_lab
 
 TASK = ("--task", "support-tickets", "--model", "scripted", "--variants", "zero-shot,few-shot,classifier")
@@ -44,18 +43,7 @@ def compared(run: Run, out: Path, *options: object) -> tuple[dict[str, Any], dic
 @pytest.fixture
 def desks(tmp_path: Path) -> list[object]:
     """Write a table on which two variants are alike and the third, which reads no examples, is at a loss."""
-    words = {"alpha": "lorem ipsum dolor", "beta": "sit amet elit", "gamma": "sed do eiusmod"}
-    lines = [
-        {"message": f"{text} {split} {place}", "desk": label, "split": split}
-        for split, rows in (("train", 6), ("test", 100))
-        for place in range(rows)
-        for label, text in words.items()
-    ]
-    path = tmp_path / "desks.csv"
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ["message", "desk", "split"])
-        writer.writeheader()
-        writer.writerows(lines)
+    path = write_desks(tmp_path / "desks.csv", WORDS, train=6, test=100)
     return [
         "--task", path, "--input-column", "message", "--target-column", "desk", "--split-column", "split",
         "--model", "scripted", "--variants", "zero-shot,few-shot,rag", "--prior-correction", "off",

@@ -20,7 +20,7 @@ from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut, VariantReady
 from engine.core.run.infos import info_of
-from engine.core.run.prediction import Prediction
+from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_behind
 from engine.metrics.inference import WATCHED
 from engine.running.runner import run
@@ -96,6 +96,25 @@ def test_a_race_may_also_stop_when_the_leader_is_clear() -> None:
     leader = Standings(replace(two, stop_when_clear=True), made, {}).leader()
     assert leader is not None
     assert leader.variant_id == "few-shot"
+
+
+@pytest.mark.parametrize("passing", [True, False])
+def test_a_fault_of_the_server_that_may_pass_decides_no_race(passing: bool) -> None:
+    """Rows that it left without an answer are asked again later; a failure of the variant's own counts as wrong."""
+    ids = tuple(f"row-{number:03}" for number in range(60))
+    two = replace(race_plan(names=("few-shot", "rag")), test_ids=ids, stop_when_clear=True)
+    broken = Failure(kind=FailureKind.BACKEND, message="The server is busy.", passing=passing)
+    made = [
+        Prediction(
+            run_id="r", variant_id=name, technique=name, example_id=row, target="a", score=score, failure=failure
+        )
+        for row in ids[:40]
+        for name, score, failure in (("few-shot", 1.0, None), ("rag", None, broken))
+    ]
+    here = Standings(two, made, {})
+    assert here.rows_in_common == 40
+    assert (here.leader() is None) is passing
+    assert (here.drop() == {}) is passing
 
 
 def test_a_study_of_a_raced_run_is_no_race() -> None:
