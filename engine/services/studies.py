@@ -89,11 +89,11 @@ class Studies:
 
     def drift(self, base: RunPlan) -> dict[str, RunPlan]:
         """Plan a kept run's variants on other rows; keeps the tasks that these are made on."""
-        return self._kept_tasks(drift_plans(self._tasks.get(base.task_id), base))
+        return self._kept_tasks(drift_plans(self._tasks.get(base.task_id), self._unconfirmed(base)))
 
     def seeds(self, base: RunPlan, seeds: Sequence[int]) -> list[RunPlan]:
         """Plan a kept run again with other draws of training rows, shots and LoRA, on the same test rows."""
-        task = self._tasks.get(base.task_id)
+        task, base = self._tasks.get(base.task_id), self._unconfirmed(base)
         plans = []
         for seed in seeds:
             train = draw_training_rows(task, len(base.train_ids), seed=seed)
@@ -115,6 +115,14 @@ class Studies:
                 )
             )
         return plans
+
+    def _unconfirmed(self, base: RunPlan) -> RunPlan:
+        """Return a run's plan without its spending limit: each study asks for its own.
+
+        Of an imported run it is also open where rows may be sent to: nobody has agreed to that here.
+        """
+        imported = self._results.manifest(base.run_id).imported
+        return replace(base, spending_limit_usd=None, rows_to="" if imported else base.rows_to)
 
     def draws_of(self, info: RunInfo) -> dict[int, RunInfo]:
         """Return a run and the finished runs of the same experiment with other seeds, by seed.

@@ -70,3 +70,22 @@ def test_the_list_says_where_it_answers(run: Run, replay: OllamaReplay) -> None:
     assert code == 0, err
     found = {one["id"]: one["forwards_to"] for one in json.loads(out)["models"]}
     assert found[f"ollama/{MODEL}"] == FAR
+
+
+def test_consent_does_not_come_along_with_an_imported_run(
+    run: Run, replay: OllamaReplay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it agreed to send rows to a host; a study of it here is asked for that again, and sends none before."""
+    out = tmp_path / "out"
+    code, _, err = run("compare", *RUN, "--send-rows-to", FAR, "--out", out)
+    assert code == 0, err
+    run_id = json.loads((out / "run.json").read_text(encoding="utf-8"))["plan"]["run_id"]
+    assert run("runs", "export", run_id, "--out", out)[0] == 0
+    monkeypatch.setenv("ADAPTLAB_HOME", str(tmp_path / "elsewhere"))
+    code, _, err = run("runs", "import", out / f"run-{run_id}.zip")
+    assert code == 0, err
+    replay.asked.clear()
+    code, _, err = run("study", "drift", run_id)
+    assert code == 2
+    assert "--send-rows-to HOST" in err
+    assert sent(replay) == []

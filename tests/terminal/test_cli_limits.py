@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.models.remote import reading
 from engine.core.run.prediction import Usage
 from engine.metrics.budget import usage_usd
 from engine.metrics.costing import token_prices
@@ -25,17 +23,13 @@ ZERO_SHOT = ("--model", f"{OPENAI.name}/{OPENAI.model}", "--variants", "zero-sho
 
 
 @pytest.fixture
-def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """Run a server that answers in the place of a closed API, and have it added."""
-    one = FaultyServer()
-    one.plays = [apis.by_openai()]
-    monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-    monkeypatch.setattr(reading, "FIRST_WAIT_S", 0.01)
-    apis.stand_in(one, monkeypatch, OPENAI)
+def server(run: Run, server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> FaultyServer:
+    """Have the server answer in the place of a closed API, and added."""
+    server.plays = [apis.by_openai()]
+    apis.stand_in(server, monkeypatch, OPENAI)
     code, _, err = run("models", "--add", f"{OPENAI.name}={OPENAI.url}")
     assert code == 0, err
-    yield one
-    one.close()
+    return server
 
 
 def answer_usd() -> float:
@@ -126,3 +120,16 @@ def test_a_search_leaves_what_the_test_rows_need(
     beside_usd = kept(tmp_path / "out", "run.json")["beside_usd"]
     assert beside_usd == pytest.approx((len(server.asked) - rows) * answer_usd())
     assert beside_usd + rows * answer_usd() <= limit_usd
+
+
+def test_a_study_asks_for_a_limit_of_its_own(run: Run, server: FaultyServer, table: list[object]) -> None:
+    """What was agreed to for a run is not agreed to for its study: nothing is asked before."""
+    code, _, err = run("compare", *table, *ZERO_SHOT, "--spending-limit", 1)
+    assert code == 0, err
+    server.asked.clear()
+    code, _, err = run("study", "drift", "latest")
+    assert (code, server.asked) == (2, [])
+    assert "--spending-limit USD" in err
+    code, _, err = run("study", "drift", "latest", "--spending-limit", 1)
+    assert code == 0, err
+    assert server.asked
