@@ -21,6 +21,7 @@ MAX_ENTRIES = 10_000
 MAX_NAME_BYTES = 200
 """Of a file or folder: below what file systems take, so that a hidden name beside it has room."""
 _STEP = 1 << 20
+_AGAIN = "Pack or download the archive again."
 _ENCRYPTED = 0x1
 _LINK = 0o120000
 
@@ -82,7 +83,7 @@ def read_entries(data: bytes, paths: Iterable[str]) -> Iterator[tuple[str, bytes
             for path in paths:
                 yield path, archive.read(path)
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError) as error:
-        raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
+        raise TaskError(f"The entry '{path}' is damaged ({error}).", _AGAIN) from error
 
 
 def entry_lines(data: bytes, path: str, *, most_bytes: int) -> Iterator[str]:
@@ -97,11 +98,11 @@ def entry_lines(data: bytes, path: str, *, most_bytes: int) -> Iterator[str]:
                 if len(line) > most_bytes:
                     raise TaskError(
                         f"The entry '{path}' has a line of more than {say.size(most_bytes)}.",
-                        "Pack or download the archive again.",
+                        _AGAIN,
                     )
                 yield line.decode("utf-8")
     except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, RuntimeError, OSError) as error:
-        raise TaskError(f"The entry '{path}' is damaged ({error}).", "Save or download the archive again.") from error
+        raise TaskError(f"The entry '{path}' is damaged ({error}).", _AGAIN) from error
 
 
 def _check_declared(name: str, packed: int, infos: list[zipfile.ZipInfo], most_bytes: int) -> None:
@@ -125,9 +126,7 @@ def _checked_path(name: str, info: zipfile.ZipInfo) -> PurePosixPath:
     odd = too_long or str(path) != raw.removesuffix("/")
     foreign = odd or "\\" in raw or "\0" in raw or PureWindowsPath(raw).drive or any(ord(sign) < 32 for sign in raw)
     if foreign or path.is_absolute() or ".." in path.parts or (info.external_attr >> 16) & 0o170000 == _LINK:
-        raise TaskError(
-            f"{name} has an entry with an unsafe path: {raw[:80]!r}.", "Pack or download the archive again."
-        )
+        raise TaskError(f"{name} has an entry with an unsafe path: {raw[:80]!r}.", _AGAIN)
     return path
 
 
@@ -144,9 +143,7 @@ def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
     """Inflate an entry without keeping it, and check that it does not exceed its declared size."""
     if info.compress_type == zipfile.ZIP_STORED:
         if info.compress_size != info.file_size:
-            raise TaskError(
-                f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "Pack or download the archive again."
-            )
+            raise TaskError(f"{name}: the entry '{info.filename[:80]}' has a wrong size.", _AGAIN)
         return
     if info.compress_type != zipfile.ZIP_DEFLATED:
         raise TaskError(f"{name} uses a compression method that is not supported.", "Pack it with plain deflate.")
@@ -158,9 +155,7 @@ def _check_true_size(name: str, data: bytes, info: zipfile.ZipInfo) -> None:
         found += len(inflater.decompress(rest, _STEP))
         rest = inflater.unconsumed_tail
         if found > info.file_size:
-            raise TaskError(
-                f"{name}: the entry '{info.filename[:80]}' has a wrong size.", "Pack or download the archive again."
-            )
+            raise TaskError(f"{name}: the entry '{info.filename[:80]}' has a wrong size.", _AGAIN)
 
 
 def _start_of(data: bytes, info: zipfile.ZipInfo) -> int:

@@ -297,8 +297,7 @@ def main(places: Sequence[str]) -> None:
         if shown.path != path:
             path = shown.path
             sys.stdout.write(f"\n## {path}\n\n")
-        text = shown.text.strip("\n").replace("\n", " ⏎ ")
-        sys.stdout.write(f"* {shown.path}:{shown.line}: {text}\n")
+        sys.stdout.write(f"* {shown.path}:{shown.line}: {_in_a_line(shown.text)}\n")
     if not places:
         _write_help()
 
@@ -311,8 +310,11 @@ def _write_help() -> None:
         if command != before:
             before = command
             sys.stdout.write(f"\n## {f'python cli.py {command}'.strip()}\n\n")
-        written = text.strip("\n").replace("\n", " ⏎ ")
-        sys.stdout.write(f"* {option}: {written}\n" if option else f"* {written}\n")
+        sys.stdout.write(f"* {option}: {_in_a_line(text)}\n" if option else f"* {_in_a_line(text)}\n")
+
+
+def _in_a_line(text: str) -> str:
+    return text.strip("\n").replace("\n", " ⏎ ")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from components.ui import state
-from components.ui.run_data import asked_run
 from components.ui.text import plain
 from engine.metrics import wording as say
 from engine.services.background.at_work import Work, WorkKind
@@ -149,5 +148,7 @@ def _where_inputs_go(page: str) -> str:
 
 def _run_chosen(lab: Lab, page: str) -> str | None:
     """Return the run whose variants would run once more on this page, if it is kept here."""
-    chosen = st.session_state.get(_RUN_ON[page]) or asked_run() if page in _RUN_ON else None
+    if page not in _RUN_ON:
+        return None
+    chosen = st.session_state.get(_RUN_ON[page]) or state.asked_run()
     return chosen if chosen in {info.run_id for info in lab.runs.list()} else None

@@ -38,19 +38,13 @@ _SMALL_ROWS = 5_000
 _KEPT_SMALL = 64
 
 
-def asked_run() -> str | None:
-    """Return the run that the URL names, else the run on screen."""
-    asked: str | None = st.query_params.get(state.RUN_ID) or st.session_state.get(state.SHOWN_RUN)
-    return asked
-
-
 def reported_run(lab: Lab, *, key: str, comparisons_only: bool = False) -> RunInfo | None:
     """Let the user choose a comparison that has answers; None if there is not even a recorded run.
 
     The default is the run that was asked for, else what `choose_run` takes. A run of a study is offered only if it was
     asked for, and not at all with `comparisons_only`.
     """
-    kept, sample, asked = lab.runs.list(), lab.results.sample_info(), asked_run()
+    kept, sample, asked = lab.runs.list(), lab.results.sample_info(), state.asked_run()
     offered = [
         run
         for run in kept

@@ -133,6 +133,12 @@ def shown_run() -> str | None:
     return asked
 
 
+def asked_run() -> str | None:
+    """Return the run that the URL names, else the run on screen."""
+    asked: str | None = st.query_params.get(RUN_ID) or st.session_state.get(SHOWN_RUN)
+    return asked
+
+
 def show_run(run_id: str) -> None:
     """Show a run and put it into the URL."""
     if st.session_state.get(SHOWN_RUN) != run_id:

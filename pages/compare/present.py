@@ -12,7 +12,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.lane_view import lanes_frame
 from components.ui.limits_form import limits_form
-from components.ui.run_data import asked_run, info_so_far, known_task, report_of, where
+from components.ui.run_data import info_so_far, known_task, report_of, where
 from components.ui.run_list import missing_run
 from components.ui.text import plain
 from components.widgets.parts import keys, race, slide
@@ -30,7 +30,7 @@ MOVES = {
 } | {str(number): str(number) for number in range(1, len(STEPS) + 1)}  # fmt: skip
 
 lab = state.lab()
-run_id = st.query_params.get(state.RUN_ID) or st.query_params.get(state.PRESENTED) or asked_run()
+run_id = st.query_params.get(state.RUN_ID) or st.query_params.get(state.PRESENTED) or state.asked_run()
 if missing_run(lab, run_id, "Present"):
     st.stop()
 if run_id is None:

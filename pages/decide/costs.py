@@ -12,7 +12,7 @@ from components.ui import state
 from components.ui.errors import fault
 from components.ui.limits_form import use_form
 from components.ui.machine_form import machine_form
-from components.ui.run_data import asked_run, plan_of, report_of, reported_run
+from components.ui.run_data import plan_of, report_of, reported_run
 from components.ui.run_list import caveats, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
@@ -25,7 +25,7 @@ from engine.core.errors import AdaptLabError
 from engine.metrics.marks import legend, marked
 
 lab = state.lab()
-if missing_run(lab, asked_run(), "Costs"):
+if missing_run(lab, state.asked_run(), "Costs"):
     st.stop()
 title_cell, run_cell = st.columns([1, 2], vertical_alignment="bottom")
 title_cell.title("Costs", anchor=False)

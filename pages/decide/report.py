@@ -15,7 +15,7 @@ from components.rows.of_run import rows_of_run
 from components.ui import state
 from components.ui.errors import fault, faults_told
 from components.ui.limits_form import needs_form
-from components.ui.run_data import asked_run, report_of, reported_run, table_of, tell_changes
+from components.ui.run_data import report_of, reported_run, table_of, tell_changes
 from components.ui.run_list import caveats, memo_button, missing_run
 from components.ui.text import plain
 from components.widgets.chart_card import chart_card
@@ -28,7 +28,7 @@ from engine.core.run.standing import is_comparison, on_test_rows
 from engine.metrics import wording as say
 
 lab = state.lab()
-if missing_run(lab, asked_run(), "Report"):
+if missing_run(lab, state.asked_run(), "Report"):
     st.stop()
 title_cell, buttons = st.columns([3, 2], vertical_alignment="bottom")
 title_cell.title("Report", anchor=False)
