@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -141,6 +142,12 @@ def _carry_out_kept(lab: Lab, plan: RunPlan, cancel: threading.Event, purpose: P
     try:
         if kept is None:
             return carry_out(lab, plan, cancel, resume=False, purpose=purpose, studied_run=studied_run)
-        return carry_out(lab, lab.plans.kept(kept.run_id), cancel, resume=True)
+        begun = lab.plans.kept(kept.run_id)
+        agreed = replace(
+            begun,
+            spending_limit_usd=plan.spending_limit_usd or begun.spending_limit_usd,
+            rows_to=plan.rows_to or begun.rows_to,
+        )
+        return carry_out(lab, agreed, cancel, resume=True)
     except AdaptLabError as error:
         return RunEnded(status="failed", message=error.what, fix=error.fix)

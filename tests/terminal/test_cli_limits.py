@@ -133,3 +133,18 @@ def test_a_study_asks_for_a_limit_of_its_own(run: Run, server: FaultyServer, tab
     code, _, err = run("study", "drift", "latest", "--spending-limit", 1)
     assert code == 0, err
     assert server.asked
+
+
+def test_a_study_that_stopped_at_its_limit_goes_on_with_a_higher_one(
+    run: Run, server: FaultyServer, table: list[object]
+) -> None:
+    """The same command with more to spend answers what was left."""
+    few_shot = ("--model", f"{OPENAI.name}/{OPENAI.model}", "--variants", "few-shot", "--shot-choice", "drawn")
+    code, _, err = run("compare", *table, *few_shot, "--spending-limit", 1)
+    assert code == 0, err
+    study = ("study", "seeds", "latest", "--draws", 2)
+    code, _, err = run(*study, "--spending-limit", 2.5 * answer_usd())
+    assert code == 1
+    assert "The run has cost" in err
+    code, _, err = run(*study, "--spending-limit", 1)
+    assert code == 0, err
