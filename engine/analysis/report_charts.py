@@ -57,9 +57,9 @@ def confusion_grid(matrix: Confusion, name: str, mark: Mark) -> Grid:
     sums = [sum(line) for line in matrix.counts]
     worst = [f"{target} mistaken for {answer} on {rows}" for target, answer, rows in matrix.worst()]
     return Grid(
-        title=f"{name}: which labels are confused",
+        title=f"{name}: which classes are confused",
         caption=marked("what gets mistaken for what; rows: right answer, columns: given answer", mark),
-        alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no labels.",
+        alt=_each(f"Most frequent mistakes of {name}", worst) if worst else f"{name} confuses no classes.",
         lines=matrix.labels,
         columns=columns,
         values=tuple(

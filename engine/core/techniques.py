@@ -130,6 +130,13 @@ def in_sentence(name: str) -> str:
     return name.lower() if name[1:] == name[1:].lower() else name
 
 
+def the_variant(name: str) -> str:
+    """Write a variant's name as it stands within a sentence: `the tuned classifier`, `few-shot`, `RAG`."""
+    tuned = name.startswith("Tuned ")
+    inside = name[0].lower() + name[1:] if tuned else in_sentence(name)
+    return f"the {inside}" if inside.endswith("classifier") else inside
+
+
 def able(*, labels: bool) -> list[Technique]:
     """List the techniques that can do a task, in the order in which they are shown.
 

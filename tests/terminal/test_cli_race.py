@@ -134,7 +134,7 @@ def test_a_run_ends_once_one_variant_is_clearly_the_best(run: Run, desks: list[o
     stopped = manifest["stopped_early"]
     assert stopped["variant_id"] == "few-shot"
     assert stopped["rows"] < 60
-    told = f"The run ended after {stopped['rows']} of 60 rows, when Few-shot was clearly better than all its rivals."
+    told = f"The run ended after {stopped['rows']} of 60 rows, when few-shot was clearly better than all its rivals."
     assert told in err
     assert {one["variant"]: one["n"] for one in summary["variants"]} == dict.fromkeys(
         ("zero-shot", "few-shot"), stopped["rows"]

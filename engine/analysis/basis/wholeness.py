@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.core.run.infos import RunInfo
 from engine.core.run.standing import RunState, state_of
+from engine.core.techniques import the_variant
 from engine.metrics import wording as say
 
 _ENDING = {
@@ -40,6 +41,7 @@ def ended_early(leader: str, rows: int, planned: int) -> str:
         planned: rows of the whole run.
     """
     return (
-        f"The run ended after {say.number(rows)} of {say.number(planned)} rows, when {leader} was clearly better than "
-        "all its rivals. The tests allow for checking after every row; ending then overestimates its quality slightly."
+        f"The run ended after {say.number(rows)} of {say.number(planned)} rows, when {the_variant(leader)} was clearly "
+        "better than all its rivals. The tests allow for checking after every row; ending at such a moment slightly "
+        "overestimates its quality."
     )

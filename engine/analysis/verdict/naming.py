@@ -6,15 +6,13 @@ from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.interval import Interval
-from engine.core.techniques import in_sentence
+from engine.core.techniques import the_variant
 from engine.metrics.pairwise import Difference
 
 
 def the(item: VariantFigures) -> str:
     """Name a variant within a sentence."""
-    tuned = item.name.startswith("Tuned ")
-    name = item.name[0].lower() + item.name[1:] if tuned else in_sentence(item.name)
-    return f"the {name}" if name.endswith("classifier") else name
+    return the_variant(item.name)
 
 
 def start(text: str) -> str:
