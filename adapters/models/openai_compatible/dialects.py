@@ -62,7 +62,7 @@ _COMMON = Capabilities(
         "choice": "Through a JSON schema, if the server follows schemas; else the answer is parsed from free text.",
         "choice_probabilities": "Read from the log-probabilities sent along, if any: tokens that are not listed count "
         "as nothing, and what could become several labels is given for them together.",
-        "json_schema": "On the server; one that does not support schemas says so, and the run does not start.",
+        "json_schema": "On the server; one that does not support schemas says so, and the run ends.",
         "logprobs": "On the server and the model.",
         "lora_serving": "There is no common way to ask for LoRA weights.",
         "lora_training": "The weights of the model are not on this machine.",
