@@ -31,6 +31,8 @@ _PAGES = (
     "", "models", "tasks", "upload", "train", "run", "playground", "report", "costs", "learning_curve", "context",
     "drift", "history", "present",
 )  # fmt: skip
+_NOTHING_FADES = """() => document.getAnimations().every(one =>
+  one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity)"""
 _OWNER = """node => {
   const part = node.closest("[data-testid]")
   return part ? part.dataset.testid : node.localName }"""
@@ -64,9 +66,11 @@ def _judge(page: Page, where: str, faults: list[str]) -> set[str]:
 
 
 def _settled(page: Page) -> None:
+    """Wait until the page is drawn, its script has ended and nothing fades any more: half faded, text has no contrast."""
     expect(page.locator("h1, [data-testid=stSlide], .slide").first).to_be_visible()
     expect(page.get_by_test_id("stStatusWidgetRunningIcon")).to_have_count(0)
     page.evaluate("() => document.fonts.ready.then(() => null)")
+    page.wait_for_function(_NOTHING_FADES)
 
 
 def test_the_list_of_streamlits_faults_names_nothing_of_ours() -> None:
