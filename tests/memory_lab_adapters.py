@@ -73,6 +73,12 @@ class MemoryRunStore:
                 if before is None or (before.failure and before.failure.passing):
                     rows[place] = made
 
+    def remove(self, run_id: str, places: Sequence[tuple[str, str]]) -> None:
+        """Remove predictions, each told by its variant and its example."""
+        with self._lock:
+            for place in places:
+                self._predictions[run_id].pop(place, None)
+
     def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
         """Read a run's predictions, all of them or those on some examples."""
         with self._lock:

@@ -165,6 +165,12 @@ class SqliteRunStore:
                 rows,
             )
 
+    def remove(self, run_id: str, places: Sequence[tuple[str, str]]) -> None:
+        """Remove predictions, each told by its variant and its example."""
+        statement = "DELETE FROM predictions WHERE run_id = ? AND variant_id = ? AND example_id = ?"
+        with self._errors(), self._whole() as connection:
+            connection.executemany(statement, [(run_id, *place) for place in places])
+
     @contextlib.contextmanager
     def _whole(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection inside a transaction: what is written comes in as a whole, or not at all."""
@@ -197,10 +203,8 @@ class SqliteRunStore:
     def count(self, run_id: str) -> int:
         """Count a run's predictions."""
         with self._errors():
-            (answers,) = (
-                self._connection().execute("SELECT COUNT(*) FROM predictions WHERE run_id = ?", (run_id,)).fetchone()
-            )
-            return int(answers)
+            found = self._connection().execute("SELECT COUNT(*) FROM predictions WHERE run_id = ?", (run_id,))
+            return int(found.fetchone()[0])
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its predictions; that it has looked at test rows stays known.

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from engine.analysis.course.lane_state import LaneState
 from engine.analysis.course.run_steps import RunStep, run_steps, step_now
 from engine.analysis.course.time_left import TimeLeft
 from engine.analysis.figures import VariantFigures, best_corrected, figures
 from engine.analysis.marks import origin_of
-from engine.analysis.run_table import RowColumns, row_values, table_of_one
+from engine.analysis.run_table import RowColumns, table_of_one
 from engine.analysis.snapshot import RUNNING, Begin, Lane, RunProgress, RunSnapshot
 from engine.core.run.effort import Search
 from engine.core.run.events import (
@@ -29,6 +28,7 @@ from engine.core.run.events import (
     PredictionStarted,
     PreparationProgress,
     RowsAdded,
+    RowsWithdrawn,
     RunContinued,
     RunEnded,
     RunPaused,
@@ -43,8 +43,6 @@ from engine.core.run.infos import RunEstimate
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
-from engine.core.steps import Progress
-from engine.core.variant import Variant
 
 
 def _best_corrected(lanes: Sequence[Lane], planned_rows: int) -> tuple[Lane, ...]:
@@ -52,40 +50,6 @@ def _best_corrected(lanes: Sequence[Lane], planned_rows: int) -> tuple[Lane, ...
     known = [lane.figures for lane in lanes if lane.figures is not None]
     corrected = {item.variant.id: item for item in best_corrected(known, planned_rows)}
     return tuple(replace(lane, figures=corrected.get(lane.variant.id)) for lane in lanes)
-
-
-@dataclass(slots=True)
-class _LaneState:
-    """What is gathered for a lane between snapshots."""
-
-    variant: Variant
-    state: str = "waiting"
-    columns: RowColumns = field(default_factory=RowColumns)
-    """Of all predictions, until the run has ended."""
-    last: Prediction | None = None
-    running: array[float] = field(default_factory=lambda: array("d"))
-    latencies_s: array[float] = field(default_factory=lambda: array("d"))
-    example_ids: list[str] = field(default_factory=list)
-    outcomes: list[str] = field(default_factory=list)
-    prepare_s: float | None = None
-    prepare_reused: bool = False
-    is_ready: bool = False
-    progress: Progress | None = None
-    text: str = ""
-    target: str = ""
-    out_after: int | None = None
-    passing: int = 0
-    """Rows that a fault of their server left without an answer."""
-
-    @property
-    def rows_done(self) -> int:
-        """Answers made."""
-        return len(self.outcomes)
-
-    @property
-    def is_out(self) -> bool:
-        """Tell whether it left a race."""
-        return self.out_after is not None
 
 
 FRESH_ROWS, STALE_SHARE = 1_000, 0.01
@@ -109,7 +73,7 @@ class LiveRun:
         self._lock = threading.Lock()
         self._figures_lock = threading.Lock()
         self._figures: dict[str, tuple[tuple[int, Conditions], VariantFigures | None]] = {}
-        self._lanes = {variant.id: _LaneState(variant=variant) for variant in plan.variants}
+        self._lanes = {variant.id: LaneState(variant=variant) for variant in plan.variants}
         for variant_id, paid in conditions.prepared.items():
             lane = self._lanes[variant_id]
             lane.prepare_s, lane.prepare_reused = paid.prepare_s, paid.reused
@@ -186,10 +150,17 @@ class LiveRun:
             case _:
                 self._apply_to_lane(event)
 
+    def _withdraw(self, places: Sequence[tuple[str, str]]) -> None:
+        for variant_id, lane in self._lanes.items():
+            if found := {example_id for name, example_id in places if name == variant_id} & set(lane.example_ids):
+                lane.withdraw(found)
+                with self._figures_lock:
+                    self._figures.pop(variant_id, None)
+
     def _settle(self, plan: RunPlan) -> None:
         """Take a plan that changed: lanes have other settings or are gone, or there are more rows to answer."""
         self._plan = plan
-        states = {variant.id: self._lanes.get(variant.id, _LaneState(variant=variant)) for variant in plan.variants}
+        states = {variant.id: self._lanes.get(variant.id, LaneState(variant=variant)) for variant in plan.variants}
         for variant in plan.variants:
             lane = states[variant.id]
             lane.variant, lane.progress = variant, None
@@ -210,6 +181,8 @@ class LiveRun:
                 lane.prepare_s, lane.prepare_reused, lane.is_ready = first.prepare_s, first.reused, True
             case VariantOut():
                 self._lanes[event.variant_id].out_after = event.rows
+            case RowsWithdrawn():
+                self._withdraw(event.places)
             case PredictionStarted():
                 self._status = "running"
                 lane = self._lanes[event.variant_id]
@@ -221,18 +194,8 @@ class LiveRun:
 
     def _add(self, prediction: Prediction) -> None:
         lane = self._lanes[prediction.variant_id]
-        lane.columns.extend([row_values(prediction)])
-        lane.last = prediction
-        lane.passing += prediction.failure is not None and prediction.failure.passing
-        count = lane.rows_done + 1
-        before = lane.running[-1] if lane.running else 0.0
-        lane.running.append(before + ((prediction.score or 0.0) - before) / count)
-        lane.example_ids.append(sys.intern(prediction.example_id))  # one text for all variants
-        lane.outcomes.append(prediction.outcome)
-        if prediction.timing.total_s is not None:
-            lane.latencies_s.append(prediction.timing.total_s)
-        lane.text, lane.target = prediction.text, prediction.target
-        lane.state = "done" if count >= len(self._plan.test_ids) else "ready"
+        lane.add(prediction)
+        lane.state = "done" if lane.rows_done >= len(self._plan.test_ids) else "ready"
 
     def snapshot(self) -> RunSnapshot:
         """Return the current state of the run."""
@@ -276,7 +239,7 @@ class LiveRun:
             for lane in self._lanes.values():
                 lane.columns = RowColumns()
 
-    def _lane(self, lane: _LaneState) -> Lane:
+    def _lane(self, lane: LaneState) -> Lane:
         return Lane(
             variant=lane.variant,
             state=lane.state,

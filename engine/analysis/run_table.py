@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,6 +154,21 @@ class RowColumns:
             _DAMAGED if score is not None and not is_score(score) else _KINDS.get(kind, _DAMAGED)
             for kind, score in zip(columns["failure"], columns["score"], strict=True)
         )
+
+    def without(self, places: Collection[int]) -> RowColumns:
+        """Return the columns without the rows at these places."""
+        left = RowColumns()
+        left._texts = self._texts
+        stays = [place not in places for place in range(len(self))]
+
+        def kept(column: array[Any]) -> array[Any]:
+            return array(column.typecode, itertools.compress(column, stays))
+
+        left._numbers = {name: kept(column) for name, column in self._numbers.items()}
+        left._scores = {name: kept(column) for name, column in self._scores.items()}
+        left._codes = {name: kept(column) for name, column in self._codes.items()}
+        left._failure = kept(self._failure)
+        return left
 
     def numbers(self, name: str, count: int) -> Floats:
         """Return a column of the first rows; NaN where there is no number."""

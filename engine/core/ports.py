@@ -291,6 +291,10 @@ class RunStore(Protocol):
         """Commit predictions; one that exists already is left unchanged."""
         ...
 
+    def remove(self, run_id: str, places: Sequence[tuple[str, str]]) -> None:
+        """Remove predictions, each told by its variant and its example."""
+        ...
+
     def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
         """Read a run's predictions in the order in which they were made.
 

@@ -24,19 +24,21 @@ from engine.core.ports import EnergyMeter, LanguageModel, Retriever, RunStore, T
 from engine.core.run.effort import Search
 from engine.core.run.events import (
     Event,
+    LeaderClear,
     ModelLoaded,
     Notice,
     PlanSettled,
     PredictionMade,
     PreparationProgress,
     RowsAdded,
+    RowsWithdrawn,
     RunEnded,
     RunStarted,
     Searched,
     VariantOut,
     VariantReady,
 )
-from engine.core.run.failed_rows import can_go_on, none_answered, to_ask_again
+from engine.core.run.failed_rows import can_go_on, never_answered, none_answered, to_ask_again
 from engine.core.run.manifest import Manifest, Preparation, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, Prediction
@@ -55,8 +57,9 @@ from engine.running.preflight.saved_rows import affordable, ended_note, rows_eac
 from engine.running.preparation.preparing import prepare, tried_twice, warm_up
 from engine.running.search.searching import search_settings, settled_plan
 from engine.running.search.spaces import longest_setting, space_of, turned
+from engine.running.settling import settle, withdraw
 from engine.running.standings import Standings
-from engine.running.turns import Turns, settle
+from engine.running.turns import Turns
 
 FINAL = (CanaryError, ModelFileError, UnsupportedError, UntrainableError, UsageError)
 """What is wrong with the run itself: resumed, it would end the same way."""
@@ -97,6 +100,8 @@ def run(
             if isinstance(event, PredictionMade):
                 made = event.prediction
                 outcomes[made.variant_id, made.example_id] = made.failure
+            if isinstance(event, RowsWithdrawn):
+                outcomes = {place: failure for place, failure in outcomes.items() if place not in event.places}
             yield event
     except CancelledError:
         yield _end(plan, ports, "cancelled", "Stopped. Finished rows are saved.", "Resume to continue.")
@@ -122,13 +127,16 @@ def _carry_out(
 ) -> Iterator[Event]:
     manifest = ports.store.manifest(plan.run_id)
     kept = ports.store.predictions(plan.run_id)
-    again = [] if manifest.stopped_early else to_ask_again(kept, out=manifest.out)
+    left = never_answered(kept, out=manifest.out, ended=manifest.stopped_early is not None)
+    kept = _without(kept, left)
+    again = to_ask_again(kept)
     kept = _without(kept, again)
     yield RunStarted(plan=plan, targets=tuple(example.target for example in _rows(task, plan.test_ids)))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     budget = Budget.of(plan, spent=manifest.beside_usd)
-    budget.pay([*kept, *again])
+    budget.pay([*kept, *again, *left])
+    yield from withdraw(plan, ports.store, budget, left)
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
     before = ports.model.capabilities
@@ -139,14 +147,15 @@ def _carry_out(
     standings = Standings(plan, kept, manifest.out)
     for variant_id, rows in manifest.out.items():
         yield VariantOut(variant_id=variant_id, rows=rows)
-    if manifest.stopped_early:
+    if manifest.stopped_early is not None:
+        yield LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows)
         return
     # A run that answers in blocks is judged after each, and decides nothing else for having been stopped amid one.
     amid_block = not standings.is_whole and standings.rows_in_common % manifest.block_rows > 0
     if standings.is_whole:
         plan = yield from _spend_saved(context, ports.store, standings, budget)
         context, standings = replace(context, plan=plan), Standings(plan, kept, standings.out)
-    if standings.is_whole or (not amid_block and (yield from settle(plan, ports.store, standings))):
+    if standings.is_whole or (not amid_block and (yield from settle(plan, ports.store, standings, budget))):
         return
     ready: list[ReadyVariant] = []
     yield from _make_ready(context, ports, budget, standings, ready)
@@ -158,7 +167,7 @@ def _carry_out(
         return
     context, kept = replace(context, plan=extended), ports.store.predictions(plan.run_id)
     standings = Standings(extended, kept, standings.out)
-    if not (yield from settle(extended, ports.store, standings)):
+    if not (yield from settle(extended, ports.store, standings, budget)):
         turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept)
         yield from turns.take(_rows(task, extended.test_ids))
 

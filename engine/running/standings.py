@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -24,14 +23,14 @@ class Standings:
         self._out = dict(out)
         self._no_rivals = no_rivals(plan.variants)
         self._scores: dict[str, dict[str, float]] = {variant.id: {} for variant in plan.variants}
-        self._undecided: set[str] = set()
+        self._unanswered: dict[str, set[str]] = {variant.id: set() for variant in plan.variants}
         for prediction in kept:
             self.add(prediction)
 
     def add(self, prediction: Prediction) -> None:
         """Take a score; a failure counts as wrong, but a fault of the server that may pass decides nothing."""
         if prediction.failure is not None and prediction.failure.passing:
-            self._undecided.add(prediction.example_id)
+            self._unanswered[prediction.variant_id].add(prediction.example_id)
         self._scores[prediction.variant_id][prediction.example_id] = prediction.score or 0.0
 
     @property
@@ -54,7 +53,7 @@ class Standings:
         return len(self._rows_in_common())
 
     def drop(self) -> dict[str, int]:
-        """Take out of a race who is surely behind; return them with the rows that they have."""
+        """Take out of a race who is surely behind; return them with the rows that they have answered."""
         if not self._plan.race or self.is_whole:
             return {}
         common = self._common(self._deciding())
@@ -63,7 +62,7 @@ class Standings:
         behind = list(surely_behind(contending))
         if len(contending) < len(common):
             behind += [name for name in surely_behind(common) if name not in contending]
-        dropped = {name: len(self._scores[name]) for name in behind}
+        dropped = {name: len(self._scores[name]) - len(self._unanswered[name]) for name in behind}
         self._out |= dropped
         return dropped
 
@@ -73,9 +72,9 @@ class Standings:
             return None
         contending = self._contending(self._common(self._deciding()))
         if self._plan.race and len(contending) == 1 and len(self._scores) > 1:
-            return ClearLeader(variant_id=next(iter(contending)), rows=self.rows_in_common, evidence=2 / WATCHED)
-        found = clear_leader(contending) if self._plan.stop_when_clear else None
-        return None if found is None else replace(found, rows=self.rows_in_common)
+            rows = len(self._deciding())
+            return ClearLeader(variant_id=next(iter(contending)), rows=rows, evidence=2 / WATCHED)
+        return clear_leader(contending) if self._plan.stop_when_clear else None
 
     def best_of_going(self) -> str | None:
         """Return who is better than each other variant in the run, by the look at the rows that all of them have.
@@ -107,7 +106,8 @@ class Standings:
 
     def _deciding(self) -> list[str]:
         """Return those of them that judge a run before its last row: no fault of a server left an answer out."""
-        return [row for row in self._rows_in_common() if row not in self._undecided]
+        unanswered = set().union(*(self._unanswered[name] for name in self._going()))
+        return [row for row in self._rows_in_common() if row not in unanswered]
 
     def _common(self, rows: Sequence[str]) -> dict[str, list[float]]:
         """Return the scores of those still in on these rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -11,12 +11,10 @@ from engine.core.capabilities import Support
 from engine.core.ports import EnergyMeter, RunStore
 from engine.core.run.events import (
     Event,
-    LeaderClear,
     Notice,
     PredictionMade,
     PredictionStarted,
     TextStreamed,
-    VariantOut,
 )
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
@@ -24,9 +22,9 @@ from engine.core.steps import check_cancelled, drain, relay
 from engine.core.task import Example
 from engine.metrics import wording as say
 from engine.metrics.budget import Budget
-from engine.metrics.early_stopping import ClearLeader
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.batches import answer_batch
+from engine.running.settling import settle
 from engine.running.standings import Standings
 
 Item = TypeVar("Item")
@@ -108,7 +106,7 @@ class Turns:
                     self._bring_in(held[0])
                 for turn in held:
                     yield from self._answer(turn)
-            if turns and (yield from settle(self._context.plan, self._store, self._standings)):
+            if turns and (yield from settle(self._context.plan, self._store, self._standings, self._budget)):
                 return
 
     def _holds(self) -> tuple[bool, bool]:
@@ -244,7 +242,7 @@ class Turns:
                     self._standings.add(prediction)
                     yield PredictionMade(prediction=prediction)
                     yield from self._remarks(prediction)
-            if (yield from settle(self._context.plan, self._store, self._standings)):
+            if (yield from settle(self._context.plan, self._store, self._standings, self._budget)):
                 return
 
 
@@ -263,23 +261,6 @@ def held_by(ready: ReadyVariant) -> str:
 def _rotated(items: Sequence[Item], number: int) -> list[Item]:
     first = number % len(items) if items else 0
     return [*items[first:], *items[:first]]
-
-
-def settle(plan: RunPlan, store: RunStore, standings: Standings) -> Generator[Event, None, bool]:
-    """Tell who is out of a race, and whether a clear leader ends the run."""
-    for variant_id, rows in standings.drop().items():
-        store.update_run(plan.run_id, manifest={"out": {variant_id: rows}})
-        yield VariantOut(variant_id=variant_id, rows=rows)
-    if leader := standings.leader():
-        yield from _leader_is_clear(plan, store, leader)
-        return True
-    return False
-
-
-def _leader_is_clear(plan: RunPlan, store: RunStore, leader: ClearLeader) -> Iterator[Event]:
-    stopped = {"variant_id": leader.variant_id, "rows": leader.rows, "evidence": leader.evidence}
-    store.update_run(plan.run_id, manifest={"stopped_early": stopped})
-    yield LeaderClear(variant_id=leader.variant_id, rows=leader.rows)
 
 
 def _streamed(variant_id: str, example_id: str, text: str) -> TextStreamed:

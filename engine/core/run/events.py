@@ -128,6 +128,14 @@ class VariantOut:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RowsWithdrawn:
+    """Rows that a fault of the server left without an answer are no part of the run: nobody will ask them again."""
+
+    places: tuple[tuple[str, str], ...]
+    """Variant and example of each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
     """Something the user should know that does not stop the run."""
 
@@ -161,6 +169,7 @@ Event = (
     | RunContinued
     | LeaderClear
     | VariantOut
+    | RowsWithdrawn
     | Notice
     | RunEnded
 )

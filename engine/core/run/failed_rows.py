@@ -11,14 +11,20 @@ Outcomes = Mapping[tuple[str, str], Failure | None]
 """Failures by variant and example; None where there is an answer."""
 
 
-def to_ask_again(kept: Sequence[Prediction], *, out: Collection[str]) -> list[Prediction]:
-    """Return the rows that a resumed run asks again: a fault that may have passed left them without an answer.
+def to_ask_again(kept: Sequence[Prediction]) -> list[Prediction]:
+    """Return the rows that a resumed run asks again: a fault that may have passed left them without an answer."""
+    return [made for made in kept if made.failure and made.failure.passing]
+
+
+def never_answered(kept: Sequence[Prediction], *, out: Collection[str], ended: bool) -> list[Prediction]:
+    """Return those of them that nobody will ask again, which therefore count nowhere.
 
     Args:
         kept: what the run has so far.
         out: variants that are out of a race, which get no more rows.
+        ended: whether a clear lead has ended the run.
     """
-    return [made for made in kept if made.failure and made.failure.passing and made.variant_id not in out]
+    return [made for made in to_ask_again(kept) if ended or made.variant_id in out]
 
 
 def none_answered(outcomes: Outcomes) -> tuple[str, str] | None:
