@@ -56,6 +56,7 @@ class Budget:
         self._spent_usd = spent
         self._embedders, self._embedded_by = dict(embedders or {}), dict(embedded_by or {})
         self._without_model = frozenset(without_model)
+        self._dearest_usd: float | None = None
 
     @classmethod
     def of(cls, plan: RunPlan, spent: float = 0.0) -> Budget:
@@ -84,7 +85,7 @@ class Budget:
     def pay_usage(self, usage: Usage) -> None:
         """Count one answer that is no row of the run: a trial's, or one that a prior is measured on."""
         if self._prices is not None:
-            self._spent_usd += usage_usd(self._prices, usage)
+            self._add(usage_usd(self._prices, usage))
 
     def pay_embedding(self, embedder: str, tokens: int) -> None:
         """Count tokens that an embedder, by id, has read."""
@@ -92,7 +93,24 @@ class Budget:
 
     def pay(self, predictions: Sequence[Prediction]) -> None:
         """Count what these predictions cost."""
-        self._spent_usd += self.cost_usd(predictions)
+        for made in predictions:
+            self._add(self.cost_usd([made]))
+
+    def _add(self, answer_usd: float) -> None:
+        self._spent_usd += answer_usd
+        self._dearest_usd = max(answer_usd, self._dearest_usd or 0.0)
+
+    def at_once(self, rows: int) -> int:
+        """Return how many of these rows may be asked at once: as many as the money left pays for, and at least one.
+
+        Each may cost what the dearest answer so far has cost. Before the first answer is paid for, it is asked alone.
+        """
+        left_usd = self.left_usd
+        if left_usd is None or self._dearest_usd == 0.0:
+            return rows
+        if self._dearest_usd is None:
+            return rows if self._prices is None else min(rows, 1)
+        return max(min(rows, int(left_usd / self._dearest_usd)), min(rows, 1))
 
     def cost_usd(self, predictions: Sequence[Prediction]) -> float:
         """Return what predictions cost: the tokens of a language model, and those of their texts that were embedded."""

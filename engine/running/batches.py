@@ -28,6 +28,8 @@ from engine.running.answering import (
 )
 from engine.running.prompt_forms import in_stored_labels
 
+STOPS = (CancelledError, *STOPPING)
+"""What stops the run in an answer's place."""
 Row = tuple[int, Example]
 """A row with its number in the run."""
 
@@ -39,9 +41,19 @@ class Asked:
     answers: Sequence[Completion | Exception]
     found: Sequence[Retrieved | Exception]
     attempts: int
+    stopped_by: Exception | None = None
+    """What stops the run: the server is gone, or the user stopped it. Some rows may have been answered before."""
 
 
-def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[Prediction]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """The predictions of several rows, in order, and what stops the run after them: the rows that are missing."""
+
+    made: Sequence[Prediction]
+    stopped_by: Exception | None = None
+
+
+def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> Batch:
     """Answer several rows at once. The predictions carry shares of the batch's time, and no latency."""
     if ready.draws:
         return _batch_by_draw(context, ready, rows)
@@ -49,12 +61,14 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) 
     if not ready.variant.generates:
         made = [drain(answer_row(context, ready, example, row)) for row, example in rows]
         share_s = (time.perf_counter() - started) / len(rows)
-        return [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
+        return Batch(made=[replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made])
     asked = ask(context, ready, rows)
     loads_s = [answer.load_s for answer in asked.answers if isinstance(answer, Completion)]
     share_s = max(time.perf_counter() - started - max(loads_s, default=0.0), 0.0) / len(rows)
     made = []
     for (_row, example), answer, item in zip(rows, asked.answers, asked.found, strict=True):
+        if isinstance(answer, STOPS):
+            continue
         try:
             prediction = _read(context, ready, example, answer, item)
         except AdaptLabError as error:
@@ -62,7 +76,7 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) 
         else:
             timing = replace(prediction.timing, batch_share_s=share_s)
             made.append(replace(prediction, timing=timing, attempts=asked.attempts))
-    return made
+    return Batch(made=made, stopped_by=asked.stopped_by)
 
 
 def _read(
@@ -104,7 +118,7 @@ def ask(
         every_label: ask for the probability of every label.
 
     Raises:
-        CancelledError: the user stopped it.
+        CancelledError: the user stopped it before a row was answered.
         ModelError: the server is unreachable, or refuses every request.
     """
     found = [_retrieve_or_error(context, ready, row, without=row.id if by_others else "") for _place, row in rows]
@@ -125,22 +139,24 @@ def ask(
     answers: list[Completion | Exception] = []
     for place, item in enumerate(found):
         answer = by_place[place] if isinstance(item, Retrieved) else item
-        if isinstance(answer, (CancelledError, *STOPPING)):
-            raise answer
         if isinstance(answer, Completion):
             answer = in_stored_labels(context.task, ready.variant.prompt, answer)
         answers.append(answer)
-    return Asked(answers=answers, found=found, attempts=attempts)
+    stopped_by = next((answer for answer in answers if isinstance(answer, STOPS)), None)
+    return Asked(answers=answers, found=found, attempts=attempts, stopped_by=stopped_by)
 
 
-def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[Prediction]:
+def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> Batch:
     """Answer the rows of each draw at once, and return the predictions in the order of the rows."""
-    made: dict[int, Prediction] = {}
+    made: dict[str, Prediction] = {}
+    stopped_by = None
     for place, draw in enumerate(ready.draws):
         own = [(row, example) for row, example in rows if row % len(ready.draws) == place]
-        if own:
-            made |= dict(zip((row for row, _ in own), answer_batch(context, draw, own), strict=True))
-    return [made[row] for row, _example in rows]
+        if own and stopped_by is None:
+            batch = answer_batch(context, draw, own)
+            made |= {prediction.example_id: prediction for prediction in batch.made}
+            stopped_by = batch.stopped_by
+    return Batch(made=[made[row.id] for _place, row in rows if row.id in made], stopped_by=stopped_by)
 
 
 def _one_by_one(context: RunContext, requests: Sequence[GenerateRequest]) -> tuple[list[Completion | Exception], int]:

@@ -230,20 +230,33 @@ class Turns:
             if not left:
                 continue  # rows from before the run was stopped
             for ready in left:
-                variant_id = ready.variant.id
-                check_cancelled(self._context.cancel)
-                self._budget.check()
-                yield PredictionStarted(variant_id=variant_id, example_id=rows[0][1].id, target=rows[0][1].target)
-                before = self._meter.read_joules()
-                made = _with_energy(answer_batch(self._context, ready, rows), before, self._meter.read_joules())
-                fresh = [p for p in made if (variant_id, p.example_id) not in self._done]
-                self._keep(fresh)
-                for prediction in fresh:
-                    self._standings.add(prediction)
-                    yield PredictionMade(prediction=prediction)
-                    yield from self._remarks(prediction)
+                yield from self._batch(ready, rows)
             if (yield from settle(self._context.plan, self._store, self._standings, self._budget)):
                 return
+
+    def _batch(self, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> Iterator[Event]:
+        """Answer a batch: a server is asked for the rows that are missing, never for more than the limit pays for."""
+        variant_id = ready.variant.id
+        missing = [(row, example) for row, example in rows if (variant_id, example.id) not in self._done]
+        # In this machine's batches each answer depends, in its last bits, on the others: they are made as before.
+        left = missing if self._context.model.facts.server or not ready.variant.generates else list(rows)
+        while left:
+            check_cancelled(self._context.cancel)
+            self._budget.check()
+            count = self._budget.at_once(len(left))
+            now, left = left[:count], left[count:]
+            yield PredictionStarted(variant_id=variant_id, example_id=now[0][1].id, target=now[0][1].target)
+            before = self._meter.read_joules()
+            batch = answer_batch(self._context, ready, now)
+            made = _with_energy(batch.made, before, self._meter.read_joules())
+            fresh = [p for p in made if (variant_id, p.example_id) not in self._done]
+            self._keep(fresh)
+            for prediction in fresh:
+                self._standings.add(prediction)
+                yield PredictionMade(prediction=prediction)
+                yield from self._remarks(prediction)
+            if batch.stopped_by is not None:
+                raise batch.stopped_by
 
 
 def _batches(rows: Sequence[tuple[int, Example]], plan: RunPlan) -> Iterator[list[tuple[int, Example]]]:
@@ -271,5 +284,5 @@ def _with_energy(made: Sequence[Prediction], before: float | None, after: float 
     """Distribute measured joules over the predictions made between two readings."""
     if before is None or after is None:
         return list(made)
-    share_wh = (after - before) / JOULES_PER_WATT_HOUR / len(made)
+    share_wh = (after - before) / JOULES_PER_WATT_HOUR / max(len(made), 1)
     return [replace(p, timing=replace(p.timing, energy_wh=share_wh)) for p in made]

@@ -142,7 +142,7 @@ def test_a_retrieval_that_fails_is_a_failure_of_its_kind() -> None:
     """Without its passages a RAG row is not answered as if it were zero-shot."""
     where = context(ScriptedModel(), retriever=SameForAll(RetrievalError("no index")))
     single = drain(answer_row(where, RAG, ROW, 0))
-    (batched,) = answer_batch(where, RAG, [(0, ROW)])
+    (batched,) = answer_batch(where, RAG, [(0, ROW)]).made
     for made in (single, batched):
         assert made.failure is not None
         assert made.failure.kind is FailureKind.RETRIEVAL
@@ -183,7 +183,7 @@ def test_an_answer_without_a_label_is_unparsed_and_keeps_its_text() -> None:
 def test_a_batch_has_shares_and_no_latencies() -> None:
     """Nothing measured together is shown as the latency of one row; answers are those of single rows."""
     rows = list(enumerate(TASK.split("test")))
-    batch = answer_batch(context(ScriptedModel()), ZERO, rows)
+    batch = answer_batch(context(ScriptedModel()), ZERO, rows).made
     single = [drain(answer_row(context(ScriptedModel()), ZERO, example, row)) for row, example in rows]
     assert [made.answer for made in batch] == [made.answer for made in single]
     for made in batch:

@@ -54,7 +54,7 @@ def test_a_batch_keeps_its_rows_in_order() -> None:
     """In batches each draw answers its own rows, and the predictions come back in the order of the rows."""
     context, ready = prepared(FEW_SHOT, ScriptedModel(), draws=3)
     rows = list(enumerate(TASK.split("test")))[2:9]
-    made = answer_batch(context, ready, rows)
+    made = answer_batch(context, ready, rows).made
     assert [prediction.example_id for prediction in made] == [example.id for _row, example in rows]
     shown = [prediction.prompt for prediction in made]
     assert len({prompt.rsplit(rows[place][1].input, 1)[0] for place, prompt in enumerate(shown)}) == 3

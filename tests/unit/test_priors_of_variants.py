@@ -134,7 +134,7 @@ def test_a_batch_answers_as_rows_one_by_one_do() -> None:
     here, ready, _paid = prepared(variant(Technique.ZERO_SHOT), Leaning())
     rows = list(enumerate(TASK.split("test")))
     one_by_one = [drain(answer_row(here, ready, row, place)) for place, row in rows]
-    together = answer_batch(here, ready, rows)
+    together = answer_batch(here, ready, rows).made
     assert [item.answer for item in together] == [item.answer for item in one_by_one]
     assert [item.probabilities for item in together] == [item.probabilities for item in one_by_one]
 
@@ -278,7 +278,7 @@ def test_an_answer_without_every_probability_is_a_failure_not_a_guess() -> None:
     here, ready, _paid = prepared(variant(Technique.ZERO_SHOT), model)
     model.forgets = True
     rows: list[tuple[int, Example]] = list(enumerate(TASK.split("test")))[:2]
-    for made in (drain(answer_row(here, ready, rows[0][1], 0)), answer_batch(here, ready, rows)[0]):
+    for made in (drain(answer_row(here, ready, rows[0][1], 0)), answer_batch(here, ready, rows).made[0]):
         assert made.failure is not None
         assert "probability of every label" in made.failure.message
 

@@ -78,15 +78,19 @@ class PaidModel:
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
-        """Answer several requests.
+        """Answer several requests, never more at once than the limit pays for.
 
         Raises:
             SpendingLimitError: the limit is reached.
         """
-        self._budget.check()
-        answers = self._model.generate_batch(requests, cancel=cancel)
-        for answer in answers:
-            self._pay(answer.usage if isinstance(answer, Completion | ModelError) else None)
+        answers: list[Completion | Exception] = []
+        while len(answers) < len(requests):
+            self._budget.check()
+            left = requests[len(answers) :]
+            made = self._model.generate_batch(left[: self._budget.at_once(len(left))], cancel=cancel)
+            for answer in made:
+                self._pay(answer.usage if isinstance(answer, Completion | ModelError) else None)
+            answers += made
         return answers
 
     def _pay(self, usage: Usage | None) -> None:

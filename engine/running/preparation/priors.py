@@ -96,6 +96,8 @@ def _answers(
         yield PreparationProgress(variant_id=ready.variant.id, progress=_progress(stage, start, len(rows), started))
         part = rows[start : start + context.plan.batch_rows]
         asked = ask(context, ready, list(enumerate(part)), by_others=True, every_label=every_label)
+        if asked.stopped_by is not None:
+            raise asked.stopped_by
         answers += [
             (row, answer, found)
             for row, answer, found in zip(part, asked.answers, asked.found, strict=True)

@@ -203,10 +203,14 @@ def _tells_all(context: RunContext, variant: Variant) -> bool:
 def _asked(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[_Answer]:
     """Answer some rows at once, with every label's probability where it is told."""
     if not _tells_all(context, ready.variant):
-        made = answer_batch(context, ready, rows)
-        return [_of_prediction(context, ready, row, one) for (_place, row), one in zip(rows, made, strict=True)]
-    answers = ask(context, ready, rows, every_label=True).answers
-    return [_of_completion(row, one) for (_place, row), one in zip(rows, answers, strict=True)]
+        batch = answer_batch(context, ready, rows)
+        if batch.stopped_by is not None:
+            raise batch.stopped_by
+        return [_of_prediction(context, ready, row, one) for (_place, row), one in zip(rows, batch.made, strict=True)]
+    asked = ask(context, ready, rows, every_label=True)
+    if asked.stopped_by is not None:
+        raise asked.stopped_by
+    return [_of_completion(row, one) for (_place, row), one in zip(rows, asked.answers, strict=True)]
 
 
 def _of_prediction(context: RunContext, ready: ReadyVariant, row: Example, made: Prediction) -> _Answer:
