@@ -24,9 +24,9 @@ from engine.core.run.shot_record import ShotRecord
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import ShotChoice, Variant, variant_names
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
-from engine.metrics.costing import busy_seconds
+from engine.metrics.costing import answered_at_all, busy_seconds
 from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
-from engine.metrics.intervals import is_binary, joint_interval, mean_interval, tokens_per_second
+from engine.metrics.intervals import is_binary, joint_interval, mean_interval, mean_or, tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
 from engine.metrics.scoring import RULE, RUN_SCORERS
 
@@ -86,7 +86,7 @@ class VariantFigures:
     retrieval_p95_s: Interval | None = None
     latency: LatencyParts | None = None
     prompt_tokens: float = 0.0
-    """Mean per row, as the three below."""
+    """Mean per row that took time or tokens, as the three below; a row that nobody answered took none."""
     cached_prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
     embedding_tokens: float = 0.0
@@ -191,9 +191,11 @@ def figures(
     tokens = {key: values[line, made] for key, values in table.tokens.items()}
     paid = conditions.prepared.get(variant.id)
     prepare_s = paid.prepare_s if paid else None
-    busy = busy_seconds(seconds)
-    cost, energy = cost_and_energy(variant, seconds, tokens, plan, conditions)
-    costed = not np.isnan(cost).any()
+    worked = answered_at_all(seconds, tokens)
+    spent_s, read = ({key: values[worked] for key, values in found.items()} for found in (seconds, tokens))
+    busy = busy_seconds(spent_s)
+    cost, energy = cost_and_energy(variant, spent_s, read, plan, conditions)
+    costed = len(cost) > 0 and not np.isnan(cost).any()
     failures, tokens_estimated = table.failure[line, made], int(table.tokens_estimated[line, made].sum())
     peak = float(np.nanmax(table.rss_bytes[line, made]))
     name = variant_names(plan.variants)[variant.id]
@@ -215,23 +217,23 @@ def figures(
         retrieval_p50_s=quantile_interval(seconds["retrieval_s"], 0.5),
         retrieval_p95_s=quantile_interval(seconds["retrieval_s"], 0.95),
         latency=_latency(seconds),
-        prompt_tokens=float(tokens["prompt_tokens"].mean()),
-        cached_prompt_tokens=float(tokens["cached_prompt_tokens"].mean()),
-        completion_tokens=float(tokens["completion_tokens"].mean()),
-        embedding_tokens=float(np.nan_to_num(tokens["embedding_tokens"]).mean()),
+        prompt_tokens=mean_or(read["prompt_tokens"], 0.0),
+        cached_prompt_tokens=mean_or(read["cached_prompt_tokens"], 0.0),
+        completion_tokens=mean_or(read["completion_tokens"], 0.0),
+        embedding_tokens=mean_or(np.nan_to_num(read["embedding_tokens"]), 0.0),
         answered_by=table.identities[line],
         rows_tokens_estimated=tokens_estimated,
         prefill_tokens_per_s=tokens_per_second(
             tokens["prompt_tokens"] - tokens["cached_prompt_tokens"], seconds["prefill_s"]
         ),
         decode_tokens_per_s=tokens_per_second(tokens["completion_tokens"], seconds["decode_s"]),
-        busy_s_per_call=float(busy.mean()),
-        rows_per_s=rows / float(busy.sum()) if busy.sum() > 0 else None,
-        cost_usd_per_1k=float(cost.mean()) * PER,
+        busy_s_per_call=mean_or(busy, 0.0),
+        rows_per_s=len(busy) / float(busy.sum()) if busy.sum() > 0 else None,
+        cost_usd_per_1k=mean_or(cost, math.nan) * PER,
         cost_estimated=plan.token_prices(variant) is None or tokens_estimated > 0,
         cost_interval_usd_per_1k=mean_interval(cost * PER, most=math.inf) if judged and costed else None,
         joint=joint_intervals(table.score[line, made], seconds["total_s"], cost * PER, plan) if judged else None,
-        energy_wh_per_1k=None if energy is None else float(energy[0].mean()) * PER,
+        energy_wh_per_1k=None if energy is None or not len(busy) else float(energy[0].mean()) * PER,
         energy_measured=energy is not None and energy[1],
         prepare_s=prepare_s,
         priors=paid.priors if paid else (),
@@ -243,8 +245,8 @@ def figures(
             plan,
             name=name,
             prepared=paid,
-            cost_usd_per_call=float(cost.mean()),
-            busy_s_per_call=float(busy.mean()),
+            cost_usd_per_call=mean_or(cost, math.nan),
+            busy_s_per_call=mean_or(busy, 0.0),
             away=conditions.away,
         ),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.core.interval import Floats
 from engine.core.prices import TOKENS_PRICED, CostAssumptions, TokenPrices
@@ -25,6 +26,19 @@ def busy_seconds(seconds: Mapping[str, Floats]) -> Floats:
         seconds: the fields of `Timing` by name, one value per row, NaN where not measured.
     """
     return np.where(np.isnan(seconds["total_s"]), np.nan_to_num(seconds["batch_share_s"]), seconds["total_s"])
+
+
+def answered_at_all(seconds: Mapping[str, Floats], tokens: Mapping[str, Floats]) -> NDArray[np.bool_]:
+    """Tell which rows took time or tokens: what a row costs is no mean over those that nobody answered.
+
+    Args:
+        seconds: the fields of `Timing` by name, one value per row, NaN where not measured.
+        tokens: the fields of `Usage` by name.
+    """
+    timed = ~np.isnan(seconds["total_s"]) | ~np.isnan(seconds["batch_share_s"])
+    read: NDArray[np.bool_] = np.any(np.nan_to_num(np.array(list(tokens.values()))) > 0, axis=0)
+    found: NDArray[np.bool_] = timed | read
+    return found
 
 
 def energy_watt_hours(

@@ -56,6 +56,11 @@ def clopper_pearson(successes: int, trials: int, tail: float) -> Interval:
     return Interval(value=successes / trials, low=low, high=high)
 
 
+def mean_or(values: Floats, nothing: float) -> float:
+    """Return a mean, or this where there are no values."""
+    return float(values.mean()) if len(values) else nothing
+
+
 def mean_interval(values: Sequence[float] | Floats, *, most: float = 1.0) -> Interval:
     """Return a mean with its 95 % interval: Wilson's where all values are 0 or 1, else Student's t without skewness.
 

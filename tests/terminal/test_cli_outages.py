@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faulty_server import MODEL, FaultyServer
+from tests.faulty_server import MODEL, USAGE, FaultyServer
 from tests.terminal.reading import WORDS, Run, write_desks
 
 AGAIN = "because the server did not answer properly"
@@ -68,6 +68,7 @@ def test_rows_beyond_an_early_end_are_no_part_of_the_run(
     assert AGAIN in err
     manifest, figures = kept(tmp_path / "out")
     assert {(one["n"], one["n_failed"]) for one in figures.values()} == {(60, 56)}
+    assert {one["tokens"]["prompt_mean"] for one in figures.values()} == {USAGE["prompt_tokens"]}
     outage.lost = ()
     code, _, err = run("compare", "--resume", manifest["plan"]["run_id"], "--out", tmp_path / "out")
     assert code == 0, err
