@@ -16,6 +16,7 @@ from engine.analysis.memo import MemoContents
 from engine.analysis.report import Report
 from engine.core.interval import Interval
 from engine.core.text.safe_text import no_markdown, visible
+from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, heading, legend, marked
 from engine.metrics.marks import cell as cell_with_mark
@@ -137,8 +138,8 @@ def method(contents: MemoContents) -> list[str]:
     most = "up to " if len({item.rows for item in report.figures}) > 1 else ""
     test, train = say.number(len(plan.test_ids)), say.number(len(plan.train_ids))
     rows = (
-        f"{len(plan.variants)} variants answered {most}{test} test rows, learning from at most {train} training rows, "
-        f"with seed {plan.seed} and {plan.decoding.value} decoding. {order}"
+        f"{say.counted(len(plan.variants), 'variant')} answered {most}{test} test rows, learning from at most {train} "
+        f"training rows, with seed {plan.seed} and {contents.decoding} decoding. {order}"
     )
     pairs = (
         f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
@@ -151,7 +152,7 @@ def method(contents: MemoContents) -> list[str]:
         if report.searches
         else []
     )
-    cut = [CUT_PROBABILITIES] if report.origin.probabilities_cut else []
+    cut = [CUT_PROBABILITIES] if report.origin.probabilities_cut and contents.decoding is DecodingMode.CHOICE else []
     return [rows, *searched, *decided, *cut, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
 
 

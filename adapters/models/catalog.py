@@ -139,8 +139,9 @@ class Catalog:
             UsageError: there is none; the nearest names are offered.
             ModelFileError: the file is not a complete GGUF file, or not the one that the app ships with.
         """
-        if name.lower().endswith(".gguf") or os.sep in name:
-            path = Path(name).expanduser()
+        path = Path(name).expanduser()
+        is_path = path.is_absolute() or name.startswith(".") or (os.sep in name and path.is_file())
+        if name.lower().endswith(".gguf") or is_path:
             if not path.is_file():
                 raise UsageError(f"There is no file '{name}'.", "Check its path.")
             facts, published = self._facts(_usable(whole(path)))[0].model, ""

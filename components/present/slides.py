@@ -150,7 +150,9 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
             parts.append(f"{variant.retrieval.examples_k} nearest examples of {rows}")
         if variant.retrieval.passages_k:
             parts.append(f"{variant.retrieval.passages_k} passages of documents")
-    if variant.lora is not None:
+    if lane.figures is not None and lane.figures.weights_served:
+        parts.append("weights that came with the server")
+    elif variant.lora is not None:
         parts.append(f"trained on {rows} rows, rank {variant.lora.rank}")
     if variant.facts.fits:
         parts.append(f"fitted on {rows} rows")

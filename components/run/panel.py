@@ -30,10 +30,9 @@ from engine.analysis.tradeoff import DOTTED
 from engine.core.errors import AdaptLabError
 from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.plan import RunPlan
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, effective_mode
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
-from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
 
 REFRESH_S = 0.5

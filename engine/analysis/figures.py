@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.analysis.costs.answer_costs import cost_and_energy
-from engine.analysis.costs.break_even import CostLine, own_line
+from engine.analysis.costs.break_even import CostLine, labelled_rows, own_line
 from engine.analysis.qualities import corrected
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
@@ -112,6 +112,8 @@ class VariantFigures:
     energy_measured: bool = False
     prepare_s: float | None = None
     prepare_reused: bool = False
+    weights_served: bool = False
+    """Its LoRA weights came with the server, at any seed."""
     priors: tuple[LabelPrior, ...] = ()
     """One for each draw, where the plan asked for prior correction."""
     shots: ShotRecord | None = None
@@ -127,6 +129,10 @@ class VariantFigures:
         by_row = self.shots is not None and self.shots.choice is ShotChoice.NEAREST
         return 0 if by_row else self.variant.shots_k
 
+    def labelled(self, train_rows: int) -> int:
+        """Say how many labelled rows it learns from, of a run's training rows."""
+        return labelled_rows(self.variant, train_rows, weights_served=self.weights_served)
+
     @property
     def by_chance(self) -> bool:
         """Tell whether its result hangs on one choice of examples or on one training seed.
@@ -134,7 +140,7 @@ class VariantFigures:
         Examples that were chosen for each row are no such choice. That is known only when they have been chosen, which
         is why `Variant.drawn`, for a plan, counts them.
         """
-        return bool(self.fixed_shots) or self.variant.lora is not None
+        return bool(self.fixed_shots) or (self.variant.lora is not None and not self.weights_served)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -239,6 +245,7 @@ def figures(
         priors=paid.priors if paid else (),
         shots=paid.shots if paid else None,
         prepare_reused=paid is not None and paid.reused,
+        weights_served=paid is not None and paid.weights_served,
         peak_rss_bytes=int(peak) or None,
         cost=own_line(
             variant,

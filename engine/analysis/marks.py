@@ -147,7 +147,7 @@ def mark_of(
     if figure in COMPUTED or (figure is _COST and not priced) or (figure is _ENERGY and not energy_measured):
         return Mark.ESTIMATED
     if figure is FigureName.MEMORY:
-        told = generates and origin.server and variant is not None and variant.retrieval is None
+        told = generates and origin.server and variant is not None and not variant.embeds
         return Mark.SERVER if told else Mark.SHARED
     if generates and _server_tells(figure, origin):
         return Mark.SERVER

@@ -28,6 +28,7 @@ from engine.core.run.infos import info_of
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import AnswerKind, Task
+from engine.core.variant import DecodingMode, effective_mode
 from engine.metrics.calibration import Coverage, calibration, coverage_curve
 from engine.metrics.confusion import ClassFigures, class_figures, confusion
 
@@ -73,6 +74,7 @@ class MemoContents:
     prompts: tuple[tuple[str, str], ...]
     """Per generating variant: name and the exact prompt of the first row."""
     manifest: Manifest
+    decoding: DecodingMode
     instructions: str
     licence: str
     leak_guard: str
@@ -113,6 +115,7 @@ def gather_memo(
         rows=tuple(_rows(report, task, table)),
         prompts=tuple((names[p.variant_id], p.prompt) for p in first_row if p.prompt and p.variant_id in names),
         manifest=manifest,
+        decoding=effective_mode(task, report.plan.decoding),
         instructions=task.instructions,
         licence=task.licence,
         leak_guard=str(task.card.get("leak_guard", "")),
@@ -132,7 +135,7 @@ def closed_costs(report: Report, *, variant_id: str | None = None, extra_tokens:
         chosen.variant,
         prompt_tokens=chosen.prompt_tokens,
         completion_tokens=chosen.completion_tokens,
-        train_rows=len(report.plan.train_ids),
+        labelled=chosen.labelled(len(report.plan.train_ids)),
         limits=report.limits,
         extra_tokens=extra_tokens,
     )

@@ -86,7 +86,7 @@ def judge(
 ) -> Report:
     """Set limits: what each variant costs in total, and the verdict."""
     train_rows = len(run.plan.train_ids)
-    found = tuple(replace(item, cost=with_limits(item.cost, item.variant, train_rows, limits)) for item in run.figures)
+    found = tuple(replace(item, cost=with_limits(item.cost, item.labelled(train_rows), limits)) for item in run.figures)
     uncorrected = replace(run, figures=found)
     contending = corrected_under(contenders(uncorrected, limits), limits)
     corrected = {item.variant.id: item for item in contending.figures}

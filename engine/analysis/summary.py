@@ -16,7 +16,7 @@ from engine.core.interval import Interval
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import Task
-from engine.core.variant import Variant
+from engine.core.variant import Variant, effective_mode
 from engine.metrics.costing import closed_api_cost_usd
 from engine.metrics.marks import Mark
 from engine.metrics.retrieval import quality_figures, retrieval_quality
@@ -52,7 +52,7 @@ def summarize(
         "task": plan.task_id,
         "model": plan.model_id,
         "seed": plan.seed,
-        "decoding": str(plan.decoding),
+        "decoding": str(effective_mode(task, plan.decoding)),
         "throughput": plan.throughput,
         "status": manifest.status,
         "stopped_early": asdict(manifest.stopped_early) if manifest.stopped_early else None,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from engine.core.task import Task
 from engine.core.techniques import TECHNIQUES, Technique, TechniqueFacts, TechniqueStyle, in_sentence
 
 
@@ -299,3 +300,12 @@ def no_rivals(variants: Sequence[Variant]) -> dict[str, str]:
     ids = {variant.id for variant in variants}
     found = {one: one + TUNED_ENDING for one in ids if one + TUNED_ENDING in ids}
     return found if len(ids) > 2 else {}
+
+
+def effective_mode(task: Task, wanted: DecodingMode) -> DecodingMode:
+    """Return the decoding that fits the task: choice needs labels, JSON needs labels or a schema."""
+    if wanted is DecodingMode.CHOICE and not task.has_labels:
+        return DecodingMode.JSON if task.answer.json_schema is not None else DecodingMode.FREE
+    if wanted is DecodingMode.JSON and task.answer.json_schema is None and not task.answer.labels:
+        return DecodingMode.FREE
+    return wanted

@@ -27,11 +27,11 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction, Timing, Usage
 from engine.core.steps import CancelSignal
 from engine.core.task import Example, Task
-from engine.core.variant import Variant
+from engine.core.variant import Variant, effective_mode
 from engine.metrics.label_prior import likeliest, without_prior
 from engine.metrics.scoring import read_answer, score_answer
 from engine.running.prompt_forms import in_stored_labels, with_labels
-from engine.running.prompting import build_prompt, decoding_for, effective_mode
+from engine.running.prompting import build_prompt, decoding_for
 from engine.running.sampling import spread_over_labels
 
 MAX_ATTEMPTS = 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from engine.core.generation import Decoding, Message
 from engine.core.run.prediction import Passage
 from engine.core.task import AnswerKind, Example, Task
-from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec
+from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec, effective_mode
 from engine.running.prompt_forms import wording_of, written_labels
 
 
@@ -79,15 +79,6 @@ def decoding_for(
         stop=("\n",) if mode is DecodingMode.FREE and task.answer.kind is not AnswerKind.JSON else (),
         every_label=every_label,
     )
-
-
-def effective_mode(task: Task, wanted: DecodingMode) -> DecodingMode:
-    """Return the decoding that fits the task: choice needs labels, JSON needs labels or a schema."""
-    if wanted is DecodingMode.CHOICE and not task.has_labels:
-        return DecodingMode.JSON if task.answer.json_schema is not None else DecodingMode.FREE
-    if wanted is DecodingMode.JSON and task.answer.json_schema is None and not task.answer.labels:
-        return DecodingMode.FREE
-    return wanted
 
 
 def max_answer_tokens(task: Task, wanted: int) -> int:

@@ -8,9 +8,8 @@ from dataclasses import replace
 from engine.core.errors import UnparsedAnswerError
 from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.core.task import Example, Task
-from engine.core.variant import Variant
+from engine.core.variant import Variant, effective_mode
 from engine.metrics.scoring import read_answer, score_answer
-from engine.running.prompting import effective_mode
 
 
 def rescored(

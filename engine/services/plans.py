@@ -114,8 +114,10 @@ class Plans:
             )
         if task_has_changed(self._workspace.tasks, manifest):
             raise changed_since(plan.task_id, run_id)
-        if self._workspace.models.get(plan.model_id).digest != manifest.model.digest:
-            raise UsageError(f"The file of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
+        facts = self._workspace.models.get(plan.model_id)
+        if facts.digest != manifest.model.digest:
+            what = "The server" if facts.server else "The file"
+            raise UsageError(f"{what} of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
         return plan
 
     def manifest(self, plan: RunPlan, purpose: Purpose = Purpose.COMPARISON, studied_run: str = "") -> Manifest:

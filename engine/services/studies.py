@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from engine.core.errors import AdaptLabError
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import MADE_FROM, Task
-from engine.core.techniques import Technique
+from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.core.variant import DecodingMode
+from engine.running.preflight.backend_checks import lora_comes_with_the_server
 from engine.running.sampling import draw_training_rows
 from engine.services.background.run_series import RunSeries, SeriesState, find_kept
 from engine.services.embedders import Embedders
@@ -52,10 +53,16 @@ class Studies:
         embedder: str | None = None,
     ) -> list[RunPlan]:
         """Plan a run per draw and number of training rows; without an embedder, it goes by the rows' language."""
-        task = self._tasks.get(task_id)
+        task, facts = self._tasks.get(task_id), facts_by_name(self._models, model_id)
+        trained = [one for one in techniques if TECHNIQUES[one].trains and not TECHNIQUES[one].retrieves]
+        if trained and lora_comes_with_the_server(facts, self._models.capabilities(facts)):
+            raise UsageError(
+                f"The weights of {label(trained[0])} come with the server: more training rows change nothing.",
+                "Leave it out, or choose a GGUF file, for which weights are trained here.",
+            )
         plans = curve_plans(
             task,
-            facts_by_name(self._models, model_id),
+            facts,
             techniques=techniques,
             sizes=sizes,
             draws=draws,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,6 +107,8 @@ class RunOptions:
 
 
 DEFAULT_RUN = RunOptions()
+WHEN_RESUMED = frozenset({"resume", "out", "more_rows", "end_search", "send_rows_to", "spending_limit"})
+"""What may be given when a run is resumed; all else is part of what it began with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,6 +137,12 @@ def compare(
         raise UsageError("--end-search ends the search of a run that is resumed.", "Name it with --resume RUN.")
     if run.more_rows and not run.resume:
         raise UsageError("--more-rows adds test rows to a finished run.", "Name it with --resume RUN.")
+    if run.resume:
+        for given, usual in (
+            (data, DEFAULT_TASK), (run, DEFAULT_RUN), (draw, DEFAULT_DRAW), (techniques, DEFAULT_TECHNIQUES),
+            (lora, DEFAULT_LORA), (costs, DEFAULT_COSTS),
+        ):  # fmt: skip
+            _refuse_changes(given, usual)
     asked = _Asked(
         draw=draw,
         run=run,
@@ -145,6 +153,9 @@ def compare(
         models = [""] if run.resume else _models(lab, data.model)
         task = "" if run.resume else task_id(data, lab, seed=draw.seed)
         code, summaries = EXIT_DONE, []
+        if len(models) > 1:
+            for model in models:  # what one of them needs, such as consent, is asked for before the first run
+                checked(lab, _new_plan(lab, asked, task, model))
         for model in models:
             plan = _kept_plan(lab, run) if run.resume else _new_plan(lab, asked, task, model)
             folder = _folder(run, plan, one_of=len(models))
@@ -162,9 +173,27 @@ def compare(
     return code
 
 
+def _refuse_changes(given: Any, usual: Any) -> None:
+    """Refuse what a resumed run would have to ignore.
+
+    Raises:
+        UsageError: an option differs from its default.
+    """
+    for field in fields(given):
+        value = getattr(given, field.name)
+        if field.name in WHEN_RESUMED or value == getattr(usual, field.name):
+            continue
+        if is_dataclass(value):
+            _refuse_changes(value, getattr(usual, field.name))
+        option = f"--{field.name.replace('_', '-')}"
+        raise UsageError(
+            f"A resumed run keeps its task, model and settings: {option} cannot change them.", "Leave it out."
+        )
+
+
 def _models(lab: Lab, names: str) -> list[str]:
-    """Return the named models; a wrong name is reported before the first run, not after it."""
-    models = [name.strip() for name in names.split(",") if name.strip()]
+    """Return the named models, each once; a wrong name is reported before the first run, not after it."""
+    models = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     if not models:
         raise UsageError("Which model?", "Name one with --model; 'cli.py models' lists them.")
     if len(models) > 1:

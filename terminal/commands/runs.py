@@ -47,7 +47,7 @@ def show_run(run: Run, /, *, as_json: Json = False) -> int:
         if as_json:
             show_json({"run": {**manifest.to_dict(), "run_id": info.run_id}, "summary": summary})
             return EXIT_DONE
-        show_results(summary, run_facts(info, manifest))
+        show_results(summary, run_facts(info, manifest, summary["decoding"]))
     return EXIT_DONE
 
 

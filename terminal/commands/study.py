@@ -20,9 +20,8 @@ from engine.core.run.manifest import Purpose
 from engine.core.run.plan import TEST_ROWS
 from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import TECHNIQUES, Technique, able
-from engine.core.variant import DecodingMode, variant_names
+from engine.core.variant import DecodingMode, effective_mode, variant_names
 from engine.running.defaults import technique_from_name
-from engine.running.prompting import effective_mode
 from engine.services.lab import Lab
 from engine.services.tasks import changed_since
 from engine.studies.context import AMONG, ROWS, Found, number_words, place_gaps, place_words, supported_rows

@@ -52,8 +52,8 @@ def runs_listing(runs: Sequence[RunInfo]) -> Listing:
     )
 
 
-def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
-    """Return what is known about one run besides its figures."""
+def run_facts(run: RunInfo, manifest: Manifest, decoding: str) -> Listing:
+    """Return what is known about one run besides its figures; the decoding is the one that fits its task."""
     machine = manifest.machine
     facts = {
         "run": run.run_id,
@@ -62,7 +62,7 @@ def run_facts(run: RunInfo, manifest: Manifest) -> Listing:
         "variants": ", ".join(label(technique) for technique in run.techniques),
         "seed": str(run.seed),
         "training rows": say.number(len(manifest.plan.train_ids)),
-        "decoding": str(manifest.plan.decoding),
+        "decoding": decoding,
         "for": f"{run.purpose}. {aside_in_words(run)}" if aside_in_words(run) else str(run.purpose),
         "started": say.when(run.started_at),
         "state": str(state_of(run)),

@@ -148,3 +148,20 @@ def test_a_study_that_stopped_at_its_limit_goes_on_with_a_higher_one(
     assert "The run has cost" in err
     code, _, err = run(*study, "--spending-limit", 1)
     assert code == 0, err
+
+
+def test_what_one_of_several_models_needs_is_asked_for_before_the_first_run(
+    run: Run, server: FaultyServer, table: list[object], tmp_path: Path
+) -> None:
+    """Without a limit for the second model nothing is run; with one each model has its folder, and a name counts once."""
+    paid = f"{OPENAI.name}/{OPENAI.model}"
+    options = (*table, "--model", f"scripted,{paid},scripted", "--variants", "zero-shot", "--out", tmp_path / "out")
+    code, _, err = run("compare", *options)
+    assert code == 2
+    assert "--spending-limit" in err
+    assert "run 20" not in err
+    assert not server.asked
+    code, _, err = run("compare", *options, "--spending-limit", 1)
+    assert code == 0, err
+    assert err.count("run 20") == 2
+    assert len(list((tmp_path / "out").iterdir())) == 2

@@ -199,3 +199,43 @@ def test_a_list_that_is_too_long_is_told_and_others_are_listed(run: Run, server:
         assert not [one for one in ids if one.startswith("endless/")]
     finally:
         endless.close()
+
+
+def test_a_run_whose_server_is_gone_or_another_is_not_resumed(run: Run, server: FaultyServer) -> None:
+    """A server that was removed is an unknown model, and one at another address is another server: no file is missed."""
+    model = added(run, server)
+    code, _, err = run(
+        "compare", "--task", "support-tickets", "--model", model, "--variants", "zero-shot", "--limit", 2
+    )
+    assert code == 0, err
+    assert run("models", "--remove", "box")[0] == 0
+    code, _, err = run("compare", "--resume", "latest")
+    assert code == 2
+    assert f"Unknown model '{model}'" in err
+    other = FaultyServer()
+    try:
+        added(run, other)
+        code, _, err = run("compare", "--resume", "latest")
+    finally:
+        other.close()
+    assert code == 2
+    assert f"The server of model '{model}' has changed since run" in err
+
+
+def test_free_text_is_told_as_such(run: Run, server: FaultyServer, tmp_path: Path) -> None:
+    """A task without labels has no choice decoding, whatever is the default: in the figures, the run and the memo."""
+    code, _, err = run(
+        "compare", "--task", "house-style", "--model", added(run, server), "--variants", "zero-shot", "--limit", 2,
+        "--out", tmp_path,
+    )  # fmt: skip
+    assert code == 0, err
+    assert json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["decoding"] == "free"
+    code, shown, err = run("runs", "show", "latest")
+    assert code == 0, err
+    assert "choice" not in shown
+    code, _, err = run("report", "latest", "--out", tmp_path / "memo.md")
+    assert code == 0, err
+    memo = (tmp_path / "memo.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "1 variant answered 2 test rows" in memo
+    assert "with seed 0 and free decoding" in memo
+    assert "likeliest tokens" not in memo

@@ -42,7 +42,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import MADE_FROM
 from engine.core.techniques import Technique
-from engine.core.variant import Variant
+from engine.core.variant import ShotChoice, Variant
 from engine.metrics.marks import SENTENCES, SIGNS, Mark, cell, foremost, heading, heading_of_numbers, legend, marked
 from engine.running.planning import plan_run
 from engine.services.recorded import fold
@@ -78,6 +78,7 @@ F = FigureName
         (F.ENERGY, LLM, HERE, Mark.ESTIMATED),
         (F.MEMORY, LLM, HERE, Mark.SHARED),
         (F.MEMORY, LLM, Origin(server=True), Mark.SERVER),
+        (F.MEMORY, replace(LLM, shots_k=2, shot_choice=ShotChoice.NEAREST), Origin(server=True), Mark.SHARED),
         (F.MEMORY, LLM, Origin(imported=True), Mark.SHARED),
         (F.PREPARE, LLM, HERE, Mark.MEASURED),
         (F.PREPARE, LLM, Origin(imported=True), Mark.IMPORTED),
@@ -187,7 +188,7 @@ def test_the_mark_of_a_cost_is_what_the_figures_say() -> None:
             assert (mark is Mark.ESTIMATED) == item.cost_estimated
             assert written["marks"]["cost_usd_per_1k"] == mark
             assert written["estimated"] == [name for name, told in written["marks"].items() if told == "estimated"]
-            told = made.report.origin.server and item.variant.generates and item.variant.retrieval is None
+            told = made.report.origin.server and item.variant.generates and not item.variant.embeds
             assert written["marks"]["peak_rss_bytes"] == ("server" if told else "shared")
             assert set(written["marks"]) <= set(written)
 

@@ -9,8 +9,8 @@ import pytest
 from engine.core.generation import Message
 from engine.core.run.prediction import Passage
 from engine.core.task import AnswerKind, AnswerSpec, Example
-from engine.core.variant import DecodingMode, DecodingSpec
-from engine.running.prompting import build_prompt, decoding_for, effective_mode, max_answer_tokens
+from engine.core.variant import DecodingMode, DecodingSpec, effective_mode
+from engine.running.prompting import build_prompt, decoding_for, max_answer_tokens
 from tests.helpers import small_task
 
 TASK = small_task()

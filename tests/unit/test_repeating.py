@@ -18,12 +18,12 @@ from engine.running.planning import plan_run
 HOUSE = read_task(Path(__file__).parents[2] / "data" / "tasks" / "house-style")
 
 
-def why(different: int, rows: int = 40) -> str:
-    """Return on what a verdict rests where few-shot gives so many different answers."""
+def why(different: int, rows: int = 40, *, targets: bool = True) -> str:
+    """Return on what a verdict rests where few-shot gives so many different answers; rules alone may be wanted."""
     plan = replace(plan_run(HOUSE, FACTS, techniques=(Technique.ZERO_SHOT, Technique.FEW_SHOT), limit=rows), run_id="r")
     made = [
         Prediction(
-            run_id="r", variant_id=variant.id, technique=str(variant.technique), example_id=row_id, target=f"t {place}",
+            run_id="r", variant_id=variant.id, technique=str(variant.technique), example_id=row_id, target=f"t {place}" * targets,
             answer=f"{place % different if variant.id == 'few-shot' else place}", score=float(variant.id == "few-shot"),
             scores={"rules_kept": float(variant.id == "few-shot")}, timing=Timing(total_s=0.1),
         )
@@ -42,3 +42,4 @@ def test_who_gives_the_same_few_answers_is_named() -> None:
     assert "repeats itself" in why(10)
     assert "repeats itself" not in why(11)
     assert "repeats itself" not in why(1, rows=19)
+    assert "are wanted" not in why(2, targets=False), "no answer of a row is known"

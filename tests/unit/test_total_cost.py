@@ -116,7 +116,7 @@ def test_training_is_paid_once_at_full_power() -> None:
     plan = plan_of(variant, costs=costs)
     hour = Preparation(prepare_s=3600.0)
     bare = own_line(variant, plan, name="LoRA", prepared=hour, cost_usd_per_call=0.001, busy_s_per_call=1.0)
-    found = with_limits(bare, variant, 50, Limits(labelling_usd_per_row=0.2))
+    found = with_limits(bare, labelled_rows(variant, 50), Limits(labelling_usd_per_row=0.2))
     assert found.preparing_usd == pytest.approx(0.15)
     assert found.labelling_usd == pytest.approx(10.0)
     assert found.most_calls_per_month == pytest.approx(730 * 3600)
@@ -128,7 +128,7 @@ def test_closed_apis_are_priced_with_their_source() -> None:
 
     def priced(extra: float) -> list[CostLine]:
         return closed_lines(
-            variant, prompt_tokens=100, completion_tokens=3, train_rows=50, limits=Limits(), extra_tokens=extra
+            variant, prompt_tokens=100, completion_tokens=3, labelled=50, limits=Limits(), extra_tokens=extra
         )
 
     few, many = priced(0), priced(1000)

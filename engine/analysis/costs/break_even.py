@@ -62,9 +62,15 @@ class BreakEven:
     total_usd: float
 
 
-def labelled_rows(variant: Variant, train_rows: int) -> int:
-    """Say how many labelled rows a variant learns from: none for a bare prompt or for passages of documents."""
-    if not variant.generates or variant.lora is not None:
+def labelled_rows(variant: Variant, train_rows: int, *, weights_served: bool = False) -> int:
+    """Say how many labelled rows a variant learns from: none for a bare prompt or for passages of documents.
+
+    Args:
+        variant: of a plan.
+        train_rows: of its run.
+        weights_served: whether its LoRA weights came with the server, which learn from none of them.
+    """
+    if not variant.generates or (variant.lora is not None and not weights_served):
         return train_rows
     if variant.retrieval is not None and variant.retrieval.examples_k:
         return train_rows
@@ -123,9 +129,9 @@ def own_line(
     )
 
 
-def with_limits(line: CostLine, variant: Variant, train_rows: int, limits: Limits) -> CostLine:
-    """Return the same cost with the price per label that the user assumes."""
-    return replace(line, labelling_usd=labelled_rows(variant, train_rows) * limits.labelling_usd_per_row)
+def with_limits(line: CostLine, labelled: int, limits: Limits) -> CostLine:
+    """Return the same cost with the price that the user assumes for each of so many labels."""
+    return replace(line, labelling_usd=labelled * limits.labelling_usd_per_row)
 
 
 def closed_lines(
@@ -133,7 +139,7 @@ def closed_lines(
     *,
     prompt_tokens: float,
     completion_tokens: float,
-    train_rows: int,
+    labelled: int,
     limits: Limits,
     extra_tokens: float = 0.0,
 ) -> list[CostLine]:
@@ -147,7 +153,7 @@ def closed_lines(
         CostLine(
             name=model,
             variant_id=variant.id,
-            labelling_usd=labelled_rows(variant, train_rows) * limits.labelling_usd_per_row,
+            labelling_usd=labelled * limits.labelling_usd_per_row,
             preparing_usd=0.0,
             per_call_usd=price,
             leaves_machine=True,

@@ -119,6 +119,18 @@ def _training(ruling: Ruling) -> Sentence:
     return Sentence(text=f"{text}.", claims=tuple(claims))
 
 
+def _served(ruling: Ruling) -> Sentence:
+    """Say whose weights came with the server: what they learned from is unknown, the test rows perhaps."""
+    served = [the(item) for item in ruling.run.figures if item.weights_served]
+    if not served:
+        return Sentence(text="")
+    text = (
+        f"The weights of {say.listed(served)} came with the server: what they were trained on is not known here, and "
+        "test rows may have been among it."
+    )
+    return Sentence(text=text)
+
+
 def _unseen(ruling: Ruling) -> Sentence:
     """Say how many labels no training row had, and the most that can be right without them."""
     training = ruling.training
@@ -166,7 +178,7 @@ def _repeats(ruling: Ruling) -> Sentence:
     wanted, said = ruling.run.different_targets or 0, []
     for item in ruling.run.figures:
         given = item.different_answers
-        if given is None or item.rows < FEWEST_REPEATING or given * REPEATS > min(wanted, item.rows):
+        if not wanted or given is None or item.rows < FEWEST_REPEATING or given * REPEATS > min(wanted, item.rows):
             continue
         said.append(
             f"To {say.number(item.rows)} rows {the(item)} gave only {say.number(given)} different answers, where "
@@ -196,7 +208,7 @@ def _drawn(item: VariantFigures) -> str:
     variant, parts = item.variant, []
     if item.fixed_shots:
         parts.append("with this one example" if item.fixed_shots == 1 else f"with these {item.fixed_shots} examples")
-    if variant.lora is not None:
+    if variant.lora is not None and not item.weights_served:
         parts.append(f"with training seed {variant.lora.seed}")
     return " and ".join(parts)
 
@@ -209,6 +221,7 @@ _PARTS = (
     _handicapped,
     _language,
     _training,
+    _served,
     _unseen,
     _shown,
     _found_labels,

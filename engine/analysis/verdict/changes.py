@@ -35,8 +35,8 @@ def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         dearer = item if cheaper is pick else pick
         if point.calls_per_month >= 1:
             text = (
-                f"Above about {say.about(point.calls_per_month)} calls a month {the(cheaper)} is cheaper than "
-                f"{the(dearer)} over {months} months; {_volume(ruling)}."
+                f"Above about {say.counted(say.roughly(point.calls_per_month), 'call')} a month {the(cheaper)} is "
+                f"cheaper than {the(dearer)} over {months} months; {_volume(ruling)}."
             )
         else:
             text = f"{start(the(cheaper))} is cheaper than {the(dearer)} over {months} months at any volume."
@@ -50,7 +50,8 @@ def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         found.append(Sentence(text=text, claims=(claim,)))
     busy = pick.cost.most_calls_per_month
     if busy is not None and planned > busy:
-        text = f"With {the(pick)} this machine answers about {say.about(busy)} calls a month; {_volume(ruling)}."
+        most = say.counted(say.roughly(busy), "call")
+        text = f"With {the(pick)} this machine answers about {most} a month; {_volume(ruling)}."
         claim = Claim(kind=ClaimKind.CAPACITY, strength=Strength.ESTIMATED, who=pick.variant.id, value=busy)
         found.append(Sentence(text=text, claims=(claim,)))
     return found
@@ -95,17 +96,17 @@ def _labels(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         return []
     each = ruling.limits.labelling_usd_per_row
     rows = round(pick.cost.labelling_usd / each)
-    text = (
-        f"The {rows:,} labelled rows of {the(pick)} cost {say.money(pick.cost.labelling_usd)} at {say.money(each)} each"
-    )
+    cost = f"{'costs' if rows == 1 else 'cost'} {say.money(pick.cost.labelling_usd)}"
+    text = f"The {say.counted(rows, 'labelled row')} of {the(pick)} {cost}"
+    text += f" at {say.money(each)} each" if rows > 1 else ""
     dearer = [item for item in ruling.kept if item.cost.per_call_usd > pick.cost.per_call_usd]
     if dearer:
         rival = min(dearer, key=lambda item: item.cost.per_call_usd)
         worth = rows_worth_labelling(pick.cost, rival.cost, ruling.limits)
         if worth:
             text += (
-                f"; over {ruling.limits.months} months it saves the price of {say.about(worth)} labels compared with "
-                f"{the(rival)}"
+                f"; over {ruling.limits.months} months it saves the price of "
+                f"{say.counted(say.roughly(worth), 'label')} compared with {the(rival)}"
             )
     claim = Claim(kind=ClaimKind.LABELS_COST, strength=Strength.ESTIMATED, who=pick.variant.id, value=float(rows))
     return [Sentence(text=text + ".", claims=(claim,))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
-from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.basis import FIRST_LOOK_TOLD
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
@@ -69,7 +68,7 @@ def _remedy(ruling: Ruling) -> Sentence:
 def _what_may_help(nearest: VariantFigures, closest: str, missed: AbstractSet[LimitKind]) -> str:
     if missed == {LimitKind.QUALITY}:
         end = closest.removesuffix(",")
-        if labelled_rows(nearest.variant, 1):
+        if nearest.labelled(1):
             return f"label more training rows for {end}; the learning curve shows what they bring"
         return f"try a larger model or clearer instructions for {end}"
     if LimitKind.QUALITY in missed:

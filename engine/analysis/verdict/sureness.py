@@ -58,6 +58,8 @@ def _result(ruling: Ruling, subject: VariantFigures) -> str:
     trained = ruling.training.rows
     if not trained:
         return got
+    if subject.weights_served and not subject.labelled(trained):
+        return f"{got} with weights that came with the server"
     if subject.variant.facts.learns:
         return f"{got} after {_rows(trained, 'training row')}"
     return f"{got} without training (others had {_rows(trained, 'row')})"

@@ -94,6 +94,8 @@ class Preparation:
     """Tokens that an embedder on another machine read for it, once."""
     waited_s: float = 0.0
     """Seconds of `prepare_s` in which that machine worked, and this one waited."""
+    weights_served: bool = False
+    """Its LoRA weights came with the server: what they were trained on is not known here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,9 +9,8 @@ from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
-from engine.core.variant import DecodingMode
+from engine.core.variant import DecodingMode, effective_mode
 from engine.running.preflight.remote_embedders import embedding_not_agreed, embedding_notes
-from engine.running.prompting import effective_mode
 
 
 def backend_limits(

@@ -13,11 +13,11 @@ from engine.core.capabilities import Capabilities, Support
 from engine.core.generation import Message, ModelFacts
 from engine.core.run.plan import RunPlan
 from engine.core.task import Example, Task
-from engine.core.variant import DecodingMode, PriorCorrection, TrainingPrompts, Variant
+from engine.core.variant import DecodingMode, PriorCorrection, TrainingPrompts, Variant, effective_mode
 from engine.metrics import wording as say
 from engine.running.preflight.context_size import stand_in_prompt
 from engine.running.prompt_forms import with_labels
-from engine.running.prompting import effective_mode, max_answer_tokens
+from engine.running.prompting import max_answer_tokens
 
 Count = Callable[[Sequence[Sequence[Message]]], Sequence[int]]
 """Counts the tokens of prompts in the model's own chat template."""

@@ -105,6 +105,7 @@ def _prepared(
         shots=chosen.record,
         embedding_tokens=round(paid.embedding_tokens + drawn.embedding_tokens / len(draws)),
         waited_s=paid.waited_s + drawn.waited_s / len(draws),
+        weights_served=draws[0].lora is not None and draws[0].lora.key is None,
     )
     return draws[0] if len(draws) == 1 else replace(draws[0], draws=tuple(draws)), took
 

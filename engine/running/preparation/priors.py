@@ -14,11 +14,10 @@ from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import TRAIN_ROWS, RunPlan
 from engine.core.steps import Progress, check_cancelled
 from engine.core.task import Example, Task
-from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant
+from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant, effective_mode
 from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
 from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed
 from engine.running.batches import ask
-from engine.running.prompting import effective_mode
 from engine.running.sampling import balanced_sample
 
 NOT_TOLD = "this backend does not give the probability of every label"
@@ -57,7 +56,9 @@ def measure_prior(
     ]
     seconds = time.perf_counter() - started
     if len(found) < LEAST_ROWS:
-        return _unmeasured("too few rows were answered with the probability of every label", split, seconds)
+        # A server may tell its likeliest tokens alone; what it answered still tells which examples are better.
+        few = "too few rows were answered with the probability of every label"
+        return replace(_unmeasured(few, split, seconds), right=_plainly(context, ready, answers))
     return _measured(context.task, found, split, seconds)
 
 
@@ -75,9 +76,15 @@ def answer_unseen(
         return _unmeasured(NOT_TOLD, split)
     started = time.perf_counter()
     answers = yield from _answers(context, ready, rows, "Comparing examples", every_label=False)
+    return replace(_unmeasured(NOT_TOLD, split, time.perf_counter() - started), right=_plainly(context, ready, answers))
+
+
+def _plainly(
+    context: RunContext, ready: ReadyVariant, answers: Sequence[tuple[Example, Completion, Retrieved]]
+) -> dict[str, tuple[bool, bool]]:
+    """Return which answers are right as they are, by row id, as `Measured.right`."""
     scores = {row.id: completed(context, ready, row, answer, found).score or 0.0 for row, answer, found in answers}
-    right = {row_id: (score >= 1.0, score >= 1.0) for row_id, score in scores.items()}
-    return replace(_unmeasured(NOT_TOLD, split, time.perf_counter() - started), right=right)
+    return {row_id: (score >= 1.0, score >= 1.0) for row_id, score in scores.items()}
 
 
 def tells_all(context: RunContext) -> bool:

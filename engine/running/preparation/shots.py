@@ -78,12 +78,11 @@ def decide_shots(
     covering, nearest = _as(variant, ShotChoice.COVERING), _as(variant, ShotChoice.NEAREST)
     shots = (yield from fixed_shots(context, covering, train, draw=0)).shots
     unseen = [row for row in train if row not in shots]
-    answered = measure_prior if tells_all(context) else answer_unseen
-    same = yield from answered(context, ReadyVariant(variant=covering, shots=shots), unseen)
+    same = yield from _answered(context, ReadyVariant(variant=covering, shots=shots), unseen)
     spec = nearest.retrieval or RetrievalSpec()
     steps = context.retriever.index(train, (), spec, embedder=variant.embedder, cancel=context.cancel)
     index = yield from until_built(variant.id, steps)
-    own = yield from answered(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
+    own = yield from _answered(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
     rows = [row for row in unseen if row.id in own.right or row.id in same.right]
     if len(rows) < LEAST_ROWS:
         return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior, index=index)
@@ -99,6 +98,11 @@ def decide_shots(
     if gain.worth_it:
         return Chosen(variant=nearest, record=record, prior=own.prior, index=index)
     return Chosen(variant=covering, record=record, prior=same.prior, index=index)
+
+
+def _answered(context: RunContext, ready: ReadyVariant, unseen: Sequence[Example]) -> Generator[Event, None, Measured]:
+    """Answer rows, with every label's probability where it is told: what a server tells, its answers may show."""
+    return (yield from (measure_prior if tells_all(context) else answer_unseen)(context, ready, unseen))
 
 
 def fixed_shots(

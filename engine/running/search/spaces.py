@@ -26,10 +26,10 @@ from engine.core.variant import (
     ShotOrder,
     TrainingPrompts,
     Variant,
+    effective_mode,
 )
 from engine.running.preparation.shots import settled
 from engine.running.prompt_forms import descriptions, written_labels
-from engine.running.prompting import effective_mode
 
 Fields = Mapping[str, Any]
 """Values of a variant's fields, by dotted path."""
