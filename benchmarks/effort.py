@@ -208,7 +208,7 @@ def _print_cells(cells: Sequence[Cell]) -> None:
     print("\n| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
     for cell in cells:
         trials = cell.search["trials"]
-        told = f"{_effect(cell.gain)} | {cell.gain.p_holm:.3f}" if cell.changed else "default kept | "
+        told = f"{_effect(cell.gain)} | {say.probability(cell.gain.p_holm)}" if cell.changed else "default kept | "
         answers = sum(trial["rows"] for trial in trials)
         print(
             f"| {cell.task} | {cell.seed} | {label(cell.technique)} | {say.share(float(np.mean(cell.default)))} "

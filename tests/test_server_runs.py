@@ -199,7 +199,10 @@ def test_a_server_without_cpu_times_has_one_cost_and_no_energy(server: FaultySer
     assert (
         lane.figures.cost_usd_per_1k == pytest.approx(found.cost_usd_per_1k) == pytest.approx(told["cost_usd_per_1k"])
     )
-    assert lane.figures.energy_wh_per_1k == found.energy_wh_per_1k == told["energy_wh_per_1k"]
+    assert lane.figures.energy_wh_per_1k is None
+    assert found.energy_wh_per_1k is None
+    assert told["energy_wh_per_1k"] is None
+    assert told["cost_usd_per_1k"] > 0, "this machine's time and full power"
 
 
 def test_a_planted_key_is_in_nothing_that_is_kept_or_written(

@@ -12,7 +12,7 @@ from components.ui.text import plain, visible
 from components.widgets.tables import wide_table
 from engine.analysis.basis.choices import ABOUT, choice_sentences
 from engine.analysis.figures import VariantFigures
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import EXPLAINED, FigureName
 from engine.analysis.report import Report
 from engine.core.interval import Interval
 from engine.metrics import wording as say
@@ -51,9 +51,7 @@ _OTHERS = {
         "Median seconds from the start of a row, retrieval included, to the first token.",
     ),
     "p50": _Metric(_F.TOTAL, lambda item: say.seconds(item.total_p50_s), "Median seconds to the whole answer."),
-    "p95": _Metric(
-        _F.TOTAL, lambda item: say.seconds(item.total_p95_s), "95 of 100 answers were complete within this time."
-    ),
+    "p95": _Metric(_F.TOTAL, lambda item: say.seconds(item.total_p95_s), EXPLAINED[_F.TOTAL]),
     "p95, 95 %": _Metric(
         _F.TOTAL,
         lambda item: say.p95_ends(item.total_p95_s, item.timed_rows),
@@ -67,7 +65,7 @@ _OTHERS = {
     "Per 1,000": _Metric(
         _F.COST,
         lambda item: say.money(item.cost_usd_per_1k),
-        "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+        EXPLAINED[_F.COST],
     ),
     "Per 1,000, 95 %": _Metric(
         _F.COST,
@@ -77,7 +75,7 @@ _OTHERS = {
     "Energy per 1,000": _Metric(
         _F.ENERGY,
         lambda item: say.energy(item.energy_wh_per_1k),
-        "Counted by the machine, or computed from CPU time. Not known for a GPU or a server.",
+        EXPLAINED[_F.ENERGY],
     ),
     "Set-up time": _Metric(
         _F.PREPARE,

@@ -13,7 +13,7 @@ import streamlit as st
 
 from components.ui.text import plain
 from components.widgets.tables import show_table, wide_table
-from engine.analysis.marks import FigureName, marks_in_summary
+from engine.analysis.marks import EXPLAINED, FigureName, marks_in_summary
 from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
 
@@ -230,14 +230,9 @@ _FIGURES: dict[str, tuple[FigureName, str, str, str]] = {
     "ttft_p50": (_F.TTFT, "First word p50 s", "%.3f", "Median seconds from the start of a row to its first token."),
     "ttft_p95": (_F.TTFT, "First word p95 s", "%.3f", "95 of 100 answers had begun within this time."),
     "total_p50": (_F.TOTAL, "Answer p50 s", "%.3f", "Median seconds from the start of a row to its whole answer."),
-    "total_p95": (_F.TOTAL, "Answer p95 s", "%.3f", "95 of 100 answers were complete within this time."),
-    "cost": (
-        _F.COST,
-        "Cost ¢ per 1,000",
-        "%.2f",
-        "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
-    ),
-    "energy": (_F.ENERGY, "Energy Wh per 1,000", "%.2f", "Counted by the machine, or computed from CPU time."),
+    "total_p95": (_F.TOTAL, "Answer p95 s", "%.3f", EXPLAINED[_F.TOTAL]),
+    "cost": (_F.COST, "Cost ¢ per 1,000", "%.2f", EXPLAINED[_F.COST]),
+    "energy": (_F.ENERGY, "Energy Wh per 1,000", "%.2f", EXPLAINED[_F.ENERGY]),
     "prepare": (_F.PREPARE, "Set-up s", "%.1f", "Spent once before the first answer: training, indexing, fitting."),
     "memory": (_F.MEMORY, "Peak memory MB", "%.0f", "Resident memory of the worker processes that served it."),
     "per_s": (_F.ROW_SPEED, "Rows per s", "%.1f", "Rows answered per second of work."),

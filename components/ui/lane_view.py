@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from components.ui.text import visible
-from engine.analysis.marks import FigureName
+from engine.analysis.marks import EXPLAINED, FigureName
 from engine.analysis.snapshot import Lane, RunSnapshot
 from engine.core.steps import Progress
 from engine.metrics import wording as say
@@ -26,10 +26,10 @@ _ANSWER_CHARACTERS = 400
 HELP = {
     "quality": "Share of rows answered right so far, with its 95 % interval.",
     "median": "Half of the answers were complete within this time, retrieval included.",
-    "per 1,000": "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+    "per 1,000": EXPLAINED[FigureName.COST],
     "set-up time": "Seconds spent once, before the first answer: training, indexing or fitting.",
     "first word": "Median seconds from the start of a row, retrieval included, to the first token of its answer.",
-    "slowest 5 %": "95 of 100 answers were complete within this time (p95).",
+    "slowest 5 %": EXPLAINED[FigureName.TOTAL],
     "tokens/s": "Prompt tokens read per second, then tokens written per second where text is written token by token.",
     "failed": "Rows without an answer; each counts as wrong and is saved with its reason.",
     "unmarked": "How the figures of this lane without a mark of their own were obtained.",

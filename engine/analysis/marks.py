@@ -42,6 +42,12 @@ class FigureName(StrEnum):
     CAPACITY = "most_calls_per_month"
 
 
+EXPLAINED: Mapping[FigureName, str] = {
+    FigureName.TOTAL: "95 of 100 answers were complete within this time (p95).",
+    FigureName.COST: "Cost of 1,000 answers: this machine's time and electricity, or a closed API's price.",
+    FigureName.ENERGY: "Counted by the machine, or computed from CPU time; not known where a GPU or a server answers.",
+}
+"""What a figure is, in a sentence, wherever it is shown."""
 COMPUTED = frozenset({FigureName.CLOSED_COST, FigureName.TOTAL_COST, FigureName.BREAK_EVEN, FigureName.CAPACITY})
 """Estimates for every variant: nothing measures them."""
 _TOLD_BY_SERVER = frozenset({FigureName.TOKENS, FigureName.TOKEN_SPEED, FigureName.COST, FigureName.CONFIDENCE})

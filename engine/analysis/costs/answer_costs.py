@@ -36,10 +36,11 @@ def cost_and_energy(
     if remote and not variant.generates:
         return embedding, None
     worked = _without_waiting(seconds) if remote else seconds
-    gpu = conditions.gpu
-    watt_hours, measured = energy_watt_hours(worked, conditions.cores, plan.costs, gpu=gpu)
+    watt_hours, measured = energy_watt_hours(worked, conditions.cores, plan.costs, gpu=conditions.gpu)
     cost = local_cost_usd(busy_seconds(worked), watt_hours, plan.costs) + embedding
-    return cost, None if gpu and not measured else (watt_hours, measured)
+    # What a GPU or a server's process draws is not known here: the cost takes full power, which is no figure of energy.
+    unknown = conditions.gpu or (conditions.server and variant.generates)
+    return cost, None if unknown and not measured else (watt_hours, measured)
 
 
 def _embedding_usd(variant: Variant, tokens: Mapping[str, Floats], plan: RunPlan) -> Floats:
