@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.training.library import modelfile
 from engine.core.errors import CancelledError, UsageError
-from engine.core.generation import LoraWeights, ModelFacts, TokenPair
+from engine.core.generation import LoraWeights, ModelFacts, RowTokens, TokenPair
 from engine.core.interval import Interval
 from engine.core.lora_library import KeptWeights, Measured, export_name
 from engine.core.steps import CancelSignal, Progress
@@ -103,6 +103,10 @@ class MemoryTrainer:
         if found is None:
             raise CancelledError("The weights were deleted meanwhile.")
         yield found
+
+    def needed_bytes(self, model: ModelFacts, spec: LoraSpec, rows: Sequence[RowTokens], shared_tokens: int) -> int:
+        """Return a gigabyte."""
+        return 10**9
 
     def forget(self, key: str) -> None:
         """Remove weights from the library."""

@@ -39,8 +39,12 @@ def test_every_technique_runs_end_to_end_and_weights_are_found_again(real: RealL
         if isinstance(event, Notice):
             notices.append(event.text)
 
+    foreseen_bytes = real.lab.plans.preflight(plan).estimated_memory_bytes
     ended = real.carry_out(plan, watch)
     assert ended.status == "done", ended
+    (manifest,) = (real.home / "lora").glob("*/manifest.json")
+    told = json.loads(manifest.read_text(encoding="utf-8"))["estimated_peak_bytes"]
+    assert 0.75 < foreseen_bytes / told < 1.35, "the plan and the trainer estimate the same training"
     rows = real.rows(plan)
     assert not [row for row in rows if row.failure]
     assert len([text for text in notices if "check passed" in text]) == 2, notices

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from adapters.training import kept
 from adapters.training.architectures import Architecture, architecture_named, modules_for, refuse_unlike
 from adapters.training.libraries import keep_libraries_bytes, known_libraries_bytes
 from adapters.training.machine import has_fast_bf16
-from adapters.training.memory import MemoryEstimate, estimate, refuse_if_too_large, shape_of
-from engine.core.errors import CancelledError, TrainingError, UsageError
-from engine.core.generation import LoraWeights, ModelFacts, TokenPair
+from adapters.training.memory import MemoryEstimate, Shape, estimate, refuse_if_too_large, shape_of
+from engine.core.errors import CancelledError, ModelFileError, TrainingError, UsageError
+from engine.core.generation import LoraWeights, ModelFacts, RowTokens, TokenPair
 from engine.core.steps import CancelSignal, Progress
 from engine.core.variant import LoraSpec
 
@@ -99,6 +100,22 @@ class PeftTrainer:
         finally:
             self._busy.release()
 
+    def needed_bytes(self, model: ModelFacts, spec: LoraSpec, rows: Sequence[RowTokens], shared_tokens: int) -> int:
+        """Return the memory that a training needs, estimated from the tokens of its rows.
+
+        Raises:
+            UntrainableError: an architecture or file that cannot be trained here.
+            ModelFileError: the file cannot be read.
+        """
+        architecture = architecture_named(model.architecture)
+        try:
+            state = Path(model.path).stat()
+        except OSError as error:
+            raise ModelFileError(f"The file of '{model.name}' cannot be read ({error}).", "Check its path.") from error
+        shape = _shape(model.path, state.st_mtime_ns, state.st_size, model.parameters)
+        libraries = known_libraries_bytes(self._lora_folder)
+        return _estimate(shape, architecture, rows, shared_tokens, spec, libraries).estimated_peak_bytes
+
     def forget(self, key: str) -> None:
         """Remove weights, if they are kept."""
         if (weights := self.find(key)) is not None:
@@ -146,13 +163,28 @@ def estimate_for(
     spec: LoraSpec,
     libraries_bytes: int,
 ) -> MemoryEstimate:
-    """Estimate the memory from the longest rows, as if they fell into one batch."""
-    longest = sorted((len(pair.prompt_ids) + len(pair.answer_ids) for pair in pairs), reverse=True)[: spec.batch_size]
-    answers = sorted((len(pair.answer_ids) for pair in pairs), reverse=True)[: spec.batch_size]
+    """Estimate the memory of training on these rows."""
+    rows = [RowTokens(len(pair.prompt_ids), len(pair.answer_ids)) for pair in pairs]
+    shape = shape_of(header, model.parameters)
+    return _estimate(shape, architecture, rows, _shared_tokens(pairs), spec, libraries_bytes)
+
+
+def _estimate(
+    shape: Shape,
+    architecture: Architecture,
+    rows: Sequence[RowTokens],
+    shared_tokens: int,
+    spec: LoraSpec,
+    libraries_bytes: int,
+) -> MemoryEstimate:
+    """Estimate the memory from the longest rows, as if they fell into one batch: the shared prefix is there once."""
+    longest = sorted((row.prompt + row.answer for row in rows), reverse=True)[: spec.batch_size]
+    answers = sorted((row.answer for row in rows), reverse=True)[: spec.batch_size]
+    packed = shared_tokens + sum(max(1, length - shared_tokens) for length in longest)
     return estimate(
-        shape_of(header, model.parameters),
+        shape,
         spec,
-        packed_tokens=max(longest[0], min(_packed_tokens(pairs, longest), _MOST_PACKED_TOKENS)),
+        packed_tokens=max(longest[0], min(packed, _MOST_PACKED_TOKENS)),
         packed_targets=sum(answers),
         weight_bytes=2 if has_fast_bf16() else 4,
         modules=modules_for(architecture, spec.targets),
@@ -160,13 +192,18 @@ def estimate_for(
     )
 
 
-def _packed_tokens(pairs: Sequence[TokenPair], longest: Sequence[int]) -> int:
-    """Count the tokens of these lengths packed: the prefix that all rows share is there once."""
+def _shared_tokens(pairs: Sequence[TokenPair]) -> int:
+    """Count the tokens with which all rows begin."""
     prompts = [pair.prompt_ids for pair in pairs]
     low, high = min(prompts), max(prompts)
     # Of all rows in order, the first and the last share the least: their common prefix is that of all.
-    shared = next((place for place, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
-    return shared + sum(max(1, length - shared) for length in longest)
+    return next((place for place, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
+
+
+@lru_cache(maxsize=16)
+def _shape(path: str, _changed_ns: int, _size: int, parameters: int) -> Shape:
+    """Read the sizes from a file's header, once for each state of the file."""
+    return shape_of(read_header(Path(path)), parameters)
 
 
 def _check(pairs: Sequence[TokenPair], spec: LoraSpec) -> None:

@@ -24,7 +24,7 @@ from engine.core.run.shot_record import ShotRecord
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import ShotChoice, Variant, variant_names
 from engine.metrics.bootstrap import quantile_interval, quantile_joint
-from engine.metrics.costing import answered_at_all, busy_seconds
+from engine.metrics.costing import busy_seconds, counted_rows, timed_rows
 from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
 from engine.metrics.intervals import is_binary, joint_interval, mean_interval, mean_or, tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
@@ -86,7 +86,7 @@ class VariantFigures:
     retrieval_p95_s: Interval | None = None
     latency: LatencyParts | None = None
     prompt_tokens: float = 0.0
-    """Mean per row that took time or tokens, as the three below; a row that nobody answered took none."""
+    """Mean over the rows of which tokens were read or written, as the three below."""
     cached_prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
     embedding_tokens: float = 0.0
@@ -197,10 +197,11 @@ def figures(
     tokens = {key: values[line, made] for key, values in table.tokens.items()}
     paid = conditions.prepared.get(variant.id)
     prepare_s = paid.prepare_s if paid else None
-    worked = answered_at_all(seconds, tokens)
-    spent_s, read = ({key: values[worked] for key, values in found.items()} for found in (seconds, tokens))
-    busy = busy_seconds(spent_s)
-    cost, energy = cost_and_energy(variant, spent_s, read, plan, conditions)
+    timed, counted = timed_rows(seconds), counted_rows(tokens)
+    busy = busy_seconds(seconds)[timed]
+    charged = timed | counted if plan.token_prices(variant) is not None else timed
+    took, read = ({key: values[charged] for key, values in found.items()} for found in (seconds, tokens))
+    cost, energy = cost_and_energy(variant, took, read, plan, conditions)
     costed = len(cost) > 0 and not np.isnan(cost).any()
     failures, tokens_estimated = table.failure[line, made], int(table.tokens_estimated[line, made].sum())
     peak = float(np.nanmax(table.rss_bytes[line, made]))
@@ -223,10 +224,10 @@ def figures(
         retrieval_p50_s=quantile_interval(seconds["retrieval_s"], 0.5),
         retrieval_p95_s=quantile_interval(seconds["retrieval_s"], 0.95),
         latency=_latency(seconds),
-        prompt_tokens=mean_or(read["prompt_tokens"], 0.0),
-        cached_prompt_tokens=mean_or(read["cached_prompt_tokens"], 0.0),
-        completion_tokens=mean_or(read["completion_tokens"], 0.0),
-        embedding_tokens=mean_or(np.nan_to_num(read["embedding_tokens"]), 0.0),
+        prompt_tokens=mean_or(tokens["prompt_tokens"][counted], 0.0),
+        cached_prompt_tokens=mean_or(tokens["cached_prompt_tokens"][counted], 0.0),
+        completion_tokens=mean_or(tokens["completion_tokens"][counted], 0.0),
+        embedding_tokens=mean_or(tokens["embedding_tokens"][tokens["embedding_tokens"] > 0], 0.0),
         answered_by=table.identities[line],
         rows_tokens_estimated=tokens_estimated,
         prefill_tokens_per_s=tokens_per_second(

@@ -129,7 +129,7 @@ def closed_costs(report: Report, *, variant_id: str | None = None, extra_tokens:
     generating = [item for item in report.figures if item.variant.generates]
     chosen = next((item for item in generating if item.variant.id == variant_id), None)
     chosen = chosen or next((item for item in generating if item.variant.lora is None), None)
-    if chosen is None:
+    if chosen is None or not chosen.prompt_tokens:
         return []
     return closed_lines(
         chosen.variant,

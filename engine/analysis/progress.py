@@ -72,7 +72,8 @@ class LiveRun:
         self._conditions = conditions
         self._lock = threading.Lock()
         self._figures_lock = threading.Lock()
-        self._figures: dict[str, tuple[tuple[int, Conditions], VariantFigures | None]] = {}
+        self._figures: dict[str, tuple[tuple[tuple[int, int], Conditions], VariantFigures | None]] = {}
+        """By variant: withdrawals and rows, the conditions, and the figures of these."""
         self._lanes = {variant.id: LaneState(variant=variant) for variant in plan.variants}
         for variant_id, paid in conditions.prepared.items():
             lane = self._lanes[variant_id]
@@ -85,6 +86,7 @@ class LiveRun:
         self._time_left = TimeLeft(plan, estimate)
         self._model_loaded = False
         self._clear_leader: str | None = None
+        self._leader_rows = 0
         self._searches: dict[str, Search] = {}
 
     @property
@@ -132,7 +134,7 @@ class LiveRun:
             case RunContinued():
                 self._status = "running"
             case LeaderClear():
-                self._clear_leader = event.variant_id
+                self._clear_leader, self._leader_rows = event.variant_id, event.rows
             case ModelLoaded():
                 self._model_loaded = True
                 self._conditions = replace(self._conditions, gpu=event.gpu)
@@ -152,10 +154,10 @@ class LiveRun:
 
     def _withdraw(self, places: Sequence[tuple[str, str]]) -> None:
         for variant_id, lane in self._lanes.items():
-            if found := {example_id for name, example_id in places if name == variant_id} & set(lane.example_ids):
+            if found := {example_id for name, example_id in places if name == variant_id}.intersection(
+                lane.example_ids
+            ):
                 lane.withdraw(found)
-                with self._figures_lock:
-                    self._figures.pop(variant_id, None)
 
     def _settle(self, plan: RunPlan) -> None:
         """Take a plan that changed: lanes have other settings or are gone, or there are more rows to answer."""
@@ -201,17 +203,18 @@ class LiveRun:
         """Return the current state of the run."""
         with self._lock:
             states = tuple(self._lanes.values())
-            found = [(self._lane(lane), lane.columns) for lane in states]
+            found = [(self._lane(lane), lane.columns, lane.withdrawals) for lane in states]
             passing = sum(lane.passing for lane in states if lane.out_after is None and self._clear_leader is None)
             status, message, fix, goes_on = self._status, self._message, self._fix, self._goes_on
             notices = tuple(self._notices)
             plan, searches = self._plan, dict(self._searches)
-            clear_leader = self._clear_leader
+            clear_leader, leader_rows = self._clear_leader, self._leader_rows
             done, total = self._counted()
             left, is_rough = self._time_left.seconds(time.monotonic()), self._time_left.is_rough
             steps = self._steps()
         measured = [
-            replace(lane, figures=self._figures_of(lane, rows, may_lag=status == "running")) for lane, rows in found
+            replace(lane, figures=self._figures_of(lane, rows, withdrawals, may_lag=status == "running"))
+            for lane, rows, withdrawals in found
         ]
         lanes = _best_corrected(measured, len(plan.test_ids))
         return RunSnapshot(
@@ -228,6 +231,7 @@ class LiveRun:
             steps=steps,
             notices=notices,
             clear_leader=clear_leader,
+            leader_rows=leader_rows,
             searches=searches,
             passing=passing,
         )
@@ -261,20 +265,21 @@ class LiveRun:
             origin=origin_of(self._plan, self._conditions),
         )
 
-    def _figures_of(self, lane: Lane, columns: RowColumns, *, may_lag: bool) -> VariantFigures | None:
+    def _figures_of(self, lane: Lane, columns: RowColumns, withdrawals: int, *, may_lag: bool) -> VariantFigures | None:
         """Compute a lane's figures once for all readers of the same rows, and seldomer where there are many rows."""
         variant_id, rows = lane.variant.id, lane.rows_done
         with self._figures_lock:
             kept = self._figures.get(variant_id)
             if kept is not None and len(columns) < rows:  # they are no longer held
                 return kept[1]
-            if kept is not None and kept[0][1] == self._conditions:
-                lags = may_lag and lane.state != "done" and kept[0][0] >= FRESH_ROWS
-                if rows == kept[0][0] or (lags and rows < kept[0][0] * (1 + STALE_SHARE)):
-                    return kept[1]
-            state = (rows, self._conditions)
+            (kept_of, kept_conditions), kept_figures = kept or (((-1, 0), None), None)
+            if kept_of[0] == withdrawals and kept_conditions == self._conditions:
+                lags = may_lag and lane.state != "done" and kept_of[1] >= FRESH_ROWS
+                if rows == kept_of[1] or (lags and rows < kept_of[1] * (1 + STALE_SHARE)):
+                    return kept_figures
+            conditions = self._conditions
             table = table_of_one(variant_id, lane.example_ids, columns)
-            found = figures(lane.variant, table, self._plan, state[1], judged=False)
-            if kept is None or rows >= kept[0][0]:  # a slow reader's rows do not take the place of newer ones
-                self._figures[variant_id] = (state, found)
+            found = figures(lane.variant, table, self._plan, conditions, judged=False)
+            if (withdrawals, rows) >= kept_of:  # a slow reader's rows do not take the place of newer ones
+                self._figures[variant_id] = (((withdrawals, rows), conditions), found)
         return found

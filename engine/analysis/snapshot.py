@@ -173,6 +173,8 @@ class RunSnapshot:
     steps: tuple[RunStep, ...] = ()
     """What the run goes through, in order."""
     clear_leader: str | None = None
+    leader_rows: int = 0
+    """By how many rows it was clear."""
     """The variant whose clear lead ended the run before its last row."""
     goes_on: bool = True
     """Whether resuming can get further, as far as is known."""
@@ -208,7 +210,7 @@ class RunSnapshot:
         if leader is None:
             return ""
         name = variant_names(self.plan.variants)[leader.variant.id]
-        return ended_early(name, leader.rows_done, leader.rows_total)
+        return ended_early(name, self.leader_rows, leader.rows_total)
 
     @property
     def origin(self) -> Origin:

@@ -132,7 +132,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
         "energy_wh_per_1k": item.energy_wh_per_1k,
         "energy_measured": item.energy_measured,
     }
-    if item.variant.generates:
+    if item.variant.generates and item.prompt_tokens:
         closed = closed_api_cost_usd(item.prompt_tokens, item.completion_tokens)
         figures["closed_api_cost_usd_per_1k"] = {model: price * PER for model, price in closed.items()}
     marks = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.core.errors import ContextOverflowError, ModelError, UsageError
 from engine.core.run.prediction import Usage
@@ -159,6 +159,13 @@ class Completion:
     """Seconds from the first token of the thinking to its end; None without thinking."""
     identity: str = ""
     """What a server calls the model that answered, with its own version; empty where it does not say."""
+
+
+class RowTokens(NamedTuple):
+    """How many tokens a training row has."""
+
+    prompt: int
+    answer: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from engine.core.capabilities import Capabilities
 from engine.core.embedder import EmbedderFacts, EmbedderState
-from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, ModelFacts, TextPiece, TokenPair
+from engine.core.generation import (
+    Completion,
+    GenerateRequest,
+    LoraWeights,
+    Message,
+    ModelFacts,
+    RowTokens,
+    TextPiece,
+    TokenPair,
+)
 from engine.core.run.infos import RunInfo
 from engine.core.run.looks import Look
 from engine.core.run.manifest import Manifest
@@ -256,6 +265,17 @@ class Trainer(Protocol):
         """Train; yield progress, then the weights. A cancelled training leaves nothing behind.
 
         Rows that are held out are not trained on: the weights of the epoch with their lowest loss are kept.
+        """
+        ...
+
+    def needed_bytes(self, model: ModelFacts, spec: LoraSpec, rows: Sequence[RowTokens], shared_tokens: int) -> int:
+        """Return the memory that a training needs, estimated from the tokens of its rows.
+
+        Args:
+            model: that is trained.
+            spec: how.
+            rows: to train on, at least one.
+            shared_tokens: with which all prompts begin.
         """
         ...
 

@@ -56,7 +56,7 @@ class Budget:
         self._spent_usd = spent
         self._embedders, self._embedded_by = dict(embedders or {}), dict(embedded_by or {})
         self._without_model = frozenset(without_model)
-        self._dearest_usd: float | None = None
+        self._dearest_usd = 0.0
 
     @classmethod
     def of(cls, plan: RunPlan, spent: float = 0.0) -> Budget:
@@ -98,19 +98,18 @@ class Budget:
 
     def _add(self, answer_usd: float) -> None:
         self._spent_usd += answer_usd
-        self._dearest_usd = max(answer_usd, self._dearest_usd or 0.0)
+        self._dearest_usd = max(self._dearest_usd, answer_usd)
 
     def at_once(self, rows: int) -> int:
         """Return how many of these rows may be asked at once: as many as the money left pays for, and at least one.
 
-        Each may cost what the dearest answer so far has cost. Before the first answer is paid for, it is asked alone.
+        Each may cost what the dearest answer so far has cost. Before one was paid for, a row is asked alone.
         """
         left_usd = self.left_usd
-        if left_usd is None or self._dearest_usd == 0.0:
+        if left_usd is None or self._prices is None or self._prices.cost_usd(1.0, 0.0, 1.0) == 0:
             return rows
-        if self._dearest_usd is None:
-            return rows if self._prices is None else min(rows, 1)
-        return max(min(rows, int(left_usd / self._dearest_usd)), min(rows, 1))
+        paid_for = int(left_usd / self._dearest_usd) if self._dearest_usd else 1
+        return min(rows, max(paid_for, 1))
 
     def cost_usd(self, predictions: Sequence[Prediction]) -> float:
         """Return what predictions cost: the tokens of a language model, and those of their texts that were embedded."""

@@ -28,16 +28,23 @@ def busy_seconds(seconds: Mapping[str, Floats]) -> Floats:
     return np.where(np.isnan(seconds["total_s"]), np.nan_to_num(seconds["batch_share_s"]), seconds["total_s"])
 
 
-def answered_at_all(seconds: Mapping[str, Floats], tokens: Mapping[str, Floats]) -> NDArray[np.bool_]:
-    """Tell which rows took time or tokens: what a row costs is no mean over those that nobody answered.
+def timed_rows(seconds: Mapping[str, Floats]) -> NDArray[np.bool_]:
+    """Tell which rows have a time: a row that ended without one makes no variant quicker, nor cheaper here.
 
     Args:
         seconds: the fields of `Timing` by name, one value per row, NaN where not measured.
-        tokens: the fields of `Usage` by name.
     """
-    timed = ~np.isnan(seconds["total_s"]) | ~np.isnan(seconds["batch_share_s"])
-    read: NDArray[np.bool_] = np.any(np.nan_to_num(np.array(list(tokens.values()))) > 0, axis=0)
-    found: NDArray[np.bool_] = timed | read
+    found: NDArray[np.bool_] = ~np.isnan(seconds["total_s"]) | ~np.isnan(seconds["batch_share_s"])
+    return found
+
+
+def counted_rows(tokens: Mapping[str, Floats]) -> NDArray[np.bool_]:
+    """Tell of which rows a language model read or wrote tokens: those are paid for, whatever became of the answer.
+
+    Args:
+        tokens: the fields of `Usage` by name, one value per row.
+    """
+    found: NDArray[np.bool_] = (tokens["prompt_tokens"] > 0) | (tokens["completion_tokens"] > 0)
     return found
 
 

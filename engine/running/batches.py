@@ -59,9 +59,16 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) 
         return _batch_by_draw(context, ready, rows)
     started = time.perf_counter()
     if not ready.variant.generates:
-        made = [drain(answer_row(context, ready, example, row)) for row, example in rows]
-        share_s = (time.perf_counter() - started) / len(rows)
-        return Batch(made=[replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made])
+        made, stopped_by = [], None
+        for row, example in rows:
+            try:
+                made.append(drain(answer_row(context, ready, example, row)))
+            except STOPS as error:
+                stopped_by = error
+                break
+        share_s = (time.perf_counter() - started) / max(len(made), 1)
+        shared = [replace(p, timing=Timing(batch_share_s=share_s, cpu_s=p.timing.cpu_s)) for p in made]
+        return Batch(made=shared, stopped_by=stopped_by)
     asked = ask(context, ready, rows)
     loads_s = [answer.load_s for answer in asked.answers if isinstance(answer, Completion)]
     share_s = max(time.perf_counter() - started - max(loads_s, default=0.0), 0.0) / len(rows)
@@ -149,11 +156,14 @@ def ask(
 def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> Batch:
     """Answer the rows of each draw at once, and return the predictions in the order of the rows."""
     made: dict[str, Prediction] = {}
-    stopped_by = None
+    stopped_by: Exception | None = None
     for place, draw in enumerate(ready.draws):
         own = [(row, example) for row, example in rows if row % len(ready.draws) == place]
         if own and stopped_by is None:
-            batch = answer_batch(context, draw, own)
+            try:
+                batch = answer_batch(context, draw, own)
+            except STOPS as error:
+                batch = Batch(made=(), stopped_by=error)
             made |= {prediction.example_id: prediction for prediction in batch.made}
             stopped_by = batch.stopped_by
     return Batch(made=[made[row.id] for _place, row in rows if row.id in made], stopped_by=stopped_by)

@@ -6,6 +6,7 @@ is run again with the same plan: what is in the store is skipped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -59,7 +60,7 @@ from engine.running.search.searching import search_settings, settled_plan
 from engine.running.search.spaces import longest_setting, space_of, turned
 from engine.running.settling import settle, withdraw
 from engine.running.standings import Standings
-from engine.running.turns import Turns
+from engine.running.turns import Turns, is_amid_block
 
 FINAL = (CanaryError, ModelFileError, UnsupportedError, UntrainableError, UsageError)
 """What is wrong with the run itself: resumed, it would end the same way."""
@@ -101,7 +102,8 @@ def run(
                 made = event.prediction
                 outcomes[made.variant_id, made.example_id] = made.failure
             if isinstance(event, RowsWithdrawn):
-                outcomes = {place: failure for place, failure in outcomes.items() if place not in event.places}
+                gone = set(event.places)
+                outcomes = {place: failure for place, failure in outcomes.items() if place not in gone}
             yield event
     except CancelledError:
         yield _end(plan, ports, "cancelled", "Stopped. Finished rows are saved.", "Resume to continue.")
@@ -137,6 +139,11 @@ def _carry_out(
     budget = Budget.of(plan, spent=manifest.beside_usd)
     budget.pay([*kept, *again, *left])
     yield from withdraw(plan, ports.store, budget, left)
+    out = manifest.out
+    if left:  # in homes of older versions they stand in these counts
+        answered = Counter(made.variant_id for made in kept)
+        out = {variant_id: answered[variant_id] for variant_id in out}
+        ports.store.update_run(plan.run_id, manifest={"out": out})
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
     before = ports.model.capabilities
@@ -144,14 +151,14 @@ def _carry_out(
     if plan.effort is not None and not plan.effort.settled:
         plan = yield from _search(context, ports, budget, manifest, enough)
         context = replace(context, plan=plan)
-    standings = Standings(plan, kept, manifest.out)
-    for variant_id, rows in manifest.out.items():
+    standings = Standings(plan, kept, out)
+    for variant_id, rows in out.items():
         yield VariantOut(variant_id=variant_id, rows=rows)
     if manifest.stopped_early is not None:
         yield LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows)
         return
     # A run that answers in blocks is judged after each, and decides nothing else for having been stopped amid one.
-    amid_block = not standings.is_whole and standings.rows_in_common % manifest.block_rows > 0
+    amid_block = not standings.is_whole and is_amid_block(plan, standings.rows_in_common, manifest.block_rows)
     if standings.is_whole:
         plan = yield from _spend_saved(context, ports.store, standings, budget)
         context, standings = replace(context, plan=plan), Standings(plan, kept, standings.out)

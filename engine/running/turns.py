@@ -216,7 +216,7 @@ class Turns:
             yield Notice(text=text)
 
     def _in_batches(self, test: Sequence[Example]) -> Iterator[Event]:
-        """Batches are cut by row number, so that a resumed run computes the same batches as an uninterrupted one.
+        """Batches are cut by row number, so that a resumed run computes here the same batches as an uninterrupted one.
 
         The first row that a race gives to those still in it begins a new batch: the rows before it are answered.
         """
@@ -239,11 +239,12 @@ class Turns:
         variant_id = ready.variant.id
         missing = [(row, example) for row, example in rows if (variant_id, example.id) not in self._done]
         # In this machine's batches each answer depends, in its last bits, on the others: they are made as before.
-        left = missing if self._context.model.facts.server or not ready.variant.generates else list(rows)
+        cut = bool(self._context.model.facts.server) or not ready.variant.generates
+        left = missing if cut else list(rows)
         while left:
             check_cancelled(self._context.cancel)
             self._budget.check()
-            count = self._budget.at_once(len(left))
+            count = self._budget.at_once(len(left)) if cut else len(left)
             now, left = left[:count], left[count:]
             yield PredictionStarted(variant_id=variant_id, example_id=now[0][1].id, target=now[0][1].target)
             before = self._meter.read_joules()
@@ -264,6 +265,14 @@ def _batches(rows: Sequence[tuple[int, Example]], plan: RunPlan) -> Iterator[lis
     for part in (rows[:begin], rows[begin:]):
         for start in range(0, len(part), plan.batch_rows):
             yield list(part[start : start + plan.batch_rows])
+
+
+def is_amid_block(plan: RunPlan, rows: int, block_rows: int) -> bool:
+    """Tell whether so many rows end within a batch or a block, after which alone a run is judged."""
+    if not plan.throughput:
+        return rows % block_rows > 0
+    begin = plan.saved_from if 0 < plan.saved_from <= rows else 0
+    return (rows - begin) % plan.batch_rows > 0
 
 
 def held_by(ready: ReadyVariant) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from engine.core.embedder import EmbedderState
 from engine.core.task import Task, task_digest
 from engine.core.text.languages import Languages, tell_languages
+from engine.core.text.token_estimate import estimated_text_tokens
 from engine.metrics.budget import embedding_usd
 from engine.running.preflight.embedders import AUTO, EmbedderChoice, choose_embedders, is_path
-from engine.running.preflight.estimating import CHARACTERS_PER_TOKEN
 from engine.running.preflight.remote_embedders import remote_embedders
 from engine.services.workspace import Workspace
 
@@ -82,7 +82,7 @@ class Embedders:
         if remote is None:
             return None
         texts = [*(example.input for example in task.examples), *(document.text for document in task.documents)]
-        tokens = sum(map(len, texts)) / CHARACTERS_PER_TOKEN
+        tokens = sum(map(estimated_text_tokens, texts))
         cost = None if remote.prices is None else embedding_usd(remote.prices, tokens)
         return RemoteOffer(host=remote.host, cost_usd=cost)
 

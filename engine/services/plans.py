@@ -15,7 +15,7 @@ from engine.core.run.infos import Preflight, RowOffer, RunEstimate
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
 from engine.running.planning import PlanChoices, plan_run
-from engine.running.preflight.backend_checks import sends_rows_to
+from engine.running.preflight.backend_checks import lora_comes_with_the_server, sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.preflight.label_room import LabelRoom, label_room, label_room_told, with_found_labels
 from engine.running.sampling import draw_training_rows, training_row_count
@@ -61,6 +61,7 @@ class Plans:
             free_memory_bytes=machine.free_memory_bytes(),
             trainable=self._workspace.trainable,
             capabilities=self._workspace.models.capabilities(facts),
+            training_bytes=self._workspace.trainer.needed_bytes,
         )
         return replace(found, problems=(*problems, *found.problems), notes=(*notes, *found.notes))
 
@@ -88,7 +89,10 @@ class Plans:
         if not by_default and not training.labels_without_rows:
             return None
         drawn = draw_training_rows(task, per_label=ROWS_PER_LABEL, seed=plan.seed)
-        if all(labelled_rows(one, len(drawn)) <= labelled_rows(one, training.rows) for one in plan.variants):
+        facts = self._workspace.models.get(plan.model_id)
+        served = lora_comes_with_the_server(facts, self._workspace.models.capabilities(facts))
+        learned = partial(labelled_rows, weights_served=served)
+        if all(learned(one, len(drawn)) <= learned(one, training.rows) for one in plan.variants):
             return None
         more = replace(plan, train_ids=tuple(example.id for example in drawn))
         extra_s = self.preflight(more).estimated_s - self.preflight(plan).estimated_s

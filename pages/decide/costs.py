@@ -21,6 +21,7 @@ from engine.analysis.costs.break_even import break_evens, choosable, price_table
 from engine.analysis.costs.cost_charts import cost_chart
 from engine.analysis.marks import FigureName, mark_of, price_marks
 from engine.analysis.memo import closed_costs
+from engine.analysis.verdict.limits import unknown_costs
 from engine.core.errors import AdaptLabError
 from engine.metrics.marks import legend, marked
 
@@ -69,13 +70,14 @@ if generating:
         for base in closed_costs(report, variant_id=chosen)
         for priced in [closed_costs(report, variant_id=chosen, extra_tokens=extra.tokens(base.name))]
     ]
-local = [(item.cost, item.variant) for item in report.figures if item.cost.is_known]
-if len(local) < len(report.figures):
-    st.caption("What the model's answers cost is not known: another machine answered, and it has no list price here.")
+costed = [item for item in report.figures if item.cost.is_known]
+local = [(item.cost, item.variant) for item in costed]
+if why := unknown_costs([item for item in report.figures if not item.cost.is_known]):
+    st.caption(plain(f"Not every answer's cost is known: {why}."))
 own = [line for line, _variant in local]
 lines = [*own, *closed]
 points = break_evens(choosable(own, closed, limits), limits.months)
-prices = price_marks(report.figures, report.origin, closed=len(closed))
+prices = price_marks(costed, report.origin, closed=len(closed))
 named = line_headings(prices)
 
 chart_card(cost_chart(local, closed, limits), key="cost_chart", height=380)

@@ -41,6 +41,7 @@ from terminal.options import (
     Lora,
     TaskOptions,
     Techniques,
+    option_name,
 )
 from terminal.output import note, show_json
 from terminal.running import carry_out, checked, stoppable
@@ -185,7 +186,7 @@ def _refuse_changes(given: Any, usual: Any) -> None:
             continue
         if is_dataclass(value):
             _refuse_changes(value, getattr(usual, field.name))
-        option = f"--{field.name.replace('_', '-')}"
+        option = f"--{option_name(field.name)}"
         raise UsageError(
             f"A resumed run keeps its task, model and settings: {option} cannot change them.", "Leave it out."
         )

@@ -23,8 +23,8 @@ from adapters.training.base_model import load_base
 from adapters.training.kept import FILE_NAMES, read_manifest
 from adapters.training.libraries import known_libraries_bytes
 from adapters.training.trainer import PeftTrainer
-from engine.core.errors import CancelledError
-from engine.core.generation import LoraWeights, ModelFacts, TokenPair
+from engine.core.errors import CancelledError, ModelFileError
+from engine.core.generation import LoraWeights, ModelFacts, RowTokens, TokenPair
 from engine.core.steps import Progress
 from engine.core.variant import LoraSpec
 from engine.running.lora import lora_key
@@ -261,6 +261,22 @@ def test_the_estimate_holds_for_the_other_kind_of_processor(
     assert manifest is not None
     assert {first["dtype"], manifest["dtype"]} == {"bfloat16", "float32"}
     assert 0.9 < manifest["estimated_peak_bytes"] / manifest["peak_anonymous_bytes"] < 1.4
+
+
+def test_the_memory_is_the_same_for_rows_and_for_their_lengths(
+    facts: ModelFacts, pairs: list[TokenPair], weights: LoraWeights
+) -> None:
+    """What a plan asks for, knowing only how long rows are, is what the training was refused or begun by."""
+    manifest = read_manifest(weights.folder)
+    assert manifest is not None
+    first, *others = (pair.prompt_ids for pair in pairs)
+    shared = next(n for n, ids in enumerate(zip(first, *others, strict=False)) if len(set(ids)) > 1)
+    rows = [RowTokens(len(pair.prompt_ids), len(pair.answer_ids)) for pair in pairs]
+    spec = LoraSpec(**{name: manifest["parameters"][name] for name in ("rank", "batch_size")})
+    there = PeftTrainer(weights.folder.parent.parent / "empty")
+    assert there.needed_bytes(facts, spec, rows, shared) == manifest["estimated_peak_bytes"]
+    with pytest.raises(ModelFileError):
+        there.needed_bytes(replace(facts, path="/nowhere/m.gguf"), spec, rows, shared)
 
 
 def test_the_same_seed_gives_the_same_weights(

@@ -100,6 +100,7 @@ def test_a_model_is_checked(run: Run) -> None:
         (["--resume", "latest", "--trials", "3"], ["A resumed run keeps", "--trials", "Leave it out"]),
         (["--resume", "latest", "--seed", "1"], ["--seed"]),
         (["--resume", "latest", "--watts", "30"], ["--watts"]),
+        (["--resume", "latest", "--shots", "3"], ["--shots cannot change them"]),
         (["--resume", "latest", "--input-column", "text"], ["--input-column"]),
         (["--task", "support-tickets", "--model", "box/gone"], ["Unknown model 'box/gone'"]),
         (["--task", "/nowhere/x.csv"], ["/nowhere/x.csv"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from engine.metrics.costing import token_prices
 from tests import closed_apis as apis
 from tests.closed_apis import OPENAI
 from tests.faulty_server import FaultyServer
-from tests.terminal.reading import Run
+from tests.terminal.reading import Run, write_desks
 from wiring import open_lab
 
 pytestmark = pytest.mark.timeout(120)
@@ -165,3 +166,24 @@ def test_what_one_of_several_models_needs_is_asked_for_before_the_first_run(
     assert code == 0, err
     assert err.count("run 20") == 2
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_the_price_to_confirm_counts_scripts_by_their_tokens(run: Run, server: FaultyServer, tmp_path: Path) -> None:
+    """A Chinese row has about a token for each character, an English one for four letters."""
+    told = []
+    for name, text in (
+        ("english", "letters and words "),
+        ("chinese", "\u6211\u7684\u5305\u88f9\u5728\u54ea\u91cc" * 2 + "\u8bf7\u95ee\u4e00\u4e0b"),
+    ):
+        texts = {f"{name} {number}": text * 60 for number in range(2)}
+        path = write_desks(tmp_path / f"{name}.csv", texts, train=2, test=10)
+        code, _, err = run(
+            "compare", "--task", path, "--input-column", "message", "--target-column", "desk", "--split-column", "split",
+            *ZERO_SHOT,
+        )  # fmt: skip
+        assert code == 2
+        found = re.search(r"This run costs about ([\d.]+) ¢", err)
+        assert found is not None, err
+        told.append(float(found.group(1)))
+    assert 2.5 < told[1] / told[0] < 4.5
+    assert not server.asked

@@ -77,6 +77,7 @@ def test_rows_beyond_an_early_end_are_no_part_of_the_run(
     ended_after = manifest["stopped_early"]["rows"]
     assert 4 < ended_after < 60
     assert {(one["n"], one["n_failed"]) for one in figures.values()} == {(ended_after, 0)}
+    assert f"The run ended after {ended_after} of 60 rows" in err
     assert figures["few-shot"]["quality"]["value"] == 1.0
     asked = outage.asked
     code, _, err = run("compare", "--resume", manifest["plan"]["run_id"], "--out", tmp_path / "out")
@@ -97,9 +98,39 @@ def test_rows_that_an_early_end_leaves_unanswered_count_nowhere(
     manifest, figures = kept(tmp_path / "out")
     assert {one["n_failed"] for one in figures.values()} == {0}
     assert figures["few-shot"]["quality"]["value"] == 1.0
-    assert {one["n"] for one in figures.values()} == {manifest["stopped_early"]["rows"]}
+    ended_after = manifest["stopped_early"]["rows"]
+    assert {one["n"] for one in figures.values()} == {ended_after}
+    assert f"The run ended after {ended_after} of 60 rows" in err
     if option == "--race":
         assert manifest["out"] == {"zero-shot": figures["zero-shot"]["n"]}
     code, shown, err = run("runs", "show", "latest")
     assert code == 0, err
     assert "Few-shot" in shown
+
+
+def test_what_a_variant_costs_of_which_no_row_was_answered_is_not_known(
+    run: Run, server: FaultyServer, options: list[object], tmp_path: Path
+) -> None:
+    """Prompts with examples are refused: they cost nothing that could be compared, and it is said why."""
+
+    def refuse(handler: Any, data: bytes) -> bool:
+        shown = bool(data) and any(message["role"] == "assistant" for message in json.loads(data)["messages"])
+        if shown:
+            error = {"message": "This model's maximum context length is 10", "code": "context_length_exceeded"}
+            handler.send(400, json.dumps({"error": error}), "application/json")
+        return shown
+
+    server.attack = refuse
+    server.text = '{"label": "alpha"}'
+    code, _, err = run("compare", *options, "--limit", 9)
+    assert code == 0, err
+    _manifest, figures = kept(tmp_path / "out")
+    assert figures["few-shot"]["n_failed"] == 9
+    assert figures["few-shot"]["cost_usd_per_1k"] is None
+    assert "closed_api_cost_usd_per_1k" not in figures["few-shot"]
+    assert figures["zero-shot"]["cost_usd_per_1k"] > 0
+    code, _, err = run("report", "latest", "--highest-cost", 1, "--out", tmp_path / "memo.md")
+    assert code == 0, err
+    memo = (tmp_path / "memo.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "Your limit on cost was not checked: no row of few-shot was answered." in memo
+    assert "another machine answered" not in memo

@@ -117,3 +117,21 @@ def test_more_rows_ask_for_new_ones_alone(
     assert len(server.asked) == WARM_UP + 5
     (variant,) = kept(tmp_path / "out", "summary.json")["variants"]
     assert variant["n"] == 15
+
+
+def test_a_page_in_an_answers_place_lifts_no_limit(run: Run, server: FaultyServer, options: list[object]) -> None:
+    """The warm-up meets a page of a gateway, which costs nothing: rows still go one by one until one is paid for."""
+    pages = [True]
+
+    def page(handler: Any, data: bytes) -> bool:
+        if not data or not pages:
+            return False
+        pages.pop()
+        handler.send(200, "<!DOCTYPE html><html>Sign in</html>", "text/html")
+        return True
+
+    server.attack = page
+    code, _, err = run("compare", *options, "--limit", 40, "--spending-limit", 2.5 * answer_usd())
+    assert code == 1
+    assert "The run has cost" in err
+    assert len(server.asked) == 3

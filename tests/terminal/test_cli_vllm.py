@@ -73,6 +73,8 @@ def test_the_verdict_and_the_memo_say_where_the_weights_come_from(
     assert "The weights of LoRA came with the server: what they were trained on is not known here" in memo
     assert "labelled rows of LoRA" not in memo
     assert "training seed" not in memo
+    assert "training rows. The weights" not in memo
+    assert "Ask for them with --rows-per-label" not in err
 
 
 def test_no_learning_curve_of_weights_that_do_not_learn(run: Run, options: list[object]) -> None:

@@ -38,7 +38,7 @@ def test_a_run_that_has_ended_keeps_its_figures_and_lets_go_of_its_rows() -> Non
 def test_a_slow_reader_leaves_the_figures_of_newer_rows() -> None:
     """A tab that looked before the last row, and computes after the run's end, does not set its figures back."""
     live = folded(*(PredictionMade(prediction=made(row)) for row in range(3)))
-    slow = live._lane(live._lanes["zero-shot"]), live._lanes["zero-shot"].columns
+    slow = live._lane(live._lanes["zero-shot"]), live._lanes["zero-shot"].columns, 0
     live.apply(PredictionMade(prediction=made(3)))
     live.release_rows()
     before = live._figures_of(*slow, may_lag=False)

@@ -72,7 +72,9 @@ def test_weights_of_the_server_are_taken_and_none_are_trained() -> None:
     ready: list[ReadyVariant] = []
     events = list(prepare(context(AtServer()), None, TASK.split("train"), ready.append))  # type: ignore[arg-type]
     assert ready[0].lora == LoraWeights(key=None, locator="tickets")
-    assert events == [VariantReady(variant_id="lora", paid=Preparation(prepare_s=0.0, reused=True))]
+    assert events == [
+        VariantReady(variant_id="lora", paid=Preparation(prepare_s=0.0, reused=True, weights_served=True))
+    ]
 
 
 def test_a_server_without_weights_stops_the_run_beforehand() -> None:

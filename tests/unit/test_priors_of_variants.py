@@ -209,6 +209,27 @@ def test_few_rows_are_not_enough() -> None:
     assert prior.reason == "there are only 7 training rows that it was not shown"
 
 
+class Listing(Leaning):
+    """Lists every label's probability for its first answers alone."""
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer, with the likeliest label alone from the eleventh answer on."""
+        for item in super().generate(request, cancel=cancel):
+            cut = isinstance(item, Completion) and len(self.asked) > 10
+            yield replace(item, probabilities={item.text: 1.0}) if cut else item
+
+
+def test_each_row_that_was_answered_says_whether_it_was_right() -> None:
+    """Ten rows have every label's probability and measure the prior; the others were answered, too."""
+    one = variant(Technique.ZERO_SHOT)
+    found = drain(measure_prior(context(one, Listing()), ReadyVariant(variant=one), TASK.split("train")))
+    assert found.prior.rows == 10
+    assert len(found.right) == 24
+    assert sum(with_it for _without, with_it in found.right.values()) > sum(
+        without for without, _with_it in found.right.values()
+    )
+
+
 def test_a_server_that_lists_some_probabilities_is_not_asked() -> None:
     """Without every label's probability there is no correction; the run says so and asks nothing for it."""
     model = AtServer()

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from components.ui.lane_view import lane_views
 from engine.analysis.figures import run_figures
-from engine.analysis.progress import LiveRun
 from engine.analysis.run_table import table_from_predictions
 from engine.analysis.tradeoff import best_on_all, pareto
 from engine.analysis.verdict.deciding import decide
 from engine.core.capabilities import Capabilities, Support
-from engine.core.errors import ServerError
-from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.interval import Interval
 from engine.core.limits import Limits
-from engine.core.run.events import LeaderClear, PredictionMade, RowsWithdrawn, RunEnded, VariantOut, VariantReady
+from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut, VariantReady
 from engine.core.run.infos import info_of
-from engine.core.run.manifest import Conditions
 from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_behind
 from engine.metrics.inference import WATCHED
@@ -34,7 +28,7 @@ from engine.running.standings import Standings
 from engine.running.turns import BLOCK_ROWS
 from engine.services.recorded import fold
 from engine.studies.drift import drift_plans
-from tests.racing import ROWS, SKILL, TASK, Skilled, race_plan, race_ports
+from tests.racing import SKILL, TASK, Skilled, race_plan, race_ports
 
 
 def test_a_margin_asks_for_a_lead_of_more_than_it() -> None:
@@ -240,47 +234,6 @@ def test_a_lane_says_after_how_many_rows_it_left(tmp_path: Path) -> None:
     assert shown["zero-shot"]["rows"] == f"{rows}/90"
     assert shown["zero-shot"]["interval"] == f"out after {rows} rows"
     assert {name for name, view in shown.items() if view["is_out"]} == {"zero-shot", "lora"}
-
-
-class Drops(Skilled):
-    """Breaks off its first answers."""
-
-    def __init__(self, lost: int) -> None:
-        """Break off so many."""
-        super().__init__()
-        self._lost = lost
-
-    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
-        """Answer, if it is time."""
-        if request.messages[-1].content in ROWS:
-            self._lost -= 1
-            if self._lost >= 0:
-                raise ServerError("The server broke off.")
-        yield from super().generate(request, cancel=cancel)
-
-
-def test_what_is_withdrawn_is_gone_from_the_lanes_as_from_the_store(tmp_path: Path) -> None:
-    """Rows that a server left without an answer, for one that is out of the race or when it ends, count nowhere."""
-    a_plan = race_plan(names=("zero-shot", "few-shot", "lora"))
-    here = replace(race_ports(tmp_path, a_plan), model=Drops(10))
-    live = LiveRun(a_plan, Conditions())
-    lost = withdrawn = 0
-    for event in run(a_plan, TASK, here, threading.Event()):
-        live.apply(event)
-        if isinstance(event, RowsWithdrawn):
-            withdrawn += len(event.places)
-        if isinstance(event, PredictionMade):
-            lost += event.prediction.failure is not None
-            live.snapshot()
-    assert withdrawn == lost > 3
-    kept = here.store.predictions(a_plan.run_id)
-    assert not [made for made in kept if made.failure]
-    again = fold(here.store.manifest(a_plan.run_id), kept).snapshot()
-    for one, other in zip(live.snapshot().lanes, again.lanes, strict=True):
-        assert one.rows_done == other.rows_done == one.figures.rows  # type: ignore[union-attr]
-        assert one.figures == other.figures
-        assert list(one.running_quality) == list(other.running_quality)
-        assert list(one.outcomes) == list(other.outcomes)
 
 
 def test_the_verdict_compares_common_rows(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.models.remote.border import Pieces, clean_text, count_of, mapping, seconds_of, text_of
-from adapters.models.remote.estimates import TURN_TOKENS
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
 from engine.core.errors import BrokenAnswerError, ContextOverflowError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
+from engine.core.text.token_estimate import TURN_TOKENS
 from engine.core.variant import DecodingMode
 
 KEEP_ALIVE = "15m"

@@ -8,8 +8,9 @@ from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_CPP_PYTHON, LLAMA_SERVER, VLLM, Dialect
 from adapters.models.openai_compatible.label_scoring import LabelScorer
 from adapters.models.remote.border import count_of, mapping
-from adapters.models.remote.estimates import TURN_TOKENS, estimated_tokens
+from adapters.models.remote.estimates import estimated_tokens
 from engine.core.generation import Message
+from engine.core.text.token_estimate import TURN_TOKENS
 
 
 class Counter:

@@ -190,16 +190,12 @@ def answer_all(
     *,
     at_once: int,
 ) -> list[Completion | Exception]:
-    """Answer several requests, at most this many at once, in order; a failed one yields its error.
-
-    Raises:
-        CancelledError: cancelled; the others have stopped, too.
-    """
+    """Answer several requests, at most this many at once, in order; a failed or cancelled one yields its error."""
 
     def one(request: GenerateRequest) -> Completion | Exception:
         try:
             found = [item for item in answer(request) if isinstance(item, Completion)]
-        except ModelError as error:
+        except (ModelError, CancelledError) as error:
             return error
         return found[-1]
 

@@ -38,6 +38,8 @@ class LaneState:
     out_after: int | None = None
     passing: int = 0
     """Rows that a fault of their server left without an answer."""
+    withdrawals: int = 0
+    """How often such rows were forgotten."""
 
     @property
     def rows_done(self) -> int:
@@ -68,6 +70,9 @@ class LaneState:
         self.example_ids = list(itertools.compress(self.example_ids, stays))
         self.outcomes = list(itertools.compress(self.outcomes, stays))
         self.passing -= len(places)
+        self.withdrawals += 1
+        if self.last is not None and self.last.example_id in example_ids:
+            self.last, self.text, self.target = None, "", ""
         self.running = array("d")
         for score in np.nan_to_num(self.columns.numbers("score", len(self.columns))).tolist():
             self._score(score)

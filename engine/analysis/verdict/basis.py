@@ -8,7 +8,7 @@ from __future__ import annotations
 from engine.analysis.basis.wholeness import ended_early
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
-from engine.analysis.verdict.limits import uncosted, untimed
+from engine.analysis.verdict.limits import uncosted, unknown_costs, untimed
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.embedder import embedder_name
@@ -37,8 +37,8 @@ def _unchecked(ruling: Ruling) -> Sentence:
     figures, limits, said = ruling.run.figures, ruling.limits, []
     if any(untimed(item, limits) for item in figures):
         said.append("Your limit on p95 was not checked: in batches no single answer is timed.")
-    if any(uncosted(item, limits) for item in figures):
-        said.append("Your limit on cost was not checked: another machine answered, and its price is not known.")
+    if why := unknown_costs([item for item in figures if uncosted(item, limits)]):
+        said.append(f"Your limit on cost was not checked: {why}.")
     return Sentence(text=" ".join(said))
 
 
@@ -106,7 +106,8 @@ def _language(ruling: Ruling) -> Sentence:
 
 def _training(ruling: Ruling) -> Sentence:
     run, subject, rows = ruling.run, ruling.subject, ruling.training.rows
-    if not rows:
+    learning = [item for item in run.figures if item.variant.facts.learns]
+    if not rows or (learning and all(item.weights_served and not item.labelled(rows) for item in learning)):
         return Sentence(text="")
     claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
     text = f"All of this is after {say.counted(rows, 'training row')}"
@@ -126,7 +127,7 @@ def _served(ruling: Ruling) -> Sentence:
         return Sentence(text="")
     text = (
         f"The weights of {say.listed(served)} came with the server: what they were trained on is not known here, and "
-        "test rows may have been among it."
+        "test rows may have been among that."
     )
     return Sentence(text=text)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
+from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Elimination
 from engine.core.interval import Interval
 from engine.core.limits import Limits
@@ -97,6 +98,14 @@ def untimed(item: VariantFigures, limits: Limits) -> bool:
 def uncosted(item: VariantFigures, limits: Limits) -> bool:
     """Tell whether a limit on cost is set although the price of the variant's answers is not known."""
     return limits.highest_cost_usd_per_1k is not None and not item.cost.is_known
+
+
+def unknown_costs(items: Sequence[VariantFigures]) -> str:
+    """Say why the cost of these variants is not known; empty where there are none."""
+    silent = [the(item) for item in items if not item.timed_rows and item.failed == item.rows]
+    why = "another machine answered, and its price is not known" if len(silent) < len(items) else ""
+    none = f"no row of {say.listed(silent)} was answered" if silent else ""
+    return ", and ".join(part for part in (why, none) if part)
 
 
 def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:

@@ -62,7 +62,9 @@ def _result(ruling: Ruling, subject: VariantFigures) -> str:
         return f"{got} with weights that came with the server"
     if subject.variant.facts.learns:
         return f"{got} after {_rows(trained, 'training row')}"
-    return f"{got} without training (others had {_rows(trained, 'row')})"
+    others = any(item.labelled(trained) for item in ruling.run.figures)
+    had = f" (others had {_rows(trained, 'row')})" if others else ""
+    return f"{got} without training{had}"
 
 
 def _rows(count: int, word: str) -> str:

@@ -19,6 +19,7 @@ from engine.core.ports import LanguageModel
 from engine.core.run.prediction import Usage
 from engine.core.steps import CancelSignal
 from engine.metrics.budget import Budget
+from engine.running.batches import STOPS
 
 
 class PaidModel:
@@ -91,6 +92,8 @@ class PaidModel:
             for answer in made:
                 self._pay(answer.usage if isinstance(answer, Completion | ModelError) else None)
             answers += made
+            if stopped_by := next((answer for answer in made if isinstance(answer, STOPS)), None):
+                answers += [stopped_by] * (len(requests) - len(answers))
         return answers
 
     def _pay(self, usage: Usage | None) -> None:

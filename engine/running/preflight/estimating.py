@@ -13,20 +13,20 @@ from engine.core.run.effort import Effort
 from engine.core.run.infos import Preflight, RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
+from engine.core.text.token_estimate import TURN_TOKENS, estimated_text_tokens
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.preflight.embedders import handicap_sentences, remedies
 from engine.running.preflight.remote_embedders import embedding_estimate_usd, sources_of
 from engine.running.preflight.saved_rows import plan_note, rows_at_most
+from engine.running.preflight.training_memory import TrainingBytes, training_memory
 from engine.running.preparation.priors import count_rows
 from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import LEAST_TRIALS
 from engine.running.search.spaces import longest_setting, space_of, turned
 
-CHARACTERS_PER_TOKEN = 4.0
 TOKENS_PER_WORD = 1.4
-TURN_TOKENS = 6
 FLOPS_PER_CORE = 60e9
 """Measured with SmolLM2-135M Q4_1 in llama.cpp and AVX-512: 225 fresh tokens/s a core, at 2 x 135M flops a token."""
 LABEL_TOKENS = 12
@@ -48,7 +48,6 @@ SEARCH_SPENDS = (
 WORKER_START_S = 8.0
 WORKER_BYTES = 150_000_000
 RETRIEVAL_BYTES = 700_000_000
-TRAINER_BYTES = 900_000_000
 
 
 def estimate_run(
@@ -60,13 +59,14 @@ def estimate_run(
     free_memory_bytes: int,
     trainable: Sequence[str],
     capabilities: Capabilities | None = None,
+    training_bytes: TrainingBytes | None = None,
 ) -> Preflight:
     """Estimate time, memory and cost of a plan, and report what keeps it from starting."""
     rows = len(plan.test_ids)
     by_id = {example.id: example for example in task.examples}
-    row_tokens = _mean([len(by_id[i].input) for i in plan.test_ids]) / CHARACTERS_PER_TOKEN + TURN_TOKENS
-    shot_tokens = _mean([len(by_id[i].input) for i in plan.train_ids]) / CHARACTERS_PER_TOKEN + 2 * TURN_TOKENS
-    instructions = len(task.instructions) / CHARACTERS_PER_TOKEN
+    row_tokens = _mean([estimated_text_tokens(by_id[i].input) for i in plan.test_ids]) + TURN_TOKENS
+    shot_tokens = _mean([estimated_text_tokens(by_id[i].input) for i in plan.train_ids]) + 2 * TURN_TOKENS
+    instructions = estimated_text_tokens(task.instructions)
     tokens_per_s = FLOPS_PER_CORE * cores / (2 * max(facts.parameters, 1)) if facts.parameters else 1e6
     most = max((variant.decoding.max_tokens for variant in plan.variants), default=0)
     answer_tokens = most if not task.answer.labels else 1
@@ -84,15 +84,13 @@ def estimate_run(
     ):
         trainings = {}
     lora = next((spec for spec, _tuned in trainings), None)
+    fetched = {
+        key: _fetched_tokens(variant, shot_tokens) if key[0].prompts is TrainingPrompts.SERVED else 0.0
+        for key, variant in trainings.items()
+    }
     training_s = plan.draws * sum(
-        _training_seconds(
-            spec,
-            len(plan.train_ids),
-            row_tokens + (_fetched_tokens(variant, shot_tokens) if spec.prompts is TrainingPrompts.SERVED else 0.0),
-            instructions,
-            tokens_per_s,
-        )
-        for (spec, _tuned), variant in trainings.items()
+        _training_seconds(spec, len(plan.train_ids), row_tokens + tokens, instructions, tokens_per_s)
+        for (spec, _tuned), tokens in fetched.items()
     )
     trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
     search_s, settings = _search(plan, trial_s)
@@ -102,7 +100,13 @@ def estimate_run(
     setup_s = priors_s + _embedding_seconds(plan) + WORKER_START_S * (1 + retrieves)
     # What a server holds is not counted: it may hold it already, or run elsewhere.
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
-    memory = max(answering, (TRAINER_BYTES + 5 * facts.parameters) if lora is not None else 0)
+    memory = answering
+    if trainings and training_bytes is not None and facts.architecture in trainable:
+        train, most_fetched = (
+            [by_id[row_id] for row_id in plan.train_ids],
+            {spec: n for (spec, _), n in fetched.items()},
+        )
+        memory = max(answering, training_memory(facts, train, most_fetched, instructions, training_bytes))
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, lora)
     notes = [*filter(None, [facts.terms, plan_note(plan, task)])]
     if plan.sources and plan.effort is not None and plan.effort.seconds is not None and not plan.effort.settled:
@@ -136,9 +140,7 @@ def estimate_run(
             variant.id: answered[variant.id] + (plan.draws if variant.drawn else 1) + deciding[variant.id]
             for variant in plan.variants
         }
-        cost_usd += embedding_estimate_usd(
-            plan, task, row_tokens=row_tokens, characters_per_token=CHARACTERS_PER_TOKEN, rows_of=rows_of
-        )
+        cost_usd += embedding_estimate_usd(plan, task, row_tokens=row_tokens, rows_of=rows_of)
     problems += _unconfirmed(plan, cost_usd)
     return Preflight(
         estimated_cost_usd=cost_usd,
@@ -343,5 +345,5 @@ def _problems(
     return problems
 
 
-def _mean(values: Sequence[int]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0

@@ -8,6 +8,7 @@ from engine.core.embedder import EmbedderFacts, RemoteEmbedder
 from engine.core.errors import UsageError
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
+from engine.core.text.token_estimate import estimated_text_tokens
 from engine.core.variant import SearchMode, Variant
 from engine.metrics import wording as say
 from engine.metrics.budget import embedding_usd
@@ -54,16 +55,13 @@ def embedding_notes(plan: RunPlan) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def embedding_estimate_usd(
-    plan: RunPlan, task: Task, *, row_tokens: float, characters_per_token: float, rows_of: Mapping[str, int]
-) -> float:
+def embedding_estimate_usd(plan: RunPlan, task: Task, *, row_tokens: float, rows_of: Mapping[str, int]) -> float:
     """Return about what embedding costs: training rows and documents once, and each row that is answered.
 
     Args:
         plan: of the run.
         task: whose rows and documents are sent.
         row_tokens: of a row, on average.
-        characters_per_token: of the documents.
         rows_of: how many rows each variant answers, those of a search and of priors with them.
     """
     total = 0.0
@@ -75,7 +73,7 @@ def embedding_estimate_usd(
         if own:  # an index has all training rows, whichever of its items are asked for
             tokens += len(plan.train_ids) * row_tokens
         if _reads_documents(plan, one):
-            tokens += sum(len(document.text) for document in task.documents) / characters_per_token
+            tokens += sum(estimated_text_tokens(document.text) for document in task.documents)
         total += embedding_usd(one.prices, tokens)
     return total
 

@@ -55,11 +55,11 @@ def measure_prior(
         (row, answer) for row, answer, _found in answers if len(answer.probabilities) == len(context.task.answer.labels)
     ]
     seconds = time.perf_counter() - started
-    if len(found) < LEAST_ROWS:
-        # A server may tell its likeliest tokens alone; what it answered still tells which examples are better.
-        few = "too few rows were answered with the probability of every label"
-        return replace(_unmeasured(few, split, seconds), right=_plainly(context, ready, answers))
-    return _measured(context.task, found, split, seconds)
+    few = "too few rows were answered with the probability of every label"
+    enough = len(found) >= LEAST_ROWS
+    made = _measured(context.task, found, split, seconds) if enough else _unmeasured(few, split, seconds)
+    # A server may tell its likeliest tokens alone; what it answered still tells which examples are better.
+    return replace(made, right={**_plainly(context, ready, answers), **made.right})
 
 
 def answer_unseen(
