@@ -19,7 +19,7 @@ from adapters.retrieval.chunking import chunk_document
 from adapters.storage.task_folder import read_task, write_task
 from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.source import check_size
-from engine.core.errors import AdaptLabError, TaskError, UsageError
+from engine.core.errors import AdaptLabError, TaskError, UsageError, machine_taken
 from engine.core.generation import Message
 from engine.core.ports import BuiltIndex, Embeddings, LanguageModel
 from engine.core.steps import CancelSignal, Progress
@@ -175,10 +175,7 @@ class LocalIntake:
     def _free_machine(self) -> Iterator[None]:
         with self._machine_lock() as free:
             if not free:
-                raise UsageError(
-                    "A run is being measured on this machine; embedding now would distort its figures.",
-                    "Wait until it ends, or stop it.",
-                )
+                raise machine_taken()
             yield
 
     def saved_id(self, task: Task) -> str | None:

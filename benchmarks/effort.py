@@ -4,7 +4,7 @@
 
 A cell is one task with one seed: all techniques with `compare --effort`, some 25 minutes on two cores, written into
 `out/effort` by default. Finished cells are kept in `benchmarks/measured` and those that were stopped go on, so that
-several sittings make one table; `--table` prints what is there and runs nothing. To measure a cell anew, delete its
+several sittings make one table; `--table` prints what is there and runs nothing. To measure a cell again, delete its
 file and its folder. `clinc150-banking` needs the table that `benchmarks.data` names.
 
 Fails where tuning harms: a technique's mean gain is below 0, or tuned is more than 2 points worse in a cell with its

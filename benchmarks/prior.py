@@ -133,7 +133,7 @@ def _fewer_test_rows(task: Task) -> Task:
 
 
 def _skewed(task: Task) -> Task:
-    """Share all rows out anew, so that the first class by name has 60 % of each split."""
+    """Share all rows out again, so that the first class by name has 60 % of each split."""
     by_label: dict[str, list[Example]] = defaultdict(list)
     for example in task.examples:
         if example.split in SPLITS:

@@ -1,6 +1,6 @@
 """Are the sections of a document found that answer a row? Shared by the benchmarks that compare languages.
 
-Rows are embedded once for all searches, unlike in a run, where each search embeds its row anew: nothing here is timed.
+Rows are embedded once for all searches, unlike in a run, where each search embeds its row again: nothing here is timed.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_a_killed_worker_costs_one_more_attempt(real: RealLab) -> None:
-    """SIGKILL on the model worker in mid-answer: the row is tried once more, and no row is lost or failed."""
+    """SIGKILL on the model worker during an answer: the row is tried once more, and no row is lost or failed."""
     plan = real.plan(decoding=DecodingMode.FREE, limit=5)
     twice: list[Prediction] = []
     seen: set[tuple[str, str]] = set()
@@ -60,7 +60,7 @@ def test_a_killed_worker_costs_one_more_attempt(real: RealLab) -> None:
 def test_a_killed_process_resumes_to_the_same_predictions(
     real: RealLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`kill -9` on the terminal's process in mid-run, then `--resume`, ends as a run that was left alone."""
+    """`kill -9` on the terminal's process during a run, then `--resume`, ends as a run that was left alone."""
     command = [
         sys.executable, "cli.py", "compare", "--task", real.task_id, "--variants", "zero-shot,few-shot", "--seed", "5",
     ]  # fmt: skip

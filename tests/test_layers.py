@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,40 @@ def test_app_is_a_table_of_pages():
     assert len((ROOT / "app.py").read_text(encoding="utf-8").splitlines()) < 60
 
 
+def test_wiring_only_puts_together():
+    """It stays under 150 lines and decides nothing."""
+    text = (ROOT / "wiring.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 150
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.If, ast.IfExp, ast.Match))]
+
+
+def _modules() -> dict[str, Path]:
+    """Return our modules by their dotted names, packages among them."""
+    paths = [ROOT / "wiring.py", *(path for name in sorted(OURS) for path in (ROOT / name).rglob("*.py"))]
+    named = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+    return {name.removesuffix(".__init__"): path for name, path in named.items()}
+
+
+def _needed_to_load(path: Path, known: Mapping[str, Path]) -> set[str]:
+    """Return our modules that a module imports as it is loaded: not within functions, nor for types alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name in known}
+
+
+def test_no_import_circle():
+    """No module needs itself to be loaded, over however many others."""
+    known = _modules()
+    needs = {name: _needed_to_load(path, known) - {name} for name, path in known.items()}
+    assert sum(map(len, needs.values())) > 1_000
+    assert list(TopologicalSorter(needs).static_order())
+
+
 @pytest.mark.parametrize("folder", ["engine", "components"])
 def test_no_folder_is_a_drawer_for_everything(folder):
     """A folder of the engine or of the components holds at most 16 files; a new capability gets a folder of its own."""
@@ -66,7 +102,9 @@ def test_no_folder_is_a_drawer_for_everything(folder):
     assert {str(path): len(found) for path, found in files.items() if len(found) > 16} == {}
 
 
-@pytest.mark.parametrize("folder", ["adapters", "components", "engine", "pages", "terminal", "tests"])
+@pytest.mark.parametrize(
+    "folder", ["adapters", "benchmarks", "components", "engine", "pages", "terminal", "tests", "tools"]
+)
 def test_a_file_is_one_idea(folder):
     """No file has more than 350 lines."""
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / folder).rglob("*.py")}

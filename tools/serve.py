@@ -109,7 +109,7 @@ async def _give_back(closed: KeptTabs) -> None:
 
 
 def let_go(closed: KeptTabs) -> None:
-    """Let go of what is made anew when somebody looks, where no tab is open and none may come back."""
+    """Let go of what is made again when somebody looks, where no tab is open and none may come back."""
     closed.end_old()
     if not closed.list() and get_instance().state is RuntimeState.NO_SESSIONS_CONNECTED:
         runs, model = let_go_of_runs(), languages.let_go()

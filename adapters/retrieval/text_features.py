@@ -48,7 +48,7 @@ class TermFeatures:
 
     @classmethod
     def fit(cls, texts: Sequence[str], kind: ClassifierKind) -> Self:
-        """Find the terms of texts. Where they have none, every text is told apart from none."""
+        """Find the terms of texts. Where they have none, every text differs from none."""
         cleaned = [clean(text) for text in texts]
         try:
             vectorizer = _vectorizer(kind).fit(cleaned)

@@ -50,7 +50,7 @@ class Scenario:
     """How much rows differ: `rasch SD` (log-odds per row) or `copula R` (correlation of the latent scores)."""
     shape: str
     """`equal`: all are equally good. `equals N`: one leads by N points over equals at the base. `spread N`: it leads by
-    N points over the base, and each rival lies 0 to 30 points below the base, drawn anew in each run. `tied N`: two are
+    N points over the base, and each rival lies 0 to 30 points below the base, drawn for each run. `tied N`: two are
     level and lead by N points."""
     limit: str
     """`edge`, of one limit or of quality and p95 (`two edges`): the rivals lie on the limit itself or a hair beyond it.

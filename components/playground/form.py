@@ -17,10 +17,10 @@ from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import TaskInfo
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.task import AnswerKind, Task
-from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec, SearchMode
 from engine.metrics import wording as say
-from engine.running.defaults import TechniqueOptions, applies, default_retrieval, default_shots, default_variants
+from engine.running.defaults import TechniqueOptions, default_retrieval, default_shots, default_variants
 from engine.running.preflight.embedders import with_embedders
 from engine.services.lab import Lab
 from engine.services.playground import Question
@@ -97,7 +97,7 @@ def _digests(lab: Lab, model: ModelFacts) -> tuple[str, str]:
 
 
 def _can(technique: Technique, task: Task, weights: list[KeptWeights]) -> bool:
-    return applies(technique, task) and (bool(weights) or not TECHNIQUES[technique].trains)
+    return technique in able(labels=task.has_labels) and (bool(weights) or not TECHNIQUES[technique].trains)
 
 
 def _input(row_cell: Any, task: Task) -> tuple[str, str]:

@@ -41,7 +41,8 @@ class CurveChoice:
     @property
     def name(self) -> str:
         """Name of the series, made of everything that defines it."""
-        return f"{self.task_id}, {self.model_id}, {self.techniques}, {self.sizes}, {self.draws}, {self.test_rows}"
+        parts = (self.task_id, self.model_id, self.techniques, self.sizes, self.draws, self.test_rows, self.decoding)
+        return ", ".join(map(str, parts))
 
 
 def curve_setup(lab: Lab) -> CurveChoice | None:

@@ -8,10 +8,9 @@ import streamlit as st
 
 from components.ui import state
 from engine.core.limits import Limits
+from engine.metrics.budget import proposed_limit_usd
 
-_SPARE = 1.5
-"""Proposed spending limit, as a multiple of the estimate."""
-_LEAST_USD = 0.01
+_STEP_USD = 0.01
 
 
 def needs_form() -> Limits:
@@ -95,7 +94,7 @@ def spending_form(label: str, estimated_usd: float, *, spent_usd: float = 0.0, k
     """
     agreed_key, offered_key = f"{key}_agreed", f"{key}_offered"
     if not st.session_state.get(agreed_key):
-        offered = round(spent_usd + max(estimated_usd * _SPARE, _LEAST_USD), 2)
+        offered = proposed_limit_usd(estimated_usd, spent_usd=spent_usd)
         if st.session_state.get(key) in {None, st.session_state.get(offered_key)}:
             st.session_state[key] = offered
         st.session_state[offered_key] = offered
@@ -103,7 +102,7 @@ def spending_form(label: str, estimated_usd: float, *, spent_usd: float = 0.0, k
         limit = st.number_input(
             label,
             min_value=0.0,
-            step=_LEAST_USD,
+            step=_STEP_USD,
             key=key,
             help="The run stops when its tokens have cost this much; finished rows are saved.",
             width=280,

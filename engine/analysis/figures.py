@@ -137,8 +137,8 @@ class VariantFigures:
     def by_chance(self) -> bool:
         """Tell whether its result hangs on one choice of examples or on one training seed.
 
-        Examples that were chosen for each row are no such choice. That is known only when they have been chosen, which
-        is why `Variant.drawn`, for a plan, counts them.
+        Examples that were chosen for each row are not such a choice. That is known only when they have been chosen, so
+        that `Variant.drawn`, for a plan, counts them.
         """
         return bool(self.fixed_shots) or (self.variant.lora is not None and not self.weights_served)
 

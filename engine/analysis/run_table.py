@@ -248,7 +248,7 @@ def table_from_json(
 
 
 def _bounded(digits: str) -> float:
-    """Read a whole number; one of more digits than any count has is infinite, and so is no count."""
+    """Read a whole number; one of more digits than any count has is infinite, which is not a count."""
     return int(digits) if len(digits) < 20 else math.inf
 
 

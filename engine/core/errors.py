@@ -192,6 +192,14 @@ class CancelledError(AdaptLabError):
     """The user stopped it; what was done is kept."""
 
 
+def machine_taken() -> UsageError:
+    """Build the error for work that cannot wait."""
+    return UsageError(
+        "A run or a training job is in progress, and other work would distort its measurements.",
+        "Wait until it ends, or stop it; then try again.",
+    )
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Build the error for an unknown `kind` of thing called `name`, offering the nearest known names."""
     names = sorted(known)

@@ -126,12 +126,12 @@ def label(technique: str) -> str:
 
 
 def in_sentence(name: str) -> str:
-    """Write a label as it stands within a sentence: small letters, unless it holds other capitals than the first."""
+    """Write a label for the middle of a sentence: small letters, unless it holds other capitals than the first."""
     return name.lower() if name[1:] == name[1:].lower() else name
 
 
 def the_variant(name: str) -> str:
-    """Write a variant's name as it stands within a sentence: `the tuned classifier`, `few-shot`, `RAG`."""
+    """Write a variant's name for the middle of a sentence: `the tuned classifier`, `few-shot`, `RAG`."""
     tuned = name.startswith("Tuned ")
     inside = name[0].lower() + name[1:] if tuned else in_sentence(name)
     return f"the {inside}" if inside.endswith("classifier") else inside

@@ -293,7 +293,7 @@ def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
 
 
 def no_rivals(variants: Sequence[Variant]) -> dict[str, str]:
-    """Return the defaults that are no rivals of others, by id, each with its own tuned variant, which stands for both.
+    """Return the defaults that are not rivals of others, by id, each with its own tuned variant, which stands for both.
 
     None where one default and its tuned variant are all there is: then these two are compared.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.core.errors import SpendingLimitError
@@ -10,10 +11,18 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Usage
 from engine.metrics import wording as say
 
+SPARE = 1.5
+"""Proposed spending limit, as a multiple of the estimate."""
+
 
 def spent_usd(prices: TokenPrices, predictions: Sequence[Prediction]) -> float:
     """Add up what predictions cost; a failure that used tokens is paid for, too."""
     return sum(usage_usd(prices, prediction.usage) for prediction in predictions)
+
+
+def proposed_limit_usd(estimated_usd: float, *, spent_usd: float = 0.0) -> float:
+    """Return a limit with room above an estimate, in the next whole cent; what was spent already comes on top."""
+    return math.floor((spent_usd + estimated_usd * SPARE) * 100 + 1) / 100
 
 
 def usage_usd(prices: TokenPrices, usage: Usage) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.core.errors import UsageError, unknown_name
 from engine.core.task import AnswerKind, Task
-from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import (
     DecodingSpec,
     LoraSpec,
@@ -60,11 +60,6 @@ def technique_from_name(name: str) -> Technique:
         return Technique(name.strip().lower())
     except ValueError:
         raise unknown_name("variant", name, [str(technique) for technique in TECHNIQUES]) from None
-
-
-def applies(technique: Technique, task: Task) -> bool:
-    """Tell whether a technique can do this task: a classifier needs labels."""
-    return task.has_labels or not TECHNIQUES[technique].needs_labels
 
 
 def default_variant(
@@ -168,7 +163,7 @@ def default_variants(
     if len(set(techniques)) < len(techniques):
         raise UsageError("A variant was chosen twice.", "Name each once.")
     for technique in techniques:
-        if not applies(technique, task):
+        if technique not in able(labels=task.has_labels):
             raise UsageError(
                 f"The {technique} cannot do '{task.id}', whose answers are not labels.", "Leave it out of the variants."
             )

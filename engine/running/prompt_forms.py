@@ -1,6 +1,6 @@
 """The forms a prompt can take: how instructions, input and labels are worded. Pure functions.
 
-Which form suits a model is not known beforehand: the default is the task's own instructions as they stand, and a search
+Which form suits a model is not known beforehand: the default is the task's own instructions, unchanged, and a search
 for settings tries the others (`engine.running.search.spaces`).
 """
 
@@ -36,7 +36,7 @@ class Wording:
     """How labels are written."""
 
     def framed(self, query: str) -> str:
-        """Return an input as it stands in its turn."""
+        """Return an input as written in its turn."""
         text = query.strip()
         return self.frame.replace("{input}", text) if self.frame else text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,7 @@ from engine.core.run.infos import MoreRows, info_of
 from engine.core.run.manifest import Manifest, Purpose, plan_fields
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
-from engine.metrics.budget import Budget
+from engine.metrics.budget import Budget, proposed_limit_usd
 from engine.running.preflight.more_rows import rows_left, with_more_rows
 from engine.running.preflight.remote_embedders import sources_of
 from engine.services.recorded import SAMPLE
@@ -114,18 +113,13 @@ class RowAdder:
     def _agreed(self, manifest: Manifest, plan: RunPlan, count: int, limit_usd: float | None) -> RunPlan:
         spent, cost = self._paid(manifest, count)
         if limit_usd is None or limit_usd <= spent:
-            enough = f"{_rounded_up(spent + 1.5 * cost):.2f}"
+            enough = f"{proposed_limit_usd(cost, spent_usd=spent):.2f}"
             raise UsageError(
                 f"{say.number(count)} more rows cost about {say.money(cost)} at {sources_of(plan)}, beside "
                 f"{say.money(spent)} spent so far.",
                 f"Agree to a limit for the whole run (terminal: --spending-limit {enough}).",
             )
         return replace(plan, spending_limit_usd=limit_usd)
-
-
-def _rounded_up(usd: float) -> float:
-    """Return the next whole cent above."""
-    return math.floor(usd * 100 + 1) / 100
 
 
 def _seconds(run: RunFigures, manifest: Manifest, rows: int) -> float:

@@ -34,7 +34,7 @@ if draft is None or draft.screen == FILE:
             type=TABLE_EXTENSIONS,
             key="table_file",
             max_upload_size=200,
-            help="CSV, TSV, semicolons or pipes, XLSX, JSONL or Parquet, up to 200 MB. It stays on this machine.",
+            help="CSV, TSV, semicolons or pipes, XLSX, JSONL or Parquet, up to 200 MB. The file stays on this machine.",
         )
     with packed_cell:
         packed = st.file_uploader(

@@ -203,7 +203,7 @@ def test_any_text_is_answered(model: LanguageModel, text: str) -> None:
 
 
 def test_a_cancelled_answer_stops_and_the_next_one_comes(model: LanguageModel) -> None:
-    """Cancel in mid-answer raises `CancelledError` soon, and the backend goes on to answer as if nothing had been."""
+    """Cancel during an answer raises `CancelledError` soon, and the backend goes on to answer as if nothing had been."""
     before = complete(model, ask("Where is my parcel?"))
     cancel = threading.Event()
     set_at = 0.0

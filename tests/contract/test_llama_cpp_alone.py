@@ -50,7 +50,7 @@ def test_tokenizing_needs_no_load(smollm2: object, loaded_smollm2: LlamaCppModel
 
 @pytest.mark.model
 def test_a_killed_worker_is_a_typed_error_and_the_next_call_works(loaded_smollm2: LlamaCppModel) -> None:
-    """SIGKILL in mid-answer, as the OOM killer sends it, raises `WorkerDiedError`; the next call loads again."""
+    """SIGKILL during an answer, as the OOM killer sends it, raises `WorkerDiedError`; the next call loads again."""
     before = complete(loaded_smollm2, ask("Where is my parcel?")).probabilities
     with pytest.raises(WorkerDiedError, match="SIGKILL"):
         for item in loaded_smollm2.generate(ask(STORY, DecodingMode.FREE, max_tokens=500)):

@@ -142,7 +142,7 @@ def test_an_unknown_model_says_how_to_get_it(replay: OllamaReplay) -> None:
 
 
 def test_a_stall_is_left(replay: OllamaReplay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that falls silent in mid-answer ends the row, not the run."""
+    """A server that falls silent during an answer ends the row, not the run."""
     real = reading.cancellable_stream
     monkeypatch.setattr(model_module, "cancellable_stream", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
     model = at(replay)

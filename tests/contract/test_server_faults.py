@@ -122,7 +122,7 @@ def test_a_model_list_that_is_none_is_a_typed_error(
 
 
 def test_a_server_that_falls_silent_is_left(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stall in mid-answer ends the row with an error instead of hanging the run."""
+    """A stall during an answer ends the row with an error instead of hanging the run."""
     real = reading.cancellable_stream
     monkeypatch.setattr(model_module, "cancellable_stream", lambda *a, **k: real(*a, **{**k, "stall_s": 0.2}))
     model = at(server)

@@ -16,7 +16,7 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.manifest import Manifest, manifest_from_dict
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import AnswerKind, Document
-from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import (
     DecodingMode,
     DecodingSpec,
@@ -27,7 +27,7 @@ from engine.core.variant import (
     TrainingPrompts,
 )
 from engine.metrics.costing import CLOSED_MODELS, closed_api_cost_usd, energy_watt_hours, local_cost_usd
-from engine.running.defaults import TechniqueOptions, applies, default_variants, technique_from_name
+from engine.running.defaults import TechniqueOptions, default_variants, technique_from_name
 from tests.helpers import small_task
 
 
@@ -91,7 +91,7 @@ def test_every_error_crosses_a_process_boundary() -> None:
 )
 def test_a_plan_survives_its_manifest(task: object) -> None:
     """A plan that was written to JSON and read again is the very same plan, so that a resumed run is the same run."""
-    techniques = [t for t in Technique if applies(t, task)]  # type: ignore[arg-type]
+    techniques = [t for t in Technique if t in able(labels=task.has_labels)]  # type: ignore[arg-type]
     decoding = DecodingSpec(mode=DecodingMode.JSON, temperature=0.5, max_tokens=12)
     variants = default_variants(techniques, task, seed=4, decoding=decoding)  # type: ignore[arg-type]
     odd = replace(variants[0], id="odd", retrieval=RetrievalSpec(mode=SearchMode.FULL_TEXT))

@@ -80,7 +80,7 @@ def enumeration_body(
 
 
 def continuation_body(chat: Mapping[str, Any], prompt: str) -> dict[str, Any]:
-    """Return the body that asks for one token after a prompt as it stands, with what else is likely."""
+    """Return the body that asks for one token after a prompt that is sent unchanged, with what else is likely."""
     kept = {name: value for name, value in chat.items() if name not in {"messages", "think"}}
     return {**kept, **_LISTING, "options": {**chat["options"], "num_predict": 1}, "prompt": prompt, "raw": True}
 

@@ -196,7 +196,7 @@ class OllamaModel:
     def _answered(
         self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None, at_once: int
     ) -> Iterator[TextPiece | Completion]:
-        """Answer in the time that there is; loading the model is no part of it."""
+        """Answer in the time that there is; loading the model is not part of it."""
         self._bring_in(name, cancel)
         asked = partial(self._made, name, request, count, cancel)
         yield from self._patience.answers(asked, max_tokens=request.decoding.max_tokens, at_once=at_once)

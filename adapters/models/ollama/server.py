@@ -164,7 +164,7 @@ class OllamaServer:
         return quick_call(ask, server=self.host)
 
     def lines(self, path: str, body: Mapping[str, Any], *, piece: bool = False) -> Iterator[Mapping[str, Any]]:
-        """Send a body as it stands; yield the objects that come back, one a line, clean.
+        """Send a body unchanged; yield the objects that come back, one a line, clean.
 
         The client package sends neither `truncate` nor `shift`, and does not show a chat's prompt.
 

@@ -145,7 +145,7 @@ def amount(effort: Effort) -> str:
 
 
 def _technique(variant_id: str) -> str:
-    """Write the technique of a default variant as it stands within a sentence, with its embedder if it has another."""
+    """Write the technique of a default variant as written within a sentence, with its embedder if it has another."""
     name, _, embedder = variant_id.partition("@")
     return in_sentence(label(name)) + (f" with {embedder}" if embedder else "")
 

@@ -23,7 +23,7 @@ def cost_and_energy(
 ) -> tuple[Floats, tuple[Floats, bool] | None]:
     """Return the cost of each row in USD; and its energy with whether it was measured, None where it is unknown.
 
-    Waiting for an embedder on another machine is no work of this one. Its tokens cost what they cost there; NaN where
+    Waiting for an embedder on another machine is not work of this one. Its tokens cost what they cost there; NaN where
     that is not known.
     """
     embedding = _embedding_usd(variant, tokens, plan)

@@ -129,7 +129,7 @@ class VariantOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowsWithdrawn:
-    """Rows that a fault of the server left without an answer are no part of the run: nobody will ask them again."""
+    """Rows that a fault of the server left without an answer are not part of the run: nobody will ask them again."""
 
     places: tuple[tuple[str, str], ...]
     """Variant and example of each."""

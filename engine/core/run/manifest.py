@@ -207,7 +207,7 @@ class Manifest:
 
 
 def plan_fields(plan: RunPlan) -> dict[str, Any]:
-    """Return a plan as plain data, as it stands in a manifest."""
+    """Return a plan as plain data, as a manifest holds it."""
     fields: dict[str, Any] = TypeAdapter(RunPlan).dump_python(plan, mode="json")
     return fields
 

@@ -181,7 +181,7 @@ def sound(made: Prediction) -> Prediction:
     """Return a prediction whose values can be; older versions kept whatever a server told.
 
     Counts that cannot be are 0 and marked as estimates, seconds that cannot be were not measured, a list of
-    probabilities with one that cannot be is left out, and a row whose score is no score has failed.
+    probabilities with one that cannot be is left out, and a row whose score is not one has failed.
     """
     is_scored = all(map(is_score, made.scores.values())) and (made.score is None or is_score(made.score))
     if not is_scored:

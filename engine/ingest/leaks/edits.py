@@ -62,10 +62,10 @@ def _bags(side: Prepared) -> tuple[_Filed, _Filed]:
 
 
 def _letters(side: Prepared) -> _Filed:
-    squeezed = [text.replace(" ", "") for text in side.texts]
-    rows = np.array([place for place, text in enumerate(squeezed) if len(text) <= TYPING_LETTERS], dtype=np.int64)
-    sizes = np.array([len(squeezed[row]) for row in rows], dtype=np.int64)
-    codes = mix(code_points("".join(squeezed[row] for row in rows)) + np.uint64(1))
+    without_spaces = [text.replace(" ", "") for text in side.texts]
+    rows = np.array([place for place, text in enumerate(without_spaces) if len(text) <= TYPING_LETTERS], dtype=np.int64)
+    sizes = np.array([len(without_spaces[row]) for row in rows], dtype=np.int64)
+    codes = mix(code_points("".join(without_spaces[row] for row in rows)) + np.uint64(1))
     starts = np.cumsum(sizes) - sizes
     within = np.arange(len(codes)) - np.repeat(starts, sizes)
     powers = np.cumprod(np.full(TYPING_LETTERS + 1, _BASE, dtype=np.uint64))

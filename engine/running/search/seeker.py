@@ -148,7 +148,7 @@ class Seeker:
     def _predicted_s(self, setting: Setting) -> float:
         """Return how long a trial will take: as the whole ones so far, each by its size.
 
-        Deciding which examples are shown is done once, and is no part of it.
+        Deciding which examples are shown is done once, and is not part of it.
         """
         whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
         once_s = [trial.shots.measure_s if trial.shots is not None else 0.0 for trial in whole]

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from engine.core.errors import AdaptLabError, CancelledError, UsageError
+from engine.core.errors import AdaptLabError, CancelledError, machine_taken
 from engine.core.steps import Progress
 
 POLL_S = 0.2
@@ -30,14 +30,6 @@ class Lock(StrEnum):
     WAIT = "wait"
     REFUSE = "refuse"
     NONE = "none"
-
-
-def machine_taken() -> UsageError:
-    """Build the error for work that cannot wait."""
-    return UsageError(
-        "A run or a training job is in progress, and other work would distort its measurements.",
-        "Wait until it ends, or stop it; then try again.",
-    )
 
 
 def in_turn(

@@ -14,7 +14,7 @@ from engine.core.generation import Completion, Decoding, GenerateRequest, Messag
 from engine.core.ports import LanguageModel
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal, Progress, drain
-from engine.core.variant import DecodingMode
+from engine.core.variant import ANSWER_TOKENS, DecodingMode
 from engine.services.background.jobs import Job, JobBook, Lock, SteppedJob
 from engine.services.workspace import Workspace
 
@@ -22,7 +22,6 @@ SECONDS = 10.0
 """How long the test generates answers, without loading. An answer in progress at the end is finished."""
 PROMPT_WORDS = 380
 """About 500 tokens, as a prompt with instructions, some shots and a long input has."""
-ANSWER_TOKENS = 64
 MOST_REMEMBERED = 50
 
 
