@@ -17,7 +17,7 @@ from engine.core.techniques import Technique
 from engine.core.variant import TUNED_ENDING, named, variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark, heading_of_numbers
-from engine.metrics.retrieval import blame
+from engine.metrics.retrieval import error_cause
 
 _LONG = 1500
 
@@ -91,10 +91,10 @@ def answers_frame(
         }
         for prediction in made
     ]
-    blames = [blame(prediction, example, documents or {}) if example else None for prediction in made]
-    if any(blames):
-        for row, blamed in zip(rows, blames, strict=True):
-            row["Cause"] = str(blamed) if blamed else ""
+    causes = [error_cause(prediction, example, documents or {}) if example else None for prediction in made]
+    if any(causes):
+        for row, cause in zip(rows, causes, strict=True):
+            row["Cause"] = str(cause) if cause else ""
     return pl.DataFrame(rows)
 
 

@@ -119,7 +119,7 @@ def retrieval_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
             "high": _times(found["recall_at_k"]["ci_high"], 100),
             "mrr": found["mrr"]["value"],
         }
-        | {blame.name: found["wrong_answers"].get(str(blame), 0) for blame in ErrorCause}
+        | {cause.name: found["wrong_answers"].get(str(cause), 0) for cause in ErrorCause}
         for variant in variants
         if (found := variant.get("retrieval"))
     ]

@@ -56,7 +56,7 @@ class RetrievalQuality:
     recall_at_k: Interval
     mrr: Interval
     """Mean reciprocal rank."""
-    blames: Mapping[str, int]
+    causes: Mapping[str, int]
     """Wrong answers by `ErrorCause`."""
 
 
@@ -81,7 +81,7 @@ def support(example: Example, passages: Sequence[Passage], documents: Mapping[st
     )
 
 
-def blame(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> ErrorCause | None:
+def error_cause(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> ErrorCause | None:
     """Return the cause of a wrong answer; None for a right one, and for a row without a mark or without retrieval."""
     if prediction.failure is not None and prediction.failure.kind is FailureKind.CONTEXT_OVERFLOW:
         return ErrorCause.CUT_OFF if _marks(example) else None
@@ -104,7 +104,7 @@ def retrieval_quality(task: Task, predictions: Iterable[Prediction]) -> Retrieva
     """Sum up one variant's retrieval on the marked rows; None where it fetched no passage of a document there."""
     documents = {document.name: document for document in task.documents}
     examples = {example.id: example for example in task.examples if _marks(example)}
-    recalls, ranks, blames = [], [], []
+    recalls, ranks, causes = [], [], []
     k = 0
     for prediction in predictions:
         example = examples.get(prediction.example_id)
@@ -112,9 +112,9 @@ def retrieval_quality(task: Task, predictions: Iterable[Prediction]) -> Retrieva
         if example is None:
             continue
         k = max(k, len(seen))
-        blamed = blame(prediction, example, documents)
-        if blamed is not None:
-            blames.append(str(blamed))
+        cause = error_cause(prediction, example, documents)
+        if cause is not None:
+            causes.append(str(cause))
         brought = support(example, seen, documents) if seen else None
         if brought is not None:
             recalls.append(brought.recall)
@@ -126,7 +126,7 @@ def retrieval_quality(task: Task, predictions: Iterable[Prediction]) -> Retrieva
         k=k,
         recall_at_k=mean_interval(recalls),
         mrr=mean_interval(ranks),
-        blames=dict(Counter(blames)),
+        causes=dict(Counter(causes)),
     )
 
 
@@ -139,7 +139,7 @@ def quality_figures(quality: RetrievalQuality | None) -> dict[str, Any] | None:
         for name, interval in (("recall_at_k", quality.recall_at_k), ("mrr", quality.mrr))
         if not math.isnan(interval.value)
     }
-    return {"rows": quality.rows, "k": quality.k, **figures, "wrong_answers": dict(quality.blames)}
+    return {"rows": quality.rows, "k": quality.k, **figures, "wrong_answers": dict(quality.causes)}
 
 
 _Span = tuple[str, int, int]

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from components.report.blame import blame_facets
+from components.report.error_causes import error_cause_facets
 from components.report.more_rows import more_rows
 from components.report.parts import classes_part, confidence_part, draws_part, effort_part
 from components.report.tables import show_metrics, show_pairs
@@ -107,7 +107,7 @@ if rows_tab.open:
             key="report_rows",
             first=Show.DISAGREE,
             opened_key=state.REPORT_ROW,
-            extra=blame_facets(lab, info, report),
+            extra=error_cause_facets(lab, info, report),
         )
 if pairs_tab.open:
     with pairs_tab:

@@ -244,9 +244,17 @@ def test_a_done_run_may_be_resumed(run: Run, table: list[object], tmp_path: Path
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_a_changed_task_is_not_resumed(run: Run, tmp_path: Path) -> None:
-    """A run is only gone on with on the very rows it began with."""
-    folder = shutil.copytree(TASKS / "support-tickets", tmp_path / "mine")
+@pytest.mark.parametrize(
+    ("task", "before", "after"),
+    [
+        ("support-tickets", "service fee", "service charge"),
+        ("policy-qa", '"accept": ["the Guarded', '"accept": ["Guarded'),
+    ],
+    ids=["an input", "an answer that is accepted"],
+)
+def test_a_changed_task_is_not_resumed(run: Run, tmp_path: Path, task: str, before: str, after: str) -> None:
+    """A run is only gone on with on the very rows it began with, and by the same scores."""
+    folder = shutil.copytree(TASKS / task, tmp_path / "mine")
     options = [
         "--task",
         folder,
@@ -261,7 +269,8 @@ def test_a_changed_task_is_not_resumed(run: Run, tmp_path: Path) -> None:
     ]
     assert run("compare", *options)[0] == 0
     rows = (folder / "examples.jsonl").read_text()
-    (folder / "examples.jsonl").write_text(rows.replace("service fee", "service charge", 1))
+    assert before in rows
+    (folder / "examples.jsonl").write_text(rows.replace(before, after, 1))
     run_id = json.loads((tmp_path / "o" / "summary.json").read_text())["run_id"]
     code, _, err = run("compare", "--resume", run_id)
     assert code == 2

@@ -1,4 +1,4 @@
-"""Recall, MRR and blame against marked passages."""
+"""Recall, MRR and the causes of errors against marked passages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.retrieval.chunking import chunk_document
 from engine.core.run.prediction import Failure, FailureKind, Passage, Prediction
 from engine.core.task import AnswerKind, Document, Example
-from engine.metrics.retrieval import Coverage, ErrorCause, blame, quality_figures, retrieval_quality, support
+from engine.metrics.retrieval import Coverage, ErrorCause, error_cause, quality_figures, retrieval_quality, support
 from tests.helpers import small_task
 
 TEXT = "# Leave\n\nFull-time staff get 28 days. Night staff get 3 more days.\n\n## Carry-over\n\nUp to 5 days carry over.\n"
@@ -85,7 +85,7 @@ def test_a_row_without_a_mark_is_counted_nowhere() -> None:
     assert support(asked(), [passage("leave.md", TEXT)], DOCUMENTS) is None
     odd = replace(asked(), metadata={"supporting": "leave.md"})
     assert support(odd, [passage("leave.md", TEXT)], DOCUMENTS) is None
-    assert blame(predicted(passage("leave.md", TEXT)), odd, DOCUMENTS) is None
+    assert error_cause(predicted(passage("leave.md", TEXT)), odd, DOCUMENTS) is None
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_a_row_without_a_mark_is_counted_nowhere() -> None:
         (predicted(score=None, failure=Failure(kind=FailureKind.CONTEXT_OVERFLOW, message="")), ErrorCause.CUT_OFF),
     ],
 )  # fmt: skip
-def test_a_wrong_answer_blames_one_part(prediction: Prediction, expected: ErrorCause | None) -> None:
+def test_a_wrong_answer_has_one_cause(prediction: Prediction, expected: ErrorCause | None) -> None:
     """Retrieval that missed, a context that cut, a model that had it; a right answer and one without retrieval, nobody."""
-    assert blame(prediction, asked(NIGHT), DOCUMENTS) is expected
+    assert error_cause(prediction, asked(NIGHT), DOCUMENTS) is expected
 
 
 def test_a_variant_is_summed_up_over_its_marked_rows() -> None:
-    """Recall and MRR are means over rows with a mark, with intervals; blames are counted over wrong answers."""
+    """Recall and MRR are means over rows with a mark, with intervals; causes are counted over wrong answers."""
     examples = (replace(asked(NIGHT), id="a"), replace(asked(NIGHT), id="b"), replace(asked(), id="c"))
     task = replace(small_task(kind=AnswerKind.SHORT, documents=(LEAVE, TRAVEL)), examples=examples)
     rows = [

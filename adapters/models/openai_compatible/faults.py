@@ -222,7 +222,7 @@ def _about_the_server(said: _Said, model: str) -> ModelError | None:
 
 
 def _about_the_request(said: _Said) -> ModelError:
-    """Tell that the request cannot be made like this, and which option is to blame, if an answer can do without."""
+    """Tell that the request cannot be made like this, and which option is the reason, if an answer can do without."""
     option = _refused_option(said.error, said.words)
     what = f"The server at {said.host} rejected the request (status {said.status}){said.words}."
     fix = "Choose another decoding, or check what the server supports."
