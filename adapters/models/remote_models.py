@@ -23,9 +23,9 @@ from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import VLLM, dialect_named
 from adapters.models.openai_compatible.listing import list_models
 from adapters.models.openai_compatible.lora import load_into_vllm
-from adapters.models.openai_compatible.model import PARALLEL, OpenAICompatibleModel
+from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote.address import checked_url
-from adapters.models.remote.bounds import seconds_per_answer
+from adapters.models.remote.bounds import ROWS_IN_FLIGHT, seconds_per_answer
 from adapters.models.remote.keys import key_for, variable_for
 from adapters.models.remote.nearby import nearby_servers
 from adapters.models.remote.servers import FROM_ENVIRONMENT, ServerBook
@@ -53,7 +53,7 @@ class _Listed:
 def _rows_in_flight() -> int:
     text = os.environ.get(ROWS_VARIABLE, "")
     if not text:
-        return PARALLEL
+        return ROWS_IN_FLIGHT
     if not text.isdigit() or int(text) < 1:
         raise UsageError(f"{ROWS_VARIABLE} is '{text[:20]}'.", "Set it to a whole number of rows, or unset it.")
     return int(text)

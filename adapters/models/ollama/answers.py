@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.models.remote.border import Pieces, clean_text, count_of, mapping, seconds_of, text_of
+from adapters.models.remote.bounds import LISTED_TOKENS, LONGEST_NAME, THINKING_ROOM_TOKENS
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
 from engine.core.errors import BrokenAnswerError, ContextOverflowError
@@ -18,11 +19,7 @@ from engine.core.text.token_estimate import TURN_TOKENS
 from engine.core.variant import DecodingMode
 
 KEEP_ALIVE = "15m"
-LISTED_TOKENS = 20
-THINKING_ROOM_TOKENS = 1024
-"""Added to the longest answer of models that think, since thinking counts as answer."""
 NANOSECONDS = 1e9
-LONGEST_NAME = 80
 CUT_SHARE = 0.9
 """An older server that evaluated less than this share of the prompt's counted tokens has cut it."""
 CUT_SHARE_OF_ESTIMATE = 0.4

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.models.remote.address import host_of
 from adapters.models.remote.border import UnreadableError, whole_letters
-from adapters.models.remote.bounds import own_error
+from adapters.models.remote.bounds import LONGEST_WORDS, own_error
 from adapters.models.remote.keys import Key
 from engine.core.errors import (
     AccessError,
@@ -23,8 +23,6 @@ from engine.core.errors import (
     UnknownModelError,
     UnsupportedError,
 )
-
-_LONGEST_WORDS = 240
 
 
 @contextlib.contextmanager
@@ -91,7 +89,7 @@ def _transport(error: BaseException, host: str) -> ModelError:
 
 
 def _refusal(error: Any, host: str, model: str, key: Key) -> ModelError:
-    said = key.redact(whole_letters(" ".join(str(error.error).split())))[:_LONGEST_WORDS]
+    said = key.redact(whole_letters(" ".join(str(error.error).split())))[:LONGEST_WORDS]
     words, status = said.lower(), int(error.status_code)
     made: ModelError
     if said.lstrip().lower().startswith(("<!doctype", "<html")):

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapters.models.ollama.answers import (
-    LONGEST_NAME,
     Sums,
     as_dicts,
     continuation_body,
@@ -23,6 +22,7 @@ from adapters.models.ollama.answers import (
     rendering_body,
 )
 from adapters.models.remote.border import mapping, steps_of, text_of
+from adapters.models.remote.bounds import LONGEST_NAME
 from adapters.models.remote.label_odds import label_probabilities, still_possible, written_label
 from adapters.models.remote.label_walk import LabelWalk, Listed
 from engine.core.generation import Completion, GenerateRequest

@@ -22,7 +22,7 @@ from adapters.models.ollama.labels import LabelChoice
 from adapters.models.ollama.lora import check_template, count_evaluated, model_with, refuse_scale
 from adapters.models.ollama.server import OllamaServer, dotted
 from adapters.models.ollama.told import plain_name
-from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, Patience
+from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, ROWS_IN_FLIGHT, Patience
 from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities
@@ -42,7 +42,6 @@ from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
 
-PARALLEL = 4
 CONTEXT_STEP_TOKENS = 256
 REFUSES = (0, 12, 6)
 """The first version that refuses a prompt that does not fit (`truncate` and `shift` of a chat); older ones cut it."""
@@ -305,8 +304,8 @@ class OllamaModel:
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None
     ) -> list[Completion | Exception]:
         """Answer several requests, some at once; a failed one yields its error."""
-        asked = partial(self.generate, cancel=cancel, at_once=PARALLEL)
-        return answer_all(asked, requests, at_once=PARALLEL)
+        asked = partial(self.generate, cancel=cancel, at_once=ROWS_IN_FLIGHT)
+        return answer_all(asked, requests, at_once=ROWS_IN_FLIGHT)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count with the model's own file where it is on this machine, else estimate from letters."""

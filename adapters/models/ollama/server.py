@@ -17,7 +17,7 @@ from adapters.models.ollama.faults import translated
 from adapters.models.ollama.told import Running, Shown, Tag, running_of, shown_of, tags_of
 from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.border import clean_text, count_of, lines, mapping, read_value
-from adapters.models.remote.bounds import UNPACKED, bounding
+from adapters.models.remote.bounds import LISTING_S, UNPACKED, bounding
 from adapters.models.remote.keys import Key, key_for
 from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_stream, quick_call
 from adapters.models.stores import ollama_folder
@@ -27,7 +27,6 @@ from engine.metrics import wording as say
 
 DEFAULT_URL = "http://127.0.0.1:11434"
 CONNECT_S = 2.0
-LISTING_S = 5.0
 OLDEST = (0, 5, 5)
 """The first version that takes JSON schemas and LoRA weights through its API."""
 SPARE_BYTES = 1_000_000_000

@@ -21,6 +21,7 @@ from adapters.models.remote.border import (
     steps_of,
     text_of,
 )
+from adapters.models.remote.bounds import LONGEST_NAME
 from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import Step, label_probabilities
@@ -44,7 +45,6 @@ WITHHELD = frozenset(
 """Ends of an answer that a filter withheld, in any case: OpenAI's and Anthropic's names, then Google's own."""
 CUT_OFF = frozenset({"length", "max_tokens"})
 _LONGEST_REFUSAL = 240
-_LONGEST_NAME = 80
 _MILLISECONDS = 1000.0
 _OTHERWISE = "Change the row or the instructions, or choose another model."
 
@@ -110,7 +110,7 @@ class StreamAccumulator:
         self.steps += steps_of(mapping(choice.get("logprobs") or {}, "log-probabilities").get("content"))
         ended = choice.get("finish_reason")
         if ended:
-            self.finish = clean_text(str(ended), self._key)[:_LONGEST_NAME]
+            self.finish = clean_text(str(ended), self._key)[:LONGEST_NAME]
             added += self.end()
         self.text += added
         if fewest_tokens(len(self.text), len(self.steps)) > self._longest_tokens:
@@ -128,7 +128,7 @@ class StreamAccumulator:
 
     def _named(self, chunk: Mapping[str, Any]) -> str:
         told = [chunk.get(name) for name in ("model", "system_fingerprint")]
-        return " ".join(clean_text(one, self._key)[:_LONGEST_NAME] for one in told if isinstance(one, str) and one)
+        return " ".join(clean_text(one, self._key)[:LONGEST_NAME] for one in told if isinstance(one, str) and one)
 
     @property
     def began(self) -> bool:

@@ -9,15 +9,12 @@ from typing import Any
 
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
 from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
+from adapters.models.remote.bounds import LISTED_TOKENS, THINKING_ROOM_TOKENS
 from adapters.models.remote.label_odds import label_schema
 from engine.core.errors import RefusedOptionError, UnsupportedError
 from engine.core.generation import Decoding, GenerateRequest
 from engine.core.variant import DecodingMode
 
-THINKING_ROOM_TOKENS = 1024
-"""Added to the longest answer at closed APIs, whose models may think before they answer; thinking is billed."""
-LISTED_TOKENS = 20
-"""Most alternatives per token that servers list."""
 _LARGEST_SEED = 2**31 - 1
 LIMIT_NAMES = ("max_completion_tokens", "max_tokens")
 """What servers call the longest answer: one that refuses its usual name is asked by the other."""

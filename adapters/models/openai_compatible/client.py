@@ -11,7 +11,7 @@ from typing import Any
 from adapters.models.openai_compatible.faults import translated
 from adapters.models.remote.address import checked_url, host_of, is_local
 from adapters.models.remote.border import events, objects, read_value
-from adapters.models.remote.bounds import UNPACKED, bounding
+from adapters.models.remote.bounds import LISTING_S, UNPACKED, bounding
 from adapters.models.remote.keys import Key, key_for
 from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_call, quick_call
 from adapters.models.remote.servers import FROM_ENVIRONMENT
@@ -25,7 +25,6 @@ _ANTHROPIC_VERSION = "2023-06-01"
 """Of the form of its answers; its reference requires it (*Versions*)."""
 _LONGEST_KIND = 40
 CONNECT_S = 5.0
-LISTING_S = 5.0
 MOST_MODELS, LONGEST_ID = 5_000, 300
 """Of a list: the largest catalogues have some hundred models."""
 

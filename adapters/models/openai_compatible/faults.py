@@ -14,7 +14,7 @@ from typing import Any
 from adapters.models.openai_compatible.retry_after import retry_after_s
 from adapters.models.remote.address import host_of
 from adapters.models.remote.border import UnreadableError, whole_letters
-from adapters.models.remote.bounds import own_error
+from adapters.models.remote.bounds import LONGEST_WORDS, own_error
 from adapters.models.remote.keys import Key, variable_for
 from engine.core.errors import (
     AccessError,
@@ -52,7 +52,6 @@ _NO_CREDIT = re.compile(r"insufficient_quota|billing", re.IGNORECASE)
 _WITHHELD = re.compile(r"content_filter|content_policy|content management policy|moderation|flagged", re.IGNORECASE)
 _NO_SUCH_MODEL = re.compile(r"model_not_found|not a valid model", re.IGNORECASE)
 _KEY_REFUSED = re.compile(r"api[ _]key (?:not valid|expired)|api_key_invalid", re.IGNORECASE)
-_LONGEST_WORDS = 240
 PAYMENT, FORBIDDEN, TOO_MANY = 402, 403, 429
 _IN_DEBT = "credit balance"
 """Anthropic says so with the status of a wrong request."""
@@ -302,5 +301,5 @@ def _said(error: Any, key: Key) -> str:
     text = " ".join(filter(None, texts)) or str(getattr(error, "message", ""))
     if text.lstrip().lower().startswith(("<!doctype", "<html")):
         text = "a web page instead of JSON"
-    text = key.redact(whole_letters(" ".join(text.split())))[:_LONGEST_WORDS]
+    text = key.redact(whole_letters(" ".join(text.split())))[:LONGEST_WORDS]
     return f" (it says: {text})" if text else ""

@@ -32,7 +32,7 @@ from adapters.models.openai_compatible.lora import (
 )
 from adapters.models.openai_compatible.usage import usage_of
 from adapters.models.openai_compatible.vllm_server import VllmServer
-from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, Patience
+from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, ROWS_IN_FLIGHT, Patience
 from adapters.models.remote.label_odds import written_label
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
@@ -58,9 +58,6 @@ from engine.core.run.prediction import Usage
 from engine.core.steps import CancelSignal
 from engine.core.variant import DecodingMode
 
-PARALLEL = 4
-"""Rows in flight at once in throughput mode, unless told otherwise."""
-
 
 class OpenAICompatibleModel:
     """One model of one server."""
@@ -71,7 +68,7 @@ class OpenAICompatibleModel:
         client: Client,
         dialect: Dialect,
         *,
-        parallel: int = PARALLEL,
+        parallel: int = ROWS_IN_FLIGHT,
         answer_s: float = ANSWER_S,
     ) -> None:
         """Take the facts, whose `path` is the name that the server knows, the client, and the seconds of an answer."""

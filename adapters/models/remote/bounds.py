@@ -30,6 +30,16 @@ MOST_BYTES = 8_000_000
 """Of anything that is read as a whole, and of a line."""
 MOST_STREAM_BYTES = 64_000_000
 """Of an answer that comes in pieces."""
+LISTING_S = 5.0
+"""How long listing models may take."""
+ROWS_IN_FLIGHT = 4
+"""Rows that are asked for at once in throughput mode, unless told otherwise."""
+THINKING_ROOM_TOKENS = 1024
+"""Added to the longest answer of models that may think before they answer, since thinking counts as answer."""
+LISTED_TOKENS = 20
+"""Most alternatives per token that servers list."""
+LONGEST_NAME, LONGEST_WORDS = 80, 240
+"""Characters that are kept of what a server calls something, and of what it says is wrong."""
 _SMALLEST_SETTING_S, _LARGEST_SETTING_S = 0.1, 86_400.0
 
 
