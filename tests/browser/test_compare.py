@@ -125,6 +125,7 @@ def test_cancel_then_resume(page: Page, serve: Server) -> None:
     expect(page.get_by_text(re.compile(r"Stopped · \d+ of 60 answers"))).to_be_visible(timeout=LONG_MS)
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_role("heading", name="Results")).to_be_visible()  # the lanes are drawn before it
     assert {lane["rows"] for lane in _lanes(page)} == {"30/30"}
 
 

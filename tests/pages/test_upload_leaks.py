@@ -84,7 +84,7 @@ def test_a_run_in_progress_leaves_meaning_out(opened) -> None:
     screen = opened(rows(12))
     with screen.lab.memory.machine.lock():
         leaks_screen(screen)
-    assert "A run is being measured on this machine" in screen.texts()
+    assert "A run or a training job is in progress" in screen.texts()
     assert "not meaning" in screen.texts()
     assert not screen.app.button(key="step_next").disabled
 

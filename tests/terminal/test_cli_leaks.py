@@ -98,7 +98,7 @@ def test_while_a_run_measures_meaning_is_left_out_and_said(run: Run, tmp_path: P
         code, out, err = run("import-csv", table, "--out", tmp_path / "t")
     assert code == 0
     assert "not meaning" in out
-    assert "Meaning was not compared. A run is being measured on this machine" in err
+    assert "Meaning was not compared. A run or a training job is in progress" in err
 
 
 def test_stopping_the_comparison_writes_nothing(
