@@ -13,6 +13,7 @@ import cli
 from engine.core.generation import ModelFacts
 from tests import served
 from tests.helpers import WriteCsv
+from tests.terminal.reading import write_desks
 
 pytestmark = [
     pytest.mark.model,
@@ -160,6 +161,44 @@ def test_llama_cpp_server_answers_all_but_lora(
         assert cli.main(["models", "--remove", "small"]) == 0
     assert {name: figures["n_failed"] for name, figures in found.items()} == {"zero-shot": 0, "rag": 0, "classifier": 0}
     assert set(answers(tmp_path / "out", "zero-shot").values()) <= {"billing", "delivery", "fault"}
+
+
+def test_labels_that_begin_within_a_character_are_chosen(
+    smollm2: ModelFacts, module_home: Path, tmp_path: Path
+) -> None:
+    """The first tokens of both are a part of a character; a version that lists none of these is asked by a grammar."""
+    faces = {"\U0001f600": "thank you, all is well", "\U0001f4a5": "this is the third time it broke"}
+    table = write_desks(tmp_path / "faces.csv", faces, train=4, test=3)
+    with served.llama_server(smollm2.path) as url:
+        assert cli.main(["models", "--add", f"box={url}"]) == 0
+        (model,) = _models_of("box")
+        code, found = compared(table, tmp_path / "out", "--model", model, "--variants", "zero-shot,few-shot")
+        assert code == 0
+        assert cli.main(["models", "--remove", "box"]) == 0
+    assert {figures["n_failed"] for figures in found.values()} == {0}
+    frame = _frame(tmp_path / "out")
+    assert set(frame["answer"]) <= set(faces)
+    assert all(not row or set(json.loads(row)) <= set(faces) for row in frame["probabilities"])
+
+
+def test_llama_cpp_server_answers_in_blocks_as_it_keeps_one_prompt(
+    smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Variants take turns by blocks of 20 rows, the memo says so, and several rows at once are no gain there."""
+    with served.llama_cpp_server(smollm2.path) as url:
+        assert cli.main(["models", "--add", f"small={url}"]) == 0
+        (model,) = _models_of("small")
+        options = ("--model", model, "--variants", "zero-shot,few-shot", "--prior-correction", "off")
+        code, _found = compared(desk, tmp_path / "out", *options)
+        assert code == 0
+        assert json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))["block_rows"] == 20
+        assert cli.main(["report", "latest", "--out", str(tmp_path / "memo.md")]) == 0
+        assert "in blocks of 20 rows" in (tmp_path / "memo.md").read_text(encoding="utf-8").replace("\\", "")
+        capsys.readouterr()
+        code, _found = compared(desk, tmp_path / "at once", *options, "--throughput")
+        assert code == 0
+        assert "It answers one request at a time." in capsys.readouterr().err
+        assert cli.main(["models", "--remove", "small"]) == 0
 
 
 def _models_of(server: str) -> list[str]:

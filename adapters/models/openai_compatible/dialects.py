@@ -102,8 +102,8 @@ LLAMA_SERVER = Dialect(
         )
         | {"lora_serving": Support.DEPENDS, "lora_training": Support.NO},
         {
-            "choice_probabilities": "None for labels that begin within a character, such as some emoji: the server "
-            "lists no probabilities there, and a grammar restricts it to the labels.",
+            "choice_probabilities": "None where the server lists no token, as it may within a character such as an "
+            "emoji: there a grammar restricts it to the labels.",
             "lora_serving": "Weights that the server was started with (`--lora`); they are switched per request.",
             "lora_training": "Train on the same GGUF here, then start the server with the weights.",
             "kept_prompts": "One in each of its slots (`-np`).",

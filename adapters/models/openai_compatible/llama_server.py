@@ -23,7 +23,7 @@ NO_THINKING: Mapping[str, bool] = {"enable_thinking": False}
 
 
 class LlamaServer(LabelScorer):
-    """The native routes of one llama-server. It lists no token that is not a whole character, as an emoji's first."""
+    """The native routes of one llama-server. Some versions list no token within a character, as an emoji's first."""
 
     def prompt(self, messages: Sequence[Message]) -> tuple[str, list[int]]:
         """Return a prompt in the model's chat template, as text and as token ids."""
