@@ -134,3 +134,4 @@ def test_what_a_variant_costs_of_which_no_row_was_answered_is_not_known(
     memo = (tmp_path / "memo.md").read_text(encoding="utf-8").replace("\\", "")
     assert "Your limit on cost was not checked: no row of few-shot was answered." in memo
     assert "another machine answered" not in memo
+    assert "No row of few-shot was answered: each counts as wrong" in memo

@@ -12,6 +12,7 @@ from engine.analysis.verdict.limits import uncosted, unknown_costs, untimed
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.embedder import embedder_name
+from engine.core.run.prediction import FailureKind
 from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
@@ -40,6 +41,20 @@ def _unchecked(ruling: Ruling) -> Sentence:
     if why := unknown_costs([item for item in figures if uncosted(item, limits)]):
         said.append(f"Your limit on cost was not checked: {why}.")
     return Sentence(text=" ".join(said))
+
+
+def _unanswered(ruling: Ruling) -> Sentence:
+    """Say who has no answer to any row: a lead over such a variant is one over its failures."""
+    silent = [
+        the(item)
+        for item in ruling.run.figures
+        if item.failed - item.failures.get(FailureKind.UNPARSED, 0) == item.rows
+    ]
+    if not silent:
+        return Sentence(text="")
+    return Sentence(
+        text=f"No row of {say.listed(silent)} was answered: each counts as wrong, for the reason it failed."
+    )
 
 
 def _fewer(ruling: Ruling) -> Sentence:
@@ -216,6 +231,7 @@ def _drawn(item: VariantFigures) -> str:
 
 _PARTS = (
     _unchecked,
+    _unanswered,
     _fewer,
     _ended,
     _continued,
