@@ -13,7 +13,8 @@ _LETTER = re.compile(r"[A-Za-z]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
 _TITLE = re.compile(r"[A-Z][a-z]+(?:[ '-][A-Za-z]+)*|[A-Z]|\d[\d,.]* .*")
 _CODE = re.compile(
-    r"""^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA|BEGIN|WITH|ATTACH|VACUUM)\s  # SQL
+    r"""^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|PRAGMA|BEGIN|WITH|ATTACH|VACUUM|CASE\sWHEN)\s  # SQL
+    |\(SELECT\s|^\(prefers-|^:\w+\(                        # parts of queries, of styles
     |^\s*<[\w!/][^>]*>?                                  # markup
     |^[\w-]+\s*:\s*[\w#%.-]+;$|;\s*\}|\{\s*\n|\bpx\b|::=  # styles, grammars
     |\(\?[:!=<P]|\[\^|\\[wdsSbBnu\[(.]|\(\.\*|\.\*\)|\.\*\?|\$\)|^\^  # patterns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,12 @@ def test_scripts_and_templates_show_their_texts(tmp_path: Path) -> None:
 def test_known_strings_are_listed(listed: list[Shown], path: str, text: str) -> None:
     """A string of each kind that is on screen, in a message or in a memo stands in the list with its file."""
     assert text in {shown.text for shown in listed if shown.path == path}
+
+
+def test_no_query_and_no_style_is_listed(listed: list[Shown]) -> None:
+    """What a database or a browser reads is no text, wherever it stands."""
+    code = re.compile(r"json_(?:type|extract|each)\(|\bSELECT .+ FROM\b|^\(prefers-|^:has\(")
+    assert [shown for shown in listed if code.search(shown.text)] == []
 
 
 def test_every_string_stands_at_its_place(listed: list[Shown]) -> None:
