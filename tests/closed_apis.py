@@ -28,6 +28,9 @@ import pytest
 from adapters.models.openai_compatible import listing, prices
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
 from adapters.models.remote.keys import variable_for
+from engine.core.run.prediction import Usage
+from engine.metrics.budget import usage_usd
+from engine.metrics.costing import token_prices
 from tests.faulty_server import FaultyServer, Played
 
 PLANTED = "sk-planted-0a1b2c3d4e5f"
@@ -256,3 +259,10 @@ def stand_in(server: FaultyServer, monkeypatch: pytest.MonkeyPatch, *apis: Close
 
 def _encrypted(url: str) -> str:
     return url.replace("http://", "https://", 1)
+
+
+def answer_usd(api: ClosedApi = OPENAI, *, prompt: int = 60, cached: int = 32, answer: int = 45) -> float:
+    """Return what an answer costs by the price table: by default each one of `by_openai` that tells its tokens."""
+    prices = token_prices(api.price_ref)
+    assert prices is not None
+    return usage_usd(prices, Usage(prompt_tokens=prompt, cached_prompt_tokens=cached, completion_tokens=answer))

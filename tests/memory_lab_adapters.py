@@ -21,6 +21,7 @@ from engine.core.errors import UsageError, unknown_name
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.health import Finding
 from engine.core.ports import LanguageModel
+from engine.core.run.failed_rows import to_ask_again
 from engine.core.run.infos import RunInfo, TaskInfo, TaskSetAside, info_of
 from engine.core.run.looks import Look, has_looked, look_of
 from engine.core.run.manifest import MachineFacts, Manifest, manifest_from_dict
@@ -79,10 +80,13 @@ class MemoryRunStore:
             for place in places:
                 self._predictions[run_id].pop(place, None)
 
-    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
-        """Read a run's predictions, all of them or those on some examples."""
+    def predictions(
+        self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None, *, unanswered: bool = False
+    ) -> list[Prediction]:
+        """Read a run's predictions: all of them, those on some examples, or those without an answer."""
         with self._lock:
             made = list(self._predictions.get(run_id, {}).values())
+        made = to_ask_again(made) if unanswered else made
         return made if some is None else [one for one in made if one.example_id in set(some[1])]
 
     def count(self, run_id: str) -> int:

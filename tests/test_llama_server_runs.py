@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def lora_gguf(module_home: Path, desk: Path) -> Path:
     return path
 
 
+@contextmanager
+def added(name: str, serving: Callable[..., AbstractContextManager[str]], *served_with: str) -> Iterator[str]:
+    """Serve a file, add the server, and yield the id of its model; the server is removed again."""
+    with serving(*served_with) as url:
+        assert cli.main(["models", "--add", f"{name}={url}"]) == 0
+        (model,) = _models_of(name)
+        yield model
+        assert cli.main(["models", "--remove", name]) == 0
+
+
 def test_weights_that_llama_server_holds_run_beside_the_base(
     smollm2: ModelFacts, module_home: Path, desk: Path, lora_gguf: Path, tmp_path: Path
 ) -> None:
@@ -66,12 +77,9 @@ def test_weights_that_llama_server_holds_run_beside_the_base(
 
     The same weights on the same file here give the same answers.
     """
-    with served.llama_server(smollm2.path, str(lora_gguf)) as url:
-        assert cli.main(["models", "--add", f"box={url}"]) == 0
-        (model,) = _models_of("box")
+    with added("box", served.llama_server, smollm2.path, str(lora_gguf)) as model:
         code, there = compared(desk, tmp_path / "there", "--model", model, "--variants", "zero-shot,lora")
         assert code == 0
-    assert cli.main(["models", "--remove", "box"]) == 0
     code, _here = compared(
         desk, tmp_path / "here", "--variants", "zero-shot,lora", "--rank", "2", "--epochs", "3", "--train-rows", "9"
     )
@@ -88,15 +96,12 @@ def test_labels_and_their_probabilities_come_from_llama_server(
     smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path
 ) -> None:
     """Choices are always labels, with a probability each, the server's own timings, and what it kept of the prompt."""
-    with served.llama_server(smollm2.path) as url:
-        assert cli.main(["models", "--add", f"box={url}"]) == 0
-        (model,) = _models_of("box")
+    with added("box", served.llama_server, smollm2.path) as model:
         code, found = compared(desk, tmp_path / "out", "--model", model, "--variants", "few-shot,rag")
         assert code == 0
         wanted = ["--variants", "zero-shot", "--prior-correction", "on"]
         code, corrected = compared(desk, tmp_path / "corrected", "--model", model, *wanted)
         assert code == 0
-        assert cli.main(["models", "--remove", "box"]) == 0
     (prior,) = corrected["zero-shot"]["label_priors"]
     assert prior["corrected"]
     for figures in found.values():
@@ -115,13 +120,10 @@ def test_both_answer_in_the_form_of_a_schema_and_in_free_text(
     """JSON with the fields of the task's schema, and lines of text."""
     schema = json.loads(Path("data/tasks/order-extraction/schema.json").read_text(encoding="utf-8"))
     for name, serving in (("box", served.llama_server), ("small", served.llama_cpp_server)):
-        with serving(smollm2.path) as url:
-            assert cli.main(["models", "--add", f"{name}={url}"]) == 0
-            (model,) = _models_of(name)
+        with added(name, serving, smollm2.path) as model:
             for task in ("order-extraction", "house-style"):
                 asked = ["--task", task, "--model", model, "--variants", "zero-shot", "--limit", "2"]
                 assert cli.main(["compare", *asked, "--out", str(tmp_path / name / task)]) == 0
-            assert cli.main(["models", "--remove", name]) == 0
         found = answers(tmp_path / name / "order-extraction", "zero-shot")
         assert len(found) == 2
         for answer in found.values():
@@ -134,13 +136,10 @@ def test_throughput_at_llama_server_has_no_latency(
     smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path
 ) -> None:
     """Several rows at once give rows per second and no latency of single rows."""
-    with served.llama_server(smollm2.path) as url:
-        assert cli.main(["models", "--add", f"box={url}"]) == 0
-        (model,) = _models_of("box")
+    with added("box", served.llama_server, smollm2.path) as model:
         options = ["--variants", "zero-shot", "--throughput"]
         code, found = compared(desk, tmp_path / "out", "--model", model, *options)
         assert code == 0
-        assert cli.main(["models", "--remove", "box"]) == 0
     assert found["zero-shot"]["examples_per_s"] > 0
     assert found["zero-shot"]["total_s"]["p50"] is None
 
@@ -149,16 +148,13 @@ def test_llama_cpp_server_answers_all_but_lora(
     smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The server of llama-cpp-python runs prompts, retrieval and the classifier; LoRA is refused with the reason."""
-    with served.llama_cpp_server(smollm2.path) as url:
-        assert cli.main(["models", "--add", f"small={url}"]) == 0
-        (model,) = _models_of("small")
+    with added("small", served.llama_cpp_server, smollm2.path) as model:
         code, found = compared(desk, tmp_path / "out", "--model", model, "--variants", "zero-shot,rag,classifier")
         assert code == 0
         capsys.readouterr()
         code, _none = compared(desk, tmp_path / "no", "--model", model, "--variants", "zero-shot,lora")
         assert code == 2
         assert "LoRA" in capsys.readouterr().err
-        assert cli.main(["models", "--remove", "small"]) == 0
     assert {name: figures["n_failed"] for name, figures in found.items()} == {"zero-shot": 0, "rag": 0, "classifier": 0}
     assert set(answers(tmp_path / "out", "zero-shot").values()) <= {"billing", "delivery", "fault"}
 
@@ -169,12 +165,9 @@ def test_labels_that_begin_within_a_character_are_chosen(
     """The first tokens of both are a part of a character; a version that lists none of these is asked by a grammar."""
     faces = {"\U0001f600": "thank you, all is well", "\U0001f4a5": "this is the third time it broke"}
     table = write_desks(tmp_path / "faces.csv", faces, train=4, test=3)
-    with served.llama_server(smollm2.path) as url:
-        assert cli.main(["models", "--add", f"box={url}"]) == 0
-        (model,) = _models_of("box")
+    with added("box", served.llama_server, smollm2.path) as model:
         code, found = compared(table, tmp_path / "out", "--model", model, "--variants", "zero-shot,few-shot")
         assert code == 0
-        assert cli.main(["models", "--remove", "box"]) == 0
     assert {figures["n_failed"] for figures in found.values()} == {0}
     frame = _frame(tmp_path / "out")
     assert set(frame["answer"]) <= set(faces)
@@ -185,9 +178,7 @@ def test_llama_cpp_server_answers_in_blocks_as_it_keeps_one_prompt(
     smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Variants take turns by blocks of 20 rows, the memo says so, and several rows at once are no gain there."""
-    with served.llama_cpp_server(smollm2.path) as url:
-        assert cli.main(["models", "--add", f"small={url}"]) == 0
-        (model,) = _models_of("small")
+    with added("small", served.llama_cpp_server, smollm2.path) as model:
         options = ("--model", model, "--variants", "zero-shot,few-shot", "--prior-correction", "off")
         code, _found = compared(desk, tmp_path / "out", *options)
         assert code == 0
@@ -198,7 +189,6 @@ def test_llama_cpp_server_answers_in_blocks_as_it_keeps_one_prompt(
         code, _found = compared(desk, tmp_path / "at once", *options, "--throughput")
         assert code == 0
         assert "It answers one request at a time." in capsys.readouterr().err
-        assert cli.main(["models", "--remove", "small"]) == 0
 
 
 def _models_of(server: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.storage.files import keep_private
+from adapters.storage.run_sql import ON_EXAMPLES, ROW, SCHEMA, UNANSWERED, WHOLE_RECORD
 from engine.analysis.run_table import COLUMNS, row_values
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
@@ -28,38 +29,8 @@ from engine.core.run.prediction import (
     sound,
 )
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    run_id TEXT PRIMARY KEY,
-    started_at TEXT NOT NULL,
-    status TEXT NOT NULL,
-    manifest TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS predictions (
-    number INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL REFERENCES runs (run_id) ON DELETE CASCADE,
-    variant_id TEXT NOT NULL,
-    example_id TEXT NOT NULL,
-    record TEXT NOT NULL,
-    UNIQUE (run_id, variant_id, example_id)
-);
-CREATE TABLE IF NOT EXISTS looks_of_deleted_runs (
-    run_id TEXT PRIMARY KEY,
-    task_id TEXT NOT NULL,
-    task_digest TEXT NOT NULL,
-    record TEXT NOT NULL
-);
-"""
-
-
 Row = tuple[str, str, str]
 """What is stored of a prediction: its variant's id, its example's id, and its record."""
-_WHOLE_RECORD = (
-    "CASE WHEN json_valid(record) THEN json_type(record, '$.target') = 'text' AND json_type(record, '$.scores') ="
-    " 'object' AND json_type(record, '$.probabilities') = 'object' ELSE 0 END"
-)
-"""Holds of a record that can be read as columns."""
-_ROW = "INTO predictions (run_id, variant_id, example_id, record) VALUES (?, ?, ?, ?)"
 
 
 class SqliteRunStore:
@@ -159,9 +130,8 @@ class SqliteRunStore:
         rows = [(made.run_id, *record_of(made)) for made in predictions]
         with self._errors(), self._whole() as connection:
             connection.executemany(
-                f"INSERT {_ROW} ON CONFLICT (run_id, variant_id, example_id) DO UPDATE SET record = excluded.record"
-                " WHERE CASE WHEN json_valid(predictions.record)"
-                " THEN json_extract(predictions.record, '$.failure.passing') END",
+                f"INSERT {ROW} ON CONFLICT (run_id, variant_id, example_id) DO UPDATE SET record = excluded.record"
+                f" WHERE {UNANSWERED}",
                 rows,
             )
 
@@ -184,14 +154,14 @@ class SqliteRunStore:
                 connection.execute("ROLLBACK")
             raise
 
-    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
-        """Read a run's predictions in the order in which they were made, all of them or those on some examples."""
-        where, values = "", [run_id]
+    def predictions(
+        self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None, *, unanswered: bool = False
+    ) -> list[Prediction]:
+        """Read a run's predictions in the order in which they were made: all, those on some examples, or unanswered."""
+        where, values = f" AND {UNANSWERED}" if unanswered else "", [run_id]
         if some is not None:
             plan, example_ids = some
-            where = (
-                " AND variant_id IN (SELECT value FROM json_each(?)) AND example_id IN (SELECT value FROM json_each(?))"
-            )
+            where += ON_EXAMPLES
             values += [json.dumps([variant.id for variant in plan.variants]), json.dumps(list(example_ids))]
         with self._errors():
             rows = self._connection().execute(
@@ -234,7 +204,7 @@ class SqliteRunStore:
             if connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)).fetchone():
                 raise UsageError(f"Run {run_id} is here already.", "Delete it first to import it again.")
             self._insert(manifest, manifest.started_at, manifest.status)
-            connection.executemany(f"INSERT {_ROW}", ((run_id, *row) for row in rows))
+            connection.executemany(f"INSERT {ROW}", ((run_id, *row) for row in rows))
 
     def records(self, run_id: str) -> Iterator[tuple[str, str, str]]:
         """Read a run as (variant id, example id, JSON list of the values of `engine.analysis.run_table.COLUMNS`).
@@ -244,8 +214,8 @@ class SqliteRunStore:
         fields = ", ".join(f"'{path}'" for path in COLUMNS.values())
         with self._errors():
             rows = self._connection().execute(
-                f"SELECT variant_id, example_id, {_WHOLE_RECORD},"  # noqa: S608 - the fields are ours
-                f" CASE WHEN {_WHOLE_RECORD} THEN json_extract(record, {fields}) ELSE record END"
+                f"SELECT variant_id, example_id, {WHOLE_RECORD},"  # noqa: S608 - the fields are ours
+                f" CASE WHEN {WHOLE_RECORD} THEN json_extract(record, {fields}) ELSE record END"
                 " FROM predictions WHERE run_id = ? ORDER BY number",
                 (run_id,),
             )

@@ -12,7 +12,8 @@ from benchmarks.claims.judging import judge
 from benchmarks.claims.scenarios import Scenario
 from benchmarks.claims.world import Rows, Truth, draw, truth_of
 from engine.analysis.costs.break_even import CostLine
-from engine.analysis.figures import RunFigures, VariantFigures, best_corrected, joint_intervals
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
+from engine.analysis.joint_intervals import joint_intervals
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Outcome, Verdict
 from engine.core.interval import Floats, Interval

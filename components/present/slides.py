@@ -124,9 +124,8 @@ def _slowest(lane: Lane) -> str:
 
 
 def _once(lane: Lane, snapshot: RunSnapshot) -> str:
-    trained = len(snapshot.plan.train_ids)
-    served = lane.figures is not None and lane.figures.weights_served and not lane.figures.labelled(trained)
-    rows = "nothing to learn from" if served else f"{say.number(trained)} rows to learn from"
+    served = lane.figures is not None and lane.figures.weights_served and not lane.figures.learns
+    rows = "no labelled rows" if served else f"{say.number(len(snapshot.plan.train_ids))} rows to learn from"
     return f"{rows}, {say.duration(lane.prepare_s)} once" if lane.prepare_s else rows
 
 

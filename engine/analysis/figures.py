@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.analysis.costs.answer_costs import cost_and_energy
 from engine.analysis.costs.break_even import CostLine, labelled_rows, own_line
+from engine.analysis.joint_intervals import JointIntervals, joint_intervals
 from engine.analysis.qualities import corrected
 from engine.analysis.run_table import FAILURES, RunTable
 from engine.core.interval import Floats, Interval
@@ -20,20 +21,18 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.manifest import Conditions, StoppedEarly
 from engine.core.run.plan import RunPlan
+from engine.core.run.prediction import FailureKind
 from engine.core.run.shot_record import ShotRecord
 from engine.core.task import AnswerKind, Task
 from engine.core.variant import ShotChoice, Variant, variant_names
-from engine.metrics.bootstrap import quantile_interval, quantile_joint
+from engine.metrics.bootstrap import quantile_interval
 from engine.metrics.costing import busy_seconds, counted_rows, timed_rows
-from engine.metrics.inference import CERTAIN_ERROR, RUN_ERROR, WATCHED, level_of_look
-from engine.metrics.intervals import is_binary, joint_interval, mean_interval, mean_or, tokens_per_second
+from engine.metrics.intervals import is_binary, mean_interval, mean_or, tokens_per_second
 from engine.metrics.pairwise import Difference, compare_all
 from engine.metrics.scoring import RULE, RUN_SCORERS
 
 PER = 1000
 """Costs and energy are stated per this many answers."""
-LIMITS_PER_VARIANT = 3
-"""Quality, p95 and cost: what a variant can certainly meet or miss."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,18 +44,6 @@ class LatencyParts:
     decode_s: float
     other_s: float
     """The rest of the total: embedding and classifying a text, and communication with the worker."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JointIntervals:
-    """Intervals that hold for all variants of a run and all three limits at once, over all looks at the run.
-
-    A limit outside one of them is certainly met or missed: wrong in at most 2.5 of 100 runs.
-    """
-
-    quality: Interval
-    total_p95_s: Interval | None
-    cost_usd_per_1k: Interval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,9 +116,19 @@ class VariantFigures:
         by_row = self.shots is not None and self.shots.choice is ShotChoice.NEAREST
         return 0 if by_row else self.variant.shots_k
 
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether no row has an answer; one that could not be read is an answer."""
+        return self.failed - self.failures.get(FailureKind.UNPARSED, 0) == self.rows
+
     def labelled(self, train_rows: int) -> int:
         """Say how many labelled rows it learns from, of a run's training rows."""
         return labelled_rows(self.variant, train_rows, weights_served=self.weights_served)
+
+    @property
+    def learns(self) -> bool:
+        """Tell whether it learned from the run's training rows: weights that came with a server did not."""
+        return self.variant.facts.learns and not (self.weights_served and not self.labelled(1))
 
     @property
     def by_chance(self) -> bool:
@@ -196,7 +193,6 @@ def figures(
     seconds = {key: values[line, made] for key, values in table.seconds.items()}
     tokens = {key: values[line, made] for key, values in table.tokens.items()}
     paid = conditions.prepared.get(variant.id)
-    prepare_s = paid.prepare_s if paid else None
     timed, counted = timed_rows(seconds), counted_rows(tokens)
     busy = busy_seconds(seconds)[timed]
     charged = timed | counted if plan.token_prices(variant) is not None else timed
@@ -242,7 +238,7 @@ def figures(
         joint=joint_intervals(table.score[line, made], seconds["total_s"], cost * PER, plan) if judged else None,
         energy_wh_per_1k=None if energy is None or not len(busy) else float(energy[0].mean()) * PER,
         energy_measured=energy is not None and energy[1],
-        prepare_s=prepare_s,
+        prepare_s=paid.prepare_s if paid else None,
         priors=paid.priors if paid else (),
         shots=paid.shots if paid else None,
         prepare_reused=paid is not None and paid.reused,
@@ -309,17 +305,6 @@ def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: Co
 def best_corrected(items: Sequence[VariantFigures], planned_rows: int) -> list[VariantFigures]:
     """Correct the interval of the best one's quality for its having come out on top; the others are unchanged."""
     return [replace(item, quality=quality) for item, quality in zip(items, corrected(items, planned_rows), strict=True)]
-
-
-def joint_intervals(scores: Floats, total_s: Floats, cost_usd_per_1k: Floats, plan: RunPlan) -> JointIntervals:
-    """Compute one variant's joint intervals from its scores, seconds and costs, each of shape (rows,)."""
-    level = level_of_look(plan.looks) if len(scores) == len(plan.test_ids) else WATCHED
-    tail = CERTAIN_ERROR * level / RUN_ERROR / (LIMITS_PER_VARIANT * max(len(plan.variants), 1))
-    return JointIntervals(
-        quality=joint_interval(scores, tail),
-        total_p95_s=quantile_joint(total_s, 0.95, tail),
-        cost_usd_per_1k=joint_interval(cost_usd_per_1k, tail, most=math.inf),
-    )
 
 
 def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:

@@ -269,14 +269,7 @@ class Trainer(Protocol):
         ...
 
     def needed_bytes(self, model: ModelFacts, spec: LoraSpec, rows: Sequence[RowTokens], shared_tokens: int) -> int:
-        """Return the memory that a training needs, estimated from the tokens of its rows.
-
-        Args:
-            model: that is trained.
-            spec: how.
-            rows: to train on, at least one.
-            shared_tokens: with which all prompts begin.
-        """
+        """Return the bytes that a training needs, estimated from its rows' tokens; all begin with the shared ones."""
         ...
 
     def forget(self, key: str) -> None:
@@ -315,12 +308,15 @@ class RunStore(Protocol):
         """Remove predictions, each told by its variant and its example."""
         ...
 
-    def predictions(self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None) -> list[Prediction]:
+    def predictions(
+        self, run_id: str, some: tuple[RunPlan, Sequence[str]] | None = None, *, unanswered: bool = False
+    ) -> list[Prediction]:
         """Read a run's predictions in the order in which they were made.
 
         Args:
             run_id: the run.
             some: its plan and ids of examples, to read only what the plan's variants answered on these.
+            unanswered: read those alone that a fault which may pass left without an answer.
         """
         ...
 

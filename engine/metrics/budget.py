@@ -102,6 +102,8 @@ class Budget:
 
     def pay(self, predictions: Sequence[Prediction]) -> None:
         """Count what these predictions cost."""
+        if self._prices is None and not self._embedders:
+            return
         for made in predictions:
             self._add(self.cost_usd([made]))
 

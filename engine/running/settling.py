@@ -27,7 +27,9 @@ def settle(plan: RunPlan, store: RunStore, standings: Standings, budget: Budget)
     if leader is not None:
         yield from _leader_is_clear(plan, store, leader)
     if dropped or leader is not None:
-        left = never_answered(store.predictions(plan.run_id), out=standings.out, ended=leader is not None)
+        left = never_answered(
+            store.predictions(plan.run_id, unanswered=True), out=standings.out, ended=leader is not None
+        )
         yield from withdraw(plan, store, budget, left)
     return leader is not None
 

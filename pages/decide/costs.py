@@ -73,7 +73,7 @@ if generating:
 costed = [item for item in report.figures if item.cost.is_known]
 local = [(item.cost, item.variant) for item in costed]
 if why := unknown_costs([item for item in report.figures if not item.cost.is_known]):
-    st.caption(plain(f"Not every answer's cost is known: {why}."))
+    st.caption(plain(f"Not every cost is known: {why}."))
 own = [line for line, _variant in local]
 lines = [*own, *closed]
 points = break_evens(choosable(own, closed, limits), limits.months)

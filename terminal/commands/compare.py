@@ -151,15 +151,10 @@ def compare(
         costs=costs,
     )
     with closing(open_lab()) as lab:
-        models = [""] if run.resume else _models(lab, data.model)
-        task = "" if run.resume else task_id(data, lab, seed=draw.seed)
+        plans = [_kept_plan(lab, run)] if run.resume else _new_plans(lab, asked, data)
         code, summaries = EXIT_DONE, []
-        if len(models) > 1:
-            for model in models:  # what one of them needs, such as consent, is asked for before the first run
-                checked(lab, _new_plan(lab, asked, task, model))
-        for model in models:
-            plan = _kept_plan(lab, run) if run.resume else _new_plan(lab, asked, task, model)
-            folder = _folder(run, plan, one_of=len(models))
+        for plan in plans:
+            folder = _folder(run, plan, one_of=len(plans))
             code, summary = _carry_out(lab, plan, folder, resume=bool(run.resume), end_search=run.end_search)
             summaries.append(summary)
             if not as_json:
@@ -169,7 +164,7 @@ def compare(
                 break
     if as_json:
         show_json({"runs": summaries})
-    elif len(models) > 1 and code == EXIT_DONE:
+    elif len(plans) > 1 and code == EXIT_DONE:
         show_matrix(matrix(summaries))
     return code
 
@@ -221,6 +216,16 @@ def _with_more_rows(lab: Lab, run_id: str, rows: int, run: RunOptions) -> RunPla
     plan = lab.more_rows.add(run_id, rows, spending_limit_usd=run.spending_limit)
     note(f"{say.number(rows)} more test rows, {say.number(len(plan.test_ids))} in all.")
     return plan
+
+
+def _new_plans(lab: Lab, asked: _Asked, data: TaskOptions) -> list[RunPlan]:
+    """Plan a run for each model; what one of several needs, such as consent, is asked for before the first run."""
+    models = _models(lab, data.model)
+    task = task_id(data, lab, seed=asked.draw.seed)
+    plans = [_new_plan(lab, asked, task, model) for model in models]
+    for plan in plans if len(plans) > 1 else ():
+        checked(lab, plan)
+    return plans
 
 
 def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:

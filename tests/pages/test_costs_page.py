@@ -46,5 +46,5 @@ def test_who_has_no_cost_is_named_and_left_out(open_app: Opener) -> None:
     app.run()
     assert not app.exception
     told = " ".join(one.value for one in app.caption).replace("\\", "")
-    assert "Not every answer's cost is known: no row of few-shot was answered." in told
+    assert "Not every cost is known: few-shot answered no row." in told
     assert "another machine" not in told

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 WORDS = {"alpha": "lorem ipsum dolor", "beta": "sit amet elit", "gamma": "sed do eiusmod"}
@@ -45,6 +47,11 @@ def blocks(text: str) -> list[list[dict[str, str]]]:
         assert all(len(row) == len(names) for row in rows), block
         found.append([dict(zip(names, row, strict=True)) for row in rows])
     return found
+
+
+def written(folder: Path, name: str) -> Any:
+    """Read a JSON file that a command has written into a folder."""
+    return json.loads((folder / name).read_text(encoding="utf-8"))
 
 
 def write_desks(path: Path, texts: Mapping[str, str], *, train: int, test: int) -> Path:

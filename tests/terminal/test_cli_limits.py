@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.core.run.prediction import Usage
-from engine.metrics.budget import usage_usd
-from engine.metrics.costing import token_prices
 from tests import closed_apis as apis
 from tests.closed_apis import OPENAI
 from tests.faulty_server import FaultyServer
-from tests.terminal.reading import Run, write_desks
+from tests.terminal.reading import Run, write_desks, written
 from wiring import open_lab
 
 pytestmark = pytest.mark.timeout(120)
@@ -33,18 +28,6 @@ def server(run: Run, server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> F
     return server
 
 
-def answer_usd() -> float:
-    """Return what each answer of the server costs by the price table."""
-    prices = token_prices(OPENAI.price_ref)
-    assert prices is not None
-    return usage_usd(prices, Usage(prompt_tokens=60, cached_prompt_tokens=32, completion_tokens=45))
-
-
-def kept(out: Path, name: str) -> Any:
-    """Read a file that a run has written."""
-    return json.loads((out / name).read_text(encoding="utf-8"))
-
-
 def answered(run_id: str) -> int:
     """Return how many rows of a run have an answer."""
     lab = open_lab()
@@ -58,7 +41,7 @@ def test_a_run_that_stopped_at_its_limit_goes_on_with_a_higher_one(
     run: Run, server: FaultyServer, table: list[object]
 ) -> None:
     """`--resume RUN` alone stops again; with a higher limit all rows are answered, each of them once."""
-    code, _, err = run("compare", *table, *ZERO_SHOT, "--spending-limit", 2.5 * answer_usd())
+    code, _, err = run("compare", *table, *ZERO_SHOT, "--spending-limit", 2.5 * apis.answer_usd())
     assert code == 1
     assert "The run has cost" in err
     run_id = err.split("run ", 1)[1].split()[0]
@@ -96,11 +79,11 @@ def test_a_model_without_a_price_is_not_stopped_and_that_is_said(
     """Of a model that the price table does not know no cost is made up, and no limit holds."""
     model = f"{OPENAI.name}/gpt-not-priced-yet"
     asked = ("compare", *table, "--model", model, "--variants", "zero-shot", "--out", tmp_path / "out")
-    for limit in ((), ("--spending-limit", answer_usd())):
+    for limit in ((), ("--spending-limit", apis.answer_usd())):
         code, _, err = run(*asked, *limit)
         assert code == 0, err
         assert "What its tokens cost, if anything, is not known here: no cost is shown, and no limit stops it." in err
-        (variant,) = kept(tmp_path / "out", "summary.json")["variants"]
+        (variant,) = written(tmp_path / "out", "summary.json")["variants"]
         assert (variant["n"], variant["n_failed"], variant["cost_usd_per_1k"]) == (TEST_ROWS, 0, None)
 
 
@@ -108,19 +91,19 @@ def test_a_search_leaves_what_the_test_rows_need(
     run: Run, server: FaultyServer, table: list[object], tmp_path: Path
 ) -> None:
     """Every trial is paid for from the limit; the search ends by itself before the test rows could not be answered."""
-    limit_usd = 60 * answer_usd()
+    limit_usd = 60 * apis.answer_usd()
     asked = ("compare", *table, *ZERO_SHOT, "--trials", 40, "--spending-limit", limit_usd, "--out", tmp_path / "out")
     code, _, err = run(*asked)
     assert code == 0, err
     assert "the rest of the spending limit is for the test rows" in err
-    summary = kept(tmp_path / "out", "summary.json")
+    summary = written(tmp_path / "out", "summary.json")
     (search,) = summary["effort"]["searches"].values()
     assert 1 < len(search["trials"]) < 40
     assert {(one["n"], one["n_failed"]) for one in summary["variants"]} == {(TEST_ROWS, 0)}
     rows = TEST_ROWS * len(summary["variants"])
-    beside_usd = kept(tmp_path / "out", "run.json")["beside_usd"]
-    assert beside_usd == pytest.approx((len(server.asked) - rows) * answer_usd())
-    assert beside_usd + rows * answer_usd() <= limit_usd
+    beside_usd = written(tmp_path / "out", "run.json")["beside_usd"]
+    assert beside_usd == pytest.approx((len(server.asked) - rows) * apis.answer_usd())
+    assert beside_usd + rows * apis.answer_usd() <= limit_usd
 
 
 def test_a_study_asks_for_a_limit_of_its_own(run: Run, server: FaultyServer, table: list[object]) -> None:
@@ -144,7 +127,7 @@ def test_a_study_that_stopped_at_its_limit_goes_on_with_a_higher_one(
     code, _, err = run("compare", *table, *few_shot, "--spending-limit", 1)
     assert code == 0, err
     study = ("study", "seeds", "latest", "--draws", 2)
-    code, _, err = run(*study, "--spending-limit", 2.5 * answer_usd())
+    code, _, err = run(*study, "--spending-limit", 2.5 * apis.answer_usd())
     assert code == 1
     assert "The run has cost" in err
     code, _, err = run(*study, "--spending-limit", 1)

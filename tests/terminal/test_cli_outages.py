@@ -132,6 +132,6 @@ def test_what_a_variant_costs_of_which_no_row_was_answered_is_not_known(
     code, _, err = run("report", "latest", "--highest-cost", 1, "--out", tmp_path / "memo.md")
     assert code == 0, err
     memo = (tmp_path / "memo.md").read_text(encoding="utf-8").replace("\\", "")
-    assert "Your limit on cost was not checked: no row of few-shot was answered." in memo
+    assert "Your limit on cost was not checked: few-shot answered no row." in memo
     assert "another machine answered" not in memo
-    assert "No row of few-shot was answered: each counts as wrong" in memo
+    assert "Few-shot answered no row: each counts as wrong, and the rows say why." in memo

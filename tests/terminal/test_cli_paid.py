@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-from engine.core.run.prediction import Usage
-from engine.metrics.budget import usage_usd
-from engine.metrics.costing import token_prices
 from tests import closed_apis as apis
 from tests.closed_apis import GOOGLE, OPENAI, OPENROUTER, ClosedApi
 from tests.faulty_server import FaultyServer, Played
@@ -52,13 +49,6 @@ def paid(run: Run, server: FaultyServer, monkeypatch: pytest.MonkeyPatch, tmp_pa
     return Paid(run, server, monkeypatch, tmp_path / "out")
 
 
-def cost(api: ClosedApi, prompt: int, cached: int, answer: int) -> float:
-    """Return what an answer costs by the price table."""
-    prices = token_prices(api.price_ref)
-    assert prices is not None
-    return usage_usd(prices, Usage(prompt_tokens=prompt, cached_prompt_tokens=cached, completion_tokens=answer))
-
-
 @pytest.mark.parametrize(
     ("api", "played", "tokens"),
     [
@@ -73,7 +63,8 @@ def test_a_run_costs_what_its_tokens_cost(paid: Paid, api: ClosedApi, played: Pl
     assert code == 0, err
     assert f"The task's rows leave this machine: they are sent to {api.host}." in err
     (variant,) = paid.kept("summary.json")["variants"]
-    one = cost(api, *tokens)
+    prompt, cached, answer = tokens
+    one = apis.answer_usd(api, prompt=prompt, cached=cached, answer=answer)
     assert variant["cost_usd_per_1k"] == pytest.approx(1000 * one)
     assert variant["marks"]["cost_usd_per_1k"] == "server"
     assert variant["tokens"]["rows_estimated"] == 0
@@ -93,9 +84,9 @@ def test_tokens_that_are_not_told_are_an_estimate_and_said(paid: Paid, usage: An
     (variant,) = paid.kept("summary.json")["variants"]
     assert variant["tokens"]["rows_estimated"] == ROWS
     assert variant["tokens"]["completion_mean"] == LONGEST_TOKENS
-    assert variant["cost_usd_per_1k"] > 1000 * cost(OPENAI, 60, 0, LONGEST_TOKENS)
+    assert variant["cost_usd_per_1k"] > 1000 * apis.answer_usd(prompt=60, cached=0, answer=LONGEST_TOKENS)
     assert {variant["marks"][name] for name in ("cost_usd_per_1k", "tokens")} == {"estimated"}
-    assert paid.kept("run.json")["beside_usd"] > cost(OPENAI, 60, 0, LONGEST_TOKENS)
+    assert paid.kept("run.json")["beside_usd"] > apis.answer_usd(prompt=60, cached=0, answer=LONGEST_TOKENS)
 
 
 def test_a_refused_temperature_is_said(paid: Paid, server: FaultyServer) -> None:
@@ -109,7 +100,7 @@ def test_a_refused_temperature_is_said(paid: Paid, server: FaultyServer) -> None
 
 def test_what_is_not_told_reaches_the_spending_limit(paid: Paid, server: FaultyServer) -> None:
     """A limit of one such answer and a half lets the warm-up and one row through, and no more."""
-    limit_usd = 1.5 * cost(OPENAI, 60, 0, LONGEST_TOKENS)
+    limit_usd = 1.5 * apis.answer_usd(prompt=60, cached=0, answer=LONGEST_TOKENS)
     code, _, err = paid.compare(OPENAI, apis.by_openai(LABEL, told=False), limit_usd=limit_usd)
     assert code == 1
     assert "The run has cost" in err
@@ -120,7 +111,9 @@ def test_half_answers_are_paid_for(paid: Paid, server: FaultyServer) -> None:
     """An answer that breaks off is a failure of its row that counts against the limit."""
     whole = apis.by_openai(LABEL)
     half = Played(events=whole.events[:3])
-    code, _, err = paid.compare(OPENAI, half, limit_usd=2.5 * cost(OPENAI, 60, 0, LONGEST_TOKENS))
+    code, _, err = paid.compare(
+        OPENAI, half, limit_usd=2.5 * apis.answer_usd(prompt=60, cached=0, answer=LONGEST_TOKENS)
+    )
     assert code == 1
     assert "The run has cost" in err
     assert len(server.asked) == 3

@@ -10,13 +10,10 @@ from typing import Any
 
 import pytest
 
-from engine.core.run.prediction import Usage
-from engine.metrics.budget import usage_usd
-from engine.metrics.costing import token_prices
 from tests import closed_apis as apis
 from tests.closed_apis import OPENAI
 from tests.faulty_server import FaultyServer
-from tests.terminal.reading import WORDS, Run, write_desks
+from tests.terminal.reading import WORDS, Run, write_desks, written
 
 pytestmark = pytest.mark.timeout(120)
 WARM_UP = 1
@@ -36,18 +33,6 @@ def options(run: Run, server: FaultyServer, monkeypatch: pytest.MonkeyPatch, tmp
     ]  # fmt: skip
 
 
-def answer_usd() -> float:
-    """Return what each answer of the server costs by the price table."""
-    prices = token_prices(OPENAI.price_ref)
-    assert prices is not None
-    return usage_usd(prices, Usage(prompt_tokens=60, cached_prompt_tokens=32, completion_tokens=45))
-
-
-def kept(folder: Path, name: str) -> Any:
-    """Read a file that a run has written."""
-    return json.loads((folder / name).read_text(encoding="utf-8"))
-
-
 def last_run(run: Run) -> str:
     """Return the id of the newest run."""
     code, out, err = run("runs", "list", "--json")
@@ -57,7 +42,7 @@ def last_run(run: Run) -> str:
 
 def test_the_limit_holds_within_a_batch(run: Run, server: FaultyServer, options: list[object]) -> None:
     """No more rows are in flight than the money left pays for: a limit of two and a half answers lets three through."""
-    code, _, err = run("compare", *options, "--limit", 40, "--spending-limit", 2.5 * answer_usd())
+    code, _, err = run("compare", *options, "--limit", 40, "--spending-limit", 2.5 * apis.answer_usd())
     assert code == 1
     assert "The run has cost" in err
     assert len(server.asked) == 3
@@ -65,7 +50,7 @@ def test_the_limit_holds_within_a_batch(run: Run, server: FaultyServer, options:
 
 def test_the_limit_holds_within_a_trial(run: Run, server: FaultyServer, options: list[object]) -> None:
     """What a search asks is paid for as it comes, not after each of its batches."""
-    code, _, err = run("compare", *options, "--limit", 10, "--trials", 3, "--spending-limit", 2.5 * answer_usd())
+    code, _, err = run("compare", *options, "--limit", 10, "--trials", 3, "--spending-limit", 2.5 * apis.answer_usd())
     assert code == 1
     assert "The run has cost" in err
     assert len(server.asked) == 3
@@ -98,9 +83,9 @@ def test_what_a_batch_has_answered_is_kept_when_the_server_goes(
     code, _, err = run("compare", "--resume", last_run(run), "--out", tmp_path / "out")
     assert code == 0, err
     assert len(server.asked) == WARM_UP + 16 - answered
-    (variant,) = kept(tmp_path / "out", "summary.json")["variants"]
+    (variant,) = written(tmp_path / "out", "summary.json")["variants"]
     assert (variant["n"], variant["n_failed"]) == (16, 0)
-    assert kept(tmp_path / "out", "run.json")["beside_usd"] == pytest.approx(2 * WARM_UP * answer_usd())
+    assert written(tmp_path / "out", "run.json")["beside_usd"] == pytest.approx(2 * WARM_UP * apis.answer_usd())
 
 
 def test_more_rows_ask_for_new_ones_alone(
@@ -115,7 +100,7 @@ def test_more_rows_ask_for_new_ones_alone(
     )
     assert code == 0, err
     assert len(server.asked) == WARM_UP + 5
-    (variant,) = kept(tmp_path / "out", "summary.json")["variants"]
+    (variant,) = written(tmp_path / "out", "summary.json")["variants"]
     assert variant["n"] == 15
 
 
@@ -131,7 +116,7 @@ def test_a_page_in_an_answers_place_lifts_no_limit(run: Run, server: FaultyServe
         return True
 
     server.attack = page
-    code, _, err = run("compare", *options, "--limit", 40, "--spending-limit", 2.5 * answer_usd())
+    code, _, err = run("compare", *options, "--limit", 40, "--spending-limit", 2.5 * apis.answer_usd())
     assert code == 1
     assert "The run has cost" in err
     assert len(server.asked) == 3

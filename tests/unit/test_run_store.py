@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,17 @@ def test_adding_twice_keeps_the_first(store: SqliteRunStore) -> None:
     store.add([prediction(1, text="first")])
     store.add([prediction(1, text="second"), prediction(2)])
     assert [p.text for p in store.predictions("r1")] == ["first", "answer"]
+
+
+def test_rows_without_an_answer_are_read_alone_and_removed(store: SqliteRunStore) -> None:
+    """A fault that may pass is told from one that will not; what is removed is gone, and the others stay."""
+    faults = {row: Failure(kind=FailureKind.BACKEND, message="x", passing=row == 1) for row in (1, 2)}
+    store.add([replace(prediction(row), failure=faults.get(row)) for row in range(3)])
+    (found,) = store.predictions("r1", unanswered=True)
+    assert found == replace(prediction(1), failure=faults[1])
+    store.remove("r1", [(found.variant_id, found.example_id)])
+    assert not store.predictions("r1", unanswered=True)
+    assert [made.example_id for made in store.predictions("r1")] == [prediction(row).example_id for row in (0, 2)]
 
 
 def test_a_manifest_grows_by_keys(store: SqliteRunStore) -> None:

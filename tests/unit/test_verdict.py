@@ -14,7 +14,8 @@ from benchmarks.claims.consistency import contradictions
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.costs.break_even import CostLine
-from engine.analysis.figures import JointIntervals, RunFigures, VariantFigures, best_corrected
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
+from engine.analysis.joint_intervals import JointIntervals
 from engine.analysis.verdict.claims import ClaimKind, Strength
 from engine.analysis.verdict.deciding import decide
 from engine.analysis.verdict.ruling import Outcome, Verdict

@@ -9,10 +9,9 @@ from engine.analysis.basis.wholeness import ended_early
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.limits import uncosted, unknown_costs, untimed
-from engine.analysis.verdict.naming import the
+from engine.analysis.verdict.naming import start, the
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.embedder import embedder_name
-from engine.core.run.prediction import FailureKind
 from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
@@ -45,16 +44,10 @@ def _unchecked(ruling: Ruling) -> Sentence:
 
 def _unanswered(ruling: Ruling) -> Sentence:
     """Say who has no answer to any row: a lead over such a variant is one over its failures."""
-    silent = [
-        the(item)
-        for item in ruling.run.figures
-        if item.failed - item.failures.get(FailureKind.UNPARSED, 0) == item.rows
-    ]
+    silent = [the(item) for item in ruling.run.figures if item.is_silent]
     if not silent:
         return Sentence(text="")
-    return Sentence(
-        text=f"No row of {say.listed(silent)} was answered: each counts as wrong, for the reason it failed."
-    )
+    return Sentence(text=f"{start(say.listed(silent))} answered no row: each counts as wrong, and the rows say why.")
 
 
 def _fewer(ruling: Ruling) -> Sentence:
@@ -121,8 +114,8 @@ def _language(ruling: Ruling) -> Sentence:
 
 def _training(ruling: Ruling) -> Sentence:
     run, subject, rows = ruling.run, ruling.subject, ruling.training.rows
-    learning = [item for item in run.figures if item.variant.facts.learns]
-    if not rows or (learning and all(item.weights_served and not item.labelled(rows) for item in learning)):
+    all_served = any(item.weights_served for item in run.figures) and not any(item.learns for item in run.figures)
+    if not rows or all_served:
         return Sentence(text="")
     claims = [Claim(kind=ClaimKind.TRAINED_ON, strength=Strength.MEASURED, value=float(rows))]
     text = f"All of this is after {say.counted(rows, 'training row')}"

@@ -102,9 +102,9 @@ def uncosted(item: VariantFigures, limits: Limits) -> bool:
 
 def unknown_costs(items: Sequence[VariantFigures]) -> str:
     """Say why the cost of these variants is not known; empty where there are none."""
-    silent = [the(item) for item in items if not item.timed_rows and item.failed == item.rows]
+    silent = [the(item) for item in items if item.is_silent]
     why = "another machine answered, and its price is not known" if len(silent) < len(items) else ""
-    none = f"no row of {say.listed(silent)} was answered" if silent else ""
+    none = f"{say.listed(silent)} answered no row" if silent else ""
     return ", and ".join(part for part in (why, none) if part)
 
 

@@ -58,10 +58,10 @@ def _result(ruling: Ruling, subject: VariantFigures) -> str:
     trained = ruling.training.rows
     if not trained:
         return got
-    if subject.weights_served and not subject.labelled(trained):
-        return f"{got} with weights that came with the server"
-    if subject.variant.facts.learns:
+    if subject.learns:
         return f"{got} after {_rows(trained, 'training row')}"
+    if subject.weights_served:
+        return f"{got} with weights that came with the server"
     others = any(item.labelled(trained) for item in ruling.run.figures)
     had = f" (others had {_rows(trained, 'row')})" if others else ""
     return f"{got} without training{had}"
