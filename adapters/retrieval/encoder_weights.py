@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
 from pathlib import Path
 
-from adapters.storage.files import partial_beside
+from adapters.storage.files import whole_folder
 from engine.core.errors import RetrievalError
 
 WEIGHTS_NAME = "model.safetensors"
@@ -20,15 +18,8 @@ def digest_of(weights: bytes) -> str:
 
 def keep_weights(folder: Path, weights: bytes) -> str:
     """Write weights into a folder, which is complete or absent; return their digest. What was there is replaced."""
-    partial = partial_beside(folder)
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as partial:
         (partial / WEIGHTS_NAME).write_bytes(weights)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return digest_of(weights)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import threading
 from collections.abc import Iterator
@@ -34,6 +35,25 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole, over an older one; its folder is made if it is not there."""
     with whole_file(path) as partial:
         partial.write_bytes(data)
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder to write to; it replaces `folder` at the end, unless an error was raised."""
+    partial = partial_beside(folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        move_into_place(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def move_into_place(partial: Path, folder: Path) -> None:
+    """Let a folder that is complete replace another, if there is one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
 
 
 def keep_private(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -14,7 +13,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from adapters.storage.files import partial_beside
+from adapters.storage.files import whole_folder
 from adapters.storage.task_file import RowLine, TaskFile
 from adapters.storage.task_schema import read_schema
 from adapters.storage.task_template import TEMPLATE_NAME, read_template, template_text
@@ -284,7 +283,6 @@ def write_task(task: Task, folder: Path) -> None:
     Raises:
         TaskError: the disk refuses.
     """
-    partial = partial_beside(folder)
     definition: dict[str, Any] = {
         "id": task.id,
         "title": task.title,
@@ -327,21 +325,16 @@ def write_task(task: Task, folder: Path) -> None:
         for e in task.examples
     ]
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / "task.toml").write_text(tomli_w.dumps(definition), encoding="utf-8")
-        (partial / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if task.answer.json_schema is not None:
-            (partial / SCHEMA_NAME).write_text(json.dumps(task.answer.json_schema), encoding="utf-8")
-        if task.template != ENGLISH:
-            (partial / TEMPLATE_NAME).write_text(template_text(task.template), encoding="utf-8")
-        for document in task.documents:
-            (partial / DOCUMENTS_NAME).mkdir(exist_ok=True)
-            (partial / DOCUMENTS_NAME / document.name).write_text(document.text, encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        with whole_folder(folder) as partial:
+            (partial / "task.toml").write_text(tomli_w.dumps(definition), encoding="utf-8")
+            (partial / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            if task.answer.json_schema is not None:
+                (partial / SCHEMA_NAME).write_text(json.dumps(task.answer.json_schema), encoding="utf-8")
+            if task.template != ENGLISH:
+                (partial / TEMPLATE_NAME).write_text(template_text(task.template), encoding="utf-8")
+            for document in task.documents:
+                (partial / DOCUMENTS_NAME).mkdir(exist_ok=True)
+                (partial / DOCUMENTS_NAME / document.name).write_text(document.text, encoding="utf-8")
     except OSError as error:
         what = f"The task cannot be written ({error.strerror})."
         raise TaskError(what, "Free some space or check the permissions.") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -84,7 +84,7 @@ def _decoded(sample: bytes, codec: str) -> str | None:
 
 
 def _score(words: list[str], text: str, language: Language) -> float:
-    """Score a text as one in this language: the share of its signs beyond ASCII that fit, and of its smallest words."""
+    """Score a text as one in a language: the share of characters beyond ASCII that fit, and of the smallest words."""
     letters, usual = frozenset(language.letters), frozenset(language.letters[:16])
     plain = language.letters[0] in "оаαи"  # scripts of their own: every letter is beyond ASCII
     total = fits = 0.0
@@ -127,7 +127,7 @@ def _of_word(word: str, letters: frozenset[str], usual: frozenset[str], *, own_s
 
 
 def _wide_score(text: str, value: Callable[[str], float]) -> float:
-    """Score a text in which a sign takes two bytes: the mean value of its signs beyond ASCII."""
+    """Score a text in which a character takes two bytes: the mean value of its characters beyond ASCII."""
     values = [value(sign) for sign in text if sign > "\x7f" and sign not in _NEUTRAL]
     return sum(values) / len(values) if values else 0.0
 

@@ -74,10 +74,10 @@ def _first_not_utf8(data: bytes) -> int | None:
 
 def _eight_bits(name: str, data: bytes, bad: int) -> Encoding:
     sample = _sample(data, bad)
-    odd_signs = sum(byte < 9 or 13 < byte < 32 for byte in sample)
-    if odd_signs > len(sample) * 0.02:
+    odd_characters = sum(byte < 9 or 13 < byte < 32 for byte in sample)
+    if odd_characters > len(sample) * 0.02:
         raise TableError(
-            f"{name} is not text: {odd_signs} of {len(sample)} bytes near byte {bad} are control characters.",
+            f"{name} is not text: {odd_characters} of {len(sample)} bytes near byte {bad} are control characters.",
             "Give a CSV, XLSX, JSONL or Parquet file.",
         )
     likely = [one for one in guess(sample) if _reads(data, one.codec)]
@@ -113,7 +113,7 @@ def _reads(data: bytes, codec: str) -> bool:
 
 
 def _by_statistics(sample: bytes, data: bytes, bad: int) -> Encoding:
-    """Guess an encoding whose languages are not described here, by how often its signs stand side by side."""
+    """Guess an encoding whose languages are not described here, by how often its characters stand side by side."""
     from charset_normalizer import from_bytes
 
     west = "cp1252" if _reads(data, "cp1252") else "latin-1"

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from adapters.storage.files import write_whole
+from adapters.storage.files import move_into_place, write_whole
 from engine.core.errors import UsageError
 from engine.core.generation import LoraWeights
 
@@ -96,8 +96,7 @@ def start_partial(lora_folder: Path, key: str) -> Path:
 def keep(partial: Path, lora_folder: Path, key: str) -> LoraWeights:
     """Move a complete result into place, over an older one of the same key."""
     folder = lora_folder / key
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    move_into_place(partial, folder)
     found = find_weights(lora_folder, key)
     if found is None:
         shutil.rmtree(folder, ignore_errors=True)

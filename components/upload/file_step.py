@@ -121,11 +121,11 @@ def _reading(draft: Draft, look: FirstLook | None) -> None:
 
 
 def _dialect(asked: ReadOptions, delimiter: str, quote: str) -> ReadOptions:
-    signs = [_DETECT, *DELIMITERS]
+    choices = [_DETECT, *DELIMITERS]
     chosen = st.selectbox(
         "Delimiter",
-        signs,
-        index=signs.index(asked.delimiter) if asked.delimiter in signs else 0,
+        choices,
+        index=choices.index(asked.delimiter) if asked.delimiter in choices else 0,
         format_func=lambda item: (
             DELIMITERS[item] if item else f"detected: {DELIMITERS.get(delimiter, visible(delimiter)) or 'detect'}"
         ),

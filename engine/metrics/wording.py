@@ -192,7 +192,7 @@ def roughly(value: float) -> int:
 
 
 def short(figure: Figure, *, missing: str = MISSING) -> str:
-    """Write a number in few signs where there is little room: `3.1`, `168`, `1.1k`."""
+    """Write a number in few characters where there is little room: `3.1`, `168`, `1.1k`."""
     value = _value(figure)
     if value is None:
         return missing

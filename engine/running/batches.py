@@ -35,7 +35,7 @@ Row = tuple[int, Example]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class BatchAnswers:
     """What the model answered to each row, in order, or the error in its place."""
 
     answers: Sequence[Completion | Exception]
@@ -112,7 +112,7 @@ def _read(
 
 def ask(
     context: RunContext, ready: ReadyVariant, rows: Sequence[Row], *, by_others: bool = False, every_label: bool = False
-) -> Asked:
+) -> BatchAnswers:
     """Ask the model about several rows, at once only where the run answers in batches.
 
     A worker that dies is started again, and asked once more.
@@ -150,7 +150,7 @@ def ask(
             answer = in_stored_labels(context.task, ready.variant.prompt, answer)
         answers.append(answer)
     stopped_by = next((answer for answer in answers if isinstance(answer, STOPS)), None)
-    return Asked(answers=answers, found=found, attempts=attempts, stopped_by=stopped_by)
+    return BatchAnswers(answers=answers, found=found, attempts=attempts, stopped_by=stopped_by)
 
 
 def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> Batch:

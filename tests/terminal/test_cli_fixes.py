@@ -90,7 +90,7 @@ CHOICES: Sequence[tuple[str, Sequence[Pair], Sequence[tuple[str, Sequence[Pair]]
         ("keep", [("an odd one", "rare")] * 3),
         ("drop", []),
     ]),
-    ("odd_signs", [("an odd\u202e one", "bill"), ("the\x07 last", "bill")], [
+    ("odd_characters", [("an odd\u202e one", "bill"), ("the\x07 last", "bill")], [
         ("keep", [("an odd\u202e one", "bill"), ("the\x07 last", "bill")]),
         ("drop", []),
     ]),

@@ -14,7 +14,9 @@ from adapters.models.openai_compatible.usage import MOST_UNSEEN_TOKENS, Exchange
 from engine.core.prices import TokenPrices
 
 PRICES = TokenPrices(source="maker/model", input_usd=1.0, cached_input_usd=0.1, output_usd=10.0)
-PAID = Exchange(sent_bytes=900, prompt_tokens=120, longest_answer_tokens=1088, arrived_signs=40, pieces=7, paid=True)
+PAID = Exchange(
+    sent_bytes=900, prompt_tokens=120, longest_answer_tokens=1088, arrived_characters=40, pieces=7, paid=True
+)
 
 told_values = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**15), 10**15), st.floats(), st.text(max_size=4), st.lists(st.integers())
@@ -84,10 +86,10 @@ def test_other_names_of_the_cache_are_known() -> None:
 
 def test_a_server_of_ones_own_is_estimated_plainly() -> None:
     """Where nothing is paid for, a count made here is taken as it is, and an estimate is not raised."""
-    own = Exchange(sent_bytes=900, prompt_tokens=120, longest_answer_tokens=64, arrived_signs=40, pieces=7)
+    own = Exchange(sent_bytes=900, prompt_tokens=120, longest_answer_tokens=64, arrived_characters=40, pieces=7)
     guessed = usage_of(None, own)
     assert (guessed.prompt_tokens, guessed.completion_tokens, guessed.estimated) == (120, 7, True)
-    counted = usage_of(None, Exchange(sent_bytes=900, prompt_tokens=120, longest_answer_tokens=64, arrived_signs=40,
+    counted = usage_of(None, Exchange(sent_bytes=900, prompt_tokens=120, longest_answer_tokens=64, arrived_characters=40,
                                       pieces=7, counted=True))  # fmt: skip
     assert counted.estimated is False
 

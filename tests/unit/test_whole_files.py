@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.files import partial_beside, whole_file, write_whole
+from adapters.storage.files import partial_beside, whole_file, whole_folder, write_whole
 from adapters.storage.task_store import TaskFolders
 
 ROOT = Path(__file__).parents[2]
@@ -83,3 +83,17 @@ def test_the_half_of_a_task_is_not_listed(tmp_path: Path) -> None:
     shutil.copytree(shipped / "support-tickets", partial_beside(tmp_path / "support-tickets"))
     names = {info.id for info in TaskFolders(tmp_path, shipped).infos()}
     assert names == {path.parent.name for path in shipped.glob("*/task.toml")}
+
+
+def test_a_folder_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
+    """One that is written to the end replaces what was there; one that is not leaves the old one and nothing beside."""
+    folder = tmp_path / "weights"
+    for name in ("first", "second"):
+        with whole_folder(folder) as partial:
+            (partial / name).write_bytes(b"all")
+    assert [path.name for path in folder.iterdir()] == ["second"]
+    with pytest.raises(OSError, match="full"), whole_folder(folder) as partial:
+        (partial / "third").write_bytes(b"ha")
+        raise OSError("full")
+    assert [path.name for path in folder.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [folder]

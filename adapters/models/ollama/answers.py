@@ -11,7 +11,7 @@ from typing import Any
 from adapters.models.remote.border import Pieces, clean_text, count_of, mapping, seconds_of, text_of
 from adapters.models.remote.bounds import LISTED_TOKENS, LONGEST_NAME, THINKING_ROOM_TOKENS
 from adapters.models.remote.keys import Key
-from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
+from adapters.models.remote.label_odds import LONGEST_TOKEN_CHARACTERS
 from engine.core.errors import BrokenAnswerError, ContextOverflowError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
@@ -151,7 +151,7 @@ class StreamAccumulator:
             added += self._text.rest()
             self.thinking += self._thinking.rest()
         self.text += added
-        if len(self.text) > self._longest_tokens * LONGEST_TOKEN_SIGNS:
+        if len(self.text) > self._longest_tokens * LONGEST_TOKEN_CHARACTERS:
             raise BrokenAnswerError(
                 f"The server wrote on past the longest answer that was asked for ({self._longest_tokens} tokens).",
                 "Check whether it keeps to num_predict.",

@@ -206,7 +206,7 @@ def exchange_of(
         sent_bytes=len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")),
         prompt_tokens=estimated_tokens(sent) if prompt_tokens is None else prompt_tokens,
         longest_answer_tokens=longest_tokens(request, body),
-        arrived_signs=len(gathered.text) + len(gathered.thinking) + len(gathered.refusal),
+        arrived_characters=len(gathered.text) + len(gathered.thinking) + len(gathered.refusal),
         arrived_tokens=len(gathered.steps),
         pieces=gathered.pieces,
         counted=prompt_tokens is not None,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.models.remote.label_odds import LONGEST_TOKEN_SIGNS
+from adapters.models.remote.label_odds import LONGEST_TOKEN_CHARACTERS
 from engine.core.run.prediction import Usage
 
 MOST_UNSEEN_TOKENS = 131_072
@@ -33,7 +33,7 @@ class Exchange:
     """As counted or estimated before."""
     longest_answer_tokens: int
     """That the request allowed, thinking included."""
-    arrived_signs: int
+    arrived_characters: int
     """Characters of the answer and of the thinking that arrived."""
     arrived_tokens: int = 0
     """Tokens that arrived one by one, with their log-probabilities."""
@@ -48,13 +48,13 @@ class Exchange:
     @property
     def fewest_answer_tokens(self) -> int:
         """Tokens that must have been written for what arrived."""
-        return fewest_tokens(self.arrived_signs, self.arrived_tokens)
+        return fewest_tokens(self.arrived_characters, self.arrived_tokens)
 
 
-def fewest_tokens(signs: int, listed: int) -> int:
+def fewest_tokens(characters: int, listed: int) -> int:
     """Return the tokens that must have been written for so many characters, and so many that were listed."""
     # The token that ends an answer is listed by some servers, and not counted.
-    return max(listed - 1, math.ceil(signs / LONGEST_TOKEN_SIGNS))
+    return max(listed - 1, math.ceil(characters / LONGEST_TOKEN_CHARACTERS))
 
 
 def usage_of(told: Any, exchange: Exchange) -> Usage:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-LONGEST_TOKEN_SIGNS = 32
+LONGEST_TOKEN_CHARACTERS = 32
 """Hardly any token of a vocabulary is longer, so that so many characters are one token at least."""
 _BEFORE_LABEL = re.compile(r'\s*(?:\{\s*"label"\s*:\s*)?"')
 

@@ -36,7 +36,7 @@ CHECKS: tuple[Check, ...] = (
     Check(look=check_label_forms, findings=("label_forms",), kinds=LABEL),
     Check(look=check_duplicates, findings=("duplicates", "conflicts")),
     Check(look=check_rare_labels, findings=("rare_labels",), kinds=LABEL),
-    Check(look=check_odd_characters, findings=("odd_signs",)),
+    Check(look=check_odd_characters, findings=("odd_characters",)),
     Check(look=check_personal, findings=("personal",)),
     Check(look=check_too_long, findings=("too_long",)),
     Check(look=check_ids, findings=("ids",), fix_in_file={"ids": "Give each row its own id"}),

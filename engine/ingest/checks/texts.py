@@ -18,7 +18,7 @@ def check_odd_characters(work: Work) -> None:
     odd = [row for row in work.rows if _ODD.search(row.input) or _ODD.search(row.target)]
     lines = [row.line for row in odd]
     chosen = work.note(
-        "odd_signs",
+        "odd_characters",
         "Control or direction characters",
         "Invisible characters, such as terminal codes or marks that change the direction of text. They are "
         "harmless here: every screen and export shows them as text.",

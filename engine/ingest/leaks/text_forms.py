@@ -24,11 +24,11 @@ def normalize_text(text: str) -> str:
     if folded.isascii():
         return " ".join(folded.translate(_ASCII).split())
     folded = _UNWRITTEN.sub("", folded.translate(_DOTLESS))
-    signs: list[str] = []
+    characters: list[str] = []
     for sign in folded:
-        belongs = bool(signs) and signs[-1] != " " and unicodedata.category(sign)[0] == "M"
-        signs.append(sign if belongs or sign.isalnum() else " ")
-    words = "".join(signs)
+        belongs = bool(characters) and characters[-1] != " " and unicodedata.category(sign)[0] == "M"
+        characters.append(sign if belongs or sign.isalnum() else " ")
+    words = "".join(characters)
     if NO_BLANKS.search(words):
         words = " ".join(words[start:end] for start, end in word_spans(words))
     return " ".join(words.split())
