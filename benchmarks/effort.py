@@ -68,8 +68,9 @@ class Cell:
 
     @property
     def seconds(self) -> float:
-        """Of search."""
-        return float(sum(trial["seconds"] for trial in self.search["trials"]))
+        """Of search: of all trials, and of one that was given up."""
+        given_up_s = self.search.get("given_up_s") or 0.0
+        return float(sum(trial["seconds"] for trial in self.search["trials"]) + given_up_s)
 
     @property
     def has_more(self) -> bool:
@@ -166,7 +167,7 @@ def print_tables(cells: Sequence[Cell], verdicts: Sequence[str], effort_s: float
     for cell in harmed:
         print(f"\nworse: {cell.task}, seed {cell.seed}, {label(cell.technique)}: {_effect(cell.gain)}")
     gained = [cell for cell in cells if cell.changed and cell.gain.p_holm < LEVEL and cell.gain.effect.value > 0]
-    print(f"\nsignificantly better by Holm's method over all cells: {len(gained)} of {len(cells)}")
+    print(f"\nsignificantly better by Holm's method over the cells that changed: {len(gained)} of {len(cells)} cells")
     _print_seconds(cells, effort_s)
     means = {one: _mean_gain(cells, one) for one in _techniques(cells)}
     behind = {one: mean for one, mean in means.items() if mean < -1e-9}
@@ -222,15 +223,15 @@ def _techniques(cells: Sequence[Cell]) -> list[str]:
 
 
 def _print_techniques(cells: Sequence[Cell]) -> None:
-    titles = ("technique", "cells", "mean gain (95 % over all rows)", "settings changed", "mean search")
+    titles = ("technique", "cells", "mean gain (lowest to highest)", "settings changed", "mean search")
     print("\n| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
     for technique in _techniques(cells):
         own = [cell for cell in cells if cell.technique == technique]
-        both = np.array([[s for cell in own for s in cell.tuned], [s for cell in own for s in cell.default]])
-        (pooled,) = compare_all(["tuned", "default"], both, np.ones(both.shape, dtype=bool))
+        gains = [cell.gain.effect.value for cell in own]
+        gain = f"{say.signed_points(float(np.mean(gains)))} ({say.span(min(gains), max(gains))})"
         seconds = float(np.mean([cell.seconds for cell in own]))
         print(
-            f"| {label(technique)} | {len(own)} | {_effect(pooled)} "
+            f"| {label(technique)} | {len(own)} | {gain} "
             f"| {sum(cell.changed for cell in own)} of {len(own)} | {say.duration(seconds)} |"
         )
 

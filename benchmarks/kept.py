@@ -24,11 +24,12 @@ VERSION = 1
 DIGITS = 6
 RUN_FIGURES = ("task", "model", "seed", "machine", "test_rows", "train_rows")
 VARIANT_FIGURES = (
-    "variant", "n", "n_failed", "scores", "ttft_s", "total_s", "tokens", "prepare_s", "cost_usd_per_1k",
+    "variant", "n", "n_failed", "scores", "ttft_s", "total_s", "tokens", "prepare_s", "cost_usd_per_1k", "label_priors",
 )  # fmt: skip
 SEARCH_FIGURES = ("technique", "ended", "chosen", "best", "standard_error", "reason", "next_s", "passed", "given_up_s")
 TRIAL_FIGURES = (
-    "setting", "standing", "score", "seconds", "prompt_tokens", "trainings", "shots", "corrected", "best_epoch",
+    "setting", "standing", "score", "seconds", "prompt_tokens", "trainings", "shots", "prior", "corrected",
+    "best_epoch",
 )  # fmt: skip
 
 
@@ -94,7 +95,7 @@ def keep(out: Path, file: Path) -> None:
 
 def _search(search: Mapping[str, Any]) -> dict[str, Any]:
     trials = [
-        {name: trial[name] for name in TRIAL_FIGURES} | {"rows": len(trial["row_scores"])}
+        {name: trial.get(name) for name in TRIAL_FIGURES} | {"rows": len(trial["row_scores"])}
         for trial in (search["trials"][number] for number in sorted(search["trials"], key=int))
     ]
     return {name: search[name] for name in SEARCH_FIGURES} | {"trials": trials}

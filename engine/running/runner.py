@@ -207,9 +207,13 @@ def _decided(manifest: Manifest) -> dict[str, Preparation]:
     """Return what a search has decided of the default variants: settings were compared with that, and it holds."""
     found = {}
     for variant_id, search in (manifest.effort or {}).items():
-        shots = search.in_order[0].shots if search.trials else None
-        if shots is not None:
-            found[variant_id.removesuffix(TUNED_ENDING)] = Preparation(prepare_s=0.0, shots=shots)
+        if not search.trials:
+            continue
+        default = search.in_order[0]
+        # Each of several draws has examples of its own, and a prior with them.
+        priors = (default.prior,) if default.prior is not None and manifest.plan.draws == 1 else ()
+        decided = Preparation(prepare_s=0.0, shots=default.shots, priors=priors)
+        found[variant_id.removesuffix(TUNED_ENDING)] = decided
     return found
 
 

@@ -48,10 +48,13 @@ class Embedders:
     def choose(self, task: Task, wanted: str | None = None) -> EmbedderChoice:
         """Choose the embedders of a run on a task: by name or folder, several with commas, or by its rows' language.
 
+        Rows of the test split are not read for it, unless there are no others.
+
         Raises:
             UsageError: there is none of this name.
         """
-        rows = [example.input for example in task.examples]
+        others = [example.input for example in task.examples if example.split != "test"]
+        rows = others or [example.input for example in task.examples]
 
         def unknown_share(embedder: str) -> float | None:
             drawn = random.Random(0).sample(rows, min(len(rows), COUNTED_ROWS))
@@ -63,11 +66,12 @@ class Embedders:
         names = [self._retriever.embedder_at(name).id if is_path(name) and name not in ids else name for name in asked]
         if any(name not in ids for name in names):
             known = [state.facts for state in self.list()]
-        return choose_embedders(",".join(names), known, self.languages(task), unknown_share)
+        return choose_embedders(",".join(names), known, self._languages_of(_name_of(task, rows), rows), unknown_share)
 
     def languages(self, task: Task) -> Languages:
         """Return the languages of a task's rows."""
-        return self._languages_of(task.digest or task_digest(task), [example.input for example in task.examples])
+        rows = [example.input for example in task.examples]
+        return self._languages_of(_name_of(task, rows), rows)
 
     def hosts(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the hosts that the embedders of these names send texts to; none for those on this machine."""
@@ -100,3 +104,8 @@ class Embedders:
                     self._languages.pop(next(iter(self._languages)))
                 self._languages[key] = tell_languages(rows)
             return self._languages[key]
+
+
+def _name_of(task: Task, rows: Sequence[str]) -> str:
+    """Name some of a task's rows, by which their languages are remembered."""
+    return f"{task.digest or task_digest(task)} {len(rows)}"

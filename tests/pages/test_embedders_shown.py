@@ -150,3 +150,16 @@ def test_a_run_without_consent_does_not_begin() -> None:
     assert "would send this task's rows to far.example" in lab.playground.snapshot(asked).message
     assert not lab.memory.retriever.made_anything
     lab.close()
+
+
+def test_test_rows_do_not_choose_the_embedder() -> None:
+    """Chinese test rows beside English training rows change nothing; the other way round, the training rows decide."""
+    for split, expected in (("test", ENGLISH), ("train", MULTILINGUAL.id)):
+        lab = chinese_lab()
+        lab.memory.retriever.facts.append(MULTILINGUAL)
+        rows = tuple(
+            row if (row.split == "test") is (split == "test") else replace(row, input=f"Please refund order {place}.")
+            for place, row in enumerate(lab.tasks.get(memory_task().id).examples)
+        )
+        task = replace(lab.tasks.get(memory_task().id), examples=rows, digest="")
+        assert lab.embedders.choose(task).ids == (expected,), split

@@ -42,9 +42,11 @@ def test_a_finished_run_makes_the_tables(run: Run, tmp_path: Path, capsys: pytes
     assert print_tables(cells, ["| support-tickets | 3 | it | that |"], 180.0) == 0
     told = capsys.readouterr().out
     assert told.count("| support-tickets | 3 |") == len(cells) + 1
-    assert "significantly better by Holm's method over all cells: 1 of 2" in told
+    assert "significantly better by Holm's method over the cells that changed: 1 of 2 cells" in told
     for cell in cells:
         assert cell.record in told
+    given_up = replace(cells[0], search={**cells[0].search, "given_up_s": 60.0})
+    assert given_up.seconds == pytest.approx(cells[0].seconds + 60.0)
     worse = replace(
         cells[0], tuned=cells[0].default, gain=replace(cells[0].gain, effect=Interval(value=-0.5, low=-0.7, high=-0.2))
     )

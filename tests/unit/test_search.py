@@ -98,6 +98,8 @@ def found(here: Ports) -> str:
     for search in plain.values():
         for trial in search["trials"].values():
             trial["seconds"] = 0.0
+            if trial["prior"]:
+                trial["prior"]["measure_s"] = 0.0
     return json.dumps(plain, sort_keys=True, default=str)
 
 

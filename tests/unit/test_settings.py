@@ -257,3 +257,12 @@ def test_a_search_says_why_the_default_is_kept(others: Sequence[Standing], ended
     search = Search(technique="zero-shot", trials={str(n): one for n, one in enumerate(trials)}, ended=ended, chosen=0)
     (sentence,) = effort_sentences({"zero-shot-tuned": search})
     assert sentence.endswith(f"The default stays: {told}.")
+
+
+def test_a_setting_that_was_given_up_is_told() -> None:
+    """Its seconds are told apart from those of a setting that was never begun."""
+    trial = _trial([1.0, 0.0])
+    search = Search(technique="lora", trials={"0": trial}, ended=SearchEnd.TIME, chosen=0, next_s=84.0, given_up_s=84.0)
+    (sentence,) = effort_sentences({"lora-tuned": search})
+    assert "one more was given up after 1 min 24 s, when the time was over" in sentence
+    assert sentence.endswith("The default stays: the one other setting that was begun did not end in time.")

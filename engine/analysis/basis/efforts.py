@@ -116,6 +116,8 @@ _TOLD_ENDS = (SearchEnd.EXHAUSTED, SearchEnd.STOPPED, SearchEnd.MONEY)
 
 
 def _end(search: Search, row: EffortRow) -> str:
+    if search.given_up_s:
+        return f"; one more was given up after {say.duration(search.given_up_s)}, when the time was over"
     if search.ended is SearchEnd.TIME and search.next_s is not None:
         least = "at least " if search.passed else ""
         return f"; another would have taken {least}{say.duration(search.next_s)}, more than was left"
@@ -126,6 +128,8 @@ def _why_kept(search: Search) -> str:
     """Say why the default is kept where no other setting answered all rows."""
     others = search.in_order[1:]
     if not others:
+        if search.given_up_s:
+            return "the one other setting that was begun did not end in time"
         small = search.ended is SearchEnd.TIME
         return "the time was too short for another setting" if small else "no other setting was tried"
     failed = all(trial.standing is Standing.FAILED for trial in others)

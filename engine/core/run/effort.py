@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from engine.core.run.label_prior import LabelPrior
 from engine.core.run.shot_record import ShotRecord
 
 Setting = Mapping[str, str]
@@ -65,6 +66,9 @@ class Trial:
     trainings: int = 0
     shots: ShotRecord | None = None
     """How its examples were chosen; None where they were drawn at random, or it shows none."""
+    prior: LabelPrior | None = None
+    """The default's own label prior, decided as the run decides it; None for other settings, for weights, and where
+    there is none. Measuring it is part of the run's preparation, and none of the trial's seconds."""
     corrected: bool | None = None
     """Whether the label prior was taken away; None where there is none."""
     best_epoch: int | None = None

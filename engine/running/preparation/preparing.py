@@ -92,7 +92,9 @@ def _prepared(
     for draw in range(count):
         ready = yield from make_draw(context, trainer, train, replace(found, draw=draw), drawn)
         measured = chosen.prior if count == 1 else None
-        prior = yield from _prior(context, ready, train, known.priors, measured, drawn)
+        # What was compared by it has counted its seconds.
+        compared = chosen.record is not None and bool(chosen.record.rows)
+        prior = yield from _prior(context, ready, train, known.priors, measured, drawn, counted=compared)
         draws.append(replace(ready, prior=prior))
     # Of several draws one would be used later: its share is what preparing takes.
     seconds = paid.seconds + drawn.seconds / len(draws)
@@ -187,12 +189,19 @@ def _prior(
     known: Sequence[LabelPrior],
     measured: LabelPrior | None,
     paid: OneOff,
+    *,
+    counted: bool,
 ) -> Generator[Event, None, LabelPrior | None]:
-    """Return the label prior that is known from before or was just measured, else measure it; and decide."""
+    """Return the label prior that is known from before or was just measured, else measure it; and decide.
+
+    `counted` tells that the seconds of the one from before are among those of what was compared by it.
+    """
     wanted = ready.variant.decoding.prior_correction
     if wanted is PriorCorrection.OFF or not has_prior(context.task, ready.variant):
         return None
     if ready.draw < len(known):
+        if not counted:
+            paid.add(known[ready.draw].measure_s, reused=False)
         return known[ready.draw]
     if measured is not None:
         return decided(measured, wanted)

@@ -145,10 +145,9 @@ def count_rows(plan: RunPlan, task: Task, variant: Variant, *, told: bool = True
     """
     if not has_prior(task, variant):
         return 0
-    answered = set(plan.test_ids)
     able = len(plan.train_ids) - variant.shots_k
     if variant.lora is not None:
-        able = sum(row.id not in answered for row in task.split("validation"))
+        able = len(_validation_rows(plan, task))
     rows = min(able, _most_rows(task))
     compared = variant.shot_choice is ShotChoice.AUTO and 0 < variant.shots_k < len(task.answer.labels)
     measured = told and variant.decoding.prior_correction is not PriorCorrection.OFF
@@ -166,9 +165,15 @@ def _rows(context: RunContext, ready: ReadyVariant, train: Sequence[Example]) ->
     """Return rows that the variant was not shown, and their split."""
     split = "train" if ready.lora is None else "validation"
     answered, shown = set(context.plan.test_ids), {shot.id for shot in ready.shots}
-    offered = train if ready.lora is None else context.task.split(split)
+    offered = train if ready.lora is None else _validation_rows(context.plan, context.task)
     able = [row for row in offered if row.id not in answered and row.id not in shown]
     return split, balanced_sample(able, _most_rows(context.task), seed=context.plan.seed)
+
+
+def _validation_rows(plan: RunPlan, task: Task) -> list[Example]:
+    """Return the validation rows; none where the run answers such rows, for the others may be added to it later."""
+    answered, rows = set(plan.test_ids), task.split("validation")
+    return [] if any(row.id in answered for row in rows) else list(rows)
 
 
 def _too_few(ready: ReadyVariant, split: str, count: int) -> str:

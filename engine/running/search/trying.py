@@ -22,6 +22,7 @@ from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Setting, Standing, Trial
 from engine.core.run.events import Event
+from engine.core.run.label_prior import LabelPrior
 from engine.core.run.prediction import Prediction
 from engine.core.run.shot_record import ShotRecord
 from engine.core.steps import check_cancelled
@@ -31,8 +32,15 @@ from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
 from engine.running.answering import STOPPING, ReadyVariant, RunContext, passes
 from engine.running.batches import Row, answer_batch, ask
 from engine.running.preparation.preparing import OneOff, find_parts, make_draw, tried_twice
-from engine.running.preparation.priors import count_rows, has_prior, label_frequencies, tells_all
-from engine.running.preparation.shots import decide_shots
+from engine.running.preparation.priors import (
+    count_rows,
+    decided,
+    has_prior,
+    label_frequencies,
+    measure_prior,
+    tells_all,
+)
+from engine.running.preparation.shots import Chosen, decide_shots
 from engine.running.search.copies import repeats_an_example
 from engine.running.search.folds import Fold, Ground
 
@@ -88,7 +96,8 @@ def try_setting(
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
     Weights, and an encoder that is trained whole, answer the first fold alone: they take a training for each.
-    How examples are chosen is decided before, on the training rows of the run, which takes that decision over.
+    How examples are chosen, and whether the default's prior is taken away, is decided before, on the training rows of
+    the run, which takes these decisions over.
 
     Args:
         context: of the search, whose task has no row that is tested.
@@ -106,12 +115,18 @@ def try_setting(
     """
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
-    standing, message, record = Standing.WHOLE, "", None
+    standing, message, record, prior, measuring_s = Standing.WHOLE, "", None, None, 0.0
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
     try:
-        record = (yield from tried_twice(partial(decide_shots, context, variant, ground.train, None), "A trial")).record
-        decided = time.perf_counter()  # which is done once: it leaves no less time for the folds
+        chosen = yield from tried_twice(partial(decide_shots, context, variant, ground.train, None), "A trial")
+        record, choosing_ended = chosen.record, time.perf_counter()
+        if not setting:
+            prior = yield from tried_twice(
+                partial(_prior_in_the_run, context, trainer, chosen, ground.train), "A trial"
+            )
+        begun = time.perf_counter()  # deciding is done once: it leaves no less time for the folds
+        measuring_s = begun - choosing_ended
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
             part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
@@ -127,10 +142,10 @@ def try_setting(
             if len(answers.messages) == len(answers.rows):
                 standing, message = Standing.FAILED, answers.messages[0]
                 break
-            means.append(_mean(_scores(context, variant, answers, setting)[0], answers.rows, ground.weights))
+            means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
-            if len(means) == len(used) or enough(now - decided, now - asked, len(means)):
+            if len(means) == len(used) or enough(now - begun, now - asked, len(means)):
                 break
             if not promising:
                 standing = Standing.BEHIND
@@ -139,7 +154,7 @@ def try_setting(
         raise
     except AdaptLabError as error:
         standing, message = Standing.FAILED, error.what
-    scores, corrected = _scores(context, variant, answers, setting) if answers.rows else ([], None)
+    scores, corrected = _scores(context, variant, answers, prior) if answers.rows else ([], None)
     failed = standing is Standing.FAILED
     return Trial(
         setting=setting,
@@ -148,14 +163,35 @@ def try_setting(
         # The folds before the one that failed were compared with others' like any.
         fold_scores=tuple(means) if setting or not failed else (),
         row_scores=tuple(scores),
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started - measuring_s,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=trainings,
         shots=record,
+        prior=prior,
         corrected=corrected,
         best_epoch=best_epoch,
         message=message,
     )
+
+
+def _prior_in_the_run(
+    context: RunContext, trainer: Trainer, chosen: Chosen, train: Sequence[Example]
+) -> Generator[Event, None, LabelPrior | None]:
+    """Decide whether the default's prior is taken away, as the run does: by training rows, beside the run's examples.
+
+    None where the run decides it itself: weights would have to be trained on all its rows before.
+    """
+    variant = chosen.variant
+    wanted = variant.decoding.prior_correction
+    if variant.lora is not None or not _can_correct(context, variant):
+        return None
+    if chosen.prior is not None:
+        return decided(chosen.prior, wanted)
+    paid = OneOff()
+    found = yield from find_parts(context, train, chosen, paid)
+    ready = yield from make_draw(context, trainer, train, found, paid)
+    measured = yield from measure_prior(context, ready, train)
+    return decided(measured.prior, wanted)
 
 
 def _prepared(
@@ -235,30 +271,30 @@ def _of_completion(row: Example, answer: Completion | Exception) -> _Answer:
     )
 
 
-def _scores(
-    context: RunContext, variant: Variant, answers: _Answers, setting: Setting
-) -> tuple[list[float], bool | None]:
-    """Return each row's score, and whether the prior was taken away: where that gains, by the rule of `auto`.
+def _can_correct(context: RunContext, variant: Variant) -> bool:
+    """Tell whether a prior may be taken away: it was asked for, and the run can measure it on its own rows."""
+    wanted = variant.decoding.prior_correction is not PriorCorrection.OFF
+    return wanted and _tells_all(context, variant) and count_rows(context.plan, context.task, variant) > 0
 
-    It is decided by all rows; for the default's own setting by those that the default decides by in the run, if there
-    are enough, so that what others are compared with is what the run will answer with. Weights have no such rows.
+
+def _scores(
+    context: RunContext, variant: Variant, answers: _Answers, prior: LabelPrior | None
+) -> tuple[list[float], bool | None]:
+    """Return each row's score, and whether the prior was taken away.
+
+    For the default's own setting that is decided already, so that what others are compared with is what the run will
+    answer with; for others by the rule of `auto`, on all rows answered.
     """
     whole = [place for place, one in enumerate(answers.probabilities) if len(one) == len(context.task.answer.labels)]
-    known = set(context.plan.train_ids)
-    deciding = [place for place in whole if answers.rows[place].id in known]
-    if setting or variant.lora is not None or len(deciding) < LEAST_ROWS:
-        deciding = whole
-    wanted = variant.decoding.prior_correction
-    # Only what the final variant can measure again, on the run's own rows, may be taken away here.
-    able = _tells_all(context, variant) and count_rows(context.plan, context.task, variant) > 0
-    if wanted is PriorCorrection.OFF or not able or len(deciding) < LEAST_ROWS:
+    if len(whole) < LEAST_ROWS or not _can_correct(context, variant):
         return list(answers.plain), None
     targets = [answers.rows[place].target for place in whole]
     without, having = outcomes([answers.probabilities[place] for place in whole], targets)
-    by = np.isin(whole, deciding)
-    decided_by = [answers.rows[place].target for place in deciding]
-    gain = paired_gain(without[by], having[by], decided_by, label_frequencies(context.task))
-    corrected = wanted is PriorCorrection.ON or gain.worth_it
+    if prior is not None:
+        corrected = prior.corrected
+    else:
+        gain = paired_gain(without, having, targets, label_frequencies(context.task))
+        corrected = variant.decoding.prior_correction is PriorCorrection.ON or gain.worth_it
     scores = list(answers.plain)
     for place, right in zip(whole, (having if corrected else without).tolist(), strict=True):
         scores[place] = float(right)
