@@ -18,7 +18,9 @@ from engine.metrics.inference import WATCHED
 
 RACE_MARGIN = 0.02
 """Whoever is at most this far behind the best may stay in a race to its end."""
-_FRACTIONS = (np.arange(100) + 0.5) / 100.0
+RACE_ERROR = 0.05
+"""Chance, at most, that a race loses a variant that is the best, or within the margin of it."""
+FRACTIONS = (np.arange(100) + 0.5) / 100.0
 """Fractions of the stake, from cautious to bold. Below 1, so that no single row takes everything."""
 
 
@@ -45,20 +47,29 @@ def evidence_against(
     if not differences.size:
         return 1.0
     # A row loses at most 1 + margin, so that this is the boldest stake that no row takes whole.
-    logs = np.log1p(np.outer(_FRACTIONS / (1 + margin), differences)).sum(axis=1)
+    logs = np.log1p(np.outer(FRACTIONS / (1 + margin), differences)).sum(axis=1)
     most = float(logs.max())
     return float(np.exp(min(most, 600.0)) * np.exp(logs - most).mean())
 
 
-def surely_behind(scores: Mapping[str, Sequence[float]], *, alpha: float = WATCHED) -> tuple[str, ...]:
+def race_threshold(variants: int) -> float:
+    """Return the stake that has to be won against a variant before it leaves a race of so many.
+
+    Each of the ordered pairs is one chance of losing a variant that is the best or within `RACE_MARGIN` of it. Their
+    sum is at most `RACE_ERROR`, however many are equally good. It is at least the threshold of `clear_leader`, so that
+    who is out is also behind by the verdict's own evidence.
+    """
+    return max(2 / WATCHED, variants * (variants - 1) / RACE_ERROR)
+
+
+def surely_behind(scores: Mapping[str, Sequence[float]], *, began: int | None = None) -> tuple[str, ...]:
     """Return the variants that a race goes on without: the leader is surely more than `RACE_MARGIN` ahead of them.
 
-    The threshold is that of `clear_leader`, so that who is out is also behind by the verdict's own evidence; the margin
-    keeps in whoever is nearly as good. `cli.py bench race` counts how often one of the best is lost.
+    The margin keeps in whoever is nearly as good. `cli.py bench race` counts how often one of the best is lost.
 
     Args:
         scores: per variant that is in the race the scores, 0 to 1, of the same rows in the same order.
-        alpha: chance of an error, at most, over the whole run.
+        began: with how many variants the race began; as many as are in it where that is left out.
 
     Raises:
         ValueError: the variants have different numbers of rows.
@@ -66,10 +77,11 @@ def surely_behind(scores: Mapping[str, Sequence[float]], *, alpha: float = WATCH
     if _rows_of(scores) == 0 or len(scores) < 2:
         return ()
     leader = max(scores, key=lambda name: sum(scores[name]))
+    threshold = race_threshold(max(began or 0, len(scores)))
     return tuple(
         name
         for name in scores
-        if name != leader and evidence_against(scores[leader], scores[name], margin=RACE_MARGIN) >= 2 / alpha
+        if name != leader and evidence_against(scores[leader], scores[name], margin=RACE_MARGIN) >= threshold
     )
 
 

@@ -59,9 +59,10 @@ class Standings:
         common = self._common(self._deciding())
         contending = self._contending(common)
         # A default is measured against all, a tuned variant not against its own default.
-        behind = list(surely_behind(contending))
+        began = len(self._plan.variants)
+        behind = list(surely_behind(contending, began=began))
         if len(contending) < len(common):
-            behind += [name for name in surely_behind(common) if name not in contending]
+            behind += [name for name in surely_behind(common, began=began) if name not in contending]
         dropped = {name: len(self._scores[name]) - len(self._unanswered[name]) for name in behind}
         self._out |= dropped
         return dropped

@@ -21,7 +21,13 @@ from engine.core.limits import Limits
 from engine.core.run.events import LeaderClear, PredictionMade, RunEnded, VariantOut, VariantReady
 from engine.core.run.infos import info_of
 from engine.core.run.prediction import Failure, FailureKind, Prediction
-from engine.metrics.early_stopping import RACE_MARGIN, evidence_against, surely_behind
+from engine.metrics.early_stopping import (
+    RACE_ERROR,
+    RACE_MARGIN,
+    evidence_against,
+    race_threshold,
+    surely_behind,
+)
 from engine.metrics.inference import WATCHED
 from engine.running.runner import run
 from engine.running.standings import Standings
@@ -49,6 +55,34 @@ def test_nobody_is_behind_before_the_first_row_or_alone() -> None:
     assert surely_behind({"a": [1.0] * 50, "b": [0.0] * 50}) == ("b",)
     with pytest.raises(ValueError, match="same rows"):
         surely_behind({"a": [1.0], "b": [1.0, 0.0]})
+
+
+def test_more_variants_ask_for_more_evidence() -> None:
+    """The chances of losing one of the best add up to 5 % over all pairs, also over those of variants that have left."""
+    assert race_threshold(2) == race_threshold(4) == 2 / WATCHED
+    for variants in (6, 10, 12):
+        assert variants * (variants - 1) / race_threshold(variants) == pytest.approx(RACE_ERROR)
+    ahead = [1.0] * 20
+    rows = {"a": ahead, "b": [1.0] * 8 + [0.0] * 12}
+    stake = evidence_against(ahead, rows["b"], margin=RACE_MARGIN)
+    assert race_threshold(2) < stake < race_threshold(12)
+    assert surely_behind(rows) == ("b",)
+    assert surely_behind(rows, began=12) == ()
+
+
+def test_a_race_counts_those_that_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has left counts among the chances for an error to the end."""
+    began: set[int] = set()
+
+    def seen(scores: dict[str, list[float]], **options: int) -> tuple[str, ...]:
+        began.add(options["began"])
+        return surely_behind(scores, **options)
+
+    monkeypatch.setattr("engine.running.standings.surely_behind", seen)
+    a_plan = race_plan()
+    events = list(run(a_plan, TASK, race_ports(tmp_path, a_plan), threading.Event()))
+    assert any(isinstance(event, VariantOut) for event in events)
+    assert began == {len(a_plan.variants)}
 
 
 @pytest.mark.parametrize("throughput", [False, True])
@@ -201,9 +235,9 @@ def test_rows_from_before_are_not_judged_again_one_by_one(tmp_path: Path, monkey
     other.store.add([event.prediction for event in whole if isinstance(event, PredictionMade)][:-4])
     judged: list[int] = []
 
-    def counted(scores: dict[str, list[float]]) -> tuple[str, ...]:
+    def counted(scores: dict[str, list[float]], **options: int) -> tuple[str, ...]:
         judged.append(len(scores["rag"]))
-        return surely_behind(scores)
+        return surely_behind(scores, **options)
 
     monkeypatch.setattr("engine.running.standings.surely_behind", counted)
     list(run(a_plan, TASK, other, threading.Event()))

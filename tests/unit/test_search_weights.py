@@ -1,0 +1,160 @@
+"""A search of LoRA settings: no test row is trained on or judged by, and what was found is trained again for the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.models.scripted import ScriptedModel
+from engine.core.capabilities import Capabilities
+from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, TextPiece, TokenPair
+from engine.core.run.events import RunEnded
+from engine.core.steps import Progress
+from engine.core.techniques import Technique
+from engine.core.variant import LoraSpec
+from engine.running.runner import Ports
+from tests.memory_lab_models import CAPABILITIES
+from tests.unit.test_search import RIGHT, ROWS, TASK, carried_out, found, plan, ports
+
+BEST_EPOCH, BEST_RANK = 3, 4
+_NAMES = Technique.LORA, Technique.RAG_LORA
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: its settings, and the tokens of its rows."""
+
+    spec: LoraSpec
+    pairs: tuple[TokenPair, ...]
+    held_out: tuple[TokenPair, ...]
+
+
+class Trainer:
+    """Trains nothing, and remembers what it was given; its best epoch is always the same."""
+
+    def __init__(self) -> None:
+        """Begin without weights."""
+        self.all: dict[str, Training] = {}
+        self.kept: dict[str, LoraWeights] = {}
+
+    def find(self, key: str) -> LoraWeights | None:
+        """Return weights that were not forgotten."""
+        return self.kept.get(key)
+
+    def train(self, *, key: str, model: Any, pairs: Any, spec: LoraSpec, held_out: Any = (), **_others: Any) -> Any:
+        """Remember, and return weights."""
+        self.all[key] = Training(spec, tuple(pairs), tuple(held_out))
+        yield Progress(stage="Training LoRA weights", fraction=1.0)
+        self.kept[key] = LoraWeights(
+            key=key,
+            locator=key,
+            base_digest=model.digest,
+            template_digest=model.template_digest,
+            best_epoch=BEST_EPOCH if held_out else spec.epochs,
+        )
+        yield self.kept[key]
+
+    def forget(self, key: str) -> None:
+        """Forget weights."""
+        self.kept.pop(key, None)
+
+    def note(self, key: str, facts: Any) -> None:
+        """Take nothing down."""
+
+
+class Trained(ScriptedModel):
+    """Is right wherever its weights have the smallest rank, and on every third row else."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        """Know the trainer's settings."""
+        super().__init__()
+        self._trainer = trainer
+        self.read: set[str] = set()
+        """Every text that was turned into tokens for a training."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """It takes weights."""
+        return CAPABILITIES
+
+    def served_lora(self) -> LoraWeights | None:
+        """It holds none of its own."""
+        return None
+
+    def tokenize_pairs(self, pairs: Sequence[tuple[Sequence[Message], str]]) -> list[TokenPair]:
+        """Turn words into numbers."""
+        self.read |= {message.content for messages, _answer in pairs for message in messages}
+        return [
+            TokenPair(prompt_ids=tuple(messages[-1].content.encode()), answer_ids=tuple(answer.encode()))
+            for messages, answer in pairs
+        ]
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer by the weights."""
+        weights = self._trainer.all[request.lora.key or ""] if request.lora else None
+        text = request.messages[-1].content.partition("\n")[0].removeprefix("Text: ")
+        labels, target = request.decoding.labels, RIGHT.get(text, request.decoding.labels[0])
+        skilled = (weights is not None and weights.spec.rank == BEST_RANK) or ROWS.get(text, 0) % 3 == 0
+        label = target if skilled else next(one for one in labels if one != target)
+        sure = 0.8 if weights is None else 0.9
+        odds = {one: sure if one == label else (1 - sure) / (len(labels) - 1) for one in labels}
+        for piece in super().generate(replace(request, lora=None), cancel=cancel):
+            changed = replace(piece, text=label)
+            yield replace(changed, probabilities=odds) if isinstance(changed, Completion) else changed
+
+
+def _run(folder: Path, a_plan: Any, task: Any = TASK) -> tuple[Ports, Trainer, Trained]:
+    trainer = Trainer()
+    model = Trained(trainer)
+    here = replace(ports(folder, a_plan, model), trainer=trainer)  # type: ignore[arg-type]
+    ended = carried_out(a_plan, here, task)[-1]
+    assert ended == RunEnded(status="done"), ended
+    return here, trainer, model
+
+
+def test_choices_of_weights_do_not_depend_on_test_rows(tmp_path: Path) -> None:
+    """With the test rows' inputs and labels permuted, trials and choices are the same to the last byte.
+
+    No training reads a test row, neither for the run nor in a trial.
+    """
+    a_plan = plan(names=_NAMES)
+    here, _trainer, model = _run(tmp_path / "a", a_plan)
+    test = TASK.split("test")
+    inputs, targets = [row.input for row in test][::-1], [row.target for row in test][1:] + [test[0].target]
+    changed = iter([replace(row, input=i, target=t) for row, i, t in zip(test, inputs, targets, strict=True)])
+    other = replace(TASK, examples=tuple(next(changed) if row.split == "test" else row for row in TASK.examples))
+    there, _trainer, _model = _run(tmp_path / "b", plan(other, names=_NAMES), other)
+    assert found(there) == found(here)
+    assert not [text for text in model.read if any(row.input in text for row in test)]
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_weights_that_were_found_are_trained_again_on_the_runs_rows(name: Technique, tmp_path: Path) -> None:
+    """The refit has the rows and the schedule of the default, holds none back, and ends after the best epoch."""
+    a_plan = plan(names=(name,), trials={"all": 12})
+    here, trainer, _model = _run(tmp_path, a_plan)
+    manifest = here.store.manifest("r")
+    search = (manifest.effort or {})[f"{name}-tuned"]
+    trial = search.in_order[search.chosen or 0]
+    assert trial.setting["rank"] == str(BEST_RANK)
+    assert trial.best_epoch == BEST_EPOCH
+    default, tuned = manifest.plan.variants
+    assert default.lora is not None
+    assert tuned.lora is not None
+    assert (tuned.lora.rank, tuned.lora.stop_after_epochs) == (BEST_RANK, BEST_EPOCH)
+    kept = [trainer.all[key] for key in trainer.kept]
+    assert len(kept) == 2, "the weights of trials are gone"
+    by_rank = {one.spec.rank: one for one in kept}
+    runs, refit = by_rank[default.lora.rank], by_rank[BEST_RANK]
+    assert refit.held_out == runs.held_out == ()
+    assert len(refit.pairs) == len(a_plan.train_ids)
+    answers = sorted(row.target.encode() for row in TASK.examples if row.id in set(a_plan.train_ids))
+    for one in (runs, refit):
+        assert sorted(bytes(pair.answer_ids) for pair in one.pairs) == answers
+    assert {pair.prompt_ids for pair in refit.pairs} == {pair.prompt_ids for pair in runs.pairs}
+    tried = [one for key, one in trainer.all.items() if key not in trainer.kept]
+    assert all(one.held_out for one in tried if one.spec.rank != default.lora.rank)
