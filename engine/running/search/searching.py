@@ -1,8 +1,8 @@
 """The search of all techniques of a run: trials take turns, so that each technique has had the same seconds.
 
-What is proposed next depends on nothing but the seed and the scores so far. How far a search gets is a number of trials,
-and what it passes over for want of time are numbers of settings; the run keeps both, so that the same ones on the same
-machine give the same choices again.
+What is proposed next depends on nothing but the seed and the scores so far. How far a search gets is a number of
+trials, and what it passes over for want of time are numbers of settings; the run keeps both, so that the same ones on
+the same machine give the same choices again.
 """
 
 from __future__ import annotations
