@@ -1,6 +1,9 @@
 """Is prior correction worth it, and does `auto` know where? Four label sets, each balanced and with 60 % of one class.
 
-    python -m benchmarks.prior [FOLDER]       # out/prior by default; about an hour on 2 cores, finished runs are kept
+    python -m benchmarks.prior [FOLDER] [--table]
+
+Runs are written into `out/prior` by default, about an hour on two cores. What the table shows of finished ones is kept
+in `benchmarks/measured/prior`, so that several sittings make one table; `--table` prints what is there.
 
 A run with correction on tells all three ways of answering: its probabilities, the same with the prior put back, and the
 figures that `auto` decides by. The sets are `support-tickets`, and of CLINC150 its banking intents and the first 6 and
@@ -10,6 +13,7 @@ test rows that are counted here.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import math
@@ -18,7 +22,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +31,16 @@ import polars as pl
 
 from adapters.storage.task_folder import read_task, write_task
 from benchmarks.data import DATA
-from benchmarks.kept import is_done
+from benchmarks.kept import FOLDER, ROOT, is_done
 from engine.analysis.basis.choices import prior_sentence
 from engine.core.run.label_prior import LabelPrior
 from engine.core.task import AnswerKind, AnswerSpec, Example, Task
+from engine.core.techniques import label
 from engine.ingest.drafting import draft_instructions
 from engine.metrics import wording as say
 from engine.metrics.label_prior import likeliest
 from engine.metrics.pairwise import LEVEL, Difference, compare_all, holm
 
-ROOT = Path(__file__).resolve().parents[1]
 TECHNIQUES = "zero-shot,few-shot,rag,lora"
 MOST_TEST_ROWS = 200
 SETS = (
@@ -45,7 +49,14 @@ SETS = (
     ("first-40", "clinc150-full", 40),
 )
 """Each with its file and how many intents are taken."""
-SKEWED_SHARE = 0.6
+SKEWED, SKEWED_SHARE = "-60", 0.6
+NAMES = tuple(
+    f"{name}{ending}"
+    for name in ("support-tickets", *(f"clinc150-{name}" for name, _file, _most in SETS))
+    for ending in ("", SKEWED)
+)
+"""Of all label sets, in the order of the table."""
+KEPT = FOLDER / "prior"
 SPLITS = {"train": 75, "validation": 25, "test": 150}
 """Rows of a skewed set, where there are enough of the common class."""
 
@@ -54,7 +65,8 @@ SPLITS = {"train": 75, "validation": 25, "test": 150}
 class Cell:
     """One technique on one set."""
 
-    name: str
+    task: str
+    technique: str
     prior: LabelPrior
     off: tuple[float, ...]
     """Right or wrong for each test row."""
@@ -68,20 +80,33 @@ class Cell:
 
 def main() -> int:
     """Run what is missing, print the table, and fail where `auto` does harm or gives the gain away."""
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "out" / "prior"
-    cells = []
-    for task in _tasks():
-        cells += _cells(out, task)
-    if not cells:
-        return 0
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?", default=str(ROOT / "out" / "prior"))
+    parser.add_argument("--table", action="store_true")
+    asked = parser.parse_args()
+    if not asked.table:
+        for task in _tasks():
+            if not (KEPT / f"{task.id}.json").is_file():
+                keep_cells(task.id, _measured(Path(asked.folder), task))
+    cells = [cell for name in NAMES for cell in kept_cells(name)]
+    return print_table(cells) if cells else 0
+
+
+def print_table(cells: Sequence[Cell]) -> int:
+    """Print the table; return 1 where `auto` does harm or gives the gain away."""
     gains = _against_off(cells, "on")
     autos = _against_off(cells, "auto")
-    titles = ("set and technique", "off", "on", "auto", "on - off", "p (Holm)", "what auto went by")
+    titles = ("labels", "technique", "off", "on", "auto", "on - off, points", "p", "what auto went by")
     print("\n| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|")
     for cell, gain in zip(cells, gains, strict=True):
         shares = " | ".join(f"{100 * np.mean(scores):.0f} %" for scores in (cell.off, cell.on, cell.auto))
         effect = f"{say.signed_points(gain.effect.value)} ({say.span(gain.effect.low, gain.effect.high)})"
-        print(f"| {cell.name} | {shares} | {effect} | {gain.p_holm:.3f} | {prior_sentence('', [cell.prior])[2:]} |")
+        told = (
+            f"{say.share(cell.prior.right_without)} to {say.share(cell.prior.right_with)} "
+            f"on {cell.prior.rows} {'validation' if cell.prior.split == 'validation' else 'training'} rows"
+        )
+        name = cell.task.replace(SKEWED, ", 60 % of one label")
+        print(f"| {name} | {label(cell.technique)} | {shares} | {effect} | {say.probability(gain.p_holm)} | {told} |")
     worse = [item for item in autos if item.p_holm < LEVEL and item.effect.value < 0]
     won = [
         (gain.effect.value, auto.effect.value) for gain, auto in zip(gains, autos, strict=True) if gain.effect.value > 0
@@ -149,10 +174,43 @@ def _skewed(task: Task) -> Task:
         wanted = int(SKEWED_SHARE * count)
         names = [common] * wanted + [others[place % len(others)] for place in range(count - wanted)]
         examples += [replace(by_label[name].pop(), split=split) for name in names]
-    return replace(task, id=f"{task.id}-60", title=f"{task.title}, 60 % of one class", examples=tuple(examples))
+    return replace(task, id=f"{task.id}{SKEWED}", title=f"{task.title}, 60 % of one class", examples=tuple(examples))
 
 
-def _cells(out: Path, task: Task) -> list[Cell]:
+def kept_cells(name: str) -> list[Cell]:
+    """Read the cells of a label set back; none where it was not measured."""
+    file = KEPT / f"{name}.json"
+    if not file.is_file():
+        return []
+    return [
+        Cell(
+            task=name,
+            technique=kept["technique"],
+            prior=LabelPrior(**kept["prior"]),
+            off=tuple(map(float, kept["off"])),
+            on=tuple(map(float, kept["on"])),
+        )
+        for kept in json.loads(file.read_text(encoding="utf-8"))
+    ]
+
+
+def keep_cells(name: str, cells: Sequence[Cell]) -> None:
+    """Keep the cells of a label set: of each row only whether it was right, as 0 or 1."""
+    kept = [
+        {
+            "technique": cell.technique,
+            "prior": asdict(cell.prior),
+            "off": "".join(str(int(one)) for one in cell.off),
+            "on": "".join(str(int(one)) for one in cell.on),
+        }
+        for cell in cells
+    ]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def _measured(out: Path, task: Task) -> list[Cell]:
+    """Run a label set with correction, and tell all three ways of answering from it."""
     folder = out / task.id
     if not is_done(folder):
         write_task(task, out / "tasks" / task.id)
@@ -179,7 +237,8 @@ def _cells(out: Path, task: Task) -> list[Cell]:
             continue
         cells.append(
             Cell(
-                name=f"{task.id}, {figures['variant']}",
+                task=task.id,
+                technique=figures["technique"],
                 prior=prior,
                 off=tuple(float(_put_back(row, prior) == row["target"]) for row in own),
                 on=tuple(float(row["answer"] == row["target"]) for row in own),
