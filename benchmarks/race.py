@@ -163,7 +163,7 @@ class _Stakes:
 
 
 def _many_equals() -> list[Scenario]:
-    """Return scenarios of as many equal variants as a run can have, whose rows are independent: the hardest to keep."""
+    """Return scenarios of many equal variants whose rows are independent: the hardest to keep."""
     plain = next(one for one in scenarios() if one.limit == "none" and one.base == 0.6 and one.ending == "full")
     plain = replace(plain, shape="equal", difficulty="rasch 0", scores="right or wrong")
     return [

@@ -210,8 +210,7 @@ def _decided(manifest: Manifest) -> dict[str, Preparation]:
         if not search.trials:
             continue
         default = search.in_order[0]
-        # Each of several draws has examples of its own, and a prior with them.
-        priors = (default.prior,) if default.prior is not None and manifest.plan.draws == 1 else ()
+        priors = () if default.prior is None else (default.prior,)
         decided = Preparation(prepare_s=0.0, shots=default.shots, priors=priors)
         found[variant_id.removesuffix(TUNED_ENDING)] = decided
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -72,6 +74,46 @@ def test_the_defaults_prior_is_that_of_a_run_without_a_search(
         took = kept["searched"].prepared[name].prepare_s
         assert took >= after_search.measure_s > 0, "its seconds are the run's preparation"
     assert kept["plain"].prepared["zero-shot"].priors[0].corrected
+
+
+def test_it_is_measured_as_rows_are_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one where the run answers so, whatever trials do; none of it is among the trial's seconds."""
+    ways: set[bool] = set()
+    clock = itertools.count()
+
+    def spied(context: Any, ready: Any, train: Any) -> Any:
+        ways.add(context.plan.throughput)
+        for _ in range(5_000):
+            next(clock)
+        return measure_prior(context, ready, train)
+
+    monkeypatch.setattr("engine.running.search.trying.measure_prior", spied)
+    monkeypatch.setattr("engine.running.search.trying.time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    for throughput in (False, True):
+        ways.clear()
+        a_plan = replace(plan(names=_NAMES[:2], prior_correction=PriorCorrection.AUTO), throughput=throughput)
+        here = ports(tmp_path / str(throughput), a_plan, Biased())
+        carried_out(a_plan, here)
+        assert ways == {throughput}
+        assert 0 < _default_trial(here.store.manifest("r"), "zero-shot").seconds < 5_000
+
+
+def test_each_of_several_draws_has_a_prior_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn is measured for each draw in the run; what is not is measured once, in the search."""
+    measured: list[tuple[str, bool]] = []
+
+    def spied(context: Any, ready: Any, train: Any) -> Any:
+        measured.append((ready.variant.default_id, context.plan.effort.settled))
+        return measure_prior(context, ready, train)
+
+    for place in ("search.trying", "preparation.preparing"):
+        monkeypatch.setattr(f"engine.running.{place}.measure_prior", spied)
+    a_plan = plan(names=_NAMES, prior_correction=PriorCorrection.AUTO, draws=2, trials={"all": 1})
+    here = ports(tmp_path, a_plan, Biased())
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    assert sorted(measured) == [("few-shot", True), ("few-shot", True), ("rag", False), ("zero-shot", False)]
+    prepared = here.store.manifest("r").prepared
+    assert {name: len(prepared[name].priors) for name in map(str, _NAMES)} == {"zero-shot": 1, "few-shot": 2, "rag": 1}
 
 
 def test_a_search_without_correction_measures_none(tmp_path: Path) -> None:

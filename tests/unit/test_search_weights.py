@@ -15,7 +15,7 @@ from engine.core.generation import Completion, GenerateRequest, LoraWeights, Mes
 from engine.core.run.events import RunEnded
 from engine.core.steps import Progress
 from engine.core.techniques import Technique
-from engine.core.variant import LoraSpec
+from engine.core.variant import LoraSpec, PriorCorrection
 from engine.running.runner import Ports
 from tests.memory_lab_models import CAPABILITIES
 from tests.unit.test_search import RIGHT, ROWS, TASK, carried_out, found, plan, ports
@@ -158,3 +158,15 @@ def test_weights_that_were_found_are_trained_again_on_the_runs_rows(name: Techni
     assert {pair.prompt_ids for pair in refit.pairs} == {pair.prompt_ids for pair in runs.pairs}
     tried = [one for key, one in trainer.all.items() if key not in trainer.kept]
     assert all(one.held_out for one in tried if one.spec.rank != default.lora.rank)
+
+
+def test_weights_are_corrected_in_no_trial_where_the_run_cannot(tmp_path: Path) -> None:
+    """On a run of validation rows no row is left to correct weights by: the rows of the pool are none of these."""
+    rows = [replace(row, split="validation") if row.split == "test" else row for row in TASK.examples]
+    task = replace(TASK, examples=tuple(rows))
+    a_plan = plan(task, names=_NAMES[:1], test_split="validation", limit=6, prior_correction=PriorCorrection.ON)
+    assert a_plan.effort is not None
+    here, _trainer, _model = _run(tmp_path, a_plan, task)
+    trials = (here.store.manifest("r").effort or {})["lora-tuned"].in_order
+    assert [trial.corrected for trial in trials] == [None] * len(trials)
+    assert len(trials) > 1

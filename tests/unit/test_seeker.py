@@ -20,10 +20,9 @@ from engine.core.errors import UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
 from engine.core.run.events import RunEnded
-from engine.core.run.shot_record import ShotRecord
 from engine.core.task import Task
 from engine.core.techniques import Technique
-from engine.core.variant import PriorCorrection, ShotChoice
+from engine.core.variant import PriorCorrection
 from engine.running.defaults import default_variant
 from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
@@ -126,14 +125,6 @@ def test_with_little_time_left_nothing_is_looked_for() -> None:
     here.trials.append(whole(95.0))
     assert here.next() is None
     assert (here.ended, here.passed) == (SearchEnd.TIME, [])
-
-
-def test_deciding_once_does_not_make_the_others_look_slow() -> None:
-    """Of the default's 42 s 38 were for deciding which examples are shown."""
-    here = seeker(Technique.FEW_SHOT, budget_s=100.0, proposed={"which examples": "nearest to the row"})
-    shots = ShotRecord(choice=ShotChoice.COVERING, right_covering=0.5, right_nearest=0.5, rows=40, measure_s=38.0)
-    here.trials.append(replace(whole(42.0), shots=shots))
-    assert here.next() is not None, "five times 4 s"
 
 
 def test_what_was_not_started_is_told() -> None:

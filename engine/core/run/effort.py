@@ -60,15 +60,16 @@ class Trial:
     row_scores: tuple[float, ...] = ()
     """Of each row, in the order of the folds."""
     seconds: float = 0.0
-    """Of preparing and answering, as the runner measured them."""
+    """Of preparing and answering, as the runner measured them. What is decided once, on the run's own rows, is part of
+    the run's preparation, and not of these."""
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0
     shots: ShotRecord | None = None
     """How its examples were chosen; None where they were drawn at random, or it shows none."""
     prior: LabelPrior | None = None
-    """The default's own label prior, decided as the run decides it; None for other settings, for weights, and where
-    there is none. Measuring it is part of the run's preparation, and none of the trial's seconds."""
+    """The default's own label prior, decided as the run decides it; None for other settings, for weights, for several
+    draws, and where there is none."""
     corrected: bool | None = None
     """Whether the label prior was taken away; None where there is none."""
     best_epoch: int | None = None

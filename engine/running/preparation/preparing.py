@@ -92,9 +92,9 @@ def _prepared(
     for draw in range(count):
         ready = yield from make_draw(context, trainer, train, replace(found, draw=draw), drawn)
         measured = chosen.prior if count == 1 else None
-        # What was compared by it has counted its seconds.
-        compared = chosen.record is not None and bool(chosen.record.rows)
-        prior = yield from _prior(context, ready, train, known.priors, measured, drawn, counted=compared)
+        # Where examples were compared by it, its seconds are among those of comparing.
+        counted = count == 1 and chosen.record is not None and bool(chosen.record.rows)
+        prior = yield from _prior(context, ready, train, known.priors, measured, drawn, counted=counted)
         draws.append(replace(ready, prior=prior))
     # Of several draws one would be used later: its share is what preparing takes.
     seconds = paid.seconds + drawn.seconds / len(draws)
@@ -194,7 +194,7 @@ def _prior(
 ) -> Generator[Event, None, LabelPrior | None]:
     """Return the label prior that is known from before or was just measured, else measure it; and decide.
 
-    `counted` tells that the seconds of the one from before are among those of what was compared by it.
+    `counted` tells that the seconds of one that is known or measured are counted already.
     """
     wanted = ready.variant.decoding.prior_correction
     if wanted is PriorCorrection.OFF or not has_prior(context.task, ready.variant):
@@ -204,6 +204,8 @@ def _prior(
             paid.add(known[ready.draw].measure_s, reused=False)
         return known[ready.draw]
     if measured is not None:
+        if not counted:
+            paid.add(measured.measure_s, reused=False)
         return decided(measured, wanted)
     found = yield from measure_prior(context, ready, train)
     paid.add(found.prior.measure_s, reused=False)

@@ -115,12 +115,10 @@ def _take_turns(
         yield PreparationProgress(variant_id=variant_id, progress=progress)
         spent_usd, started = budget.spent_usd, time.perf_counter()
         deadline = Deadline(None if seeker.longest_s is None else started + seeker.longest_s)
+        as_in_the_run = replace(context, cancel=FirstOf(FirstOf(context.cancel, enough), deadline))
         steps = try_setting(
-            replace(
-                context,
-                plan=replace(context.plan, test_ids=(), throughput=True, draws=1),
-                cancel=FirstOf(FirstOf(context.cancel, enough), deadline),
-            ),
+            replace(as_in_the_run, plan=replace(context.plan, test_ids=(), throughput=True, draws=1)),
+            as_in_the_run,
             trainer,
             seeker.variant_with(setting),
             setting,
@@ -251,7 +249,7 @@ def _without_tested(task: Task, plan: RunPlan) -> Task:
     """Return the task without the rows of the split that is tested, so that no trial can reach one."""
     sealed = set(plan.test_ids)
     tested = {row.split for row in task.examples if row.id in sealed}
-    kept = (set(plan.effort.pool_ids if plan.effort else ()) | set(plan.train_ids)) - sealed
+    kept = set(plan.train_ids)
     rows = [row for row in task.examples if row.id in kept or row.split not in tested]
     return replace(task, examples=tuple(row for row in rows if row.id not in sealed))
 

@@ -146,14 +146,9 @@ class Seeker:
         return None
 
     def _predicted_s(self, setting: Setting) -> float:
-        """Return how long a trial will take: as the whole ones so far, each by its size.
-
-        Deciding which examples are shown is done once, and is not part of it.
-        """
+        """Return how long a trial will take: as the whole ones so far, each by its size."""
         whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
-        once_s = [trial.shots.measure_s if trial.shots is not None else 0.0 for trial in whole]
-        each_s = [(one.seconds - less) / self.size(one.setting) for one, less in zip(whole, once_s, strict=True)]
-        return float(np.mean(each_s)) * self.size(setting)
+        return float(np.mean([one.seconds / self.size(one.setting) for one in whole])) * self.size(setting)
 
     def size(self, setting: Setting) -> float:
         """Return what a trial takes beside others: a training by its epochs, an encoder and ever new prompts more."""

@@ -86,6 +86,7 @@ class _Answer:
 
 def try_setting(
     context: RunContext,
+    as_in_the_run: RunContext,
     trainer: Trainer,
     variant: Variant,
     setting: Setting,
@@ -97,10 +98,12 @@ def try_setting(
 
     Weights, and an encoder that is trained whole, answer the first fold alone: they take a training for each.
     How examples are chosen, and whether the default's prior is taken away, is decided before, on the training rows of
-    the run, which takes these decisions over.
+    the run, which takes these decisions over. What that takes is a part of the run's preparation, and none of the
+    trial's seconds.
 
     Args:
-        context: of the search, whose task has no row that is tested.
+        context: of the search, whose task has no row that is tested; rows are answered in batches.
+        as_in_the_run: the same, but for how rows are answered, and how often examples are drawn: as the run will.
         trainer: trains LoRA weights.
         variant: with the setting.
         setting: as it is recorded.
@@ -115,18 +118,16 @@ def try_setting(
     """
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
-    standing, message, record, prior, measuring_s = Standing.WHOLE, "", None, None, 0.0
+    standing, message, record, prior = Standing.WHOLE, "", None, None
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
     try:
-        chosen = yield from tried_twice(partial(decide_shots, context, variant, ground.train, None), "A trial")
-        record, choosing_ended = chosen.record, time.perf_counter()
+        chosen = yield from tried_twice(partial(decide_shots, as_in_the_run, variant, ground.train, None), "A trial")
+        record = chosen.record
         if not setting:
-            prior = yield from tried_twice(
-                partial(_prior_in_the_run, context, trainer, chosen, ground.train), "A trial"
-            )
-        begun = time.perf_counter()  # deciding is done once: it leaves no less time for the folds
-        measuring_s = begun - choosing_ended
+            deciding = partial(_prior_in_the_run, as_in_the_run, trainer, chosen, ground.train)
+            prior = yield from tried_twice(deciding, "A trial")
+        started = time.perf_counter()
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
             part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
@@ -145,7 +146,7 @@ def try_setting(
             means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
-            if len(means) == len(used) or enough(now - begun, now - asked, len(means)):
+            if len(means) == len(used) or enough(now - started, now - asked, len(means)):
                 break
             if not promising:
                 standing = Standing.BEHIND
@@ -163,7 +164,7 @@ def try_setting(
         # The folds before the one that failed were compared with others' like any.
         fold_scores=tuple(means) if setting or not failed else (),
         row_scores=tuple(scores),
-        seconds=time.perf_counter() - started - measuring_s,
+        seconds=time.perf_counter() - started,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=trainings,
         shots=record,
@@ -179,11 +180,13 @@ def _prior_in_the_run(
 ) -> Generator[Event, None, LabelPrior | None]:
     """Decide whether the default's prior is taken away, as the run does: by training rows, beside the run's examples.
 
-    None where the run decides it itself: weights would have to be trained on all its rows before.
+    None where the run decides it itself: weights would have to be trained on all its rows before, and each of several
+    draws has a prior of its own.
     """
     variant = chosen.variant
     wanted = variant.decoding.prior_correction
-    if variant.lora is not None or not _can_correct(context, variant):
+    several = context.plan.draws > 1 and variant.drawn
+    if variant.lora is not None or several or not _can_correct(context, variant):
         return None
     if chosen.prior is not None:
         return decided(chosen.prior, wanted)
@@ -282,11 +285,11 @@ def _scores(
 ) -> tuple[list[float], bool | None]:
     """Return each row's score, and whether the prior was taken away.
 
-    For the default's own setting that is decided already, so that what others are compared with is what the run will
-    answer with; for others by the rule of `auto`, on all rows answered.
+    For the default's own setting that is decided already, and holds in the run as well; for others by the rule of
+    `auto`, on all rows answered. Either way a row is judged by the prior of all others.
     """
     whole = [place for place, one in enumerate(answers.probabilities) if len(one) == len(context.task.answer.labels)]
-    if len(whole) < LEAST_ROWS or not _can_correct(context, variant):
+    if len(whole) < (LEAST_ROWS if prior is None else 2) or not _can_correct(context, variant):
         return list(answers.plain), None
     targets = [answers.rows[place].target for place in whole]
     without, having = outcomes([answers.probabilities[place] for place in whole], targets)
