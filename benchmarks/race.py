@@ -1,6 +1,6 @@
 """Does a race lose one of the best, and what does it save? On the simulated runs of `benchmarks.claims`.
 
-    python -m benchmarks.race       # ADAPTLAB_RACE_RUNS=1000 for the figures of the docs
+    python -m benchmarks.race       # ADAPTLAB_RACE_RUNS=300 for the figures of the docs
 
 A variant is lost if it leaves the race although it is truly the best, or within 2 points of it. Prints the scenario in
 which that happens most, and the median share of row evaluations where rivals are spread. Then the same races with
