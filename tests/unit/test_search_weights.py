@@ -14,9 +14,11 @@ from engine.core.capabilities import Capabilities
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, TextPiece, TokenPair
 from engine.core.run.events import RunEnded
 from engine.core.steps import Progress
+from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, PriorCorrection
 from engine.running.runner import Ports
+from engine.running.search.folds import FOLDS
 from tests.memory_lab_models import CAPABILITIES
 from tests.unit.test_search import RIGHT, ROWS, TASK, carried_out, found, plan, ports
 
@@ -170,3 +172,48 @@ def test_weights_are_corrected_in_no_trial_where_the_run_cannot(tmp_path: Path) 
     trials = (here.store.manifest("r").effort or {})["lora-tuned"].in_order
     assert [trial.corrected for trial in trials] == [None] * len(trials)
     assert len(trials) > 1
+
+
+def _with_validation(count: int) -> Task:
+    """Return the task with so many of its test rows as validation rows."""
+    moved = {row.id for row in TASK.split("test")[:count]}
+    return replace(
+        TASK, examples=tuple(replace(row, split="validation") if row.id in moved else row for row in TASK.examples)
+    )
+
+
+def test_weights_are_judged_on_validation_rows_and_trained_on_the_runs(tmp_path: Path) -> None:
+    """Every setting learns from the run's training rows; the default's weights are those that the run answers with."""
+    task = _with_validation(9)
+    a_plan = plan(task, names=_NAMES[:1], trials={"all": 8}, prior_correction=PriorCorrection.AUTO)
+    assert a_plan.effort is not None
+    validation = {row.id: row for row in task.split("validation")}
+    assert set(a_plan.effort.weights_ids) == set(validation)
+    here, trainer, _model = _run(tmp_path, a_plan, task)
+    manifest = here.store.manifest("r")
+    trials = (manifest.effort or {})["lora-tuned"].in_order
+    assert {len(trial.row_scores) for trial in trials} == {len(validation)}
+    default_spec = a_plan.variants[0].lora
+    assert default_spec is not None
+    learned = {bytes(pair.prompt_ids) for one in trainer.all.values() for pair in one.pairs}
+    rows = {row.id: row for row in task.examples}
+    assert learned == {rows[row_id].input.encode() for row_id in a_plan.train_ids}
+    held_out = {bytes(pair.prompt_ids) for one in trainer.all.values() for pair in one.held_out}
+    assert held_out == {row.input.encode() for row in validation.values()}
+    assert len([one for one in trainer.all.values() if not one.held_out and one.spec == default_spec]) == 1
+    assert len(trainer.kept) == 1 + bool((manifest.effort or {})["lora-tuned"].chosen)
+    (prior,) = manifest.prepared["lora"].priors
+    assert prior.rows == len(validation)
+    assert trials[0].corrected is prior.corrected
+
+
+def test_few_validation_rows_do_not_judge_weights(tmp_path: Path) -> None:
+    """Fewer than a fold has would tell less than a fold."""
+    task = _with_validation(5)
+    a_plan = plan(task, names=_NAMES[:1], trials={"all": 2})
+    assert a_plan.effort is not None
+    assert a_plan.effort.weights_ids == ()
+    here, trainer, _model = _run(tmp_path, a_plan, task)
+    default = (here.store.manifest("r").effort or {})["lora-tuned"].in_order[0]
+    assert len(default.row_scores) == len(a_plan.effort.pool_ids[::FOLDS])
+    assert all(len(one.pairs) <= len(a_plan.train_ids) for one in trainer.all.values())

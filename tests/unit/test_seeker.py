@@ -27,7 +27,7 @@ from engine.running.defaults import default_variant
 from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
 from engine.running.search.choosing import choose, shrunken
-from engine.running.search.folds import FOLDS
+from engine.running.search.folds import FOLDS, Ground
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import all_settings, space_of
@@ -38,6 +38,9 @@ from tests.unit.test_search import TASK, carried_out, plan, ports
 LABELS = small_task(train=24, test=12)
 
 
+GROUND = Ground(train=(), folds=(), weights={})
+
+
 def seeker(
     technique: Technique, *, budget_s: float | None, proposed: Setting | None = None, folds: int = FOLDS
 ) -> Seeker:
@@ -45,6 +48,7 @@ def seeker(
     variant = replace(default_variant(technique, LABELS), tuned=True)
     proposer: Any = SimpleNamespace(next=lambda: proposed, end=lambda *_result, **_how: None)
     return Seeker(
+        ground=GROUND,
         variant=variant,
         space=space_of(variant, LABELS),
         proposer=proposer,

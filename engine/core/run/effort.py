@@ -28,6 +28,9 @@ class Effort:
     """Numbers of the settings that are passed over, as `Search.passed`, where trials are counted."""
     pool_ids: tuple[str, ...] = ()
     """Labelled rows that settings are judged on, in the order of their folds: training and validation rows alone."""
+    weights_ids: tuple[str, ...] = ()
+    """Those of them that LoRA weights are judged on, which are trained on the run's training rows. Empty where there
+    are too few beside these: then weights are judged on the first fold, and trained on rows of the others."""
     sealed: str = ""
     """Digest of the test rows, which the search does not read."""
     settled: bool = False

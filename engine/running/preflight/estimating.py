@@ -176,9 +176,10 @@ def _trial_seconds(
         shown_s = variant.shots_k * shot_tokens / tokens_per_s
         found[variant.default_id] = rows * row_s + FOLDS * shown_s
         if variant.lora is not None:
-            trained = min(len(plan.train_ids), rows - rows // FOLDS)
+            beside = len(plan.effort.weights_ids) if plan.effort else 0
+            trained = len(plan.train_ids) if beside else min(len(plan.train_ids), rows - rows // FOLDS)
             training_s = _training_seconds(variant.lora, trained, row_tokens, instructions, tokens_per_s)
-            found[variant.default_id] = rows / FOLDS * row_s + training_s
+            found[variant.default_id] = (beside or rows / FOLDS) * row_s + training_s
     return found
 
 

@@ -58,6 +58,13 @@ def pooled(task: Task, train: Sequence[Example], without: Sequence[str], *, seed
     return sorted(rows, key=lambda row: row.target) if task.has_labels else rows
 
 
+def beside_training(pool: Sequence[Example], train: Sequence[Example]) -> list[Example]:
+    """Return the rows of a pool that a run does not learn from, if they are as many as a fold has; else none."""
+    known = {row.id for row in train}
+    rows = [row for row in pool if row.id not in known]
+    return rows if len(rows) >= len(pool) / FOLDS else []
+
+
 def folds_of(pool: Sequence[Example], learn_rows: int, *, seed: int, by_target: bool) -> tuple[Fold, ...]:
     """Share out a pool: the folds take turns, so that rows sorted by label are spread evenly.
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 
 from engine.core.errors import CancelledError, UsageError
-from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
 from engine.core.run.events import Event, PreparationProgress, Searched
@@ -27,7 +26,7 @@ from engine.running.answering import RunContext
 from engine.running.preparation.priors import label_frequencies
 from engine.running.preparation.shots import load_embedder
 from engine.running.search.choosing import choose, comparable
-from engine.running.search.folds import FOLDS, Ground, folds_of, seal_of
+from engine.running.search.folds import FOLDS, Fold, Ground, folds_of, seal_of
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker, as_decided
 from engine.running.search.spaces import Space, space_of, turned
@@ -71,20 +70,25 @@ def search_settings(
         raise UsageError("The test rows have changed since the run was planned.", "Start a new run.")
     task = _without_tested(task, plan)
     context = replace(context, task=task)
-    pool = [by_id[row_id] for row_id in effort.pool_ids]
-    ground = Ground(
-        train=tuple(by_id[row_id] for row_id in plan.train_ids),
-        folds=folds_of(pool, len(plan.train_ids), seed=plan.seed, by_target=task.has_labels),
-        weights=_weights(task, pool),
-    )
-    seekers = [_seeker(context, variant, effort) for variant in plan.variants if variant.tuned]
+    train, pool, beside = ([by_id[one] for one in ids] for ids in (plan.train_ids, effort.pool_ids, effort.weights_ids))
+    folds = folds_of(pool, len(train), seed=plan.seed, by_target=task.has_labels)
+    ground = Ground(train=tuple(train), folds=folds, weights=_weights(task, pool))
+    weights_ground = ground
+    if beside:
+        fold = Fold(learned=ground.train, held_out=tuple(beside))
+        weights_ground = Ground(train=ground.train, folds=(fold,), weights=_weights(task, beside))
+    seekers = [
+        _seeker(context, variant, effort, ground if variant.lora is None else weights_ground)
+        for variant in plan.variants
+        if variant.tuned
+    ]
     for seeker in seekers:
         seeker.go_on_from(known.get(seeker.variant.id, Search()))
     yield from _warmed_up(context, seekers)
-    yield from _take_turns(context, trainer, budget, seekers, ground, keep, enough)
+    yield from _take_turns(context, trainer, budget, seekers, keep, enough)
     searches = {}
     for seeker in seekers:
-        searches[seeker.variant.id] = yield from _closed(seeker, ground.order, keep)
+        searches[seeker.variant.id] = yield from _closed(seeker, keep)
     return searches
 
 
@@ -93,7 +97,6 @@ def _take_turns(
     trainer: Trainer,
     budget: Budget,
     seekers: Sequence[Seeker],
-    ground: Ground,
     keep: Keep,
     enough: CancelSignal | None,
 ) -> Generator[Event, None, None]:
@@ -122,7 +125,7 @@ def _take_turns(
             trainer,
             seeker.variant_with(setting),
             setting,
-            ground,
+            seeker.ground,
             partial(_goes_on, seeker),
             seeker.is_enough,
         )
@@ -135,7 +138,7 @@ def _take_turns(
                 keep(variant_id, seeker.so_far)
                 yield Searched(variant_id=variant_id, search=seeker.so_far)
             continue  # what was under way is given up
-        trial = comparable(seeker.trials[0], trial, ground.order) if seeker.trials else trial
+        trial = comparable(seeker.trials[0], trial, seeker.ground.order) if seeker.trials else trial
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
         seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
         seeker.trials.append(trial)
@@ -157,11 +160,12 @@ def _goes_on(seeker: Seeker, score: float, folds: int) -> bool:
     return seeker.proposer.goes_on(score, folds) or not seeker.trials
 
 
-def _seeker(context: RunContext, variant: Variant, effort: Effort) -> Seeker:
+def _seeker(context: RunContext, variant: Variant, effort: Effort, ground: Ground) -> Seeker:
     space = space_of(variant, context.task)
     seeker = Seeker(
         variant=variant,
         space=space,
+        ground=ground,
         proposer=Proposer(variant, space, seed=context.plan.seed),
         budget_s=effort.seconds,
         budget_trials=_trials(effort, variant),
@@ -207,9 +211,9 @@ def _progress(seekers: Sequence[Seeker], seeker: Seeker, setting: Setting) -> Pr
     )
 
 
-def _closed(seeker: Seeker, order: Floats, keep: Keep) -> Generator[Event, None, Search]:
+def _closed(seeker: Seeker, keep: Keep) -> Generator[Event, None, Search]:
     """Choose among a technique's trials, and keep that."""
-    choice = choose(seeker.trials, order, [seeker.size(trial.setting) for trial in seeker.trials])
+    choice = choose(seeker.trials, seeker.ground.order, [seeker.size(trial.setting) for trial in seeker.trials])
     search = replace(seeker.so_far, chosen=choice.chosen, best=choice.best, standard_error=choice.standard_error)
     keep(seeker.variant.id, search)
     yield Searched(variant_id=seeker.variant.id, search=search)

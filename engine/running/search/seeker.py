@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
 from engine.core.variant import ClassifierKind, ShotChoice, Variant
+from engine.running.search.folds import Ground
 from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import Space, turned
 
@@ -33,6 +34,8 @@ class Seeker:
 
     variant: Variant
     space: Space
+    ground: Ground
+    """The rows that its settings are judged on."""
     proposer: Proposer
     budget_s: float | None
     budget_trials: int | None

@@ -96,7 +96,7 @@ def try_setting(
 ) -> Generator[Event, None, Trial]:
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
-    Weights, and an encoder that is trained whole, answer the first fold alone: they take a training for each.
+    Weights, and an encoder that is trained whole, answer one fold alone: they take a training for each.
     How examples are chosen, and whether the default's prior is taken away, is decided before, on the training rows of
     the run, which takes these decisions over. What that takes is a part of the run's preparation, and none of the
     trial's seconds.
@@ -139,7 +139,7 @@ def try_setting(
             try:
                 _answer(context, ready, fold.held_out, answers)
             finally:
-                _forget(context, trainer, ready)
+                _forget(context, trainer, ready, of_the_run=not setting and fold.learned == ground.train)
             if len(answers.messages) == len(answers.rows):
                 standing, message = Standing.FAILED, answers.messages[0]
                 break
@@ -214,9 +214,9 @@ def _prepared(
     return (yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out))
 
 
-def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant) -> None:
-    """Remove what only this trial needed and is large."""
-    if ready.lora is not None and ready.lora.key is not None:
+def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant, *, of_the_run: bool) -> None:
+    """Remove what only this trial needed and is large: not weights that are those of the run's default."""
+    if ready.lora is not None and ready.lora.key is not None and not of_the_run:
         trainer.forget(ready.lora.key)
     if ready.variant.classifier.kind is ClassifierKind.ENCODER and ready.classifier_id:
         context.retriever.forget_classifier(ready.classifier_id)
