@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import open_page
 
 LONG_MS = 120_000
+_LIST_MS = 10_000
+"""How long a list of options is tried before it is opened again."""
 TECHNIQUES = ("Zero-shot", "Few-shot", "RAG", "LoRA", "RAG + LoRA", "Classifier")
 WITHOUT_TRAINING = ("Zero-shot", "Few-shot", "RAG", "Classifier")
 
 
 def choose(page: Page, field: str, option: str) -> None:
-    """Choose in a select box."""
-    page.get_by_role("combobox", name=re.compile(f"^{field}")).first.click()
-    page.get_by_role("option", name=re.compile(option)).first.click()
+    """Choose in a select box; its list is opened again where a page that was still being drawn has closed it."""
+    box = page.get_by_role("combobox", name=re.compile(f"^{field}")).first
+    wanted = page.get_by_role("option", name=re.compile(option)).first
+    for _ in range(LONG_MS // _LIST_MS):
+        box.click()
+        try:
+            wanted.click(timeout=_LIST_MS)
+        except PlaywrightTimeoutError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    pytest.fail(f"'{option}' could not be chosen for '{field}'")
 
 
 def set_up(
