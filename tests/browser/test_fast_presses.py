@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.conftest import Server, open_page
+from tests.browser.setting_up import choose
 
 _LONG_MS = 120_000
 
@@ -58,8 +59,7 @@ def test_answer_pressed_right_after_a_row_is_chosen(page: Page, serve: Server) -
     address = serve(ADAPTLAB_SCRIPTED="1")
     way = Delayed(page)
     open_page(page, address, "Playground")
-    page.get_by_role("combobox", name=re.compile("Model")).click(timeout=_LONG_MS)
-    page.get_by_role("option", name=re.compile("Scripted")).click()
+    choose(page, "Model", "Scripted")
     page.get_by_role("button", name="Classifier", exact=True).click()
     page.get_by_role("combobox", name="Choose a row of the task").click()
     option = page.get_by_role("option").nth(2)

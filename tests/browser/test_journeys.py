@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, Watch, open_page
+from tests.browser.setting_up import choose
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -50,8 +51,7 @@ def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> Non
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")
     watch = Watch(page, address)
     open_page(page, address, "Playground")
-    page.get_by_role("combobox", name=re.compile("Model")).click(timeout=_LONG_MS)
-    page.get_by_role("option", name=re.compile("Scripted")).click()
+    choose(page, "Model", "Scripted")
     for name in ("RAG", "Classifier"):
         page.get_by_role("button", name=name, exact=True).click()
     page.get_by_role("combobox", name="Choose a row of the task").click()
@@ -80,8 +80,7 @@ def test_one_click_or_two_keys_answer(page: Page, serve: Server) -> None:
     """A typed input is answered by one click on Answer, and by Ctrl+Enter in the field; the answer leads its card."""
     address = serve(ADAPTLAB_SCRIPTED="1")
     open_page(page, address, "Playground")
-    page.get_by_role("combobox", name=re.compile("Model")).click(timeout=_LONG_MS)
-    page.get_by_role("option", name=re.compile("Scripted")).click()
+    choose(page, "Model", "Scripted")
     for name in ("RAG", "Classifier"):
         page.get_by_role("button", name=name, exact=True).click()
     text = page.get_by_role("textbox", name="Input")
