@@ -25,6 +25,7 @@ from benchmarks.claims.scenarios import Scenario, scenarios
 from benchmarks.claims.world import draw, truth_of
 from engine.core.interval import Floats
 from engine.metrics.early_stopping import FRACTIONS, RACE_ERROR, RACE_MARGIN, race_threshold, surely_behind
+from engine.metrics.inference import WATCHED
 from engine.metrics.pairwise import Difference, compare_all
 
 RUNS = 100
@@ -145,21 +146,28 @@ class _Stakes:
         """Begin with every stake at 1."""
         self._logs = np.zeros((variants, variants, len(FRACTIONS)))
         self._bets = FRACTIONS / (1 + RACE_MARGIN)
-        self._threshold = race_threshold(variants)
+        self._began = variants
 
     def behind(self, scores: Floats, going: Sequence[int]) -> set[int]:
         """Take the last of these rows, shape (variants, rows), and return who leaves."""
         last = scores[:, -1]
         self._logs += np.log1p((last[:, None] - last[None, :] - RACE_MARGIN)[:, :, None] * self._bets)
         leader = max(going, key=lambda place: float(scores[place].sum()))
-        stakes = np.exp(self._logs[leader]).mean(axis=-1)
-        found = {place for place in going if place != leader and stakes[place] >= self._threshold}
+        own = np.exp(self._logs[leader]).mean(axis=-1)
+        near = [place for place in going if place != leader and own[place] >= 2 / WATCHED]
+        threshold = race_threshold(self._began, len(going))
+        found = {place for place in near if self._won_against(place, going) >= threshold}
         if found:
             rows = {str(place): scores[place].tolist() for place in going}
             if found != {int(name) for name in surely_behind(rows, began=len(scores))}:
                 message = f"{found} left, and the app would let others go"
                 raise AssertionError(message)
         return found
+
+    def _won_against(self, place: int, going: Sequence[int]) -> float:
+        """Return what all others in the race have won against one, together."""
+        rivals = [rival for rival in going if rival != place]
+        return float(np.exp(self._logs[rivals, place]).mean(axis=-1).sum())
 
 
 def _many_equals() -> list[Scenario]:

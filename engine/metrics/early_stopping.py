@@ -52,24 +52,30 @@ def evidence_against(
     return float(np.exp(min(most, 600.0)) * np.exp(logs - most).mean())
 
 
-def race_threshold(variants: int) -> float:
-    """Return the stake that has to be won against a variant before it leaves a race of so many.
+def race_threshold(began: int, going: int) -> float:
+    """Return the stakes that all rivals together have to win against a variant before it leaves a race.
 
-    Each of the ordered pairs is one chance of losing a variant that is the best or within `RACE_MARGIN` of it. Their
-    sum is at most `RACE_ERROR`, however many are equally good. It is at least the threshold of `clear_leader`, so that
-    who is out is also behind by the verdict's own evidence.
+    The mean of a variant's stakes, one for each of the `began - 1` others, is a nonnegative supermartingale as long as
+    the variant is the best or within `RACE_MARGIN` of it; rivals that have left count as 0. When a race first loses one
+    of the best, all of them are still in it, so that there are at most `going`: each may spend its share of
+    `RACE_ERROR`, as in S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979).
     """
-    return max(2 / WATCHED, variants * (variants - 1) / RACE_ERROR)
+    return going * (began - 1) / RACE_ERROR
 
 
-def surely_behind(scores: Mapping[str, Sequence[float]], *, began: int | None = None) -> tuple[str, ...]:
-    """Return the variants that a race goes on without: the leader is surely more than `RACE_MARGIN` ahead of them.
+def surely_behind(
+    scores: Mapping[str, Sequence[float]], *, began: int | None = None, going: int | None = None
+) -> tuple[str, ...]:
+    """Return the variants that a race goes on without: the others are surely more than `RACE_MARGIN` ahead of them.
 
-    The margin keeps in whoever is nearly as good. `cli.py bench race` counts how often one of the best is lost.
+    The margin keeps in whoever is nearly as good. The leader alone has to have the evidence of `clear_leader` against
+    each, so that who is out is also behind by the verdict's own. `cli.py bench race` counts how often one of the best
+    is lost.
 
     Args:
         scores: per variant that is in the race the scores, 0 to 1, of the same rows in the same order.
         began: with how many variants the race began; as many as are in it where that is left out.
+        going: how many are in it; as many as have scores here where that is left out.
 
     Raises:
         ValueError: the variants have different numbers of rows.
@@ -77,12 +83,18 @@ def surely_behind(scores: Mapping[str, Sequence[float]], *, began: int | None = 
     if _rows_of(scores) == 0 or len(scores) < 2:
         return ()
     leader = max(scores, key=lambda name: sum(scores[name]))
-    threshold = race_threshold(max(began or 0, len(scores)))
-    return tuple(
-        name
-        for name in scores
-        if name != leader and evidence_against(scores[leader], scores[name], margin=RACE_MARGIN) >= threshold
-    )
+    going = max(going or 0, len(scores))
+    threshold = race_threshold(max(began or 0, going), going)
+
+    def is_behind(name: str) -> bool:
+        stake = evidence_against(scores[leader], scores[name], margin=RACE_MARGIN)
+        if stake < 2 / WATCHED:
+            return False
+        others = (rival for rival in scores if rival not in {leader, name})
+        more = (evidence_against(scores[rival], scores[name], margin=RACE_MARGIN) for rival in others)
+        return sum(more, stake) >= threshold
+
+    return tuple(name for name in scores if name != leader and is_behind(name))
 
 
 def _rows_of(scores: Mapping[str, Sequence[float]]) -> int:

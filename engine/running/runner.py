@@ -191,7 +191,10 @@ def _make_ready(
         yield from tried_twice(loading, "Loading the model")
     paid = _paid(context, budget, ports.store)
     prepared = {**_decided(manifest), **manifest.prepared}
-    for event in prepare(paid, ports.trainer, train, ready.append, prepared=prepared, without=standings.out):
+    firsts = [trial for search in (manifest.effort or {}).values() for trial in search.in_order[:1]]
+    made = {part for trial in firsts for part in trial.made}
+    steps = prepare(paid, ports.trainer, train, ready.append, prepared=prepared, without=standings.out, made=made)
+    for event in steps:
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event

@@ -60,7 +60,7 @@ class Standings:
         contending = self._contending(common)
         # A default is measured against all, a tuned variant not against its own default.
         began = len(self._plan.variants)
-        behind = list(surely_behind(contending, began=began))
+        behind = list(surely_behind(contending, began=began, going=len(common)))
         if len(contending) < len(common):
             behind += [name for name in surely_behind(common, began=began) if name not in contending]
         dropped = {name: len(self._scores[name]) - len(self._unanswered[name]) for name in behind}

@@ -58,24 +58,49 @@ def test_nobody_is_behind_before_the_first_row_or_alone() -> None:
 
 
 def test_more_variants_ask_for_more_evidence() -> None:
-    """The chances of losing one of the best add up to 5 % over all pairs, also over those of variants that have left."""
-    assert race_threshold(2) == race_threshold(4) == 2 / WATCHED
-    for variants in (6, 10, 12):
-        assert variants * (variants - 1) / race_threshold(variants) == pytest.approx(RACE_ERROR)
+    """The chances of losing one of the best add up to 5 % over those still in a race, by the stakes of all others."""
+    for began, going in ((2, 2), (6, 6), (12, 12), (12, 5)):
+        assert going * (began - 1) / race_threshold(began, going) == pytest.approx(RACE_ERROR)
     ahead = [1.0] * 20
     rows = {"a": ahead, "b": [1.0] * 8 + [0.0] * 12}
     stake = evidence_against(ahead, rows["b"], margin=RACE_MARGIN)
-    assert race_threshold(2) < stake < race_threshold(12)
+    assert 2 / WATCHED < stake < race_threshold(12, 12)
     assert surely_behind(rows) == ("b",)
-    assert surely_behind(rows, began=12) == ()
+    assert surely_behind(rows, began=12, going=12) == ()
+
+
+def test_all_others_in_the_race_have_evidence_together() -> None:
+    """Three that are equally far ahead need a third of the stake each, and never less than the verdict asks for."""
+    ahead, behind = [1.0] * 20, [1.0] * 8 + [0.0] * 12
+    stake = evidence_against(ahead, behind, margin=RACE_MARGIN)
+    began = next(began for began in range(2, 99) if race_threshold(began, 4) > 2.5 * stake)
+    assert stake < race_threshold(began, 4) < 3 * stake
+    assert surely_behind({"a": ahead, "b": behind, "c": ahead}, began=began, going=4) == ()
+    assert surely_behind({"a": ahead, "b": behind, "c": ahead, "d": ahead}, began=began, going=4) == ("b",)
+    few = {"a": ahead[:18], "b": behind[:18], "c": ahead[:18], "d": ahead[:18]}
+    less = evidence_against(few["a"], few["b"], margin=RACE_MARGIN)
+    assert race_threshold(4, 4) / 3 < less < 2 / WATCHED
+    assert surely_behind(few) == ()
+
+
+def test_who_has_left_counts_no_longer_as_one_that_may_be_lost() -> None:
+    """When one of the best is lost first, all of the best are still in: fewer are left to lose."""
+    ahead = [1.0] * 20
+    rows = {"a": ahead, "b": [1.0] * 8 + [0.0] * 12}
+    stake = evidence_against(ahead, rows["b"], margin=RACE_MARGIN)
+    began = next(began for began in range(2, 99) if race_threshold(began, 4) > stake)
+    assert surely_behind(rows, began=began, going=4) == ()
+    assert surely_behind(rows, began=began, going=3) == ("b",)
 
 
 def test_a_race_counts_those_that_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has left counts among the chances for an error to the end."""
+    """Whoever has left counts among the rivals to the end, and not among those that may be lost."""
     began: set[int] = set()
+    going: list[int] = []
 
     def seen(scores: dict[str, list[float]], **options: int) -> tuple[str, ...]:
         began.add(options["began"])
+        going.append(options["going"])
         return surely_behind(scores, **options)
 
     monkeypatch.setattr("engine.running.standings.surely_behind", seen)
@@ -83,6 +108,7 @@ def test_a_race_counts_those_that_began(tmp_path: Path, monkeypatch: pytest.Monk
     events = list(run(a_plan, TASK, race_ports(tmp_path, a_plan), threading.Event()))
     assert any(isinstance(event, VariantOut) for event in events)
     assert began == {len(a_plan.variants)}
+    assert sorted(set(going), reverse=True) == list(dict.fromkeys(going)) == [4, 3, 2]
 
 
 @pytest.mark.parametrize("throughput", [False, True])

@@ -22,7 +22,7 @@ from engine.running.search.folds import FOLDS
 from tests.memory_lab_models import CAPABILITIES
 from tests.unit.test_search import RIGHT, ROWS, TASK, carried_out, found, plan, ports
 
-BEST_EPOCH, BEST_RANK = 3, 4
+BEST_EPOCH, BEST_RANK, TRAIN_S = 3, 4, 5_000.0
 _NAMES = Technique.LORA, Technique.RAG_LORA
 
 
@@ -57,6 +57,7 @@ class Trainer:
             base_digest=model.digest,
             template_digest=model.template_digest,
             best_epoch=BEST_EPOCH if held_out else spec.epochs,
+            train_s=TRAIN_S,
         )
         yield self.kept[key]
 
@@ -109,8 +110,8 @@ class Trained(ScriptedModel):
             yield replace(changed, probabilities=odds) if isinstance(changed, Completion) else changed
 
 
-def _run(folder: Path, a_plan: Any, task: Any = TASK) -> tuple[Ports, Trainer, Trained]:
-    trainer = Trainer()
+def _run(folder: Path, a_plan: Any, task: Any = TASK, trainer: Trainer | None = None) -> tuple[Ports, Trainer, Trained]:
+    trainer = trainer or Trainer()
     model = Trained(trainer)
     here = replace(ports(folder, a_plan, model), trainer=trainer)  # type: ignore[arg-type]
     ended = carried_out(a_plan, here, task)[-1]
@@ -217,3 +218,30 @@ def test_few_validation_rows_do_not_judge_weights(tmp_path: Path) -> None:
     default = (here.store.manifest("r").effort or {})["lora-tuned"].in_order[0]
     assert len(default.row_scores) == len(a_plan.effort.pool_ids[::FOLDS])
     assert all(len(one.pairs) <= len(a_plan.train_ids) for one in trainer.all.values())
+
+
+def test_weights_that_were_there_before_count_and_are_told(tmp_path: Path) -> None:
+    """A search has no more time for others where the default's weights exist; trained in the search they are new."""
+    task = _with_validation(9)
+    a_plan = plan(task, names=_NAMES[:1], trials={"all": 1})
+    here, trainer, _model = _run(tmp_path / "first", a_plan, task)
+    first = here.store.manifest("r")
+    assert not first.prepared["lora"].reused, "they were trained in the search of this run"
+    assert (first.effort or {})["lora-tuned"].in_order[0].seconds < TRAIN_S
+    there, _trainer, _model = _run(tmp_path / "second", a_plan, task, trainer)
+    second = there.store.manifest("r")
+    assert second.prepared["lora"].reused
+    default = (second.effort or {})["lora-tuned"].in_order[0]
+    assert default.seconds >= TRAIN_S
+    assert default.made == ()
+    assert len(trainer.all) == 1
+
+
+def test_an_index_that_another_variant_of_the_run_built_is_not_from_before(tmp_path: Path) -> None:
+    """RAG + LoRA finds the index of RAG: its weights are new, and it says how long they took."""
+    a_plan = plan(names=(Technique.RAG, Technique.RAG_LORA), trials=None)
+    here, trainer, _model = _run(tmp_path, a_plan)
+    prepared = here.store.manifest("r").prepared
+    assert not prepared["rag+lora"].reused
+    assert prepared["rag+lora"].prepare_s >= TRAIN_S
+    assert len(trainer.all) == 1

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from engine.core.errors import WorkerDiedError
 from engine.core.generation import LoraWeights
-from engine.core.ports import Trainer
+from engine.core.ports import BuiltIndex, Trainer
 from engine.core.run.events import Event, Notice, PreparationProgress, VariantReady
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.manifest import Preparation
@@ -30,19 +30,24 @@ Keep = Callable[[ReadyVariant], None]
 
 @dataclass(slots=True)
 class OneOff:
-    """What preparing a variant took, and whether any of it existed before."""
+    """What preparing a variant took, and whether any of it existed before the run."""
 
     seconds: float = 0.0
     reused: bool = False
+    made: set[str] = field(default_factory=set)
+    """Ids of what was made for this run, for its other variants and in its search as well: found again, it is not
+    reused."""
     embedding_tokens: float = 0.0
     """Read by an embedder on another machine."""
     waited_s: float = 0.0
     """Seconds of parts for which it read some."""
 
-    def add(self, seconds: float, *, reused: bool, embedding_tokens: int = 0) -> None:
-        """Count one more part."""
+    def add(self, seconds: float, *, reused: bool, embedding_tokens: int = 0, part: str = "") -> None:
+        """Count one more part, of this id if it is kept on disk."""
         self.seconds += seconds
-        self.reused |= reused
+        if part and not reused:
+            self.made.add(part)
+        self.reused |= reused and part not in self.made
         self.embedding_tokens += embedding_tokens
         self.waited_s += seconds if embedding_tokens else 0.0
 
@@ -55,6 +60,7 @@ def prepare(
     *,
     prepared: Mapping[str, Preparation] | None = None,
     without: Container[str] = (),
+    made: Iterable[str] = (),
 ) -> Iterator[Event]:
     """Prepare all variants one by one, handing each to `keep`; yields progress.
 
@@ -66,23 +72,30 @@ def prepare(
         prepared: what is known from before the run was stopped: the kind of examples and the priors are not decided
             again, so that all rows of a run are answered alike.
         without: variants that get no more rows.
+        made: ids of what the search of this run made for it.
 
     Raises:
         AdaptLabError: a variant cannot be prepared.
     """
+    parts = set(made)
     for variant in (variant for variant in context.plan.variants if variant.id not in without):
         known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
-        part = partial(_prepared, context, trainer, train, variant, known)
+        part = partial(_prepared, context, trainer, train, variant, known, parts)
         ready, took = yield from tried_twice(part, f"Preparing {variant.id}")
         keep(ready)
         yield VariantReady(variant_id=variant.id, paid=took)
 
 
 def _prepared(
-    context: RunContext, trainer: Trainer, train: Sequence[Example], variant: Variant, known: Preparation
+    context: RunContext,
+    trainer: Trainer,
+    train: Sequence[Example],
+    variant: Variant,
+    known: Preparation,
+    made: set[str],
 ) -> Generator[Event, None, tuple[ReadyVariant, Preparation]]:
     """Prepare one variant with all its draws; return it, and what that took."""
-    paid, drawn = OneOff(), OneOff()
+    paid, drawn = OneOff(made=made), OneOff(made=made)
     chosen = yield from decide_shots(context, variant, train, known.shots)
     found = yield from find_parts(context, train, chosen, paid)
     draws = []
@@ -126,7 +139,7 @@ def find_parts(
     ready = ReadyVariant(variant=variant)
     if chosen.index is not None:
         ready = replace(ready, index_id=chosen.index.id if variant.retrieval is not None else "")
-        paid.add(chosen.index.build_s, reused=chosen.index.reused, embedding_tokens=chosen.index.embedding_tokens)
+        _add(paid, chosen.index)
     elif variant.retrieval is not None:
         documents = context.task.documents if variant.retrieval.passages_k else ()
         steps = context.retriever.index(
@@ -134,7 +147,7 @@ def find_parts(
         )
         index = yield from until_built(variant.id, steps)
         ready = replace(ready, index_id=index.id)
-        paid.add(index.build_s, reused=index.reused, embedding_tokens=index.embedding_tokens)
+        _add(paid, index)
     if variant.facts.fits:
         rows = [*train, *label_rows(context.task)] if variant.classifier.label_rows else train
         steps = context.retriever.fit_classifier(
@@ -146,8 +159,12 @@ def find_parts(
         )
         fitted = yield from until_built(variant.id, steps)
         ready = replace(ready, classifier_id=fitted.id)
-        paid.add(fitted.build_s, reused=fitted.reused, embedding_tokens=fitted.embedding_tokens)
+        _add(paid, fitted)
     return ready
+
+
+def _add(paid: OneOff, built: BuiltIndex) -> None:
+    paid.add(built.build_s, reused=built.reused, embedding_tokens=built.embedding_tokens, part=built.id)
 
 
 def make_draw(
@@ -178,7 +195,7 @@ def make_draw(
         spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
         weights, found = yield from _weights(context, trainer, train, ready, spec, held_out)
         ready = replace(ready, lora=weights)
-        paid.add(weights.train_s, reused=found)
+        paid.add(weights.train_s, reused=found, part=weights.key or "")
     return ready
 
 

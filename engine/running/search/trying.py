@@ -118,20 +118,25 @@ def try_setting(
     """
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
-    standing, message, record, prior = Standing.WHOLE, "", None, None
+    standing, message, record, prior, made = Standing.WHOLE, "", None, None, set[str]()
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
     try:
         chosen = yield from tried_twice(partial(decide_shots, as_in_the_run, variant, ground.train, None), "A trial")
         record = chosen.record
         if not setting:
-            deciding = partial(_prior_in_the_run, as_in_the_run, trainer, chosen, ground.train)
+            if chosen.index is not None and not chosen.index.reused:
+                made.add(chosen.index.id)
+            deciding = partial(_prior_in_the_run, as_in_the_run, trainer, chosen, ground.train, made)
             prior = yield from tried_twice(deciding, "A trial")
         started = time.perf_counter()
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
-            part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
-            ready = yield from tried_twice(part, "A trial")
+            of_the_run = not setting and fold.learned == ground.train
+            parts = made if of_the_run else set[str]()
+            part = partial(_prepared, context, trainer, variant, fold, record, parts, ends_early=bool(setting))
+            ready, before_s = yield from tried_twice(part, "A trial")
+            started -= before_s
             if ready.lora is not None:
                 best_epoch = ready.lora.best_epoch
             trainings += trained
@@ -139,7 +144,7 @@ def try_setting(
             try:
                 _answer(context, ready, fold.held_out, answers)
             finally:
-                _forget(context, trainer, ready, of_the_run=not setting and fold.learned == ground.train)
+                _forget(context, trainer, ready, of_the_run=of_the_run)
             if len(answers.messages) == len(answers.rows):
                 standing, message = Standing.FAILED, answers.messages[0]
                 break
@@ -169,6 +174,7 @@ def try_setting(
         trainings=trainings,
         shots=record,
         prior=prior,
+        made=tuple(sorted(made)),
         corrected=corrected,
         best_epoch=best_epoch,
         message=message,
@@ -176,7 +182,7 @@ def try_setting(
 
 
 def _prior_in_the_run(
-    context: RunContext, trainer: Trainer, chosen: Chosen, train: Sequence[Example]
+    context: RunContext, trainer: Trainer, chosen: Chosen, train: Sequence[Example], made: set[str]
 ) -> Generator[Event, None, LabelPrior | None]:
     """Decide whether the default's prior is taken away, as the run does: by training rows, beside the run's examples.
 
@@ -190,7 +196,7 @@ def _prior_in_the_run(
         return None
     if chosen.prior is not None:
         return decided(chosen.prior, wanted)
-    paid = OneOff()
+    paid = OneOff(made=made)
     found = yield from find_parts(context, train, chosen, paid)
     ready = yield from make_draw(context, trainer, train, found, paid)
     measured = yield from measure_prior(context, ready, train)
@@ -203,15 +209,22 @@ def _prepared(
     variant: Variant,
     fold: Fold,
     record: ShotRecord | None,
+    made: set[str],
     *,
     ends_early: bool,
-) -> Generator[Event, None, ReadyVariant]:
-    """Make a variant ready to answer a fold, its examples chosen from the fold's rows as was decided."""
-    paid = OneOff()
+) -> Generator[Event, None, tuple[ReadyVariant, float]]:
+    """Make a variant ready to answer a fold, its examples chosen from the fold's rows as was decided.
+
+    Returns:
+        The variant, and the seconds that its weights once took if they were there before: a search has no more time
+        for others on a machine that has the default's.
+    """
+    paid, drawn = OneOff(made=made), OneOff(made=made)
     chosen = yield from decide_shots(context, variant, fold.learned, record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
     held_out = fold.held_out if ends_early and variant.lora is not None else ()
-    return (yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out))
+    ready = yield from make_draw(context, trainer, fold.learned, ready, drawn, held_out=held_out)
+    return ready, ready.lora.train_s if ready.lora is not None and drawn.reused else 0.0
 
 
 def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant, *, of_the_run: bool) -> None:
