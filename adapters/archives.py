@@ -1,11 +1,11 @@
-"""Zip archives from outside: checked before anything is unpacked."""
+"""Zip archives: packed, and those from outside checked before anything is unpacked."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -24,6 +24,9 @@ _STEP = 1 << 20
 _AGAIN = "Pack or download the archive again."
 _ENCRYPTED = 0x1
 _LINK = 0o120000
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""The earliest date that a zip can store: the same files give the same bytes."""
+_MODE = 0o644
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +35,18 @@ class Entry:
 
     path: PurePosixPath
     size_bytes: int
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """Pack files by their paths; the same files in the same order give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            entry = zipfile.ZipInfo(path, date_time=_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = _MODE << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()
 
 
 def checked_entries(name: str, data: bytes, *, most_bytes: int = MAX_UNPACKED_BYTES) -> list[Entry]:

@@ -7,16 +7,14 @@ kept before all of it has passed.
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.archives import checked_entries, entry_lines, read_entry
+from adapters.archives import checked_entries, entry_lines, packed, read_entry
 from adapters.storage.run_store import Row, SqliteRunStore, record_of
 from adapters.storage.task_folder import read_task
 from adapters.storage.task_zip import unpack_into
@@ -69,13 +67,13 @@ def pack_run(store: SqliteRunStore, run_id: str, pack_task: Callable[[str], byte
     """Return a run as a zip file, with its task where that is still here."""
     manifest = {"run_id": run_id, **store.manifest(run_id).to_dict()}
     lines = (json.dumps(asdict(prediction), ensure_ascii=False) for prediction in store.predictions(run_id))
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
-        archive.writestr(PREDICTIONS, "\n".join(lines).encode("utf-8", "replace"))
-        with contextlib.suppress(AdaptLabError):
-            archive.writestr(TASK, pack_task(manifest["plan"]["task_id"]))
-    return buffer.getvalue()
+    files = {
+        MANIFEST: json.dumps(manifest, indent=2, ensure_ascii=False).encode("utf-8", "replace"),
+        PREDICTIONS: "\n".join(lines).encode("utf-8", "replace"),
+    }
+    with contextlib.suppress(AdaptLabError):
+        files[TASK] = pack_task(manifest["plan"]["task_id"])
+    return packed(files)
 
 
 def read_run(data: bytes, task_here: Callable[[str], Task]) -> ReadRun:

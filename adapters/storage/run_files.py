@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from adapters.archives import packed
 from adapters.memo.html import memo_html, memo_markdown
 from adapters.storage.run_archive import TASK, TasksHere, pack_run, read_run
 from adapters.storage.run_store import SqliteRunStore
@@ -51,6 +52,10 @@ class LocalRunFiles:
             "predictions.csv": to_csv(frame),
         }
         return files if summary is None else {**files, "summary.json": _json(summary)}
+
+    def zipped(self, files: Mapping[str, bytes]) -> bytes:
+        """Return files as one archive."""
+        return packed(files)
 
     def pack(self, run_id: str) -> bytes:
         """Return a run as one file."""

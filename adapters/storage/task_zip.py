@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path, PurePosixPath
 
-from adapters.archives import checked_entries, read_entries
+from adapters.archives import checked_entries, packed, read_entries
 from engine.core.errors import TaskError
 
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest date that a zip can store: the same task gives the same bytes."""
 _MOST_NAMES = 3
 
 
@@ -20,18 +16,15 @@ def pack_folder(folder: Path) -> bytes:
     Raises:
         TaskError: a file cannot be read.
     """
-    buffer = io.BytesIO()
+    files = {}
     try:
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in sorted(folder.rglob("*")):
-                inner = PurePosixPath(path.relative_to(folder).as_posix())
-                if path.is_file() and not path.is_symlink() and _belongs(inner):
-                    entry = zipfile.ZipInfo(f"{folder.name}/{inner}", date_time=_DATE)
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    archive.writestr(entry, path.read_bytes())
+        for path in sorted(folder.rglob("*")):
+            inner = PurePosixPath(path.relative_to(folder).as_posix())
+            if path.is_file() and not path.is_symlink() and _belongs(inner):
+                files[f"{folder.name}/{inner}"] = path.read_bytes()
     except OSError as error:
         raise TaskError(f"The task cannot be packed ({error.strerror}).", "Check its files' permissions.") from error
-    return buffer.getvalue()
+    return packed(files)
 
 
 def unpack_into(name: str, data: bytes, folder: Path) -> None:
@@ -41,8 +34,8 @@ def unpack_into(name: str, data: bytes, folder: Path) -> None:
         TaskError: it is not a packed task, or holds something that does not belong there.
     """
     inner = _inner_paths(name, [entry.path for entry in checked_entries(name, data)])
-    for packed, content in read_entries(data, inner):
-        target = folder / inner[packed]
+    for path, content in read_entries(data, inner):
+        target = folder / inner[path]
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
 

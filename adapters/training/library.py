@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import shutil
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapters.archives import packed
 from adapters.training import kept
 from engine.core.errors import UsageError
 from engine.core.interval import Interval
@@ -61,12 +60,12 @@ class LoraLibrary:
             return name, (folder / kept.GGUF_NAME).read_bytes()
         if form == "peft":
             names = (*_PEFT_FILES, kept.MANIFEST_NAME)
-            return name, _zipped({f"{inside}/{file}": (folder / file).read_bytes() for file in names})
+            return name, packed({f"{inside}/{file}": (folder / file).read_bytes() for file in names})
         files = {
             f"{inside}/Modelfile": modelfile(one.base_name, instructions).encode(),
             f"{inside}/{kept.GGUF_NAME}": (folder / kept.GGUF_NAME).read_bytes(),
         }
-        return name, _zipped(files)
+        return name, packed(files)
 
     def _existing(self, key: str) -> Path:
         folder = self._folder / kept.checked_key(key)
@@ -92,14 +91,6 @@ def modelfile(base_name: str, instructions: str) -> str:
         quoted = instructions.strip().replace('"""', '" " "')
         lines.append(f'SYSTEM """{quoted}"""')
     return "\n".join(lines) + "\n"
-
-
-def _zipped(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def _kept_weights(folder: Path, manifest: Mapping[str, Any], notes: Mapping[str, Any]) -> KeptWeights:

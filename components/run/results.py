@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +14,7 @@ from components.widgets.tables import show_table, wide_table
 from engine.analysis.marks import EXPLAINED, FigureName, marks_in_summary
 from engine.metrics.marks import explained, heading, legend
 from engine.metrics.retrieval import ErrorCause
+from engine.services.exports import Exports
 
 _FIRST = ("quality", "low", "high", "total_p50", "total_p95", "cost", "prepare")
 SUMMARY = "summary.json"
@@ -172,19 +171,19 @@ def failures_frame(variants: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"Variant": pl.String, "Kind": pl.String, "Rows": pl.Int64})
 
 
-def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str, *, with_summary: bool = True) -> None:
+def downloads(exports: Exports, run_id: str, *, with_summary: bool = True) -> None:
     """Offer the run's files, one by one and all together; each file is generated on demand.
 
     Args:
-        export: generates them.
-        run_id: names the archive.
+        exports: generates them.
+        run_id: the run.
         with_summary: there is none where the task is gone.
     """
     with st.container(horizontal=True):
         for name in (name for name in FILES if with_summary or name != SUMMARY):
             st.download_button(
                 name,
-                partial(_file, export, name),
+                partial(_file, exports, run_id, name),
                 file_name=name,
                 mime=_MIME[name.rpartition(".")[2]],
                 icon=":material/download:",
@@ -193,7 +192,7 @@ def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str, *, with_su
             )
         st.download_button(
             "All as one zip",
-            lambda: _zipped(export()),
+            partial(exports.export_zip, run_id),
             file_name=f"adaptlab-{run_id}.zip",
             mime="application/zip",
             icon=":material/folder_zip:",
@@ -202,16 +201,8 @@ def downloads(export: Callable[[], Mapping[str, bytes]], run_id: str, *, with_su
         )
 
 
-def _file(export: Callable[[], Mapping[str, bytes]], name: str) -> bytes:
-    return export()[name]
-
-
-def _zipped(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
+def _file(exports: Exports, run_id: str, name: str) -> bytes:
+    return exports.export(run_id)[name]
 
 
 def _name(variant: Mapping[str, Any]) -> str:

@@ -47,6 +47,10 @@ class Exports:
             return self._workspace.files.export(run_id, None, {})
         return self._workspace.files.export(run_id, self._results.summary(run_id), inputs)
 
+    def export_zip(self, run_id: str) -> bytes:
+        """Return the files of `export` as one archive."""
+        return self._workspace.files.zipped(self.export(run_id))
+
     def pack(self, run_id: str) -> bytes:
         """Return a run as one file that can be imported elsewhere."""
         return self._workspace.files.pack(run_id)

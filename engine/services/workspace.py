@@ -151,6 +151,10 @@ class RunFiles(Protocol):
         """A run's files by name; `inputs` holds what the variants were given, by example."""
         ...
 
+    def zipped(self, files: Mapping[str, bytes]) -> bytes:
+        """Files as one archive."""
+        ...
+
     def pack(self, run_id: str) -> bytes:
         """A run as one file that `unpack` imports elsewhere."""
         ...

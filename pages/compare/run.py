@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from components.run.panel import run_panel
@@ -39,7 +37,7 @@ try:
             fault(error)
             is_whole = False
         if run_id != SAMPLE:
-            downloads(partial(lab.exports.export, run_id), run_id, with_summary=is_whole)
+            downloads(lab.exports, run_id, with_summary=is_whole)
     run_rows(lab, run_id, snapshot)
 except AdaptLabError as error:
     fault(error)

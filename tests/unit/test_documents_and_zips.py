@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from adapters import archives
 from adapters.documents import read_document, safe_name
 from adapters.storage.task_folder import read_task
 from adapters.storage.task_zip import pack_folder, unpack_into
@@ -99,6 +100,16 @@ def test_a_packed_task_is_the_same_elsewhere(tmp_path: Path) -> None:
     unpack_into("t.zip", data, tmp_path / "out")
     assert read_task(tmp_path / "out").digest == read_task(folder).digest
     assert not list((tmp_path / "out").rglob("*.env"))
+
+
+def test_packed_files_can_be_read_by_all() -> None:
+    """The same files make the same archive, and whoever unpacks it may read them."""
+    files = {"a/one.txt": b"1" * 999, "two.txt": b"2"}
+    data = archives.packed(files)
+    assert data == archives.packed(dict(files))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert {info.filename: archive.read(info) for info in archive.infolist()} == files
+        assert {info.external_attr >> 16 for info in archive.infolist()} == {0o644}
 
 
 def packed(entries: dict[str, bytes]) -> bytes:
