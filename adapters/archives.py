@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -37,11 +37,11 @@ class Entry:
     size_bytes: int
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
-    """Pack files by their paths; the same files in the same order give the same bytes."""
+def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Pack files by their paths, one at a time; the same files in the same order give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in files.items():
+        for path, content in files:
             entry = zipfile.ZipInfo(path, date_time=_DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _MODE << 16

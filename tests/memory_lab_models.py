@@ -196,6 +196,7 @@ class MemoryRetriever:
         self._indexes: dict[str, dict[str, list[Passage]]] = {}
         self._classifiers: dict[str, tuple[tuple[str, ...], int]] = {}
         self._made_with: dict[str, str] = {}
+        self._made_at: dict[str, float] = {}
         self.facts = [EmbedderFacts(id="all-MiniLM-L6-v2@0.1.0", backend="words", languages=("en",), dimensions=384)]
         """The embedders that are there."""
         self.unknown = 0.0
@@ -233,8 +234,7 @@ class MemoryRetriever:
         """Build an index, or find it."""
         key = _digest([examples, documents, spec.chunk_words, spec.chunk_overlap_words, *filter(None, [embedder])])
         self._made_with[key] = embedder
-        reused = key in self._indexes
-        if not reused:
+        if key not in self._indexes:
             yield Progress(stage="Embedding", fraction=0.5, detail=f"{len(documents)} documents")
             check_cancelled(cancel)
             chunks = [
@@ -256,7 +256,8 @@ class MemoryRetriever:
                     for c in chunks
                 ],
             }
-        yield BuiltIndex(id=key, build_s=BUILD_S, reused=reused)
+            self._made_at[key] = time.time()
+        yield BuiltIndex(id=key, build_s=BUILD_S, made_at=self._made_at[key])
 
     def search(
         self,
@@ -298,10 +299,10 @@ class MemoryRetriever:
             [examples, seed, *filter(None, [embedder])]
             + ([spec.kind, spec.neighbours] if spec.kind != LOGISTIC.kind else [])
         )
-        reused = key in self._classifiers
         check_cancelled(cancel)
+        self._made_at.setdefault(key, time.time())
         self._classifiers[key] = (tuple(sorted({example.target for example in examples})), seed)
-        yield BuiltIndex(id=key, build_s=BUILD_S, reused=reused)
+        yield BuiltIndex(id=key, build_s=BUILD_S, made_at=self._made_at[key])
 
     def forget_classifier(self, classifier_id: str) -> None:
         """Forget the labels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -57,6 +58,7 @@ class MemoryTrainer:
         """Keep what is trained in this library."""
         self._library = library
         self._answers = answers
+        self._made_at: dict[str, float] = {}
 
     def find(self, key: str) -> LoraWeights | None:
         """Return weights of the library."""
@@ -66,6 +68,7 @@ class MemoryTrainer:
         return LoraWeights(
             key=key, locator=f"/nowhere/{key}/lora.gguf", base_digest=one.base_digest,
             template_digest=one.template_digest, train_s=one.train_s, best_epoch=one.best_epoch,
+            made_at=self._made_at.get(key, 0.0),
         )  # fmt: skip
 
     def train(
@@ -99,6 +102,7 @@ class MemoryTrainer:
             files={"lora.gguf": 9_800_000},
         )  # fmt: skip
         self._library.kept = [kept, *self._library.kept]
+        self._made_at[key] = time.time()
         found = self.find(key)
         if found is None:
             raise CancelledError("The weights were deleted meanwhile.")

@@ -81,6 +81,10 @@ class Indexes:
         except RetrievalError:
             return None
 
+    def made_at(self, index_id: str) -> float:
+        """Return when an index that stands became valid, in seconds since 1970."""
+        return (self._manifests / f"{index_id}.json").stat().st_mtime
+
     def write(
         self,
         index_id: str,

@@ -120,7 +120,12 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     standing = store.standing(index_id)
     if standing is not None:
         report(emit, "indexing", 1.0, 0.0, "it exists already")
-        return {"id": index_id, "build_s": standing.build_s, "embedding_tokens": standing.tokens, "reused": True}
+        return {
+            "id": index_id,
+            "build_s": standing.build_s,
+            "embedding_tokens": standing.tokens,
+            "made_at": store.made_at(index_id),
+        }
     started_s = time.perf_counter()
     items = _items(request)
     cut = sum(model.count_cut([item.text for item in items if _role(item) is role], role) for role in TextRole)
@@ -141,7 +146,7 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
         tokenizers=tokenizers,
     )
     report(emit, "indexing", 1.0, 0.0, detail, sent_tokens=model.sent.tokens)
-    return {"id": index_id, "build_s": build_s, "reused": False, **model.tokens}
+    return {"id": index_id, "build_s": build_s, "made_at": store.made_at(index_id), **model.tokens}
 
 
 def _role(item: Item) -> TextRole:
@@ -252,7 +257,7 @@ def prepare_classifier(request: Request, emit: Emit, cancel: threading.Event) ->
     return {
         "id": classifier_id,
         "build_s": made.build_s,
-        "reused": standing is not None,
+        "made_at": path.stat().st_mtime,
         "embedding_tokens": made.tokens,
         "sent_tokens": sent,
     }

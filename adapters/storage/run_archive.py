@@ -73,7 +73,7 @@ def pack_run(store: SqliteRunStore, run_id: str, pack_task: Callable[[str], byte
     }
     with contextlib.suppress(AdaptLabError):
         files[TASK] = pack_task(manifest["plan"]["task_id"])
-    return packed(files)
+    return packed(files.items())
 
 
 def read_run(data: bytes, task_here: Callable[[str], Task]) -> ReadRun:

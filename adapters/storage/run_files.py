@@ -55,7 +55,7 @@ class LocalRunFiles:
 
     def zipped(self, files: Mapping[str, bytes]) -> bytes:
         """Return files as one archive."""
-        return packed(files)
+        return packed(files.items())
 
     def pack(self, run_id: str) -> bytes:
         """Return a run as one file."""

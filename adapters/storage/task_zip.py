@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from adapters.archives import checked_entries, packed, read_entries
@@ -16,15 +17,17 @@ def pack_folder(folder: Path) -> bytes:
     Raises:
         TaskError: a file cannot be read.
     """
-    files = {}
     try:
-        for path in sorted(folder.rglob("*")):
-            inner = PurePosixPath(path.relative_to(folder).as_posix())
-            if path.is_file() and not path.is_symlink() and _belongs(inner):
-                files[f"{folder.name}/{inner}"] = path.read_bytes()
+        return packed((f"{folder.name}/{inner}", path.read_bytes()) for path, inner in _files_of(folder))
     except OSError as error:
         raise TaskError(f"The task cannot be packed ({error.strerror}).", "Check its files' permissions.") from error
-    return packed(files)
+
+
+def _files_of(folder: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+    for path in sorted(folder.rglob("*")):
+        inner = PurePosixPath(path.relative_to(folder).as_posix())
+        if path.is_file() and not path.is_symlink() and _belongs(inner):
+            yield path, inner
 
 
 def unpack_into(name: str, data: bytes, folder: Path) -> None:

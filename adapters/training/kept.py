@@ -47,9 +47,10 @@ def find_weights(lora_folder: Path, key: str) -> LoraWeights | None:
             base_digest=str(manifest["base_digest"]),
             template_digest=str(manifest["template_digest"]),
             train_s=float(manifest["train_s"]),
+            made_at=(folder / MANIFEST_NAME).stat().st_mtime,
             best_epoch=int(manifest["best_epoch"]) if manifest.get("validation_curve") else None,
         )
-    except (KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -60,12 +60,12 @@ class LoraLibrary:
             return name, (folder / kept.GGUF_NAME).read_bytes()
         if form == "peft":
             names = (*_PEFT_FILES, kept.MANIFEST_NAME)
-            return name, packed({f"{inside}/{file}": (folder / file).read_bytes() for file in names})
+            return name, packed((f"{inside}/{file}", (folder / file).read_bytes()) for file in names)
         files = {
             f"{inside}/Modelfile": modelfile(one.base_name, instructions).encode(),
             f"{inside}/{kept.GGUF_NAME}": (folder / kept.GGUF_NAME).read_bytes(),
         }
-        return name, packed(files)
+        return name, packed(files.items())
 
     def _existing(self, key: str) -> Path:
         folder = self._folder / kept.checked_key(key)

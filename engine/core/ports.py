@@ -103,7 +103,8 @@ class BuiltIndex:
     id: str
     build_s: float
     """Seconds it took when it was built, which may have been earlier."""
-    reused: bool
+    made_at: float
+    """When it was built, in seconds since 1970: a run tells by it what was there before."""
     embedding_tokens: int = 0
     """Tokens that an embedder on another machine read for it, which may have been earlier; as the next two fields of
     this name, 0 for one on this machine."""

@@ -8,7 +8,7 @@ betting", JRSS B 86 (2024), arXiv 2010.09686; the bets are a uniform mixture ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +64,9 @@ def race_threshold(began: int, going: int) -> float:
 
 
 def surely_behind(
-    scores: Mapping[str, Sequence[float]], *, began: int | None = None, going: int | None = None
+    scores: Mapping[str, Sequence[float]], *, began: int | None = None, contending: Collection[str] | None = None
 ) -> tuple[str, ...]:
-    """Return the variants that a race goes on without: the others are surely more than `RACE_MARGIN` ahead of them.
+    """Return the variants that a race goes on without: another is surely more than `RACE_MARGIN` ahead of each.
 
     The margin keeps in whoever is nearly as good. The leader alone has to have the evidence of `clear_leader` against
     each, so that who is out is also behind by the verdict's own. `cli.py bench race` counts how often one of the best
@@ -74,27 +74,28 @@ def surely_behind(
 
     Args:
         scores: per variant that is in the race the scores, 0 to 1, of the same rows in the same order.
-        began: with how many variants the race began; as many as are in it where that is left out.
-        going: how many are in it; as many as have scores here where that is left out.
+        began: with how many variants the race began; as many as have scores where that is left out.
+        contending: who leaves only behind another of these; all where that is left out. The rest leave behind anyone.
 
     Raises:
         ValueError: the variants have different numbers of rows.
     """
-    if _rows_of(scores) == 0 or len(scores) < 2:
+    if _rows_of(scores) == 0:
         return ()
-    leader = max(scores, key=lambda name: sum(scores[name]))
-    going = max(going or 0, len(scores))
-    threshold = race_threshold(max(began or 0, going), going)
+    contenders = set(scores if contending is None else contending)
+    threshold = race_threshold(max(began or 0, len(scores)), len(scores))
+
+    def stake(rival: str, name: str) -> float:
+        return evidence_against(scores[rival], scores[name], margin=RACE_MARGIN)
 
     def is_behind(name: str) -> bool:
-        stake = evidence_against(scores[leader], scores[name], margin=RACE_MARGIN)
-        if stake < 2 / WATCHED:
+        rivals = [other for other in scores if other != name and (other in contenders or name not in contenders)]
+        leader = max(rivals, key=lambda rival: sum(scores[rival]), default=None)
+        if leader is None or stake(leader, name) < 2 / WATCHED:
             return False
-        others = (rival for rival in scores if rival not in {leader, name})
-        more = (evidence_against(scores[rival], scores[name], margin=RACE_MARGIN) for rival in others)
-        return sum(more, stake) >= threshold
+        return sum(stake(other, name) for other in scores if other != name) >= threshold
 
-    return tuple(name for name in scores if name != leader and is_behind(name))
+    return tuple(name for name in scores if is_behind(name))
 
 
 def _rows_of(scores: Mapping[str, Sequence[float]]) -> int:

@@ -81,6 +81,8 @@ class RunContext:
     model: LanguageModel
     retriever: Retriever
     cancel: CancelSignal
+    began_at: float = 0.0
+    """When the run was first started, in seconds since 1970: what was made later was made for it."""
 
 
 @dataclass(frozen=True, slots=True)

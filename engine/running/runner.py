@@ -147,7 +147,14 @@ def _carry_out(
     for variant_id, search in (manifest.effort or {}).items():
         yield Searched(variant_id=variant_id, search=search)
     before = ports.model.capabilities
-    context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
+    context = RunContext(
+        plan=plan,
+        task=task,
+        model=ports.model,
+        retriever=ports.retriever,
+        cancel=cancel,
+        began_at=manifest.began_at,
+    )
     if plan.effort is not None and not plan.effort.settled:
         plan = yield from _search(context, ports, budget, manifest, enough)
         context = replace(context, plan=plan)
@@ -191,10 +198,7 @@ def _make_ready(
         yield from tried_twice(loading, "Loading the model")
     paid = _paid(context, budget, ports.store)
     prepared = {**_decided(manifest), **manifest.prepared}
-    firsts = [trial for search in (manifest.effort or {}).values() for trial in search.in_order[:1]]
-    made = {part for trial in firsts for part in trial.made}
-    steps = prepare(paid, ports.trainer, train, ready.append, prepared=prepared, without=standings.out, made=made)
-    for event in steps:
+    for event in prepare(paid, ports.trainer, train, ready.append, prepared=prepared, without=standings.out):
         if isinstance(event, VariantReady):
             _keep_preparation(plan, ports.store, event)
         yield event

@@ -57,12 +57,9 @@ class Standings:
         if not self._plan.race or self.is_whole:
             return {}
         common = self._common(self._deciding())
-        contending = self._contending(common)
         # A default is measured against all, a tuned variant not against its own default.
-        began = len(self._plan.variants)
-        behind = list(surely_behind(contending, began=began, going=len(common)))
-        if len(contending) < len(common):
-            behind += [name for name in surely_behind(common, began=began) if name not in contending]
+        contending = self._contending(common)
+        behind = surely_behind(common, began=len(self._plan.variants), contending=contending)
         dropped = {name: len(self._scores[name]) - len(self._unanswered[name]) for name in behind}
         self._out |= dropped
         return dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,10 @@ def test_the_classifier_classifies(retriever: LanceRetriever) -> None:
         assert answer.cpu_s > 0
         assert answer.tokens > 3
         assert answer.rss_bytes > 0
+    asked_at = time.time()
     events = list(retriever.fit_classifier(EXAMPLES, seed=0))
     assert prepared(events).id == classifier_id
-    assert prepared(events).reused
+    assert prepared(events).made_at < asked_at
     assert "embedding" not in {event.stage for event in events if isinstance(event, Progress)}
 
 

@@ -111,8 +111,7 @@ def test_what_is_kept_is_found_again(retriever: LanceRetriever, kind: Classifier
     made = prepared(list(retriever.fit_classifier(TRAINING, seed=0, spec=spec_of(kind))))
     events = list(retriever.fit_classifier(TRAINING, seed=0, spec=spec_of(kind)))
     again = prepared(events)
-    assert again.reused
-    assert (again.id, again.build_s) == (made.id, made.build_s)
+    assert (again.id, again.build_s, again.made_at) == (made.id, made.build_s, made.made_at)
     stages = {event.stage for event in events if isinstance(event, Progress)}
     assert not stages & {"embedding", "training the encoder"}
 
@@ -156,9 +155,10 @@ def test_damage_is_found_and_mended(
     other.close()
     with pytest.raises(RetrievalError, match="missing or damaged"):
         other.classify(made, "card")
+    damaged_at = damaged.stat().st_mtime
     mended = prepared(list(other.fit_classifier(TRAINING, seed=0, spec=spec_of(kind))))
     assert mended.id == made
-    assert not mended.reused
+    assert mended.made_at > damaged_at
     for text, _label in HELD_OUT:
         assert other.classify(made, text).probabilities == retriever.classify(made, text).probabilities
 
@@ -287,6 +287,6 @@ def test_a_cancelled_training_leaves_nothing_behind(tmp_path: Path) -> None:
         with pytest.raises(CancelledError):
             last(events)
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-        assert not prepared(list(other.fit_classifier(TRAINING, seed=0))).reused
+        assert last(other.fit_classifier(TRAINING, seed=0))
     finally:
         other.close()

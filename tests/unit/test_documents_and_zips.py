@@ -105,8 +105,8 @@ def test_a_packed_task_is_the_same_elsewhere(tmp_path: Path) -> None:
 def test_packed_files_can_be_read_by_all() -> None:
     """The same files make the same archive, and whoever unpacks it may read them."""
     files = {"a/one.txt": b"1" * 999, "two.txt": b"2"}
-    data = archives.packed(files)
-    assert data == archives.packed(dict(files))
+    data = archives.packed(files.items())
+    assert data == archives.packed(dict(files).items())
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert {info.filename: archive.read(info) for info in archive.infolist()} == files
         assert {info.external_attr >> 16 for info in archive.infolist()} == {0o644}

@@ -64,7 +64,7 @@ class AtServer(ScriptedModel):
 def context(model: ScriptedModel) -> RunContext:
     """Put together what a run of the LoRA variant alone needs."""
     plan = RunPlan(run_id="r", task_id="small", model_id="m", variants=(LORA,), test_ids=(), train_ids=())
-    return RunContext(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
+    return RunContext(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event(), began_at=1.0)  # type: ignore[arg-type]
 
 
 def test_weights_of_the_server_are_taken_and_none_are_trained() -> None:

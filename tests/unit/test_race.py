@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,27 +58,34 @@ def test_nobody_is_behind_before_the_first_row_or_alone() -> None:
         surely_behind({"a": [1.0], "b": [1.0, 0.0]})
 
 
+AHEAD, BEHIND = [1.0] * 20, [1.0] * 8 + [0.0] * 12
+
+
+def _began_for(going: int, stakes: float) -> int:
+    """Return a number of variants for whose race, with so many still in it, these stakes are just too little."""
+    return next(began for began in range(2, 99) if race_threshold(began, going) > stakes)
+
+
 def test_more_variants_ask_for_more_evidence() -> None:
     """The chances of losing one of the best add up to 5 % over those still in a race, by the stakes of all others."""
     for began, going in ((2, 2), (6, 6), (12, 12), (12, 5)):
         assert going * (began - 1) / race_threshold(began, going) == pytest.approx(RACE_ERROR)
-    ahead = [1.0] * 20
-    rows = {"a": ahead, "b": [1.0] * 8 + [0.0] * 12}
-    stake = evidence_against(ahead, rows["b"], margin=RACE_MARGIN)
-    assert 2 / WATCHED < stake < race_threshold(12, 12)
+    rows = {"a": AHEAD, "b": BEHIND}
+    stake = evidence_against(AHEAD, BEHIND, margin=RACE_MARGIN)
+    assert stake > 2 / WATCHED
     assert surely_behind(rows) == ("b",)
-    assert surely_behind(rows, began=12, going=12) == ()
+    assert surely_behind(rows, began=_began_for(2, stake)) == ()
 
 
 def test_all_others_in_the_race_have_evidence_together() -> None:
     """Three that are equally far ahead need a third of the stake each, and never less than the verdict asks for."""
-    ahead, behind = [1.0] * 20, [1.0] * 8 + [0.0] * 12
-    stake = evidence_against(ahead, behind, margin=RACE_MARGIN)
-    began = next(began for began in range(2, 99) if race_threshold(began, 4) > 2.5 * stake)
-    assert stake < race_threshold(began, 4) < 3 * stake
-    assert surely_behind({"a": ahead, "b": behind, "c": ahead}, began=began, going=4) == ()
-    assert surely_behind({"a": ahead, "b": behind, "c": ahead, "d": ahead}, began=began, going=4) == ("b",)
-    few = {"a": ahead[:18], "b": behind[:18], "c": ahead[:18], "d": ahead[:18]}
+    stake = evidence_against(AHEAD, BEHIND, margin=RACE_MARGIN)
+    rows = {"a": AHEAD, "b": BEHIND, "c": AHEAD, "d": AHEAD}
+    began = _began_for(4, 2.5 * stake)
+    assert race_threshold(began, 4) < 3 * stake
+    assert surely_behind(rows, began=began) == ("b",)
+    assert surely_behind({**rows, "d": BEHIND}, began=began) == ()
+    few = {name: scores[:18] for name, scores in rows.items()}
     less = evidence_against(few["a"], few["b"], margin=RACE_MARGIN)
     assert race_threshold(4, 4) / 3 < less < 2 / WATCHED
     assert surely_behind(few) == ()
@@ -85,12 +93,22 @@ def test_all_others_in_the_race_have_evidence_together() -> None:
 
 def test_who_has_left_counts_no_longer_as_one_that_may_be_lost() -> None:
     """When one of the best is lost first, all of the best are still in: fewer are left to lose."""
-    ahead = [1.0] * 20
-    rows = {"a": ahead, "b": [1.0] * 8 + [0.0] * 12}
-    stake = evidence_against(ahead, rows["b"], margin=RACE_MARGIN)
-    began = next(began for began in range(2, 99) if race_threshold(began, 4) > stake)
-    assert surely_behind(rows, began=began, going=4) == ()
-    assert surely_behind(rows, began=began, going=3) == ("b",)
+    stake = evidence_against(AHEAD, BEHIND, margin=RACE_MARGIN)
+    began = _began_for(3, stake)
+    assert surely_behind({"a": AHEAD, "b": BEHIND}, began=began) == ("b",)
+    assert surely_behind({"a": AHEAD, "b": BEHIND, "c": BEHIND}, began=began) == ()
+
+
+def test_a_tuned_variant_leaves_only_behind_another_technique() -> None:
+    """Its own default may be ahead of it, and counts as evidence once another technique is."""
+    pair = {"rag": AHEAD, "rag-tuned": BEHIND}
+    assert surely_behind(pair, contending={"rag-tuned"}) == ()
+    assert surely_behind({"rag": BEHIND, "rag-tuned": AHEAD}, contending={"rag-tuned"}) == ("rag",)
+    stake = evidence_against(AHEAD, BEHIND, margin=RACE_MARGIN)
+    began = _began_for(3, 1.5 * stake)
+    other = {**pair, "lora": AHEAD}
+    assert surely_behind(other, began=began, contending={"rag-tuned", "lora"}) == ("rag-tuned",)
+    assert surely_behind({**other, "rag": BEHIND}, began=began, contending={"rag-tuned", "lora"}) == ()
 
 
 def test_a_race_counts_those_that_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,9 +116,9 @@ def test_a_race_counts_those_that_began(tmp_path: Path, monkeypatch: pytest.Monk
     began: set[int] = set()
     going: list[int] = []
 
-    def seen(scores: dict[str, list[float]], **options: int) -> tuple[str, ...]:
+    def seen(scores: dict[str, list[float]], **options: Any) -> tuple[str, ...]:
         began.add(options["began"])
-        going.append(options["going"])
+        going.append(len(scores))
         return surely_behind(scores, **options)
 
     monkeypatch.setattr("engine.running.standings.surely_behind", seen)
@@ -261,7 +279,7 @@ def test_rows_from_before_are_not_judged_again_one_by_one(tmp_path: Path, monkey
     other.store.add([event.prediction for event in whole if isinstance(event, PredictionMade)][:-4])
     judged: list[int] = []
 
-    def counted(scores: dict[str, list[float]], **options: int) -> tuple[str, ...]:
+    def counted(scores: dict[str, list[float]], **options: Any) -> tuple[str, ...]:
         judged.append(len(scores["rag"]))
         return surely_behind(scores, **options)
 

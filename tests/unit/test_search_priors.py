@@ -88,7 +88,9 @@ def test_it_is_measured_as_rows_are_answered(tmp_path: Path, monkeypatch: pytest
         return measure_prior(context, ready, train)
 
     monkeypatch.setattr("engine.running.search.trying.measure_prior", spied)
-    monkeypatch.setattr("engine.running.search.trying.time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(
+        "engine.running.search.trying.time", SimpleNamespace(perf_counter=lambda: float(next(clock)), time=lambda: 0.0)
+    )
     for throughput in (False, True):
         ways.clear()
         a_plan = replace(plan(names=_NAMES[:2], prior_correction=PriorCorrection.AUTO), throughput=throughput)

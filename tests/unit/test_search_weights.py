@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +12,16 @@ from typing import Any
 import pytest
 
 from adapters.models.scripted import ScriptedModel
+from engine.analysis.basis.efforts import effort_sentences
 from engine.core.capabilities import Capabilities
+from engine.core.errors import CancelledError
 from engine.core.generation import Completion, GenerateRequest, LoraWeights, Message, TextPiece, TokenPair
 from engine.core.run.events import RunEnded
 from engine.core.steps import Progress
 from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, PriorCorrection
-from engine.running.runner import Ports
+from engine.running.runner import Ports, run
 from engine.running.search.folds import FOLDS
 from tests.memory_lab_models import CAPABILITIES
 from tests.unit.test_search import RIGHT, ROWS, TASK, carried_out, found, plan, ports
@@ -58,6 +62,7 @@ class Trainer:
             template_digest=model.template_digest,
             best_epoch=BEST_EPOCH if held_out else spec.epochs,
             train_s=TRAIN_S,
+            made_at=time.time(),
         )
         yield self.kept[key]
 
@@ -67,6 +72,22 @@ class Trainer:
 
     def note(self, key: str, facts: Any) -> None:
         """Take nothing down."""
+
+
+class Stopped(Trainer):
+    """Is stopped in the training of this number, once."""
+
+    def __init__(self, number: int) -> None:
+        """Stop there."""
+        super().__init__()
+        self._left = number
+
+    def train(self, **asked: Any) -> Any:
+        """Train, but for the one that is stopped."""
+        self._left -= 1
+        if self._left == 0:
+            raise CancelledError("The run was stopped.")
+        yield from super().train(**asked)
 
 
 class Trained(ScriptedModel):
@@ -175,6 +196,53 @@ def test_weights_are_corrected_in_no_trial_where_the_run_cannot(tmp_path: Path) 
     assert len(trials) > 1
 
 
+@pytest.mark.parametrize(
+    ("names", "draws", "number"), [((Technique.RAG, Technique.RAG_LORA), 1, 1), ((Technique.LORA,), 2, 2)]
+)
+def test_what_a_stopped_run_made_is_not_from_before_it(
+    names: tuple[Technique, ...], draws: int, number: int, tmp_path: Path
+) -> None:
+    """Resumed, it finds the index or the first of its weights, and has built them itself."""
+    a_plan = plan(names=names, trials=None, draws=draws)
+    trainer = Stopped(number)
+    here = replace(ports(tmp_path, a_plan, Trained(trainer)), trainer=trainer)  # type: ignore[arg-type]
+    ended = carried_out(a_plan, here)[-1]
+    assert isinstance(ended, RunEnded)
+    assert ended.status == "cancelled"
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    assert not [name for name, took in here.store.manifest("r").prepared.items() if took.reused]
+
+
+@pytest.mark.parametrize("which", ["enough", "stop"])
+def test_a_trial_that_was_ended_has_still_made_its_weights(which: str, tmp_path: Path) -> None:
+    """Weights of a default's trial that was not finished stay, and the run made them."""
+    task = _with_validation(9)
+    a_plan = replace(plan(task, names=_NAMES[:1], trials={"all": 3}), batch_rows=1)
+    pressed, never, trainer = threading.Event(), threading.Event(), Trainer()
+
+    class Presses(Trained):
+        """Has it pressed when weights have answered."""
+
+        def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+            """Answer."""
+            yield from super().generate(request, cancel=cancel)
+            if request.lora is not None:
+                pressed.set()
+
+    here = replace(ports(tmp_path, a_plan, Presses(trainer)), trainer=trainer)  # type: ignore[arg-type]
+    stop, enough = (never, pressed) if which == "enough" else (pressed, never)
+    list(run(a_plan, task, here, stop, enough))
+    if which == "stop":
+        assert len(trainer.all) == 1
+        assert here.store.manifest("r").status == "cancelled"
+        assert carried_out(a_plan, here, task)[-1] == RunEnded(status="done")
+        default = (here.store.manifest("r").effort or {})["lora-tuned"].in_order[0]
+        assert (default.found_s, default.trainings) == (TRAIN_S, 0), "they were trained before this trial began"
+    manifest = here.store.manifest("r")
+    assert manifest.status == "done"
+    assert not manifest.prepared["lora"].reused
+
+
 def _with_validation(count: int) -> Task:
     """Return the task with so many of its test rows as validation rows."""
     moved = {row.id for row in TASK.split("test")[:count]}
@@ -221,19 +289,24 @@ def test_few_validation_rows_do_not_judge_weights(tmp_path: Path) -> None:
 
 
 def test_weights_that_were_there_before_count_and_are_told(tmp_path: Path) -> None:
-    """A search has no more time for others where the default's weights exist; trained in the search they are new."""
+    """A search gets no more time where the default's weights are on the disk; those that it trained itself are new."""
     task = _with_validation(9)
     a_plan = plan(task, names=_NAMES[:1], trials={"all": 1})
     here, trainer, _model = _run(tmp_path / "first", a_plan, task)
     first = here.store.manifest("r")
     assert not first.prepared["lora"].reused, "they were trained in the search of this run"
-    assert (first.effort or {})["lora-tuned"].in_order[0].seconds < TRAIN_S
+    default = (first.effort or {})["lora-tuned"].in_order[0]
+    assert default.seconds < TRAIN_S
+    assert (default.found_s, default.trainings) == (0, 1)
     there, _trainer, _model = _run(tmp_path / "second", a_plan, task, trainer)
     second = there.store.manifest("r")
     assert second.prepared["lora"].reused
     default = (second.effort or {})["lora-tuned"].in_order[0]
-    assert default.seconds >= TRAIN_S
-    assert default.made == ()
+    assert default.seconds >= default.found_s == TRAIN_S
+    assert default.trainings == 0
+    (told,) = effort_sentences(second.effort or {})
+    assert "1 h 23 min of it once taken by weights that were there" in told
+    assert "training" not in told.partition(", 9 answers")[2]
     assert len(trainer.all) == 1
 
 

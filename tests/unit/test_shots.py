@@ -88,7 +88,7 @@ class Words:
     def index(self, rows: Sequence[Example], *_others: object, **_options: object) -> Iterator[BuiltIndex]:
         """Keep the rows, and be busy until the steps are over, as a worker is."""
         self.rows, self.busy = rows, True
-        yield BuiltIndex(id="index", build_s=0.5, reused=False)
+        yield BuiltIndex(id="index", build_s=0.5, made_at=1.0)
         self.busy = False
 
     def search(self, _index_id: str, query: str, *, kind: str, k: int, **_options: object) -> SearchResult:
@@ -185,7 +185,7 @@ def test_the_nearest_are_taken_where_more_labels_than_shots_leave_some_out() -> 
     assert paid.shots.right_nearest == 1.0
     assert paid.prepare_s >= paid.shots.measure_s + 0.5, "the index is paid for, too"
     assert paid.prepare_s < paid.shots.measure_s + 1.0, "and once"
-    assert not paid.reused
+    assert not paid.reused, "it was built in this run"
     assert paid.shots.rows == 29, "the three that are shown judge neither way"
     test = {row.input for row in TASK.split("test")}
     assert not test & {request.messages[-1].content for request in model.asked}

@@ -99,6 +99,8 @@ def _sentence(search: Search) -> str:
         return f"{row.technique}: no settings were searched for. {search.reason or why}".strip()
     trained = f" and {say.counted(row.trainings, 'training')}" if row.trainings else ""
     spent = f"{say.counted(row.trials, 'setting')} in {say.duration(row.seconds)}"
+    if found_s := sum(trial.found_s for trial in search.trials.values()):
+        spent += f", {say.duration(found_s)} of it once taken by weights that were there"
     spent += f", {say.counted(row.rows, 'answer')}{trained}"
     if search.ended is None:
         return f"{row.technique}: {spent} so far; the search is not finished."

@@ -63,8 +63,11 @@ class Trial:
     row_scores: tuple[float, ...] = ()
     """Of each row, in the order of the folds."""
     seconds: float = 0.0
-    """Of preparing and answering, as the runner measured them; weights that were there before count with what they once
-    took. What is decided once, on the run's own rows, is part of the run's preparation, and not of these."""
+    """Of preparing and answering, as the runner measured them, with `found_s`. What is decided once, on the run's own
+    rows, is part of the run's preparation, and not of these."""
+    found_s: float = 0.0
+    """What weights that were there before the trial once took: a technique gets no more trials where its default's are
+    on the disk, or were trained for another technique."""
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0
@@ -73,8 +76,6 @@ class Trial:
     prior: LabelPrior | None = None
     """The default's own label prior, decided as the run decides it; None for other settings, for weights, for several
     draws, and where there is none."""
-    made: tuple[str, ...] = ()
-    """Ids of the index and the weights that the default's trial made for the run, which were not there before."""
     corrected: bool | None = None
     """Whether the label prior was taken away; None where there is none."""
     best_epoch: int | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -85,7 +86,7 @@ class Preparation:
 
     prepare_s: float
     reused: bool = False
-    """The preparation had been done earlier."""
+    """A part of it was there before the run."""
     priors: tuple[LabelPrior, ...] = ()
     """One for each draw, where the plan asks for prior correction."""
     shots: ShotRecord | None = None
@@ -181,6 +182,11 @@ class Manifest:
     """The search for good settings by tuned variant, where there was one."""
     embedder: str | None = None
     """Ids of what embedded the rows, separated by commas; None where nothing did, and in older runs."""
+
+    @property
+    def began_at(self) -> float:
+        """When it was first started, in seconds since 1970; 0 where that is unknown."""
+        return datetime.fromisoformat(self.started_at).timestamp() if self.started_at else 0.0
 
     @property
     def conditions(self) -> Conditions:

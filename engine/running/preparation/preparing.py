@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -32,22 +32,20 @@ Keep = Callable[[ReadyVariant], None]
 class OneOff:
     """What preparing a variant took, and whether any of it existed before the run."""
 
+    began_at: float
+    """When the run was first started: what its search, another of its variants or a part that was stopped has made
+    since is not reused."""
     seconds: float = 0.0
     reused: bool = False
-    made: set[str] = field(default_factory=set)
-    """Ids of what was made for this run, for its other variants and in its search as well: found again, it is not
-    reused."""
     embedding_tokens: float = 0.0
     """Read by an embedder on another machine."""
     waited_s: float = 0.0
     """Seconds of parts for which it read some."""
 
-    def add(self, seconds: float, *, reused: bool, embedding_tokens: int = 0, part: str = "") -> None:
-        """Count one more part, of this id if it is kept on disk."""
+    def add(self, seconds: float, *, made_at: float | None = None, embedding_tokens: int = 0) -> None:
+        """Count one more part, made now or at another moment."""
         self.seconds += seconds
-        if part and not reused:
-            self.made.add(part)
-        self.reused |= reused and part not in self.made
+        self.reused |= made_at is not None and made_at < self.began_at
         self.embedding_tokens += embedding_tokens
         self.waited_s += seconds if embedding_tokens else 0.0
 
@@ -60,7 +58,6 @@ def prepare(
     *,
     prepared: Mapping[str, Preparation] | None = None,
     without: Container[str] = (),
-    made: Iterable[str] = (),
 ) -> Iterator[Event]:
     """Prepare all variants one by one, handing each to `keep`; yields progress.
 
@@ -72,36 +69,29 @@ def prepare(
         prepared: what is known from before the run was stopped: the kind of examples and the priors are not decided
             again, so that all rows of a run are answered alike.
         without: variants that get no more rows.
-        made: ids of what the search of this run made for it.
 
     Raises:
         AdaptLabError: a variant cannot be prepared.
     """
-    parts = set(made)
     for variant in (variant for variant in context.plan.variants if variant.id not in without):
         known = (prepared or {}).get(variant.id, Preparation(prepare_s=0.0))
-        part = partial(_prepared, context, trainer, train, variant, known, parts)
+        part = partial(_prepared, context, trainer, train, variant, known)
         ready, took = yield from tried_twice(part, f"Preparing {variant.id}")
         keep(ready)
         yield VariantReady(variant_id=variant.id, paid=took)
 
 
 def _prepared(
-    context: RunContext,
-    trainer: Trainer,
-    train: Sequence[Example],
-    variant: Variant,
-    known: Preparation,
-    made: set[str],
+    context: RunContext, trainer: Trainer, train: Sequence[Example], variant: Variant, known: Preparation
 ) -> Generator[Event, None, tuple[ReadyVariant, Preparation]]:
     """Prepare one variant with all its draws; return it, and what that took."""
-    paid, drawn = OneOff(made=made), OneOff(made=made)
+    paid, drawn = OneOff(context.began_at), OneOff(context.began_at)
     chosen = yield from decide_shots(context, variant, train, known.shots)
     found = yield from find_parts(context, train, chosen, paid)
     draws = []
     count = _draws(context, chosen.variant)
     if chosen.record is not None:
-        paid.add(chosen.record.measure_s, reused=False)
+        paid.add(chosen.record.measure_s)
     for draw in range(count):
         ready = yield from make_draw(context, trainer, train, replace(found, draw=draw), drawn)
         measured = chosen.prior if count == 1 else None
@@ -164,7 +154,7 @@ def find_parts(
 
 
 def _add(paid: OneOff, built: BuiltIndex) -> None:
-    paid.add(built.build_s, reused=built.reused, embedding_tokens=built.embedding_tokens, part=built.id)
+    paid.add(built.build_s, made_at=built.made_at, embedding_tokens=built.embedding_tokens)
 
 
 def make_draw(
@@ -190,12 +180,12 @@ def make_draw(
     if variant.shots_k:
         fixed = yield from fixed_shots(context, variant, train, draw=ready.draw)
         ready = replace(ready, shots=fixed.shots)
-        paid.add(fixed.seconds, reused=False, embedding_tokens=fixed.embedding_tokens)
+        paid.add(fixed.seconds, embedding_tokens=fixed.embedding_tokens)
     if variant.lora is not None:
         spec = replace(variant.lora, seed=seed_of_draw(variant.lora.seed, ready.draw))
-        weights, found = yield from _weights(context, trainer, train, ready, spec, held_out)
+        weights = yield from _weights(context, trainer, train, ready, spec, held_out)
         ready = replace(ready, lora=weights)
-        paid.add(weights.train_s, reused=found, part=weights.key or "")
+        paid.add(weights.train_s, made_at=weights.made_at)
     return ready
 
 
@@ -218,14 +208,14 @@ def _prior(
         return None
     if ready.draw < len(known):
         if not counted:
-            paid.add(known[ready.draw].measure_s, reused=False)
+            paid.add(known[ready.draw].measure_s)
         return known[ready.draw]
     if measured is not None:
         if not counted:
-            paid.add(measured.measure_s, reused=False)
+            paid.add(measured.measure_s)
         return decided(measured, wanted)
     found = yield from measure_prior(context, ready, train)
-    paid.add(found.prior.measure_s, reused=False)
+    paid.add(found.prior.measure_s)
     return decided(found.prior, wanted)
 
 
@@ -236,12 +226,12 @@ def _weights(
     ready: ReadyVariant,
     spec: LoraSpec,
     held_out: Sequence[Example],
-) -> Generator[Event, None, tuple[LoraWeights, bool]]:
+) -> Generator[Event, None, LoraWeights]:
     """Return the weights that the server holds, else those that are trained here."""
     if lora_comes_with_the_server(context.model.facts, context.model.capabilities):
         served = context.model.served_lora()
         if served is not None:
-            return served, True
+            return served
     rows = [*train, *held_out]
     texts = training_pairs(context.task, rows, ready.variant.prompt)
     if spec.prompts is TrainingPrompts.SERVED:
@@ -251,7 +241,8 @@ def _weights(
     about = {"task_id": plan.task_id, "model_id": plan.model_id, "seed": plan.seed}
     steps = find_or_train(context.model, trainer, texts, spec, about=about, cancel=context.cancel, held_out=held)
     variant_id = ready.variant.id
-    return (yield from relay(steps, lambda step: PreparationProgress(variant_id=variant_id, progress=step)))
+    weights, _found = yield from relay(steps, lambda step: PreparationProgress(variant_id=variant_id, progress=step))
+    return weights
 
 
 def _served_pairs(

@@ -118,28 +118,27 @@ def try_setting(
     """
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
-    standing, message, record, prior, made = Standing.WHOLE, "", None, None, set[str]()
+    standing, message, record, prior = Standing.WHOLE, "", None, None
+    began_at, found_s = time.time(), 0.0
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
     try:
         chosen = yield from tried_twice(partial(decide_shots, as_in_the_run, variant, ground.train, None), "A trial")
         record = chosen.record
         if not setting:
-            if chosen.index is not None and not chosen.index.reused:
-                made.add(chosen.index.id)
-            deciding = partial(_prior_in_the_run, as_in_the_run, trainer, chosen, ground.train, made)
+            deciding = partial(_prior_in_the_run, as_in_the_run, trainer, chosen, ground.train)
             prior = yield from tried_twice(deciding, "A trial")
         started = time.perf_counter()
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
             of_the_run = not setting and fold.learned == ground.train
-            parts = made if of_the_run else set[str]()
-            part = partial(_prepared, context, trainer, variant, fold, record, parts, ends_early=bool(setting))
-            ready, before_s = yield from tried_twice(part, "A trial")
-            started -= before_s
+            part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
+            ready = yield from tried_twice(part, "A trial")
+            found = ready.lora is not None and ready.lora.made_at < began_at
             if ready.lora is not None:
                 best_epoch = ready.lora.best_epoch
-            trainings += trained
+                found_s += ready.lora.train_s if found else 0.0
+            trainings += trained and not found
             asked = time.perf_counter()
             try:
                 _answer(context, ready, fold.held_out, answers)
@@ -151,7 +150,7 @@ def try_setting(
             means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
-            if len(means) == len(used) or enough(now - started, now - asked, len(means)):
+            if len(means) == len(used) or enough(now - started + found_s, now - asked, len(means)):
                 break
             if not promising:
                 standing = Standing.BEHIND
@@ -169,12 +168,12 @@ def try_setting(
         # The folds before the one that failed were compared with others' like any.
         fold_scores=tuple(means) if setting or not failed else (),
         row_scores=tuple(scores),
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - started + found_s,
+        found_s=found_s,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=trainings,
         shots=record,
         prior=prior,
-        made=tuple(sorted(made)),
         corrected=corrected,
         best_epoch=best_epoch,
         message=message,
@@ -182,7 +181,7 @@ def try_setting(
 
 
 def _prior_in_the_run(
-    context: RunContext, trainer: Trainer, chosen: Chosen, train: Sequence[Example], made: set[str]
+    context: RunContext, trainer: Trainer, chosen: Chosen, train: Sequence[Example]
 ) -> Generator[Event, None, LabelPrior | None]:
     """Decide whether the default's prior is taken away, as the run does: by training rows, beside the run's examples.
 
@@ -196,7 +195,7 @@ def _prior_in_the_run(
         return None
     if chosen.prior is not None:
         return decided(chosen.prior, wanted)
-    paid = OneOff(made=made)
+    paid = OneOff(context.began_at)
     found = yield from find_parts(context, train, chosen, paid)
     ready = yield from make_draw(context, trainer, train, found, paid)
     measured = yield from measure_prior(context, ready, train)
@@ -209,22 +208,15 @@ def _prepared(
     variant: Variant,
     fold: Fold,
     record: ShotRecord | None,
-    made: set[str],
     *,
     ends_early: bool,
-) -> Generator[Event, None, tuple[ReadyVariant, float]]:
-    """Make a variant ready to answer a fold, its examples chosen from the fold's rows as was decided.
-
-    Returns:
-        The variant, and the seconds that its weights once took if they were there before: a search has no more time
-        for others on a machine that has the default's.
-    """
-    paid, drawn = OneOff(made=made), OneOff(made=made)
+) -> Generator[Event, None, ReadyVariant]:
+    """Make a variant ready to answer a fold, its examples chosen from the fold's rows as was decided."""
+    paid = OneOff(context.began_at)
     chosen = yield from decide_shots(context, variant, fold.learned, record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
     held_out = fold.held_out if ends_early and variant.lora is not None else ()
-    ready = yield from make_draw(context, trainer, fold.learned, ready, drawn, held_out=held_out)
-    return ready, ready.lora.train_s if ready.lora is not None and drawn.reused else 0.0
+    return (yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out))
 
 
 def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant, *, of_the_run: bool) -> None:
