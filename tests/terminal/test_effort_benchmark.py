@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.effort import cell_file, cells_of, main, print_tables
+from benchmarks.effort import TASKS, cell_file, cells_of, main, print_tables
 from benchmarks.kept import FOLDER, ROOT, KeptRun, is_done, keep
 from benchmarks.results import table
 from engine.core.interval import Interval
@@ -57,18 +57,36 @@ def test_a_finished_run_makes_the_tables(run: Run, tmp_path: Path, capsys: pytes
     assert [line.split(" | ")[0].removeprefix("| ") for line in lines[2:4]] == ["zero-shot", "zero-shot"]
 
 
+@pytest.mark.parametrize(
+    ("heading", "asked"),
+    [
+        ("## Three minutes of search", ()),
+        (
+            "## The same three minutes with a second model",
+            ("--model", "gemma3-270m", "--seeds", "0", "--tasks", "support-tickets,clinc150-banking"),
+        ),
+    ],
+)
 def test_the_published_tables_are_those_of_the_kept_cells(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    heading: str, asked: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """docs/results.md has every kept cell's line, every technique's and every verdict's, and no other."""
-    monkeypatch.setattr("sys.argv", ["effort", "--table"])
+    monkeypatch.setattr("sys.argv", ["effort", "--table", *asked])
     main()
     made = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    section = page[page.index("## Three minutes of search") :]
+    section = page[page.index(heading) :]
     section = section[: section.index("\n## ", 3)]
     assert [line for line in section.splitlines() if line.startswith("|")] == made
-    assert len(made) > len(list(FOLDER.glob("*.json")))
+    assert len(made) > 2 * len(TASKS)
+
+
+def test_every_kept_cell_is_published() -> None:
+    """No cell is left out of the tables: they are of two models, and of these tasks and seeds."""
+    kept = {path.name for path in FOLDER.glob("*.json")}
+    told = {cell_file(task, seed).name for task in TASKS for seed in (0, 1)}
+    told |= {cell_file(task, 0, "gemma3-270m").name for task in ("support-tickets", "clinc150-banking")}
+    assert kept == told
 
 
 def _tune(out: Path, technique: str) -> None:
