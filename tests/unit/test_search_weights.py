@@ -305,7 +305,7 @@ def test_weights_that_were_there_before_count_and_are_told(tmp_path: Path) -> No
     assert default.seconds >= default.found_s == TRAIN_S
     assert default.trainings == 0
     (told,) = effort_sentences(second.effort or {})
-    assert "1 h 23 min of it once taken by weights that were there" in told
+    assert "counting 1 h 23 min that its weights had taken before" in told
     assert "training" not in told.partition(", 9 answers")[2]
     assert len(trainer.all) == 1
 

@@ -100,7 +100,7 @@ def _sentence(search: Search) -> str:
     trained = f" and {say.counted(row.trainings, 'training')}" if row.trainings else ""
     spent = f"{say.counted(row.trials, 'setting')} in {say.duration(row.seconds)}"
     if found_s := sum(trial.found_s for trial in search.trials.values()):
-        spent += f", {say.duration(found_s)} of it once taken by weights that were there"
+        spent += f", counting {say.duration(found_s)} that its weights had taken before"
     spent += f", {say.counted(row.rows, 'answer')}{trained}"
     if search.ended is None:
         return f"{row.technique}: {spent} so far; the search is not finished."
