@@ -84,13 +84,14 @@ def surely_behind(
         return ()
     contenders = set(scores if contending is None else contending)
     threshold = race_threshold(max(began or 0, len(scores)), len(scores))
+    best_first = sorted(scores, key=lambda name: -sum(scores[name]))
 
     def stake(rival: str, name: str) -> float:
         return evidence_against(scores[rival], scores[name], margin=RACE_MARGIN)
 
     def is_behind(name: str) -> bool:
-        rivals = [other for other in scores if other != name and (other in contenders or name not in contenders)]
-        leader = max(rivals, key=lambda rival: sum(scores[rival]), default=None)
+        rivals = (one for one in best_first if one != name and (one in contenders or name not in contenders))
+        leader = next(rivals, None)
         if leader is None or stake(leader, name) < 2 / WATCHED:
             return False
         return sum(stake(other, name) for other in scores if other != name) >= threshold
