@@ -93,9 +93,7 @@ def main() -> int:
     print(f"  called better and not: {wrong.false:.1%} of runs at worst: {wrong.scenario.name}")
     most = max((item.false for item in gave), default=0.0)
     both = sum(item.false_and_spent for item in gave)
-    print(
-        f"  in scenarios with saved answers: {most:.1%} of runs at worst, and {both} of the {spent:,} runs that had some"
-    )
+    print(f"  in scenarios with saved answers: {most:.1%} of runs at worst, and {both} of the {spent:,} that had some")
     return int(worst.lost > MOST_LOST or median(enough) > MOST_EVALUATED or wrong.false > MOST_FALSE)
 
 
