@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -24,8 +25,8 @@ _STEP = 1 << 20
 _AGAIN = "Pack or download the archive again."
 _ENCRYPTED = 0x1
 _LINK = 0o120000
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest date that a zip can store: the same files give the same bytes."""
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""The earliest date that a zip can store."""
 _MODE = 0o644
 
 
@@ -37,12 +38,16 @@ class Entry:
     size_bytes: int
 
 
-def packed(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Pack files by their paths, one at a time; the same files in the same order give the same bytes."""
+def packed(files: Iterable[tuple[str, bytes]], *, date: tuple[int, int, int, int, int, int] | None = None) -> bytes:
+    """Pack files by their paths, one at a time.
+
+    They are dated now; with a fixed date the same files in the same order give the same bytes.
+    """
+    date = date or time.localtime()[:6]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files:
-            entry = zipfile.ZipInfo(path, date_time=_DATE)
+            entry = zipfile.ZipInfo(path, date_time=date)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _MODE << 16
             archive.writestr(entry, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from adapters.archives import checked_entries, packed, read_entries
+from adapters.archives import EARLIEST, checked_entries, packed, read_entries
 from engine.core.errors import TaskError
 
 _MOST_NAMES = 3
@@ -14,11 +14,14 @@ _MOST_NAMES = 3
 def pack_folder(folder: Path) -> bytes:
     """Pack a task's files: definition, rows, schema and documents, and nothing else in the folder.
 
+    The same task gives the same bytes.
+
     Raises:
         TaskError: a file cannot be read.
     """
     try:
-        return packed((f"{folder.name}/{inner}", path.read_bytes()) for path, inner in _files_of(folder))
+        files = ((f"{folder.name}/{inner}", path.read_bytes()) for path, inner in _files_of(folder))
+        return packed(files, date=EARLIEST)
     except OSError as error:
         raise TaskError(f"The task cannot be packed ({error.strerror}).", "Check its files' permissions.") from error
 

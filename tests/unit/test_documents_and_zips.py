@@ -103,10 +103,12 @@ def test_a_packed_task_is_the_same_elsewhere(tmp_path: Path) -> None:
 
 
 def test_packed_files_can_be_read_by_all() -> None:
-    """The same files make the same archive, and whoever unpacks it may read them."""
+    """With a date the same files make the same archive, else they are dated now; whoever unpacks it may read them."""
     files = {"a/one.txt": b"1" * 999, "two.txt": b"2"}
-    data = archives.packed(files.items())
-    assert data == archives.packed(dict(files).items())
+    data = archives.packed(files.items(), date=archives.EARLIEST)
+    assert data == archives.packed(dict(files).items(), date=archives.EARLIEST)
+    with zipfile.ZipFile(io.BytesIO(archives.packed(files.items()))) as archive:
+        assert all(info.date_time > archives.EARLIEST for info in archive.infolist())
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert {info.filename: archive.read(info) for info in archive.infolist()} == files
         assert {info.external_attr >> 16 for info in archive.infolist()} == {0o644}
