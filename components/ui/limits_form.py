@@ -96,7 +96,7 @@ def spending_form(label: str, estimated_usd: float, *, spent_usd: float = 0.0, k
     if not st.session_state.get(agreed_key):
         offered = proposed_limit_usd(estimated_usd, spent_usd=spent_usd)
         if st.session_state.get(key) in {None, st.session_state.get(offered_key)}:
-            st.session_state[key] = offered
+            state.put(key, offered)
         st.session_state[offered_key] = offered
     with st.container(horizontal=True, vertical_alignment="bottom"):
         limit = st.number_input(

@@ -14,6 +14,8 @@ from engine.services.recorded import SAMPLE
 LAB = "lab"
 """The app's one `Lab`, put there by `app.py`."""
 
+PAGE = "page"
+"""In the session: the page on screen, by its path in the URL."""
 RUN_ID = "run_id"
 """In the URL: the run on screen."""
 SHOWN_RUN = "shown_run"
@@ -194,6 +196,21 @@ def set_train_rows(task_id: str, rows: int) -> None:
     fill(f"{TRAIN_ROWS}_{task_id}", rows)
 
 
+def turn_to(page: str) -> None:
+    """Note which page is drawn; `app.py` says so before each."""
+    st.session_state[PAGE] = page
+
+
+def put(key: str, value: object) -> None:
+    """Set the value of a field, unless it stands there.
+
+    The browser takes whatever is set for a change of ours, and would put it in the place of what the user typed while
+    this run of the page was under way.
+    """
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+
 def start_number(key: str, default: int, *, most: int) -> None:
     """Give a field of numbers its first value, and keep it within bounds when those have changed.
 
@@ -203,17 +220,20 @@ def start_number(key: str, default: int, *, most: int) -> None:
     value, (lowered, wanted) = int(st.session_state.get(key, default)), st.session_state.get(f"{key}_lowered", (-1, -1))
     if value == lowered:
         value = wanted
-    st.session_state[key] = min(value, most)
+    put(key, min(value, most))
     st.session_state[f"{key}_lowered"] = (most, value) if value > most else (-1, -1)
 
 
 def start_choice(key: str, options: Collection[str], default: str) -> None:
     """Give a select box its first choice, and again where its choice is no longer offered.
 
-    A choice that stands is set as well: otherwise another page that asks for the same begins with its first option.
+    On another page, which has a box of its own, a choice that stands is set as well: that box would begin with its
+    first option. On the same page it is left alone, as `put` does.
     """
-    chosen = st.session_state.get(key)
-    st.session_state[key] = chosen if chosen in options else default
+    chosen, page = st.session_state.get(key), st.session_state.get(PAGE)
+    if chosen not in options or st.session_state.get(f"{key}_page") != page:
+        st.session_state[key] = chosen if chosen in options else default
+    st.session_state[f"{key}_page"] = page
 
 
 def compare(task_id: str) -> None:

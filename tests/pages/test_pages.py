@@ -14,6 +14,7 @@ from engine.core.variant import DecodingMode
 from tests.memory_lab import TASK, memory_lab, memory_model, memory_task
 from tests.pages.conftest import ROOT, Opener
 
+FIELDS = ("number_input", "selectbox", "text_input", "text_area", "slider", "select_slider", "checkbox", "multiselect")
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").glob("*/[!_]*.py"))
 
 
@@ -24,6 +25,14 @@ def test_every_page_opens(page: str, open_app: Opener) -> None:
     app.switch_page(page).run()
     assert not app.exception
     assert app.title
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_drawn_again_leaves_fields_alone(page: str, open_app: Opener) -> None:
+    """What a page sends for a field's value takes the place of what was typed while the page was being drawn."""
+    app = open_app(memory_lab(), page=page).run().run()
+    fields = [part for kind in FIELDS for part in app.get(kind) if not part.proto.disabled]
+    assert not [part.key for part in fields if getattr(part.proto, "set_value", False)]
 
 
 @pytest.mark.parametrize("page", PAGES)
