@@ -51,7 +51,6 @@ except AdaptLabError as error:
     st.stop()
 
 page = st.navigation(PAGES, expanded=True)
-state.turn_to(page.url_path)
 if page == PRESENT:
     frame.leave_out(PAGES)
 else:

@@ -22,6 +22,7 @@ from cyclopts import Parameter  # noqa: E402
 
 from terminal.app import build_app, carry_out  # noqa: E402
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR, EXIT_USAGE  # noqa: E402
+from terminal.options import Json  # noqa: E402
 
 __all__ = ["EXIT_CANCELLED", "EXIT_DONE", "EXIT_ERROR", "EXIT_USAGE", "main"]
 
@@ -29,11 +30,13 @@ app = build_app()
 
 
 @app.command
-def bench(*names: Annotated[str, Parameter(help="Which benchmarks; all by default.")]) -> int:
+def bench(
+    *names: Annotated[str, Parameter(help="Which benchmarks; by default all that take minutes.")], as_json: Json = False
+) -> int:
     """Measure the app on this machine (also: make bench)."""
     from benchmarks.run import run_benchmarks
 
-    return run_benchmarks(names)
+    return run_benchmarks(names, as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

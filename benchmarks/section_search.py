@@ -23,7 +23,7 @@ from engine.core.run.prediction import Passage
 from engine.core.steps import Progress
 from engine.core.task import Document
 from engine.core.variant import Reranker, RetrievalSpec, SearchMode
-from engine.metrics.pairwise import paired_share_difference
+from engine.metrics.pairwise import compare_all
 from engine.metrics.wording import signed_points, span
 
 REFERENCE = "en"
@@ -168,5 +168,7 @@ def chance(wanted: Sequence[Wanted], starts: Iterable[tuple[str, int]]) -> float
 
 def compared(found: Found, reference: Found) -> str:
     """Write the difference to the reference in points, with its interval: `-12.0 (-21 to -3)`."""
-    difference = paired_share_difference(int(np.sum(found & ~reference)), int(np.sum(~found & reference)), len(found))
+    scores = np.stack([found, reference]).astype(float)
+    (pair,) = compare_all(("found", "reference"), scores, np.ones_like(scores, dtype=bool))
+    difference = pair.effect
     return f"{signed_points(difference.value)} ({span(difference.low, difference.high)})"

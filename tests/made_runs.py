@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from engine.analysis.run_table import RunTable, table_from_predictions
 from engine.core.run.events import PredictionMade
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Task
 from engine.core.techniques import Technique
+from engine.metrics.pairwise import Difference, compare_all
 from engine.running.planning import plan_run
 from tests.memory_lab import memory_model, memory_task, script
 
@@ -25,6 +28,15 @@ def made_run(rows: int = 20, *, seed: int = 1) -> tuple[RunPlan, list[Prediction
 def predictions_of(plan: RunPlan, task: Task, *, text: str = "") -> list[Prediction]:
     """Make up what a plan's variants answer; `text` stands in the place of what they write."""
     return [event.prediction for event in script(plan, task, text=text) if isinstance(event, PredictionMade)]
+
+
+def compared(only_first: int, only_second: int, rows: int | None = None) -> Difference:
+    """Compare two variants, of which each alone gets so many rows right, as a run compares its own."""
+    differing = only_first + only_second
+    scores = np.ones((2, max(differing, 1) if rows is None else rows))
+    scores[1, :only_first] = scores[0, only_first:differing] = 0.0
+    (found,) = compare_all(("first", "second"), scores, np.ones_like(scores, dtype=bool))
+    return found
 
 
 def table_of(plan: RunPlan, made: Sequence[Prediction]) -> RunTable:

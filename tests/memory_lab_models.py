@@ -167,8 +167,9 @@ class MemoryModel(ScriptedModel):
         ]
 
     def served_lora(self) -> LoraWeights | None:
-        """It holds none of its own and takes those that are trained here."""
-        return None
+        """It takes those that are trained here; at a server where none can be, the server holds some."""
+        held = self.facts.server and self._capabilities.lora_training is Support.NO
+        return LoraWeights(key=None, locator="held") if held else None
 
 
 def _direction(word: str) -> NDArray[np.float64]:

@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parents[1]
-PARTS = ("adapters", "components", "data", "engine", "pages", "terminal", "app.py", "cli.py", "wiring.py")
+PARTS = (
+    "adapters",
+    "components",
+    "data",
+    "engine",
+    "pages",
+    "terminal",
+    "app.py",
+    "cli.py",
+    "wiring.py",
+    "pyproject.toml",
+)
 GUIDE = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 

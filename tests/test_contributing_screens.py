@@ -5,16 +5,28 @@ from __future__ import annotations
 from tests.project_copy import PROJECT, Copy, named
 
 
-def test_a_page_is_a_file_and_a_line(copy: Copy) -> None:
-    """A page is found in the navigation and drawn with the lab of this home."""
+def test_a_page_is_a_file_and_its_parts(copy: Copy) -> None:
+    """A page is found in the navigation and drawn with the lab of this home, and no import rule is broken."""
+    copy.add(
+        "components/tally/runs.py",
+        '"""How many runs there are."""\n\n'
+        "import streamlit as st\n\n"
+        "from engine.services.lab import Lab\n\n\n"
+        "def count(lab: Lab) -> None:\n"
+        '    """Show the number of runs."""\n'
+        '    st.metric("Runs", len(lab.runs.list()))\n',
+    )
+    copy.add("components/tally/__init__.py", '"""The parts of Tally."""\n')
     copy.add(
         "pages/decide/tally.py",
         '"""How many runs there are."""\n\n'
         "import streamlit as st\n\n"
+        "from components.tally.runs import count\n"
         "from components.ui import state\n\n"
         'st.title("Tally")\n'
-        'st.metric("Runs", len(state.lab().runs.list()))\n',
+        "count(state.lab())\n",
     )
+    copy.change("pyproject.toml", {"| history | present": "| history | present | tally"})
     copy.change(
         "app.py",
         {
@@ -24,7 +36,12 @@ def test_a_page_is_a_file_and_a_line(copy: Copy) -> None:
             )
         },
     )
-    assert named("a page") == {"app.py"}
+    assert named("a page") == {"app.py", "pyproject.toml"}
+    assert copy.changed == named("a page") | {
+        "pages/decide/tally.py",
+        "components/tally/__init__.py",
+        "components/tally/runs.py",
+    }
     script = (
         "from streamlit.testing.v1 import AppTest\n"
         "app = AppTest.from_file('app.py', default_timeout=120).run()\n"
@@ -33,6 +50,8 @@ def test_a_page_is_a_file_and_a_line(copy: Copy) -> None:
         "print(app.title[0].value, app.metric[0].value)\n"
     )
     assert copy.python("-c", script).split()[-2:] == ["Tally", "0"]
+    rules = copy.python("-c", "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])")
+    assert "0 broken" in rules
 
 
 def test_a_chart_is_a_function(copy: Copy) -> None:

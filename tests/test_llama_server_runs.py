@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import cli
 from engine.core.generation import ModelFacts
+from engine.core.techniques import Technique
+from engine.running.defaults import default_variants
+from engine.services.playground import Question
 from tests import served
 from tests.helpers import WriteCsv
+from tests.memory_lab import until
 from tests.terminal.reading import write_desks
 
 pytestmark = [
@@ -55,9 +60,9 @@ def answers(out: Path, variant: str) -> dict[str, str]:
 def lora_gguf(module_home: Path, desk: Path) -> Path:
     """Train weights as the documentation says, and return the file that it says where it lies."""
     data = ["--task", str(desk), "--input-column", "message", "--target-column", "desk", "--split-column", "split"]
-    assert cli.main(["train", *data, "--rank", "2", "--epochs", "3", "--train-rows", "9"]) == 0
-    (path,) = (module_home / "lora").glob("*/lora.gguf")
-    return path
+    with redirect_stdout(io.StringIO()) as printed:
+        assert cli.main(["train", *data, "--rank", "2", "--epochs", "3", "--train-rows", "9"]) == 0
+    return Path(printed.getvalue().strip().rpartition(": ")[2]) / "lora.gguf"
 
 
 @contextmanager
@@ -90,6 +95,40 @@ def test_weights_that_llama_server_holds_run_beside_the_base(
         one, other = answers(tmp_path / "there", variant), answers(tmp_path / "here", variant)
         assert sum(one[row] == other[row] for row in one) >= 5  # another build's kernels may turn a near tie
     assert answers(tmp_path / "there", "lora") != answers(tmp_path / "there", "zero-shot")
+
+
+def test_the_playground_answers_with_the_weights_that_llama_server_holds(
+    smollm2: ModelFacts, module_home: Path, lora_gguf: Path
+) -> None:
+    """LoRA is offered for a server's model, and answers beside the base; without weights the server's words say so."""
+    from wiring import open_lab
+
+    for held in ((str(lora_gguf),), ()):
+        with added("box", served.llama_server, smollm2.path, *held) as model, closing(open_lab()) as lab:
+            assert lab.playground.server_holds_lora(model)
+            task = lab.tasks.get("support-tickets")
+            variants = default_variants((Technique.ZERO_SHOT, Technique.LORA), task)
+            question = Question(task_id=task.id, model_id=model, text=task.split("test")[0].input, variants=variants)
+            asked = lab.playground.ask(question)
+            until(lambda lab=lab, asked=asked: not lab.playground.snapshot(asked).is_running, seconds=120)
+            found = lab.playground.snapshot(asked)
+            if held:
+                plain, tuned = (lane.prediction for lane in found.lanes)
+                assert found.status == "done"
+                assert plain.probabilities != tuned.probabilities
+            else:
+                assert found.status == "failed"
+                assert "serves no LoRA weights" in found.message
+
+
+def test_lora_is_refused_at_a_llama_server_without_weights(
+    smollm2: ModelFacts, module_home: Path, desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run ends with what is missing and how to start the server with it."""
+    with added("box", served.llama_server, smollm2.path) as model:
+        code, _none = compared(desk, tmp_path / "out", "--model", model, "--variants", "zero-shot,lora")
+    assert code != 0
+    assert "serves no LoRA weights" in capsys.readouterr().err
 
 
 def test_labels_and_their_probabilities_come_from_llama_server(

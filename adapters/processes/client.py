@@ -20,23 +20,16 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 
 from engine.core.errors import CancelledError, LimitExceededError, WorkerDiedError, WorkerError, error_from_name
+from engine.core.steps import CancelSignal
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.02
 CANCEL_GRACE_S = 3.0
-
-
-class CancelSignal(Protocol):
-    """What a request checks to see whether it should stop; `threading.Event` fulfils it."""
-
-    def is_set(self) -> bool:
-        """Tell whether the work should stop."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

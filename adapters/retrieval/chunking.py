@@ -17,10 +17,8 @@ from adapters.retrieval.markdown import Block, BlockKind, Span, parse_blocks
 from engine.core.errors import UsageError
 from engine.core.task import Document
 from engine.core.text.languages import tell_languages
-from engine.core.text.segments import BY_DICTIONARY, sentence_spans, size_spans
+from engine.core.text.segments import BY_DICTIONARY, UNKNOWN_LANGUAGE, sentence_spans, size_spans
 
-UNKNOWN = "und"
-"""Any language: sentences end by the rules that all share."""
 _BLANKS = re.compile(r"\s+")
 _SENTENCE_END = re.compile(
     r"""(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\b[DM]r\.)(?<!\bMrs\.)(?<!\bNo\.)   # a full stop that ends no sentence
@@ -62,8 +60,8 @@ def language_of(document: Document) -> str:
         return ""
     told = tell_languages(document.text.split("\n"))
     if told.is_english:
-        return UNKNOWN if BY_DICTIONARY.search(document.text) else ""
-    return told.code or UNKNOWN
+        return UNKNOWN_LANGUAGE if BY_DICTIONARY.search(document.text) else ""
+    return told.code or UNKNOWN_LANGUAGE
 
 
 def part_of_id(documents: Sequence[Document]) -> list[str]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import CancelledError
+from engine.core.steps import seconds_left
 
 BATCH_ROWS = 32
 LONGEST_CHARACTERS = 20_000
@@ -158,7 +159,7 @@ class BatchEmbedder(ABC):
             vectors[rows] = self._encode([cleaned[row] for row in rows], role)
             done += sum(len(cleaned[row]) + 1 for row in rows)
             if report is not None:
-                report(done / total, (time.monotonic() - started) * (total - done) / done)
+                report(done / total, seconds_left(time.monotonic() - started, done, total))
         return vectors[row_places]
 
     def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002

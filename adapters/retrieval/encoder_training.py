@@ -29,6 +29,7 @@ from transformers import get_linear_schedule_with_warmup
 from adapters.cores import usable_cores
 from adapters.retrieval.encoder import Encoder
 from engine.core.errors import CancelledError
+from engine.core.steps import seconds_left
 
 ANCHORS = 8
 """Rows that a step is built around; each brings a row of its own label."""
@@ -50,7 +51,7 @@ WEIGHT_DECAY = 0.01
 LONGEST_GRADIENT = 1.0
 """Gradients are scaled down to this norm."""
 
-Report = Callable[[float, float, str], None]
+Report = Callable[[float, float | None, str], None]
 """Receives the share that is done (0 to 1), the estimated seconds left, and which step it was."""
 
 
@@ -153,7 +154,7 @@ def _train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
         optimizer.step()
         schedule.step()
-        left_s = (time.monotonic() - started_s) * (len(steps) - number) / number
+        left_s = seconds_left(time.monotonic() - started_s, number, len(steps))
         report(number / len(steps), left_s, f"step {number} of {len(steps)}")
     model.eval()
 

@@ -24,6 +24,7 @@ import numpy as np
 from adapters.retrieval.embedder import BATCH_ROWS, Embedded, Embedder, Report, Sent, Vectors, clean
 from adapters.retrieval.files import short_id
 from engine.core.embedder import EmbedderFacts, TextRole
+from engine.core.steps import seconds_left
 
 MOST_BYTES = 1_000_000_000
 """A larger file loses the older half of its vectors: room for about 600,000 of 384 numbers."""
@@ -211,7 +212,7 @@ class KeepingEmbedder:
             def told(fraction: float, _left_s: float | None, done: int = done, length: int = sum(lengths)) -> None:
                 over = (done + fraction * length) / total
                 if report is not None:
-                    report(over, (time.monotonic() - started) * (1 - over) / over if over else None)
+                    report(over, seconds_left(time.monotonic() - started, over, 1.0))
 
             begun, sent = time.perf_counter(), self._embedder.sent
             fresh = self._embedder.embed([different[digest] for digest in part], role, report=told, cancel=cancel)

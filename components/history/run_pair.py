@@ -11,7 +11,7 @@ from components.rows.browser import Rows, row_browser
 from components.rows.row_detail import row_detail
 from components.ui import state
 from components.ui.errors import faults_told
-from components.ui.run_data import known_task, measured_of, plan_of, run_labels, summary_of, table_of
+from components.ui.run_data import known_task, measured_of, plan_of, run_labels, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
 from components.widgets.tables import show_table
@@ -21,12 +21,12 @@ from engine.analysis.row_filter import facets
 from engine.analysis.row_grid import GridColumn, grid_columns
 from engine.analysis.run_comparison import (
     VariantChange,
+    across_models,
     change_facet,
     compare_runs,
     in_first,
     in_second,
     in_words,
-    matrix,
     paired_table,
     portability_grid,
 )
@@ -184,11 +184,10 @@ def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]
     tables = [(plan_of(lab, info), *measured_of(lab, info)) for info in chosen]
     names = {model.id: model.name for model in lab.models.list()}
-    grid = portability_grid(tables, names)
-    chart_card(grid, key="portability", height=150 + 46 * len(grid.lines))
-    newest = {info.model_id: info for info in reversed(chosen)}
-    if len(newest) > 1 and known_task(lab, task_id):
-        for line in in_words(matrix([summary_of(lab, info) for info in newest.values()])):
+    table = across_models(tables)
+    chart_card(portability_grid(table, names), key="portability", height=150 + 46 * len(table.models))
+    if len(table.models) > 1:
+        for line in in_words(table, names):
             st.caption(plain(line))
 
 

@@ -52,22 +52,24 @@ def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tupl
             plain(f"This model's server only forwards inputs: each variant sends the input to {model.forwards_to}.")
         )
     text, target = _input(row_cell, task)
-    able = [technique for technique in TECHNIQUES if _can(technique, task, weights)]
+    served = lab.playground.server_holds_lora(model.id)
+    offered = [technique for technique in TECHNIQUES if _can(technique, task, trained=bool(weights) or served)]
     techniques = st.pills(
         "Variants",
-        able,
+        offered,
         selection_mode="multi",
-        default=able,
+        default=[one for one in offered if not (served and TECHNIQUES[one].trains)],
         format_func=label,
-        key=f"play_techniques_{task.answer.kind.value}_{bool(weights)}",
+        key=f"play_techniques_{task.answer.kind.value}_{'served' if served else bool(weights)}",
         persist_state="session",
         wrap=True,
-        help="Which variants answer. Those with LoRA appear once weights for this model have been trained.",
+        help="Which variants answer. Those with LoRA appear once weights for this model have been trained, and where "
+        "its server can hold some.",
     )
-    settings = _settings(task, weights)
+    settings = _settings(task, weights, served=served)
     if task.has_labels and settings.decoding is DecodingMode.CHOICE:
         st.caption("Answers are shown as the model gives them; a run may also apply prior correction.")
-    chosen = [technique for technique in able if technique in techniques]
+    chosen = [technique for technique in offered if technique in techniques]
     variants = default_variants(chosen, task, options=settings.options) if chosen else ()
     variants = with_embedders(variants, lab.embedders.choose(task), search=settings.options.search)
     variants = tuple(
@@ -96,8 +98,8 @@ def _digests(lab: Lab, model: ModelFacts) -> tuple[str, str]:
     return facts.digest, facts.template_digest
 
 
-def _can(technique: Technique, task: Task, weights: list[KeptWeights]) -> bool:
-    return technique in able(labels=task.has_labels) and (bool(weights) or not TECHNIQUES[technique].trains)
+def _can(technique: Technique, task: Task, *, trained: bool) -> bool:
+    return technique in able(labels=task.has_labels) and (trained or not TECHNIQUES[technique].trains)
 
 
 def _input(row_cell: Any, task: Task) -> tuple[str, str]:
@@ -148,7 +150,7 @@ def _target_field(task: Task) -> str:
     return f"{state.PLAY_TARGET}_{task.id}"
 
 
-def _settings(task: Task, weights: list[KeptWeights]) -> _Settings:
+def _settings(task: Task, weights: list[KeptWeights], *, served: bool) -> _Settings:
     with st.expander("Change the instructions, examples, retrieval, decoding or LoRA", icon=":material/tune:"):
         instructions = _instructions(task)
         first, second, third = st.columns(3)
@@ -157,7 +159,7 @@ def _settings(task: Task, weights: list[KeptWeights]) -> _Settings:
         with second:
             decoding, temperature = _decoding(task)
         with third:
-            weights_key, scale = _lora(weights)
+            weights_key, scale = _lora(weights, served=served)
     return _Settings(
         instructions=instructions,
         options=choices,
@@ -262,7 +264,10 @@ def _decoding(task: Task) -> tuple[DecodingMode, float]:
     return decoding, 0.0 if decoding is DecodingMode.CHOICE else temperature
 
 
-def _lora(weights: list[KeptWeights]) -> tuple[str | None, float]:
+def _lora(weights: list[KeptWeights], *, served: bool) -> tuple[str | None, float]:
+    if served:
+        st.caption("The variants with LoRA use the weights that this model's server was started with.")
+        return None, 1.0
     if not weights:
         st.caption("No LoRA weights for this model yet.")
         st.page_link("pages/prepare/train.py", label="Train some", icon=":material/model_training:")

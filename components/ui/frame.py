@@ -91,6 +91,7 @@ def leave_out(pages: Mapping[str, Sequence[Any]]) -> None:
 
 def show(page: str) -> None:
     """Show the logo and the foot of the sidebar, of the page with this path."""
+    state.turn_to(page)
     ink = "#e9edf2" if st.context.theme.type == "dark" else "#13171c"
     st.logo(_LOGO.format(dots=_DOTS, ink=ink), icon_image=ICON, size="medium")
     st.html(STYLES)

@@ -197,7 +197,7 @@ def set_train_rows(task_id: str, rows: int) -> None:
 
 
 def turn_to(page: str) -> None:
-    """Note which page is drawn; `app.py` says so before each."""
+    """Note which page is drawn; its frame says so before its parts."""
     st.session_state[PAGE] = page
 
 

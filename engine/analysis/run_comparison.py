@@ -148,43 +148,6 @@ def change_facet(paired: RunTable, variant_ids: Sequence[str]) -> Facet:
     return facet("From the first run to the second", told.tolist())
 
 
-def portability_grid(runs: Sequence[tuple[RunPlan, RunTable, Origin]], model_names: Mapping[str, str]) -> Grid:
-    """Models by techniques for one task: the quality of each, with its mark, in the first run that has it."""
-    cells: dict[tuple[str, Technique], tuple[Interval, Mark]] = {}
-    for plan, table, origin in runs:
-        scored = qualities(plan, table)
-        for variant in plan.variants:
-            if variant.id in scored and not variant.tuned:
-                measured = scored[variant.id], mark_of(FigureName.QUALITY, variant, origin)
-                cells.setdefault((plan.model_id, variant.technique), measured)
-    models = list(dict.fromkeys(model for model, _technique in cells))
-    techniques = [technique for technique in TECHNIQUES if any(technique is one for _model, one in cells)]
-    lines = [[cells.get((model, technique)) for technique in techniques] for model in models]
-    told = [
-        f"{model_names.get(model, model)} {label(technique)} {say.share(one[0])}"
-        for model, line in zip(models, lines, strict=True)
-        for technique, one in zip(techniques, line, strict=True)
-        if one is not None
-    ]
-    marks = [mark for _quality, mark in cells.values()]
-    searched = any(variant.tuned for plan, _table, _origin in runs for variant in plan.variants)
-    settings = ", with default settings" if searched else ""
-    return Grid(
-        title="What carries over to other models",
-        caption=f"{heading('quality in percent', marks)} with its 95 % interval; the newest run of each{settings}",
-        alt=f"Quality by model and technique: {'; '.join(told)}.",
-        lines=tuple(model_names.get(model, model) for model in models),
-        columns=tuple(label(technique) for technique in techniques),
-        values=tuple(tuple(None if one is None else one[0].value for one in line) for line in lines),
-        texts=tuple(
-            tuple("" if one is None else cell(say.share_interval(one[0]), one[1], marks) for one in line)
-            for line in lines
-        ),
-        line_title="model",
-        column_title="technique",
-    )
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
     """One technique on one model: the mean primary score with its 95 % interval."""
@@ -193,6 +156,15 @@ class Cell:
     low: float | None
     high: float | None
     mark: Mark
+
+    @property
+    def interval(self) -> Interval:
+        """Its value and interval, whose ends are 0 where there is none."""
+        return Interval(value=self.value, low=self.low or 0.0, high=self.high or 0.0)
+
+
+Cells = dict[tuple[Technique, str], Cell]
+"""By technique and model id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,7 +175,7 @@ class Matrix:
     metric: str
     models: tuple[str, ...]
     techniques: tuple[Technique, ...]
-    cells: Mapping[tuple[Technique, str], Cell]
+    cells: Cells
     agreement: Mapping[tuple[str, str], float]
     """Kendall's tau-b of each pair of models over the techniques that both have run: 1 is the same order, -1 the
     reverse. Pairs with fewer than three such techniques, or with all scores tied, are left out."""
@@ -223,7 +195,7 @@ LEAST_TECHNIQUES = 3
 def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
     """Put the summaries of runs of one task side by side; of two runs of one model, the later in the list counts."""
     by_model = {str(summary["model"]): summary for summary in summaries}
-    cells: dict[tuple[Technique, str], Cell] = {}
+    cells: Cells = {}
     for model, summary in by_model.items():
         for figures in summary["variants"]:
             quality = figures["quality"]
@@ -235,14 +207,63 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
                     mark=Mark(figures["marks"][FigureName.QUALITY]),
                 )
     first = next(iter(by_model.values()))
+    searched = any(figures.get("tuned") for summary in by_model.values() for figures in summary["variants"])
+    metric = str(first["variants"][0]["quality"]["metric"])
+    return _matrix(str(first["task"]), metric, tuple(by_model), cells, searched=searched)
+
+
+def across_models(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> Matrix:
+    """Put the runs of one task side by side: each technique on each model, in the first run that has both."""
+    cells: Cells = {}
+    for plan, table, origin in runs:
+        scored = qualities(plan, table)
+        for variant in plan.variants:
+            if variant.id in scored and not variant.tuned:
+                quality, mark = scored[variant.id], mark_of(FigureName.QUALITY, variant, origin)
+                found = Cell(value=quality.value, low=quality.low, high=quality.high, mark=mark)
+                cells.setdefault((variant.technique, plan.model_id), found)
+    models = tuple(dict.fromkeys(model for _technique, model in cells))
+    searched = any(variant.tuned for plan, _table, _origin in runs for variant in plan.variants)
+    return _matrix(runs[0][0].task_id, "quality", models, cells, searched=searched)
+
+
+def _matrix(task: str, metric: str, models: tuple[str, ...], cells: Cells, *, searched: bool) -> Matrix:
     return Matrix(
-        task=str(first["task"]),
-        metric=str(first["variants"][0]["quality"]["metric"]),
-        models=tuple(by_model),
+        task=task,
+        metric=metric,
+        models=models,
         techniques=tuple(t for t in TECHNIQUES if any(technique is t for technique, _model in cells)),
         cells=cells,
-        searched=any(figures.get("tuned") for summary in by_model.values() for figures in summary["variants"]),
-        agreement=_agreement(tuple(by_model), cells),
+        searched=searched,
+        agreement=_agreement(models, cells),
+    )
+
+
+def portability_grid(table: Matrix, model_names: Mapping[str, str]) -> Grid:
+    """Draw models by techniques for one task: the quality of each, with its mark."""
+    lines = [[table.cells.get((technique, model)) for technique in table.techniques] for model in table.models]
+    names = [model_names.get(model, model) for model in table.models]
+    told = [
+        f"{name} {label(technique)} {say.share(one.value)}"
+        for name, line in zip(names, lines, strict=True)
+        for technique, one in zip(table.techniques, line, strict=True)
+        if one is not None
+    ]
+    marks = [one.mark for one in table.cells.values()]
+    settings = ", with default settings" if table.searched else ""
+    return Grid(
+        title="What carries over to other models",
+        caption=f"{heading('quality in percent', marks)} with its 95 % interval; the newest run of each{settings}",
+        alt=f"Quality by model and technique: {'; '.join(told)}.",
+        lines=tuple(names),
+        columns=tuple(label(technique) for technique in table.techniques),
+        values=tuple(tuple(None if one is None else one.value for one in line) for line in lines),
+        texts=tuple(
+            tuple("" if one is None else cell(say.share_interval(one.interval), one.mark, marks) for one in line)
+            for line in lines
+        ),
+        line_title="model",
+        column_title="technique",
     )
 
 
@@ -260,16 +281,17 @@ def _agreement(models: Sequence[str], cells: Mapping[tuple[Technique, str], Cell
     return found
 
 
-def in_words(table: Matrix) -> list[str]:
+def in_words(table: Matrix, model_names: Mapping[str, str] | None = None) -> list[str]:
     """Say what the matrix shows: each model's best technique, and how far two models agree."""
     lines, by_default = [], " with default settings," if table.searched else ""
+    names = {model: (model_names or {}).get(model, model) for model in table.models}
     for model in table.models:
         best = table.best(model)
         if best is not None:
             value = say.share(table.cells[best, model].value)
-            lines.append(f"{model}: {label(best)} is best{by_default} with {value}.")
+            lines.append(f"{names[model]}: {label(best)} is best{by_default} with {value}.")
     for (one, other), tau in table.agreement.items():
         order = "the same order" if tau > 1 - 1e-9 else "mostly the same order" if tau > 0.5 else (
             "partly the same order" if tau > 0 else "a different order")  # fmt: skip
-        lines.append(f"{one} and {other} put the techniques into {order} (Kendall's tau {tau:.2f}).")
+        lines.append(f"{names[one]} and {names[other]} put the techniques into {order} (Kendall's tau {tau:.2f}).")
     return lines

@@ -173,9 +173,9 @@ class RunSnapshot:
     steps: tuple[RunStep, ...] = ()
     """What the run goes through, in order."""
     clear_leader: str | None = None
+    """The variant whose clear lead ended the run before its last row."""
     leader_rows: int = 0
     """By how many rows it was clear."""
-    """The variant whose clear lead ended the run before its last row."""
     goes_on: bool = True
     """Whether resuming can get further, as far as is known."""
     searches: Mapping[str, Search] = field(default_factory=dict)

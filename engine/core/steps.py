@@ -64,6 +64,11 @@ class Progress:
     """Tokens that an embedder on another machine has read so far."""
 
 
+def seconds_left(elapsed_s: float, done: float, total: float) -> float | None:
+    """Estimate the seconds until all is done, at the pace so far; None before anything is."""
+    return elapsed_s * (total - done) / done if done > 0 else None
+
+
 def check_cancelled(cancel: CancelSignal | None, what: str = "The run was stopped.") -> None:
     """Raise `CancelledError` if the work should stop."""
     if cancel is not None and cancel.is_set():

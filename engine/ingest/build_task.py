@@ -10,6 +10,7 @@ from engine.core.errors import TableError, unknown_name
 from engine.core.task import AnswerKind, Document, Example, Task, task_digest
 from engine.core.text.label_words import with_label_words
 from engine.core.text.prompt_template import ENGLISH, PromptTemplate
+from engine.core.text.segments import UNKNOWN_LANGUAGE
 from engine.ingest.answer_kind import SCORERS, answer_spec
 from engine.ingest.checks.personal_data import mask_personal
 from engine.ingest.columns import Roles
@@ -21,8 +22,6 @@ from engine.ingest.splitting import DEFAULT_SHARES, SPLITS, split_by_column, spl
 from engine.ingest.table import Table
 
 _PAIRS_KEPT = 200
-UNKNOWN = "und"
-"""How a language that could not be told is recorded: the code of ISO 639-3 for that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,7 +206,7 @@ def _language_record(found: ColumnLanguages) -> dict[str, Any]:
         "column": found.column,
         "split": found.split,
         "rows": found.rows,
-        "shares": {code or UNKNOWN: round(share, 3) for code, share in found.languages.shares},
+        "shares": {code or UNKNOWN_LANGUAGE: round(share, 3) for code, share in found.languages.shares},
         "direction": found.languages.direction,
     }
 

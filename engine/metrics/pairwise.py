@@ -136,28 +136,6 @@ class Difference:
         return max(needed - self.rows, 1) if needed <= MOST_ROWS_TO_SETTLE else None
 
 
-def mcnemar_p(only_first: int, only_second: int) -> float:
-    """Two-sided McNemar test with the mid-p-value: rows that only one gets right are like throws of a fair coin.
-
-    Equal counts give 1, where the published mid-p-value is a little lower.
-    Sources: Q. McNemar, Psychometrika 12 (1947); the mid-p-value, which does not exceed its level in any of 9,595
-    settings that were tried: M. Fagerland, S. Lydersen, P. Laake, BMC Med. Res. Methodol. 13:91 (2013).
-    """
-    return float(_mcnemar(np.array([only_first]), np.array([only_second]))[0])
-
-
-def paired_share_difference(only_first: int, only_second: int, rows: int) -> Interval:
-    """Difference of two paired proportions, 95 %: Bonett and Price's adjusted Wald interval.
-
-    Source: D. Bonett, R. Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on
-    paired data", J. Educ. Behav. Stat. 37 (2012). With no rows the value is NaN and the interval -1 to 1.
-    """
-    if rows == 0:
-        return Interval(value=math.nan, low=-1.0, high=1.0)
-    centre, error = adjusted_wald(only_first - only_second, only_first + only_second, 1.0, rows)
-    return _wald_interval((only_first - only_second) / rows, centre, error, LEVEL, None)
-
-
 def rows_for_power(spread: float, difference: float, *, level: float = LEVEL, power: float = POWER) -> int | None:
     """Rows at which a paired difference of this size is found with this power; None if a million is not enough.
 
@@ -267,6 +245,12 @@ def _with_p_values(
 
 
 def _mcnemar(only_first: NDArray[np.int64], only_second: NDArray[np.int64]) -> Floats:
+    """Two-sided McNemar test with the mid-p-value: rows that only one gets right are like throws of a fair coin.
+
+    Equal counts give 1, where the published mid-p-value is a little lower.
+    Sources: Q. McNemar, Psychometrika 12 (1947); the mid-p-value, which does not exceed its level in any of 9,595
+    settings that were tried: M. Fagerland, S. Lydersen, P. Laake, BMC Med. Res. Methodol. 13:91 (2013).
+    """
     throws, fewer = only_first + only_second, np.minimum(only_first, only_second)
     at_most, fewer_still = bdtr(fewer, throws, 0.5), np.where(fewer > 0, bdtr(fewer - 1, throws, 0.5), 0.0)
     p_values = at_most + fewer_still  # twice the half-counted chance: 2 P(X < k) + P(X = k)
@@ -292,7 +276,8 @@ def adjusted_wald(total: float, square: float, largest: float, rows: int) -> tup
     """Return centre and standard error of a mean difference, with one row added in favour of each side.
 
     For right and wrong this is Bonett and Price's interval; for other scores the two rows differ by as much as any row
-    does, which keeps few differing rows from looking certain.
+    does, which keeps few differing rows from looking certain. Source: D. Bonett, R. Price, "Adjusted Wald confidence
+    interval for a difference of binomial proportions based on paired data", J. Educ. Behav. Stat. 37 (2012).
 
     Args:
         total: sum of the rows' differences.
@@ -324,7 +309,12 @@ def _agreeing(effect: Interval, p_value: float, rows: int) -> Interval:
         return effect
     if p_value >= LEVEL:
         return replace(effect, low=min(effect.low, 0.0), high=max(effect.high, 0.0))
-    least = min(0.5 / rows, abs(effect.value))
+    return without_zero(effect, rows)
+
+
+def without_zero(effect: Interval, rows: int) -> Interval:
+    """Let the interval of a significant difference leave out 0: by half a row, or by all of a smaller difference."""
+    least = min(0.5 / max(rows, 1), abs(effect.value))
     if effect.value > 0:
         return replace(effect, low=max(effect.low, least))
     return replace(effect, high=min(effect.high, -least))

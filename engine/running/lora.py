@@ -24,6 +24,7 @@ from engine.core.steps import CancelSignal, Progress
 from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, LoraSpec, PromptSpec
 from engine.running.answering import ReadyVariant, RunContext
+from engine.running.preflight.backend_checks import lora_comes_with_the_server
 from engine.running.prompting import build_prompt, training_answer
 
 CANARY_LEAST_CHANGE = 1e-4
@@ -92,6 +93,15 @@ def find_or_train(
     if not found:
         trainer.note(key, {**about, "rows": len(texts)})
     return weights, found
+
+
+def servers_weights(model: LanguageModel) -> LoraWeights | None:
+    """Return the weights that the model's server holds; None where weights are those that were trained here.
+
+    Raises:
+        AdaptLabError: the server holds none, or several.
+    """
+    return model.served_lora() if lora_comes_with_the_server(model.facts, model.capabilities) else None
 
 
 def kept_weights(trainer: Trainer, key: str | None, facts: ModelFacts) -> LoraWeights:

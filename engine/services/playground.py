@@ -1,7 +1,8 @@
 """The playground: one input, answered by all variants, outside any run. None of it is kept or counted.
 
-LoRA weights are not trained here: a question names weights that are kept. The instructions, the shots, what is
-retrieved, the temperature and the LoRA scale are the question's own, so that two questions show what a change does.
+LoRA weights are not trained here: a question names weights that are kept, or its model's server holds some. The
+instructions, the shots, what is retrieved, the temperature and the LoRA scale are the question's own, so that two
+questions show what a change does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from engine.core.task import AnswerKind, Example, Task
 from engine.core.techniques import TECHNIQUES
 from engine.core.variant import Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
-from engine.running.lora import kept_weights
+from engine.running.lora import kept_weights, servers_weights
+from engine.running.preflight.backend_checks import lora_comes_with_the_server
 from engine.running.preparation.preparing import prepare
 from engine.running.preparation.shots import settled
 from engine.running.sampling import draw_training_rows
@@ -43,7 +45,7 @@ class Question:
     target: str = ""
     """The right answer, if the user knows it; without one nothing is scored."""
     weights_key: str | None = None
-    """Kept LoRA weights that the variants with LoRA use."""
+    """Kept LoRA weights that the variants with LoRA use; None where the model's server holds them."""
     train_rows: int | None = None
     """Training rows that shots, retrieval and the classifier draw on; None draws as many as a run does by default."""
     seed: int = 0
@@ -110,6 +112,12 @@ class Playground:
         self._workspace = workspace
         self._questions: JobBook[_Answering] = JobBook(MOST_KEPT)
 
+    def server_holds_lora(self, model_id: str) -> bool:
+        """Tell whether the variants with LoRA use weights that the model's server holds."""
+        models = self._workspace.models
+        facts = models.get(model_id)
+        return lora_comes_with_the_server(facts, models.capabilities(facts))
+
     def ask(self, question: Question) -> str:
         """Begin to answer; return the id under which the answers can be read.
 
@@ -161,13 +169,14 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
     task, ports = workspace.tasks.get(question.task_id), workspace.ports(question.model_id)
     context = RunContext(plan=plan_of(question), task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
     train = draw_training_rows(task, question.train_rows, seed=question.seed)
-    lora = None
-    if any(variant.lora is not None for variant in question.variants):
-        lora = kept_weights(ports.trainer, question.weights_key, ports.model.facts)
+    takes_lora = any(variant.lora is not None for variant in question.variants)
+    served = takes_lora and lora_comes_with_the_server(context.model.facts, context.model.capabilities)
+    lora = kept_weights(ports.trainer, question.weights_key, context.model.facts) if takes_lora and not served else None
     if any(variant.generates for variant in question.variants):
         yield "Loading the model"
         context.model.load(slots=len(TECHNIQUES) + 1, context_tokens=question.context_tokens, cancel=cancel)
         yield ""
+    lora = servers_weights(context.model) if served else lora
     ready: list[ReadyVariant] = []
     by_id = {variant.id: variant for variant in question.variants}
     for event in prepare(context, ports.trainer, train, ready.append):

@@ -14,7 +14,7 @@ from engine.core.errors import AdaptLabError
 from engine.core.generation import LoraWeights
 from engine.core.lora_library import KeptWeights, Library, Measured
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
-from engine.core.steps import CancelSignal, Progress, drain
+from engine.core.steps import CancelSignal, Progress, drain, seconds_left
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, Variant
@@ -234,7 +234,7 @@ def _measure(
         yield Progress(
             stage=f"Measuring quality on {len(rows)} rows that were not trained on",
             fraction=place / len(rows),
-            left_s=(time.monotonic() - began) / place * (len(rows) - place) if place else None,
+            left_s=seconds_left(time.monotonic() - began, place, len(rows)),
         )
         for name, ready in (("before", base), ("after", tuned)):
             scores[name].append(drain(answer_row(context, ready, example, place)).score or 0.0)

@@ -166,7 +166,7 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
         )
         ratio = many.total_p50_s.value / few.total_p50_s.value
         text += (
-            f" {sizes[-1]} passages take {ratio:.1f} times as long as {sizes[0]}, with "
+            f" {sizes[-1]} passages take {say.times(ratio, ratio)} as long as {sizes[0]}, with "
             f"{many.prompt_tokens:,.0f} tokens instead of {few.prompt_tokens:,.0f}, "
             f"and cost {after} per 1,000 answers instead of {before}."
         )

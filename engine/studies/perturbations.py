@@ -1,4 +1,4 @@
-"""The same rows, worse written: typos, changed case, shuffled clauses. Pure functions of a text and a seed.
+"""The same rows with faults of writing: typos, changed case, shuffled clauses. Pure functions of a text and a seed.
 
 Targets stay: a person would still read each of these texts the same. Training rows are left as they are.
 """

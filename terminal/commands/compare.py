@@ -25,7 +25,7 @@ from engine.services.lab import Lab
 from terminal.exits import EXIT_CANCELLED, EXIT_DONE, EXIT_ERROR
 from terminal.files import writable_folder, write_files
 from terminal.language import language_note
-from terminal.listings.results import show_matrix, show_results
+from terminal.listings.results import matrix_data, show_matrix, show_results
 from terminal.listings.verdict import tell_verdict
 from terminal.options import (
     DEFAULT_COSTS,
@@ -162,10 +162,11 @@ def compare(
                 tell_verdict(lab.results.report(plan.run_id, Limits()).verdict, plan.run_id)
             if code != EXIT_DONE:
                 break
+    side_by_side = matrix(summaries) if len(plans) > 1 and code == EXIT_DONE else None
     if as_json:
-        show_json({"runs": summaries})
-    elif len(plans) > 1 and code == EXIT_DONE:
-        show_matrix(matrix(summaries))
+        show_json({"runs": summaries, **({"matrix": matrix_data(side_by_side)} if side_by_side else {})})
+    elif side_by_side:
+        show_matrix(side_by_side)
     return code
 
 

@@ -15,7 +15,7 @@ from engine.core.model_servers import NearbyServer
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE
-from terminal.listings.embedders import embedder_listing
+from terminal.listings.embedders import NOT_SAID, embedder_listing
 from terminal.options import OPTIONS, Json
 from terminal.output import Column, Lines, Listing, note, show, show_json
 from terminal.progress import show_check, show_pull
@@ -23,7 +23,6 @@ from terminal.running import stoppable
 from wiring import open_lab
 
 app = App(group_parameters=OPTIONS, name="models")
-NOT_SAID = "unknown"
 
 
 @Parameter(name="*")
@@ -69,6 +68,7 @@ def models(*, changes: Changes = Changes(), check: Checked = None, as_json: Json
                     "refused": lab.models.refused(),
                     "set_aside": lab.models.set_aside(),
                     "servers": lab.models.servers.states(),
+                    "nearby": lab.models.servers.nearby(),
                     "embedders": lab.embedders.list(),
                 }
             )

@@ -19,7 +19,7 @@ from engine.metrics import wording as say
 from engine.metrics.marks import Mark, cell, heading, legend
 from engine.metrics.retrieval import ErrorCause
 from engine.running.preflight.embedders import handicap_sentences
-from terminal.output import Column, Lines, Listing, note, show
+from terminal.output import Column, Lines, Listing, note, plain_data, show
 
 Summary = Mapping[str, Any]
 """As `engine.analysis.summary.summarize` writes it."""
@@ -175,12 +175,7 @@ def show_matrix(table: Matrix) -> None:
     """Print techniques by models, and whether the models agree on the order of the techniques."""
     marks = [one.mark for one in table.cells.values()]
     metric = heading(table.metric.replace("_", " "), marks)
-    cells = {
-        key: cell(
-            say.share_interval(Interval(value=one.value, low=one.low or 0.0, high=one.high or 0.0)), one.mark, marks
-        )
-        for key, one in table.cells.items()
-    }
+    cells = {key: cell(say.share_interval(one.interval), one.mark, marks) for key, one in table.cells.items()}
     show(
         Listing(
             title=table.task,
@@ -196,6 +191,20 @@ def show_matrix(table: Matrix) -> None:
         ),
         Lines(heading="in words", lines=in_words(table)),
     )
+
+
+def matrix_data(table: Matrix) -> dict[str, Any]:
+    """Return what `show_matrix` prints as JSON data."""
+    return {
+        "task": table.task,
+        "metric": table.metric,
+        "cells": [
+            {"technique": technique, "model": model, **plain_data(one)}
+            for (technique, model), one in table.cells.items()
+        ],
+        "agreement": [{"models": models, "tau_b": value} for models, value in table.agreement.items()],
+        "in_words": in_words(table),
+    }
 
 
 def _about(summary: Summary) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
-from engine.core.run.effort import Search, SearchEnd, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
 from engine.core.run.events import Event, PreparationProgress, RunEnded, RunStarted, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import Progress
@@ -55,7 +55,9 @@ def test_a_search_under_way_shows_its_curves_and_can_be_ended(open_app: Opener) 
     """Trial, best so far and seconds of search are there; a button goes on with the best so far."""
     lab = memory_lab()
     plan = plan_of(lab)
-    trial = Trial(setting={}, standing=Standing.WHOLE, score=0.4, fold_scores=(0.4,), row_scores=(1.0, 0.0), seconds=9)
+    trial = Trial(
+        setting={}, standing=TrialOutcome.WHOLE, score=0.4, fold_scores=(0.4,), row_scores=(1.0, 0.0), seconds=9
+    )
     better = replace(trial, setting={"prompt": "brief"}, score=0.7)
     progress = Progress(stage="Searching, trial 3", fraction=0.4, left_s=90.0, detail="prompt: framed")
     events: list[Event] = [

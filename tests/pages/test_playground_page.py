@@ -7,6 +7,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from adapters.models.openai_compatible.dialects import LLAMA_SERVER
 from components.ui import state
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, SearchMode
@@ -16,6 +17,7 @@ from tests.memory_lab import (
     TASK,
     MemoryLab,
     memory_lab,
+    memory_model,
     memory_task,
     memory_weights,
     until,
@@ -134,6 +136,22 @@ def test_lora_appears_with_weights_that_fit(open_app: Opener) -> None:
     assert {"LoRA", "RAG + LoRA"} <= {lane["name"] for lane in _lanes(app)}
     asked = lab.playground.snapshot(app.session_state["play_ask"])
     assert {variant.lora_scale for variant in asked.question.variants} == {0.5}
+
+
+def test_lora_is_offered_where_the_server_can_hold_weights(open_app: Opener) -> None:
+    """It is not chosen at first, since the server may hold none; chosen, it answers with what the server holds."""
+    lab = memory_lab(models=[memory_model(server="http://127.0.0.1:8080/v1")])
+    lab.memory.models.able[MODEL] = LLAMA_SERVER.capabilities
+    app = _open(lab, open_app)
+    variants = next(pills for pills in app.pills if pills.label == "Variants")
+    assert "LoRA" in variants.options
+    assert Technique.LORA not in variants.value
+    assert any("weights that this model's server was started with" in caption.value for caption in app.caption)
+    variants.set_value([Technique.ZERO_SHOT, Technique.LORA]).run()
+    app.text_area(key="play_text").set_value("Where is my parcel?").run()
+    app = _answered(lab, app)
+    assert [lane["name"] for lane in _lanes(app)] == ["Zero-shot", "LoRA"]
+    assert lab.playground.snapshot(app.session_state["play_ask"]).status == "done"
 
 
 def test_a_run_under_way_is_told(open_app: Opener) -> None:

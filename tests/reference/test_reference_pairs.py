@@ -7,7 +7,8 @@ from math import comb
 import numpy as np
 import pytest
 
-from engine.metrics.pairwise import compare_all, holm, mcnemar_p, paired_share_difference, rows_for_power
+from engine.metrics.pairwise import compare_all, holm, rows_for_power
+from tests.made_runs import compared
 
 EXACT = 1e-9
 
@@ -74,7 +75,7 @@ CONNOR = [
 def exact_p(only_first: int, only_second: int) -> float:
     """Return the exact p-value that goes with the mid-p-value: larger by the chance of what was seen."""
     throws = only_first + only_second
-    return min(1.0, mcnemar_p(only_first, only_second) + comb(throws, only_first) / 2**throws)
+    return min(1.0, compared(only_first, only_second).p_value + comb(throws, only_first) / 2**throws)
 
 
 @pytest.mark.parametrize(("only_first", "only_second", "exact", "mid_p", "tolerance"), PUBLISHED)
@@ -83,27 +84,27 @@ def test_mcnemar_gives_the_published_values(
 ) -> None:
     """The mid-p-value of paper and book to their digits, either way round; the exact one follows from it."""
     for pair in ((only_first, only_second), (only_second, only_first)):
-        assert mcnemar_p(*pair) == pytest.approx(mid_p, abs=tolerance)
+        assert compared(*pair).p_value == pytest.approx(mid_p, abs=tolerance)
         assert exact_p(*pair) == pytest.approx(exact, abs=tolerance)
 
 
 @pytest.mark.parametrize(("only_first", "only_second", "exact", "mid_p"), MCNEMAR)
 def test_mcnemar_is_the_exact_sum(only_first: int, only_second: int, exact: float, mid_p: float) -> None:
     """From one differing row to hundreds."""
-    assert mcnemar_p(only_first, only_second) == pytest.approx(mid_p, rel=1e-9)
+    assert compared(only_first, only_second).p_value == pytest.approx(mid_p, rel=1e-9)
     assert exact_p(only_first, only_second) == pytest.approx(exact, rel=1e-9)
 
 
 @pytest.mark.parametrize("each", [0, 1, 4, 50])
 def test_no_difference_has_a_p_value_of_one(each: int) -> None:
     """As many rows either way: 1, as of the exact test; the paper's mid-p-value is a little less (0.86 at 4 and 4)."""
-    assert mcnemar_p(each, each) == 1.0
+    assert compared(each, each).p_value == 1.0
 
 
 def test_the_paired_interval_is_the_published_one() -> None:
     """To the four digits printed."""
     only_first, only_second, rows, low, high = BONETT_PRICE_PUBLISHED
-    found = paired_share_difference(only_first, only_second, rows)
+    found = compared(only_first, only_second, rows).effect
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.5e-4)
 
 
@@ -111,8 +112,13 @@ def test_the_paired_interval_is_the_published_one() -> None:
 def test_the_paired_interval_follows_its_formula(
     only_first: int, only_second: int, rows: int, low: float, high: float
 ) -> None:
-    """Both ends, cut off at -1 and 1; the value stays the difference seen."""
-    found = paired_share_difference(only_first, only_second, rows)
+    """Both ends, cut off at -1 and 1; the value stays the difference seen.
+
+    Where McNemar's test finds a difference, a run's interval stays half a row away from 0.
+    """
+    found = compared(only_first, only_second, rows).effect
+    if compared(only_first, only_second, rows).significant:
+        low, high = (max(low, 0.5 / rows), high) if found.value > 0 else (low, min(high, -0.5 / rows))
     assert found.value == pytest.approx((only_first - only_second) / rows)
     assert (found.low, found.high) == pytest.approx((low, high), abs=EXACT)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.run import NAMES
 from engine.core.text.safe_text import visible
 from tests.helpers import WriteCsv
 from tests.terminal.reading import ROOT, Run, blocks, command, environment
@@ -80,6 +81,44 @@ def test_a_comparison_is_read_by_programs(run: Run, table: list[object]) -> None
     (summary,) = found["runs"]
     assert f"run {summary['run_id']}" in err
     assert summary["variants"][0]["n"] == 3
+
+
+@pytest.mark.model
+def test_models_side_by_side_are_read_by_programs(run: Run, table: list[object]) -> None:
+    """With several models `compare --json` has what the table of models and its sentences say."""
+    both = ["compare", *table, "--model", "scripted,smollm2-135m-instruct", "--limit", 3]
+    options = ["--variants", "zero-shot,few-shot,classifier", "--prior-correction", "off", "--json"]
+    code, out, _ = run(*both, *options)
+    assert code == 0
+    found = json.loads(out)
+    cells = {(one["technique"], one["model"]): one["value"] for one in found["matrix"]["cells"]}
+    assert cells == {
+        (figures["technique"], summary["model"]): figures["quality"]["value"]
+        for summary in found["runs"]
+        for figures in summary["variants"]
+    }
+    assert len(cells) == 6
+    assert found["matrix"]["metric"] == "accuracy"
+    assert len(found["matrix"]["in_words"]) >= 2
+
+
+def test_benchmarks_are_read_by_programs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`bench --json` prints one object with each table; what a benchmark says meanwhile goes to stderr."""
+    monkeypatch.setitem(NAMES, "printed", "tests.terminal.printed_benchmark")
+    code, out, err = run("bench", "printed", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert (found["version"], found["machine"]["cores"] > 0) == (1, True)
+    (one,) = found["benchmarks"]
+    assert one["name"] == "printed"
+    assert one["lines"] == ["a line", "another"]
+    assert one["tables"] == [
+        {"columns": ["rows", "seconds"], "rows": [["10", "0.1"], ["20", "-"]]},
+        {"columns": ["one"], "rows": [["2"]]},
+    ]
+    assert "| 10 | 0.1 |" in err
+    plain = run("bench", "printed")[1]
+    assert "| 20 | - |" in plain
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals are a Unix matter")

@@ -115,7 +115,7 @@ def _further_rows(home: Path) -> int:
     ("options", "words"),
     [
         (("--limit", 300), "the task has no further test rows: they are not used."),
-        (("--limit", 4), "Nobody left the race: it spared no answers, and no rows are added."),
+        (("--limit", 4), "No variant left the race: it spared no answers, and no rows are added."),
     ],
 )
 def test_saved_answers_that_cannot_be_spent(

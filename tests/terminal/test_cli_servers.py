@@ -80,6 +80,7 @@ def test_a_server_nearby_is_named_and_used_once_it_is_added(
     assert code == 0, err
     assert f"answers at {server.url} and is not used. To use it: python cli.py models --add box={server.url}" in out
     assert f"box/{MODEL}" not in listed(run)
+    assert [near["url"] for near in json.loads(run("models", "--json")[1])["nearby"]] == [server.url]
     command = out.split("python cli.py ", 1)[1].split("\n", 1)[0]
     code, out, err = run(*command.split())
     assert code == 0, err

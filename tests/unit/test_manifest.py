@@ -15,7 +15,7 @@ import pytest
 from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import StoreError
 from engine.core.prices import TokenPrices
-from engine.core.run.effort import Search, SearchEnd, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
 from engine.core.run.manifest import (
     VERSION,
     MachineFacts,
@@ -84,7 +84,7 @@ WHOLE = Manifest(
     effort={
         "rag+lora-tuned": Search(
             technique="rag+lora",
-            trials={"0": Trial(setting={"rank": "4"}, standing=Standing.WHOLE, score=0.1 + 0.2, row_scores=(1.0, 0.0))},
+            trials={"0": Trial(setting={"rank": "4"}, standing=TrialOutcome.WHOLE, score=0.1 + 0.2, row_scores=(1.0, 0.0))},
             ended=SearchEnd.TIME,
             chosen=0,
         )

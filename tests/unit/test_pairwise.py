@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from engine.metrics.inference import RUN_ERROR, WATCHED, level_of_look
-from engine.metrics.pairwise import compare_all, holm, mcnemar_p, paired_share_difference, rows_for_power
+from engine.metrics.pairwise import compare_all, holm, rows_for_power
+from tests.made_runs import compared
 
 discordant = st.tuples(st.integers(0, 60), st.integers(0, 60))
 
@@ -21,7 +22,7 @@ def test_mcnemar_is_a_fair_coin(pair: tuple[int, int]) -> None:
     throws = first + second
     exact = binomtest(first, throws, 0.5).pvalue if throws else 1.0
     known = 1.0 if first == second else exact - float(binom.pmf(min(pair), throws, 0.5))
-    assert mcnemar_p(first, second) == pytest.approx(known, abs=1e-12)
+    assert compared(first, second).p_value == pytest.approx(known, abs=1e-12)
 
 
 @given(discordant, st.integers(0, 200))
@@ -29,7 +30,7 @@ def test_the_paired_interval_mirrors(pair: tuple[int, int], alike: int) -> None:
     """It holds the difference seen, stays within -1 to 1, and turns about when the variants do."""
     first, second = pair
     rows = first + second + alike
-    found, turned = paired_share_difference(first, second, rows), paired_share_difference(second, first, rows)
+    found, turned = compared(first, second, rows).effect, compared(second, first, rows).effect
     assert -1 <= found.low <= found.high <= 1
     if rows:
         assert found.low <= found.value <= found.high
@@ -38,7 +39,7 @@ def test_the_paired_interval_mirrors(pair: tuple[int, int], alike: int) -> None:
 
 def test_the_paired_interval_is_the_published_formula() -> None:
     """3 against 14 of 100: (4 - 15) / 102 plus and minus 1.96 standard errors, worked by hand."""
-    found = paired_share_difference(3, 14, 100)
+    found = compared(3, 14, 100).effect
     assert found.value == pytest.approx(-0.11)
     assert (round(found.low, 4), round(found.high, 4)) == (-0.1889, -0.0267)
 
@@ -69,7 +70,7 @@ def test_power_is_what_simulation_finds() -> None:
     rows = rows_for_power(0.3, 0.1)
     assert rows is not None
     counts = np.random.default_rng(1).multinomial(rows, [0.2, 0.1, 0.7], size=600)
-    found = np.mean([mcnemar_p(int(a), int(b)) < 0.05 for a, b, _ in counts])
+    found = np.mean([compared(int(a), int(b)).p_value < 0.05 for a, b, _ in counts])
     assert 0.72 <= found <= 0.88
 
 

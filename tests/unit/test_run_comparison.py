@@ -10,10 +10,12 @@ import pytest
 from engine.analysis.figures import run_figures
 from engine.analysis.marks import Origin
 from engine.analysis.run_comparison import (
+    across_models,
     change_facet,
     compare_runs,
     in_first,
     in_second,
+    in_words,
     paired_table,
     portability_grid,
 )
@@ -96,13 +98,18 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
     ):
         plan = plan_run(TASK, memory_model(id=model), techniques=techniques, limit=20)
         runs.append((plan, answered(plan, TASK, share), Origin(imported=model == "old")))
-    grid = portability_grid(runs, {"new": "New model"})
+    table = across_models(runs)
+    grid = portability_grid(table, {"new": "New model"})
     assert grid.lines == ("New model", "old")
     assert grid.columns == ("RAG", "LoRA")
     assert np.array(grid.values, dtype=float) == pytest.approx(np.array([[0.5, 0.9], [0.4, np.nan]]), nan_ok=True)
     assert grid.texts[1][1] == ""
     assert ["imported" in text for line in grid.texts for text in line] == [False, False, True, False]
-    assert portability_grid(runs[2:], {}).caption.startswith("quality in percent (imported)")
+    assert in_words(table, {"new": "New model"}) == [
+        "New model: LoRA is best with 90 %.",
+        "old: RAG is best with 40 %.",
+    ]
+    assert portability_grid(across_models(runs[2:]), {}).caption.startswith("quality in percent (imported)")
     # Of two with the same score the simpler one is the best; its interval is corrected for that.
     plan, table, _origin = runs[1]
     manifest = Manifest(plan=plan)

@@ -278,7 +278,7 @@ def test_a_race_killed_before_its_rows_were_given_gives_them_when_resumed(tmp_pa
     ("changes", "task", "words"),
     [
         ({"rows": 90}, TASK, "but the task has no further test rows: they are not used."),
-        ({"names": ("few-shot", "rag")}, WIDE, "Nobody left the race: it spared no answers, and no rows are added."),
+        ({"names": ("few-shot", "rag")}, WIDE, "No variant left the race: it spared no answers, and no rows are"),
         ({"names": ("zero-shot", "few-shot", "lora")}, WIDE, "The race is decided: the "),
     ],
 )

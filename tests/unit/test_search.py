@@ -15,7 +15,7 @@ from adapters.models.scripted import ScriptedModel
 from adapters.storage.run_store import SqliteRunStore
 from engine.core.errors import ContextOverflowError, UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
-from engine.core.run.effort import Effort, Search, SearchEnd, Standing
+from engine.core.run.effort import Effort, Search, SearchEnd, TrialOutcome
 from engine.core.run.events import Event, PlanSettled, PredictionMade, PreparationProgress, RunEnded, Searched
 from engine.core.run.manifest import MachineFacts, Manifest
 from engine.core.run.plan import RunPlan
@@ -244,7 +244,7 @@ def test_settings_that_fail_are_told_and_replayed_alike(tmp_path: Path) -> None:
     whole = ports(tmp_path / "whole", a_plan, Frail())
     carried_out(a_plan, whole)
     trials = [one for search in (whole.store.manifest("r").effort or {}).values() for one in search.in_order]
-    failed = [one for one in trials if one.standing is Standing.FAILED]
+    failed = [one for one in trials if one.standing is TrialOutcome.FAILED]
     assert failed
     assert all(one.score is None and one.fold_scores == () and "does not fit" in one.message for one in failed)
     parted, cancel, ended = ports(tmp_path / "parted", a_plan, Frail()), threading.Event(), 0

@@ -17,7 +17,7 @@ from engine.analysis.basis.efforts import amount, replay_option
 from engine.core.errors import RetrievalError, ServerBusyError, UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.ports import Embeddings
-from engine.core.run.effort import Search, SearchEnd, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
 from engine.core.run.events import RunEnded, Searched
 from engine.core.techniques import Technique
 from engine.running.planning import plan_run
@@ -79,7 +79,7 @@ def test_a_server_that_stays_busy_ends_no_search(tmp_path: Path) -> None:
     here = ports(tmp_path, a_plan, Busy(10**6))
     assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
     (trial, *_others) = (here.store.manifest("r").effort or {})["zero-shot-tuned"].in_order
-    assert trial.standing is Standing.FAILED
+    assert trial.standing is TrialOutcome.FAILED
     assert "busy" in trial.message
 
 
@@ -106,7 +106,7 @@ def test_what_failed_on_a_later_part_was_compared_on_the_first(tmp_path: Path) -
         replace(ports(tmp_path / name, a_plan), retriever=FailsOnce(call=FOLDS + 2)) for name in ("whole", "parted")
     )
     carried_out(a_plan, whole)
-    (late,) = [one for one in _trials(whole) if one.standing is Standing.FAILED]
+    (late,) = [one for one in _trials(whole) if one.standing is TrialOutcome.FAILED]
     assert late.score is None
     assert len(late.fold_scores) == 1
     cancel = threading.Event()
@@ -178,7 +178,7 @@ def test_a_trial_that_takes_longer_than_foreseen_is_given_up(tmp_path: Path, mon
     assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
     (search,) = (here.store.manifest("r").effort or {}).values()
     assert (search.ended, search.chosen, search.passed) == (SearchEnd.TIME, 0, (1,))
-    assert [trial.standing for trial in search.in_order] == [Standing.WHOLE]
+    assert [trial.standing for trial in search.in_order] == [TrialOutcome.WHOLE]
     assert 900 <= search.given_up_s < 1000
     assert search.seconds > search.given_up_s
     assert replay_option({"zero-shot-tuned": search}) == "zero-shot=1"
@@ -192,10 +192,10 @@ def test_the_default_is_never_given_up(tmp_path: Path, monkeypatch: pytest.Monke
     assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
     (search,) = (here.store.manifest("r").effort or {}).values()
     assert (search.ended, search.given_up_s) == (SearchEnd.TIME, 0.0)
-    assert [trial.standing for trial in search.in_order] == [Standing.WHOLE]
+    assert [trial.standing for trial in search.in_order] == [TrialOutcome.WHOLE]
 
 
-_TRIAL = Trial(setting={}, standing=Standing.WHOLE, fold_scores=(0.5,) * 4)
+_TRIAL = Trial(setting={}, standing=TrialOutcome.WHOLE, fold_scores=(0.5,) * 4)
 TWO = EmbedderChoice(ids=("one@1", "two@2"))
 
 

@@ -14,7 +14,7 @@ from adapters.models.scripted import FACTS
 from engine.analysis.basis.efforts import effort_sentences
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.prices import TokenPrices
-from engine.core.run.effort import SearchEnd, Standing, Trial
+from engine.core.run.effort import SearchEnd, Trial, TrialOutcome
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Usage
@@ -71,8 +71,8 @@ def test_a_search_that_is_over_is_not_ended_by_the_limit(tmp_path: Path) -> None
 
 def test_a_trial_without_an_answer_is_no_price_of_one() -> None:
     """What failed after it was paid for is expected to cost as much again, and says nothing of the rows of the run."""
-    paid = Trial(setting={}, standing=Standing.WHOLE, row_scores=(1.0,) * 10, cost_usd=0.01)
-    broken = Trial(setting={"a": "b"}, standing=Standing.FAILED, cost_usd=5.0)
+    paid = Trial(setting={}, standing=TrialOutcome.WHOLE, row_scores=(1.0,) * 10, cost_usd=0.01)
+    broken = Trial(setting={"a": "b"}, standing=TrialOutcome.FAILED, cost_usd=5.0)
     a_plan = priced(10.0)
     context: Any = SimpleNamespace(plan=a_plan, task=TASK, model=Fussy())
     tuned = next(variant for variant in a_plan.variants if variant.tuned)

@@ -18,7 +18,7 @@ from adapters.storage.task_folder import read_task
 from engine.analysis.basis.efforts import effort_sentences, replay_option
 from engine.core.errors import UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
-from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Setting, Trial, TrialOutcome
 from engine.core.run.events import RunEnded
 from engine.core.task import Task
 from engine.core.techniques import Technique
@@ -61,7 +61,7 @@ def seeker(
 def whole(seconds: float, *, folds: int = 1, scores: Sequence[float] = (1.0,), **setting: str) -> Trial:
     """Return a trial that answered all of its folds."""
     return Trial(
-        setting=setting, standing=Standing.WHOLE, score=1.0, fold_scores=(1.0,) * folds, row_scores=tuple(scores),
+        setting=setting, standing=TrialOutcome.WHOLE, score=1.0, fold_scores=(1.0,) * folds, row_scores=tuple(scores),
         seconds=seconds,
     )  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_an_encoder_trained_whole_is_predicted_as_longer(budget_s: float, starts
 def test_a_prompt_is_predicted_by_the_whole_trials_so_far() -> None:
     """What was given up is no measure of a whole trial."""
     here = seeker(Technique.ZERO_SHOT, budget_s=100.0, proposed={"prompt": "brief"})
-    here.trials += [whole(30.0, folds=4), whole(50.0, folds=4), replace(whole(5.0), standing=Standing.BEHIND)]
+    here.trials += [whole(30.0, folds=4), whole(50.0, folds=4), replace(whole(5.0), standing=TrialOutcome.BEHIND)]
     assert here.next() is None
     assert here.ended is SearchEnd.TIME
     assert here.next_s == pytest.approx(40.0)
@@ -217,7 +217,7 @@ def test_a_trial_of_fewer_folds_is_whole(tmp_path: Path) -> None:
     carried_out(a_plan, here)
     search = (here.store.manifest("r").effort or {})["zero-shot-tuned"]
     assert search.folds == 2
-    rows = {len(trial.row_scores) for trial in search.in_order if trial.standing is Standing.WHOLE}
+    rows = {len(trial.row_scores) for trial in search.in_order if trial.standing is TrialOutcome.WHOLE}
     assert len(rows) == 1
     assert rows.pop() < len(TASK.split("train")) * 3 / 4
     assert search.chosen
@@ -240,9 +240,9 @@ def test_a_gain_among_settings_that_differ_by_chance_alone_is_luck() -> None:
     weights = np.ones(40)
     assert choose([default, better], weights).chosen == 1
     assert choose([default, better, *same], weights).chosen == 0
-    given_up = [replace(one, standing=Standing.BEHIND) for one in same]
+    given_up = [replace(one, standing=TrialOutcome.BEHIND) for one in same]
     assert choose([default, better, *given_up], weights).chosen == 0, "what was given up was tried, too"
-    failed = [replace(one, standing=Standing.FAILED) for one in same]
+    failed = [replace(one, standing=TrialOutcome.FAILED) for one in same]
     assert choose([default, better, *failed], weights).chosen == 1
 
 
@@ -313,4 +313,4 @@ def test_the_default_is_judged_by_the_rows_that_it_decides_by(
     assert carried_out(a_plan, here, task)[-1] == RunEnded(status="done")
     first, *rest = (here.store.manifest("r").effort or {})["zero-shot-tuned"].in_order
     assert first.corrected is default
-    assert {trial.corrected for trial in rest if trial.standing is Standing.WHOLE} == {others}
+    assert {trial.corrected for trial in rest if trial.standing is TrialOutcome.WHOLE} == {others}

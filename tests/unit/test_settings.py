@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters.storage.task_folder import read_task
 from engine.analysis.basis.efforts import effort_sentences
-from engine.core.run.effort import Search, SearchEnd, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
 from engine.core.task import Example
 from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingSpec, ShotChoice, Variant
@@ -105,8 +105,8 @@ def test_a_replayed_search_proposes_what_it_would_have(seed: int, stopped_after:
         setting = whole.next()
         assert setting is not None
         goes_on = whole.goes_on(score(setting), 1)
-        standing = Standing.WHOLE if goes_on or not trials else Standing.BEHIND
-        whole.end(setting, score(setting), whole=standing is Standing.WHOLE)
+        standing = TrialOutcome.WHOLE if goes_on or not trials else TrialOutcome.BEHIND
+        whole.end(setting, score(setting), whole=standing is TrialOutcome.WHOLE)
         trials.append(Trial(setting=setting, standing=standing, score=score(setting), fold_scores=(score(setting),)))
     again = Proposer(variant, space, seed=seed)
     for trial in trials[:stopped_after]:
@@ -114,7 +114,7 @@ def test_a_replayed_search_proposes_what_it_would_have(seed: int, stopped_after:
     for trial in trials[stopped_after:]:
         assert again.next() == trial.setting
         again.goes_on(trial.fold_scores[0], 1)
-        again.end(trial.setting, trial.score, whole=trial.standing is Standing.WHOLE)
+        again.end(trial.setting, trial.score, whole=trial.standing is TrialOutcome.WHOLE)
 
 
 # ---- which rows ----
@@ -154,7 +154,7 @@ def test_a_seal_covers_ids_inputs_and_targets() -> None:
 # ---- what is used ----
 
 
-def _trial(scores: Sequence[float], *, tokens: float = 10.0, standing: Standing = Standing.WHOLE) -> Trial:
+def _trial(scores: Sequence[float], *, tokens: float = 10.0, standing: TrialOutcome = TrialOutcome.WHOLE) -> Trial:
     return Trial(
         setting={}, standing=standing, score=float(np.mean(scores)), row_scores=tuple(scores), prompt_tokens=tokens
     )
@@ -218,16 +218,16 @@ def test_a_trial_of_one_fold_is_shown_by_the_same_weights_that_choose_it() -> No
 
 def test_what_was_given_up_or_failed_is_never_used() -> None:
     """Only whole trials count, and without the default nothing does."""
-    default, better = _trial([0.0] * 40), _trial([1.0] * 40, standing=Standing.BEHIND)
+    default, better = _trial([0.0] * 40), _trial([1.0] * 40, standing=TrialOutcome.BEHIND)
     assert choose([default, better], np.ones(40)).chosen == 0
-    assert choose([replace(default, standing=Standing.FAILED), _trial([1.0] * 40)], np.ones(40)).chosen == 0
+    assert choose([replace(default, standing=TrialOutcome.FAILED), _trial([1.0] * 40)], np.ones(40)).chosen == 0
     assert choose([], np.ones(1)).chosen == 0
 
 
 def test_the_curve_steps_up_where_a_whole_trial_is_better() -> None:
     """Seconds add up over all trials; only whole ones can be the best."""
     trials = [
-        replace(_trial([0.4]), seconds=10), replace(_trial([0.9], standing=Standing.BEHIND), seconds=3),
+        replace(_trial([0.4]), seconds=10), replace(_trial([0.9], standing=TrialOutcome.BEHIND), seconds=3),
         replace(_trial([0.3]), seconds=10), replace(_trial([0.6]), seconds=10),
     ]  # fmt: skip
     assert best_so_far(trials) == [(10.0, 0.4), (33.0, 0.6)]
@@ -247,11 +247,11 @@ def test_expected_best_of_n() -> None:
     [
         ((), SearchEnd.TIME, "the time was too short for another setting"),
         ((), SearchEnd.TRIALS, "no other setting was tried"),
-        ((Standing.BEHIND,), SearchEnd.TIME, "the others fell behind on the first rows"),
-        ((Standing.FAILED, Standing.FAILED), SearchEnd.TRIALS, "the others failed"),
+        ((TrialOutcome.BEHIND,), SearchEnd.TIME, "the others fell behind on the first rows"),
+        ((TrialOutcome.FAILED, TrialOutcome.FAILED), SearchEnd.TRIALS, "the others failed"),
     ],
 )
-def test_a_search_says_why_the_default_is_kept(others: Sequence[Standing], ended: SearchEnd, told: str) -> None:
+def test_a_search_says_why_the_default_is_kept(others: Sequence[TrialOutcome], ended: SearchEnd, told: str) -> None:
     """Too little effort is said only where nothing else was tried."""
     trials = [_trial([1.0, 0.0]), *(_trial([0.0], standing=one) for one in others)]
     search = Search(technique="zero-shot", trials={str(n): one for n, one in enumerate(trials)}, ended=ended, chosen=0)

@@ -85,10 +85,6 @@ class Session:
         self._batch_context = None
         self.model.free()
 
-    def count_tokens(self, request: GenerateRequest) -> int:
-        """Count a prompt's tokens."""
-        return len(self.format.prompt(request.messages).tokens)
-
     def generate(self, request: GenerateRequest, emit: Emit) -> Completion:
         """Answer one request; `emit` gets the text as it is written.
 

@@ -22,7 +22,7 @@ from adapters.models.remote.keys import Key, key_for
 from adapters.models.remote.reading import FIRST_ITEM_S, cancellable_stream, quick_call
 from adapters.models.stores import ollama_folder
 from engine.core.errors import BrokenAnswerError, ModelError, ServerAbsentError, SlowAnswerError, UnsupportedError
-from engine.core.steps import CancelSignal, Progress
+from engine.core.steps import CancelSignal, Progress, seconds_left
 from engine.metrics import wording as say
 
 DEFAULT_URL = "http://127.0.0.1:11434"
@@ -246,8 +246,7 @@ class OllamaServer:
             if total and not checked:
                 self._check_disk(name, total - done)
                 checked = total > SPARE_BYTES // 10  # small parts come first: check again with the large one
-            elapsed_s = time.monotonic() - started
-            left_s = elapsed_s / done * (total - done) if done and total else None
+            left_s = seconds_left(time.monotonic() - started, done, total)
             fraction = 1.0 if item.status == "success" else min(done / total, 0.999) if total else 0.0
             stage = _stage(clean_text(str(item.status or ""), self._key)[:LONGEST_STAGE])
             yield Progress(stage=stage, fraction=fraction, left_s=left_s, detail=name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from engine.charts.chart import Axis, Chart, Series
-from engine.core.run.effort import Search, Standing
+from engine.core.run.effort import Search, TrialOutcome
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
 from engine.running.search.choosing import best_so_far, expected_best
@@ -60,7 +60,7 @@ def expected_chart(searches: Mapping[str, Search]) -> Chart:
         whole = [
             trial.score
             for trial in search.trials.values()
-            if trial.standing is not Standing.FAILED and trial.score is not None
+            if trial.standing is not TrialOutcome.FAILED and trial.score is not None
         ]
         if len(whole) < 2:
             continue

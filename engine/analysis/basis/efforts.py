@@ -10,7 +10,7 @@ from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Verdict, between
-from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, TrialOutcome
 from engine.core.techniques import in_sentence, label
 from engine.core.variant import TUNED_ENDING, no_rivals
 from engine.metrics import wording as say
@@ -95,7 +95,7 @@ def effort_sentences(searches: Mapping[str, Search]) -> tuple[str, ...]:
 def _sentence(search: Search) -> str:
     row = _row(search)
     if search.ended is SearchEnd.IMPOSSIBLE:
-        why = next((trial.message for trial in search.trials.values() if trial.standing is Standing.FAILED), "")
+        why = next((trial.message for trial in search.trials.values() if trial.standing is TrialOutcome.FAILED), "")
         return f"{row.technique}: no settings were searched for. {search.reason or why}".strip()
     trained = f" and {say.counted(row.trainings, 'training')}" if row.trainings else ""
     spent = f"{say.counted(row.trials, 'setting')} in {say.duration(row.seconds)}"
@@ -134,7 +134,7 @@ def _why_kept(search: Search) -> str:
             return "the one other setting that was begun did not end in time"
         small = search.ended is SearchEnd.TIME
         return "the time was too short for another setting" if small else "no other setting was tried"
-    failed = all(trial.standing is Standing.FAILED for trial in others)
+    failed = all(trial.standing is TrialOutcome.FAILED for trial in others)
     return "the others failed" if failed else "the others fell behind on the first rows"
 
 

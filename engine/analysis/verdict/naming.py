@@ -7,7 +7,7 @@ from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.ruling import Ruling
 from engine.core.interval import Interval
 from engine.core.techniques import the_variant
-from engine.metrics.pairwise import Difference
+from engine.metrics.pairwise import Difference, without_zero
 
 
 def the(item: VariantFigures) -> str:
@@ -69,10 +69,7 @@ def lead_over_all(gap: Difference, subject: VariantFigures, rivals: int) -> Inte
     """
     effect = gap.seen_from(subject.variant.id)
     low, high = gap.range_from(subject.variant.id, rivals, share=0.25)
-    least = min(abs(effect.value), 0.5 / max(gap.rows, 1))
-    if effect.value > 0:
-        return Interval(value=effect.value, low=max(low, least), high=high)
-    return Interval(value=effect.value, low=low, high=min(high, -least))
+    return without_zero(Interval(value=effect.value, low=low, high=high), gap.rows)
 
 
 def may_meet(sentence: Sentence) -> bool:

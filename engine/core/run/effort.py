@@ -37,7 +37,7 @@ class Effort:
     """The searches have ended, and the plan's tuned variants have the settings that were found."""
 
 
-class Standing(StrEnum):
+class TrialOutcome(StrEnum):
     """How a trial ended."""
 
     WHOLE = "whole"
@@ -53,7 +53,7 @@ class Trial:
     """One setting, tried on the rows of one or more folds."""
 
     setting: Setting
-    standing: Standing
+    standing: TrialOutcome
     score: float | None = None
     """Mean primary score over its rows, 0 to 1, each counted as its label occurs. Of a trial that
     answered fewer rows than the default's, the default's and the gain on the rows that both answered. None where it

@@ -14,6 +14,8 @@ from typing import Any
 from engine.core.text.scripts import is_spaceless
 
 Span = tuple[int, int]
+UNKNOWN_LANGUAGE = "und"
+"""The code of ISO 639 for a language that could not be told: words and sentences end by the rules that all share."""
 _NO_BLANKS = r"\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _DICTIONARY = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
 BY_DICTIONARY = re.compile(rf"[{_DICTIONARY}]")
@@ -28,7 +30,7 @@ def word_spans(text: str) -> Iterator[Span]:
     """Yield the places of words: segments with a letter or digit."""
     from icu4py.breakers import WordBreaker
 
-    for start, end in _spans(WordBreaker, text, "und"):
+    for start, end in _spans(WordBreaker, text, UNKNOWN_LANGUAGE):
         if any(map(str.isalnum, text[start:end])):
             yield start, end
 
@@ -44,7 +46,7 @@ def cluster_spans(text: str) -> Iterator[Span]:
     """Yield the places of letters with the marks that combine with them (extended grapheme clusters)."""
     from icu4py.breakers import CharacterBreaker
 
-    return _spans(CharacterBreaker, text, "und")
+    return _spans(CharacterBreaker, text, UNKNOWN_LANGUAGE)
 
 
 def split_words(text: str) -> list[str]:

@@ -114,7 +114,7 @@ def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, 
     names = [variant.name for variant in plan.variants if variant.id not in out]
     saved, rows = say.number(answers_saved(plan, out)), rows_each(plan, task, out)
     if not out:
-        return "Nobody left the race: it spared no answers, and no rows are added."
+        return "No variant left the race: it spared no answers, and no rows are added."
     if best:
         return (
             f"{best} is better than each other variant still in the race after {say.number(len(plan.test_ids))} rows: "

@@ -17,7 +17,7 @@ from engine.core.steps import Progress, check_cancelled, drain, relay
 from engine.core.task import Example
 from engine.core.variant import LoraSpec, PriorCorrection, TrainingPrompts, Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row, request_for, retrieve
-from engine.running.lora import TrainingPair, find_or_train, training_pairs
+from engine.running.lora import TrainingPair, find_or_train, servers_weights, training_pairs
 from engine.running.preflight.backend_checks import lora_comes_with_the_server
 from engine.running.preparation.priors import decided, has_prior, measure_prior
 from engine.running.preparation.shots import Chosen, decide_shots, fixed_shots, until_built
@@ -228,10 +228,9 @@ def _weights(
     held_out: Sequence[Example],
 ) -> Generator[Event, None, LoraWeights]:
     """Return the weights that the server holds, else those that are trained here."""
-    if lora_comes_with_the_server(context.model.facts, context.model.capabilities):
-        served = context.model.served_lora()
-        if served is not None:
-            return served
+    served = servers_weights(context.model)
+    if served is not None:
+        return served
     rows = [*train, *held_out]
     texts = training_pairs(context.task, rows, ready.variant.prompt)
     if spec.prompts is TrainingPrompts.SERVED:

@@ -12,7 +12,7 @@ from engine.core.generation import Completion
 from engine.core.run.events import Event, PreparationProgress
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import TRAIN_ROWS, RunPlan
-from engine.core.steps import Progress, check_cancelled
+from engine.core.steps import Progress, check_cancelled, seconds_left
 from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant, effective_mode
 from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
@@ -130,8 +130,7 @@ def decided(prior: LabelPrior, wanted: PriorCorrection) -> LabelPrior | None:
 
 
 def _progress(stage: str, done: int, rows: int, started: float) -> Progress:
-    left_s = (time.perf_counter() - started) * (rows - done) / done if done else None
-    return Progress(stage=stage, fraction=done / rows, left_s=left_s)
+    return Progress(stage=stage, fraction=done / rows, left_s=seconds_left(time.perf_counter() - started, done, rows))
 
 
 def count_rows(plan: RunPlan, task: Task, variant: Variant, *, told: bool = True) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.core.interval import Floats
-from engine.core.run.effort import Standing, Trial
+from engine.core.run.effort import Trial, TrialOutcome
 from engine.metrics.pairwise import adjusted_wald
 
 LEAST_GAIN = 1e-9
@@ -40,15 +40,15 @@ def choose(trials: Sequence[Trial], weights: Floats, sizes: Sequence[float] | No
         sizes: what each trial takes beside others, such as the epochs of a training; alike where it is left out.
     """
     default = trials[0] if trials else None
-    tried = [(number, one) for number, one in enumerate(trials) if number and one.standing is not Standing.FAILED]
-    if default is None or default.standing is not Standing.WHOLE:
+    tried = [(number, one) for number, one in enumerate(trials) if number and one.standing is not TrialOutcome.FAILED]
+    if default is None or default.standing is not TrialOutcome.WHOLE:
         tried = []
-    if default is None or not any(one.standing is Standing.WHOLE for _number, one in tried):
+    if default is None or not any(one.standing is TrialOutcome.WHOLE for _number, one in tried):
         return Choice(best=None, chosen=0, standard_error=None)
     gains, errors = np.array([_gain(default, one, weights) for _number, one in tried]).T
     expected = shrunken(gains, errors)
     place = max(
-        (place for place, (_number, one) in enumerate(tried) if one.standing is Standing.WHOLE),
+        (place for place, (_number, one) in enumerate(tried) if one.standing is TrialOutcome.WHOLE),
         key=lambda place: (
             round(float(expected[place]), 9),
             round(float(gains[place] - errors[place]), 9),
@@ -118,7 +118,7 @@ def comparable(default: Trial, trial: Trial, weights: Floats) -> Trial:
         weights: how much each row counts, in the order of the folds; their mean is 1.
     """
     rows = len(trial.row_scores)
-    if trial.standing is Standing.FAILED or default.score is None or not 0 < rows < len(default.row_scores):
+    if trial.standing is TrialOutcome.FAILED or default.score is None or not 0 < rows < len(default.row_scores):
         return trial
     return replace(trial, score=default.score + float(_differences(default, trial, weights).mean()))
 
@@ -129,7 +129,11 @@ def best_so_far(trials: Sequence[Trial]) -> list[tuple[float, float]]:
     spent = 0.0
     for trial in trials:
         spent += trial.seconds
-        if trial.standing is Standing.WHOLE and trial.score is not None and (not curve or trial.score > curve[-1][1]):
+        if (
+            trial.standing is TrialOutcome.WHOLE
+            and trial.score is not None
+            and (not curve or trial.score > curve[-1][1])
+        ):
             curve.append((spent, trial.score))
     return curve
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from engine.core.errors import CancelledError, UsageError
 from engine.core.ports import Trainer
-from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Standing
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, TrialOutcome
 from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal, Deadline, FirstOf, Progress, check_cancelled, relay
@@ -140,7 +140,7 @@ def _take_turns(
             continue  # what was under way is given up
         trial = comparable(seeker.trials[0], trial, seeker.ground.order) if seeker.trials else trial
         trial = replace(trial, cost_usd=budget.spent_usd - spent_usd)
-        seeker.proposer.end(setting, trial.score, whole=trial.standing is Standing.WHOLE)
+        seeker.proposer.end(setting, trial.score, whole=trial.standing is TrialOutcome.WHOLE)
         seeker.trials.append(trial)
         keep(variant_id, seeker.so_far)
         yield Searched(variant_id=variant_id, search=seeker.so_far)

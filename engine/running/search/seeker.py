@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.core.run.effort import Search, SearchEnd, Setting, Standing, Trial
+from engine.core.run.effort import Search, SearchEnd, Setting, Trial, TrialOutcome
 from engine.core.variant import ClassifierKind, ShotChoice, Variant
 from engine.running.search.folds import Ground
 from engine.running.search.proposing import Proposer
@@ -142,7 +142,7 @@ class Seeker:
         self.proposer.end(setting, None, whole=False)
 
     def _end(self) -> SearchEnd | None:
-        if self.trials and self.trials[0].standing is not Standing.WHOLE:
+        if self.trials and self.trials[0].standing is not TrialOutcome.WHOLE:
             return SearchEnd.IMPOSSIBLE
         if self.budget_trials is not None and len(self.trials) >= self.budget_trials:
             return SearchEnd.TRIALS
@@ -150,7 +150,7 @@ class Seeker:
 
     def _predicted_s(self, setting: Setting) -> float:
         """Return how long a trial will take: as the whole ones so far, each by its size."""
-        whole = [trial for trial in self.trials if trial.standing is Standing.WHOLE]
+        whole = [trial for trial in self.trials if trial.standing is TrialOutcome.WHOLE]
         return float(np.mean([one.seconds / self.size(one.setting) for one in whole])) * self.size(setting)
 
     def size(self, setting: Setting) -> float:

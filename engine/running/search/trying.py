@@ -20,7 +20,7 @@ from engine.core.errors import (
 from engine.core.generation import Completion
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
-from engine.core.run.effort import Setting, Standing, Trial
+from engine.core.run.effort import Setting, Trial, TrialOutcome
 from engine.core.run.events import Event
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.prediction import Prediction
@@ -118,7 +118,7 @@ def try_setting(
     """
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
-    standing, message, record, prior = Standing.WHOLE, "", None, None
+    standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
     began_at, found_s = time.time(), 0.0
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
@@ -145,7 +145,7 @@ def try_setting(
             finally:
                 _forget(context, trainer, ready, of_the_run=of_the_run)
             if len(answers.messages) == len(answers.rows):
-                standing, message = Standing.FAILED, answers.messages[0]
+                standing, message = TrialOutcome.FAILED, answers.messages[0]
                 break
             means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
@@ -153,14 +153,14 @@ def try_setting(
             if len(means) == len(used) or enough(now - started + found_s, now - asked, len(means)):
                 break
             if not promising:
-                standing = Standing.BEHIND
+                standing = TrialOutcome.BEHIND
                 break
     except PASSING:
         raise
     except AdaptLabError as error:
-        standing, message = Standing.FAILED, error.what
+        standing, message = TrialOutcome.FAILED, error.what
     scores, corrected = _scores(context, variant, answers, prior) if answers.rows else ([], None)
-    failed = standing is Standing.FAILED
+    failed = standing is TrialOutcome.FAILED
     return Trial(
         setting=setting,
         standing=standing,

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from engine.core.errors import AdaptLabError, CancelledError, machine_taken
-from engine.core.steps import Progress
+from engine.core.steps import Progress, seconds_left
 
 POLL_S = 0.2
 
@@ -146,9 +146,7 @@ class Job(Generic[Result]):
     @property
     def left_s(self) -> float | None:
         """Estimate the seconds left; None while that is unknown."""
-        if self.fraction < 0.02:
-            return None
-        return (time.monotonic() - self._started_s) * (1 - self.fraction) / self.fraction
+        return None if self.fraction < 0.02 else seconds_left(time.monotonic() - self._started_s, self.fraction, 1.0)
 
     def _carry_out(self) -> None:
         try:
