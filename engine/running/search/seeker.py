@@ -14,8 +14,10 @@ from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import Space, turned
 
 LEEWAY = 0.1
-"""A trial is started if it will have ended when the time is over, or so much later at most, as a share of it. When that
-share is all that is left, the search ends with the first setting that would take too long."""
+"""When this share of the time is all that is left, the search ends with the first setting that would take too long."""
+LATEST = 0.08
+"""A trial is started if it will have ended when the time is over, or so much later at most, as a share of it; one that
+takes longer is given up then. Less than `LEEWAY`: to end a trial takes some time, too."""
 MOST_PASSED = 50
 """Settings that are passed over in a row, before it is taken that none is left that would end in time."""
 FRESH_PROMPTS = 5.0
@@ -76,7 +78,7 @@ class Seeker:
     @property
     def longest_s(self) -> float | None:
         """How long the next trial may take; None where it is tried to its end: the default, and where trials count."""
-        return self.budget_s * (1 + LEEWAY) - self.spent_s if self.budget_s is not None and self.trials else None
+        return self.budget_s * (1 + LATEST) - self.spent_s if self.budget_s is not None and self.trials else None
 
     def variant_with(self, setting: Setting) -> Variant:
         """Return the variant with a setting; which examples it shows is as the default decided, if left open."""
@@ -122,7 +124,7 @@ class Seeker:
             if self.budget_s is None or not self.trials:
                 return setting
             needed_s = self._predicted_s(setting)
-            if self.spent_s + needed_s <= self.budget_s * (1 + LEEWAY):
+            if self.spent_s + needed_s <= self.budget_s * (1 + LATEST):
                 return setting
             self.next_s = min(needed_s, self.next_s or needed_s)
             if self.spent_s >= self.budget_s * (1 - LEEWAY):
