@@ -266,7 +266,7 @@ def _decoding(task: Task) -> tuple[DecodingMode, float]:
 
 def _lora(weights: list[KeptWeights], *, served: bool) -> tuple[str | None, float]:
     if served:
-        st.caption("The variants with LoRA use the weights that this model's server was started with.")
+        st.caption("The variants with LoRA use the weights that this model's server holds, if it holds any.")
         return None, 1.0
     if not weights:
         st.caption("No LoRA weights for this model yet.")

@@ -113,7 +113,7 @@ class Playground:
         self._questions: JobBook[_Answering] = JobBook(MOST_KEPT)
 
     def server_holds_lora(self, model_id: str) -> bool:
-        """Tell whether the variants with LoRA use weights that the model's server holds."""
+        """Tell whether the variants with LoRA use weights that the model's server holds; it may hold none."""
         models = self._workspace.models
         facts = models.get(model_id)
         return lora_comes_with_the_server(facts, models.capabilities(facts))
@@ -169,14 +169,14 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
     task, ports = workspace.tasks.get(question.task_id), workspace.ports(question.model_id)
     context = RunContext(plan=plan_of(question), task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
     train = draw_training_rows(task, question.train_rows, seed=question.seed)
-    takes_lora = any(variant.lora is not None for variant in question.variants)
-    served = takes_lora and lora_comes_with_the_server(context.model.facts, context.model.capabilities)
-    lora = kept_weights(ports.trainer, question.weights_key, context.model.facts) if takes_lora and not served else None
     if any(variant.generates for variant in question.variants):
         yield "Loading the model"
         context.model.load(slots=len(TECHNIQUES) + 1, context_tokens=question.context_tokens, cancel=cancel)
         yield ""
-    lora = servers_weights(context.model) if served else lora
+    lora = None
+    if any(variant.lora is not None for variant in question.variants):
+        held = servers_weights(context.model)
+        lora = held or kept_weights(ports.trainer, question.weights_key, context.model.facts)
     ready: list[ReadyVariant] = []
     by_id = {variant.id: variant for variant in question.variants}
     for event in prepare(context, ports.trainer, train, ready.append):

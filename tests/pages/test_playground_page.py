@@ -146,7 +146,7 @@ def test_lora_is_offered_where_the_server_can_hold_weights(open_app: Opener) -> 
     variants = next(pills for pills in app.pills if pills.label == "Variants")
     assert "LoRA" in variants.options
     assert Technique.LORA not in variants.value
-    assert any("weights that this model's server was started with" in caption.value for caption in app.caption)
+    assert any("weights that this model's server holds" in caption.value for caption in app.caption)
     variants.set_value([Technique.ZERO_SHOT, Technique.LORA]).run()
     app.text_area(key="play_text").set_value("Where is my parcel?").run()
     app = _answered(lab, app)
