@@ -17,7 +17,7 @@ from engine.core.generation import Completion, GenerateRequest
 from engine.core.task import Example, Task
 from engine.core.techniques import Technique
 from engine.ingest.columns import Roles
-from engine.ingest.one_step import import_table
+from engine.ingest.one_step import begin_import, finish_import
 from engine.ingest.options import ImportOptions
 from engine.running.sampling import choose_test_rows
 from wiring import open_lab
@@ -32,7 +32,8 @@ def main() -> int:
     names = ["support-tickets"]
     if INTENTS.is_file():
         options = ImportOptions(roles=Roles(inputs=("text",), target="intent", split="split"))
-        names.append(lab.tables.save(import_table(lab.tables.read_path(INTENTS), options, task_id=INTENTS.stem).task))
+        compared = begin_import(lab.tables.read_path(INTENTS), options)
+        names.append(lab.tables.save(finish_import(compared, options, task_id=INTENTS.stem).task))
     for name in names:
         _measure(name)
     return 0

@@ -75,12 +75,12 @@ def main() -> int:
 
 
 def _cell(rule: Rule, searches: int, rows: int, tried: int, mean: float, spread: float) -> str:
-    dice, reached = np.random.default_rng(0), []
+    generator, reached = np.random.default_rng(0), []
     for _ in range(searches):
-        true = np.clip(DEFAULT_RIGHT + dice.normal(mean, spread, tried), 0.02, 0.98)
-        common = dice.normal(size=rows)
+        true = np.clip(DEFAULT_RIGHT + generator.normal(mean, spread, tried), 0.02, 0.98)
+        common = generator.normal(size=rows)
         default = (common < norm.ppf(DEFAULT_RIGHT)).astype(float)
-        own = ALIKE * common + np.sqrt(1 - ALIKE**2) * dice.normal(size=(tried, rows))
+        own = ALIKE * common + np.sqrt(1 - ALIKE**2) * generator.normal(size=(tried, rows))
         differences = (own < norm.ppf(true)[:, None]) - default
         measured = [adjusted_wald(float(one.sum()), float((one**2).sum()), 1.0, rows) for one in differences]
         used = rule(*np.array(measured).T)

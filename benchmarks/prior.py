@@ -163,9 +163,9 @@ def _skewed(task: Task) -> Task:
     for example in task.examples:
         if example.split in SPLITS:
             by_label[example.target].append(example)
-    dice = random.Random(1)
+    generator = random.Random(1)
     for rows in by_label.values():
-        dice.shuffle(rows)
+        generator.shuffle(rows)
     common, *others = sorted(by_label)
     scale = min(1.0, len(by_label[common]) / (SKEWED_SHARE * sum(SPLITS.values())))
     examples = []

@@ -112,9 +112,9 @@ def _races(scenario: Scenario, runs: int) -> Raced:
 
 def _race(scenario: Scenario, seed: int) -> _Once:
     """Race once, and spend what was saved."""
-    dice = np.random.default_rng((seed, scenario.number))
-    truth = truth_of(scenario, dice, beyond=False)
-    scores = draw(scenario, truth, scenario.rows, dice).scores
+    generator = np.random.default_rng((seed, scenario.number))
+    truth = truth_of(scenario, generator, beyond=False)
+    scores = draw(scenario, truth, scenario.rows, generator).scores
     going, evaluated = list(range(scenario.variants)), 0
     made = np.ones(scores.shape, dtype=np.bool_)
     stakes = _Stakes(scenario.variants)
@@ -137,7 +137,7 @@ def _race(scenario: Scenario, seed: int) -> _Once:
     each = min((scenario.variants * scenario.rows - evaluated) // len(going), scenario.rows)
     if not each or _told(first, scores, going):
         return _Once(lost=lost, evaluated=share, false=false)
-    more = draw(scenario, truth, each, dice).scores
+    more = draw(scenario, truth, each, generator).scores
     scores = np.concatenate([scores, more], axis=1)
     added = np.zeros(more.shape, dtype=np.bool_)
     added[going] = True

@@ -146,7 +146,7 @@ ROWS = 20
 
 def files(texts: dict[str, str], count: int, *, seed: int = 0) -> Iterator[tuple[str, str, int, str]]:
     """Yield language, codec, number and content of small tables: 20 rows of 4 to 12 words, or of 8 to 24 signs."""
-    dice = random.Random(seed)
+    generator = random.Random(seed)
     for language, text in texts.items():
         spaced = not language.startswith(("Japanese", "Chinese"))
         units = text.split() if spaced else list(text)
@@ -154,10 +154,10 @@ def files(texts: dict[str, str], count: int, *, seed: int = 0) -> Iterator[tuple
         for number in range(count):
             rows = []
             for row in range(ROWS):
-                size = dice.randint(least, most)
-                start = dice.randrange(max(len(units) - size, 1))
+                size = generator.randint(least, most)
+                start = generator.randrange(max(len(units) - size, 1))
                 words = (" " if spaced else "").join(units[start : start + size])
-                rows.append(f'{row},"{words}",{dice.choice(["a", "b"])}')
+                rows.append(f'{row},"{words}",{generator.choice(["a", "b"])}')
             content = "id,text,label\r\n" + "\r\n".join(rows) + "\r\n"
             for codec in CODECS[language]:
                 yield language, codec, number, content

@@ -9,13 +9,18 @@ from engine.core.generation import Completion, GenerateRequest, LoraWeights
 from engine.core.ports import LanguageModel
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.ingest.columns import Roles
-from engine.ingest.one_step import import_table
+from engine.ingest.one_step import Imported, begin_import, finish_import
 from engine.ingest.options import ImportOptions
+from engine.ingest.table import Table
 from engine.services.lab import Lab
 
 SMOLLM2 = "smollm2-135m-instruct"
 HIDING = Path(__file__).parent / "without"
 """Modules that stand before optional packages; see `pytest --without-multilingual`."""
+PRELOADED = Path(__file__).parent / "preloaded"
+"""Read by every Python that tests start: there a retrieval worker begins with its libraries imported."""
+FORKS = "ADAPTLAB_TESTS_FORKS"
+"""Names the folder of the process that forks them; without it, each imports its own."""
 WITHOUT = "ADAPTLAB_TESTS_WITHOUT"
 """Names the package that is hidden."""
 LABELS = ("billing", "delivery", "fault")
@@ -38,6 +43,11 @@ TEXTS = {
 }  # fmt: skip
 
 WriteCsv = Callable[..., Path]
+
+
+def import_table(table: Table, options: ImportOptions, *, task_id: str) -> Imported:
+    """Make a task of a table, as the terminal does where leaks are looked for by words alone."""
+    return finish_import(begin_import(table, options), options, task_id=task_id)
 
 
 def keep_table(lab: Lab, path: Path) -> str:

@@ -91,13 +91,13 @@ class Answers:
         if found is None:
             return None
         task, target = found
-        dice = random.Random(f"{technique}|{text}|{seed}")
-        if task.has_labels and technique is Technique.ZERO_SHOT and dice.random() < UNREADABLE_SHARE:
+        generator = random.Random(f"{technique}|{text}|{seed}")
+        if task.has_labels and technique is Technique.ZERO_SHOT and generator.random() < UNREADABLE_SHARE:
             return UNREADABLE
-        if dice.random() < self.skill[technique]:
+        if generator.random() < self.skill[technique]:
             return target
         others = sorted({*task.answer.labels} or {example.target for example in task.examples})
-        return dice.choice([other for other in others if other != target] or ["something else"])
+        return generator.choice([other for other in others if other != target] or ["something else"])
 
 
 def technique_of(slot: str) -> Technique | None:

@@ -30,7 +30,7 @@ from tests.memory_lab_training import TRAIN_S
 
 def script(plan: RunPlan, task: Task, kept: Sequence[Prediction] = (), text: str = "") -> list[Event]:
     """List the events of a whole run but for its end, with made-up seconds; `text` stands in the place of answers."""
-    dice = random.Random(plan.seed)
+    generator = random.Random(plan.seed)
     events: list[Event] = [RunStarted(plan=plan)]
     events.extend(PredictionMade(prediction=item, kept=True) for item in kept)
     loading = Progress(stage="Loading the model", fraction=0.5, left_s=1)
@@ -48,7 +48,7 @@ def script(plan: RunPlan, task: Task, kept: Sequence[Prediction] = (), text: str
         for variant in plan.variants:
             if (variant.id, example_id) in done:
                 continue
-            made = prediction(plan, variant, examples[example_id], task, dice, text)
+            made = prediction(plan, variant, examples[example_id], task, generator, text)
             events += [
                 PredictionStarted(variant_id=variant.id, example_id=example_id, target=made.target),
                 TextStreamed(variant_id=variant.id, example_id=example_id, text=made.text[: len(made.text) // 2]),
@@ -65,11 +65,11 @@ def _training_step(step: int) -> Progress:
 
 
 def prediction(
-    plan: RunPlan, variant: Variant, example: Example, task: Task, dice: random.Random, text: str = ""
+    plan: RunPlan, variant: Variant, example: Example, task: Task, generator: random.Random, text: str = ""
 ) -> Prediction:
     """Make up what a variant answers on a row."""
     skill, pace = SKILL[variant.technique]
-    total = pace * dice.uniform(0.8, 1.6)
+    total = pace * generator.uniform(0.8, 1.6)
     base = Prediction(
         run_id=plan.run_id,
         variant_id=variant.id,
@@ -81,16 +81,16 @@ def prediction(
         timing=Timing(ttft_s=total * 0.8, total_s=total, prefill_s=total * 0.6, decode_s=total * 0.3, cpu_s=total * 2),
         rss_bytes=RSS_BYTES,
     )
-    if dice.random() < UNREADABLE_SHARE and variant.technique is Technique.ZERO_SHOT:
+    if generator.random() < UNREADABLE_SHARE and variant.technique is Technique.ZERO_SHOT:
         failure = Failure(kind=FailureKind.UNPARSED, message="No label in the answer.")
         return replace(base, text=text or UNREADABLE, failure=failure)
-    right = dice.random() < skill
+    right = generator.random() < skill
     others = [
         name
         for name in task.answer.labels or ("billing_refund", "delivery_order", "device_fault")
         if name != example.target
     ]
-    answer = example.target if right else dice.choice(others)
+    answer = example.target if right else generator.choice(others)
     passages: tuple[Passage, ...] = ()
     if variant.retrieval:
         passages = (

@@ -19,9 +19,9 @@ from engine.core.run.manifest import Purpose
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
 from engine.ingest.leaks.record import LeakFix
-from engine.ingest.one_step import import_table
 from engine.ingest.options import ImportOptions
 from engine.services.lab import Lab
+from tests.helpers import import_table
 from wiring import open_lab
 
 FROZEN = Path(__file__).parent / "fixtures" / "home_1"

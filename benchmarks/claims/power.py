@@ -95,8 +95,8 @@ def settle_table(kept: Kept, runs: int) -> str:
 
 
 def _settled(gap: float, rows: int, looks: int, seed: int) -> Tally:
-    dice = np.random.default_rng((seed, looks))
-    kinds = dice.choice(3, size=rows, p=[(SPREAD + gap) / 2, (SPREAD - gap) / 2, 1 - SPREAD])
+    generator = np.random.default_rng((seed, looks))
+    kinds = generator.choice(3, size=rows, p=[(SPREAD + gap) / 2, (SPREAD - gap) / 2, 1 - SPREAD])
     scores = np.stack([kinds == 0, kinds == 1]).astype(np.float64)
     (found,) = compare_all(["a", "b"], scores, np.ones(scores.shape, dtype=np.bool_), looks=looks)
     return Counter(runs=1, found=int(found.p_value < LEVEL and found.effect.value > 0))

@@ -35,15 +35,15 @@ CHECKS = 25
 
 def simulate(scenario: Scenario, seed: int) -> Tally:
     """Run the scenario once and count what was claimed, and what of it is false."""
-    dice = np.random.default_rng((seed, scenario.number))
-    truth = truth_of(scenario, dice, beyond=bool(seed % 2))
-    truth = _shuffled(truth, dice)
-    rows = draw(scenario, truth, scenario.rows, dice)
+    generator = np.random.default_rng((seed, scenario.number))
+    truth = truth_of(scenario, generator, beyond=bool(seed % 2))
+    truth = _shuffled(truth, generator)
+    rows = draw(scenario, truth, scenario.rows, generator)
     made = _made(scenario, rows.scores)
     run, verdict = _judged(scenario, rows, made, truth, looks=0)
     seen = [(run, verdict)]
     if scenario.ending == "continued" and verdict.outcome is Outcome.UNDECIDED and verdict.rows_needed:
-        more = draw(scenario, truth, min(verdict.rows_needed, MOST_ADDED * scenario.rows), dice)
+        more = draw(scenario, truth, min(verdict.rows_needed, MOST_ADDED * scenario.rows), generator)
         rows = Rows(
             scores=np.concatenate([rows.scores, more.scores], axis=1),
             total_s=np.concatenate([rows.total_s, more.total_s], axis=1),
@@ -55,9 +55,9 @@ def simulate(scenario: Scenario, seed: int) -> Tally:
 
 def judged_once(scenario: Scenario, seed: int) -> tuple[Truth, Verdict]:
     """Run a full run once, and return the truth and the verdict."""
-    dice = np.random.default_rng((seed, scenario.number))
-    truth = _shuffled(truth_of(scenario, dice, beyond=False), dice)
-    rows = draw(scenario, truth, scenario.rows, dice)
+    generator = np.random.default_rng((seed, scenario.number))
+    truth = _shuffled(truth_of(scenario, generator, beyond=False), generator)
+    rows = draw(scenario, truth, scenario.rows, generator)
     made = np.ones(rows.scores.shape, dtype=np.bool_)
     return truth, _judged(scenario, rows, made, truth, looks=0)[1]
 
@@ -68,8 +68,8 @@ def plain_intervals(rows: Rows, made: NDArray[np.bool_]) -> dict[str, Interval]:
     return {f"v{place}": mean_interval(line[:count][made[place]]) for place, line in enumerate(rows.scores)}
 
 
-def _shuffled(truth: Truth, dice: np.random.Generator) -> Truth:
-    order = dice.permutation(len(truth.quality))
+def _shuffled(truth: Truth, generator: np.random.Generator) -> Truth:
+    order = generator.permutation(len(truth.quality))
     return replace(
         truth,
         quality=truth.quality[order],

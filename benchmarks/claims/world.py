@@ -58,22 +58,22 @@ class Rows:
     cost_usd_per_1k: Floats
 
 
-def truth_of(scenario: Scenario, dice: np.random.Generator, *, beyond: bool) -> Truth:
+def truth_of(scenario: Scenario, generator: np.random.Generator, *, beyond: bool) -> Truth:
     """Draw the true values of one run. The leader is first; the caller shuffles.
 
     Args:
         scenario: of the run.
-        dice: for rivals that are spread.
+        generator: for rivals that are spread.
         beyond: whether those at the edge of a limit lie a hair beyond it, or on it.
     """
     count, lead = scenario.variants, scenario.lead
     base = min(scenario.base, 0.98 - lead)
-    behind = dice.random(count) * SPREAD if scenario.shape.startswith("spread") else np.zeros(count)
+    behind = generator.random(count) * SPREAD if scenario.shape.startswith("spread") else np.zeros(count)
     behind[: 2 if scenario.shape.startswith("tied") else 1] = -lead
     hidden = np.clip(base - behind, 0.02, 0.98)
     quality = hidden * _SPARSE_HITS * _SPARSE_MEAN if scenario.scores == "sparse" else hidden
-    p95_s = np.exp(dice.normal(-1.5, 0.7, count))
-    cost = np.exp(dice.normal(-1.5, 0.7, count))
+    p95_s = np.exp(generator.normal(-1.5, 0.7, count))
+    cost = np.exp(generator.normal(-1.5, 0.7, count))
     least = slowest = dearest = None
     sign = 1.0 if beyond else 0.0
     match scenario.limit:
@@ -99,24 +99,24 @@ def truth_of(scenario: Scenario, dice: np.random.Generator, *, beyond: bool) -> 
     return Truth(quality=quality, p95_s=p95_s, cost_usd_per_1k=cost, limits=limits)
 
 
-def draw(scenario: Scenario, truth: Truth, count: int, dice: np.random.Generator) -> Rows:
+def draw(scenario: Scenario, truth: Truth, count: int, generator: np.random.Generator) -> Rows:
     """Draw rows: scores that share each row's difficulty, and log-normal seconds and costs."""
     variants = len(truth.quality)
     hidden = truth.quality / (_SPARSE_HITS * _SPARSE_MEAN) if scenario.scores == "sparse" else truth.quality
     kind, amount = scenario.difficulty.split()
     chance = hidden * _SPARSE_HITS if scenario.scores == "sparse" else hidden
     if scenario.scores != "dense":
-        hit = _hits(kind, float(amount), chance, count, dice)
+        hit = _hits(kind, float(amount), chance, count, generator)
         scores = hit.astype(np.float64)
         if scenario.scores == "sparse":
-            scores *= dice.uniform(0.5, 1.0, (variants, count))
+            scores *= generator.uniform(0.5, 1.0, (variants, count))
     else:
         # A share with the wanted mean m: U ** (1 / m - 1), where U is uniform and shared in part.
         shared = float(amount) if kind == "copula" else float(amount) ** 2 / (float(amount) ** 2 + np.pi**2 / 3)
-        uniform = ndtr(_latent(shared, variants, count, dice))
+        uniform = ndtr(_latent(shared, variants, count, generator))
         scores = uniform ** (1 / hidden - 1)[:, None]
-    seconds = np.exp(dice.normal(0.0, _LOG_DEVIATION, (variants, count)) - _LOG_DEVIATION * ndtri(0.95))
-    costs = np.exp(dice.normal(0.0, _LOG_DEVIATION, (variants, count)) - _LOG_DEVIATION**2 / 2)
+    seconds = np.exp(generator.normal(0.0, _LOG_DEVIATION, (variants, count)) - _LOG_DEVIATION * ndtri(0.95))
+    costs = np.exp(generator.normal(0.0, _LOG_DEVIATION, (variants, count)) - _LOG_DEVIATION**2 / 2)
     if scenario.limit == "batches":
         seconds[:] = np.nan
     return Rows(
@@ -126,21 +126,21 @@ def draw(scenario: Scenario, truth: Truth, count: int, dice: np.random.Generator
     )
 
 
-def _latent(shared: float, variants: int, count: int, dice: np.random.Generator) -> Floats:
-    result: Floats = np.sqrt(shared) * dice.normal(size=count) + np.sqrt(1 - shared) * dice.normal(
+def _latent(shared: float, variants: int, count: int, generator: np.random.Generator) -> Floats:
+    result: Floats = np.sqrt(shared) * generator.normal(size=count) + np.sqrt(1 - shared) * generator.normal(
         size=(variants, count)
     )
     return result
 
 
-def _hits(kind: str, amount: float, chance: Floats, count: int, dice: np.random.Generator) -> NDArray[np.bool_]:
+def _hits(kind: str, amount: float, chance: Floats, count: int, generator: np.random.Generator) -> NDArray[np.bool_]:
     variants = len(chance)
     if kind == "copula":
-        return np.asarray(_latent(amount, variants, count, dice) < ndtri(chance)[:, None])
+        return np.asarray(_latent(amount, variants, count, generator) < ndtri(chance)[:, None])
     points, shares = _rasch_curve(amount)
     ease = np.interp(chance, shares, points)
-    difficulty = amount * dice.normal(size=count)
-    return np.asarray(dice.random((variants, count)) < expit(ease[:, None] - difficulty))
+    difficulty = amount * generator.normal(size=count)
+    return np.asarray(generator.random((variants, count)) < expit(ease[:, None] - difficulty))
 
 
 @cache

@@ -5,14 +5,13 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from components.ui.jobs import REFRESH_S
 from components.ui.text import plain, visible
 from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.measuring.model_check import CheckedModel
-
-REFRESH_S = 0.5
 
 
 def check_panel(lab: Lab, model: ModelFacts) -> None:

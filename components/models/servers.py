@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from components.ui import state
+from components.ui.jobs import REFRESH_S
 from components.ui.text import plain, visible
 from engine.core.errors import AdaptLabError
 from engine.core.model_servers import NearbyServer, ServerState
@@ -12,7 +13,6 @@ from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.models import Pull
 
-REFRESH_S = 0.5
 _OLLAMA = "ollama"
 
 

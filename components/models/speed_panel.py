@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 import streamlit as st
 
+from components.ui.jobs import REFRESH_S
 from components.ui.text import plain, visible
 from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
@@ -14,8 +15,6 @@ from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.measuring.speed_test import Speed
-
-REFRESH_S = 0.5
 
 
 def speed_panel(lab: Lab, models: list[ModelFacts]) -> None:

@@ -41,7 +41,7 @@ class _Settings:
 
 def play_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[Question, Task]:
     """Show the form; return the question that it describes, and its task."""
-    task_cell, model_cell, row_cell = st.columns([2, 2, 3])
+    task_cell, model_cell, row_cell = st.columns([2, 3, 3])
     info, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     task = lab.tasks.get(info.id)
     weights = [one for one in lab.lora.library.weights() if one.fits(*_digests(lab, model))]

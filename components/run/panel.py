@@ -13,6 +13,7 @@ from components.ui import state
 from components.ui.bests import bests_line
 from components.ui.effort_view import effort_charts, searching_frame
 from components.ui.errors import fault, faults_told
+from components.ui.jobs import REFRESH_S
 from components.ui.lane_view import each_lane, lane_views, lanes_frame, strip_view
 from components.ui.run_data import known_task, task_title
 from components.ui.text import plain
@@ -35,7 +36,6 @@ from engine.metrics import wording as say
 from engine.running.preflight.embedders import handicap_sentences
 from engine.services.lab import Lab
 
-REFRESH_S = 0.5
 _ANSWERS = {
     DecodingMode.CHOICE: "picks one label",
     DecodingMode.JSON: "writes JSON",

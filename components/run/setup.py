@@ -45,22 +45,23 @@ def setup(lab: Lab) -> None:
     except AdaptLabError as error:
         fault(error)
         return
-    kind = full.answer.kind
-    offered = able(labels=full.has_labels)
+    kind, offered, usual = full.answer.kind, able(labels=full.has_labels), lab.plans.usual(task.id, model.id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         techniques = st.pills(
             "Variants",
             offered,
             selection_mode="multi",
-            default=offered,
+            default=usual.techniques,
             format_func=label,
-            key=f"{state.TECHNIQUES}_{kind.value}",
+            key=f"{state.TECHNIQUES}_{kind.value}{'_without_lora' if usual.left_out else ''}",
             persist_state="session",
             wrap=True,
             help="How the model is adapted. All answer the same rows, taking turns; "
             "the classifier is the baseline that generates nothing.",
         )
         choices = _options(lab, full, [technique for technique in offered if technique in techniques], rows)
+    if usual.left_out:
+        st.caption(plain(usual.left_out))
     if not techniques:
         st.info("Choose at least one variant.")
         return

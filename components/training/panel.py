@@ -9,6 +9,7 @@ import streamlit as st
 from components.training.view import loss_figure, losses_frame
 from components.ui import state
 from components.ui.errors import faults_told
+from components.ui.jobs import REFRESH_S
 from components.ui.lane_view import stage, step_of_total
 from components.ui.run_data import task_title
 from components.ui.text import plain
@@ -17,8 +18,6 @@ from components.widgets.tables import show_table
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.services.trainings import TrainingSnapshot
-
-REFRESH_S = 0.5
 
 
 def training_panel(lab: Lab) -> None:

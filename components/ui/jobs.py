@@ -11,7 +11,8 @@ from engine.services.background.jobs import Job
 
 PATIENCE_S = 0.8
 """How long the page waits for a job before it shows progress; most jobs are done by then."""
-REFRESH_S = 0.3
+REFRESH_S = 0.5
+"""How often a part of a page that watches work is drawn again."""
 
 
 def finished(job: Job[Any], words: str) -> bool:

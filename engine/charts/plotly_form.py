@@ -8,14 +8,11 @@ from typing import Any
 from engine.charts.chart import Axis, Chart, Grid, Series, Zone, bounds, ticks, written
 from engine.charts.label_places import Spot, places
 from engine.charts.style import colour
-from engine.core.text.scripts import column_count
 
 Figure = dict[str, Any]
 _NUMBERS = {"money": "$,.2f", "percent": ".1%", "seconds": ".3f", "number": ",.6~g"}
 
 
-_CHARACTER_PX, _GAP_PX, _GRID_PX = 6.0, 6.0, 280.0
-"""Widths of a letter of a grid's names, between two names, and of a grid beside its lines' names in a card."""
 CARD_PX = (520.0, 230.0)
 """Width and height of the plot inside the axes in a card of the report, for placing names."""
 
@@ -209,7 +206,7 @@ def _note(x: float, y: float, text: str, chart: Chart) -> Figure:
 
 
 def grid_to_plotly(grid: Grid) -> Figure:
-    """Return a grid as a heat map."""
+    """Return a grid as a heat map, its names upright; how texts and names fit is seen where it is drawn."""
     weights = [[grid.weight(line, column) for column in range(len(grid.columns))] for line in range(len(grid.lines))]
     scale = [[0.0, colour("worse")], [0.5, colour("surface")], [1.0, colour("better")]]
     shown = max(len(grid.lines), len(grid.columns)) <= 20
@@ -250,15 +247,15 @@ def grid_to_plotly(grid: Grid) -> Figure:
             }
         ],
         "layout": {
-            "margin": {"l": 120, "r": 10, "t": 10, "b": 60 if _upright(grid) else 104},
+            "margin": {"l": 120, "r": 10, "t": 10, "b": 60},
             "font": {"color": colour("text")},
             "annotations": notes,
             "xaxis": axis
             | {
                 "tickvals": list(range(len(grid.columns))),
                 "ticktext": [_short(name) for name in grid.columns],
-                "tickangle": 0 if _upright(grid) else -35,
-                "title": {"text": _safe(grid.column_title)} | title | {"standoff": 8 if _upright(grid) else 56},
+                "tickangle": 0,
+                "title": {"text": _safe(grid.column_title)} | title,
             },
             "yaxis": axis
             | {
@@ -269,12 +266,6 @@ def grid_to_plotly(grid: Grid) -> Figure:
             },
         },
     }
-
-
-def _upright(grid: Grid) -> bool:
-    """Tell whether the columns' names fit side by side, each under its own column of a card."""
-    widest_px = max((column_count(_short(name)) for name in grid.columns), default=0) * _CHARACTER_PX + _GAP_PX
-    return widest_px * len(grid.columns) <= _GRID_PX
 
 
 def _short(name: str, most: int = 18) -> str:

@@ -137,10 +137,15 @@ def the_variant(name: str) -> str:
     return f"the {inside}" if inside.endswith("classifier") else inside
 
 
-def able(*, labels: bool) -> list[Technique]:
+def able(*, labels: bool, training: bool = True) -> list[Technique]:
     """List the techniques that can do a task, in the order in which they are shown.
 
     Args:
         labels: whether the task's answers are labels.
+        training: whether weights of the model can be trained here; those that need it are left out where not.
     """
-    return [technique for technique, facts in TECHNIQUES.items() if labels or not facts.needs_labels]
+    return [
+        technique
+        for technique, facts in TECHNIQUES.items()
+        if (labels or not facts.needs_labels) and (training or not facts.trains)
+    ]

@@ -41,20 +41,6 @@ class Imported:
     kind_reason: str
 
 
-def import_table(
-    table: Table, options: ImportOptions, *, task_id: str, meanings: tuple[LeakPair, ...] | None = None
-) -> Imported:
-    """Take every step, with sound defaults for what is left open.
-
-    `meanings` are pairs that say the same in other words; None if that was not looked for.
-
-    Raises:
-        UsageError: a column or finding is not known.
-        TableError: rows that cannot be used, with the first one's line and the fix; or no rows for a split.
-    """
-    return finish_import(begin_import(table, options), options, task_id=task_id, meanings=meanings)
-
-
 def begin_import(table: Table, options: ImportOptions, report: Report | None = None) -> Compared:
     """Take the steps up to the leak check by words, whose progress `report` takes.
 

@@ -11,11 +11,12 @@ from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.marks import origin_at
 from engine.core.errors import AdaptLabError, UsageError
-from engine.core.run.infos import Preflight, RowOffer, RunEstimate
+from engine.core.run.infos import Preflight, RowOffer, RunEstimate, UsualTechniques
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
+from engine.core.techniques import able
 from engine.running.planning import PlanChoices, plan_run
-from engine.running.preflight.backend_checks import lora_comes_with_the_server, sends_rows_to
+from engine.running.preflight.backend_checks import lora_comes_with_the_server, no_lora_by_default, sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.preflight.label_room import LabelRoom, label_room, label_room_told, with_found_labels
 from engine.running.sampling import draw_training_rows, training_row_count
@@ -43,6 +44,16 @@ class Plans:
         options = choices.get("options")
         choices.setdefault("embedding", self._embedders.choose(task, options.embedder if options else None))
         return self.fitted(plan_run(task, facts, task_id=task_id, **choices))
+
+    def usual(self, task_id: str, model_id: str) -> UsualTechniques:
+        """Return what is compared unless the user says otherwise: all that the task and the model can do.
+
+        Raises:
+            UsageError: an unknown name.
+        """
+        task, facts = self._workspace.tasks.get(task_id), facts_by_name(self._workspace.models, model_id)
+        left_out = no_lora_by_default(facts, self._workspace.models.capabilities(facts))
+        return UsualTechniques(techniques=tuple(able(labels=task.has_labels, training=not left_out)), left_out=left_out)
 
     def fitted(self, plan: RunPlan) -> RunPlan:
         """Return a plan whose RAG shows labels of found examples alone, where its prompts cannot hold all labels."""

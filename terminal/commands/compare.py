@@ -17,7 +17,7 @@ from engine.core.limits import Limits
 from engine.core.prices import CostAssumptions
 from engine.core.run.events import RunEnded
 from engine.core.run.plan import CONTEXT_TOKENS, RunPlan
-from engine.core.techniques import TECHNIQUES
+from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode, PriorCorrection
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, technique_from_name
@@ -61,8 +61,8 @@ app = App(
 class RunOptions:
     """What to run, how many rows, and where to write the figures."""
 
-    variants: str = ",".join(TECHNIQUES)
-    """Which variants, separated by commas."""
+    variants: str | None = None
+    """Which variants, separated by commas; by default all that the task and the model can do."""
     limit: Count | None = None
     """Answer this many test rows; all by default."""
     split: str = "test"
@@ -235,7 +235,7 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
     return lab.plans.make(
         task_id=task,
         model_id=model,
-        techniques=[technique_from_name(name) for name in run.variants.split(",") if name.strip()],
+        techniques=_techniques(lab, run.variants, task, model),
         limit=run.limit,
         train_rows=asked.draw.train_rows,
         rows_per_label=asked.draw.rows_per_label,
@@ -258,6 +258,16 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
         spending_limit_usd=run.spending_limit,
         rows_to=run.send_rows_to,
     )
+
+
+def _techniques(lab: Lab, given: str | None, task: str, model: str) -> list[Technique]:
+    """Return the requested techniques, else the usual ones, telling what is left out."""
+    if given is not None:
+        return [technique_from_name(name) for name in given.split(",") if name.strip()]
+    usual = lab.plans.usual(task, model)
+    if usual.left_out:
+        note(usual.left_out)
+    return list(usual.techniques)
 
 
 def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:

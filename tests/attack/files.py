@@ -39,8 +39,8 @@ FINDINGS_SHOWN = 5
 
 def mutated(kind: Kind, seed: int) -> bytes:
     """Return the mutated file of a seed: even ones are bent byte by byte, odd ones inside."""
-    dice = random.Random(seed)
-    return kind.inside(kind.sound, dice) if seed % 2 else bent(kind.sound, dice)
+    generator = random.Random(seed)
+    return kind.inside(kind.sound, generator) if seed % 2 else bent(kind.sound, generator)
 
 
 def attack(name: str, seeds: Sequence[int]) -> Figures:

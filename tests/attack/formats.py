@@ -36,30 +36,32 @@ _TAGS = (
 )
 
 
-def bent_csv(data: bytes, dice: random.Random) -> bytes:
+def bent_csv(data: bytes, generator: random.Random) -> bytes:
     """Write a table's rows again: hostile cells, ragged rows, other delimiters, quotes, line ends and encodings."""
     rows = [line.split(",") for line in data.decode().splitlines()]
-    for _ in range(dice.choice([1, 3, 10])):
-        row = dice.choice(rows)
-        match dice.choice("tnqrdx"):
+    for _ in range(generator.choice([1, 3, 10])):
+        row = generator.choice(rows)
+        match generator.choice("tnqrdx"):
             case "t":
-                row[dice.randrange(len(row))] = dice.choice(TEXTS)
+                row[generator.randrange(len(row))] = generator.choice(TEXTS)
             case "n":
-                row[dice.randrange(len(row))] = dice.choice(NUMBERS)
+                row[generator.randrange(len(row))] = generator.choice(NUMBERS)
             case "q":
-                row[dice.randrange(len(row))] = dice.choice(['"', '"x', 'x"', '"a""b"', '"a\n\nb"', '""""', "'"])
+                row[generator.randrange(len(row))] = generator.choice(
+                    ['"', '"x', 'x"', '"a""b"', '"a\n\nb"', '""""', "'"]
+                )
             case "r":
-                text = dice.choice(TEXTS)
-                row += [text] * copies(dice.choice([1, 5, 3000]), len(text))
+                text = generator.choice(TEXTS)
+                row += [text] * copies(generator.choice([1, 5, 3000]), len(text))
             case "d" if len(row) > 1:
                 row.pop()
             case _:
-                again = dice.choice(rows)
-                times = copies(dice.choice([1, 100]), sum(map(len, again)))
+                again = generator.choice(rows)
+                times = copies(generator.choice([1, 100]), sum(map(len, again)))
                 rows += [list(again) for _ in range(times)]
-    delimiter, end = dice.choice(",,,;\t|:"), dice.choice(["\n", "\n", "\r\n", "\r", "\n\n"])
+    delimiter, end = generator.choice(",,,;\t|:"), generator.choice(["\n", "\n", "\r\n", "\r", "\n\n"])
     text = end.join(delimiter.join(row) for row in rows)
-    codec = dice.choice(
+    codec = generator.choice(
         ["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "cp1250", "utf-7", "shift_jis"]
     )
     return text.encode(codec, "replace") if codec.startswith(("cp", "shift", "utf-7")) else _written(text, codec)
@@ -69,32 +71,34 @@ def _written(text: str, codec: str) -> bytes:
     return text.encode(codec, "surrogatepass")
 
 
-def made_parquet(_data: bytes, dice: random.Random) -> bytes:
+def made_parquet(_data: bytes, generator: random.Random) -> bytes:
     """Write a sound Parquet file of odd columns, or one whose pages are damaged below a whole footer."""
-    rows = dice.choice([0, 1, 7, 300])
+    rows = generator.choice([0, 1, 7, 300])
     columns: dict[str, Any] = {}
-    for _ in range(dice.choice([1, 2, 5, 60])):
-        columns[dice.choice(["a", "b", "text", *TEXTS[:20]]).encode("utf-8", "replace").decode()] = _column(rows, dice)
+    for _ in range(generator.choice([1, 2, 5, 60])):
+        columns[generator.choice(["a", "b", "text", *TEXTS[:20]]).encode("utf-8", "replace").decode()] = _column(
+            rows, generator
+        )
     options: dict[str, Any] = {
-        "compression": dice.choice(["none", "snappy", "gzip", "zstd", "lz4", "brotli"]),
-        "use_dictionary": dice.random() < 0.5,
-        "data_page_version": dice.choice(["1.0", "2.0"]),
-        "row_group_size": dice.choice([1, 50, 1000]),
+        "compression": generator.choice(["none", "snappy", "gzip", "zstd", "lz4", "brotli"]),
+        "use_dictionary": generator.random() < 0.5,
+        "data_page_version": generator.choice(["1.0", "2.0"]),
+        "row_group_size": generator.choice([1, 50, 1000]),
     }
     out = io.BytesIO()
     pq.write_table(pa.table(columns), out, **options)
     data = out.getvalue()
-    if dice.random() < 0.5:
+    if generator.random() < 0.5:
         footer = 8 + int.from_bytes(data[-8:-4], "little")
-        pages = bent(data[4:-footer], dice)
+        pages = bent(data[4:-footer], generator)
         pages = pages[: len(data) - 4 - footer].ljust(len(data) - 4 - footer, b"\0")
         return data[:4] + pages + data[-footer:]
     return data
 
 
-def _column(rows: int, dice: random.Random) -> pa.Array:
+def _column(rows: int, generator: random.Random) -> pa.Array:
     def some(values: Any) -> list[Any]:
-        return [dice.choice([None, *values]) for _ in range(rows)]
+        return [generator.choice([None, *values]) for _ in range(rows)]
 
     texts = [text.encode("utf-8", "replace").decode() for text in TEXTS]
     made: list[Callable[[], pa.Array]] = [
@@ -105,32 +109,32 @@ def _column(rows: int, dice: random.Random) -> pa.Array:
         lambda: pa.array(some([[], [None], [[1]], [[1, 2]] * 50]), pa.list_(pa.list_(pa.int32()))),
         lambda: pa.array(some([{"x": "y", "z": [1]}]), pa.struct([("x", pa.string()), ("z", pa.list_(pa.int8()))])),
         lambda: pa.array(some([[("k", 1)], []]), pa.map_(pa.string(), pa.int32())),
-        lambda: pa.array(some([0, 2**50, -(2**50)]), pa.timestamp(dice.choice(["s", "ms", "us", "ns"]))),
+        lambda: pa.array(some([0, 2**50, -(2**50)]), pa.timestamp(generator.choice(["s", "ms", "us", "ns"]))),
         lambda: pa.array(some([decimal.Decimal("1.5"), decimal.Decimal("-9e20")]), pa.decimal128(38, 5)),
         lambda: pa.array(some([0, 10**9, -(10**9)]), pa.int32()).cast(pa.date32()),
         lambda: pa.array(some(texts), pa.string()).dictionary_encode(),
         lambda: pa.nulls(rows),
     ]
-    return dice.choice(made)()
+    return generator.choice(made)()
 
 
-def made_html(data: bytes, dice: random.Random) -> bytes:
+def made_html(data: bytes, generator: random.Random) -> bytes:
     """Write a page of nested, unclosed and crossing elements around the words of a sound one."""
     words = re.sub(rb"<[^>]*>", b" ", data).decode().split()
     out: list[str] = []
     open_tags: list[str] = []
-    for _ in range(dice.choice([5, 40, 400])):
-        match dice.choice("oooctwae"):
+    for _ in range(generator.choice([5, 40, 400])):
+        match generator.choice("oooctwae"):
             case "o":
-                tag = dice.choice(_TAGS)
-                depth = dice.choice([1, 1, 1, 30, 2000]) if dice.random() < 0.1 else 1
+                tag = generator.choice(_TAGS)
+                depth = generator.choice([1, 1, 1, 30, 2000]) if generator.random() < 0.1 else 1
                 out += [f"<{tag}>"] * depth
                 open_tags += [tag] * min(depth, 5)
             case "c" if open_tags:
-                out.append(f"</{open_tags.pop(dice.randrange(len(open_tags)))}>")
+                out.append(f"</{open_tags.pop(generator.randrange(len(open_tags)))}>")
             case "t":
                 out.append(
-                    dice.choice(
+                    generator.choice(
                         [
                             "<!--",
                             "-->",
@@ -148,33 +152,37 @@ def made_html(data: bytes, dice: random.Random) -> bytes:
                     )
                 )
             case "a":
-                out.append(f"<a href='{dice.choice(TEXTS)}' {dice.choice(TEXTS)}=x colspan={dice.choice(NUMBERS)}>")
+                out.append(
+                    f"<a href='{generator.choice(TEXTS)}' {generator.choice(TEXTS)}=x colspan={generator.choice(NUMBERS)}>"
+                )
             case "e":
-                out.append(dice.choice(TEXTS))
+                out.append(generator.choice(TEXTS))
             case _:
-                out.append(f" {dice.choice(words)} ")
+                out.append(f" {generator.choice(words)} ")
     return "".join(out).encode("utf-8", "replace")
 
 
-def bent_pdf(data: bytes, dice: random.Random) -> bytes:
+def bent_pdf(data: bytes, generator: random.Random) -> bytes:
     """Change the objects of a PDF, and write its table of places again, so that every object is found."""
     objects = re.findall(rb"\d+ 0 obj\n(.*?)\nendobj\n", data, re.DOTALL)
-    for _ in range(dice.choice([1, 1, 2, 4])):
-        place = dice.randrange(len(objects))
-        match dice.choice("tttbrxs"):
+    for _ in range(generator.choice([1, 1, 2, 4])):
+        place = generator.randrange(len(objects))
+        match generator.choice("tttbrxs"):
             case "t":
-                objects[place] = bent_text(objects[place], dice)[:200_000]
+                objects[place] = bent_text(objects[place], generator)[:200_000]
             case "b":
-                objects[place] = bent(objects[place], dice)
+                objects[place] = bent(objects[place], generator)
             case "r":
-                objects[place] = re.sub(rb"\d+ 0 R", b"%d 0 R" % dice.randrange(1, len(objects) + 2), objects[place])
+                objects[place] = re.sub(
+                    rb"\d+ 0 R", b"%d 0 R" % generator.randrange(1, len(objects) + 2), objects[place]
+                )
             case "x":
                 objects.append(objects[place])
             case _:
-                stream = dice.choice(
+                stream = generator.choice(
                     [b"BT " + b"(x) Tj " * 3000 + b"ET", b"q " * 5000, b"[" * 3000, b"<<" * 2000, b"/F1 12 Tf " * 10]
                 )
-                filters = dice.choice(
+                filters = generator.choice(
                     [
                         b"",
                         b"/Filter /FlateDecode ",
@@ -184,7 +192,7 @@ def bent_pdf(data: bytes, dice: random.Random) -> bytes:
                 )
                 objects[place] = b"<< %s/Length %d >>\nstream\n%s\nendstream" % (
                     filters,
-                    dice.choice([len(stream), 0, 10**9]),
+                    generator.choice([len(stream), 0, 10**9]),
                     stream,
                 )
     out = bytearray(b"%PDF-1.4\n")
@@ -200,31 +208,36 @@ def bent_pdf(data: bytes, dice: random.Random) -> bytes:
     return bytes(out)
 
 
-def bent_schema(data: bytes, dice: random.Random) -> bytes:
+def bent_schema(data: bytes, generator: random.Random) -> bytes:
     """Change a schema by its values, or put a hostile part into it."""
     schema = json.loads(data)
     parts: list[Callable[[], Any]] = [
-        lambda: {"$ref": dice.choice(["#", "#/nope", "http://127.0.0.1:9/s", "#/$defs/a", "file:///etc/passwd", ""])},
-        lambda: {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
-        lambda: {"not": _nested(dice.choice([3, 60, 400]), "not")},
-        lambda: {"pattern": dice.choice(["(", "[", "\\", "a{9999999999}", "(?P<x", "\\p{L}"])},
-        lambda: {"multipleOf": dice.choice([0, -1, 1e-300, float("nan")])},
-        lambda: {"type": dice.choice(["nonsense", [], 7, ["string", "string"]])},
-        lambda: {"enum": dice.choice([[], 7, [float("nan")], [[]] * 500])},
-        lambda: {"allOf": [{}] * dice.choice([1, 1000])},
-        lambda: {"maxLength": dice.choice([-1, 10**30, "x"]), "required": dice.choice([7, ["x", "x"], [None]])},
         lambda: {
-            "$schema": dice.choice(TEXTS),
-            "$id": dice.choice(TEXTS),
+            "$ref": generator.choice(["#", "#/nope", "http://127.0.0.1:9/s", "#/$defs/a", "file:///etc/passwd", ""])
+        },
+        lambda: {"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"},
+        lambda: {"not": _nested(generator.choice([3, 60, 400]), "not")},
+        lambda: {"pattern": generator.choice(["(", "[", "\\", "a{9999999999}", "(?P<x", "\\p{L}"])},
+        lambda: {"multipleOf": generator.choice([0, -1, 1e-300, float("nan")])},
+        lambda: {"type": generator.choice(["nonsense", [], 7, ["string", "string"]])},
+        lambda: {"enum": generator.choice([[], 7, [float("nan")], [[]] * 500])},
+        lambda: {"allOf": [{}] * generator.choice([1, 1000])},
+        lambda: {
+            "maxLength": generator.choice([-1, 10**30, "x"]),
+            "required": generator.choice([7, ["x", "x"], [None]]),
+        },
+        lambda: {
+            "$schema": generator.choice(TEXTS),
+            "$id": generator.choice(TEXTS),
             "$dynamicRef": "#x",
-            "$anchor": dice.choice(TEXTS),
+            "$anchor": generator.choice(TEXTS),
         },
     ]
-    if dice.random() < 0.5:
-        return json.dumps(bent_value(schema, dice)).encode()
-    hostile = dice.choice(parts)()
-    if dice.random() < 0.5 and isinstance(schema.get("properties"), dict):
-        schema["properties"][dice.choice(list(schema["properties"]))] = hostile
+    if generator.random() < 0.5:
+        return json.dumps(bent_value(schema, generator)).encode()
+    hostile = generator.choice(parts)()
+    if generator.random() < 0.5 and isinstance(schema.get("properties"), dict):
+        schema["properties"][generator.choice(list(schema["properties"]))] = hostile
         return json.dumps(schema).encode()
     return json.dumps({**schema, **hostile}).encode()
 
@@ -236,14 +249,14 @@ def _nested(depth: int, key: str) -> Any:
     return found
 
 
-def bent_toml(data: bytes, dice: random.Random) -> bytes:
+def bent_toml(data: bytes, generator: random.Random) -> bytes:
     """Change a TOML file's values, line by line; its form stays sound."""
     lines = data.decode().splitlines()
-    for _ in range(dice.choice([1, 1, 2, 4])):
+    for _ in range(generator.choice([1, 1, 2, 4])):
         settings = [at for at, line in enumerate(lines) if re.match(r"[\w\"]+ *=", line)]
-        place = dice.choice(settings) if settings else 0
+        place = generator.choice(settings) if settings else 0
         name = lines[place].partition("=")[0].strip()
-        value = dice.choice(
+        value = generator.choice(
             [json.dumps(text) for text in TEXTS if text.isprintable()]
             + [
                 "true",
@@ -261,31 +274,33 @@ def bent_toml(data: bytes, dice: random.Random) -> bytes:
                 "0x7f",
             ]
         )
-        match dice.choice("vvvvdnx"):
+        match generator.choice("vvvvdnx"):
             case "v":
                 lines[place] = f"{name} = {value}"
             case "d":
                 lines.pop(place)
             case "n":
-                lines[place] = f"{name} = {'[' * dice.choice([5, 200, 5000])}1{']' * dice.choice([5, 200, 5000])}"
+                lines[place] = (
+                    f"{name} = {'[' * generator.choice([5, 200, 5000])}1{']' * generator.choice([5, 200, 5000])}"
+                )
             case _:
-                lines.insert(dice.randrange(len(lines) + 1), f"x{dice.randrange(99)} = {value}")
+                lines.insert(generator.randrange(len(lines) + 1), f"x{generator.randrange(99)} = {value}")
     return "\n".join(lines).encode("utf-8", "replace")
 
 
-def bent_gguf(data: bytes, dice: random.Random) -> bytes:
+def bent_gguf(data: bytes, generator: random.Random) -> bytes:
     """Set a length, a count or a kind in a GGUF header to an extreme, or bend a byte; magic and version stay."""
     changed = bytearray(data)
     end = min(len(changed), _HEADER_BYTES)
-    for _ in range(dice.choice([1, 1, 2, 5])):
-        place = dice.randrange(8, end - 8)
-        match dice.choice("qqib"):
+    for _ in range(generator.choice([1, 1, 2, 5])):
+        place = generator.randrange(8, end - 8)
+        match generator.choice("qqib"):
             case "q":
-                struct.pack_into("<Q", changed, place, dice.choice([0, 1, 2**31, 2**32, 2**63, 2**64 - 1, end]))
+                struct.pack_into("<Q", changed, place, generator.choice([0, 1, 2**31, 2**32, 2**63, 2**64 - 1, end]))
             case "i":
-                struct.pack_into("<I", changed, place, dice.choice([0, 1, 8, 9, 12, 13, 255, 2**31, 2**32 - 1]))
+                struct.pack_into("<I", changed, place, generator.choice([0, 1, 8, 9, 12, 13, 255, 2**31, 2**32 - 1]))
             case _:
-                changed[place] = dice.randrange(256)
+                changed[place] = generator.randrange(256)
     return bytes(changed)
 
 

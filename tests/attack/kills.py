@@ -205,7 +205,7 @@ def _wait_for(process: subprocess.Popen[str], work: Work, home: Path) -> None:
 
 def attack(work: Work, kills: int, seed: int, report: Path | None = None) -> Tally:
     """Kill this work so many times, each at another moment, and compare what it ends with."""
-    dice, tally = random.Random(f"{seed} {work.name}"), Tally(work=work)
+    generator, tally = random.Random(f"{seed} {work.name}"), Tally(work=work)
     with tempfile.TemporaryDirectory(prefix="adaptlab-kills-") as folder:
         whole = Path(folder) / "unbroken"
         begins_s, tally.works_s, wrong = to_its_end(work, whole)
@@ -216,8 +216,8 @@ def attack(work: Work, kills: int, seed: int, report: Path | None = None) -> Tal
         expected, states = kept(whole), done(whole)
         for number in range(kills):
             home = Path(folder) / f"home {number}"
-            once_begun = dice.random() < 0.9
-            delay_s = dice.uniform(0.0, tally.works_s if once_begun else tally.unbroken_s)
+            once_begun = generator.random() < 0.9
+            delay_s = generator.uniform(0.0, tally.works_s if once_begun else tally.unbroken_s)
             under_way = killed(work, home, delay_s, once_begun=once_begun)
             tally.kills += 1
             tally.under_way += under_way

@@ -34,153 +34,155 @@ def copies(wanted: int, size: int) -> int:
     return max(1, min(wanted, MOST_CHARACTERS // max(size, 1)))
 
 
-def bent(data: bytes, dice: random.Random) -> bytes:
+def bent(data: bytes, generator: random.Random) -> bytes:
     """Change, remove, add, double or cut off some bytes."""
     changed = bytearray(data)
-    for _ in range(dice.choice([1, 1, 2, 5, 20])):
-        place = dice.randrange(max(len(changed), 1))
-        match dice.choice("cccbddax-"):
+    for _ in range(generator.choice([1, 1, 2, 5, 20])):
+        place = generator.randrange(max(len(changed), 1))
+        match generator.choice("cccbddax-"):
             case "c" if changed:
-                changed[place] = dice.randrange(256)
+                changed[place] = generator.randrange(256)
             case "b" if changed:
-                changed[place] ^= 1 << dice.randrange(8)
+                changed[place] ^= 1 << generator.randrange(8)
             case "d":
-                del changed[place : place + dice.randrange(1, 40)]
+                del changed[place : place + generator.randrange(1, 40)]
             case "a":
-                changed[place:place] = dice.randbytes(dice.randrange(1, 20))
+                changed[place:place] = generator.randbytes(generator.randrange(1, 20))
             case "x":
-                piece = changed[place : place + dice.randrange(1, 200)]
-                changed[place:place] = piece * dice.choice([1, 1, 2, 50])
+                piece = changed[place : place + generator.randrange(1, 200)]
+                changed[place:place] = piece * generator.choice([1, 1, 2, 50])
             case _:
                 del changed[place:]
     return bytes(changed)
 
 
-def bent_text(data: bytes, dice: random.Random) -> bytes:
+def bent_text(data: bytes, generator: random.Random) -> bytes:
     """Change a text by its words: numbers to odd ones, words to hostile ones, pieces doubled, left out or nested."""
     words = _WORDS.findall(data.decode("utf-8", "replace"))
-    for _ in range(dice.choice([1, 1, 2, 4, 10])):
+    for _ in range(generator.choice([1, 1, 2, 4, 10])):
         if not words:
             break
-        place = dice.randrange(len(words))
-        match dice.choice("nntxdsr"):
+        place = generator.randrange(len(words))
+        match generator.choice("nntxdsr"):
             case "n":
                 digits = [at for at, word in enumerate(words) if word[:1].isdigit()]
-                words[dice.choice(digits or [place])] = dice.choice(NUMBERS)
+                words[generator.choice(digits or [place])] = generator.choice(NUMBERS)
             case "t":
-                words[place] = dice.choice(TEXTS)
+                words[place] = generator.choice(TEXTS)
             case "x":
-                span = words[place : place + dice.randrange(1, 30)]
-                words[place:place] = span * copies(dice.choice([1, 1, 3, 200]), sum(map(len, span)))
+                span = words[place : place + generator.randrange(1, 30)]
+                words[place:place] = span * copies(generator.choice([1, 1, 3, 200]), sum(map(len, span)))
             case "d":
-                del words[place : place + dice.randrange(1, 10)]
+                del words[place : place + generator.randrange(1, 10)]
             case "s":
-                other = dice.randrange(len(words))
+                other = generator.randrange(len(words))
                 words[place], words[other] = words[other], words[place]
             case _:
-                words[place] *= copies(dice.choice([2, 50, 3000]), len(words[place]))
-    return "".join(words).encode("utf-8", "surrogatepass" if dice.random() < 0.2 else "replace")
+                words[place] *= copies(generator.choice([2, 50, 3000]), len(words[place]))
+    return "".join(words).encode("utf-8", "surrogatepass" if generator.random() < 0.2 else "replace")
 
 
-def bent_value(value: Any, dice: random.Random) -> Any:
+def bent_value(value: Any, generator: random.Random) -> Any:
     """Change one value somewhere inside data of JSON: exchanged, left out, doubled, wrapped or renamed."""
-    if value and dice.random() < 0.9:
+    if value and generator.random() < 0.9:
         if isinstance(value, dict):
-            return _bent_object(value, dice)
+            return _bent_object(value, generator)
         if isinstance(value, list):
-            return _bent_list(value, dice)
-    return _exchanged(value, dice)
+            return _bent_list(value, generator)
+    return _exchanged(value, generator)
 
 
-def _bent_object(value: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-    key = dice.choice(list(value))
-    match dice.choice("vvvvdrk"):
+def _bent_object(value: dict[str, Any], generator: random.Random) -> dict[str, Any]:
+    key = generator.choice(list(value))
+    match generator.choice("vvvvdrk"):
         case "v":
-            return {**value, key: bent_value(value[key], dice)}
+            return {**value, key: bent_value(value[key], generator)}
         case "d":
             return {name: item for name, item in value.items() if name != key}
         case "r":
-            return {(dice.choice(TEXTS) if name == key else name): item for name, item in value.items()}
+            return {(generator.choice(TEXTS) if name == key else name): item for name, item in value.items()}
         case _:
-            return {**value, dice.choice(TEXTS): dice.choice(HOSTILE)}
+            return {**value, generator.choice(TEXTS): generator.choice(HOSTILE)}
 
 
-def _bent_list(value: list[Any], dice: random.Random) -> list[Any]:
-    place = dice.randrange(len(value))
-    match dice.choice("vvvdxs"):
+def _bent_list(value: list[Any], generator: random.Random) -> list[Any]:
+    place = generator.randrange(len(value))
+    match generator.choice("vvvdxs"):
         case "v":
-            return [*value[:place], bent_value(value[place], dice), *value[place + 1 :]]
+            return [*value[:place], bent_value(value[place], generator), *value[place + 1 :]]
         case "d":
             return value[:place] + value[place + 1 :]
         case "x":
-            return value[:place] + [value[place]] * dice.choice([2, 3, 100]) + value[place:]
+            return value[:place] + [value[place]] * generator.choice([2, 3, 100]) + value[place:]
         case _:
-            return dice.sample(value, len(value))
+            return generator.sample(value, len(value))
 
 
-def _exchanged(value: Any, dice: random.Random) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool) and dice.random() < 0.6:
-        return dice.choice([-1, 0, 0.5, 1e308, float("inf"), float("nan"), 10**30, -(10**12), value + 1, str(value)])
-    match dice.choice("hhhwn"):
+def _exchanged(value: Any, generator: random.Random) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and generator.random() < 0.6:
+        return generator.choice(
+            [-1, 0, 0.5, 1e308, float("inf"), float("nan"), 10**30, -(10**12), value + 1, str(value)]
+        )
+    match generator.choice("hhhwn"):
         case "w":
-            return {"x": value} if dice.random() < 0.5 else [value]
+            return {"x": value} if generator.random() < 0.5 else [value]
         case "n":
-            for _ in range(dice.choice([3, 60, 200])):
+            for _ in range(generator.choice([3, 60, 200])):
                 value = [value]
             return value
         case _:
-            return dice.choice(HOSTILE)
+            return generator.choice(HOSTILE)
 
 
-def bent_json(data: bytes, dice: random.Random) -> bytes:
+def bent_json(data: bytes, generator: random.Random) -> bytes:
     """Change values of a JSON document, which stays one; now and then nested deeper than any parser goes."""
-    if dice.random() < 0.02:
+    if generator.random() < 0.02:
         return b"[" * 50_000 + data + b"]" * 50_000
     try:
         value = json.loads(data)
     except RecursionError:  # an earlier change has nested it
         return data
-    for _ in range(dice.choice([1, 1, 2, 4])):
-        value = bent_value(value, dice)
-    return json.dumps(value, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
+    for _ in range(generator.choice([1, 1, 2, 4])):
+        value = bent_value(value, generator)
+    return json.dumps(value, ensure_ascii=generator.random() < 0.5).encode("utf-8", "surrogatepass")
 
 
-def bent_lines(data: bytes, dice: random.Random) -> bytes:
+def bent_lines(data: bytes, generator: random.Random) -> bytes:
     """Change some lines of JSON lines, each of which stays JSON."""
     lines = data.splitlines()
-    for _ in range(dice.choice([1, 1, 3])):
+    for _ in range(generator.choice([1, 1, 3])):
         if lines:
-            place = dice.randrange(len(lines))
-            lines[place] = bent_json(lines[place], dice)
-            if dice.random() < 0.2:
-                lines[place:place] = [lines[place]] * copies(dice.choice([1, 100]), len(lines[place]))
+            place = generator.randrange(len(lines))
+            lines[place] = bent_json(lines[place], generator)
+            if generator.random() < 0.2:
+                lines[place:place] = [lines[place]] * copies(generator.choice([1, 100]), len(lines[place]))
     return b"\n".join(lines)
 
 
 def bent_entry(mutators: Sequence[tuple[str, Mutate]]) -> Mutate:
     """Return a mutation of one entry of a zip, by the ending of its name; the zip is packed soundly again."""
 
-    def bend(data: bytes, dice: random.Random) -> bytes:
+    def bend(data: bytes, generator: random.Random) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as sound:
             parts = {name: sound.read(name) for name in sound.namelist()}
-        unlucky = dice.choice(list(parts))
+        unlucky = generator.choice(list(parts))
         mutate = next((one for ending, one in mutators if unlucky.endswith(ending)), bent)
         try:
-            parts[unlucky] = (bent if dice.random() < 0.2 else mutate)(parts[unlucky], dice)
+            parts[unlucky] = (bent if generator.random() < 0.2 else mutate)(parts[unlucky], generator)
         except ValueError:
-            parts[unlucky] = bent(parts[unlucky], dice)
-        match dice.choice("----drx"):
+            parts[unlucky] = bent(parts[unlucky], generator)
+        match generator.choice("----drx"):
             case "d":
-                parts.pop(dice.choice(list(parts)))
+                parts.pop(generator.choice(list(parts)))
             case "r":
-                name = dice.choice(list(parts))
+                name = generator.choice(list(parts))
                 odd = (name.upper(), "../" + name, "x/" + name, name + "\x01", "/" + name, "a" * 250)
-                parts[dice.choice(odd)] = parts.pop(name)
+                parts[generator.choice(odd)] = parts.pop(name)
             case "x":
-                parts[f"more/{dice.randrange(9)}.xml"] = dice.randbytes(50)
+                parts[f"more/{generator.randrange(9)}.xml"] = generator.randbytes(50)
             case _:
                 pass
-        return packed(parts, zipfile.ZIP_STORED if dice.random() < 0.2 else zipfile.ZIP_DEFLATED)
+        return packed(parts, zipfile.ZIP_STORED if generator.random() < 0.2 else zipfile.ZIP_DEFLATED)
 
     return bend
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from adapters.models.remote.bounds import SECONDS_VARIABLE
 from adapters.models.remote.keys import variable_for
 from engine.ingest.columns import Roles
-from engine.ingest.one_step import import_table
 from engine.ingest.options import ImportOptions
 from engine.services.lab import Lab
 from tests.attack.servers_check import KEY, ending, found_key, sound
@@ -29,7 +28,7 @@ from tests.attack.servers_ollama import OLLAMA
 from tests.attack.servers_openai import LETTERS, OPENAI
 from tests.attack.servers_wire import Mode, attack_with
 from tests.faulty_server import MODEL, FaultyServer
-from tests.helpers import TEXTS
+from tests.helpers import TEXTS, import_table
 from tests.ollama_replay import MODEL as OLLAMA_MODEL
 from tests.ollama_replay import OllamaReplay
 from wiring import open_lab

@@ -98,17 +98,17 @@ def held(pid: int) -> Held:
 
 def journey(app: ServedApp, cookie: str, number: int, seed: int, found: Found) -> None:
     """Take five steps in a session of its own."""
-    dice = random.Random(f"{seed} {number}")
+    generator = random.Random(f"{seed} {number}")
     with Visitor(app, cookie, patience_s=PATIENCE_S) as visitor:
         for _ in range(STEPS):
             buttons = sorted(visitor.page.buttons)
             try:
-                if buttons and dice.random() < 0.6:
-                    button = dice.choice(buttons)
+                if buttons and generator.random() < 0.6:
+                    button = generator.choice(buttons)
                     step = f"press {visitor.page.buttons[button][0] or 'an icon'}"
                     visitor.press(button)
                 else:
-                    name = dice.choice(PAGES)
+                    name = generator.choice(PAGES)
                     step = f"open {name or 'start'}"
                     visitor.visit(name)
             except TimeoutError:

@@ -32,6 +32,24 @@ _STATE = f"""() => {{
   }}
 }}"""
 
+_GRID = """() => {
+  for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
+    const plot = host.shadowRoot?.querySelector(".plot[aria-label=grid]")
+    if (!plot?.dataset.drawn) continue
+    const boxes = selector => [...plot.querySelectorAll(selector)].map(node => node.getBoundingClientRect())
+    const overlapping = boxes => boxes.some((one, at) => boxes.slice(at + 1).some(other =>
+      one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom))
+    const cells = boxes(".annotation-text")
+    return {
+      width: plot.querySelector(".main-svg").clientWidth,
+      cells: cells.length,
+      lines: plot.querySelectorAll(".annotation-text tspan.line").length,
+      slanted: plot.layout.xaxis.tickangle !== 0,
+      overlapping: overlapping(cells) || !plot.layout.xaxis.tickangle && overlapping(boxes(".xtick text")),
+    }
+  }
+}"""
+
 
 def _open(page: Page, serve: Server) -> Watch:
     address = serve(ROOT / "tests" / "browser" / "live_plot_page.py")
@@ -66,6 +84,23 @@ def test_colours_follow_the_theme_and_the_width_follows_the_window(page: Page, s
     assert wide["colour"] == "#ff8a3d"
     page.set_viewport_size({"width": 420, "height": 800})
     page.wait_for_function(f"() => ({_PLOT})().querySelector('.main-svg').clientWidth < {wide['width'] - 100}")
+
+
+def test_a_grid_fits_the_width_that_it_has(page: Page, serve: Server) -> None:
+    """Intervals go on a line of their own, names are slanted, and texts are left out before any covers another."""
+    page.set_viewport_size({"width": 1600, "height": 900})
+    _open(page, serve)
+    shown = {}
+    for width in (1600, 700, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            f"width => {{ const grid = ({_GRID})(); return grid && grid.width <= width }}", arg=width
+        )
+        shown[width] = page.evaluate(_GRID)
+    assert not any(grid["overlapping"] for grid in shown.values())
+    assert (shown[1600]["cells"], shown[1600]["lines"], shown[1600]["slanted"]) == (12, 0, False)
+    assert (shown[700]["cells"], shown[700]["lines"]) == (12, 24)
+    assert (shown[390]["cells"], shown[390]["slanted"]) == (0, True)
 
 
 def test_plotly_is_fetched_once(page: Page, serve: Server) -> None:

@@ -35,15 +35,15 @@ def weights(smollm2: ModelFacts, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """Write random LoRA weights on two layers: enough to change every answer, quick to make."""
     path = tmp_path_factory.mktemp("lora") / KEY / "lora.gguf"
     path.parent.mkdir()
-    header, dice = read_header(Path(smollm2.path)), np.random.default_rng(5)
+    header, generator = read_header(Path(smollm2.path)), np.random.default_rng(5)
     writer = gguf.GGUFWriter(str(path), header.architecture)
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 8.0)
     for name in ("blk.4.ffn_down.weight", "blk.20.attn_output.weight"):
         rows, columns = header.tensors[name].shape
-        writer.add_tensor(f"{name}.lora_a", dice.normal(0, 0.4, (4, columns)).astype(np.float32))
-        writer.add_tensor(f"{name}.lora_b", dice.normal(0, 0.4, (rows, 4)).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_a", generator.normal(0, 0.4, (4, columns)).astype(np.float32))
+        writer.add_tensor(f"{name}.lora_b", generator.normal(0, 0.4, (rows, 4)).astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

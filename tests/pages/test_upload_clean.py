@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from components.ui import state
-from engine.ingest.one_step import import_table
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import Kept
-from tests.helpers import TEXTS
+from tests.helpers import TEXTS, import_table
 from tests.memory_lab import TASK, memory_lab, until
 from tests.pages.upload_screen import PAGE, WORDS, Screen, rows
 

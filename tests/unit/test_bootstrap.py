@@ -36,9 +36,9 @@ def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
 
 def test_quantiles_hold_the_truth_about_as_often_as_they_say() -> None:
     """Over 400 samples the p50's and p95's intervals hold the true quantile in roughly 95 of 100."""
-    dice = np.random.default_rng(5)
+    generator = np.random.default_rng(5)
     for share, true in ((0.5, 0.5), (0.95, 0.95)):
-        found = [quantile_interval(dice.random(120), share) for _ in range(400)]
+        found = [quantile_interval(generator.random(120), share) for _ in range(400)]
         held = sum(item is not None and item.low <= true <= item.high for item in found)
         assert 365 <= held <= 395
 
@@ -66,10 +66,10 @@ def test_bca_sees_replicates_that_tie_with_the_value() -> None:
 
 def test_the_joint_quantile_leaves_no_more_than_its_tail() -> None:
     """Over 2,000 samples the strict interval of a p95 misses at each end no more often than it says."""
-    dice = np.random.default_rng(6)
-    found = [quantile_joint(dice.random(200), 0.95, 0.01) for _ in range(2000)]
+    generator = np.random.default_rng(6)
+    found = [quantile_joint(generator.random(200), 0.95, 0.01) for _ in range(2000)]
     assert np.mean([item is not None and item.low > 0.95 for item in found]) <= 0.015
     assert np.mean([item is not None and item.high < 0.95 for item in found]) <= 0.015
-    few = quantile_joint(dice.random(20), 0.95, 0.01)
+    few = quantile_joint(generator.random(20), 0.95, 0.01)
     assert few is not None
     assert few.high == math.inf

@@ -38,30 +38,30 @@ SOUND = {
 }
 
 
-def bent(data: bytes, dice: random.Random) -> bytes:
+def bent(data: bytes, generator: random.Random) -> bytes:
     """Change, remove, add or cut off some bytes."""
     changed = bytearray(data)
-    for _ in range(dice.choice([1, 1, 2, 5, 20])):
-        place = dice.randrange(max(len(changed), 1))
-        match dice.choice("ccccdda-"):
+    for _ in range(generator.choice([1, 1, 2, 5, 20])):
+        place = generator.randrange(max(len(changed), 1))
+        match generator.choice("ccccdda-"):
             case "c" if changed:
-                changed[place] = dice.randrange(256)
+                changed[place] = generator.randrange(256)
             case "d":
-                del changed[place : place + dice.randrange(1, 40)]
+                del changed[place : place + generator.randrange(1, 40)]
             case "a":
-                changed[place:place] = dice.randbytes(dice.randrange(1, 20))
+                changed[place:place] = generator.randbytes(generator.randrange(1, 20))
             case _:
                 del changed[place:]
     return bytes(changed)
 
 
-def bent_inside(data: bytes, dice: random.Random) -> bytes:
+def bent_inside(data: bytes, generator: random.Random) -> bytes:
     """Bend one entry of an archive and pack it soundly again."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as sound, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-        unlucky = dice.choice(sound.namelist())
+        unlucky = generator.choice(sound.namelist())
         for name in sound.namelist():
-            packed.writestr(name, bent(sound.read(name), dice) if name == unlucky else sound.read(name))
+            packed.writestr(name, bent(sound.read(name), generator) if name == unlucky else sound.read(name))
     return out.getvalue()
 
 
@@ -77,24 +77,24 @@ def ends_well(read: Callable[[], object]) -> None:
 @pytest.mark.parametrize("name", SOUND)
 def test_damaged_tables_end_well(name: str) -> None:
     """Bytes changed, cut and added never end in anything but a table or a typed error."""
-    dice = random.Random(name)
+    generator = random.Random(name)
     for _ in range(_ROUNDS):
-        data = bent(SOUND[name], dice)
+        data = bent(SOUND[name], generator)
         ends_well(lambda: read_table(Source(name=name, data=data)))  # noqa: B023 - called at once
 
 
 def test_workbooks_damaged_inside_end_well() -> None:
     """Sound archives around damaged XML too."""
-    dice = random.Random(1)
+    generator = random.Random(1)
     for _ in range(_ROUNDS):
-        data = bent_inside(SOUND["x.xlsx"], dice)
+        data = bent_inside(SOUND["x.xlsx"], generator)
         ends_well(lambda: read_table(Source(name="x.xlsx", data=data)))  # noqa: B023 - called at once
 
 
 def test_damaged_documents_end_well() -> None:
     """PDF and HTML likewise."""
-    dice = random.Random(2)
+    generator = random.Random(2)
     for _ in range(_ROUNDS):
         for name, sound in (("a.pdf", pdf("hello")), ("a.html", b"<h1>a</h1><p>b<ul><li>c</ul><table><tr><td>d")):
-            data = bent(sound, dice)
+            data = bent(sound, generator)
             ends_well(lambda: read_document(name, data))  # noqa: B023 - called at once

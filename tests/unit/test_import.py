@@ -20,10 +20,11 @@ from engine.ingest.checks.personal_data import find_personal, mask_personal
 from engine.ingest.columns import Roles, fill_template
 from engine.ingest.data_card import Fix, Row, line_ranges
 from engine.ingest.leaks.record import LeakFix
-from engine.ingest.one_step import Imported, import_table
+from engine.ingest.one_step import Imported
 from engine.ingest.options import ImportOptions
 from engine.ingest.splitting import split_by_seed, split_warnings
 from engine.ingest.table import Table
+from tests.helpers import import_table
 
 SPLIT = "input,target,split\na1,x,train\nb2,y,train\n"
 ROLES = Roles(inputs=("input",), target="target", split="split")

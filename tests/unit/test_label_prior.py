@@ -23,11 +23,11 @@ shares = st.lists(st.floats(0.01, 1.0), min_size=3, max_size=3).map(
 
 def biased(truths: Sequence[str], lean: float, seed: int = 0) -> list[dict[str, float]]:
     """Make rows of a model that knows the truth a little and likes the first label `lean` too much."""
-    dice = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     rows = []
     for truth in truths:
         logits = {label: 1.5 * (label == truth) + lean * (label == LABELS[0]) for label in LABELS}
-        logits = {label: value + dice.normal(scale=0.3) for label, value in logits.items()}
+        logits = {label: value + generator.normal(scale=0.3) for label, value in logits.items()}
         total = sum(math.exp(value) for value in logits.values())
         rows.append({label: math.exp(value) / total for label, value in logits.items()})
     return rows

@@ -95,28 +95,30 @@ def manifest_of(draw: Draw) -> Manifest:
 
 def predictions_of(draw: Draw, plan: RunPlan) -> list[Prediction]:
     """Make such a run's predictions up, in the order in which a run makes them."""
-    dice = random.Random(draw.seed)
+    generator = random.Random(draw.seed)
     made = [
-        one_prediction(draw, dice, variant, example_id) for example_id in plan.test_ids for variant in plan.variants
+        one_prediction(draw, generator, variant, example_id)
+        for example_id in plan.test_ids
+        for variant in plan.variants
     ]
     return made[: draw.stopped_after]
 
 
-def one_prediction(draw: Draw, dice: random.Random, variant: Variant, example_id: str) -> Prediction:
+def one_prediction(draw: Draw, generator: random.Random, variant: Variant, example_id: str) -> Prediction:
     """Make up what a variant made of a row."""
-    seconds = dice.uniform(0.01, 2.0)
-    measured = draw.energy == "all" or (draw.energy == "some" and dice.random() < 0.5)
+    seconds = generator.uniform(0.01, 2.0)
+    measured = draw.energy == "all" or (draw.energy == "some" and generator.random() < 0.5)
     timing = Timing(
         batch_share_s=seconds if draw.batches else None,
         total_s=None if draw.batches else seconds,
         ttft_s=None if draw.batches else seconds / 2,
-        cpu_s=seconds * 1.7 if dice.random() < draw.cpu_share else 0.0,
-        energy_wh=dice.uniform(0.001, 0.02) if measured else None,
+        cpu_s=seconds * 1.7 if generator.random() < draw.cpu_share else 0.0,
+        energy_wh=generator.uniform(0.001, 0.02) if measured else None,
     )
     target = next(one.target for one in TASKS[draw.binary].examples if one.id == example_id)
     scorer = TASKS[draw.binary].primary_scorer
-    score = float(dice.random() < 0.7) if draw.binary else round(dice.random(), 2)
-    failed = dice.random() < draw.failures
+    score = float(generator.random() < 0.7) if draw.binary else round(generator.random(), 2)
+    failed = generator.random() < draw.failures
     return Prediction(
         run_id="r",
         variant_id=variant.id,
@@ -127,8 +129,10 @@ def one_prediction(draw: Draw, dice: random.Random, variant: Variant, example_id
         score=None if failed else score,
         scores={} if failed else {scorer: score},
         failure=Failure(kind=FailureKind.UNPARSED, message="x") if failed else None,
-        usage=Usage(prompt_tokens=dice.randrange(900), cached_prompt_tokens=0, completion_tokens=dice.randrange(60)),
-        timing=Timing() if failed and dice.random() < 0.5 else timing,
+        usage=Usage(
+            prompt_tokens=generator.randrange(900), cached_prompt_tokens=0, completion_tokens=generator.randrange(60)
+        ),
+        timing=Timing() if failed and generator.random() < 0.5 else timing,
     )
 
 

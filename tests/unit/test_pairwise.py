@@ -82,14 +82,14 @@ def test_no_gap_needs_no_number() -> None:
 
 def test_right_and_wrong_get_mcnemar_and_shares_student() -> None:
     """The test follows the scores, and a real gap is found by both."""
-    dice = np.random.default_rng(2)
-    right = (dice.random((2, 200)) < np.array([[0.9], [0.5]])).astype(float)
+    generator = np.random.default_rng(2)
+    right = (generator.random((2, 200)) < np.array([[0.9], [0.5]])).astype(float)
     made = np.ones((2, 200), dtype=bool)
     (found,) = compare_all(["a", "b"], right, made)
     assert found.test == "McNemar, mid-p"
     assert found.significant
     assert found.rows_to_settle is None
-    shares = np.clip(right * 0.5 + dice.random((2, 200)) * 0.4, 0, 1)
+    shares = np.clip(right * 0.5 + generator.random((2, 200)) * 0.4, 0, 1)
     (found,) = compare_all(["a", "b"], shares, made)
     assert found.test == "Student's t on row differences"
     assert found.significant
@@ -100,8 +100,8 @@ def test_right_and_wrong_get_mcnemar_and_shares_student() -> None:
 @settings(max_examples=15)
 def test_only_rows_of_both_count(seed: int) -> None:
     """A pair is compared on the rows that both have: the others may say anything."""
-    dice = np.random.default_rng(seed)
-    scores = dice.integers(0, 2, (3, 40)).astype(float)
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, 2, (3, 40)).astype(float)
     made = np.ones((3, 40), dtype=bool)
     made[1, 25:] = False
     before = compare_all(["a", "b", "c"], scores, made)
@@ -132,8 +132,8 @@ def test_interval_and_p_value_agree(rows: list[tuple[float, float]]) -> None:
 
 def test_a_pair_that_lacks_rows_is_judged_by_evidence_for_every_look() -> None:
     """In a run that stopped, a lead that a test of once would prove is not yet proven; in full it is."""
-    dice = np.random.default_rng(4)
-    scores = (dice.random((2, 100)) < np.array([[0.75], [0.5]])).astype(float)
+    generator = np.random.default_rng(4)
+    scores = (generator.random((2, 100)) < np.array([[0.75], [0.5]])).astype(float)
     made = np.ones((2, 100), dtype=bool)
     (whole,) = compare_all(["a", "b"], scores, made, looks=0)
     made[:, 99:] = False

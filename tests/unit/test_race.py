@@ -40,8 +40,8 @@ from tests.racing import SKILL, TASK, Skilled, race_plan, race_ports
 
 def test_a_margin_asks_for_a_lead_of_more_than_it() -> None:
     """Evidence for being more than 2 points ahead is less than for being ahead, and there is none where the gap is 1."""
-    dice = np.random.default_rng(1)
-    leader, rival = (dice.random(400) < 0.8).astype(float), (dice.random(400) < 0.5).astype(float)
+    generator = np.random.default_rng(1)
+    leader, rival = (generator.random(400) < 0.8).astype(float), (generator.random(400) < 0.5).astype(float)
     assert evidence_against(leader, rival) > evidence_against(leader, rival, margin=RACE_MARGIN) > 2 / WATCHED
     nearly = leader.copy()
     nearly[:4] = 1 - nearly[:4]

@@ -16,10 +16,10 @@ from engine.core.task import AnswerKind
 from engine.ingest.build_task import SplitPlan
 from engine.ingest.checks.examine import examine
 from engine.ingest.columns import Roles
-from engine.ingest.one_step import import_table
 from engine.ingest.options import ImportOptions
 from engine.ingest.row_languages import language_lines, language_warnings, main_language
 from engine.ingest.token_price import token_price
+from tests.helpers import import_table
 from tests.unit.test_languages import ROWS
 
 ROLES = Roles(inputs=("text",), target="answer", split="split")

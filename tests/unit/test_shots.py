@@ -143,8 +143,8 @@ def test_the_chosen_rows_stand_for_all_others(vectors: np.ndarray, count: int) -
 @given(labels=st.lists(st.sampled_from("abc"), min_size=2, max_size=12), count=st.integers(1, 12))
 def test_labels_are_covered_before_one_comes_twice(labels: list[str], count: int) -> None:
     """No label has two rows more than another one that still has rows."""
-    dice = np.random.default_rng(len(labels))
-    vectors = dice.normal(size=(len(labels), 4)).astype(np.float32)
+    generator = np.random.default_rng(len(labels))
+    vectors = generator.normal(size=(len(labels), 4)).astype(np.float32)
     shown = Counter(labels[place] for place in chosen_places(labels, vectors, count, ShotChoice.COVERING))
     have = Counter(labels)
     for one, other in itertools.permutations(have, 2):

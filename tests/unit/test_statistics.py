@@ -99,8 +99,8 @@ def test_the_interval_is_about_as_wide_as_theory_says() -> None:
 
 def test_sparse_scores_are_covered() -> None:
     """Scores that are 0 on 85 of 100 rows: the interval of 60 rows holds the true mean in 94 of 100 samples or more."""
-    dice, true = np.random.default_rng(1), 0.15 * 0.75
-    samples = (dice.random((2000, 60)) < 0.15) * dice.uniform(0.5, 1.0, (2000, 60))
+    generator, true = np.random.default_rng(1), 0.15 * 0.75
+    samples = (generator.random((2000, 60)) < 0.15) * generator.uniform(0.5, 1.0, (2000, 60))
     held = sum(found.low <= true <= found.high for found in map(mean_interval, samples))
     assert held / 2000 >= 0.935
 

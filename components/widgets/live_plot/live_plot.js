@@ -86,6 +86,36 @@ function room(data) {
   return { scale: Math.max(1, unit() * 1.3 / SMALLEST_PX), height: Math.max(data.height, unit() * 32) }
 }
 
+// The texts in a grid's cells and the names under its columns, for columns that are narrower than they are: intervals
+// go on a line of their own; what still does not fit is left to the table and to what a cell says when pointed at.
+const FITTED = document.createElement("canvas").getContext("2d")
+const CELL_GAP_PX = 6
+const SLANTED = { b: 104, tickangle: -35, standoff: 56 }
+
+function widest(texts, font) {
+  FITTED.font = font
+  return Math.max(0, ...texts.flatMap(text => text.split("<br>")).map(line => FITTED.measureText(line).width))
+}
+
+function fitGrid(layout, columns, scale) {
+  const { width, margin, annotations, xaxis, font: { family } } = layout
+  const room = (width - margin.l - margin.r) / columns - CELL_GAP_PX * scale
+  const texts = annotations.map(note => note.text)
+  const broken = texts.map(text => text.replace(" (", "<br>("))
+  const font = `${annotations[0]?.font.size}px ${family}`
+  const shown = [texts, broken].find(some => widest(some, font) <= room)
+  const upright = widest(xaxis.ticktext, `${xaxis.tickfont.size}px ${family}`) <= room
+  const standoff = SLANTED.standoff * scale
+  return {
+    ...layout,
+    annotations: shown ? annotations.map((note, at) => ({ ...note, text: shown[at] })) : [],
+    ...(upright ? {} : {
+      margin: { ...margin, b: SLANTED.b * scale },
+      xaxis: { ...xaxis, tickangle: SLANTED.tickangle, title: { ...xaxis.title, standoff } },
+    }),
+  }
+}
+
 const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: "reset", showTips: false }
 
 async function draw(mount) {
@@ -106,7 +136,9 @@ async function draw(mount) {
     dragmode: false,
   }
   layout.font = { family: getComputedStyle(node).fontFamily, size: FONT_PX * scale, ...layout.font }
-  await Plotly.react(node, figure.data, layout, CONFIG)
+  const cells = figure.data.find(trace => trace.type === "heatmap")
+  const fitted = cells ? fitGrid(layout, cells.z[0].length, scale) : layout
+  await Plotly.react(node, figure.data, fitted, CONFIG)
   node.dataset.drawn = String(Number(node.dataset.drawn ?? 0) + 1)
 }
 

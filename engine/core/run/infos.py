@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.core.run.editions import Edition
 from engine.core.run.manifest import Manifest, Purpose
+from engine.core.techniques import Technique
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +107,15 @@ class Preflight:
     def estimated_search_s(self) -> float:
         """Part of `estimated_s`; 0 where no settings are searched for."""
         return self.parts.search_s
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsualTechniques:
+    """What a task is compared with on a model unless the user says otherwise."""
+
+    techniques: tuple[Technique, ...]
+    left_out: str
+    """Why those with LoRA are not among them; empty if they are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

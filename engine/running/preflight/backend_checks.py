@@ -68,6 +68,17 @@ def lora_comes_with_the_server(facts: ModelFacts, capabilities: Capabilities) ->
     return without and bool(facts.server)
 
 
+def no_lora_by_default(facts: ModelFacts, capabilities: Capabilities) -> str:
+    """Say why the variants that train weights are not among those that are usual; empty where they are."""
+    if capabilities.lora_training is not Support.NO:
+        return ""
+    held = " Choose them where the server holds weights." if lora_comes_with_the_server(facts, capabilities) else ""
+    return (
+        "Variants with LoRA are left out by default, since no weights are trained for this model. "
+        f"{capabilities.reason('lora_training')}{held}"
+    )
+
+
 def _note(name: str, capabilities: Capabilities) -> str:
     return f"{TITLES[name]}: {getattr(capabilities, name)}. {capabilities.reason(name)}".strip()
 
