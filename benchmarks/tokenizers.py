@@ -16,7 +16,8 @@ import numpy as np
 
 from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.full_text import Tokenizer, tokenizer_for
-from adapters.retrieval.indexes import Indexes, Item
+from adapters.retrieval.indexes import Indexes
+from adapters.retrieval.items import Item
 from adapters.storage.task_folder import read_task
 from benchmarks.handbook_search import LANGUAGES, read_handbook, wanted_in
 from benchmarks.languages import TASK, questions_of, tickets_by_language

@@ -23,6 +23,7 @@ from lancedb.rerankers import LinearCombinationReranker, MRRReranker, RRFReranke
 from adapters.retrieval.embedder import Vectors, clean
 from adapters.retrieval.files import checked_id
 from adapters.retrieval.full_text import ENGLISH, Tokenizer
+from adapters.retrieval.items import Item
 from adapters.storage.files import write_whole
 from engine.core.errors import RetrievalError, unknown_name
 from engine.core.run.prediction import Passage
@@ -37,20 +38,6 @@ _SCORE_COLUMN = {
     SearchMode.FULL_TEXT: "_score",
     SearchMode.HYBRID: "_relevance_score",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Item:
-    """Something that a search can find."""
-
-    id: str
-    kind: str
-    text: str
-    source: str
-    target: str = ""
-    start: int | None = None
-    """For a chunk: its place in the document, in characters."""
-    end: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

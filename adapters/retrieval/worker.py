@@ -10,26 +10,28 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
 
 from adapters.processes.server import Emit, serve
 from adapters.retrieval import full_text, text_features
-from adapters.retrieval.chunking import chunk_document
 from adapters.retrieval.chunking import part_of_id as chunking_part_of_id
 from adapters.retrieval.classifier import Classifier, fit_classifier, labelled_rows
 from adapters.retrieval.classifier_files import load_classifier, save_classifier, standing_classifier, weights_folder
 from adapters.retrieval.embedder import Embedder, Vectors, sent_by
 from adapters.retrieval.embedders import bundled, registry
 from adapters.retrieval.files import checked_id, short_id
-from adapters.retrieval.indexes import Indexes, Item
+from adapters.retrieval.items import Item, items_of, role_of
 from adapters.retrieval.kept_vectors import KeepingEmbedder, KeptVectors
 from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import RetrievalError
 from engine.core.task import Document
 from engine.core.variant import ClassifierKind, ClassifierSpec, Reranker, SearchMode
+
+if TYPE_CHECKING:
+    from adapters.retrieval.indexes import Indexes
 
 LAYOUT = 2
 """Part of every id: to be raised when tables or a classifier's form change, so that nothing old is reused."""
@@ -72,7 +74,9 @@ def keeping(request: Request) -> KeepingEmbedder:
 
 @functools.cache
 def indexes(folder: str) -> Indexes:
-    """Open the indexes of a folder once."""
+    """Open the indexes of a folder once. Importing LanceDB takes a second, which what only embeds does not wait for."""
+    from adapters.retrieval.indexes import Indexes
+
     return Indexes(Path(folder))
 
 
@@ -127,8 +131,8 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
             "made_at": store.made_at(index_id),
         }
     started_s = time.perf_counter()
-    items = _items(request)
-    cut = sum(model.count_cut([item.text for item in items if _role(item) is role], role) for role in TextRole)
+    items = items_of(request)
+    cut = sum(model.count_cut([item.text for item in items if role_of(item) is role], role) for role in TextRole)
     detail = f"{len(items)} items"
     if told := [one.words for one in dict.fromkeys(tokenizers.values()) if one != full_text.ENGLISH]:
         detail += f"; {', '.join(told)}"
@@ -149,18 +153,13 @@ def build_index(request: Request, emit: Emit, cancel: threading.Event) -> dict[s
     return {"id": index_id, "build_s": build_s, "made_at": store.made_at(index_id), **model.tokens}
 
 
-def _role(item: Item) -> TextRole:
-    """A row is to be found by rows, which are like it; a piece of a document by rows, which ask for it."""
-    return TextRole.QUERY if item.kind == "example" else TextRole.PASSAGE
-
-
 def _embedded(
     items: Sequence[Item], model: KeepingEmbedder, emit: Emit, detail: str, cancel: threading.Event
 ) -> Vectors:
     """Embed items, each kind in its role; return shape (items, dimensions)."""
     parts, done, total = [], 0, sum(len(item.text) + 1 for item in items)
     for role in TextRole:
-        texts = [item.text for item in items if _role(item) is role]
+        texts = [item.text for item in items if role_of(item) is role]
         length = sum(len(text) + 1 for text in texts)
 
         def told(fraction: float, left_s: float | None, done: int = done, length: int = length) -> None:
@@ -171,26 +170,6 @@ def _embedded(
         done += length
     vectors: Vectors = np.concatenate(parts)  # items have their rows first
     return vectors
-
-
-def _items(request: Request) -> list[Item]:
-    examples = [
-        Item(id=row["id"], kind="example", text=row["input"], source=row["id"], target=row["target"])
-        for row in request["examples"]
-    ]
-    chunks = [
-        chunk
-        for row in request["documents"]
-        for chunk in chunk_document(
-            Document(name=row["name"], text=row["text"]),
-            size_words=request["chunk_words"],
-            overlap_words=request["overlap"],
-        )
-    ]
-    return examples + [
-        Item(id=chunk.id, kind="document", text=chunk.text, source=chunk.document, start=chunk.start, end=chunk.end)
-        for chunk in chunks
-    ]
 
 
 def search(request: Request, _emit: Emit, _cancel: threading.Event) -> dict[str, Any]:

@@ -32,6 +32,23 @@ def choose(page: Page, field: str, option: str) -> None:
     pytest.fail(f"'{option}' could not be chosen for '{field}'")
 
 
+def choose_variants(page: Page, variants: tuple[str, ...]) -> None:
+    """Choose these variants, whichever were chosen; a press that a page which was still being drawn lost is repeated."""
+    for _ in range(4 * len(TECHNIQUES)):
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=LONG_MS)
+        buttons = {name: page.get_by_role("button", name=name, exact=True) for name in TECHNIQUES}
+        wrong = [
+            button
+            for name, button in buttons.items()
+            if button.count() and (button.get_attribute("aria-pressed") == "true") != (name in variants)
+        ]
+        if not wrong:
+            return
+        wrong[0].click(timeout=LONG_MS)
+        page.wait_for_timeout(100)  # until the page knows that it is drawn again
+    pytest.fail(f"{variants} could not be chosen")
+
+
 def set_up(
     page: Page, address: str, *, rows: int, variants: tuple[str, ...] = WITHOUT_TRAINING, corrected: bool = True
 ) -> None:
@@ -51,9 +68,7 @@ def set_up_here(
     if task:
         choose(page, "Task", task)
     choose(page, "Model", model)
-    for name in TECHNIQUES:
-        if name not in variants:
-            page.get_by_role("button", name=name, exact=True).click()
+    choose_variants(page, variants)
     if not corrected:
         page.get_by_role("button", name="Options").click()
         page.get_by_role("radio", name="Off", exact=True).click()

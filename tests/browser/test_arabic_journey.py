@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from adapters.retrieval.embedders import multilingual_e5
 from tests.browser.conftest import ROOT, Server, Watch
-from tests.browser.setting_up import choose
+from tests.browser.setting_up import choose, choose_variants
 from tests.browser.test_directions import FIRST_LETTER_X
 from tests.browser.test_upload_journey import _STEPS, _give, _next, _open
 from tests.contract.embedders_here import missing
@@ -37,8 +37,7 @@ def test_an_arabic_table_from_file_to_report(page: Page, serve: Server) -> None:
     page.get_by_role("button", name="Compare with this task").click()
     expect(page.get_by_role("combobox", name=re.compile("Task"))).to_have_attribute("value", re.compile("^ar"))
     choose(page, "Model", "Scripted")
-    for name in ("LoRA", "RAG + LoRA", "Few-shot"):
-        page.get_by_role("button", name=name, exact=True).click()
+    choose_variants(page, ("Zero-shot", "RAG", "Classifier"))
     expect(page.get_by_text("36 answers")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 36 answers")).to_be_visible()

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, open_page
+from tests.browser.setting_up import choose_variants
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -15,8 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(600)]
 def test_a_search_from_the_slider_to_the_verdict(page: Page, serve: Server) -> None:
     """Curves grow while the real model is tried; the best so far answers, and the report shows what was chosen."""
     open_page(page, serve(), "Run")
-    for name in ("Few-shot", "RAG", "LoRA", "RAG + LoRA"):
-        page.get_by_role("button", name=name, exact=True).click()
+    choose_variants(page, ("Zero-shot", "Classifier"))
     page.get_by_role("button", name="Options").click()
     for name, rows in (("Training rows", "10"), ("Test rows", "4")):
         field = page.get_by_role("spinbutton", name=name)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, Watch, open_page
-from tests.browser.setting_up import choose
+from tests.browser.setting_up import choose, choose_variants
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -107,8 +107,7 @@ def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Serv
     """LoRA weights trained inside a run answer in it, are in the library, and come out as a GGUF file."""
     address = serve()
     open_page(page, address, "Run")
-    for name in ("Few-shot", "RAG", "RAG + LoRA", "Classifier"):
-        page.get_by_role("button", name=name, exact=True).click(timeout=_LONG_MS)
+    choose_variants(page, ("Zero-shot", "LoRA"))
     page.get_by_role("button", name="Options").click()
     rows = page.get_by_role("spinbutton", name="Training rows")
     rows.fill("5")

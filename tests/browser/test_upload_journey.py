@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server, Watch
-from tests.browser.setting_up import choose
+from tests.browser.setting_up import choose, choose_variants
 from tests.helpers import WriteCsv
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -62,8 +62,7 @@ def test_from_file_to_finished_comparison(page: Page, serve: Server, tmp_path: P
         "value", re.compile("Desk mail"), timeout=_LONG_MS
     )
     choose(page, "Model", "Scripted")
-    for name in ("LoRA", "RAG + LoRA", "Few-shot"):
-        page.get_by_role("button", name=name, exact=True).click()
+    choose_variants(page, ("Zero-shot", "RAG", "Classifier"))
     expect(page.get_by_text("18 answers")).to_be_visible(timeout=_LONG_MS)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Done · 18 answers")).to_be_visible(timeout=_LONG_MS)

@@ -23,8 +23,8 @@ TEXTS = ["Where is my parcel?", "The lamp went out on day two."]
 @pytest.fixture
 def forks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a process that forks, of its own; it ends with its folder."""
-    if FORKS not in os.environ:
-        pytest.skip("this system has no pidfd: workers start as they do in the app")
+    if not os.environ.get(FORKS):
+        pytest.skip("workers start as they do in the app")
     folder = tmp_path_factory.mktemp("f")
     (folder / "owner").write_text(str(os.getpid()), encoding="ascii")
     monkeypatch.setenv(FORKS, str(folder))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from adapters.retrieval.full_text import ENGLISH, Tokenizer, part_of_id, tokenizer_for
-from adapters.retrieval.indexes import Indexes, Item
+from adapters.retrieval.indexes import Indexes
+from adapters.retrieval.items import Item
 from engine.core.text.coverage import STEMMED
 from engine.core.text.languages import NAMES
 from engine.core.variant import SearchMode
