@@ -41,7 +41,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
 atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
 
-if hasattr(os, "pidfd_open") and FORKS not in os.environ:
+if os.environ.get(FORKS) == "on" and hasattr(os, "pidfd_open"):
     # Retrieval workers are forks of one process for all that this one starts, the processes of xdist among them.
     os.environ[FORKS] = tempfile.mkdtemp(prefix="adaptlab-forks-")
     atexit.register(shutil.rmtree, os.environ[FORKS], ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The tests' retrieval workers are forks of one process. They do what a worker does that starts as the app starts it."""
+"""Retrieval workers that tests fork from one process do what one does that starts as the app starts it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from adapters.retrieval.retriever import LanceRetriever
 from engine.core.errors import WorkerDiedError
-from tests.helpers import FORKS
+from tests.helpers import FORKS, PRELOADED
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 TEXTS = ["Where is my parcel?", "The lamp went out on day two."]
@@ -23,11 +23,12 @@ TEXTS = ["Where is my parcel?", "The lamp went out on day two."]
 @pytest.fixture
 def forks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a process that forks, of its own; it ends with its folder."""
-    if not os.environ.get(FORKS):
-        pytest.skip("workers start as they do in the app")
+    if not hasattr(os, "pidfd_open"):
+        pytest.skip("this system has no pidfd: each worker starts as in the app")
     folder = tmp_path_factory.mktemp("f")
     (folder / "owner").write_text(str(os.getpid()), encoding="ascii")
     monkeypatch.setenv(FORKS, str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(PRELOADED), prepend=os.pathsep)
     yield folder
     (folder / "owner").unlink()
     until(lambda: not forking(folder))
