@@ -21,7 +21,7 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.infos import Preflight, TaskInfo
 from engine.core.run.plan import TEST_ROWS, TRAIN_ROWS, RunPlan
 from engine.core.task import Task
-from engine.core.techniques import Technique, able
+from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import PriorCorrection, variant_names
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
@@ -41,11 +41,11 @@ def setup(lab: Lab) -> None:
         return
     task, model, rows = _choices(tasks, models)
     try:
-        full = lab.tasks.get(task.id)
+        full, usual = lab.tasks.get(task.id), lab.plans.usual(task.id, model.id)
     except AdaptLabError as error:
         fault(error)
         return
-    kind, offered, usual = full.answer.kind, able(labels=full.has_labels), lab.plans.usual(task.id, model.id)
+    kind, offered = full.answer.kind, able(labels=full.has_labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         techniques = st.pills(
             "Variants",
@@ -60,7 +60,7 @@ def setup(lab: Lab) -> None:
             "the classifier is the baseline that generates nothing.",
         )
         choices = _options(lab, full, [technique for technique in offered if technique in techniques], rows)
-    if usual.left_out:
+    if usual.left_out and not any(TECHNIQUES[technique].trains for technique in techniques):
         st.caption(plain(usual.left_out))
     if not techniques:
         st.info("Choose at least one variant.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def test_a_task_without_labels_is_compared_without_the_classifier(run: Run, tmp_
         "compare", "--task", "order-extraction", "--model", "scripted", "--limit", 1, "--out", tmp_path
     )  # fmt: skip
     assert code == 0, err
-    assert "no weights are trained for this model. It has no weights to put LoRA on." in err
+    assert "a run trains no weights for this model. It has no weights to put LoRA on." in err
     summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     assert [figures["technique"] for figures in summary["variants"]] == ["zero-shot", "few-shot", "rag"]
 
@@ -35,6 +36,7 @@ def test_what_is_named_is_what_is_compared(run: Run) -> None:
 def test_where_weights_can_be_trained_all_are_compared(run: Run) -> None:
     """The bundled model can do all six techniques on a task with labels."""
     assert run("tasks")[0] == 0
-    usual = open_lab().plans.usual("support-tickets", "smollm2-135m-instruct")
+    with closing(open_lab()) as lab:
+        usual = lab.plans.usual("support-tickets", "smollm2-135m-instruct")
     assert usual.techniques == tuple(Technique)
     assert usual.left_out == ""

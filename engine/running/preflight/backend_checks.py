@@ -72,9 +72,9 @@ def no_lora_by_default(facts: ModelFacts, capabilities: Capabilities) -> str:
     """Say why the variants that train weights are not among those that are usual; empty where they are."""
     if capabilities.lora_training is not Support.NO:
         return ""
-    held = " Choose them where the server holds weights." if lora_comes_with_the_server(facts, capabilities) else ""
+    held = " Choose them if the server holds weights." if lora_comes_with_the_server(facts, capabilities) else ""
     return (
-        "Variants with LoRA are left out by default, since no weights are trained for this model. "
+        "Variants with LoRA are left out by default: a run trains no weights for this model. "
         f"{capabilities.reason('lora_training')}{held}"
     )
 
