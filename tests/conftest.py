@@ -19,7 +19,7 @@ from adapters.cores import THREADS
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
 from engine.core.generation import ModelFacts
-from tests.helpers import FORKS, HIDING, PRELOADED, SMOLLM2, TEXTS, WITHOUT, WriteCsv
+from tests.helpers import HIDING, SMOLLM2, TEXTS, WITHOUT, WriteCsv
 from tests.project_copy import Copy
 from tests.real_lab import RealLab
 
@@ -40,13 +40,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # No test may touch the user's own folder, whatever it forgets to set.
 os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
 atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
-
-if os.environ.get(FORKS) == "on" and hasattr(os, "pidfd_open"):
-    # Retrieval workers are forks of one process for all that this one starts, the processes of xdist among them.
-    os.environ[FORKS] = tempfile.mkdtemp(prefix="adaptlab-forks-")
-    atexit.register(shutil.rmtree, os.environ[FORKS], ignore_errors=True)
-    Path(os.environ[FORKS], "owner").write_text(str(os.getpid()), encoding="ascii")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PRELOADED), os.environ.get("PYTHONPATH", "")]))
 
 
 settings.register_profile("adaptlab", deadline=None)  # no test fails because the machine is busy

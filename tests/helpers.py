@@ -17,10 +17,6 @@ from engine.services.lab import Lab
 SMOLLM2 = "smollm2-135m-instruct"
 HIDING = Path(__file__).parent / "without"
 """Modules that stand before optional packages; see `pytest --without-multilingual`."""
-PRELOADED = Path(__file__).parent / "preloaded"
-"""Where it is on the path, a retrieval worker begins with its libraries imported."""
-FORKS = "ADAPTLAB_TESTS_FORKS"
-"""`on` asks for that; then names the folder of the process that forks them. Without it, each imports its own."""
 WITHOUT = "ADAPTLAB_TESTS_WITHOUT"
 """Names the package that is hidden."""
 LABELS = ("billing", "delivery", "fault")
