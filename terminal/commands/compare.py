@@ -155,7 +155,7 @@ def compare(
         code, summaries = EXIT_DONE, []
         for plan in plans:
             folder = _folder(run, plan, one_of=len(plans))
-            code, summary = _carry_out(lab, plan, folder, resume=bool(run.resume), end_search=run.end_search)
+            code, summary = _carry_out(lab, plan, folder, run)
             summaries.append(summary)
             if not as_json:
                 show_results(summary)
@@ -261,13 +261,10 @@ def _new_plan(lab: Lab, asked: _Asked, task: str, model: str) -> RunPlan:
 
 
 def _techniques(lab: Lab, given: str | None, task: str, model: str) -> list[Technique]:
-    """Return the requested techniques, else the usual ones, telling what is left out."""
+    """Return the requested techniques, else the usual ones."""
     if given is not None:
         return [technique_from_name(name) for name in given.split(",") if name.strip()]
-    usual = lab.plans.usual(task, model)
-    if usual.left_out:
-        note(usual.left_out)
-    return list(usual.techniques)
+    return list(lab.plans.usual(task, model).techniques)
 
 
 def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:
@@ -276,19 +273,19 @@ def _folder(run: RunOptions, plan: RunPlan, *, one_of: int) -> Path | None:
     return run.out / re.sub(r"[^A-Za-z0-9.]+", "-", plan.model_id).strip("-")
 
 
-def _carry_out(
-    lab: Lab, plan: RunPlan, out: Path | None, *, resume: bool, end_search: bool
-) -> tuple[int, dict[str, Any]]:
+def _carry_out(lab: Lab, plan: RunPlan, out: Path | None, run: RunOptions) -> tuple[int, dict[str, Any]]:
     """Execute one run and write its files; return the exit code and the run's figures."""
     if out is not None:
         writable_folder(out)
     for words in checked(lab, plan).notes:
         note(words, dim=True)
-    _tell_training_rows(lab, plan, offered=not resume)
+    if not run.resume and run.variants is None and (words := lab.plans.usual(plan.task_id, plan.model_id).left_out):
+        note(words)
+    _tell_training_rows(lab, plan, offered=not run.resume)
     if words := language_note(lab, lab.tasks.get(plan.task_id), plan.model_id):
         note(words)
     with stoppable() as cancel:
-        ended = carry_out(lab, plan, cancel, resume=resume, end_search=end_search)
+        ended = carry_out(lab, plan, cancel, resume=bool(run.resume), end_search=run.end_search)
     summary = lab.results.summary(plan.run_id)
     if out is not None:
         write_files(out, lab.exports.export(plan.run_id))

@@ -52,10 +52,12 @@ def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
 
 def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Server) -> None:
     """Lanes and charts keep their DOM nodes during a run, and the layout does not shift."""
-    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")
+    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
     set_up(page, address, rows=40, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(re.compile(r"Row \d+ of 40"))).to_be_visible(timeout=LONG_MS)
+    page.get_by_role("button", name="Pause").click()  # a busy machine may draw all parts only when the run has ended
+    expect(page.get_by_text(re.compile(r"Row \d+ of 40 · paused"))).to_be_visible(timeout=LONG_MS)
     page.evaluate(
         """() => {
           const inside = name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
@@ -74,6 +76,7 @@ def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Se
           })).observe({ type: "layout-shift", buffered: false })
         }"""
     )
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=LONG_MS)
     kept = page.evaluate("() => { const now = window.parts(); return window.before.every((n, i) => n === now[i]) }")
     assert kept
