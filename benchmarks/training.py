@@ -147,7 +147,7 @@ def run_ours(model: Path, rows: list[dict[str, Any]], spec: LoraSpec, folder: Pa
     weights = events[-1]
     if not isinstance(weights, LoraWeights):
         raise SystemExit("The training produced no weights.")
-    told = read_manifest(weights.folder) or {}
+    told = read_manifest(weights.folder)
     return {
         "all_s": round(all_s, 1),
         "steps_s": told["steps_s"],

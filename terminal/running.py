@@ -15,7 +15,7 @@ from engine.analysis.progress import LiveRun
 from engine.core.errors import AdaptLabError, CancelledError, UsageError
 from engine.core.run.events import RunEnded
 from engine.core.run.failed_rows import asked_again_note
-from engine.core.run.infos import Preflight, RunInfo
+from engine.core.run.infos import Preflight
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.metrics import wording as say
@@ -98,11 +98,6 @@ def _option_for(problem: str) -> str:
     return "Write it as --send-rows-to HOST." if "Agree to that for this run" in problem else ""
 
 
-def done_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
-    """Return for each plan of a study its finished run, or None."""
-    return [run if run is not None and run.status == "done" else None for run in lab.studies.kept(plans)]
-
-
 def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose, studied_run: str = "") -> list[str]:
     """Execute those of a study's plans that have no finished run yet, one after the other.
 
@@ -113,7 +108,8 @@ def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose, stud
         UsageError: one of them cannot start.
         CancelledError: the user stopped; the same call continues with the missing runs.
     """
-    missing = [plan for plan, run in zip(plans, done_runs(lab, plans), strict=True) if run is None]
+    done = {plan.run_id for plan, _run in lab.studies.done(plans)}
+    missing = [plan for plan in plans if plan.run_id not in done]
     if not missing:
         return []
     preflights = [checked(lab, plan) for plan in missing]

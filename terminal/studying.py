@@ -15,7 +15,7 @@ from engine.core.run.plan import RunPlan
 from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE, EXIT_ERROR
 from terminal.output import Lines, Listing, note, show, show_json
-from terminal.running import carry_out_missing, done_runs
+from terminal.running import carry_out_missing
 
 
 @Parameter(name="*")
@@ -83,7 +83,7 @@ def study(
     if options.spending_limit is not None:
         plans = [replace(plan, spending_limit_usd=options.spending_limit) for plan in plans]
     failed = [] if options.kept_only else carry_out_missing(lab, plans, purpose, studied_run)
-    done = [(plan, run) for plan, run in zip(plans, done_runs(lab, plans), strict=True) if run is not None]
+    done = lab.studies.done(plans)
     _tell(purpose, plans, done, found(done) if done else None, as_json=as_json)
     for what in failed:
         note(what)

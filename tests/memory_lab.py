@@ -34,7 +34,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.task import AnswerKind, AnswerSpec, Document, Example, Task
 from engine.core.techniques import Technique
 from engine.metrics.intervals import wilson
-from engine.services.background.background_runs import RunJob
+from engine.services.background.run_job import RunJob
 from engine.services.lab import Lab
 from engine.services.workspace import Workspace
 from tests.memory_lab_adapters import (
@@ -201,7 +201,7 @@ class MemoryLab(Lab):
                     store.update_run(plan.run_id, status=event.status, manifest={"goes_on": event.goes_on})
                 case _:
                     pass
-        self.runs._background._jobs.add(plan.run_id, job)
+        self.runs._jobs.add(plan.run_id, job)
         return plan.run_id
 
     def last_plan(self) -> RunPlan:

@@ -18,7 +18,7 @@ from pathlib import Path
 from adapters.models.gguf_facts import FileFacts, read_facts
 from adapters.models.stores import FoundFile, Similarity, digest_of_blob, found_files, likeness, whole
 from adapters.published import SMOLLM2, sum_fault
-from adapters.storage.files import whole_file, write_whole
+from adapters.storage.files import read_object, whole_file, write_whole
 from engine.core.errors import ModelFileError, UsageError, unknown_name
 from engine.core.generation import ModelFacts, ModelOffer
 
@@ -176,11 +176,7 @@ class Catalog:
         files = _usable(whole(path)).files
         stats = [(file, file.stat()) for file in files]
         key = "|".join(f"{file}|{stat.st_size}|{stat.st_mtime_ns}" for file, stat in stats)
-        try:
-            kept = json.loads(self._digests.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            kept = {}
-        kept = kept if isinstance(kept, dict) else {}
+        kept = read_object(self._digests)
         if not isinstance(kept.get(key), str):
             sum_of_all = hashlib.sha256()
             for file in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def _checked(path: Path, header: GgufHeader, size_bytes: int) -> int:
         raise ModelFileError(
             f"'{path.name}' is cut short: a tensor begins at byte {end:,} of {size_bytes:,}.", "Download it again."
         )
-    return sum(_count(place.shape) for place in header.tensors.values())
+    return sum(math.prod(place.shape) for place in header.tensors.values())
 
 
 def _whole(header: GgufHeader, name: str) -> int:
@@ -81,10 +82,3 @@ def _whole(header: GgufHeader, name: str) -> int:
 def _template(header: GgufHeader) -> str | None:
     value = header.facts.get("tokenizer.chat_template")
     return value if isinstance(value, str) and value else None
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count

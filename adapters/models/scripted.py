@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from engine.core.capabilities import Capabilities, Support
-from engine.core.errors import CancelledError, ContextOverflowError, UnsupportedError
+from engine.core.errors import ContextOverflowError, UnsupportedError
 from engine.core.generation import (
     SCRIPTED,
     Completion,
@@ -27,7 +27,7 @@ from engine.core.generation import (
 )
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.run.prediction import Usage
-from engine.core.steps import CancelSignal
+from engine.core.steps import ANSWER_STOPPED, CancelSignal, pause
 from engine.core.variant import DecodingMode
 
 FACTS = ModelFacts(
@@ -128,7 +128,7 @@ class ScriptedModel:
             if number >= request.decoding.max_tokens:
                 finish = "length"
                 break
-            self._pause(cancel)
+            pause(self._pace_s, cancel, ANSWER_STOPPED)
             first_at = first_at or time.perf_counter()
             written += piece
             yield TextPiece(text=piece)
@@ -147,16 +147,6 @@ class ScriptedModel:
             prompt=prompt,
             finish=finish,
         )
-
-    def _pause(self, cancel: CancelSignal | None) -> None:
-        until = time.perf_counter() + self._pace_s
-        while True:
-            if cancel is not None and cancel.is_set():
-                raise CancelledError("The answer was stopped.")
-            left = until - time.perf_counter()
-            if left <= 0:
-                return
-            time.sleep(min(left, 0.02))
 
     def _answer(self, request: GenerateRequest) -> tuple[str, dict[str, float]]:
         query = _words(request.messages[-1].content)

@@ -19,7 +19,7 @@ from adapters.reading.limits import GRACE_S, too_much_memory
 from adapters.reading.tables import write_table
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
-from engine.core.errors import CancelledError
+from engine.core.steps import check_cancelled
 from engine.ingest.table import ReadOptions
 
 Request = dict[str, Any]
@@ -39,8 +39,7 @@ def table(request: Request, emit: Emit, cancel: threading.Event) -> None:
     """Read a whole table; it goes into a file, which the caller named."""
 
     def report(fraction: float) -> None:
-        if cancel.is_set():
-            raise CancelledError("Reading was stopped.")
+        check_cancelled(cancel, "Reading was stopped.")
         emit({"progress": fraction})
 
     with _limits(request):

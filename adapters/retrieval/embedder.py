@@ -14,8 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.core.embedder import EmbedderFacts, TextRole
-from engine.core.errors import CancelledError
-from engine.core.steps import seconds_left
+from engine.core.steps import check_cancelled, seconds_left
 
 BATCH_ROWS = 32
 LONGEST_CHARACTERS = 20_000
@@ -153,8 +152,7 @@ class BatchEmbedder(ABC):
         done = 0
         started = time.monotonic()
         for first in range(0, len(order), BATCH_ROWS):
-            if cancel is not None and cancel.is_set():
-                raise CancelledError("Embedding was stopped.", "Nothing was kept.")
+            check_cancelled(cancel, "Embedding was stopped.", "Nothing was kept.")
             rows = order[first : first + BATCH_ROWS]
             vectors[rows] = self._encode([cleaned[row] for row in rows], role)
             done += sum(len(cleaned[row]) + 1 for row in rows)

@@ -28,8 +28,7 @@ from transformers import get_linear_schedule_with_warmup
 
 from adapters.cores import usable_cores
 from adapters.retrieval.encoder import Encoder
-from engine.core.errors import CancelledError
-from engine.core.steps import seconds_left
+from engine.core.steps import check_cancelled, seconds_left
 
 ANCHORS = 8
 """Rows that a step is built around; each brings a row of its own label."""
@@ -144,8 +143,7 @@ def _train(
     schedule = get_linear_schedule_with_warmup(optimizer, len(steps) // 10, len(steps))
     started_s = time.monotonic()
     for number, step in enumerate(steps, 1):
-        if cancel.is_set():
-            raise CancelledError("Training the encoder was stopped.", "Nothing was kept.")
+        check_cancelled(cancel, "Training the encoder was stopped.", "Nothing was kept.")
         vectors = _embed(encoder, [texts[row] for row in step.rows])
         first, second = torch.tensor(step.pairs).T
         loss = loss_of.compute_loss_from_embeddings([vectors[first], vectors[second]], torch.tensor(step.targets))

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import StratifiedKFold  # type: ignore[import-untyped]
 
 from adapters.retrieval.calibration import IMPOSSIBLE, Classes, Logits, fit_temperature
-from engine.core.errors import CancelledError
+from engine.core.steps import check_cancelled
 
 STRENGTHS = (1.0, 10.0, 100.0)
 UNTUNED_STRENGTH = 10.0
@@ -109,8 +109,7 @@ def _held_out_logits(
         rows = held_out[np.isin(classes[held_out], seen)]
         known, unknown = folds(train, rows)
         for strength in STRENGTHS:
-            if cancel.is_set():
-                raise CancelledError("Fitting the classifier was stopped.", "Nothing was kept.")
+            check_cancelled(cancel, "Fitting the classifier was stopped.", "Nothing was kept.")
             weights, biases = _fit(known, classes[train], strength)
             logits[strength][rows] = IMPOSSIBLE
             logits[strength][np.ix_(rows, seen)] = unknown @ weights.T + biases

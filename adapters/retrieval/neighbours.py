@@ -16,7 +16,7 @@ import numpy as np
 
 from adapters.retrieval.calibration import Classes, Logits, fit_temperature
 from adapters.retrieval.embedder import Vectors
-from engine.core.errors import CancelledError
+from engine.core.steps import check_cancelled
 
 SHARPNESS = 0.07
 """By how much less similar a neighbour is whose vote is smaller by a factor of e."""
@@ -59,8 +59,7 @@ def fit_neighbours(
     logits = np.full((len(classes), int(classes.max()) + 1), np.nan)
     wide = vectors.astype(np.float64)
     for first in range(0, len(classes), BLOCK_ROWS):
-        if cancel.is_set():
-            raise CancelledError("Fitting the classifier was stopped.", "Nothing was kept.")
+        check_cancelled(cancel, "Fitting the classifier was stopped.", "Nothing was kept.")
         rows = np.arange(first, min(first + BLOCK_ROWS, len(classes)))
         similarities = wide[rows] @ wide.T
         similarities[np.arange(len(rows)), rows] = -np.inf

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapters.storage.files import write_whole
+from adapters.storage.files import read_object, write_whole
 
 
 class MachineFigures:
@@ -19,18 +19,11 @@ class MachineFigures:
 
     def read(self) -> Mapping[str, Mapping[str, Any]]:
         """Return this processor's figures by model digest; empty if the file is missing or damaged."""
-        found = self._whole().get(self._processor, {})
+        found = read_object(self._path).get(self._processor, {})
         return found if isinstance(found, dict) else {}
 
     def keep(self, digest: str, figures: Mapping[str, Any]) -> None:
         """Keep figures over older ones."""
-        whole = self._whole()
+        whole = read_object(self._path)
         whole[self._processor] = {**self.read(), digest: dict(figures)}
         write_whole(self._path, json.dumps(whole, indent=1).encode())
-
-    def _whole(self) -> dict[str, Any]:
-        try:
-            whole = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return whole if isinstance(whole, dict) else {}

@@ -44,7 +44,7 @@ def detect_encoding(name: str, data: bytes) -> Encoding:
     wide = _wide(data[:_SAMPLE_BYTES])
     if wide is not None:
         return Encoding(codec=wide, reason="UTF-16 without a mark: every other byte is zero.")
-    bad = _first_not_utf8(data)
+    bad = _first_bad(data, "utf-8")
     if bad is None:
         return Encoding(codec="utf-8", reason="UTF-8: every byte of the file fits.")
     return _eight_bits(name, data, bad)
@@ -60,8 +60,9 @@ def _wide(sample: bytes) -> str | None:
     return "utf-16-be" if even > 0.4 and odd < 0.05 else None
 
 
-def _first_not_utf8(data: bytes) -> int | None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
+def _first_bad(data: bytes, codec: str) -> int | None:
+    """Return the place of the first byte that the encoding lacks; None where it has them all."""
+    decoder = codecs.getincrementaldecoder(codec)()
     view = memoryview(data)
     for start in range(0, len(data), _STEP):
         end = start + _STEP
@@ -80,7 +81,7 @@ def _eight_bits(name: str, data: bytes, bad: int) -> Encoding:
             f"{name} is not text: {odd_characters} of {len(sample)} bytes near byte {bad} are control characters.",
             "Give a CSV, XLSX, JSONL or Parquet file.",
         )
-    likely = [one for one in guess(sample) if _reads(data, one.codec)]
+    likely = [one for one in guess(sample) if _first_bad(data, one.codec) is None]
     if likely:
         best = likely[0]
         reason = f"{best.codec}, a guess: not UTF-8 (byte {bad}), and it reads as {best.language}."
@@ -100,23 +101,11 @@ def _sample(data: bytes, bad: int) -> bytes:
     return data[start : end if end >= len(data) else data.rfind(b"\n", start, end) + 1 or end]
 
 
-def _reads(data: bytes, codec: str) -> bool:
-    """Tell whether the whole file has no byte that the encoding lacks."""
-    decoder = codecs.getincrementaldecoder(codec)()
-    view = memoryview(data)
-    try:
-        for start in range(0, len(data), _STEP):
-            decoder.decode(view[start : start + _STEP], final=start + _STEP >= len(data))
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _by_statistics(sample: bytes, data: bytes, bad: int) -> Encoding:
     """Guess an encoding whose languages are not described here, by how often its characters stand side by side."""
     from charset_normalizer import from_bytes
 
-    west = "cp1252" if _reads(data, "cp1252") else "latin-1"
+    west = "cp1252" if _first_bad(data, "cp1252") is None else "latin-1"
     high = sum(byte > 127 for byte in sample)
     found = from_bytes(sample).best() if high >= _FEW else None
     if found is None or found.encoding == "ascii" or set(found.alphabets) <= _WEST:

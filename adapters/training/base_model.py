@@ -5,6 +5,7 @@ Weights are dequantized in slices straight into their place: the peak is the mod
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -100,10 +101,7 @@ def _fill(
 
 def _rows_and_bytes(place: TensorPlace) -> tuple[int, int]:
     block, block_bytes = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(place.type_number)]
-    rows = 1
-    for size in place.shape[:-1]:
-        rows *= size
-    return rows, place.shape[-1] // block * block_bytes
+    return math.prod(place.shape[:-1]), place.shape[-1] // block * block_bytes
 
 
 def _repair(

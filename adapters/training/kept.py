@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from adapters.storage.files import move_into_place, write_whole
+from adapters.storage.files import move_into_place, read_object, write_whole
 from engine.core.errors import UsageError
 from engine.core.generation import LoraWeights
 
@@ -38,7 +38,7 @@ def find_weights(lora_folder: Path, key: str) -> LoraWeights | None:
     if not all((folder / name).is_file() for name in FILE_NAMES):
         return None
     manifest = read_manifest(folder)
-    if manifest is None or manifest.get("key") != key:
+    if manifest.get("key") != key:
         return None
     try:
         return LoraWeights(
@@ -54,22 +54,14 @@ def find_weights(lora_folder: Path, key: str) -> LoraWeights | None:
         return None
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read a folder's manifest; None if it is not one."""
-    try:
-        manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return manifest if isinstance(manifest, dict) else None
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a folder's manifest; empty if it has none that can be read."""
+    return read_object(folder / MANIFEST_NAME)
 
 
 def read_notes(folder: Path) -> dict[str, Any]:
     """Read what was noted beside weights; empty if nothing readable was."""
-    try:
-        notes = json.loads((folder / NOTES_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return notes if isinstance(notes, dict) else {}
+    return read_object(folder / NOTES_NAME)
 
 
 def note(lora_folder: Path, key: str, facts: Mapping[str, Any]) -> None:

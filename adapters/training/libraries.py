@@ -11,7 +11,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from adapters.storage.files import write_whole
+from adapters.storage.files import read_object, write_whole
 
 FILE_NAME = "libraries.json"
 PACKAGES = ("torch", "transformers", "peft", "gguf", "numpy")
@@ -40,12 +40,7 @@ def keep_libraries_bytes(lora_folder: Path, measured: int) -> None:
 
 
 def _read(lora_folder: Path) -> dict[str, int]:
-    try:
-        kept = json.loads((lora_folder / FILE_NAME).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(kept, dict):
-        return {}
+    kept = read_object(lora_folder / FILE_NAME)
     return {machine: measured for machine, measured in kept.items() if isinstance(measured, int) and measured in _SOUND}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,8 @@ class LoraLibrary:
         for path in self._folder.glob("*/" + kept.MANIFEST_NAME):
             if path.parent.name.startswith(".") or kept.find_weights(self._folder, path.parent.name) is None:
                 continue
-            manifest = kept.read_manifest(path.parent)
-            if manifest is None:
-                continue
             with contextlib.suppress(TypeError, ValueError, OverflowError, RecursionError, OSError):
-                found.append(_kept_weights(path.parent, manifest, kept.read_notes(path.parent)))
+                found.append(_kept_weights(path.parent))
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
     def delete(self, key: str) -> None:
@@ -54,7 +50,7 @@ class LoraLibrary:
             UsageError: an unknown key or form.
         """
         folder = self._existing(key)
-        one = _kept_weights(folder, kept.read_manifest(folder) or {}, kept.read_notes(folder))
+        one = _kept_weights(folder)
         name, inside = export_name(one, form), speaking_name(one)
         if form == "gguf":
             return name, (folder / kept.GGUF_NAME).read_bytes()
@@ -93,7 +89,8 @@ def modelfile(base_name: str, instructions: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _kept_weights(folder: Path, manifest: Mapping[str, Any], notes: Mapping[str, Any]) -> KeptWeights:
+def _kept_weights(folder: Path) -> KeptWeights:
+    manifest, notes = kept.read_manifest(folder), kept.read_notes(folder)
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}
     return KeptWeights(
         key=folder.name,

@@ -7,6 +7,7 @@ high side. What the libraries take is measured on this machine by its first trai
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ def shape_of(header: GgufHeader, parameters: int) -> Shape:
     hidden, heads = header.whole("embedding_length"), header.whole("attention.head_count")
     embeddings = header.tensors.get("token_embd.weight")
     return Shape(
-        parameters=parameters or sum(_numbers(place.shape) for place in header.tensors.values()),
+        parameters=parameters or sum(math.prod(place.shape) for place in header.tensors.values()),
         hidden=hidden,
         layers=header.whole("block_count"),
         feed_forward=header.whole("feed_forward_length"),
@@ -134,10 +135,3 @@ def refuse_if_too_large(needed: MemoryEstimate, available_bytes: int) -> None:
             f"{say.size(available_bytes)} is free.",
             "Close other programs, choose a smaller model or a smaller batch.",
         )
-
-
-def _numbers(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count

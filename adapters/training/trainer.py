@@ -20,9 +20,9 @@ from adapters.training.architectures import Architecture, architecture_named, mo
 from adapters.training.libraries import keep_libraries_bytes, known_libraries_bytes
 from adapters.training.machine import has_fast_bf16
 from adapters.training.memory import MemoryEstimate, Shape, estimate, refuse_if_too_large, shape_of
-from engine.core.errors import CancelledError, ModelFileError, TrainingError, UsageError
+from engine.core.errors import ModelFileError, TrainingError, UsageError
 from engine.core.generation import LoraWeights, ModelFacts, RowTokens, TokenPair
-from engine.core.steps import CancelSignal, Progress
+from engine.core.steps import CancelSignal, Progress, check_cancelled
 from engine.core.variant import LoraSpec
 
 WORKER_MODULE = "adapters.training.worker"
@@ -128,8 +128,7 @@ class PeftTrainer:
     def _run(
         self, key: str, request: Mapping[str, Any], cancel: CancelSignal | None
     ) -> Iterator[Progress | LoraWeights]:
-        if cancel is not None and cancel.is_set():
-            raise CancelledError("The training was stopped before it began.")
+        check_cancelled(cancel, "The training was stopped before it began.")
         partial = kept.start_partial(self._lora_folder, key)
         worker = WorkerProcess(WORKER_MODULE, name="training process", environment=_ENVIRONMENT)
         result: Mapping[str, Any] = {}

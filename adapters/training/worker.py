@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.cores import usable_cores
 from adapters.processes.server import Emit, serve
 from adapters.training.machine import AnonymousPeak, anonymous_bytes, peak_rss_bytes
-from engine.core.errors import CancelledError
+from engine.core.steps import check_cancelled
 from engine.core.variant import LoraSpec
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
     started = time.perf_counter()
 
     def progress(stage: str, fraction: float, **more: float | str | None) -> None:
-        if cancel.is_set():
-            raise CancelledError("The training was stopped.")
+        check_cancelled(cancel, "The training was stopped.")
         emit({"progress": {"stage": stage, "fraction": round(fraction, 4), **more}})
 
     progress("loading the model", 0.0, detail="libraries")
@@ -90,8 +89,7 @@ def _train(request: dict[str, Any], emit: Emit, cancel: threading.Event, peak: A
     began = time.perf_counter()
 
     def on_step(step: Step | None) -> None:
-        if cancel.is_set():
-            raise CancelledError("The training was stopped.")
+        check_cancelled(cancel, "The training was stopped.")
         if step is not None:
             progress("training", **_figures(step, time.perf_counter() - began))
 

@@ -14,6 +14,7 @@ from components.ui.errors import faults_told
 from components.ui.run_data import known_task, measured_of, plan_of, run_labels, table_of
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from components.widgets.differences import difference_columns
 from components.widgets.tables import show_table
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import FigureName, mark_of
@@ -88,22 +89,15 @@ def compare_two(lab: Lab, runs: Sequence[RunInfo]) -> None:
         return
     if lab.results.is_outdated(first) != lab.results.is_outdated(second):
         st.caption("The task, or how its answers are scored, changed between these two runs.")
-    number = st.column_config.NumberColumn
     show_table(
         changes_frame(changes, known),
         column_config={
             "Run": st.column_config.TextColumn(_headed("Run", lab, second)),
             "against": st.column_config.TextColumn(_headed("against", lab, first)),
-            "Change": number(
+            "Change": st.column_config.NumberColumn(
                 format="%+.1f points", help="Quality of the run minus that of the run it is compared with."
             ),
-            "95 % low": number(format="%+.1f", help="Lower end of the change's 95 % interval."),
-            "95 % high": number(format="%+.1f", help="Upper end of the change's 95 % interval."),
-            "p (Holm)": number(format="%.4f", help="Corrected for the number of variants; below 0.05 is significant."),
-            "Rows still needed": number(
-                format="localized",
-                help="About how many more rows would make the difference significant, if the measured gap is real.",
-            ),
+            **difference_columns("change"),
         },
         key="pair_table",
     )

@@ -16,7 +16,7 @@ from engine.services.measuring.model_check import CheckedModel
 
 def check_panel(lab: Lab, model: ModelFacts) -> None:
     """Offer a check, show its progress, and what the last one found."""
-    check = lab.models.checks.last(model.id)
+    check = lab.models.checks.find(model.id)
     is_running = check is not None and check.is_running
     taken = lab.runs.current_id() is not None or lab.lora.current_id() is not None
     to = lab.models.sends_rows_to(model.id)
@@ -44,7 +44,7 @@ def _start(lab: Lab, model_id: str) -> None:
 
 
 def _last_check(lab: Lab, model_id: str, *, was_running: bool) -> None:
-    check = lab.models.checks.last(model_id)
+    check = lab.models.checks.find(model_id)
     if check is None:
         return
     if check.is_running != was_running:

@@ -44,7 +44,7 @@ def speed_panel(lab: Lab, models: list[ModelFacts]) -> None:
         )
     if taken:
         st.caption("A run or a training job is using the machine; a speed test would not be reliable now.")
-    test = lab.models.speed_tests.last(model_id)
+    test = lab.models.speed_tests.find(model_id)
     if test is None and not lab.models.speed_tests.kept():
         st.caption("No model has been tested on this machine yet.")
     is_running = test is not None and test.is_running
@@ -53,7 +53,7 @@ def speed_panel(lab: Lab, models: list[ModelFacts]) -> None:
 
 
 def _last_test(lab: Lab, model_id: str, *, was_running: bool) -> None:
-    test = lab.models.speed_tests.last(model_id)
+    test = lab.models.speed_tests.find(model_id)
     if test is None:
         return
     if test.is_running != was_running:

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.text import plain, visible
+from components.widgets.differences import difference_columns
 from components.widgets.tables import wide_table
 from engine.analysis.basis.choices import ABOUT, choice_sentences
 from engine.analysis.figures import VariantFigures
@@ -178,20 +179,12 @@ def show_pairs(report: Report) -> None:
         first=("Points", "95 % low", "95 % high", "p (Holm)", "Significant", "Rows still needed", "Rows"),
         columns={
             "Points": number(format="%+.1f", help="Mean score of the first minus the second, in points."),
-            "95 % low": number(format="%+.1f", help="Lower end of the difference's 95 % interval."),
-            "95 % high": number(format="%+.1f", help="Upper end of the difference's 95 % interval."),
             "Only first right": number(help="Rows that the first gets right and the second does not."),
             "Only second right": number(help="Rows that the second gets right and the first does not."),
             "p": number(
                 format="%.4f", help="How often chance alone would show such a gap if both variants were equally good."
             ),
-            "p (Holm)": number(
-                format="%.4f", help="The same, corrected for the number of pairs; below 0.05 is significant."
-            ),
-            "Rows still needed": number(
-                format="localized",
-                help="About how many more rows would make the difference significant, if the measured gap is real.",
-            ),
+            **difference_columns("difference"),
         },
         key="report_pairs",
     )

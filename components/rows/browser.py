@@ -24,7 +24,7 @@ _PANEL_HEIGHT_PX = 612
 """About the height of the grid, so that the row is read beside it."""
 
 
-def _as_it_comes(written: Callable[[], str]) -> str:
+def _as_it_comes(_show: Show, written: Callable[[], str]) -> str:
     return written()
 
 
@@ -38,8 +38,8 @@ class Rows:
     """None if it has been removed since; the answers are still worth reading."""
     by: tuple[Facet, ...] = ()
     """What rows can be chosen by."""
-    keep: Callable[[Callable[[], str]], str] = _as_it_comes
-    """Returns the grid of all rows, kept for all tabs or written by what it is given."""
+    keep: Callable[[Show, Callable[[], str]], str] = _as_it_comes
+    """Returns the grid where nothing but what is shown is chosen, kept for all tabs or written by what it is given."""
 
     def example(self, row: int) -> Example | None:
         """Return the task's example at a place of the table; None if the task no longer has it."""
@@ -73,7 +73,7 @@ def row_browser(
             with st.container(width="stretch"):
                 written = partial(_written, rows, found, inputs)
                 pressed = row_grid(
-                    written() if told or shown is not Show.ALL else rows.keep(written),
+                    written() if told else rows.keep(shown, written),
                     title="Rows, with each variant's answer",
                     asked=places.get(asked),
                     key=f"{key}_grid",

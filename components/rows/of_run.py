@@ -48,7 +48,7 @@ def rows_of_run(
         columns=grid_columns(plan.variants),
         task=task,
         by=(*_facets(lab).of(info.run_id, state, lambda: facets(table, task)), *extra),
-        keep=lambda written: grids.of(info.run_id, state, written),
+        keep=lambda show, written: grids.of(info.run_id, (*state, show), written),
     )
 
     def detail(row: int) -> None:
@@ -59,7 +59,7 @@ def rows_of_run(
 
 
 @st.cache_resource(show_spinner=False)
-def _grids(_lab: Lab) -> Newest[tuple[Edition, Same], str]:
+def _grids(_lab: Lab) -> Newest[tuple[Edition, Same, Show], str]:
     return Newest(_KEPT)
 
 

@@ -12,7 +12,7 @@ from components.ui.decoding import CORRECTION_NAMES, DECODING_NAMES, FITTING
 from components.ui.errors import fault
 from components.ui.machine_form import machine_form
 from components.ui.palette import label
-from components.ui.pickers import choose_embedders, choose_model, choose_task, missing
+from components.ui.pickers import choose_embedders, choose_model, choose_task, choose_test_rows, missing
 from components.ui.text import plain, visible
 from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.core.errors import AdaptLabError
@@ -79,16 +79,8 @@ def _choices(tasks: list[TaskInfo], models: list[ModelFacts]) -> tuple[TaskInfo,
     task_cell, model_cell, rows_cell = st.columns([3, 3, 1.2], vertical_alignment="bottom")
     task, model = choose_task(task_cell, tasks), choose_model(model_cell, models)
     most = max(task.rows.get("test", 0), 1)
-    state.start_number(state.ROWS, TEST_ROWS, most=most)
-    rows = rows_cell.number_input(
-        "Test rows",
-        min_value=1,
-        max_value=most,
-        key=state.ROWS,
-        persist_state="session",
-        help=f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals.",
-    )
-    return task, model, int(rows)
+    told = f"How many of the task's {most} test rows every variant answers. More rows, narrower intervals."
+    return task, model, choose_test_rows(rows_cell, task, key=state.ROWS, usual=TEST_ROWS, help_text=told)
 
 
 def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> PlanChoices:

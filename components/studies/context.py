@@ -8,8 +8,8 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.decoding import FITTING
+from components.ui.pickers import choose_model, choose_task, choose_test_rows
 from components.ui.run_data import report_of
-from components.ui.text import visible
 from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
 from engine.core.variant import DecodingMode
@@ -40,40 +40,17 @@ class ContextChoice:
 
 def context_setup(lab: Lab) -> ContextChoice | None:
     """Ask for task, model, rows and numbers of passages; None while something is missing."""
-    tasks = {info.id: info for info in lab.tasks.list() if info.documents and info.rows.get("test")}
-    models = {model.id: model for model in lab.models.list()}
+    tasks = [info for info in lab.tasks.list() if info.documents and info.rows.get("test")]
+    models = lab.models.list()
     if not tasks or not models:
         st.warning("This needs a model, and a task with documents and test rows.", icon=":material/article:")
         return None
-    names = list(tasks)
-    marked = {name: bool(supported_rows(lab.tasks.get(name))) for name in names}
+    marked = [info.id for info in tasks if supported_rows(lab.tasks.get(info.id))]
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.6], vertical_alignment="bottom")
-    state.start_choice("context_task", names, next((name for name in names if marked[name]), names[0]))
-    state.start_choice(state.CONTEXT_MODEL, models, next(iter(models)))
-    task_id = first.selectbox(
-        "Task",
-        names,
-        format_func=lambda item: visible(tasks[item].title),
-        key="context_task",
-        persist_state="session",
-    )
-    model_id = second.selectbox(
-        "Model",
-        list(models),
-        format_func=lambda item: visible(models[item].name),
-        key=state.CONTEXT_MODEL,
-        persist_state="session",
-    )
-    most = tasks[task_id].rows["test"]
-    rows = third.number_input(
-        "Test rows",
-        min_value=1,
-        max_value=most,
-        value=min(ROWS, most),
-        key=f"context_rows_{task_id}",
-        persist_state="session",
-        help="The same rows at every number of passages.",
-    )
+    task = choose_task(first, tasks, key="context_task", first=next(iter(marked), tasks[0].id))
+    model = choose_model(second, models, key=state.CONTEXT_MODEL)
+    told = "The same rows at every number of passages."
+    rows = choose_test_rows(third, task, key=f"context_rows_{task.id}", usual=ROWS, help_text=told)
     passages = fourth.number_input(
         "Passages in the prompt",
         min_value=2,
@@ -81,7 +58,7 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         value=AMONG,
         key="context_passages",
         persist_state="session",
-        disabled=not marked[task_id],
+        disabled=task.id not in marked,
         help="Number of passages among which the supporting one moves.",
     )
     sizes = st.pills(
@@ -97,13 +74,13 @@ def context_setup(lab: Lab) -> ContextChoice | None:
         st.info("Choose at least one number of passages.")
         return None
     return ContextChoice(
-        task_id=task_id,
-        model_id=model_id,
+        task_id=task.id,
+        model_id=model.id,
         sizes=tuple(sorted(sizes)),
         passages=int(passages),
-        rows=int(rows),
-        decoding=FITTING[lab.tasks.get(task_id).answer.kind][0],
-        marked=marked[task_id],
+        rows=rows,
+        decoding=FITTING[lab.tasks.get(task.id).answer.kind][0],
+        marked=task.id in marked,
     )
 
 

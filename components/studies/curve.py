@@ -1,4 +1,4 @@
-"""Setting up a learning curve, finding its runs, and its points as a table."""
+"""Setting up a learning curve, and its points as a table."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import streamlit as st
 from components.ui import state
 from components.ui.decoding import FITTING
 from components.ui.palette import label
-from components.ui.pickers import FIRST_TASK
-from components.ui.text import visible
-from engine.core.run.infos import RunInfo
-from engine.core.run.plan import TEST_ROWS, RunPlan
+from components.ui.pickers import choose_model, choose_task, choose_test_rows
+from engine.core.run.plan import TEST_ROWS
 from engine.core.task import AnswerKind
 from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode
@@ -47,39 +45,17 @@ class CurveChoice:
 
 def curve_setup(lab: Lab) -> CurveChoice | None:
     """Ask for task, model, techniques, numbers of rows and draws; None while something is missing."""
-    tasks = {info.id: info for info in lab.tasks.list() if info.rows.get("train", 0) > 1 and info.rows.get("test")}
-    models = {model.id: model for model in lab.models.list()}
+    tasks = [info for info in lab.tasks.list() if info.rows.get("train", 0) > 1 and info.rows.get("test")]
+    models = lab.models.list()
     if not tasks or not models:
         st.warning("This needs a model, and a task with training and test rows.", icon=":material/checklist:")
         return None
     first, second, third, fourth = st.columns([3, 3, 1.2, 1.2], vertical_alignment="bottom")
-    state.start_choice("curve_task", tasks, FIRST_TASK if FIRST_TASK in tasks else next(iter(tasks)))
-    state.start_choice(state.CURVE_MODEL, models, next(iter(models)))
-    task_id = first.selectbox(
-        "Task",
-        list(tasks),
-        format_func=lambda item: visible(tasks[item].title),
-        key="curve_task",
-        persist_state="session",
-    )
-    model_id = second.selectbox(
-        "Model",
-        list(models),
-        format_func=lambda item: visible(models[item].name),
-        key=state.CURVE_MODEL,
-        persist_state="session",
-    )
-    kind = lab.tasks.get(task_id).answer.kind
-    most_rows = tasks[task_id].rows["test"]
-    rows = third.number_input(
-        "Test rows",
-        min_value=1,
-        max_value=most_rows,
-        value=min(TEST_ROWS, most_rows),
-        key=f"curve_rows_{task_id}",
-        persist_state="session",
-        help="The same rows for every point.",
-    )
+    task = choose_task(first, tasks, key="curve_task")
+    model = choose_model(second, models, key=state.CURVE_MODEL)
+    kind = lab.tasks.get(task.id).answer.kind
+    key = f"curve_rows_{task.id}"
+    rows = choose_test_rows(third, task, key=key, usual=TEST_ROWS, help_text="The same rows for every point.")
     draws = fourth.number_input(
         "Seeds",
         min_value=1,
@@ -91,7 +67,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         "from seed to seed.",
     )
     offered_techniques = [item for item in able(labels=kind is AnswerKind.LABEL) if item in CURVE_TECHNIQUES]
-    most = tasks[task_id].rows["train"]
+    most = task.rows["train"]
     offered = sorted({*(size for size in SIZES if size <= most), most})
     left, right = st.columns(2)
     techniques = left.pills(
@@ -109,7 +85,7 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         offered,
         selection_mode="multi",
         default=[size for size in offered if size in SIZES],
-        key=f"curve_sizes_{task_id}",
+        key=f"curve_sizes_{task.id}",
         persist_state="session",
         help="The numbers of training rows at which quality is measured; 0 is zero-shot.",
     )
@@ -117,20 +93,14 @@ def curve_setup(lab: Lab) -> CurveChoice | None:
         st.info("Choose at least one technique and one number of rows.")
         return None
     return CurveChoice(
-        task_id=task_id,
-        model_id=model_id,
+        task_id=task.id,
+        model_id=model.id,
         techniques=tuple(item for item in offered_techniques if item in techniques),
         sizes=tuple(sorted(sizes)),
         draws=int(draws),
-        test_rows=int(rows),
+        test_rows=rows,
         decoding=FITTING[kind][0],
     )
-
-
-def kept_runs(lab: Lab, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo]]:
-    """Return the plans whose run is done, each with its run."""
-    found = zip(plans, lab.studies.kept(plans), strict=True)
-    return [(plan, info) for plan, info in found if info is not None and info.status == "done"]
 
 
 def points_frame(points: Sequence[CurvePoint]) -> pl.DataFrame:

@@ -47,8 +47,7 @@ def _agreed(lab: Lab, purpose: Purpose, plans: Sequence[RunPlan]) -> _Begin:
 
     Each plan gets the part of the limit that its cost is of all costs.
     """
-    kept = zip(plans, lab.studies.kept(plans), strict=True)
-    done = {plan.run_id for plan, run in kept if run is not None and run.status == "done"}
+    done = {plan.run_id for plan, _run in lab.studies.done(plans)}
     # As if the limit were agreed to: what else keeps them from starting is told before that, too.
     found = {
         plan.run_id: lab.plans.preflight(replace(plan, spending_limit_usd=math.inf))

@@ -21,34 +21,42 @@ FIRST_TASK = "support-tickets"
 """The default task on a first visit: it has single labels, so all techniques can be compared on it."""
 
 
-def choose_task(cell: Any, tasks: Sequence[TaskInfo]) -> TaskInfo:
-    """Let the user choose a task."""
+def choose_task(cell: Any, tasks: Sequence[TaskInfo], *, key: str = state.TASK, first: str = FIRST_TASK) -> TaskInfo:
+    """Let the user choose a task; `first` is the default, where it is among them."""
     by_id = {task.id: task for task in tasks}
-    state.start_choice(state.TASK, by_id, FIRST_TASK if FIRST_TASK in by_id else next(iter(by_id)))
+    state.start_choice(key, by_id, first if first in by_id else next(iter(by_id)))
     task_id = cell.selectbox(
         "Task",
         list(by_id),
         format_func=lambda item: visible(by_id[item].title),
-        key=state.TASK,
+        key=key,
         persist_state="session",
         help="A narrow job: instructions, examples, and how an answer is scored.",
     )
     return by_id[task_id]
 
 
-def choose_model(cell: Any, models: Sequence[ModelFacts]) -> ModelFacts:
+def choose_model(cell: Any, models: Sequence[ModelFacts], *, key: str = state.MODEL) -> ModelFacts:
     """Let the user choose a model."""
     facts = {model.id: model for model in models}
-    state.start_choice(state.MODEL, facts, next(iter(facts)))
+    state.start_choice(key, facts, next(iter(facts)))
     model_id = cell.selectbox(
         "Model",
         list(facts),
         format_func=lambda item: _words(facts[item]),
-        key=state.MODEL,
+        key=key,
         persist_state="session",
         help="The language model that every variant but the classifier adapts.",
     )
     return facts[model_id]
+
+
+def choose_test_rows(cell: Any, task: TaskInfo, *, key: str, usual: int, help_text: str) -> int:
+    """Let the user choose how many of a task's test rows are answered."""
+    most = max(task.rows.get("test", 0), 1)
+    state.start_number(key, usual, most=most)
+    rows = cell.number_input("Test rows", min_value=1, max_value=most, key=key, persist_state="session", help=help_text)
+    return int(rows)
 
 
 def choose_embedders(lab: Lab) -> str:

@@ -10,9 +10,9 @@ import streamlit as st
 from components.ui.text import inert, plain, visible
 from components.upload.draft import Draft, next_button, worked_out
 from components.upload.language_part import language_part
+from components.upload.rows_table import rows_table
 from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
-from engine.ingest.checks.work import build_rows
 from engine.ingest.data_card import DataCard, Finding, Fix
 from engine.ingest.intake import TokenFacts
 from engine.ingest.steps import Checked, Mapped, check_rows, count_tokens
@@ -222,18 +222,7 @@ def _rows(mapped: Mapped, finding: Finding) -> None:
     if finding.id == "ragged":
         return
     table = mapped.before.table
-    rows = build_rows(table.only(table.places_of(finding.lines[:_ROWS_SHOWN])), mapped.roles)
-    show_table(
-        pl.DataFrame(
-            {
-                "Line": [row.line for row in rows],
-                "Input": [inert(row.input[:500]) for row in rows],
-                "Target": [inert(row.target[:500]) for row in rows],
-            },
-            schema={"Line": pl.Int64, "Input": pl.String, "Target": pl.String},
-        ),
-        column_config={"Input": st.column_config.TextColumn(width="large")},
-        key=f"rows_{finding.id}",
-    )
+    named = table.only(table.places_of(finding.lines[:_ROWS_SHOWN]))
+    rows_table(named, mapped.roles, most_characters=500, key=f"rows_{finding.id}")
     if len(finding.lines) > _ROWS_SHOWN:
         st.caption(f"The first {_ROWS_SHOWN} of {say.number(len(finding.lines))} rows.")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from components.ui.errors import fault
-from components.ui.text import inert, plain, visible
+from components.ui.text import plain, visible
 from components.upload.draft import Draft, next_button, worked_out
-from components.widgets.tables import show_table
+from components.upload.rows_table import rows_table
 from engine.core.errors import AdaptLabError
 from engine.core.task import AnswerKind
 from engine.ingest.answer_kind import KindGuess, guess_kind
-from engine.ingest.checks.work import build_rows
 from engine.ingest.columns import Roles, usual_template
 from engine.ingest.steps import Looked, Mapped, Read, map_columns, read_whole, roles_for
 from engine.ingest.table import Table
@@ -193,17 +191,5 @@ def _kind(draft: Draft, guess: KindGuess) -> None:
 
 
 def _preview(table: Table, roles: Roles) -> None:
-    rows = build_rows(table.only(range(min(_SHOWN_ROWS, table.rows))), roles)
-    show_table(
-        pl.DataFrame(
-            {
-                "Line": [row.line for row in rows],
-                "Input": [inert(row.input[:2000]) for row in rows],
-                "Target": [inert(row.target[:2000]) for row in rows],
-            },
-            schema={"Line": pl.Int64, "Input": pl.String, "Target": pl.String},
-        ),
-        column_config={"Input": st.column_config.TextColumn(width="large")},
-        key="mapped_rows",
-        alt="The first rows as examples",
-    )
+    first = table.only(range(min(_SHOWN_ROWS, table.rows)))
+    rows_table(first, roles, most_characters=2000, key="mapped_rows", alt="The first rows as examples")

@@ -9,6 +9,7 @@ from engine.analysis.marks import FigureName, Origin, column_marks
 from engine.analysis.report import Report
 from engine.analysis.verdict.ruling import between
 from engine.charts.chart import Axis, Chart, Grid, Series
+from engine.charts.lines import interval_line, quality_floor
 from engine.metrics import wording as say
 from engine.metrics.calibration import Calibration, Coverage
 from engine.metrics.confusion import Confusion
@@ -78,16 +79,11 @@ def calibration_chart(found: Sequence[tuple[VariantFigures, Calibration]], origi
         name="perfect", colour="muted", x=(0.0, 1.0), y=(0.0, 1.0), line=True, markers=False, dash="dot", in_table=False
     )
     series = [
-        Series(
-            name=item.name,
-            colour=item.variant.technique.value,
-            x=tuple(part.confidence for part in curve.bins),
-            y=tuple(part.right.value for part in curve.bins),
-            low=tuple(part.right.low for part in curve.bins),
-            high=tuple(part.right.high for part in curve.bins),
-            line=True,
-            dash=item.variant.style.dash,
-            symbol=item.variant.style.symbol,
+        interval_line(
+            item.name,
+            item.variant.technique,
+            [(part.confidence, part.right) for part in curve.bins],
+            style=item.variant.style,
         )
         for item, curve in found
     ]
@@ -134,7 +130,7 @@ def coverage_chart(found: Sequence[tuple[VariantFigures, tuple[Coverage, ...]]],
         y=Axis(
             title=_right("right among them", [item for item, _curve in found], origin),
             form="percent",
-            low=max(min(lows, default=0.0) - 0.05, 0.0),
+            low=quality_floor(lows),
             high=1.02,
         ),
         series=series,

@@ -10,6 +10,7 @@ from typing import Any
 from engine.analysis.basis.efforts import effort_sentences, replay_option
 from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.training_rows import training_rows
+from engine.analysis.costs.break_even import CostLine
 from engine.analysis.figures import PER, RunFigures, VariantFigures
 from engine.analysis.marks import FigureName, Origin, mark_of_item, origin_of
 from engine.core.interval import Interval
@@ -74,7 +75,7 @@ def summarize(
         "variants": [
             _variant(run.of(variant.id), task, by_variant[variant.id], origin)
             if variant.id in measured
-            else _unmeasured(variant, task)
+            else _unmeasured(variant, task, origin)
             for variant in plan.variants
         ],
     }
@@ -146,43 +147,31 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
     }
 
 
-def _unmeasured(variant: Variant, task: Task) -> dict[str, Any]:
+def _unmeasured(variant: Variant, task: Task, origin: Origin) -> dict[str, Any]:
     """Return the entry of a variant that has not answered any row."""
     nothing = Interval(value=math.nan, low=0.0, high=1.0)
-    none = {"p50": None, "p95": None}
-    names = ("examples_per_s", "prepare_s", "peak_rss_bytes", "cost_usd_per_1k", "energy_wh_per_1k", "retrieval")
-    return {
-        "variant": variant.id,
-        "technique": str(variant.technique),
-        "name": variant.name,
-        "tuned": variant.tuned,
-        "n": 0,
-        "n_failed": 0,
-        "failures": {},
-        "quality": {"metric": task.primary_scorer, **_interval(nothing)},
-        "scores": {name: _interval(nothing) for name in task.scorers},
-        "ttft_s": none,
-        "total_s": none,
-        "retrieval_s": none,
-        "tokens": {
-            "prompt_mean": 0.0,
-            "cached_prompt_mean": 0.0,
-            "completion_mean": 0.0,
-            "embedding_mean": 0.0,
-            "rows_estimated": 0,
-        },
-        "answered_by": [],
-        "tokens_per_s": {"prefill": None, "decode": None},
-        "prepare_reused": False,
-        "label_priors": [],
-        "embedder": variant.embedder or None if variant.embeds else None,
-        "examples": variant.shots_k,
-        "shots": None,
-        "energy_measured": False,
-        "marks": {},
-        "estimated": [],
-        **dict.fromkeys(names),
-    }
+    cost = CostLine(
+        name=variant.name,
+        variant_id=variant.id,
+        labelling_usd=0.0,
+        preparing_usd=0.0,
+        per_call_usd=math.nan,
+        leaves_machine=False,
+        most_calls_per_month=None,
+        source="",
+    )
+    item = VariantFigures(
+        variant=variant,
+        name=variant.name,
+        rows=0,
+        timed_rows=0,
+        quality=nothing,
+        scores=dict.fromkeys(task.scorers, nothing),
+        busy_s_per_call=math.nan,
+        cost_usd_per_1k=math.nan,
+        cost=cost,
+    )
+    return _variant(item, task, (), origin) | {"marks": {}, "estimated": []}
 
 
 def _interval(interval: Interval) -> dict[str, float | None]:

@@ -12,6 +12,9 @@ from engine.core.errors import CancelledError
 Step = TypeVar("Step")
 Told = TypeVar("Told")
 Result = TypeVar("Result")
+POLL_S = 0.02
+"""How often what waits looks whether it should stop."""
+ANSWER_STOPPED = "The answer was stopped."
 
 
 class CancelSignal(Protocol):
@@ -69,10 +72,19 @@ def seconds_left(elapsed_s: float, done: float, total: float) -> float | None:
     return elapsed_s * (total - done) / done if done > 0 else None
 
 
-def check_cancelled(cancel: CancelSignal | None, what: str = "The run was stopped.") -> None:
+def check_cancelled(cancel: CancelSignal | None, what: str = "The run was stopped.", fix: str = "") -> None:
     """Raise `CancelledError` if the work should stop."""
     if cancel is not None and cancel.is_set():
-        raise CancelledError(what)
+        raise CancelledError(what, fix)
+
+
+def pause(seconds: float, cancel: CancelSignal | None, what: str) -> None:
+    """Wait; raise `CancelledError` as soon as the work should stop."""
+    until = time.monotonic() + seconds
+    check_cancelled(cancel, what)
+    while (left_s := until - time.monotonic()) > 0:
+        time.sleep(min(left_s, POLL_S))
+        check_cancelled(cancel, what)
 
 
 def relay(steps: Generator[Step, None, Result], tell: Callable[[Step], Told]) -> Generator[Told, None, Result]:

@@ -8,17 +8,21 @@ from contextlib import suppress
 from dataclasses import replace
 
 from engine.analysis.snapshot import RunProgress, RunSnapshot
-from engine.core.errors import AdaptLabError
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.events import Event
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose, plan_fields
 from engine.core.run.plan import RunPlan
-from engine.services.background.background_runs import BackgroundRuns
+from engine.services.background.jobs import JobBook
 from engine.services.background.kept_runs import KeptRuns
+from engine.services.background.run_job import RunJob, events
 from engine.services.plans import Plans
 from engine.services.recorded import SAMPLE, fold
 from engine.services.workspace import Workspace
 from engine.studies.past_purposes import purposes_of, split_of
+
+MOST_REMEMBERED = 100
+"""Runs of this process whose events stay in memory; older ones are read from the store."""
 
 
 class Runs:
@@ -27,13 +31,13 @@ class Runs:
     def __init__(self, workspace: Workspace, plans: Plans) -> None:
         """Run with these adapters; kept plans are checked by `plans`."""
         self._workspace, self._plans = workspace, plans
-        self._background = BackgroundRuns(workspace)
+        self._jobs: JobBook[RunJob] = JobBook(MOST_REMEMBERED)
         self._kept = KeptRuns(workspace.store)
 
     def start(self, plan: RunPlan, *, purpose: Purpose = Purpose.COMPARISON, studied_run: str = "") -> str:
         """Keep a new run and carry it out in the background; return its id."""
         self._create(plan, purpose, studied_run)
-        self._background.begin(plan, self._plans.estimate(plan))
+        self._begin(plan)
         return plan.run_id
 
     def resume(self, run_id: str, *, spending_limit_usd: float | None = None) -> str:
@@ -51,7 +55,7 @@ class Runs:
             plan = replace(plan, spending_limit_usd=spending_limit_usd)
             self._workspace.store.update_run(run_id, manifest={"plan": plan_fields(plan)})
         self._workspace.files.forget(run_id)  # rows that a fault left without an answer are asked again
-        self._background.begin(plan, self._plans.estimate(plan))
+        self._begin(plan)
         return run_id
 
     def carry_out(
@@ -70,35 +74,39 @@ class Runs:
             self._workspace.files.forget(plan.run_id)
         else:
             self._create(plan, purpose, studied_run)
-        yield from self._background.events(plan, cancel, enough)
+        yield from events(self._workspace, plan, cancel, enough)
 
     def cancel(self, run_id: str) -> None:
         """Stop a run; what was done is kept."""
-        self._background.cancel(run_id)
+        self._jobs.cancel(run_id)
 
     def pause(self, run_id: str) -> None:
         """Pause a run after the current row. It keeps the machine, so that conditions stay the same."""
-        self._background.pause(run_id)
+        if (job := self._jobs.find(run_id)) is not None:
+            job.pause.set()
 
     def end_search(self, run_id: str) -> None:
         """End a run's search for settings; it goes on with the best so far."""
-        self._background.end_search(run_id)
+        if (job := self._jobs.find(run_id)) is not None:
+            job.enough.set()
 
     def go_on(self, run_id: str) -> None:
         """Resume a paused run."""
-        self._background.go_on(run_id)
+        if (job := self._jobs.find(run_id)) is not None:
+            job.pause.clear()
 
     def current_id(self) -> str | None:
         """Return the run that is running or waiting in this process."""
-        return next(iter(self._background.current_ids()), None)
+        return self._jobs.running_id()
 
     def current_ids(self) -> list[str]:
         """Return the runs that are running or waiting in this process, in the order in which they began."""
-        return self._background.current_ids()
+        return [run_id for run_id, _job in self._jobs.running()]
 
     def progress(self, run_id: str) -> RunProgress | None:
         """Return how far a run of this process is, without its figures; None for other runs."""
-        return self._background.progress(run_id)
+        job = self._jobs.find(run_id)
+        return None if job is None else job.live.progress()
 
     def snapshot(self, run_id: str) -> RunSnapshot:
         """Return a run so far: from memory, or rebuilt from the store.
@@ -109,8 +117,8 @@ class Runs:
         sample = self._workspace.files.sample() if run_id == SAMPLE else None
         if sample is not None:
             return fold(sample.manifest, sample.predictions).snapshot()
-        live = self._background.find(run_id) or self._kept.find(run_id)
-        return live.snapshot()
+        job = self._jobs.find(run_id)
+        return (job.live if job is not None else self._kept.find(run_id)).snapshot()
 
     def list(self) -> list[RunInfo]:
         """List kept runs, newest first."""
@@ -122,13 +130,21 @@ class Runs:
         Raises:
             UsageError: there is no such run, or it is still running.
         """
-        self._background.forget(run_id)
+        job = self._jobs.find(run_id)
+        if job is not None and job.is_running:
+            raise UsageError(f"Run {run_id} is still running.", "Stop it before you delete it.")
+        self._jobs.forget(run_id)
         self._workspace.store.delete_run(run_id)
         self._workspace.files.forget(run_id)
 
     def close(self) -> None:
         """Stop all runs."""
-        self._background.close()
+        self._jobs.close()
+
+    def _begin(self, plan: RunPlan) -> None:
+        """Carry out a kept plan, unless it is already running; its time left begins with the estimate."""
+        estimate = self._plans.estimate(plan)  # takes a while, in which no other run should wait
+        self._jobs.begin(plan.run_id, lambda: RunJob(self._workspace, plan, estimate))
 
     def _create(self, plan: RunPlan, purpose: Purpose, studied_run: str = "") -> None:
         self._workspace.store.create_run(self._plans.manifest(plan, purpose, studied_run))

@@ -154,6 +154,11 @@ class Studies:
         """Return for each plan a kept run of this experiment, a finished one before others; None if there is none."""
         return find_kept(self._runs, self._results, plans)
 
+    def done(self, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo]]:
+        """Return those plans that have a finished run, each with it."""
+        found = zip(plans, self.kept(plans), strict=True)
+        return [(plan, run) for plan, run in found if run is not None and run.status == "done"]
+
     def start(self, purpose: Purpose, name: str, plans: Sequence[RunPlan], *, studied_run: str = "") -> None:
         """Carry out what is missing of a study in the background, unless one of its kind is already running.
 

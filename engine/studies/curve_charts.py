@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.charts.chart import Axis, Chart, Series
-from engine.core.techniques import TECHNIQUES, Technique, label
+from engine.charts.chart import Axis, Chart
+from engine.charts.lines import interval_line, quality_floor
+from engine.core.techniques import Technique, label
 from engine.metrics import wording as say
 from engine.metrics.marks import heading_of_numbers
 from engine.studies.learning_curve import CurvePoint, of_technique
@@ -21,26 +22,14 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
     series = []
     for place, (technique, line) in enumerate(lines):
         shift = (place - (len(lines) - 1) / 2) * _SHIFT * most
-        series.append(
-            Series(
-                name=label(technique),
-                colour=technique.value,
-                x=tuple(point.train_rows + (shift if point.train_rows else 0.0) for point in line),
-                y=tuple(point.quality.value for point in line),
-                low=tuple(point.quality.low for point in line),
-                high=tuple(point.quality.high for point in line),
-                line=True,
-                dash=TECHNIQUES[technique].style.dash,
-                symbol=TECHNIQUES[technique].style.symbol,
-            )
-        )
+        points_of = [(point.train_rows + (shift if point.train_rows else 0.0), point.quality) for point in line]
+        series.append(interval_line(label(technique), technique, points_of))
     told = [
         f"{label(technique)} "
         + ", ".join(f"{point.train_rows} rows {say.share(point.quality.value)}" for point in line)
         for technique, line in lines
         if line
     ]
-    lows = [point.quality.low for point in points]
     draws = max((len(point.seeds) for point in points), default=1)
     return Chart(
         title="Quality against training rows",
@@ -52,7 +41,7 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
         y=Axis(
             title=heading_of_numbers("quality", [point.mark for point in points]),
             form="percent",
-            low=max(min(lows, default=0.0) - 0.05, 0.0),
+            low=quality_floor(point.quality.low for point in points),
             high=1.03,
         ),
         series=tuple(series),

@@ -13,7 +13,8 @@ from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.qualities import qualities
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
-from engine.charts.chart import Axis, Chart, Series
+from engine.charts.chart import Axis, Chart
+from engine.charts.lines import interval_line, quality_floor
 from engine.core.interval import Floats, Interval
 from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import Task
@@ -177,21 +178,9 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
         if not own:
             continue
         first = next(iter(own.values()))
-        points = [(0, first.before), *((kinds.index(kind) + 1, change.after) for kind, change in own.items())]
         shift = (place - (len(plan.variants) - 1) / 2) * 0.06
-        series.append(
-            Series(
-                name=first.name,
-                colour=variant.technique.value,
-                x=tuple(number + shift for number, _interval in points),
-                y=tuple(interval.value for _number, interval in points),
-                low=tuple(interval.low for _number, interval in points),
-                high=tuple(interval.high for _number, interval in points),
-                line=True,
-                dash=variant.style.dash,
-                symbol=variant.style.symbol,
-            )
-        )
+        points = [(shift, first.before), *((kinds.index(kind) + 1 + shift, one.after) for kind, one in own.items())]
+        series.append(interval_line(first.name, variant.technique, points, style=variant.style))
     lows = [low for item in series for low in item.low]
     told = [f"{item.name} {', '.join(map(say.share, item.y))}" for item in series]
     names = (before_in_words(ORIGINAL, changes), *(rows_in_words(first_of_kind[kind]) for kind in kinds))
@@ -200,7 +189,7 @@ def drift_chart(plan: RunPlan, changes: Sequence[DriftChange]) -> Chart:
         caption=f"from left to right: {', '.join(names)}; bars are 95 % intervals",
         alt=f"Quality on {', '.join(names)}: {'; '.join(told)}." if told else "Nothing has been measured yet.",
         x=Axis(title="rows", low=-0.4, high=len(names) - 0.6, words=names),
-        y=Axis(title="quality", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
+        y=Axis(title="quality", form="percent", low=quality_floor(lows), high=1.03),
         series=tuple(series),
         legend=True,
     )

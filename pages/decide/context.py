@@ -42,8 +42,7 @@ try:
         else {}
     )
     plans = [*numbers.values(), *places.values()]
-    kept = dict(zip((plan.run_id for plan in plans), lab.studies.kept(plans), strict=True))
-    done = {name: info for name, info in kept.items() if info is not None and info.status == "done"}
+    done = {plan.run_id: run for plan, run in lab.studies.done(plans)}
     series_panel(lab, Purpose.CONTEXT, chosen.name, plans, missing=len(plans) - len(done))
     by_number = {size: done[plan.run_id] for size, plan in numbers.items() if plan.run_id in done}
     by_place = {place: done[plan.run_id] for place, plan in places.items() if plan.run_id in done}

@@ -12,6 +12,7 @@ from components.ui.run_data import measured_of, plan_of, reported_run
 from components.ui.run_list import caveats
 from components.ui.text import plain, visible
 from components.widgets.chart_card import chart_card
+from components.widgets.differences import difference_columns
 from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
@@ -45,8 +46,8 @@ try:
     plans = lab.studies.drift(base)
     if aside := left_out_in_words(lab.tasks.get(base.task_id), base.test_ids):
         st.caption(aside)
-    kept = dict(zip(plans, lab.studies.kept(list(plans.values())), strict=True))
-    done = {kind: run for kind, run in kept.items() if run is not None and run.status == "done"}
+    finished = {plan.run_id: run for plan, run in lab.studies.done(list(plans.values()))}
+    done = {kind: finished[plan.run_id] for kind, plan in plans.items() if plan.run_id in finished}
     series_panel(
         lab,
         Purpose.DRIFT,
@@ -67,7 +68,6 @@ except AdaptLabError as error:
 for sentence in who_breaks(changes):
     st.markdown(f"* {plain(sentence.text)}")
 chart_card(drift_chart(base, changes), key="drift_chart", height=380)
-number = st.column_config.NumberColumn
 show_table(
     pl.DataFrame(
         [
@@ -88,10 +88,8 @@ show_table(
         ]
     ),
     column_config={
-        "Change": number(format="%+.1f points", help="Quality after minus before."),
-        "95 % low": number(format="%+.1f", help="Lower end of the change's 95 % interval."),
-        "95 % high": number(format="%+.1f", help="Upper end of the change's 95 % interval."),
-        "p (Holm)": number(format="%.4f", help="Corrected for all variants and kinds; below 0.05 is significant."),
+        "Change": st.column_config.NumberColumn(format="%+.1f points", help="Quality after minus before."),
+        **difference_columns("change"),
         "Degrades": st.column_config.TextColumn(help="Whether the loss is significant at the 5 % level."),
         "Compared": st.column_config.TextColumn(help="Same rows are compared in pairs, others as two samples."),
     },

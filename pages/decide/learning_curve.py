@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.studies.curve import curve_setup, kept_runs, points_frame
+from components.studies.curve import curve_setup, points_frame
 from components.studies.series_panel import series_panel
 from components.ui import state
 from components.ui.errors import fault
@@ -35,7 +35,7 @@ try:
         test_rows=chosen.test_rows,
         decoding=chosen.decoding,
     )
-    done = kept_runs(lab, plans)
+    done = lab.studies.done(plans)
 except AdaptLabError as error:
     fault(error)
     st.stop()

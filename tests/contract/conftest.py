@@ -159,7 +159,7 @@ def api_server() -> Iterator[FaultyServer]:
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Note the seconds before each further attempt, instead of waiting."""
     noted: list[float] = []
-    monkeypatch.setattr(reading, "pause", lambda seconds, _cancel: noted.append(seconds))
+    monkeypatch.setattr(reading, "pause", lambda seconds, _cancel, _what: noted.append(seconds))
     return noted
 
 

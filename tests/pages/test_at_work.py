@@ -63,7 +63,7 @@ def test_a_run_is_shown_on_every_page(page: str, open_app: Opener) -> None:
     assert progress is not None
     assert f"{progress.rows_done} of 120 answers" in strip(app)
     stop(app)
-    assert lab.runs._background._jobs.find(run_id).is_set()  # type: ignore[union-attr]
+    assert lab.runs._jobs.find(run_id).is_set()  # type: ignore[union-attr]
 
 
 def test_nothing_is_shown_or_asked_while_the_machine_is_free(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_work_with_a_model_is_shown(kind: str, open_app: Opener) -> None:
     lab.memory.answers.hold()
     if kind == "Speed test":
         lab.models.speed_tests.start(MODEL)
-        job = lab.models.speed_tests.last(MODEL)
+        job = lab.models.speed_tests.find(MODEL)
     else:
         job = lab.models.checks.start(MODEL)
     assert job is not None

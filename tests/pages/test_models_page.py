@@ -22,7 +22,7 @@ def test_a_speed_test_is_run_and_kept(open_app: Opener, monkeypatch: pytest.Monk
     app.button(key="speed_start").click().run()
     assert not app.exception
     assert not any("No model has been tested" in caption.value for caption in app.caption)  # one is being tested
-    until(lambda: not lab.models.speed_tests.last(MODEL).is_running)
+    until(lambda: not lab.models.speed_tests.find(MODEL).is_running)
     app.run()
     assert not app.exception
     speeds = next(frame.value for frame in app.dataframe if "Reads" in frame.value)
@@ -46,7 +46,7 @@ def test_a_model_is_checked_and_what_was_found_is_kept(open_app: Opener) -> None
     app = open_app(lab, PAGE).run()
     app.button(key=f"check_{MODEL}").click().run()
     assert not app.exception
-    until(lambda: not lab.models.checks.last(MODEL).is_running)
+    until(lambda: not lab.models.checks.find(MODEL).is_running)
     app.run()
     assert not app.exception
     found = next(frame.value for frame in app.dataframe if "Ability" in frame.value)

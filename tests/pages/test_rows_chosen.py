@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from components.rows import browser
 from engine.analysis.row_filter import Show
+from engine.analysis.row_grid import grid_data
+from engine.analysis.run_table import RunTable
 from engine.core.run.events import Event, PredictionMade, RunEnded
 from engine.core.run.prediction import Failure, FailureKind, Prediction
 from engine.core.techniques import Technique
@@ -98,3 +104,23 @@ def test_rows_are_chosen_by_what_is_known_of_them(open_app: Opener) -> None:
     ]
     assert len(grid(app)["rows"]) == sum(word.casefold() in text.casefold() for text in texts)
     assert f"with '{word.upper()}'" in told(app)
+
+
+def test_the_grid_is_written_once_for_each_choice_of_rows(open_app: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing it takes a large run's report longer than all else: another limit leaves it as it is."""
+    lab = memory_lab()
+    run_id = _finished(lab)
+    written: list[int] = []
+
+    def counted(table: RunTable, found: NDArray[np.int64], *more: Any) -> dict[str, Any]:
+        written.append(len(found))
+        return grid_data(table, found, *more)
+
+    monkeypatch.setattr(browser, "grid_data", counted)
+    app = opened(open_app, lab, REPORT)
+    app.number_input(key="limit_least_quality").set_value(99.0).run()
+    app.number_input(key="limit_least_quality").set_value(50.0).run()
+    assert len(written) == 1
+    app.segmented_control(key=f"report_rows_{run_id}_show").set_value(Show.ALL).run()
+    assert written[1:] == [40]
+    assert len(grid(app)["rows"]) == 40

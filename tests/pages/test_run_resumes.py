@@ -57,7 +57,7 @@ def test_a_kept_run_is_read_once_for_its_page(open_app: Opener, monkeypatch: pyt
     """Folding the answers of a large run takes seconds: opening its page does that once, however many parts show it."""
     lab = memory_lab(speed=500)
     run_id = lab.finished(rows=6)
-    lab.runs._background.forget(run_id)
+    lab.runs._jobs.forget(run_id)
     reads: list[str] = []
 
     def counted(manifest: Manifest, predictions: Iterable[Prediction]) -> LiveRun:
@@ -107,7 +107,7 @@ def test_a_run_whose_process_is_gone_is_interrupted(open_app: Opener) -> None:
     lab = memory_lab()
     run_id = lab.finished(rows=6)
     lab.memory.store.update_run(run_id, status="running")
-    lab.runs._background._jobs = JobBook(1)  # another process began it
+    lab.runs._jobs = JobBook(1)  # another process began it
     app = open_app(lab)
     app.query_params["run_id"] = run_id
     app.run()

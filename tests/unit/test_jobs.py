@@ -271,6 +271,33 @@ def test_the_last_jobs_are_remembered() -> None:
     assert book.find("2") is None
 
 
+def test_of_two_threads_that_begin_one_job_the_second_gets_the_first_ones() -> None:
+    """Two quick presses must not start the same work twice, of which only one could be stopped."""
+    book: JobBook[Job[None]] = JobBook(2)
+    making, leave, made = threading.Event(), threading.Event(), []
+
+    def make() -> Job[None]:
+        made.append(Job("1", lambda _job: leave.wait(PATIENCE_S) and None))
+        making.set()
+        assert not begun.wait(0.2), "the second thread did not wait"
+        return made[-1]
+
+    found, begun = [], threading.Event()
+
+    def second() -> None:
+        assert making.wait(PATIENCE_S)
+        found.append(book.begin("1", make))
+        begun.set()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    found.append(book.begin("1", make))
+    thread.join(PATIENCE_S)
+    leave.set()
+    assert len(made) == 1
+    assert found == [made[0], made[0]]
+
+
 def test_a_run_ends_when_the_machine_is_free() -> None:
     """In the caller's thread the end is told after the machine was given back, so that the next run need not wait."""
     lab = memory_lab(speed=200)

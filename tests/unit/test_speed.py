@@ -46,15 +46,15 @@ def test_a_test_is_kept_per_model_and_a_busy_machine_is_told(monkeypatch: pytest
     tests = lab.models.speed_tests
     lab.memory.machine.taken = True
     tests.start(MODEL)
-    until(lambda: not tests.last(MODEL).is_running)
-    refused = tests.last(MODEL)
+    until(lambda: not tests.find(MODEL).is_running)
+    refused = tests.find(MODEL)
     assert (refused.status, refused.result, tests.kept()) == ("failed", None, {})
     assert "in progress" in refused.error.what
     lab.memory.machine.taken = False
     tests.start(MODEL)
-    until(lambda: not tests.last(MODEL).is_running)
-    assert tests.last(MODEL).status == "done"
-    assert tests.kept() == {memory_model().digest: tests.last(MODEL).result}
+    until(lambda: not tests.find(MODEL).is_running)
+    assert tests.find(MODEL).status == "done"
+    assert tests.kept() == {memory_model().digest: tests.find(MODEL).result}
 
 
 def test_speeds_are_kept_by_processor(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.errors import CanaryError, CancelledError, ModelError, ModelFileError
+from engine.core.steps import ANSWER_STOPPED
 
 BATCH_TOKENS = 2048
 ABORTED = 2
@@ -243,7 +244,7 @@ class Context:
                 batch.logits[index] = entry.wants_logits
             code = llama_cpp.llama_decode(self._context, batch)
             if code == ABORTED or (code and self._cancel.is_set()):
-                raise CancelledError("The answer was stopped.")
+                raise CancelledError(ANSWER_STOPPED)
             if code:
                 raise ModelError(f"llama.cpp could not evaluate {len(part)} tokens (code {code}).", "Try a new run.")
             for index, entry in enumerate(part):

@@ -38,7 +38,6 @@ from adapters.models.remote.reading import answer_all, cancellable_call, cancell
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import (
     BrokenAnswerError,
-    CancelledError,
     ModelError,
     RefusedOptionError,
     UnknownModelError,
@@ -55,7 +54,7 @@ from engine.core.generation import (
     check_fit,
 )
 from engine.core.run.prediction import Usage
-from engine.core.steps import CancelSignal
+from engine.core.steps import ANSWER_STOPPED, CancelSignal, check_cancelled
 from engine.core.variant import DecodingMode
 
 
@@ -188,11 +187,6 @@ class OpenAICompatibleModel:
         self, request: GenerateRequest, cancel: CancelSignal | None, until: float
     ) -> Iterator[TextPiece | Completion]:
         """Choose a label over its own tokens, as llama.cpp does here."""
-
-        def check_cancelled() -> None:
-            if cancel is not None and cancel.is_set():
-                raise CancelledError("The answer was stopped.")
-
         started = time.perf_counter()
         labels = request.decoding.labels
         name = served_name(self._served, request, self._name)
@@ -209,7 +203,7 @@ class OpenAICompatibleModel:
                     labels,
                     every_label=request.decoding.every_label,
                     to=to,
-                    check_cancelled=check_cancelled,
+                    check_cancelled=lambda: check_cancelled(cancel, ANSWER_STOPPED),
                 ),
             )
 

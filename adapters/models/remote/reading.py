@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 from adapters.models.remote.bounds import CURRENT, MOST_BYTES, QUICK_S, Reading, took_too_long
 from engine.core.errors import CancelledError, ModelError, ServerBusyError, SlowAnswerError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
-from engine.core.steps import CancelSignal
+from engine.core.steps import ANSWER_STOPPED, POLL_S, CancelSignal, check_cancelled, pause
 from engine.metrics import wording as say
 
-POLL_S = 0.02
 FIRST_ITEM_S = 300.0
 """How long the first piece may take: a long prompt on a slow processor takes minutes."""
 STALL_S = 30.0
@@ -73,8 +72,7 @@ def cancellable_stream(
     heard, patience_s = time.monotonic(), first_s
     try:
         while True:
-            if cancel is not None and cancel.is_set():
-                raise CancelledError("The answer was stopped.")
+            check_cancelled(cancel, ANSWER_STOPPED)
             if time.monotonic() > until:
                 raise took_too_long(server)
             try:
@@ -170,18 +168,9 @@ def with_retries(
             pause_s = min(asked_s if asked_s is not None else wait_s * jitter.uniform(0.75, 1.25), LONGEST_WAIT_S)
             if number == attempts or time.monotonic() + pause_s > until:
                 raise
-            pause(pause_s, cancel)
+            pause(pause_s, cancel, ANSWER_STOPPED)
             wait_s *= 2
     raise ServerBusyError("The server was busy each time.", "Try again later.")
-
-
-def pause(seconds: float, cancel: CancelSignal | None) -> None:
-    """Wait, unless cancelled meanwhile."""
-    until = time.monotonic() + seconds
-    while (left_s := until - time.monotonic()) > 0:
-        if cancel is not None and cancel.is_set():
-            raise CancelledError("The answer was stopped.")
-        time.sleep(min(left_s, POLL_S))
 
 
 def answer_all(

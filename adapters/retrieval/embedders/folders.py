@@ -15,6 +15,7 @@ from typing import Any
 from adapters.models.stores import MAX_SCANNED_FILES, model_folders
 from adapters.retrieval.embedders.bundled import BACKEND
 from adapters.retrieval.embedders.digests import digest_of
+from adapters.storage.files import read_object
 from engine.core.embedder import EmbedderFacts
 from engine.core.errors import UsageError
 
@@ -76,9 +77,9 @@ def refusal(folder: Path) -> UsageError | None:
 
 def facts_of(folder: Path) -> EmbedderFacts:
     """Return what the configuration of a folder says."""
-    config, own = _config(folder), _dict(folder / "sentence_bert_config.json")
-    pooling = next((_dict(path) for path in sorted(folder.glob("*_Pooling/config.json"))), {})
-    dense = next((_dict(path) for path in sorted(folder.glob("*_Dense/config.json"), reverse=True)), {})
+    config, own = _config(folder), read_object(folder / "sentence_bert_config.json")
+    pooling = next((read_object(path) for path in sorted(folder.glob("*_Pooling/config.json"))), {})
+    dense = next((read_object(path) for path in sorted(folder.glob("*_Dense/config.json"), reverse=True)), {})
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     dimensions = dense.get("out_features") or pooling.get("word_embedding_dimension") or config.get("hidden_size")
     longest = own.get("max_seq_length") or config.get("max_position_embeddings")
@@ -126,12 +127,7 @@ def _card_languages(card: Path) -> tuple[str, ...]:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    return _dict(folder / "config.json") or _dict(folder / "0_Transformer" / "config.json")
-
-
-def _dict(path: Path) -> dict[str, Any]:
-    found = _read(path)
-    return found if isinstance(found, dict) else {}
+    return read_object(folder / "config.json") or read_object(folder / "0_Transformer" / "config.json")
 
 
 def _read(path: Path) -> Any:

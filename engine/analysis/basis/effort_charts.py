@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from engine.charts.chart import Axis, Chart, Series
+from engine.charts.lines import quality_floor
 from engine.core.run.effort import Search, TrialOutcome
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
@@ -43,7 +44,7 @@ def effort_chart(searches: Mapping[str, Search]) -> Chart:
         caption="best score so far on labelled rows that are not tested; it begins with the default",
         alt=f"Best score on labelled rows: {'; '.join(told)}." if told else "Nothing has been tried yet.",
         x=Axis(title="seconds of search", low=0.0, high=1.12 * most_s),
-        y=Axis(title="best so far", form="percent", low=max(min(lows, default=0.0) - 0.08, 0.0), high=1.03),
+        y=Axis(title="best so far", form="percent", low=quality_floor(lows, 0.08), high=1.03),
         series=tuple(series),
         legend=True,
         empty="The first trials are under way.",
@@ -73,7 +74,7 @@ def expected_chart(searches: Mapping[str, Search]) -> Chart:
         caption="if n settings were drawn at random from those tried (Dodge et al. 2019)",
         alt=f"Expected best score: {'; '.join(told)}." if told else "Too few settings were tried.",
         x=Axis(title="settings tried", low=0.5, high=most + 0.5),
-        y=Axis(title="expected best", form="percent", low=max(min(lows, default=0.0) - 0.05, 0.0), high=1.03),
+        y=Axis(title="expected best", form="percent", low=quality_floor(lows), high=1.03),
         series=tuple(series),
         legend=True,
         empty="Too few settings were tried.",

@@ -201,7 +201,7 @@ class JobBook(Generic[AnyJob]):
         """Remember this many."""
         self._most = most
         self._jobs: dict[str, AnyJob] = {}
-        self._lock = threading.Lock()
+        self._lock, self._beginning = threading.Lock(), threading.Lock()
 
     def add(self, job_id: str, job: AnyJob) -> None:
         """Remember a job."""
@@ -212,12 +212,16 @@ class JobBook(Generic[AnyJob]):
                 self._jobs.pop(next(iter(self._jobs)))
 
     def begin(self, job_id: str, make: Callable[[], AnyJob]) -> AnyJob:
-        """Make, remember and start a job, unless one of this id is running; return it."""
-        standing = self.find(job_id)
-        if standing is not None and standing.is_running:
-            return standing
-        job = make()
-        self.add(job_id, job)
+        """Make, remember and start a job, unless one of this id is running; return it.
+
+        Of two threads that begin one job, the second gets the first one's.
+        """
+        with self._beginning:
+            standing = self.find(job_id)
+            if standing is not None and standing.is_running:
+                return standing
+            job = make()
+            self.add(job_id, job)
         job.start()
         return job
 

@@ -81,25 +81,17 @@ class ModelCheck(SteppedJob[CheckedModel]):
         return found
 
 
-class ModelChecks:
-    """Checks models in the background and finds the checks that are kept."""
+class ModelChecks(JobBook[ModelCheck]):
+    """The last checks of this process by model, made in the background; finds those that are kept."""
 
     def __init__(self, workspace: Workspace) -> None:
         """Check with these adapters."""
+        super().__init__(MOST_REMEMBERED)
         self._workspace = workspace
-        self._checks: JobBook[ModelCheck] = JobBook(MOST_REMEMBERED)
 
     def start(self, model_id: str) -> ModelCheck:
         """Begin a check, unless one of this model is running; return it."""
-        return self._checks.begin(model_id, lambda: ModelCheck(self._workspace, model_id))
-
-    def last(self, model_id: str) -> ModelCheck | None:
-        """Return the last check of a model in this process."""
-        return self._checks.find(model_id)
-
-    def running(self) -> list[tuple[str, ModelCheck]]:
-        """Return the checks in progress, by model."""
-        return self._checks.running()
+        return self.begin(model_id, lambda: ModelCheck(self._workspace, model_id))
 
     def kept(self, model_id: str) -> CheckedModel | None:
         """Return the kept check of a model on this machine."""
@@ -112,10 +104,6 @@ class ModelChecks:
                 )
                 return CheckedModel(**{**fields, "findings": found})
         return None
-
-    def close(self) -> None:
-        """Stop what is running."""
-        self._checks.close()
 
 
 Question = Callable[[LanguageModel, CancelSignal], Finding]

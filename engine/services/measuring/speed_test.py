@@ -56,25 +56,17 @@ class SpeedTest(SteppedJob[Speed]):
         return speed
 
 
-class SpeedTests:
-    """Runs speed tests in the background and finds those that are kept."""
+class SpeedTests(JobBook[SpeedTest]):
+    """The last speed tests of this process by model, run in the background; finds those that are kept."""
 
     def __init__(self, workspace: Workspace) -> None:
         """Test with these adapters."""
+        super().__init__(MOST_REMEMBERED)
         self._workspace = workspace
-        self._tests: JobBook[SpeedTest] = JobBook(MOST_REMEMBERED)
 
     def start(self, model_id: str) -> None:
         """Begin a test unless one of this model is running."""
-        self._tests.begin(model_id, lambda: SpeedTest(self._workspace, model_id))
-
-    def last(self, model_id: str) -> SpeedTest | None:
-        """Return the last test of a model in this process."""
-        return self._tests.find(model_id)
-
-    def running(self) -> list[tuple[str, SpeedTest]]:
-        """Return the tests in progress, by model."""
-        return self._tests.running()
+        self.begin(model_id, lambda: SpeedTest(self._workspace, model_id))
 
     def kept(self) -> dict[str, Speed]:
         """Return the kept tests of this machine by model digest."""
@@ -83,10 +75,6 @@ class SpeedTests:
             with suppress(TypeError):  # figures of another version of the app are measured again
                 found[digest] = Speed(**figures)
         return found
-
-    def close(self) -> None:
-        """Stop what is running."""
-        self._tests.close()
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""Runs of this process: each in a thread that only passes events along, one at a time on this machine.
+"""A run in the background: a thread that only passes events along, one at a time on this machine.
 
 Models, index and training live in processes of their own. Further runs queue and say so.
 """
@@ -10,18 +10,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from engine.analysis.progress import LiveRun
-from engine.analysis.snapshot import RunProgress
-from engine.core.errors import AdaptLabError, CancelledError, UsageError
+from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.run.events import Event, PredictionMade, RunContinued, RunEnded, RunPaused, RunQueued
 from engine.core.run.infos import RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal
 from engine.running.runner import run
-from engine.services.background.jobs import POLL_S, Job, JobBook, in_turn
+from engine.services.background.jobs import POLL_S, Job, in_turn
 from engine.services.workspace import Workspace
-
-MOST_REMEMBERED = 100
-"""Runs whose events stay in memory; older ones are read from the store."""
 
 
 def events(
@@ -61,6 +57,11 @@ class RunJob(Job[None]):
         self.pause = threading.Event()
         self.enough = threading.Event()
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether more events will come."""
+        return self.live.is_running
+
     def _pass_along(self, _job: Job[None]) -> None:
         try:
             for event in events(self._workspace, self._plan, self, self.enough):
@@ -84,76 +85,3 @@ class RunJob(Job[None]):
         while self.pause.is_set() and not self.is_set():
             self.wait(POLL_S)
         self.live.apply(RunContinued())
-
-
-class BackgroundRuns:
-    """The runs of this process by id. Safe to call from several threads."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        """Begin with none."""
-        self._workspace = workspace
-        self._jobs: JobBook[RunJob] = JobBook(MOST_REMEMBERED)
-
-    def begin(self, plan: RunPlan, estimate: RunEstimate | None = None) -> None:
-        """Carry out a kept plan in the background, unless it is already running.
-
-        Its time left begins with the estimate.
-        """
-        job = self._jobs.find(plan.run_id)
-        if job is not None and job.live.is_running:
-            return
-        job = RunJob(self._workspace, plan, estimate)
-        self._jobs.add(plan.run_id, job)
-        job.start()
-
-    def find(self, run_id: str) -> LiveRun | None:
-        """Return a run that this process has carried out or is carrying out; None for others."""
-        job = self._jobs.find(run_id)
-        return job.live if job is not None else None
-
-    def progress(self, run_id: str) -> RunProgress | None:
-        """Return how far a run of this process is; None for others."""
-        live = self.find(run_id)
-        return live.progress() if live is not None else None
-
-    def forget(self, run_id: str) -> None:
-        """Forget a run.
-
-        Raises:
-            UsageError: it is still running.
-        """
-        job = self._jobs.find(run_id)
-        if job is not None and job.live.is_running:
-            raise UsageError(f"Run {run_id} is still running.", "Stop it before you delete it.")
-        self._jobs.forget(run_id)
-
-    def cancel(self, run_id: str) -> None:
-        """Stop a run; what was done is kept."""
-        self._jobs.cancel(run_id)
-
-    def pause(self, run_id: str) -> None:
-        """Pause a run after the current row. It keeps the machine, so that conditions stay the same."""
-        if (job := self._jobs.find(run_id)) is not None:
-            job.pause.set()
-
-    def go_on(self, run_id: str) -> None:
-        """Resume a paused run."""
-        if (job := self._jobs.find(run_id)) is not None:
-            job.pause.clear()
-
-    def end_search(self, run_id: str) -> None:
-        """End a run's search for settings; it goes on with the best so far."""
-        if (job := self._jobs.find(run_id)) is not None:
-            job.enough.set()
-
-    def current_ids(self) -> list[str]:
-        """Return the runs that are running or waiting in this process, in the order in which they began."""
-        return [run_id for run_id, job in self._jobs.entries() if job.live.is_running]
-
-    def events(self, plan: RunPlan, cancel: threading.Event, enough: threading.Event | None = None) -> Iterator[Event]:
-        """Carry out a kept plan in the caller's thread, once the machine is free."""
-        return events(self._workspace, plan, cancel, enough)
-
-    def close(self) -> None:
-        """Stop all runs."""
-        self._jobs.close()
