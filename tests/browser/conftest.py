@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,6 +33,7 @@ LONG_MS = 120_000
 expect.set_options(timeout=LONG_MS)
 
 Server = Callable[..., str]
+ServeScript = Callable[[str], str]
 
 
 def _chromium() -> str | None:
@@ -52,18 +57,39 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def serve(tmp_path: Path, browser: Browser) -> Iterator[Server]:
-    """Serve the app, or another script, let every page of the test in, and return its address.
+    """Serve the app, let every page of the test in, and return its address; more environment as keywords."""
+    with serving(tmp_path, browser) as served:
+        yield served
 
-    More environment as keywords.
-    """
+
+@pytest.fixture(scope="session")
+def serve_script(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeScript]:
+    """Serve a script of this folder, each once for all tests, and return its address."""
+    folder = tmp_path_factory.mktemp("scripts")
+    environment = {"PYTHONPATH": _python_path()}
     with ExitStack() as stack:
 
-        def served(script: Path = ROOT / "app.py", **environment: str) -> str:
-            environment = {"ADAPTLAB_HOME": str(tmp_path / "home"), **environment}
-            environment.setdefault("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-            if script != ROOT / "app.py":
-                return stack.enter_context(served_script(script, tmp_path / f"{script.stem}.log", environment))
-            app = stack.enter_context(served_app(tmp_path / f"server-{len(WAYS_IN)}.log", environment))
+        @functools.cache
+        def served(name: str) -> str:
+            script = Path(__file__).with_name(name)
+            return stack.enter_context(served_script(script, folder / f"{script.stem}.log", environment))
+
+        yield served
+
+
+def _python_path() -> str:
+    return os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+
+
+@contextmanager
+def serving(folder: Path, browser: Browser) -> Iterator[Server]:
+    """Give what serves the app with a home in this folder, until the block ends."""
+    numbers = itertools.count()
+    with ExitStack() as stack:
+
+        def served(**environment: str) -> str:
+            environment = {"ADAPTLAB_HOME": str(folder / "home"), "PYTHONPATH": _python_path(), **environment}
+            app = stack.enter_context(served_app(folder / f"server-{next(numbers)}.log", environment))
             WAYS_IN.append(app.way_in)
             stack.callback(WAYS_IN.remove, app.way_in)
             for context in browser.contexts:
@@ -96,9 +122,9 @@ class Watch:
 
 
 def open_page(page: Page, address: str, name: str) -> None:
-    """Open the app and go to one of its pages through the menu."""
-    page.goto(address)
-    page.get_by_role("link", name=name, exact=True).click(timeout=60_000)
+    """Open a page of the app by its address."""
+    page.goto(f"{address}/{name.lower()}")
+    expect(page.locator("h1").first).to_be_visible()
 
 
 def serve_stand_in(serve: Server, *, speed: float) -> str:
@@ -111,6 +137,32 @@ def serve_stand_in(serve: Server, *, speed: float) -> str:
 def stand_in(serve: Server) -> str:
     """Serve the app with a lab in memory, at a brisk pace."""
     return serve_stand_in(serve, speed=8)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """A served app with a lab in memory, and the run that has ended in it."""
+
+    address: str
+    run_id: str
+
+    def page(self, name: str) -> str:
+        """Return the address of one of its pages, with this run."""
+        return f"{self.address}/{name}?run_id={self.run_id}"
+
+
+@pytest.fixture(scope="session")
+def finished(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """Serve one finished run for all tests that only look at it."""
+    with serving(tmp_path_factory.mktemp("finished"), browser) as serve:
+        address = serve_stand_in(serve, speed=40)
+        page = fresh_page(browser)
+        page.goto(address)
+        page.get_by_role("button", name="Start the comparison").click()
+        expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible()
+        page.wait_for_url("**run_id=*")
+        yield Finished(address=address, run_id=page.url.split("run_id=")[1].split("&")[0])
+        page.context.close()
 
 
 @pytest.fixture

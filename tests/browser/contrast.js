@@ -84,7 +84,7 @@
       if (node.matches("input, textarea") && node.placeholder && !node.value) {
         judge(node, node.placeholder, getComputedStyle(node, "::placeholder").color, "placeholder of ")
       }
-      if (node.matches("input, textarea") && node.value && node.type !== "checkbox" && node.type !== "radio") {
+      if (node.matches("input, textarea") && node.value && !["checkbox", "radio", "range"].includes(node.type)) {
         judge(node, node.value, getComputedStyle(node).webkitTextFillColor || getComputedStyle(node).color, "value of ")
       }
     }

@@ -31,6 +31,16 @@ class Clicks:
         self.made += 1
 
 
+def _weights_are_taken_away(page: Page) -> None:
+    """LoRA weights trained inside the run are in the library, and come out as a GGUF file."""
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("combobox", name="Open").click(timeout=_LONG_MS)
+    page.get_by_role("option").first.click()
+    with page.expect_download(timeout=_LONG_MS) as download:
+        page.get_by_role("button", name="GGUF file").click()
+    assert download.value.path().read_bytes()[:4] == b"GGUF"
+
+
 def test_from_the_address_to_a_memo_of_an_own_table(
     page: Page, serve: Server, tmp_path: Path, write_csv: WriteCsv
 ) -> None:
@@ -58,6 +68,7 @@ def test_from_the_address_to_a_memo_of_an_own_table(
     memo = download.value.path().read_text(encoding="utf-8")
     assert "Desk mail" in memo
     assert clicks.made <= MOST_CLICKS
+    _weights_are_taken_away(page)
     assert watch.errors == []
     assert watch.foreign == []
     log = (tmp_path / "server-0.log").read_text(encoding="utf-8")

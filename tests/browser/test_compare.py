@@ -25,7 +25,7 @@ def _lanes(page: Page) -> list[dict[str, str]]:
 
 
 def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
-    """One click leads to a table; nothing is logged as an error and no other host is asked."""
+    """One click leads to a table, and another to a row of it; nothing is logged as an error and no other host is asked."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.01")
     watch = Watch(page, address)
     set_up(page, address, rows=12)
@@ -46,18 +46,28 @@ def test_full_run_from_click_to_table(page: Page, serve: Server) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="predictions.csv").click()
     assert download.value.path().read_text(encoding="utf-8").count("\n") >= 48
+    column = page.get_by_role("button", name=re.compile(r"^Row 4, "))
+    told = (column.get_attribute("aria-label") or "").split(", ")[1].split(":")[0]
+    column.click()
+    expect(page.get_by_text(f"Row 4 · {told}", exact=True)).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_text("What the model wrote").first).to_be_visible(timeout=LONG_MS)
     assert watch.errors == []
     assert watch.foreign == []
 
 
 def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Server) -> None:
-    """Lanes and charts keep their DOM nodes during a run, and the layout does not shift."""
+    """Lanes and charts keep their DOM nodes during a run, and the layout does not shift.
+
+    A paused run makes no answer until it goes on, and then ends as if nothing had been.
+    """
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
     set_up(page, address, rows=40, variants=("Zero-shot", "Few-shot"))
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(re.compile(r"Row \d+ of 40"))).to_be_visible(timeout=LONG_MS)
     page.get_by_role("button", name="Pause").click()  # a busy machine may draw all parts only when the run has ended
-    expect(page.get_by_text(re.compile(r"Row \d+ of 40 · paused"))).to_be_visible(timeout=LONG_MS)
+    paused = page.get_by_text(re.compile(r"Row \d+ of 40 · paused"))
+    expect(paused).to_be_visible(timeout=LONG_MS)
+    told = paused.text_content()
     page.evaluate(
         """() => {
           const inside = name => [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")]
@@ -76,6 +86,8 @@ def test_nodes_stay_and_nothing_shifts_while_a_run_goes_on(page: Page, serve: Se
           })).observe({ type: "layout-shift", buffered: false })
         }"""
     )
+    page.wait_for_timeout(1500)
+    assert paused.text_content() == told
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=LONG_MS)
     kept = page.evaluate("() => { const now = window.parts(); return window.before.every((n, i) => n === now[i]) }")
@@ -130,32 +142,3 @@ def test_cancel_then_resume(page: Page, serve: Server) -> None:
     expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_role("heading", name="Results")).to_be_visible()  # the lanes are drawn before it
     assert {lane["rows"] for lane in _lanes(page)} == {"30/30"}
-
-
-def test_pause_stands_still_and_goes_on(page: Page, serve: Server) -> None:
-    """A paused run makes no answer until it goes on, and then ends as if nothing had been."""
-    address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.05")
-    set_up(page, address, rows=30, variants=("Zero-shot", "Few-shot"))
-    page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text(re.compile(r"Row ([5-9]|\d\d) of 30"))).to_be_visible(timeout=LONG_MS)
-    page.get_by_role("button", name="Pause").click()
-    paused = page.get_by_text(re.compile(r"Row \d+ of 30 · paused"))
-    expect(paused).to_be_visible(timeout=LONG_MS)
-    told = paused.text_content()
-    page.wait_for_timeout(1500)
-    assert paused.text_content() == told
-    page.get_by_role("button", name="Resume").click()
-    expect(page.get_by_text("Done · 60 answers")).to_be_visible(timeout=LONG_MS)
-
-
-def test_a_column_of_the_strip_opens_its_row(page: Page, serve: Server) -> None:
-    """Pressing a column brings up that row's input, target and answers."""
-    address = serve(ADAPTLAB_SCRIPTED="1")
-    set_up(page, address, rows=5, variants=("Zero-shot",))
-    page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 5 answers")).to_be_visible(timeout=LONG_MS)
-    column = page.get_by_role("button", name=re.compile(r"^Row 4, "))
-    told = (column.get_attribute("aria-label") or "").split(", ")[1].split(":")[0]
-    column.click()
-    expect(page.get_by_text(f"Row 4 · {told}", exact=True)).to_be_visible(timeout=LONG_MS)
-    expect(page.get_by_text("What the model wrote")).to_be_visible(timeout=LONG_MS)

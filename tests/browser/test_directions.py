@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import ServeScript
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -42,9 +40,9 @@ _INK_X = """canvas => {
 pixels high."""
 
 
-def test_each_text_runs_as_its_letters_do(page: Page, serve: Server) -> None:
+def test_each_text_runs_as_its_letters_do(page: Page, serve_script: ServeScript) -> None:
     """Arabic and Hebrew begin at the right end of the card that they are in, English at the left."""
-    page.goto(serve(script=Path(__file__).with_name("direction_page.py")))
+    page.goto(serve_script("direction_page.py"))
     expect(page.get_by_test_id("stText")).to_have_count(2)
     expect(page.get_by_test_id("stCode").locator("code")).to_have_css("unicode-bidi", "plaintext")  # the style is there
     arabic, english = (page.get_by_test_id("stText").nth(place).evaluate(FIRST_LETTER_X) for place in (0, 1))
@@ -54,9 +52,9 @@ def test_each_text_runs_as_its_letters_do(page: Page, serve: Server) -> None:
     assert hebrew > 0.9
 
 
-def test_cells_of_the_data_grid_run_as_their_letters_do(page: Page, serve: Server) -> None:
+def test_cells_of_the_data_grid_run_as_their_letters_do(page: Page, serve_script: ServeScript) -> None:
     """In Streamlit's data grid Arabic begins at the right end of its cell, also Hebrew behind a sign; English at the left."""
-    page.goto(serve(script=Path(__file__).with_name("direction_page.py")))
+    page.goto(serve_script("direction_page.py"))
     grid = page.get_by_test_id("stDataFrame").locator("canvas").first
     expect(grid).to_be_visible()
     page.wait_for_function(f"() => ({_INK_X})(document.querySelector('[data-testid=stDataFrame] canvas'))[2] > 0")

@@ -1,4 +1,4 @@
-"""Journeys through the other screens, in real Chromium: first visit, playground, training and export, presentation."""
+"""Journeys through the other screens, in real Chromium: first visit, playground, training, presentation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server, Watch, open_page
-from tests.browser.setting_up import choose, choose_variants
+from tests.browser.conftest import Finished, Server, Watch, open_page
+from tests.browser.setting_up import choose
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -102,31 +102,6 @@ def test_one_click_or_two_keys_answer(page: Page, serve: Server) -> None:
     assert sizes[0] > max(sizes[1:])
 
 
-@pytest.mark.model
-def test_a_run_with_lora_then_its_weights_are_taken_away(page: Page, serve: Server) -> None:
-    """LoRA weights trained inside a run answer in it, are in the library, and come out as a GGUF file."""
-    address = serve()
-    open_page(page, address, "Run")
-    choose_variants(page, ("Zero-shot", "LoRA"))
-    page.get_by_role("button", name="Options").click()
-    rows = page.get_by_role("spinbutton", name="Training rows")
-    rows.fill("5")
-    rows.press("Tab")
-    page.keyboard.press("Escape")
-    tests = page.get_by_role("spinbutton", name="Test rows")
-    tests.fill("3")
-    tests.press("Tab")
-    expect(page.get_by_text("6 answers")).to_be_visible(timeout=_LONG_MS)
-    page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 6 answers")).to_be_visible(timeout=300_000)
-    page.get_by_role("link", name="Train", exact=True).click()
-    page.get_by_role("combobox", name="Open").click(timeout=_LONG_MS)
-    page.get_by_role("option").first.click()
-    with page.expect_download(timeout=_LONG_MS) as download:
-        page.get_by_role("button", name="GGUF file").click()
-    assert download.value.path().read_bytes()[:4] == b"GGUF"
-
-
 def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None:
     """A training is started, watched and kept; its weights open by themselves, and can be exported and deleted."""
     page.set_viewport_size({"width": 1280, "height": 1200})  # a list that opens closes again when the page scrolls
@@ -144,13 +119,11 @@ def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None
     expect(page.get_by_text("None yet.", exact=False)).to_be_visible(timeout=_LONG_MS)
 
 
-def test_a_presentation_by_keys_alone(page: Page, stand_in: str) -> None:
+def test_a_presentation_by_keys_alone(page: Page, finished: Finished) -> None:
     """A finished run is walked through with the arrow keys: five steps, a race that runs, no menu, and back again."""
-    watch = Watch(page, stand_in)
-    page.goto(stand_in)
-    page.get_by_role("button", name="Start the comparison").click(timeout=_LONG_MS)
-    expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=_LONG_MS)
-    page.get_by_role("button", name="Present").click()
+    watch = Watch(page, finished.address)
+    page.goto(finished.page("run"))
+    page.get_by_role("button", name="Present").click(timeout=_LONG_MS)
     for number, step in enumerate(("The task", "The variants", "Replay", "The tradeoff", "The verdict"), start=1):
         page.wait_for_function(
             f"([name, step]) => ({_INSIDE})(name).some(node => node.textContent.startsWith(step))",

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from components.widgets.shortcut_list import SHORTCUTS
-from tests.browser.test_must_hold import _finished_run
+from tests.browser.conftest import Finished
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -32,9 +32,9 @@ _PLACE = """() => { let node = document.activeElement
 """Numbers what has the focus, the same each time."""
 
 
-def test_a_question_mark_lists_the_shortcuts(page: Page, stand_in: str) -> None:
+def test_a_question_mark_lists_the_shortcuts(page: Page, finished: Finished) -> None:
     """`?` opens the list on a page and in a presentation, Esc closes it, and in a field it is only a character."""
-    page.goto(f"{stand_in}/playground")
+    page.goto(f"{finished.address}/playground")
     field = page.get_by_role("textbox", name="Input")
     field.fill("why")
     field.press("?")
@@ -57,8 +57,7 @@ def test_a_question_mark_lists_the_shortcuts(page: Page, stand_in: str) -> None:
     expect(dialog).to_be_visible()
     page.keyboard.press("?")
     expect(dialog).to_have_count(0)
-    _finished_run(page, stand_in)
-    page.get_by_role("button", name="Present").click()
+    page.goto(finished.page("present"))
     expect(page.get_by_role("button", name="Next")).to_be_visible()
     expect(page.get_by_role("button", name="Shortcuts ?")).to_have_count(0)
     expect(page.locator(".shortcuts")).to_be_attached()
@@ -78,7 +77,7 @@ _UNORDERED = "* { reading-flow: normal !important; }"
 
 
 @pytest.mark.parametrize("browser_is", ["new", "older"])
-def test_help_comes_after_its_field(browser_is: str, page: Page, stand_in: str) -> None:
+def test_help_comes_after_its_field(browser_is: str, page: Page, finished: Finished) -> None:
     """From a field, Tab goes on to the help that belongs to it; nothing in a form begins with its help.
 
     Also in browsers that cannot order it by style; there Shift+Tab takes the same way back.
@@ -86,7 +85,7 @@ def test_help_comes_after_its_field(browser_is: str, page: Page, stand_in: str) 
     if browser_is == "older":
         page.add_init_script(f"({_OLDER})()")
     for path, first in (("run", "Test rows"), ("playground", "Task"), ("train", "Training rows")):
-        page.goto(f"{stand_in}/{path}")
+        page.goto(f"{finished.address}/{path}")
         expect(page.get_by_label(first, exact=True).first).to_be_visible()
         if browser_is == "older":
             page.add_style_tag(content=_UNORDERED)
@@ -115,9 +114,9 @@ def test_help_comes_after_its_field(browser_is: str, page: Page, stand_in: str) 
         assert back in (there[:0:-1], there[-2::-1]), path
 
 
-def test_the_focus_in_the_menu_shows(page: Page, stand_in: str) -> None:
+def test_the_focus_in_the_menu_shows(page: Page, finished: Finished) -> None:
     """The entry of the sidebar that has the focus has an outline, not just another ground; a click draws none."""
-    page.goto(f"{stand_in}/tasks")
+    page.goto(f"{finished.address}/tasks")
     entry = page.get_by_test_id("stSidebarNavLink").filter(has_text="Models")
     expect(entry).to_be_visible()
     expect(entry).not_to_have_css("outline-style", "solid")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import ROOT, Server, Watch
+from tests.browser.conftest import ServeScript, Watch
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -51,17 +51,17 @@ _GRID = """() => {
 }"""
 
 
-def _open(page: Page, serve: Server) -> Watch:
-    address = serve(ROOT / "tests" / "browser" / "live_plot_page.py")
+def _open(page: Page, serve_script: ServeScript) -> Watch:
+    address = serve_script("live_plot_page.py")
     watch = Watch(page, address)
     page.goto(address)
     page.wait_for_function(f"() => Number(({_PLOT})()?.dataset.drawn ?? 0) >= 2", timeout=60_000)
     return watch
 
 
-def test_node_is_kept_while_data_changes(page: Page, serve: Server) -> None:
+def test_node_is_kept_while_data_changes(page: Page, serve_script: ServeScript) -> None:
     """Over more than ten updates the chart's nodes are the same and its data is not."""
-    watch = _open(page, serve)
+    watch = _open(page, serve_script)
     page.evaluate(_MARK)
     before = page.evaluate(_STATE)
     page.wait_for_function(f"() => Number(({_PLOT})().dataset.drawn) >= {before['drawn'] + 11}", timeout=60_000)
@@ -76,20 +76,20 @@ def test_node_is_kept_while_data_changes(page: Page, serve: Server) -> None:
     assert watch.foreign == []
 
 
-def test_colours_follow_the_theme_and_the_width_follows_the_window(page: Page, serve: Server) -> None:
+def test_colours_follow_the_theme_and_the_width_follows_the_window(page: Page, serve_script: ServeScript) -> None:
     """The palette's shade is that of the theme on screen, and a narrower window gets a narrower chart."""
     page.emulate_media(color_scheme="dark")
-    _open(page, serve)
+    _open(page, serve_script)
     wide = page.evaluate(_STATE)
     assert wide["colour"] == "#ff8a3d"
     page.set_viewport_size({"width": 420, "height": 800})
     page.wait_for_function(f"() => ({_PLOT})().querySelector('.main-svg').clientWidth < {wide['width'] - 100}")
 
 
-def test_a_grid_fits_the_width_that_it_has(page: Page, serve: Server) -> None:
+def test_a_grid_fits_the_width_that_it_has(page: Page, serve_script: ServeScript) -> None:
     """Intervals go on a line of their own, names are slanted, and texts are left out before any covers another."""
     page.set_viewport_size({"width": 1600, "height": 900})
-    _open(page, serve)
+    _open(page, serve_script)
     shown = {}
     for width in (1600, 700, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -103,11 +103,11 @@ def test_a_grid_fits_the_width_that_it_has(page: Page, serve: Server) -> None:
     assert (shown[390]["cells"], shown[390]["slanted"]) == (0, True)
 
 
-def test_plotly_is_fetched_once(page: Page, serve: Server) -> None:
+def test_plotly_is_fetched_once(page: Page, serve_script: ServeScript) -> None:
     """Neither a rerun nor a reload of the page fetches Plotly's script again."""
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url) if "plotly.min.js" in request.url else None)
-    _open(page, serve)
+    _open(page, serve_script)
     page.reload()
     page.wait_for_function(f"() => Number(({_PLOT})()?.dataset.drawn ?? 0) >= 3", timeout=60_000)
     assert len(fetched) == 1

@@ -104,8 +104,8 @@ def test_every_page_can_be_read(page: Page, serve: Server, tmp_path: Path) -> No
     home.mkdir()
     run_id = import_sample(home)
     full = serve(ADAPTLAB_HOME=str(home))
-    for name in _PAGES:
-        page.goto(f"{full}/{name}?run_id={run_id}")
+    for name in (*_PAGES, *(f"present?step={step}" for step in range(2, 6))):
+        page.goto(f"{full}/{name}{'&' if '?' in name else '?'}run_id={run_id}")
         _settled(page)
         theirs |= _judge(page, f"full {name or 'start'}", faults)
     assert faults == []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from benchmarks.report_speed import keep_run
-from tests.browser.conftest import Server, Watch
+from tests.browser.conftest import Server, Watch, serving
 from tests.browser.setting_up import LONG_MS, set_up
 from wiring import open_workspace
 
@@ -38,9 +38,15 @@ _SHOWN = """grid => {
 }"""
 
 
-def _kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("ADAPTLAB_HOME", str(tmp_path / "home"))
-    return keep_run(open_workspace(), "many", rows=ROWS, variants=2)
+@pytest.fixture(scope="module")
+def many(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Serve a home with a run of many rows; give its address and the run's id."""
+    folder = tmp_path_factory.mktemp("many")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ADAPTLAB_HOME", str(folder / "home"))
+        run_id = keep_run(open_workspace(), "many", rows=ROWS, variants=2)
+    with serving(folder, browser) as serve:
+        yield serve(), run_id
 
 
 def _grid(page: Page) -> Locator:
@@ -56,12 +62,9 @@ def _shown(grid: Locator) -> dict[str, Any]:
     return found
 
 
-def test_ten_thousand_rows_are_a_few_nodes(
-    page: Page, serve: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ten_thousand_rows_are_a_few_nodes(page: Page, many: tuple[str, str]) -> None:
     """Wherever the grid is scrolled to, a handful of nodes, always the same ones, show the rows of that place."""
-    run_id = _kept(tmp_path, monkeypatch)
-    address = serve()
+    address, run_id = many
     page.goto(f"{address}/report?run_id={run_id}")
     page.get_by_role("radio", name="All", exact=True).click(timeout=LONG_MS)
     expect(page.get_by_text(f"{ROWS:,} of {ROWS:,} rows")).to_be_visible(timeout=LONG_MS)
@@ -78,12 +81,9 @@ def test_ten_thousand_rows_are_a_few_nodes(
     assert shown["rows"][-1] == ROWS
 
 
-def test_keys_open_a_row_without_sending_the_others_again(
-    page: Page, serve: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_open_a_row_without_sending_the_others_again(page: Page, many: tuple[str, str]) -> None:
     """Arrows move, Enter opens beside the grid what is fetched for that row alone, Escape closes it; the place stays."""
-    run_id = _kept(tmp_path, monkeypatch)
-    address = serve()
+    address, run_id = many
     received: list[int] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
     watch = Watch(page, address)
@@ -140,11 +140,10 @@ def test_rows_come_in_and_the_reader_keeps_the_place(page: Page, serve: Server) 
     expect(page.get_by_text(re.compile(r"^Stopped")).first).to_be_visible(timeout=LONG_MS)
 
 
-def test_on_a_phone_the_row_is_below_the_grid(page: Page, serve: Server) -> None:
+def test_on_a_phone_the_row_is_below_the_grid(page: Page, many: tuple[str, str]) -> None:
     """At 390 pixels the opened row comes below the grid, and nothing is wider than the screen."""
     page.set_viewport_size({"width": 390, "height": 844})
-    address = serve()
-    page.goto(f"{address}/report?run_id=sample")
+    page.goto(f"{many[0]}/report?run_id=sample")
     grid = _grid(page)
     grid.locator(".body .line").nth(1).click()
     opened = page.get_by_text(re.compile(r"^Row \d+ · "))

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from adapters.memo.html import memo_html
 from engine.charts.svg_form import to_svg
-from tests.browser.conftest import Server, fresh_page
+from tests.browser.conftest import ServeScript, fresh_page
 from tests.browser.script_chart import word_chart
 from tests.browser.scripts import WORDS, need_fonts, undrawn
 from tests.unit.test_memo import contents
@@ -17,10 +17,10 @@ from tests.unit.test_memo import contents
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
-def test_charts_lanes_and_slides_draw_each_script(page: Page, browser: Browser, serve: Server) -> None:
+def test_charts_lanes_and_slides_draw_each_script(page: Page, browser: Browser, serve_script: ServeScript) -> None:
     """Each letter has a glyph in the labels of charts, the answers of lanes and the texts of a slide."""
     need_fonts(browser)
-    page.goto(serve(script=Path(__file__).with_name("script_page.py")))
+    page.goto(serve_script("script_page.py"))
     expect(page.locator(".plot .main-svg").first).to_be_visible()
     faults = {name: undrawn(page.locator(f".st-key-{name} {inside}")) for name, inside in _PARTS.items()}
     assert faults == {name: [] for name in _PARTS}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import LONG_MS, fresh_page
+from tests.browser.conftest import LONG_MS, Finished, fresh_page
 
 # Every text in the slide, the replay and the chart, with its size in pixels, and how far down the drawn parts reach.
 _SIZES = """() => {
@@ -33,19 +31,15 @@ _SIZES = """() => {
 }"""
 
 
-@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1920, 1080, "dark"), (1280, 720, "light")])
 def test_slides_can_be_read_from_the_back(
-    browser: Browser, stand_in: str, width: int, height: int, scheme: str
+    browser: Browser, finished: Finished, width: int, height: int, scheme: str
 ) -> None:
     """On each slide a headline has 60 px at 1080 lines, what is read 32, the rest 24; at 720 lines two thirds of that."""
     page = fresh_page(browser)
     page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(stand_in)
-    page.get_by_role("button", name="Start the comparison").click(timeout=LONG_MS)
-    expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible(timeout=LONG_MS)
-    page.get_by_role("button", name="Present").click()
+    page.goto(finished.page("present"))
     least = height / 1080
     for step in ("The task", "The variants", "Replay", "The tradeoff", "The verdict"):
         _wait_for(page, step)

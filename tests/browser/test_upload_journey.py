@@ -20,8 +20,7 @@ _STEPS = ("Columns", "Data card", "Splits", "Documents", "Leak guard", "Instruct
 
 
 def _open(page: Page, address: str) -> None:
-    page.goto(address)
-    page.get_by_role("link", name="Upload").click(timeout=_LONG_MS)
+    page.goto(f"{address}/upload")
     expect(page.get_by_text("What it needs")).to_be_visible(timeout=_LONG_MS)
 
 

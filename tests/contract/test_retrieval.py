@@ -180,6 +180,7 @@ def test_a_standing_index_is_reused(retriever: LanceRetriever, index_id: str) ->
     assert last(retriever.index(EXAMPLES, DOCUMENTS, RetrievalSpec(chunk_words=5, chunk_overlap_words=0))) != index_id
 
 
+@pytest.mark.usefixtures("own_retrieval_worker")
 def test_the_build_time_is_kept(tmp_path: Path) -> None:
     """One-off cost is that of the first build, whoever asks later, and without the start of the worker."""
     retriever = LanceRetriever(tmp_path)
@@ -189,6 +190,7 @@ def test_the_build_time_is_kept(tmp_path: Path) -> None:
         assert index.build_s > 0
         assert classifier.build_s > 0
         retriever.close()
+        assert retriever.pid is None
         index_again = prepared(list(retriever.index(EXAMPLES, DOCUMENTS, SPEC)))
         classifier_again = prepared(list(retriever.fit_classifier(EXAMPLES, seed=0)))
         assert index_again == index
@@ -274,18 +276,16 @@ def test_what_is_missing_is_said(retriever: LanceRetriever, index_id: str) -> No
 
 def test_a_damaged_index_is_built_again(tmp_path: Path) -> None:
     """A manifest alone makes no index."""
-    retriever = LanceRetriever(tmp_path)
-    made = last(retriever.index(EXAMPLES, (), SPEC))
-    retriever.close()
-    for table in (tmp_path / "lancedb").iterdir():
+    made = last(LanceRetriever(tmp_path / "whole").index(EXAMPLES, (), SPEC))
+    # In another folder: what the worker has opened before, it keeps.
+    shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
+    for table in (tmp_path / "damaged" / "lancedb").iterdir():
         shutil.rmtree(table / "data")
-    try:
-        with pytest.raises(RetrievalError, match="Build it again"):
-            retriever.search(made, "card", kind="example", k=1, mode=SearchMode.VECTOR)
-        assert last(retriever.index(EXAMPLES, (), SPEC)) == made
-        assert retriever.search(made, "card", kind="example", k=1, mode=SearchMode.VECTOR).passages
-    finally:
-        retriever.close()
+    retriever = LanceRetriever(tmp_path / "damaged")
+    with pytest.raises(RetrievalError, match="Build it again"):
+        retriever.search(made, "card", kind="example", k=1, mode=SearchMode.VECTOR)
+    assert last(retriever.index(EXAMPLES, (), SPEC)) == made
+    assert retriever.search(made, "card", kind="example", k=1, mode=SearchMode.VECTOR).passages
 
 
 def test_embed_gives_unit_vectors(retriever: LanceRetriever) -> None:

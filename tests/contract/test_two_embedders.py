@@ -114,6 +114,7 @@ def test_rows_of_an_index_are_not_embedded_again_for_a_classifier(tmp_path: Path
         retriever.close()
 
 
+@pytest.mark.usefixtures("own_retrieval_worker")
 def test_a_folder_is_found_again_by_another_process(
     retriever: LanceRetriever, other: EmbedderFacts, home: Path, folder: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_folder_is_found_again_by_another_process(
         config.write_text(before)
 
 
+@pytest.mark.usefixtures("own_retrieval_worker")
 def test_unknown_tokens_are_counted_without_loading_anything(retriever: LanceRetriever, other: EmbedderFacts) -> None:
     """English is known, Chinese mostly is not; one with the same vocabulary counts the same."""
     rows = ["请问如何重置我的密码？", "我的账单金额不对"]

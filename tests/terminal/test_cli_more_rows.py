@@ -117,16 +117,18 @@ def test_what_cannot_be_added_is_told(run: Run, options: tuple[object, ...], wor
 
 
 @pytest.mark.model
-def test_the_bundled_model_continues_a_run(home: Path, tmp_path: Path, write_csv: WriteCsv) -> None:
+def test_the_bundled_model_continues_a_run(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
     """With the bundled model and its embedder the added rows get the answers that one longer run gives."""
     table = write_csv(tmp_path / "Desk mail.csv")
     real = ("--task", table, "--input-column", "message", "--target-column", "desk", "--split-column", "split",
             "--model", SMOLLM2, "--variants", "zero-shot,classifier", "--prior-correction", "off")  # fmt: skip
     for name, limit in (("parts", 2), ("whole", 4)):
-        carried_out("compare", *real, "--limit", limit, "--out", tmp_path / name)
+        code, _, err = run("compare", *real, "--limit", limit, "--out", tmp_path / name)
+        assert code == 0, err
     run_id = run_id_of(tmp_path / "parts")
     before = answers(run_id)
-    carried_out("compare", "--resume", run_id, "--more-rows", 2)
+    code, _, err = run("compare", "--resume", run_id, "--more-rows", 2)
+    assert code == 0, err
     after = answers(run_id)
     assert after[: len(before)] == before
     assert sorted(after) == sorted(answers(run_id_of(tmp_path / "whole")))

@@ -21,15 +21,16 @@ TASK = ("--task", "support-tickets", "--variants", "zero-shot,few-shot", "--limi
 @pytest.mark.timeout(300)
 def test_the_real_model_has_a_prior_and_the_run_says_so(run: Run, tmp_path: Path) -> None:
     """On: every answer has every label's probability, adding up to 1, and is the likeliest; off is told with it."""
-    code, _, err = run("compare", *TASK, "--model", SMOLLM2, "--prior-correction", "on", "--out", tmp_path)
+    on = ("--prior-correction", "on", "--train-rows", 20)
+    code, _, err = run("compare", *TASK, "--model", SMOLLM2, *on, "--out", tmp_path)
     assert code == 0, err
     summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     priors = {one["variant"]: [LabelPrior(**prior) for prior in one["label_priors"]] for one in summary["variants"]}
-    assert [prior.rows for prior in priors["zero-shot"]] == [50]
-    assert [prior.rows for prior in priors["few-shot"]] == [45], "five rows are its shots"
+    assert [prior.rows for prior in priors["zero-shot"]] == [20]
+    assert [prior.rows for prior in priors["few-shot"]] == [15], "five rows are its shots"
     assert max(priors["zero-shot"][0].log_prior.values()) > 0.5, "a small model likes one of the labels most"
     assert "Zero-shot: prior correction on;" in err
-    assert "on 45 training rows that it was not shown" in err
+    assert "on 15 training rows that it was not shown" in err
     with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:

@@ -23,7 +23,10 @@ def test_a_model_is_used_once_its_terms_are_accepted(
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(ASSEMBLES.format(whole=smollm2.path), encoding="utf-8")
     monkeypatch.syspath_prepend(str(package.parent))
-    asked = ("compare", "--task", "support-tickets", "--model", "gemma3-270m", "--variants", "zero-shot", "--limit", 2)
+    asked = (
+        "compare", "--task", "support-tickets", "--model", "gemma3-270m", "--variants", "zero-shot", "--limit", 2,
+        "--prior-correction", "off",
+    )  # fmt: skip
 
     code, out, err = run("models")
     assert code == 0, err
