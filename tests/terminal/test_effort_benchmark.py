@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmarks import prior
 from benchmarks.effort import TASKS, cell_file, cells_of, main, print_tables
 from benchmarks.kept import FOLDER, ROOT, KeptRun, is_done, keep
 from benchmarks.results import table
@@ -105,3 +106,18 @@ def test_a_run_that_was_stopped_is_not_finished(tmp_path: Path) -> None:
     assert not is_done(tmp_path)
     (tmp_path / "summary.json").write_text('{"status": "interrupted", "run_id": "r"}', encoding="utf-8")
     assert not is_done(tmp_path)
+
+
+def test_the_published_table_of_prior_correction_is_that_of_the_kept_cells(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/results.md has a line for each technique on each of the eight label sets, and what auto keeps."""
+    monkeypatch.setattr("sys.argv", ["prior", "--table"])
+    assert prior.main() == 0, "auto does harm, or gives the gain away"
+    told = capsys.readouterr().out.splitlines()
+    made = [line for line in told if line.startswith("|")]
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    section = page[page.index("## Prior correction and chosen examples") :]
+    tables = [line for line in section[: section.index("\n## ", 3)].splitlines() if line.startswith("|")]
+    assert tables[: len(made)] == made
+    assert {cell.task for name in prior.NAMES for cell in prior.kept_cells(name)} == set(prior.NAMES)
