@@ -161,8 +161,9 @@ def finished(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
         page.get_by_role("button", name="Start the comparison").click()
         expect(page.get_by_text(re.compile(r"^Done"))).to_be_visible()
         page.wait_for_url("**run_id=*")
-        yield Finished(address=address, run_id=page.url.split("run_id=")[1].split("&")[0])
+        run_id = page.url.split("run_id=")[1].split("&")[0]
         page.context.close()
+        yield Finished(address=address, run_id=run_id)
 
 
 @pytest.fixture
