@@ -90,7 +90,9 @@ def test_help_comes_after_its_field(browser_is: str, page: Page, finished: Finis
         if browser_is == "older":
             page.add_style_tag(content=_UNORDERED)
         main = page.locator('[data-testid=stMain] [data-testid="stBaseButton-primary"]')
-        expect(main.first).to_be_enabled()  # the page is ready, and no place for the focus is still to come
+        expect(main.first).to_be_enabled()
+        # The page is ready, and no place for the focus is still to come.
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
         page.get_by_role("heading", level=1).click()
         helped, there = [], []
         while len(there) < 40:

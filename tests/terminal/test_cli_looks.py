@@ -32,7 +32,8 @@ def test_the_fifth_look_at_the_same_rows_is_told(run: Run, table: list[object], 
     assert fifth.count("This is look 5 at these test rows, after 8 variants in 4 runs") == 2
     assert "is about 23 %" in fifth
     next_step = next(line for line in fifth.splitlines() if line.startswith("Next: "))
-    assert "fresh test rows" in next_step
+    # Where neither is surely quicker on this machine, nothing is chosen, and more rows are asked for: these are fresh.
+    assert "fresh test rows" in next_step or "more rows" in next_step
 
 
 def test_looks_at_less_than_half_of_the_rows_do_not_count(run: Run, table: list[object], tmp_path: Path) -> None:
