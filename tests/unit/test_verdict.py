@@ -198,6 +198,8 @@ def test_limits_eliminate_with_the_reason() -> None:
     assert not reasons["lora"].certain
     assert verdict.headline == "None of the three variants meets your limits."
     assert "LoRA might still meet them" in verdict.sureness.text
+    two = {technique: right_on(60) for technique in (Technique.ZERO_SHOT, Technique.RAG)}
+    assert judged(two, Limits(least_quality=0.9)).headline == "Neither of the two variants meets your limits."
 
 
 def test_every_limit_that_is_missed_is_named() -> None:

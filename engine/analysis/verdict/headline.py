@@ -31,7 +31,8 @@ def _none_meets(ruling: Ruling) -> Sentence:
     )
     if len(items) == 1:
         return Sentence(text=f"{start(the(items[0]))} does not meet your limits.", claims=(claim,))
-    return Sentence(text=f"None of the {say.count(len(items))} variants meets your limits.", claims=(claim,))
+    none = "Neither" if len(items) == 2 else "None"
+    return Sentence(text=f"{none} of the {say.count(len(items))} variants meets your limits.", claims=(claim,))
 
 
 def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
