@@ -50,12 +50,20 @@ class Results:
         self._store = workspace.store
 
     def manifest(self, run_id: str) -> Manifest:
-        """Return a run's manifest.
+        """Return a run's manifest; the recorded run is also found by the id that its plan has.
 
         Raises:
             UsageError: there is no such run.
         """
-        return self._sample().manifest if run_id == SAMPLE else self._store.manifest(run_id)
+        if run_id == SAMPLE:
+            return self._sample().manifest
+        try:
+            return self._store.manifest(run_id)
+        except UsageError:
+            sample = self._workspace.files.sample()
+            if sample is None or sample.manifest.plan.run_id != run_id:
+                raise
+            return sample.manifest
 
     def sample_info(self) -> RunInfo | None:
         """Return the recorded run that ships with the app at a glance; None where this copy ships without one."""

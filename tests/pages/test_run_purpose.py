@@ -180,6 +180,7 @@ def test_no_page_is_empty_on_a_first_visit(page: str, open_app: Opener) -> None:
     slides = " ".join(slide["kicker"] for slide in components(app, "slide"))
     assert "Recorded" in f"{told(app)} {slides}"
     assert "No run has answers yet" not in told(app)
+    assert [error.value for error in app.error] == []
 
 
 def test_the_recorded_run_leaves_the_run_page_alone(open_app: Opener) -> None:
