@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components.ui.text import plain
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane
 from engine.metrics import wording as say
@@ -105,13 +106,23 @@ def _rivals(level: Sequence[Lane], judged: Sequence[Lane]) -> str:
 
 
 def bests_line(lanes: Sequence[Lane]) -> None:
-    """Show the three measures in one line whose height stays the same from the first moment of a run."""
+    """Show the three measures in one line whose height stays the same from the first moment of a run.
+
+    Variants that share a figure are counted, and named in the help: their names would take a second line.
+    """
     found = {best.count: best for best in bests(lanes)}
     for cell, name in zip(st.columns(len(COUNTS), gap="small"), COUNTS, strict=True):
-        best = found.get(name)
-        told = f"**{best.name}** · {best.figure}" if best else say.MISSING
-        detail = best.detail[:1].upper() + best.detail[1:] if best else "Not known yet."
+        told, detail = _in_one_line(found.get(name))
         cell.markdown(f":gray[{name}] {told}", help=f"{detail}.")
+
+
+def _in_one_line(best: Best | None) -> tuple[str, str]:
+    """Return what the line says of a measure and what its help adds."""
+    if best is None:
+        return say.MISSING, "Not known yet"
+    if len(best.lanes) == 1:
+        return f"**{plain(best.name)}** · {best.figure}", plain(best.detail[:1].upper() + best.detail[1:])
+    return f"**{len(best.lanes)} variants** · {best.figure}", plain(f"{best.name}: {best.detail}")
 
 
 def show_bests(lanes: Sequence[Lane]) -> None:
@@ -122,5 +133,5 @@ def show_bests(lanes: Sequence[Lane]) -> None:
     for cell, best in zip(st.columns(len(found), gap="small"), found, strict=True):
         with cell, st.container(border=True, gap="xsmall", height="stretch"):
             st.caption(best.count)
-            st.markdown(f"**{best.name}** · {best.figure}")
-            st.caption(best.detail)
+            st.markdown(f"**{plain(best.name)}** · {best.figure}")
+            st.caption(plain(best.detail))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from streamlit.testing.v1 import AppTest
 
 from components.run.results import closed_frame, failures_frame, results_frame, scores_frame
 from components.ui import text as words
@@ -240,6 +241,23 @@ def test_no_variant_is_best_where_none_is_right() -> None:
     assert COUNTS[0] not in {best.count for best in bests([lane, lane])}
     (view,) = lane_views(replace(snapshot, lanes=(lane,)))
     assert (view["quality"], view["interval"], view["share"]) == ("0 %", "0 to 79", [0.0, 0.0, 0.79])
+
+
+def test_variants_that_tie_take_one_line_above_the_lanes() -> None:
+    """Their names would take a second line, and everything below would jump as they meet and part."""
+    _, _, snapshot = _snapshot()
+    lane, other = snapshot.lanes[:2]
+    tied = replace(other, figures=replace(other.figures, quality=lane.figures.quality))
+    app = AppTest.from_function(_bests_line, args=([lane, tied],)).run()
+    line = app.markdown[0]
+    assert line.value.startswith(f":gray[{COUNTS[0]}] **2 variants** · ")
+    assert line.help.startswith(words.plain(say.listed([lane.variant.name, tied.variant.name])))
+
+
+def _bests_line(lanes: list) -> None:  # type: ignore[type-arg] - of lanes; AppTest runs this text alone
+    from components.ui.bests import bests_line
+
+    bests_line(lanes)
 
 
 def test_a_lane_is_lean_and_says_no_time_left() -> None:
