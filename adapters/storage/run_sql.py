@@ -24,6 +24,21 @@ CREATE TABLE IF NOT EXISTS looks_of_deleted_runs (
     record TEXT NOT NULL
 );
 """
+COUNTS = (
+    """CREATE TABLE answer_counts (
+        run_id TEXT PRIMARY KEY REFERENCES runs (run_id) ON DELETE CASCADE,
+        answers INTEGER NOT NULL
+    )""",
+    "INSERT INTO answer_counts SELECT run_id, COUNT(*) FROM predictions GROUP BY run_id",
+    """CREATE TRIGGER answer_added AFTER INSERT ON predictions BEGIN
+        INSERT INTO answer_counts VALUES (new.run_id, 1) ON CONFLICT (run_id) DO UPDATE SET answers = answers + 1;
+    END""",
+    """CREATE TRIGGER answer_removed AFTER DELETE ON predictions BEGIN
+        UPDATE answer_counts SET answers = answers - 1 WHERE run_id = old.run_id;
+    END""",
+)
+"""Each run's number of answers, kept by SQLite itself: a list of runs need not count them. Older stores get it too."""
+HAS_COUNTS = "SELECT 1 FROM sqlite_master WHERE name = 'answer_counts'"
 
 WHOLE_RECORD = (
     "CASE WHEN json_valid(record) THEN json_type(record, '$.target') = 'text' AND json_type(record, '$.scores') ="

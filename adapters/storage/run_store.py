@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.storage.files import keep_private
-from adapters.storage.run_sql import ON_EXAMPLES, ROW, SCHEMA, UNANSWERED, WHOLE_RECORD
+from adapters.storage.run_sql import COUNTS, HAS_COUNTS, ON_EXAMPLES, ROW, SCHEMA, UNANSWERED, WHOLE_RECORD
 from engine.analysis.run_table import COLUMNS, row_values
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
 from engine.core.run.infos import RunInfo, info_of
@@ -51,7 +51,16 @@ class SqliteRunStore:
             for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
                 keep_private(part)
             self._connection().executescript(SCHEMA)
+            self._keep_counts()
             self._file = self._identity()
+
+    def _keep_counts(self) -> None:
+        if self._connection().execute(HAS_COUNTS).fetchone():
+            return
+        with self._whole() as connection:
+            if not connection.execute(HAS_COUNTS).fetchone():  # no other process was quicker
+                for statement in COUNTS:
+                    connection.execute(statement)
 
     def _identity(self) -> tuple[int, int] | None:
         """Return what tells this file from another of its name; `None` if there is none."""
@@ -173,8 +182,8 @@ class SqliteRunStore:
     def count(self, run_id: str) -> int:
         """Count a run's predictions."""
         with self._errors():
-            found = self._connection().execute("SELECT COUNT(*) FROM predictions WHERE run_id = ?", (run_id,))
-            return int(found.fetchone()[0])
+            found = self._connection().execute("SELECT answers FROM answer_counts WHERE run_id = ?", (run_id,))
+            return int((found.fetchone() or (0,))[0])
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its predictions; that it has looked at test rows stays known.
@@ -245,9 +254,8 @@ class SqliteRunStore:
         """List runs at a glance, newest first. One that cannot be read is left out and does not fail the list."""
         with self._errors():
             rows = self._connection().execute(
-                "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
-                " LEFT JOIN predictions p ON p.run_id = r.run_id GROUP BY r.run_id"
-                " ORDER BY r.started_at DESC, r.run_id DESC"
+                "SELECT manifest, status, started_at, coalesce(answers, 0) FROM runs"
+                " LEFT JOIN answer_counts USING (run_id) ORDER BY started_at DESC, run_id DESC"
             )
             found = list(_readable(rows))
         return [info_of(manifest, answers) for manifest, answers in found]
@@ -268,10 +276,9 @@ class SqliteRunStore:
         with self._errors():
             connection = self._connection()
             kept = connection.execute(
-                "SELECT r.manifest, r.status, r.started_at, COUNT(p.number) FROM runs r"
-                " JOIN predictions p ON p.run_id = r.run_id"
-                " WHERE CASE WHEN json_valid(r.manifest) THEN json_extract(r.manifest, '$.plan.task_id') = ?"
-                " OR json_extract(r.manifest, '$.task_digest') = ? END GROUP BY r.run_id",
+                "SELECT manifest, status, started_at, answers FROM runs JOIN answer_counts USING (run_id)"
+                " WHERE CASE WHEN json_valid(manifest) THEN json_extract(manifest, '$.plan.task_id') = ?"
+                " OR json_extract(manifest, '$.task_digest') = ? END",
                 task,
             ).fetchall()
             deleted = connection.execute(
