@@ -118,7 +118,7 @@ def test_reload_and_second_tab_attach_again(page: Page, browser: Browser, serve:
 def test_a_run_goes_on_after_its_only_tab_is_closed(page: Page, browser: Browser, serve: Server) -> None:
     """The tab is closed amid the run; a later one at the same address finds the run done, with every answer."""
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.3")
-    set_up(page, address, rows=20, variants=("Zero-shot", "Few-shot"))
+    set_up(page, address, rows=20, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text(re.compile(r"Row ([3-9]|1\d) of 20"))).to_be_visible(timeout=LONG_MS)
     page.wait_for_url("**run_id=*")

@@ -47,7 +47,10 @@ def test_the_first_visitor_may_come_by_a_link(page: Page, stand_in: str) -> None
 
 
 def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> None:
-    """A row is answered by several variants at once; edited instructions are answered again and set against it."""
+    """A row is answered by several variants at once; edited instructions are answered again and set against it.
+
+    One click, or Ctrl+Enter in the field, answers what was typed just before; the answer leads its card.
+    """
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="0.02")
     watch = Watch(page, address)
     open_page(page, address, "Playground")
@@ -72,34 +75,22 @@ def test_playground_answers_and_shows_a_change(page: Page, serve: Server) -> Non
     expect(page.get_by_role("heading", name="What changed")).to_be_visible(timeout=_LONG_MS)
     expect(page.get_by_text(re.compile("Changed since the previous question: the instructions"))).to_be_visible()
     assert page.evaluate(f"() => ({_INSIDE})('.lane').every((node, place) => node === window.lanes[place])")
-    assert watch.errors == []
-    assert watch.foreign == []
-
-
-def test_one_click_or_two_keys_answer(page: Page, serve: Server) -> None:
-    """A typed input is answered by one click on Answer, and by Ctrl+Enter in the field; the answer leads its card."""
-    address = serve(ADAPTLAB_SCRIPTED="1")
-    open_page(page, address, "Playground")
-    choose(page, "Model", "Scripted")
-    for name in ("RAG", "Classifier"):
-        page.get_by_role("button", name=name, exact=True).click()
     text = page.get_by_role("textbox", name="Input")
-    text.click()
-    page.keyboard.type("Where is my parcel?")
-    page.get_by_role("button", name=_ANSWER).click()
-    expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
-    text.click()
-    page.keyboard.press("End")
-    page.keyboard.type(" Order 7")
-    page.keyboard.press("Control+Enter")
-    expect(page.get_by_test_id("stCode").filter(has_text="parcel? Order 7").first).to_be_attached(timeout=_LONG_MS)
-    expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
+    for typed, ask in ((" Order 7", answer.click), (" Order 8", lambda: page.keyboard.press("Control+Enter"))):
+        text.click()
+        page.keyboard.press("End")
+        page.keyboard.type(typed)
+        ask()
+        expect(page.get_by_test_id("stCode").filter(has_text=typed).first).to_be_attached(timeout=_LONG_MS)
+        expect(page.get_by_text("Answered", exact=True)).to_be_visible(timeout=_LONG_MS)
     order = page.evaluate(f"() => ({_INSIDE})('.lane')[0].textContent")
     assert order.index("label") < order.index("first word")
     sizes = page.evaluate(
         f"() => ['.text', '.value', '.figure'].map(name => parseFloat(getComputedStyle(({_INSIDE})(name)[0]).fontSize))"
     )
     assert sizes[0] > max(sizes[1:])
+    assert watch.errors == []
+    assert watch.foreign == []
 
 
 def test_train_on_the_page_compare_and_delete(page: Page, stand_in: str) -> None:
