@@ -6,6 +6,7 @@ It differs by hundreds of megabytes between builds of one version (for graphics 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -54,7 +55,9 @@ def _machine() -> str:
     )
 
 
+@functools.cache
 def _versioned(package: str) -> str:
+    """Name a package with its version, read once: pages ask for the estimate each time that they are drawn."""
     try:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
