@@ -8,20 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Server, Watch, fresh_page
-from tests.browser.setting_up import LONG_MS, set_up
+from tests.browser.conftest import Finished, Watch, fresh_page
+from tests.browser.setting_up import LONG_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
-def test_from_a_run_to_a_memo(page: Page, browser: Browser, serve: Server, tmp_path: Path) -> None:
+def test_from_a_run_to_a_memo(page: Page, browser: Browser, finished: Finished, tmp_path: Path) -> None:
     """The verdict follows the limits, the costs follow the volume, and the memo asks for nothing and draws its charts."""
-    address = serve(ADAPTLAB_SCRIPTED="1")
-    watch = Watch(page, address)
-    set_up(page, address, rows=20)
-    page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("Done · 80 answers")).to_be_visible(timeout=LONG_MS)
-
+    watch = Watch(page, finished.address)
+    page.goto(finished.page("run"))
     page.get_by_role("link", name="Report", exact=True).click()
     verdict = page.locator(".st-key-verdict")
     expect(verdict.get_by_role("heading")).to_be_visible(timeout=LONG_MS)

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -19,11 +18,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LOCKED = "Open the address that the terminal printed"
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[ServedApp]:
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
     """Serve the app, without letting any browser in."""
-    environment = {"ADAPTLAB_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), "ADAPTLAB_SCRIPTED": "1"}
-    with served_app(tmp_path / "log", environment) as served:
+    folder = tmp_path_factory.mktemp("gate")
+    environment = {"ADAPTLAB_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "ADAPTLAB_SCRIPTED": "1"}
+    with served_app(folder / "log", environment) as served:
         yield served
 
 

@@ -15,12 +15,13 @@ from tests.browser.test_compare import _lanes
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 _TABS = 20
+_COUNT = re.compile(r"\d+ of 300 answers")
 _RUNNING = re.compile(r"Row \d+ of \d+")
 
 
-def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
-    """Twenty tabs attach to the run that goes on, their lanes move, and the first tab still answers."""
-    # 300 answers at this pace take longer than the test may, so that the run cannot end before it is cancelled.
+def test_twenty_tabs_follow_one_run_and_one_on_another_page_stops_it(page: Page, serve: Server) -> None:
+    """Twenty tabs attach to the run that goes on and their lanes move; the strip of another page counts and stops it."""
+    # 300 answers at this pace take longer than the test may, so that the run cannot end before it is stopped.
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="4")
     set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
     page.get_by_role("button", name="Run", exact=True).click()
@@ -45,8 +46,32 @@ def test_twenty_tabs_follow_one_run(page: Page, serve: Server) -> None:
         except PlaywrightTimeoutError:
             shown = tab.evaluate("[document.visibilityState, document.body.innerText]")
             pytest.fail(f"tab {tabs.index(tab)} stands still at {seen!r}: {shown}; its errors: {watch.errors}")
-    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    _the_strip_counts_on_and_stops_the_run(tabs[0])
     expect(page.get_by_text(re.compile(r"Stopped · \d+ of 300 answers"))).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_test_id("stSidebar").get_by_text(_COUNT)).to_have_count(0, timeout=LONG_MS)
+
+
+def _the_strip_counts_on_and_stops_the_run(page: Page) -> None:
+    """On another page the answers count up while what is being written there stays, until Stop."""
+    page.get_by_role("link", name="Playground", exact=True).click()
+    sidebar, title = page.get_by_test_id("stSidebar"), page.get_by_role("heading", name="Playground")
+    counted = sidebar.get_by_text(_COUNT)
+    expect(title).to_be_visible(timeout=LONG_MS)
+    expect(counted).to_be_visible(timeout=LONG_MS)
+    field = page.get_by_role("textbox", name="Input")
+    field.fill("half a sentence that is not sent yet")
+    title.evaluate("node => { node.dataset.mark = 'kept' }")
+    page.wait_for_function(
+        """before => [...document.querySelectorAll('[data-testid=stSidebar] p')]
+          .some(node => / of 300 answers/.test(node.textContent) && node.textContent !== before)""",
+        arg=counted.inner_text(),
+        polling=500,
+        timeout=LONG_MS,
+    )
+    assert title.get_attribute("data-mark") == "kept"
+    expect(field).to_have_value("half a sentence that is not sent yet")
+    sidebar.get_by_role("button", name="Stop").click()
+    expect(sidebar.get_by_text(_COUNT)).to_have_count(0, timeout=LONG_MS)
 
 
 def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:
