@@ -29,7 +29,7 @@ COUNTS = (
         run_id TEXT PRIMARY KEY REFERENCES runs (run_id) ON DELETE CASCADE,
         answers INTEGER NOT NULL
     )""",
-    "INSERT INTO answer_counts SELECT run_id, COUNT(*) FROM predictions GROUP BY run_id",
+    "INSERT INTO answer_counts SELECT run_id, COUNT(*) FROM runs JOIN predictions USING (run_id) GROUP BY run_id",
     """CREATE TRIGGER answer_added AFTER INSERT ON predictions BEGIN
         INSERT INTO answer_counts VALUES (new.run_id, 1) ON CONFLICT (run_id) DO UPDATE SET answers = answers + 1;
     END""",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -118,10 +117,10 @@ class TaskFolders:
 
 
 def _names_in(root: Path) -> list[str]:
-    """Return the names in a folder, in order; an unfinished one, which a killed session left, begins with a dot."""
+    """Return the names in a folder, in order, but none that begins with a dot: a killed session leaves such folders."""
     try:
         return sorted(path.name for path in root.iterdir() if not path.name.startswith("."))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []
 
 
@@ -137,11 +136,14 @@ def _stamp(folder: Path) -> _Stamp:
 
 
 def _files_in(folder: str) -> Iterator[tuple[str, int, int]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                with contextlib.suppress(PermissionError):  # what cannot be listed is told when it is read
-                    yield from _files_in(entry.path)
-            elif entry.is_file():
-                stat = entry.stat()
-                yield entry.path, stat.st_mtime_ns, stat.st_size
+    try:
+        with os.scandir(folder) as listed:
+            entries = list(listed)
+    except PermissionError:
+        return  # which is told when it is read
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_in(entry.path)
+        elif entry.is_file(follow_symlinks=False) or Path(entry.path).is_file():  # not a link that leads nowhere
+            stat = entry.stat()
+            yield entry.path, stat.st_mtime_ns, stat.st_size

@@ -34,6 +34,7 @@ def known_libraries_bytes(lora_folder: Path) -> int:
 
 def keep_libraries_bytes(lora_folder: Path, measured: int) -> None:
     """Keep a measurement unless there is one; a full disk only makes the estimate less exact."""
+    _versioned.cache_clear()  # the training was another process, which may have found newer ones
     kept = _read(lora_folder)
     if measured in _SOUND and _machine() not in kept:
         with contextlib.suppress(OSError):

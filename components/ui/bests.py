@@ -122,7 +122,9 @@ def _in_one_line(best: Best | None) -> tuple[str, str]:
         return say.MISSING, "Not known yet"
     if len(best.lanes) == 1:
         return f"**{plain(best.name)}** · {best.figure}", plain(best.detail[:1].upper() + best.detail[1:])
-    return f"**{len(best.lanes)} variants** · {best.figure}", plain(f"{best.name}: {best.detail}")
+    return f"**{len(best.lanes)} variants** · {best.figure}", plain(
+        f"{best.name}. {best.lane.variant.name}: {best.detail}"
+    )
 
 
 def show_bests(lanes: Sequence[Lane]) -> None:

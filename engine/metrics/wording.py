@@ -39,11 +39,22 @@ def share_ends(interval: Interval | None, *, missing: str = MISSING) -> str:
     return missing if interval is None else f"{share(interval.low)} to {share(interval.high)}"
 
 
+_NEXT_TO_NONE = "less than 0.1 points"
+
+
 def points(value: float) -> str:
     """Write a difference of shares in points, without its sign: `1 point`, `0.4 points`, `12 points`."""
     number = abs(value) * 100
+    if 0 < number < 0.05:
+        return _NEXT_TO_NONE
     written = f"{number:.0f}" if number >= 0.95 or number == 0 else f"{number:.1f}"
     return f"{written} point" + ("" if written == "1" else "s")
+
+
+def bound(words: str, value: float) -> str:
+    """Write a bound in points after its words: `up to 12 points`; a tiny one without them: `less than 0.1 points`."""
+    written = points(value)
+    return written if written == _NEXT_TO_NONE else f"{words} {written}"
 
 
 def signed_points(value: float) -> str:

@@ -140,8 +140,8 @@ def place_words(gaps: Sequence[PlaceGap], passages: int) -> Sentence:
         )
     worst = max(-gap.effect.low for gap in gaps)
     return Sentence(
-        text=f"Among {passages} passages position makes no significant difference (up to "
-        f"{say.points(max(worst, 0.0))} possible).",
+        text=f"Among {passages} passages position makes no significant difference ("
+        f"{say.bound('up to', max(worst, 0.0))} possible).",
         figures={"may_hang_on_it": worst},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.conftest import Server, Watch, fresh_page
@@ -19,8 +19,11 @@ _COUNT = re.compile(r"\d+ of 300 answers")
 _RUNNING = re.compile(r"Row \d+ of \d+")
 
 
-def test_twenty_tabs_follow_one_run_and_one_on_another_page_stops_it(page: Page, serve: Server) -> None:
-    """Twenty tabs attach to the run that goes on and their lanes move; the strip of another page counts and stops it."""
+def test_twenty_tabs_follow_one_run(page: Page, browser: Browser, serve: Server) -> None:
+    """Twenty tabs attach to the run that goes on, their lanes move, and the first tab still answers.
+
+    In another browser the strip beside another page counts on, and stops the run.
+    """
     # 300 answers at this pace take longer than the test may, so that the run cannot end before it is stopped.
     address = serve(ADAPTLAB_SCRIPTED="1", ADAPTLAB_SCRIPTED_PACE_S="4")
     set_up(page, address, rows=150, variants=("Zero-shot", "Few-shot"), corrected=False)
@@ -46,14 +49,20 @@ def test_twenty_tabs_follow_one_run_and_one_on_another_page_stops_it(page: Page,
         except PlaywrightTimeoutError:
             shown = tab.evaluate("[document.visibilityState, document.body.innerText]")
             pytest.fail(f"tab {tabs.index(tab)} stands still at {seen!r}: {shown}; its errors: {watch.errors}")
-    _the_strip_counts_on_and_stops_the_run(tabs[0])
+    other = fresh_page(browser)
+    other.goto(f"{address}/playground")
+    sidebar = _the_strip_counts_on(other)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text(re.compile(r"Row \d+ of \d+ · paused"))).to_be_visible(timeout=LONG_MS)
+    sidebar.get_by_role("button", name="Stop").click()
+    expect(sidebar.get_by_text(_COUNT)).to_have_count(0, timeout=LONG_MS)
     expect(page.get_by_text(re.compile(r"Stopped · \d+ of 300 answers"))).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_test_id("stSidebar").get_by_text(_COUNT)).to_have_count(0, timeout=LONG_MS)
+    other.context.close()
 
 
-def _the_strip_counts_on_and_stops_the_run(page: Page) -> None:
-    """On another page the answers count up while what is being written there stays, until Stop."""
-    page.get_by_role("link", name="Playground", exact=True).click()
+def _the_strip_counts_on(page: Page) -> Locator:
+    """On the Playground the answers count up in the sidebar, which is returned, while what is being written there stays."""
     sidebar, title = page.get_by_test_id("stSidebar"), page.get_by_role("heading", name="Playground")
     counted = sidebar.get_by_text(_COUNT)
     expect(title).to_be_visible(timeout=LONG_MS)
@@ -70,8 +79,7 @@ def _the_strip_counts_on_and_stops_the_run(page: Page) -> None:
     )
     assert title.get_attribute("data-mark") == "kept"
     expect(field).to_have_value("half a sentence that is not sent yet")
-    sidebar.get_by_role("button", name="Stop").click()
-    expect(sidebar.get_by_text(_COUNT)).to_have_count(0, timeout=LONG_MS)
+    return sidebar
 
 
 def test_the_second_run_waits_and_says_so(page: Page, browser: Browser, serve: Server) -> None:

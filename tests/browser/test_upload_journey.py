@@ -92,15 +92,16 @@ def test_what_cannot_be_taken_is_told_and_what_can_is_taken_after_it(page: Page,
         expect(alert.filter(has_text=words)).to_be_visible(timeout=_LONG_MS)
         expect(page.get_by_text("Added the task")).to_have_count(0)
     assert not list(tmp_path.parent.rglob("outside.toml"))
+    good, next_step = tmp_path / "good.csv", page.get_by_role("button", name="Next: Columns")
+    good.write_text("text,label\nhello,a\nbye,b\n", encoding="utf-8")
     for name, data, words in _BROKEN:
         path = tmp_path / name
         path.write_bytes(data)
         _give(page, path)
         expect(alert.filter(has_text=words)).to_be_visible(timeout=_LONG_MS)
-    good = tmp_path / "good.csv"
-    good.write_text("text,label\nhello,a\nbye,b\n", encoding="utf-8")
-    _give(page, good)
-    expect(page.get_by_role("button", name="Next: Columns")).to_be_enabled(timeout=_LONG_MS)
+        expect(next_step).to_have_count(0)
+        _give(page, good)
+        expect(next_step).to_be_enabled(timeout=_LONG_MS)
     assert watch.errors == []
 
 

@@ -185,7 +185,8 @@ def test_a_store_from_before_counts_were_kept_gets_them(store: SqliteRunStore, t
     with sqlite3.connect(path) as plain:
         plain.executescript(
             "DROP TRIGGER answer_added; DROP TRIGGER answer_removed; DROP TABLE answer_counts;"
-            "INSERT INTO predictions (run_id, variant_id, example_id, record) VALUES ('r1', 'v', 'old', '{}')"
+            "PRAGMA foreign_keys = OFF; INSERT INTO predictions (run_id, variant_id, example_id, record)"
+            " VALUES ('r1', 'v', 'old', '{}'), ('deleted with another program', 'v', 'old', '{}')"
         )
     with ThreadPoolExecutor(4) as threads:
         opened = list(threads.map(SqliteRunStore, [path] * 4))

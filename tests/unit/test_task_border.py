@@ -208,3 +208,29 @@ def _task(schema: dict[str, Any]) -> Task:
 
 def _example() -> Example:
     return Example(id="r1", input="x", target='{"n": 1}', split="test")
+
+
+def test_a_task_is_read_again_when_a_file_of_it_changes_and_links_to_nowhere_do_no_harm(tmp_path: Path) -> None:
+    """Also a document in a folder of its own, and what a link leads to."""
+    folder = write(tmp_path / "own" / "good")
+    deep = folder / "documents" / "more"
+    deep.mkdir(parents=True)
+    (folder / "documents" / "circle").symlink_to(folder / "documents" / "circle")
+    (folder / "documents" / "gone").symlink_to(tmp_path / "gone")
+    (folder / "documents" / "inside-a-file").symlink_to(folder / "task.toml" / "x")
+    tasks = TaskFolders(tmp_path / "own", tmp_path / "none")
+    first = tasks.get("good")
+    assert tasks.get("good") is first
+    other = tmp_path / "other.txt"
+    other.write_text("one")
+    for change in (
+        lambda: (deep / "new.md").write_text("# New\n\nText."),
+        lambda: (deep / "new.md").write_text("# New\n\nOther text."),
+        lambda: (folder / "documents" / "linked.txt").symlink_to(other),
+        lambda: other.write_text("two and more"),
+        (deep / "new.md").unlink,
+    ):
+        before = tasks.get("good")
+        change()
+        assert tasks.get("good") is not before
+        assert tasks.get("good") is tasks.get("good")

@@ -114,6 +114,8 @@ def test_differences_are_points() -> None:
     assert [say.points(value) for value in (0, 0.004, 0.01, -0.12)] == [
         "0 points", "0.4 points", "1 point", "12 points",
     ]  # fmt: skip
+    assert say.points(0.0004) == say.bound("up to", 0.0004) == "less than 0.1 points"
+    assert say.bound("at most", 0.12) == "at most 12 points"
     assert say.span(-0.031, 0.12) == "\N{MINUS SIGN}3 to 12"
     assert say.span(-0.001, 0.12) == "0 to 12"
     assert [say.signed_points(value) for value in (0.032, -0.032)] == ["+3.2", "\N{MINUS SIGN}3.2"]

@@ -74,7 +74,7 @@ def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
     behind = claim.value if claim is not None and claim.value is not None else 0.0
     others = f"{ruling.other} that meets your limits" if ruling.eliminated else ruling.other
-    loss = f"at most {say.points(behind)} behind any {others}" if behind > 0 else f"not behind any {others}"
+    loss = f"{say.bound('at most', behind)} behind any {others}" if behind > 0 else f"not behind any {others}"
     text = f"Choose {the(pick)}: it is the simplest variant that is {loss}."
     return Sentence(text=text, claims=() if claim is None else (claim,))
 

@@ -133,7 +133,7 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
     if claim.value <= 0:
         return Sentence(text=f"; no {ruling.other} is likely to be better", claims=(claim,))
     rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
-    return Sentence(text=f"; {rival} could be up to {say.points(claim.value)} better", claims=(claim,))
+    return Sentence(text=f"; {rival} could be {say.bound('up to', claim.value)} better", claims=(claim,))
 
 
 def _what_is_possible(_ruling: Ruling, subject: VariantFigures) -> Sentence:
@@ -196,7 +196,7 @@ def _bound(ruling: Ruling, subject: VariantFigures) -> Sentence:
         return Sentence(text=f"{word}, but no {ruling.other} is likely to be better.", claims=(claim,))
     rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
     text = (
-        f"{word}: {rival} could be up to {say.points(claim.value)} better than {the(subject)}. That bound holds in "
+        f"{word}: {rival} could be {say.bound('up to', claim.value)} better than {the(subject)}. That bound holds in "
         "95 of 100 such runs."
     )
     return Sentence(text=text, claims=(claim,))
@@ -207,7 +207,7 @@ def _bound_of_the_simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     if claim is None or claim.value is None:
         return Sentence(text="")
     most = (
-        f"at most {say.points(claim.value)} behind all {ruling.other}s at once"
+        f"{say.bound('at most', claim.value)} behind all {ruling.other}s at once"
         if claim.value > 0
         else f"not behind any {ruling.other}"
     )
