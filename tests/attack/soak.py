@@ -1,7 +1,7 @@
 """Thousands of visits, then many tabs on a long run: `python -m tests.attack.soak --journeys 2000 --rows 100000`.
 
 A journey is a session of the served app with five random steps: a page is opened, or a button pressed that stands on it,
-whatever it does. Then a run of so many answers, which 20 tabs of Chromium watch from its begin to its end; one after the
+whatever it does. Then a run of so many answers, which 20 tabs of Chromium watch from beginning to end; one after the
 other is closed and opened again. The model is scripted. What the web process holds (memory, file handles, processes) at the
 end is compared with what it held after the first tenth of the journeys. The same seed takes the same steps as long as the
 app answers alike.
