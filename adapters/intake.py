@@ -21,9 +21,9 @@ from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.source import check_size
 from engine.core.errors import AdaptLabError, TaskError, UsageError, machine_taken
 from engine.core.generation import Message
-from engine.core.ports import BuiltIndex, Embeddings, LanguageModel
+from engine.core.ports import BuiltIndex, LanguageModel, Retriever
 from engine.core.steps import CancelSignal, Progress
-from engine.core.task import Document, Example, Task
+from engine.core.task import Document, Task
 from engine.core.variant import RetrievalSpec
 from engine.ingest.progress import Report
 from engine.ingest.table import DETECTED, FirstLook, ReadOptions, Table
@@ -43,26 +43,6 @@ class ShowsPrompt(Protocol):
         ...
 
 
-class Embeds(Protocol):
-    """What embeds and indexes."""
-
-    def index(
-        self,
-        examples: Sequence[Example],
-        documents: Sequence[Document],
-        spec: RetrievalSpec,
-        *,
-        embedder: str = "",
-        cancel: CancelSignal | None = None,
-    ) -> Iterator[Progress | BuiltIndex]:
-        """Build an index."""
-        ...
-
-    def embed(self, texts: Sequence[str], *, embedder: str = "", cancel: CancelSignal | None = None) -> Embeddings:
-        """Return unit vectors."""
-        ...
-
-
 class LocalIntake:
     """Reads, counts, embeds and keeps on this machine."""
 
@@ -72,7 +52,7 @@ class LocalIntake:
         tasks: Path,
         task_folder: Callable[[str], Path],
         tokenizer: Callable[[str], LanguageModel],
-        retriever: Embeds,
+        retriever: Retriever,
         machine_lock: Callable[[], AbstractContextManager[bool]],
     ) -> None:
         """Take the folder of the user's tasks, functions for a task's folder and a tokenizer, the retriever, the lock.

@@ -101,17 +101,12 @@ class BatchEmbedder(ABC):
 
     def __init__(self, facts: EmbedderFacts) -> None:
         """Take what is known of it."""
-        self._facts = facts
-
-    @property
-    def facts(self) -> EmbedderFacts:
-        """What is known of it."""
-        return self._facts
+        self.facts = facts
 
     @property
     def id(self) -> str:
         """Name and version or digest."""
-        return self._facts.id
+        return self.facts.id
 
     @property
     def sent(self) -> Sent:

@@ -62,11 +62,6 @@ class LanceRetriever:
         """The worker's process id while it runs."""
         return self._worker.pid
 
-    @property
-    def rss_bytes(self) -> int:
-        """Resident memory of the worker now; 0 when it does not run."""
-        return self._worker.rss_bytes
-
     def embedders(self) -> list[EmbedderState]:
         """List the embedders of this machine, the bundled one first; none is loaded."""
         states = []

@@ -8,8 +8,7 @@ from typing import Any
 import streamlit as st
 
 from components.ui import state
-from components.ui.decoding import DECODING_NAMES, FITTING
-from components.ui.palette import label
+from components.ui.decoding import choose_decoding
 from components.ui.pickers import choose_model, choose_task
 from components.ui.text import plain, visible
 from engine.core.generation import ModelFacts
@@ -17,7 +16,7 @@ from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import TaskInfo
 from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.task import AnswerKind, Task
-from engine.core.techniques import TECHNIQUES, Technique, able
+from engine.core.techniques import TECHNIQUES, Technique, able, label
 from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec, SearchMode
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, default_retrieval, default_shots, default_variants
@@ -237,18 +236,7 @@ def _choices(task: Task) -> TechniqueOptions:
 
 
 def _decoding(task: Task) -> tuple[DecodingMode, float]:
-    fitting = FITTING[task.answer.kind]
-    decoding = st.segmented_control(
-        "Decoding",
-        list(fitting),
-        default=fitting[0],
-        format_func=DECODING_NAMES.__getitem__,
-        required=True,
-        key=f"play_decoding_{task.answer.kind.value}",
-        persist_state="session",
-        help="Choice picks the most likely label; JSON follows a schema; free text is parsed afterwards.",
-    )
-    decoding = decoding or fitting[0]
+    decoding = choose_decoding(task.answer.kind, key="play_decoding")
     temperature = st.slider(
         "Temperature",
         0.0,

@@ -15,7 +15,7 @@ from components.ui.effort_view import effort_charts, searching_frame
 from components.ui.errors import fault, faults_told
 from components.ui.jobs import REFRESH_S
 from components.ui.lane_view import each_lane, lane_views, lanes_frame, strip_view
-from components.ui.run_data import known_task, task_title
+from components.ui.run_data import known_task, run_title
 from components.ui.text import plain
 from components.widgets import charts
 from components.widgets.chart_card import chart_card
@@ -46,7 +46,7 @@ _ANSWERS = {
 def run_panel(lab: Lab, run_id: str) -> RunSnapshot:
     """Show a run; while it runs, only this part of the page is redrawn, every half second if few tabs watch."""
     snapshot = lab.runs.snapshot(run_id)
-    head = (_title(lab, snapshot.plan), _about(lab, snapshot.plan), _untrained(lab, snapshot.plan))
+    head = (run_title(lab, snapshot.plan), _about(lab, snapshot.plan), _untrained(lab, snapshot.plan))
     times = slower() if snapshot.is_running else 1
     watch = st.fragment(faults_told(_panel), run_every=REFRESH_S * times if snapshot.is_running else None)
     watch(lab, run_id, head, snapshot, times)
@@ -134,10 +134,6 @@ def _resume(lab: Lab, plan: RunPlan) -> None:
         state.show_run(lab.runs.resume(plan.run_id))
     except AdaptLabError as error:
         st.session_state[state.FAULT] = error
-
-
-def _title(lab: Lab, plan: RunPlan) -> str:
-    return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
 
 
 def _about(lab: Lab, plan: RunPlan) -> str:

@@ -8,10 +8,9 @@ import streamlit as st
 
 from components.run.spending import confirmed
 from components.ui import state
-from components.ui.decoding import CORRECTION_NAMES, DECODING_NAMES, FITTING
+from components.ui.decoding import CORRECTION_NAMES, choose_decoding
 from components.ui.errors import fault
 from components.ui.machine_form import machine_form
-from components.ui.palette import label
 from components.ui.pickers import choose_embedders, choose_model, choose_task, choose_test_rows, missing
 from components.ui.text import plain, visible
 from engine.analysis.basis.training_rows import offer_note, training_note
@@ -21,7 +20,7 @@ from engine.core.prices import CostAssumptions
 from engine.core.run.infos import Preflight, TaskInfo
 from engine.core.run.plan import TEST_ROWS, TRAIN_ROWS, RunPlan
 from engine.core.task import Task
-from engine.core.techniques import TECHNIQUES, Technique, able
+from engine.core.techniques import TECHNIQUES, Technique, able, label
 from engine.core.variant import PriorCorrection, variant_names
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
@@ -117,16 +116,7 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             help="A few-shot or LoRA result depends on the examples drawn and on the training. With 3 draws each row "
             "is answered with one of the three, so luck matters less; LoRA is then trained three times.",
         )
-        decoding = st.segmented_control(
-            "Decoding",
-            list(FITTING[kind]),
-            default=FITTING[kind][0],
-            format_func=DECODING_NAMES.__getitem__,
-            required=True,
-            key=f"{state.DECODING}_{kind.value}",
-            persist_state="session",
-            help="Choice picks the most likely label; JSON follows a schema; free text is parsed afterwards.",
-        )
+        decoding = choose_decoding(kind, key=state.DECODING)
         correction = PriorCorrection.OFF
         if task.has_labels:
             correction = st.segmented_control(
@@ -187,7 +177,7 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
         "train_rows": int(train_rows),
         "seed": int(seed),
         "draws": int(draws),
-        "decoding": decoding or FITTING[kind][0],
+        "decoding": decoding,
         "prior_correction": correction or PriorCorrection.AUTO,
         "options": TechniqueOptions(embedder=embedders or None),
         "throughput": throughput,

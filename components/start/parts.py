@@ -9,7 +9,7 @@ from components.ui.bests import show_bests
 from components.ui.errors import fault
 from components.ui.lane_view import lane_views, lanes_frame
 from components.ui.pickers import default_plan
-from components.ui.run_data import task_title, where
+from components.ui.run_data import run_title, task_title, where
 from components.ui.text import plain
 from components.widgets.parts import variant_lanes
 from components.widgets.tables import show_table
@@ -90,7 +90,7 @@ def recorded_run(lab: Lab) -> None:
         manifest, snapshot = lab.results.manifest(own or SAMPLE), lab.runs.snapshot(own or SAMPLE)
     except AdaptLabError:
         return  # this copy ships without one, or the task of the last run has been removed
-    title = _title(lab, manifest)
+    title = run_title(lab, manifest.plan)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(plain(title), anchor=False, width="content")
         st.badge(_badge(manifest) if own else "Recorded run", color="green" if own else "blue", width="content")
@@ -113,11 +113,6 @@ def recorded_run(lab: Lab) -> None:
             state.report(own or SAMPLE)
         if st.button("Look inside", icon=":material/search:", key="start_open"):
             state.open_run(own or SAMPLE)
-
-
-def _title(lab: Lab, manifest: Manifest) -> str:
-    plan = manifest.plan
-    return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
 
 
 def findings(lab: Lab, *, needed: bool) -> None:

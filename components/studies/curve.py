@@ -10,11 +10,10 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.decoding import FITTING
-from components.ui.palette import label
 from components.ui.pickers import choose_model, choose_task, choose_test_rows
 from engine.core.run.plan import TEST_ROWS
 from engine.core.task import AnswerKind
-from engine.core.techniques import TECHNIQUES, Technique, able
+from engine.core.techniques import TECHNIQUES, Technique, able, label
 from engine.core.variant import DecodingMode
 from engine.metrics import wording as say
 from engine.metrics.marks import cell

@@ -17,7 +17,7 @@ from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
 from engine.running.sampling import training_row_count
 from engine.services.lab import Lab
-from engine.services.trainings import TrainingOrder, order_with_seed, rows_to_measure_on
+from engine.services.trainings import TrainingOrder, rows_to_measure_on
 
 
 def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> None:
@@ -41,10 +41,8 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
         key=f"train_rows_{task.id}",
         help=f"How many of {most} rows to train on, evenly over the labels. The rest are kept for measuring.",
     )
-    spec, seed = _parameters()
-    order = order_with_seed(
-        TrainingOrder(task_id=task.id, model_id=model.id, spec=spec, train_rows=int(rows), seed=seed)
-    )
+    spec = _parameters()
+    order = TrainingOrder(task_id=task.id, model_id=model.id, spec=spec, train_rows=int(rows), seed=spec.seed)
     try:
         preflight = _estimate(lab, order)
     except AdaptLabError as error:
@@ -94,7 +92,7 @@ def _launch(lab: Lab, order: TrainingOrder, preflight: Preflight) -> None:
         st.rerun()
 
 
-def _parameters() -> tuple[LoraSpec, int]:
+def _parameters() -> LoraSpec:
     usual = LoraSpec()
     with st.expander("Parameters", icon=":material/tune:"):
         st.caption("The usual values were measured on support tickets; change them when you know why.")
@@ -146,7 +144,7 @@ def _parameters() -> tuple[LoraSpec, int]:
             help="Share of the training rows not trained on; training stops when the loss on them stops falling.",
         )
         seed = fourth.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", help="Decides rows and initial weights.")
-    spec = LoraSpec(
+    return LoraSpec(
         rank=int(rank),
         alpha=float(alpha),
         dropout=float(dropout),
@@ -154,5 +152,5 @@ def _parameters() -> tuple[LoraSpec, int]:
         learning_rate=float(rate),
         batch_size=int(batch),
         validation_share=float(share),
+        seed=int(seed),
     )
-    return spec, int(seed)

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from components.ui.palette import colour
 from components.ui.text import visible
 from components.widgets.charts import Figure, axis_title, plain_layout
 from engine.analysis.basis.trained_weights import NOT_NOTED, effect, facts_of, quality
+from engine.charts.style import colour
 from engine.core.lora_library import KeptWeights
 from engine.metrics import wording as say
 

@@ -201,18 +201,12 @@ def _answer(lane: Lane, snapshot: RunSnapshot) -> dict[str, str]:
         mark = last.outcome
         text = last.failure.message if last.failure else (last.text or last.answer or "")
     else:
-        return {"mark": "none", "text": "", "target": _waiting(snapshot)}
+        return {"mark": "none", "text": "", "target": "no answers yet" if snapshot.is_running else "no answers"}
     return {
         "mark": mark,
         "text": visible(text[-_ANSWER_CHARACTERS:] if writing else text[:_ANSWER_CHARACTERS]),
         "target": f"target {visible(lane.target[:_ANSWER_CHARACTERS])}",
     }
-
-
-def _waiting(snapshot: RunSnapshot) -> str:
-    if not snapshot.is_running:
-        return "no answers"
-    return "no answers yet"
 
 
 def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:

@@ -159,6 +159,11 @@ def task_title(lab: Lab, task_id: str) -> str:
     return task.title if task else task_id
 
 
+def run_title(lab: Lab, plan: RunPlan) -> str:
+    """Return a run's title: its task and how many rows it answers."""
+    return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
+
+
 def tell_changes(lab: Lab, info: RunInfo) -> None:
     """Show a warning if the task has changed since the run, or is gone."""
     if known_task(lab, info.task_id) is None:

@@ -9,7 +9,6 @@ import polars as pl
 import streamlit as st
 
 from components.ui import state
-from components.ui.palette import label
 from components.ui.text import plain, visible
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import imported_sentence
@@ -17,7 +16,7 @@ from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.standing import RunState, is_comparison, state_of
-from engine.core.techniques import TECHNIQUES, Technique
+from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
 from engine.metrics.marks import Mark
 from engine.services.lab import Lab

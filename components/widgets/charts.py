@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from components.ui.palette import colour
 from engine.analysis.marks import FigureName
 from engine.analysis.snapshot import Lane
+from engine.charts.style import colour
 from engine.metrics import wording as say
 from engine.metrics.intervals import running_intervals
 from engine.metrics.marks import foremost, marked

@@ -16,8 +16,8 @@ import plotly
 from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
 from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
-from components.ui.palette import PALETTES
 from components.widgets.mount import mount
+from engine.charts.style import PALETTES
 
 _PROJECT, _NAME = "adaptlab", "live_plot"
 _COMPONENT = f"{_PROJECT}.{_NAME}"
@@ -28,7 +28,7 @@ def live_plot(figure: Mapping[str, Any], *, key: str, alt: str, height: int = 26
     """Draw or update a chart in place.
 
     Args:
-        figure: plain `data` and `layout` of a Plotly figure, its colours named by `components.ui.palette.colour`.
+        figure: plain `data` and `layout` of a Plotly figure, its colours named by `engine.charts.style.colour`.
         key: keeps the node between reruns.
         alt: what the chart shows, in a sentence or two, for screen readers.
         height: in pixels, fixed, so that nothing moves when the chart appears.

@@ -56,19 +56,17 @@ class Report(RunFigures):
         return foremost(self.marks(figure))
 
 
-def assess(
-    plan: RunPlan, task: Task, table: RunTable, conditions: Conditions, limits: Limits, *, looks: RowLooks | None = None
-) -> Report:
-    """Assess a run under the user's limits. Variants without a single prediction are left out.
+def assess(plan: RunPlan, task: Task, table: RunTable, conditions: Conditions, limits: Limits) -> Report:
+    """Assess a run under the user's limits, as the first look at its test rows.
 
-    Without `looks` the run counts as the first look at its test rows.
+    Variants without a single prediction are left out.
     """
     run = run_figures(plan, task, table, conditions)
     return judge(
         run,
         limits,
         training=training_rows(plan, task),
-        looks=looks or RowLooks(),
+        looks=RowLooks(),
         origin=origin_of(plan, conditions),
         searches=conditions.searches,
     )

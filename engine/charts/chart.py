@@ -56,10 +56,9 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Zone:
-    """A shaded part of the plot; None reaches to the edge."""
+    """A shaded part of the plot, from `x_low` to the right edge; None reaches to the edge."""
 
     x_low: float | None = None
-    x_high: float | None = None
     y_low: float | None = None
     y_high: float | None = None
 

@@ -179,7 +179,7 @@ def _shape(zone: Zone, chart: Chart, across: tuple[float, float], up: tuple[floa
         "line": {"width": 0},
         "fillcolor": colour("shade", 0.14),
         "x0": ends[0] if zone.x_low is None else zone.x_low,
-        "x1": ends[1] if zone.x_high is None else zone.x_high,
+        "x1": ends[1],
         "y0": _up(up[0], chart.y) if zone.y_low is None else zone.y_low,
         "y1": _up(up[1], chart.y) if zone.y_high is None else zone.y_high,
     }

@@ -75,7 +75,7 @@ def _zones(chart: Chart, x: Place, y: Place, palette: dict[str, str], left: floa
         x0 = left if zone.x_low is None else x(zone.x_low)
         if x0 >= WIDTH - RIGHT:
             continue
-        x1 = WIDTH - RIGHT if zone.x_high is None else x(zone.x_high)
+        x1 = WIDTH - RIGHT
         y0 = HEIGHT - BOTTOM if zone.y_low is None else y(zone.y_low)
         y1 = TOP if zone.y_high is None else y(zone.y_high)
         made.append(

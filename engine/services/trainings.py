@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.core.errors import AdaptLabError
@@ -259,8 +259,3 @@ def rows_to_measure_on(task: Task, order: TrainingOrder) -> tuple[list[Example],
 def _measured(task: Task, scores: Sequence[float], split: str) -> Mapping[str, Any]:
     measured = Measured(metric=task.primary_scorer, interval=mean_interval(scores), rows=len(scores), split=split)
     return asdict(measured)
-
-
-def order_with_seed(order: TrainingOrder) -> TrainingOrder:
-    """Give the order's seed to its parameters, as a run does, so that both find the same weights."""
-    return replace(order, spec=replace(order.spec, seed=order.seed))

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts
-from engine.core.model_servers import NearbyServer
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from terminal.exits import EXIT_DONE
@@ -154,12 +153,9 @@ def _remarks(lab: Lab, found: list[ModelFacts]) -> list[str]:
         words = server.problem or f"{server.kind}, {count}, {key}"
         lines.append(f"Server {server.name} at {server.url}: {words}")
     for near in lab.models.servers.nearby():
-        lines.append(f"{near.kind} answers at {near.url} and is not used. To use it: {_adding(near)}")
+        add = f"python cli.py models --add {near.name}={near.url}"
+        lines.append(f"{near.kind} answers at {near.url} and is not used. To use it: {add}")
     return lines
-
-
-def _adding(near: NearbyServer) -> str:
-    return f"python cli.py models --add {near.name}={near.url}"
 
 
 def _change(changes: Changes, lab: Lab) -> None:

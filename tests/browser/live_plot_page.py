@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.ui.palette import colour
 from components.widgets.plot import live_plot
 from engine.charts.chart import Grid
 from engine.charts.plotly_form import grid_to_plotly
+from engine.charts.style import colour
 
 st.set_page_config(layout="wide")
 

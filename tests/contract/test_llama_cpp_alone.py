@@ -65,10 +65,10 @@ def test_a_load_that_failed_is_not_taken_for_a_loaded_model(loaded_smollm2: Llam
     model = LlamaCppModel(loaded_smollm2.facts)
     try:
         model.load(slots=1, context_tokens=256)
-        good, model._facts = model._facts, replace(model._facts, path="/nowhere/model.gguf")
+        good, model.facts = model.facts, replace(model.facts, path="/nowhere/model.gguf")
         with pytest.raises(Exception, match="cannot load"):
             model.load(slots=2, context_tokens=256)
-        model._facts = good
+        model.facts = good
         assert model.load(slots=2, context_tokens=256) > 0
         assert complete(model, ask("Where is my parcel?")).text in LABELS
     finally:

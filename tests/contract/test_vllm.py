@@ -15,8 +15,8 @@ import pytest
 
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import VLLM
-from adapters.models.openai_compatible.llama_server import as_dicts
 from adapters.models.openai_compatible.model import OpenAICompatibleModel
+from adapters.models.remote.messages import as_dicts
 from engine.core.capabilities import Support
 from engine.core.errors import ContextOverflowError, UnsupportedError
 from engine.core.generation import Completion

@@ -18,7 +18,6 @@ from components.run.results import closed_frame, failures_frame, results_frame, 
 from components.ui import text as words
 from components.ui.bests import COUNTS, bests
 from components.ui.lane_view import lane_views, strip_view
-from components.ui.palette import PALETTES, colour
 from components.widgets import charts
 from components.widgets.tradeoff import LAPTOP_PX
 from engine.analysis.marks import HERE
@@ -27,6 +26,7 @@ from engine.analysis.tradeoff import LARGEST_PX, pareto, tradeoff_chart
 from engine.charts.chart import Axis, ticks
 from engine.charts.label_places import Spot, places
 from engine.charts.plotly_form import to_plotly
+from engine.charts.style import PALETTES, colour
 from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.core.techniques import TECHNIQUES, Technique

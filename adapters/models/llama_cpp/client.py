@@ -13,7 +13,7 @@ import psutil
 
 from adapters.models.fit import refuse_if_it_does_not_fit
 from adapters.models.gguf_header import read_header
-from adapters.models.llama_cpp.messages import completion_from_dict, request_to_dict
+from adapters.models.llama_cpp.messages import completion_from_dict
 from adapters.processes.client import WorkerProcess
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import error_from_name
@@ -47,7 +47,7 @@ class LlamaCppModel:
 
     def __init__(self, facts: ModelFacts) -> None:
         """Describe the model; nothing is started yet."""
-        self._facts = facts
+        self.facts = facts
         self._worker = WorkerProcess("adapters.models.llama_cpp.worker", name="model worker", environment=_ENVIRONMENT)
         self._room = (1, min(CONTEXT_TOKENS, facts.context_tokens))
         self._loaded_pid: int | None = None
@@ -57,11 +57,6 @@ class LlamaCppModel:
     def capabilities(self) -> Capabilities:
         """What llama.cpp can do here."""
         return CAPABILITIES
-
-    @property
-    def facts(self) -> ModelFacts:
-        """What is known of the model."""
-        return self._facts
 
     @property
     def answered_by(self) -> str:
@@ -85,7 +80,7 @@ class LlamaCppModel:
 
     def load(self, *, slots: int, context_tokens: int, cancel: CancelSignal | None = None) -> float:
         """Load with room for `slots` prompts of up to `context_tokens` tokens; seconds, 0 if it was loaded."""
-        wanted = (slots, min(context_tokens, self._facts.context_tokens))
+        wanted = (slots, min(context_tokens, self.facts.context_tokens))
         if self._loaded_pid is not None and self._loaded_pid == self._worker.pid and wanted == self._room:
             return 0.0
         self._room = wanted
@@ -94,7 +89,7 @@ class LlamaCppModel:
     def _load(self, cancel: CancelSignal | None) -> float:
         slots, context_tokens = self._room
         self._look_whether_it_fits(slots, context_tokens)
-        payload = {"path": self._facts.path, "slots": slots, "context_tokens": context_tokens}
+        payload = {"path": self.facts.path, "slots": slots, "context_tokens": context_tokens}
         self._loaded_pid = None  # a load that fails leaves a worker without a model
         result = self._worker.call("load", payload, cancel=cancel)
         self._loaded_pid = self._worker.pid
@@ -102,14 +97,14 @@ class LlamaCppModel:
         return float(result["load_s"])
 
     def _look_whether_it_fits(self, slots: int, context_tokens: int) -> None:
-        path = Path(self._facts.path)
+        path = Path(self.facts.path)
         if not path.is_file():
             return  # the worker itself reports it
         held = self._worker.rss_bytes  # a worker that loads again frees what it holds
         refuse_if_it_does_not_fit(
             read_header(path),
-            self._facts.name,
-            size_bytes=self._facts.size_bytes,
+            self.facts.name,
+            size_bytes=self.facts.size_bytes,
             slots=slots,
             context_tokens=context_tokens,
             free_bytes=int(psutil.virtual_memory().available) + held,
@@ -124,7 +119,7 @@ class LlamaCppModel:
     ) -> Iterator[TextPiece | Completion]:
         """Answer one request: pieces of text, then the completion."""
         self._ensure_loaded(cancel)
-        for message in self._worker.stream("generate", {"request": request_to_dict(request)}, cancel=cancel):
+        for message in self._worker.stream("generate", {"request": asdict(request)}, cancel=cancel):
             if "result" in message:
                 yield completion_from_dict(message["result"])
             else:
@@ -135,7 +130,7 @@ class LlamaCppModel:
     ) -> list[Completion | Exception]:
         """Answer several requests of one slot at once."""
         self._ensure_loaded(cancel)
-        payload = {"requests": [request_to_dict(request) for request in requests]}
+        payload = {"requests": [asdict(request) for request in requests]}
         answers: list[Completion | Exception] = []
         for item in self._worker.call("generate_batch", payload, cancel=cancel):
             if "error" in item:
@@ -164,11 +159,11 @@ class LlamaCppModel:
 
     def label_tokens(self, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Return the texts of the tokens that each label is made of, as the model writes it after a prompt."""
-        told = self._worker.call("label_tokens", {"path": self._facts.path, "labels": list(labels)})
+        told = self._worker.call("label_tokens", {"path": self.facts.path, "labels": list(labels)})
         return {label: tuple(tokens) for label, tokens in zip(labels, told, strict=True)}
 
     def _tokenize(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._worker.call("tokenize", {"path": self._facts.path, "items": items})
+        rows: list[dict[str, Any]] = self._worker.call("tokenize", {"path": self.facts.path, "items": items})
         return rows
 
     def served_lora(self) -> LoraWeights | None:

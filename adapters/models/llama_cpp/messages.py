@@ -1,19 +1,13 @@
-"""How requests and completions cross the pipe: plain dictionaries and back."""
+"""Back from the plain dictionaries as which requests and completions cross the pipe."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from engine.core.generation import Completion, Decoding, GenerateRequest, LoraWeights, Message
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
-
-
-def request_to_dict(request: GenerateRequest) -> dict[str, Any]:
-    """Return plain data."""
-    return asdict(request)
 
 
 def request_from_dict(data: Mapping[str, Any]) -> GenerateRequest:
@@ -30,11 +24,6 @@ def request_from_dict(data: Mapping[str, Any]) -> GenerateRequest:
         "messages": tuple(Message(**m) for m in data["messages"]),
     }
     return GenerateRequest(**fields)
-
-
-def completion_to_dict(completion: Completion) -> dict[str, Any]:
-    """Return plain data."""
-    return asdict(completion)
 
 
 def completion_from_dict(data: Mapping[str, Any]) -> Completion:

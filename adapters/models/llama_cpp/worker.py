@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import asdict
 from typing import Any
 
 import llama_cpp
 
 from adapters.models.llama_cpp.batching import answer_batch
-from adapters.models.llama_cpp.messages import completion_to_dict, request_from_dict
+from adapters.models.llama_cpp.messages import request_from_dict
 from adapters.models.llama_cpp.native import NativeModel, gpu_layers
 from adapters.models.llama_cpp.prompt_format import PromptFormat
 from adapters.models.llama_cpp.session import Session
@@ -44,7 +45,7 @@ class Worker:
         """Answer one request, streaming."""
         session = self._loaded()
         wanted = request_from_dict(request["request"])
-        return completion_to_dict(session.generate(wanted, lambda text: emit({"text": text})))
+        return asdict(session.generate(wanted, lambda text: emit({"text": text})))
 
     def generate_batch(self, request: dict[str, Any], _emit: Emit, _cancel: threading.Event) -> list[dict[str, Any]]:
         """Answer several requests at once."""
@@ -54,7 +55,7 @@ class Worker:
             if isinstance(a, AdaptLabError)
             else {"error": {"type": "ModelError", "what": str(a), "fix": ""}}
             if isinstance(a, Exception)
-            else completion_to_dict(a)
+            else asdict(a)
             for a in answers
         ]
 

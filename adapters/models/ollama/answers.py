@@ -12,6 +12,7 @@ from adapters.models.remote.border import Pieces, clean_text, count_of, mapping,
 from adapters.models.remote.bounds import LISTED_TOKENS, LONGEST_NAME, THINKING_ROOM_TOKENS
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import LONGEST_TOKEN_CHARACTERS
+from adapters.models.remote.messages import as_dicts
 from engine.core.errors import BrokenAnswerError, ContextOverflowError
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
@@ -34,7 +35,7 @@ def chat_body(name: str, request: GenerateRequest, *, context_tokens: int, think
     decoding = request.decoding
     body: dict[str, Any] = {
         "model": name,
-        "messages": as_dicts(request),
+        "messages": as_dicts(request.messages),
         "stream": True,
         "truncate": False,
         "shift": False,
@@ -57,11 +58,6 @@ def chat_body(name: str, request: GenerateRequest, *, context_tokens: int, think
     if decoding.mode is DecodingMode.JSON:
         body["format"] = dict(decoding.needed_schema)
     return body
-
-
-def as_dicts(request: GenerateRequest) -> list[dict[str, str]]:
-    """Return the messages of a request as the server takes them."""
-    return [{"role": message.role, "content": message.content} for message in request.messages]
 
 
 def enumeration_body(
@@ -172,7 +168,7 @@ def completion_of(request: GenerateRequest, gathered: StreamAccumulator, started
         decode_s=sums.decode_s,
         load_s=sums.load_s,
         ttft_s=max((gathered.first_at or ended) - started - sums.load_s, 0.0),
-        prompt=json.dumps(as_dicts(request), ensure_ascii=False),
+        prompt=json.dumps(as_dicts(request.messages), ensure_ascii=False),
         finish="length" if last.get("done_reason") == "length" else "stop",
         thinking=gathered.thinking,
         thinking_s=thinking_s,

@@ -16,7 +16,6 @@ from typing import Any
 
 from adapters.models.ollama.answers import (
     Sums,
-    as_dicts,
     continuation_body,
     enumeration_body,
     rendering_body,
@@ -25,6 +24,7 @@ from adapters.models.remote.border import mapping, steps_of, text_of
 from adapters.models.remote.bounds import LONGEST_NAME
 from adapters.models.remote.label_odds import label_probabilities, still_possible, written_label
 from adapters.models.remote.label_walk import LabelWalk, Listed
+from adapters.models.remote.messages import as_dicts
 from engine.core.generation import Completion, GenerateRequest
 from engine.core.run.prediction import Usage
 
@@ -91,7 +91,7 @@ class LabelChoice:
             load_s=self._sums.load_s,
             ttft_s=0.0,
             probabilities=probabilities,
-            prompt=json.dumps(as_dicts(self._request), ensure_ascii=False),
+            prompt=json.dumps(as_dicts(self._request.messages), ensure_ascii=False),
             finish="stop",
             thinking=self._thinking,
             identity=self._identity,

@@ -78,7 +78,7 @@ class OllamaModel:
             thinks: whether it can think.
             answer_s: how long an answer may take, unless the first one shows that the model is slower.
         """
-        self._facts = facts
+        self.facts = facts
         self._server = server
         self._own_file = own_file
         self._name = facts.id.split("/", 1)[1]
@@ -96,12 +96,7 @@ class OllamaModel:
     @property
     def capabilities(self) -> Capabilities:
         """What this server can do with this model, as far as it is known by now."""
-        return capabilities_of(self._facts, has_file=self._own_file is not None, lists=not self._without_logprobs)
-
-    @property
-    def facts(self) -> ModelFacts:
-        """What is known of the model."""
-        return self._facts
+        return capabilities_of(self.facts, has_file=self._own_file is not None, lists=not self._without_logprobs)
 
     @property
     def answered_by(self) -> str:
@@ -125,7 +120,7 @@ class OllamaModel:
             ModelError: it cannot.
         """
         room = -(-context_tokens // CONTEXT_STEP_TOKENS) * CONTEXT_STEP_TOKENS
-        self._context_tokens = min(room, self._facts.context_tokens or room)
+        self._context_tokens = min(room, self.facts.context_tokens or room)
         started = time.perf_counter()
         self._server.check_version()
         self._cuts = (0, 0, 0) < self._server.version() < REFUSES  # builds from source call themselves 0.0.0
@@ -147,7 +142,7 @@ class OllamaModel:
             return
         if self._loaded and self._server.is_local:
             free = psutil.virtual_memory().available
-            if self._facts.size_bytes * ROOM_FACTOR > free:
+            if self.facts.size_bytes * ROOM_FACTOR > free:
                 self._send_out()
 
         def ask() -> Any:

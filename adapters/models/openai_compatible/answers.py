@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from adapters.models.openai_compatible.asking import LIMIT_NAMES
-from adapters.models.openai_compatible.llama_server import as_text
 from adapters.models.openai_compatible.usage import Exchange, fewest_tokens
 from adapters.models.remote.border import (
     Pieces,
@@ -25,6 +24,7 @@ from adapters.models.remote.bounds import LONGEST_NAME
 from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import Step, label_probabilities
+from adapters.models.remote.messages import as_text
 from engine.core.errors import BrokenAnswerError, RefusedAnswerError
 from engine.core.generation import Completion, GenerateRequest, Message
 from engine.core.run.prediction import Usage

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import ChoiceBy, Dialect
-from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts
+from adapters.models.openai_compatible.llama_server import NO_THINKING
 from adapters.models.remote.bounds import LISTED_TOKENS, THINKING_ROOM_TOKENS
 from adapters.models.remote.label_odds import label_schema
+from adapters.models.remote.messages import as_dicts
 from engine.core.errors import RefusedOptionError, UnsupportedError
 from engine.core.generation import Decoding, GenerateRequest
 from engine.core.variant import DecodingMode

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError
 from adapters.models.remote.border import count_of, mapping, objects, seconds_of, text_of, token_ids
+from adapters.models.remote.messages import as_dicts
 from engine.core.errors import BrokenAnswerError
 from engine.core.generation import Message
 
@@ -80,13 +81,3 @@ def _log_odds(reply: Mapping[str, Any], children: Sequence[int]) -> dict[int, fl
     if not any(token in found for token in children):
         raise NoOddsError
     return {token: math.log(max(found.get(token, 0.0), _LEAST)) for token in children}
-
-
-def as_dicts(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Return messages as servers take them."""
-    return [{"role": message.role, "content": message.content} for message in messages]
-
-
-def as_text(messages: Sequence[Message]) -> str:
-    """Return messages as they are kept where a server does not show its templated prompt."""
-    return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)

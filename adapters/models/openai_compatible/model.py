@@ -71,7 +71,7 @@ class OpenAICompatibleModel:
         answer_s: float = ANSWER_S,
     ) -> None:
         """Take the facts, whose `path` is the name that the server knows, the client, and the seconds of an answer."""
-        self._facts = facts
+        self.facts = facts
         self._client = client
         self._name = facts.path
         self._parallel = max(1, parallel)
@@ -87,11 +87,6 @@ class OpenAICompatibleModel:
     def capabilities(self) -> Capabilities:
         """What the server can do, as far as it is known so far."""
         return without_options(self._dialect.capabilities, self._left_out.names)
-
-    @property
-    def facts(self) -> ModelFacts:
-        """What is known of the model."""
-        return self._facts
 
     @property
     def answered_by(self) -> str:
@@ -122,7 +117,7 @@ class OpenAICompatibleModel:
             )
         self._speak(dialect_of(listed, closed=self._is_closed))
         self._left_out.add(not_taken(listed, self._name))
-        known = self._facts.context_tokens
+        known = self.facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
         self._served = served_loras(self._client, self._dialect, self._name, listed)
         self._version = version_of(self._client, self._dialect)
@@ -315,7 +310,7 @@ class OpenAICompatibleModel:
         """
         if not self._served:
             self._served = served_loras(self._client, self._dialect, self._name, self._client.models())
-        return LoraWeights(key=None, locator=the_only(self._served, self._facts.name, self._client.host).name)
+        return LoraWeights(key=None, locator=the_only(self._served, self.facts.name, self._client.host).name)
 
     def close(self) -> None:
         """Close the connections."""
@@ -324,7 +319,7 @@ class OpenAICompatibleModel:
     @property
     def _is_closed(self) -> bool:
         """Tell whether a closed API answers, where tokens are paid for."""
-        return bool(self._facts.price_ref) or self._dialect is CLOSED
+        return bool(self.facts.price_ref) or self._dialect is CLOSED
 
     def _checked_room(self, request: GenerateRequest, cancel: CancelSignal | None, until: float) -> int | None:
         """Count the prompt where the server supports it, and refuse one that does not fit."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from adapters.models.openai_compatible.dialects import VLLM
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError, Post
-from adapters.models.openai_compatible.llama_server import NO_THINKING, as_dicts, as_text
+from adapters.models.openai_compatible.llama_server import NO_THINKING
 from adapters.models.remote.border import HIGHEST_LOG, count_of, mapping, token_ids
+from adapters.models.remote.messages import as_dicts, as_text
 from engine.core.errors import BrokenAnswerError
 from engine.core.generation import Message
 

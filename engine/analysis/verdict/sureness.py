@@ -52,23 +52,19 @@ def _result(ruling: Ruling, subject: VariantFigures) -> str:
     who = start(the(subject)) if ruling.pick is None else "It"
     rows, value = subject.rows, subject.quality.value
     if ruling.run.is_share:
-        got = f"{who} got {say.number(round(value * rows))} of {_rows(rows, 'test row')} right"
+        got = f"{who} got {say.number(round(value * rows))} of {say.counted(rows, 'test row')} right"
     else:
-        got = f"{who} scored {say.share(value)} over {_rows(rows, 'test row')}"
+        got = f"{who} scored {say.share(value)} over {say.counted(rows, 'test row')}"
     trained = ruling.training.rows
     if not trained:
         return got
     if subject.learns:
-        return f"{got} after {_rows(trained, 'training row')}"
+        return f"{got} after {say.counted(trained, 'training row')}"
     if subject.weights_served:
         return f"{got} with weights that came with the server"
     others = any(item.labelled(trained) for item in ruling.run.figures)
-    had = f" (others had {_rows(trained, 'row')})" if others else ""
+    had = f" (others had {say.counted(trained, 'row')})" if others else ""
     return f"{got} without training{had}"
-
-
-def _rows(count: int, word: str) -> str:
-    return f"{say.number(count)} {word}{'' if count == 1 else 's'}"
 
 
 def _handicapped(ruling: Ruling) -> str:
@@ -90,19 +86,19 @@ def _named(names: list[str]) -> str:
 def _how_sure_of_none(ruling: Ruling) -> Sentence:
     doubtful = [item for item in ruling.eliminated if may_meet(item.reason)]
     rows, trained = max(item.rows for item in ruling.run.figures), ruling.training.rows
-    after = f"after {_rows(trained, 'training row')}" if trained else ""
+    after = f"after {say.counted(trained, 'training row')}" if trained else ""
     if doubtful:
         told = tuple(
             Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant_id) for item in doubtful
         )
         names = _named([the(ruling.run.of(item.variant_id)) for item in doubtful])
-        tested = f"Tested on {_rows(rows, 'row')}{f' {after}' if after else ''}"
+        tested = f"Tested on {say.counted(rows, 'row')}{f' {after}' if after else ''}"
         return Sentence(text=f"{tested}: {names} might still meet them; more rows would tell.", claims=told)
     who = "it" if len(ruling.eliminated) == 1 else "each"
     if all(item.certain for item in ruling.eliminated):
-        where = f"on {_rows(rows, 'row')}{f', {after},' if after else ''}"
+        where = f"on {say.counted(rows, 'row')}{f', {after},' if after else ''}"
         return Sentence(text=f"This is certain: {where} {who} misses a limit by more than chance allows.")
-    where = f"{_rows(rows, 'row')}{f', {after}' if after else ''}"
+    where = f"{say.counted(rows, 'row')}{f', {after}' if after else ''}"
     return Sentence(text=f"{start(who)} misses a limit in this test ({where}).")
 
 

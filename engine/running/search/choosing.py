@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,8 +150,3 @@ def expected_best(scores: Sequence[float]) -> list[float]:
         reached = shares**count
         found.append(float((ordered * np.diff(reached, prepend=0.0)).sum()))
     return found
-
-
-def weights_in_order(ids: Sequence[str], weights: Mapping[str, float]) -> Floats:
-    """Lay the rows' weights out in an order of ids."""
-    return np.array([weights[row_id] for row_id in ids], dtype=float)

@@ -8,10 +8,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.core.interval import Floats
 from engine.core.task import Example, Task
 from engine.running.sampling import balanced_sample
-from engine.running.search.choosing import weights_in_order
 
 FOLDS = 4
 """Each row is held out once. Four, so that a fold has some twenty rows of the usual eighty."""
@@ -38,7 +39,7 @@ class Ground:
     @property
     def order(self) -> Floats:
         """The weights in the order of the folds."""
-        return weights_in_order([row.id for fold in self.folds for row in fold.held_out], self.weights)
+        return np.array([self.weights[row.id] for fold in self.folds for row in fold.held_out], dtype=float)
 
 
 def pooled(task: Task, train: Sequence[Example], without: Sequence[str], *, seed: int) -> list[Example]:
