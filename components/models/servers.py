@@ -59,7 +59,7 @@ def _server(lab: Lab, server: ServerState) -> None:
             key = "has a key" if server.has_key else f"no key: `{server.key_variable}` is not set"
             st.markdown(
                 f":material/dns: **{plain(server.name)}** · {plain(server.url)} · {plain(server.kind)} · "
-                f"{server.models} model{'' if server.models == 1 else 's'} · {key}",
+                f"{say.counted(server.models, 'model')} · {key}",
                 width="content",
             )
         if server.entered and st.button("Forget", key=f"forget_{server.name}", type="tertiary"):

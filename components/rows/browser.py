@@ -65,7 +65,7 @@ def row_browser(
     inputs = {example.id: example.input for example in rows.task.examples} if rows.task else {}
     found, shown, told = _chosen(rows, inputs, key=key, first=first)
     answered = int(table.made.any(axis=0).sum())
-    st.caption(plain(f"{say.number(len(found))} of {say.number(answered)} rows{told}"))
+    st.caption(plain(f"{say.number(len(found))} of {say.counted(answered, 'row')}{told}"))
     if not len(found):
         st.caption("No row of this run matches.")
     with st.container(horizontal=True, gap="small"):

@@ -140,7 +140,7 @@ def _about(lab: Lab, plan: RunPlan) -> str:
     facts = next((model for model in lab.models.list() if model.id == plan.model_id), None)
     model = [facts.name, facts.quantization, facts.backend] if facts else [plan.model_id]
     order = "answered in batches" if plan.throughput else "variants take turns"
-    rows = f"{say.number(len(plan.train_ids))} training rows"
+    rows = say.counted(len(plan.train_ids), "training row")
     return " · ".join([*filter(None, model), rows, _ANSWERS[_mode(lab, plan)], f"seed {plan.seed}", order])
 
 

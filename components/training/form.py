@@ -42,7 +42,7 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
         help=f"How many of {most} rows to train on, evenly over the labels. The rest are kept for measuring.",
     )
     spec = _parameters()
-    order = TrainingOrder(task_id=task.id, model_id=model.id, spec=spec, train_rows=int(rows), seed=spec.seed)
+    order = TrainingOrder(task_id=task.id, model_id=model.id, spec=spec, train_rows=int(rows))
     try:
         preflight = _estimate(lab, order)
     except AdaptLabError as error:
@@ -62,7 +62,7 @@ def _estimate(lab: Lab, order: TrainingOrder) -> Preflight:
         test_split=split or "test",
         prior_correction=PriorCorrection.OFF,
         train_rows=order.train_rows,
-        seed=order.seed,
+        seed=order.spec.seed,
         options=TechniqueOptions(lora=order.spec),
     )
     return lab.plans.preflight(plan)

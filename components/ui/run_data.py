@@ -161,7 +161,7 @@ def task_title(lab: Lab, task_id: str) -> str:
 
 def run_title(lab: Lab, plan: RunPlan) -> str:
     """Return a run's title: its task and how many rows it answers."""
-    return f"{task_title(lab, plan.task_id)}, {say.number(len(plan.test_ids))} rows"
+    return f"{task_title(lab, plan.task_id)}, {say.counted(len(plan.test_ids), 'row')}"
 
 
 def tell_changes(lab: Lab, info: RunInfo) -> None:

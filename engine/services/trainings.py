@@ -43,9 +43,9 @@ class TrainingOrder:
     task_id: str
     model_id: str
     spec: LoraSpec
+    """Its seed draws the rows as well, as in a run, so that both find the same weights."""
     train_rows: int | None = None
     """None draws as many as a run does by default."""
-    seed: int = 0
     context_tokens: int = CONTEXT_TOKENS
 
 
@@ -199,8 +199,8 @@ def train(
 ) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
     """Train, or find matching weights: the same ones that a run on the same rows would make and find."""
     task, ports = workspace.tasks.get(order.task_id), workspace.ports(order.model_id)
-    rows = draw_training_rows(task, order.train_rows, seed=order.seed)
-    about = {"task_id": task.id, "model_id": order.model_id, "seed": order.seed}
+    rows = draw_training_rows(task, order.train_rows, seed=order.spec.seed)
+    about = {"task_id": task.id, "model_id": order.model_id, "seed": order.spec.seed}
     texts = training_pairs(task, rows)
     return (yield from find_or_train(ports.model, ports.trainer, texts, order.spec, about=about, cancel=cancel))
 
@@ -219,7 +219,7 @@ def _measure(
         variants=(),
         test_ids=(),
         train_ids=(),
-        seed=order.seed,
+        seed=order.spec.seed,
         context_tokens=order.context_tokens,
     )
     context = RunContext(plan=plan, task=task, model=ports.model, retriever=ports.retriever, cancel=cancel)
@@ -248,11 +248,11 @@ def rows_to_measure_on(task: Task, order: TrainingOrder) -> tuple[list[Example],
 
     The test split is left alone: what is chosen by looking at it can no longer be judged by it.
     """
-    seen = {example.id for example in draw_training_rows(task, order.train_rows, seed=order.seed)}
+    seen = {example.id for example in draw_training_rows(task, order.train_rows, seed=order.spec.seed)}
     for split in ("validation", "train"):
         rows = [example for example in task.split(split) if example.id not in seen]
         if rows:
-            return balanced_sample(rows, MOST_MEASURED_ROWS, seed=order.seed, by_target=task.has_labels), split
+            return balanced_sample(rows, MOST_MEASURED_ROWS, seed=order.spec.seed, by_target=task.has_labels), split
     return [], ""
 
 

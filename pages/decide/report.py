@@ -55,9 +55,10 @@ with downloads:
 with head:
     st.caption(
         plain(
-            f"{report.task_title} · {say.number(len(report.plan.test_ids))} "
-            f"{'test ' if on_test_rows(info) else ''}rows, {answers_in_words(info, lab.runs.current_id())} · "
-            f"{say.number(len(report.plan.train_ids))} training rows · seed {report.plan.seed}"
+            f"{report.task_title} · "
+            f"{say.counted(len(report.plan.test_ids), 'test row' if on_test_rows(info) else 'row')}, "
+            f"{answers_in_words(info, lab.runs.current_id())} · "
+            f"{say.counted(len(report.plan.train_ids), 'training row')} · seed {report.plan.seed}"
             + (
                 f" · embedder{'s'[: len(report.embedders) - 1]} {say.listed(report.embedders)}"
                 if report.embedders

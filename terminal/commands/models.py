@@ -149,8 +149,7 @@ def _remarks(lab: Lab, found: list[ModelFacts]) -> list[str]:
     lines += [f"Left out: {reason}" for reason in lab.models.set_aside()]
     for server in lab.models.servers.states():
         key = f"key from {server.key_variable}" if server.has_key else f"no key ({server.key_variable} is not set)"
-        count = f"{server.models} model{'' if server.models == 1 else 's'}"
-        words = server.problem or f"{server.kind}, {count}, {key}"
+        words = server.problem or f"{server.kind}, {say.counted(server.models, 'model')}, {key}"
         lines.append(f"Server {server.name} at {server.url}: {words}")
     for near in lab.models.servers.nearby():
         add = f"python cli.py models --add {near.name}={near.url}"

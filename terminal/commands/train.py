@@ -37,7 +37,6 @@ def train(
             model_id=data.model,
             spec=replace(lora, seed=draw.seed),
             train_rows=training_row_count(lab.tasks.get(task), draw.train_rows, per_label=draw.rows_per_label),
-            seed=draw.seed,
         )
         with stoppable() as cancel:
             weights, reused = show_training(lab.lora.train(order, cancel), Console(stderr=True))

@@ -81,6 +81,21 @@ def test_finished_run_has_table_files_and_rows(open_app: Opener) -> None:
     assert json.loads(json.loads(grid.proto.json)["rows"])["rows"] == list(range(len(plan.test_ids)))
 
 
+@pytest.mark.parametrize("page", ["run", "report"])
+def test_one_row_is_one_row(page: str, open_app: Opener) -> None:
+    """Whatever counts the rows of a run of one: no screen says "1 rows"."""
+    lab = memory_lab()
+    plan = _plan(lab, rows=1)
+    lab.play(plan, [*script(plan, lab.tasks.get(TASK)), _end("done")])
+    app = open_app(lab)
+    app.query_params["run_id"] = plan.run_id
+    app = app.run() if page == "run" else app.switch_page("pages/decide/report.py").run()
+    assert not app.exception
+    told = [item.value for kind in ("title", "header", "markdown", "caption", "text", "info") for item in app.get(kind)]
+    assert any(re.search(r"\b1 (test )?row\b", text) for text in told)
+    assert [text for text in told if re.search(r"\b1 (test |training |more )?rows\b", text)] == []
+
+
 def test_failures_are_counted_by_kind(open_app: Opener) -> None:
     """Failures are a table of their own, and the lane counts them."""
     lab = memory_lab()

@@ -15,8 +15,9 @@ from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, un
 from tests.memory_lab_models import MemoryModel
 
 
-def _trained(lab: MemoryLab, **changes: Any) -> TrainingSnapshot:
-    training_id = lab.lora.start(TrainingOrder(task_id=TASK, model_id=MODEL, spec=LoraSpec(), **changes))
+def _trained(lab: MemoryLab, *, train_rows: int, seed: int = 0) -> TrainingSnapshot:
+    order = TrainingOrder(task_id=TASK, model_id=MODEL, spec=LoraSpec(seed=seed), train_rows=train_rows)
+    training_id = lab.lora.start(order)
     until(lambda: not lab.lora.snapshot(training_id).is_running)
     snapshot = lab.lora.snapshot(training_id)
     assert snapshot is not None

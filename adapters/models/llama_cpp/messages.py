@@ -1,4 +1,4 @@
-"""Back from the plain dictionaries as which requests and completions cross the pipe."""
+"""Requests and completions cross the pipe as plain dictionaries: this rebuilds them."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def quality_basis(measured: Measured | None) -> str:
     """Say how sure a measured quality is: its interval and its rows; or why there is none."""
     if measured is None:
         return "Weights that a run trained are measured by that run."
-    return f"95 % interval {say.share_ends(measured.interval)}, {say.number(measured.rows)} rows not trained on"
+    return f"95 % interval {say.share_ends(measured.interval)}, {say.counted(measured.rows, 'row')} not trained on"
 
 
 def _quality_told(measured: Measured | None) -> str:

@@ -162,7 +162,7 @@ def _rows(plan: RunPlan, status: str, lanes: Sequence[LaneFacts], state: StepSta
         )
     if status in ENDED and done < total:
         return RunStep(name="Rows", state=state, detail=f"{say.number(done)} of {say.number(total)}")
-    return RunStep(name=f"{say.number(total)} rows", state=state)
+    return RunStep(name=say.counted(total, "row"), state=state)
 
 
 def _lower(stage: str) -> str:

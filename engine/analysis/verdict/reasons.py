@@ -38,7 +38,8 @@ def _score(ruling: Ruling, item: VariantFigures) -> Sentence:
         text += f", so on other rows it may or may not meet your {say.share(ruling.limits.least_quality)}"
     named = [_NAMED[limit] for limit in unsure if limit in _NAMED]
     if named:
-        text += f"; {item.rows:,} rows are too few to be certain of its {say.listed(named)}"
+        are = "is" if item.rows == 1 else "are"
+        text += f"; {say.counted(item.rows, 'row')} {are} too few to be certain of its {say.listed(named)}"
     return Sentence(text=f"{text}.", claims=(claim, *told))
 
 
@@ -80,7 +81,7 @@ def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> S
     )
     between = say.span(min(-high, 0.0), max(-low, 0.0))
     text = (
-        f"{told}. With {gap.rows:,} rows that is not a proven difference ({between} points, adjusted "
+        f"{told}. With {say.counted(gap.rows, 'row')} that is not a proven difference ({between} points, adjusted "
         f"{say.probability(gap.p_holm)})."
     )
     return Sentence(text=text, claims=(claim,))
@@ -89,5 +90,5 @@ def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> S
 def _said_quality(ruling: Ruling, item: VariantFigures) -> str:
     """Say what a variant scores, with its interval and rows."""
     if ruling.run.is_share:
-        return f"gets {say.share_interval(item.quality)} of {item.rows:,} rows right"
-    return f"scores {say.share_interval(item.quality)} over {item.rows:,} rows"
+        return f"gets {say.share_interval(item.quality)} of {say.counted(item.rows, 'row')} right"
+    return f"scores {say.share_interval(item.quality)} over {say.counted(item.rows, 'row')}"
