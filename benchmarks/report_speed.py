@@ -23,6 +23,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction, Timing, Usage
 from engine.core.task import Example, Task
 from engine.core.techniques import TECHNIQUES
+from engine.core.text.languages import tell_languages
 from engine.core.variant import RetrievalSpec, Variant
 from engine.services.lab import Lab
 from engine.services.workspace import Workspace
@@ -89,7 +90,12 @@ def keep_run(workspace: Workspace, name: str, *, rows: int, variants: int) -> st
         train_ids=(),
     )
     workspace.store.create_run(
-        Manifest(plan=plan, machine=workspace.machine.facts(), versions=workspace.machine.versions())
+        Manifest(
+            plan=plan,
+            machine=workspace.machine.facts(),
+            versions=workspace.machine.versions(),
+            languages=tell_languages([example.input for example in examples]),
+        )
     )
     workspace.store.add(list(_predictions(plan, task, examples)))
     workspace.store.update_run(plan.run_id, status="done")

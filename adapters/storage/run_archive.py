@@ -119,7 +119,7 @@ def read_run(data: bytes, task_here: Callable[[str], Task]) -> ReadRun:
     table = table_from_rows(list(variants), manifest.plan.test_ids, [row[:2] for row in rows], values)
     status = manifest.status if manifest.status in _STATUSES else "cancelled"
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    taken = replace(manifest, status=status, imported=True, imported_at=now, rescored=True)
+    taken = replace(manifest, status=status, imported=True, imported_at=now, rescored=True, languages=None)
     if rows:
         _check_report(taken, task, table)
     return ReadRun(manifest=taken, rows=tuple(rows), new_task=new_task)

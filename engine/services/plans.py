@@ -163,6 +163,7 @@ class Plans:
             ),
             embedder=", ".join(dict.fromkeys(one.embedder for one in plan.variants if one.embeds and one.embedder))
             or None,
+            languages=self._embedders.languages(task),
         )
 
     def _label_room(self, plan: RunPlan) -> LabelRoom:

@@ -172,9 +172,9 @@ class Results:
 
     def _languages(self, run_id: str) -> LanguageParts:
         """Tell the languages of a run's rows, and what the run goes without in them."""
-        plan = self.plan(run_id)
-        task = self._workspace.tasks.get(plan.task_id)
-        return language_parts(plan, task, self._embedders.languages(task))
+        manifest = self.manifest(run_id)
+        task = self._workspace.tasks.get(manifest.plan.task_id)
+        return language_parts(manifest.plan, task, manifest.languages or self._embedders.languages(task))
 
     def _looks(self, run_id: str) -> RowLooks:
         """Count the looks at a run's test rows before it; `sample`, the run that ships, is the first at its rows."""

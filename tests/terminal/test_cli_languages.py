@@ -10,7 +10,7 @@ import pytest
 
 from adapters.retrieval.embedders import multilingual_e5
 from engine.core.text.coverage import STEMMED
-from engine.core.text.languages import language_name
+from engine.core.text.languages import language_name, let_go
 from tests.contract.embedders_here import missing
 from tests.terminal.reading import Run
 
@@ -83,6 +83,18 @@ def test_a_table_ends_in_a_verdict_that_names_the_embedder(run: Run, tmp_path: P
     assert verdict in said
     assert verdict in memo
     assert summary["languages"]["languages"] == [code]  # type: ignore[index]
+
+
+def test_a_kept_run_knows_its_languages(run: Run, tmp_path: Path) -> None:
+    """They are told once, when it begins: a report later does not read the model that tells them, which takes 0.5 s."""
+    task = ("--task", "support-tickets", "--model", "scripted", "--limit", 6)
+    exit_code, _, err = run("compare", *task, "--variants", "zero-shot,few-shot", "--out", tmp_path / "out")
+    assert exit_code == 0, err
+    kept = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))["languages"]
+    assert kept["shares"] == [["en", 1.0]]
+    assert let_go(), "it was read when the run began"
+    assert reported(run, tmp_path / "memo.md")
+    assert not let_go()
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -29,6 +29,7 @@ from engine.core.run.manifest import (
 )
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
+from engine.core.text.languages import Languages
 from engine.core.variant import DecodingMode, DecodingSpec, LoraSpec, PromptSpec, RetrievalSpec, SearchMode, Variant
 
 HOME_1 = Path(__file__).parents[1] / "fixtures" / "home_1" / "runs.sqlite3"
@@ -90,6 +91,7 @@ WHOLE = Manifest(
         )
     },
     embedder="all-MiniLM-L6-v2",
+    languages=Languages(shares=(("ar", 2 / 3), ("", 1 / 3)), scripts=(("Arabic", 1.0),), right_to_left=1.0),
 )  # fmt: skip
 
 

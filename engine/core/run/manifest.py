@@ -21,6 +21,7 @@ from engine.core.run.label_prior import LabelPrior
 from engine.core.run.plan import RunPlan
 from engine.core.run.shot_record import ShotRecord
 from engine.core.task import MADE_FROM
+from engine.core.text.languages import Languages
 
 VERSION = 2
 """Version of the manifests' format. Version 1 had no number and kept the decoding with the plan."""
@@ -182,6 +183,8 @@ class Manifest:
     """The search for good settings by tuned variant, where there was one."""
     embedder: str | None = None
     """Ids of what embedded the rows, separated by commas; None where nothing did, and in older runs."""
+    languages: Languages | None = None
+    """Of the task's rows; None in older and in imported runs, whose rows are looked at when they are reported."""
 
     @property
     def began_at(self) -> float:
