@@ -66,6 +66,11 @@ def whole(seconds: float, *, folds: int = 1, scores: Sequence[float] = (1.0,), *
     )  # fmt: skip
 
 
+def trained(seconds: float, *, answering_s: float = 0.0, **setting: str) -> Trial:
+    """Return one that trained weights for so many seconds, and then answered."""
+    return replace(whole(seconds + answering_s, **setting), trained_s=seconds)
+
+
 # ---- seconds ----
 
 
@@ -75,7 +80,7 @@ def test_a_training_is_predicted_by_its_epochs(budget_s: float, starts: bool) ->
     here = seeker(Technique.LORA, budget_s=budget_s, proposed={"epochs": "up to 10"})
     assert here.variant.lora is not None
     assert here.variant.lora.epochs == 6
-    here.trials.append(whole(60.0))
+    here.trials.append(trained(60.0))
     assert (here.next() is not None) is starts
     assert here.ended is (None if starts else SearchEnd.TIME)
     assert here.next_s == (None if starts else pytest.approx(100.0))
@@ -115,10 +120,10 @@ def test_what_would_take_too_long_is_passed_over_for_what_does_not() -> None:
     here = seeker(Technique.LORA, budget_s=140.0)
     epochs = iter(["up to 10", "up to 3", "up to 10"])
     here.proposer.next = lambda: next(({"epochs": one} for one in epochs), None)  # type: ignore[method-assign]
-    here.trials.append(whole(60.0))
+    here.trials.append(trained(60.0))
     assert here.next() == {"epochs": "up to 3"}
     assert here.passed == [1]
-    here.trials.append(whole(30.0, epochs="up to 3"))
+    here.trials.append(trained(30.0, epochs="up to 3"))
     assert here.next() is None
     assert (here.ended, here.next_s, here.passed) == (SearchEnd.TIME, pytest.approx(100.0), [1, 3])
 
@@ -127,7 +132,7 @@ def test_with_little_time_left_nothing_is_looked_for() -> None:
     """Within a tenth of the time the first setting that would take too long ends the search."""
     here = seeker(Technique.LORA, budget_s=100.0)
     here.proposer.next = lambda: {"epochs": "up to 10"}  # type: ignore[method-assign]
-    here.trials.append(whole(95.0))
+    here.trials.append(trained(95.0))
     assert here.next() is None
     assert (here.ended, here.passed) == (SearchEnd.TIME, [])
 

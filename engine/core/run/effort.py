@@ -68,6 +68,9 @@ class Trial:
     found_s: float = 0.0
     """What weights that were there before the trial once took: a technique gets no more trials where its default's are
     on the disk, or were trained for another technique."""
+    trained_s: float = 0.0
+    """What training its weights took of `seconds`, now or before; 0 where it answered with the default's, and in older
+    versions."""
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0

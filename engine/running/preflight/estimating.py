@@ -83,7 +83,6 @@ def estimate_run(
         lora_comes_with_the_server(facts, capabilities) or capabilities.lora_serving is Support.NO
     ):
         trainings = {}
-    lora = next((spec for spec, _tuned in trainings), None)
     fetched = {
         key: _fetched_tokens(variant, shot_tokens) if key[0].prompts is TrainingPrompts.SERVED else 0.0
         for key, variant in trainings.items()
@@ -102,12 +101,10 @@ def estimate_run(
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = answering
     if trainings and training_bytes is not None and facts.architecture in trainable:
-        train, most_fetched = (
-            [by_id[row_id] for row_id in plan.train_ids],
-            {spec: n for (spec, _), n in fetched.items()},
-        )
+        train = [by_id[row_id] for row_id in plan.train_ids]
+        most_fetched = {spec: n for (spec, _), n in fetched.items()}
         memory = max(answering, training_memory(facts, train, most_fetched, instructions, training_bytes))
-    problems = _problems(plan, facts, trainable, memory, free_memory_bytes, lora)
+    problems = _problems(plan, facts, trainable, memory, free_memory_bytes, next((spec for spec, _ in trainings), None))
     notes = [*filter(None, [facts.terms, plan_note(plan, task)])]
     if plan.sources and plan.effort is not None and plan.effort.seconds is not None and not plan.effort.settled:
         notes.append(SEARCH_SPENDS)
@@ -179,7 +176,10 @@ def _trial_seconds(
             beside = len(plan.effort.weights_ids) if plan.effort else 0
             trained = len(plan.train_ids) if beside else min(len(plan.train_ids), rows - rows // FOLDS)
             training_s = _training_seconds(variant.lora, trained, row_tokens, instructions, tokens_per_s)
-            found[variant.default_id] = (beside or rows / FOLDS) * row_s + training_s
+            # In so many seconds every second setting answers with the default's weights, where it can.
+            kept = beside and plan.effort and plan.effort.seconds and variant.retrieval is not None
+            kept = kept and variant.lora.prompts is TrainingPrompts.PLAIN
+            found[variant.default_id] = (beside or rows / FOLDS) * row_s + training_s / (2 if kept else 1)
     return found
 
 

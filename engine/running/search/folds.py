@@ -37,6 +37,11 @@ class Ground:
     """How much each row counts, by id."""
 
     @property
+    def learns_as_the_run(self) -> bool:
+        """Whether what is learned for the first fold is what the run learns: its weights are the run's then."""
+        return bool(self.folds) and self.folds[0].learned == self.train
+
+    @property
     def order(self) -> Floats:
         """The weights in the order of the folds."""
         return np.array([self.weights[row.id] for fold in self.folds for row in fold.held_out], dtype=float)

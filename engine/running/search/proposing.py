@@ -7,7 +7,7 @@ Massively Parallel Hyperparameter Tuning" (MLSys 2020), whose asynchronous halvi
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.core.errors import UsageError
@@ -29,8 +29,15 @@ MOST_PROPOSALS = 30
 class Proposer:
     """Proposes the settings of one technique, one after the other. The same space, seed and scores propose the same."""
 
-    def __init__(self, variant: Variant, space: Space, *, seed: int) -> None:
-        """Begin with the default setting."""
+    def __init__(self, variant: Variant, space: Space, *, seed: int, seldom: Sequence[str] = ()) -> None:
+        """Begin with the default setting.
+
+        Args:
+            variant: with the default's settings.
+            space: what can be tried of it.
+            seed: of what is drawn.
+            seldom: knobs that every second setting leaves alone, since turning them takes long.
+        """
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -43,20 +50,37 @@ class Proposer:
         self._states = optuna.trial.TrialState
         self._now: optuna.trial.Trial | None = None
         self._scores: dict[Variant, float | None] = {}
+        self._left_alone = dict.fromkeys(seldom, BY_DEFAULT)
+        self._proposed = 0
         self._study.enqueue_trial({knob.name: BY_DEFAULT for knob in space})
 
     def next(self) -> Setting | None:
         """Return a setting that was not tried yet; None once there is none."""
+        self._proposed += 1
+        if self._left_alone and self._proposed % 2 == 0 and (quick := self._new(self._left_alone)) is not None:
+            return quick
+        return self._new({})
+
+    def _new(self, given: Mapping[str, str]) -> Setting | None:
+        """Return a setting that was not tried yet and has these options: one that is drawn, else the first in order."""
+        if (setting := self._drawn(given)) is not None:
+            return setting
+        for setting in all_settings(self._space):
+            if not (given.keys() & setting.keys()) and self._is_new(setting):
+                self._study.enqueue_trial({knob.name: setting.get(knob.name, BY_DEFAULT) for knob in self._space})
+                return self._ask()
+        return None
+
+    def _drawn(self, given: Mapping[str, str]) -> Setting | None:
+        """Draw a setting that was not tried yet; None where only such are met as were."""
         for _ in range(MOST_PROPOSALS):
+            if given:
+                self._study.enqueue_trial(dict(given))
             setting = self._ask()
             variant = turned(self._variant, self._space, setting)
             if variant not in self._scores and is_sound(variant):
                 return setting
             self._tell(self._scores.get(variant))
-        left = (one for one in all_settings(self._space) if self._is_new(one))
-        for setting in left:
-            self._study.enqueue_trial({knob.name: setting.get(knob.name, BY_DEFAULT) for knob in self._space})
-            return self._ask()
         return None
 
     def goes_on(self, score: float, folds: int) -> bool:

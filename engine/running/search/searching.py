@@ -28,7 +28,7 @@ from engine.running.preparation.shots import load_embedder
 from engine.running.search.choosing import choose, comparable
 from engine.running.search.folds import FOLDS, Fold, Ground, folds_of, seal_of
 from engine.running.search.proposing import Proposer
-from engine.running.search.seeker import Seeker, as_decided
+from engine.running.search.seeker import Seeker, as_decided, seldom_turned
 from engine.running.search.spaces import Space, space_of, turned
 from engine.running.search.spending import leaves_enough
 from engine.running.search.trying import try_setting
@@ -128,6 +128,7 @@ def _take_turns(
             seeker.ground,
             partial(_goes_on, seeker),
             seeker.is_enough,
+            keeps_weights=seeker.keeps_weights(setting),
         )
         try:
             trial = yield from relay(steps, partial(_within, progress, started))
@@ -166,7 +167,7 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort, ground: Groun
         variant=variant,
         space=space,
         ground=ground,
-        proposer=Proposer(variant, space, seed=context.plan.seed),
+        proposer=Proposer(variant, space, seed=context.plan.seed, seldom=seldom_turned(space, ground)),
         budget_s=effort.seconds,
         budget_trials=_trials(effort, variant),
         folds=effort.folds.get(variant.default_id, FOLDS),

@@ -11,7 +11,7 @@ from engine.core.run.effort import Search, SearchEnd, Setting, Trial, TrialOutco
 from engine.core.variant import ClassifierKind, ShotChoice, Variant
 from engine.running.search.folds import Ground
 from engine.running.search.proposing import Proposer
-from engine.running.search.spaces import Space, turned
+from engine.running.search.spaces import Space, takes_training, turned
 
 LEEWAY = 0.1
 """When this share of the time is all that is left, the search ends with the first setting that would take too long."""
@@ -85,6 +85,15 @@ class Seeker:
         return as_decided(turned(self.variant, self.space, setting), self.trials)
 
     @property
+    def seldom(self) -> list[str]:
+        """The knobs that take a training, where turning others does not: every second setting leaves them alone."""
+        return seldom_turned(self.space, self.ground)
+
+    def keeps_weights(self, setting: Setting) -> bool:
+        """Tell whether a setting other than the default answers with the default's weights, which the run has, too."""
+        return bool(setting) and bool(self.seldom) and not takes_training(self.space, setting)
+
+    @property
     def share_done(self) -> float:
         """How much of its budget is used, 0 to 1."""
         if self.budget_trials is not None:
@@ -127,7 +136,8 @@ class Seeker:
             if self.spent_s + needed_s <= self.budget_s * (1 + LATEST):
                 return setting
             self.next_s = min(needed_s, self.next_s or needed_s)
-            if self.spent_s >= self.budget_s * (1 - LEEWAY):
+            quicker = bool(self.seldom) and not self.keeps_weights(setting)
+            if self.spent_s >= self.budget_s * (1 - LEEWAY) and not quicker:
                 break
             self._pass(setting)
         timed = self.budget_s is not None and (self.next_s is not None or bool(self.passed))
@@ -153,13 +163,21 @@ class Seeker:
     def _predicted_s(self, setting: Setting) -> float:
         """Return how long a trial will take: as the whole ones so far, each by its size."""
         whole = [trial for trial in self.trials if trial.standing is TrialOutcome.WHOLE]
-        return float(np.mean([one.seconds / self.size(one.setting) for one in whole])) * self.size(setting)
+        if self.variant.lora is None:
+            return float(np.mean([one.seconds / self.size(one.setting) for one in whole])) * self.size(setting)
+        answering_s = float(np.mean([one.seconds - _trained_s(one) for one in whole]))
+        trained = [_trained_s(one) / self._epochs(one.setting) for one in whole if _trained_s(one)]
+        return answering_s + float(np.mean(trained)) * self.size(setting)
+
+    def _epochs(self, setting: Setting) -> float:
+        lora = self.variant_with(setting).lora
+        return float(lora.epochs) if lora is not None else 1.0
 
     def size(self, setting: Setting) -> float:
-        """Return what a trial takes beside others: a training by its epochs, an encoder and ever new prompts more."""
+        """Return what a trial takes beside others: weights by their epochs, an encoder and ever new prompts more."""
         variant = self.variant_with(setting)
         if variant.lora is not None:
-            return float(variant.lora.epochs)
+            return 0.0 if self.keeps_weights(setting) else self._epochs(setting)
         if variant.facts.fits and variant.classifier.kind is ClassifierKind.ENCODER:
             return WHOLE_ENCODER
         return FRESH_PROMPTS if variant.shots_k and variant.shot_choice is ShotChoice.NEAREST else 1.0
@@ -174,6 +192,17 @@ class Seeker:
             return folds >= len(self.trials[0].fold_scores)
         most_s = None if self.budget_s is None else self.budget_s / LEAST_TRIALS
         return folds >= self.folds or (most_s is not None and seconds + fold_s > most_s)
+
+
+def seldom_turned(space: Space, ground: Ground) -> list[str]:
+    """Name the knobs that take a training, if there are others and a setting of those has the run's weights."""
+    trained = [knob.name for knob in space if knob.trains]
+    return trained if len(trained) < len(space) and ground.learns_as_the_run else []
+
+
+def _trained_s(trial: Trial) -> float:
+    """Return what a trial's weights took; one of an earlier version, which did not tell, counts as training alone."""
+    return trial.trained_s or (trial.seconds if trial.trainings or trial.found_s else 0.0)
 
 
 def as_decided(variant: Variant, trials: Sequence[Trial]) -> Variant:

@@ -45,6 +45,8 @@ class Knob:
     name: str
     options: Mapping[str, Fields]
     """What each option sets, by its name on screen; the default's is not among them."""
+    trains: bool = False
+    """A setting that turns it needs weights of its own."""
 
 
 Space = tuple[Knob, ...]
@@ -54,13 +56,19 @@ def space_of(variant: Variant, task: Task) -> Space:
     """Return the knobs of a variant on a task; options that change nothing are left out, and so are empty knobs."""
     if len(task.answer.labels) <= variant.shots_k or not task.has_labels:  # else `auto` compares two ways
         variant = replace(variant, shot_choice=settled(variant.shot_choice))
+    trained_as_served = variant.lora is not None and variant.lora.prompts is TrainingPrompts.SERVED
     knobs = []
     for applies, make in _PARTS:
         for knob in make(variant, task) if applies(variant) else ():
             changing = {name: fields for name, fields in knob.options.items() if _with(variant, fields) != variant}
             if changing:
-                knobs.append(replace(knob, options=changing))
+                knobs.append(replace(knob, options=changing, trains=knob.trains or trained_as_served))
     return tuple(knobs)
+
+
+def takes_training(space: Space, setting: Setting) -> bool:
+    """Tell whether a setting answers with other weights than the default's."""
+    return any(knob.trains and knob.name in setting for knob in space)
 
 
 def turned(variant: Variant, space: Space, setting: Setting) -> Variant:
@@ -170,16 +178,15 @@ def _retrieval(variant: Variant, task: Task) -> Iterable[Knob]:
 
 
 def _lora(variant: Variant, _task: Task) -> Iterable[Knob]:
-    yield Knob(
-        name="rank", options={str(rank): {"lora.rank": rank, "lora.alpha": 2.0 * rank} for rank in (4, 8, 16, 32)}
-    )
-    yield Knob(name="learning rate", options={f"{rate:g}": {"lora.learning_rate": rate} for rate in (5e-4, 1e-3, 2e-3)})
-    yield Knob(name="epochs", options={f"up to {count}": {"lora.epochs": count} for count in (3, 6, 10)})
+    ranks = {str(rank): {"lora.rank": rank, "lora.alpha": 2.0 * rank} for rank in (4, 8, 16, 32)}
+    yield Knob(name="rank", options=ranks, trains=True)
+    rates = {f"{rate:g}": {"lora.learning_rate": rate} for rate in (5e-4, 1e-3, 2e-3)}
+    yield Knob(name="learning rate", options=rates, trains=True)
+    epochs = {f"up to {count}": {"lora.epochs": count} for count in (3, 6, 10)}
+    yield Knob(name="epochs", options=epochs, trains=True)
     if variant.retrieval is not None:
-        yield Knob(
-            name="training prompts",
-            options={str(prompts): {"lora.prompts": prompts} for prompts in TrainingPrompts},
-        )
+        prompts = {str(prompts): {"lora.prompts": prompts} for prompts in TrainingPrompts}
+        yield Knob(name="training prompts", options=prompts, trains=True)
 
 
 def _classifier(variant: Variant, _task: Task) -> Iterable[Knob]:

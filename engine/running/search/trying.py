@@ -93,6 +93,8 @@ def try_setting(
     ground: Ground,
     goes_on: Callable[[float, int], bool],
     enough: Callable[[float, float, int], bool],
+    *,
+    keeps_weights: bool = False,
 ) -> Generator[Event, None, Trial]:
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
@@ -111,6 +113,7 @@ def try_setting(
         goes_on: takes the mean so far and the number of folds.
         enough: takes the seconds of all folds so far, those of answering the last one, and their number; it tells
             whether the trial is whole with these.
+        keeps_weights: the setting answers with the default's weights; their seconds are those of the default's trial.
 
     Raises:
         CancelledError: the user stopped the run.
@@ -119,7 +122,8 @@ def try_setting(
     started = time.perf_counter()
     answers, means, best_epoch, trainings = _Answers(), [], None, 0
     standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
-    began_at, found_s = time.time(), 0.0
+    began_at, found_s, trained_s = time.time(), 0.0, 0.0
+    as_the_default = not setting or keeps_weights
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
     try:
@@ -131,13 +135,14 @@ def try_setting(
         started = time.perf_counter()
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
-            of_the_run = not setting and fold.learned == ground.train
-            part = partial(_prepared, context, trainer, variant, fold, record, ends_early=bool(setting))
+            of_the_run = as_the_default and fold.learned == ground.train
+            part = partial(_prepared, context, trainer, variant, fold, record, ends_early=not as_the_default)
             ready = yield from tried_twice(part, "A trial")
             found = ready.lora is not None and ready.lora.made_at < began_at
             if ready.lora is not None:
-                best_epoch = ready.lora.best_epoch
-                found_s += ready.lora.train_s if found else 0.0
+                best_epoch = None if keeps_weights else ready.lora.best_epoch
+                found_s += ready.lora.train_s if found and not keeps_weights else 0.0
+                trained_s += 0.0 if found and keeps_weights else ready.lora.train_s
             trainings += trained and not found
             asked = time.perf_counter()
             try:
@@ -170,6 +175,7 @@ def try_setting(
         row_scores=tuple(scores),
         seconds=time.perf_counter() - started + found_s,
         found_s=found_s,
+        trained_s=trained_s,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=trainings,
         shots=record,
