@@ -8,7 +8,7 @@ from dataclasses import asdict
 from engine.analysis.basis.choices import ABOUT as ABOUT_CHOICES
 from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import ABOUT as ABOUT_EFFORTS
-from engine.analysis.basis.efforts import effort_sentences, tuning_gains
+from engine.analysis.basis.efforts import effort_sentences, replay_sentence, tuning_gains
 from engine.analysis.costs.break_even import price_table
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import CUT_PROBABILITIES, FigureName, mark_of, mark_of_item, price_marks
@@ -148,7 +148,11 @@ def method(contents: MemoContents) -> list[str]:
     choices = choice_sentences(report.figures)
     decided = [" ".join([ABOUT_CHOICES, *choices])] if choices else []
     searched = (
-        [" ".join([ABOUT_EFFORTS, *effort_sentences(report.searches)]), *tuning_gains(report)]
+        [
+            " ".join([ABOUT_EFFORTS, *effort_sentences(report.searches)]),
+            *tuning_gains(report),
+            f"{replay_sentence(report.searches)}.",
+        ]
         if report.searches
         else []
     )

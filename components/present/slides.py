@@ -84,7 +84,8 @@ def verdict_slide(snapshot: RunSnapshot, manifest: Manifest, verdict: Verdict | 
     """
     kicker = f"{STEPS[4]} · {where(manifest)}"
     imported = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
-    notes = [note for note in (imported, snapshot.ended_early) if note]
+    effort = verdict.effort.text if verdict is not None else ""
+    notes = [note for note in (effort, imported, snapshot.ended_early) if note]
     if verdict is None:
         found = bests(snapshot.lanes)
         cards = [_card(best.lane, figure=best.figure, what=best.count, detail=best.detail) for best in found]

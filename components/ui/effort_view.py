@@ -9,7 +9,7 @@ import streamlit as st
 
 from components.ui.text import plain, visible
 from engine.analysis.basis.effort_charts import effort_chart, expected_chart
-from engine.analysis.basis.efforts import ABOUT, effort_rows, effort_sentences
+from engine.analysis.basis.efforts import ABOUT, effort_rows, effort_sentences, replay_sentence
 from engine.analysis.snapshot import RunSnapshot
 from engine.charts.chart import Chart
 from engine.core.run.effort import Search
@@ -29,6 +29,7 @@ def effort_frame(searches: Mapping[str, Search]) -> pl.DataFrame:
                 "Technique": row.technique,
                 "Settings": row.trials,
                 "Answers": row.rows,
+                "Rows": row.judged_rows,
                 "Trainings": row.trainings,
                 "Search": say.duration(row.seconds),
                 "Default": say.share(row.default_score),
@@ -68,6 +69,8 @@ def searching_frame(snapshot: RunSnapshot) -> pl.DataFrame:
 
 
 def effort_words(searches: Mapping[str, Search]) -> None:
-    """Say how settings are judged, and what each search came to."""
+    """Say how settings are judged, what each search came to, and how its trials are made again."""
     for sentence in (ABOUT, *effort_sentences(searches)):
         st.markdown(plain(sentence))
+    if told := replay_sentence(searches):
+        st.caption(plain(told))

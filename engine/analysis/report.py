@@ -14,7 +14,6 @@ from engine.analysis.figures import RunFigures, run_figures
 from engine.analysis.marks import FigureName, Origin, column_marks, origin_of
 from engine.analysis.run_table import RunTable
 from engine.analysis.tradeoff import pareto
-from engine.analysis.verdict.claims import Sentence
 from engine.analysis.verdict.contenders import contenders, with_default_settings
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Verdict
@@ -97,9 +96,7 @@ def judge(
         verdict = replace(verdict, pareto=pareto(run.figures, run.differences))
         alone = corrected_under(with_default_settings(uncorrected), limits)
         by_default = decide(alone, limits, training=training, looks=looks, languages=languages)
-        verdict = replace(
-            verdict, basis=_joined(effort_basis(run, contending.figures, verdict, by_default), verdict.basis)
-        )
+        verdict = replace(verdict, effort=effort_basis(run, contending.figures, verdict, by_default))
     return Report(
         plan=run.plan,
         task_title=run.task_title,
@@ -114,8 +111,3 @@ def judge(
         origin=origin,
         searches=searches or {},
     )
-
-
-def _joined(first: Sentence, second: Sentence) -> Sentence:
-    text = " ".join(part.text for part in (first, second) if part.text)
-    return Sentence(text=text, claims=(*first.claims, *second.claims))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from engine.analysis.basis.efforts import effort_sentences, replay_option
+from engine.analysis.basis.efforts import curve_sentences, effort_sentences, replay_option, tuning_gains
 from engine.analysis.basis.language_parts import LanguageParts
 from engine.analysis.basis.training_rows import training_rows
 from engine.analysis.costs.break_even import CostLine
@@ -68,7 +68,7 @@ def summarize(
         "rescored": manifest.rescored,
         "purpose": str(manifest.purpose),
         "costs": asdict(plan.costs),
-        "effort": _effort(manifest),
+        "effort": _effort(manifest, run),
         "embedder": manifest.embedder,
         "embedder_handicaps": [asdict(handicap) for handicap in plan.handicaps],
         "languages": asdict(languages or LanguageParts()),
@@ -81,7 +81,7 @@ def summarize(
     }
 
 
-def _effort(manifest: Manifest) -> dict[str, Any] | None:
+def _effort(manifest: Manifest, run: RunFigures) -> dict[str, Any] | None:
     """Write out what was spent on searching, every trial of it, and what it came to; None where nothing was."""
     effort, searches = manifest.plan.effort, manifest.effort or {}
     if effort is None:
@@ -93,6 +93,8 @@ def _effort(manifest: Manifest) -> dict[str, Any] | None:
         "sealed": effort.sealed,
         "replay": replay_option(searches),
         "sentences": list(effort_sentences(searches)),
+        "curves": list(curve_sentences(searches)),
+        "gains": list(tuning_gains(run)),
         "searches": {variant_id: asdict(search) for variant_id, search in searches.items()},
     }
 

@@ -289,7 +289,7 @@ def _carry_out(lab: Lab, plan: RunPlan, out: Path | None, run: RunOptions) -> tu
     summary = lab.results.summary(plan.run_id)
     if out is not None:
         write_files(out, lab.exports.export(plan.run_id))
-    return _told(ended, plan.run_id), summary
+    return _told(ended, lab.results.plan(plan.run_id)), summary
 
 
 def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
@@ -302,10 +302,12 @@ def _tell_training_rows(lab: Lab, plan: RunPlan, *, offered: bool) -> None:
         note(f"{offer_note(offer)} Ask for them with --rows-per-label {offer.per_label}.", dim=True)
 
 
-def _told(ended: RunEnded, run_id: str) -> int:
+def _told(ended: RunEnded, plan: RunPlan) -> int:
     if ended.status == "done":
         return EXIT_DONE
     note(f"{ended.message} {ended.fix}")
     if ended.goes_on:
-        note(f"Continue with: python cli.py compare --resume {run_id}")
+        note(f"Continue with: python cli.py compare --resume {plan.run_id}")
+        if plan.effort is not None and not plan.effort.settled:
+            note("With --end-search it goes on with the best settings found so far.")
     return EXIT_CANCELLED if ended.status == "cancelled" else EXIT_ERROR

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.analysis.basis.choices import sentences_of
+from engine.analysis.basis.efforts import REPLAY
 from engine.analysis.basis.language_parts import LanguageParts, MissingPart
 from engine.analysis.basis.training_rows import TrainingRows, training_note
 from engine.analysis.marks import FigureName, imported_sentence, marks_in_summary
@@ -72,10 +73,10 @@ def show_results(summary: Summary, *before: Listing) -> None:
         for sentence in sentences_of(name, shots, priors, examples=figures["examples"]):
             note(sentence)
     if summary["effort"]:
-        for sentence in summary["effort"]["sentences"]:
+        for sentence in (one for part in ("sentences", "curves", "gains") for one in summary["effort"][part]):
             note(sentence)
         if summary["effort"]["replay"]:
-            note(f"The same trials again: --trials {summary['effort']['replay']}", dim=True)
+            note(f"{REPLAY} {summary['effort']['replay']}", dim=True)
     if told := legend(mark for one in _FIGURES for mark in marks_in_summary(summary["variants"], one.figure)):
         note(f"{told} The assumptions are in summary.json.", dim=True)
 

@@ -20,7 +20,7 @@ def show_verdict(verdict: Verdict) -> None:
 
 
 def tell_verdict(verdict: Verdict, run_id: str) -> None:
-    """Print a verdict's three lines beside the results of a command, and where to read why."""
-    for line in verdict.lines:
+    """Print a verdict's three lines beside the results of a command, with which effort, and where to read why."""
+    for line in (*verdict.lines, *filter(None, [verdict.effort.text])):
         note(line)
     note(f"Why: python cli.py report {run_id} --out memo.html", dim=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
-from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
+from engine.core.run.effort import Effort, Search, SearchEnd, Trial, TrialOutcome
 from engine.core.run.events import Event, PreparationProgress, RunEnded, RunStarted, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import Progress
@@ -105,7 +106,7 @@ def test_a_search_that_was_stopped_says_so(open_app: Opener) -> None:
 
 
 def test_the_report_tells_what_search_came_to(open_app: Opener) -> None:
-    """A tab of its own with curves, a line per technique and what tuning was worth; the verdict names the effort."""
+    """A tab of its own with curves, a line per technique and how to make it again; verdict and slide name the effort."""
     lab = memory_lab(speed=200)
     plan = carried_out(lab)
     app = open_app(lab)
@@ -122,6 +123,21 @@ def test_the_report_tells_what_search_came_to(open_app: Opener) -> None:
     for search in (lab.results.manifest(plan.run_id).effort or {}).values():
         assert search.ended is SearchEnd.TRIALS
     assert "Zero-shot: 3 settings in" in found
+    assert "The same trials again: --trials zero-shot=3,few-shot=3" in found
+    (table,) = [frame.value for frame in app.dataframe if "Settings" in frame.value]
+    assert table["Rows"].tolist() == [len((plan.effort or Effort()).pool_ids)] * 2
+
+
+def test_the_verdict_slide_names_the_effort(open_app: Opener) -> None:
+    """Whether it was tried is the first question of those who see it."""
+    lab = memory_lab(speed=200)
+    plan = carried_out(lab)
+    app = open_app(lab, "pages/compare/present.py")
+    app.query_params["presented"], app.query_params["step"] = plan.run_id, "5"
+    app.run()
+    assert not app.exception
+    (slide,) = [json.loads(one.proto.json) for one in app.get("bidi_component") if "slide" in one.proto.component_name]
+    assert "Settings were searched for: 3 trials for each technique." in str(slide["blocks"])
 
 
 def test_a_run_without_search_has_no_such_tab(open_app: Opener) -> None:

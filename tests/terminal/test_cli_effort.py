@@ -49,8 +49,10 @@ def test_trials_are_told_and_made_again(run: Run, tmp_path: Path) -> None:
         "few-shot-tuned": 4,
     }
     assert first["effort"]["replay"] == "zero-shot=4,few-shot=4"
-    for sentence in first["effort"]["sentences"]:
-        assert sentence in err
+    for part in ("sentences", "curves", "gains"):
+        assert all(sentence in err for sentence in first["effort"][part])
+    assert len(first["effort"]["gains"]) == sum(one["tuned"] for one in first["variants"])
+    assert "Settings were searched for: 4 trials for each technique." in err
     assert "The same trials again: --trials zero-shot=4,few-shot=4" in err
     code, _, err = run("compare", *SCRIPTED, "--trials", first["effort"]["replay"], "--out", tmp_path / "b")
     assert code == 0, err
@@ -66,7 +68,6 @@ def test_an_effort_in_seconds_is_spent_and_the_verdict_names_it(run: Run, tmp_pa
     summary = summary_of(tmp_path)
     for search in summary["effort"]["searches"].values():
         assert search["ended"] in {"time", "exhausted"}
-        assert sum(trial["seconds"] for trial in search["trials"].values()) < 60
     tuned = [one["variant"] for one in summary["variants"] if one["tuned"]]
     changed = [name for name, search in summary["effort"]["searches"].items() if search["chosen"]]
     assert tuned == changed
@@ -128,6 +129,7 @@ def test_a_resumed_search_can_be_ended(home: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 3, (out, err)
+    assert "With --end-search it goes on with the best settings found so far." in err
     again = begin("compare", "--resume", run_id, "--end-search", "--out", tmp_path)
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, (out, err)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.claims.consistency import contradictions
+from engine.analysis.basis.efforts import tuning_gains
 from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, best_corrected
@@ -79,15 +80,29 @@ def test_a_default_is_no_rival_of_its_own_tuned_variant() -> None:
     report = report_of(run_of(SCORES))
     assert (report.verdict.outcome, report.verdict.pick) == (Outcome.WINNER, C_TUNED)
     assert report.verdict.headline == "Choose the tuned classifier: it is better than tuned zero-shot."
-    basis = report.verdict.basis.text
+    told = report.verdict.effort.text
     assert (
-        "Each technique is judged with the settings found for it. The default settings alone lead to the same" in basis
+        "Each technique is judged with the settings found for it. The default settings alone lead to the same" in told
     )
-    assert "overturned" not in basis
+    assert "overturned" not in told
     assert [item.variant.id for item in report.figures] == list(SCORES), "the defaults are still shown"
     assert not contradictions(report.verdict.claims)
     every = run_of({**SCORES, "few-shot": on(50), "rag": on(70)})
     assert "better than all three other techniques" in report_of(every).verdict.headline
+
+
+def test_what_tuning_was_worth_is_a_paired_gain_with_its_interval() -> None:
+    """Of each tuned variant over its own default; where a race left one of them fewer rows, on those of both."""
+    run = run_of(SCORES)
+    zero_shot, classifier = tuning_gains(run)
+    assert zero_shot.startswith("Tuned zero-shot scores 10 points more than its default on the test rows (")
+    assert classifier.startswith("Tuned classifier scores 1 point more than its default on the test rows (")
+    (same, _classifier) = tuning_gains(run_of({**SCORES, Z_TUNED: SCORES[Z]}))
+    assert same.startswith("Tuned zero-shot scores as much as its default on the test rows (")
+    pair = next(one for one in run.differences if {one.first, one.second} == {Z, Z_TUNED})
+    fewer = replace(run, differences=(replace(pair, rows=14),))
+    (told,) = tuning_gains(fewer)
+    assert "on the 14 test rows that both answered (" in told
 
 
 def test_the_figures_of_the_report_are_those_of_the_verdict() -> None:
@@ -125,7 +140,7 @@ def test_a_default_that_is_proven_to_be_better_contends() -> None:
     """What was found on labelled rows may be worse on others: then its default is not left out, and may be chosen."""
     report = report_of(run_of({Z: on(60), Z_TUNED: on(80), C: on(180), C_TUNED: on(120)}))
     assert (report.verdict.outcome, report.verdict.pick) == (Outcome.WINNER, C)
-    assert "is judged with the settings found for it, the classifier also by default." in report.verdict.basis.text
+    assert "is judged with the settings found for it, the classifier also by default." in report.verdict.effort.text
     assert report.verdict.headline.endswith("better than both others.")
 
 
@@ -159,7 +174,9 @@ def test_only_it_meets_your_limits_is_said_of_techniques() -> None:
 ])  # fmt: skip
 def test_what_the_effort_changed_is_told(scores: dict[str, list[float]], told: str) -> None:
     """Only another technique is another verdict."""
-    assert told in report_of(run_of(scores)).verdict.basis.text
+    verdict = report_of(run_of(scores)).verdict
+    assert told in verdict.effort.text
+    assert verdict.effort.text in verdict.why
 
 
 def answers(scores: Mapping[str, Sequence[float]]) -> list[Prediction]:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.storage.task_folder import read_task
-from engine.analysis.basis.efforts import effort_sentences
+from engine.analysis.basis.efforts import curve_sentences, effort_sentences
 from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
 from engine.core.task import Example
 from engine.core.techniques import TECHNIQUES, Technique, able
@@ -266,3 +266,26 @@ def test_a_setting_that_was_given_up_is_told() -> None:
     (sentence,) = effort_sentences({"lora-tuned": search})
     assert "one more was given up after 1 min 24 s, when the time was over" in sentence
     assert sentence.endswith("The default stays: the one other setting that was begun did not end in time.")
+
+
+def test_what_is_used_says_whether_the_prior_is_taken_away() -> None:
+    """It is a part of what the trial found, and not among its knobs."""
+    default = _trial([1.0, 0.0])
+    for corrected, told in ((True, ", prior correction: on"), (False, ", prior correction: off"), (None, "")):
+        better = replace(_trial([1.0, 1.0]), setting={"prompt": "brief"}, corrected=corrected)
+        search = Search(
+            technique="few-shot", trials={"0": default, "1": better}, ended=SearchEnd.TRIALS, chosen=1, best=1
+        )
+        (sentence,) = effort_sentences({"few-shot-tuned": search})
+        assert f"The run uses prompt: brief{told}: 100 % against the default's 50 % on 2 labelled rows." in sentence
+
+
+def test_the_curve_is_told_in_words() -> None:
+    """Each step up with its seconds; where the default stayed the best, nothing."""
+    default = replace(_trial([1.0, 0.0]), seconds=12.0)
+    better, worse = replace(_trial([1.0, 1.0]), seconds=30.0), replace(_trial([0.0, 0.0]), seconds=30.0)
+    rose = Search(technique="few-shot", trials={"0": default, "1": worse, "2": better})
+    level = Search(technique="rag", trials={"0": default, "1": worse})
+    assert curve_sentences({"few-shot-tuned": rose, "rag-tuned": level}) == (
+        "Few-shot, best on labelled rows: 50 % after 12 s and 100 % after 1 min 12 s.",
+    )

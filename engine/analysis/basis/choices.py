@@ -71,4 +71,5 @@ def prior_sentence(name: str, priors: Sequence[LabelPrior]) -> str:
     split = "validation" if prior.split == "validation" else "training"
     figures = f"{say.share(prior.right_with)} right with it, {say.share(prior.right_without)} without"
     switch, rows = "on" if prior.corrected else "off", say.number(prior.rows)
-    return f"{name}: prior correction {switch}; {figures}, on {rows} {split} rows that it was not shown."
+    took = f", measured in {say.duration(prior.measure_s)}" if prior.measure_s else ""
+    return f"{name}: prior correction {switch}; {figures}, on {rows} {split} rows that it was not shown{took}."

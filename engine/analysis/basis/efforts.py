@@ -10,7 +10,7 @@ from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Verdict, between
-from engine.core.run.effort import Effort, Search, SearchEnd, Setting, TrialOutcome
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Trial, TrialOutcome
 from engine.core.techniques import in_sentence, label
 from engine.core.variant import TUNED_ENDING, no_rivals
 from engine.metrics import wording as say
@@ -24,6 +24,8 @@ ABOUT = (
     "does not compete with its own tuned variant, unless a limit rules the tuned one out or the default is "
     "significantly better."
 )
+REPLAY = "The same trials again: --trials"
+"""What stands before the numbers of trials that make a search again."""
 _ENDS: Mapping[SearchEnd, str] = {
     SearchEnd.TIME: "another trial would not have ended in time",
     SearchEnd.TRIALS: "as many trials as were asked for",
@@ -43,6 +45,8 @@ class EffortRow:
     trials: int
     rows: int
     """Answers of all trials."""
+    judged_rows: int
+    """Labelled rows that the default answered: no setting answers more."""
     trainings: int
     seconds: float
     default_score: float | None
@@ -71,12 +75,13 @@ def _row(search: Search) -> EffortRow:
         technique=label(search.technique),
         trials=len(trials),
         rows=search.rows,
+        judged_rows=len(default.row_scores) if default else 0,
         trainings=search.trainings,
         seconds=search.seconds,
         default_score=default.score if default else None,
         best_score=best.score if best else None,
         best_so_far=max((score for _seconds, score in best_so_far(trials)), default=None),
-        used=setting_in_words(trials[search.chosen].setting if search.chosen else {}),
+        used=_used(trials[search.chosen]) if search.chosen else setting_in_words({}),
         changed=search.changed,
         ended=_ENDS[search.ended] if search.ended else "",
     )
@@ -85,6 +90,12 @@ def _row(search: Search) -> EffortRow:
 def setting_in_words(setting: Setting) -> str:
     """Write a setting as its knobs with their options; the default's is called that."""
     return ", ".join(f"{name}: {option}" for name, option in setting.items()) or "default"
+
+
+def _used(trial: Trial) -> str:
+    """Write the setting of a trial, and whether its label prior is taken away, which the trial decided."""
+    corrected = "" if trial.corrected is None else f", prior correction: {'on' if trial.corrected else 'off'}"
+    return f"{setting_in_words(trial.setting)}{corrected}"
 
 
 def effort_sentences(searches: Mapping[str, Search]) -> tuple[str, ...]:
@@ -107,7 +118,8 @@ def _sentence(search: Search) -> str:
     end = _end(search, row)
     if row.best_score is None or row.default_score is None:
         return f"{row.technique}: {spent}{end}. The default stays: {_why_kept(search)}."
-    shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)} on labelled rows"
+    shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)}"
+    shares += f" on {say.counted(row.judged_rows, 'labelled row')}"
     if row.changed:
         return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
     luck = ", which may be luck" if row.best_score > row.default_score else ""
@@ -154,6 +166,22 @@ def _technique(variant_id: str) -> str:
     """Write the technique of a default variant as written within a sentence, with its embedder if it has another."""
     name, _, embedder = variant_id.partition("@")
     return in_sentence(label(name)) + (f" with {embedder}" if embedder else "")
+
+
+def curve_sentences(searches: Mapping[str, Search]) -> tuple[str, ...]:
+    """Say what each search had reached when, where it rose above its default: the curve over seconds in words."""
+    told = []
+    for search in searches.values():
+        curve = best_so_far(search.in_order)
+        steps = [f"{say.share(score)} after {say.duration(seconds)}" for seconds, score in curve]
+        if len(steps) > 1:
+            told.append(f"{label(search.technique)}, best on labelled rows: {say.listed(steps)}.")
+    return tuple(told)
+
+
+def replay_sentence(searches: Mapping[str, Search]) -> str:
+    """Say how the same trials are made again; empty where there were none."""
+    return f"{REPLAY} {replay_option(searches)}" if searches else ""
 
 
 def replay_option(searches: Mapping[str, Search]) -> str:
@@ -243,6 +271,7 @@ def tuning_gains(run: RunFigures) -> tuple[str, ...]:
         if gap is None:
             continue
         seen = gap.seen_from(item.variant.id)
-        way = f"{say.points(abs(seen.value))} {'more' if seen.value >= 0 else 'less'}"
-        told.append(f"{item.name} scores {way} than its default on the test rows ({say.span(seen.low, seen.high)}).")
+        way = f"{say.points(seen.value)} {'more' if seen.value > 0 else 'less'} than" if seen.value else "as much as"
+        rows = "test rows" if gap.rows == item.rows else f"{say.number(gap.rows)} test rows that both answered"
+        told.append(f"{item.name} scores {way} its default on the {rows} ({say.span(seen.low, seen.high)}).")
     return tuple(told)

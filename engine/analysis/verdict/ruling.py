@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engine.analysis.basis.language_parts import LanguageParts
@@ -79,6 +79,8 @@ class Verdict:
     """What would change the verdict."""
     rows_needed: int | None
     """About how many more rows would decide; None where it is decided, or where no number of rows would."""
+    effort: Sentence = field(default_factory=lambda: Sentence(text=""))
+    """With which search for settings it was reached, and whether that changed it; empty where there was none."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -88,12 +90,12 @@ class Verdict:
     @property
     def why(self) -> tuple[str, ...]:
         """The statistics, every variant's figures, and on what they rest: what stands behind "Why"."""
-        return tuple(one.text for one in (self.evidence, *self.reasons, self.basis) if one.text)
+        return tuple(one.text for one in (self.evidence, *self.reasons, self.effort, self.basis) if one.text)
 
     @property
     def claims(self) -> tuple[Claim, ...]:
         """Everything that is claimed, headline to reasons; what is said twice is claimed once."""
-        said = (self.sureness, self.next_step, self.evidence, self.basis, *self.reasons, *self.changes)
+        said = (self.sureness, self.next_step, self.evidence, self.effort, self.basis, *self.reasons, *self.changes)
         return tuple(dict.fromkeys((*self.opening, *(claim for sentence in said for claim in sentence.claims))))
 
 
