@@ -28,8 +28,8 @@ from engine.services.measuring.model_check import CheckedModel, ModelCheck
 REFRESH_S = 0.25
 POLL_S = 0.1
 PLAIN_EVERY_S = 10.0
-_SHOWN_SIGNS = 32
-"""How many characters of the current answer are shown."""
+_SHOWN_CHARACTERS = 32
+"""How much of the current answer is shown."""
 _LANE = ("variant", "", "right", "first word", "p95", "per 1,000", "now")
 _MARKED = {
     "right": FigureName.QUALITY,
@@ -117,6 +117,8 @@ def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
     table = Table(box=None, pad_edge=False, expand=True)
     shown = [name for name in _LANE if width >= WIDE or name not in _SPARE]
     titles = {name: heading(name, snapshot.marks(figure)) for name, figure in _MARKED.items()}
+    if not snapshot.is_share:
+        titles["right"] = heading("score", snapshot.marks(FigureName.QUALITY))
     for name in shown:
         table.add_column(titles.get(name, name), no_wrap=True, ratio=1 if name == "now" else None)
     names = variant_names(snapshot.plan.variants)
@@ -142,7 +144,7 @@ def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
 def _now(lane: Lane) -> str:
     if lane.is_out:
         return f"out after {say.number(lane.rows_done)} rows"
-    return _stage(lane.progress, with_time=False) if lane.progress else one_line(lane.text)[:_SHOWN_SIGNS]
+    return _stage(lane.progress, with_time=False) if lane.progress else one_line(lane.text)[:_SHOWN_CHARACTERS]
 
 
 def show_pull(steps: Iterator[Progress], console: Console) -> None:

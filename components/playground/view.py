@@ -43,21 +43,26 @@ _NAMED = {
 
 def play_views(snapshot: PlaySnapshot, origin: Origin) -> list[dict[str, Any]]:
     """Return each variant's answer as the lanes show it; `origin` is that of the model's answers."""
-    return [_lane(lane, snapshot, origin) for lane in snapshot.lanes]
+    names = _names(snapshot)
+    return [_lane(lane, names[lane.variant.id], snapshot, origin) for lane in snapshot.lanes]
+
+
+def _names(snapshot: PlaySnapshot) -> dict[str, str]:
+    return variant_names([lane.variant for lane in snapshot.lanes])
 
 
 def answers_of(snapshot: PlaySnapshot) -> list[tuple[str, Prediction]]:
     """Return the answers that were made so far, each with the name of its variant."""
-    names = variant_names([lane.variant for lane in snapshot.lanes])
+    names = _names(snapshot)
     return [(names[lane.variant.id], lane.prediction) for lane in snapshot.lanes if lane.prediction is not None]
 
 
-def _lane(lane: PlayLane, snapshot: PlaySnapshot, origin: Origin) -> dict[str, Any]:
+def _lane(lane: PlayLane, name: str, snapshot: PlaySnapshot, origin: Origin) -> dict[str, Any]:
     look = lane.variant.style
     made = lane.prediction
     return {
         "id": lane.variant.id,
-        "name": lane.variant.name,
+        "name": name,
         "light": look.light,
         "dark": look.dark,
         "fraction": 1.0 if made else 0.0,
@@ -141,9 +146,10 @@ def _answer(lane: PlayLane, snapshot: PlaySnapshot) -> dict[str, str]:
 def changes_frame(before: PlaySnapshot | None, now: PlaySnapshot) -> pl.DataFrame:
     """Return the effect of the change on each variant that answered both questions; empty without an earlier one."""
     earlier = {lane.variant.id: lane.prediction for lane in before.lanes} if before else {}
+    names = _names(now)
     rows = [
         {
-            "Variant": lane.variant.name,
+            "Variant": names[lane.variant.id],
             "Before": _told(was),
             "Now": _told(lane.prediction),
             "Same answer": "yes" if _told(was) == _told(lane.prediction) else "no",

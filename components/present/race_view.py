@@ -20,7 +20,7 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
     planned = max((lane.rows_done for lane in lanes), default=0)
     running: list[dict[str, Any]] = [
         {
-            "name": lane.variant.name,
+            "name": lane.name,
             "light": lane.variant.style.light,
             "dark": lane.variant.style.dark,
             "rows": len(lane.latencies_s) if not lane.is_out else planned,
@@ -34,22 +34,26 @@ def race_view(lanes: Sequence[Lane]) -> dict[str, Any]:
     ]
     total = max((float(lane["ends"][-1]) for lane in running), default=0.0)
     speed = next((speed for speed in SPEEDS if total / speed <= SHOWN_S), SPEEDS[-1])
-    spoken = " ".join(filter(None, [_spoken(running), left_out(lanes)]))
+    share = all(lane.is_share for lane in lanes)
+    spoken = " ".join(filter(None, [_spoken(running, is_share=share), left_out(lanes)]))
     return {"lanes": running, "total": total, "speeds": list(SPEEDS), "speed": speed, "spoken": spoken}
 
 
 def left_out(lanes: Sequence[Lane]) -> str:
     """Name the variants that have no lane since some of their answers have no time; empty if there are none."""
-    names = [lane.variant.name for lane in lanes if len(lane.latencies_s) < len(lane.running_quality)]
+    names = [lane.name for lane in lanes if len(lane.latencies_s) < len(lane.running_quality)]
     if not names or not any(lane.latencies_s for lane in lanes):
         return ""
     verb = "is" if len(names) == 1 else "are"
     return f"{say.listed(names)} {verb} left out: failed rows have no time."
 
 
-def _spoken(running: Sequence[dict[str, Any]]) -> str:
+def _spoken(running: Sequence[dict[str, Any]], *, is_share: bool) -> str:
     """Describe the result of the replay for screen readers."""
     order = sorted((lane for lane in running if not lane["out"]), key=lambda lane: lane["ends"][-1])
     left = "".join(f" {lane['name']}: {lane['out']}." for lane in running if lane["out"])
-    ends = [f"{lane['name']} after {lane['time']} with {lane['shares'][-1]} right" for lane in order]
+    ends = [
+        f"{lane['name']} after {lane['time']} with {say.scored(lane['shares'][-1], is_share=is_share)}"
+        for lane in order
+    ]
     return "Order of finish: " + "; ".join(ends) + "." + left if ends else "This run has no times for single answers."

@@ -104,8 +104,9 @@ def verdict_slide(snapshot: RunSnapshot, manifest: Manifest, verdict: Verdict | 
 def _figures(lane: Lane, snapshot: RunSnapshot) -> list[dict[str, str]]:
     """Return quality, latency and cost of one lane, large; a figure that was not measured is left out."""
     rows = say.number(lane.rows_done)
+    what = f"of {rows} test rows right" if lane.is_share else f"mean score of {rows} test rows"
     told = [
-        (say.share(lane.quality), FigureName.QUALITY, f"of {rows} test rows right", _interval(lane)),
+        (say.share(lane.quality), FigureName.QUALITY, what, _interval(lane)),
         (say.seconds(lane.total_p50_s), FigureName.TOTAL, "for a typical answer", _slowest(lane)),
         (say.money(lane.cost_usd_per_1k), FigureName.COST, "for 1,000 answers", _once(lane, snapshot)),
     ]
@@ -117,7 +118,7 @@ def _figures(lane: Lane, snapshot: RunSnapshot) -> list[dict[str, str]]:
 
 
 def _interval(lane: Lane) -> str:
-    return f"{lane.variant.name}, 95 % interval {say.share_ends(lane.quality)}"
+    return f"{lane.name}, 95 % interval {say.share_ends(lane.quality)}"
 
 
 def _slowest(lane: Lane) -> str:
@@ -165,7 +166,7 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
 
 def _card(lane: Lane, **texts: str) -> dict[str, str]:
     look = lane.variant.style
-    return {"name": lane.variant.name, "light": look.light, "dark": look.dark, **texts}
+    return {"name": lane.name, "light": look.light, "dark": look.dark, **texts}
 
 
 def _slide(kicker: str, headline: str, blocks: list[dict[str, Any]]) -> dict[str, Any]:

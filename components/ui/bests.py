@@ -35,7 +35,7 @@ class Best:
     @property
     def name(self) -> str:
         """The variants as screens write them."""
-        return say.listed([lane.variant.name for lane in self.lanes])
+        return say.listed([lane.name for lane in self.lanes])
 
 
 def bests(lanes: Sequence[Lane]) -> list[Best]:
@@ -95,7 +95,7 @@ def _rivals(level: Sequence[Lane], judged: Sequence[Lane]) -> str:
         return ""
     between = f"95 % interval {say.share_ends(best.quality)}"
     near = [
-        lane.variant.name
+        lane.name
         for lane in judged
         if lane not in level and lane.quality is not None and lane.quality.high >= best.quality.low
     ]
@@ -122,9 +122,7 @@ def _in_one_line(best: Best | None) -> tuple[str, str]:
         return say.MISSING, "Not known yet"
     if len(best.lanes) == 1:
         return f"**{plain(best.name)}** · {best.figure}", plain(best.detail[:1].upper() + best.detail[1:])
-    return f"**{len(best.lanes)} variants** · {best.figure}", plain(
-        f"{best.name}. {best.lane.variant.name}: {best.detail}"
-    )
+    return f"**{len(best.lanes)} variants** · {best.figure}", plain(f"{best.name}. {best.lane.name}: {best.detail}")
 
 
 def show_bests(lanes: Sequence[Lane]) -> None:

@@ -25,6 +25,7 @@ _ANSWER_CHARACTERS = 400
 
 HELP = {
     "quality": "Share of rows answered right so far, with its 95 % interval.",
+    "score": "Mean score of the rows so far, with its 95 % interval; an answer can be right in part.",
     "median": "Half of the answers were complete within this time, retrieval included.",
     "per 1,000": EXPLAINED[FigureName.COST],
     "set-up time": "Seconds spent once, before the first answer: training, indexing or fitting.",
@@ -82,17 +83,17 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
     quality = lane.quality
     return {
         "id": lane.variant.id,
-        "name": lane.variant.name,
+        "name": lane.name,
         "light": look.light,
         "dark": look.dark,
         "glyph": _GLYPHS.get(look.symbol, "●"),
         "is_out": lane.is_out,
         "rows": f"{say.number(lane.rows_done)}/{say.number(planned)}",
         "quality": say.share(quality),
-        "quality_help": with_sentences(HELP["quality"], [_usual(lane)]),
+        "quality_help": with_sentences(HELP["quality" if lane.is_share else "score"], [_usual(lane)]),
         "interval": f"out after {say.number(lane.rows_done)} rows" if lane.is_out else say.ends(quality, missing=""),
         "share": None if quality is None else [quality.low, quality.value, quality.high],
-        "spoken": f"{lane.variant.name}: {_spoken(lane)}",
+        "spoken": f"{lane.name}: {_spoken(lane)}",
         "beside": [
             _figure("median", say.seconds(lane.total_p50_s), lane),
             _figure("per 1,000", say.money(lane.cost_usd_per_1k), lane),
@@ -104,7 +105,9 @@ def _lane(lane: Lane, snapshot: RunSnapshot) -> dict[str, Any]:
 
 
 def _spoken(lane: Lane) -> str:
-    return "no answers yet" if lane.quality is None else f"{say.share_interval(lane.quality)} right"
+    if lane.quality is None:
+        return "no answers yet"
+    return say.scored(say.share_interval(lane.quality), is_share=lane.is_share)
 
 
 def _figure(name: str, value: str, lane: Lane) -> list[str]:
@@ -132,7 +135,7 @@ def lanes_frame(lanes: Sequence[Lane]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "Variant": lane.variant.name,
+                "Variant": lane.name,
                 "Rows": lane.rows_done,
                 "Failed": lane.failed,
                 title("Quality", FigureName.QUALITY): say.share(lane.quality),
@@ -218,12 +221,12 @@ def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:
     for position, example_id in enumerate(snapshot.plan.test_ids[first:reached], start=first + 1):
         found = [mark.get(example_id, "pending") for mark in marks]
         told = ", ".join(
-            f"{lane.variant.name} {'out' if lane.is_out and mark == 'pending' else mark}"
+            f"{lane.name} {'out' if lane.is_out and mark == 'pending' else mark}"
             for lane, mark in zip(snapshot.lanes, found, strict=True)
         )
         columns.append({"id": example_id, "marks": found, "label": f"Row {position}, {visible(example_id)}: {told}"})
     lanes = [
-        {"name": lane.variant.name, "light": look.light, "dark": look.dark}
+        {"name": lane.name, "light": look.light, "dark": look.dark}
         for lane in snapshot.lanes
         for look in [lane.variant.style]
     ]
@@ -232,4 +235,4 @@ def strip_view(snapshot: RunSnapshot) -> dict[str, Any]:
 
 def each_lane(snapshot: RunSnapshot, tell: Callable[[Lane], str]) -> str:
     """Describe every lane, one after the other."""
-    return "; ".join(f"{lane.variant.name}: {tell(lane)}" for lane in snapshot.lanes) + "."
+    return "; ".join(f"{lane.name}: {tell(lane)}" for lane in snapshot.lanes) + "."

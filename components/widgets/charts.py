@@ -32,7 +32,7 @@ def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
         data.append(_band(leader))
     for lane in shown:
         rows = _thinned(len(lane.running_quality))
-        name = lane.variant.name
+        name = lane.name
         data.append(
             {
                 "type": "scatter",
@@ -61,9 +61,9 @@ def latency_spread(lanes: Sequence[Lane]) -> Figure:
     """Draw every answer's seconds per variant, with p50 and p95 as a thick bar."""
     data: list[dict[str, Any]] = []
     values: list[float] = []
-    names = [lane.variant.name for lane in lanes]
+    names = [lane.name for lane in lanes]
     for lane in lanes:
-        name = lane.variant.name
+        name = lane.name
         tint, mark = lane.variant.technique.value, lane.mark(FigureName.TOTAL)
         dots = [lane.latencies_s[index] for index in _thinned(len(lane.latencies_s))]
         values.extend(dots)

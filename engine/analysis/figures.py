@@ -63,6 +63,8 @@ class VariantFigures:
     """How many answers occur; None where nobody judges them."""
     quality: Interval
     """Mean primary score; a failure counts as 0. The best one's interval is corrected for having come out on top."""
+    is_share: bool = True
+    """Whether each of its rows is right or wrong, so that the mean is a share of rows."""
     scores: Mapping[str, Interval] = field(default_factory=dict)
     """Every scorer of the task; empty for a lane."""
     ttft_p50_s: Interval | None = None
@@ -213,6 +215,7 @@ def figures(
         },
         different_answers=len(np.unique(table.answer[line, made & (table.answer[line] >= 0)])) if judged else None,
         quality=mean_interval(table.score[line, made]),
+        is_share=is_binary(table.score[line, made]),
         ttft_p50_s=quantile_interval(seconds["ttft_s"], 0.5),
         ttft_p95_s=quantile_interval(seconds["ttft_s"], 0.95),
         total_p50_s=quantile_interval(seconds["total_s"], 0.5),
@@ -273,14 +276,13 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
         if item is not None:
             found.append(replace(item, scores=_scores(task, table, table.place(variant.id))))
     lines = [table.place(item.variant.id) for item in found]
-    binary = is_binary(table.score[table.made])
     found = best_corrected(found, len(plan.test_ids))
     found = [replace(item, scores={**item.scores, task.primary_scorer: item.quality}) for item in found]
     return RunFigures(
         plan=plan,
         task_title=task.title,
         metric=task.primary_scorer,
-        is_share=binary,
+        is_share=all(item.is_share for item in found),
         figures=tuple(found),
         differences=compare_all(
             [item.variant.id for item in found], table.score[lines], table.made[lines], looks=plan.looks

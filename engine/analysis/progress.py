@@ -43,13 +43,15 @@ from engine.core.run.infos import RunEstimate
 from engine.core.run.manifest import Conditions
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
+from engine.core.variant import variant_names
 
 
 def _best_corrected(lanes: Sequence[Lane], planned_rows: int) -> tuple[Lane, ...]:
     """Correct the leading lane's interval for its having come out on top, as the report does."""
     known = [lane.figures for lane in lanes if lane.figures is not None]
     corrected = {item.variant.id: item for item in best_corrected(known, planned_rows)}
-    return tuple(replace(lane, figures=corrected.get(lane.variant.id)) for lane in lanes)
+    shares = all(item.is_share for item in known)
+    return tuple(replace(lane, figures=corrected.get(lane.variant.id), is_share=shares) for lane in lanes)
 
 
 FRESH_ROWS, STALE_SHARE = 1_000, 0.01
@@ -246,6 +248,7 @@ class LiveRun:
     def _lane(self, lane: LaneState) -> Lane:
         return Lane(
             variant=lane.variant,
+            name=variant_names(self._plan.variants).get(lane.variant.id, lane.variant.name),
             state=lane.state,
             rows_done=lane.rows_done,
             rows_total=lane.rows_done if lane.is_out else len(self._plan.test_ids),

@@ -60,6 +60,8 @@ class Lane:
     """One variant of a run so far."""
 
     variant: Variant
+    name: str
+    """Of the variant, with its id where another one of the run is called the same."""
     state: str
     """`waiting`, `preparing`, `ready`, `answering`, `done`."""
     rows_done: int
@@ -89,6 +91,8 @@ class Lane:
     """It is prepared, so that only the warm-up and the rows are left."""
     is_out: bool = False
     """It was clearly behind in a race, and gets no more rows."""
+    is_share: bool = True
+    """Whether each row of the run is right or wrong, so that quality is a share of rows."""
 
     def mark(self, figure: FigureName) -> Mark:
         """Tell what one of its figures is."""
@@ -216,6 +220,11 @@ class RunSnapshot:
     def origin(self) -> Origin:
         """Where its figures come from."""
         return self.lanes[0].origin if self.lanes else HERE
+
+    @property
+    def is_share(self) -> bool:
+        """Whether each row is right or wrong, so that quality is a share of rows."""
+        return all(lane.is_share for lane in self.lanes)
 
     def marks(self, figure: FigureName) -> tuple[Mark, ...]:
         """Return the marks of one figure of every lane, in their order."""

@@ -17,7 +17,7 @@ from engine.core.interval import Interval
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Prediction
 from engine.core.task import Task
-from engine.core.variant import Variant, effective_mode
+from engine.core.variant import Variant, effective_mode, variant_names
 from engine.metrics.costing import closed_api_cost_usd
 from engine.metrics.marks import Mark
 from engine.metrics.retrieval import quality_figures, retrieval_quality
@@ -43,7 +43,7 @@ def summarize(
         languages: of the rows, and what the run goes without in them.
     """
     plan, origin = run.plan, origin_of(run.plan, manifest.conditions)
-    measured = {item.variant.id for item in run.figures}
+    measured, names = {item.variant.id for item in run.figures}, variant_names(plan.variants)
     by_variant: dict[str, list[Prediction]] = {variant.id: [] for variant in plan.variants}
     for prediction in predictions:
         by_variant[prediction.variant_id].append(prediction)
@@ -75,7 +75,7 @@ def summarize(
         "variants": [
             _variant(run.of(variant.id), task, by_variant[variant.id], origin)
             if variant.id in measured
-            else _unmeasured(variant, task, origin)
+            else _unmeasured(variant, names[variant.id], task, origin)
             for variant in plan.variants
         ],
     }
@@ -149,11 +149,11 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
     }
 
 
-def _unmeasured(variant: Variant, task: Task, origin: Origin) -> dict[str, Any]:
+def _unmeasured(variant: Variant, name: str, task: Task, origin: Origin) -> dict[str, Any]:
     """Return the entry of a variant that has not answered any row."""
     nothing = Interval(value=math.nan, low=0.0, high=1.0)
     cost = CostLine(
-        name=variant.name,
+        name=name,
         variant_id=variant.id,
         labelling_usd=0.0,
         preparing_usd=0.0,
@@ -164,7 +164,7 @@ def _unmeasured(variant: Variant, task: Task, origin: Origin) -> dict[str, Any]:
     )
     item = VariantFigures(
         variant=variant,
-        name=variant.name,
+        name=name,
         rows=0,
         timed_rows=0,
         quality=nothing,

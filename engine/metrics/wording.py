@@ -51,6 +51,11 @@ def points(value: float) -> str:
     return f"{written} point" + ("" if written == "1" else "s")
 
 
+def scored(quality: str, *, is_share: bool) -> str:
+    """Write what a variant reached: `53 % right`, or `a score of 53 %` where answers are right in part."""
+    return f"{quality} right" if is_share else f"a score of {quality}"
+
+
 def bound(words: str, value: float) -> str:
     """Write a bound in points after its words: `up to 12 points`; a tiny one without them: `less than 0.1 points`."""
     written = points(value)

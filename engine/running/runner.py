@@ -45,7 +45,7 @@ from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, Prediction
 from engine.core.steps import CancelSignal, Progress, check_cancelled
 from engine.core.task import Example, Task
-from engine.core.variant import TUNED_ENDING
+from engine.core.variant import TUNED_ENDING, variant_names
 from engine.metrics.budget import Budget
 from engine.running.answering import ReadyVariant, RunContext
 from engine.running.lora import run_canary
@@ -248,8 +248,7 @@ def _spend_saved(
         going = [made for made in store.predictions(plan.run_id) if made.variant_id not in out]
         row_usd = budget.cost_usd(going) / len(plan.test_ids)
         given = affordable(given, row_usd=row_usd, left_usd=budget.left_usd)
-    name = next((variant.name for variant in plan.variants if variant.id == best), "")
-    yield Notice(text=spent_note(plan, task, out, best=name, given=given))
+    yield Notice(text=spent_note(plan, task, out, best=variant_names(plan.variants).get(best or "", ""), given=given))
     if best is not None or not given:
         return plan
     extended = replace(with_more_rows(plan, task, given), saved_rows=given, saved_from=len(plan.test_ids))
@@ -334,7 +333,8 @@ def _canary(
     yield PreparationProgress(variant_id=variant_id, progress=Progress(stage=stage, fraction=0.0))
     run_canary(context, trainer, variant, probe)
     yield PreparationProgress(variant_id=variant_id, progress=Progress(stage=stage, fraction=1.0))
-    yield Notice(text=f"{variant.variant.name} check passed: the trained weights do change the answers.")
+    names = variant_names(context.plan.variants)
+    yield Notice(text=f"{names[variant_id]} check passed: the trained weights do change the answers.")
 
 
 def _load(context: RunContext, store: RunStore, slots: int, context_tokens: int) -> Generator[Event, None, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
@@ -72,6 +73,15 @@ def test_two_embedders_make_two_variants(open_app: Opener) -> None:
     until(lambda: lab.runs.snapshot(plan.run_id).status == "done")
     figures = {one["variant"]: one["n"] for one in lab.results.summary(plan.run_id)["variants"]}
     assert figures["rag"] == figures["rag@multilingual-e5-small"] > 0
+    names = {"rag": "RAG", "rag@multilingual-e5-small": "RAG (rag@multilingual-e5-small)"}
+    lanes = lab.runs.snapshot(plan.run_id).lanes
+    assert {lane.variant.id: lane.name for lane in lanes if lane.variant.id in names} == names
+    app.run()
+    assert not app.exception
+    on_screen = [json.loads(one.proto.json) for one in app.get("bidi_component") if "lanes" in one.proto.component_name]
+    shown = [lane["name"] for one in on_screen for lane in one["lanes"]]
+    assert set(names.values()) <= set(shown)
+    assert len(shown) == len(set(shown))
 
 
 def test_what_the_embedder_cannot_read_is_said_before_and_after(open_app: Opener) -> None:

@@ -10,11 +10,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from components.present.race_view import left_out, race_view
-from components.present.slides import STEPS
+from components.present.slides import STEPS, verdict_slide
 from components.ui.bests import bests
+from components.ui.lane_view import lane_views
 from engine.core.health import Finding
 from engine.core.limits import Limits
-from engine.core.run.events import LeaderClear, RunEnded
+from engine.core.run.events import LeaderClear, PredictionMade, RunEnded
 from engine.core.techniques import Technique
 from engine.services.recorded import SAMPLE
 from tests.memory_lab import HOSTILE, MODEL, TASK, MemoryLab, memory_lab, memory_task, script, until
@@ -246,9 +247,9 @@ def test_the_bests_name_all_that_are_level() -> None:
     """Where several share the best figure none of them is named alone, so that the line denies no verdict."""
     lab = memory_lab()
     lane = next(lane for lane in lab.runs.snapshot(lab.finished(rows=8)).lanes if lane.quality and lane.quality.value)
-    twin = replace(lane, variant=replace(lane.variant, id="twin", technique=Technique.LORA))
+    twin = replace(lane, variant=replace(lane.variant, id="twin", technique=Technique.LORA), name="LoRA")
     quality, *_ = bests([lane, twin])
-    assert quality.name == f"{lane.variant.name} and {twin.variant.name}"
+    assert quality.name == f"{lane.name} and LoRA"
     assert "overlap" not in quality.detail.replace("no other interval overlaps", "")
 
 
@@ -284,3 +285,26 @@ def test_pause_and_go_on(open_app: Opener) -> None:
 def test_the_sample_is_named_for_what_it_is() -> None:
     """The name of the sample run can be no run's id."""
     assert not SAMPLE[0].isdigit()
+
+
+@pytest.mark.parametrize("score", [1.0, 0.5])
+def test_only_what_is_right_or_wrong_is_called_right(score: float) -> None:
+    """A score such as F1 is a mean of parts: lane, slide and replay call it a score."""
+    lab = memory_lab()
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=[Technique.RAG, Technique.CLASSIFIER], limit=6)
+    events = [
+        replace(event, prediction=replace(event.prediction, score=score))
+        if isinstance(event, PredictionMade)
+        else event
+        for event in script(plan, lab.tasks.get(TASK))
+    ]
+    run_id = lab.play(plan, [*events, RunEnded(status="done")])
+    snapshot = lab.runs.snapshot(run_id)
+    right = score == 1.0
+    assert snapshot.is_share is lab.results.report(run_id, Limits()).is_share is right
+    (lane, _other) = lane_views(snapshot)
+    assert ("right" in lane["spoken"], "Share of rows" in lane["quality_help"]) == (right, right)
+    assert ("right" in race_view(snapshot.lanes)["spoken"]) is right
+    slide = verdict_slide(snapshot, lab.results.manifest(run_id), lab.results.report(run_id, Limits()).verdict)
+    (card, *_) = next(block["figures"] for block in slide["blocks"] if "figures" in block)
+    assert card["what"].startswith("of 6 test rows right" if right else "mean score of 6 test rows")

@@ -30,6 +30,11 @@ def test_a_race_saves_rows_and_says_who_left(run: Run, tmp_path: Path) -> None:
     memo = tmp_path / "memo.md"
     code, _, err = run("report", manifest["plan"]["run_id"], "--out", memo)
     assert code == 0, err
+    lines = memo.read_text(encoding="utf-8").replace("\\", "").splitlines()
+    heads = [cell.strip() for cell in next(line for line in lines if line.startswith("| variant |")).split("|")]
+    for name, count in rows.items():
+        (line,) = [one for one in lines if one.startswith(f"| {label(name)} |") and one.count("|") == len(heads) - 1]
+        assert line.split("|")[heads.index("rows")].strip() == str(count)
 
 
 def compared(run: Run, out: Path, *options: object) -> tuple[dict[str, Any], dict[str, Any], str]:

@@ -168,6 +168,7 @@ def test_lane_summary_and_report_show_the_same_figures(draw: Draw) -> None:
         assert (figures.rows, figures.failed, figures.failures) == (found.rows, found.failed, found.failures)
         assert written["failures"] == found.failures
         assert lane.quality == found.quality
+        assert lane.is_share == report.is_share
         assert written["quality"] == {
             "metric": task.primary_scorer,
             "value": found.quality.value,

@@ -140,7 +140,8 @@ def _search(lanes: Sequence[LaneFacts]) -> str:
     if lane is None or lane.progress is None:
         return ""
     trial = lane.progress.stage.rpartition(", ")[2]
-    return f"({lane.variant.name}, {trial})" if trial.startswith("trial") else f"({lane.variant.name})"
+    name = variant_names([one.variant for one in lanes])[lane.variant.id]
+    return f"({name}, {trial})" if trial.startswith("trial") else f"({name})"
 
 
 def _warm_up(going: Sequence[LaneFacts]) -> str:
@@ -148,7 +149,7 @@ def _warm_up(going: Sequence[LaneFacts]) -> str:
         return ""
     for place, lane in enumerate(going, start=1):
         if lane.state == "preparing":
-            return f"of {lane.variant.name}, {place} of {len(going)}"
+            return f"of {variant_names([one.variant for one in going])[lane.variant.id]}, {place} of {len(going)}"
     return ""
 
 

@@ -13,7 +13,7 @@ from engine.core.capabilities import Capabilities, Support
 from engine.core.generation import Message, ModelFacts
 from engine.core.run.plan import RunPlan
 from engine.core.task import Example, Task
-from engine.core.variant import DecodingMode, PriorCorrection, TrainingPrompts, Variant, effective_mode
+from engine.core.variant import DecodingMode, PriorCorrection, TrainingPrompts, Variant, effective_mode, variant_names
 from engine.metrics import wording as say
 from engine.running.preflight.context_size import stand_in_prompt
 from engine.running.prompt_forms import with_labels
@@ -116,10 +116,13 @@ def label_room_told(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what keeps the plan from running, with the figures and the way out, and what the user should know."""
     labels, context = say.number(len(task.answer.labels)), say.number(room.room)
+    names = variant_names(plan.variants)
     refused = [v for v in plan.variants if v.id in room.needed and not _narrow(v)]
     problems = []
     if refused:
-        told = say.listed([f"{variant.name} ({say.number(room.needed[variant.id])} tokens)" for variant in refused])
+        told = say.listed(
+            [f"{names[variant.id]} ({say.number(room.needed[variant.id])} tokens)" for variant in refused]
+        )
         most = max(room.needed[variant.id] for variant in refused)
         parts = [
             f"With all {labels} labels, prompt and answer do not fit into the context of {context} tokens: {told}.",
@@ -134,8 +137,8 @@ def label_room_told(
             )
         problems.append(" ".join(parts))
     notes = [
-        f"{variant.name} shows in each prompt only the labels of the {variant.retrieval.examples_k} examples that it "
-        f"finds, and can choose no other: with all {labels} labels a prompt takes "
+        f"{names[variant.id]} shows in each prompt only the labels of the {variant.retrieval.examples_k} examples that "
+        f"it finds, and can choose no other: with all {labels} labels a prompt takes "
         f"{say.number(room.needed[variant.id])} tokens, and the context has {context}. Its answers are not corrected "
         f"for a prior."
         for variant in plan.variants

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
+from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.running.preflight.more_rows import rows_left
 
@@ -111,7 +112,7 @@ def spent_note(plan: RunPlan, task: Task, out: Mapping[str, int], *, best: str, 
         best: the name of the variant that is better than each other one still in the race; empty if none is.
         given: further rows for each variant still in the race.
     """
-    names = [variant.name for variant in plan.variants if variant.id not in out]
+    names = [name for variant_id, name in variant_names(plan.variants).items() if variant_id not in out]
     saved, rows = say.number(answers_saved(plan, out)), rows_each(plan, task, out)
     if not out:
         return "No variant left the race: it spared no answers, and no rows are added."
