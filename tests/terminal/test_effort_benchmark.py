@@ -8,12 +8,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from scipy.stats import kendalltau
 
 from benchmarks import prior
 from benchmarks.effort import TASKS, cell_file, cells_of, main, print_tables
 from benchmarks.kept import FOLDER, ROOT, KeptRun, is_done, keep
 from benchmarks.results import table
 from engine.core.interval import Interval
+from engine.core.variant import TUNED_ENDING
 from engine.metrics.wording import MISSING
 from tests.terminal.reading import Run
 
@@ -121,3 +123,27 @@ def test_the_published_table_of_prior_correction_is_that_of_the_kept_cells(
     tables = [line for line in section[: section.index("\n## ", 3)].splitlines() if line.startswith("|")]
     assert tables[: len(made)] == made
     assert {cell.task for name in prior.NAMES for cell in prior.kept_cells(name)} == set(prior.NAMES)
+
+
+def test_the_published_orders_of_two_models_are_those_of_the_kept_cells() -> None:
+    """Accuracy of every default with its interval, and how far the models agree on the order."""
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    text = text.partition("## Does the ranking of techniques hold when the model changes?")[2]
+    lines = {
+        line.split(" | ")[0].removeprefix("| ").split(",")[0].lower(): line for line in text.splitlines() if "%" in line
+    }
+    for task in ("support-tickets", "clinc150-banking"):
+        scores: list[dict[str, float]] = []
+        for model in ("smollm2-135m-instruct", "gemma3-270m"):
+            kept = json.loads(cell_file(task, 0, model).read_text(encoding="utf-8"))
+            found = {
+                one["variant"]: one["scores"]["accuracy"]
+                for one in kept["variants"]
+                if not one["variant"].endswith(TUNED_ENDING)
+            }
+            scores.append({name: one["value"] for name, one in found.items()})
+            for name, one in found.items():
+                low, high = (round(100 * one[end]) for end in ("ci_low", "ci_high"))
+                assert f"{one['value'] * 100:.0f} % ({low} to {high})" in lines[name.replace("+", " + ")], (task, name)
+        tau = kendalltau(*([one[name] for name in scores[0]] for one in scores)).statistic
+        assert f"{tau:.2f}" in text
