@@ -1,7 +1,7 @@
 """Tells the top blocks of a Markdown text apart: headings, paragraphs, lists, code, tables, with their offsets.
 
 markdown-it-py reads the text as CommonMark with tables; its tokens say which lines they stand on, and lines lead back
-to the characters by which a chunk is found again in its document. Much of what comes in is no Markdown at all but text
+to the characters by which a chunk is found again in its document. Much of what comes in is not Markdown at all but text
 out of a PDF or a mail, so what only looks like a construct is read as a paragraph: HTML, link definitions, indented
 lines, and a lone dash or an underline below several lines, which would make a heading as long as a page. Rows between
 bars are a table without the line below its head, too.

@@ -41,7 +41,7 @@ def read_schema(name: str, text: str) -> Mapping[str, Any]:
         text: what is in the file.
 
     Raises:
-        TaskError: it is no JSON or no schema, it refers to something outside the file or to nothing or in a circle,
+        TaskError: it is not JSON or not a schema, it refers to something outside the file or to nothing or in a circle,
             or it is too deep or too large.
     """
     try:

@@ -29,7 +29,7 @@ MEANING = {
     "only one meets the limits": "the only one that meets the limits",
     "no risk": "at most 5 points behind any other",
     "at worst behind by": "at worst so far behind",
-    "cannot be told": "cannot be told apart, with the range",
+    "cannot be told": "no clear difference, with the range",
     "certain": "certainly meets or misses a limit",
     "contradiction": "two claims that deny each other",
     "ahead as measured": "a lead that these rows do not show",

@@ -149,8 +149,8 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
             key=state.RACE,
             persist_state="session",
             help="Variants that are clearly more than 2 points behind get no more rows. The best variant is dropped by "
-            "mistake in at most 5 of 100 runs. The run ends when one is left. With 100 rows only wide gaps are clear, so "
-            "that a race saves little; with 300 it saves most answers where variants differ.",
+            "mistake in at most 5 of 100 runs. The run ends when one is left. With 100 rows only wide gaps are clear, "
+            "so that a race saves little; with 300 it saves most answers where variants differ.",
         )
         spend_saved = st.toggle(
             "Use the spared answers for more rows",

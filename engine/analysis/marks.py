@@ -141,7 +141,7 @@ def mark_of(
 
     Args:
         figure: by its name.
-        variant: whose figure it is; None for one that is no variant's own, such as a break-even point.
+        variant: whose figure it is; None for one that is not a variant's own, such as a break-even point.
         origin: of the run.
         energy_measured: whether the machine counted the energy.
         tokens_told: whether the tokens of all rows are those that a server told, where one did.

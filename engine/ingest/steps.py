@@ -101,7 +101,7 @@ class Compared:
     similarity: float
     pairs: tuple[LeakPair, ...]
     validation_like_training: int
-    """Validation rows that are like a training row; they are no leak into the test rows."""
+    """Validation rows that are like a training row; they do not leak into the test rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

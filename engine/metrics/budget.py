@@ -92,7 +92,7 @@ class Budget:
         return max(self._limit_usd - self._spent_usd, 0.0)
 
     def pay_usage(self, usage: Usage) -> None:
-        """Count one answer that is no row of the run: a trial's, or one that a prior is measured on."""
+        """Count one answer that is not a row of the run: a trial's, or one that a prior is measured on."""
         if self._prices is not None:
             self._add(usage_usd(self._prices, usage))
 

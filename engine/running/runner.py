@@ -164,7 +164,7 @@ def _carry_out(
     if manifest.stopped_early is not None:
         yield LeaderClear(variant_id=manifest.stopped_early.variant_id, rows=manifest.stopped_early.rows)
         return
-    # A run that answers in blocks is judged after each, and decides nothing else for having been stopped amid one.
+    # A run that answers in blocks is judged after each, and decides nothing else for having been stopped during one.
     amid_block = not standings.is_whole and is_amid_block(plan, standings.rows_in_common, manifest.block_rows)
     if standings.is_whole:
         plan = yield from _spend_saved(context, ports.store, standings, budget)
@@ -279,7 +279,7 @@ def _search(
     )
     settled = settled_plan(plan, context.task, searches)
     store.update_run(plan.run_id, manifest={"plan": plan_fields(settled)})
-    context.model.close()  # what trials needed is no part of what the run's answers need
+    context.model.close()  # what trials needed is not part of what the run's answers need
     yield PlanSettled(plan=settled)
     return settled
 
@@ -298,7 +298,7 @@ def _room_to_search(context: RunContext) -> int:
 
 
 def _paid(context: RunContext, budget: Budget, store: RunStore) -> RunContext:
-    """Have answers that are no rows of the run, and embedding, paid for from its budget; keep what they have cost."""
+    """Have answers that are not rows of the run, and embedding, paid for from its budget; keep what they have cost."""
     plan = context.plan
     if not plan.sources:
         return context

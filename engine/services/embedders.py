@@ -91,7 +91,7 @@ class Embedders:
         return RemoteOffer(host=remote.host, cost_usd=cost)
 
     def for_texts(self, texts: Sequence[str]) -> EmbedderChoice:
-        """Choose the one that reads the language of texts which are no task yet."""
+        """Choose the one that reads the language of texts that are not a task yet."""
         key = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()
         known = [state.facts for state in self.list()]
         return choose_embedders(AUTO, known, self._languages_of(key, texts), lambda _id: None)

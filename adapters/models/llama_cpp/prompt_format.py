@@ -94,7 +94,7 @@ class PromptFormat:
         return tuple(self._model.tokenize(self.answer_lead + text, special=False, begin=False))
 
     def pieces(self, text: str) -> list[str]:
-        """Return the texts of an answer's tokens; what is no whole character is a replacement character."""
+        """Return the texts of an answer's tokens; what is not a whole character is a replacement character."""
         return [self._model.piece(token).decode("utf-8", "replace") for token in self.answer(text)]
 
     def _fixed(self, text: str, *, begin: bool) -> list[int]:

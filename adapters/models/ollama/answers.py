@@ -183,7 +183,7 @@ def refuse_cut(evaluated: int, count: int, *, room: int, counted: bool) -> None:
         evaluated: tokens of the prompt that it evaluated, as it says.
         count: tokens of the prompt.
         room: tokens of its context.
-        counted: `count` is no estimate.
+        counted: `count` is not an estimate.
 
     Raises:
         ContextOverflowError: it was cut.

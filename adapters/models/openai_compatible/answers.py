@@ -1,4 +1,4 @@
-"""What an answer's pieces add up to, and what is no answer. Pure functions, apart from the gathering."""
+"""What an answer's pieces add up to, and what is not an answer. Pure functions, apart from the gathering."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class StreamAccumulator:
         return bool(self.pieces or self.refusal or self.finish) or self.told is not None
 
     def check(self, host: str) -> None:
-        """Refuse what is no whole answer.
+        """Refuse what is not a whole answer.
 
         Raises:
             BrokenAnswerError: the stream ended early, or with an error.

@@ -101,7 +101,7 @@ def _estimated_answer(exchange: Exchange) -> int:
 
 
 def _count(told: Any, *path: str) -> int | None:
-    """Return a count of the usage; None where nothing is told, a negative number for what is no count."""
+    """Return a count of the usage; None where nothing is told, a negative number for what is not a count."""
     value = told
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -17,7 +17,7 @@ from adapters.models.remote.label_odds import Step
 DEEPEST = 64
 """Answers of servers are about eight deep."""
 MOST_DIGITS = 15
-"""Of a whole number: larger ones are no counts, sizes or nanoseconds, and cannot be summed exactly."""
+"""Of a whole number: larger ones are not counts, sizes or nanoseconds, and cannot be summed exactly."""
 HIGHEST_LOG = 1e-3
 """A log-probability is at most 0, apart from rounding."""
 _LONGEST_S = 86_400.0
@@ -151,7 +151,7 @@ def mapping(value: Any, what: str) -> Mapping[str, Any]:
 
 
 def objects(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects in a list; none where it is no list."""
+    """Return the objects in a list; none where it is not a list."""
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
@@ -185,7 +185,7 @@ def token_ids(value: Any) -> list[int]:
     """Return token ids.
 
     Raises:
-        UnreadableError: it is no list of them.
+        UnreadableError: it is not a list of them.
     """
     if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, int) for one in value):
         raise UnreadableError("something other than token ids")

@@ -38,7 +38,7 @@ def cost_and_energy(
     worked = _without_waiting(seconds) if remote else seconds
     watt_hours, measured = energy_watt_hours(worked, conditions.cores, plan.costs, gpu=conditions.gpu)
     cost = local_cost_usd(busy_seconds(worked), watt_hours, plan.costs) + embedding
-    # What a GPU or a server's process draws is not known here: the cost takes full power, which is no figure of energy.
+    # What a GPU or a server's process draws is not known here: the cost takes full power, not a figure of energy.
     unknown = conditions.gpu or (conditions.server and variant.generates)
     return cost, None if unknown and not measured else (watt_hours, measured)
 

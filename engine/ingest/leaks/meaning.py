@@ -144,7 +144,7 @@ def _natural_prominence(
 ) -> float:
     """Return the prominence that only `natural_share` of the learning side's rows exceed among themselves.
 
-    Copies with a changed word are no measure of what is usual; their rows count as not prominent. Where the learning
+    Copies with a changed word do not measure what is usual; their rows count as not prominent. Where the learning
     side has too few rows for such a share, the most prominent row of either side is the measure.
     """
     allowed = int(natural_share * len(sides[0].texts))

@@ -111,7 +111,7 @@ class Seeker:
         self.given_up_s = found.given_up_s
 
     def give_up(self, setting: Setting, seconds: float) -> None:
-        """End the search amid a trial that took longer than foreseen: its setting counts as passed over."""
+        """End the search during a trial that took longer than foreseen: its setting counts as passed over."""
         self._pass(setting)
         self.given_up_s = seconds
         self.next_s = min(seconds, self.next_s or seconds)
