@@ -49,7 +49,9 @@ class TableChoices:
     """Share of the rows for choosing settings, without a split column."""
     seed: int = 0
     """Seed of the splits."""
-    fix: Annotated[tuple[str, ...], Parameter(alias="--mend", metavar="FINDING=WHAT", help=FIXES)] = ()
+    fix: Annotated[tuple[str, ...], Parameter(metavar="FINDING=WHAT", help=FIXES)] = ()
+    mend: Annotated[tuple[str, ...], Parameter(show=False)] = ()
+    """What `fix` was called before."""
     leaks: LeakFix = LeakFix.KEEP
     """Test rows that are similar to training rows: keep, drop or move them, or drop the training rows."""
     locale: str | None = None
@@ -69,7 +71,7 @@ class TableChoices:
         }
         return ImportOptions(
             kind=self.kind,
-            fixes=dict(_fix(text) for text in self.fix),
+            fixes=dict(_fix(text) for text in (*self.fix, *self.mend)),
             split=SplitPlan(seed=self.seed, shares=shares),
             leaks=self.leaks,
             locale=self.locale,

@@ -88,7 +88,10 @@ def test_a_broken_table_is_two_lines_and_exit_1(run: Run, tmp_path: Path, write_
 
 
 def test_what_mends_a_finding_may_still_be_called_mend(run: Run, tmp_path: Path, write_csv: WriteCsv) -> None:
-    """`--mend`, as `--fix` was called before, is taken for it."""
+    """`--mend`, as `--fix` was called before, is taken for it; the help names the new one alone."""
+    _code, out, _err = run("import-csv", "--help")
+    assert "--fix" in out
+    assert "--mend" not in out
     path = write_csv(tmp_path / "desk.csv")
     with path.open("a", encoding="utf-8") as file:
         file.write("one, two, three,billing,test\n")
