@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,9 +22,11 @@ from engine.services.lab import Lab
 from tests.faulty_server import MODEL, FaultyServer
 from tests.helpers import WriteCsv, keep_table
 from tests.ollama_replay import OllamaReplay
+from tests.pages.conftest import Opener, open_app
 from wiring import open_lab
 
 pytestmark = pytest.mark.timeout(120)
+__all__ = ["open_app"]
 PLANTED = "sk-planted-9f8e7d6c5b4a"
 ZERO = ["--variants", "zero-shot", "--limit", "4"]
 
@@ -169,8 +172,29 @@ def test_a_spending_limit_stops_the_run(server: FaultyServer, task: str) -> None
     assert figures["estimated"] == ["closed_api_cost_usd_per_1k"]
 
 
-def test_a_closed_api_has_one_price_everywhere(server: FaultyServer, task: str, tmp_path: Path) -> None:
-    """The live lane, the summary, the report, the memo and the cost limit go by the price of its tokens."""
+def told_of(
+    run_id: str, name: str, memo: Path, lab: Lab, open_app: Opener, capsys: pytest.CaptureFixture[str]
+) -> list[float | None]:
+    """Return a figure of the one variant as `runs show`, `report` and the table of the Run page tell it."""
+    capsys.readouterr()
+    assert cli.main(["runs", "show", run_id, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["summary"]["variants"][0][name]
+    assert cli.main(["report", run_id, "--json", "--out", str(memo)]) == 0
+    reported = json.loads(capsys.readouterr().out)["summary"]["variants"][0][name]
+    app = open_app(lab)
+    app.query_params["run_id"] = run_id
+    app.run()
+    assert not app.exception
+    (table,) = [frame.value for frame in app.dataframe if "energy" in frame.value]
+    column, factor = {"cost_usd_per_1k": ("cost", 0.01), "energy_wh_per_1k": ("energy", 1.0)}[name]
+    on_screen = table[column].tolist()[0]
+    return [shown, reported, None if math.isnan(on_screen) else on_screen * factor]
+
+
+def test_a_closed_api_has_one_price_everywhere(
+    server: FaultyServer, task: str, tmp_path: Path, open_app: Opener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The live lane, the summary, the report, the memo, the Run page and the cost limit go by the price of its tokens."""
     lab = open_lab()
     prices = TokenPrices(source="maker/m", input_usd=100.0, cached_input_usd=100.0, output_usd=1000.0)
     plan = replace(planned(lab, task), prices=prices, spending_limit_usd=9.0)
@@ -182,12 +206,15 @@ def test_a_closed_api_has_one_price_everywhere(server: FaultyServer, task: str, 
     memo = tmp_path / "memo.md"
     assert cli.main(["report", plan.run_id, "--least-quality", "0", "--out", str(memo)]) == 0
     assert "$13.00" in memo.read_text(encoding="utf-8")
+    assert told_of(plan.run_id, "cost_usd_per_1k", memo, lab, open_app, capsys) == pytest.approx([13.0] * 3)
     for limit_usd, kept in ((12.9, False), (13.1, True)):
         limits = Limits(least_quality=None, highest_p95_s=None, highest_cost_usd_per_1k=limit_usd)
         assert (lab.results.report(plan.run_id, limits).verdict.pick is not None) is kept
 
 
-def test_a_server_without_cpu_times_has_one_cost_and_no_energy(server: FaultyServer, task: str) -> None:
+def test_a_server_without_cpu_times_has_one_cost_and_no_energy(
+    server: FaultyServer, task: str, tmp_path: Path, open_app: Opener, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Where nothing tells what a server's processor did, all places say the same cost, and none says an energy."""
     lab = open_lab()
     plan = planned(lab, task)
@@ -203,6 +230,10 @@ def test_a_server_without_cpu_times_has_one_cost_and_no_energy(server: FaultySer
     assert found.energy_wh_per_1k is None
     assert told["energy_wh_per_1k"] is None
     assert told["cost_usd_per_1k"] > 0, "this machine's time and full power"
+    memo = tmp_path / "memo.md"
+    costs = told_of(plan.run_id, "cost_usd_per_1k", memo, lab, open_app, capsys)
+    assert costs == pytest.approx([told["cost_usd_per_1k"]] * 3)
+    assert told_of(plan.run_id, "energy_wh_per_1k", memo, lab, open_app, capsys) == [None] * 3
 
 
 def test_a_planted_key_is_in_nothing_that_is_kept_or_written(
