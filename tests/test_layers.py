@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -100,6 +101,18 @@ def test_no_folder_is_a_drawer_for_everything(folder):
     folders = [ROOT / folder, *(path for path in (ROOT / folder).rglob("*") if path.is_dir())]
     files = {path: list(path.glob("*.py")) for path in folders}
     assert {str(path): len(found) for path, found in files.items() if len(found) > 16} == {}
+
+
+def test_a_page_imports_its_own_components_alone():
+    """Beside those that all pages share, each page takes its parts from one folder of the components."""
+    shared, taken = {"ui", "widgets", "rows"}, {}
+    for path in (ROOT / "pages").rglob("*.py"):
+        folders = set(
+            re.findall(r"^\s*(?:from|import) components\.([a-z_]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        )
+        taken[path.stem] = folders - shared
+    assert len(taken) > 12
+    assert {page: found for page, found in taken.items() if len(found) > 1} == {}
 
 
 @pytest.mark.parametrize(

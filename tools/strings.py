@@ -24,7 +24,17 @@ from tools.strings_of_pages import strings_of_html, strings_of_script, strings_o
 from tools.strings_rules import FORMAT_FIELD, has_letters, is_code, is_title, reads_as_text
 
 ROOT = Path(__file__).parents[1]
-PLACES = ("app.py", "cli.py", "terminal", "pages", "components", "engine", "adapters")
+PLACES = (
+    "app.py",
+    "cli.py",
+    "terminal",
+    "pages",
+    "components",
+    "engine",
+    "adapters",
+    "tools/serve.py",
+    "tools/port_is_free.py",
+)
 READERS = {".js": strings_of_script, ".html": strings_of_html, ".j2": strings_of_template}
 
 
