@@ -156,7 +156,10 @@ def test_labels_and_their_probabilities_come_from_llama_server(
 def test_both_answer_in_the_form_of_a_schema_and_in_free_text(
     smollm2: ModelFacts, module_home: Path, tmp_path: Path
 ) -> None:
-    """JSON with the fields of the task's schema, and lines of text."""
+    """JSON with the fields of the task's schema, and lines of text, which come as they are written.
+
+    The messages are kept as they were sent; llama-server tells the seconds of prompt and answer, llama_cpp.server not.
+    """
     schema = json.loads(Path("data/tasks/order-extraction/schema.json").read_text(encoding="utf-8"))
     for name, serving in (("box", served.llama_server), ("small", served.llama_cpp_server)):
         with added(name, serving, smollm2.path) as model:
@@ -169,6 +172,29 @@ def test_both_answer_in_the_form_of_a_schema_and_in_free_text(
             assert set(json.loads(answer)) == set(schema["required"])
         lines = answers(tmp_path / name / "house-style", "zero-shot")
         assert all(line.strip() for line in lines.values())
+        frame = _frame(tmp_path / name / "house-style")
+        assert (frame["ttft_s"] < frame["total_s"]).all()
+        for prompt, given in zip(frame["prompt"], frame["input"], strict=True):
+            assert given in prompt
+            assert "changelog line" in prompt
+        kept = json.loads((tmp_path / name / "house-style" / "run.json").read_text(encoding="utf-8"))["model"]
+        assert (kept["server"], kept["server_timings"]) == (True, serving is served.llama_server)
+
+
+def test_a_row_that_is_too_long_for_llama_server_fails_alone(
+    smollm2: ModelFacts, module_home: Path, tmp_path: Path
+) -> None:
+    """Its tokens are counted before it is sent: it counts as wrong, with its reason, and the others are answered."""
+    words = {"billing": "the invoice is wrong", "fault": "the screen stays dark"}
+    table = write_desks(tmp_path / "long.csv", words, train=4, test=2)
+    lines = table.read_text(encoding="utf-8").splitlines()
+    lines[-1] = lines[-1].replace("screen", "screen and the lamp " * 900)
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with added("box", served.llama_server, smollm2.path) as model:
+        code, found = compared(table, tmp_path / "out", "--model", model, "--variants", "zero-shot")
+        assert code == 0
+    assert found["zero-shot"]["failures"] == {"context_overflow": 1}
+    assert found["zero-shot"]["n"] == 4
 
 
 def test_throughput_at_llama_server_has_no_latency(

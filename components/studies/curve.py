@@ -112,7 +112,7 @@ def points_frame(points: Sequence[CurvePoint]) -> pl.DataFrame:
                 "Training rows": point.train_rows,
                 "Quality": cell(say.share(point.quality), point.mark, marks),
                 "95 %": say.ends(point.quality),
-                "Each seed": ", ".join(f"{mean * 100:.0f}" for mean in point.means),
+                "Each seed": ", ".join(say.share(mean) for mean in point.means),
             }
             for point in points
         ]

@@ -6,7 +6,7 @@ Lanes on screen, `summary.json`, the terminal, the report, the memo and the verd
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -276,7 +276,7 @@ def run_figures(plan: RunPlan, task: Task, table: RunTable, conditions: Conditio
         if item is not None:
             found.append(replace(item, scores=_scores(task, table, table.place(variant.id))))
     lines = [table.place(item.variant.id) for item in found]
-    found = best_corrected(found, len(plan.test_ids))
+    found = best_corrected(found, len(plan.test_ids), conditions.out)
     found = [replace(item, scores={**item.scores, task.primary_scorer: item.quality}) for item in found]
     return RunFigures(
         plan=plan,
@@ -304,9 +304,12 @@ def repriced(run: RunFigures, table: RunTable, conditions: Conditions, costs: Co
     return replace(run, plan=plan, figures=tuple(found))
 
 
-def best_corrected(items: Sequence[VariantFigures], planned_rows: int) -> list[VariantFigures]:
+def best_corrected(
+    items: Sequence[VariantFigures], planned_rows: int, out: Container[str] = ()
+) -> list[VariantFigures]:
     """Correct the interval of the best one's quality for its having come out on top; the others are unchanged."""
-    return [replace(item, quality=quality) for item, quality in zip(items, corrected(items, planned_rows), strict=True)]
+    intervals = corrected(items, planned_rows, out)
+    return [replace(item, quality=quality) for item, quality in zip(items, intervals, strict=True)]
 
 
 def _latency(seconds: Mapping[str, Floats]) -> LatencyParts | None:

@@ -49,7 +49,8 @@ from engine.core.variant import variant_names
 def _best_corrected(lanes: Sequence[Lane], planned_rows: int) -> tuple[Lane, ...]:
     """Correct the leading lane's interval for its having come out on top, as the report does."""
     known = [lane.figures for lane in lanes if lane.figures is not None]
-    corrected = {item.variant.id: item for item in best_corrected(known, planned_rows)}
+    out = {lane.variant.id for lane in lanes if lane.is_out}
+    corrected = {item.variant.id: item for item in best_corrected(known, planned_rows, out)}
     shares = all(item.is_share for item in known)
     return tuple(replace(lane, figures=corrected.get(lane.variant.id), is_share=shares) for lane in lanes)
 

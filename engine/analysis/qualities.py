@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -55,20 +55,32 @@ def qualities(plan: RunPlan, table: RunTable) -> dict[str, Interval]:
         scores = table.score[line, table.made[line]]
         if len(scores):
             found.append(_Score(variant=variant, rows=len(scores), quality=mean_interval(scores)))
-    intervals = corrected(found, len(plan.test_ids))
+    most = max((item.rows for item in found), default=0)
+    left = {item.variant.id for item in found if plan.race and item.rows < most}
+    intervals = corrected(found, len(plan.test_ids), left)
     return {item.variant.id: interval for item, interval in zip(found, intervals, strict=True)}
 
 
-def best_of(items: Sequence[AnyScored]) -> AnyScored:
-    """Return the one with the highest quality; of equals, the simplest."""
-    return max(items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
+def best_of(items: Sequence[AnyScored], out: Container[str] = ()) -> AnyScored:
+    """Return the one with the highest quality; of equals, the simplest.
+
+    One that left a race is surely behind, whatever it scored on the rows that it had; it is the best of none but such.
+    """
+    going = [item for item in items if item.variant.id not in out]
+    return max(going or items, key=lambda item: (item.quality.value, -item.variant.facts.upkeep))
 
 
-def corrected(items: Sequence[Scored], planned_rows: int) -> list[Interval]:
-    """Return the qualities in order, the best one's interval corrected for its having come out on top."""
+def corrected(items: Sequence[Scored], planned_rows: int, out: Container[str] = ()) -> list[Interval]:
+    """Return the qualities in order, the best one's interval corrected for its having come out on top.
+
+    Args:
+        items: with their scores.
+        planned_rows: of the run.
+        out: ids of those that left a race.
+    """
     if len(items) < 2:
         return [item.quality for item in items]
-    best = best_of(items)
+    best = best_of(items, out)
     others = [item.quality for item in items if item is not best]
     quality = corrected_for_choice(best.quality, others, stopped=best.rows < planned_rows)
     return [quality if item is best else item.quality for item in items]

@@ -14,6 +14,7 @@ from engine.analysis.basis.row_looks import RowLooks
 from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, best_corrected
 from engine.analysis.marks import Origin
+from engine.analysis.qualities import best_of
 from engine.analysis.report import Report, judge
 from engine.analysis.verdict.contenders import contenders
 from engine.analysis.verdict.ruling import Outcome
@@ -103,6 +104,18 @@ def test_what_tuning_was_worth_is_a_paired_gain_with_its_interval() -> None:
     fewer = replace(run, differences=(replace(pair, rows=14),))
     (told,) = tuning_gains(fewer)
     assert "on the 14 test rows that both answered (" in told
+
+
+def test_who_left_a_race_early_is_not_the_best_for_its_lucky_rows() -> None:
+    """9 of 14 is more than 57 of 100, and surely behind: the interval of the leader is the one that is corrected."""
+    left = figures_of(Technique.ZERO_SHOT, right_on(9, 14))
+    leader = figures_of(Technique.CLASSIFIER, right_on(57, 100))
+    other = figures_of(Technique.RAG, right_on(40, 100))
+    found = best_corrected([left, leader, other], 100, {left.variant.id})
+    assert best_of(found, {left.variant.id}).variant.id == leader.variant.id
+    assert (found[0].quality, found[2].quality) == (left.quality, other.quality)
+    assert found[1].quality.low < leader.quality.low
+    assert best_corrected([left, leader, other], 100)[0].quality != left.quality, "among equals in rows the highest is"
 
 
 def test_the_figures_of_the_report_are_those_of_the_verdict() -> None:

@@ -50,6 +50,6 @@ def with_default_settings(run: RunFigures) -> RunFigures:
 def _without(run: RunFigures, out: AbstractSet[str]) -> tuple[VariantFigures, ...]:
     """Leave variants out; if the best was one of them, the best of the others is corrected for that it is the best."""
     kept = [item for item in run.figures if item.variant.id not in out]
-    if kept and best_of(run.figures) not in kept:
-        kept = best_corrected(kept, len(run.plan.test_ids))
+    if kept and best_of(run.figures, run.out) not in kept:
+        kept = best_corrected(kept, len(run.plan.test_ids), run.out)
     return tuple(kept)

@@ -97,9 +97,9 @@ def corrected_under(run: RunFigures, limits: Limits) -> RunFigures:
     The best of all has been corrected already; whoever is chosen in its place was chosen among those left.
     """
     kept = [item for item in run.figures if eliminate(item, limits) is None]
-    if not kept or best_of(run.figures) in kept:
+    if not kept or best_of(run.figures, run.out) in kept:
         return run
-    corrected = {item.variant.id: item for item in best_corrected(kept, len(run.plan.test_ids))}
+    corrected = {item.variant.id: item for item in best_corrected(kept, len(run.plan.test_ids), run.out)}
     return replace(run, figures=tuple(corrected.get(item.variant.id, item) for item in run.figures))
 
 
