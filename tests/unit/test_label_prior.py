@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,5 +127,8 @@ def test_it_is_said_with_both_figures() -> None:
     said = "prior correction on; 44 % right with it, 31 % without, on 40 training rows that it was not shown."
     assert prior_sentence("Few-shot", [prior]) == f"Few-shot: {said}"
     assert prior_sentence("Few-shot", [prior, prior]) == f"Few-shot, draw 1: {said} Few-shot, draw 2: {said}"
+    measured = said.replace("not shown.", "not shown, measured in 8 s.")
+    assert prior_sentence("Few-shot", [replace(prior, measure_s=8.2)]) == f"Few-shot: {measured}"
+    assert prior_sentence("Few-shot", [replace(prior, measure_s=0.04)]) == f"Few-shot: {said}"
     silent = LabelPrior(corrected=False, reason="the task has no validation rows")
     assert prior_sentence("LoRA", [silent]) == "LoRA: no prior correction; the task has no validation rows."

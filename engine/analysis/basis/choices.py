@@ -16,7 +16,8 @@ ABOUT = (
     "error. Examples are the training rows that the others are most like; where there are more labels than examples, "
     "the nearest ones to each row if they are clearly better."
 )
-
+LEAST_TOLD_S = 0.5
+"""A measurement that took less is told without its seconds."""
 _WHICH = {
     ShotChoice.COVERING: "that the other training rows are most like",
     ShotChoice.NEAREST: "nearest to each row",
@@ -71,5 +72,5 @@ def prior_sentence(name: str, priors: Sequence[LabelPrior]) -> str:
     split = "validation" if prior.split == "validation" else "training"
     figures = f"{say.share(prior.right_with)} right with it, {say.share(prior.right_without)} without"
     switch, rows = "on" if prior.corrected else "off", say.number(prior.rows)
-    took = f", measured in {say.duration(prior.measure_s)}" if prior.measure_s else ""
+    took = f", measured in {say.duration(prior.measure_s)}" if prior.measure_s >= LEAST_TOLD_S else ""
     return f"{name}: prior correction {switch}; {figures}, on {rows} {split} rows that it was not shown{took}."
