@@ -114,5 +114,5 @@ def _verdict(out: Path, run_id: str) -> tuple[str, str]:
     command = [sys.executable, "cli.py", "report", run_id, "--out", str(out / "memo.md"), "--json"]
     told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     verdict = json.loads(told.stdout)["verdict"]
-    sentences = [one for one in verdict["basis"]["text"].split(". ") if "default" in one]
+    sentences = [one for one in verdict["effort"]["text"].split(". ") if "default" in one]
     return verdict["headline"], f"{sentences[0].rstrip('.')}." if sentences else say.MISSING
