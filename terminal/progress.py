@@ -20,7 +20,6 @@ from engine.core.errors import CancelledError
 from engine.core.generation import LoraWeights
 from engine.core.steps import CancelSignal, Progress, drain
 from engine.core.text.safe_text import one_line
-from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.metrics.marks import cell, heading
 from engine.services.measuring.model_check import CheckedModel, ModelCheck
@@ -121,10 +120,9 @@ def _screen(snapshot: RunSnapshot, width: int, remark: str) -> RenderableType:
         titles["right"] = heading("score", snapshot.marks(FigureName.QUALITY))
     for name in shown:
         table.add_column(titles.get(name, name), no_wrap=True, ratio=1 if name == "now" else None)
-    names = variant_names(snapshot.plan.variants)
     for lane in snapshot.lanes:
         cells: tuple[RenderableType, ...] = (
-            Text(one_line(names[lane.variant.id])),
+            Text(one_line(lane.name)),
             ProgressBar(total=lane.rows_total, completed=lane.rows_done, width=_BAR),
             "" if lane.quality is None else say.share_interval(lane.quality),
             say.seconds(lane.ttft_p50_s, missing=""),

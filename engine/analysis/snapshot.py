@@ -16,7 +16,7 @@ from engine.core.run.effort import Search
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.steps import Progress
-from engine.core.variant import Variant, variant_names
+from engine.core.variant import Variant
 from engine.metrics.marks import Mark
 
 RUNNING = frozenset({"queued", "starting", "preparing", "running", "paused"})
@@ -61,7 +61,7 @@ class Lane:
 
     variant: Variant
     name: str
-    """Of the variant, with its id where another one of the run is called the same."""
+    """Of the variant, with its embedder or id where another one of the run is called the same."""
     state: str
     """`waiting`, `preparing`, `ready`, `answering`, `done`."""
     rows_done: int
@@ -213,8 +213,7 @@ class RunSnapshot:
         leader = next((lane for lane in self.lanes if lane.variant.id == self.clear_leader), None)
         if leader is None:
             return ""
-        name = variant_names(self.plan.variants)[leader.variant.id]
-        return ended_early(name, self.leader_rows, leader.rows_total)
+        return ended_early(leader.name, self.leader_rows, leader.rows_total)
 
     @property
     def origin(self) -> Origin:

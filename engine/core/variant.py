@@ -282,12 +282,16 @@ class Variant:
         return self.facts.generates
 
 
+def _beside(variant: Variant) -> str:
+    return variant.id.partition("@")[2] or variant.id
+
+
 def variant_names(variants: Sequence[Variant]) -> dict[str, str]:
-    """Return each variant's name, with its id too where two have one name."""
+    """Return each variant's name; where two have one name, with the embedder that its id names, or with the id."""
     names = [variant.name for variant in variants]
     return {
         variant.id: variant.name
-        + (f" ({variant.id})" if names.count(variant.name) > 1 and variant.id != variant.technique else "")
+        + (f" ({_beside(variant)})" if names.count(variant.name) > 1 and variant.id != variant.technique else "")
         for variant in variants
     }
 

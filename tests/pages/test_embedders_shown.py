@@ -73,7 +73,7 @@ def test_two_embedders_make_two_variants(open_app: Opener) -> None:
     until(lambda: lab.runs.snapshot(plan.run_id).status == "done")
     figures = {one["variant"]: one["n"] for one in lab.results.summary(plan.run_id)["variants"]}
     assert figures["rag"] == figures["rag@multilingual-e5-small"] > 0
-    names = {"rag": "RAG", "rag@multilingual-e5-small": "RAG (rag@multilingual-e5-small)"}
+    names = {"rag": "RAG", "rag@multilingual-e5-small": "RAG (multilingual-e5-small)"}
     lanes = lab.runs.snapshot(plan.run_id).lanes
     assert {lane.variant.id: lane.name for lane in lanes if lane.variant.id in names} == names
     app.run()

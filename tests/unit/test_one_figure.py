@@ -169,6 +169,8 @@ def test_lane_summary_and_report_show_the_same_figures(draw: Draw) -> None:
         assert written["failures"] == found.failures
         assert lane.quality == found.quality
         assert lane.is_share == report.is_share
+        if report.is_share:
+            assert lane.running_quality[-1] == lane.quality.value, "the replay ends with the figure of the lane"
         assert written["quality"] == {
             "metric": task.primary_scorer,
             "value": found.quality.value,

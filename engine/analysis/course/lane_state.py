@@ -26,6 +26,8 @@ class LaneState:
     """Of all predictions, until the run has ended."""
     last: Prediction | None = None
     running: array[float] = field(default_factory=lambda: array("d"))
+    """Mean score after each row: that of all is the quality, to the last bit where rows are right or wrong."""
+    total_score: float = 0.0
     latencies_s: array[float] = field(default_factory=lambda: array("d"))
     example_ids: list[str] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
@@ -59,8 +61,8 @@ class LaneState:
         self.text, self.target = prediction.text, prediction.target
 
     def _score(self, score: float) -> None:
-        before = self.running[-1] if self.running else 0.0
-        self.running.append(before + (score - before) / (len(self.running) + 1))
+        self.total_score += score
+        self.running.append(self.total_score / (len(self.running) + 1))
 
     def withdraw(self, example_ids: Collection[str]) -> None:
         """Forget rows that were never answered, and so have no latency."""
@@ -73,7 +75,7 @@ class LaneState:
         self.withdrawals += 1
         if self.last is not None and self.last.example_id in example_ids:
             self.last, self.text, self.target = None, "", ""
-        self.running = array("d")
+        self.running, self.total_score = array("d"), 0.0
         for score in np.nan_to_num(self.columns.numbers("score", len(self.columns))).tolist():
             self._score(score)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -70,18 +70,19 @@ def run_steps(
     going = [lane for lane in lanes if not lane.is_out]
     answered = status not in _BEFORE_ROWS and any(lane.rows_done for lane in lanes)
     began = answered or status in {"running", "paused"}
-    names = _names(lanes)
+    names = variant_names([lane.variant for lane in lanes])
+    titles = _titles(lanes, names)
     found: list[tuple[str, bool, str]] = []
     if plan.effort is not None:
-        found.append(("Search", plan.effort.settled, _search(lanes)))
+        found.append(("Search", plan.effort.settled, _search(lanes, names)))
     if any(lane.variant.generates for lane in going):
         loaded = model_loaded or began or any(lane.is_ready or lane.state == "preparing" for lane in going)
         found.append(("Model", loaded, ""))
     for lane in lanes:
         if _prepares(lane) and (lane.is_ready or not lane.is_out):
             done = lane.is_ready or began
-            found.append((names[lane.variant.id], done, _took(lane) if done else _count(lane.progress)))
-    found.append(("Warm-up", began, "" if began else _warm_up(going)))
+            found.append((titles[lane.variant.id], done, _took(lane) if done else _count(lane.progress)))
+    found.append(("Warm-up", began, "" if began else _warm_up(going, names)))
     found.append(("Rows", status == "done", ""))
     steps = []
     at_work = status not in ENDED and status != "queued"
@@ -100,11 +101,10 @@ def step_now(steps: Sequence[RunStep]) -> RunStep | None:
     return next((step for step in steps if step.state is StepState.NOW), None)
 
 
-def _names(lanes: Sequence[LaneFacts]) -> dict[str, str]:
+def _titles(lanes: Sequence[LaneFacts], names: Mapping[str, str]) -> dict[str, str]:
     """Name each variant's step; the index where only one variant has nothing else to prepare."""
-    names = variant_names([lane.variant for lane in lanes])
     indexed = [lane.variant.id for lane in lanes if lane.variant.retrieval is not None and lane.variant.lora is None]
-    return names | ({indexed[0]: "Index"} if len(indexed) == 1 else {})
+    return {**names} | ({indexed[0]: "Index"} if len(indexed) == 1 else {})
 
 
 def _prepares(lane: LaneFacts) -> bool:
@@ -135,21 +135,21 @@ def _count(progress: Progress | None) -> str:
     )
 
 
-def _search(lanes: Sequence[LaneFacts]) -> str:
+def _search(lanes: Sequence[LaneFacts], names: Mapping[str, str]) -> str:
     lane = next((lane for lane in lanes if lane.state == "preparing" and lane.progress is not None), None)
     if lane is None or lane.progress is None:
         return ""
     trial = lane.progress.stage.rpartition(", ")[2]
-    name = variant_names([one.variant for one in lanes])[lane.variant.id]
+    name = names[lane.variant.id]
     return f"({name}, {trial})" if trial.startswith("trial") else f"({name})"
 
 
-def _warm_up(going: Sequence[LaneFacts]) -> str:
+def _warm_up(going: Sequence[LaneFacts], names: Mapping[str, str]) -> str:
     if not all(lane.is_ready for lane in going):
         return ""
     for place, lane in enumerate(going, start=1):
         if lane.state == "preparing":
-            return f"of {variant_names([one.variant for one in going])[lane.variant.id]}, {place} of {len(going)}"
+            return f"of {names[lane.variant.id]}, {place} of {len(going)}"
     return ""
 
 

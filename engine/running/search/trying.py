@@ -135,7 +135,7 @@ def try_setting(
         started = time.perf_counter()
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
-            of_the_run = as_the_default and fold.learned == ground.train
+            of_the_run = as_the_default and ground.learns_as_the_run
             part = partial(_prepared, context, trainer, variant, fold, record, ends_early=not as_the_default)
             ready = yield from tried_twice(part, "A trial")
             found = ready.lora is not None and ready.lora.made_at < began_at
