@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from engine.core.errors import AdaptLabError, CancelledError, ModelError, RetrievalError, WorkerDiedError, WorkerError
-from engine.core.generation import Completion, GenerateRequest, no_answer
+from engine.core.generation import Completion
 from engine.core.run.prediction import Prediction, Timing
-from engine.core.steps import check_cancelled, drain
+from engine.core.steps import drain
 from engine.core.task import Example
 from engine.running.answering import (
     MAX_ATTEMPTS,
@@ -113,7 +112,7 @@ def _read(
 def ask(
     context: RunContext, ready: ReadyVariant, rows: Sequence[Row], *, by_others: bool = False, every_label: bool = False
 ) -> BatchAnswers:
-    """Ask the model about several rows, at once only where the run answers in batches.
+    """Ask the model about several rows at once.
 
     A worker that dies is started again, and asked once more.
 
@@ -136,12 +135,7 @@ def ask(
             every = every_label or request.decoding.every_label
             requests[place] = replace(request, decoding=replace(request.decoding, every_label=every))
     wanted = list(requests.values())
-    if context.plan.throughput:
-        given, attempts = _twice(
-            context, len(wanted), lambda: context.model.generate_batch(wanted, cancel=context.cancel)
-        )
-    else:
-        given, attempts = _one_by_one(context, wanted)
+    given, attempts = _twice(context, len(wanted), lambda: context.model.generate_batch(wanted, cancel=context.cancel))
     by_place: dict[int, Completion | Exception] = dict(zip(requests, given, strict=True))
     answers: list[Completion | Exception] = []
     for place, item in enumerate(found):
@@ -167,23 +161,6 @@ def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]
             made |= {prediction.example_id: prediction for prediction in batch.made}
             stopped_by = batch.stopped_by
     return Batch(made=[made[row.id] for _place, row in rows if row.id in made], stopped_by=stopped_by)
-
-
-def _one_by_one(context: RunContext, requests: Sequence[GenerateRequest]) -> tuple[list[Completion | Exception], int]:
-    """Ask for one row after the other; return the answers and the most attempts that one took."""
-    given: list[Completion | Exception] = []
-    most = 1
-    for request in requests:
-        check_cancelled(context.cancel)
-        (answer,), attempts = _twice(context, 1, partial(_alone, context, request))
-        given.append(answer)
-        most = max(most, attempts)
-    return given, most
-
-
-def _alone(context: RunContext, request: GenerateRequest) -> Sequence[Completion | Exception]:
-    found = [item for item in context.model.generate(request, cancel=context.cancel) if isinstance(item, Completion)]
-    return found or [no_answer()]
 
 
 def _twice(

@@ -145,7 +145,9 @@ def test_variants_of_one_run_differ_in_the_embedder_alone(run: Run, table: list[
         "classifier",
         "classifier@with-prompts",
     ]
-    assert {"RAG (with-prompts)", "Classifier (with-prompts)"} <= set(re.split(r"[\t\n]", told)), "as the screens name them"
+    assert {"RAG (with-prompts)", "Classifier (with-prompts)"} <= set(re.split(r"[\t\n]", told)), (
+        "as the screens name them"
+    )
     plain, prompted, *_ = json.loads((out / "run.json").read_text(encoding="utf-8"))["plan"]["variants"]
     assert {name for name in plain if plain[name] != prompted[name]} == {"id", "embedder"}
     assert run("compare", "--resume", "latest")[0] == 0

@@ -40,6 +40,22 @@ def test_the_real_model_has_a_prior_and_the_run_says_so(run: Run, tmp_path: Path
         assert row["answer"] == likeliest(shares)
 
 
+@pytest.mark.model
+@pytest.mark.timeout(300)
+def test_a_run_in_batches_decides_as_one_row_by_row_does(run: Run, tmp_path: Path) -> None:
+    """The proof of prior correction was made in batches: the same rows give the same prior and the same decision."""
+    found = []
+    for place, ways in enumerate(((), ("--throughput",))):
+        out = tmp_path / str(place)
+        code, _, err = run("compare", *TASK, "--model", SMOLLM2, "--train-rows", 20, *ways, "--out", out)
+        assert code == 0, err
+        summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+        priors = [prior for one in summary["variants"] for prior in one["label_priors"]]
+        found.append([{name: value for name, value in prior.items() if name != "measure_s"} for prior in priors])
+    assert found[0] == found[1]
+    assert [prior["rows"] for prior in found[0]] == [20, 15]
+
+
 def test_off_measures_nothing(run: Run, tmp_path: Path) -> None:
     """Off is the run as it was before there was a correction."""
     code, _, err = run("compare", *TASK, "--model", "scripted", "--prior-correction", "off", "--out", tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -137,6 +137,26 @@ def test_a_batch_answers_as_rows_one_by_one_do() -> None:
     together = answer_batch(here, ready, rows).made
     assert [item.answer for item in together] == [item.answer for item in one_by_one]
     assert [item.probabilities for item in together] == [item.probabilities for item in one_by_one]
+
+
+class AloneOrTogether(Leaning):
+    """Notes how many rows it was asked about at once."""
+
+    def generate_batch(self, requests: Sequence[GenerateRequest], **options: Any) -> list[Completion | Exception]:
+        """Answer as ever."""
+        self.together = [*getattr(self, "together", []), len(requests)]
+        return super().generate_batch(requests, **options)
+
+
+@pytest.mark.parametrize("throughput", [False, True])
+def test_rows_that_decide_are_answered_at_once_however_the_run_answers(throughput: bool) -> None:
+    """One by one, near ties could fall the other way, and the same variant would be corrected in one kind of run alone."""
+    one, model = variant(Technique.ZERO_SHOT), AloneOrTogether()
+    here = context(one, model)
+    here = replace(here, plan=replace(here.plan, throughput=throughput))
+    prior = drain(measure_prior(here, ReadyVariant(variant=one), TASK.split("train"))).prior
+    assert prior.rows == len(model.asked) == 24
+    assert model.together == [5, 5, 5, 5, 4]
 
 
 def test_shots_are_not_among_the_rows_that_judge() -> None:

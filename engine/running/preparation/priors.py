@@ -95,7 +95,12 @@ def tells_all(context: RunContext) -> bool:
 def _answers(
     context: RunContext, ready: ReadyVariant, rows: Sequence[Example], stage: str, *, every_label: bool
 ) -> Generator[Event, None, list[tuple[Example, Completion, Retrieved]]]:
-    """Answer rows that are not the run's; those that failed are left out."""
+    """Answer rows that are not the run's; those that failed are left out.
+
+    They are asked for at once, also where the run answers row by row: nobody waits for one of them, and what is decided
+    by them must not depend on how the run answers. Kernels for several rows add in another order, so that near ties may
+    fall either way.
+    """
     started = time.perf_counter()
     answers: list[tuple[Example, Completion, Retrieved]] = []
     for start in range(0, len(rows), context.plan.batch_rows):

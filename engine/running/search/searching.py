@@ -120,7 +120,7 @@ def _take_turns(
         deadline = Deadline(None if seeker.longest_s is None else started + seeker.longest_s)
         as_in_the_run = replace(context, cancel=FirstOf(FirstOf(context.cancel, enough), deadline))
         steps = try_setting(
-            replace(as_in_the_run, plan=replace(context.plan, test_ids=(), throughput=True, draws=1)),
+            replace(as_in_the_run, plan=replace(context.plan, test_ids=(), draws=1)),
             as_in_the_run,
             trainer,
             seeker.variant_with(setting),

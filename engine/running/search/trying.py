@@ -105,7 +105,7 @@ def try_setting(
 
     Args:
         context: of the search, whose task has no row that is tested; rows are answered in batches.
-        as_in_the_run: the same, but for how rows are answered, and how often examples are drawn: as the run will.
+        as_in_the_run: the same, but for how often examples are drawn: as the run will.
         trainer: trains LoRA weights.
         variant: with the setting.
         setting: as it is recorded.
