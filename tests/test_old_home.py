@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,17 @@ def test_kept_things_are_found(lab: Lab) -> None:
     assert (weights.key, weights.rows) == ("e328c57a6400f602", 12)
     assert {server.name for server in lab.models.servers.states()} >= {"box"}
     assert lab.results.manifest("20261101-090000-aaaa").note == "the first one"
+
+
+@pytest.mark.model
+def test_indexes_of_before_are_used_again(lab: Lab) -> None:
+    """A new run on the same rows builds neither index nor classifier; both count with the seconds that they once took."""
+    plan = lab.results.plan("20261101-090000-aaaa")
+    learnt = tuple(variant for variant in plan.variants if variant.id in ("rag", "classifier"))
+    again = replace(plan, run_id="20261102-090000-aaaa", test_ids=plan.test_ids[:2], variants=learnt)
+    assert list(lab.runs.carry_out(again, threading.Event(), resume=False))[-1] == RunEnded(status="done")
+    prepared = lab.results.manifest(again.run_id).prepared
+    assert {name: one.reused for name, one in prepared.items()} == {"rag": True, "classifier": True}
 
 
 def test_an_upload_in_progress_becomes_the_same_task(lab: Lab) -> None:
