@@ -14,7 +14,6 @@ from rich.text import Text
 
 from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.steps import check_cancelled
-from engine.ingest.intake import compare_meanings
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.thresholds import MEANING_ROWS
 from engine.ingest.progress import Report
@@ -52,13 +51,12 @@ def search_meanings(lab: Lab, split: Split, wanted: Meanings = Meanings.AUTO) ->
         return None
     if wanted is Meanings.NEVER:
         return None
-    sides = sides_of(split)
-    choice = lab.embedders.for_texts([item.text for side in sides for item in side])
-    if missed := meanings_sentence(choice):
+    texts = [item.text for side in sides_of(split) for item in side]
+    if missed := meanings_sentence(lab.embedders.for_texts(texts)):
         note(missed, dim=True)
     with leak_progress("Comparing meanings") as (report, cancel):
         try:
-            return tuple(compare_meanings(lab.tables, sides, embedder=choice.ids[0], report=report, cancel=cancel))
+            return lab.embedders.find_meanings(split, report=report, cancel=cancel)
         except CancelledError:
             raise
         except AdaptLabError as error:

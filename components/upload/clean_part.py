@@ -9,10 +9,9 @@ from components.ui.errors import fault
 from components.ui.text import plain
 from components.upload.columns_step import KINDS, read_all
 from components.upload.draft import Draft, worked_out
-from components.upload.leaks_step import find_meanings
 from engine.core.errors import AdaptLabError, CancelledError
 from engine.core.steps import CancelSignal
-from engine.ingest.clean_file import Meanings, Proposal, propose_task
+from engine.ingest.clean_file import FindMeanings, Proposal, propose_task
 from engine.ingest.leaks.pairs import LeakPair
 from engine.ingest.leaks.thresholds import MEANING_ROWS
 from engine.ingest.progress import Report
@@ -51,12 +50,12 @@ def clean_part(lab: Lab, draft: Draft) -> bool:
     return True
 
 
-def _meanings(lab: Lab, cancel: CancelSignal) -> Meanings:
+def _meanings(lab: Lab, cancel: CancelSignal) -> FindMeanings:
     def compare(split: Split, report: Report) -> tuple[LeakPair, ...] | None:
         if len(split.splits) > MEANING_ROWS:
             return None
         try:
-            return find_meanings(lab, split, report, cancel)
+            return lab.embedders.find_meanings(split, report=report, cancel=cancel)
         except CancelledError:
             raise
         except AdaptLabError:

@@ -11,13 +11,10 @@ import streamlit as st
 from components.ui.text import inert, plain
 from components.upload.draft import Draft, next_button, worked_out
 from components.widgets.tables import show_table
-from engine.core.steps import CancelSignal
 from engine.ingest.data_card import Row
-from engine.ingest.intake import compare_meanings
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakFix
 from engine.ingest.leaks.thresholds import MEANING_ROWS, SHORT_WORDS
-from engine.ingest.progress import Report
 from engine.ingest.steps import (
     Compared,
     Documented,
@@ -32,8 +29,6 @@ from engine.metrics import wording as say
 from engine.running.preflight.embedders import meanings_sentence
 from engine.services.background.jobs import Job
 from engine.services.lab import Lab
-
-Meanings = tuple[LeakPair, ...]
 
 FIXES = {
     LeakFix.KEEP: "Keep them",
@@ -118,7 +113,7 @@ def _compare(draft: Draft, documented: Documented, similarity: float) -> Compare
     return compared
 
 
-def _guard(draft: Draft, compared: Compared, meanings: Meanings | None) -> Guarded | None:
+def _guard(draft: Draft, compared: Compared, meanings: tuple[LeakPair, ...] | None) -> Guarded | None:
     """Do what was chosen; rows that moved are compared again, which takes seconds where rows are many."""
     fix = draft.options.leaks
     guarded = worked_out(
@@ -134,26 +129,15 @@ def _guard(draft: Draft, compared: Compared, meanings: Meanings | None) -> Guard
     return guarded
 
 
-def find_meanings(lab: Lab, split: Split, report: Report, cancel: CancelSignal) -> Meanings:
-    """Find test rows that say the same as a row on the learning side, with the embedder that reads their language.
-
-    Raises:
-        AdaptLabError: a run holds the machine, there is no embedder, or the user stopped it.
-    """
-    sides = sides_of(split)
-    embedder = lab.embedders.for_texts([item.text for side in sides for item in side]).ids[0]
-    return tuple(compare_meanings(lab.tables, sides, embedder=embedder, report=report, cancel=cancel))
-
-
-def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[Meanings | None, bool]:
+def _meanings(lab: Lab, draft: Draft, split: Split) -> tuple[tuple[LeakPair, ...] | None, bool]:
     """Compare meanings: at once up to `MEANING_ROWS` rows, beyond that when asked.
 
     Return what was found, None if it was not compared; and whether the comparison is running.
     """
     rows = len(split.splits)
 
-    def work(job: Job[Meanings]) -> Meanings:
-        return find_meanings(lab, split, job.tell, job)
+    def work(job: Job[tuple[LeakPair, ...]]) -> tuple[LeakPair, ...]:
+        return lab.embedders.find_meanings(split, report=job.tell, cancel=job)
 
     if "meanings" not in draft.jobs and rows > MEANING_ROWS:
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -18,7 +18,7 @@ from engine.ingest.splitting import few_rows, lacking_rows
 from engine.ingest.steps import Guarded, Read, Split, check_rows, guard_splits, map_columns
 from engine.metrics import wording as say
 
-Meanings = Callable[[Split, Report], tuple[LeakPair, ...] | None]
+FindMeanings = Callable[[Split, Report], tuple[LeakPair, ...] | None]
 """Compares the meanings of both sides of a split; None if that is not possible now."""
 _WORDS_PART = 0.3
 """Of the time; comparing meanings takes most of it."""
@@ -36,7 +36,9 @@ class Proposal:
     """What is good to know, and stops nobody."""
 
 
-def propose_task(read: Read, options: ImportOptions, *, meanings: Meanings, report: Report | None = None) -> Proposal:
+def propose_task(
+    read: Read, options: ImportOptions, *, meanings: FindMeanings, report: Report | None = None
+) -> Proposal:
     """Take every step with what is chosen so far, and name whatever is odd on the way."""
     tell = report or (lambda _fraction: None)
     unsure = () if read.guess is None or options.roles is not None else sorted(read.guess.unsure)

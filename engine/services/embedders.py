@@ -9,9 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.core.embedder import EmbedderState
+from engine.core.steps import CancelSignal
 from engine.core.task import Task, task_digest
 from engine.core.text.languages import Languages, tell_languages
 from engine.core.text.token_estimate import estimated_text_tokens
+from engine.ingest.intake import compare_meanings
+from engine.ingest.leaks.pairs import LeakPair
+from engine.ingest.progress import Report
+from engine.ingest.steps import Split, sides_of
 from engine.metrics.budget import embedding_usd
 from engine.running.preflight.embedders import AUTO, EmbedderChoice, choose_embedders, is_path
 from engine.running.preflight.remote_embedders import remote_embedders
@@ -37,7 +42,7 @@ class Embedders:
 
     def __init__(self, workspace: Workspace) -> None:
         """List those of this retriever."""
-        self._retriever, self._tasks = workspace.retriever, workspace.tasks
+        self._retriever, self._tasks, self._intake = workspace.retriever, workspace.tasks, workspace.intake
         self._languages: dict[str, Languages] = {}
         self._lock = threading.Lock()
 
@@ -95,6 +100,18 @@ class Embedders:
         key = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).hexdigest()
         known = [state.facts for state in self.list()]
         return choose_embedders(AUTO, known, self._languages_of(key, texts), lambda _id: None)
+
+    def find_meanings(self, split: Split, *, report: Report, cancel: CancelSignal) -> tuple[LeakPair, ...]:
+        """Find test rows that say the same as a row on the learning side, with the one that reads their language.
+
+        Raises:
+            UsageError: a run is in progress.
+            RetrievalError: there is no embedder.
+            CancelledError: it was stopped.
+        """
+        sides = sides_of(split)
+        embedder = self.for_texts([item.text for side in sides for item in side]).ids[0]
+        return tuple(compare_meanings(self._intake, sides, embedder=embedder, report=report, cancel=cancel))
 
     def _languages_of(self, key: str, rows: Sequence[str]) -> Languages:
         """Return the languages of rows, remembered under a key."""
