@@ -235,9 +235,9 @@ def test_what_was_passed_over_for_want_of_time_is_passed_over_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Settings that would take too long are left out, others are tried in their place, and that is made again, too."""
-    size, long = Seeker.size, {"listed", "framed"}
+    predicted_s, long = Seeker._predicted_s, {"listed", "framed"}
     monkeypatch.setattr(
-        Seeker, "size", lambda one, setting: 1e6 if setting.get("prompt") in long else size(one, setting)
+        Seeker, "_predicted_s", lambda one, setting: 1e6 if setting.get("prompt") in long else predicted_s(one, setting)
     )
     by_clock = plan(names=(Technique.ZERO_SHOT,), trials=None, effort_s=60.0)
     here = ports(tmp_path / "clock", by_clock)

@@ -26,8 +26,9 @@ from engine.core.variant import PriorCorrection
 from engine.running.defaults import default_variant
 from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
+from engine.running.row_tokens import row_tokens
 from engine.running.search.choosing import choose, shrunken
-from engine.running.search.folds import FOLDS, Ground
+from engine.running.search.folds import FOLDS, Fold, Ground
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
 from engine.running.search.spaces import all_settings, space_of
@@ -38,17 +39,25 @@ from tests.unit.test_search import TASK, carried_out, plan, ports
 LABELS = small_task(train=24, test=12)
 
 
-GROUND = Ground(train=(), folds=(), weights={})
+ROWS = tuple(LABELS.split("train"))
+GROUND = Ground(train=ROWS, folds=(), weights={})
+AS_THE_RUN = Ground(train=ROWS, folds=(Fold(learned=ROWS, held_out=tuple(LABELS.split("test"))),), weights={})
 
 
 def seeker(
-    technique: Technique, *, budget_s: float | None, proposed: Setting | None = None, folds: int = FOLDS
+    technique: Technique,
+    *,
+    budget_s: float | None,
+    proposed: Setting | None = None,
+    folds: int = FOLDS,
+    ground: Ground = GROUND,
 ) -> Seeker:
     """Return one whose proposer proposes the same setting for ever."""
     variant = replace(default_variant(technique, LABELS), tuned=True)
     proposer: Any = SimpleNamespace(next=lambda: proposed, end=lambda *_result, **_how: None)
     return Seeker(
-        ground=GROUND,
+        ground=ground,
+        tokens=row_tokens(LABELS, ROWS, ROWS),
         variant=variant,
         space=space_of(variant, LABELS),
         proposer=proposer,
@@ -105,14 +114,29 @@ def test_a_prompt_is_predicted_by_the_whole_trials_so_far() -> None:
 
 
 def test_examples_that_change_with_the_row_take_longer() -> None:
-    """They are predicted so, and do not make the others look slow."""
-    here = seeker(Technique.FEW_SHOT, budget_s=100.0, proposed={"which examples": "nearest to the row"})
-    here.trials += [whole(10.0, folds=4), whole(48.0, folds=4, **{"which examples": "nearest to the row"})]
-    assert here.next() is not None, "58 s and 49 more: 8 % too late at most"
-    assert here.longest_s == pytest.approx(50.0), "then it is given up"
-    here.trials.append(whole(10.0, folds=4))
+    """They are predicted by the tokens that are read anew for each row, and do not make the others look slow."""
+    nearest = {"which examples": "nearest to the row"}
+    here = seeker(Technique.FEW_SHOT, budget_s=70.0)
+    times = here.size(nearest) / here.size({})
+    assert 4 < times < 5, "three examples"
+    here.trials += [whole(8.0, folds=4), whole(8.0 * times, folds=4, **nearest)]
+    assert here.longest_s == pytest.approx(70.0 * 1.08 - 8.0 - 8.0 * times), "then it is given up"
+    here.proposer.next = lambda: {"order": "by label"}  # type: ignore[method-assign]
+    assert here.next() is not None, "8 s"
+    here.proposer.next = lambda: nearest  # type: ignore[method-assign]
     assert here.next() is None
-    assert here.next_s == pytest.approx(5 * (10 + 48 / 5 + 10) / 3)
+    assert here.next_s == pytest.approx(8.0 * times)
+
+
+@pytest.mark.parametrize(("technique", "training_s"), [(Technique.RAG, 0.0), (Technique.RAG_LORA, 80.0)])
+def test_fewer_examples_fit_into_what_is_left(technique: Technique, training_s: float) -> None:
+    """With one example instead of four a row is read in less than half the time; with twelve it takes more than twice."""
+    here = seeker(technique, budget_s=100.0 + training_s, ground=AS_THE_RUN)
+    here.trials.append(replace(whole(60.0 + training_s), trained_s=training_s))
+    counts = iter(["12", "4", "1"])
+    here.proposer.next = lambda: next(({"examples": one} for one in counts), None)  # type: ignore[method-assign]
+    assert here.next() == {"examples": "1"}
+    assert here.passed == [1, 2]
 
 
 def test_what_would_take_too_long_is_passed_over_for_what_does_not() -> None:
@@ -177,7 +201,7 @@ def test_a_search_that_tried_what_is_not_offered_any_more_does_not_go_on() -> No
         proposer.replay(whole(60.0, epochs="up to 15"))
 
 
-@pytest.mark.parametrize(("parameters", "count"), [(1_000_000, None), (1_000_000_000, 4), (4_000_000_000, 1)])
+@pytest.mark.parametrize(("parameters", "count"), [(1_000_000, None), (800_000_000, 4), (4_000_000_000, 1)])
 def test_the_estimate_says_how_many_settings_fit(parameters: int, count: int | None) -> None:
     """A slow model answers fewer rows with each, so that four fit; a very slow one tries one."""
     task = read_task(Path(__file__).parents[2] / "data" / "tasks" / "order-extraction")

@@ -13,7 +13,6 @@ from engine.core.run.effort import Effort
 from engine.core.run.infos import Preflight, RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
-from engine.core.text.token_estimate import TURN_TOKENS, estimated_text_tokens
 from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
@@ -22,11 +21,11 @@ from engine.running.preflight.remote_embedders import embedding_estimate_usd, so
 from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.preflight.training_memory import TrainingBytes, training_memory
 from engine.running.preparation.priors import count_rows
+from engine.running.row_tokens import RowTokens, retrieved, row_tokens, work
 from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import LEAST_TRIALS
 from engine.running.search.spaces import longest_setting, space_of, turned
 
-TOKENS_PER_WORD = 1.4
 FLOPS_PER_CORE = 60e9
 """Measured with SmolLM2-135M Q4_1 in llama.cpp and AVX-512: 225 fresh tokens/s a core, at 2 x 135M flops a token."""
 LABEL_TOKENS = 12
@@ -36,7 +35,7 @@ TRAINING_PASSES = 1.1
 SERVER_ROW_S = 1.0
 """Assumed for a row at a server whose model size and speed are unknown."""
 SERVER_ROWS_AT_ONCE = 4
-"""Assumed for a search, which asks for several rows at once."""
+"""Assumed for a search and for the rows that decide, which are asked for several at once."""
 EMBED_ROW_S = 0.007
 """A training row for the classifier, or for the index: 2,000 short ones embedded and fitted in 14.5 s on two cores."""
 MULTILINGUAL_FACTOR = 2.5
@@ -64,34 +63,30 @@ def estimate_run(
     """Estimate time, memory and cost of a plan, and report what keeps it from starting."""
     rows = len(plan.test_ids)
     by_id = {example.id: example for example in task.examples}
-    row_tokens = _mean([estimated_text_tokens(by_id[i].input) for i in plan.test_ids]) + TURN_TOKENS
-    shot_tokens = _mean([estimated_text_tokens(by_id[i].input) for i in plan.train_ids]) + 2 * TURN_TOKENS
-    instructions = estimated_text_tokens(task.instructions)
     tokens_per_s = FLOPS_PER_CORE * cores / (2 * max(facts.parameters, 1)) if facts.parameters else 1e6
     most = max((variant.decoding.max_tokens for variant in plan.variants), default=0)
-    answer_tokens = most if not task.answer.labels else 1
+    tests, learned = ([by_id[row_id] for row_id in ids] for ids in (plan.test_ids, plan.train_ids))
+    tokens = row_tokens(task, tests, learned, answer=1 if task.answer.labels else most)
     whole = capabilities is None or capabilities.choice_probabilities is Support.YES
-    answer_s = {
-        variant.id: SERVER_ROW_S
-        if facts.server and not facts.parameters and variant.generates
-        else _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
-        for variant in plan.variants
-    }
-    priors_s = sum(count_rows(plan, task, one, told=whole) * answer_s[one.id] for one in plan.variants)
+    answer_s = {variant.id: _row_seconds(variant, tokens, facts, tokens_per_s) for variant in plan.variants}
+    priors_s = sum(
+        count_rows(plan, task, one, told=whole) * _row_seconds(one, tokens, facts, tokens_per_s, at_once=True)
+        for one in plan.variants
+    )
     trainings = {(variant.lora, variant.tuned): variant for variant in plan.variants if variant.lora is not None}
     if capabilities is not None and (
         lora_comes_with_the_server(facts, capabilities) or capabilities.lora_serving is Support.NO
     ):
         trainings = {}
     fetched = {
-        key: _fetched_tokens(variant, shot_tokens) if key[0].prompts is TrainingPrompts.SERVED else 0.0
+        key: retrieved(variant, tokens) if key[0].prompts is TrainingPrompts.SERVED else 0.0
         for key, variant in trainings.items()
     }
     training_s = plan.draws * sum(
-        _training_seconds(spec, len(plan.train_ids), row_tokens + tokens, instructions, tokens_per_s)
-        for (spec, _tuned), tokens in fetched.items()
+        _training_seconds(spec, len(plan.train_ids), tokens.row + more, tokens.instructions, tokens_per_s)
+        for (spec, _tuned), more in fetched.items()
     )
-    trial_s = _trial_seconds(plan, facts, row_tokens, shot_tokens, answer_tokens, instructions, tokens_per_s)
+    trial_s = _trial_seconds(plan, facts, tokens, tokens_per_s)
     search_s, settings = _search(plan, trial_s)
     settings = _fitting(plan, task, trial_s, settings)
     deciding = {one.id: _deciding_rows(plan, task, one, settings, trial_s, told=whole) for one in plan.variants}
@@ -101,9 +96,8 @@ def estimate_run(
     answering = (0 if facts.server else facts.size_bytes + WORKER_BYTES) + (RETRIEVAL_BYTES if retrieves else 0)
     memory = answering
     if trainings and training_bytes is not None and facts.architecture in trainable:
-        train = [by_id[row_id] for row_id in plan.train_ids]
         most_fetched = {spec: n for (spec, _), n in fetched.items()}
-        memory = max(answering, training_memory(facts, train, most_fetched, instructions, training_bytes))
+        memory = max(answering, training_memory(facts, learned, most_fetched, tokens.instructions, training_bytes))
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, next((spec for spec, _ in trainings), None))
     notes = [*filter(None, [facts.terms, plan_note(plan, task)])]
     if plan.sources and plan.effort is not None and plan.effort.seconds is not None and not plan.effort.settled:
@@ -115,17 +109,14 @@ def estimate_run(
         notes += found[1]
     cost_usd = 0.0
     if plan.prices is not None:
-        row_usd = {
-            variant.id: _row_usd(plan.prices, variant, instructions + row_tokens, shot_tokens, answer_tokens)
-            for variant in plan.variants
-        }
+        row_usd = {variant.id: _row_usd(plan.prices, variant, tokens) for variant in plan.variants}
         answered = rows_at_most(plan, task, row_usd)
         cost_usd += sum(
             (answered[variant.id] + (plan.draws if variant.drawn else 1))  # each is warmed up with one row
             * row_usd[variant.id]
             for variant in plan.variants
         )
-        cost_usd += _deciding_usd(plan, task, deciding, instructions + row_tokens, shot_tokens, answer_tokens)
+        cost_usd += _deciding_usd(plan, task, deciding, tokens)
     if plan.remote_embedders:
         token_usd = {
             variant.id: one.prices.input_usd
@@ -137,7 +128,7 @@ def estimate_run(
             variant.id: answered[variant.id] + (plan.draws if variant.drawn else 1) + deciding[variant.id]
             for variant in plan.variants
         }
-        cost_usd += embedding_estimate_usd(plan, task, row_tokens=row_tokens, rows_of=rows_of)
+        cost_usd += embedding_estimate_usd(plan, task, row_tokens=tokens.row, rows_of=rows_of)
     problems += _unconfirmed(plan, cost_usd)
     return Preflight(
         estimated_cost_usd=cost_usd,
@@ -155,27 +146,22 @@ def estimate_run(
 def _trial_seconds(
     plan: RunPlan,
     facts: ModelFacts,
-    row_tokens: float,
-    shot_tokens: float,
-    answer_tokens: float,
-    instructions: float,
+    tokens: RowTokens,
     tokens_per_s: float,
 ) -> dict[str, float]:
     """Return what one setting of each technique takes on the rows of the search, by the id of its default."""
     rows = len(plan.effort.pool_ids) if plan.effort else 0
-    at_server = facts.server and not facts.parameters
     found = {}
     for variant in plan.variants:
         if not variant.tuned or (variant.lora is not None and facts.server):
             continue
-        row_s = _row_seconds(variant, row_tokens, shot_tokens, answer_tokens, tokens_per_s)
-        row_s = SERVER_ROW_S / SERVER_ROWS_AT_ONCE if at_server and variant.generates else row_s
-        shown_s = variant.shots_k * shot_tokens / tokens_per_s
+        row_s = _row_seconds(variant, tokens, facts, tokens_per_s, at_once=True)
+        shown_s = variant.shots_k * tokens.example / tokens_per_s
         found[variant.default_id] = rows * row_s + FOLDS * shown_s
         if variant.lora is not None:
             beside = len(plan.effort.weights_ids) if plan.effort else 0
             trained = len(plan.train_ids) if beside else min(len(plan.train_ids), rows - rows // FOLDS)
-            training_s = _training_seconds(variant.lora, trained, row_tokens, instructions, tokens_per_s)
+            training_s = _training_seconds(variant.lora, trained, tokens.row, tokens.instructions, tokens_per_s)
             # In so many seconds every second setting answers with the default's weights, where it can.
             kept = beside and plan.effort and plan.effort.seconds and variant.retrieval is not None
             kept = kept and variant.lora.prompts is TrainingPrompts.PLAIN
@@ -224,9 +210,7 @@ def _deciding_usd(
     plan: RunPlan,
     task: Task,
     deciding: Mapping[str, int],
-    row_tokens: float,
-    shot_tokens: float,
-    answer_tokens: float,
+    tokens: RowTokens,
 ) -> float:
     """Return what searching, measuring priors and comparing examples cost, given the rows of each variant for it.
 
@@ -238,7 +222,7 @@ def _deciding_usd(
     for variant in plan.variants:
         space = space_of(variant, task) if variant.tuned else ()
         both = (variant, turned(variant, space, longest_setting(space)))
-        each = [_row_usd(plan.prices, one, row_tokens, shot_tokens, answer_tokens) for one in both]
+        each = [_row_usd(plan.prices, one, tokens) for one in both]
         total += deciding[variant.id] * sum(each) / len(each)
     return total
 
@@ -266,30 +250,22 @@ def _deciding_rows(
 
 
 def _row_seconds(
-    variant: Variant, row_tokens: float, shot_tokens: float, answer_tokens: float, tokens_per_s: float
+    variant: Variant, tokens: RowTokens, facts: ModelFacts, tokens_per_s: float, *, at_once: bool = False
 ) -> float:
+    """Return the seconds of a row; `at_once` where several are asked for together, which a server answers together."""
     if not variant.generates:
         return 0.02
-    fetched = _fetched_tokens(variant, shot_tokens)
-    # Decoding token by token reaches about a third of the prefill rate.
-    return (row_tokens + fetched + 3 * answer_tokens) / tokens_per_s
+    if facts.server and not facts.parameters:
+        return SERVER_ROW_S / (SERVER_ROWS_AT_ONCE if at_once else 1)
+    return work(variant, tokens) / tokens_per_s
 
 
-def _fetched_tokens(variant: Variant, shot_tokens: float) -> float:
-    spec = variant.retrieval
-    if spec is None:
-        return 0.0
-    return spec.examples_k * shot_tokens + spec.passages_k * spec.chunk_words * TOKENS_PER_WORD
-
-
-def _row_usd(
-    prices: TokenPrices, variant: Variant, row_tokens: float, shot_tokens: float, answer_tokens: float
-) -> float:
+def _row_usd(prices: TokenPrices, variant: Variant, tokens: RowTokens) -> float:
     """Cost of one row's tokens, as if nothing were cached between calls."""
     if not variant.generates:
         return 0.0
-    shown = variant.shots_k * shot_tokens + _fetched_tokens(variant, shot_tokens)
-    return prices.cost_usd(row_tokens + shown, 0.0, max(answer_tokens, LABEL_TOKENS))
+    shown = variant.shots_k * tokens.example + retrieved(variant, tokens)
+    return prices.cost_usd(tokens.instructions + tokens.row + shown, 0.0, max(tokens.answer, LABEL_TOKENS))
 
 
 def _unconfirmed(plan: RunPlan, cost_usd: float) -> list[str]:
@@ -344,7 +320,3 @@ def _problems(
             "Close other programs or choose a smaller model."
         )
     return problems
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0

@@ -25,6 +25,7 @@ from engine.metrics.label_prior import row_weights
 from engine.running.answering import RunContext
 from engine.running.preparation.priors import label_frequencies
 from engine.running.preparation.shots import load_embedder
+from engine.running.row_tokens import row_tokens
 from engine.running.search.choosing import choose, comparable
 from engine.running.search.folds import FOLDS, Fold, Ground, folds_of, seal_of
 from engine.running.search.proposing import Proposer
@@ -167,6 +168,7 @@ def _seeker(context: RunContext, variant: Variant, effort: Effort, ground: Groun
         variant=variant,
         space=space,
         ground=ground,
+        tokens=row_tokens(context.task, ground.train, ground.train),
         proposer=Proposer(variant, space, seed=context.plan.seed, seldom=seldom_turned(space, ground)),
         budget_s=effort.seconds,
         budget_trials=_trials(effort, variant),

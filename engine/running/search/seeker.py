@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.core.run.effort import Search, SearchEnd, Setting, Trial, TrialOutcome
 from engine.core.variant import ClassifierKind, ShotChoice, Variant
+from engine.running.row_tokens import RowTokens, work
 from engine.running.search.folds import Ground
 from engine.running.search.proposing import Proposer
 from engine.running.search.spaces import Space, takes_training, turned
@@ -20,9 +21,6 @@ LATEST = 0.08
 takes longer is given up then. Less than `LEEWAY`: to end a trial takes some time, too."""
 MOST_PASSED = 50
 """Settings that are passed over in a row, before it is taken that none is left that would end in time."""
-FRESH_PROMPTS = 5.0
-"""Prompts whose examples change with the row take so many times as long: none was read before. Measured with five
-examples on `support-tickets`: 4 to 6 times."""
 WHOLE_ENCODER = 6.0
 """An encoder trained whole takes so many times as long as logistic regression on all folds. Measured on
 `support-tickets`: 13.8 s, and 2.1 to 3.0 s."""
@@ -38,6 +36,8 @@ class Seeker:
     space: Space
     ground: Ground
     """The rows that its settings are judged on."""
+    tokens: RowTokens
+    """Of these, as far as their texts tell."""
     proposer: Proposer
     budget_s: float | None
     budget_trials: int | None
@@ -163,24 +163,30 @@ class Seeker:
     def _predicted_s(self, setting: Setting) -> float:
         """Return how long a trial will take: as the whole ones so far, each by its size."""
         whole = [trial for trial in self.trials if trial.standing is TrialOutcome.WHOLE]
-        if self.variant.lora is None:
-            return float(np.mean([one.seconds / self.size(one.setting) for one in whole])) * self.size(setting)
-        answering_s = float(np.mean([one.seconds - _trained_s(one) for one in whole]))
-        trained = [_trained_s(one) / self._epochs(one.setting) for one in whole if _trained_s(one)]
-        return answering_s + float(np.mean(trained)) * self.size(setting)
+        answering, training = [], []
+        for one in whole:
+            trained_s = 0.0 if self.variant.lora is None else _trained_s(one)
+            answering.append((one.seconds - trained_s) / self._answering(one.setting))
+            training += [trained_s / self._epochs(one.setting)] if trained_s else []
+        answering_s = float(np.mean(answering)) * self._answering(setting)
+        return answering_s + (float(np.mean(training)) * self.size(setting) if training else 0.0)
+
+    def _answering(self, setting: Setting) -> float:
+        """Return what answering takes beside other settings: by a row's tokens, or by how a classifier is fitted."""
+        variant = self.variant_with(setting)
+        if variant.facts.fits:
+            return WHOLE_ENCODER if variant.classifier.kind is ClassifierKind.ENCODER else 1.0
+        return work(variant, self.tokens)
 
     def _epochs(self, setting: Setting) -> float:
         lora = self.variant_with(setting).lora
-        return float(lora.epochs) if lora is not None else 1.0
+        return float(lora.epochs) if lora is not None else 0.0
 
     def size(self, setting: Setting) -> float:
-        """Return what a trial takes beside others: weights by their epochs, an encoder and ever new prompts more."""
-        variant = self.variant_with(setting)
-        if variant.lora is not None:
-            return 0.0 if self.keeps_weights(setting) else self._epochs(setting)
-        if variant.facts.fits and variant.classifier.kind is ClassifierKind.ENCODER:
-            return WHOLE_ENCODER
-        return FRESH_PROMPTS if variant.shots_k and variant.shot_choice is ShotChoice.NEAREST else 1.0
+        """Return what a setting takes beside others: epochs of a training, or, without weights, its answers."""
+        if self.variant.lora is None:
+            return self._answering(setting)
+        return 0.0 if self.keeps_weights(setting) else self._epochs(setting)
 
     def is_enough(self, seconds: float, fold_s: float, folds: int) -> bool:
         """Tell whether a trial is whole with so many folds, which took so many seconds, and the last of them `fold_s`.
