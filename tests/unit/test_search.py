@@ -97,7 +97,7 @@ def found(here: Ports) -> str:
     plain = {name: asdict(search) for name, search in searches.items()}
     for search in plain.values():
         for trial in search["trials"].values():
-            trial["seconds"] = trial["trained_s"] = 0.0
+            trial["seconds"] = trial["trained_s"] = trial["weights_s"] = 0.0
             if trial["prior"]:
                 trial["prior"]["measure_s"] = 0.0
     return json.dumps(plain, sort_keys=True, default=str)

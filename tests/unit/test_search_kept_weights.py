@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.analysis.basis.efforts import effort_sentences
 from engine.core.generation import GenerateRequest
 from engine.core.run.effort import Search, SearchEnd, Setting, Trial
+from engine.core.run.events import PreparationProgress
 from engine.core.run.plan import RunPlan
+from engine.core.steps import Progress
 from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import LoraSpec, TrainingPrompts
@@ -73,6 +77,18 @@ def test_only_answers_count_where_the_weights_are_there(setting: Setting, second
     assert here.next_s == pytest.approx(seconds)
 
 
+def test_weights_that_the_run_needs_take_none_of_the_time() -> None:
+    """The default answered for 30 s, and its 90 s of training are the run's: a training like it fits into 160 s."""
+    here = weighing(140.0, NEW_WEIGHTS)
+    here.trials[:] = [replace(whole(30.0), weights_s=90.0)]
+    assert here.spent_s == 30.0
+    assert here.next() == NEW_WEIGHTS
+    here.trials.append(trained(90.0, answering_s=30.0, **NEW_WEIGHTS))
+    here.proposer.next = lambda: {"epochs": "up to 10"}  # type: ignore[method-assign]
+    assert here.next() is None
+    assert here.next_s == pytest.approx(150.0 + 30.0)
+
+
 def test_what_needs_no_training_is_tried_where_a_training_would_not_end() -> None:
     """Of 180 s 120 are gone: another training is passed over, and two settings answer with the default's weights."""
     here = weighing(180.0, NEW_WEIGHTS, SAME_WEIGHTS, PROMPTS, {"order": "nearest first"}, NEW_WEIGHTS)
@@ -98,11 +114,11 @@ def test_a_training_near_the_end_does_not_end_a_search_that_has_more_to_answer()
 
 def test_trials_of_an_earlier_version_count_as_trainings() -> None:
     """They did not tell what training took, and each trained weights of its own."""
-    here = weighing(1.0, {"epochs": "up to 3"})
+    here = weighing(1.0, {"epochs": "up to 2"})
     default, old = whole(120.0), whole(120.0, **SAME_WEIGHTS)
     here.trials[:] = [replace(default, trainings=1), replace(old, trainings=1)]
     assert here.next() is None
-    assert here.next_s == pytest.approx(60.0)
+    assert here.next_s == pytest.approx(40.0)
 
 
 def test_weights_of_a_fold_are_not_kept() -> None:
@@ -185,29 +201,51 @@ def test_a_search_trains_for_every_second_setting_alone(tmp_path: Path) -> None:
     same = [trial for trial in others if not turns(trial, a_plan, task)]
     assert len(same) >= 4
     assert own
-    assert search.trainings == 1 + len(own)
+    assert search.trainings == len(own)
     assert {(trial.trainings, trial.found_s, trial.trained_s, trial.best_epoch) for trial in same} == {
         (0, 0.0, 0.0, None)
     }
-    assert all(trial.trained_s > 0 for trial in (default, *own))
+    assert default.weights_s > default.trained_s == 0
+    assert all(trial.trained_s > trial.weights_s == 0 for trial in own)
     assert {len(trial.row_scores) for trial in same} <= {9}
     assert len(trainer.kept) == 1 + (bool(search.chosen) and turns(search.in_order[search.chosen or 0], a_plan, task))
 
 
 def test_both_techniques_are_trained_once_and_their_defaults_weights_stay(tmp_path: Path) -> None:
-    """LoRA and RAG + LoRA answer with the same ones; found on the disk, they count in the default's trial alone."""
+    """LoRA and RAG + LoRA answer with the same ones, which the run needs and neither search pays for."""
     task = with_validation(9)
     a_plan = plan(task, names=(Technique.LORA, Technique.RAG_LORA), trials={"all": 4})
     first, trainer, here = searched(tmp_path / "first", task, a_plan)
     lora = (here.store.manifest("r").effort or {})["lora-tuned"]
-    assert (lora.in_order[0].trainings, lora.in_order[0].trained_s) == (1, TRAIN_S)
+    assert (lora.in_order[0].trainings, lora.in_order[0].weights_s) == (0, TRAIN_S)
     default, same, own, again = first.in_order
-    assert (default.trainings, default.found_s, default.trained_s) == (0, TRAIN_S, TRAIN_S)
+    assert (default.trainings, default.found_s, default.trained_s, default.weights_s) == (0, 0.0, 0.0, TRAIN_S)
     assert [(one.trainings, one.found_s, one.trained_s) for one in (same, again)] == [(0, 0.0, 0.0)] * 2
     assert (own.trainings, own.found_s, own.trained_s) == (1, 0.0, TRAIN_S)
     spec = next(variant.lora for variant in a_plan.variants if variant.id == "lora")
     assert sum(one.spec == spec for one in trainer.all.values()) == 1
     assert spec in [trainer.all[key].spec for key in trainer.kept]
+
+
+class Forgetful(Trainer):
+    """Keeps what it should forget, as a trial does that was killed after its training."""
+
+    def forget(self, key: str) -> None:
+        """Keep them."""
+
+
+def test_a_settings_weights_that_were_there_before_count_and_are_told(tmp_path: Path) -> None:
+    """A trial that was killed after its training gives its technique no more time."""
+    task, trainer = with_validation(9), Forgetful()
+    a_plan = plan(task, names=(Technique.LORA,), trials={"all": 2})
+    for folder in ("killed", "again"):
+        here = replace(ports(tmp_path / folder, a_plan, Trained(trainer)), trainer=trainer)  # type: ignore[arg-type]
+        carried_out(a_plan, here, task)
+    searches = here.store.manifest("r").effort or {}
+    setting = searches["lora-tuned"].in_order[1]
+    assert setting.seconds > setting.found_s == setting.trained_s == TRAIN_S
+    assert (setting.trainings, setting.weights_s) == (0, 0.0)
+    assert "counting 1 h 23 min that its weights had taken before" in effort_sentences(searches)[0]
 
 
 class OneShown(Trained):
@@ -229,3 +267,25 @@ def test_what_was_found_is_answered_with_the_defaults_weights(tmp_path: Path) ->
     assert len(trainer.kept) == 1
     scores = [made.score for made in here.store.predictions("r") if made.variant_id == tuned.id]
     assert scores == [1.0] * len(task.split("test"))
+
+
+def test_time_left_of_a_search_stands_while_the_runs_own_weights_are_trained(tmp_path: Path) -> None:
+    """What the default's trial prepares for the run comes on top of the seconds of search."""
+
+    class Told(Trainer):
+        """Says how long a training will take."""
+
+        def train(self, **order: Any) -> Any:
+            """Train for 60 s more, and then be done."""
+            yield Progress(stage="Training LoRA weights", fraction=0.5, left_s=60.0)
+            yield from super().train(**order)
+
+    task, trainer = with_validation(9), Told()
+    a_plan = replace(plan(task, names=(Technique.LORA,)), effort=replace(plan(task).effort, seconds=180.0, trials={}))
+    here = replace(ports(tmp_path, a_plan, Trained(trainer)), trainer=trainer)  # type: ignore[arg-type]
+    told = [
+        event.progress.left_s
+        for event in carried_out(a_plan, here, task)
+        if isinstance(event, PreparationProgress) and "training lora" in event.progress.detail
+    ]
+    assert told[:2] == [240.0, 180.0]

@@ -241,7 +241,7 @@ def test_a_trial_that_was_ended_has_still_made_its_weights(which: str, tmp_path:
         assert here.store.manifest("r").status == "cancelled"
         assert carried_out(a_plan, here, task)[-1] == RunEnded(status="done")
         default = (here.store.manifest("r").effort or {})["lora-tuned"].in_order[0]
-        assert (default.found_s, default.trainings) == (TRAIN_S, 0), "they were trained before this trial began"
+        assert (default.weights_s, default.found_s) == (TRAIN_S, 0), "they were trained before this trial began"
     manifest = here.store.manifest("r")
     assert manifest.status == "done"
     assert not manifest.prepared["lora"].reused
@@ -292,24 +292,24 @@ def test_few_validation_rows_do_not_judge_weights(tmp_path: Path) -> None:
     assert all(len(one.pairs) <= len(a_plan.train_ids) for one in trainer.all.values())
 
 
-def test_weights_that_were_there_before_count_and_are_told(tmp_path: Path) -> None:
-    """A search gets no more time where the default's weights are on the disk; those that it trained itself are new."""
+def test_weights_that_the_run_needs_do_not_count_and_are_told(tmp_path: Path) -> None:
+    """A search gets the same time where the default's weights are on the disk; those that it trained itself are new."""
     task = _with_validation(9)
     a_plan = plan(task, names=_NAMES[:1], trials={"all": 1})
     here, trainer, _model = _run(tmp_path / "first", a_plan, task)
     first = here.store.manifest("r")
     assert not first.prepared["lora"].reused, "they were trained in the search of this run"
     default = (first.effort or {})["lora-tuned"].in_order[0]
-    assert default.seconds < TRAIN_S
-    assert (default.found_s, default.trainings) == (0, 1)
+    assert 0 <= default.seconds < TRAIN_S
+    assert (default.found_s, default.trainings, default.weights_s) == (0, 0, TRAIN_S)
     there, _trainer, _model = _run(tmp_path / "second", a_plan, task, trainer)
     second = there.store.manifest("r")
     assert second.prepared["lora"].reused
     default = (second.effort or {})["lora-tuned"].in_order[0]
-    assert default.seconds >= default.found_s == TRAIN_S
-    assert default.trainings == 0
+    assert default.seconds < TRAIN_S
+    assert (default.found_s, default.trainings, default.weights_s) == (0, 0, TRAIN_S)
     (told,) = effort_sentences(second.effort or {})
-    assert "counting 1 h 23 min that its weights had taken before" in told
+    assert "not counting 1 h 23 min for the default's weights, which the run needs anyway" in told
     assert "training" not in told.partition(", 9 answers")[2]
     assert len(trainer.all) == 1
 

@@ -142,12 +142,12 @@ def test_fewer_examples_fit_into_what_is_left(technique: Technique, training_s: 
 def test_what_would_take_too_long_is_passed_over_for_what_does_not() -> None:
     """The next setting that ends in time is tried, and the numbers of the others are kept."""
     here = seeker(Technique.LORA, budget_s=140.0)
-    epochs = iter(["up to 10", "up to 3", "up to 10"])
+    epochs = iter(["up to 10", "up to 2", "up to 10"])
     here.proposer.next = lambda: next(({"epochs": one} for one in epochs), None)  # type: ignore[method-assign]
     here.trials.append(trained(60.0))
-    assert here.next() == {"epochs": "up to 3"}
+    assert here.next() == {"epochs": "up to 2"}
     assert here.passed == [1]
-    here.trials.append(trained(30.0, epochs="up to 3"))
+    here.trials.append(trained(20.0, epochs="up to 2"))
     assert here.next() is None
     assert (here.ended, here.next_s, here.passed) == (SearchEnd.TIME, pytest.approx(100.0), [1, 3])
 

@@ -11,7 +11,7 @@ from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Verdict, between
 from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Trial, TrialOutcome
-from engine.core.techniques import in_sentence, label
+from engine.core.techniques import TECHNIQUES, Technique, in_sentence, label
 from engine.core.variant import TUNED_ENDING, no_rivals
 from engine.metrics import wording as say
 from engine.running.search.choosing import best_so_far
@@ -112,6 +112,8 @@ def _sentence(search: Search) -> str:
     spent = f"{say.counted(row.trials, 'setting')} in {say.duration(row.seconds)}"
     if found_s := sum(trial.found_s for trial in search.trials.values()):
         spent += f", counting {say.duration(found_s)} that its weights had taken before"
+    if weights_s := sum(trial.weights_s for trial in search.trials.values()):
+        spent += f", not counting {say.duration(weights_s)} for the default's weights, which the run needs anyway"
     spent += f", {say.counted(row.rows, 'answer')}{trained}"
     if search.ended is None:
         return f"{row.technique}: {spent} so far; the search is not finished."
@@ -205,7 +207,8 @@ def _passed(search: Search) -> str:
 
 def _folds(search: Search) -> str:
     """Write how many folds its trials answer, where these are not all; weights always answer one."""
-    return f"x{search.folds}" if 0 < search.folds < FOLDS and not search.in_order[0].trainings else ""
+    trains = TECHNIQUES[Technique(search.technique)].trains
+    return f"x{search.folds}" if 0 < search.folds < FOLDS and not trains else ""
 
 
 def effort_basis(

@@ -63,17 +63,20 @@ class Trial:
     row_scores: tuple[float, ...] = ()
     """Of each row, in the order of the folds."""
     seconds: float = 0.0
-    """Of preparing and answering, as the runner measured them, with `found_s`. What is decided once, on the run's own
-    rows, is part of the run's preparation, and not of these."""
+    """Of preparing and answering, as the runner measured them, with `found_s`. What the run takes over is part of its
+    preparation, and not of these: what is decided once, on its own rows, and `weights_s`."""
     found_s: float = 0.0
-    """What weights that were there before the trial once took: a technique gets no more trials where its default's are
-    on the disk, or were trained for another technique."""
+    """What weights that were there before the trial once took, and that the run does not answer with: a technique gets
+    no more trials where these are on the disk."""
     trained_s: float = 0.0
     """What training its weights took of `seconds`, now or before; 0 where it answered with the default's, and in older
     versions."""
+    weights_s: float = 0.0
+    """Of the default's trial: what training its weights took, now or before, if the run answers with them."""
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0
+    """Those that count in `seconds`."""
     shots: ShotRecord | None = None
     """How its examples were chosen; None where they were drawn at random, or it shows none."""
     prior: LabelPrior | None = None

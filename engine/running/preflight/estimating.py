@@ -174,12 +174,19 @@ def _search(plan: RunPlan, trial_s: Mapping[str, float]) -> tuple[float, dict[st
     effort = plan.effort
     if effort is None or effort.settled:
         return 0.0, {}
+    searched = {one.default_id: one for one in plan.variants if one.tuned}
+    # The default's weights are trained for the run, and their seconds are none of the search.
+    apart = {name: int(bool(effort.weights_ids) and searched[name].facts.trains) for name in trial_s}
     if effort.seconds is not None:
-        settings = {name: max(1, int(effort.seconds / max(one_s, 1e-3))) for name, one_s in trial_s.items()}
+        settings = {
+            name: max(1, apart[name] + int(effort.seconds / max(one_s, 1e-3))) for name, one_s in trial_s.items()
+        }
         return effort.seconds * len(trial_s), settings
     settings = {name: effort.trials.get(name, 1) for name in trial_s}
-    searched = {one.default_id: one for one in plan.variants if one.tuned}
-    seconds = sum(settings[name] * one_s * _share_answered(effort, searched[name]) for name, one_s in trial_s.items())
+    seconds = sum(
+        (settings[name] - apart[name]) * one_s * _share_answered(effort, searched[name])
+        for name, one_s in trial_s.items()
+    )
     return seconds, settings
 
 

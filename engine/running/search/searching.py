@@ -132,7 +132,7 @@ def _take_turns(
             keeps_weights=seeker.keeps_weights(setting),
         )
         try:
-            trial = yield from relay(steps, partial(_within, progress, started))
+            trial = yield from relay(steps, partial(_within, progress, started, counts=bool(seeker.trials)))
         except CancelledError:
             check_cancelled(context.cancel)
             if enough is None or not enough.is_set():
@@ -148,11 +148,17 @@ def _take_turns(
         yield Searched(variant_id=variant_id, search=seeker.so_far)
 
 
-def _within(search: Progress, started: float, event: Event) -> Event:
-    """Report what a trial is doing as a part of the search, with the time left counted down."""
+def _within(search: Progress, started: float, event: Event, *, counts: bool) -> Event:
+    """Report what a trial is doing as a part of the search, with the time left counted down.
+
+    What the default's trial prepares the run takes over: it does not count, and comes on top.
+    """
     if not isinstance(event, PreparationProgress):
         return event
-    left_s = None if search.left_s is None else max(search.left_s - (time.perf_counter() - started), 0.0)
+    left_s = search.left_s
+    if left_s is not None:
+        spent_s = time.perf_counter() - started
+        left_s = max(left_s - spent_s, 0.0) if counts else left_s + (event.progress.left_s or 0.0)
     detail = f"{search.detail}: {event.progress.stage.lower()}"
     return replace(event, progress=replace(search, detail=detail, left_s=left_s))
 

@@ -167,7 +167,8 @@ class Seeker:
         for one in whole:
             trained_s = 0.0 if self.variant.lora is None else _trained_s(one)
             answering.append((one.seconds - trained_s) / self._answering(one.setting))
-            training += [trained_s / self._epochs(one.setting)] if trained_s else []
+            if took_s := trained_s + one.weights_s:
+                training.append(took_s / self._epochs(one.setting))
         answering_s = float(np.mean(answering)) * self._answering(setting)
         return answering_s + (float(np.mean(training)) * self.size(setting) if training else 0.0)
 
@@ -207,7 +208,7 @@ def seldom_turned(space: Space, ground: Ground) -> list[str]:
 
 
 def _trained_s(trial: Trial) -> float:
-    """Return what a trial's weights took; one of an earlier version, which did not tell, counts as training alone."""
+    """Return what weights took of a trial; one of an earlier version, which did not tell, counts as training alone."""
     return trial.trained_s or (trial.seconds if trial.trainings or trial.found_s else 0.0)
 
 

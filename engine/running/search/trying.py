@@ -17,7 +17,7 @@ from engine.core.errors import (
     StoreError,
     WorkerDiedError,
 )
-from engine.core.generation import Completion
+from engine.core.generation import Completion, LoraWeights
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Setting, Trial, TrialOutcome
@@ -71,6 +71,32 @@ class _Answers:
             self.messages.append(answer.message)
 
 
+@dataclass(slots=True)
+class _Took:
+    """What the weights of a trial took."""
+
+    found_s: float = 0.0
+    trained_s: float = 0.0
+    weights_s: float = 0.0
+    trainings: int = 0
+    best_epoch: int | None = None
+    beside_s: float = 0.0
+    """What counts beside the seconds on the clock: training in an earlier trial; less than 0, training for the run."""
+
+    def of_the_run(self, weights: LoraWeights, seconds: float, *, found: bool, keeps_weights: bool) -> None:
+        """Take weights that the run answers with, which were ready after so many seconds."""
+        self.beside_s -= 0.0 if found else min(weights.train_s, seconds)
+        if not keeps_weights:
+            self.weights_s, self.best_epoch = weights.train_s, weights.best_epoch
+
+    def of_the_setting(self, weights: LoraWeights, *, found: bool) -> None:
+        """Take weights that are the trial's own."""
+        self.found_s += weights.train_s if found else 0.0
+        self.beside_s += weights.train_s if found else 0.0
+        self.trained_s += weights.train_s
+        self.best_epoch = weights.best_epoch
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Answer:
     """The answer to one row, or why there is none."""
@@ -100,8 +126,8 @@ def try_setting(
 
     Weights, and an encoder that is trained whole, answer one fold alone: they take a training for each.
     How examples are chosen, and whether the default's prior is taken away, is decided before, on the training rows of
-    the run, which takes these decisions over. What that takes is a part of the run's preparation, and none of the
-    trial's seconds.
+    the run, which takes these decisions over; the weights of its default it takes over, too, where they learn what the
+    run's do. What that takes is a part of the run's preparation, and none of the trial's seconds.
 
     Args:
         context: of the search, whose task has no row that is tested; rows are answered in batches.
@@ -113,17 +139,16 @@ def try_setting(
         goes_on: takes the mean so far and the number of folds.
         enough: takes the seconds of all folds so far, those of answering the last one, and their number; it tells
             whether the trial is whole with these.
-        keeps_weights: the setting answers with the default's weights; their seconds are those of the default's trial.
+        keeps_weights: the setting answers with the default's weights, which were trained in the default's trial.
 
     Raises:
         CancelledError: the user stopped the run.
         ModelError: the server is unreachable, or refuses every request.
     """
     started = time.perf_counter()
-    answers, means, best_epoch, trainings = _Answers(), [], None, 0
+    answers, means, took = _Answers(), [], _Took()
     standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
-    began_at, found_s, trained_s = time.time(), 0.0, 0.0
-    as_the_default = not setting or keeps_weights
+    began_at, as_the_default = time.time(), not setting or keeps_weights
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
     try:
@@ -137,14 +162,15 @@ def try_setting(
             # The default trains as the run will: all its epochs, without rows that say when to end.
             of_the_run = as_the_default and ground.learns_as_the_run
             part = partial(_prepared, context, trainer, variant, fold, record, ends_early=not as_the_default)
+            begun = time.perf_counter()
             ready = yield from tried_twice(part, "A trial")
-            found = ready.lora is not None and ready.lora.made_at < began_at
-            if ready.lora is not None:
-                best_epoch = None if keeps_weights else ready.lora.best_epoch
-                found_s += ready.lora.train_s if found and not keeps_weights else 0.0
-                trained_s += 0.0 if found and keeps_weights else ready.lora.train_s
-            trainings += trained and not found
             asked = time.perf_counter()
+            found = ready.lora is not None and ready.lora.made_at < began_at
+            if ready.lora is not None and of_the_run:
+                took.of_the_run(ready.lora, asked - begun, found=found, keeps_weights=keeps_weights)
+            elif ready.lora is not None:
+                took.of_the_setting(ready.lora, found=found)
+            took.trainings += trained and not found and not of_the_run
             try:
                 _answer(context, ready, fold.held_out, answers)
             finally:
@@ -155,7 +181,7 @@ def try_setting(
             means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
-            if len(means) == len(used) or enough(now - started + found_s, now - asked, len(means)):
+            if len(means) == len(used) or enough(now - started + took.beside_s, now - asked, len(means)):
                 break
             if not promising:
                 standing = TrialOutcome.BEHIND
@@ -173,15 +199,16 @@ def try_setting(
         # The folds before the one that failed were compared with others' like any.
         fold_scores=tuple(means) if setting or not failed else (),
         row_scores=tuple(scores),
-        seconds=time.perf_counter() - started + found_s,
-        found_s=found_s,
-        trained_s=trained_s,
+        seconds=time.perf_counter() - started + took.beside_s,
+        found_s=took.found_s,
+        trained_s=took.trained_s,
+        weights_s=took.weights_s,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
-        trainings=trainings,
+        trainings=took.trainings,
         shots=record,
         prior=prior,
         corrected=corrected,
-        best_epoch=best_epoch,
+        best_epoch=took.best_epoch,
         message=message,
     )
 
