@@ -56,6 +56,7 @@ def open_workspace(home: Path | None = None) -> Workspace:
         machine=machine,
         meter=RaplMeter(),
         speeds=MachineFigures(home / "speeds.json", machine_facts().processor),
+        paces=MachineFigures(home / "paces.json", machine_facts().processor),
         checks=MachineFigures(home / "checks.json", machine_facts().processor),
         trainable=tuple(ARCHITECTURES),
     )

@@ -73,6 +73,16 @@ class Cell:
         return float(sum(trial["seconds"] for trial in self.search["trials"]) + given_up_s)
 
     @property
+    def is_too_small(self) -> bool:
+        """Tell whether no setting would have ended in time beside the default, as the search's own record says."""
+        return len(self.search["trials"]) == 1 and self.search["ended"] == SearchEnd.TIME and not self.gave_up
+
+    @property
+    def gave_up(self) -> bool:
+        """Tell whether a trial was given up because it took longer than foreseen."""
+        return bool(self.search.get("given_up_s"))
+
+    @property
     def has_more(self) -> bool:
         """Tell whether something was left to try."""
         return self.search["ended"] not in {SearchEnd.EXHAUSTED, SearchEnd.IMPOSSIBLE}
@@ -242,6 +252,8 @@ def _print_seconds(cells: Sequence[Cell], effort_s: float) -> None:
     far = [cell for cell in short if abs(cell.seconds / effort_s - 1) > ALIKE]
     alike = len(short) - len(far)
     print(f"within {ALIKE:.0%} of {effort_s:g} s: {alike} of {len(short)} searches with something left to try")
+    small = sum(cell.is_too_small for cell in far)
+    print(f"of the others, the effort was too small for a setting beside the default: {small} of {len(far)}")
     for cell in far:
         told = f", another would have taken {cell.search['next_s']:.0f} s" if cell.search.get("next_s") else ""
         print(f"  {cell.task}, seed {cell.seed}, {label(cell.technique)}: {cell.seconds:.0f} s{told}")

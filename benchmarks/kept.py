@@ -29,7 +29,7 @@ VARIANT_FIGURES = (
 SEARCH_FIGURES = ("technique", "ended", "chosen", "best", "standard_error", "reason", "next_s", "passed", "given_up_s")
 TRIAL_FIGURES = (
     "setting", "standing", "score", "seconds", "prompt_tokens", "trainings", "shots", "prior", "corrected",
-    "best_epoch",
+    "best_epoch", "found_s", "trained_s", "weights_s", "loading_s",
 )  # fmt: skip
 
 

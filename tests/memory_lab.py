@@ -271,6 +271,7 @@ def memory_lab(
         machine=machine,
         meter=NoMeter(),
         speeds=speeds,
+        paces=MemorySpeeds(),
         checks=(checks := MemorySpeeds()),
         trainable=tuple(trainable),
     )

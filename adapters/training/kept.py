@@ -47,6 +47,7 @@ def find_weights(lora_folder: Path, key: str) -> LoraWeights | None:
             base_digest=str(manifest["base_digest"]),
             template_digest=str(manifest["template_digest"]),
             train_s=float(manifest["train_s"]),
+            loading_s=float(manifest.get("loading_s", 0.0)),
             made_at=(folder / MANIFEST_NAME).stat().st_mtime,
             best_epoch=int(manifest["best_epoch"]) if manifest.get("validation_curve") else None,
         )

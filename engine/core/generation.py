@@ -104,6 +104,8 @@ class LoraWeights:
     base_digest: str = ""
     template_digest: str = ""
     train_s: float = 0.0
+    loading_s: float = 0.0
+    """What of that was loading libraries and the base."""
     made_at: float = 0.0
     """When they were kept, in seconds since 1970; 0 for weights that a server holds."""
     best_epoch: int | None = None

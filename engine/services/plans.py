@@ -19,6 +19,7 @@ from engine.running.planning import PlanChoices, plan_run
 from engine.running.preflight.backend_checks import lora_comes_with_the_server, no_lora_by_default, sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.preflight.label_room import LabelRoom, label_room, label_room_told, with_found_labels
+from engine.running.preflight.pace import shown_pace
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
@@ -64,6 +65,7 @@ class Plans:
         facts, machine = self._workspace.models.get(plan.model_id), self._workspace.machine
         task = self._workspace.tasks.get(plan.task_id)
         problems, notes = label_room_told(plan, task, facts, self._label_room(plan))
+        shown = (kept.read().get(facts.digest, {}) for kept in (self._workspace.paces, self._workspace.speeds))
         found = estimate_run(
             plan,
             task,
@@ -71,6 +73,7 @@ class Plans:
             cores=machine.facts().cores,
             free_memory_bytes=machine.free_memory_bytes(),
             trainable=self._workspace.trainable,
+            shown_tokens_per_s=shown_pace(*shown),
             capabilities=self._workspace.models.capabilities(facts),
             training_bytes=self._workspace.trainer.needed_bytes,
         )

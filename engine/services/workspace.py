@@ -188,6 +188,7 @@ class Workspace:
     machine: Machine
     meter: EnergyMeter
     speeds: FiguresOfMachine
+    paces: FiguresOfMachine
     checks: FiguresOfMachine
     trainable: Sequence[str]
     """Architectures that LoRA weights can be trained on."""

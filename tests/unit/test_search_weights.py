@@ -309,7 +309,7 @@ def test_weights_that_the_run_needs_do_not_count_and_are_told(tmp_path: Path) ->
     assert default.seconds < TRAIN_S
     assert (default.found_s, default.trainings, default.weights_s) == (0, 0, TRAIN_S)
     (told,) = effort_sentences(second.effort or {})
-    assert "not counting 1 h 23 min for the default's weights, which the run needs anyway" in told
+    assert "(without 1 h 23 min for the default's weights, which the run needs anyway)" in told
     assert "training" not in told.partition(", 9 answers")[2]
     assert len(trainer.all) == 1
 

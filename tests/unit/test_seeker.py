@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.models.scripted import ScriptedModel
-from adapters.storage.task_folder import read_task
 from engine.analysis.basis.efforts import effort_sentences, replay_option
 from engine.core.errors import UsageError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
@@ -24,14 +23,12 @@ from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import PriorCorrection
 from engine.running.defaults import default_variant
-from engine.running.planning import plan_run
-from engine.running.preflight.estimating import estimate_run
 from engine.running.row_tokens import row_tokens
 from engine.running.search.choosing import choose, shrunken
 from engine.running.search.folds import FOLDS, Fold, Ground
 from engine.running.search.proposing import Proposer
 from engine.running.search.seeker import Seeker
-from engine.running.search.spaces import all_settings, space_of
+from engine.running.search.spaces import space_of
 from terminal.trials import trials_of
 from tests.helpers import small_task
 from tests.unit.test_search import TASK, carried_out, plan, ports
@@ -93,6 +90,14 @@ def test_a_training_is_predicted_by_its_epochs(budget_s: float, starts: bool) ->
     assert (here.next() is not None) is starts
     assert here.ended is (None if starts else SearchEnd.TIME)
     assert here.next_s == (None if starts else pytest.approx(100.0))
+
+
+def test_loading_the_model_does_not_grow_with_the_epochs() -> None:
+    """Six epochs took 60 s, 12 of them loading: two take 28."""
+    here = seeker(Technique.LORA, budget_s=70.0, proposed={"epochs": "up to 2"})
+    here.trials.append(replace(trained(60.0), loading_s=12.0))
+    assert here.next() is None
+    assert here.next_s == pytest.approx(28.0)
 
 
 @pytest.mark.parametrize(("budget_s", "starts"), [(20.0, True), (12.0, False)])
@@ -199,25 +204,6 @@ def test_a_search_that_tried_what_is_not_offered_any_more_does_not_go_on() -> No
     proposer.replay(whole(60.0))
     with pytest.raises(UsageError, match="other settings"):
         proposer.replay(whole(60.0, epochs="up to 15"))
-
-
-@pytest.mark.parametrize(("parameters", "count"), [(1_000_000, None), (800_000_000, 4), (4_000_000_000, 1)])
-def test_the_estimate_says_how_many_settings_fit(parameters: int, count: int | None) -> None:
-    """A slow model answers fewer rows with each, so that four fit; a very slow one tries one."""
-    task = read_task(Path(__file__).parents[2] / "data" / "tasks" / "order-extraction")
-    facts = replace(ScriptedModel().facts, parameters=parameters)
-    a_plan = plan_run(task, facts, techniques=(Technique.RAG,), effort_s=600.0, train_rows=40, limit=10)
-    told = estimate_run(a_plan, task, facts, cores=2, free_memory_bytes=10**12, trainable=()).settings["rag"]
-    assert told == count if count else told > 4
-
-
-def test_the_estimate_promises_no_more_settings_than_there_are() -> None:
-    """A classifier answers in no time: the search ends when nothing is left to try."""
-    facts = replace(ScriptedModel().facts, parameters=1_000_000)
-    a_plan = plan_run(LABELS, facts, techniques=(Technique.CLASSIFIER,), effort_s=600.0, limit=10)
-    (variant,) = [variant for variant in a_plan.variants if variant.tuned]
-    told = estimate_run(a_plan, LABELS, facts, cores=2, free_memory_bytes=10**12, trainable=()).settings["classifier"]
-    assert told == len(list(all_settings(space_of(variant, LABELS))))
 
 
 def test_where_trials_are_counted_all_folds_are_answered_or_those_named() -> None:

@@ -109,11 +109,11 @@ def _sentence(search: Search) -> str:
         why = next((trial.message for trial in search.trials.values() if trial.standing is TrialOutcome.FAILED), "")
         return f"{row.technique}: no settings were searched for. {search.reason or why}".strip()
     trained = f" and {say.counted(row.trainings, 'training')}" if row.trainings else ""
+    if weights_s := sum(trial.weights_s for trial in search.trials.values()):
+        trained += f" (without {say.duration(weights_s)} for the default's weights, which the run needs anyway)"
     spent = f"{say.counted(row.trials, 'setting')} in {say.duration(row.seconds)}"
     if found_s := sum(trial.found_s for trial in search.trials.values()):
         spent += f", counting {say.duration(found_s)} that its weights had taken before"
-    if weights_s := sum(trial.weights_s for trial in search.trials.values()):
-        spent += f", not counting {say.duration(weights_s)} for the default's weights, which the run needs anyway"
     spent += f", {say.counted(row.rows, 'answer')}{trained}"
     if search.ended is None:
         return f"{row.technique}: {spent} so far; the search is not finished."

@@ -177,7 +177,7 @@ class TimeLeft:
         if self._step is not None and self._step[1].left_s is not None:
             measured_s = max(self._step[1].left_s - (now - self._step[2]), 0.0)
         if self._searching:
-            search_s = max(estimate.search_s - busy_s, measured_s or 0.0)
+            search_s = max(estimate.search_s + estimate.weights_s - busy_s, measured_s or 0.0)
             return search_s + estimate.setup_s + estimate.training_s
         steps = 1 + len(going)
         undone = steps - len(self._ready) - self._model_loaded

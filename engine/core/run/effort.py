@@ -73,10 +73,12 @@ class Trial:
     versions."""
     weights_s: float = 0.0
     """Of the default's trial: what training its weights took, now or before, if the run answers with them."""
+    loading_s: float = 0.0
+    """What of `trained_s` or `weights_s` was loading the model; 0 in older versions."""
     prompt_tokens: float = 0.0
     """Mean per row: of equally good settings the one with the shorter prompts is taken."""
     trainings: int = 0
-    """Those that count in `seconds`."""
+    """Made in this trial, for its setting alone."""
     shots: ShotRecord | None = None
     """How its examples were chosen; None where they were drawn at random, or it shows none."""
     prior: LabelPrior | None = None

@@ -70,6 +70,8 @@ class RunEstimate:
     """The parts of a plan's estimated seconds, in the order in which a run goes through them."""
 
     search_s: float = 0.0
+    weights_s: float = 0.0
+    """Of training the default's weights during the search, which does not count there."""
     setup_s: float = 0.0
     """Starting workers, embedding rows, measuring priors."""
     training_s: float = 0.0
@@ -101,7 +103,7 @@ class Preflight:
 
         Weights that are kept already are counted, too: only the tokens of their training rows tell them.
         """
-        return self.parts.training_s
+        return self.parts.training_s + self.parts.weights_s
 
     @property
     def estimated_search_s(self) -> float:

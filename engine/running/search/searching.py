@@ -132,7 +132,7 @@ def _take_turns(
             keeps_weights=seeker.keeps_weights(setting),
         )
         try:
-            trial = yield from relay(steps, partial(_within, progress, started, counts=bool(seeker.trials)))
+            trial = yield from relay(steps, partial(_within, progress, started, counts=seeker.counts_all))
         except CancelledError:
             check_cancelled(context.cancel)
             if enough is None or not enough.is_set():
@@ -151,7 +151,7 @@ def _take_turns(
 def _within(search: Progress, started: float, event: Event, *, counts: bool) -> Event:
     """Report what a trial is doing as a part of the search, with the time left counted down.
 
-    What the default's trial prepares the run takes over: it does not count, and comes on top.
+    Unless all of it counts: weights that the default's trial trains for the run come on top.
     """
     if not isinstance(event, PreparationProgress):
         return event

@@ -76,6 +76,11 @@ class Seeker:
         return self.so_far.seconds
 
     @property
+    def counts_all(self) -> bool:
+        """Tell whether a training in the next trial would count: not the default's, if the run answers with it."""
+        return bool(self.trials) or self.variant.lora is None or not self.ground.learns_as_the_run
+
+    @property
     def longest_s(self) -> float | None:
         """How long the next trial may take; None where it is tried to its end: the default, and where trials count."""
         return self.budget_s * (1 + LATEST) - self.spent_s if self.budget_s is not None and self.trials else None
@@ -163,14 +168,17 @@ class Seeker:
     def _predicted_s(self, setting: Setting) -> float:
         """Return how long a trial will take: as the whole ones so far, each by its size."""
         whole = [trial for trial in self.trials if trial.standing is TrialOutcome.WHOLE]
-        answering, training = [], []
+        answering, training, loading = [], [], []
         for one in whole:
             trained_s = 0.0 if self.variant.lora is None else _trained_s(one)
             answering.append((one.seconds - trained_s) / self._answering(one.setting))
             if took_s := trained_s + one.weights_s:
-                training.append(took_s / self._epochs(one.setting))
-        answering_s = float(np.mean(answering)) * self._answering(setting)
-        return answering_s + (float(np.mean(training)) * self.size(setting) if training else 0.0)
+                training.append((took_s - one.loading_s) / self._passes(one.setting))
+                loading.append(one.loading_s)
+        predicted_s = float(np.mean(answering)) * self._answering(setting)
+        if training and not self.keeps_weights(setting):
+            predicted_s += float(np.mean(loading)) + float(np.mean(training)) * self._passes(setting)
+        return predicted_s
 
     def _answering(self, setting: Setting) -> float:
         """Return what answering takes beside other settings: by a row's tokens, or by how a classifier is fitted."""
@@ -179,15 +187,22 @@ class Seeker:
             return WHOLE_ENCODER if variant.classifier.kind is ClassifierKind.ENCODER else 1.0
         return work(variant, self.tokens)
 
-    def _epochs(self, setting: Setting) -> float:
-        lora = self.variant_with(setting).lora
-        return float(lora.epochs) if lora is not None else 0.0
+    def _passes(self, setting: Setting) -> float:
+        """Return how often a training goes forward and back over its rows, at most: its epochs.
+
+        Another setting than the default reads the rows that are held out after each epoch: forward, a third of that.
+        """
+        lora, fold = self.variant_with(setting).lora, next(iter(self.ground.folds), None)
+        if lora is None:
+            return 0.0
+        held_out = len(fold.held_out) / max(len(fold.learned), 1) if setting and fold is not None else 0.0
+        return lora.epochs * (1 + held_out / 3)
 
     def size(self, setting: Setting) -> float:
         """Return what a setting takes beside others: epochs of a training, or, without weights, its answers."""
         if self.variant.lora is None:
             return self._answering(setting)
-        return 0.0 if self.keeps_weights(setting) else self._epochs(setting)
+        return 0.0 if self.keeps_weights(setting) else self._passes(setting)
 
     def is_enough(self, seconds: float, fold_s: float, folds: int) -> bool:
         """Tell whether a trial is whole with so many folds, which took so many seconds, and the last of them `fold_s`.

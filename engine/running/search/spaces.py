@@ -182,7 +182,7 @@ def _lora(variant: Variant, _task: Task) -> Iterable[Knob]:
     yield Knob(name="rank", options=ranks, trains=True)
     rates = {f"{rate:g}": {"lora.learning_rate": rate} for rate in (5e-4, 1e-3, 2e-3)}
     yield Knob(name="learning rate", options=rates, trains=True)
-    epochs = {f"up to {count}": {"lora.epochs": count} for count in (2, 4, 6, 10)}
+    epochs = {f"up to {count}": {"lora.epochs": count} for count in (1, 2, 4, 6, 10)}
     yield Knob(name="epochs", options=epochs, trains=True)
     if variant.retrieval is not None:
         prompts = {str(prompts): {"lora.prompts": prompts} for prompts in TrainingPrompts}

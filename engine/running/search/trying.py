@@ -17,7 +17,7 @@ from engine.core.errors import (
     StoreError,
     WorkerDiedError,
 )
-from engine.core.generation import Completion, LoraWeights
+from engine.core.generation import Completion
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Setting, Trial, TrialOutcome
@@ -43,6 +43,7 @@ from engine.running.preparation.priors import (
 from engine.running.preparation.shots import Chosen, decide_shots
 from engine.running.search.copies import repeats_an_example
 from engine.running.search.folds import Fold, Ground
+from engine.running.search.took import Took
 
 PASSING = (CancelledError, SpendingLimitError, StoreError, WorkerDiedError, ServerBusyError, *STOPPING)
 """What stops the run instead of being a setting's fault: a resumed run tries that setting again."""
@@ -69,32 +70,6 @@ class _Answers:
             self.tokens.append(answer.prompt_tokens)
         if answer.message:
             self.messages.append(answer.message)
-
-
-@dataclass(slots=True)
-class _Took:
-    """What the weights of a trial took."""
-
-    found_s: float = 0.0
-    trained_s: float = 0.0
-    weights_s: float = 0.0
-    trainings: int = 0
-    best_epoch: int | None = None
-    beside_s: float = 0.0
-    """What counts beside the seconds on the clock: training in an earlier trial; less than 0, training for the run."""
-
-    def of_the_run(self, weights: LoraWeights, seconds: float, *, found: bool, keeps_weights: bool) -> None:
-        """Take weights that the run answers with, which were ready after so many seconds."""
-        self.beside_s -= 0.0 if found else min(weights.train_s, seconds)
-        if not keeps_weights:
-            self.weights_s, self.best_epoch = weights.train_s, weights.best_epoch
-
-    def of_the_setting(self, weights: LoraWeights, *, found: bool) -> None:
-        """Take weights that are the trial's own."""
-        self.found_s += weights.train_s if found else 0.0
-        self.beside_s += weights.train_s if found else 0.0
-        self.trained_s += weights.train_s
-        self.best_epoch = weights.best_epoch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +121,7 @@ def try_setting(
         ModelError: the server is unreachable, or refuses every request.
     """
     started = time.perf_counter()
-    answers, means, took = _Answers(), [], _Took()
+    answers, means, took = _Answers(), [], Took()
     standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
     began_at, as_the_default = time.time(), not setting or keeps_weights
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
@@ -166,8 +141,10 @@ def try_setting(
             ready = yield from tried_twice(part, "A trial")
             asked = time.perf_counter()
             found = ready.lora is not None and ready.lora.made_at < began_at
-            if ready.lora is not None and of_the_run:
-                took.of_the_run(ready.lora, asked - begun, found=found, keeps_weights=keeps_weights)
+            if ready.lora is not None and of_the_run and keeps_weights:
+                took.of_the_default_again(ready.lora, asked - begun, found=found)
+            elif ready.lora is not None and of_the_run:
+                took.of_the_default(ready.lora, asked - begun)
             elif ready.lora is not None:
                 took.of_the_setting(ready.lora, found=found)
             took.trainings += trained and not found and not of_the_run
@@ -181,7 +158,7 @@ def try_setting(
             means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
             now = time.perf_counter()
-            if len(means) == len(used) or enough(now - started + took.beside_s, now - asked, len(means)):
+            if len(means) == len(used) or enough(now - started, now - asked, len(means)):
                 break
             if not promising:
                 standing = TrialOutcome.BEHIND
@@ -203,6 +180,7 @@ def try_setting(
         found_s=took.found_s,
         trained_s=took.trained_s,
         weights_s=took.weights_s,
+        loading_s=took.loading_s,
         prompt_tokens=float(np.mean(answers.tokens)) if answers.tokens else 0.0,
         trainings=took.trainings,
         shots=record,

@@ -15,6 +15,7 @@ from engine.core.run.events import Event, PredictionMade, RunContinued, RunEnded
 from engine.core.run.infos import RunEstimate
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal
+from engine.running.preflight.pace import RunPace
 from engine.running.runner import run
 from engine.services.background.jobs import POLL_S, Job, in_turn
 from engine.services.workspace import Workspace
@@ -25,6 +26,7 @@ def events(
 ) -> Iterator[Event]:
     """Carry out a kept plan in the caller's thread, once the machine is free."""
     task = workspace.tasks.get(plan.task_id)
+    pace = RunPace(plan, task)
     ended: RunEnded | None = None
     queued: list[Event] = [RunQueued(run_id=plan.run_id, ahead="another run on this machine")]
     steps = in_turn(
@@ -35,6 +37,7 @@ def events(
     )
     try:
         for event in steps:
+            pace.take(event)
             if isinstance(event, RunEnded):
                 ended = event  # reported once the machine is free: a listener that stops then must not keep it
             else:
@@ -42,6 +45,9 @@ def events(
     except CancelledError:
         workspace.store.update_run(plan.run_id, status="cancelled")
         ended = RunEnded(status="cancelled", message="Stopped while waiting.", fix="Resume to continue.")
+    with suppress(AdaptLabError, OSError):  # no run fails for want of what only estimates need
+        if figures := pace.figures:
+            workspace.paces.keep(workspace.models.get(plan.model_id).digest, figures)
     if ended is not None:
         yield ended
 

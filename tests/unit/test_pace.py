@@ -1,0 +1,126 @@
+"""How fast a model is taken to answer before a run: by its last run here, by a speed test, or by its size."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from adapters.models.scripted import ScriptedModel
+from engine.core.run.events import PredictionMade, RunEnded
+from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
+from engine.core.task import AnswerSpec, Task
+from engine.core.techniques import Technique
+from engine.running.preflight.pace import (
+    FLOPS_PER_CORE,
+    LEAST_ROWS,
+    SERVER_ROW_S,
+    SERVER_ROWS_AT_ONCE,
+    RunPace,
+    pace_of,
+    plan_tokens,
+    shown_pace,
+)
+from engine.running.row_tokens import work
+from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, memory_task
+from tests.unit.test_search import plan
+
+LABELS = memory_task()
+PLAN = plan(LABELS, names=(Technique.ZERO_SHOT, Technique.CLASSIFIER), trials=None)
+ZERO_SHOT, _CLASSIFIER = PLAN.variants
+LOCAL = replace(ScriptedModel().facts, parameters=100_000_000)
+SERVER = replace(LOCAL, parameters=0, server=True)
+
+
+def answered(total_s: float | None = 2.0, *, variant: str = "zero-shot", kept: bool = False, tokens: int = 9,
+             failure: Failure | None = None) -> PredictionMade:  # fmt: skip
+    """Return an answer that took so many seconds."""
+    made = Prediction(
+        run_id="r", variant_id=variant, technique=variant, example_id="x", target="x", failure=failure,
+        timing=Timing(total_s=total_s), usage=Usage(completion_tokens=tokens),
+    )  # fmt: skip
+    return PredictionMade(prediction=made, kept=kept)
+
+
+def learned(*events: PredictionMade, task: Task = LABELS) -> float | None:
+    """Return the tokens per second that a run with these events has shown."""
+    pace = RunPace(PLAN, task)
+    for event in events:
+        pace.take(event)
+    return (pace.figures or {}).get("tokens_per_s")
+
+
+def test_a_model_that_showed_nothing_is_taken_by_its_size() -> None:
+    """At two floating point operations a parameter and token; a server of unknown size takes a second a row."""
+    tokens = plan_tokens(PLAN, LABELS)
+    local = pace_of(LOCAL, cores=2)
+    assert local.tokens_per_s == 2 * FLOPS_PER_CORE / (2 * 100_000_000)
+    assert local.seconds(ZERO_SHOT, tokens) == work(ZERO_SHOT, tokens) / local.tokens_per_s
+    assert local.seconds(ZERO_SHOT, tokens, at_once=True) == local.seconds(ZERO_SHOT, tokens)
+    server = pace_of(SERVER, cores=2)
+    assert server.seconds(ZERO_SHOT, tokens) == SERVER_ROW_S
+    assert server.seconds(ZERO_SHOT, tokens, at_once=True) == SERVER_ROW_S / SERVER_ROWS_AT_ONCE
+
+
+@pytest.mark.parametrize("facts", [LOCAL, SERVER])
+def test_what_a_run_showed_is_what_the_next_row_is_taken_to_last(facts: object) -> None:
+    """Rows of 2 s foretell rows of 2 s, whatever the model's size."""
+    shown = learned(*[answered(2.0)] * LEAST_ROWS)
+    pace = pace_of(facts, 2, shown)  # type: ignore[arg-type]
+    assert pace.seconds(ZERO_SHOT, plan_tokens(PLAN, LABELS)) == pytest.approx(2.0)
+
+
+def test_text_counts_by_what_was_written() -> None:
+    """An answer that might have been 256 tokens long and had 9 does not make the model look fast."""
+    task = replace(LABELS, answer=AnswerSpec(kind="text"))
+    short, long = (learned(*[answered(2.0, tokens=count)] * LEAST_ROWS, task=task) for count in (9, 90))
+    assert short is not None
+    assert long is not None
+    assert long - short == pytest.approx(3.0 * 81 / 2.0)
+
+
+def test_only_rows_that_were_answered_alone_just_now_tell() -> None:
+    """Not kept ones, failed ones, those of a batch, or those without the model; and not before there are some."""
+    failed = Failure(kind=FailureKind.BACKEND, message="busy")
+    nothing = [answered(kept=True), answered(failure=failed), answered(None), answered(variant="classifier")]
+    assert learned(*nothing * LEAST_ROWS) is None
+    some = [answered(2.0)] * LEAST_ROWS
+    assert learned(*some[1:], *nothing) is None
+    assert learned(*some, *nothing * 50) == learned(*some)
+
+
+@pytest.mark.parametrize(
+    ("by_run", "by_speed_test", "shown"),
+    [
+        ({"tokens_per_s": 90.0}, {"prefill_tokens_per_s": 200.0}, 90.0),
+        ({}, {"prefill_tokens_per_s": 200.0}, 200.0),
+        ({"tokens_per_s": "fast"}, {"prefill_tokens_per_s": float("nan")}, None),
+        ({"tokens_per_s": 0.0}, {"prefill_tokens_per_s": float("inf")}, None),
+        ({}, {}, None),
+    ],
+)
+def test_a_run_tells_more_than_a_speed_test(
+    by_run: dict[str, float], by_speed_test: dict[str, float], shown: float | None
+) -> None:
+    """What is not a speed, as in a damaged file, is passed by."""
+    assert shown_pace(by_run, by_speed_test) == shown
+
+
+def row_s(lab: MemoryLab) -> float:
+    a_plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=(Technique.ZERO_SHOT,))
+    return lab.plans.preflight(a_plan).parts.answer_s["zero-shot"]
+
+
+def test_the_next_estimate_goes_by_the_last_run() -> None:
+    """In the app a run's end is what changes it; a speed test does until there is one."""
+    lab = memory_lab(speed=20.0)
+    by_size = row_s(lab)
+    lab.memory.speeds.keep(memory_model().digest, {"prefill_tokens_per_s": 1.0})
+    by_test = row_s(lab)
+    assert by_test > 10 * by_size
+    a_plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=(Technique.ZERO_SHOT,))
+    assert len(a_plan.test_ids) >= LEAST_ROWS
+    assert list(lab.runs.carry_out(a_plan, threading.Event(), resume=False))[-1] == RunEnded(status="done")
+    answers = [one for one in lab.memory.store.predictions(a_plan.run_id) if one.failure is None]
+    assert row_s(lab) == pytest.approx(sum(one.timing.total_s or 0.0 for one in answers) / len(answers))
