@@ -95,7 +95,8 @@ def keep(out: Path, file: Path) -> None:
 
 def _search(search: Mapping[str, Any]) -> dict[str, Any]:
     trials = [
-        {name: trial.get(name) for name in TRIAL_FIGURES} | {"rows": len(trial["row_scores"])}
+        {name: trial.get(name) for name in TRIAL_FIGURES}
+        | {"rows": sum(score is not None for score in trial["row_scores"])}
         for trial in (search["trials"][number] for number in sorted(search["trials"], key=int))
     ]
     return {name: search[name] for name in SEARCH_FIGURES} | {"trials": trials}

@@ -73,7 +73,7 @@ class Plans:
             cores=machine.facts().cores,
             free_memory_bytes=machine.free_memory_bytes(),
             trainable=self._workspace.trainable,
-            shown_tokens_per_s=shown_pace(*shown),
+            shown_tokens_per_s=shown_pace(*shown, labels=bool(task.answer.labels)),
             capabilities=self._workspace.models.capabilities(facts),
             training_bytes=self._workspace.trainer.needed_bytes,
         )

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from adapters.models.scripted import ScriptedModel
+from engine.core.generation import ModelFacts
 from engine.core.run.events import PredictionMade, RunEnded
-from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing, Usage
+from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing
 from engine.core.task import AnswerSpec, Task
 from engine.core.techniques import Technique
 from engine.running.preflight.pace import (
@@ -33,12 +34,13 @@ LOCAL = replace(ScriptedModel().facts, parameters=100_000_000)
 SERVER = replace(LOCAL, parameters=0, server=True)
 
 
-def answered(total_s: float | None = 2.0, *, variant: str = "zero-shot", kept: bool = False, tokens: int = 9,
-             failure: Failure | None = None) -> PredictionMade:  # fmt: skip
+def answered(
+    total_s: float | None = 2.0, *, variant: str = "zero-shot", kept: bool = False, failure: Failure | None = None
+) -> PredictionMade:
     """Return an answer that took so many seconds."""
     made = Prediction(
         run_id="r", variant_id=variant, technique=variant, example_id="x", target="x", failure=failure,
-        timing=Timing(total_s=total_s), usage=Usage(completion_tokens=tokens),
+        timing=Timing(total_s=total_s),
     )  # fmt: skip
     return PredictionMade(prediction=made, kept=kept)
 
@@ -48,7 +50,7 @@ def learned(*events: PredictionMade, task: Task = LABELS) -> float | None:
     pace = RunPace(PLAN, task)
     for event in events:
         pace.take(event)
-    return (pace.figures or {}).get("tokens_per_s")
+    return next(iter((pace.figures or {}).values()), None)
 
 
 def test_a_model_that_showed_nothing_is_taken_by_its_size() -> None:
@@ -64,20 +66,24 @@ def test_a_model_that_showed_nothing_is_taken_by_its_size() -> None:
 
 
 @pytest.mark.parametrize("facts", [LOCAL, SERVER])
-def test_what_a_run_showed_is_what_the_next_row_is_taken_to_last(facts: object) -> None:
+@pytest.mark.parametrize("task", [LABELS, replace(LABELS, answer=AnswerSpec(kind="text"))])
+def test_what_a_run_showed_is_what_the_next_row_is_taken_to_last(facts: ModelFacts, task: Task) -> None:
     """Rows of 2 s foretell rows of 2 s, whatever the model's size."""
-    shown = learned(*[answered(2.0)] * LEAST_ROWS)
-    pace = pace_of(facts, 2, shown)  # type: ignore[arg-type]
-    assert pace.seconds(ZERO_SHOT, plan_tokens(PLAN, LABELS)) == pytest.approx(2.0)
+    shown = learned(*[answered(2.0)] * LEAST_ROWS, task=task)
+    pace = pace_of(facts, 2, shown)
+    assert pace.seconds(ZERO_SHOT, plan_tokens(PLAN, task)) == pytest.approx(2.0)
 
 
-def test_text_counts_by_what_was_written() -> None:
-    """An answer that might have been 256 tokens long and had 9 does not make the model look fast."""
-    task = replace(LABELS, answer=AnswerSpec(kind="text"))
-    short, long = (learned(*[answered(2.0, tokens=count)] * LEAST_ROWS, task=task) for count in (9, 90))
-    assert short is not None
-    assert long is not None
-    assert long - short == pytest.approx(3.0 * 81 / 2.0)
+def test_runs_of_labels_and_of_texts_are_kept_apart() -> None:
+    """Each kind is what the next run of its kind goes by."""
+    texts = replace(memory_task(), id="texts", answer=AnswerSpec(kind="text"))
+    lab = memory_lab(speed=20.0, tasks=[texts])
+    for task_id in (TASK, texts.id):
+        a_plan = lab.plans.make(task_id=task_id, model_id=MODEL, techniques=(Technique.ZERO_SHOT,))
+        list(lab.runs.carry_out(a_plan, threading.Event(), resume=False))
+    kept = lab.memory.workspace.paces.read()[memory_model().digest]
+    assert set(kept) == {"labels_tokens_per_s", "texts_tokens_per_s"}
+    assert shown_pace(kept, {}, labels=True) != shown_pace(kept, {}, labels=False)
 
 
 def test_only_rows_that_were_answered_alone_just_now_tell() -> None:
@@ -93,18 +99,19 @@ def test_only_rows_that_were_answered_alone_just_now_tell() -> None:
 @pytest.mark.parametrize(
     ("by_run", "by_speed_test", "shown"),
     [
-        ({"tokens_per_s": 90.0}, {"prefill_tokens_per_s": 200.0}, 90.0),
+        ({"labels_tokens_per_s": 90.0}, {"prefill_tokens_per_s": 200.0}, 90.0),
+        ({"texts_tokens_per_s": 90.0}, {"prefill_tokens_per_s": 200.0}, 200.0),
         ({}, {"prefill_tokens_per_s": 200.0}, 200.0),
-        ({"tokens_per_s": "fast"}, {"prefill_tokens_per_s": float("nan")}, None),
-        ({"tokens_per_s": 0.0}, {"prefill_tokens_per_s": float("inf")}, None),
+        ({"labels_tokens_per_s": "fast"}, {"prefill_tokens_per_s": float("nan")}, None),
+        ({"labels_tokens_per_s": 0.0}, {"prefill_tokens_per_s": float("inf")}, None),
         ({}, {}, None),
     ],
 )
 def test_a_run_tells_more_than_a_speed_test(
     by_run: dict[str, float], by_speed_test: dict[str, float], shown: float | None
 ) -> None:
-    """What is not a speed, as in a damaged file, is passed by."""
-    assert shown_pace(by_run, by_speed_test) == shown
+    """What is not a speed, as in a damaged file, is passed by; runs whose answers are texts tell nothing of labels."""
+    assert shown_pace(by_run, by_speed_test, labels=True) == shown
 
 
 def row_s(lab: MemoryLab) -> float:

@@ -75,7 +75,7 @@ def _row(search: Search) -> EffortRow:
         technique=label(search.technique),
         trials=len(trials),
         rows=search.rows,
-        judged_rows=len(default.row_scores) if default else 0,
+        judged_rows=default.rows if default else 0,
         trainings=search.trainings,
         seconds=search.seconds,
         default_score=default.score if default else None,

@@ -60,8 +60,8 @@ class Trial:
     failed."""
     fold_scores: tuple[float, ...] = ()
     """The mean so far after each fold, by which it was given up or not."""
-    row_scores: tuple[float, ...] = ()
-    """Of each row, in the order of the folds."""
+    row_scores: tuple[float | None, ...] = ()
+    """Of each row, in the order of the folds; None where its prompt shows that very row, which is not judged then."""
     seconds: float = 0.0
     """Of preparing and answering, as the runner measured them, with `found_s`. What the run takes over is part of its
     preparation, and not of these: what is decided once, on its own rows, and `weights_s`."""
@@ -92,6 +92,11 @@ class Trial:
     """At a closed API."""
     message: str = ""
     """Why it failed."""
+
+    @property
+    def rows(self) -> int:
+        """Rows that it answered."""
+        return sum(score is not None for score in self.row_scores)
 
 
 class SearchEnd(StrEnum):
@@ -148,7 +153,7 @@ class Search:
     @property
     def rows(self) -> int:
         """Rows answered by all trials."""
-        return sum(len(trial.row_scores) for trial in self.trials.values())
+        return sum(trial.rows for trial in self.trials.values())
 
     @property
     def trainings(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from engine.core.generation import ModelFacts
@@ -56,17 +56,23 @@ def pace_of(facts: ModelFacts, cores: int, shown_tokens_per_s: float | None = No
     )
 
 
-def shown_pace(by_run: Mapping[str, Any], by_speed_test: Mapping[str, Any]) -> float | None:
+def shown_pace(by_run: Mapping[str, Any], by_speed_test: Mapping[str, Any], *, labels: bool) -> float | None:
     """Return the tokens per second that were kept of a model on this machine; None where nothing sound was kept.
 
     Args:
         by_run: as `RunPace.figures` has them; a run's answers tell more than a speed test.
         by_speed_test: the fields of a `Speed`.
+        labels: whether answers are labels. Texts are counted as long as they may get, and what a written token takes
+            beside one that is read differs by machine, so that runs of texts do not tell how long labels take.
     """
-    for found in (by_run.get("tokens_per_s"), by_speed_test.get("prefill_tokens_per_s")):
+    for found in (by_run.get(_kind(labels=labels)), by_speed_test.get("prefill_tokens_per_s")):
         if isinstance(found, float | int) and 0 < found < float("inf"):
             return float(found)
     return None
+
+
+def _kind(*, labels: bool) -> str:
+    return "labels_tokens_per_s" if labels else "texts_tokens_per_s"
 
 
 def rows_with(task: Task, ids: Sequence[str]) -> list[Example]:
@@ -101,18 +107,17 @@ class RunPace:
 
     @property
     def figures(self) -> dict[str, float] | None:
-        """What is kept: tokens of work per second. None after fewer than `LEAST_ROWS` answers."""
+        """What is kept: tokens of work per second, by the kind of answer. None before `LEAST_ROWS` answers."""
         if self._rows < LEAST_ROWS or self._seconds <= 0:
             return None
-        return {"tokens_per_s": self._work / self._seconds}
+        return {_kind(labels=self._has_labels): self._work / self._seconds}
 
     def _add(self, made: Prediction) -> None:
         variant = self._variants.get(made.variant_id)
         if variant is None or not variant.generates or made.timing.total_s is None:
             return
-        answer = self._tokens.answer if self._has_labels else float(made.usage.completion_tokens)
         self._rows += 1
-        self._work += work(variant, replace(self._tokens, answer=answer))
+        self._work += work(variant, self._tokens)
         self._seconds += made.timing.total_s
 
     def _settle(self, plan: RunPlan) -> None:

@@ -88,27 +88,35 @@ def shrunken(gains: Floats, errors: Floats) -> Floats:
 
 def _gain(default: Trial, trial: Trial, weights: Floats) -> tuple[float, float]:
     """Return a trial's gain on the rows that both answered, and its standard error."""
+    places = _common(default, trial)
     differences = _differences(default, trial, weights)
-    rows = len(differences)
-    most = float(_counted(weights, rows).max())
-    return adjusted_wald(float(differences.sum()), float((differences**2).sum()), most, rows)
+    most = float(_counted(weights, places).max()) if places else 1.0
+    return adjusted_wald(float(differences.sum()), float((differences**2).sum()), most, len(places))
 
 
 def _differences(default: Trial, trial: Trial, weights: Floats) -> Floats:
     """Return a trial's gain on each of the rows that both answered, as much as the row counts."""
-    rows = min(len(default.row_scores), len(trial.row_scores))
-    gains: Floats = np.array(trial.row_scores[:rows]) - np.array(default.row_scores[:rows])
-    return _counted(weights, rows) * gains
+    places = _common(default, trial)
+    own, its = ([float(one.row_scores[place] or 0.0) for place in places] for one in (trial, default))
+    gains: Floats = np.array(own) - np.array(its)
+    return _counted(weights, places) * gains
 
 
-def _counted(weights: Floats, rows: int) -> Floats:
-    """Return the weights of the first rows, so that their mean is 1."""
-    found: Floats = weights[:rows] / weights[:rows].mean()
+def _common(default: Trial, trial: Trial) -> list[int]:
+    """Return the places of the rows that both answered."""
+    both = enumerate(zip(default.row_scores, trial.row_scores, strict=False))
+    return [place for place, scores in both if None not in scores]
+
+
+def _counted(weights: Floats, places: Sequence[int]) -> Floats:
+    """Return the weights of some rows, so that their mean is 1."""
+    some: Floats = weights[list(places)]
+    found: Floats = some / some.mean() if len(places) else some
     return found
 
 
 def comparable(default: Trial, trial: Trial, weights: Floats) -> Trial:
-    """Return a trial whose score compares with the default's, although it answered fewer rows.
+    """Return a trial whose score compares with the default's, although it answered fewer rows, or others.
 
     Its score is then the default's, and the mean gain on the rows that both answered.
 
@@ -117,8 +125,10 @@ def comparable(default: Trial, trial: Trial, weights: Floats) -> Trial:
         trial: of another.
         weights: how much each row counts, in the order of the folds; their mean is 1.
     """
-    rows = len(trial.row_scores)
-    if trial.standing is TrialOutcome.FAILED or default.score is None or not 0 < rows < len(default.row_scores):
+    places = _common(default, trial)
+    if trial.standing is TrialOutcome.FAILED or default.score is None or not places:
+        return trial
+    if len(places) == default.rows == trial.rows:
         return trial
     return replace(trial, score=default.score + float(_differences(default, trial, weights).mean()))
 

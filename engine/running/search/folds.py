@@ -42,6 +42,12 @@ class Ground:
         return bool(self.folds) and self.folds[0].learned == self.train
 
     @property
+    def judges_beside(self) -> bool:
+        """Whether enough rows are judged that are none of the run's training rows: as many as a fold has."""
+        judged = [row for fold in self.folds for row in fold.held_out]
+        return bool(beside_training(judged, self.train))
+
+    @property
     def order(self) -> Floats:
         """The weights in the order of the folds."""
         return np.array([self.weights[row.id] for fold in self.folds for row in fold.held_out], dtype=float)

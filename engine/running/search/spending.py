@@ -49,4 +49,4 @@ def rows_usd(context: RunContext, seekers: Sequence[Seeker]) -> float:
 
 def _each_usd(seeker: Seeker) -> list[float]:
     """Return what an answer cost in each trial."""
-    return [trial.cost_usd / len(trial.row_scores) for trial in seeker.trials if trial.row_scores]
+    return [trial.cost_usd / trial.rows for trial in seeker.trials if trial.rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from engine.core.errors import (
     ServerBusyError,
     SpendingLimitError,
     StoreError,
+    UsageError,
     WorkerDiedError,
 )
 from engine.core.generation import Completion
@@ -24,7 +25,6 @@ from engine.core.run.effort import Setting, Trial, TrialOutcome
 from engine.core.run.events import Event
 from engine.core.run.label_prior import LabelPrior
 from engine.core.run.prediction import Prediction
-from engine.core.run.shot_record import ShotRecord
 from engine.core.steps import check_cancelled
 from engine.core.task import Example
 from engine.core.variant import ClassifierKind, PriorCorrection, Variant
@@ -54,12 +54,19 @@ class _Answers:
     """What a trial has answered so far."""
 
     rows: list[Example] = field(default_factory=list)
+    order: list[Example] = field(default_factory=list)
+    """These, with those that its prompts show, which it was not asked."""
     plain: list[float] = field(default_factory=list)
     """The score of each row as it was answered."""
     probabilities: list[Mapping[str, float]] = field(default_factory=list)
     """Of each row's labels; empty where there are none."""
     tokens: list[int] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+
+    def in_order(self, scores: Sequence[float]) -> tuple[float | None, ...]:
+        """Return each row's score in the order of the folds, None for one that was not asked."""
+        by_id = dict(zip((row.id for row in self.rows), scores, strict=True))
+        return tuple(by_id.get(row.id) for row in self.order)
 
     def add(self, answer: _Answer) -> None:
         """Take the answer to one more row."""
@@ -100,6 +107,8 @@ def try_setting(
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
 
     Weights, and an encoder that is trained whole, answer one fold alone: they take a training for each.
+    Examples that are the same in every prompt are those that the run would show, and a row that is shown is not judged:
+    other examples make another prompt. With too few rows beside the run's training rows they are chosen from each fold.
     How examples are chosen, and whether the default's prior is taken away, is decided before, on the training rows of
     the run, which takes these decisions over; the weights of its default it takes over, too, where they learn what the
     run's do. What that takes is a part of the run's preparation, and none of the trial's seconds.
@@ -133,36 +142,36 @@ def try_setting(
             deciding = partial(_prior_in_the_run, as_in_the_run, trainer, chosen, ground.train)
             prior = yield from tried_twice(deciding, "A trial")
         started = time.perf_counter()
+        of_the_run = as_the_default and ground.learns_as_the_run
         for fold in used:
             # The default trains as the run will: all its epochs, without rows that say when to end.
-            of_the_run = as_the_default and ground.learns_as_the_run
-            part = partial(_prepared, context, trainer, variant, fold, record, ends_early=not as_the_default)
+            given = (context, as_in_the_run, ground, fold)
+            part = partial(_prepared, trainer, variant, chosen, *given, ends_early=not as_the_default)
             begun = time.perf_counter()
             ready = yield from tried_twice(part, "A trial")
             asked = time.perf_counter()
             found = ready.lora is not None and ready.lora.made_at < began_at
-            if ready.lora is not None and of_the_run and keeps_weights:
-                took.of_the_default_again(ready.lora, asked - begun, found=found)
-            elif ready.lora is not None and of_the_run:
-                took.of_the_default(ready.lora, asked - begun)
-            elif ready.lora is not None:
-                took.of_the_setting(ready.lora, found=found)
+            if ready.lora is not None:
+                took.take(ready.lora, asked - begun, found=found, of_the_run=of_the_run, keeps_weights=keeps_weights)
             took.trainings += trained and not found and not of_the_run
+            answers.order += fold.held_out
             try:
-                _answer(context, ready, fold.held_out, answers)
+                _answer(context, ready, [row for row in fold.held_out if row not in ready.shots], answers)
             finally:
                 _forget(context, trainer, ready, of_the_run=of_the_run)
+            if not answers.rows:  # its prompts show them all
+                continue
             if len(answers.messages) == len(answers.rows):
                 standing, message = TrialOutcome.FAILED, answers.messages[0]
                 break
             means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
             promising = goes_on(means[-1], len(means))
-            now = time.perf_counter()
-            if len(means) == len(used) or enough(now - started, now - asked, len(means)):
+            if len(means) == len(used) or enough(_since(started), _since(asked), len(means)):
                 break
             if not promising:
                 standing = TrialOutcome.BEHIND
                 break
+        _check_judged(answers)
     except PASSING:
         raise
     except AdaptLabError as error:
@@ -175,8 +184,8 @@ def try_setting(
         score=means[-1] if means and not failed else None,
         # The folds before the one that failed were compared with others' like any.
         fold_scores=tuple(means) if setting or not failed else (),
-        row_scores=tuple(scores),
-        seconds=time.perf_counter() - started + took.beside_s,
+        row_scores=answers.in_order(scores) if answers.rows else (),
+        seconds=_since(started) + took.beside_s,
         found_s=took.found_s,
         trained_s=took.trained_s,
         weights_s=took.weights_s,
@@ -213,18 +222,32 @@ def _prior_in_the_run(
     return decided(measured.prior, wanted)
 
 
+def _since(moment: float) -> float:
+    return time.perf_counter() - moment
+
+
+def _check_judged(answers: _Answers) -> None:
+    """Raise `UsageError` where no row was left to judge a prompt by: it shows them all."""
+    if not answers.rows:
+        raise UsageError("Its prompts show every labelled row.", "Mark more rows as validation.")
+
+
 def _prepared(
-    context: RunContext,
     trainer: Trainer,
     variant: Variant,
+    decided_before: Chosen,
+    context: RunContext,
+    as_in_the_run: RunContext,
+    ground: Ground,
     fold: Fold,
-    record: ShotRecord | None,
     *,
     ends_early: bool,
 ) -> Generator[Event, None, ReadyVariant]:
-    """Make a variant ready to answer a fold, its examples chosen from the fold's rows as was decided."""
+    """Make a variant ready to answer a fold, with the examples of the run, or chosen from the fold as was decided."""
+    if decided_before.variant.shots_k and ground.judges_beside:
+        context, fold = as_in_the_run, replace(fold, learned=ground.train)
     paid = OneOff(context.began_at)
-    chosen = yield from decide_shots(context, variant, fold.learned, record)
+    chosen = yield from decide_shots(context, variant, fold.learned, decided_before.record)
     ready = yield from find_parts(context, fold.learned, chosen, paid)
     held_out = fold.held_out if ends_early and variant.lora is not None else ()
     return (yield from make_draw(context, trainer, fold.learned, ready, paid, held_out=held_out))

@@ -47,7 +47,8 @@ def events(
         ended = RunEnded(status="cancelled", message="Stopped while waiting.", fix="Resume to continue.")
     with suppress(AdaptLabError, OSError):  # no run fails for want of what only estimates need
         if figures := pace.figures:
-            workspace.paces.keep(workspace.models.get(plan.model_id).digest, figures)
+            digest = workspace.models.get(plan.model_id).digest
+            workspace.paces.keep(digest, {**workspace.paces.read().get(digest, {}), **figures})
     if ended is not None:
         yield ended
 
