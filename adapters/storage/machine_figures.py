@@ -20,7 +20,8 @@ class MachineFigures:
     def read(self) -> Mapping[str, Mapping[str, Any]]:
         """Return this processor's figures by model digest; empty if the file is missing or damaged."""
         found = read_object(self._path).get(self._processor, {})
-        return found if isinstance(found, dict) else {}
+        sound = found.items() if isinstance(found, dict) else ()
+        return {digest: figures for digest, figures in sound if isinstance(figures, dict)}
 
     def keep(self, digest: str, figures: Mapping[str, Any]) -> None:
         """Keep figures over older ones."""

@@ -20,7 +20,7 @@ from engine.running.defaults import TechniqueOptions, default_variants
 from engine.running.preflight.embedders import EmbedderChoice, with_embedders
 from engine.running.preflight.remote_embedders import used_by
 from engine.running.sampling import choose_test_rows, draw_training_rows
-from engine.running.search.folds import FOLDS, beside_training, pooled, seal_of
+from engine.running.search.folds import FOLDS, all_judge_beside, beside_training, pooled, seal_of
 from engine.running.search.spaces import space_of
 
 ALL_TECHNIQUES = "all"
@@ -183,6 +183,7 @@ def _effort(
         passed={name: passed[key] for name, key in keys.items() if key in passed},
         pool_ids=tuple(row.id for row in pool),
         weights_ids=tuple(row.id for row in beside_training(pool, train)),
+        shown_as_run=all_judge_beside(pool, train),
         sealed=seal_of(test),
     )
 

@@ -65,7 +65,7 @@ class Plans:
         facts, machine = self._workspace.models.get(plan.model_id), self._workspace.machine
         task = self._workspace.tasks.get(plan.task_id)
         problems, notes = label_room_told(plan, task, facts, self._label_room(plan))
-        shown = (kept.read().get(facts.digest, {}) for kept in (self._workspace.paces, self._workspace.speeds))
+        by_run, by_test = (one.read().get(facts.digest, {}) for one in (self._workspace.paces, self._workspace.speeds))
         found = estimate_run(
             plan,
             task,
@@ -73,7 +73,7 @@ class Plans:
             cores=machine.facts().cores,
             free_memory_bytes=machine.free_memory_bytes(),
             trainable=self._workspace.trainable,
-            shown_tokens_per_s=shown_pace(*shown, labels=bool(task.answer.labels)),
+            shown=shown_pace(by_run, by_test, task),
             capabilities=self._workspace.models.capabilities(facts),
             training_bytes=self._workspace.trainer.needed_bytes,
         )

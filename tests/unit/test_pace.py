@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from adapters.models.scripted import ScriptedModel
-from engine.core.generation import ModelFacts
-from engine.core.run.events import PredictionMade, RunEnded
+from engine.core.run.events import Event, PredictionMade, RunEnded, VariantReady
+from engine.core.run.manifest import Preparation
+from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Failure, FailureKind, Prediction, Timing
-from engine.core.task import AnswerSpec, Task
+from engine.core.run.shot_record import ShotRecord
+from engine.core.task import AnswerKind, AnswerSpec, Task
 from engine.core.techniques import Technique
+from engine.core.variant import ShotChoice
 from engine.running.preflight.pace import (
     FLOPS_PER_CORE,
     LEAST_ROWS,
     SERVER_ROW_S,
     SERVER_ROWS_AT_ONCE,
     RunPace,
+    Shown,
     pace_of,
     plan_tokens,
     shown_pace,
@@ -28,6 +33,7 @@ from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, m
 from tests.unit.test_search import plan
 
 LABELS = memory_task()
+TEXTS = replace(LABELS, id="t", answer=AnswerSpec(kind=AnswerKind.TEXT))
 PLAN = plan(LABELS, names=(Technique.ZERO_SHOT, Technique.CLASSIFIER), trials=None)
 ZERO_SHOT, _CLASSIFIER = PLAN.variants
 LOCAL = replace(ScriptedModel().facts, parameters=100_000_000)
@@ -45,12 +51,12 @@ def answered(
     return PredictionMade(prediction=made, kept=kept)
 
 
-def learned(*events: PredictionMade, task: Task = LABELS) -> float | None:
-    """Return the tokens per second that a run with these events has shown."""
-    pace = RunPace(PLAN, task)
+def learned(*events: Event, task: Task = LABELS, of: RunPlan = PLAN) -> Shown:
+    """Return what a run with these events has shown."""
+    pace = RunPace(of, task)
     for event in events:
         pace.take(event)
-    return next(iter((pace.figures or {}).values()), None)
+    return shown_pace(pace.figures or {}, {}, task)
 
 
 def test_a_model_that_showed_nothing_is_taken_by_its_size() -> None:
@@ -65,53 +71,89 @@ def test_a_model_that_showed_nothing_is_taken_by_its_size() -> None:
     assert server.seconds(ZERO_SHOT, tokens, at_once=True) == SERVER_ROW_S / SERVER_ROWS_AT_ONCE
 
 
-@pytest.mark.parametrize("facts", [LOCAL, SERVER])
-@pytest.mark.parametrize("task", [LABELS, replace(LABELS, answer=AnswerSpec(kind="text"))])
-def test_what_a_run_showed_is_what_the_next_row_is_taken_to_last(facts: ModelFacts, task: Task) -> None:
-    """Rows of 2 s foretell rows of 2 s, whatever the model's size."""
-    shown = learned(*[answered(2.0)] * LEAST_ROWS, task=task)
-    pace = pace_of(facts, 2, shown)
-    assert pace.seconds(ZERO_SHOT, plan_tokens(PLAN, task)) == pytest.approx(2.0)
+@pytest.mark.parametrize("task", [LABELS, TEXTS])
+def test_what_a_run_showed_is_what_the_next_row_is_taken_to_last(task: Task) -> None:
+    """Rows of 2 s foretell rows of 2 s, whatever the model's size, and one with three times the work takes 6."""
+    pace = pace_of(LOCAL, 2, learned(*[answered(2.0)] * LEAST_ROWS, task=task))
+    tokens = plan_tokens(PLAN, task)
+    assert pace.seconds(ZERO_SHOT, tokens) == pytest.approx(2.0)
+    longer = replace(tokens, row=3 * tokens.row + 6 * tokens.answer)
+    assert work(ZERO_SHOT, longer) == 3 * work(ZERO_SHOT, tokens)
+    assert pace.seconds(ZERO_SHOT, longer) == pytest.approx(6.0)
+
+
+def test_a_server_of_unknown_size_is_taken_by_its_rows() -> None:
+    """Most of a row there is latency: a longer one takes as long; one row that waited for a busy server is no measure."""
+    pace = pace_of(SERVER, 2, learned(answered(90.0), *[answered(0.6)] * LEAST_ROWS))
+    tokens = plan_tokens(PLAN, LABELS)
+    assert pace.seconds(ZERO_SHOT, tokens) == pace.seconds(ZERO_SHOT, replace(tokens, row=2_000.0)) == 0.6
+    assert pace.seconds(ZERO_SHOT, tokens, at_once=True) == 0.6 / SERVER_ROWS_AT_ONCE
+
+
+def test_examples_nearest_to_each_row_count_once_that_is_decided() -> None:
+    """The plan leaves it open, and each row reads them anew: the same seconds show a faster model."""
+    few = plan(LABELS, names=(Technique.FEW_SHOT,), trials=None)
+    rows = [answered(2.0, variant="few-shot")] * LEAST_ROWS
+    record = ShotRecord(choice=ShotChoice.NEAREST)
+    ready = VariantReady(variant_id="few-shot", paid=Preparation(prepare_s=1.0, shots=record))
+    fixed, nearest = learned(*rows, of=few), learned(ready, *rows, of=few)
+    assert fixed.tokens_per_s is not None
+    assert nearest.tokens_per_s is not None
+    assert nearest.tokens_per_s > 2 * fixed.tokens_per_s
+
+
+def test_trainings_go_by_what_is_read() -> None:
+    """Runs of labels tell, or the speed test; how long texts take to be written does not."""
+    texts = RunPace(PLAN, TEXTS)
+    for _ in range(LEAST_ROWS):
+        texts.take(answered(2.0))
+    assert texts.figures is not None
+    assert shown_pace(texts.figures, {}, TEXTS).reading_tokens_per_s is None
+    assert shown_pace(texts.figures, {"prefill_tokens_per_s": 200.0}, TEXTS).reading_tokens_per_s == 200.0
+    assert shown_pace({}, {"prefill_tokens_per_s": 200.0}, TEXTS).tokens_per_s is None
+    assert pace_of(LOCAL, 2, shown_pace({}, {"prefill_tokens_per_s": 200.0}, TEXTS)).reading_tokens_per_s == 200.0
 
 
 def test_runs_of_labels_and_of_texts_are_kept_apart() -> None:
     """Each kind is what the next run of its kind goes by."""
-    texts = replace(memory_task(), id="texts", answer=AnswerSpec(kind="text"))
+    texts = replace(memory_task(), id="texts", answer=AnswerSpec(kind=AnswerKind.TEXT))
     lab = memory_lab(speed=20.0, tasks=[texts])
     for task_id in (TASK, texts.id):
         a_plan = lab.plans.make(task_id=task_id, model_id=MODEL, techniques=(Technique.ZERO_SHOT,))
         list(lab.runs.carry_out(a_plan, threading.Event(), resume=False))
     kept = lab.memory.workspace.paces.read()[memory_model().digest]
-    assert set(kept) == {"labels_tokens_per_s", "texts_tokens_per_s"}
-    assert shown_pace(kept, {}, labels=True) != shown_pace(kept, {}, labels=False)
+    assert set(kept) == {"labels", "texts: texts"}
+    assert shown_pace(kept, {}, LABELS) != shown_pace(kept, {}, texts)
+    assert shown_pace(kept, {}, replace(texts, id="other texts")).tokens_per_s is None
 
 
 def test_only_rows_that_were_answered_alone_just_now_tell() -> None:
     """Not kept ones, failed ones, those of a batch, or those without the model; and not before there are some."""
     failed = Failure(kind=FailureKind.BACKEND, message="busy")
     nothing = [answered(kept=True), answered(failure=failed), answered(None), answered(variant="classifier")]
-    assert learned(*nothing * LEAST_ROWS) is None
+    assert learned(*nothing * LEAST_ROWS) == Shown()
     some = [answered(2.0)] * LEAST_ROWS
-    assert learned(*some[1:], *nothing) is None
+    assert learned(*some[1:], *nothing) == Shown()
     assert learned(*some, *nothing * 50) == learned(*some)
 
 
 @pytest.mark.parametrize(
     ("by_run", "by_speed_test", "shown"),
     [
-        ({"labels_tokens_per_s": 90.0}, {"prefill_tokens_per_s": 200.0}, 90.0),
-        ({"texts_tokens_per_s": 90.0}, {"prefill_tokens_per_s": 200.0}, 200.0),
+        ({"labels": {"tokens_per_s": 90.0}}, {"prefill_tokens_per_s": 200.0}, 90.0),
+        ({"texts: t": {"tokens_per_s": 90.0}}, {"prefill_tokens_per_s": 200.0}, 200.0),
         ({}, {"prefill_tokens_per_s": 200.0}, 200.0),
-        ({"labels_tokens_per_s": "fast"}, {"prefill_tokens_per_s": float("nan")}, None),
-        ({"labels_tokens_per_s": 0.0}, {"prefill_tokens_per_s": float("inf")}, None),
+        ({"labels": {"tokens_per_s": "fast"}}, {"prefill_tokens_per_s": float("nan")}, None),
+        ({"labels": 3}, {"prefill_tokens_per_s": 0.0}, None),
+        ({"labels": {"tokens_per_s": 0.0}}, {"prefill_tokens_per_s": float("inf")}, None),
         ({}, {}, None),
     ],
 )
 def test_a_run_tells_more_than_a_speed_test(
-    by_run: dict[str, float], by_speed_test: dict[str, float], shown: float | None
+    by_run: dict[str, Any], by_speed_test: dict[str, float], shown: float | None
 ) -> None:
     """What is not a speed, as in a damaged file, is passed by; runs whose answers are texts tell nothing of labels."""
-    assert shown_pace(by_run, by_speed_test, labels=True) == shown
+    assert shown_pace(by_run, by_speed_test, LABELS).tokens_per_s == shown
 
 
 def row_s(lab: MemoryLab) -> float:

@@ -19,8 +19,8 @@ from engine.core.task import Task
 from engine.core.techniques import Technique
 from engine.core.variant import ShotChoice
 from engine.running.runner import run
-from engine.running.search.choosing import choose, comparable
-from tests.unit.test_search import TASK, plan, ports
+from engine.running.search.choosing import choose, comparable, rows_in_common, shown_score
+from tests.unit.test_search import RIGHT, ROWS, TASK, plan, ports
 from tests.unit.test_search_kept_weights import with_validation
 
 Prompt = tuple[str, ...]
@@ -47,9 +47,24 @@ def _row(turn: str) -> str:
     return turn.partition("\n")[0].removeprefix("Text: ")
 
 
-def searched(folder: Path, task: Task, a_plan: RunPlan) -> tuple[Search, list[list[Prompt]], list[list[str]], Noting]:
+class LikesMany(Noting):
+    """Is right where its prompt shows six examples or more, and on every third row where it does not."""
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Answer by the number of examples."""
+        row, labels = _row(request.messages[-1].content), request.decoding.labels
+        many = sum(message.role == "assistant" for message in request.messages) >= 6
+        target = RIGHT.get(row, labels[0])
+        label = target if many or ROWS.get(row, 0) % 3 == 0 else next(one for one in labels if one != target)
+        for piece in super().generate(request, cancel=cancel):
+            yield replace(piece, text=label)
+
+
+def searched(
+    folder: Path, task: Task, a_plan: RunPlan, model: Noting | None = None
+) -> tuple[Search, list[list[Prompt]], list[list[str]], Noting]:
     """Carry out a plan; return its search, and what each trial showed and asked; then what the run did."""
-    model = Noting()
+    model = model or Noting()
     here = ports(folder, a_plan, model)
     shown: list[list[Prompt]] = []
     asked: list[list[str]] = []
@@ -79,6 +94,46 @@ def test_a_trial_shows_the_examples_of_the_run(choice: ShotChoice, tmp_path: Pat
     assert set(shown[0][0]) <= train
 
 
+def test_what_was_found_shows_in_the_run_what_its_trial_showed(tmp_path: Path) -> None:
+    """The tuned variant answers with the very prompt that was judged, drawn examples and their order included."""
+    task = with_validation(9)
+    a_plan = plan(task, names=(Technique.FEW_SHOT,), trials={"all": 12})
+    search, shown, _asked, model = searched(tmp_path, task, a_plan, LikesMany())
+    assert search.chosen
+    assert "nearest to the row" not in search.in_order[search.chosen].setting.values()
+    (judged,) = set(shown[search.chosen])
+    assert len(judged) >= 6
+    assert judged in model.shown
+
+
+def test_a_search_of_an_earlier_version_goes_on_as_it_began(tmp_path: Path) -> None:
+    """Its plan does not name the rule: examples come from each fold, as in the trials that are kept."""
+    task = with_validation(9)
+    a_plan = plan(task, names=(Technique.FEW_SHOT,), trials={"all": 2})
+    assert a_plan.effort is not None
+    assert a_plan.effort.shown_as_run
+    older = replace(a_plan, effort=replace(a_plan.effort, shown_as_run=False))
+    search, shown, _asked, _model = searched(tmp_path, task, older)
+    assert len(set(shown[0])) > 1
+    assert all(None not in trial.row_scores for trial in search.in_order)
+
+
+def test_settings_are_given_up_by_rows_that_the_default_answered_too(tmp_path: Path) -> None:
+    """After each fold its mean is the default's with the gain on common rows, and not that of an easier remainder."""
+    task = with_validation(9)
+    a_plan = plan(task, names=(Technique.FEW_SHOT,), trials={"all": 9})
+    search, _shown, _asked, _model = searched(tmp_path, task, a_plan)
+    default, *others = search.in_order
+    places = [len(task_fold) for task_fold in _folds(a_plan)]
+    for trial in others:
+        for folds, mean in enumerate(trial.fold_scores, start=1):
+            rows = sum(places[:folds])
+            both = [(own, its) for own, its in zip(trial.row_scores[:rows], default.row_scores[:rows], strict=True)
+                    if own is not None and its is not None]  # fmt: skip
+            gain = sum(own - its for own, its in both) / len(both)
+            assert mean == pytest.approx(default.fold_scores[folds - 1] + gain, abs=0.02), trial.setting
+
+
 def test_a_row_that_is_shown_has_no_score(tmp_path: Path) -> None:
     """Places stay those of the folds, so that each row is compared with itself."""
     task = with_validation(9)
@@ -92,9 +147,13 @@ def test_a_row_that_is_shown_has_no_score(tmp_path: Path) -> None:
     assert default.rows == sum(hidden) < len(a_plan.effort.pool_ids)
 
 
-def _in_folds(a_plan: RunPlan) -> list[str]:
+def _folds(a_plan: RunPlan) -> list[tuple[str, ...]]:
     pool = a_plan.effort.pool_ids if a_plan.effort else ()
-    return [row_id for place in range(4) for row_id in pool[place::4]]
+    return [pool[place::4] for place in range(4)]
+
+
+def _in_folds(a_plan: RunPlan) -> list[str]:
+    return [row_id for fold in _folds(a_plan) for row_id in fold]
 
 
 def test_without_rows_beside_the_training_rows_examples_come_from_each_fold(tmp_path: Path) -> None:
@@ -120,6 +179,9 @@ def test_only_rows_that_both_answered_compare_two_prompts() -> None:
     assert comparable(default, other, weights).score == pytest.approx(0.2 + 2 / 4)
     same = replace(default, row_scores=(None, 1.0, 0.0, 1.0, 0.0, 0.0), score=0.4)
     assert comparable(default, same, weights).score == 0.4
-    assert choose([default, other], weights).best == 1
+    assert rows_in_common(default, other) == 4
+    high = comparable(scored(1.0, 1.0, 0.0), scored(1.0, None, 1.0), np.ones(3))
+    assert high.score == pytest.approx(2 / 3 + 1 / 2)
+    assert shown_score(high) == 1.0
     nothing = scored(None, None, None, None, None, None, 1.0)
     assert choose([default, nothing], weights).chosen == 0

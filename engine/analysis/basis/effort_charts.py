@@ -10,7 +10,7 @@ from engine.charts.lines import quality_floor
 from engine.core.run.effort import Search, TrialOutcome
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.metrics import wording as say
-from engine.running.search.choosing import best_so_far, expected_best
+from engine.running.search.choosing import best_so_far, expected_best, shown_score
 
 
 def effort_chart(searches: Mapping[str, Search]) -> Chart:
@@ -59,9 +59,9 @@ def expected_chart(searches: Mapping[str, Search]) -> Chart:
     most = 1
     for search in searches.values():
         whole = [
-            trial.score
+            score
             for trial in search.trials.values()
-            if trial.standing is not TrialOutcome.FAILED and trial.score is not None
+            if trial.standing is not TrialOutcome.FAILED and (score := shown_score(trial)) is not None
         ]
         if len(whole) < 2:
             continue

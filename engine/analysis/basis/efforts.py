@@ -14,7 +14,7 @@ from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Trial, Tr
 from engine.core.techniques import TECHNIQUES, Technique, in_sentence, label
 from engine.core.variant import TUNED_ENDING, no_rivals
 from engine.metrics import wording as say
-from engine.running.search.choosing import best_so_far
+from engine.running.search.choosing import best_so_far, rows_in_common, shown_score
 from engine.running.search.folds import FOLDS
 
 ABOUT = (
@@ -46,7 +46,7 @@ class EffortRow:
     rows: int
     """Answers of all trials."""
     judged_rows: int
-    """Labelled rows that the default answered: no setting answers more."""
+    """Labelled rows that the default and the best other setting answered; the default's where there is no other."""
     trainings: int
     seconds: float
     default_score: float | None
@@ -75,11 +75,11 @@ def _row(search: Search) -> EffortRow:
         technique=label(search.technique),
         trials=len(trials),
         rows=search.rows,
-        judged_rows=default.rows if default else 0,
+        judged_rows=(rows_in_common(default, best) if best else default.rows) if default else 0,
         trainings=search.trainings,
         seconds=search.seconds,
         default_score=default.score if default else None,
-        best_score=best.score if best else None,
+        best_score=shown_score(best) if best else None,
         best_so_far=max((score for _seconds, score in best_so_far(trials)), default=None),
         used=_used(trials[search.chosen]) if search.chosen else setting_in_words({}),
         changed=search.changed,

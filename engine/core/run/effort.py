@@ -31,6 +31,9 @@ class Effort:
     weights_ids: tuple[str, ...] = ()
     """Those of them that LoRA weights are judged on, which are trained on the run's training rows. Empty where there
     are too few beside these: then weights are judged on the first fold, and trained on rows of the others."""
+    shown_as_run: bool = False
+    """Prompts with the same examples throughout are judged with the run's, on the other rows. False where too few rows
+    are none of the run's training rows, and in plans of earlier versions, whose searches go on as they began."""
     sealed: str = ""
     """Digest of the test rows, which the search does not read."""
     settled: bool = False
@@ -55,9 +58,8 @@ class Trial:
     setting: Setting
     standing: TrialOutcome
     score: float | None = None
-    """Mean primary score over its rows, 0 to 1, each counted as its label occurs. Of a trial that
-    answered fewer rows than the default's, the default's and the gain on the rows that both answered. None where it
-    failed."""
+    """Mean primary score over its rows, 0 to 1, each counted as its label occurs. Of a trial that answered fewer rows
+    than the default's, or others, the default's and the gain on the rows that both answered. None where it failed."""
     fold_scores: tuple[float, ...] = ()
     """The mean so far after each fold, by which it was given up or not."""
     row_scores: tuple[float | None, ...] = ()

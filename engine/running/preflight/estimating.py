@@ -16,7 +16,7 @@ from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.preflight.embedders import handicap_sentences, remedies
-from engine.running.preflight.pace import Pace, pace_of, plan_tokens, rows_with
+from engine.running.preflight.pace import Pace, Shown, pace_of, plan_tokens, rows_with
 from engine.running.preflight.remote_embedders import embedding_estimate_usd, sources_of
 from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.preflight.search_time import search_time, trial_times
@@ -50,15 +50,15 @@ def estimate_run(
     cores: int,
     free_memory_bytes: int,
     trainable: Sequence[str],
-    shown_tokens_per_s: float | None = None,
+    shown: Shown | None = None,
     capabilities: Capabilities | None = None,
     training_bytes: TrainingBytes | None = None,
 ) -> Preflight:
     """Estimate time, memory and cost of a plan, and report what keeps it from starting.
 
-    `shown_tokens_per_s` is what the model has shown on this machine, as `shown_pace` returns it.
+    `shown` is what the model has shown on this machine, as `shown_pace` returns it.
     """
-    rows, tokens, pace = len(plan.test_ids), plan_tokens(plan, task), pace_of(facts, cores, shown_tokens_per_s)
+    rows, tokens, pace = len(plan.test_ids), plan_tokens(plan, task), pace_of(facts, cores, shown)
     whole = capabilities is None or capabilities.choice_probabilities is Support.YES
     answer_s = {variant.id: pace.seconds(variant, tokens) for variant in plan.variants}
     priors_s = sum(
@@ -180,7 +180,7 @@ def _training_seconds(variant: Variant, rows: int, *, tokens: RowTokens, pace: P
         return 0.0
     batches = -(-rows // spec.batch_size)
     read = spec.epochs * (rows * (tokens.row + _fetched(variant, tokens)) + batches * tokens.instructions)
-    return WORKER_START_S + TRAINING_PASSES * read / pace.tokens_per_s
+    return WORKER_START_S + TRAINING_PASSES * read / pace.reading_tokens_per_s
 
 
 def _fetched(variant: Variant, tokens: RowTokens) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 from engine.core.generation import ModelFacts
-from engine.core.run.events import Event, PlanSettled, PredictionMade
+from engine.core.run.events import Event, PlanSettled, PredictionMade, VariantReady
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
 from engine.core.task import Example, Task
@@ -27,11 +28,24 @@ LEAST_ROWS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What a model has shown on this machine; None where it has not."""
+
+    tokens_per_s: float | None = None
+    """Of work, as `row_tokens.work` counts it, with answers of this kind."""
+    reading_tokens_per_s: float | None = None
+    row_s: float | None = None
+    """Median of the rows of its last run with answers of this kind."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
     """What a row takes."""
 
     tokens_per_s: float
     """Of work, as `row_tokens.work` counts it."""
+    reading_tokens_per_s: float
+    """Of prompts, by which trainings are estimated."""
     row_s: float | None = None
     """Of any row, whatever its tokens; None where these are known to tell."""
     at_once: int = 1
@@ -45,34 +59,49 @@ class Pace:
         return alone_s / (self.at_once if at_once else 1)
 
 
-def pace_of(facts: ModelFacts, cores: int, shown_tokens_per_s: float | None = None) -> Pace:
+def pace_of(facts: ModelFacts, cores: int, shown: Shown | None = None) -> Pace:
     """Return the pace that a model showed on this machine; where it showed none, one that is assumed by its size."""
-    unknown = facts.server and not facts.parameters
+    shown, unknown = shown or Shown(), facts.server and not facts.parameters
     assumed = FLOPS_PER_CORE * cores / (2 * facts.parameters) if facts.parameters else 1e6
     return Pace(
-        tokens_per_s=shown_tokens_per_s or assumed,
-        row_s=SERVER_ROW_S if unknown and not shown_tokens_per_s else None,
+        tokens_per_s=shown.tokens_per_s or assumed,
+        reading_tokens_per_s=shown.reading_tokens_per_s or assumed,
+        row_s=(shown.row_s or SERVER_ROW_S) if unknown else None,
         at_once=SERVER_ROWS_AT_ONCE if unknown else 1,
     )
 
 
-def shown_pace(by_run: Mapping[str, Any], by_speed_test: Mapping[str, Any], *, labels: bool) -> float | None:
-    """Return the tokens per second that were kept of a model on this machine; None where nothing sound was kept.
+def shown_pace(by_run: Mapping[str, Any], by_speed_test: Mapping[str, Any], task: Task) -> Shown:
+    """Return what was kept of a model on this machine, as far as it is sound.
+
+    Texts are counted as long as they may get, and what a written token takes beside one that is read differs by
+    machine: only runs of the same task tell how long they take. Labels are alike.
 
     Args:
-        by_run: as `RunPace.figures` has them; a run's answers tell more than a speed test.
+        by_run: as `RunPace.figures` has them, of the last runs; they tell more than a speed test.
         by_speed_test: the fields of a `Speed`.
-        labels: whether answers are labels. Texts are counted as long as they may get, and what a written token takes
-            beside one that is read differs by machine, so that runs of texts do not tell how long labels take.
+        task: that is to be answered.
     """
-    for found in (by_run.get(_kind(labels=labels)), by_speed_test.get("prefill_tokens_per_s")):
-        if isinstance(found, float | int) and 0 < found < float("inf"):
-            return float(found)
-    return None
+    own, labels = by_run.get(_kind(task), {}), by_run.get(_LABELS, {})
+    reading = _sound(labels, "tokens_per_s") or _sound(by_speed_test, "prefill_tokens_per_s")
+    return Shown(
+        tokens_per_s=_sound(own, "tokens_per_s") or (reading if task.answer.labels else None),
+        reading_tokens_per_s=reading,
+        row_s=_sound(own, "row_s"),
+    )
 
 
-def _kind(*, labels: bool) -> str:
-    return "labels_tokens_per_s" if labels else "texts_tokens_per_s"
+def _sound(figures: Any, name: str) -> float | None:
+    """Return a figure of a file that may be damaged; None unless it is a number above 0."""
+    found = figures.get(name) if isinstance(figures, Mapping) else None
+    return float(found) if isinstance(found, float | int) and 0 < found < float("inf") else None
+
+
+_LABELS = "labels"
+
+
+def _kind(task: Task) -> str:
+    return _LABELS if task.answer.labels else f"texts: {task.id}"
 
 
 def rows_with(task: Task, ids: Sequence[str]) -> list[Example]:
@@ -93,32 +122,37 @@ class RunPace:
 
     def __init__(self, plan: RunPlan, task: Task) -> None:
         """Begin before the first event."""
-        self._tokens, self._has_labels = plan_tokens(plan, task), bool(task.answer.labels)
+        self._tokens, self._kind = plan_tokens(plan, task), _kind(task)
         self._variants: dict[str, Variant] = {}
-        self._rows, self._work, self._seconds = 0, 0.0, 0.0
+        self._seconds: list[float] = []
+        self._work = 0.0
         self._settle(plan)
 
     def take(self, event: Event) -> None:
         """Take one event; answers that were kept before, and failures, tell nothing."""
-        if isinstance(event, PlanSettled):
-            self._settle(event.plan)
-        if isinstance(event, PredictionMade) and not event.kept and event.prediction.failure is None:
-            self._add(event.prediction)
+        match event:
+            case PlanSettled():
+                self._settle(event.plan)
+            case VariantReady() if event.paid.shots is not None and event.variant_id in self._variants:
+                decided = replace(self._variants[event.variant_id], shot_choice=event.paid.shots.choice)
+                self._variants[event.variant_id] = decided
+            case PredictionMade() if not event.kept and event.prediction.failure is None:
+                self._add(event.prediction)
 
     @property
-    def figures(self) -> dict[str, float] | None:
-        """What is kept: tokens of work per second, by the kind of answer. None before `LEAST_ROWS` answers."""
-        if self._rows < LEAST_ROWS or self._seconds <= 0:
+    def figures(self) -> dict[str, dict[str, float]] | None:
+        """What is kept, by the kind of answer: a `Shown` of it. None before `LEAST_ROWS` answers."""
+        total_s = sum(self._seconds)
+        if len(self._seconds) < LEAST_ROWS or total_s <= 0:
             return None
-        return {_kind(labels=self._has_labels): self._work / self._seconds}
+        return {self._kind: {"tokens_per_s": self._work / total_s, "row_s": median(self._seconds)}}
 
     def _add(self, made: Prediction) -> None:
         variant = self._variants.get(made.variant_id)
         if variant is None or not variant.generates or made.timing.total_s is None:
             return
-        self._rows += 1
         self._work += work(variant, self._tokens)
-        self._seconds += made.timing.total_s
+        self._seconds.append(made.timing.total_s)
 
     def _settle(self, plan: RunPlan) -> None:
         self._variants = {variant.id: variant for variant in plan.variants}

@@ -67,7 +67,7 @@ def trial_times(
         if not variant.tuned or (variant.lora is not None and facts.server):
             continue
         row_s = pace.seconds(variant, tokens, at_once=True)
-        shown_s = FOLDS * variant.shots_k * tokens.example / pace.tokens_per_s
+        shown_s = FOLDS * variant.shots_k * tokens.example / pace.reading_tokens_per_s
         if variant.lora is None:
             found[variant.default_id] = TrialTime(answering_s=pool * row_s + shown_s, rows=pool)
             continue

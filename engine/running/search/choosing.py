@@ -118,7 +118,8 @@ def _counted(weights: Floats, places: Sequence[int]) -> Floats:
 def comparable(default: Trial, trial: Trial, weights: Floats) -> Trial:
     """Return a trial whose score compares with the default's, although it answered fewer rows, or others.
 
-    Its score is then the default's, and the mean gain on the rows that both answered.
+    Its score is then the default's, and the mean gain on the rows that both answered. It can lie beyond 0 or 1 where
+    the rows that one of them leaves out are harder or easier; `shown_score` is what is told of it.
 
     Args:
         default: the trial of the default setting.
@@ -133,6 +134,16 @@ def comparable(default: Trial, trial: Trial, weights: Floats) -> Trial:
     return replace(trial, score=default.score + float(_differences(default, trial, weights).mean()))
 
 
+def shown_score(trial: Trial) -> float | None:
+    """Return a trial's score within 0 to 1; None where it failed."""
+    return None if trial.score is None else min(max(trial.score, 0.0), 1.0)
+
+
+def rows_in_common(default: Trial, trial: Trial) -> int:
+    """Return on how many rows two trials are compared: those that both answered."""
+    return len(_common(default, trial))
+
+
 def best_so_far(trials: Sequence[Trial]) -> list[tuple[float, float]]:
     """Return the effort curve: the best score of a whole trial after so many seconds of search, at each step up."""
     curve: list[tuple[float, float]] = []
@@ -144,7 +155,7 @@ def best_so_far(trials: Sequence[Trial]) -> list[tuple[float, float]]:
             and trial.score is not None
             and (not curve or trial.score > curve[-1][1])
         ):
-            curve.append((spent, trial.score))
+            curve.append((spent, shown_score(trial) or 0.0))
     return curve
 
 

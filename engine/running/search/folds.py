@@ -35,17 +35,13 @@ class Ground:
     folds: tuple[Fold, ...]
     weights: Mapping[str, float]
     """How much each row counts, by id."""
+    shown_as_run: bool = False
+    """As `Effort.shown_as_run`."""
 
     @property
     def learns_as_the_run(self) -> bool:
         """Whether what is learned for the first fold is what the run learns: its weights are the run's then."""
         return bool(self.folds) and self.folds[0].learned == self.train
-
-    @property
-    def judges_beside(self) -> bool:
-        """Whether enough rows are judged that are none of the run's training rows: as many as a fold has."""
-        judged = [row for fold in self.folds for row in fold.held_out]
-        return bool(beside_training(judged, self.train))
 
     @property
     def order(self) -> Floats:
@@ -75,6 +71,12 @@ def beside_training(pool: Sequence[Example], train: Sequence[Example]) -> list[E
     known = {row.id for row in train}
     rows = [row for row in pool if row.id not in known]
     return rows if len(rows) >= len(pool) / FOLDS else []
+
+
+def all_judge_beside(pool: Sequence[Example], train: Sequence[Example]) -> bool:
+    """Tell whether rows beside the training rows are as many as a fold has, and are in every fold."""
+    beside = {row.id for row in beside_training(pool, train)}
+    return bool(beside) and all(any(row.id in beside for row in pool[place::FOLDS]) for place in range(FOLDS))
 
 
 def folds_of(pool: Sequence[Example], learn_rows: int, *, seed: int, by_target: bool) -> tuple[Fold, ...]:

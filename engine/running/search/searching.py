@@ -14,7 +14,7 @@ from functools import partial
 
 from engine.core.errors import CancelledError, UsageError
 from engine.core.ports import Trainer
-from engine.core.run.effort import Effort, Search, SearchEnd, Setting, TrialOutcome
+from engine.core.run.effort import Effort, Search, SearchEnd, Setting, Trial, TrialOutcome
 from engine.core.run.events import Event, PreparationProgress, Searched
 from engine.core.run.plan import RunPlan
 from engine.core.steps import CancelSignal, Deadline, FirstOf, Progress, check_cancelled, relay
@@ -73,7 +73,7 @@ def search_settings(
     context = replace(context, task=task)
     train, pool, beside = ([by_id[one] for one in ids] for ids in (plan.train_ids, effort.pool_ids, effort.weights_ids))
     folds = folds_of(pool, len(train), seed=plan.seed, by_target=task.has_labels)
-    ground = Ground(train=tuple(train), folds=folds, weights=_weights(task, pool))
+    ground = Ground(train=tuple(train), folds=folds, weights=_weights(task, pool), shown_as_run=effort.shown_as_run)
     weights_ground = ground
     if beside:
         fold = Fold(learned=ground.train, held_out=tuple(beside))
@@ -127,8 +127,9 @@ def _take_turns(
             seeker.variant_with(setting),
             setting,
             seeker.ground,
-            partial(_goes_on, seeker),
-            seeker.is_enough,
+            so_far=partial(_so_far, seeker),
+            goes_on=partial(_goes_on, seeker),
+            enough=seeker.is_enough,
             keeps_weights=seeker.keeps_weights(setting),
         )
         try:
@@ -161,6 +162,16 @@ def _within(search: Progress, started: float, event: Event, *, counts: bool) -> 
         left_s = max(left_s - spent_s, 0.0) if counts else left_s + (event.progress.left_s or 0.0)
     detail = f"{search.detail}: {event.progress.stage.lower()}"
     return replace(event, progress=replace(search, detail=detail, left_s=left_s))
+
+
+def _so_far(seeker: Seeker, mean: float, row_scores: Sequence[float | None], folds: int) -> float:
+    """Return the mean after so many folds, which compares with the default's after as many."""
+    default = seeker.trials[0] if seeker.trials else None
+    if default is None or folds > len(default.fold_scores):
+        return mean
+    trial = Trial(setting={}, standing=TrialOutcome.WHOLE, score=mean, row_scores=tuple(row_scores))
+    part = replace(default, score=default.fold_scores[folds - 1], row_scores=default.row_scores[: len(row_scores)])
+    return comparable(part, trial, seeker.ground.order).score or 0.0
 
 
 def _goes_on(seeker: Seeker, score: float, folds: int) -> bool:

@@ -15,7 +15,6 @@ from engine.core.errors import (
     ServerBusyError,
     SpendingLimitError,
     StoreError,
-    UsageError,
     WorkerDiedError,
 )
 from engine.core.generation import Completion
@@ -99,9 +98,10 @@ def try_setting(
     variant: Variant,
     setting: Setting,
     ground: Ground,
+    *,
+    so_far: Callable[[float, Sequence[float | None], int], float],
     goes_on: Callable[[float, int], bool],
     enough: Callable[[float, float, int], bool],
-    *,
     keeps_weights: bool = False,
 ) -> Generator[Event, None, Trial]:
     """Answer the held-out rows of each fold, as long as the mean so far is worth going on.
@@ -120,6 +120,7 @@ def try_setting(
         variant: with the setting.
         setting: as it is recorded.
         ground: the rows that all settings are judged on.
+        so_far: takes the mean, each row's score and the number of folds; returns what compares with other trials.
         goes_on: takes the mean so far and the number of folds.
         enough: takes the seconds of all folds so far, those of answering the last one, and their number; it tells
             whether the trial is whole with these.
@@ -130,7 +131,8 @@ def try_setting(
         ModelError: the server is unreachable, or refuses every request.
     """
     started = time.perf_counter()
-    answers, means, took = _Answers(), [], Took()
+    answers, took = _Answers(), Took()
+    means: list[float] = []
     standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
     began_at, as_the_default = time.time(), not setting or keeps_weights
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
@@ -159,19 +161,18 @@ def try_setting(
                 _answer(context, ready, [row for row in fold.held_out if row not in ready.shots], answers)
             finally:
                 _forget(context, trainer, ready, of_the_run=of_the_run)
-            if not answers.rows:  # its prompts show them all
-                continue
             if len(answers.messages) == len(answers.rows):
                 standing, message = TrialOutcome.FAILED, answers.messages[0]
                 break
-            means.append(_mean(_scores(context, variant, answers, prior)[0], answers.rows, ground.weights))
+            scores = _scores(context, variant, answers, prior)[0]
+            mean = _mean(scores, answers.rows, ground.weights)
+            means.append(so_far(mean, answers.in_order(scores), len(means) + 1))
             promising = goes_on(means[-1], len(means))
             if len(means) == len(used) or enough(_since(started), _since(asked), len(means)):
                 break
             if not promising:
                 standing = TrialOutcome.BEHIND
                 break
-        _check_judged(answers)
     except PASSING:
         raise
     except AdaptLabError as error:
@@ -226,12 +227,6 @@ def _since(moment: float) -> float:
     return time.perf_counter() - moment
 
 
-def _check_judged(answers: _Answers) -> None:
-    """Raise `UsageError` where no row was left to judge a prompt by: it shows them all."""
-    if not answers.rows:
-        raise UsageError("Its prompts show every labelled row.", "Mark more rows as validation.")
-
-
 def _prepared(
     trainer: Trainer,
     variant: Variant,
@@ -244,7 +239,7 @@ def _prepared(
     ends_early: bool,
 ) -> Generator[Event, None, ReadyVariant]:
     """Make a variant ready to answer a fold, with the examples of the run, or chosen from the fold as was decided."""
-    if decided_before.variant.shots_k and ground.judges_beside:
+    if decided_before.variant.shots_k and ground.shown_as_run:
         context, fold = as_in_the_run, replace(fold, learned=ground.train)
     paid = OneOff(context.began_at)
     chosen = yield from decide_shots(context, variant, fold.learned, decided_before.record)
