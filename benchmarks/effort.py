@@ -75,12 +75,11 @@ class Cell:
     @property
     def is_too_small(self) -> bool:
         """Tell whether no setting would have ended in time beside the default, as the search's own record says."""
-        return len(self.search["trials"]) == 1 and self.search["ended"] == SearchEnd.TIME and not self.gave_up
-
-    @property
-    def gave_up(self) -> bool:
-        """Tell whether a trial was given up because it took longer than foreseen."""
-        return bool(self.search.get("given_up_s"))
+        return (
+            len(self.search["trials"]) == 1
+            and self.search["ended"] == SearchEnd.TIME
+            and not self.search.get("given_up_s")
+        )
 
     @property
     def has_more(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -158,3 +158,8 @@ class Task:
     def split(self, name: str) -> tuple[Example, ...]:
         """Return the examples of one split, in file order."""
         return tuple(example for example in self.examples if example.split == name)
+
+    def rows(self, ids: Iterable[str]) -> list[Example]:
+        """Return the examples with these ids, in the order of these; `KeyError` if there is none of one."""
+        by_id = {example.id: example for example in self.examples}
+        return [by_id[row_id] for row_id in ids]

@@ -133,7 +133,7 @@ def _carry_out(
     kept = _without(kept, left)
     again = to_ask_again(kept)
     kept = _without(kept, again)
-    yield RunStarted(plan=plan, targets=tuple(example.target for example in _rows(task, plan.test_ids)))
+    yield RunStarted(plan=plan, targets=tuple(example.target for example in task.rows(plan.test_ids)))
     for prediction in kept:
         yield PredictionMade(prediction=prediction, kept=True)
     budget = Budget.of(plan, spent=manifest.beside_usd)
@@ -175,7 +175,7 @@ def _carry_out(
     yield from _make_ready(context, ports, budget, standings, ready)
     yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
     turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept, again)
-    yield from turns.take(_rows(task, plan.test_ids))
+    yield from turns.take(task.rows(plan.test_ids))
     extended = yield from _spend_saved(context, ports.store, standings, budget)
     if extended is plan:
         return
@@ -183,7 +183,7 @@ def _carry_out(
     standings = Standings(extended, kept, standings.out)
     if not (yield from settle(extended, ports.store, standings, budget)):
         turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept)
-        yield from turns.take(_rows(task, extended.test_ids))
+        yield from turns.take(task.rows(extended.test_ids))
 
 
 def _make_ready(
@@ -191,9 +191,9 @@ def _make_ready(
 ) -> Iterator[Event]:
     """Load the model, prepare the variants that get rows, check their weights and warm them up; fill `ready`."""
     plan, task, manifest = context.plan, context.task, ports.store.manifest(context.plan.run_id)
-    train, test = _rows(task, plan.train_ids), _rows(task, plan.test_ids)
+    train, test = task.rows(plan.train_ids), task.rows(plan.test_ids)
     if any(variant.generates and not standings.is_out(variant.id) for variant in plan.variants):
-        may_come = _rows(task, rows_left(plan, task)) if plan.spend_saved else []
+        may_come = task.rows(rows_left(plan, task)) if plan.spend_saved else []
         loading = partial(_load, context, ports.store, _slots(plan), _room(context, train, [*test, *may_come]))
         yield from tried_twice(loading, "Loading the model")
     paid = _paid(context, budget, ports.store)
@@ -221,11 +221,6 @@ def _decided(manifest: Manifest) -> dict[str, Preparation]:
         decided = Preparation(prepare_s=0.0, shots=default.shots, priors=priors)
         found[variant_id.removesuffix(TUNED_ENDING)] = decided
     return found
-
-
-def _rows(task: Task, ids: Sequence[str]) -> list[Example]:
-    by_id = {example.id: example for example in task.examples}
-    return [by_id[example_id] for example_id in ids]
 
 
 def _spend_saved(

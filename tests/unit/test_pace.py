@@ -56,7 +56,7 @@ def learned(*events: Event, task: Task = LABELS, of: RunPlan = PLAN) -> Shown:
     pace = RunPace(of, task)
     for event in events:
         pace.take(event)
-    return shown_pace(pace.figures or {}, {}, task)
+    return shown_pace(pace.figures() or {}, {}, task)
 
 
 def test_a_model_that_showed_nothing_is_taken_by_its_size() -> None:
@@ -107,9 +107,10 @@ def test_trainings_go_by_what_is_read() -> None:
     texts = RunPace(PLAN, TEXTS)
     for _ in range(LEAST_ROWS):
         texts.take(answered(2.0))
-    assert texts.figures is not None
-    assert shown_pace(texts.figures, {}, TEXTS).reading_tokens_per_s is None
-    assert shown_pace(texts.figures, {"prefill_tokens_per_s": 200.0}, TEXTS).reading_tokens_per_s == 200.0
+    figures = texts.figures()
+    assert figures is not None
+    assert shown_pace(figures, {}, TEXTS).reading_tokens_per_s is None
+    assert shown_pace(figures, {"prefill_tokens_per_s": 200.0}, TEXTS).reading_tokens_per_s == 200.0
     assert shown_pace({}, {"prefill_tokens_per_s": 200.0}, TEXTS).tokens_per_s is None
     assert pace_of(LOCAL, 2, shown_pace({}, {"prefill_tokens_per_s": 200.0}, TEXTS)).reading_tokens_per_s == 200.0
 

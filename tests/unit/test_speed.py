@@ -68,6 +68,10 @@ def test_speeds_are_kept_by_processor(tmp_path: Path) -> None:
     assert one.read()["abc"] == {"load_s": 1.0}
     (tmp_path / "speeds.json").write_text("{")
     assert one.read() == {}
+    (tmp_path / "speeds.json").write_text('{"One CPU": {"abc": 3, "def": {"load_s": 2.0}}, "Other CPU": 4}')
+    assert (one.read(), other.read()) == ({"def": {"load_s": 2.0}}, {})
+    one.keep("abc", {"load_s": 1.0})
+    assert one.read()["abc"] == {"load_s": 1.0}
 
 
 def test_frame_leaves_out_models_that_are_gone() -> None:

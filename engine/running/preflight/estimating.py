@@ -16,7 +16,7 @@ from engine.core.variant import LoraSpec, ShotChoice, TrainingPrompts, Variant
 from engine.metrics import wording as say
 from engine.running.preflight.backend_checks import backend_limits, lora_comes_with_the_server
 from engine.running.preflight.embedders import handicap_sentences, remedies
-from engine.running.preflight.pace import Pace, Shown, pace_of, plan_tokens, rows_with
+from engine.running.preflight.pace import Pace, Shown, pace_of, plan_tokens
 from engine.running.preflight.remote_embedders import embedding_estimate_usd, sources_of
 from engine.running.preflight.saved_rows import plan_note, rows_at_most
 from engine.running.preflight.search_time import search_time, trial_times
@@ -84,7 +84,7 @@ def estimate_run(
     memory = answering
     if trainings and training_bytes is not None and facts.architecture in trainable:
         most_fetched = {spec: _fetched(variant, tokens) for (spec, _), variant in trainings.items()}
-        learned = rows_with(task, plan.train_ids)
+        learned = task.rows(plan.train_ids)
         memory = max(answering, training_memory(facts, learned, most_fetched, tokens.instructions, training_bytes))
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, next((spec for spec, _ in trainings), None))
     notes = [*filter(None, [facts.terms, plan_note(plan, task)])]

@@ -58,10 +58,9 @@ def label_room(
     one = with_labels(task, task.answer.labels[:1])
     if len(task.instructions.encode()) - len(one.instructions.encode()) < LEAST_SHARE * room:
         return LabelRoom(room=room, needed={})
-    by_id = {example.id: example for example in task.examples}
-    rows = _middling([by_id[row_id] for row_id in plan.train_ids])
+    rows = _middling(task.rows(plan.train_ids))
     # A test row is looked at only where there is no other, and then nothing is chosen by it.
-    query = (rows or _middling([by_id[row_id] for row_id in plan.test_ids]))[0].input
+    query = (rows or _middling(task.rows(plan.test_ids)))[0].input
     asked = [_with_all_labels(variant) for variant in plan.variants if variant.generates]
     prompts = [stand_in_prompt(own, variant, query, rows) for variant in asked for own in (task, one)]
     longest = max(task.answer.words.values(), key=lambda word: len(word.encode()))

@@ -49,6 +49,5 @@ def with_more_rows(plan: RunPlan, task: Task, count: int) -> RunPlan:
             f"Ask for {len(left)} or fewer." if left else "Add labelled rows to the task, and start a new run.",
         )
     ids = (*plan.test_ids, *left[:count])
-    by_id = {example.id: example for example in task.examples}
-    effort = plan.effort and replace(plan.effort, sealed=seal_of([by_id[row_id] for row_id in ids]))
+    effort = plan.effort and replace(plan.effort, sealed=seal_of(task.rows(ids)))
     return replace(plan, test_ids=ids, looks=plan.looks + 1, effort=effort)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -11,7 +12,7 @@ from engine.core.generation import ModelFacts
 from engine.core.run.events import Event, PlanSettled, PredictionMade, VariantReady
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import Prediction
-from engine.core.task import Example, Task
+from engine.core.task import Task
 from engine.core.variant import Variant
 from engine.running.row_tokens import RowTokens, row_tokens, work
 
@@ -104,17 +105,12 @@ def _kind(task: Task) -> str:
     return _LABELS if task.answer.labels else f"texts: {task.id}"
 
 
-def rows_with(task: Task, ids: Sequence[str]) -> list[Example]:
-    """Return the rows of a task with these ids, as far as it has them."""
-    by_id = {example.id: example for example in task.examples}
-    return [by_id[row_id] for row_id in ids if row_id in by_id]
-
-
 def plan_tokens(plan: RunPlan, task: Task) -> RowTokens:
     """Return the tokens of a plan's rows; answers that are no labels count as long as they may get."""
-    tests, learned = (rows_with(task, ids) for ids in (plan.test_ids, plan.train_ids))
     most = max((variant.decoding.max_tokens for variant in plan.variants), default=0)
-    return row_tokens(task, tests, learned, answer=1 if task.answer.labels else most)
+    return row_tokens(
+        task, task.rows(plan.test_ids), task.rows(plan.train_ids), answer=1 if task.answer.labels else most
+    )
 
 
 class RunPace:
@@ -122,10 +118,10 @@ class RunPace:
 
     def __init__(self, plan: RunPlan, task: Task) -> None:
         """Begin before the first event."""
-        self._tokens, self._kind = plan_tokens(plan, task), _kind(task)
+        self._plan, self._task = plan, task
         self._variants: dict[str, Variant] = {}
+        self._answers: Counter[str] = Counter()
         self._seconds: list[float] = []
-        self._work = 0.0
         self._settle(plan)
 
     def take(self, event: Event) -> None:
@@ -139,20 +135,20 @@ class RunPace:
             case PredictionMade() if not event.kept and event.prediction.failure is None:
                 self._add(event.prediction)
 
-    @property
     def figures(self) -> dict[str, dict[str, float]] | None:
-        """What is kept, by the kind of answer: a `Shown` of it. None before `LEAST_ROWS` answers."""
+        """Return what is kept, by the kind of answer: a `Shown` of it. None before `LEAST_ROWS` answers."""
         total_s = sum(self._seconds)
         if len(self._seconds) < LEAST_ROWS or total_s <= 0:
             return None
-        return {self._kind: {"tokens_per_s": self._work / total_s, "row_s": median(self._seconds)}}
+        tokens = plan_tokens(self._plan, self._task)
+        done = sum(count * work(self._variants[name], tokens) for name, count in self._answers.items())
+        return {_kind(self._task): {"tokens_per_s": done / total_s, "row_s": median(self._seconds)}}
 
     def _add(self, made: Prediction) -> None:
         variant = self._variants.get(made.variant_id)
-        if variant is None or not variant.generates or made.timing.total_s is None:
-            return
-        self._work += work(variant, self._tokens)
-        self._seconds.append(made.timing.total_s)
+        if variant is not None and variant.generates and made.timing.total_s is not None:
+            self._answers[variant.id] += 1
+            self._seconds.append(made.timing.total_s)
 
     def _settle(self, plan: RunPlan) -> None:
         self._variants = {variant.id: variant for variant in plan.variants}

@@ -66,12 +66,11 @@ def search_settings(
         SpendingLimitError: the limit is reached.
     """
     plan, task, effort = context.plan, context.task, context.plan.effort or Effort()
-    by_id = {row.id: row for row in task.examples}
-    if seal_of([by_id[row_id] for row_id in plan.test_ids]) != effort.sealed:
+    if seal_of(task.rows(plan.test_ids)) != effort.sealed:
         raise UsageError("The test rows have changed since the run was planned.", "Start a new run.")
+    train, pool, beside = map(task.rows, (plan.train_ids, effort.pool_ids, effort.weights_ids))
     task = _without_tested(task, plan)
     context = replace(context, task=task)
-    train, pool, beside = ([by_id[one] for one in ids] for ids in (plan.train_ids, effort.pool_ids, effort.weights_ids))
     folds = folds_of(pool, len(train), seed=plan.seed, by_target=task.has_labels)
     ground = Ground(train=tuple(train), folds=folds, weights=_weights(task, pool), shown_as_run=effort.shown_as_run)
     weights_ground = ground

@@ -46,7 +46,7 @@ def events(
         workspace.store.update_run(plan.run_id, status="cancelled")
         ended = RunEnded(status="cancelled", message="Stopped while waiting.", fix="Resume to continue.")
     with suppress(AdaptLabError, OSError):  # no run fails for want of what only estimates need
-        if figures := pace.figures:
+        if figures := pace.figures():
             digest = workspace.store.manifest(plan.run_id).model.digest
             workspace.paces.keep(digest, {**workspace.paces.read().get(digest, {}), **figures})
     if ended is not None:
