@@ -116,7 +116,7 @@ def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose, stud
     for words in dict.fromkeys(words for preflight in preflights for words in preflight.notes):
         note(words, dim=True)
     estimated_s = sum(preflight.estimated_s for preflight in preflights)
-    note(f"{len(missing)} of {len(plans)} runs to go: about {say.duration(estimated_s)}.")
+    note(f"{len(missing)} of {len(plans)} runs to go: about {say.about_duration(estimated_s)}.")
     failed = []
     with stoppable() as cancel:
         for place, plan in enumerate(missing, start=1):

@@ -229,8 +229,8 @@ def _takes(preflight: Preflight) -> str:
     free = say.size(preflight.free_memory_bytes)
     parts = [
         f"{'up to ' if preflight.settings else ''}**{say.number(preflight.predictions)}** answers",
-        f"about **{say.duration(preflight.estimated_s)}**"
-        + (f", training {say.duration(training)}" if training else "")
+        f"about **{say.about_duration(preflight.estimated_s)}**"
+        + (f", training {say.about_duration(training)}" if training else "")
         + (f", search {say.duration(search)}" if search else ""),
         f"about **{say.size(preflight.estimated_memory_bytes)}** of {free} free memory",
     ]

@@ -57,7 +57,7 @@ def _default_run(lab: Lab) -> None:
         return
     st.caption(
         f"{plain(task_title(lab, plan.task_id))}: {len(plan.variants)} variants, "
-        f"{say.number(len(plan.test_ids))} rows each, about {say.duration(preflight.estimated_s)}. "
+        f"{say.number(len(plan.test_ids))} rows each, about {say.about_duration(preflight.estimated_s)}. "
         "You can stop at any time; finished rows are saved."
     )
     waits = lab.runs.current_id() is not None

@@ -134,7 +134,7 @@ def _panel(
                 kwargs={"studied_run": studied_run},
                 disabled=not begin.can_start,
             )
-            about = f", about {say.duration(begin.estimated_s)}" if begin.estimated_s else ""
+            about = f", about {say.about_duration(begin.estimated_s)}" if begin.estimated_s else ""
             st.caption(f"{missing} of {len(begin.plans)} runs to go{about}. They run in the background.")
     for failure in now.failed if now.name == name else ():
         st.warning(plain(failure))

@@ -79,7 +79,7 @@ def _launch(lab: Lab, order: TrainingOrder, preflight: Preflight) -> None:
             key="train_start",
         )
         st.markdown(
-            f"**{say.number(order.train_rows)}** rows · about **{say.duration(preflight.estimated_s)}** · "
+            f"**{say.number(order.train_rows)}** rows · about **{say.about_duration(preflight.estimated_s)}** · "
             f"about **{say.size(preflight.estimated_memory_bytes)}** of {say.size(preflight.free_memory_bytes)} free "
             "memory",
             width="content",

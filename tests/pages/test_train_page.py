@@ -37,7 +37,7 @@ def test_time_and_memory_are_estimated_before(open_app: Opener) -> None:
         task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT, Technique.LORA], limit=10, test_split="train",
         prior_correction=PriorCorrection.OFF,
     )  # fmt: skip
-    assert f"**{say.duration(lab.plans.preflight(answers).estimated_s)}**" in told
+    assert f"**{say.about_duration(lab.plans.preflight(answers).estimated_s)}**" in told
     assert any("None yet" in caption.value for caption in app.caption)
 
 

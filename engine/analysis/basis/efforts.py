@@ -121,7 +121,7 @@ def _sentence(search: Search) -> str:
     if row.best_score is None or row.default_score is None:
         return f"{row.technique}: {spent}{end}. The default stays: {_why_kept(search)}."
     shares = f"{say.share(row.best_score)} against the default's {say.share(row.default_score)}"
-    shares += f" on {say.counted(row.judged_rows, 'labelled row')}"
+    shares += f", compared on {say.counted(row.judged_rows, 'labelled row')}"
     if row.changed:
         return f"{row.technique}: {spent}{end}. The run uses {row.used}: {shares}."
     luck = ", which may be luck" if row.best_score > row.default_score else ""
