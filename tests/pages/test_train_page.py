@@ -32,7 +32,7 @@ def test_time_and_memory_are_estimated_before(open_app: Opener) -> None:
     training = lab.plans.preflight(plan)
     (told,) = (element.value for element in app.markdown if "GB" in element.value)
     assert training.estimated_training_s < training.estimated_s
-    assert f"**{say.duration(training.estimated_training_s)}**" not in told
+    assert f"**{say.about_duration(training.estimated_training_s)}**" not in told
     answers = lab.plans.make(
         task_id=TASK, model_id=MODEL, techniques=[Technique.ZERO_SHOT, Technique.LORA], limit=10, test_split="train",
         prior_correction=PriorCorrection.OFF,

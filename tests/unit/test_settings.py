@@ -277,7 +277,10 @@ def test_what_is_used_says_whether_the_prior_is_taken_away() -> None:
             technique="few-shot", trials={"0": default, "1": better}, ended=SearchEnd.TRIALS, chosen=1, best=1
         )
         (sentence,) = effort_sentences({"few-shot-tuned": search})
-        assert f"The run uses prompt: brief{told}: 100 % against the default's 50 %, compared on 2 labelled rows." in sentence
+        assert (
+            f"The run uses prompt: brief{told}: 100 % against the default's 50 %, compared on 2 labelled rows."
+            in sentence
+        )
 
 
 def test_the_curve_is_told_in_words() -> None:
