@@ -71,6 +71,10 @@ def _measure(name: str) -> None:
 def _plain_loop(path: str, task: Task, rows: list[Example], requests: list[GenerateRequest]) -> tuple[float, int]:
     import llama_cpp
 
+    from adapters.models.llama_cpp.loading import set_as_default
+
+    set_as_default()
+
     alternatives = " | ".join(json.dumps(label) for label in task.answer.labels)
     grammar = llama_cpp.LlamaGrammar.from_string(f"root ::= {alternatives}", verbose=False)
     llama = llama_cpp.Llama(path, n_ctx=2048, n_threads=2, verbose=False)

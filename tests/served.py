@@ -80,7 +80,7 @@ def llama_cpp_server(model: str) -> Iterator[str]:
     """Run the server of llama-cpp-python."""
     _need("sse_starlette")
     port = free_port()
-    arguments = ["-m", "llama_cpp.server", "--model", model, "--host", "127.0.0.1", "--port", str(port)]
+    arguments = ["-m", "tests.llama_cpp_server", "--model", model, "--host", "127.0.0.1", "--port", str(port)]
     with served(
         [*arguments, "--n_ctx", "1024", "--n_threads", "1", "--n_threads_batch", "1", "--verbose", "false"], port
     ) as url:

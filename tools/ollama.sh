@@ -31,8 +31,10 @@ tar -xzf "$WORK"/llama_cpp_python-*.tar.gz -C "$WORK" --wildcards '*/vendor/llam
 HEADERS=$(echo "$WORK"/llama_cpp_python-*/vendor/llama.cpp/vendor)
 echo "Building Ollama $VERSION (once, some minutes) ..." >&2
 mkdir -p "$BIN"
-# For this processor: without its vector instructions an answer takes several times as long.
-CGO_ENABLED=1 CGO_CPPFLAGS="-I$HEADERS" CGO_CFLAGS="-O3 -march=native" CGO_CXXFLAGS="-O3 -march=native" \
+# For this processor: without its vector instructions an answer takes several times as long. Not for Intel's AMX: the Go
+# module leaves out the files for it, so that the linker would miss them.
+FLAGS="-O3 -march=native -U__AMX_INT8__"
+CGO_ENABLED=1 CGO_CPPFLAGS="-I$HEADERS" CGO_CFLAGS="$FLAGS" CGO_CXXFLAGS="$FLAGS" \
   GOBIN=$BIN GOFLAGS=-mod=mod go install -ldflags "-X=github.com/ollama/ollama/version.Version=${VERSION#v}" \
   "github.com/ollama/ollama@$VERSION" >&2
 echo "$BIN/ollama"

@@ -67,6 +67,8 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, float]]] = {
 
 SCORE = """
 import json, sys, llama_cpp
+from adapters.models.llama_cpp.loading import set_as_default
+set_as_default()
 wanted = json.load(sys.stdin)
 found = []
 for lora in wanted["loras"]:

@@ -51,6 +51,8 @@ print(json.dumps([[ids(prompt), ids(answer)] for prompt, answer in wanted["texts
 
 SCORE = """
 import json, sys, llama_cpp, numpy
+from adapters.models.llama_cpp.loading import set_as_default
+set_as_default()
 wanted = json.load(sys.stdin)
 results = []
 for lora in wanted["loras"]:

@@ -17,6 +17,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.models.llama_cpp.loading import model_parameters
 from engine.core.errors import CanaryError, CancelledError, ModelError, ModelFileError
 from engine.core.steps import ANSWER_STOPPED
 
@@ -64,7 +65,7 @@ class NativeModel:
             ModelFileError: llama.cpp refuses it.
         """
         llama_cpp.llama_backend_init()
-        parameters = llama_cpp.llama_model_default_params()
+        parameters = model_parameters()
         parameters.vocab_only = vocabulary_only
         parameters.n_gpu_layers = gpu_layers()
         self._model: Any = llama_cpp.llama_model_load_from_file(path.encode(), parameters)

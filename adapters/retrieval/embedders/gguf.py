@@ -85,7 +85,10 @@ class GgufEmbedder(BatchEmbedder):
         """
         from llama_cpp import Llama
 
+        from adapters.models.llama_cpp.loading import set_as_default
+
         super().__init__(facts)
+        set_as_default()
         try:
             self._model: Any = Llama(
                 model_path=facts.path,
