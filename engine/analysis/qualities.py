@@ -55,10 +55,20 @@ def qualities(plan: RunPlan, table: RunTable) -> dict[str, Interval]:
         scores = table.score[line, table.made[line]]
         if len(scores):
             found.append(_Score(variant=variant, rows=len(scores), quality=mean_interval(scores)))
-    most = max((item.rows for item in found), default=0)
-    left = {item.variant.id for item in found if plan.race and item.rows < most}
-    intervals = corrected(found, len(plan.test_ids), left)
+    intervals = corrected(found, len(plan.test_ids), left_race(plan, table))
     return {item.variant.id: interval for item, interval in zip(found, intervals, strict=True)}
+
+
+def left_race(plan: RunPlan, table: RunTable) -> frozenset[str]:
+    """Return the variants of a race with fewer rows than another, by their ids: none of them is best.
+
+    Args:
+        plan: of the run.
+        table: the run's predictions as columns.
+    """
+    rows = {variant.id: int(table.made[table.place(variant.id)].sum()) for variant in plan.variants}
+    most = max(rows.values(), default=0)
+    return frozenset(name for name, done in rows.items() if plan.race and 0 < done < most)
 
 
 def best_of(items: Sequence[AnyScored], out: Container[str] = ()) -> AnyScored:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.marks import FigureName, Origin, mark_of
-from engine.analysis.qualities import qualities
+from engine.analysis.qualities import left_race, qualities
 from engine.analysis.row_filter import Facet, facet
 from engine.analysis.run_table import RunTable
 from engine.charts.chart import Grid
@@ -156,6 +156,8 @@ class Cell:
     low: float | None
     high: float | None
     mark: Mark
+    left_race: bool = False
+    """It left a race early: its value is that of fewer rows, which may be easier ones."""
 
     @property
     def interval(self) -> Interval:
@@ -177,15 +179,16 @@ class Matrix:
     techniques: tuple[Technique, ...]
     cells: Cells
     agreement: Mapping[tuple[str, str], float]
-    """Kendall's tau-b of each pair of models over the techniques that both have run: 1 is the same order, -1 the
-    reverse. Pairs with fewer than three such techniques, or with all scores tied, are left out."""
+    """Kendall's tau-b of each pair of models over the techniques that both have run to the end: 1 is the same order, -1
+    the reverse. Pairs with fewer than three such techniques, or with all scores tied, are left out."""
     searched: bool = False
     """Settings were searched for in one of the runs; all figures here are of the default ones."""
 
     def best(self, model: str) -> Technique | None:
-        """Return the technique with the highest score on a model; None if it has none."""
-        scored = [(self.cells[technique, model].value, technique) for technique in self.techniques
-                  if (technique, model) in self.cells]  # fmt: skip
+        """Return the technique with the highest score on a model, of those that left no race; None if it has none."""
+        found = [(self.cells[technique, model], technique) for technique in self.techniques
+                 if (technique, model) in self.cells]  # fmt: skip
+        scored = [(cell.value, technique) for cell, technique in found if not cell.left_race]
         return max(scored, key=lambda pair: pair[0])[1] if scored else None
 
 
@@ -205,6 +208,7 @@ def matrix(summaries: Sequence[Mapping[str, Any]]) -> Matrix:
                     low=quality["ci_low"],
                     high=quality["ci_high"],
                     mark=Mark(figures["marks"][FigureName.QUALITY]),
+                    left_race=figures["variant"] in summary["out"],
                 )
     first = next(iter(by_model.values()))
     searched = any(figures.get("tuned") for summary in by_model.values() for figures in summary["variants"])
@@ -216,11 +220,17 @@ def across_models(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> Matrix:
     """Put the runs of one task side by side: each technique on each model, in the first run that has both."""
     cells: Cells = {}
     for plan, table, origin in runs:
-        scored = qualities(plan, table)
+        scored, left = qualities(plan, table), left_race(plan, table)
         for variant in plan.variants:
             if variant.id in scored and not variant.tuned:
                 quality, mark = scored[variant.id], mark_of(FigureName.QUALITY, variant, origin)
-                found = Cell(value=quality.value, low=quality.low, high=quality.high, mark=mark)
+                found = Cell(
+                    value=quality.value,
+                    low=quality.low,
+                    high=quality.high,
+                    mark=mark,
+                    left_race=variant.id in left,
+                )
                 cells.setdefault((variant.technique, plan.model_id), found)
     models = tuple(dict.fromkeys(model for _technique, model in cells))
     searched = any(variant.tuned for plan, _table, _origin in runs for variant in plan.variants)
@@ -272,7 +282,8 @@ def _agreement(models: Sequence[str], cells: Mapping[tuple[Technique, str], Cell
 
     found = {}
     for one, other in combinations(models, 2):
-        both = [t for t in TECHNIQUES if (t, one) in cells and (t, other) in cells]
+        ended = {at for at, cell in cells.items() if not cell.left_race}
+        both = [t for t in TECHNIQUES if (t, one) in ended and (t, other) in ended]
         if len(both) < LEAST_TECHNIQUES:
             continue
         tau = float(kendalltau([cells[t, one].value for t in both], [cells[t, other].value for t in both]).statistic)

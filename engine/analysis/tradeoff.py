@@ -50,10 +50,10 @@ def _measures(
     item: VariantFigures, beside: Sequence[VariantFigures], differences: Sequence[Difference]
 ) -> tuple[float, float, float]:
     """Quality turned round, p95 (seconds of work where rows were answered in batches) and cost: lower is better."""
-    return -_quality_beside(item, beside, differences), _p95_s(item) or item.busy_s_per_call, dearness(item)
+    return -quality_beside(item, beside, differences), _p95_s(item) or item.busy_s_per_call, dearness(item)
 
 
-def _quality_beside(item: VariantFigures, beside: Sequence[VariantFigures], differences: Sequence[Difference]) -> float:
+def quality_beside(item: VariantFigures, beside: Sequence[VariantFigures], differences: Sequence[Difference]) -> float:
     """Return the quality to rank by.
 
     Of one that answered fewer rows than another: the other's, and what lies between them on the rows that both have.

@@ -25,7 +25,7 @@ from engine.core.errors import UsageError
 from engine.core.run.manifest import Manifest
 from engine.core.techniques import Technique
 from engine.running.planning import plan_run
-from tests.made_runs import answered
+from tests.made_runs import answered, predictions_of, table_of
 from tests.memory_lab import memory_model, memory_task
 
 TASK = memory_task()
@@ -117,3 +117,18 @@ def test_the_newest_run_of_each_model_stands_in_the_matrix() -> None:
     told = {one["technique"]: one["quality"] for one in summary["variants"]}
     low, high = told["rag"]["ci_low"] * 100, told["rag"]["ci_high"] * 100
     assert f"50 % ({low:.0f} to {high:.0f})" in grid.texts[0][0]
+
+
+def test_what_left_a_race_early_is_not_the_best_of_a_model() -> None:
+    """All of its first six rows are right, and it is behind one that is right on half of all."""
+    plan = plan_run(TASK, memory_model(id="one"), techniques=[Technique.RAG, Technique.LORA], limit=20)
+    made = [
+        replace(item, score=score, scores={"accuracy": score}, failure=None)
+        for item in predictions_of(plan, TASK)
+        for score in [float(item.variant_id == "lora" or plan.test_ids.index(item.example_id) < 10)]
+        if item.variant_id == "rag" or item.example_id in plan.test_ids[:6]
+    ]
+    table = table_of(plan, made)
+    words = {race: in_words(across_models([(replace(plan, race=race), table, Origin())])) for race in (True, False)}
+    assert words[True] == ["one: RAG is best with 50 %."]
+    assert words[False] == ["one: LoRA is best with 100 %."]

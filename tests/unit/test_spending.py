@@ -218,14 +218,14 @@ def test_prices_and_limit_outlive_a_restart() -> None:
     assert manifest_from_dict(manifest).plan.prices is None
 
 
-def summary(model: str, **scores: float) -> dict[str, object]:
-    """Build a summary with these scores."""
+def summary(model: str, *, out: tuple[str, ...] = (), **scores: float) -> dict[str, object]:
+    """Build a summary with these scores, of a race that some left."""
     variants = [
-        {"technique": name.replace("_", "-"), "marks": {"quality": "measured"},
+        {"variant": name.replace("_", "-"), "technique": name.replace("_", "-"), "marks": {"quality": "measured"},
          "quality": {"metric": "accuracy", "value": value, "ci_low": value - 0.1, "ci_high": value + 0.1}}
         for name, value in scores.items()
     ]  # fmt: skip
-    return {"task": "tickets", "model": model, "variants": variants}
+    return {"task": "tickets", "model": model, "variants": variants, "out": dict.fromkeys(out, 14)}
 
 
 def test_models_are_put_side_by_side() -> None:
@@ -245,6 +245,18 @@ def test_models_are_put_side_by_side() -> None:
     words = " ".join(in_words(table))
     assert "the same order" in words
     assert "a different order" in words
+
+
+def test_what_left_a_race_is_not_best_of_a_model() -> None:
+    """Its score is that of its first rows: it has a cell, and no place among the others."""
+    scores = {"zero_shot": 0.7, "few_shot": 0.5, "rag": 0.6, "lora": 0.4}
+    table = matrix([summary("a", **scores, out=("zero-shot",)), summary("b", **scores)])
+    assert table.cells[Technique.ZERO_SHOT, "a"].value == 0.7
+    assert table.best("a") is Technique.RAG
+    assert table.best("b") is Technique.ZERO_SHOT
+    others = {name: score for name, score in scores.items() if name != "zero_shot"}
+    assert table.agreement == matrix([summary("a", **others), summary("b", **others)]).agreement
+    assert matrix([summary("a", **scores, out=("zero-shot", "rag")), summary("b", **scores)]).agreement == {}
 
 
 def test_few_or_tied_scores_tell_no_order() -> None:

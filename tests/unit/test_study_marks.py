@@ -90,10 +90,10 @@ def test_drift_says_what_it_was_compared_with() -> None:
 def test_models_side_by_side_have_their_marks() -> None:
     """A cell of the matrix is what the summary says of its quality."""
     variants = [
-        {"technique": "rag", "quality": {"metric": "accuracy", "value": 0.5, "ci_low": 0.4, "ci_high": 0.6},
+        {"variant": "rag", "technique": "rag", "quality": {"metric": "accuracy", "value": 0.5, "ci_low": 0.4, "ci_high": 0.6},
          "marks": {"quality": "simulated"}}
     ]  # fmt: skip
-    table = matrix([{"task": "t", "model": "a", "variants": variants}])
+    table = matrix([{"task": "t", "model": "a", "variants": variants, "out": {}}])
     assert table.cells[Technique.RAG, "a"].mark is Mark.SIMULATED
 
 

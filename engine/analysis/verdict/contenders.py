@@ -24,7 +24,7 @@ def contenders(run: RunFigures, limits: Limits) -> RunFigures:
     out = {
         default
         for default, tuned in pairs.items()
-        if eliminate(run.of(tuned), limits) is None
+        if eliminate(run, run.of(tuned), limits) is None
         and not _left_first(run, tuned, default)
         and not _proven_better(run, default, tuned)
     }

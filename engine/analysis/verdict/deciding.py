@@ -52,11 +52,11 @@ def decide(
         aside: defaults of techniques that stand with other settings; nothing that one of them beats is best as
             measured.
     """
-    eliminated = tuple(found for item in run.figures if (found := eliminate(item, limits)) is not None)
+    eliminated = tuple(found for item in run.figures if (found := eliminate(run, item, limits)) is not None)
     out = {item.variant_id for item in eliminated}
     kept = tuple(item for item in run.figures if item.variant.id not in out)
     leader = _leader(run.differences, kept)
-    others = tuple(item for item in aside if eliminate(item, limits) is None)
+    others = tuple(item for item in aside if eliminate(run, item, limits) is None)
     outcome, pick = _pick(run.differences, kept, leader, others)
     ruling = Ruling(
         run=run,
@@ -96,7 +96,7 @@ def corrected_under(run: RunFigures, limits: Limits) -> RunFigures:
 
     The best of all has been corrected already; whoever is chosen in its place was chosen among those left.
     """
-    kept = [item for item in run.figures if eliminate(item, limits) is None]
+    kept = [item for item in run.figures if eliminate(run, item, limits) is None]
     if not kept or best_of(run.figures, run.out) in kept:
         return run
     corrected = {item.variant.id: item for item in best_corrected(kept, len(run.plan.test_ids), run.out)}

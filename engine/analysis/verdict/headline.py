@@ -41,9 +41,10 @@ def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
             return Sentence(text=f"Only {the(pick)} has answers so far: there is nothing to compare it with.")
         meets = " meets your limits." if ruling.limits.any_set else " ran alone."
         return Sentence(
-            text=f"{start(the(pick))}{meets} There was nothing to compare it with.", claims=met(pick, ruling.limits)
+            text=f"{start(the(pick))}{meets} There was nothing to compare it with.",
+            claims=met(ruling.run, pick, ruling.limits),
         )
-    certain = all(item.certain for item in ruling.eliminated) and meets_all_certainly(pick, ruling.limits)
+    certain = all(item.certain for item in ruling.eliminated) and meets_all_certainly(ruling.run, pick, ruling.limits)
     claim = Claim(
         kind=ClaimKind.ONLY_MEETS,
         strength=Strength.CERTAIN if certain else Strength.MEASURED,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.analysis.figures import VariantFigures
+from engine.analysis.figures import RunFigures, VariantFigures
+from engine.analysis.tradeoff import quality_beside
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
 from engine.analysis.verdict.ruling import Elimination
@@ -53,14 +54,16 @@ class _Checked:
         )
 
 
-def _checked(item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
+def _checked(run: RunFigures, item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
     joint = item.joint
     if limits.least_quality is not None:
+        less = _easier_by(run, item)
+        plain, sure = item.quality, joint.quality if joint else _ANYTHING
         yield _Checked(
             limit=LimitKind.QUALITY,
             allowed=limits.least_quality,
-            plain=item.quality,
-            joint=joint.quality if joint else _ANYTHING,
+            plain=Interval(value=plain.value - less, low=max(plain.low - less, 0.0), high=plain.high - less),
+            joint=replace(sure, low=sure.low - less),
             turned=True,
         )
     if limits.highest_p95_s is not None and item.total_p95_s is not None:
@@ -80,6 +83,13 @@ def _checked(item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
             joint=joint.cost_usd_per_1k if joint else _ANYTHING,
             turned=False,
         )
+
+
+def _easier_by(run: RunFigures, item: VariantFigures) -> float:
+    """Return how much of a variant's score is owed to easier rows: of one that left a race early, else nothing."""
+    if item.variant.id not in run.out:
+        return 0.0
+    return max(item.quality.value - quality_beside(item, run.figures, run.differences), 0.0)
 
 
 _ANYTHING = Interval(value=0.0, low=float("-inf"), high=float("inf"))
@@ -108,28 +118,31 @@ def unknown_costs(items: Sequence[VariantFigures]) -> str:
     return ", and ".join(part for part in (why, none) if part)
 
 
-def met(item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:
+def met(run: RunFigures, item: VariantFigures, limits: Limits) -> tuple[Claim, ...]:
     """Return a claim for each limit that is set and met as measured."""
     return tuple(
         checked.claim(ClaimKind.MEETS, item, certain=checked.certainly_met)
-        for checked in _checked(item, limits)
+        for checked in _checked(run, item, limits)
         if not checked.missed
     )
 
 
-def meets_all_certainly(item: VariantFigures, limits: Limits) -> bool:
+def meets_all_certainly(run: RunFigures, item: VariantFigures, limits: Limits) -> bool:
     """Tell whether a variant certainly meets every limit that is set; one that was not measured is never certain."""
-    return not unmeasured(item, limits) and all(checked.certainly_met for checked in _checked(item, limits))
+    return not unmeasured(item, limits) and all(checked.certainly_met for checked in _checked(run, item, limits))
 
 
-def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
-    """Return why a variant is out as measured: every limit that it misses, and whether it may meet them after all."""
-    missed = [checked for checked in _checked(item, limits) if checked.missed]
+def eliminate(run: RunFigures, item: VariantFigures, limits: Limits) -> Elimination | None:
+    """Return why a variant is out as measured: every limit that it misses, and whether it may meet them after all.
+
+    One that left a race is judged beside a variant with more rows, so that easier rows help it over no limit.
+    """
+    missed = [checked for checked in _checked(run, item, limits) if checked.missed]
     if not missed:
         return None
     certain = any(checked.certainly_missed for checked in missed)
     claims = [checked.claim(ClaimKind.MISSES, item, certain=checked.certainly_missed) for checked in missed]
-    text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
+    text = f"{item.name} {' and '.join(_missed(run, item, checked) for checked in missed)}"
     if not certain and all(checked.may_be_met for checked in missed):
         claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
         text += f"; more rows might show that it meets {'the limit' if len(missed) == 1 else 'the limits'}"
@@ -141,9 +154,13 @@ def eliminate(item: VariantFigures, limits: Limits) -> Elimination | None:
     )
 
 
-def _missed(item: VariantFigures, checked: _Checked) -> str:
+def _missed(run: RunFigures, item: VariantFigures, checked: _Checked) -> str:
     sure = "certainly " if checked.certainly_missed else ""
     match checked.limit:
+        case LimitKind.QUALITY if _easier_by(run, item):
+            own = f"is at {say.share_interval(item.quality)} on its {say.counted(item.rows, 'row')}"
+            beside = f"about {say.share(checked.plain.value)} beside the variants that answered more"
+            return f"{own}, which is {beside}, {sure}below your {say.share(checked.allowed)}"
         case LimitKind.QUALITY:
             return f"is at {say.share_interval(checked.plain)}, {sure}below your {say.share(checked.allowed)}"
         case LimitKind.P95:

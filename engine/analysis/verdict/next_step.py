@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from engine.analysis.figures import VariantFigures
+from engine.analysis.qualities import best_of
 from engine.analysis.verdict.basis import FIRST_LOOK_TOLD
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
 from engine.analysis.verdict.limits import meets_all_certainly
@@ -39,7 +40,7 @@ def _before_use(ruling: Ruling) -> str:
         return "say what you need in quality, time and cost; a limit can change the choice"
     if ruling.outcome is Outcome.ALONE and ruling.pick is not None:
         doubt = any(may_meet(item.reason) for item in ruling.eliminated)
-        if doubt or not meets_all_certainly(ruling.pick, ruling.limits):
+        if doubt or not meets_all_certainly(ruling.run, ruling.pick, ruling.limits):
             return "test more rows to be certain of the limits"
     return "try it on fresh rows from daily use before you rely on it"
 
@@ -57,7 +58,7 @@ def _more_rows(ruling: Ruling) -> Sentence:
 
 def _remedy(ruling: Ruling) -> Sentence:
     """Name what may help the variant of highest quality with the limits that it misses, and only with those."""
-    nearest = max(ruling.run.figures, key=lambda item: item.quality.value)
+    nearest = best_of(ruling.run.figures, ruling.run.out)
     out = next(item for item in ruling.eliminated if item.variant_id == nearest.variant.id)
     missed = {claim.limit for claim in out.reason.claims if claim.kind is ClaimKind.MISSES and claim.limit}
     claim = Claim(kind=ClaimKind.REMEDY, strength=Strength.POSSIBLE, who=nearest.variant.id)

@@ -32,7 +32,7 @@ def _score(ruling: Ruling, item: VariantFigures) -> Sentence:
         high=quality.high,
     )
     text = f"{start(the(item))} {_said_quality(ruling, item)}"
-    told = () if ruling.outcome is Outcome.ALONE else met(item, ruling.limits)
+    told = () if ruling.outcome is Outcome.ALONE else met(ruling.run, item, ruling.limits)
     unsure = [limit.limit for limit in told if limit.strength is not Strength.CERTAIN]
     if LimitKind.QUALITY in unsure and ruling.limits.least_quality is not None:
         text += f", so on other rows it may or may not meet your {say.share(ruling.limits.least_quality)}"

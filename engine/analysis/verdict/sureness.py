@@ -151,13 +151,13 @@ def _as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
 
 def _within_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
     """Add how sure it is that the pick meets the limits, and that it alone does."""
-    claims = met(pick, ruling.limits)
+    claims = met(ruling.run, pick, ruling.limits)
     doubtful = [the(ruling.run.of(item.variant_id)) for item in ruling.eliminated if may_meet(item.reason)]
     if doubtful:
         return Sentence(text=f"; {_named(doubtful)} might meet your limits too", claims=claims)
     if not claims:
         return Sentence(text="")
-    if meets_all_certainly(pick, ruling.limits):
+    if meets_all_certainly(ruling.run, pick, ruling.limits):
         return Sentence(text="; that it meets your limits is certain", claims=claims)
     return Sentence(text="; on other rows it might miss your limits", claims=claims)
 
@@ -211,7 +211,7 @@ def _bound_of_the_simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
 
 
 def _limits_in_full(ruling: Ruling, pick: VariantFigures) -> Sentence:
-    claims = met(pick, ruling.limits)
+    claims = met(ruling.run, pick, ruling.limits)
     doubtful = [item.name for item in ruling.eliminated if may_meet(item.reason)]
     parts = []
     if claims:
