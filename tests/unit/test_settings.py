@@ -58,6 +58,38 @@ def test_every_option_changes_something(name: str, technique: Technique) -> None
     assert len({knob.name for knob in space}) == len(space)
 
 
+PROMISED = {
+    "support-tickets": {
+        "zero-shot": {"prompt": 5, "labels": 1, "descriptions of labels": 1},
+        "few-shot": {"prompt": 5, "labels": 1, "descriptions of labels": 1, "examples": 3, "which examples": 4, "order": 1},
+        "rag": {"prompt": 5, "labels": 1, "descriptions of labels": 1, "examples": 4, "search": 3, "order": 1, "balance": 1,
+                "passages": 2},
+        "lora": {"rank": 3, "learning rate": 2, "epochs": 4},
+        "rag+lora": {"examples": 4, "search": 3, "order": 1, "balance": 1, "passages": 2, "rank": 3, "learning rate": 2,
+                     "epochs": 4, "training prompts": 1},
+        "classifier": {"classifier": 7, "label descriptions": 1},
+    },
+    "policy-qa": {
+        "zero-shot": {"prompt": 4},
+        "few-shot": {"prompt": 4, "examples": 3, "which examples": 4},
+        "rag": {"prompt": 4, "examples": 2, "search": 3, "order": 1, "passages": 3, "words in a passage": 3},
+        "lora": {"rank": 3, "learning rate": 2, "epochs": 4},
+        "rag+lora": {"examples": 2, "search": 3, "order": 1, "passages": 3, "words in a passage": 3, "rank": 3,
+                     "learning rate": 2, "epochs": 4, "training prompts": 1},
+    },
+}  # fmt: skip
+"""How many options beside the default's each knob has: the table of docs/fairness.md."""
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_what_the_docs_promise_is_tried(name: str) -> None:
+    """A knob or an option that is lost is seen here."""
+    task = read_task(Path(__file__).parents[2] / "data" / "tasks" / name)
+    for technique, counts in PROMISED[name].items():
+        space = space_of(replace(default_variant(Technique(technique), task), tuned=True), task)
+        assert {knob.name: len(knob.options) for knob in space} == counts, technique
+
+
 def test_settings_leave_out_what_is_the_default() -> None:
     """A setting names what was turned."""
     assert setting_of({"prompt": "brief", "order": "default"}) == {"prompt": "brief"}
@@ -177,6 +209,13 @@ def test_of_equals_the_shorter_prompt_is_used() -> None:
     dear, cheap = _trial([1.0] * 20 + [0.0] * 20, tokens=900), _trial([1.0] * 20 + [0.0] * 20, tokens=300)
     assert choose([default, dear, cheap], np.ones(40)).chosen == 2
     assert choose([default, cheap, dear], np.ones(40)).chosen == 1
+
+
+def test_of_equals_with_the_same_prompt_the_shorter_training_is_used() -> None:
+    """Weights do not lengthen a prompt: ten epochs and four that answer alike differ in what they take to make."""
+    default, long, short = _trial([0.0] * 40), _trial([1.0] * 40), _trial([1.0] * 40)
+    assert choose([default, long, short], np.ones(40), [6.0, 10.0, 4.0]).chosen == 2
+    assert choose([default, short, long], np.ones(40), [6.0, 4.0, 10.0]).chosen == 1
 
 
 def test_a_trial_of_one_fold_is_compared_on_its_rows() -> None:
