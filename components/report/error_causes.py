@@ -21,11 +21,7 @@ _KEPT = 6
 
 def error_cause_facets(lab: Lab, info: RunInfo, report: Report) -> Sequence[Facet]:
     """Return the cause of the wrong answer on every row, for each variant with passages; none without marked rows."""
-    reading = {
-        item.variant.id: item.name
-        for item in report.figures
-        if item.variant.retrieval is not None and item.variant.retrieval.passages_k
-    }
+    reading = {item.variant.id: item.name for item in report.figures if item.variant.reads_passages}
     return _facets(lab, info, report.plan.task_id, reading) if reading else ()
 
 
@@ -56,5 +52,5 @@ def _causes(lab: Lab, run_id: str, task: Task, variant_ids: Collection[str]) -> 
         (prediction.variant_id, prediction.example_id): str(cause)
         for prediction in lab.results.predictions(run_id, marked)
         if prediction.variant_id in variant_ids
-        and (cause := error_cause(prediction, examples[prediction.example_id], documents))
+        and (cause := error_cause(prediction, examples[prediction.example_id], documents, reads_passages=True))
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import polars as pl
 import streamlit as st
@@ -60,7 +60,8 @@ def row_detail(
     def marks(figure: FigureName) -> list[Mark]:
         return [mark_of(figure, variants.get(prediction.variant_id), origin) for prediction in made]
 
-    frame = answers_frame(made, names, example, documents)
+    reading = {variant.id for variant in plan.variants if variant.reads_passages}
+    frame = answers_frame(made, names, example, documents, reading)
     titles = {name: heading_of_numbers(name, marks(figure)) for name, figure in _MARKED.items()}
     first = ("Outcome", "Answer", "Cause", titles["Whole answer"])
     wide_table(frame.rename(titles), first=first, columns={}, key=f"{key}_answers")
@@ -72,10 +73,12 @@ def answers_frame(
     names: Mapping[str, str],
     example: Example | None = None,
     documents: Mapping[str, Document] | None = None,
+    reading: Container[str] = (),
 ) -> pl.DataFrame:
     """Return each variant's answer on one row with its times and tokens, all as written on screen.
 
-    If the task marks the passages that contain the answer, each wrong answer comes with its cause.
+    If the task marks the passages that contain the answer, each wrong answer of a variant in `reading` comes with its
+    cause; those are the ones that fetch passages.
     """
     rows = [
         {
@@ -91,7 +94,12 @@ def answers_frame(
         }
         for prediction in made
     ]
-    causes = [error_cause(prediction, example, documents or {}) if example else None for prediction in made]
+    causes = [
+        error_cause(prediction, example, documents or {}, reads_passages=prediction.variant_id in reading)
+        if example
+        else None
+        for prediction in made
+    ]
     if any(causes):
         for row, cause in zip(rows, causes, strict=True):
             row["Cause"] = str(cause) if cause else ""

@@ -113,7 +113,7 @@ def _variant(item: VariantFigures, task: Task, rows: Sequence[Prediction], origi
         "ttft_s": _quantiles(item.ttft_p50_s, item.ttft_p95_s),
         "total_s": _quantiles(item.total_p50_s, item.total_p95_s),
         "retrieval_s": _quantiles(item.retrieval_p50_s, item.retrieval_p95_s),
-        "retrieval": quality_figures(retrieval_quality(task, rows)),
+        "retrieval": quality_figures(retrieval_quality(task, rows, reads_passages=item.variant.reads_passages)),
         "tokens": {
             "prompt_mean": item.prompt_tokens,
             "cached_prompt_mean": item.cached_prompt_tokens,

@@ -26,7 +26,7 @@ class Reranker(StrEnum):
     MEAN_RECIPROCAL_RANK = "mrr"
     """Mean of 1 / rank over both lists."""
     LINEAR = "linear"
-    """0.7 of the cosine similarity and 0.3 of BM25's score."""
+    """0.7 of the vector score and 0.3 of BM25's, each stretched to 0 to 1 over its list for the query."""
 
 
 class DecodingMode(StrEnum):
@@ -275,6 +275,11 @@ class Variant:
         An index that is searched by words has vectors, too, and a search for settings may choose the nearest examples.
         """
         return self.embeds or self.retrieval is not None or (self.tuned and self.facts.shows_shots)
+
+    @property
+    def reads_passages(self) -> bool:
+        """Tell whether passages of documents are fetched for each row."""
+        return self.retrieval is not None and self.retrieval.passages_k > 0
 
     @property
     def generates(self) -> bool:

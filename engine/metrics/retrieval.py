@@ -81,11 +81,20 @@ def support(example: Example, passages: Sequence[Passage], documents: Mapping[st
     )
 
 
-def error_cause(prediction: Prediction, example: Example, documents: Mapping[str, Document]) -> ErrorCause | None:
-    """Return the cause of a wrong answer; None for a right one, and for a row without a mark or without retrieval."""
+def error_cause(
+    prediction: Prediction, example: Example, documents: Mapping[str, Document], *, reads_passages: bool
+) -> ErrorCause | None:
+    """Return the cause of a wrong answer; None for a right one, for a row without a mark, and where nothing was sought.
+
+    Args:
+        prediction: the answer, with the passages in its prompt.
+        example: its row.
+        documents: of the task, by name.
+        reads_passages: the variant fetches passages. A search that found none has missed.
+    """
     if prediction.failure is not None and prediction.failure.kind is FailureKind.CONTEXT_OVERFLOW:
         return ErrorCause.CUT_OFF if _marks(example) else None
-    if not any(passage.kind == "document" for passage in prediction.passages):
+    if not _was_sought(prediction, reads_passages=reads_passages):
         return None
     brought = support(example, prediction.passages, documents)
     if brought is None or prediction.outcome == "right":
@@ -95,13 +104,27 @@ def error_cause(prediction: Prediction, example: Example, documents: Mapping[str
     ]
 
 
+def _was_sought(prediction: Prediction, *, reads_passages: bool) -> bool:
+    """Tell whether passages were sought for a row: one that failed without any may have failed before."""
+    found = any(passage.kind == "document" for passage in prediction.passages)
+    return reads_passages and (found or prediction.failure is None)
+
+
 def marked_rows(task: Task) -> list[str]:
     """Return the ids of the examples that mark the passages with their answer: the only ones that judge retrieval."""
     return [example.id for example in task.examples if _marks(example)]
 
 
-def retrieval_quality(task: Task, predictions: Iterable[Prediction]) -> RetrievalQuality | None:
-    """Sum up one variant's retrieval on the marked rows; None where it fetched no passage of a document there."""
+def retrieval_quality(
+    task: Task, predictions: Iterable[Prediction], *, reads_passages: bool
+) -> RetrievalQuality | None:
+    """Sum up one variant's retrieval on the marked rows; None where it sought no passage there.
+
+    Args:
+        task: whose rows mark the passages with their answers.
+        predictions: of one variant.
+        reads_passages: it fetches passages. A row for which the search found none counts as missed.
+    """
     documents = {document.name: document for document in task.documents}
     examples = {example.id: example for example in task.examples if _marks(example)}
     recalls, ranks, causes = [], [], []
@@ -112,10 +135,11 @@ def retrieval_quality(task: Task, predictions: Iterable[Prediction]) -> Retrieva
         if example is None:
             continue
         k = max(k, len(seen))
-        cause = error_cause(prediction, example, documents)
+        cause = error_cause(prediction, example, documents, reads_passages=reads_passages)
         if cause is not None:
             causes.append(str(cause))
-        brought = support(example, seen, documents) if seen else None
+        sought = _was_sought(prediction, reads_passages=reads_passages)
+        brought = support(example, seen, documents) if sought else None
         if brought is not None:
             recalls.append(brought.recall)
             ranks.append(brought.reciprocal_rank)

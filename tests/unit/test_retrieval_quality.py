@@ -85,7 +85,7 @@ def test_a_row_without_a_mark_is_counted_nowhere() -> None:
     assert support(asked(), [passage("leave.md", TEXT)], DOCUMENTS) is None
     odd = replace(asked(), metadata={"supporting": "leave.md"})
     assert support(odd, [passage("leave.md", TEXT)], DOCUMENTS) is None
-    assert error_cause(predicted(passage("leave.md", TEXT)), odd, DOCUMENTS) is None
+    assert error_cause(predicted(passage("leave.md", TEXT)), odd, DOCUMENTS, reads_passages=True) is None
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,18 @@ def test_a_row_without_a_mark_is_counted_nowhere() -> None:
         (predicted(passage("leave.md", NIGHT[1])), ErrorCause.HAD_IT),
         (predicted(passage("leave.md", "Night staff get")), ErrorCause.CUT_OFF),
         (predicted(passage("travel.md", TRAVEL.text)), ErrorCause.MISSED),
-        (predicted(), None),
+        (predicted(), ErrorCause.MISSED),
+        (predicted(score=None, failure=Failure(kind=FailureKind.UNPARSED, message="")), None),
         (predicted(passage("leave.md", NIGHT[1]), score=None, failure=Failure(kind=FailureKind.UNPARSED, message="")),
          ErrorCause.HAD_IT),
         (predicted(score=None, failure=Failure(kind=FailureKind.CONTEXT_OVERFLOW, message="")), ErrorCause.CUT_OFF),
     ],
 )  # fmt: skip
 def test_a_wrong_answer_has_one_cause(prediction: Prediction, expected: ErrorCause | None) -> None:
-    """Retrieval that missed, a context that cut, a model that had it; a right answer and one without retrieval, nobody."""
-    assert error_cause(prediction, asked(NIGHT), DOCUMENTS) is expected
+    """Retrieval that missed, a context that cut, a model that had it; of a right answer, and without a search, nobody."""
+    assert error_cause(prediction, asked(NIGHT), DOCUMENTS, reads_passages=True) is expected
+    overflow = prediction.failure is not None and prediction.failure.kind is FailureKind.CONTEXT_OVERFLOW
+    assert error_cause(prediction, asked(NIGHT), DOCUMENTS, reads_passages=False) is (expected if overflow else None)
 
 
 def test_a_variant_is_summed_up_over_its_marked_rows() -> None:
@@ -115,7 +118,7 @@ def test_a_variant_is_summed_up_over_its_marked_rows() -> None:
         replace(predicted(passage("travel.md", TRAVEL.text)), example_id="b"),
         replace(predicted(passage("travel.md", TRAVEL.text)), example_id="c"),
     ]
-    found = retrieval_quality(task, rows)
+    found = retrieval_quality(task, rows, reads_passages=True)
     assert found is not None
     figures = quality_figures(found)
     assert figures is not None
@@ -123,7 +126,14 @@ def test_a_variant_is_summed_up_over_its_marked_rows() -> None:
     assert figures["recall_at_k"]["value"] == figures["mrr"]["value"] == 0.5
     assert 0 < figures["recall_at_k"]["ci_low"] < 0.5 < figures["recall_at_k"]["ci_high"] < 1
     assert figures["wrong_answers"] == {"retrieval missed it": 1}
-    assert retrieval_quality(task, [replace(predicted(), example_id="a")]) is None
+    nothing = [*rows, replace(predicted(), example_id="b")]
+    less = quality_figures(retrieval_quality(task, nothing, reads_passages=True))
+    assert less is not None
+    assert (less["rows"], less["recall_at_k"]["value"]) == (3, pytest.approx(1 / 3)), (
+        "a search that finds nothing has missed"
+    )
+    assert less["wrong_answers"] == {"retrieval missed it": 2}
+    assert retrieval_quality(task, [replace(predicted(), example_id="a")], reads_passages=False) is None
     assert quality_figures(None) is None
 
 

@@ -49,6 +49,9 @@ def chat_body(name: str, request: GenerateRequest, *, context_tokens: int, think
             "top_p": 1.0,
             "min_p": 0.0,
             "repeat_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "typical_p": 1.0,
         },
     }
     if decoding.stop:  # an empty list would switch off the model's own stop words

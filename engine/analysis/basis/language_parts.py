@@ -110,7 +110,7 @@ def _stems(plan: RunPlan, _task: Task, languages: Languages, foreign: Foreign) -
 
 
 def _abbreviations(plan: RunPlan, task: Task, _languages: Languages, foreign: Foreign) -> Found:
-    if task.documents and any(one.retrieval is not None and one.retrieval.passages_k for one in plan.variants):
+    if task.documents and any(one.reads_passages for one in plan.variants):
         unlisted = tuple(code for code in foreign if code not in ABBREVIATED | WITHOUT_FULL_STOP)
         yield MissingPart(part="abbreviations that do not end a sentence when documents are cut", languages=unlisted)
 

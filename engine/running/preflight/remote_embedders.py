@@ -98,4 +98,4 @@ def _times_read(variant: Variant) -> int:
 
 def _reads_documents(plan: RunPlan, one: RemoteEmbedder) -> bool:
     own = [variant for variant in plan.variants if plan.remote_embedder(variant) is one]
-    return any(variant.retrieval is not None and variant.retrieval.passages_k for variant in own)
+    return any(variant.reads_passages for variant in own)
