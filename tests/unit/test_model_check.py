@@ -84,6 +84,20 @@ def test_what_does_not_work_is_seen() -> None:
     assert seen["Its own timings"][0] is Support.NO
 
 
+class OneAtATime(ScriptedModel):
+    """Answers one request at a time, whatever it is asked."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it says of itself."""
+        return replace(super().capabilities, batching=Support.NO, reasons={"batching": "It takes one at a time."})
+
+
+def test_rows_at_once_are_not_timed_where_they_would_be_asked_one_by_one() -> None:
+    """Four rows in turns may take less than four times the first one; that tells nothing of rows at once."""
+    assert found(OneAtATime())["Several rows at once"] == (Support.NO, "It takes one at a time.")
+
+
 def test_a_server_that_is_gone_ends_the_check() -> None:
     """Nothing is found out about a server that does not answer."""
     model = OneThatCannot()

@@ -231,6 +231,9 @@ def _serves_lora(model: LanguageModel, cancel: CancelSignal) -> Finding:
 
 
 def _answers_at_once(model: LanguageModel, cancel: CancelSignal) -> Finding:
+    can = model.capabilities
+    if can.batching is Support.NO:
+        return _finding(Support.NO, can.reason("batching"))
     rows = [
         _request(
             f"Parcel {number} came late, it was wet, and the lid of box {number} is gone. " * LONG_ROW,
