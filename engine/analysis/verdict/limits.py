@@ -57,15 +57,11 @@ class _Checked:
 def _checked(run: RunFigures, item: VariantFigures, limits: Limits) -> Iterator[_Checked]:
     joint = item.joint
     if limits.least_quality is not None:
-        less = _easier_by(run, item)
         plain, sure = item.quality, joint.quality if joint else _ANYTHING
-        yield _Checked(
-            limit=LimitKind.QUALITY,
-            allowed=limits.least_quality,
-            plain=Interval(value=plain.value - less, low=max(plain.low - less, 0.0), high=plain.high - less),
-            joint=replace(sure, low=sure.low - less),
-            turned=True,
-        )
+        if less := _easier_by(run, item):
+            plain = Interval(value=plain.value - less, low=max(plain.low - less, 0.0), high=plain.high - less)
+            sure = replace(sure, low=sure.low - less)
+        yield _Checked(limit=LimitKind.QUALITY, allowed=limits.least_quality, plain=plain, joint=sure, turned=True)
     if limits.highest_p95_s is not None and item.total_p95_s is not None:
         yield _Checked(
             limit=LimitKind.P95,
