@@ -157,8 +157,11 @@ def test_easier_rows_help_nobody_over_a_limit() -> None:
     assert verdict.next_step.text.startswith("Next: make LoRA, the closest in quality, faster")
     told = {item.variant_id: item.reason.text for item in verdict.eliminated}
     assert told["zero-shot"] == (
-        "Zero-shot is at 64 % (39 to 84) on its 14 rows, which is about 55 % beside the variants that answered more, "
-        "below your 60 %; more rows might show that it meets the limit."
+        "Zero-shot is at 64 % (39 to 84), but its 14 rows were easier: beside the variants with more rows that is about "
+        "55 %, below your 60 %; more rows might show that it meets the limit."
     )
+    strict = unequal(scores, rows, limits=replace(limits, least_quality=0.8), p95_s=slow, race=True)
+    told = {item.variant_id: item.reason.text for item in strict.eliminated}
+    assert told["zero-shot"].startswith("Zero-shot is at 64 % (39 to 84), below your 80 %")
     stopped = unequal(scores, rows, limits=limits, p95_s=slow)
     assert stopped.pick == "zero-shot"

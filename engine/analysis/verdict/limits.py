@@ -58,7 +58,7 @@ def _checked(run: RunFigures, item: VariantFigures, limits: Limits) -> Iterator[
     joint = item.joint
     if limits.least_quality is not None:
         plain, sure = item.quality, joint.quality if joint else _ANYTHING
-        if less := _easier_by(run, item):
+        if plain.value >= limits.least_quality and (less := _easier_by(run, item)):
             plain = Interval(value=plain.value - less, low=max(plain.low - less, 0.0), high=plain.high - less)
             sure = replace(sure, low=sure.low - less)
         yield _Checked(limit=LimitKind.QUALITY, allowed=limits.least_quality, plain=plain, joint=sure, turned=True)
@@ -138,7 +138,7 @@ def eliminate(run: RunFigures, item: VariantFigures, limits: Limits) -> Eliminat
         return None
     certain = any(checked.certainly_missed for checked in missed)
     claims = [checked.claim(ClaimKind.MISSES, item, certain=checked.certainly_missed) for checked in missed]
-    text = f"{item.name} {' and '.join(_missed(run, item, checked) for checked in missed)}"
+    text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
     if not certain and all(checked.may_be_met for checked in missed):
         claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
         text += f"; more rows might show that it meets {'the limit' if len(missed) == 1 else 'the limits'}"
@@ -150,13 +150,13 @@ def eliminate(run: RunFigures, item: VariantFigures, limits: Limits) -> Eliminat
     )
 
 
-def _missed(run: RunFigures, item: VariantFigures, checked: _Checked) -> str:
+def _missed(item: VariantFigures, checked: _Checked) -> str:
     sure = "certainly " if checked.certainly_missed else ""
     match checked.limit:
-        case LimitKind.QUALITY if _easier_by(run, item):
-            own = f"is at {say.share_interval(item.quality)} on its {say.counted(item.rows, 'row')}"
-            beside = f"about {say.share(checked.plain.value)} beside the variants that answered more"
-            return f"{own}, which is {beside}, {sure}below your {say.share(checked.allowed)}"
+        case LimitKind.QUALITY if checked.plain.value < item.quality.value:
+            own = f"is at {say.share_interval(item.quality)}, but its {say.counted(item.rows, 'row')} were easier"
+            beside = f"beside the variants with more rows that is about {say.share(checked.plain.value)}"
+            return f"{own}: {beside}, {sure}below your {say.share(checked.allowed)}"
         case LimitKind.QUALITY:
             return f"is at {say.share_interval(checked.plain)}, {sure}below your {say.share(checked.allowed)}"
         case LimitKind.P95:
