@@ -179,9 +179,9 @@ class MemoryLab(Lab):
         super().__init__(memory.workspace)
         self.memory = memory
 
-    def play(self, plan: RunPlan, events: Sequence[Event]) -> str:
+    def play(self, plan: RunPlan, events: Sequence[Event], purpose: Purpose = Purpose.COMPARISON) -> str:
         """Put a run there that has had these events: kept, and remembered by this process; return its id."""
-        self.runs._create(plan, Purpose.COMPARISON)
+        self.runs._create(plan, purpose)
         store, job = self.memory.store, RunJob(self.memory.workspace, plan, self.plans.estimate(plan))
         for event in events:
             job.live.apply(event)
@@ -216,11 +216,12 @@ class MemoryLab(Lab):
         techniques: Sequence[Technique] = tuple(Technique),
         model_id: str = MODEL,
         text: str = "",
+        purpose: Purpose = Purpose.COMPARISON,
     ) -> str:
         """Put a finished run on the first task there; return its id."""
         task = self.tasks.get(self.tasks.list()[0].id)
         plan = self.plans.make(task_id=task.id, model_id=model_id, techniques=techniques, limit=rows, seed=seed)
-        return self.play(plan, [*script(plan, task, text=text), RunEnded(status="done")])
+        return self.play(plan, [*script(plan, task, text=text), RunEnded(status="done")], purpose)
 
 
 def memory_lab(

@@ -168,11 +168,11 @@ def changes_frame(changes: Sequence[VariantChange], names: dict[str, str]) -> pl
 
 
 def portability(lab: Lab, runs: Sequence[RunInfo]) -> None:
-    """Show models by techniques for one task, from the newest finished runs."""
-    done = [info for info in runs if info.status == "done" and info.rows_done]
+    """Show models by techniques for one task, from the newest finished comparisons."""
+    done = [info for info in runs if is_comparison(info) and info.status == "done" and info.rows_done]
     tasks = list(dict.fromkeys(info.task_id for info in done))
     if not tasks:
-        st.caption("This needs a finished run.")
+        st.caption("This needs a finished comparison.")
         return
     task_id = st.selectbox("Task", tasks, format_func=visible, key="portability_task")
     chosen = [info for info in done if info.task_id == task_id][:_MOST_RUNS]

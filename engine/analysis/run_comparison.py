@@ -184,12 +184,13 @@ class Matrix:
     searched: bool = False
     """Settings were searched for in one of the runs; all figures here are of the default ones."""
 
-    def best(self, model: str) -> Technique | None:
-        """Return the technique with the highest score on a model, of those that left no race; None if it has none."""
+    def best(self, model: str) -> tuple[Technique, ...]:
+        """Return the techniques with the highest score on a model, of those that left no race; several if level."""
         found = [(self.cells[technique, model], technique) for technique in self.techniques
                  if (technique, model) in self.cells]  # fmt: skip
         scored = [(cell.value, technique) for cell, technique in found if not cell.left_race]
-        return max(scored, key=lambda pair: pair[0])[1] if scored else None
+        highest = max((value for value, _technique in scored), default=None)
+        return tuple(technique for value, technique in scored if value == highest)
 
 
 LEAST_TECHNIQUES = 3
@@ -298,9 +299,16 @@ def in_words(table: Matrix, model_names: Mapping[str, str] | None = None) -> lis
     names = {model: (model_names or {}).get(model, model) for model in table.models}
     for model in table.models:
         best = table.best(model)
-        if best is not None:
-            value = say.share(table.cells[best, model].value)
-            lines.append(f"{names[model]}: {label(best)} is best{by_default} with {value}.")
+        if best:
+            value = table.cells[best[0], model].value
+            who, are = (
+                say.listed([label(technique) for technique in best]),
+                "is best" if len(best) == 1 else "are level",
+            )
+            told = (
+                f"{who} {are}{by_default} with {say.share(value)}" if value > 0 else "no technique scores more than 0"
+            )
+            lines.append(f"{names[model]}: {told}.")
     for (one, other), tau in table.agreement.items():
         order = "the same order" if tau > 1 - 1e-9 else "mostly the same order" if tau > 0.5 else (
             "partly the same order" if tau > 0 else "a different order")  # fmt: skip

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from components.ui import state
 from engine.analysis.row_filter import Show
 from engine.core.run.events import PredictionMade, RunEnded
+from engine.core.run.manifest import Purpose
 from engine.core.run.prediction import Failure, FailureKind, Timing
 from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.techniques import Technique
@@ -297,6 +298,9 @@ def test_models_and_techniques_of_one_task(open_app: Opener) -> None:
     assert not app.exception
     charts = [json.loads(item.proto.json) for item in app.get("bidi_component")]
     assert charts[0]["alt"].startswith("Quality by model and technique: SmolLM2 135M Instruct Zero-shot")
+    lab.finished(rows=10, seed=1, purpose=Purpose.DRIFT)  # newer, on rows that are no test rows
+    app.run()
+    assert json.loads(app.get("bidi_component")[0].proto.json)["alt"] == charts[0]["alt"]
     lab.memory.tasks._kept.clear()  # as when its folder was deleted
     app.run()
     assert not app.exception

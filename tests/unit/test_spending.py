@@ -239,7 +239,7 @@ def test_models_are_put_side_by_side() -> None:
     )
     assert table.models == ("a", "b", "c")
     assert (Technique.LORA, "b") not in table.cells
-    assert table.best("a") is Technique.RAG
+    assert table.best("a") == (Technique.RAG,)
     assert table.agreement["a", "b"] == pytest.approx(1.0)
     assert table.agreement["a", "c"] == pytest.approx(-1.0)
     words = " ".join(in_words(table))
@@ -252,11 +252,17 @@ def test_what_left_a_race_is_not_best_of_a_model() -> None:
     scores = {"zero_shot": 0.7, "few_shot": 0.5, "rag": 0.6, "lora": 0.4}
     table = matrix([summary("a", **scores, out=("zero-shot",)), summary("b", **scores)])
     assert table.cells[Technique.ZERO_SHOT, "a"].value == 0.7
-    assert table.best("a") is Technique.RAG
-    assert table.best("b") is Technique.ZERO_SHOT
+    assert table.best("a") == (Technique.RAG,)
+    assert table.best("b") == (Technique.ZERO_SHOT,)
     others = {name: score for name, score in scores.items() if name != "zero_shot"}
     assert table.agreement == matrix([summary("a", **others), summary("b", **others)]).agreement
     assert matrix([summary("a", **scores, out=("zero-shot", "rag")), summary("b", **scores)]).agreement == {}
+
+
+def test_of_level_techniques_none_is_called_best() -> None:
+    """Two with the highest score are both named, and where nothing is right nobody is."""
+    words = in_words(matrix([summary("a", zero_shot=0.3, rag=0.3, lora=0.2), summary("b", zero_shot=0.0, rag=0.0)]))
+    assert words == ["a: Zero-shot and RAG are level with 30 %.", "b: no technique scores more than 0."]
 
 
 def test_few_or_tied_scores_tell_no_order() -> None:

@@ -186,11 +186,12 @@ def _repeats(ruling: Ruling) -> Sentence:
     """Say who repeats itself in free text: it may repeat its examples, which a score of form alone rewards."""
     wanted, said = ruling.run.different_targets or 0, []
     for item in ruling.run.figures:
-        given = item.different_answers
-        if not wanted or given is None or item.rows < FEWEST_REPEATING or given * REPEATS > min(wanted, item.rows):
+        given, answered = item.different_answers, item.rows - item.failed
+        if not wanted or given is None or answered < FEWEST_REPEATING or given * REPEATS > min(wanted, answered):
             continue
+        answers = "one and the same answer" if given == 1 else f"only {say.number(given)} different answers"
         said.append(
-            f"To {say.number(item.rows)} rows {the(item)} gave only {say.number(given)} different answers, where "
+            f"To {say.number(answered)} rows {the(item)} gave {answers}, where "
             f"{say.number(wanted)} are wanted: it repeats itself, and a score of form alone does not show that."
         )
     return Sentence(text=" ".join(said))
