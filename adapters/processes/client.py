@@ -241,7 +241,9 @@ class WorkerProcess:
         words = [line for line in self._last_words if line.strip()]
         said = f" Last output: {words[-1][:200]}" if words else ""
         what = f"The {self._name} ended during a request ({reason}).{said}"
-        return WorkerDiedError(what, "The next request starts it again.", reason)
+        return WorkerDiedError(
+            what, "Try again. If memory is short, close other programs first, or choose a smaller model.", reason
+        )
 
 
 class _Watch:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from engine.core.errors import AdaptLabError, CancelledError, ModelError, RetrievalError, WorkerDiedError, WorkerError
+from engine.core.errors import (
+    AdaptLabError,
+    CancelledError,
+    ModelError,
+    RetrievalError,
+    ServerBusyError,
+    WorkerDiedError,
+    WorkerError,
+)
 from engine.core.generation import Completion
 from engine.core.run.prediction import Prediction, Timing
 from engine.core.steps import drain
@@ -31,6 +39,8 @@ STOPS = (CancelledError, *STOPPING)
 """What stops the run in an answer's place."""
 Row = tuple[int, Example]
 """A row with its number in the run."""
+MOST_LOST = 0.2
+"""Share of the rows by which something is decided that may be lost. Beyond it the server or the worker would decide."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +60,8 @@ class Batch:
 
     made: Sequence[Prediction]
     stopped_by: Exception | None = None
+    errors: Mapping[str, Exception] = field(default_factory=dict)
+    """Why rows that were asked about at once have no answer, by row id."""
 
 
 def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> Batch:
@@ -71,7 +83,7 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) 
     asked = ask(context, ready, rows)
     loads_s = [answer.load_s for answer in asked.answers if isinstance(answer, Completion)]
     share_s = max(time.perf_counter() - started - max(loads_s, default=0.0), 0.0) / len(rows)
-    made = []
+    made, errors = [], {}
     for (_row, example), answer, item in zip(rows, asked.answers, asked.found, strict=True):
         if isinstance(answer, STOPS):
             continue
@@ -79,10 +91,11 @@ def answer_batch(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) 
             prediction = _read(context, ready, example, answer, item)
         except AdaptLabError as error:
             made.append(failed(context, ready, example, error, attempts=asked.attempts))
+            errors[example.id] = error
         else:
             timing = replace(prediction.timing, batch_share_s=share_s)
             made.append(replace(prediction, timing=timing, attempts=asked.attempts))
-    return Batch(made=made, stopped_by=asked.stopped_by)
+    return Batch(made=made, stopped_by=asked.stopped_by, errors=errors)
 
 
 def _read(
@@ -150,6 +163,7 @@ def ask(
 def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> Batch:
     """Answer the rows of each draw at once, and return the predictions in the order of the rows."""
     made: dict[str, Prediction] = {}
+    errors: dict[str, Exception] = {}
     stopped_by: Exception | None = None
     for place, draw in enumerate(ready.draws):
         own = [(row, example) for row, example in rows if row % len(ready.draws) == place]
@@ -159,8 +173,10 @@ def _batch_by_draw(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]
             except STOPS as error:
                 batch = Batch(made=(), stopped_by=error)
             made |= {prediction.example_id: prediction for prediction in batch.made}
+            errors |= batch.errors
             stopped_by = batch.stopped_by
-    return Batch(made=[made[row.id] for _place, row in rows if row.id in made], stopped_by=stopped_by)
+    in_order = [made[row.id] for _place, row in rows if row.id in made]
+    return Batch(made=in_order, stopped_by=stopped_by, errors=errors)
 
 
 def _twice(
@@ -195,3 +211,35 @@ def _retrieve_or_error(
         except (ModelError, RetrievalError, WorkerError) as error:
             return error
     return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
+
+
+def is_lost(error: Exception) -> bool:
+    """Tell whether an answer is missing since the server had no capacity, or since the worker died."""
+    return isinstance(error, ServerBusyError | WorkerDiedError)
+
+
+class LostRows:
+    """Counts the lost rows among those by which something is decided."""
+
+    def __init__(self, rows: int, *, least: int = 0) -> None:
+        """Take the number of rows, and how many at least must be left."""
+        self._most = min(int(rows * MOST_LOST), rows - least)
+        self._ids: set[str] = set()
+
+    def note(self, row_id: str, error: Exception) -> None:
+        """Count a row that was asked about in vain, as often as it is.
+
+        Raises:
+            ServerBusyError: too many rows are lost; this was the last. A resumed run asks again.
+            WorkerDiedError: as above.
+        """
+        if not is_lost(error):
+            return
+        self._ids.add(row_id)
+        if len(self._ids) > self._most:
+            raise error
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Those that were lost."""
+        return frozenset(self._ids)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from engine.core.capabilities import Support
+from engine.core.errors import WorkerDiedError
 from engine.core.ports import EnergyMeter, RunStore
 from engine.core.run.events import (
     Event,
@@ -17,7 +18,7 @@ from engine.core.run.events import (
     TextStreamed,
 )
 from engine.core.run.plan import RunPlan
-from engine.core.run.prediction import Prediction
+from engine.core.run.prediction import FailureKind, Prediction
 from engine.core.steps import check_cancelled, drain, relay
 from engine.core.task import Example
 from engine.metrics import wording as say
@@ -32,6 +33,9 @@ JOULES_PER_WATT_HOUR = 3600.0
 BLOCK_ROWS = 20
 """Rows that are answered with what a server holds before it holds something else: enough that loading is seldom, few
 enough that a slow minute still hits all alike and a race can decide."""
+MOST_DEATHS = 3
+"""After so many rows or batches in a row at each of which the model's process died, twice, the run stops: what ends it
+has nothing to do with these rows, and would end it at all others, too."""
 RELOAD_S = 0.3
 """A server that took so long to load a model for one answer did not hold it."""
 
@@ -72,6 +76,8 @@ class Turns:
         self._identities = {made.variant_id: made.identity for made in reversed(kept) if made.identity}
         self._weights_by_turns, self._prompts_by_turns = self._holds()
         self._held: tuple[str, str] | None = None
+        self._died: list[Sequence[Prediction]] = []
+        """Answers at which the process died and that are not kept yet, since it has not answered after them."""
         self._told: set[str] = set()
 
     def take(self, test: Sequence[Example]) -> Iterator[Event]:
@@ -81,11 +87,13 @@ class Turns:
             CancelledError: the user stopped the run.
             SpendingLimitError: the limit is reached.
             ModelError: the server is unreachable, or refuses every request.
+            WorkerDiedError: the model's process dies whatever it is asked. These rows are asked again.
         """
         if self._context.plan.throughput:
             yield from self._in_batches(test)
         else:
             yield from self._in_blocks(test)
+        yield from self._take_died()
 
     def _in_blocks(self, test: Sequence[Example]) -> Iterator[Event]:
         """Have the variants take turns at each row.
@@ -106,8 +114,14 @@ class Turns:
                     self._bring_in(held[0])
                 for turn in held:
                     yield from self._answer(turn)
-            if turns and (yield from settle(self._context.plan, self._store, self._standings, self._budget)):
+            if turns and (yield from self._settle()):
                 return
+
+    def _settle(self) -> Generator[Event, None, bool]:
+        """Tell who is out and whether the run ends, unless the process has died and not answered since."""
+        if self._died:
+            return False
+        return (yield from settle(self._context.plan, self._store, self._standings, self._budget))
 
     def _holds(self) -> tuple[bool, bool]:
         """Tell whether base and weights, and whether the prompts of variants, can only be held by turns."""
@@ -160,11 +174,38 @@ class Turns:
         before = self._meter.read_joules()
         steps = answer_row(self._context, turn.ready.for_row(turn.row), example, turn.row)
         made = yield from relay(steps, partial(_streamed, variant_id, example.id))
-        (prediction,) = _with_energy([made], before, self._meter.read_joules())
-        self._keep([prediction])
-        self._standings.add(prediction)
-        yield PredictionMade(prediction=prediction)
-        yield from self._remarks(prediction)
+        yield from self._take(_with_energy([made], before, self._meter.read_joules()), turn.ready)
+
+    def _take(self, made: Sequence[Prediction], ready: ReadyVariant) -> Iterator[Event]:
+        """Keep answers and tell them; those at which the process died are kept when it has answered again.
+
+        Raises:
+            WorkerDiedError: it has died too often in a row.
+        """
+        if made and all(one.failure is not None and one.failure.kind is FailureKind.WORKER_DIED for one in made):
+            self._died.append(made)
+            if len(self._died) < MOST_DEATHS:
+                return
+            reason = made[-1].failure.message if made[-1].failure is not None else ""
+            raise WorkerDiedError(
+                f"Stopped, since no row gets an answer any more. {reason}",
+                "Resume the run to ask for these rows again.",
+            )
+        if made and ready.variant.generates:
+            yield from self._take_died()
+        yield from self._tell(made)
+
+    def _take_died(self) -> Iterator[Event]:
+        died, self._died = self._died, []
+        for made in died:
+            yield from self._tell(made)
+
+    def _tell(self, made: Sequence[Prediction]) -> Iterator[Event]:
+        self._keep(made)
+        for prediction in made:
+            self._standings.add(prediction)
+            yield PredictionMade(prediction=prediction)
+            yield from self._remarks(prediction)
 
     def _keep(self, made: Sequence[Prediction]) -> None:
         """Keep answers and pay for them; what the failures in their place have cost stays part of the run's cost."""
@@ -231,7 +272,7 @@ class Turns:
                 continue  # rows from before the run was stopped
             for ready in left:
                 yield from self._batch(ready, rows)
-            if (yield from settle(self._context.plan, self._store, self._standings, self._budget)):
+            if (yield from self._settle()):
                 return
 
     def _batch(self, ready: ReadyVariant, rows: Sequence[tuple[int, Example]]) -> Iterator[Event]:
@@ -250,12 +291,7 @@ class Turns:
             before = self._meter.read_joules()
             batch = answer_batch(self._context, ready, now)
             made = _with_energy(batch.made, before, self._meter.read_joules())
-            fresh = [p for p in made if (variant_id, p.example_id) not in self._done]
-            self._keep(fresh)
-            for prediction in fresh:
-                self._standings.add(prediction)
-                yield PredictionMade(prediction=prediction)
-                yield from self._remarks(prediction)
+            yield from self._take([p for p in made if (variant_id, p.example_id) not in self._done], ready)
             if batch.stopped_by is not None:
                 raise batch.stopped_by
 

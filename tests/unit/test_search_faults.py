@@ -14,12 +14,13 @@ import pytest
 
 from adapters.models.scripted import ScriptedModel
 from engine.analysis.basis.efforts import amount, replay_option
-from engine.core.errors import RetrievalError, ServerBusyError, UsageError
+from engine.core.errors import RetrievalError, ServerBusyError, UsageError, WorkerDiedError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.ports import Embeddings
 from engine.core.run.effort import Search, SearchEnd, Trial, TrialOutcome
 from engine.core.run.events import RunEnded, Searched
 from engine.core.techniques import Technique
+from engine.core.variant import PriorCorrection
 from engine.running.planning import plan_run
 from engine.running.preflight.embedders import EmbedderChoice
 from engine.running.runner import Ports, run
@@ -27,24 +28,24 @@ from engine.running.search.folds import FOLDS
 from engine.running.search.seeker import Seeker
 from terminal.trials import trials_of
 from tests.memory_lab_models import Answers, MemoryRetriever
-from tests.unit.test_search import TASK, Fussy, carried_out, found, plan, ports
+from tests.unit.test_search import BRIEF, TASK, Fussy, carried_out, found, plan, ports
 
-TRAINED_ON = {row.input for row in TASK.examples if row.split == "train"}
+TRAINED_ON = frozenset(row.input for row in TASK.examples if row.split == "train")
 
 
 class Busy(Fussy):
     """Is busy whenever a row is asked about for the first time with a prompt."""
 
-    def __init__(self, times: int) -> None:
-        """Be busy so many times for each prompt."""
+    def __init__(self, times: int, rows: frozenset[str] = TRAINED_ON) -> None:
+        """Be busy so many times for each prompt with one of these rows."""
         super().__init__()
         self.refused: Counter[tuple[str, ...]] = Counter()
-        self._times = times
+        self.times, self._rows = times, rows
 
     def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
         """Refuse, then answer."""
         prompt = tuple(message.content for message in request.messages)
-        if any(text in prompt[-1] for text in TRAINED_ON) and self.refused[prompt] < self._times:
+        if any(text in prompt[-1] for text in self._rows) and self.refused[prompt] < self.times:
             self.refused[prompt] += 1
             raise ServerBusyError("The server is busy.", "Wait.")
         yield from super().generate(request, cancel=cancel)
@@ -73,14 +74,69 @@ def test_a_busy_server_does_not_decide_between_settings(tmp_path: Path) -> None:
     assert found(busy) == found(calm)
 
 
-def test_a_server_that_stays_busy_ends_no_search(tmp_path: Path) -> None:
-    """Asked twice in vain, a row counts as wrong, and the run comes to its end."""
-    a_plan = plan(trials={"all": 2})
-    here = ports(tmp_path, a_plan, Busy(10**6))
+@pytest.mark.parametrize("correction", PriorCorrection)
+def test_a_row_that_a_server_stays_too_busy_for_ends_no_search(tmp_path: Path, correction: PriorCorrection) -> None:
+    """Asked twice in vain, it counts as wrong, and the run comes to its end."""
+    a_plan = plan(trials={"all": 2}, prior_correction=correction)
+    lost = TASK.split("train")[0].input
+    here = ports(tmp_path, a_plan, Busy(10**6, frozenset({lost})))
     assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
     (trial, *_others) = (here.store.manifest("r").effort or {})["zero-shot-tuned"].in_order
-    assert trial.standing is TrialOutcome.FAILED
-    assert "busy" in trial.message
+    assert trial.standing is TrialOutcome.WHOLE
+    assert None not in trial.row_scores
+
+
+@pytest.mark.parametrize("correction", PriorCorrection)
+def test_a_server_that_stays_busy_stops_the_run_which_goes_on(tmp_path: Path, correction: PriorCorrection) -> None:
+    """Nothing is decided by a server's want of capacity: resumed, the search comes to what it comes to without."""
+    a_plan = plan(trials={"all": 4}, prior_correction=correction)
+    calm, here = ports(tmp_path / "calm", a_plan), ports(tmp_path / "busy", a_plan, busy := Busy(10**6))
+    carried_out(a_plan, calm)
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="failed", message="The server is busy.", fix="Wait.")
+    assert not any(search.trials for search in (here.store.manifest("r").effort or {}).values())
+    busy.times = 0
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    assert found(here) == found(calm)
+
+
+class Mortal(Fussy):
+    """Its worker dies at each prompt that begins so; in batches, at once for all."""
+
+    def __init__(self, beginning: str) -> None:
+        """Die at this beginning."""
+        super().__init__()
+        self.beginning = beginning
+
+    def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+        """Die, or answer."""
+        if request.messages[0].content.startswith(self.beginning):
+            raise WorkerDiedError("The model's process ended.", "Try again.")
+        yield from super().generate(request, cancel=cancel)
+
+
+def test_a_worker_that_dies_at_the_default_stops_the_run_which_goes_on(tmp_path: Path) -> None:
+    """Its rows count as nothing: resumed, the search comes to what it comes to without."""
+    a_plan = plan(trials={"all": 4})
+    calm, here = ports(tmp_path / "calm", a_plan), ports(tmp_path / "dead", a_plan, mortal := Mortal(" "))
+    carried_out(a_plan, calm)
+    mortal.beginning = TASK.instructions[:20]
+    ended = carried_out(a_plan, here)[-1]
+    assert ended == RunEnded(status="failed", message="The model's process ended.", fix="Try again.")
+    mortal.beginning = " "
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    assert found(here) == found(calm)
+
+
+def test_a_worker_that_dies_at_another_setting_makes_that_setting_fail(tmp_path: Path) -> None:
+    """It has no figure, not even one of zeros, and the search goes on."""
+    a_plan = plan(trials={"all": 12})
+    here = ports(tmp_path, a_plan, Mortal(BRIEF))
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    trials = (here.store.manifest("r").effort or {})["zero-shot-tuned"].in_order
+    brief = [trial for trial in trials if trial.setting.get("prompt") == "brief"]
+    assert brief
+    assert {(trial.standing, trial.score) for trial in brief} == {(TrialOutcome.FAILED, None)}
+    assert {trial.standing for trial in trials} > {TrialOutcome.FAILED}
 
 
 class FailsOnce(MemoryRetriever):

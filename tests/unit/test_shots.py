@@ -18,6 +18,7 @@ from adapters.models.openai_compatible.dialects import GENERIC
 from adapters.models.scripted import ScriptedModel
 from engine.analysis.basis.choices import shot_sentence
 from engine.core.capabilities import Capabilities
+from engine.core.errors import ServerBusyError
 from engine.core.generation import Completion, GenerateRequest, Message, TextPiece
 from engine.core.ports import BuiltIndex, Embeddings, SearchResult
 from engine.core.run.events import VariantReady
@@ -224,6 +225,34 @@ def test_the_same_ones_are_kept_where_the_nearest_are_no_better() -> None:
     assert len(ready.shots) == 3
     assert not ready.index_id
     assert paid.prepare_s >= paid.shots.measure_s + 0.5, "the index that was built to compare is paid for all the same"
+
+
+def test_rows_that_one_way_lost_to_a_busy_server_judge_neither() -> None:
+    """Four of 29 rows are never answered with the nearest examples, and nothing is said against these for it."""
+
+    class Busy(Shown):
+        def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+            lost = [row.input for row in TASK.split("train")[-5:]]
+            if request.prefix_messages <= 1 and any(text in request.messages[-1].content for text in lost):
+                raise ServerBusyError("The server is busy.", "Wait.")
+            yield from super().generate(request, cancel=cancel)
+
+        def generate_batch(
+            self, requests: Sequence[GenerateRequest], *, cancel: Any = None
+        ) -> list[Completion | Exception]:
+            answers: list[Completion | Exception] = []
+            for request in requests:
+                try:
+                    answers += super().generate_batch([request], cancel=cancel)
+                except ServerBusyError as error:
+                    answers.append(error)
+            return answers
+
+    shots = prepared(few_shot(), Busy())[2].shots
+    assert shots is not None
+    assert (shots.choice, shots.rows, shots.right_nearest) == (ShotChoice.NEAREST, 25, 1.0), (
+        "the fifth is among those shown"
+    )
 
 
 def test_without_probabilities_the_two_ways_are_compared_by_their_answers() -> None:

@@ -16,8 +16,8 @@ from engine.core.steps import Progress, check_cancelled, seconds_left
 from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant, effective_mode
 from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
-from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed
-from engine.running.batches import ask
+from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed, passes
+from engine.running.batches import LostRows, ask
 from engine.running.sampling import balanced_sample
 
 NOT_TOLD = "this backend does not give the probability of every label"
@@ -30,6 +30,8 @@ class Measured:
     prior: LabelPrior
     right: Mapping[str, tuple[bool, bool]] = field(default_factory=dict)
     """By row id: whether it is right without correction, and with it. A row without an answer is missing."""
+    lost: frozenset[str] = frozenset()
+    """Rows that were asked about and have no answer for a reason that is not theirs: they decide nothing."""
 
 
 def measure_prior(
@@ -42,7 +44,8 @@ def measure_prior(
 
     Raises:
         CancelledError: the user stopped.
-        ModelError: the server is unreachable, or refuses every request.
+        ModelError: the server is unreachable, refuses every request, or was too busy for more than a few rows.
+        WorkerDiedError: the worker died whenever it was asked about more than a few rows.
     """
     if not tells_all(context):
         return _unmeasured(NOT_TOLD)
@@ -50,7 +53,7 @@ def measure_prior(
     if len(rows) < LEAST_ROWS:
         return _unmeasured(_too_few(ready, split, len(rows)), split)
     started = time.perf_counter()
-    answers = yield from _answers(context, ready, rows, "Measuring the prior for labels", every_label=True)
+    answers, lost = yield from _answers(context, ready, rows, "Measuring the prior for labels", every_label=True)
     found = [
         (row, answer) for row, answer, _found in answers if len(answer.probabilities) == len(context.task.answer.labels)
     ]
@@ -59,7 +62,7 @@ def measure_prior(
     enough = len(found) >= LEAST_ROWS
     made = _measured(context.task, found, split, seconds) if enough else _unmeasured(few, split, seconds)
     # A server may tell its likeliest tokens alone; what it answered still tells which examples are better.
-    return replace(made, right={**_plainly(context, ready, answers), **made.right})
+    return replace(made, right={**_plainly(context, ready, answers), **made.right}, lost=lost)
 
 
 def answer_unseen(
@@ -69,14 +72,16 @@ def answer_unseen(
 
     Raises:
         CancelledError: the user stopped.
-        ModelError: the server is unreachable, or refuses every request.
+        ModelError: the server is unreachable, refuses every request, or was too busy for more than a few rows.
+        WorkerDiedError: the worker died whenever it was asked about more than a few rows.
     """
     split, rows = _rows(context, ready, train)
     if len(rows) < LEAST_ROWS:
         return _unmeasured(NOT_TOLD, split)
     started = time.perf_counter()
-    answers = yield from _answers(context, ready, rows, "Comparing examples", every_label=False)
-    return replace(_unmeasured(NOT_TOLD, split, time.perf_counter() - started), right=_plainly(context, ready, answers))
+    answers, lost = yield from _answers(context, ready, rows, "Comparing examples", every_label=False)
+    made = _unmeasured(NOT_TOLD, split, time.perf_counter() - started)
+    return replace(made, right=_plainly(context, ready, answers), lost=lost)
 
 
 def _plainly(
@@ -94,8 +99,8 @@ def tells_all(context: RunContext) -> bool:
 
 def _answers(
     context: RunContext, ready: ReadyVariant, rows: Sequence[Example], stage: str, *, every_label: bool
-) -> Generator[Event, None, list[tuple[Example, Completion, Retrieved]]]:
-    """Answer rows that are not the run's; those that failed are left out.
+) -> Generator[Event, None, tuple[list[tuple[Example, Completion, Retrieved]], frozenset[str]]]:
+    """Answer rows that are not the run's; those that failed are left out. Return which of these were lost, too.
 
     They are asked for at once, also where the run answers row by row: nobody waits for one of them, and what is decided
     by them must not depend on how the run answers. Kernels for several rows add in another order, so that near ties may
@@ -103,19 +108,32 @@ def _answers(
     """
     started = time.perf_counter()
     answers: list[tuple[Example, Completion, Retrieved]] = []
+    lost = LostRows(len(rows), least=LEAST_ROWS)
     for start in range(0, len(rows), context.plan.batch_rows):
         check_cancelled(context.cancel)
         yield PreparationProgress(variant_id=ready.variant.id, progress=_progress(stage, start, len(rows), started))
         part = rows[start : start + context.plan.batch_rows]
-        asked = ask(context, ready, list(enumerate(part)), by_others=True, every_label=every_label)
-        if asked.stopped_by is not None:
-            raise asked.stopped_by
-        answers += [
-            (row, answer, found)
-            for row, answer, found in zip(part, asked.answers, asked.found, strict=True)
-            if isinstance(answer, Completion) and isinstance(found, Retrieved)
-        ]
-    return answers
+        given = _asked(context, ready, part, every_label=every_label)
+        if again := [row for row in part if isinstance(error := given[row.id][0], Exception) and passes(error)]:
+            given |= _asked(context, ready, again, every_label=every_label)
+        for row in part:
+            answer, found = given[row.id]
+            if isinstance(answer, Completion) and isinstance(found, Retrieved):
+                answers.append((row, answer, found))
+            elif isinstance(answer, Exception):
+                lost.note(row.id, answer)
+    return answers, lost.ids
+
+
+def _asked(
+    context: RunContext, ready: ReadyVariant, rows: Sequence[Example], *, every_label: bool
+) -> dict[str, tuple[Completion | Exception, Retrieved | Exception]]:
+    """Ask about rows at once; return what was answered and found, or the errors in their place, by row id."""
+    asked = ask(context, ready, list(enumerate(rows)), by_others=True, every_label=every_label)
+    if asked.stopped_by is not None:
+        raise asked.stopped_by
+    both = zip(asked.answers, asked.found, strict=True)
+    return {row.id: pair for row, pair in zip(rows, both, strict=True)}
 
 
 def _unmeasured(reason: str, split: str = "", seconds: float = 0.0) -> Measured:

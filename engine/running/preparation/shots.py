@@ -83,7 +83,8 @@ def decide_shots(
     steps = context.retriever.index(train, (), spec, embedder=variant.embedder, cancel=context.cancel)
     index = yield from until_built(variant.id, steps)
     own = yield from _answered(context, ReadyVariant(variant=nearest, index_id=index.id), unseen)
-    rows = [row for row in unseen if row.id in own.right or row.id in same.right]
+    lost = own.lost | same.lost
+    rows = [row for row in unseen if (row.id in own.right or row.id in same.right) and row.id not in lost]
     if len(rows) < LEAST_ROWS:
         return Chosen(variant=covering, record=ShotRecord(choice=ShotChoice.COVERING), prior=same.prior, index=index)
     targets, frequencies = [row.target for row in rows], label_frequencies(context.task)

@@ -109,9 +109,11 @@ def _common(default: Trial, trial: Trial) -> list[int]:
 
 
 def _counted(weights: Floats, places: Sequence[int]) -> Floats:
-    """Return the weights of some rows, so that their mean is 1."""
+    """Return the weights of some rows, so that their mean is 1; where all are 0, each row counts alike."""
     some: Floats = weights[list(places)]
-    found: Floats = some / some.mean() if len(places) else some
+    if not some.any():
+        return np.ones(len(some))
+    found: Floats = some / some.mean()
     return found
 
 

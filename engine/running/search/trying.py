@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,78 +17,29 @@ from engine.core.errors import (
     StoreError,
     WorkerDiedError,
 )
-from engine.core.generation import Completion
 from engine.core.interval import Floats
 from engine.core.ports import Trainer
 from engine.core.run.effort import Setting, Trial, TrialOutcome
 from engine.core.run.events import Event
 from engine.core.run.label_prior import LabelPrior
-from engine.core.run.prediction import Prediction
-from engine.core.steps import check_cancelled
 from engine.core.task import Example
 from engine.core.variant import ClassifierKind, PriorCorrection, Variant
 from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
 from engine.running.answering import STOPPING, ReadyVariant, RunContext, passes
-from engine.running.batches import Row, answer_batch, ask
 from engine.running.preparation.preparing import OneOff, find_parts, make_draw, tried_twice
 from engine.running.preparation.priors import (
     count_rows,
     decided,
-    has_prior,
     label_frequencies,
     measure_prior,
-    tells_all,
 )
 from engine.running.preparation.shots import Chosen, decide_shots
-from engine.running.search.copies import repeats_an_example
+from engine.running.search.answers import Answers, answer_all, tells_every_label
 from engine.running.search.folds import Fold, Ground
 from engine.running.search.took import Took
 
 PASSING = (CancelledError, SpendingLimitError, StoreError, WorkerDiedError, ServerBusyError, *STOPPING)
 """What stops the run instead of being a setting's fault: a resumed run tries that setting again."""
-
-
-@dataclass(slots=True)
-class _Answers:
-    """What a trial has answered so far."""
-
-    rows: list[Example] = field(default_factory=list)
-    order: list[Example] = field(default_factory=list)
-    """These, with those that its prompts show, which it was not asked."""
-    plain: list[float] = field(default_factory=list)
-    """The score of each row as it was answered."""
-    probabilities: list[Mapping[str, float]] = field(default_factory=list)
-    """Of each row's labels; empty where there are none."""
-    tokens: list[int] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-
-    def in_order(self, scores: Sequence[float]) -> tuple[float | None, ...]:
-        """Return each row's score in the order of the folds, None for one that was not asked."""
-        by_id = dict(zip((row.id for row in self.rows), scores, strict=True))
-        return tuple(by_id.get(row.id) for row in self.order)
-
-    def add(self, answer: _Answer) -> None:
-        """Take the answer to one more row."""
-        self.rows.append(answer.row)
-        self.plain.append(answer.score)
-        self.probabilities.append(answer.probabilities)
-        if answer.prompt_tokens is not None:
-            self.tokens.append(answer.prompt_tokens)
-        if answer.message:
-            self.messages.append(answer.message)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Answer:
-    """The answer to one row, or why there is none."""
-
-    row: Example
-    score: float = 0.0
-    probabilities: Mapping[str, float] = field(default_factory=dict)
-    prompt_tokens: int | None = None
-    message: str = ""
-    passing: bool = False
-    """Whether it failed for a fault of the server that may be over when it is asked again."""
 
 
 def try_setting(
@@ -131,7 +82,7 @@ def try_setting(
         ModelError: the server is unreachable, or refuses every request.
     """
     started = time.perf_counter()
-    answers, took = _Answers(), Took()
+    answers, took = Answers(), Took()
     means: list[float] = []
     standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
     began_at, as_the_default = time.time(), not setting or keeps_weights
@@ -158,7 +109,7 @@ def try_setting(
             took.trainings += trained and not found and not of_the_run
             answers.order += fold.held_out
             try:
-                _answer(context, ready, [row for row in fold.held_out if row not in ready.shots], answers)
+                answer_all(context, ready, [row for row in fold.held_out if row not in ready.shots], setting, answers)
             finally:
                 _forget(context, trainer, ready, of_the_run=of_the_run)
             if len(answers.messages) == len(answers.rows):
@@ -176,7 +127,7 @@ def try_setting(
     except PASSING:
         raise
     except AdaptLabError as error:
-        standing, message = TrialOutcome.FAILED, error.what
+        standing, message = TrialOutcome.FAILED, _fault_of(setting, error)
     scores, corrected = _scores(context, variant, answers, prior) if answers.rows else ([], None)
     failed = standing is TrialOutcome.FAILED
     return Trial(
@@ -223,6 +174,13 @@ def _prior_in_the_run(
     return decided(measured.prior, wanted)
 
 
+def _fault_of(setting: Setting, error: AdaptLabError) -> str:
+    """Say what is wrong with a setting; a fault of the server that may pass is no reason to give up the default."""
+    if not setting and passes(error):
+        raise error
+    return error.what
+
+
 def _since(moment: float) -> float:
     return time.perf_counter() - moment
 
@@ -256,66 +214,14 @@ def _forget(context: RunContext, trainer: Trainer, ready: ReadyVariant, *, of_th
         context.retriever.forget_classifier(ready.classifier_id)
 
 
-def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answers: _Answers) -> None:
-    size = context.plan.batch_rows
-    for start in range(0, len(rows), size):
-        check_cancelled(context.cancel)
-        given = dict(enumerate(_asked(context, ready, list(enumerate(rows[start : start + size])))))
-        if again := [(place, answer.row) for place, answer in given.items() if answer.passing]:
-            # A busy server must not decide between settings: it is asked once more, and then it counts as wrong.
-            given |= zip((place for place, _row in again), _asked(context, ready, again), strict=True)
-        for answer in given.values():
-            answers.add(answer)
-
-
-def _tells_all(context: RunContext, variant: Variant) -> bool:
-    """Tell whether every label's probability is told, so that an answer counts with and without correction."""
-    return has_prior(context.task, variant) and tells_all(context)
-
-
-def _asked(context: RunContext, ready: ReadyVariant, rows: Sequence[Row]) -> list[_Answer]:
-    """Answer some rows at once, with every label's probability where it is told."""
-    if not _tells_all(context, ready.variant):
-        batch = answer_batch(context, ready, rows)
-        if batch.stopped_by is not None:
-            raise batch.stopped_by
-        return [_of_prediction(context, ready, row, one) for (_place, row), one in zip(rows, batch.made, strict=True)]
-    asked = ask(context, ready, rows, every_label=True)
-    if asked.stopped_by is not None:
-        raise asked.stopped_by
-    return [_of_completion(row, one) for (_place, row), one in zip(rows, asked.answers, strict=True)]
-
-
-def _of_prediction(context: RunContext, ready: ReadyVariant, row: Example, made: Prediction) -> _Answer:
-    repeated = repeats_an_example(context.task, ready, row, made)
-    return _Answer(
-        row=row,
-        score=0.0 if repeated else made.score or 0.0,
-        prompt_tokens=made.usage.prompt_tokens,
-        message=made.failure.message if made.failure is not None else "",
-        passing=made.failure is not None and made.failure.passing,
-    )
-
-
-def _of_completion(row: Example, answer: Completion | Exception) -> _Answer:
-    if not isinstance(answer, Completion):
-        return _Answer(row=row, message=str(answer), passing=passes(answer))
-    return _Answer(
-        row=row,
-        score=float(answer.text == row.target),
-        probabilities=answer.probabilities,
-        prompt_tokens=answer.usage.prompt_tokens,
-    )
-
-
 def _can_correct(context: RunContext, variant: Variant) -> bool:
     """Tell whether a prior may be taken away: it was asked for, and the run can measure it on its own rows."""
     wanted = variant.decoding.prior_correction is not PriorCorrection.OFF
-    return wanted and _tells_all(context, variant) and count_rows(context.plan, context.task, variant) > 0
+    return wanted and tells_every_label(context, variant) and count_rows(context.plan, context.task, variant) > 0
 
 
 def _scores(
-    context: RunContext, variant: Variant, answers: _Answers, prior: LabelPrior | None
+    context: RunContext, variant: Variant, answers: Answers, prior: LabelPrior | None
 ) -> tuple[list[float], bool | None]:
     """Return each row's score, and whether the prior was taken away.
 
