@@ -65,18 +65,23 @@ class MemoryRunStore:
             kept = manifest_from_dict(fields)
             self._manifests[run_id] = kept if status is None else replace(kept, status=status)
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
+    def add(self, predictions: Sequence[Prediction], *, manifest: Mapping[str, Any] | None = None) -> None:
         """Commit predictions; one that is there already is left as it is, unless its fault may have passed."""
         with self._lock:
+            if predictions and manifest is not None:
+                self.update_run(predictions[0].run_id, manifest=manifest)
             for made in predictions:
                 rows, place = self._predictions[made.run_id], (made.variant_id, made.example_id)
                 before = rows.get(place)
                 if before is None or (before.failure and before.failure.passing):
                     rows[place] = made
 
-    def remove(self, run_id: str, places: Sequence[tuple[str, str]]) -> None:
+    def remove(
+        self, run_id: str, places: Sequence[tuple[str, str]], *, manifest: Mapping[str, Any] | None = None
+    ) -> None:
         """Remove predictions, each told by its variant and its example."""
         with self._lock:
+            self.update_run(run_id, manifest=manifest)
             for place in places:
                 self._predictions[run_id].pop(place, None)
 

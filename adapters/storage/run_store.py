@@ -97,6 +97,13 @@ class SqliteRunStore:
                     "Free some space, then resume the run: finished rows are saved.",
                 ) from error
             raise StoreError(f"The run store '{self._path}' failed: {error}.", "Try again.") from error
+        except sqlite3.IntegrityError as error:
+            raise StoreError(
+                "The run was deleted while it was carried out."
+                if "FOREIGN KEY" in str(error)
+                else f"Not kept: {error}.",
+                "Start it again.",
+            ) from error
         except sqlite3.DatabaseError as error:
             raise StoreError(
                 f"'{self._path}' is not a run store, or is damaged ({error}).", "Move it away; a new one will be made."
@@ -123,16 +130,11 @@ class SqliteRunStore:
 
     def update_run(self, run_id: str, *, status: str | None = None, manifest: Mapping[str, Any] | None = None) -> None:
         """Set a run's status and put keys into its manifest, both at once or not at all."""
-        patch = None if manifest is None else json.dumps(manifest)
         with self._errors():
-            self._connection().execute(
-                "UPDATE runs SET status = COALESCE(?, status), manifest = json_patch(manifest, COALESCE(?, '{}'))"
-                " WHERE run_id = ?",
-                (status, patch, run_id),
-            )
+            _update(self._connection(), run_id, status, manifest)
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions in one transaction.
+    def add(self, predictions: Sequence[Prediction], *, manifest: Mapping[str, Any] | None = None) -> None:
+        """Commit predictions of one run in one transaction, with fields of its manifest.
 
         One that exists already is left unchanged, unless a fault that may pass was all that was kept of it.
         """
@@ -143,12 +145,17 @@ class SqliteRunStore:
                 f" WHERE {UNANSWERED}",
                 rows,
             )
+            if manifest is not None and predictions:
+                _update(connection, predictions[0].run_id, None, manifest)
 
-    def remove(self, run_id: str, places: Sequence[tuple[str, str]]) -> None:
-        """Remove predictions, each told by its variant and its example."""
+    def remove(
+        self, run_id: str, places: Sequence[tuple[str, str]], *, manifest: Mapping[str, Any] | None = None
+    ) -> None:
+        """Remove predictions, each told by its variant and its example, in one transaction with fields of the run."""
         statement = "DELETE FROM predictions WHERE run_id = ? AND variant_id = ? AND example_id = ?"
         with self._errors(), self._whole() as connection:
             connection.executemany(statement, [(run_id, *place) for place in places])
+            _update(connection, run_id, None, manifest)
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[sqlite3.Connection]:
@@ -325,3 +332,14 @@ def _read_manifest(text: str, status: str, started_at: str) -> Manifest:
     if not isinstance(data, dict):
         raise StoreError("The manifest of a run is damaged: it is not an object.", "Delete the run.")
     return manifest_from_dict({**data, "status": status, "started_at": started_at})
+
+
+def _update(
+    connection: sqlite3.Connection, run_id: str, status: str | None, manifest: Mapping[str, Any] | None
+) -> None:
+    patch = None if manifest is None else json.dumps(manifest)
+    connection.execute(
+        "UPDATE runs SET status = COALESCE(?, status), manifest = json_patch(manifest, COALESCE(?, '{}'))"
+        " WHERE run_id = ?",
+        (status, patch, run_id),
+    )

@@ -301,12 +301,14 @@ class RunStore(Protocol):
         """Change a run's status, or fields of its manifest; nested ones are merged."""
         ...
 
-    def add(self, predictions: Sequence[Prediction]) -> None:
-        """Commit predictions; one that exists already is left unchanged."""
+    def add(self, predictions: Sequence[Prediction], *, manifest: Mapping[str, Any] | None = None) -> None:
+        """Commit predictions of one run, with fields of its manifest; one that exists already is left unchanged."""
         ...
 
-    def remove(self, run_id: str, places: Sequence[tuple[str, str]]) -> None:
-        """Remove predictions, each told by its variant and its example."""
+    def remove(
+        self, run_id: str, places: Sequence[tuple[str, str]], *, manifest: Mapping[str, Any] | None = None
+    ) -> None:
+        """Remove predictions, each told by its variant and its example; fields are set with it."""
         ...
 
     def predictions(

@@ -174,7 +174,8 @@ def _carry_out(
     ready: list[ReadyVariant] = []
     yield from _make_ready(context, ports, budget, standings, ready)
     yield from (Notice(text=reason) for reason in learned(before, ports.model.capabilities))
-    turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept, again)
+    paid = partial(_paid, context, budget, ports.store)
+    turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept, again, paid=paid)
     yield from turns.take(task.rows(plan.test_ids))
     extended = yield from _spend_saved(context, ports.store, standings, budget)
     if extended is plan:
@@ -182,7 +183,7 @@ def _carry_out(
     context, kept = replace(context, plan=extended), ports.store.predictions(plan.run_id)
     standings = Standings(extended, kept, standings.out)
     if not (yield from settle(extended, ports.store, standings, budget)):
-        turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept)
+        turns = Turns(context, ports.store, ports.meter, ready, standings, budget, kept, paid=paid)
         yield from turns.take(task.rows(extended.test_ids))
 
 
@@ -240,9 +241,10 @@ def _spend_saved(
         return plan
     best, given = standings.best_of_going(), rows_each(plan, task, out)
     if best is None and given:
-        going = [made for made in store.predictions(plan.run_id) if made.variant_id not in out]
-        row_usd = budget.cost_usd(going) / len(plan.test_ids)
-        given = affordable(given, row_usd=row_usd, left_usd=budget.left_usd)
+        row_usd = dict.fromkeys(plan.test_ids, 0.0)
+        for made in store.predictions(plan.run_id):
+            row_usd[made.example_id] += budget.cost_usd([made]) if made.variant_id not in out else 0.0
+        given = affordable(given, row_usd=list(row_usd.values()), left_usd=budget.left_usd)
     yield Notice(text=spent_note(plan, task, out, best=variant_names(plan.variants).get(best or "", ""), given=given))
     if best is not None or not given:
         return plan

@@ -44,8 +44,7 @@ def withdraw(plan: RunPlan, store: RunStore, budget: Budget, left: Sequence[Pred
     """Take rows without an answer out of a run; what they have cost stays part of its cost."""
     if not left:
         return
-    if cost_usd := budget.cost_usd(left):
-        store.update_run(plan.run_id, manifest={"beside_usd": store.manifest(plan.run_id).beside_usd + cost_usd})
-    places = tuple((made.variant_id, made.example_id) for made in left)
-    store.remove(plan.run_id, places)
+    cost_usd, places = budget.cost_usd(left), tuple((made.variant_id, made.example_id) for made in left)
+    paid = {"beside_usd": store.manifest(plan.run_id).beside_usd + cost_usd} if cost_usd else None
+    store.remove(plan.run_id, places, manifest=paid)
     yield RowsWithdrawn(places=places)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -67,8 +67,14 @@ class Turns:
         budget: Budget,
         kept: Sequence[Prediction],
         again: Sequence[Prediction] = (),
+        *,
+        paid: Callable[[], RunContext] | None = None,
     ) -> None:
-        """Begin with what was answered before a stop, without the rows that are asked again."""
+        """Begin with what was answered before a stop, without the rows that are asked again.
+
+        `paid` returns the context in which answers that are no rows of the run are paid for, from this moment on.
+        """
+        self._paid = paid or (lambda: context)
         self._context, self._store, self._meter = context, store, meter
         self._variants, self._standings, self._budget = variants, standings, budget
         self._done = {(made.variant_id, made.example_id) for made in kept}
@@ -163,7 +169,7 @@ class Turns:
     def _bring_in(self, turn: Turn) -> None:
         """Have the server load what the next answers need: the first answer after a change is not scored."""
         if self._key(turn) != self._held and turn.ready.variant.generates:
-            drain(answer_row(self._context, turn.ready.for_row(turn.row), turn.example, turn.row))
+            drain(answer_row(self._paid(), turn.ready.for_row(turn.row), turn.example, turn.row))
             self._held = self._key(turn)
 
     def _answer(self, turn: Turn) -> Iterator[Event]:
@@ -211,14 +217,14 @@ class Turns:
         """Keep answers and pay for them; what the failures in their place have cost stays part of the run's cost."""
         places = [(one.variant_id, one.example_id) for one in made]
         replaced = [self._again.pop(place) for place in places if place in self._again]
+        noted: dict[str, float] | None = None
         if replaced:
             manifest = self._store.manifest(self._context.plan.run_id)
             noted = {
                 "asked_again": manifest.asked_again + len(replaced),
                 "beside_usd": manifest.beside_usd + self._budget.cost_usd(replaced),
             }
-            self._store.update_run(manifest.plan.run_id, manifest=noted)
-        self._store.add(made)
+        self._store.add(made, manifest=noted)
         self._budget.pay(made)
 
     def _remarks(self, prediction: Prediction) -> Iterator[Event]:

@@ -53,7 +53,7 @@ class Runs:
         plan = self._plans.kept(run_id)
         if spending_limit_usd is not None:
             plan = replace(plan, spending_limit_usd=spending_limit_usd)
-            self._workspace.store.update_run(run_id, manifest={"plan": plan_fields(plan)})
+            self._agree(plan)
         self._workspace.files.forget(run_id)  # rows that a fault left without an answer are asked again
         self._begin(plan)
         return run_id
@@ -68,9 +68,13 @@ class Runs:
         studied_run: str = "",
         enough: threading.Event | None = None,
     ) -> Iterator[Event]:
-        """Carry out a plan in the caller's thread, as the terminal does; `enough` ends its search for settings."""
+        """Carry out a plan in the caller's thread, as the terminal does; `enough` ends its search for settings.
+
+        What was agreed to anew of a run that is resumed, its spending limit and where its rows may go, is kept with it.
+        """
         if resume:
             self._plans.kept(plan.run_id)
+            self._agree(plan)
             self._workspace.files.forget(plan.run_id)
         else:
             self._create(plan, purpose, studied_run)
@@ -128,11 +132,17 @@ class Runs:
         """Delete a run for good.
 
         Raises:
-            UsageError: there is no such run, or it is still running.
+            UsageError: there is no such run, or it is still running, here or in another process.
         """
         job = self._jobs.find(run_id)
         if job is not None and job.is_running:
             raise UsageError(f"Run {run_id} is still running.", "Stop it before you delete it.")
+        with self._workspace.machine.lock() as free:
+            if not free and self._workspace.store.manifest(run_id).status == "running":
+                raise UsageError(
+                    f"Run {run_id} may still be running in another window or terminal.",
+                    "Stop it there, or wait until nothing runs; then delete it.",
+                )
         self._jobs.forget(run_id)
         self._workspace.store.delete_run(run_id)
         self._workspace.files.forget(run_id)
@@ -145,6 +155,11 @@ class Runs:
         """Carry out a kept plan, unless it is already running; its time left begins with the estimate."""
         estimate = self._plans.estimate(plan)  # takes a while, in which no other run should wait
         self._jobs.begin(plan.run_id, lambda: RunJob(self._workspace, plan, estimate))
+
+    def _agree(self, plan: RunPlan) -> None:
+        fields = plan_fields(plan)
+        agreed = {name: fields[name] for name in ("spending_limit_usd", "rows_to")}
+        self._workspace.store.update_run(plan.run_id, manifest={"plan": agreed})
 
     def _create(self, plan: RunPlan, purpose: Purpose, studied_run: str = "") -> None:
         self._workspace.store.create_run(self._plans.manifest(plan, purpose, studied_run))

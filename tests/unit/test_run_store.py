@@ -161,9 +161,21 @@ def test_the_same_run_twice_is_an_error(store: SqliteRunStore) -> None:
 
 def test_predictions_need_their_run(store: SqliteRunStore) -> None:
     """No prediction is kept that no run would find."""
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="The run was deleted while it was carried out"):
         store.add([prediction(1), prediction(1, run_id="nowhere")])
     assert store.predictions("r1") == []
+
+
+def test_rows_and_what_counts_them_are_kept_both_or_neither(store: SqliteRunStore) -> None:
+    """A stop in between would count an answer twice, or not at all."""
+    store.add([prediction(1)], manifest={"asked_again": 1})
+    assert store.manifest("r1").asked_again == 1
+    with pytest.raises(StoreError):
+        store.add([prediction(2), prediction(2, run_id="nowhere")], manifest={"asked_again": 2})
+    assert (store.manifest("r1").asked_again, store.count("r1")) == (1, 1)
+    places = [(one.variant_id, one.example_id) for one in store.predictions("r1")]
+    store.remove("r1", places, manifest={"asked_again": 3})
+    assert (store.manifest("r1").asked_again, store.count("r1")) == (3, 0)
 
 
 @pytest.mark.parametrize("data", [b"this is no database" * 100, b"SQLite format 3\0" + bytes(500)])

@@ -73,6 +73,7 @@ def carried_out(
     model: OneAtATime,
     done: set[tuple[str, str]] | None = None,
     counted: Sequence[Counted] = (),
+    paid: OneAtATime | None = None,
 ) -> list[Event]:
     """Answer all rows with four variants, of which two have weights."""
     plan = RunPlan(
@@ -91,7 +92,8 @@ def carried_out(
     context = RunContext(plan=plan, task=TASK, model=model, retriever=None, cancel=threading.Event())  # type: ignore[arg-type]
     test, ids = counted or (TASK.split("test"), plan.test_ids)
     standings = Standings(replace(plan, test_ids=ids), [], {})
-    turns = Turns(context, store, NoMeter(), ready, standings, Budget(None, None), kept)
+    beside = (lambda: replace(context, model=paid)) if paid is not None else None
+    turns = Turns(context, store, NoMeter(), ready, standings, Budget(None, None), kept, paid=beside)
     return list(turns.take(test))
 
 
@@ -152,6 +154,21 @@ def test_each_variant_has_its_block_where_one_prompt_is_kept(tmp_path: Path) -> 
     (tmp_path / "base").mkdir()
     order = order_of(carried_out(tmp_path / "base", alone))
     assert len({name for name, _row in order[:20]}) == 1
+
+
+def test_answers_that_only_have_a_model_loaded_are_paid_for_beside_the_rows(tmp_path: Path) -> None:
+    """One at each change of what the server holds, and none of the rows."""
+
+    class Paid(OneAtATime):
+        asked = 0
+
+        def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+            self.asked += 1
+            yield from super().generate(request, cancel=cancel)
+
+    paid = Paid(Support.NO)
+    carried_out(tmp_path, OneAtATime(Support.NO), paid=paid)
+    assert paid.asked == 4
 
 
 def test_a_stopped_block_goes_on(tmp_path: Path) -> None:

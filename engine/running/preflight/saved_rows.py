@@ -8,7 +8,8 @@ without a race. The rows are added as `engine.running.preflight.more_rows` adds 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 
 from engine.core.run.plan import RunPlan
 from engine.core.task import Task
@@ -16,6 +17,8 @@ from engine.core.variant import variant_names
 from engine.metrics import wording as say
 from engine.running.preflight.more_rows import rows_left
 
+KEPT_IN_HAND = 3.0
+"""Standard deviations of the cost of further rows that a spending limit must have room for, beside their mean."""
 LEAST_IN_RACE = 2
 """With fewer variants left a race is over."""
 
@@ -68,17 +71,30 @@ def rows_at_most(plan: RunPlan, task: Task, row_usd: Mapping[str, float]) -> dic
     return rows
 
 
-def affordable(count: int, *, row_usd: float, left_usd: float | None) -> int:
-    """Return how many of the rows fit into what may still be spent.
+def affordable(count: int, *, row_usd: Sequence[float], left_usd: float | None) -> int:
+    """Return how many of the rows fit into what may still be spent, even if they are dearer than those before.
+
+    A run that reaches its limit amid rows that it gives itself would end as failed, with rows that not all have
+    answered. Three standard deviations of what so many rows cost, as far as the answered ones tell, are kept in hand.
 
     Args:
         count: rows.
-        row_usd: what one row costs, with all variants that answer it, as measured.
+        row_usd: what each row so far has cost, with all variants that will answer the others.
         left_usd: what may still be spent; None where nothing stops the run.
     """
-    if left_usd is None or row_usd <= 0:
+    answered, mean = len(row_usd), sum(row_usd) / max(len(row_usd), 1)
+    if left_usd is None or mean <= 0:
         return count
-    return min(count, math.floor(left_usd / row_usd))
+    spread = statistics.stdev(row_usd) if answered > 1 else mean
+    most = min(count, math.floor(left_usd / mean))
+    return next(
+        (
+            rows
+            for rows in range(most, 0, -1)
+            if rows * mean + KEPT_IN_HAND * spread * math.sqrt(rows * (1 + rows / answered)) <= left_usd
+        ),
+        0,
+    )
 
 
 def plan_note(plan: RunPlan, task: Task) -> str:

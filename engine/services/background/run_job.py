@@ -24,14 +24,17 @@ from engine.services.workspace import Workspace
 def events(
     workspace: Workspace, plan: RunPlan, cancel: CancelSignal, enough: CancelSignal | None = None
 ) -> Iterator[Event]:
-    """Carry out a kept plan in the caller's thread, once the machine is free."""
+    """Carry out a kept plan in the caller's thread, once the machine is free.
+
+    It is read again then: another process may have carried it out meanwhile, and added to it.
+    """
     task = workspace.tasks.get(plan.task_id)
     pace = RunPace(plan, task)
     ended: RunEnded | None = None
     queued: list[Event] = [RunQueued(run_id=plan.run_id, ahead="another run on this machine")]
     steps = in_turn(
         workspace.machine.lock,
-        lambda: run(plan, task, workspace.ports(plan.model_id), cancel, enough),
+        lambda: run(workspace.store.manifest(plan.run_id).plan, task, workspace.ports(plan.model_id), cancel, enough),
         stopped=cancel.is_set,
         waiting=queued,
     )
