@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.storage.files import FREE_SPACE, disk_is_full
 from engine.core.errors import AdaptLabError
 
 Emit = Callable[[dict[str, Any]], None]
@@ -67,8 +68,11 @@ def serve(handlers: Mapping[str, Handler]) -> None:
             send({"id": number, "error": {"type": "WorkerError", "what": "Out of memory.", "fix": "Free memory."}})
         except Exception as error:  # noqa: BLE001 - the boundary of the process: the caller must learn of any error
             traceback.print_exc(file=sys.stderr)
-            what = f"{type(error).__name__}: {error}"
-            send({"id": number, "error": {"type": "WorkerError", "what": what, "fix": ""}})
+            if disk_is_full(error):
+                told = {"type": "DiskFullError", "what": f"No space is left on the disk ({error}).", "fix": FREE_SPACE}
+            else:
+                told = {"type": "WorkerError", "what": f"{type(error).__name__}: {error}", "fix": ""}
+            send({"id": number, "error": told})
 
 
 def _emitter(send: Emit, number: int) -> Emit:

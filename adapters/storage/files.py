@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,37 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from engine.core.errors import DiskFullError, StoreError
+
+FREE_SPACE = "Free some space, then try again."
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or what caused it, is that no space is left: libraries have names of their own for it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        if "no space left" in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextlib.contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say in a sentence why a place cannot be written.
+
+    Raises:
+        DiskFullError: no space is left.
+        StoreError: the folder cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if disk_is_full(error):
+            raise DiskFullError(f"There is no space left for '{place}'.", FREE_SPACE) from error
+        raise StoreError(f"'{place}' cannot be written ({error}).", "Check that its folder can be written.") from error
 
 
 def partial_beside(path: Path) -> Path:

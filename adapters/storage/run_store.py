@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import sqlite3
 import threading
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.storage.files import keep_private
+from adapters.storage.files import disk_is_full, keep_private
 from adapters.storage.run_sql import COUNTS, HAS_COUNTS, ON_EXAMPLES, ROW, SCHEMA, UNANSWERED, WHOLE_RECORD
 from engine.analysis.run_table import COLUMNS, row_values
 from engine.core.errors import DiskFullError, StoreError, UsageError, unknown_name
@@ -109,8 +108,7 @@ class SqliteRunStore:
                 f"'{self._path}' is not a run store, or is damaged ({error}).", "Move it away; a new one will be made."
             ) from error
         except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            raise (DiskFullError if full else StoreError)(
+            raise (DiskFullError if disk_is_full(error) else StoreError)(
                 f"The run store '{self._path}' failed: {error.strerror}.", "Free some space, then resume the run."
             ) from error
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from adapters.storage.files import move_into_place, read_object, write_whole
+from adapters.storage.files import move_into_place, read_object, write_whole, writing
 from engine.core.errors import UsageError
 from engine.core.generation import LoraWeights
 
@@ -71,26 +71,34 @@ def note(lora_folder: Path, key: str, facts: Mapping[str, Any]) -> None:
     if not folder.is_dir():
         raise UsageError(f"There are no LoRA weights '{key}'.", "Train them again.")
     notes = json.dumps({**read_notes(folder), **facts}, indent=1, ensure_ascii=False)
-    write_whole(folder / NOTES_NAME, notes.encode())
+    with writing(folder):
+        write_whole(folder / NOTES_NAME, notes.encode())
 
 
 def start_partial(lora_folder: Path, key: str) -> Path:
-    """Remove what dead trainings left and make an empty folder for a new one."""
-    lora_folder.mkdir(parents=True, exist_ok=True)
+    """Remove what dead trainings left and make an empty folder for a new one.
+
+    Raises:
+        StoreError: the folder cannot be made; a `DiskFullError` where no space is left.
+    """
+    with writing(lora_folder):
+        lora_folder.mkdir(parents=True, exist_ok=True)
     for folder in lora_folder.glob(".partial-*"):
         match = _PARTIAL.fullmatch(folder.name)
         if match and not _still_written(folder, int(match.group(1))):
             shutil.rmtree(folder, ignore_errors=True)
     partial = lora_folder / f".partial-{key}-{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    with writing(lora_folder):
+        partial.mkdir()
     return partial
 
 
 def keep(partial: Path, lora_folder: Path, key: str) -> LoraWeights:
     """Move a complete result into place, over an older one of the same key."""
     folder = lora_folder / key
-    move_into_place(partial, folder)
+    with writing(lora_folder):
+        move_into_place(partial, folder)
     found = find_weights(lora_folder, key)
     if found is None:
         shutil.rmtree(folder, ignore_errors=True)

@@ -98,6 +98,15 @@ def test_an_explicit_number_is_obeyed_and_what_follows_is_told(run: Run, desks: 
     assert note not in printed
 
 
+def test_a_classifier_with_one_label_is_refused_before_the_run(run: Run, desks: list[object]) -> None:
+    """What could not be fitted after everything else was prepared is said at once, with both ways out."""
+    code, out, err = run("compare", *desks, *MODEL, "--train-rows", 1)
+    assert (code, out) == (2, "")
+    assert "The classifier has one label to learn" in err
+    assert "(1 training row). Leave it out, or have training rows of at least two labels." in err
+    assert "run 2" not in err
+
+
 def test_two_numbers_of_training_rows_are_wrong_usage(run: Run, desks: list[object]) -> None:
     """Rows in all and rows for each label exclude each other, and answers without labels have only the first."""
     for command in (["compare", *desks, *MODEL], ["train", *desks, "--model", "scripted"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from adapters.models.scripted import FACTS
-from adapters.training.kept import FILE_NAMES, checked_key, find_weights, keep, start_partial
-from engine.core.errors import UsageError
+from adapters.storage.files import disk_is_full
+from adapters.training.kept import FILE_NAMES, checked_key, find_weights, keep, note, start_partial
+from engine.core.errors import DiskFullError, StoreError, UsageError
 from engine.core.variant import LoraSpec
 from engine.running.lora import lora_key
 
@@ -77,6 +79,43 @@ def test_keeping_replaces_an_older_result(tmp_path: Path) -> None:
     assert weights.folder == tmp_path / "one"
     assert not (tmp_path / "one" / "leftover").exists()
     assert not partial.exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "words"),
+    [(errno.ENOSPC, DiskFullError, "no space left"), (errno.EROFS, StoreError, "cannot be written")],
+)
+def test_a_disk_that_takes_nothing_is_a_sentence_with_its_fix(
+    number: int, error: type[StoreError], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a training, when its result is moved into place, and where something is noted beside it."""
+    partial = start_partial(tmp_path, "one")
+    fill(partial)
+    fill(tmp_path / "done")
+
+    def refuses(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, "refused")
+
+    for name in ("mkdir", "rename", "write_bytes"):
+        monkeypatch.setattr(Path, name, refuses)
+    for step in (
+        lambda: start_partial(tmp_path, "two"),
+        lambda: keep(partial, tmp_path, "one"),
+        lambda: note(tmp_path, "done", {"rows": 3}),
+    ):
+        with pytest.raises(error, match=words) as told:
+            step()
+        assert told.value.fix
+
+
+def test_what_libraries_call_a_full_disk_is_told() -> None:
+    """One that stands behind another error, or in the words of a library that has errors of its own."""
+    assert disk_is_full(OSError(errno.EDQUOT, "over quota"))
+    assert disk_is_full(RuntimeError("I/O error: No space left on device (os error 28)"))
+    behind = RuntimeError("could not be saved")
+    behind.__cause__ = OSError(errno.ENOSPC, "full")
+    assert disk_is_full(behind)
+    assert not disk_is_full(OSError(errno.EACCES, "refused"))
 
 
 @pytest.mark.parametrize("key", ["", "..", "a/b", "../x", ".hidden", "a\\b", "x" * 200, "a b"])

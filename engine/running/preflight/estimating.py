@@ -87,6 +87,7 @@ def estimate_run(
         learned = task.rows(plan.train_ids)
         memory = max(answering, training_memory(facts, learned, most_fetched, tokens.instructions, training_bytes))
     problems = _problems(plan, facts, trainable, memory, free_memory_bytes, next((spec for spec, _ in trainings), None))
+    problems += _one_label(plan, task)
     notes = [*filter(None, [facts.terms, plan_note(plan, task)])]
     if plan.sources and plan.effort is not None and plan.effort.seconds is not None and not plan.effort.settled:
         notes.append(SEARCH_SPENDS)
@@ -202,6 +203,17 @@ def _embedding_seconds(plan: RunPlan) -> float:
 
 def _embeds_shots(variant: Variant) -> bool:
     return bool(variant.shots_k) and variant.shot_choice is not ShotChoice.DRAWN
+
+
+def _one_label(plan: RunPlan, task: Task) -> list[str]:
+    """Say before the run that a classifier has nothing to tell apart."""
+    fits = any(variant.facts.fits and not variant.classifier.label_rows for variant in plan.variants)
+    labels = {row.target for row in task.rows(plan.train_ids)} if fits else set()
+    if len(labels) != 1:
+        return []
+    rows, label = say.counted(len(plan.train_ids), "training row"), labels.pop()
+    one = f"The classifier has one label to learn, '{label}' ({rows})."
+    return [f"{one} Leave it out, or have training rows of at least two labels."]
 
 
 def _problems(
