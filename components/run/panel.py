@@ -7,6 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from components.run.ending import ending
+from components.run.resuming import asks_for_limit, higher_limit, resume_button
 from components.run.steps import steps_line
 from components.run.watching import slower
 from components.ui import state
@@ -63,6 +64,8 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnaps
     _headline(lab, snapshot, head)
     with st.container():  # also while it is empty: what follows keeps its place, and with it its nodes
         _message(snapshot)
+        if _can_resume(snapshot) and not snapshot.is_running:
+            higher_limit(lab, snapshot.plan)
         if not snapshot.is_running:
             ending(lab, run_id, snapshot.rows_done)
     if snapshot.is_open:  # there is nothing else to show yet
@@ -100,10 +103,8 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
                 "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if snapshot.goes_on and (snapshot.status in {"cancelled", "failed", "interrupted"} or snapshot.passing):
-                st.button(
-                    "Resume", key="resume", type="primary", icon=":material/resume:", on_click=_resume, args=(lab, plan)
-                )
+            if _can_resume(snapshot) and not asks_for_limit(lab, plan):
+                resume_button(lab, plan)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
     st.caption(plain(head[1]))
     if head[2]:
@@ -129,11 +130,8 @@ def _pause_button(lab: Lab, snapshot: RunSnapshot) -> None:
         )
 
 
-def _resume(lab: Lab, plan: RunPlan) -> None:
-    try:
-        state.show_run(lab.runs.resume(plan.run_id))
-    except AdaptLabError as error:
-        st.session_state[state.FAULT] = error
+def _can_resume(snapshot: RunSnapshot) -> bool:
+    return snapshot.goes_on and (snapshot.status in {"cancelled", "failed", "interrupted"} or bool(snapshot.passing))
 
 
 def _about(lab: Lab, plan: RunPlan) -> str:

@@ -11,15 +11,19 @@ from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.marks import origin_at
 from engine.core.errors import AdaptLabError, UsageError
-from engine.core.run.infos import Preflight, RowOffer, RunEstimate, UsualTechniques
+from engine.core.run.infos import Preflight, RestToPay, RowOffer, RunEstimate, UsualTechniques
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
+from engine.core.task import Task
 from engine.core.techniques import able
+from engine.metrics.budget import Budget
 from engine.running.planning import PlanChoices, plan_run
 from engine.running.preflight.backend_checks import lora_comes_with_the_server, no_lora_by_default, sends_rows_to
 from engine.running.preflight.estimating import estimate_run
 from engine.running.preflight.label_room import LabelRoom, label_room, label_room_told, with_found_labels
 from engine.running.preflight.pace import shown_pace
+from engine.running.preflight.remote_embedders import sources_of
+from engine.running.preparation.priors import count_rows
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.embedders import Embedders
 from engine.services.models import facts_by_name
@@ -112,6 +116,27 @@ class Plans:
         extra_s = self.preflight(more).estimated_s - self.preflight(plan).estimated_s
         return RowOffer(per_label=ROWS_PER_LABEL, rows=len(drawn), extra_s=extra_s)
 
+    def rest_to_pay(self, run_id: str) -> RestToPay | None:
+        """Estimate what is left of a run that has reached its spending limit; None for any other.
+
+        Raises:
+            AdaptLabError: there is no such run, or its task or model has changed.
+        """
+        manifest = self._workspace.store.manifest(run_id)
+        plan, made = manifest.plan, self._workspace.store.predictions(run_id)
+        budget = Budget.of(plan, spent=manifest.beside_usd)
+        budget.pay(made)
+        left = len(plan.test_ids) * len(plan.variants) - len(made)
+        if budget.left_usd is None or budget.left_usd > 0 or left <= 0:
+            return None
+        kept, rest = self.kept(run_id), 0.0
+        if made:
+            task = self._workspace.tasks.get(plan.task_id)
+            rest = budget.cost_usd(made) / len(made) * (left + _answers_beside(manifest, task))
+        else:
+            rest = self.preflight(kept).estimated_cost_usd
+        return RestToPay(source=sources_of(plan), spent_usd=budget.spent_usd, estimated_usd=rest)
+
     def conditions(self, plan: RunPlan, *, resume: bool) -> Conditions:
         """Return what the figures of a run depend on: as it was kept, or as it would begin."""
         manifest = self._workspace.store.manifest(plan.run_id) if resume else self.manifest(plan)
@@ -177,3 +202,11 @@ class Plans:
         with suppress(AdaptLabError):
             return label_room(plan, self._workspace.tasks.get(plan.task_id), facts, models.capabilities(facts), count)
         return LabelRoom(room=0, needed={})
+
+
+def _answers_beside(manifest: Manifest, task: Task) -> int:
+    """Count the answers beside its rows that a run is asked when it is resumed: to warm up, and for priors not kept."""
+    generating = [variant for variant in manifest.plan.variants if variant.generates]
+    kept = {variant_id for variant_id, prepared in manifest.prepared.items() if prepared.priors}
+    priors = sum(count_rows(manifest.plan, task, variant) for variant in generating if variant.id not in kept)
+    return priors + sum(manifest.plan.draws if variant.drawn else 1 for variant in generating)

@@ -10,6 +10,7 @@ import pytest
 
 from engine.analysis.progress import LiveRun
 from engine.core.errors import UntrainableError, WorkerDiedError
+from engine.core.prices import TokenPrices
 from engine.core.run.events import Event, PredictionMade, RunEnded, RunStarted
 from engine.core.run.manifest import Manifest
 from engine.core.run.prediction import Failure, FailureKind, Prediction
@@ -18,7 +19,7 @@ from engine.running import runner
 from engine.services.background import kept_runs
 from engine.services.background.jobs import JobBook
 from engine.services.recorded import fold_in_order
-from tests.memory_lab import TASK, memory_lab, script
+from tests.memory_lab import TASK, memory_lab, script, until
 from tests.pages.conftest import Opener
 from tests.pages.test_run_states import _buttons, _end, _lanes, _on_run_page, _plan, _shown
 
@@ -36,6 +37,32 @@ def test_failed_run_tells_what_happened_and_resumes(open_app: Opener) -> None:
     app.button(key="resume").click().run()
     assert not app.exception
     assert "Resume" not in _buttons(app)
+
+
+def test_a_run_that_has_reached_its_spending_limit_goes_on_with_a_higher_one(open_app: Opener) -> None:
+    """With the old one it would stop again: what the rest costs is told, and a higher limit agreed to before it resumes."""
+    lab = memory_lab(speed=500)
+    prices = TokenPrices(source="test/one", input_usd=1000.0, cached_input_usd=500.0, output_usd=2000.0)
+    plan = replace(_plan(lab), prices=prices, spending_limit_usd=0.01)
+    events = [*script(plan, lab.tasks.get(TASK))[:80], _end("failed", "The run has cost $0.50; its limit is $0.01.")]
+    app = _shown(lab, plan, events, open_app)
+    told = " ".join(item.value for item in app.markdown).replace("\\", "")
+    assert "at test/one; the rest costs about **$" in told
+    (resume,) = [button for button in app.button if button.key == "resume"]
+    assert resume.disabled
+    limit = app.number_input(key=f"resume_limit_{plan.run_id}").value
+    rest = lab.plans.rest_to_pay(plan.run_id)
+    assert rest is not None
+    assert limit > rest.spent_usd + rest.estimated_usd
+    app.checkbox(key=f"resume_limit_{plan.run_id}_agreed").check().run()
+    app.number_input(key=f"resume_limit_{plan.run_id}").set_value(rest.spent_usd / 2).run()
+    assert app.button(key="resume").disabled, "less than was spent is no way on"
+    app.number_input(key=f"resume_limit_{plan.run_id}").set_value(limit).run()
+    app.button(key="resume").click().run()
+    assert not app.exception
+    until(lambda: lab.runs.list()[0].status == "done")
+    assert lab.results.plan(plan.run_id).spending_limit_usd == limit
+    assert lab.plans.rest_to_pay(plan.run_id) is None
 
 
 def test_rows_that_a_server_left_without_an_answer_can_be_asked_again(open_app: Opener) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -42,7 +40,6 @@ from engine.running.planning import plan_run
 from engine.running.preflight.estimating import estimate_run
 from engine.running.preflight.more_rows import with_more_rows
 from engine.running.preflight.saved_rows import (
-    affordable,
     answers_saved,
     most_rows,
     plan_note,
@@ -320,8 +317,6 @@ def test_saved_answers_are_spent_once(tmp_path: Path) -> None:
 
 def test_the_spending_limit_holds(tmp_path: Path) -> None:
     """Further rows are given as far as the limit allows, and none where it allows none; the run then ends whole."""
-    assert affordable(50, row_usd=[0.1] * 40, left_usd=1.05) == 10
-    assert affordable(50, row_usd=[0.1], left_usd=None) == affordable(50, row_usd=[0.0], left_usd=1.0) == 50
     rich = spending(prices=PRICES, spending_limit_usd=100.0)
     here = race_ports(tmp_path / "rich", rich)
     carried_out(rich, here)
@@ -337,25 +332,6 @@ def test_the_spending_limit_holds(tmp_path: Path) -> None:
         assert events[-1] == RunEnded(status="done")
         assert here.store.manifest("r").plan.saved_rows < manifest.plan.saved_rows
         assert here.store.manifest("r").beside_usd + _cost(here.store.predictions("r")) <= limit
-
-
-@given(
-    st.lists(st.floats(0.01, 1.0), min_size=20, max_size=60),
-    st.floats(0.5, 20.0),
-    st.integers(1, 60),
-)
-def test_room_is_kept_for_rows_that_are_dearer_than_those_before(
-    row_usd: list[float], left_usd: float, count: int
-) -> None:
-    """What is given fits with three standard deviations in hand, and one more row would not; or none at all is given."""
-    given_rows = affordable(count, row_usd=row_usd, left_usd=left_usd)
-
-    def most_usd(rows: int) -> float:
-        spread = statistics.stdev(row_usd)
-        return rows * sum(row_usd) / len(row_usd) + 3 * spread * math.sqrt(rows + rows**2 / len(row_usd))
-
-    assert given_rows == 0 or most_usd(given_rows) <= left_usd * (1 + 1e-9)
-    assert given_rows == count or most_usd(given_rows + 1) > left_usd * (1 - 1e-9)
 
 
 def _cost(made: Sequence[Prediction]) -> float:

@@ -155,6 +155,17 @@ class MoreRows:
         return max(self.needed - self.left, 0)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestToPay:
+    """What a run that has reached its spending limit has cost, and what the rest of it costs, as an estimate."""
+
+    source: str
+    """Whose prices."""
+    spent_usd: float
+    estimated_usd: float
+    """By what its answers have cost so far; before the first one, as it was estimated at the start."""
+
+
 def info_of(manifest: Manifest, predictions: int) -> RunInfo:
     """Return a run at a glance; `predictions` are those that are kept."""
     plan = manifest.plan
