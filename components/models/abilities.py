@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from components.ui.text import visible
+from components.ui.text import inert
 from engine.core.capabilities import TITLES, Capabilities
 
 
 def abilities_frame(capabilities: Capabilities) -> pl.DataFrame:
     """Return the table."""
     rows = [
-        {"What": title, "Can it?": str(getattr(capabilities, name)), "Why": visible(capabilities.reason(name))}
+        {"What": title, "Can it?": str(getattr(capabilities, name)), "Why": inert(capabilities.reason(name))}
         for name, title in TITLES.items()
     ]
     return pl.DataFrame(rows)

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.jobs import REFRESH_S
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain
 from components.widgets.tables import show_table
 from engine.core.generation import ModelFacts
 from engine.metrics import wording as say
@@ -61,5 +61,5 @@ def _last_check(lab: Lab, model_id: str, *, was_running: bool) -> None:
 def findings_frame(found: CheckedModel) -> pl.DataFrame:
     """Return what a check found, a row an ability."""
     return pl.DataFrame(
-        [{"Ability": one.what, "Works": str(one.works), "Seen": visible(one.words)} for one in found.findings]
+        [{"Ability": one.what, "Works": str(one.works), "Seen": inert(one.words)} for one in found.findings]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from components.ui.text import visible
+from components.ui.text import inert
 from components.widgets.tables import wide_table
 from engine.core.embedder import EmbedderState
 from engine.metrics import wording as say
@@ -42,14 +42,14 @@ def embedders(lab: Lab) -> None:
 def _row(state: EmbedderState) -> dict[str, object]:
     facts = state.facts
     return {
-        "Embedder": visible(facts.name),
+        "Embedder": inert(facts.name),
         "Languages": languages_of(facts),
         "Backend": facts.backend,
-        "Where": visible(facts.sends_to or facts.server) or "this machine",
+        "Where": inert(facts.sends_to or facts.server) or "this machine",
         "Size": facts.size_bytes / 1e6 or None,
         "Dimensions": facts.dimensions or None,
         "Longest input": facts.longest_tokens or None,
         "Texts/s here": say.short(state.texts_per_s, missing="not yet"),
-        "Licence": visible(facts.licence) or say.MISSING,
-        "Id": facts.id,
+        "Licence": inert(facts.licence) or say.MISSING,
+        "Id": inert(facts.id),
     }

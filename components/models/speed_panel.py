@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui.jobs import REFRESH_S
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain, visible
 from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
@@ -74,7 +74,7 @@ def _kept(lab: Lab, models: list[ModelFacts]) -> None:
     digests: dict[str, str] = {}
     for model in models:
         try:
-            digests[lab.models.get(model.id).digest] = visible(model.name)
+            digests[lab.models.get(model.id).digest] = inert(model.name)
         except AdaptLabError:
             continue
     frame = speeds_frame(kept, digests)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from components.ui.lane_view import detail, stage
-from components.ui.text import visible
+from components.ui.text import inert, visible
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.prediction import LEAST_REST, OTHER_LABELS, Prediction
 from engine.core.variant import variant_names
@@ -169,7 +169,7 @@ def changes_frame(before: PlaySnapshot | None, now: PlaySnapshot) -> pl.DataFram
 def _told(made: Prediction) -> str:
     if made.failure is not None:
         return f"no answer: {made.failure.kind.value.replace('_', ' ')}"
-    return visible(made.answer or made.text)
+    return inert(made.answer or made.text)
 
 
 def _sure(made: Prediction) -> float | None:

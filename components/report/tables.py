@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import streamlit as st
 
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain, visible
 from components.widgets.differences import difference_columns
 from components.widgets.tables import wide_table
 from engine.analysis.basis.choices import ABOUT, choice_sentences
@@ -202,7 +202,7 @@ def classes_frame(classes: Sequence[ClassFigures]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "Class": visible(item.label),
+                "Class": inert(item.label),
                 "Rows": item.rows,
                 "Precision": _with_ends(item.precision),
                 "Recall": _with_ends(item.recall),

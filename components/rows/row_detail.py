@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 import polars as pl
 import streamlit as st
 
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain, visible
 from components.widgets.tables import show_table, wide_table
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.core.run.plan import RunPlan
@@ -84,7 +84,7 @@ def answers_frame(
         {
             "Variant": _name(prediction, names),
             "Outcome": _SIGNS[prediction.outcome],
-            "Answer": visible(prediction.answer if prediction.answer is not None else prediction.text),
+            "Answer": inert(prediction.answer if prediction.answer is not None else prediction.text),
             "Retrieval": say.seconds(prediction.timing.retrieval_s),
             "First word": say.seconds(prediction.timing.ttft_s),
             "Whole answer": say.seconds(prediction.timing.total_s),
@@ -133,7 +133,7 @@ def _inside(prediction: Prediction, *, key: str) -> None:
         st.caption("Probability of each label, among the task's labels alone")
         names, shares = zip(*prediction.shares, strict=True)
         show_table(
-            pl.DataFrame({"Answer": [visible(name) for name in names], "Probability": shares}),
+            pl.DataFrame({"Answer": [inert(name) for name in names], "Probability": shares}),
             column_config={"Probability": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1)},
             width="content",
             key=f"{key}_probabilities_{prediction.variant_id}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from components.ui.text import visible
+from components.ui.text import inert
 from components.widgets.charts import Figure, axis_title, plain_layout
 from engine.analysis.basis.trained_weights import NOT_NOTED, effect, facts_of, quality
 from engine.charts.style import colour
@@ -102,8 +102,8 @@ def library_frame(weights: Sequence[KeptWeights]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "Trained for": visible(one.task_id) or NOT_NOTED,
-                "Base": visible(one.model_id or one.base_name),
+                "Trained for": inert(one.task_id) or NOT_NOTED,
+                "Base": inert(one.model_id or one.base_name),
                 "Rows": one.rows,
                 "Before": quality(one.before),
                 "After": quality(one.after),
@@ -134,4 +134,4 @@ def facts_frame(one: KeptWeights) -> pl.DataFrame:
 
 
 def _described(one: KeptWeights) -> dict[str, str]:
-    return {f"{name[0].upper()}{name[1:]}": visible(value) for name, value in facts_of(one).items()}
+    return {f"{name[0].upper()}{name[1:]}": inert(value) for name, value in facts_of(one).items()}

@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from components.ui import state
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain
 from engine.analysis.basis.wholeness import answers_in_words
 from engine.analysis.marks import imported_sentence
 from engine.core.limits import Limits
@@ -147,13 +147,13 @@ def runs_frame(runs: Sequence[RunInfo], running_id: str | None) -> pl.DataFrame:
         [
             {
                 "Started": say.when(run.started_at),
-                "Task": visible(run.task_id),
-                "Model": visible(run.model_id),
+                "Task": inert(run.task_id),
+                "Model": inert(run.model_id),
                 "Variants": ", ".join(label(Technique(name)) for name in run.techniques if name in set(TECHNIQUES)),
                 "Seed": run.seed,
                 "Answers": answers_in_words(run, running_id) + (f", {Mark.IMPORTED.sign}" if run.imported else ""),
                 "Done": 100 * run.rows_done // max(run.rows_total, 1),
-                "Note": visible(run.note).replace("\n", " "),
+                "Note": inert(run.note).replace("\n", " "),
                 "Run": run.run_id,
             }
             for run in runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain, visible
 from components.widgets.plot import live_plot
 from components.widgets.tables import show_table
 from engine.charts.chart import Chart, Grid
@@ -26,9 +26,13 @@ def chart_card(chart: Chart | Grid, *, key: str, height: int = 300) -> None:
 
 
 def table_frame(chart: Chart | Grid) -> pl.DataFrame:
-    """Return a chart's figures as a table of safe texts and numbers."""
+    """Return a chart's figures as a table of safe texts and numbers; a grid's own cells hold figures alone."""
+    figures = set(chart.columns) if isinstance(chart, Grid) else set()
     rows = [
-        {visible(name): visible(value) if isinstance(value, str) else value for name, value in row.items()}
+        {
+            inert(name): (visible if name in figures else inert)(value) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
         for row in chart.table()
     ]
     return pl.DataFrame(rows, infer_schema_length=None)

@@ -11,7 +11,7 @@ from components.models.embedders import embedders
 from components.models.servers import servers
 from components.models.speed_panel import speed_panel
 from components.ui import state
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain, visible
 from components.widgets.tables import show_table, wide_table
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
@@ -51,17 +51,17 @@ wide_table(
     pl.DataFrame(
         [
             {
-                "Model": visible(model.name),
+                "Model": inert(model.name),
                 "Backend": model.backend,
-                "Where": visible(model.forwards_to or model.server) or "this machine",
-                "Architecture": model.architecture,
-                "Quantization": model.quantization,
+                "Where": inert(model.forwards_to or model.server) or "this machine",
+                "Architecture": inert(model.architecture),
+                "Quantization": inert(model.quantization),
                 "Parameters": model.parameters / 1e6 or None,
                 "Size": model.size_bytes / 1e6 or None,
                 "Context": model.context_tokens or None,
                 "Chat template": "yes" if model.chat_template else "the server's" if model.server else "none",
-                "Licence": visible(model.licence) or say.MISSING,
-                "Id": model.id,
+                "Licence": inert(model.licence) or say.MISSING,
+                "Id": inert(model.id),
             }
             for model in models
         ]

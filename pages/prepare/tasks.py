@@ -7,7 +7,7 @@ import streamlit as st
 
 from components.ui import state
 from components.ui.errors import fault
-from components.ui.text import plain, visible
+from components.ui.text import inert, plain, visible
 from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.metrics import wording as say
@@ -59,7 +59,7 @@ with rows_tab:
     show_table(
         pl.DataFrame(
             [
-                {"Id": visible(row.id), "Input": visible(row.input), "Target": visible(row.target)}
+                {"Id": inert(row.id), "Input": inert(row.input), "Target": inert(row.target)}
                 for row in task.split(split or "")
             ],
             schema={"Id": pl.String, "Input": pl.String, "Target": pl.String},
