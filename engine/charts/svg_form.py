@@ -19,7 +19,7 @@ CATEGORY_LEFT = 120
 LEGEND_LINE = 15
 LEGEND_SIGN = 26
 """Long enough for two pieces of the longest dash."""
-_DASHES = {"dot": "2 4", "dash": "7 5", "dashdot": "7 4 2 4", "longdash": "12 5"}
+_DASHES = {"dot": "2 4", "dash": "7 5", "dashdot": "7 4 2 4", "longdash": "12 5", "longdashdot": "10 3 2 3"}
 Place = Callable[[float], float]
 
 
@@ -147,6 +147,11 @@ def _marker(a: float, b: float, radius: float, symbol: str, tint: str) -> str:
         side = radius * 1.7
         place = f'x="{a - side / 2:.1f}" y="{b - side / 2:.1f}"'
         return f'<rect {place} width="{side:.1f}" height="{side:.1f}" fill="{tint}"/>'
+    if symbol == "cross":
+        arm, half = radius * 1.1, radius * 0.4
+        steps = f"h{2 * half:.1f}v{arm - half:.1f}h{arm - half:.1f}v{2 * half:.1f}h{half - arm:.1f}v{arm - half:.1f}"
+        back = f"h{-2 * half:.1f}v{half - arm:.1f}h{half - arm:.1f}v{-2 * half:.1f}h{arm - half:.1f}Z"
+        return f'<path d="M{a - half:.1f} {b - arm:.1f}{steps}{back}" fill="{tint}"/>'
     corners = {"diamond": (4, 0.0), "triangle-up": (3, -90.0), "hexagon": (6, 0.0), "star": (10, -90.0)}.get(symbol)
     if corners is None:
         return f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}" fill="{tint}"/>'

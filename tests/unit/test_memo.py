@@ -22,6 +22,7 @@ from engine.core.limits import Limits
 from engine.core.run.infos import info_of
 from engine.core.run.manifest import Conditions, MachineFacts, Manifest, ModelRecord, Purpose
 from engine.core.techniques import Technique
+from engine.core.variant import Variant
 from engine.running.planning import plan_run
 from engine.studies.study_runs import aside_in_words
 from tests.made_runs import predictions_of, table_of
@@ -175,6 +176,26 @@ def test_pictures_and_figures_take_odd_data(log: bool) -> None:
     assert "&lt;b&gt;&amp;x" in picture
     assert "nan" not in picture.lower()
     assert "<b>" not in json.dumps([figure["layout"], figure["data"][0]["hovertemplate"], figure["data"][0]["text"]])
+
+
+def test_a_tuned_variant_in_print_looks_like_no_default_one() -> None:
+    """Without colour, too: its dash and its marker are those of no variant with default settings."""
+    looks = {}
+    for variant in [
+        Variant(id=f"{name}{tuned}", technique=name, tuned=tuned) for name in Technique for tuned in (0, 1)
+    ]:
+        style = variant.style
+        line = Series(
+            name="", colour="muted", x=(0.2, 0.8), y=(0.5, 0.5), line=True, dash=style.dash, symbol=style.symbol
+        )
+        drawn = to_svg(Chart(title="t", caption="c", alt="a", x=Axis(title="x"), y=Axis(title="y"), series=(line,)))
+        (made,) = re.findall(r'<g><polyline[^>]*?(?: stroke-dasharray="([^"]*)")?/>(<.*?)</g>', drawn)
+        looks[variant.id] = made
+    tuned = {look for name, look in looks.items() if name.endswith("1")}
+    default = {look for name, look in looks.items() if name.endswith("0")}
+    assert len(default) == len(Technique)
+    assert not {dash for dash, _marker in tuned} & {dash for dash, _marker in default}
+    assert not {marker for _dash, marker in tuned} & {marker for _dash, marker in default}
 
 
 def test_texts_run_as_their_letters_do() -> None:
