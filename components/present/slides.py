@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.ui.bests import Best, bests
+from components.ui.bests import COUNTS, Best, bests
 from components.ui.run_data import where
 from components.ui.text import visible
 from engine.analysis.basis.wholeness import answers_in_words
+from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import FigureName, imported_sentence
+from engine.analysis.report import Report
 from engine.analysis.snapshot import Lane, RunSnapshot
-from engine.analysis.verdict.ruling import Verdict
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Manifest
 from engine.core.run.standing import RunState, state_of
@@ -25,6 +26,8 @@ STEPS = ("The task", "The variants", "Replay", "The tradeoff", "The verdict")
 _LONG = 320
 _SHORT = 34
 """A headline of so many characters is set in huge type."""
+_BEST_ON = dict(zip(COUNTS, ("on quality", "on latency", "on cost"), strict=True))
+_BEST_FOR = dict(zip(COUNTS, ("quality", "speed", "cost"), strict=True))
 
 
 def slide_remarks(run: RunInfo, running_id: str | None) -> str:
@@ -44,7 +47,7 @@ def with_remarks(slide: dict[str, Any], remarks: str, *, is_sample: bool) -> dic
 def task_slide(task: Task | None, manifest: Manifest) -> dict[str, Any]:
     """Describe the task by one row of it: what comes in, and what should come out."""
     plan = manifest.plan
-    rows = f"{say.number(len(plan.test_ids))} rows to answer, {say.number(len(plan.train_ids))} to learn from"
+    rows = f"{say.counted(len(plan.test_ids), 'row')} to answer, {say.number(len(plan.train_ids))} to learn from"
     if task is None:
         return _slide(
             STEPS[0], visible(plan.task_id), [_texts(["The task is no longer on this machine."]), _foot(rows)]
@@ -70,45 +73,56 @@ def rivals_slide(snapshot: RunSnapshot, manifest: Manifest) -> dict[str, Any]:
     sign = Mark.IMPORTED.sign if manifest.imported else ""
     named = " · ".join(part for part in (model.name, model.quantization, sign) if part)
     cards = [
-        _card(lane, what=lane.variant.facts.summary, detail=_has(lane.variant, snapshot, lane))
-        for lane in snapshot.lanes
+        _card(lane, what=lane.variant.summary, detail=_has(lane.variant, snapshot, lane)) for lane in snapshot.lanes
     ]
     headline = f"{say.count(len(cards)).capitalize()} ways to do it, one model, the same rows"
+    if len(cards) == 1:
+        headline = "One way to do it, one model"
     return _slide(f"{STEPS[1]} · {visible(named)}", headline, [{"kind": "cards", "cards": cards}])
 
 
-def verdict_slide(snapshot: RunSnapshot, manifest: Manifest, verdict: Verdict | None) -> dict[str, Any]:
+def verdict_slide(snapshot: RunSnapshot, manifest: Manifest, report: Report | None) -> dict[str, Any]:
     """Say what to choose, how sure that is, its three figures, and what to do next.
 
-    Without a verdict (the task is gone), say which variant is best at what.
+    Without a report (the task is gone), say which variant is best at what.
     """
     kicker = f"{STEPS[4]} · {where(manifest)}"
     imported = imported_sentence(imported=manifest.imported, rescored=manifest.rescored)
-    effort = verdict.effort.text if verdict is not None else ""
+    effort = report.verdict.effort.text if report is not None else ""
     notes = [note for note in (effort, imported, snapshot.ended_early) if note]
-    if verdict is None:
+    if report is None:
         found = bests(snapshot.lanes)
         cards = [_card(best.lane, figure=best.figure, what=best.count, detail=best.detail) for best in found]
         blocks = [{"kind": "cards", "cards": cards}, *(_foot(note) for note in notes)]
         return _slide(kicker, _headline(found), blocks)
+    verdict = report.verdict
     shown = verdict.pick or verdict.leader
     lane = next((lane for lane in snapshot.lanes if lane.variant.id == shown), None)
     said = [text for text in (verdict.in_short, verdict.next_step.text) if text]
     blocks = [_texts([visible(text) for text in said])] if said else []
     if lane is not None:
-        blocks.append({"kind": "figures", "figures": _figures(lane, snapshot)})
+        blocks.append({"kind": "figures", "figures": _figures(lane, report)})
     blocks += [_foot(note) for note in notes]
     return _slide(kicker, visible(verdict.headline), blocks) | {"huge": len(verdict.headline) <= _SHORT}
 
 
-def _figures(lane: Lane, snapshot: RunSnapshot) -> list[dict[str, str]]:
-    """Return quality, latency and cost of one lane, large; a figure that was not measured is left out."""
-    rows = say.number(lane.rows_done)
-    what = f"of {rows} test rows right" if lane.is_share else f"mean score of {rows} test rows"
+def _figures(lane: Lane, report: Report) -> list[dict[str, str]]:
+    """Return quality, latency and cost of one lane, large; a figure that was not measured is left out.
+
+    The interval of the quality is the report's, which knows among how many under these limits it came out on top.
+    """
+    item = report.of(lane.variant.id)
+    rows = say.counted(item.rows, "test row")
+    what = f"of {rows} right" if lane.is_share else f"mean score of {rows}"
     told = [
-        (say.share(lane.quality), FigureName.QUALITY, what, _interval(lane)),
+        (say.share(item.quality), FigureName.QUALITY, what, _interval(item)),
         (say.seconds(lane.total_p50_s), FigureName.TOTAL, "for a typical answer", _slowest(lane)),
-        (say.money(lane.cost_usd_per_1k), FigureName.COST, "for 1,000 answers", _once(lane, snapshot)),
+        (
+            say.money(lane.cost_usd_per_1k),
+            FigureName.COST,
+            "for 1,000 answers",
+            _once(item, len(report.plan.train_ids)),
+        ),
     ]
     return [
         _card(lane, figure=value, what=marked(what, lane.mark(name)), detail=detail) | {"name": ""}
@@ -117,29 +131,31 @@ def _figures(lane: Lane, snapshot: RunSnapshot) -> list[dict[str, str]]:
     ]
 
 
-def _interval(lane: Lane) -> str:
-    return f"{lane.name}, 95 % interval {say.share_ends(lane.quality)}"
+def _interval(item: VariantFigures) -> str:
+    return f"{item.name}, 95 % interval {say.share_ends(item.quality)}"
 
 
 def _slowest(lane: Lane) -> str:
     return f"95 of 100 within {say.seconds(lane.total_p95_s)}" if lane.total_p95_s else ""
 
 
-def _once(lane: Lane, snapshot: RunSnapshot) -> str:
-    served = lane.figures is not None and lane.figures.weights_served and not lane.figures.learns
-    rows = "no labelled rows" if served else f"{say.number(len(snapshot.plan.train_ids))} rows to learn from"
-    return f"{rows}, {say.duration(lane.prepare_s)} once" if lane.prepare_s else rows
+def _once(item: VariantFigures, train_rows: int) -> str:
+    labelled = item.labelled(train_rows)
+    rows = f"{say.counted(labelled, 'row')} to learn from" if labelled else "no labelled rows"
+    return f"{rows}, {say.duration(item.prepare_s)} once" if item.prepare_s else rows
 
 
 def _headline(found: Sequence[Best]) -> str:
-    names = [best.name for best in found]
-    if not names:
+    """Say who is best at what, of what was measured."""
+    if not found:
         return "Nothing was measured"
-    if len(set(names)) == 1:
-        return f"{names[0]} {'are' if len(found[0].lanes) > 1 else 'is'} best on quality, on latency and on cost"
-    if len(names) == 3 and names[1] == names[2]:
-        return f"{names[0]} for quality; {names[1]} for speed and cost"
-    return "; ".join(f"{name} for {count}" for name, count in zip(names, ("quality", "speed", "cost"), strict=False))
+    if len({best.name for best in found}) == 1:
+        verb = "are" if len(found[0].lanes) > 1 else "is"
+        return f"{found[0].name} {verb} best {say.listed([_BEST_ON[best.count] for best in found])}"
+    counts: dict[str, list[str]] = {}
+    for best in found:
+        counts.setdefault(best.name, []).append(_BEST_FOR[best.count])
+    return "; ".join(f"{name} for {say.listed(words)}" for name, words in counts.items())
 
 
 def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
@@ -147,18 +163,18 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
     parts = []
     if variant.shots_k:
         by_row = lane.figures is not None and not lane.figures.fixed_shots
-        parts.append(f"{variant.shots_k} {'nearest' if by_row else 'fixed'} examples")
+        parts.append(say.counted(variant.shots_k, f"{'nearest' if by_row else 'fixed'} example"))
     if variant.retrieval is not None:
-        if variant.retrieval.examples_k:
-            parts.append(f"{variant.retrieval.examples_k} nearest examples of {rows}")
-        if variant.retrieval.passages_k:
-            parts.append(f"{variant.retrieval.passages_k} passages of documents")
+        if examples := variant.retrieval.examples_k:
+            parts.append(f"{say.counted(examples, 'nearest example')} of {say.number(rows)}")
+        if passages := variant.retrieval.passages_k:
+            parts.append(f"{say.counted(passages, 'passage')} of documents")
     if lane.figures is not None and lane.figures.weights_served:
         parts.append("weights that came with the server")
     elif variant.lora is not None:
-        parts.append(f"trained on {rows} rows, rank {variant.lora.rank}")
+        parts.append(f"trained on {say.counted(rows, 'row')}, rank {variant.lora.rank}")
     if variant.facts.fits:
-        parts.append(f"fitted on {rows} rows")
+        parts.append(f"fitted on {say.counted(rows, 'row')}")
     if lane.prepare_s:
         parts.append(f"{say.duration(lane.prepare_s)} once, before the first answer")
     return " · ".join(parts) or "nothing to prepare"

@@ -172,6 +172,15 @@ class ClassifierKind(StrEnum):
     """The embedder itself is trained on pairs of rows, then logistic regression on its new embeddings."""
 
 
+_OTHER_CLASSIFIERS = {
+    ClassifierKind.NEIGHBOURS: "the nearest of the examples, by embedding, vote on the label.",
+    ClassifierKind.CHARACTERS: "a logistic regression on sequences of characters (TF-IDF), trained on the examples.",
+    ClassifierKind.WORDS: "a logistic regression on words (TF-IDF), trained on the examples.",
+    ClassifierKind.ENCODER: "an encoder trained on the examples, with a logistic regression on its embeddings.",
+}
+"""What a classifier is that a search has made another one of."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassifierSpec:
     """How the classifier is fitted."""
@@ -245,6 +254,12 @@ class Variant:
     def name(self) -> str:
         """As shown on screen."""
         return named(self.technique, tuned=self.tuned)
+
+    @property
+    def summary(self) -> str:
+        """What it is, in one sentence for an audience: its technique's, unless it is another kind of classifier."""
+        other = _OTHER_CLASSIFIERS.get(self.classifier.kind) if self.facts.fits else None
+        return f"No language model: {other}" if other else self.facts.summary
 
     @property
     def default_id(self) -> str:

@@ -114,5 +114,5 @@ with screen:
         if task is not None and snapshot.rows_done and is_comparison(info):
             report = report_of(lab, info, limits)
         with slot:
-            shown = verdict_slide(snapshot, manifest, report.verdict if report else None)
+            shown = verdict_slide(snapshot, manifest, report)
             slide(marked(shown), key="present_verdict")

@@ -305,6 +305,6 @@ def test_only_what_is_right_or_wrong_is_called_right(score: float) -> None:
     (lane, _other) = lane_views(snapshot)
     assert ("right" in lane["spoken"], "Share of rows" in lane["quality_help"]) == (right, right)
     assert ("right" in race_view(snapshot.lanes)["spoken"]) is right
-    slide = verdict_slide(snapshot, lab.results.manifest(run_id), lab.results.report(run_id, Limits()).verdict)
+    slide = verdict_slide(snapshot, lab.results.manifest(run_id), lab.results.report(run_id, Limits()))
     (card, *_) = next(block["figures"] for block in slide["blocks"] if "figures" in block)
     assert card["what"].startswith("of 6 test rows right" if right else "mean score of 6 test rows")
