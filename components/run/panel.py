@@ -166,9 +166,9 @@ def _standing(snapshot: RunSnapshot) -> str | None:
 def _ended(snapshot: RunSnapshot) -> str:
     if snapshot.status == "done":
         early = " early" if snapshot.clear_leader else ""
-        return f"Done{early} · {say.number(snapshot.rows_done)} answers"
+        return f"Done{early} · {say.counted(snapshot.rows_done, 'answer')}"
     word = "Stopped" if snapshot.status == "cancelled" else snapshot.status.capitalize()
-    return f"{word} · {say.number(snapshot.rows_done)} of {say.number(snapshot.rows_total)} answers"
+    return f"{word} · {say.number(snapshot.rows_done)} of {say.counted(snapshot.rows_total, 'answer')}"
 
 
 def _tone(snapshot: RunSnapshot) -> Literal["green", "orange", "red"]:
@@ -205,7 +205,8 @@ def _charts(snapshot: RunSnapshot, run_id: str) -> None:
         _heading("Quality against latency", f"{size}; {DOTTED}")
         live_tradeoff(snapshot, key=f"tradeoff_{run_id}")
     with second, st.container(border=True, gap="xsmall"):
-        _heading("Quality as rows come in", "band = 95 % interval of the leader")
+        raced = " among those still in the race" if any(lane.is_out for lane in snapshot.lanes) else ""
+        _heading("Quality as rows come in", f"band = 95 % interval of the leader{raced}")
         rows = len(snapshot.plan.test_ids)
         live_plot(charts.quality_so_far(snapshot.lanes, rows), key=f"progress_{run_id}", alt=_so_far(snapshot))
     with third, st.container(border=True, gap="xsmall"):
@@ -253,7 +254,7 @@ def _heading(title: str, caption: str) -> None:
 
 def _so_far(snapshot: RunSnapshot) -> str:
     return "Quality after each row so far. " + each_lane(
-        snapshot, lambda lane: f"{say.share(lane.quality)} after {lane.rows_done} rows"
+        snapshot, lambda lane: f"{say.share(lane.quality)} after {say.counted(lane.rows_done, 'row')}"
     )
 
 

@@ -41,6 +41,7 @@ class Best:
 def bests(lanes: Sequence[Lane]) -> list[Best]:
     """Return the best on quality, latency and cost, without those that have no measurement or are out of a race."""
     found: list[Best] = []
+    aside = "; variants that left the race do not count" if any(lane.is_out for lane in lanes) else ""
     lanes = [lane for lane in lanes if not lane.is_out]
     judged = [lane for lane in lanes if lane.quality is not None]
     if any(lane.quality.value > 0 for lane in judged if lane.quality):  # none is best where none is right
@@ -50,14 +51,14 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
                 count=COUNTS[0],
                 lanes=level,
                 figure=_marked(level[0], say.share(level[0].quality), FigureName.QUALITY),
-                detail=_rivals(level, judged),
+                detail=_rivals(level, judged) + aside,
             )
         )
     timed = [lane for lane in lanes if lane.total_p50_s is not None]
     if timed:
         level = _level(timed, lambda lane: lane.total_p50_s or 0.0)
         best = level[0]
-        detail = f"median seconds per answer; 95 of 100 answers within {say.seconds(best.total_p95_s)}"
+        detail = f"median seconds per answer; 95 of 100 answers within {say.seconds(best.total_p95_s)}{aside}"
         found.append(
             Best(
                 count=COUNTS[1],
@@ -73,7 +74,7 @@ def bests(lanes: Sequence[Lane]) -> list[Best]:
         figure = _marked(best, say.money(best.cost_usd_per_1k), FigureName.COST)
         paid = best.origin.paid_by_token and best.variant.generates
         source = "from the price of its tokens" if paid else "from the machine's time and electricity"
-        detail = f"for 1,000 answers, {source}"
+        detail = f"for 1,000 answers, {source}{aside}"
         found.append(Best(count=COUNTS[2], lanes=level, figure=figure, detail=detail))
     return found
 

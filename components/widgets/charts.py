@@ -24,10 +24,14 @@ _POINTS = 160
 
 
 def quality_so_far(lanes: Sequence[Lane], rows_total: int) -> Figure:
-    """Draw each variant's mean score after each row, with the leader's 95 % band."""
+    """Draw each variant's mean score after each row, with the leader's 95 % band.
+
+    Who left a race leads nobody: its mean is that of the first rows alone, which may have been easier.
+    """
     shown = [lane for lane in lanes if lane.running_quality]
     data: list[dict[str, Any]] = []
-    leader = max(shown, key=lambda lane: lane.running_quality[-1], default=None)
+    going = [lane for lane in shown if not lane.is_out]
+    leader = max(going, key=lambda lane: lane.running_quality[-1], default=None)
     if leader is not None:
         data.append(_band(leader))
     for lane in shown:
