@@ -33,12 +33,14 @@ def training_form(lab: Lab, tasks: list[TaskInfo], models: list[ModelFacts]) -> 
     except AdaptLabError as error:
         fault(error)
         return
+    rows_key = f"train_rows_{task.id}"
+    state.start_number(rows_key, usual, most=most)
     rows = rows_cell.number_input(
         "Training rows",
         min_value=1,
         max_value=most,
-        value=usual,
-        key=f"train_rows_{task.id}",
+        key=rows_key,
+        persist_state="session",
         help=f"How many of {most} rows to train on, evenly over the labels. The rest are kept for measuring.",
     )
     spec = _parameters()
@@ -98,7 +100,13 @@ def _parameters() -> LoraSpec:
         st.caption("The usual values were measured on support tickets; change them when you know why.")
         first, second, third, fourth = st.columns(4)
         epochs = first.number_input(
-            "Epochs", 1, 50, usual.epochs, key="train_epochs", help="How many times the training goes through all rows."
+            "Epochs",
+            1,
+            50,
+            usual.epochs,
+            key="train_epochs",
+            persist_state="session",
+            help="How many times the training goes through all rows.",
         )
         rate = first.number_input(
             "Learning rate",
@@ -108,10 +116,17 @@ def _parameters() -> LoraSpec:
             format="%.5f",
             step=1e-4,
             key="train_rate",
+            persist_state="session",
             help="Size of the largest step. Too high and the model forgets, too low and it learns nothing.",
         )
         rank = second.number_input(
-            "Rank", 1, 64, usual.rank, key="train_rank", help="Width of the added matrices: how much they can learn."
+            "Rank",
+            1,
+            64,
+            usual.rank,
+            key="train_rank",
+            persist_state="session",
+            help="Width of the added matrices: how much they can learn.",
         )
         alpha = second.number_input(
             "Alpha",
@@ -120,10 +135,17 @@ def _parameters() -> LoraSpec:
             usual.alpha,
             step=1.0,
             key="train_alpha",
+            persist_state="session",
             help="Strength of the added matrices; the factor is alpha divided by rank.",
         )
         batch = third.number_input(
-            "Rows per step", 1, 64, usual.batch_size, key="train_batch", help="How many rows one step learns from."
+            "Rows per step",
+            1,
+            64,
+            usual.batch_size,
+            key="train_batch",
+            persist_state="session",
+            help="How many rows one step learns from.",
         )
         dropout = third.number_input(
             "Dropout",
@@ -132,6 +154,7 @@ def _parameters() -> LoraSpec:
             usual.dropout,
             step=0.05,
             key="train_dropout",
+            persist_state="session",
             help="Share of inputs left out at random.",
         )
         share = fourth.slider(
@@ -141,9 +164,12 @@ def _parameters() -> LoraSpec:
             usual.validation_share,
             0.05,
             key="train_share",
+            persist_state="session",
             help="Share of the training rows not trained on; training stops when the loss on them stops falling.",
         )
-        seed = fourth.number_input("Seed", 0, 2**31 - 1, 0, key="train_seed", help="Decides rows and initial weights.")
+        seed = fourth.number_input(
+            "Seed", 0, 2**31 - 1, 0, key="train_seed", persist_state="session", help="Decides rows and initial weights."
+        )
     return LoraSpec(
         rank=int(rank),
         alpha=float(alpha),

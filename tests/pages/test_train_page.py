@@ -155,3 +155,24 @@ def test_what_no_training_measured_is_said_in_words(open_app: Opener) -> None:
     app.selectbox(key=state.WEIGHTS_OPEN).set_value(memory_weights().key).run()
     assert any("measured by that run" in caption.value for caption in app.caption)
     assert "None" not in app.dataframe[-1].value.to_string()
+
+
+def test_what_was_ordered_is_kept_while_another_page_is_open(open_app: Opener) -> None:
+    """Rows and parameters, as task and model are; more rows than the task still has are lowered to what it has."""
+    lab = memory_lab()
+    app = _open(lab, open_app)
+    wanted = {"train_rows_tickets": 20, "train_epochs": 3, "train_rate": 0.002, "train_rank": 4, "train_alpha": 8.0,
+              "train_batch": 2, "train_dropout": 0.1, "train_seed": 3}  # fmt: skip
+    for key, value in wanted.items():
+        app.number_input(key=key).set_value(value)
+    app.slider(key="train_share").set_value(0.25).run()
+    app.switch_page("pages/decide/history.py").run()
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert {key: app.number_input(key=key).value for key in wanted} == wanted
+    assert app.slider(key="train_share").value == 0.25
+    app.switch_page("pages/decide/history.py").run()
+    app.session_state["train_rows_tickets"] = 10_000
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.number_input(key="train_rows_tickets").value == 60
