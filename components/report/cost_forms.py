@@ -39,12 +39,18 @@ def extra_form() -> Extra:
         value=0,
         step=500,
         key="costs_context",
+        persist_state="session",
         help="Tokens that a longer prompt would add to every call, for instance more passages.",
     )
     images = st.number_input(
-        "Images per call", min_value=0, value=0, key="costs_images", help="Images that every call would carry."
+        "Images per call",
+        min_value=0,
+        value=0,
+        key="costs_images",
+        persist_state="session",
+        help="Images that every call would carry.",
     )
-    chosen = st.selectbox("Image size, pixels", list(_SIZES), index=1, key="costs_image_size")
+    chosen = st.selectbox("Image size, pixels", list(_SIZES), index=1, key="costs_image_size", persist_state="session")
     width, height = _SIZES[chosen]
     with st.popover("How images are counted", type="tertiary"):
         for model, rule in RULES.items():

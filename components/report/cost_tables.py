@@ -70,6 +70,31 @@ def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
     )
 
 
+def uncompared(able: Sequence[CostLine]) -> str:
+    """Say why no choice is the cheapest of several; empty where there are several.
+
+    Args:
+        able: what can be chosen.
+    """
+    known = [line for line in able if line.is_known]
+    if len(known) > 1:
+        return ""
+    if not known:
+        return "No choice has a known cost: there is nothing to compare."
+    return f"{known[0].name} is the only choice whose cost is known: there is nothing to compare it with."
+
+
+def aside_in_words(own: Sequence[CostLine]) -> str:
+    """Say which of the lines are no choice where data may not leave, and that the run's own stay one."""
+    text = (
+        "'Data may leave this machine' is off: closed APIs that answered no row of this run are shown only for "
+        "comparison and are never the cheapest choice."
+    )
+    if any(line.leaves_machine for line in own):
+        text += " Those of its own variants that send inputs away remain choices: they were measured there."
+    return text
+
+
 def assumptions_json(
     run_id: str,
     costs: CostAssumptions,

@@ -163,7 +163,8 @@ def use_form() -> Limits:
         value=defaults.data_may_leave,
         key=state.DATA_MAY_LEAVE,
         persist_state="session",
-        help="Whether inputs may be sent to a closed API. If not, closed APIs are shown only for comparison.",
+        help="Whether inputs may be sent to a closed API. If not, those that answered no row of the run are shown only "
+        "for comparison.",
     )
     return Limits(
         calls_per_month=int(calls),

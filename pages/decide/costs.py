@@ -7,7 +7,14 @@ from functools import partial
 import streamlit as st
 
 from components.report.cost_forms import extra_form
-from components.report.cost_tables import assumptions_json, break_even_frame, line_headings, lines_frame
+from components.report.cost_tables import (
+    aside_in_words,
+    assumptions_json,
+    break_even_frame,
+    line_headings,
+    lines_frame,
+    uncompared,
+)
 from components.ui import state
 from components.ui.errors import fault
 from components.ui.limits_form import use_form
@@ -57,12 +64,14 @@ except AdaptLabError as error:
 generating = {item.variant.id: item.name for item in report.figures if item.variant.generates}
 closed = []
 if generating:
+    state.start_choice("costs_tokens_of", generating, next(iter(generating)))
     with extra_cell:
         chosen = st.selectbox(
             "Tokens of",
             list(generating),
             format_func=generating.__getitem__,
             key="costs_tokens_of",
+            persist_state="session",
             help="The variant whose measured prompt and answer tokens are priced at closed APIs.",
         )
     closed = [
@@ -76,7 +85,8 @@ if why := unknown_costs([item for item in report.figures if not item.cost.is_kno
     st.caption(plain(f"Not every cost is known: {why}."))
 own = [line for line, _variant in local]
 lines = [*own, *closed]
-points = break_evens(choosable(own, closed, limits), limits.months)
+able = choosable(own, closed, limits)
+points = break_evens(able, limits.months)
 prices = price_marks(costed, report.origin, closed=len(closed))
 named = line_headings(prices)
 
@@ -113,7 +123,7 @@ if points:
         key="cost_points",
     )
 else:
-    st.caption("The same choice is cheapest at every volume.")
+    st.caption(plain(uncompared(able) or "The same choice is cheapest at every volume."))
 st.caption(
     plain(
         f"{legend(prices)} Prices are those of {price_table()}, without caching, and tokenizers differ. The quality of "
@@ -121,10 +131,7 @@ st.caption(
     )
 )
 if closed and not limits.data_may_leave:
-    st.caption(
-        "You said that data must not leave this machine: closed APIs are shown only for comparison and are never the "
-        "cheapest choice."
-    )
+    st.caption(aside_in_words(own))
 st.download_button(
     "Assumptions and totals",
     assumptions_json(info.run_id, costs, limits, extra, lines, points, prices),

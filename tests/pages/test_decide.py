@@ -251,7 +251,7 @@ def test_costs_follow_the_assumptions(open_app: Opener) -> None:
     after = totals()
     assert after["Zero-shot"] > 10 * before["Zero-shot"] > 0
     assert after["gpt-5-nano"] > before["gpt-5-nano"]
-    assert "data must not leave this machine" in told(app)
+    assert "'Data may leave this machine' is off" in told(app)
 
 
 HISTORY = "pages/decide/history.py"

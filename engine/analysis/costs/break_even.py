@@ -170,7 +170,10 @@ def price_table() -> str:
 
 
 def choosable(own: Sequence[CostLine], closed: Sequence[CostLine], limits: Limits) -> list[CostLine]:
-    """Return what can be the cheapest choice: closed APIs only where data may leave this machine."""
+    """Return what can be the cheapest choice: other closed APIs only where data may leave this machine.
+
+    The run's own variants are choices wherever they were answered: their inputs were sent there with consent.
+    """
     return [*own, *(closed if limits.data_may_leave else ())]
 
 

@@ -54,12 +54,12 @@ def cost_chart(local: Sequence[tuple[CostLine, Variant]], closed: Sequence[CostL
     told = [
         f"{line.name} {say.money(line.total_usd(limits.calls_per_month, limits.months))}" for line in [*lines, *closed]
     ]
+    months = say.counted(limits.months, "month")
     total, even = mark_of(FigureName.TOTAL_COST), mark_of(FigureName.BREAK_EVEN)
     return Chart(
         title="Total cost against volume",
-        caption=f"over {limits.months} months, one-off costs included; circle: another choice becomes cheapest",
-        alt=marked(f"Total at {limits.calls_per_month:,} calls a month over {limits.months} months", total)
-        + f": {'; '.join(told)}.",
+        caption=f"over {months}, one-off costs included; circle: another choice becomes cheapest",
+        alt=marked(f"Total at {limits.calls_per_month:,} calls a month over {months}", total) + f": {'; '.join(told)}.",
         x=Axis(title="calls per month (log)", log=True, low=low, high=high),
         y=Axis(title=marked("total, USD (log)", total), form="money", log=True),
         series=tuple(series),

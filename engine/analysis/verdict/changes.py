@@ -27,6 +27,7 @@ def what_would_change(ruling: Ruling) -> tuple[Sentence, ...]:
 def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
     found = []
     months, planned = ruling.limits.months, ruling.limits.calls_per_month
+    over = say.counted(months, "month")
     for item in ruling.kept:
         point = None if item is pick else break_even(pick.cost, item.cost, months)
         if point is None:
@@ -36,10 +37,10 @@ def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         if point.calls_per_month >= 1:
             text = (
                 f"Above about {say.counted(say.roughly(point.calls_per_month), 'call')} a month {the(cheaper)} is "
-                f"cheaper than {the(dearer)} over {months} months; {_volume(ruling)}."
+                f"cheaper than {the(dearer)} over {over}; {_volume(ruling)}."
             )
         else:
-            text = f"{start(the(cheaper))} is cheaper than {the(dearer)} over {months} months at any volume."
+            text = f"{start(the(cheaper))} is cheaper than {the(dearer)} over {over} at any volume."
         claim = Claim(
             kind=ClaimKind.CHEAPER_ABOVE,
             strength=Strength.ESTIMATED,
@@ -105,7 +106,7 @@ def _labels(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
         worth = rows_worth_labelling(pick.cost, rival.cost, ruling.limits)
         if worth:
             text += (
-                f"; over {ruling.limits.months} months it saves the price of "
+                f"; over {say.counted(ruling.limits.months, 'month')} it saves the price of "
                 f"{say.counted(say.roughly(worth), 'label')} compared with {the(rival)}"
             )
     claim = Claim(kind=ClaimKind.LABELS_COST, strength=Strength.ESTIMATED, who=pick.variant.id, value=float(rows))
