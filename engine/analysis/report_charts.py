@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from engine.analysis.figures import VariantFigures
@@ -31,8 +32,10 @@ def difference_grid(report: Report) -> Grid:
                 line.append((None, "", False))
                 continue
             effect = found.seen_from(first.variant.id)
-            text = f"{effect.value * 100:+.0f}".replace("-", "\N{MINUS SIGN}")
-            line.append((effect.value, text if round(effect.value, 4) else "0", found.significant))
+            if math.isnan(effect.value):  # they have no row in common
+                line.append((None, "", False))
+                continue
+            line.append((effect.value, say.signed_short_points(effect.value), found.significant))
             if found.significant and effect.value > 0:
                 told.append(f"{first.name} over {second.name} by {say.points(effect.value)}")
         values.append(tuple(cell[0] for cell in line))

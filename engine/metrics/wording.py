@@ -67,6 +67,14 @@ def signed_points(value: float) -> str:
     return f"{value * 100:+.1f}".replace("-", "\N{MINUS SIGN}")
 
 
+def signed_short_points(value: float) -> str:
+    """Write a difference of shares in points with its sign where there is little room: `+12`, `+0.4`, `0`."""
+    number = abs(value) * 100
+    if number < 0.05:
+        return "0"
+    return signed_points(value) if number < 0.95 else f"{value * 100:+.0f}".replace("-", "\N{MINUS SIGN}")
+
+
 def span(low: float, high: float) -> str:
     """Write the ends of an interval of points, with a minus sign for what is below zero: `2 to 12`.
 

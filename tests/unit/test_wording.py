@@ -119,6 +119,9 @@ def test_differences_are_points() -> None:
     assert say.span(-0.031, 0.12) == "\N{MINUS SIGN}3 to 12"
     assert say.span(-0.001, 0.12) == "0 to 12"
     assert [say.signed_points(value) for value in (0.032, -0.032)] == ["+3.2", "\N{MINUS SIGN}3.2"]
+    assert [say.signed_short_points(value) for value in (0.12, -0.12, 0.004, -0.004, 0.0004, -0.0004, 0)] == [
+        "+12", "\N{MINUS SIGN}12", "+0.4", "\N{MINUS SIGN}0.4", "0", "0", "0",
+    ]  # fmt: skip
 
 
 def test_numbers_of_things() -> None:
