@@ -33,7 +33,7 @@ def more_rows(lab: Lab, info: RunInfo, rows_needed: int | None) -> None:
         return
     limit_usd = _agreed(info.run_id, offer) if offer.source else None
     pressed = st.button(
-        f"Run {say.number(offer.needed)} more rows (about {say.about_duration(offer.estimated_s)})",
+        f"Run {say.counted(offer.needed, 'more row')} (about {say.about_duration(offer.estimated_s)})",
         key="more_rows",
         type="primary",
         icon=":material/play_arrow:",
@@ -55,9 +55,10 @@ def _missing(offer: MoreRows) -> None:
 
 def _agreed(run_id: str, offer: MoreRows) -> float | None:
     """Ask for the limit of the whole run and for consent; None without it."""
+    verb = "costs" if offer.needed == 1 else "cost"
     st.markdown(
-        f"{say.number(offer.needed)} more rows cost about **{say.money(offer.estimated_usd)}** at "
-        f"{plain(offer.source)}; this run has cost {say.money(offer.spent_usd)} so far."
+        f"{say.counted(offer.needed, 'more row')} {verb} about **{plain(say.money(offer.estimated_usd))}** at "
+        f"{plain(offer.source)}; this run has cost {plain(say.money(offer.spent_usd))} so far."
     )
     return spending_form(
         "Spending limit for the whole run, USD",

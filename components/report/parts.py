@@ -77,9 +77,12 @@ def effort_part(report: Report) -> None:
     effort_words(report.searches)
 
 
-def confidence_part(report: Report, table: RunTable) -> None:
+def confidence_part(task: Task, report: Report, table: RunTable) -> None:
     """Show calibration, accuracy against coverage, and the coverage at which the minimum quality is reached."""
     found = confidences(report, table)
+    if not found and task.answer.kind is not AnswerKind.LABEL:
+        st.caption("No answer has a probability: only labels have one, and the answers of this task are not labels.")
+        return
     if not found:
         st.caption("No answer has a probability: choose 'Choice' decoding, or add the classifier.")
         return

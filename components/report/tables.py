@@ -189,9 +189,10 @@ def show_pairs(report: Report) -> None:
         key="report_pairs",
     )
     tests = sorted({item.test for item in report.differences})
+    pairs = say.counted(len(report.differences), "pair")
     st.caption(
         plain(
-            f"Tested on the same rows: {', '.join(tests)}; {len(report.differences)} pairs, Holm's correction. "
+            f"Tested on the same rows: {', '.join(tests)}; {pairs}, Holm's correction. "
             "The verdict tests only the best against its rivals."
         )
     )

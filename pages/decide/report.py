@@ -118,7 +118,7 @@ if classes_tab.open:
         classes_part(lab.tasks.get(report.plan.task_id), report, table_of(lab, info))
 if confidence_tab.open:
     with confidence_tab:
-        confidence_part(report, table_of(lab, info))
+        confidence_part(lab.tasks.get(report.plan.task_id), report, table_of(lab, info))
 if time_tab.open:
     with time_tab:
         if any(item.latency is not None for item in report.figures):

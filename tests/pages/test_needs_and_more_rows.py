@@ -12,6 +12,7 @@ from engine.core.generation import ModelFacts
 from engine.core.prices import TokenPrices
 from engine.core.run.events import Event, PredictionMade, RunEnded
 from engine.core.run.plan import RunPlan
+from engine.core.task import AnswerKind, AnswerSpec
 from engine.core.techniques import Technique
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_task, script, until
 from tests.pages.conftest import Opener
@@ -178,3 +179,47 @@ def test_a_run_whose_task_is_gone_says_so_and_shows_its_answers(open_app: Opener
         offered = {button.proto.label for button in app.get("download_button")}
         assert "predictions.csv" in offered
         assert "summary.json" not in offered, "there is none without the task"
+
+
+def test_two_sums_in_a_line_are_no_formula(open_app: Opener) -> None:
+    """Between two dollar signs Markdown would read LaTeX."""
+    lab = memory_lab(task=memory_task(rows=600))
+    close_run(lab, prices=replace(PRICES, input_usd=10_000.0))
+    app = opened(open_app, lab)
+    (line,) = (element.value for element in app.markdown if "this run has cost" in element.value)
+    assert line.count("$") == line.count("\\$") == 2
+
+
+def test_one_more_row_is_no_rows(monkeypatch: pytest.MonkeyPatch, open_app: Opener) -> None:
+    """On the button and where its cost is told; one pair is no pairs, either."""
+    lab = memory_lab(task=memory_task(rows=600))
+    close_run(lab, prices=PRICES)
+    offer = lab.more_rows.offer
+    monkeypatch.setattr(lab.more_rows, "offer", lambda run_id, needed: offer(run_id, 1))
+    app = opened(open_app, lab)
+    assert buttons(app)["more_rows"].startswith("Run 1 more row (about ")
+    assert "1 more row costs about" in told(app)
+    app.session_state["report_tab"] = "Every pair"
+    app.run()
+    assert any("1 pair, Holm" in caption.value.replace("\\", "") for caption in app.caption)
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_what_gives_a_probability_is_advised_only_where_it_is_offered(labels: bool, open_app: Opener) -> None:
+    """A task without labels offers neither a choice among labels nor the classifier."""
+    lab = memory_lab() if labels else memory_lab(task=memory_task(answer=AnswerSpec(kind=AnswerKind.SHORT)))
+    plan = lab.plans.make(task_id=TASK, model_id=MODEL, techniques=PAIR, limit=8)
+    events = [
+        replace(event, prediction=replace(event.prediction, probabilities={}))
+        if isinstance(event, PredictionMade)
+        else event
+        for event in script(plan, lab.tasks.get(TASK))
+    ]
+    lab.play(plan, [*events, RunEnded(status="done")])
+    app = open_app(lab).run()
+    app.session_state["report_tab"] = "Confidence"
+    app.switch_page(REPORT).run()
+    assert not app.exception
+    said = " ".join(caption.value for caption in app.caption)
+    assert "No answer has a probability" in said
+    assert ("choose 'Choice' decoding" in said, "are not labels" in said) == (labels, not labels)
