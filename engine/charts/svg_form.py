@@ -19,7 +19,7 @@ CATEGORY_LEFT = 120
 LEGEND_LINE = 15
 LEGEND_SIGN = 26
 """Long enough for two pieces of the longest dash."""
-_DASHES = {"dot": "2 4", "dash": "7 5", "dashdot": "7 4 2 4", "longdash": "12 5", "longdashdot": "10 3 2 3"}
+_DASHES = {"dot": "2 4", "dash": "7 5", "dashdot": "7 4 2 4", "longdash": "12 5", "longdashdot": "13 3 2 3"}
 Place = Callable[[float], float]
 
 
