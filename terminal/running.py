@@ -18,6 +18,7 @@ from engine.core.run.failed_rows import asked_again_note
 from engine.core.run.infos import Preflight
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
+from engine.core.run.standing import asks_once_more
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 from engine.studies.study_runs import measured_in_words
@@ -123,6 +124,9 @@ def carry_out_missing(lab: Lab, plans: Sequence[RunPlan], purpose: Purpose, stud
             words = measured_in_words(purpose, plan)
             note(f"{place} of {len(missing)}: {plan.task_id}, {words}")
             ended = _carry_out_kept(lab, plan, cancel, purpose, studied_run)
+            (kept,) = lab.studies.kept([plan])
+            if kept is not None and asks_once_more(kept) and not cancel.is_set():
+                ended = _carry_out_kept(lab, plan, cancel, purpose, studied_run)
             if ended.status == "cancelled" or (cancel.is_set() and place < len(missing)):
                 raise CancelledError(
                     "Stopped. Finished rows are saved.", "The same command continues with the missing runs."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.core.capabilities import Capabilities
+from engine.core.errors import UsageError
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.model_servers import ModelServers
 from engine.core.steps import Progress
@@ -90,6 +91,12 @@ class Models:
         """Return the host that a model's inputs are sent to; empty if they stay on this machine."""
         facts = next((facts for facts in self._store.list() if facts.id == model_id), None)
         return "" if facts is None else sends_rows_to(facts)
+
+
+def model_changed_since(facts: ModelFacts, run_id: str) -> UsageError:
+    """Build the error for a run whose model is another today under the same name."""
+    what = "The server" if facts.server else "The file"
+    return UsageError(f"{what} of model '{facts.id}' has changed since run {run_id}.", "Start a new run.")
 
 
 def facts_by_name(models: ModelStore, name: str) -> ModelFacts:

@@ -26,7 +26,7 @@ from engine.running.preflight.remote_embedders import sources_of
 from engine.running.preparation.priors import count_rows
 from engine.running.sampling import draw_training_rows, training_row_count
 from engine.services.embedders import Embedders
-from engine.services.models import facts_by_name
+from engine.services.models import facts_by_name, model_changed_since
 from engine.services.tasks import changed_since, task_has_changed
 from engine.services.workspace import Workspace
 from engine.studies.past_purposes import split_of
@@ -159,8 +159,7 @@ class Plans:
             raise changed_since(plan.task_id, run_id)
         facts = self._workspace.models.get(plan.model_id)
         if facts.digest != manifest.model.digest:
-            what = "The server" if facts.server else "The file"
-            raise UsageError(f"{what} of model '{plan.model_id}' has changed since run {run_id}.", "Start a new run.")
+            raise model_changed_since(facts, run_id)
         return plan
 
     def manifest(self, plan: RunPlan, purpose: Purpose = Purpose.COMPARISON, studied_run: str = "") -> Manifest:

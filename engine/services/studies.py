@@ -10,6 +10,7 @@ from engine.core.errors import AdaptLabError, UsageError
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan, new_run_id
+from engine.core.run.standing import is_finished
 from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import TECHNIQUES, Technique, label
 from engine.core.variant import DecodingMode
@@ -29,6 +30,8 @@ from engine.studies.learning_curve import curve_plans
 from engine.studies.seed_variation import MOST_DRAWS, same_but_for_seed
 
 Key = TypeVar("Key")
+_DRAWN = frozenset({Purpose.COMPARISON, Purpose.SEEDS})
+"""Why runs were made that are draws of one experiment."""
 
 
 class Studies:
@@ -99,7 +102,13 @@ class Studies:
         return self._kept_tasks(drift_plans(self._tasks.get(base.task_id), self._unconfirmed(base)))
 
     def seeds(self, base: RunPlan, seeds: Sequence[int]) -> list[RunPlan]:
-        """Plan a kept run again with other draws of training rows, shots and LoRA, on the same test rows."""
+        """Plan a kept run again with other draws of training rows, shots and LoRA, on the same test rows.
+
+        Raises:
+            UsageError: more seeds than are compared.
+        """
+        if len(seeds) >= MOST_DRAWS:
+            raise UsageError(f"At most {MOST_DRAWS} seeds are compared, the run's own among them.", "Ask for fewer.")
         task, base = self._tasks.get(base.task_id), self._unconfirmed(base)
         plans = []
         for seed in seeds:
@@ -115,6 +124,8 @@ class Studies:
                     seed=seed,
                     variants=variants,
                     train_ids=tuple(example.id for example in train),
+                    race=False,  # every variant answers every row: who leaves early does so just when it looks bad
+                    stop_when_clear=False,
                     spend_saved=False,  # its rows are those of the base run, whose further ones were given once
                     saved_rows=0,
                     saved_from=0,
@@ -134,18 +145,23 @@ class Studies:
     def draws_of(self, info: RunInfo) -> dict[int, RunInfo]:
         """Return a run and the finished runs of the same experiment with other seeds, by seed.
 
-        Where its task has changed since, only runs from before count as well.
+        They are comparisons on rows of the same split, with the same file of the model. Where its task has changed
+        since, only runs from before count as well.
         """
-        base = self._results.plan(info.run_id)
+        base, digest = self._results.plan(info.run_id), self._results.manifest(info.run_id).model.digest
+        purposes = _DRAWN if info.purpose in _DRAWN else {info.purpose}
         found, outdated = {base.seed: info}, self._results.is_outdated(info.run_id)
         for other in self._runs.list():
             if len(found) >= MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
                 continue
+            if other.split != info.split or other.purpose not in purposes:
+                continue
             try:
-                plan = self._results.plan(other.run_id)
+                manifest = self._results.manifest(other.run_id)
             except AdaptLabError:
                 continue  # a run that cannot be read does not count
-            alike = plan.seed not in found and same_but_for_seed(plan, base)
+            plan = manifest.plan
+            alike = plan.seed not in found and same_but_for_seed(plan, base) and manifest.model.digest == digest
             if alike and self._results.is_outdated(other.run_id) == outdated:
                 found[plan.seed] = other
         return found
@@ -155,9 +171,9 @@ class Studies:
         return find_kept(self._runs, self._results, plans)
 
     def done(self, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo]]:
-        """Return those plans that have a finished run, each with it."""
+        """Return those plans that have a finished run, each with it; one that asks for rows again is not finished."""
         found = zip(plans, self.kept(plans), strict=True)
-        return [(plan, run) for plan, run in found if run is not None and run.status == "done"]
+        return [(plan, run) for plan, run in found if run is not None and is_finished(run)]
 
     def start(self, purpose: Purpose, name: str, plans: Sequence[RunPlan], *, studied_run: str = "") -> None:
         """Carry out what is missing of a study in the background, unless one of its kind is already running.

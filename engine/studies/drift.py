@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import stdtr, stdtrit
 
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.qualities import qualities
@@ -20,7 +20,7 @@ from engine.core.run.plan import RunPlan, new_run_id
 from engine.core.task import Task
 from engine.core.variant import Variant, variant_names
 from engine.metrics import wording as say
-from engine.metrics.intervals import Z_95, mean_interval, wilson
+from engine.metrics.intervals import mean_interval, wilson
 from engine.metrics.marks import Mark, heading, marked
 from engine.metrics.pairwise import LEVEL, compare_all, holm
 from engine.studies.perturbations import PERTURBATIONS, WORDS, left_out, perturbed_task
@@ -119,7 +119,8 @@ def independent_difference(after: Floats, before: Floats) -> tuple[Interval, flo
     """Difference of two independent means with its 95 % interval and a p-value.
 
     Right and wrong: Newcombe's interval from Wilson's two ("Interval estimation for the difference between independent
-    proportions", Statist. Med. 17, 1998, method 10) and Fisher's exact test. Other scores: the normal approximation.
+    proportions", Statist. Med. 17, 1998, method 10) and Fisher's exact test. Other scores: Welch's t (Biometrika 34,
+    1947), and for rows that are all alike on each side the chance that shuffling rows separates them as well.
     """
     value = float(after.mean() - before.mean())
     if bool(np.isin(after, (0.0, 1.0)).all() and np.isin(before, (0.0, 1.0)).all()):
@@ -131,9 +132,17 @@ def independent_difference(after: Floats, before: Floats) -> tuple[Interval, flo
 
         table = [[hits[0], len(after) - hits[0]], [hits[1], len(before) - hits[1]]]
         return Interval(value=value, low=low, high=high), float(fisher_exact(table).pvalue)
-    error = math.sqrt(float(after.var(ddof=1)) / len(after) + float(before.var(ddof=1)) / len(before))
-    p_value = 2 * float(ndtr(-abs(value) / error)) if error > 0 else float(value == 0)
-    return Interval(value=value, low=value - Z_95 * error, high=value + Z_95 * error), p_value
+    if min(len(after), len(before)) < 2:
+        return Interval(value=value, low=-1.0, high=1.0), 1.0
+    parts = [float(side.var(ddof=1)) / len(side) for side in (after, before)]
+    error = math.sqrt(sum(parts))
+    if error == 0.0:
+        by_chance = min(2 / math.comb(len(after) + len(before), len(after)), 1.0)
+        low, high = (value, value) if by_chance < LEVEL else (-1.0, 1.0)
+        return Interval(value=value, low=low, high=high), by_chance if value else 1.0
+    freedom = error**4 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, (after, before), strict=True))
+    half = float(stdtrit(freedom, 0.975)) * error
+    return Interval(value=value, low=value - half, high=value + half), 2 * float(stdtr(freedom, -abs(value) / error))
 
 
 def rows_in_words(change: DriftChange) -> str:
@@ -216,10 +225,10 @@ def drift_plans(task: Task, base: RunPlan) -> Mapping[str, tuple[Task, RunPlan]]
     drift_ids = tuple(example.id for example in task.split(DRIFT))
     if drift_ids and not set(drift_ids) & set(base.test_ids):
         plans[DRIFT] = task, replace(base, run_id=new_run_id(), test_ids=drift_ids)
-    useless = left_out(task, base.test_ids)
+    useless, split = left_out(task, base.test_ids), task.rows(base.test_ids[:1])[0].split
     for kind in PERTURBATIONS:
         if kind in useless:
             continue
-        made = perturbed_task(task, kind)
+        made = perturbed_task(task, kind, split=split)
         plans[kind] = made, replace(base, run_id=new_run_id(), task_id=made.id)
     return plans

@@ -18,7 +18,7 @@ from engine.core.variant import Variant
 from engine.metrics.intervals import plain_student
 
 MOST_DRAWS = 20
-"""Runs with more seeds are not looked for."""
+"""More seeds are neither made nor looked for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,11 +33,18 @@ class SeedVariation:
     deviation_over_seeds: float
     """Standard deviation of the draws' means."""
     deviation_over_rows: float
-    """Standard deviation that a draw's mean would have from its rows alone."""
+    """Standard deviation that a draw's mean would have from its rows alone, if they were others in each draw."""
+    same_rows: bool = False
+    """Whether all draws answered the same rows."""
 
     @property
     def by_draw(self) -> float:
-        """What the draw itself adds to the scatter: the part of the variance that rows do not explain, as a root."""
+        """What the draw itself gives: the part of the variance that sampling rows does not explain, as a root.
+
+        Where all draws answered the same rows these explain none of it: luck with the rows is common to all.
+        """
+        if self.same_rows:
+            return self.deviation_over_seeds
         return math.sqrt(max(self.deviation_over_seeds**2 - self.deviation_over_rows**2, 0.0))
 
     def side(self, seed: int) -> str:
@@ -50,8 +57,13 @@ class SeedVariation:
         return "above average" if away > 0 else "below average"
 
 
-def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | None:
-    """Compare draws of one variant, each with its rows' scores; None under two draws that have rows."""
+def seed_variation(scores: Mapping[int, Sequence[float]], *, same_rows: bool = False) -> SeedVariation | None:
+    """Compare draws of one variant, each with its rows' scores; None under two draws that have rows.
+
+    Args:
+        scores: by seed.
+        same_rows: whether all draws answered the same rows.
+    """
     kept = {seed: np.asarray(rows, dtype=np.float64) for seed, rows in sorted(scores.items()) if len(rows)}
     if len(kept) < 2:
         return None
@@ -63,24 +75,30 @@ def seed_variation(scores: Mapping[int, Sequence[float]]) -> SeedVariation | Non
         quality=plain_student(means),
         deviation_over_seeds=float(means.std(ddof=1)),
         deviation_over_rows=over_rows,
+        same_rows=same_rows,
     )
 
 
 def variations(tables: Mapping[int, RunTable], variants: Sequence[Variant]) -> dict[str, SeedVariation]:
     """Compare the draws of an experiment for each of its variants, by id; those under two draws are left out.
 
+    A draw counts for a variant that answered all of its rows: one that left a race, or was stopped, did so after rows
+    that were chosen by how it had answered, or after too few.
+
     Args:
         tables: the draws' predictions as columns, by seed.
         variants: of the experiment.
     """
     found = {}
+    same_rows = len({frozenset(table.example_ids) for table in tables.values()}) == 1
     for variant in variants:
         scores = {
-            seed: table.score[place, table.made[place]].tolist()
+            seed: table.score[place].tolist()
             for seed, table in tables.items()
             for place in [table.place(variant.id)]
+            if table.made[place].all()
         }
-        if (variation := seed_variation(scores)) is not None:
+        if (variation := seed_variation(scores, same_rows=same_rows)) is not None:
             found[variant.id] = variation
     return found
 
@@ -96,7 +114,7 @@ def same_but_for_seed(first: RunPlan, second: RunPlan) -> bool:
 
 
 def _experiment(plan: RunPlan) -> tuple[object, ...]:
-    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput, plan.race, plan.stop_when_clear)
+    names = (plan.task_id, plan.model_id, plan.decoding, plan.throughput, plan.context_tokens, plan.draws)
     return (*names, len(plan.train_ids), len(plan.test_ids), tuple(_unseeded(variant) for variant in plan.variants))
 
 

@@ -17,6 +17,7 @@ from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.core.run.manifest import Purpose
 from engine.metrics import wording as say
+from engine.services.models import model_changed_since
 from engine.services.tasks import changed_since
 from engine.studies.drift import (
     before_in_words,
@@ -42,6 +43,8 @@ try:
     caveats(info, lab.runs.current_id())
     if lab.results.is_outdated(info.run_id):
         raise changed_since(info.task_id, info.run_id)
+    if lab.results.model_has_changed(info.run_id):
+        raise model_changed_since(lab.models.get(info.model_id), info.run_id)
     base = plan_of(lab, info)
     plans = lab.studies.drift(base)
     if aside := left_out_in_words(lab.tasks.get(base.task_id), base.test_ids):

@@ -23,6 +23,7 @@ from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode, effective_mode, variant_names
 from engine.running.defaults import technique_from_name
 from engine.services.lab import Lab
+from engine.services.models import model_changed_since
 from engine.services.tasks import changed_since
 from engine.studies.context import AMONG, ROWS, Found, number_words, place_gaps, place_words, supported_rows
 from engine.studies.context import SIZES as PASSAGES
@@ -280,7 +281,7 @@ def _base_run(lab: Lab, name: str) -> RunInfo:
     """Return the saved run that a study starts from.
 
     Raises:
-        UsageError: there is none, it has no answers, its task has changed, or its rows were made from others already.
+        UsageError: there is none, it has no answers, its task or model has changed, or its rows are made from others.
     """
     info = kept_run(lab, name)
     if not info.rows_done:
@@ -289,4 +290,6 @@ def _base_run(lab: Lab, name: str) -> RunInfo:
         raise UsageError(f"The rows of run {info.run_id} are derived from other rows.", "Choose the original run.")
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
         raise changed_since(info.task_id, info.run_id)
+    if lab.results.model_has_changed(info.run_id):
+        raise model_changed_since(lab.models.get(info.model_id), info.run_id)
     return info

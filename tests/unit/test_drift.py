@@ -148,6 +148,32 @@ def test_independent_shares_have_the_published_interval() -> None:
     assert p_value == pytest.approx(fisher_exact([[56, 14], [48, 32]]).pvalue)
 
 
+def test_few_other_rows_prove_nothing() -> None:
+    """One row has no spread, and two pairs of equal scores could come about by chance: neither is a certain loss."""
+    found, p_value = independent_difference(np.array([0.3]), np.array([0.5, 0.6, 0.4]))
+    assert (found.low, found.high, p_value) == (-1.0, 1.0, 1.0)
+    found, p_value = independent_difference(np.array([0.5, 0.5]), np.array([0.6, 0.6]))
+    assert (found.low, found.high) == (-1.0, 1.0)
+    assert p_value == pytest.approx(1 / 3)
+    found, p_value = independent_difference(np.full(10, 0.5), np.full(10, 0.6))
+    assert (found.low, found.high) == pytest.approx((-0.1, -0.1))
+    assert 0 < p_value < 1e-4
+    assert independent_difference(np.array([0.5, 0.5]), np.array([0.5, 0.5]))[1] == 1.0
+
+
+def test_the_rows_of_the_run_are_the_ones_that_change() -> None:
+    """Those of another split than the test rows, too: else three runs would answer unchanged texts."""
+    task = memory_task()
+    rows = task.split("test")[10:30]
+    task = replace(
+        task, examples=tuple(replace(row, split="validation") if row in rows else row for row in task.examples)
+    )
+    base = plan_run(task, memory_model(), techniques=[Technique.ZERO_SHOT], test_split="validation", limit=10)
+    for kind, (made, plan) in drift_plans(task, base).items():
+        before, after = task.rows(plan.test_ids), made.rows(plan.test_ids)
+        assert [row.input for row in before] != [row.input for row in after], kind
+
+
 IN_SCRIPTS = {
     "ru": "Почему заказанная стиральная машина страшно шумит, хотя мастер починил её вчера? Верните деньги.",
     "ar": "لماذا تصدر الغسالة الجديدة ضجيجا مزعجا، رغم إصلاحها بالأمس؟ أعيدوا المبلغ.",

@@ -76,6 +76,7 @@ WHOLE = Manifest(
     goes_on=False,
     stopped_early=StoppedEarly(variant_id="rag+lora", rows=12, evidence=41.5),
     asked_again=3,
+    unanswered=2,
     note="täglich 😀",
     imported=True,
     imported_at="2026-11-27T09:00:00.000001+00:00",

@@ -56,7 +56,8 @@ class RunInfo:
     rescored: bool = False
     """Its answers were scored again when it was imported."""
     asked_again: int = 0
-    """As in the manifest, as the next one."""
+    """As in the manifest, as the next two."""
+    unanswered: int = 0
     imported_at: str = ""
 
     @property
@@ -186,5 +187,6 @@ def info_of(manifest: Manifest, predictions: int) -> RunInfo:
         imported=manifest.imported,
         rescored=manifest.rescored,
         asked_again=manifest.asked_again,
+        unanswered=manifest.unanswered,
         imported_at=manifest.imported_at,
     )

@@ -169,6 +169,8 @@ class Manifest:
     """Of a race: after how many rows a variant left it, by variant."""
     asked_again: int = 0
     """Rows that resumed runs asked again, since a fault had left them without an answer."""
+    unanswered: int = 0
+    """Rows that such a fault had left without an answer when the run ended."""
     note: str = ""
     """What the user wrote about the run."""
     imported: bool = False

@@ -40,6 +40,20 @@ def is_whole(run: RunInfo) -> bool:
     return run.status == "done"
 
 
+def asks_once_more(run: RunInfo) -> bool:
+    """Tell whether a run of a study asks for rows again that a fault of the server left without an answer.
+
+    The other runs of a study did not share that fault, so that it would look like what is studied. Asked for twice in
+    vain they count as wrong, as everywhere.
+    """
+    return run.status == "done" and run.unanswered > 0 and not run.asked_again and not run.imported
+
+
+def is_finished(run: RunInfo) -> bool:
+    """Tell whether a run of a study counts: it is done, and asks for nothing again."""
+    return run.status == "done" and not asks_once_more(run)
+
+
 def on_test_rows(run: RunInfo) -> bool:
     """Tell whether a run answered rows of its task's test split, as they are."""
     return run.split in {"", TEST_SPLIT} and MADE_FROM not in run.task_id

@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.analysis.snapshot import RunProgress
+from engine.analysis.snapshot import RunProgress, RunSnapshot
 from engine.core.errors import AdaptLabError
 from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
+from engine.core.run.standing import asks_once_more, is_finished
+from engine.metrics import wording as say
 from engine.running.planning import same_experiment
 from engine.services.background.jobs import POLL_S, Job
 from engine.services.plans import Plans
@@ -48,7 +50,7 @@ class SeriesState:
 def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
     """Return for each plan a kept run of this experiment, a finished one before others; the store is asked once.
 
-    A run whose task asks or scores otherwise today is another experiment.
+    A run whose task asks or scores otherwise today, or whose model is another one today, is another experiment.
     """
     infos = runs.list()
     known: dict[str, RunPlan] = {}
@@ -62,7 +64,8 @@ def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[Ru
                 continue
             if info.run_id not in known:
                 known[info.run_id] = results.plan(info.run_id)
-            if same_experiment(known[info.run_id], plan) and not results.is_outdated(info.run_id):
+            outdated = results.is_outdated(info.run_id) or results.model_has_changed(info.run_id)
+            if same_experiment(known[info.run_id], plan) and not outdated:
                 alike.append(info)
         found.append(next((info for info in alike if info.status == "done"), alike[0] if alike else None))
     return found
@@ -165,37 +168,56 @@ class RunSeries:
 
     def _estimate(self, plan: RunPlan) -> float:
         try:
-            (kept,) = find_kept(self._runs, self._results, [plan])
-            return 0.0 if kept is not None and kept.status == "done" else self._planning.preflight(plan).estimated_s
+            kept = self._kept(plan)
+            return 0.0 if kept is not None and is_finished(kept) else self._planning.preflight(plan).estimated_s
         except AdaptLabError:
             return 0.0
 
     def _carry_out(self, plan: RunPlan, job: Job[None]) -> float:
-        """Carry out one plan, unless it is done; return the seconds it took."""
+        """Carry out one plan, unless it is done; return the seconds it took.
+
+        Rows that a fault of the server left without an answer are asked for once more.
+        """
+        started = time.monotonic()
         try:
-            (kept,) = find_kept(self._runs, self._results, [plan])
-            if kept is not None and kept.status == "done":
+            kept = self._kept(plan)
+            if kept is not None and is_finished(kept):
                 return 0.0
-            started = time.monotonic()
-            if kept is None:
-                run_id = self._runs.start(plan, purpose=self._purpose, studied_run=self._studied_run)
-            else:
-                run_id = self._runs.resume(kept.run_id, spending_limit_usd=plan.spending_limit_usd)
-            with self._lock:
-                self._run_id = run_id
-            while (progress := self._runs.progress(run_id)) is not None and progress.is_running:
-                if job.is_set():
-                    self._runs.cancel(run_id)
-                job.wait(POLL_S)
-            snapshot = self._runs.snapshot(run_id)
+            snapshot = self._carry_out_once(plan, kept, job)
+            kept = self._kept(plan)
+            if kept is not None and asks_once_more(kept) and not job.is_set():
+                snapshot = self._carry_out_once(plan, kept, job)
         except AdaptLabError as error:
             self._fail(plan, error.what)
             return 0.0
         if snapshot.status == "failed":
             self._fail(plan, snapshot.message)
-        with self._lock:
-            self._run_id = None
+        elif snapshot.status == "done" and snapshot.passing:
+            lost = say.counted(snapshot.passing, "row")
+            self._fail(plan, f"{lost} got no answer at the second try, either, and count as wrong.")
         return time.monotonic() - started
+
+    def _carry_out_once(self, plan: RunPlan, kept: RunInfo | None, job: Job[None]) -> RunSnapshot:
+        """Start a plan's run, or resume the one that is kept, and wait for its end."""
+        if kept is None:
+            run_id = self._runs.start(plan, purpose=self._purpose, studied_run=self._studied_run)
+        else:
+            run_id = self._runs.resume(kept.run_id, spending_limit_usd=plan.spending_limit_usd)
+        with self._lock:
+            self._run_id = run_id
+        try:
+            while (progress := self._runs.progress(run_id)) is not None and progress.is_running:
+                if job.is_set():
+                    self._runs.cancel(run_id)
+                job.wait(POLL_S)
+            return self._runs.snapshot(run_id)
+        finally:
+            with self._lock:
+                self._run_id = None
+
+    def _kept(self, plan: RunPlan) -> RunInfo | None:
+        (kept,) = find_kept(self._runs, self._results, [plan])
+        return kept
 
     def _fail(self, plan: RunPlan, what: str) -> None:
         with self._lock:
