@@ -7,9 +7,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
+import pytest
 
 from benchmarks.claims.consistency import contradictions
-from engine.analysis.figures import RunFigures, best_corrected
+from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
 from engine.analysis.verdict.claims import ClaimKind, Strength
 from engine.analysis.verdict.deciding import corrected_under, decide
 from engine.analysis.verdict.ruling import Outcome, Verdict
@@ -17,7 +18,7 @@ from engine.core.limits import Limits
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
 from engine.metrics.pairwise import compare_all
-from tests.unit.test_verdict import FREE, figures_of, judged, right_on
+from tests.unit.test_verdict import FREE, decided, figures_of, judged, right_on
 
 
 def unequal(
@@ -67,6 +68,98 @@ def test_a_limit_that_was_not_measured_is_not_met_for_certain() -> None:
     assert verdict.opening[0].strength is Strength.MEASURED
     assert "Your limit on p95 was not checked" in verdict.basis.text
     assert "No limit is set" not in verdict.sureness.text
+
+
+def judged_on(found: list[VariantFigures], limits: Limits) -> Verdict:
+    """Judge variants by their figures, each right on the first rows."""
+    table = np.array([right_on(round(item.quality.value * item.rows), item.rows) for item in found])
+    pairs = compare_all([item.variant.id for item in found], table, np.ones(table.shape, dtype=bool), looks=0)
+    return decided(found, pairs, limits)
+
+
+def untimed(technique: Technique, right: int) -> VariantFigures:
+    """Figures of a variant that answered in batches."""
+    return replace(figures_of(technique, right_on(right)), total_p95_s=None)
+
+
+def unpriced(technique: Technique, right: int) -> VariantFigures:
+    """Figures of a variant whose server names no price."""
+    found = figures_of(technique, right_on(right))
+    return replace(found, cost=replace(found.cost, per_call_usd=float("nan")), cost_usd_per_1k=float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("found", "limits", "headline", "second"),
+    [
+        (
+            [untimed(Technique.RAG, 195)],
+            Limits(highest_p95_s=1.0),
+            "RAG ran alone; your limit on p95 was not checked. There was nothing to compare it with.",
+            "right after 50 training rows.",
+        ),
+        (
+            [untimed(Technique.RAG, 195)],
+            Limits(least_quality=0.6, highest_p95_s=1.0),
+            "RAG meets the limit that could be checked. There was nothing to compare it with.",
+            "; your limit on p95 was not checked.",
+        ),
+        (
+            [untimed(Technique.RAG, 195), untimed(Technique.LORA, 40)],
+            Limits(least_quality=0.6, highest_p95_s=1.0),
+            "Choose RAG: in this test only it meets the limit that could be checked.",
+            "; your limit on p95 was not checked.",
+        ),
+        (
+            [untimed(Technique.RAG, 125), untimed(Technique.LORA, 115)],
+            Limits(least_quality=0.6, highest_p95_s=1.0),
+            "Choose RAG: in this test only it meets the limit that could be checked.",
+            "; LoRA might meet these limits too.",
+        ),
+        (
+            [unpriced(Technique.RAG, 195), figures_of(Technique.CLASSIFIER, right_on(190), usd=5.0)],
+            Limits(highest_cost_usd_per_1k=1.0),
+            "Choose RAG: only it is left, and your limit on cost was not checked.",
+            "right after 50 training rows.",
+        ),
+        (
+            [
+                unpriced(Technique.RAG, 195),
+                unpriced(Technique.ZERO_SHOT, 60),
+                figures_of(Technique.CLASSIFIER, right_on(190), usd=5.0),
+            ],
+            Limits(highest_cost_usd_per_1k=1.0),
+            "Choose RAG: it is better than zero-shot, the only other one left by your limits.",
+            "is proven.",
+        ),
+        (
+            [untimed(Technique.RAG, 0), untimed(Technique.ZERO_SHOT, 0), figures_of(Technique.LORA, [1.0], p95_s=5.0)],
+            Limits(highest_p95_s=1.0),
+            "Nothing to choose yet: no variant left by your limits got a test row right.",
+            "possible.",
+        ),
+    ],
+)
+def test_a_limit_that_was_not_checked_is_not_met(
+    found: list[VariantFigures], limits: Limits, headline: str, second: str
+) -> None:
+    """Who was not timed, or has no price, is said to meet what could be checked of it, and no more."""
+    pairs_alike = len({item.rows for item in found}) == 1
+    verdict = judged_on(found, limits) if pairs_alike else decided(found, (), limits)
+    assert verdict.headline == headline
+    assert verdict.sureness.text.endswith(second)
+    assert "your limits " not in verdict.evidence.text
+    assert not contradictions(verdict.claims)
+
+
+def test_a_limit_that_was_not_checked_is_the_next_thing_to_check() -> None:
+    """More rows in batches would not tell of p95; what can be done about a limit that is unchecked is said."""
+    limits = Limits(least_quality=0.6, highest_p95_s=1.0)
+    verdict = judged_on([untimed(Technique.RAG, 195), untimed(Technique.LORA, 40)], limits)
+    assert verdict.next_step.text == "Next: run it without throughput mode; your limit on p95 can be checked then."
+    assert verdict.evidence.text == "RAG meets your limit on quality with certainty."
+    limits = Limits(least_quality=0.6, highest_cost_usd_per_1k=1.0)
+    verdict = judged_on([unpriced(Technique.RAG, 195), unpriced(Technique.LORA, 40)], limits)
+    assert verdict.next_step.text == "Next: find out what its answers cost; your limit on cost was not checked."
 
 
 def test_what_is_ruled_out_is_not_called_worse() -> None:

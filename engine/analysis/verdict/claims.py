@@ -15,7 +15,7 @@ class ClaimKind(StrEnum):
     """What is claimed. `who` is the variant spoken of, `whom` are those that it is compared with."""
 
     ONLY_MEETS = "only one meets the limits"
-    """`who` meets every limit, and each of `whom` misses one."""
+    """`who` meets every limit that could be checked of it, and each of `whom` misses one."""
     NONE_MEETS = "none meets the limits"
     """Each of `whom` misses a limit."""
     MEETS = "meets a limit"

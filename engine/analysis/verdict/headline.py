@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
-from engine.analysis.verdict.limits import meets_all_certainly, met
+from engine.analysis.verdict.limits import left_by_limits, meets_all_certainly, met, unchecked
 from engine.analysis.verdict.naming import at_worst, scored_more, start, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.metrics import wording as say
@@ -39,11 +39,14 @@ def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
     if len(ruling.run.figures) == 1:
         if len(ruling.run.plan.variants) > 1:
             return Sentence(text=f"Only {the(pick)} has answers so far: there is nothing to compare it with.")
-        meets = " meets your limits." if ruling.limits.any_set else " ran alone."
         return Sentence(
-            text=f"{start(the(pick))}{meets} There was nothing to compare it with.",
+            text=f"{start(the(pick))} {_ran_alone(ruling, pick)}. There was nothing to compare it with.",
             claims=met(ruling.run, pick, ruling.limits),
         )
+    alone = "only it" if ruling.other == "other" else f"no {ruling.other}"
+    limits = _limits_met(ruling, pick)
+    if not limits:
+        return Sentence(text=f"Choose {the(pick)}: {alone} is left, and {unchecked(pick, ruling.limits)}.")
     certain = all(item.certain for item in ruling.eliminated) and meets_all_certainly(ruling.run, pick, ruling.limits)
     claim = Claim(
         kind=ClaimKind.ONLY_MEETS,
@@ -51,9 +54,24 @@ def _only_one_left(ruling: Ruling, pick: VariantFigures) -> Sentence:
         who=pick.variant.id,
         whom=tuple(item.variant_id for item in ruling.eliminated),
     )
-    alone = "only it" if ruling.other == "other" else f"no {ruling.other}"
-    where = f"{alone} meets your limits" if certain else f"in this test {alone} meets your limits"
-    return Sentence(text=f"Choose {the(pick)}: {where}.", claims=(claim,))
+    where = "" if certain else "in this test "
+    return Sentence(text=f"Choose {the(pick)}: {where}{alone} meets {limits}.", claims=(claim,))
+
+
+def _ran_alone(ruling: Ruling, pick: VariantFigures) -> str:
+    """Say what is known of a run's only variant."""
+    if not ruling.limits.any_set:
+        return "ran alone"
+    limits = _limits_met(ruling, pick)
+    return f"meets {limits}" if limits else f"ran alone; {unchecked(pick, ruling.limits)}"
+
+
+def _limits_met(ruling: Ruling, pick: VariantFigures) -> str:
+    """Name the limits that the pick meets: all that are set, or those that could be checked; empty where none could."""
+    if not unchecked(pick, ruling.limits):
+        return "your limits"
+    number = len(met(ruling.run, pick, ruling.limits))
+    return f"the limit{'s' * (number > 1)} that could be checked" if number else ""
 
 
 def _winner(ruling: Ruling, pick: VariantFigures) -> Sentence:
@@ -67,14 +85,14 @@ def _best_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     ids = tuple(item.variant.id for item in ruling.rivals)
     claim = Claim(kind=ClaimKind.BEST_MEASURED, strength=Strength.MEASURED, who=pick.variant.id, whom=ids)
     nothing = "nothing" if ruling.other == "other" else f"no {ruling.other}"
-    others = f"{nothing} that meets your limits" if ruling.eliminated else nothing
-    return Sentence(text=f"Choose {the(pick)}: in this test {others} was better, faster or cheaper.", claims=(claim,))
+    text = f"Choose {the(pick)}: in this test {nothing}{left_by_limits(ruling)} was better, faster or cheaper."
+    return Sentence(text=text, claims=(claim,))
 
 
 def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
     claim = at_worst(ruling, pick, ClaimKind.NO_RISK)
     behind = claim.value if claim is not None and claim.value is not None else 0.0
-    others = f"{ruling.other} that meets your limits" if ruling.eliminated else ruling.other
+    others = f"{ruling.other}{left_by_limits(ruling)}"
     loss = f"{say.bound('at most', behind)} behind any {others}" if behind > 0 else f"not behind any {others}"
     text = f"Choose {the(pick)}: it is the simplest variant that is {loss}."
     return Sentence(text=text, claims=() if claim is None else (claim,))
@@ -82,8 +100,7 @@ def _simplest(ruling: Ruling, pick: VariantFigures) -> Sentence:
 
 def _none_right(ruling: Ruling, _leader: VariantFigures) -> Sentence:
     right = "got a test row right" if ruling.run.is_share else "scored more than 0"
-    meeting = "variant that meets your limits" if ruling.eliminated else "variant"
-    return Sentence(text=f"Nothing to choose yet: no {meeting} {right}.")
+    return Sentence(text=f"Nothing to choose yet: no variant{left_by_limits(ruling)} {right}.")
 
 
 def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
@@ -101,13 +118,13 @@ def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
 
 def _beaten(ruling: Ruling) -> str:
     rivals = ruling.rivals
-    left = " that meets your limits" if ruling.eliminated else ""
     if len(rivals) == 1:
+        left = left_by_limits(ruling)
         return f"{the(rivals[0])}, the only other one{left}" if left else the(rivals[0])
     number = "both" if len(rivals) == 2 else f"all {say.count(len(rivals))}"
     if ruling.other != "other" and len({item.variant.technique for item in rivals}) < len(rivals):
         number = "all"  # some of them twice
-    return f"{number} {ruling.other}s" + (" that meet your limits" if left else "")
+    return f"{number} {ruling.other}s{left_by_limits(ruling, several=True)}"
 
 
 _HEADLINES: Mapping[Outcome, Callable[[Ruling, VariantFigures], Sentence]] = {

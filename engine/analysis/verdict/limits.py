@@ -9,7 +9,7 @@ from engine.analysis.figures import RunFigures, VariantFigures
 from engine.analysis.tradeoff import quality_beside
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
 from engine.analysis.verdict.naming import the
-from engine.analysis.verdict.ruling import Elimination
+from engine.analysis.verdict.ruling import Elimination, Ruling
 from engine.core.interval import Interval
 from engine.core.limits import Limits
 from engine.metrics import wording as say
@@ -104,6 +104,27 @@ def untimed(item: VariantFigures, limits: Limits) -> bool:
 def uncosted(item: VariantFigures, limits: Limits) -> bool:
     """Tell whether a limit on cost is set although the price of the variant's answers is not known."""
     return limits.highest_cost_usd_per_1k is not None and not item.cost.is_known
+
+
+def unchecked(item: VariantFigures, limits: Limits) -> str:
+    """Say which limits that are set were not checked of a variant; empty where all were."""
+    named = {"p95": untimed(item, limits), "cost": uncosted(item, limits)}
+    found = [name for name, is_unknown in named.items() if is_unknown]
+    several = len(found) > 1
+    ending = "s" if several else ""
+    return f"your limit{ending} on {say.listed(found)} {'were' if several else 'was'} not checked" if found else ""
+
+
+def left_by_limits(ruling: Ruling, *, several: bool = False) -> str:
+    """Name what all that may be chosen have in common, as the end of a noun; empty where no limit rules one out.
+
+    Not all of them meet the limits where one of them was not measured.
+    """
+    if not ruling.eliminated:
+        return ""
+    if any(unmeasured(item, ruling.limits) for item in ruling.kept):
+        return " left by your limits"
+    return f" that meet{'' if several else 's'} your limits"
 
 
 def unknown_costs(items: Sequence[VariantFigures]) -> str:

@@ -8,7 +8,7 @@ from engine.analysis.figures import VariantFigures
 from engine.analysis.qualities import best_of
 from engine.analysis.verdict.basis import FIRST_LOOK_TOLD
 from engine.analysis.verdict.claims import Claim, ClaimKind, LimitKind, Sentence, Strength
-from engine.analysis.verdict.limits import meets_all_certainly
+from engine.analysis.verdict.limits import meets_all_certainly, uncosted, untimed
 from engine.analysis.verdict.naming import may_meet, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.metrics import wording as say
@@ -38,6 +38,10 @@ def _before_use(ruling: Ruling) -> str:
         return f"confirm it on fresh test rows; this is look {looks} at the same ones"
     if not ruling.limits.any_set:
         return "say what you need in quality, time and cost; a limit can change the choice"
+    if ruling.pick is not None and untimed(ruling.pick, ruling.limits):
+        return "run it without throughput mode; your limit on p95 can be checked then"
+    if ruling.pick is not None and uncosted(ruling.pick, ruling.limits):
+        return "find out what its answers cost; your limit on cost was not checked"
     if ruling.outcome is Outcome.ALONE and ruling.pick is not None:
         doubt = any(may_meet(item.reason) for item in ruling.eliminated)
         if doubt or not meets_all_certainly(ruling.run, ruling.pick, ruling.limits):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from engine.analysis.figures import VariantFigures
 from engine.analysis.verdict.claims import Claim, ClaimKind, Sentence, Strength
-from engine.analysis.verdict.limits import meets_all_certainly, met
+from engine.analysis.verdict.limits import left_by_limits, meets_all_certainly, met, unchecked
 from engine.analysis.verdict.naming import at_worst, lead_over_all, leads_by, may_meet, scored_more, start, the
 from engine.analysis.verdict.ruling import Outcome, Ruling
 from engine.core.embedder import embedder_name
@@ -145,7 +145,7 @@ def _as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
         return Sentence(
             text=f"; {the(rival)} scored {say.points(ahead)} more", claims=(scored_more(rival, pick, -ahead),)
         )
-    others = f"no {ruling.other} that meets your limits" if ruling.eliminated else f"no {ruling.other}"
+    others = f"no {ruling.other}{left_by_limits(ruling)}"
     return Sentence(text=f"; {others} scored higher", claims=(scored_more(pick, rival, ahead),))
 
 
@@ -153,10 +153,14 @@ def _within_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
     """Add how sure it is that the pick meets the limits, and that it alone does."""
     claims = met(ruling.run, pick, ruling.limits)
     doubtful = [the(ruling.run.of(item.variant_id)) for item in ruling.eliminated if may_meet(item.reason)]
+    missing = unchecked(pick, ruling.limits) if claims else ""
     if doubtful:
-        return Sentence(text=f"; {_named(doubtful)} might meet your limits too", claims=claims)
+        limits = "these limits" if missing else "your limits"
+        return Sentence(text=f"; {_named(doubtful)} might meet {limits} too", claims=claims)
     if not claims:
         return Sentence(text="")
+    if missing:
+        return Sentence(text=f"; {missing}", claims=claims)
     if meets_all_certainly(ruling.run, pick, ruling.limits):
         return Sentence(text="; that it meets your limits is certain", claims=claims)
     return Sentence(text="; on other rows it might miss your limits", claims=claims)
@@ -217,7 +221,8 @@ def _limits_in_full(ruling: Ruling, pick: VariantFigures) -> Sentence:
     if claims:
         certain = all(claim.strength is Strength.CERTAIN for claim in claims)
         sure = "with certainty" if certain else "in this test, but not with certainty"
-        parts.append(f"{start(the(pick))} meets {'your limit' if len(claims) == 1 else 'your limits'} {sure}.")
+        named = f" on {say.listed([str(claim.limit) for claim in claims])}" if unchecked(pick, ruling.limits) else ""
+        parts.append(f"{start(the(pick))} meets {'your limit' if len(claims) == 1 else 'your limits'}{named} {sure}.")
     if doubtful:
         parts.append(f"{say.listed(doubtful)} may meet the limits too; more rows would tell.")
     return Sentence(text=" ".join(parts), claims=claims)
