@@ -235,6 +235,52 @@ def test_where_none_is_right_there_is_nothing_to_choose() -> None:
     assert contradictions(verdict.claims) == []
 
 
+def failed_on_all(technique: Technique, rows: int = 40) -> VariantFigures:
+    """Figures of a variant whose server failed on every row."""
+    found = replace(unpriced(technique, 0), rows=rows, timed_rows=0, failed=rows, failures={"backend": rows})
+    return replace(found, total_p95_s=None, quality=figures_of(technique, [0.0] * rows).quality)
+
+
+FAILURES_FIRST = "Next: open a row and see why it failed; then run again."
+
+
+@pytest.mark.parametrize(
+    ("found", "limits", "second"),
+    [
+        (
+            [Technique.ZERO_SHOT, Technique.RAG],
+            FREE,
+            "Zero-shot got 0 of 40 test rows right without training; it answered no row.",
+        ),
+        ([Technique.RAG], FREE, "It got 0 of 40 test rows right after 40 training rows; it answered no row."),
+        ([Technique.RAG], Limits(least_quality=0.05), "It answered no row; each counts as wrong."),
+        (
+            [Technique.ZERO_SHOT, Technique.RAG],
+            Limits(least_quality=0.05),
+            "No variant answered a row; each counts as wrong.",
+        ),
+    ],
+)
+def test_where_all_rows_failed_the_failures_come_first(found: list[Technique], limits: Limits, second: str) -> None:
+    """A server that failed on every row says nothing of other rows, nor of instructions."""
+    verdict = judged_on([failed_on_all(technique) for technique in found], limits)
+    assert verdict.sureness.text == second
+    assert verdict.next_step.text == FAILURES_FIRST
+    assert not [sentence for sentence in (*verdict.lines, *verdict.why) if "more rows" in sentence]
+    assert not contradictions(verdict.claims)
+
+
+def test_what_answered_no_row_is_not_chosen_for_being_left() -> None:
+    """Where limits rule out all others, one whose every row failed is no choice."""
+    found = [failed_on_all(Technique.RAG), figures_of(Technique.CLASSIFIER, right_on(30, 40), p95_s=5.0)]
+    verdict = judged_on(found, Limits(highest_p95_s=1.0))
+    assert (verdict.outcome, verdict.pick) == (Outcome.NONE_RIGHT, None)
+    assert verdict.headline == "Nothing to choose yet: no variant left by your limits got a test row right."
+    assert verdict.sureness.text == "RAG got 0 of 40 test rows right after 40 training rows; it answered no row."
+    assert verdict.next_step.text == FAILURES_FIRST
+    assert "Your limit on p95 was not checked: RAG answered no row." in verdict.basis.text
+
+
 def test_easier_rows_help_nobody_over_a_limit() -> None:
     """What left a race is judged beside what stayed: 64 % of its first rows, where 93 % of these stand for 84 % of all."""
     scores = {

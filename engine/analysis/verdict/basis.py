@@ -22,6 +22,7 @@ FEWEST_REPEATING = 20
 """On fewer rows nothing is said of repeating."""
 FIRST_LOOK_TOLD = 5
 """From this look at the same test rows on the verdict says how worn they are."""
+_IN_BATCHES = "in batches no single answer is timed"
 
 
 def basis(ruling: Ruling) -> Sentence:
@@ -35,8 +36,10 @@ def basis(ruling: Ruling) -> Sentence:
 def _unchecked(ruling: Ruling) -> Sentence:
     """Say where a limit could not be checked."""
     figures, limits, said = ruling.run.figures, ruling.limits, []
-    if any(untimed(item, limits) for item in figures):
-        said.append("Your limit on p95 was not checked: in batches no single answer is timed.")
+    if unknown := [item for item in figures if untimed(item, limits)]:
+        silent = all(item.is_silent for item in unknown) and not ruling.run.plan.throughput
+        why = f"{say.listed([the(item) for item in unknown])} answered no row" if silent else _IN_BATCHES
+        said.append(f"Your limit on p95 was not checked: {why}.")
     if why := unknown_costs([item for item in figures if uncosted(item, limits)]):
         said.append(f"Your limit on cost was not checked: {why}.")
     return Sentence(text=" ".join(said))

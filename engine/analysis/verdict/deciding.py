@@ -57,7 +57,7 @@ def decide(
     kept = tuple(item for item in run.figures if item.variant.id not in out)
     leader = _leader(run.differences, kept)
     others = tuple(item for item in aside if eliminate(run, item, limits) is None)
-    outcome, pick = _pick(run.differences, kept, leader, others)
+    outcome, pick = _pick(run.differences, kept, leader, others, others_out=bool(eliminated))
     ruling = Ruling(
         run=run,
         limits=limits,
@@ -127,11 +127,13 @@ def _pick(
     kept: Sequence[VariantFigures],
     leader: VariantFigures | None,
     aside: Sequence[VariantFigures],
+    *,
+    others_out: bool,
 ) -> tuple[Outcome, VariantFigures | None]:
     if leader is None:
         return Outcome.NONE, None
     if len(kept) == 1:
-        return Outcome.ALONE, leader
+        return (Outcome.NONE_RIGHT, None) if others_out and leader.is_silent else (Outcome.ALONE, leader)
     if all(_beats(differences, leader, item) for item in kept if item is not leader):
         return Outcome.WINNER, leader
     every = (*kept, *aside)

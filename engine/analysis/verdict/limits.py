@@ -152,7 +152,8 @@ def meets_all_certainly(run: RunFigures, item: VariantFigures, limits: Limits) -
 def eliminate(run: RunFigures, item: VariantFigures, limits: Limits) -> Elimination | None:
     """Return why a variant is out as measured: every limit that it misses, and whether it may meet them after all.
 
-    One that left a race is judged beside a variant with more rows, so that easier rows help it over no limit.
+    One that left a race is judged beside a variant with more rows, so that easier rows help it over no limit. Of one
+    that answered no row nothing is said of other rows.
     """
     missed = [checked for checked in _checked(run, item, limits) if checked.missed]
     if not missed:
@@ -160,7 +161,7 @@ def eliminate(run: RunFigures, item: VariantFigures, limits: Limits) -> Eliminat
     certain = any(checked.certainly_missed for checked in missed)
     claims = [checked.claim(ClaimKind.MISSES, item, certain=checked.certainly_missed) for checked in missed]
     text = f"{item.name} {' and '.join(_missed(item, checked) for checked in missed)}"
-    if not certain and all(checked.may_be_met for checked in missed):
+    if not certain and not item.is_silent and all(checked.may_be_met for checked in missed):
         claims.append(Claim(kind=ClaimKind.MAY_MEET, strength=Strength.POSSIBLE, who=item.variant.id))
         text += f"; more rows might show that it meets {'the limit' if len(missed) == 1 else 'the limits'}"
     return Elimination(

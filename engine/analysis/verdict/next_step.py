@@ -16,12 +16,23 @@ from engine.metrics import wording as say
 
 def next_step(ruling: Ruling) -> Sentence:
     """Say what to do next."""
-    figures = ruling.run.figures
-    if not figures:
+    if not ruling.run.figures:
         return Sentence(text="")
+    return _unanswered(ruling) or _after_answers(ruling)
+
+
+def _unanswered(ruling: Ruling) -> Sentence | None:
+    """Point at the failures where all that could be chosen, or be helped over a limit, failed on every row."""
+    concerned = ruling.kept or [best_of(ruling.run.figures, ruling.run.out)]
+    if all(item.is_silent for item in concerned):
+        return Sentence(text="Next: open a row and see why it failed; then run again.")
+    return None
+
+
+def _after_answers(ruling: Ruling) -> Sentence:
     if ruling.subject is None:
         return _remedy(ruling)
-    if len(figures) == 1:
+    if len(ruling.run.figures) == 1:
         more = len(ruling.run.plan.variants) > 1
         return Sentence(text="Next: let the others answer too." if more else "Next: run another variant beside it.")
     if ruling.outcome is Outcome.UNDECIDED:

@@ -14,6 +14,7 @@ from engine.metrics import wording as say
 
 _MOST_NAMED = 2
 """Variants named in the second line; of more, the number is told and the names stand behind "Why"."""
+_NO_ANSWER = "; it answered no row"
 
 
 def sureness(ruling: Ruling) -> Sentence:
@@ -84,6 +85,9 @@ def _named(names: list[str]) -> str:
 
 
 def _how_sure_of_none(ruling: Ruling) -> Sentence:
+    if all(item.is_silent for item in ruling.run.figures):
+        answered = "It answered no row" if len(ruling.run.figures) == 1 else "No variant answered a row"
+        return Sentence(text=f"{answered}; each counts as wrong.")
     doubtful = [item for item in ruling.eliminated if may_meet(item.reason)]
     rows, trained = max(item.rows for item in ruling.run.figures), ruling.training.rows
     after = f"after {say.counted(trained, 'training row')}" if trained else ""
@@ -133,7 +137,9 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
 
 
 def _what_is_possible(_ruling: Ruling, subject: VariantFigures) -> Sentence:
-    """Add what the first one may get on other rows, going by its interval."""
+    """Add what the first one may get on other rows, going by its interval; failures tell nothing of that."""
+    if subject.is_silent:
+        return Sentence(text=_NO_ANSWER)
     return Sentence(text=f"; on other rows up to {say.share(subject.quality.high)} is possible")
 
 
@@ -152,6 +158,8 @@ def _as_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
 def _within_limits(ruling: Ruling, pick: VariantFigures) -> Sentence:
     """Add how sure it is that the pick meets the limits, and that it alone does."""
     claims = met(ruling.run, pick, ruling.limits)
+    if pick.is_silent:
+        return Sentence(text=_NO_ANSWER, claims=claims)
     doubtful = [the(ruling.run.of(item.variant_id)) for item in ruling.eliminated if may_meet(item.reason)]
     missing = unchecked(pick, ruling.limits) if claims else ""
     if doubtful:
