@@ -154,23 +154,36 @@ def number_words(found: Mapping[int, Found]) -> Sentence:
     """Say how much more passages improved quality and what they cost."""
     sizes = sorted(found)
     (few, _origin), (many, _other) = ends = found[sizes[0]], found[sizes[-1]]
-    best = max(sizes, key=lambda size: found[size][0].quality.value)
-    quality = say.share_interval(found[best][0].quality)
-    text = f"Quality is highest at {say.counted(best, 'passage')}: {quality}."
+    text = _best_number(found)
     if len(sizes) < 2:
         return Sentence(text=text)
     if few.total_p50_s and many.total_p50_s and few.total_p50_s.value > 0:
-        before, after = (
-            marked(say.money(item.cost_usd_per_1k), mark)
-            for (item, _from), mark in zip(ends, marks_over_runs(FigureName.COST, ends), strict=True)
-        )
         ratio = many.total_p50_s.value / few.total_p50_s.value
         text += (
             f" {sizes[-1]} passages take {say.times(ratio, ratio)} as long as {sizes[0]}, with "
-            f"{many.prompt_tokens:,.0f} tokens instead of {few.prompt_tokens:,.0f}, "
-            f"and cost {after} per 1,000 answers instead of {before}."
+            f"{many.prompt_tokens:,.0f} tokens instead of {few.prompt_tokens:,.0f}{_costs(ends)}."
         )
     return Sentence(text=text)
+
+
+def _best_number(found: Mapping[int, Found]) -> str:
+    qualities = {size: found[size][0].quality for size in sorted(found)}
+    most = max(quality.value for quality in qualities.values())
+    best = [size for size, quality in qualities.items() if quality.value == most]
+    at = f"{say.listed([str(size) for size in best])} passage{'s' * (best != [1])}"
+    how = "the same" if len(best) == len(qualities) > 1 else "highest"
+    return f"Quality is {how} at {at}: {say.share_interval(qualities[best[0]])}."
+
+
+def _costs(ends: tuple[Found, Found]) -> str:
+    """Say what the most passages cost beside the fewest; nothing where a price is not known."""
+    if not all(item.cost.is_known for item, _from in ends):
+        return ""
+    before, after = (
+        marked(say.money(item.cost_usd_per_1k), mark)
+        for (item, _from), mark in zip(ends, marks_over_runs(FigureName.COST, ends), strict=True)
+    )
+    return f", and cost {after} per 1,000 answers instead of {before}"
 
 
 PREFIX = "context-"

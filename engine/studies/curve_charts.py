@@ -26,7 +26,7 @@ def learning_chart(points: Sequence[CurvePoint], techniques: Sequence[Technique]
         series.append(interval_line(label(technique), technique, points_of))
     told = [
         f"{label(technique)} "
-        + ", ".join(f"{point.train_rows} rows {say.share(point.quality.value)}" for point in line)
+        + ", ".join(f"{say.counted(point.train_rows, 'row')} {say.share(point.quality.value)}" for point in line)
         for technique, line in lines
         if line
     ]

@@ -172,7 +172,11 @@ def who_breaks(changes: Sequence[DriftChange]) -> tuple[Sentence, ...]:
             text += f" No significant loss was found for {say.listed(rest)}." if rest else ""
         else:
             worst = max((-item.change.low for item in own), default=0.0)
-            text = f"{words} no variant loses significantly; a loss of {say.bound('up to', worst)} is possible."
+            text = (
+                f"{words} no variant loses significantly; a loss of {say.bound('up to', worst)} is possible."
+                if worst > 0
+                else f"{words} no variant is likely to lose."
+            )
         told.append(Sentence(text=text, figures={item.name: item.change.value for item in own}))
     return tuple(told)
 

@@ -104,23 +104,25 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
     first, before, after = line[0], line[-2], line[-1]
     gain = _gain(before, after)
     way_so_far = (
-        f"{name}: {say.share(first.quality.value)} with {first.train_rows} training rows, "
+        f"{name}: {say.share(first.quality.value)} with {say.counted(first.train_rows, 'training row')}, "
         f"{say.share(after.quality.value)} with {after.train_rows}."
     )
     step = f"from {before.train_rows} to {after.train_rows}"
     if gain is None:
-        move = say.points(after.quality.value - before.quality.value)
-        way = "+" if after.quality.value >= before.quality.value else "\N{MINUS SIGN}"
-        return Sentence(text=f"{way_so_far} {way}{move} {step} rows, from one sample; repeat to be sure.")
+        change = after.quality.value - before.quality.value
+        move = f"{'gained' if change > 0 else 'lost'} {say.points(change)}" if change else "stayed the same"
+        return Sentence(text=f"{way_so_far} It {move} {step} rows, from one sample; repeat to be sure.")
     figures = {"gain": gain.value, "low": gain.low, "high": gain.high}
-    ends = f"{say.points(gain.value)} ({say.span(gain.low, gain.high)})"
+    low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
+    ends = f"{say.points(gain.value)} ({say.span(low, high)})"
     if gain.low > 0:
         text = f"It still gains: {ends} {step}. More labels are likely to help."
     elif gain.high < 0:
         text = f"It lost {ends} {step}."
     else:
         way = "gained" if gain.value >= 0 else "lost"
-        text = f"It {way} {ends} {step}, over {len(after.seeds)} seeds: the change is not significant."
+        seeds = len({*before.seeds} & {*after.seeds})
+        text = f"It {way} {ends} {step}, over {seeds} seeds: the change is not significant."
     return Sentence(text=f"{way_so_far} {text}", figures=figures)
 
 

@@ -155,6 +155,22 @@ def test_more_passages_and_what_they_cost() -> None:
     assert number_chart(found, latency=True).y.title == "p50 seconds per answer (partly imported)"
 
 
+def test_equal_numbers_and_unknown_prices_are_said_so() -> None:
+    """Where all numbers of passages are equal none is the highest; a price that is not known is not compared."""
+    task = marked_task(40)
+    plans = number_plans(task, memory_model(), sizes=(1, 4, 8), rows=40, decoding=DecodingMode.FREE)
+    found = {size: figures(plan, task, answered(plan, task, 0.5)) for size, plan in plans.items()}
+    assert number_words(found).text.startswith("Quality is the same at 1, 4 and 8 passages: 50 % (")
+    found[8] = figures(plans[8], task, answered(plans[8], task, 0.4))
+    assert number_words(found).text.startswith("Quality is highest at 1 and 4 passages: 50 % (")
+    dear, origin = found[8]
+    line = replace(dear.cost, per_call_usd=float("nan"))
+    found[8] = replace(dear, cost=line, cost_usd_per_1k=float("nan")), origin
+    told = number_words(found).text
+    assert " tokens instead of " in told
+    assert "per 1,000 answers" not in told
+
+
 @pytest.mark.parametrize(("passages", "places"), [(1, ["first"]), (2, ["first", "last"]), (3, list(PLACES))])
 def test_no_place_is_measured_twice(passages: int, places: list[str]) -> None:
     """Of two passages the middle one is the last, and one passage has one place."""

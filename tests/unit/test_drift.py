@@ -18,6 +18,7 @@ from adapters.storage.task_folder import read_task, write_task
 from engine.analysis.figures import run_figures
 from engine.analysis.marks import HERE, Origin, origin_of
 from engine.core.errors import UsageError
+from engine.core.interval import Interval
 from engine.core.run.manifest import Conditions
 from engine.core.techniques import Technique
 from engine.core.text.keyboards import neighbours
@@ -128,6 +129,8 @@ def test_who_breaks_is_told_and_who_does_not() -> None:
     assert "Classifier loses 50 points" in drift_words.text
     assert "No significant loss was found for LoRA" in drift_words.text
     assert "LoRA loses 40 points" in typo_words.text
+    gained = [replace(one, change=Interval(value=0.1, low=0.05, high=0.2)) for one in changes]
+    assert who_breaks(gained)[0].text == "On the task's drift rows no variant is likely to lose."
     chart = drift_chart(base, changes)
     assert [row["rows"] for row in chart.table()][:3] == [
         "original",

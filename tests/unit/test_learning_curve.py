@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.analysis.marks import HERE
 from engine.core.errors import UsageError
+from engine.core.interval import Interval
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
 from engine.core.variant import DecodingMode
+from engine.metrics.intervals import plain_student
 from engine.running.planning import same_experiment
-from engine.studies.learning_curve import curve_plans, curve_points, of_technique, would_labels_help
+from engine.studies.learning_curve import CurvePoint, curve_plans, curve_points, of_technique, would_labels_help
 from engine.studies.seed_variation import seed_variation
 from tests.made_runs import answered, predictions_of, table_of
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, memory_task, until
@@ -96,6 +99,50 @@ def test_the_answer_is_no_stronger_than_the_draws() -> None:
     assert "25 points" in rag.text
     (rag, _classifier) = would_labels_help(curve_points([points[0], points[3]]), TECHNIQUES)
     assert "from one sample; repeat to be sure" in rag.text
+
+
+def curve_point(rows: int, **means: float) -> CurvePoint:
+    """Make a point of RAG from the quality of each seed."""
+    values = tuple(means.values())
+    one = Interval(value=values[0], low=values[0] - 0.1, high=values[0] + 0.1)
+    return CurvePoint(
+        technique=Technique.RAG,
+        train_rows=rows,
+        seeds=tuple(int(name.removeprefix("seed_")) for name in means),
+        means=values,
+        quality=plain_student(np.array(values)) if len(values) > 1 else one,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            {"seed_0": 0.60, "seed_1": 0.60, "seed_2": 0.60},
+            {"seed_0": 0.59, "seed_1": 0.56, "seed_2": 0.53},
+            "It lost 4 points (\N{MINUS SIGN}3 to 11) from 1 to 5, over 3 seeds: the change is not significant.",
+        ),
+        (
+            {"seed_0": 0.60, "seed_1": 0.60, "seed_2": 0.60},
+            {"seed_0": 0.55, "seed_1": 0.50, "seed_2": 0.54},
+            "It lost 7 points (0.4 to 13.6) from 1 to 5.",
+        ),
+        (
+            {"seed_0": 0.60, "seed_1": 0.60},
+            {"seed_0": 0.59, "seed_1": 0.61, "seed_2": 0.53},
+            "over 2 seeds: the change is not significant.",
+        ),
+        ({"seed_0": 0.6}, {"seed_0": 0.55}, "It lost 5 points from 1 to 5 rows, from one sample; repeat to be sure."),
+        ({"seed_0": 0.6}, {"seed_0": 0.6}, "It stayed the same from 1 to 5 rows, from one sample; repeat to be sure."),
+    ],
+)
+def test_a_change_and_its_interval_look_the_same_way(
+    before: dict[str, float], after: dict[str, float], told: str
+) -> None:
+    """What was lost is between the ends beside it, over the seeds that both points have; one row is one row."""
+    (last,) = would_labels_help([curve_point(1, **before), curve_point(5, **after)], [Technique.RAG])
+    assert last.text.endswith(told)
+    assert "with 1 training row, " in last.text
 
 
 def test_a_series_makes_what_is_missing() -> None:
