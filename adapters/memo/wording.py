@@ -9,7 +9,7 @@ from engine.analysis.basis.choices import ABOUT as ABOUT_CHOICES
 from engine.analysis.basis.choices import choice_sentences
 from engine.analysis.basis.efforts import ABOUT as ABOUT_EFFORTS
 from engine.analysis.basis.efforts import effort_sentences, replay_sentence, tuning_gains
-from engine.analysis.costs.break_even import price_table
+from engine.analysis.costs.break_even import BreakEven, price_table
 from engine.analysis.figures import VariantFigures
 from engine.analysis.marks import CUT_PROBABILITIES, FigureName, mark_of, mark_of_item, price_marks
 from engine.analysis.memo import MemoContents
@@ -66,6 +66,11 @@ def computed(text: str) -> str:
     return marked(text, mark_of(FigureName.TOTAL_COST))
 
 
+def from_volume(point: BreakEven) -> str:
+    """Say from which volume a choice becomes the cheapest, as the start of a sentence."""
+    return computed("At any volume" if point.at_any_volume else f"From {point.calls_in_words} a month")
+
+
 def marked_by(text: str, marks: Sequence[Mark], place: int) -> str:
     """Write a figure with the mark in its place, where the heading has none."""
     return cell_with_mark(text, marks[place], marks)
@@ -117,6 +122,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "marked": marked_cell,
     "marked_by": marked_by,
     "computed": computed,
+    "from_volume": from_volume,
 }
 """How a template writes what it shows."""
 

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 from adapters.memo.html import memo_html, memo_markdown
+from engine.analysis.costs.break_even import BreakEven
 from engine.analysis.memo import MemoContents, gather_memo
 from engine.analysis.report import assess
 from engine.charts.chart import Axis, Chart, Series
@@ -243,3 +244,11 @@ def test_a_memo_says_how_whole_its_run_is_and_what_it_is_of(write: Callable[[Mem
     assert page.index("Drift rows: not the task") < page.index(report.verdict.headline[:20])
     whole = write(contents()).decode().replace("\\", "")
     assert "20 test rows, 120 answers" in whole
+
+
+def test_a_memo_rounds_a_break_even_as_the_verdict_does() -> None:
+    """The volume is the one of verdict, chart and table; one under a call a month is "any volume"."""
+    point = BreakEven(dearer_at_first="b", cheaper_at_first="a", calls_per_month=73_035.4, total_usd=1.0)
+    page = memo_html(replace(contents(), break_evens=(point, replace(point, calls_per_month=0.3)))).decode()
+    assert "From 73,000 calls a month (est.) b costs less than a." in page
+    assert "At any volume (est.) b costs less than a." in page

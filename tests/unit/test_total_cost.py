@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.memo.wording import from_volume
+from components.report.cost_tables import break_even_frame
 from engine.analysis.costs.break_even import (
+    BreakEven,
     CostLine,
     break_even,
     break_evens,
@@ -73,6 +78,17 @@ def test_only_changes_of_the_cheapest_are_marked() -> None:
     """Of three lines' crossings those above the cheapest do not matter."""
     found = break_evens([line("a", 0, 1.0), line("b", 10, 0.5), line("c", 100, 0.1), line("dear", 500, 0.9)], 1)
     assert [(item.cheaper_at_first, item.dearer_at_first) for item in found] == [("a", "b"), ("b", "c")]
+
+
+def test_a_break_even_is_one_figure_everywhere() -> None:
+    """Verdict, memo, chart and table round it alike, and one under a call a month is "any volume", not none."""
+    first = BreakEven(dearer_at_first="b", cheaper_at_first="a", calls_per_month=73_035.4, total_usd=1.0)
+    any_volume = replace(first, calls_per_month=0.3)
+    assert (from_volume(first), from_volume(any_volume)) == ("From 73,000 calls a month (est.)", "At any volume (est.)")
+    assert break_even_frame([first])["From, calls a month"].to_list() == [73_000]
+    frame = break_even_frame([any_volume, first])
+    assert frame["From, calls a month (est.)"].to_list() == ["any volume", "73,000"]
+    assert break_even_frame([]).columns[0] == "From, calls a month"
 
 
 def test_labels_are_counted_for_what_learns_from_them() -> None:

@@ -61,6 +61,16 @@ class BreakEven:
     calls_per_month: float
     total_usd: float
 
+    @property
+    def at_any_volume(self) -> bool:
+        """Tell whether a single call a month is enough."""
+        return self.calls_per_month < 1
+
+    @property
+    def calls_in_words(self) -> str:
+        """Write the volume, rounded as an estimate is: `73,000 calls`."""
+        return say.counted(say.roughly(self.calls_per_month), "call")
+
 
 def labelled_rows(variant: Variant, train_rows: int, *, weights_served: bool = False) -> int:
     """Say how many labelled rows a variant learns from: none for a bare prompt or for passages of documents.

@@ -27,20 +27,17 @@ def what_would_change(ruling: Ruling) -> tuple[Sentence, ...]:
 def _volumes(ruling: Ruling, pick: VariantFigures) -> list[Sentence]:
     found = []
     months, planned = ruling.limits.months, ruling.limits.calls_per_month
-    over = say.counted(months, "month")
     for item in ruling.kept:
         point = None if item is pick else break_even(pick.cost, item.cost, months)
         if point is None:
             continue
         cheaper = next(one for one in (pick, item) if one.cost.name == point.dearer_at_first)
         dearer = item if cheaper is pick else pick
-        if point.calls_per_month >= 1:
-            text = (
-                f"Above about {say.counted(say.roughly(point.calls_per_month), 'call')} a month {the(cheaper)} is "
-                f"cheaper than {the(dearer)} over {over}; {_volume(ruling)}."
-            )
+        than = f"is cheaper than {the(dearer)} over {say.counted(months, 'month')}"
+        if point.at_any_volume:
+            text = f"{start(the(cheaper))} {than} at any volume."
         else:
-            text = f"{start(the(cheaper))} is cheaper than {the(dearer)} over {over} at any volume."
+            text = f"Above about {point.calls_in_words} a month {the(cheaper)} {than}; {_volume(ruling)}."
         claim = Claim(
             kind=ClaimKind.CHEAPER_ABOVE,
             strength=Strength.ESTIMATED,
