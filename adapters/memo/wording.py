@@ -24,9 +24,9 @@ from engine.metrics.marks import cell as cell_with_mark
 FAILURES_COUNT = "A row without an answer counts as wrong and is listed with its reason."
 INTERVALS = (
     "Shares have Wilson's 95 % interval; other means and costs use Student's t corrected for skewness, macro F1 the "
-    "BCa bootstrap, p50 and p95 order statistics. The best variant's interval is corrected for its selection as the "
-    "best."
+    "BCa bootstrap, p50 and p95 order statistics."
 )
+SELECTED = "The best variant's interval is corrected for its selection as the best."
 BETTER = (
     "The best is tested against its rivals alone, every other pair with Holm's correction over all pairs; p-values "
     "allow for every look at the run, and one below 0.05 counts. A variant is wrongly called better in at most 5 of "
@@ -129,29 +129,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
 
 def method(contents: MemoContents) -> list[str]:
     """Say how the figures came about."""
-    report, plan = contents.report, contents.report.plan
-    tests = sorted({item.test for item in report.differences}) or ["no test"]
-    blocks = contents.manifest.block_rows
-    turns = (
-        "row by row"
-        if blocks == 1
-        else f"in blocks of {blocks} rows, as the server holds one model or one prompt at a time"
-    )
-    order = (
-        "Rows were answered in batches, so no latency of single rows is given."
-        if plan.throughput
-        else f"The variants took turns {turns}, so that every comparison is paired and a slow minute hit them all."
-    )
-    most = "up to " if len({item.rows for item in report.figures}) > 1 else ""
-    test, train = say.number(len(plan.test_ids)), say.number(len(plan.train_ids))
-    rows = (
-        f"{say.counted(len(plan.variants), 'variant')} answered {most}{test} test rows, learning from at most {train} "
-        f"training rows, with seed {plan.seed} and {contents.decoding} decoding. {order}"
-    )
-    pairs = (
-        f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
-        f'{len(report.differences)} pairs. "Rows still needed" assumes 80 % power and that the measured gap is real.'
-    )
+    report = contents.report
     choices = choice_sentences(report.figures)
     decided = [" ".join([ABOUT_CHOICES, *choices])] if choices else []
     searched = (
@@ -164,7 +142,50 @@ def method(contents: MemoContents) -> list[str]:
         else []
     )
     cut = [CUT_PROBABILITIES] if report.origin.probabilities_cut and contents.decoding is DecodingMode.CHOICE else []
-    return [rows, *searched, *decided, *cut, FAILURES_COUNT, INTERVALS, pairs, BETTER, DRAWS]
+    intervals, compared = INTERVALS, []
+    if report.differences:
+        intervals, compared = f"{INTERVALS} {SELECTED}", [_pairs(report), BETTER]
+    drawn = [DRAWS] if any(item.learns for item in report.figures) else []
+    return [_rows(contents), *searched, *decided, *cut, FAILURES_COUNT, intervals, *compared, *drawn]
+
+
+def _rows(contents: MemoContents) -> str:
+    """Say who answered what, in which order."""
+    report, plan = contents.report, contents.report.plan
+    row = "row" if contents.aside else "test row"
+    most = "up to " if len({item.rows for item in report.figures}) > 1 else ""
+    trained = len(plan.train_ids)
+    learning = f"learning from at most {say.counted(trained, 'training row')}" if trained else "without training rows"
+    told = (
+        f"{say.counted(len(plan.variants), 'variant')} answered {most}{say.counted(len(plan.test_ids), row)}, "
+        f"{learning}, with seed {plan.seed} and {contents.decoding} decoding. {_order(contents)}"
+    )
+    return told.strip()
+
+
+def _order(contents: MemoContents) -> str:
+    """Say in which order rows were answered; nothing of turns where one variant ran alone."""
+    plan, blocks = contents.report.plan, contents.manifest.block_rows
+    if plan.throughput:
+        return "Rows were answered in batches, so no latency of single rows is given."
+    if len(plan.variants) == 1:
+        return ""
+    turns = (
+        "row by row"
+        if blocks == 1
+        else f"in blocks of {blocks} rows, as the server holds one model or one prompt at a time"
+    )
+    return f"The variants took turns {turns}, so that every comparison is paired and a slow minute hit them all."
+
+
+def _pairs(report: Report) -> str:
+    """Say how the pairs were tested."""
+    tests = sorted({item.test for item in report.differences})
+    return (
+        f"Pairs were tested on the same rows ({', '.join(tests)}) and corrected by Holm's method for "
+        f'{say.counted(len(report.differences), "pair")}. "Rows still needed" assumes 80 % power and that the measured '
+        "gap is real."
+    )
 
 
 def assumptions(contents: MemoContents) -> list[tuple[str, str]]:

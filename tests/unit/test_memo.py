@@ -252,3 +252,24 @@ def test_a_memo_rounds_a_break_even_as_the_verdict_does() -> None:
     page = memo_html(replace(contents(), break_evens=(point, replace(point, calls_per_month=0.3)))).decode()
     assert "From 73,000 calls a month (est.) b costs less than a." in page
     assert "At any volume (est.) b costs less than a." in page
+
+
+@pytest.mark.parametrize("write", [memo_html, memo_markdown])
+def test_one_variant_one_row_and_one_month_are_said_so(write: Callable[[MemoContents], bytes]) -> None:
+    """A run of one variant on one row took no turns and has no pairs, no best and no draw; one of each is one of each."""
+    task = memory_task(rows=1)
+    plan = replace(plan_run(task, memory_model(), techniques=[Technique.ZERO_SHOT], limit=1), train_ids=())
+    table = table_of(plan, predictions_of(plan, task))
+    report = assess(plan, task, table, Conditions(), Limits(months=1, calls_per_month=1))
+    memo = gather_memo("r1", report, task, table, Manifest(plan=plan, status="done"), [])
+    page = write(memo).decode().replace("\\", "")
+    assert "1 test row, 1 answer, 0 training rows" in page
+    assert "1 variant answered 1 test row, without training rows, with seed 0 and" in page
+    assert "over 1 month at 1 call a month" in page
+    assert "1 a month over 1 month" in page
+    for word in ("took turns", "Pairs were", "Every pair", "its selection as the best", "Another choice of training"):
+        assert word not in page
+    two = write(contents()).decode()
+    assert "15 pairs" in two
+    for word in ("took turns", "Every pair", "its selection as the best", "Another choice of training"):
+        assert word in two

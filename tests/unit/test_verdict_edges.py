@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.claims.consistency import contradictions
+from engine.analysis.basis.training_rows import TrainingRows
 from engine.analysis.figures import RunFigures, VariantFigures, best_corrected
 from engine.analysis.verdict.claims import ClaimKind, Strength
 from engine.analysis.verdict.deciding import corrected_under, decide
@@ -304,3 +305,15 @@ def test_easier_rows_help_nobody_over_a_limit() -> None:
     assert told["zero-shot"].startswith("Zero-shot is at 64 % (39 to 84), below your 80 %")
     stopped = unequal(scores, rows, limits=limits, p95_s=slow)
     assert stopped.pick == "zero-shot"
+
+
+def test_one_month_and_one_example_are_one() -> None:
+    """What there is one of is not told in the plural."""
+    found = [figures_of(Technique.FEW_SHOT, right_on(180)), figures_of(Technique.ZERO_SHOT, right_on(60), usd=1e6)]
+    found[0] = replace(found[0], variant=replace(found[0].variant, shots_k=1))
+    table = np.array([right_on(180), right_on(60)])
+    pairs = compare_all([item.variant.id for item in found], table, np.ones(table.shape, dtype=bool), looks=0)
+    verdict = decided(found, pairs, Limits(months=1), training=TrainingRows(rows=50, labels=5))
+    assert "The one example of few-shot shows one of the 5 labels." in verdict.basis.text
+    assert verdict.changes[0].text == "Few-shot is cheaper than zero-shot over 1 month at any volume."
+    assert "over 1 month it saves" in " ".join(sentence.text for sentence in verdict.changes)

@@ -59,7 +59,8 @@ def cost_chart(local: Sequence[tuple[CostLine, Variant]], closed: Sequence[CostL
     return Chart(
         title="Total cost against volume",
         caption=f"over {months}, one-off costs included; circle: another choice becomes cheapest",
-        alt=marked(f"Total at {limits.calls_per_month:,} calls a month over {months}", total) + f": {'; '.join(told)}.",
+        alt=marked(f"Total at {say.counted(limits.calls_per_month, 'call')} a month over {months}", total)
+        + f": {'; '.join(told)}.",
         x=Axis(title="calls per month (log)", log=True, low=low, high=high),
         y=Axis(title=marked("total, USD (log)", total), form="money", log=True),
         series=tuple(series),

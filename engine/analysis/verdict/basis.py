@@ -83,9 +83,10 @@ def _continued(ruling: Ruling) -> Sentence:
     """Say that rows were added: from what a race saved, or after an earlier verdict."""
     plan, said = ruling.run.plan, []
     if plan.saved_rows:
+        were = "was" if plan.saved_rows == 1 else "were"
         said.append(
-            f"{say.number(plan.saved_rows)} further rows were answered with what the race spared, since the planned "
-            f"ones did not tell which of those left is the best; the tests allow for both looks."
+            f"{say.counted(plan.saved_rows, 'further row')} {were} answered with what the race spared, since the "
+            f"planned ones did not tell which of those left is the best; the tests allow for both looks."
         )
     if times := plan.looks - (plan.saved_rows > 0):
         often = {1: "once", 2: "twice"}.get(times, f"{say.count(times)} times")
@@ -170,6 +171,8 @@ def _shown(ruling: Ruling) -> Sentence:
         value=float(labels - shown),
     )
     text = f"The {shown} examples of {the(few)} show at most {shown} of the {labels} labels."
+    if shown == 1:
+        text = f"The one example of {the(few)} shows one of the {labels} labels."
     return Sentence(text=text, claims=(claim,))
 
 
@@ -178,9 +181,10 @@ def _found_labels(ruling: Ruling) -> Sentence:
     for item in ruling.run.figures:
         spec = item.variant.retrieval
         if spec is not None and spec.found_labels_only:
+            found = f"labels of the {spec.examples_k} examples" if spec.examples_k > 1 else "label of the one example"
             return Sentence(
-                text=f"In each prompt {the(item)} saw, and could choose, only the labels of the {spec.examples_k} "
-                f"examples that it found: the names of all {ruling.training.labels} do not fit."
+                text=f"In each prompt {the(item)} saw, and could choose, only the {found} that it found: the names of "
+                f"all {ruling.training.labels} do not fit."
             )
     return Sentence(text="")
 
