@@ -25,6 +25,7 @@ from engine.charts.plotly_form import to_plotly
 from engine.charts.style import PALETTES, colour, paint
 from engine.charts.svg_form import to_svg
 from engine.core.errors import StoreError
+from engine.core.run.standing import NO_VERDICT
 from engine.metrics import wording as say
 
 SIGNS = {
@@ -75,7 +76,9 @@ def _common(contents: MemoContents) -> dict[str, Any]:
     return {
         "memo": contents,
         "report": contents.report,
-        "verdict": contents.report.verdict,
+        "verdict": None if contents.aside else contents.report.verdict,
+        "no_verdict": NO_VERDICT,
+        "about": "figures of one run" if contents.aside else "what to choose",
         "method": method(contents),
         "assumptions": assumptions(contents),
         "identity": identity(contents),

@@ -160,7 +160,7 @@ def compare(
             summaries.append(summary)
             if not as_json:
                 show_results(summary)
-                tell_verdict(lab.results.report(plan.run_id, Limits()).verdict, plan.run_id)
+                tell_verdict(lab.results.report(plan.run_id, Limits()).verdict, kept_run(lab, plan.run_id))
             if code != EXIT_DONE:
                 break
     side_by_side = matrix(summaries) if len(plans) > 1 and code == EXIT_DONE else None

@@ -1,8 +1,11 @@
-"""A verdict in the terminal: three lines, and why."""
+"""A verdict in the terminal: three lines, and why; nothing of a run that is no comparison."""
 
 from __future__ import annotations
 
 from engine.analysis.verdict.ruling import Verdict
+from engine.core.run.infos import RunInfo
+from engine.core.run.standing import NO_VERDICT, is_comparison
+from engine.studies.study_runs import aside_in_words
 from terminal.output import answer, note
 
 
@@ -19,8 +22,11 @@ def show_verdict(verdict: Verdict) -> None:
                 answer(f"* {text}")
 
 
-def tell_verdict(verdict: Verdict, run_id: str) -> None:
+def tell_verdict(verdict: Verdict, info: RunInfo) -> None:
     """Print a verdict's three lines beside the results of a command, with which effort, and where to read why."""
+    if not is_comparison(info):
+        note(f"{aside_in_words(info)} {NO_VERDICT}")
+        return
     for line in (*verdict.lines, *filter(None, [verdict.effort.text])):
         note(line)
-    note(f"Why: python cli.py report {run_id} --out memo.html", dim=True)
+    note(f"Why: python cli.py report {info.run_id} --out memo.html", dim=True)

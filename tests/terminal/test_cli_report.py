@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cli
+from engine.core.run.standing import NO_VERDICT
 from tests.helpers import WriteCsv
 from tests.terminal.reading import Run
 
@@ -68,6 +69,28 @@ def test_a_verdict_is_read_by_programs(run: Run, kept: str, tmp_path: Path) -> N
     assert found["verdict"]["headline"]
     assert [figures["technique"] for figures in found["summary"]["variants"]] == ["zero-shot", "few-shot"]
     assert memo.is_file()
+
+
+def test_a_run_on_other_rows_has_figures_and_no_verdict(run: Run, tmp_path: Path) -> None:
+    """What is no comparison on test rows is refused a verdict at its end, by `report`, in JSON and in the memo."""
+    asked = ("--task", "support-tickets", "--model", "scripted", "--variants", "zero-shot,few-shot", "--limit", 4)
+    code, _out, error = run("compare", *asked, "--split", "drift")
+    assert code == 0, error
+    run_id = error.split("run ", 1)[1].split()[0]
+    assert NO_VERDICT in error
+    assert "Next: " not in error
+    memo = tmp_path / "memo.md"
+    code, out, error = run("report", run_id, "--out", memo)
+    assert code == 0, error
+    assert NO_VERDICT in error
+    assert "Drift rows: not the task's test rows." in error
+    assert "Next: " not in out + error + memo.read_text(encoding="utf-8")
+    assert "few-shot" in out.lower()
+    code, out, error = run("report", run_id, "--out", memo, "--json")
+    assert code == 0, error
+    found = json.loads(out)
+    assert found["verdict"] is None
+    assert len(found["summary"]["variants"]) == 2
 
 
 def test_a_limit_that_rules_out_the_best_corrects_the_next_in_both_places(

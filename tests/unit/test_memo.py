@@ -231,7 +231,7 @@ def test_names_of_markers_stay_inside_the_memo_s_charts() -> None:
 
 @pytest.mark.parametrize("write", [memo_html, memo_markdown])
 def test_a_memo_says_how_whole_its_run_is_and_what_it_is_of(write: Callable[[MemoContents], bytes]) -> None:
-    """A stopped run's memo says so beside its rows, and a drift run's says over the verdict that it is not the task's."""
+    """A stopped run's memo says so beside its rows, and a drift run's that it is not the task's and has no verdict."""
     task = memory_task()
     plan = plan_run(task, memory_model(), techniques=list(Technique), limit=20)
     table = table_of(plan, predictions_of(plan, task)[:34])
@@ -241,9 +241,13 @@ def test_a_memo_says_how_whole_its_run_is_and_what_it_is_of(write: Callable[[Mem
     page = write(gather_memo("r1", report, task, table, manifest, [], aside=aside)).decode().replace("\\", "")
     assert "20 rows, 34 of 120 answers, stopped" in page
     assert "test rows, 34" not in page
-    assert page.index("Drift rows: not the task") < page.index(report.verdict.headline[:20])
+    assert page.index("Drift rows: not the task") < page.index("A verdict is about a comparison on the task")
+    for words in (report.verdict.headline[:20], "Next: ", "What would change this", "what to choose"):
+        assert words not in page
+    assert all(f"{item.quality.value:.0%}".replace("%", " %") in page for item in report.figures)
     whole = write(contents()).decode().replace("\\", "")
     assert "20 test rows, 120 answers" in whole
+    assert "A verdict is about" not in whole
 
 
 def test_a_memo_rounds_a_break_even_as_the_verdict_does() -> None:

@@ -9,6 +9,9 @@ from engine.core.run.infos import RunInfo
 from engine.core.run.manifest import TEST_SPLIT, Purpose
 from engine.core.task import MADE_FROM
 
+NO_VERDICT = "A verdict is about a comparison on the task's test rows. These are the figures of this run alone."
+"""What stands in a verdict's place for a run that is no such comparison."""
+
 
 class RunState(StrEnum):
     """How a kept run stands, in the word that screens show."""
