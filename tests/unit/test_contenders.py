@@ -100,6 +100,9 @@ def test_what_tuning_was_worth_is_a_paired_gain_with_its_interval() -> None:
     assert classifier.startswith("Tuned classifier scores 1 point more than its default on the test rows (")
     (same, _classifier) = tuning_gains(run_of({**SCORES, Z_TUNED: SCORES[Z]}))
     assert same.startswith("Tuned zero-shot scores as much as its default on the test rows (")
+    (less, _classifier) = tuning_gains(run_of({**SCORES, Z: SCORES[Z_TUNED], Z_TUNED: SCORES[Z]}))
+    turned = zero_shot.replace("more", "less")
+    assert less == turned, "what was lost lies between its ends"
     pair = next(one for one in run.differences if {one.first, one.second} == {Z, Z_TUNED})
     fewer = replace(run, differences=(replace(pair, rows=14),))
     (told,) = tuning_gains(fewer)

@@ -212,6 +212,17 @@ def test_no_common_row_is_no_error() -> None:
     scores = {Technique.LORA: right_on(20, 40), Technique.RAG: right_on(30, 40)}
     verdict = unequal(scores, {Technique.LORA: range(20), Technique.RAG: range(20, 40)})
     assert verdict.pick is None or verdict.outcome is Outcome.BEST_MEASURED
+    faster = {Technique.LORA: 0.5}
+    verdict = unequal(scores, {Technique.LORA: range(20, 40), Technique.RAG: range(20)}, p95_s=faster)
+    assert verdict.headline == "Too few rows to decide: RAG and LoRA have no row in common."
+    assert "LoRA is at 0 %, on other rows." in verdict.why
+    assert verdict.next_step.text == "Next: have every variant answer the same rows."
+
+
+def test_nothing_is_called_cheaper_where_a_price_is_unknown() -> None:
+    """Best as measured is best in what was measured: of a server without a price nobody knows what is cheaper."""
+    found = [unpriced(Technique.CLASSIFIER, 150), unpriced(Technique.RAG, 149)]
+    assert judged_on(found, FREE).headline == "Choose the classifier: in this test nothing was better or faster."
 
 
 def test_one_with_answers_did_not_run_alone() -> None:

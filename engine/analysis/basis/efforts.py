@@ -275,6 +275,7 @@ def tuning_gains(run: RunFigures) -> tuple[str, ...]:
             continue
         seen = gap.seen_from(item.variant.id)
         way = f"{say.points(seen.value)} {'more' if seen.value > 0 else 'less'} than" if seen.value else "as much as"
-        rows = "test rows" if gap.rows == item.rows else f"{say.number(gap.rows)} test rows that both answered"
-        told.append(f"{item.name} scores {way} its default on the {rows} ({say.span(seen.low, seen.high)}).")
+        low, high = (seen.low, seen.high) if seen.value >= 0 else (-seen.high, -seen.low)
+        rows = "test rows" if gap.rows == item.rows else f"{say.counted(gap.rows, 'test row')} that both answered"
+        told.append(f"{item.name} scores {way} its default on the {rows} ({say.span(low, high)}).")
     return tuple(told)

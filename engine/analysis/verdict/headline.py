@@ -85,7 +85,9 @@ def _best_measured(ruling: Ruling, pick: VariantFigures) -> Sentence:
     ids = tuple(item.variant.id for item in ruling.rivals)
     claim = Claim(kind=ClaimKind.BEST_MEASURED, strength=Strength.MEASURED, who=pick.variant.id, whom=ids)
     nothing = "nothing" if ruling.other == "other" else f"no {ruling.other}"
-    text = f"Choose {the(pick)}: in this test {nothing}{left_by_limits(ruling)} was better, faster or cheaper."
+    known = all(item.cost.is_known for item in ruling.kept)
+    better = "better, faster or cheaper" if known else "better or faster"
+    text = f"Choose {the(pick)}: in this test {nothing}{left_by_limits(ruling)} was {better}."
     return Sentence(text=text, claims=(claim,))
 
 
@@ -105,6 +107,10 @@ def _none_right(ruling: Ruling, _leader: VariantFigures) -> Sentence:
 
 def _too_few_rows(ruling: Ruling, leader: VariantFigures) -> Sentence:
     rivals = ruling.rivals
+    gap = ruling.between(leader, rivals[0])
+    if len(rivals) == 1 and (gap is None or not gap.rows):
+        none = f"{the(leader)} and {the(rivals[0])} have no row in common"
+        return Sentence(text=f"Too few rows to decide: {none}.")
     ahead = ruling.lead(leader, rivals[0])
     claims = [scored_more(leader, rivals[0], ahead)] if ahead >= 0 else []
     if ahead > 0:

@@ -49,7 +49,7 @@ _NAMED = {LimitKind.P95: "p95", LimitKind.COST: "cost"}
 def _against(ruling: Ruling, subject: VariantFigures, item: VariantFigures) -> Sentence:
     gap = ruling.between(subject, item)
     told = f"{start(the(item))} is at {say.share(item.quality.value)}"
-    if gap is None:
+    if gap is None or not gap.rows:
         return Sentence(text=f"{told}, on other rows.")
     effect = gap.seen_from(subject.variant.id)
     if gap.significant or (ruling.outcome is Outcome.WINNER and gap.distinct):
