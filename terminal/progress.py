@@ -74,9 +74,8 @@ def progress_display(live: LiveRun, console: Console, *, remark: str = "") -> It
 def _headline(snapshot: RunSnapshot) -> Text:
     left_s = snapshot.estimated_left_s
     left = "" if left_s is None else f", {say.time_left(left_s, rough=snapshot.left_is_rough)}"
-    words = (
-        f"{snapshot.status}: {snapshot.rows_done} of {snapshot.rows_total} answers{left if snapshot.is_running else ''}"
-    )
+    total = say.counted(snapshot.rows_total, "answer")
+    words = f"{snapshot.status}: {snapshot.rows_done} of {total}{left if snapshot.is_running else ''}"
     if snapshot.status == "preparing" and snapshot.step is not None:
         words += f" · {snapshot.step.words}"
     if snapshot.message:

@@ -216,7 +216,7 @@ def _with_more_rows(lab: Lab, run_id: str, rows: int, run: RunOptions) -> RunPla
         writable_folder(run.out)
     checked(lab, lab.plans.kept(run_id))
     plan = lab.more_rows.add(run_id, rows, spending_limit_usd=run.spending_limit)
-    note(f"{say.number(rows)} more test rows, {say.number(len(plan.test_ids))} in all.")
+    note(f"{say.counted(rows, 'more test row')}, {say.number(len(plan.test_ids))} in all.")
     return plan
 
 

@@ -21,6 +21,7 @@ from engine.core.run.plan import TEST_ROWS
 from engine.core.task import MADE_FROM, Task
 from engine.core.techniques import TECHNIQUES, Technique, able
 from engine.core.variant import DecodingMode, effective_mode, variant_names
+from engine.metrics import wording as say
 from engine.running.defaults import technique_from_name
 from engine.services.lab import Lab
 from engine.services.models import model_changed_since
@@ -245,7 +246,7 @@ def _curve_sizes(task: Task, given: str | None) -> list[int]:
     most = len(task.split("train"))
     sizes = _numbers(given, [size for size in SIZES if size <= most], least=0)
     if sizes[-1] > most:
-        raise UsageError(f"'{task.id}' has {most} training rows, not {sizes[-1]}.", "Ask for fewer.")
+        raise UsageError(f"'{task.id}' has {say.counted(most, 'training row')}, not {sizes[-1]}.", "Ask for fewer.")
     return sizes
 
 

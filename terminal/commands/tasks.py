@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from engine.core.run.infos import TaskSetAside
+from engine.metrics import wording as say
 from terminal.exits import EXIT_DONE
 from terminal.options import OPTIONS, Json
 from terminal.output import Column, Listing, answer, show, show_json
@@ -66,5 +67,6 @@ def _listing_of(set_aside: Sequence[TaskSetAside]) -> Listing:
 def check(path: Annotated[Path, Parameter(help="The task folder.")], /) -> int:
     """Check a task folder; names file, line, field, value and fix."""
     task = open_lab().tasks.check(path)
-    answer(f"{task.id}: {len(task.examples)} rows, {len(task.documents)} documents. No errors.")
+    rows, documents = say.counted(len(task.examples), "row"), say.counted(len(task.documents), "document")
+    answer(f"{task.id}: {rows}, {documents}. No errors.")
     return EXIT_DONE

@@ -67,7 +67,7 @@ def run_facts(run: RunInfo, manifest: Manifest, decoding: str) -> Listing:
         "started": say.when(run.started_at),
         "state": str(state_of(run)),
         "answers": answers_in_words(run),
-        "machine": f"{machine.processor}, {machine.cores} cores, {say.size(machine.memory_bytes)}",
+        "machine": f"{machine.processor}, {say.counted(machine.cores, 'core')}, {say.size(machine.memory_bytes)}",
         "measured": imported_sentence(imported=run.imported, rescored=run.rescored) or "here",
         "note": run.note,
     }

@@ -15,7 +15,7 @@ def show_import(imported: Imported) -> None:
     """Print the result of an import: rows, splits, findings and how they were handled, and leaks."""
     task, card = imported.task, imported.card
     splits = ", ".join(f"{name} {len(task.split(name)):,}" for name in SPLITS if task.split(name))
-    answer(f"{card.rows_read:,} rows read, {len(task.examples):,} used: {splits}")
+    answer(f"{say.counted(card.rows_read, 'row')} read, {len(task.examples):,} used: {splits}")
     answer(f"answers: {task.answer.kind}. {imported.kind_reason}")
     if task.locale:
         answer(f"answers are compared as in: {task.locale}")
