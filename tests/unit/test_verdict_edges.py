@@ -293,6 +293,22 @@ def test_what_answered_no_row_is_not_chosen_for_being_left() -> None:
     assert "Your limit on p95 was not checked: RAG answered no row." in verdict.basis.text
 
 
+def test_what_a_rival_without_answers_could_do_is_not_known() -> None:
+    """Of failures nothing is said about how much better they could be, and more rows would be more failures."""
+    found = [figures_of(Technique.LORA, right_on(3, 40)), failed_on_all(Technique.RAG)]
+    verdict = judged_on(found, FREE)
+    assert verdict.pick == "lora"
+    assert verdict.sureness.text == "It got 3 of 40 test rows right after 40 training rows; RAG answered no row."
+    assert verdict.evidence.text.endswith("RAG answered no row, so what it would score is not known.")
+    found = [
+        figures_of(Technique.LORA, right_on(1, 2)),
+        replace(failed_on_all(Technique.RAG, 2), busy_s_per_call=0.001),
+    ]
+    verdict = judged_on(found, FREE)
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert verdict.next_step.text == "Next: open a row and see why RAG failed; then run again."
+
+
 def test_easier_rows_help_nobody_over_a_limit() -> None:
     """What left a race is judged beside what stayed: 64 % of its first rows, where 93 % of these stand for 84 % of all."""
     scores = {

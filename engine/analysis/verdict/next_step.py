@@ -22,10 +22,16 @@ def next_step(ruling: Ruling) -> Sentence:
 
 
 def _unanswered(ruling: Ruling) -> Sentence | None:
-    """Point at the failures where all that could be chosen, or be helped over a limit, failed on every row."""
+    """Point at the failures where all that could be chosen, or be helped over a limit, failed on every row.
+
+    Also where nothing is decided and one of them did: more rows would be more failures.
+    """
     concerned = ruling.kept or [best_of(ruling.run.figures, ruling.run.out)]
-    if all(item.is_silent for item in concerned):
+    silent = [the(item) for item in concerned if item.is_silent]
+    if len(silent) == len(concerned):
         return Sentence(text="Next: open a row and see why it failed; then run again.")
+    if silent and ruling.outcome is Outcome.UNDECIDED:
+        return Sentence(text=f"Next: open a row and see why {silent[0]} failed; then run again.")
     return None
 
 

@@ -132,7 +132,10 @@ def _what_may_be_lost(ruling: Ruling, subject: VariantFigures) -> Sentence:
         return Sentence(text="; not all answered the same rows")
     if claim.value <= 0:
         return Sentence(text=f"; no {ruling.other} is likely to be better", claims=(claim,))
-    rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
+    nearest = ruling.run.of(claim.whom[0])
+    rival = the(nearest)
+    if nearest.is_silent:
+        return Sentence(text=f"; {rival} answered no row")
     return Sentence(text=f"; {rival} could be {say.bound('up to', claim.value)} better", claims=(claim,))
 
 
@@ -202,7 +205,10 @@ def _bound(ruling: Ruling, subject: VariantFigures) -> Sentence:
     word = "As measured, not proven" if ruling.outcome is Outcome.BEST_MEASURED else "Not decided"
     if claim.value <= 0:
         return Sentence(text=f"{word}, but no {ruling.other} is likely to be better.", claims=(claim,))
-    rival = the(next(item for item in ruling.rivals if item.variant.id == claim.whom[0]))
+    nearest = ruling.run.of(claim.whom[0])
+    rival = the(nearest)
+    if nearest.is_silent:
+        return Sentence(text=f"{word}: {rival} answered no row, so what it would score is not known.")
     text = (
         f"{word}: {rival} could be {say.bound('up to', claim.value)} better than {the(subject)}. That bound holds in "
         "95 of 100 such runs."
