@@ -154,7 +154,7 @@ def _rows(contents: MemoContents) -> str:
     report, plan = contents.report, contents.report.plan
     row = "row" if contents.aside else "test row"
     most = "up to " if len({item.rows for item in report.figures}) > 1 else ""
-    trained = len(plan.train_ids)
+    trained = len(plan.train_ids) if any(item.learns for item in report.figures) else 0
     learning = f"learning from at most {say.counted(trained, 'training row')}" if trained else "without training rows"
     told = (
         f"{say.counted(len(plan.variants), 'variant')} answered {most}{say.counted(len(plan.test_ids), row)}, "

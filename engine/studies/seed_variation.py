@@ -15,6 +15,7 @@ from engine.analysis.run_table import RunTable
 from engine.core.interval import Interval
 from engine.core.run.plan import RunPlan
 from engine.core.variant import Variant
+from engine.metrics import wording as say
 from engine.metrics.intervals import plain_student
 
 MOST_DRAWS = 20
@@ -105,7 +106,7 @@ def variations(tables: Mapping[int, RunTable], variants: Sequence[Variant]) -> d
 
 def seeds_in_words(seeds: Collection[int]) -> str:
     """Name the seeds."""
-    return f"{len(seeds)} seeds: {', '.join(str(seed) for seed in sorted(seeds))}."
+    return f"{say.counted(len(seeds), 'seed')}: {', '.join(str(seed) for seed in sorted(seeds))}."
 
 
 def same_but_for_seed(first: RunPlan, second: RunPlan) -> bool:

@@ -18,7 +18,7 @@ from engine.core.variant import DecodingMode
 from engine.metrics.intervals import plain_student
 from engine.running.planning import same_experiment
 from engine.studies.learning_curve import CurvePoint, curve_plans, curve_points, of_technique, would_labels_help
-from engine.studies.seed_variation import seed_variation
+from engine.studies.seed_variation import seed_variation, seeds_in_words
 from tests.made_runs import answered, predictions_of, table_of
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, memory_task, until
 
@@ -143,6 +143,7 @@ def test_a_change_and_its_interval_look_the_same_way(
     (last,) = would_labels_help([curve_point(1, **before), curve_point(5, **after)], [Technique.RAG])
     assert last.text.endswith(told)
     assert "with 1 training row, " in last.text
+    assert seeds_in_words([0]) == "1 seed: 0."
 
 
 def test_a_series_makes_what_is_missing() -> None:

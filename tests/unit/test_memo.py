@@ -273,6 +273,9 @@ def test_one_variant_one_row_and_one_month_are_said_so(write: Callable[[MemoCont
     assert "1 a month over 1 month" in page
     for word in ("took turns", "Pairs were", "Every pair", "its selection as the best", "Another choice of training"):
         assert word not in page
+    spare = replace(plan, train_ids=("train-000",))
+    memo = gather_memo("r1", assess(spare, task, table, Conditions(), Limits()), task, table, memo.manifest, [])
+    assert "without training rows" in write(memo).decode(), "a bare prompt learns from none"
     two = write(contents()).decode()
     assert "15 pairs" in two
     for word in ("took turns", "Every pair", "its selection as the best", "Another choice of training"):
