@@ -286,7 +286,8 @@ def test_expected_best_of_n() -> None:
     [
         ((), SearchEnd.TIME, "the time was too short for another setting"),
         ((), SearchEnd.TRIALS, "no other setting was tried"),
-        ((TrialOutcome.BEHIND,), SearchEnd.TIME, "the others fell behind on the first rows"),
+        ((TrialOutcome.BEHIND,), SearchEnd.TIME, "the other one fell behind on the first rows"),
+        ((TrialOutcome.BEHIND, TrialOutcome.FAILED), SearchEnd.TIME, "the others fell behind on the first rows"),
         ((TrialOutcome.FAILED, TrialOutcome.FAILED), SearchEnd.TRIALS, "the others failed"),
     ],
 )

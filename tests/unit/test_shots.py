@@ -331,3 +331,12 @@ def test_it_is_said_with_both_figures() -> None:
         "Few-shot: the 10 examples nearest to each row; 40 % right with the same ones in every prompt, 62 % with the "
         "nearest, on 40 training rows."
     )
+    assert shot_sentence("Few-shot", replace(record, rows=1), 1) == (
+        "Few-shot: one example nearest to each row; 40 % right with the same one in every prompt, 62 % with the nearest, on "
+        "1 training row."
+    )
+    chosen = (ShotChoice.COVERING, ShotChoice.MIDDLE, ShotChoice.DIVERSE)
+    one = {choice: shot_sentence("Few-shot", ShotRecord(choice=choice), 1) for choice in chosen}
+    assert one[ShotChoice.COVERING] == "Few-shot: one example that the other training rows are most like."
+    assert one[ShotChoice.MIDDLE] == "Few-shot: one example nearest to the middle of its label or of all rows."
+    assert one[ShotChoice.DIVERSE] == "Few-shot: one example."

@@ -18,6 +18,8 @@ ABOUT = (
 )
 LEAST_TOLD_S = 0.5
 """A measurement that took less is told without its seconds."""
+_WHICH_ONE = {ShotChoice.MIDDLE: "nearest to the middle of its label or of all rows", ShotChoice.DIVERSE: ""}
+"""Where one example is shown."""
 _WHICH = {
     ShotChoice.COVERING: "that the other training rows are most like",
     ShotChoice.NEAREST: "nearest to each row",
@@ -49,11 +51,15 @@ def sentences_of(
 
 def shot_sentence(name: str, shots: ShotRecord, examples: int) -> str:
     """Say which examples a variant shows, and how both ways did where they were compared."""
-    text = f"{name}: the {examples} examples {_WHICH[ShotChoice(shots.choice)]}"
+    choice = ShotChoice(shots.choice)
+    text = f"{name}: the {examples} examples {_WHICH[choice]}"
+    if examples == 1:
+        text = f"{name}: one example {_WHICH_ONE.get(choice, _WHICH[choice])}".rstrip()
     if shots.right_covering is None or shots.right_nearest is None:
         return f"{text}."
-    both = f"{say.share(shots.right_covering)} right with the same ones in every prompt"
-    rows = f"{say.number(shots.rows)} training rows"
+    same = "one" if examples == 1 else "ones"
+    both = f"{say.share(shots.right_covering)} right with the same {same} in every prompt"
+    rows = say.counted(shots.rows, "training row")
     return f"{text}; {both}, {say.share(shots.right_nearest)} with the nearest, on {rows}."
 
 
@@ -71,6 +77,6 @@ def prior_sentence(name: str, priors: Sequence[LabelPrior]) -> str:
         return f"{name}: no prior correction; {prior.reason}."
     split = "validation" if prior.split == "validation" else "training"
     figures = f"{say.share(prior.right_with)} right with it, {say.share(prior.right_without)} without"
-    switch, rows = "on" if prior.corrected else "off", say.number(prior.rows)
+    switch, rows = "on" if prior.corrected else "off", say.counted(prior.rows, f"{split} row")
     took = f", measured in {say.duration(prior.measure_s)}" if prior.measure_s >= LEAST_TOLD_S else ""
-    return f"{name}: prior correction {switch}; {figures}, on {rows} {split} rows that it was not shown{took}."
+    return f"{name}: prior correction {switch}; {figures}, on {rows} that it was not shown{took}."

@@ -149,7 +149,8 @@ def _why_kept(search: Search) -> str:
         small = search.ended is SearchEnd.TIME
         return "the time was too short for another setting" if small else "no other setting was tried"
     failed = all(trial.standing is TrialOutcome.FAILED for trial in others)
-    return "the others failed" if failed else "the others fell behind on the first rows"
+    who = "the other one" if len(others) == 1 else "the others"
+    return f"{who} failed" if failed else f"{who} fell behind on the first rows"
 
 
 def amount(effort: Effort) -> str:
