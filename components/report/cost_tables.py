@@ -50,26 +50,18 @@ def line_headings(prices: Sequence[Mark]) -> dict[str, str]:
 
 
 def break_even_frame(points: Sequence[BreakEven]) -> pl.DataFrame:
-    """Return the volumes at which the cheapest choice changes, as numbers unless a choice is cheaper at any volume."""
-    words = any(point.at_any_volume for point in points)
-    volume = marked(_FROM, mark_of(FigureName.BREAK_EVEN)) if words else _FROM
-    return pl.DataFrame(
-        [
-            {
-                volume: _volume(point) if words else say.roughly(point.calls_per_month),
-                "Cheapest": visible(point.dearer_at_first),
-                "Instead of": visible(point.cheaper_at_first),
-                "Total at that volume": say.money(point.total_usd),
-            }
-            for point in points
-        ],
-        schema={
-            volume: pl.String if words else pl.Int64,
-            "Cheapest": pl.String,
-            "Instead of": pl.String,
-            "Total at that volume": pl.String,
-        },
-    )
+    """Return the volumes at which the cheapest choice changes, as written on screen."""
+    names = ("From, calls a month", "Cheapest", "Instead of", "Total at that volume")
+    rows = [
+        (
+            "any volume" if point.at_any_volume else say.about(point.calls_per_month),
+            visible(point.dearer_at_first),
+            visible(point.cheaper_at_first),
+            say.money(point.total_usd),
+        )
+        for point in points
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def uncompared(able: Sequence[CostLine]) -> str:
@@ -95,13 +87,6 @@ def aside_in_words(own: Sequence[CostLine]) -> str:
     if any(line.leaves_machine for line in own):
         text += " Those of its own variants that send inputs away remain choices: they were measured there."
     return text
-
-
-_FROM = "From, calls a month"
-
-
-def _volume(point: BreakEven) -> str:
-    return "any volume" if point.at_any_volume else say.about(point.calls_per_month)
 
 
 def assumptions_json(

@@ -91,15 +91,15 @@ prices = price_marks(costed, report.origin, closed=len(closed))
 named = line_headings(prices)
 
 chart_card(cost_chart(local, closed, limits), key="cost_chart", height=380)
-usd = partial(st.column_config.TextColumn, alignment="right")
+right_text = partial(st.column_config.TextColumn, alignment="right")
 show_table(
     lines_frame(lines, limits),
     column_config={
-        "Labelling": usd(named["Labelling"], help="The labelled rows it learns from, paid once."),
-        "Preparing": usd(named["Preparing"], help="Training, indexing or fitting on this machine, paid once."),
-        "Per 1,000": usd(named["Per 1,000"], help="Running cost of 1,000 answers."),
-        "Total": usd(named["Total"], help="One-off and running costs, over the months and calls above."),
-        "Capacity, calls a month": usd(
+        "Labelling": right_text(named["Labelling"], help="The labelled rows it learns from, paid once."),
+        "Preparing": right_text(named["Preparing"], help="Training, indexing or fitting on this machine, paid once."),
+        "Per 1,000": right_text(named["Per 1,000"], help="Running cost of 1,000 answers."),
+        "Total": right_text(named["Total"], help="One-off and running costs, over the months and calls above."),
+        "Capacity, calls a month": right_text(
             named["Capacity, calls a month"],
             help="How many calls this machine can answer in a month without a pause, one by one.",
         ),
@@ -114,10 +114,10 @@ if points:
     show_table(
         break_even_frame(points),
         column_config={
-            "From, calls a month": st.column_config.NumberColumn(
-                marked("From, calls a month", even), format="localized"
+            "From, calls a month": right_text(marked("From, calls a month", even)),
+            "Total at that volume": right_text(
+                marked("Total at that volume", even), help="What both cost at that volume."
             ),
-            "Total at that volume": usd(marked("Total at that volume", even), help="What both cost at that volume."),
         },
         width="content",
         key="cost_points",

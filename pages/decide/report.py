@@ -24,7 +24,7 @@ from engine.analysis.report_charts import difference_grid, latency_chart
 from engine.analysis.row_filter import Show
 from engine.analysis.tradeoff import tradeoff_chart
 from engine.core.errors import AdaptLabError
-from engine.core.run.standing import is_comparison, on_test_rows
+from engine.core.run.standing import NO_VERDICT, is_comparison, on_test_rows
 from engine.metrics import wording as say
 
 lab = state.lab()
@@ -74,7 +74,7 @@ with head:
             compared=len(report.figures) > 1,
         )
     else:
-        st.markdown("A verdict is about a comparison on the task's test rows. These are the figures of this run alone.")
+        st.markdown(NO_VERDICT)
 left, right = st.columns([11, 10], gap="small")
 with left:
     if any(item.total_p95_s is not None for item in report.figures):
