@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.marks import FigureName, Origin, mark_of
 from engine.analysis.run_table import RunTable
 from engine.analysis.verdict.claims import Sentence
@@ -29,7 +30,7 @@ from engine.studies.seed_variation import seed_variation
 
 SIZES = (0, 5, 10, 25, 50)
 SEEDS = 3
-"""For each number of rows, by default."""
+"""For each number of rows, by default. With two, Student's t calls chance a gain too often: means come in steps."""
 CURVE_TECHNIQUES = tuple(technique for technique, facts in TECHNIQUES.items() if facts.in_learning_curve)
 
 
@@ -43,7 +44,9 @@ class CurvePoint:
     means: tuple[float, ...]
     """Quality of each draw, in the order of `seeds`."""
     quality: Interval
-    """Over draws by Student's t; with one draw over its rows alone."""
+    """Over draws by Student's t; over rows with one draw, or where all draws answered alike."""
+    labelled: bool = True
+    """Whether it takes anything from training rows: passages of documents alone do not."""
     mark: Mark = Mark.MEASURED
     """Of its quality: of its draws' marks the foremost."""
 
@@ -55,6 +58,7 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> tuple[Curv
     """
     found: dict[tuple[Technique, int], dict[int, list[float]]] = {}
     marks: dict[tuple[Technique, int], list[Mark]] = {}
+    labelled: set[Technique] = set()
     for plan, table, origin in runs:
         for variant in plan.variants:
             line = table.place(variant.id)
@@ -63,10 +67,14 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> tuple[Curv
             if scores:
                 found.setdefault(key, {}).setdefault(plan.seed, scores)
                 marks.setdefault(key, []).append(mark_of(FigureName.QUALITY, variant, origin))
+            if labelled_rows(variant, len(plan.train_ids)):
+                labelled.add(variant.technique)
     points = []
     order = list(TECHNIQUES)
     for (technique, size), draws in sorted(found.items(), key=lambda item: (order.index(item[0][0]), item[0][1])):
-        variation = seed_variation(draws) if len(draws) > 1 and TECHNIQUES[technique].learns else None
+        # Of all rows, or of none, each seed draws the same: answers that are all alike are one draw, not a sure one.
+        several = TECHNIQUES[technique].learns and len({tuple(scores) for scores in draws.values()}) > 1
+        variation = seed_variation(draws) if several else None
         first = mean_interval(np.array(next(iter(draws.values()))))
         quality = variation.quality if variation else first
         points.append(
@@ -76,6 +84,7 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> tuple[Curv
                 seeds=tuple(sorted(draws)),
                 means=tuple(float(np.mean(draws[seed])) for seed in sorted(draws)),
                 quality=Interval(value=quality.value, low=max(quality.low, 0.0), high=min(quality.high, 1.0)),
+                labelled=technique in labelled,
                 mark=foremost(marks[technique, size]),
             )
         )
@@ -83,10 +92,14 @@ def curve_points(runs: Sequence[tuple[RunPlan, RunTable, Origin]]) -> tuple[Curv
 
 
 def of_technique(points: Sequence[CurvePoint], technique: Technique) -> list[CurvePoint]:
-    """Return one technique's points by rows; all that begin at the bare prompt begin with its point."""
+    """Return one technique's points by rows; all that begin at the bare prompt begin with its point.
+
+    One that takes nothing from training rows does not: what lifts it over the bare prompt are no labels.
+    """
     begin = [point for point in points if not TECHNIQUES[point.technique].learns]
     own = [point for point in points if point.technique is technique and point.train_rows > 0]
-    return [*(begin if TECHNIQUES[technique].generates else []), *sorted(own, key=lambda point: point.train_rows)]
+    begins = TECHNIQUES[technique].generates and all(point.labelled for point in own)
+    return [*(begin if begins else []), *sorted(own, key=lambda point: point.train_rows)]
 
 
 def would_labels_help(points: Sequence[CurvePoint], techniques: Sequence[Technique]) -> tuple[Sentence, ...]:
@@ -102,6 +115,9 @@ def would_labels_help(points: Sequence[CurvePoint], techniques: Sequence[Techniq
 
 def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
     first, before, after = line[0], line[-2], line[-1]
+    if not after.labelled:
+        value = say.share(after.quality.value)
+        return Sentence(text=f"{name}: {value} with any number. It takes nothing from training rows on this task.")
     gain = _gain(before, after)
     way_so_far = (
         f"{name}: {say.share(first.quality.value)} with {say.counted(first.train_rows, 'training row')}, "
@@ -115,13 +131,14 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
     figures = {"gain": gain.value, "low": gain.low, "high": gain.high}
     low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
     ends = f"{say.points(gain.value)} ({say.span(low, high)})"
-    if gain.low > 0:
+    seeds, way = len({*before.seeds} & {*after.seeds}), "gained" if gain.value >= 0 else "lost"
+    if seeds < SEEDS and not low <= 0 <= high:
+        text = f"It {way} {ends} {step}, over {seeds} seeds, too few to be sure."
+    elif gain.low > 0:
         text = f"It still gains: {ends} {step}. More labels are likely to help."
     elif gain.high < 0:
         text = f"It lost {ends} {step}."
     else:
-        way = "gained" if gain.value >= 0 else "lost"
-        seeds = len({*before.seeds} & {*after.seeds})
         text = f"It {way} {ends} {step}, over {seeds} seeds: the change is not significant."
     return Sentence(text=f"{way_so_far} {text}", figures=figures)
 

@@ -14,8 +14,8 @@ from engine.core.interval import Interval
 from engine.core.run.manifest import Purpose
 from engine.core.run.plan import RunPlan
 from engine.core.techniques import Technique
-from engine.core.variant import DecodingMode
-from engine.metrics.intervals import plain_student
+from engine.core.variant import DecodingMode, RetrievalSpec
+from engine.metrics.intervals import mean_interval, plain_student
 from engine.running.planning import same_experiment
 from engine.studies.learning_curve import CurvePoint, curve_plans, curve_points, of_technique, would_labels_help
 from engine.studies.seed_variation import seed_variation, seeds_in_words
@@ -132,6 +132,11 @@ def curve_point(rows: int, **means: float) -> CurvePoint:
             {"seed_0": 0.59, "seed_1": 0.61, "seed_2": 0.53},
             "over 2 seeds: the change is not significant.",
         ),
+        (
+            {"seed_0": 0.60, "seed_1": 0.61},
+            {"seed_0": 0.62, "seed_1": 0.63},
+            "It gained 2 points (2 to 2) from 1 to 5, over 2 seeds, too few to be sure.",
+        ),
         ({"seed_0": 0.6}, {"seed_0": 0.55}, "It lost 5 points from 1 to 5 rows, from one sample; repeat to be sure."),
         ({"seed_0": 0.6}, {"seed_0": 0.6}, "It stayed the same from 1 to 5 rows, from one sample; repeat to be sure."),
     ],
@@ -144,6 +149,31 @@ def test_a_change_and_its_interval_look_the_same_way(
     assert last.text.endswith(told)
     assert "with 1 training row, " in last.text
     assert seeds_in_words([0]) == "1 seed: 0."
+
+
+def test_draws_that_answered_alike_are_one_draw() -> None:
+    """Each seed draws the same rows where all are drawn: their interval is that of the rows answered, not one of width 0."""
+    plans = small_curve(draws=3)[1:4]
+    rows = answered(plans[0], TICKETS, 0.5)
+    (rag, _classifier) = curve_points([(plan, answered(plan, TICKETS, 0.5), HERE) for plan in plans])
+    assert rag.seeds == (0, 1, 2)
+    assert rag.quality == mean_interval(rows.score[0])
+    assert rag.quality.low < 0.5 < rag.quality.high
+
+
+def test_passages_alone_are_no_worth_of_labels() -> None:
+    """RAG that shows no examples answers the same with any number of rows, and its line does not begin at the prompt."""
+    runs = []
+    for plan in small_curve(draws=2):
+        spec = RetrievalSpec(examples_k=0, passages_k=2)
+        variants = tuple(replace(one, retrieval=spec) if one.id == "rag" else one for one in plan.variants)
+        changed = replace(plan, variants=variants)
+        runs.append((changed, answered(changed, TICKETS, 0.75), HERE))
+    points = curve_points(runs)
+    assert [point.train_rows for point in of_technique(points, Technique.RAG)] == [5, 20]
+    (rag, classifier) = would_labels_help(points, TECHNIQUES)
+    assert rag.text == "RAG: 75 % with any number. It takes nothing from training rows on this task."
+    assert "with any number" not in classifier.text
 
 
 def test_a_series_makes_what_is_missing() -> None:
