@@ -11,6 +11,7 @@ from components.ui import state
 from components.ui.decoding import choose_decoding
 from components.ui.pickers import choose_model, choose_task
 from components.ui.text import plain, visible
+from engine.analysis.basis.trained_weights import short_name
 from engine.core.generation import ModelFacts
 from engine.core.lora_library import KeptWeights
 from engine.core.run.infos import TaskInfo
@@ -18,7 +19,6 @@ from engine.core.run.plan import CONTEXT_TOKENS
 from engine.core.task import AnswerKind, Task
 from engine.core.techniques import TECHNIQUES, Technique, able, label
 from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec, SearchMode
-from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions, default_retrieval, default_shots, default_variants
 from engine.running.preflight.embedders import with_embedders
 from engine.services.lab import Lab
@@ -267,7 +267,8 @@ def _lora(weights: list[KeptWeights], *, served: bool) -> tuple[str | None, floa
         format_func=lambda item: _named(by_key[item]),
         key=state.PLAY_WEIGHTS,
         persist_state="session",
-        help="Saved weights that were trained on exactly this model.",
+        help="Saved weights that were trained on exactly this model. They answer in all variants with LoRA; a run "
+        "trains RAG + LoRA apart if the task has documents.",
     )
     scale = st.slider(
         "LoRA scale",
@@ -283,4 +284,4 @@ def _lora(weights: list[KeptWeights], *, served: bool) -> tuple[str | None, floa
 
 
 def _named(one: KeptWeights) -> str:
-    return f"{visible(one.task_id) or 'task unknown'} · {one.rows} rows · {say.when(one.created_at)}"
+    return short_name(one, visible(one.task_id) or "task not noted")

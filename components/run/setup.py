@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from components.ui.errors import fault
 from components.ui.machine_form import machine_form
 from components.ui.pickers import choose_embedders, choose_model, choose_task, choose_test_rows, missing
 from components.ui.text import plain, visible
+from engine.analysis.basis.trained_weights import unlike_usual
 from engine.analysis.basis.training_rows import offer_note, training_note
 from engine.core.errors import AdaptLabError
 from engine.core.generation import ModelFacts
@@ -21,7 +23,7 @@ from engine.core.run.infos import Preflight, TaskInfo
 from engine.core.run.plan import TEST_ROWS, TRAIN_ROWS, RunPlan
 from engine.core.task import Task
 from engine.core.techniques import TECHNIQUES, Technique, able, label
-from engine.core.variant import PriorCorrection, variant_names
+from engine.core.variant import LoraSpec, PriorCorrection, variant_names
 from engine.metrics import wording as say
 from engine.running.defaults import TechniqueOptions
 from engine.running.planning import MOST_DRAWS, PlanChoices
@@ -59,6 +61,9 @@ def setup(lab: Lab) -> None:
             "the classifier is the baseline that generates nothing.",
         )
         choices = _options(lab, full, [technique for technique in offered if technique in techniques], rows)
+    if any(TECHNIQUES[technique].trains for technique in techniques):
+        options = choices.get("options") or TechniqueOptions()
+        choices["options"] = replace(options, lora=_trained_as(task.id, model.id))
     if usual.left_out and not any(TECHNIQUES[technique].trains for technique in techniques):
         st.caption(plain(usual.left_out))
     if not techniques:
@@ -188,6 +193,24 @@ def _options(lab: Lab, task: Task, techniques: list[Technique], rows: int) -> Pl
         "spend_saved": race and spend_saved,
         "effort_s": float(effort_s) or None,
     }
+
+
+def _trained_as(task_id: str, model_id: str) -> LoraSpec | None:
+    """Return how the saved weights were trained that the comparison was set up for, if that is not the usual way."""
+    trained_as: tuple[str, str, LoraSpec | None] = st.session_state.get(state.TRAINED_AS, ("", "", None))
+    of_task, of_model, spec = trained_as
+    if spec is None or (of_task, of_model) != (task_id, model_id) or not (words := unlike_usual(spec)):
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(f"LoRA is trained as the saved weights were: {words}."), width="content")
+        st.button(
+            "Use the usual settings",
+            key="usual_training",
+            type="tertiary",
+            on_click=st.session_state.pop,
+            args=(state.TRAINED_AS, None),
+        )
+    return replace(spec, prompts=LoraSpec().prompts)  # on which prompts is for each variant to say
 
 
 def _launch(lab: Lab, plan: RunPlan, preflight: Preflight, model: ModelFacts) -> None:

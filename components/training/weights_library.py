@@ -20,7 +20,7 @@ from components.ui.errors import fault
 from components.ui.text import plain, visible
 from components.widgets.plot import live_plot
 from components.widgets.tables import show_table, wide_table
-from engine.analysis.basis.trained_weights import quality_basis
+from engine.analysis.basis.trained_weights import quality_basis, short_name
 from engine.core.errors import AdaptLabError
 from engine.core.lora_library import EXPORTS, KeptWeights, export_name
 from engine.metrics import wording as say
@@ -65,7 +65,7 @@ def weights_library(lab: Lab) -> None:
 
 
 def _named(one: KeptWeights) -> str:
-    return f"{visible(one.task_id) or 'task not noted'} · {say.number(one.rows)} rows · {say.when(one.created_at)}"
+    return short_name(one, visible(one.task_id) or "task not noted")
 
 
 def _columns() -> dict[str, Any]:

@@ -54,6 +54,8 @@ TERMS = "setup_terms"
 USD_PER_HOUR = "setup_usd_per_hour"
 WATTS = "setup_watts"
 USD_PER_KWH = "setup_usd_per_kwh"
+TRAINED_AS = "setup_trained_as"
+"""Task, model and training of the saved weights that a comparison is set up for."""
 RACE = "setup_race"
 SPEND_SAVED = "setup_spend_saved"
 PRIOR_CORRECTION = "setup_prior_correction"
@@ -244,8 +246,9 @@ def compare(task_id: str) -> None:
 
 
 def set_up_with(weights: KeptWeights) -> None:
-    """Set Run up for what saved weights were trained on, so that a comparison reuses them."""
+    """Set Run up for what saved weights were trained on and how, so that a comparison reuses them."""
     set_up()
+    st.session_state[TRAINED_AS] = (weights.task_id, weights.model_id, weights.spec)
     st.session_state.update({TASK: weights.task_id, MODEL: weights.model_id, SEED: weights.seed or 0})
     set_train_rows(weights.task_id, weights.rows)
 

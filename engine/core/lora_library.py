@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from engine.core.errors import unknown_name
 from engine.core.interval import Interval
 from engine.core.text.safe_text import slug
+from engine.core.variant import LoraSpec, TrainingPrompts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,16 @@ class KeptWeights:
     after: Measured | None = None
     files: Mapping[str, int] = field(default_factory=dict)
     """Bytes by file name."""
+
+    @property
+    def spec(self) -> LoraSpec | None:
+        """How they were trained; None where what is kept of that cannot be read, or is of another version."""
+        try:
+            own = {name: self.parameters[name] for name in LoraSpec.__dataclass_fields__ if name in self.parameters}
+            prompts = TrainingPrompts(own.get("prompts", TrainingPrompts.PLAIN))
+            return LoraSpec(**{**own, "prompts": prompts, "targets": tuple(own.get("targets", LoraSpec().targets))})
+        except (TypeError, ValueError):
+            return None
 
     def fits(self, base_digest: str, template_digest: str) -> bool:
         """Tell whether these weights were trained on this base and chat template."""

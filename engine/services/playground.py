@@ -23,6 +23,7 @@ from engine.core.variant import Variant
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import kept_weights, servers_weights
 from engine.running.preflight.backend_checks import lora_comes_with_the_server
+from engine.running.preflight.context_size import context_needed
 from engine.running.preparation.preparing import prepare
 from engine.running.preparation.shots import settled
 from engine.running.sampling import draw_training_rows
@@ -171,7 +172,11 @@ def answers(workspace: Workspace, question: Question, cancel: CancelSignal) -> I
     train = draw_training_rows(task, question.train_rows, seed=question.seed)
     if any(variant.generates for variant in question.variants):
         yield "Loading the model"
-        context.model.load(slots=len(TECHNIQUES) + 1, context_tokens=question.context_tokens, cancel=cancel)
+        # A server sets its size for each run: there prompts have the room that a run gives them.
+        example = Example(id="playground", input=question.text, target="", split="test")
+        needed = context_needed(context, train, [example]) if context.model.facts.server else 0
+        tokens = max(question.context_tokens, needed)
+        context.model.load(slots=len(TECHNIQUES) + 1, context_tokens=tokens, cancel=cancel)
         yield ""
     lora = None
     if any(variant.lora is not None for variant in question.variants):

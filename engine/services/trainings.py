@@ -22,7 +22,7 @@ from engine.metrics.intervals import mean_interval
 from engine.running.answering import ReadyVariant, RunContext, answer_row
 from engine.running.lora import find_or_train, run_canary, training_pairs
 from engine.running.sampling import balanced_sample, draw_training_rows
-from engine.services.background.jobs import Job, JobBook, Lock
+from engine.services.background.jobs import Job, JobBook, Lock, in_turn
 from engine.services.workspace import Workspace
 
 MOST_MEASURED_ROWS = 30
@@ -186,8 +186,22 @@ class Trainings:
         self._trainings.cancel(training_id)
 
     def train(self, order: TrainingOrder, cancel: CancelSignal) -> Generator[Progress, None, tuple[LoraWeights, bool]]:
-        """Train in the caller's thread, as the terminal does; return the weights and whether they existed before."""
-        return (yield from train(self._workspace, order, cancel))
+        """Train in the caller's thread once the machine is free, as the terminal does.
+
+        Returns:
+            The weights, and whether they existed before.
+
+        Raises:
+            CancelledError: `cancel` was set, perhaps while it waited.
+        """
+        found: list[tuple[LoraWeights, bool]] = []
+
+        def steps() -> Iterator[Progress]:
+            found.append((yield from train(self._workspace, order, cancel)))
+
+        waiting = [Progress(stage="Waiting for a run or another training to end", fraction=0.0)]
+        yield from in_turn(self._workspace.machine.lock, steps, stopped=cancel.is_set, waiting=waiting)
+        return found[0]
 
     def close(self) -> None:
         """Stop all trainings."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 
 from streamlit.testing.v1 import AppTest
 
 from components.ui import state
 from engine.core.techniques import Technique
-from engine.core.variant import PriorCorrection
+from engine.core.variant import LoraSpec, PriorCorrection, TrainingPrompts
 from engine.metrics import wording as say
 from tests.memory_lab import MODEL, TASK, MemoryLab, memory_lab, memory_model, memory_weights, until
 from tests.memory_lab_training import TRAIN_STEPS
@@ -145,6 +146,30 @@ def test_weights_are_compared_with_what_they_were_trained_on(open_app: Opener) -
     assert not app.exception
     assert [field.value for field in app.number_input if field.label == "Training rows"] == [20]
     assert app.number_input(key=state.SEED).value == 3
+
+
+def test_weights_are_compared_as_they_were_trained(open_app: Opener) -> None:
+    """With another rank the usual training would make other weights: Run trains as these were, says so, and can leave it."""
+    lab = memory_lab()
+    usual = asdict(LoraSpec())
+    lab.memory.library.kept = [memory_weights(parameters={**usual, "rank": 16, "epochs": 10, "prompts": "served"})]
+    app = _open(lab, open_app)
+    app.selectbox(key=state.WEIGHTS_OPEN).set_value(memory_weights().key).run()
+    app.button(key="weights_compare").click().run()
+    told = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert "LoRA is trained as the saved weights were: rank 16 and epochs 10." in told
+    app.switch_page(state.RUN_PAGE).run()  # where a browser is already
+    next(button for button in app.button if button.label == "Run").click().run()
+    assert not app.exception
+    trained = {one.id: one.lora for one in lab.last_plan().variants if one.lora is not None}
+    assert {(spec.rank, spec.epochs) for spec in trained.values()} == {(16, 10)}
+    assert trained["lora"].prompts is TrainingPrompts.PLAIN
+    lab.memory.library.kept = [memory_weights(parameters=usual)]
+    again = _open(lab, open_app)
+    again.selectbox(key=state.WEIGHTS_OPEN).set_value(memory_weights().key).run()
+    again.button(key="weights_compare").click().run()
+    assert not any("as the saved weights were" in caption.value for caption in again.caption)
+    lab.close()
 
 
 def test_what_no_training_measured_is_said_in_words(open_app: Opener) -> None:

@@ -13,7 +13,8 @@ from engine.core.variant import DecodingMode, DecodingSpec, PromptSpec
 from engine.running.defaults import default_variants
 from engine.services.playground import PlaySnapshot, Question
 from tests.helpers import small_task
-from tests.memory_lab import MODEL, MemoryLab, memory_lab, memory_task, memory_weights, until
+from tests.memory_lab import MODEL, MemoryLab, memory_lab, memory_model, memory_task, memory_weights, until
+from tests.memory_lab_models import MemoryModel
 
 PROMPTS = (Technique.ZERO_SHOT, Technique.FEW_SHOT, Technique.RAG, Technique.CLASSIFIER)
 
@@ -107,6 +108,24 @@ def test_lora_uses_kept_weights_and_trains_none() -> None:
     snapshot = _asked(lab, _question(TASK, (Technique.LORA,), weights_key=weights.key))
     assert snapshot.status == "done"
     assert lab.memory.library.kept == [weights]
+
+
+def test_prompts_have_the_room_at_a_server_that_a_run_gives_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server sets its size as it is asked to: long examples need more than the Playground's usual context."""
+    loaded: list[int] = []
+
+    def load(_model: MemoryModel, *, context_tokens: int, **_options: object) -> float:
+        loaded.append(context_tokens)
+        return 0.0
+
+    monkeypatch.setattr(MemoryModel, "load", load)
+    monkeypatch.setattr(MemoryModel, "count_tokens", lambda *_arguments: 3000)
+    for server in ("", "http://127.0.0.1:9/v1"):
+        lab = memory_lab(speed=500, models=[memory_model(server=server)])
+        _asked(lab, _question(TASK, (Technique.FEW_SHOT,)))
+    usual = _question(TASK, (Technique.FEW_SHOT,)).context_tokens
+    assert loaded[0] == usual
+    assert loaded[1] > 3000 > usual
 
 
 def test_weights_of_another_base_are_refused() -> None:

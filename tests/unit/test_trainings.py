@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.core.errors import CancelledError
 from engine.core.generation import Completion, GenerateRequest, TextPiece
 from engine.core.variant import LoraSpec
 from engine.services.trainings import TrainingOrder, TrainingSnapshot, rows_to_measure_on
@@ -75,6 +77,27 @@ def test_quality_is_never_measured_on_rows_trained_or_tested_on() -> None:
     rows, split = rows_to_measure_on(task, TrainingOrder(task_id=task.id, model_id="m", spec=LoraSpec(), train_rows=30))
     assert (len(rows), split) == (10, "train")
     assert not rows_to_measure_on(task, TrainingOrder(task_id=task.id, model_id="m", spec=LoraSpec(), train_rows=40))[0]
+
+
+def test_a_training_in_the_terminal_waits_for_the_machine_too() -> None:
+    """Beside a run it would lengthen every answer that is measured, and two trainings share the memory of one."""
+    lab, cancel = memory_lab(speed=500), threading.Event()
+    order = TrainingOrder(task_id=TASK, model_id=MODEL, spec=LoraSpec(), train_rows=8)
+    lab.memory.machine.taken = True
+    steps = lab.lora.train(order, cancel)
+    assert next(steps).stage == "Waiting for a run or another training to end"
+    lab.memory.machine.taken = False
+    for _step in steps:
+        with lab.memory.machine.lock() as free:
+            assert not free
+    assert len(lab.memory.library.kept) == 1
+    lab.memory.machine.taken = True
+    steps = lab.lora.train(replace(order, spec=LoraSpec(rank=4)), cancel)
+    next(steps)
+    cancel.set()
+    with pytest.raises(CancelledError):
+        next(steps)
+    assert len(lab.memory.library.kept) == 1
 
 
 def test_a_training_that_waits_can_be_stopped() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from engine.core.lora_library import KeptWeights, Measured
+from engine.core.variant import LoraSpec, TrainingPrompts
 from engine.metrics import wording as say
 
 PARAMETERS = {
@@ -18,14 +20,19 @@ PARAMETERS = {
     "patience_epochs": "patience (epochs)",
     "seed": "seed",
     "targets": "layers",
+    "prompts": "training prompts",
+    "stop_after_epochs": "epochs gone through",
 }
+DECIDED_BY_RUNS = ("seed", "prompts")
+"""What a run decides itself, whatever weights were trained with."""
 NOT_MEASURED = "not measured"
 NOT_NOTED = "not noted"
 
 
 def facts_of(one: KeptWeights) -> dict[str, str]:
     """Return everything that is known about one training, by name; texts of others are as they are."""
-    parameters = {title: _written(one.parameters[name]) for name, title in PARAMETERS.items() if name in one.parameters}
+    known = {name: value for name, value in one.parameters.items() if value is not None}
+    parameters = {title: _written(known[name]) for name, title in PARAMETERS.items() if name in known}
     return {
         "trained for": one.task_id or NOT_NOTED,
         "base": one.base_name,
@@ -43,6 +50,20 @@ def facts_of(one: KeptWeights) -> dict[str, str]:
         "made": say.when(one.created_at),
         "id": one.key,
     }
+
+
+def unlike_usual(spec: LoraSpec) -> str:
+    """Say in what a training differs from the usual one; empty where in nothing that a run does not decide itself."""
+    usual, own = asdict(LoraSpec()), asdict(spec)
+    names = [name for name in PARAMETERS if own[name] != usual[name] and name not in DECIDED_BY_RUNS]
+    return say.listed([f"{PARAMETERS[name]} {_written(own[name])}" for name in names])
+
+
+def short_name(one: KeptWeights, task: str) -> str:
+    """Name weights in a list of them: their task as it is written, their rows, what they were trained on, and when."""
+    served = one.parameters.get("prompts") == TrainingPrompts.SERVED
+    on = " with what RAG retrieves" if served else ""
+    return f"{task} · {say.counted(one.rows, 'row')}{on} · {say.when(one.created_at)}"
 
 
 def effect(one: KeptWeights) -> str:
