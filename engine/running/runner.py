@@ -112,17 +112,15 @@ def run(
     else:
         nothing = none_answered(outcomes)
         status = "failed" if nothing else "done"
-        passing = sum(1 for failure in outcomes.values() if failure is not None and failure.passing)
-        ends = partial(_end, plan, ports, status, *(nothing or ("", "")), unanswered=passing)
-        yield ends(goes_on=can_go_on(outcomes))
+        lost = sum(1 for failure in outcomes.values() if failure is not None and failure.passing)
+        yield _end(plan, ports, status, *(nothing or ("", "")), goes_on=can_go_on(outcomes), unanswered=lost)
 
 
 def _end(
     plan: RunPlan, ports: Ports, status: str, message: str, fix: str, *, goes_on: bool = True, unanswered: int = 0
 ) -> RunEnded:
     try:
-        ended_with = {"goes_on": goes_on, "unanswered": unanswered}
-        ports.store.update_run(plan.run_id, status=status, manifest=ended_with)
+        ports.store.update_run(plan.run_id, status=status, manifest={"goes_on": goes_on, "unanswered": unanswered})
     except AdaptLabError as error:  # a run whose end cannot be kept is not done
         ended = "failed" if status == "done" else status
         return RunEnded(status=ended, message=message or error.what, fix=fix or error.fix, goes_on=goes_on)

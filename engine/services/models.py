@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.core.capabilities import Capabilities
-from engine.core.errors import UsageError
+from engine.core.errors import AdaptLabError, UsageError
 from engine.core.generation import ModelFacts, ModelOffer
 from engine.core.model_servers import ModelServers
+from engine.core.run.manifest import Manifest
 from engine.core.steps import Progress
 from engine.running.preflight.backend_checks import sends_rows_to
 from engine.services.background.jobs import Job, JobBook, SteppedJob
@@ -45,6 +46,10 @@ class Models:
         self.speed_tests = SpeedTests(workspace)
         self.checks = ModelChecks(workspace)
         self.pulls: JobBook[Pull] = JobBook(MOST_PULLS)
+
+    def has_changed(self, manifest: Manifest) -> bool:
+        """Tell whether a run's model is another today under the same name; one that is not there now tells nothing."""
+        return model_has_changed(self._store, manifest)
 
     def pull(self, name: str) -> None:
         """Have the Ollama server download a model, unless it is downloading it already."""
@@ -91,6 +96,15 @@ class Models:
         """Return the host that a model's inputs are sent to; empty if they stay on this machine."""
         facts = next((facts for facts in self._store.list() if facts.id == model_id), None)
         return "" if facts is None else sends_rows_to(facts)
+
+
+def model_has_changed(models: ModelStore, manifest: Manifest) -> bool:
+    """Tell whether a run's model is another today under the same name; one that is not there now tells nothing."""
+    try:
+        facts = models.get(manifest.plan.model_id)
+    except AdaptLabError:
+        return False
+    return bool(manifest.model.digest) and facts.digest != manifest.model.digest
 
 
 def model_changed_since(facts: ModelFacts, run_id: str) -> UsageError:

@@ -14,7 +14,7 @@ from engine.analysis.marks import Origin, origin_of
 from engine.analysis.report import Report, judge
 from engine.analysis.run_table import RunTable
 from engine.analysis.summary import summarize
-from engine.core.errors import AdaptLabError, UsageError
+from engine.core.errors import UsageError
 from engine.core.limits import Limits
 from engine.core.run.infos import RunInfo, info_of
 from engine.core.run.looks import look_of
@@ -80,15 +80,6 @@ class Results:
             return task_has_changed(self._workspace.tasks, self.manifest(run_id))
         except UsageError:
             return True
-
-    def model_has_changed(self, run_id: str) -> bool:
-        """Tell whether a run's model is another today under the same name; one that is not there now tells nothing."""
-        manifest = self.manifest(run_id)
-        try:
-            facts = self._workspace.models.get(manifest.plan.model_id)
-        except AdaptLabError:
-            return False
-        return bool(manifest.model.digest) and facts.digest != manifest.model.digest
 
     def predictions(self, run_id: str, example_ids: Sequence[str] | None = None) -> list[Prediction]:
         """Return the predictions of a run so far, all of them or those on these examples."""

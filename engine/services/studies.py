@@ -41,7 +41,7 @@ class Studies:
         """Plan with these tasks and models, and run with `runs`."""
         self._tasks, self._models = Tasks(workspace), workspace.models
         self._plans, self._runs, self._results, self._embedders = plans, runs, results, embedders
-        self._series = {purpose: RunSeries(plans, runs, results, purpose) for purpose in Purpose}
+        self._series = {purpose: RunSeries(plans, runs, results, workspace.models, purpose) for purpose in Purpose}
 
     def learning_curve(
         self,
@@ -168,7 +168,7 @@ class Studies:
 
     def kept(self, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
         """Return for each plan a kept run of this experiment, a finished one before others; None if there is none."""
-        return find_kept(self._runs, self._results, plans)
+        return find_kept(self._runs, self._results, self._models, plans)
 
     def done(self, plans: Sequence[RunPlan]) -> list[tuple[RunPlan, RunInfo]]:
         """Return those plans that have a finished run, each with it; one that asks for rows again is not finished."""

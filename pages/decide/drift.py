@@ -43,7 +43,7 @@ try:
     caveats(info, lab.runs.current_id())
     if lab.results.is_outdated(info.run_id):
         raise changed_since(info.task_id, info.run_id)
-    if lab.results.model_has_changed(info.run_id):
+    if lab.models.has_changed(lab.results.manifest(info.run_id)):
         raise model_changed_since(lab.models.get(info.model_id), info.run_id)
     base = plan_of(lab, info)
     plans = lab.studies.drift(base)

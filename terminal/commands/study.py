@@ -291,6 +291,6 @@ def _base_run(lab: Lab, name: str) -> RunInfo:
         raise UsageError(f"The rows of run {info.run_id} are derived from other rows.", "Choose the original run.")
     if lab.tasks.has_changed(lab.results.manifest(info.run_id)):
         raise changed_since(info.task_id, info.run_id)
-    if lab.results.model_has_changed(info.run_id):
+    if lab.models.has_changed(lab.results.manifest(info.run_id)):
         raise model_changed_since(lab.models.get(info.model_id), info.run_id)
     return info

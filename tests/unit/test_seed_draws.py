@@ -122,7 +122,7 @@ def test_a_run_of_another_file_of_the_model_counts_for_no_study() -> None:
         assert lab.studies.kept([plan]) != [None]
         changes = {"model": {"digest": "another"}}
         lab.memory.store.update_run(run_id, status=status, manifest=changes)
-        assert lab.results.model_has_changed(run_id)
+        assert lab.models.has_changed(lab.results.manifest(run_id))
         assert lab.studies.kept([plan]) == [None]
     lab.studies.start(Purpose.SEEDS, "seeds", [plan])
     until(lambda: not lab.studies.state(Purpose.SEEDS).is_running)

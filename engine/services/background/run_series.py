@@ -16,9 +16,11 @@ from engine.core.run.standing import asks_once_more, is_finished
 from engine.metrics import wording as say
 from engine.running.planning import same_experiment
 from engine.services.background.jobs import POLL_S, Job
+from engine.services.models import model_has_changed
 from engine.services.plans import Plans
 from engine.services.results import Results
 from engine.services.runs import Runs
+from engine.services.workspace import ModelStore
 from engine.studies.study_runs import measured_in_words
 
 
@@ -47,7 +49,7 @@ class SeriesState:
     """What went wrong with single runs; the others continued."""
 
 
-def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
+def find_kept(runs: Runs, results: Results, models: ModelStore, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
     """Return for each plan a kept run of this experiment, a finished one before others; the store is asked once.
 
     A run whose task asks or scores otherwise today, or whose model is another one today, is another experiment.
@@ -64,7 +66,7 @@ def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[Ru
                 continue
             if info.run_id not in known:
                 known[info.run_id] = results.plan(info.run_id)
-            outdated = results.is_outdated(info.run_id) or results.model_has_changed(info.run_id)
+            outdated = results.is_outdated(info.run_id) or model_has_changed(models, results.manifest(info.run_id))
             if same_experiment(known[info.run_id], plan) and not outdated:
                 alike.append(info)
         found.append(next((info for info in alike if info.status == "done"), alike[0] if alike else None))
@@ -74,9 +76,10 @@ def find_kept(runs: Runs, results: Results, plans: Sequence[RunPlan]) -> list[Ru
 class RunSeries:
     """Carries out plans one by one in a thread of its own. Safe to use from other threads."""
 
-    def __init__(self, planning: Plans, runs: Runs, results: Results, purpose: Purpose) -> None:
+    def __init__(self, planning: Plans, runs: Runs, results: Results, models: ModelStore, purpose: Purpose) -> None:
         """Begin with nothing to do; the runs are made for this purpose."""
-        self._planning, self._runs, self._results, self._purpose = planning, runs, results, purpose
+        self._planning, self._runs, self._results, self._models = planning, runs, results, models
+        self._purpose = purpose
         self._lock = threading.Lock()
         self._job: Job[None] | None = None
         self._name = ""
@@ -216,7 +219,7 @@ class RunSeries:
                 self._run_id = None
 
     def _kept(self, plan: RunPlan) -> RunInfo | None:
-        (kept,) = find_kept(self._runs, self._results, [plan])
+        (kept,) = find_kept(self._runs, self._results, self._models, [plan])
         return kept
 
     def _fail(self, plan: RunPlan, what: str) -> None:
