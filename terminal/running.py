@@ -53,8 +53,12 @@ def carry_out(
     purpose: Purpose = Purpose.COMPARISON,
     studied_run: str = "",
     end_search: bool = False,
+    asks_again: bool = False,
 ) -> RunEnded:
-    """Execute a plan and show its progress; return how it ended. Its search for settings can be ended at once."""
+    """Execute a plan and show its progress; return how it ended. Its search for settings can be ended at once.
+
+    `asks_again` tells that the caller asks by itself for rows that a fault left without an answer.
+    """
     enough = threading.Event()
     if end_search:
         enough.set()
@@ -74,7 +78,7 @@ def carry_out(
         note(snapshot.ended_early)
     for notice in snapshot.notices:
         note(notice, dim=True)
-    if ended.status == "done" and snapshot.passing:
+    if ended.status == "done" and snapshot.passing and not asks_again:
         note(asked_again_note(snapshot.passing))
         note(f"python cli.py compare --resume {plan.run_id}")
     return ended
@@ -141,7 +145,7 @@ def _carry_out_kept(lab: Lab, plan: RunPlan, cancel: threading.Event, purpose: P
     (kept,) = lab.studies.kept([plan])
     try:
         if kept is None:
-            return carry_out(lab, plan, cancel, resume=False, purpose=purpose, studied_run=studied_run)
+            return carry_out(lab, plan, cancel, resume=False, purpose=purpose, studied_run=studied_run, asks_again=True)
         begun = lab.plans.kept(kept.run_id)
         agreed = replace(
             begun,

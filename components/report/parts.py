@@ -26,7 +26,7 @@ from engine.metrics import wording as say
 from engine.metrics.calibration import Calibration, most_kept_at
 from engine.metrics.confusion import class_figures, confusion
 from engine.services.lab import Lab
-from engine.studies.seed_variation import seeds_in_words, variations
+from engine.studies.seed_variation import NO_WHOLE_DRAWS, seeds_in_words, variations
 
 LEAST_ROWS_FOR_CURVES = 100
 """With fewer rows a curve of confidence is mostly the width of its intervals."""
@@ -177,6 +177,9 @@ def draws_part(lab: Lab, info: RunInfo, report: Report) -> None:
                 }
             )
     number = st.column_config.NumberColumn
+    if not rows:
+        st.caption(NO_WHOLE_DRAWS)
+        return
     show_table(
         pl.DataFrame(rows),
         column_config={

@@ -132,6 +132,7 @@ class LiveRun:
                 self._status, self._message = "queued", f"Waiting for {event.ahead}."
             case RunStarted():
                 self._status, self._message = "preparing", ""
+                self._settle(event.plan)  # another process may have gone on with the run while this one waited
             case RunPaused():
                 self._status = "paused"
             case RunContinued():

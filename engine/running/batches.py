@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from engine.core.errors import (
     AdaptLabError,
@@ -35,10 +36,15 @@ from engine.running.answering import (
 )
 from engine.running.prompt_forms import in_stored_labels
 
+T = TypeVar("T")
+R = TypeVar("R")
 STOPS = (CancelledError, *STOPPING)
 """What stops the run in an answer's place."""
 Row = tuple[int, Example]
 """A row with its number in the run."""
+MOST_DEATHS = 3
+"""After so many rows or batches in a row at each of which the model's process died, twice, nothing more is asked: what
+ends it has nothing to do with these rows, and would end it at all others, too."""
 MOST_LOST = 0.2
 """Share of the rows by which something is decided that may be lost. Beyond it the server or the worker would decide."""
 
@@ -211,6 +217,28 @@ def _retrieve_or_error(
         except (ModelError, RetrievalError, WorkerError) as error:
             return error
     return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
+
+
+def each_alone(rows: Sequence[T], ask_one: Callable[[T], R], error_of: Callable[[R], object]) -> list[R]:
+    """Ask again, one by one, about rows whose batch died with its worker: one of them may have ended it for all.
+
+    Args:
+        rows: of the batch.
+        ask_one: asks about one of them.
+        error_of: returns the error in an answer's place, if there is one.
+
+    Raises:
+        WorkerDiedError: it died at three of them in a row.
+    """
+    given, in_a_row = [], 0
+    for row in rows:
+        answer = ask_one(row)
+        error = error_of(answer)
+        in_a_row = in_a_row + 1 if isinstance(error, WorkerDiedError) else 0
+        if isinstance(error, WorkerDiedError) and in_a_row == MOST_DEATHS:
+            raise error
+        given.append(answer)
+    return given
 
 
 def is_lost(error: Exception) -> bool:

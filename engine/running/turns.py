@@ -24,7 +24,7 @@ from engine.core.task import Example
 from engine.metrics import wording as say
 from engine.metrics.budget import Budget
 from engine.running.answering import ReadyVariant, RunContext, answer_row
-from engine.running.batches import answer_batch
+from engine.running.batches import MOST_DEATHS, answer_batch
 from engine.running.settling import settle
 from engine.running.standings import Standings
 
@@ -33,9 +33,6 @@ JOULES_PER_WATT_HOUR = 3600.0
 BLOCK_ROWS = 20
 """Rows that are answered with what a server holds before it holds something else: enough that loading is seldom, few
 enough that a slow minute still hits all alike and a race can decide."""
-MOST_DEATHS = 3
-"""After so many rows or batches in a row at each of which the model's process died, twice, the run stops: what ends it
-has nothing to do with these rows, and would end it at all others, too."""
 RELOAD_S = 0.3
 """A server that took so long to load a model for one answer did not hold it."""
 
@@ -82,8 +79,9 @@ class Turns:
         self._identities = {made.variant_id: made.identity for made in reversed(kept) if made.identity}
         self._weights_by_turns, self._prompts_by_turns = self._holds()
         self._held: tuple[str, str] | None = None
-        self._died: list[Sequence[Prediction]] = []
-        """Answers at which the process died and that are not kept yet, since it has not answered after them."""
+        self._died: list[tuple[bool, Sequence[Prediction]]] = []
+        """Answers at which a process died and that are not kept yet, since it has not answered after them; with whether
+        it was the model's."""
         self._told: set[str] = set()
 
     def take(self, test: Sequence[Example]) -> Iterator[Event]:
@@ -188,22 +186,25 @@ class Turns:
         Raises:
             WorkerDiedError: it has died too often in a row.
         """
+        generates = ready.variant.generates
         if made and all(one.failure is not None and one.failure.kind is FailureKind.WORKER_DIED for one in made):
-            self._died.append(made)
-            if len(self._died) < MOST_DEATHS:
+            self._died.append((generates, made))
+            # One row at which it dies with every variant is one row.
+            if len({answers[0].example_id for _generates, answers in self._died}) < MOST_DEATHS:
                 return
             reason = made[-1].failure.message if made[-1].failure is not None else ""
             raise WorkerDiedError(
                 f"Stopped, since no row gets an answer any more. {reason}",
                 "Resume the run to ask for these rows again.",
             )
-        if made and ready.variant.generates:
+        # A classifier that answers tells nothing of the model's process.
+        if made and (generates or not any(of_model for of_model, _answers in self._died)):
             yield from self._take_died()
         yield from self._tell(made)
 
     def _take_died(self) -> Iterator[Event]:
         died, self._died = self._died, []
-        for made in died:
+        for _generates, made in died:
             yield from self._tell(made)
 
     def _tell(self, made: Sequence[Prediction]) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from engine.analysis.basis.training_rows import TrainingRows, training_rows
 from engine.analysis.costs.break_even import labelled_rows
 from engine.analysis.marks import origin_at
 from engine.core.errors import AdaptLabError, UsageError
+from engine.core.run.failed_rows import to_ask_again
 from engine.core.run.infos import Preflight, RestToPay, RowOffer, RunEstimate, UsualTechniques
 from engine.core.run.manifest import Conditions, Manifest, ModelRecord, Purpose
 from engine.core.run.plan import ROWS_PER_LABEL, RunPlan
@@ -126,7 +127,7 @@ class Plans:
         plan, made = manifest.plan, self._workspace.store.predictions(run_id)
         budget = Budget.of(plan, spent=manifest.beside_usd)
         budget.pay(made)
-        left = len(plan.test_ids) * len(plan.variants) - len(made)
+        left = len(plan.test_ids) * len(plan.variants) - len(made) + len(to_ask_again(made))
         if budget.left_usd is None or budget.left_usd > 0 or left <= 0:
             return None
         kept, rest = self.kept(run_id), 0.0

@@ -152,7 +152,7 @@ class Studies:
         purposes = _DRAWN if info.purpose in _DRAWN else {info.purpose}
         found, outdated = {base.seed: info}, self._results.is_outdated(info.run_id)
         for other in self._runs.list():
-            if len(found) >= MOST_DRAWS or other.task_id != info.task_id or other.status != "done":
+            if len(found) >= MOST_DRAWS or other.task_id != info.task_id or not is_finished(other):
                 continue
             if other.split != info.split or other.purpose not in purposes:
                 continue

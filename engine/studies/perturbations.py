@@ -154,7 +154,7 @@ def perturbed_task(task: Task, kind: str, *, split: str = "test", seed: int = 0)
 
     return replace(
         task,
-        id=perturbed_id(task.id, kind),
+        id=perturbed_id(task.id, kind, split),
         title=f"{task.title}, {WORDS[kind]}",
         examples=tuple(changed(example) for example in task.examples),
         card={**task.card, "made_from": f"{task.id}: {split} rows with {WORDS[kind]}, seed {seed}"},
@@ -172,6 +172,6 @@ def left_out(task: Task, test_ids: Sequence[str]) -> list[str]:
     ]
 
 
-def perturbed_id(task_id: str, kind: str) -> str:
-    """Name the perturbed task."""
-    return f"{task_id}{MADE_FROM}{kind}"
+def perturbed_id(task_id: str, kind: str, split: str = "test") -> str:
+    """Name the task with one split perturbed; the test rows are the usual ones."""
+    return f"{task_id}{MADE_FROM}{kind}" if split == "test" else f"{task_id}{MADE_FROM}{split}{MADE_FROM}{kind}"

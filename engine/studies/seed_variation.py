@@ -104,6 +104,9 @@ def variations(tables: Mapping[int, RunTable], variants: Sequence[Variant]) -> d
     return found
 
 
+NO_WHOLE_DRAWS = "No variant has answered all rows with two seeds: a run that ended early is no draw to compare."
+
+
 def seeds_in_words(seeds: Collection[int]) -> str:
     """Name the seeds."""
     return f"{say.counted(len(seeds), 'seed')}: {', '.join(str(seed) for seed in sorted(seeds))}."

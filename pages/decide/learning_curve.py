@@ -56,7 +56,9 @@ show_table(
         "Quality": st.column_config.TextColumn(
             heading("Quality", marks), help=with_sentences("Mean over the seeds.", marks)
         ),
-        "95 %": st.column_config.TextColumn(help="Over seeds, by Student's t; with a single seed, over its test rows."),
+        "95 %": st.column_config.TextColumn(
+            help="Over seeds, by Student's t; over test rows with one seed, or where all seeds answered alike."
+        ),
         "Each seed": st.column_config.TextColumn(help="Quality with each seed, which draws the training rows."),
     },
     width="content",

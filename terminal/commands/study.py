@@ -30,7 +30,7 @@ from engine.studies.context import AMONG, ROWS, Found, number_words, place_gaps,
 from engine.studies.context import SIZES as PASSAGES
 from engine.studies.drift import drift_changes, left_out_in_words, who_breaks
 from engine.studies.learning_curve import CURVE_TECHNIQUES, SEEDS, SIZES, curve_points, would_labels_help
-from engine.studies.seed_variation import seeds_in_words, variations
+from engine.studies.seed_variation import NO_WHOLE_DRAWS, seeds_in_words, variations
 from terminal.listings.studies import curve_listing, draws_listing, drift_listing, passages_listing, places_listing
 from terminal.options import DEFAULT_TASK, OPTIONS, Count, Json, Run, TaskOptions
 from terminal.sources import kept_run, task_id
@@ -224,7 +224,7 @@ def seeds(
                 sentences=[],
                 listings=[draws_listing(known, base.seed)],
                 figures={"draws": known},
-                remarks=[seeds_in_words(tables)],
+                remarks=[seeds_in_words(tables) if known else NO_WHOLE_DRAWS],
             )
 
         return study(lab, Purpose.SEEDS, plans, options, found, studied_run=info.run_id, as_json=as_json)

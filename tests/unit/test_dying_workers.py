@@ -16,11 +16,13 @@ from engine.core.run.events import RunEnded
 from engine.core.run.plan import RunPlan
 from engine.core.run.prediction import FailureKind, Prediction
 from engine.core.techniques import Technique
-from engine.core.variant import PriorCorrection
+from engine.core.variant import PriorCorrection, ShotChoice
+from engine.running.batches import MOST_DEATHS
+from engine.running.defaults import TechniqueOptions
 from engine.running.planning import plan_run
 from engine.running.runner import Ports
-from engine.running.turns import MOST_DEATHS
 from tests.helpers import small_task
+from tests.memory_lab_models import Answers, MemoryRetriever
 from tests.unit.test_search import carried_out, ports
 
 TASK = small_task(train=3, test=12)
@@ -84,3 +86,42 @@ def test_rows_at_which_it_dies_are_failures_where_others_are_answered(tmp_path: 
     failures = {name: made.failure for name, made in answers(here).items()}
     assert {name for name, failure in failures.items() if failure is not None} == lost
     assert {failure.kind for failure in failures.values() if failure is not None} == {FailureKind.WORKER_DIED}
+
+
+@pytest.mark.parametrize("throughput", [False, True])
+def test_one_row_at_which_it_dies_with_every_variant_is_one_row(tmp_path: Path, *, throughput: bool) -> None:
+    """The run comes to its end: it could never get past a row that is not kept and asked for first."""
+    options = TechniqueOptions(shot_choice=ShotChoice.DRAWN, shots_k=1)
+    names = (Technique.ZERO_SHOT, Technique.FEW_SHOT)
+    made = plan_run(
+        TASK, ScriptedModel().facts, techniques=names, prior_correction=PriorCorrection.OFF, options=options
+    )
+    third = replace(made.variants[0], id="zero-shot-again")
+    plan = replace(made, run_id="r", variants=(*made.variants, third), throughput=throughput, batch_rows=4)
+    lost = TASK.rows(plan.test_ids[5:6])[0]
+    here = ports(tmp_path, plan, Mortal([lost.input]))
+    assert carried_out(plan, here, TASK)[-1] == RunEnded(status="done")
+    for variant in plan.variants:
+        failed = {name for name, one in answers(here, variant.id).items() if one.failure is not None}
+        assert lost.id in failed
+        assert len(failed) == (4 if throughput else 1)
+        assert len(answers(here, variant.id)) == len(ROWS)
+
+
+def test_a_classifier_alone_goes_on_after_rows_at_which_its_worker_died(tmp_path: Path) -> None:
+    """Rows that are answered in between tell that the worker lives."""
+
+    class Fragile(MemoryRetriever):
+        asked = 0
+
+        def classify(self, *arguments: Any, **options: Any) -> Any:
+            self.asked += 1
+            if 2 <= self.asked % 5 <= 3:
+                raise WorkerDiedError("The retrieval worker ended during a request.", "Try again.")
+            return super().classify(*arguments, **options)
+
+    plan = a_plan(names=(Technique.CLASSIFIER,))
+    here = replace(ports(tmp_path, plan), retriever=Fragile(Answers(lambda _text: None, 1000.0)))
+    assert carried_out(plan, here, TASK)[-1] == RunEnded(status="done")
+    failed = [made for made in answers(here, "classifier").values() if made.failure is not None]
+    assert MOST_DEATHS <= len(failed) < len(ROWS)

@@ -68,8 +68,14 @@ def test_many_lost_rows_stop_the_run_instead_of_deciding(error: Exception) -> No
 
 
 def test_a_worker_that_always_dies_is_found_out_at_once() -> None:
-    """Not after all batches: the first ones, tried twice, are more than a fifth of the rows."""
+    """Not after all batches: three rows of the first one, asked alone, say so."""
     model = Sparing(DEAD, INPUTS)
     with pytest.raises(WorkerDiedError):
         prepared(variant(Technique.ZERO_SHOT), model)
-    assert sum(10**6 - left for left in model.left.values()) == 4, "one batch of five rows, twice, both times"
+    asked = sum(10**6 - left for left in model.left.values())
+    assert asked == 2 * (2 + 3 * 2), "one batch and three rows, each twice, and all of that twice"
+
+
+def test_a_row_at_which_the_worker_dies_takes_no_other_with_it() -> None:
+    """Its batch dies, and is asked again row by row."""
+    assert prepared(variant(Technique.ZERO_SHOT), Sparing(DEAD, INPUTS[:1]))[2].priors[0].rows == 23

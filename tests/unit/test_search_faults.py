@@ -127,6 +127,28 @@ def test_a_worker_that_dies_at_the_default_stops_the_run_which_goes_on(tmp_path:
     assert found(here) == found(calm)
 
 
+def test_a_row_at_which_the_worker_dies_ends_no_search(tmp_path: Path) -> None:
+    """It counts as wrong with every setting, as it does in a run, and takes no other row of its batch with it."""
+    a_plan = plan(trials={"all": 4})
+    poison = TASK.split("train")[0]
+
+    class AtOneRow(Mortal):
+        def generate(self, request: GenerateRequest, *, cancel: Any = None) -> Iterator[TextPiece | Completion]:
+            if poison.input in request.messages[-1].content:
+                raise WorkerDiedError("The model's process ended.", "Try again.")
+            yield from super().generate(request, cancel=cancel)
+
+    calm, here = ports(tmp_path / "calm", a_plan), ports(tmp_path / "dead", a_plan, AtOneRow(" "))
+    carried_out(a_plan, calm)
+    assert carried_out(a_plan, here)[-1] == RunEnded(status="done")
+    both = [(one.store.manifest("r").effort or {})["zero-shot-tuned"].in_order[0] for one in (calm, here)]
+    before, after = (trial.row_scores for trial in both)
+    changed = [place for place, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+    assert both[1].standing is TrialOutcome.WHOLE
+    assert len(changed) <= 1
+    assert all(after[place] == 0.0 for place in changed)
+
+
 def test_a_worker_that_dies_at_another_setting_makes_that_setting_fail(tmp_path: Path) -> None:
     """It has no figure, not even one of zeros, and the search goes on."""
     a_plan = plan(trials={"all": 12})

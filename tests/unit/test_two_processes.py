@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from engine.analysis.progress import LiveRun
 from engine.core.errors import UsageError
 from engine.core.run.events import PredictionMade, RunEnded, RunQueued, RunStarted
-from engine.core.run.manifest import plan_fields
+from engine.core.run.manifest import Conditions, plan_fields
 from engine.core.techniques import Technique
 from tests.memory_lab import MODEL, TASK, memory_lab
 
@@ -46,6 +47,9 @@ def test_a_run_that_waited_goes_by_the_plan_as_it_is_when_its_turn_comes() -> No
     assert rest[-1] == RunEnded(status="done")
     assert {event.prediction.example_id for event in rest if isinstance(event, PredictionMade)} == set(added.test_ids)
     assert lab.plans.kept(plan.run_id) == added
+    live = LiveRun(plan, Conditions())
+    live.apply(RunStarted(plan=added, targets=()))
+    assert live.progress().rows_total == 5, "and so does what is shown of it"
 
 
 def test_a_run_that_another_process_may_carry_out_is_not_deleted() -> None:

@@ -6,8 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from engine.core.capabilities import Support
+from engine.core.errors import WorkerDiedError
 from engine.core.generation import Completion
 from engine.core.run.events import Event, PreparationProgress
 from engine.core.run.label_prior import LabelPrior
@@ -17,7 +19,7 @@ from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant, effective_mode
 from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
 from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed, passes
-from engine.running.batches import LostRows, ask
+from engine.running.batches import LostRows, ask, each_alone
 from engine.running.sampling import balanced_sample
 
 NOT_TOLD = "this backend does not give the probability of every label"
@@ -116,6 +118,10 @@ def _answers(
         given = _asked(context, ready, part, every_label=every_label)
         if again := [row for row in part if isinstance(error := given[row.id][0], Exception) and passes(error)]:
             given |= _asked(context, ready, again, every_label=every_label)
+        died = [row for row in part if isinstance(given[row.id][0], WorkerDiedError)]
+        if len(died) > 1:
+            one = partial(_asked_alone, context, ready, every_label=every_label)
+            given |= {row.id: pair for row, pair in zip(died, each_alone(died, one, lambda pair: pair[0]), strict=True)}
         for row in part:
             answer, found = given[row.id]
             if isinstance(answer, Completion) and isinstance(found, Retrieved):
@@ -134,6 +140,12 @@ def _asked(
         raise asked.stopped_by
     both = zip(asked.answers, asked.found, strict=True)
     return {row.id: pair for row, pair in zip(rows, both, strict=True)}
+
+
+def _asked_alone(
+    context: RunContext, ready: ReadyVariant, row: Example, *, every_label: bool
+) -> tuple[Completion | Exception, Retrieved | Exception]:
+    return _asked(context, ready, [row], every_label=every_label)[row.id]
 
 
 def _unmeasured(reason: str, split: str = "", seconds: float = 0.0) -> Measured:

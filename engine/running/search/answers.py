@@ -13,7 +13,7 @@ from engine.core.steps import check_cancelled
 from engine.core.task import Example
 from engine.core.variant import Variant
 from engine.running.answering import ReadyVariant, RunContext, passes
-from engine.running.batches import LostRows, Row, answer_batch, ask
+from engine.running.batches import LostRows, Row, answer_batch, ask, each_alone
 from engine.running.preparation.priors import has_prior, tells_all
 from engine.running.search.copies import repeats_an_example
 
@@ -22,6 +22,7 @@ from engine.running.search.copies import repeats_an_example
 class Answers:
     """What a trial has answered so far."""
 
+    lost: LostRows
     rows: list[Example] = field(default_factory=list)
     order: list[Example] = field(default_factory=list)
     """These, with those that its prompts show, which it was not asked."""
@@ -62,18 +63,29 @@ class _Answer:
 
 
 def answer_all(
-    context: RunContext, ready: ReadyVariant, rows: Sequence[Example], setting: Setting, answers: Answers
+    context: RunContext,
+    ready: ReadyVariant,
+    rows: Sequence[Example],
+    setting: Setting,
+    answers: Answers,
 ) -> None:
     """Answer rows with a setting, and add what was answered.
 
-    A worker that dies twice would leave a batch of rows that count as wrong, which is no figure of a setting: another
-    setting than the default then fails. A busy server must not decide between settings, either: it is asked once more,
-    and then a few rows count as wrong.
+    A busy server or a worker that dies must not decide between settings: what they left without an answer is asked
+    once more, and then a few rows count as wrong, as they do in a run. Where it is more than a few, another setting
+    than the default fails if its worker died.
+
+    Args:
+        context: of the search.
+        ready: the setting, prepared.
+        rows: of a fold.
+        setting: as it is recorded.
+        answers: takes the answers, and counts what is lost over the whole trial.
 
     Raises:
         CancelledError: the user stopped.
         ServerBusyError: the server was too busy for more than a few rows.
-        WorkerDiedError: the worker died both times, at the default.
+        WorkerDiedError: the worker died at more than a few rows, or at any, at the default.
         ModelError: the same at another setting; or the server is unreachable, or refuses every request.
     """
     try:
@@ -85,17 +97,19 @@ def answer_all(
 
 
 def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], answers: Answers) -> None:
-    size, lost = context.plan.batch_rows, LostRows(len(rows))
+    size = context.plan.batch_rows
     for start in range(0, len(rows), size):
         check_cancelled(context.cancel)
         given = dict(enumerate(_asked(context, ready, list(enumerate(rows[start : start + size])))))
         if again := [(place, one.row) for place, one in given.items() if one.error and passes(one.error)]:
             given |= zip((place for place, _row in again), _asked(context, ready, again), strict=True)
+        died = [(place, one.row) for place, one in given.items() if isinstance(one.error, WorkerDiedError)]
+        if len(died) > 1:
+            alone = each_alone(died, lambda row: _asked(context, ready, [row])[0], lambda one: one.error)
+            given |= zip((place for place, _row in died), alone, strict=True)
         for answer in given.values():
-            if isinstance(answer.error, WorkerDiedError):
-                raise answer.error
             if answer.error is not None:
-                lost.note(answer.row.id, answer.error)
+                answers.lost.note(answer.row.id, answer.error)
             answers.add(answer)
 
 

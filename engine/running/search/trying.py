@@ -26,6 +26,7 @@ from engine.core.task import Example
 from engine.core.variant import ClassifierKind, PriorCorrection, Variant
 from engine.metrics.label_prior import LEAST_ROWS, outcomes, paired_gain
 from engine.running.answering import STOPPING, ReadyVariant, RunContext, passes
+from engine.running.batches import LostRows
 from engine.running.preparation.preparing import OneOff, find_parts, make_draw, tried_twice
 from engine.running.preparation.priors import (
     count_rows,
@@ -82,12 +83,12 @@ def try_setting(
         ModelError: the server is unreachable, or refuses every request.
     """
     started = time.perf_counter()
-    answers, took = Answers(), Took()
-    means: list[float] = []
+    means, took = list[float](), Took()
     standing, message, record, prior = TrialOutcome.WHOLE, "", None, None
     began_at, as_the_default = time.time(), not setting or keeps_weights
     trained = variant.lora is not None or variant.classifier.kind is ClassifierKind.ENCODER
     used = ground.folds[:1] if trained else ground.folds
+    answers = Answers(LostRows(sum(len(fold.held_out) for fold in used)))
     try:
         chosen = yield from tried_twice(partial(decide_shots, as_in_the_run, variant, ground.train, None), "A trial")
         record = chosen.record

@@ -50,12 +50,13 @@ class SeriesState:
 
 
 def find_kept(runs: Runs, results: Results, models: ModelStore, plans: Sequence[RunPlan]) -> list[RunInfo | None]:
-    """Return for each plan a kept run of this experiment, a finished one before others; the store is asked once.
+    """Return for each plan a kept run of this experiment, a finished one before others; each is looked at once.
 
     A run whose task asks or scores otherwise today, or whose model is another one today, is another experiment.
     """
     infos = runs.list()
     known: dict[str, RunPlan] = {}
+    outdated: dict[str, bool] = {}
     found = []
     for plan in plans:
         alike = []
@@ -66,10 +67,15 @@ def find_kept(runs: Runs, results: Results, models: ModelStore, plans: Sequence[
                 continue
             if info.run_id not in known:
                 known[info.run_id] = results.plan(info.run_id)
-            outdated = results.is_outdated(info.run_id) or model_has_changed(models, results.manifest(info.run_id))
-            if same_experiment(known[info.run_id], plan) and not outdated:
+            if not same_experiment(known[info.run_id], plan):
+                continue
+            if info.run_id not in outdated:
+                changed = results.is_outdated(info.run_id) or model_has_changed(models, results.manifest(info.run_id))
+                outdated[info.run_id] = changed
+            if not outdated[info.run_id]:
                 alike.append(info)
-        found.append(next((info for info in alike if info.status == "done"), alike[0] if alike else None))
+        alike.sort(key=lambda info: (not is_finished(info), info.status != "done"))
+        found.append(alike[0] if alike else None)
     return found
 
 
@@ -195,7 +201,7 @@ class RunSeries:
             return 0.0
         if snapshot.status == "failed":
             self._fail(plan, snapshot.message)
-        elif snapshot.status == "done" and snapshot.passing:
+        elif snapshot.status == "done" and snapshot.passing and kept is not None and not job.is_set():
             lost = say.counted(snapshot.passing, "row")
             self._fail(plan, f"{lost} got no answer at the second try, either, and count as wrong.")
         return time.monotonic() - started
