@@ -30,13 +30,14 @@ class LlamaServer(LabelScorer):
         """Return a prompt in the model's chat template, as text and as token ids."""
         body = {"messages": as_dicts(messages), "chat_template_kwargs": dict(NO_THINKING)}
         text = self._templated(body)
-        return text, self._tokens(text, special=True)
+        return text, self._tokens(text, special=True, begin=True)
 
     def _templated(self, body: Mapping[str, Any]) -> str:
         return text_of(mapping(self._post("/apply-template", body), "a prompt").get("prompt"))
 
-    def _tokens(self, text: str, *, special: bool) -> list[int]:
-        body = {"content": text, "add_special": special, "parse_special": special}
+    def _tokens(self, text: str, *, special: bool, begin: bool = False) -> list[int]:
+        """Turn text into tokens; `special` reads control tokens, `begin` adds what the model starts with."""
+        body = {"content": text, "add_special": begin, "parse_special": special}
         return token_ids(mapping(self._post("/tokenize", body), "tokens").get("tokens"))
 
     def _label_tokens(self, label: str) -> list[int]:
@@ -45,7 +46,7 @@ class LlamaServer(LabelScorer):
     def _found_end(self) -> int:
         roles = (("user", "a"), ("assistant", _MARK), ("user", "b"))
         messages = [{"role": role, "content": content} for role, content in roles]
-        after = self._templated({"messages": messages}).partition(_MARK)[2]
+        after = self._templated({"messages": messages}).partition(_MARK)[2].lstrip(" ")
         tokens = self._tokens(after, special=True) if after else []
         if not tokens:
             raise BrokenAnswerError("The server's chat template omits answers.", "Choose another model.")
