@@ -10,7 +10,7 @@ import gguf
 CONTROL = ("<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "<|im_end|>")
 USER_DEFINED = ("<b>", "\n\n")
 MISTRAL = (
-    "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{{ m.content }}</s>"
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'assistant' %}{{ m.content + eos_token }}"
     "{% else %}[INST] {{ m.content }} [/INST]{% endif %}{% endfor %}"
 )
 

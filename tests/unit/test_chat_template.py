@@ -107,6 +107,21 @@ def test_no_text_of_a_row_is_a_control_token(tmp_path: Path, text: str, prefix: 
         model.free()
 
 
+@pytest.mark.parametrize("prefix", [True, False])
+def test_an_answer_that_a_prompt_shows_is_ended(tmp_path: Path, prefix: bool) -> None:
+    """Templates that write `eos_token` after an answer get the text of the vocabulary's, and it becomes that token."""
+    model = NativeModel(str(write_sentencepiece(tmp_path / "m.gguf", prefix=prefix)), vocabulary_only=True)
+    try:
+        form = PromptFormat(model)
+        shot = [Message(role="user", content="a"), Message(role="assistant", content="b")]
+        prompt = form.prompt([*shot, Message(role="user", content="c")])
+        assert prompt.text == "<s>[INST] a [/INST]b</s>[INST] c [/INST]"
+        (end,) = model.tokenize("</s>", special=True, begin=False)
+        assert (prompt.tokens.count(end), form.end_tokens) == (1, (end,))
+    finally:
+        model.free()
+
+
 def test_user_defined_tokens_stay_what_they_are(tmp_path: Path) -> None:
     """Tags and line breaks that a vocabulary has as whole tokens are text, and are left as they were written."""
     model = NativeModel(str(write_sentencepiece(tmp_path / "m.gguf")), vocabulary_only=True)
@@ -122,6 +137,7 @@ def test_real_templates_are_filled_as_before() -> None:
     """Loops, conditions and arithmetic of ordinary size work."""
     turns = [{"role": "user", "content": MARK.format(0)}, {"role": "assistant", "content": MARK.format(1)}]
     assert (
-        ChatTemplate(MISTRAL).fill(turns, bos_token="<s>") == f"<s>[INST] {MARK.format(0)} [/INST]{MARK.format(1)}</s>"
+        ChatTemplate(MISTRAL).fill(turns, bos_token="<s>", eos_token="</s>")
+        == f"<s>[INST] {MARK.format(0)} [/INST]{MARK.format(1)}</s>"
     )
     assert ChatTemplate("{{ 3 * 4 }}{{ '-' * 5 }}{{ 7 % 2 }}").fill(turns) == "12-----1"

@@ -124,7 +124,7 @@ class PromptFormat:
             turns,
             add_generation_prompt=open_answer,
             bos_token=self._begin_text,
-            eos_token="",
+            eos_token=self._end_text,
             enable_thinking=False,
         )
 
@@ -132,7 +132,16 @@ class PromptFormat:
     def _begin_text(self) -> str:
         import llama_cpp
 
-        token = int(llama_cpp.llama_vocab_bos(self._model.vocabulary))
+        return self._control_text(int(llama_cpp.llama_vocab_bos(self._model.vocabulary)))
+
+    @cached_property
+    def _end_text(self) -> str:
+        """What ends a text; templates as Mistral's and Zephyr's write it after each answer that a prompt shows."""
+        import llama_cpp
+
+        return self._control_text(int(llama_cpp.llama_vocab_eos(self._model.vocabulary)))
+
+    def _control_text(self, token: int) -> str:
         return self._model.text([token], special=True) if token >= 0 else ""
 
     @cached_property
