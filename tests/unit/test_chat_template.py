@@ -107,6 +107,31 @@ def test_no_text_of_a_row_is_a_control_token(tmp_path: Path, text: str, prefix: 
         model.free()
 
 
+def test_a_template_is_told_the_same_date_on_every_day() -> None:
+    """As SmolLM3, gpt-oss, Granite and Mistral Small write it; Llama 3 writes the date that it writes without one."""
+    smol = "{%- set today = strftime_now('%d %B %Y') -%}Today Date: {{ today }}\n{{ messages[0].content }}"
+    assert ChatTemplate(smol).fill(TURNS) == f"Today Date: 26 July 2024\n{MARK.format(0)}"
+    assert ChatTemplate("{{ strftime_now('%Y-%m-%d') }}").fill(TURNS) == "2024-07-26"
+    llama = (
+        "{%- if not date_string is defined %}{%- if strftime_now is defined %}"
+        "{%- set date_string = strftime_now('%d %b %Y') %}{%- else %}{%- set date_string = '26 Jul 2024' %}"
+        "{%- endif %}{%- endif %}{{- date_string }}"
+    )
+    assert ChatTemplate(llama).fill(TURNS) == "26 Jul 2024"
+    with pytest.raises(jinja2.TemplateError):
+        ChatTemplate("{{ strftime_now(1) }}").fill(TURNS)
+
+
+def test_what_a_model_writes_itself_may_be_marked() -> None:
+    """A block `generation` is what is in it, in a loop and a condition as elsewhere."""
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<end>{% endgeneration %}"
+        "{% else %}{{ m.content }}{% endif %}{% endfor %}"
+    )
+    turns = [*TURNS, {"role": "assistant", "content": MARK.format(1)}]
+    assert ChatTemplate(source).fill(turns) == f"{MARK.format(0)}{MARK.format(1)}<end>"
+
+
 @pytest.mark.parametrize("prefix", [True, False])
 def test_an_answer_that_a_prompt_shows_is_ended(tmp_path: Path, prefix: bool) -> None:
     """Templates that write `eos_token` after an answer get the text of the vocabulary's, and it becomes that token."""
