@@ -55,6 +55,17 @@ def test_without_log_probabilities_there_are_no_probabilities() -> None:
     assert label_probabilities(LABELS, [step("Hello", 0.5)]) == {}
 
 
+def test_where_no_label_was_written_none_has_a_probability() -> None:
+    """What little was listed beside another answer is not made into a certainty; nor are the tokens of thinking."""
+    capital = [step("Refund", 0.99, Billing=0.005, bill=0.004, ref=0.001)]
+    assert label_probabilities(("billing", "refund"), capital, answer="Refund") == {}
+    thought = [step("The", 0.9, billing=0.01), step(" user", 1.0), step("delivery", 0.9)]
+    assert label_probabilities(LABELS, thought) == {}
+    assert label_probabilities(LABELS, [step("delivery", 0.9, billing=0.1)], answer="billing") == {}
+    whole = [step(" delivery", 0.9, **{" billing": 0.1})]
+    assert label_probabilities(LABELS, whole, answer="delivery") == pytest.approx({"billing": 0.1, "delivery": 0.9})
+
+
 @given(
     st.lists(
         st.tuples(

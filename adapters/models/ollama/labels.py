@@ -82,7 +82,7 @@ class LabelChoice:
                 label = written_label(written, contenders)
             else:
                 (label,) = contenders
-            probabilities = probabilities or label_probabilities(decoding.labels, seen)
+            probabilities = probabilities or label_probabilities(decoding.labels, seen, answer=written)
         return Completion(
             text=label,
             usage=Usage(prompt_tokens=self._sums.prompt_tokens, completion_tokens=self._sums.completion_tokens),

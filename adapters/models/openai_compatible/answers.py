@@ -232,10 +232,17 @@ def completion_of(
         prefill_s=first_at - gathered.started if prefill_s is None else prefill_s,
         decode_s=ended - first_at if decode_s is None else decode_s,
         ttft_s=(ended if choice else first_at) - gathered.started,
-        probabilities=label_probabilities(request.decoding.labels, gathered.steps) if choice else {},
+        probabilities=_label_shares(request, gathered) if choice else {},
         prompt=as_text(request.messages),
         finish="length" if (gathered.finish or "").lower() in CUT_OFF else "stop",
         thinking=gathered.thinking,
         thinking_s=(gathered.answer_at or ended) - first_at if gathered.thinking else None,
         identity=gathered.identity,
     )
+
+
+def _label_shares(request: GenerateRequest, gathered: StreamAccumulator) -> dict[str, float]:
+    """Return the labels' probabilities, unless the tokens are also those of the thinking."""
+    if gathered.thinking and "".join(step.token for step in gathered.steps).strip() != gathered.text.strip():
+        return {}
+    return label_probabilities(request.decoding.labels, gathered.steps, answer=gathered.text)

@@ -59,10 +59,16 @@ class Step:
     others: tuple[tuple[str, float], ...] = ()
 
 
-def label_probabilities(labels: Sequence[str], steps: Sequence[Step]) -> dict[str, float]:
+def label_probabilities(labels: Sequence[str], steps: Sequence[Step], *, answer: str | None = None) -> dict[str, float]:
     """Return the probability of each label that something listed can only have become; empty when nothing says so.
 
-    What is missing from 1 belongs to the other labels together.
+    What is missing from 1 belongs to the other labels together. Where no label was written, none has a probability:
+    what was listed beside it says nothing about which one would have been.
+
+    Args:
+        labels: to choose from.
+        steps: the tokens as they were written.
+        answer: what was written as the answer, where the tokens can be of something else, as thinking is.
     """
     if not steps:
         return {}
@@ -72,7 +78,7 @@ def label_probabilities(labels: Sequence[str], steps: Sequence[Step]) -> dict[st
     closing = '"' if opening else ""
     forms = {label: (json.dumps(label, ensure_ascii=False)[1:-1] if opening else label) + closing for label in labels}
     found: list[tuple[list[str], float]] = []
-    alive, path, before = list(labels), 1.0, ""
+    alive, path, before, after = list(labels), 1.0, "", ""
     for step in steps:
         after = before + step.token
         if len(after) > start:
@@ -86,6 +92,8 @@ def label_probabilities(labels: Sequence[str], steps: Sequence[Step]) -> dict[st
             if len(alive) < 2:
                 break
         before = after
+    if not alive or (answer is not None and not answer.lstrip().startswith(after.strip())):
+        return {}
     found.append((alive, path))
     total = sum(amount for fitting, amount in found if fitting)
     own: dict[str, float] = {}
