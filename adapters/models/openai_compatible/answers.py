@@ -167,6 +167,8 @@ class StreamAccumulator:
 
 def _thought_and_text(part: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a piece adds to the thinking and to the answer; Google marks a piece of thinking as such."""
+    if isinstance(part.get("content"), list):
+        return _of_parts(part["content"])
     text = text_of(part.get("content"))
     of_google = part.get("extra_content")
     google = of_google.get("google") if isinstance(of_google, Mapping) else None
@@ -174,6 +176,21 @@ def _thought_and_text(part: Mapping[str, Any]) -> tuple[str, str]:
         return text, ""
     thought = part.get("reasoning_content") or part.get("reasoning")
     return thought if isinstance(thought, str) else "", text
+
+
+def _of_parts(content: Any) -> tuple[str, str]:
+    """Return the thinking and the text of a piece that comes in parts, as from Mistral's models that think.
+
+    Source: *Reasoning* (docs.mistral.ai). Parts without a text, as references, add nothing.
+    """
+    thought = text = ""
+    for part in objects(content):
+        if part.get("type") == "thinking":
+            inner = part.get("thinking")
+            thought += inner if isinstance(inner, str) else "".join(text_of(one.get("text")) for one in objects(inner))
+        else:
+            text += text_of(part.get("text"))
+    return thought, text
 
 
 def longest_tokens(request: GenerateRequest, body: Mapping[str, Any]) -> int:
