@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import jinja2
 import pytest
 
+from adapters.models.llama_cpp import prompt_format
 from adapters.models.llama_cpp.chat_template import MARK, ChatTemplate
 from adapters.models.llama_cpp.native import NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
+from adapters.models.llama_cpp.worker import Worker
 from adapters.processes.client import WorkerProcess
 from engine.core.errors import ModelError
 from engine.core.generation import Message
@@ -87,6 +90,25 @@ def test_an_endless_template_of_a_file_is_an_error_of_the_model(tmp_path: Path) 
         assert worker.pid == first
     finally:
         worker.close()
+
+
+def test_a_template_is_compiled_once_for_all_prompts_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At Ollama the worker counts each prompt while the answer's clock runs: compiling would be part of it."""
+    compiled: list[str] = []
+
+    class Counted(ChatTemplate):
+        def __init__(self, source: str) -> None:
+            compiled.append(source)
+            super().__init__(source)
+
+    monkeypatch.setattr(prompt_format, "ChatTemplate", Counted)
+    worker = Worker()
+    request = {"path": str(write_sentencepiece(tmp_path / "m.gguf"))}
+    items = [{"messages": [{"role": "user", "content": "abc"}]}]
+    for _ in range(2):
+        worker.tokenize(request | {"items": items}, print, threading.Event())
+        worker.label_tokens(request | {"labels": ["a", "b"]}, print, threading.Event())
+    assert compiled == [MISTRAL]
 
 
 @pytest.mark.parametrize("prefix", [True, False])

@@ -27,7 +27,8 @@ class Worker:
     def __init__(self) -> None:
         """Begin with nothing loaded."""
         self._session: Session | None = None
-        self._vocabulary: tuple[str, NativeModel] | None = None
+        self._vocabulary: tuple[str, PromptFormat] | None = None
+        """Of the file that was last asked about: its template is compiled once, not within each answer's time."""
 
     def load(self, request: dict[str, Any], _emit: Emit, cancel: threading.Event) -> dict[str, Any]:
         """Load a model and make room."""
@@ -79,8 +80,8 @@ class Worker:
         if self._session is not None:
             return self._session.format
         if self._vocabulary is None or self._vocabulary[0] != path:
-            self._vocabulary = (path, NativeModel(path, vocabulary_only=True))
-        return PromptFormat(self._vocabulary[1])
+            self._vocabulary = (path, PromptFormat(NativeModel(path, vocabulary_only=True)))
+        return self._vocabulary[1]
 
     def _loaded(self) -> Session:
         if self._session is None:
