@@ -37,6 +37,10 @@ class Capabilities:
     """The base and LoRA weights at once; else a model is loaded whenever they take turns."""
     takes_temperature: Support = Support.YES
     """Else the server samples in its own way, and the same prompt has another answer each time."""
+    takes_seed: Support = Support.YES
+    """Else answers at a temperature over 0 cannot be had again."""
+    takes_stop: Support = Support.YES
+    """Else the server writes beyond the end of an answer, which is cut off here."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """By the name of a field above."""
 
@@ -60,6 +64,8 @@ TITLES: dict[str, str] = {
     "kept_prompts": "Keeps the beginnings of several variants' prompts at once",
     "holds_all": "Holds the base and LoRA weights at once",
     "takes_temperature": "Uses the requested temperature",
+    "takes_seed": "Uses the requested seed",
+    "takes_stop": "Uses the requested stop words",
 }
 """What each capability is, in words, in the order of the table."""
 

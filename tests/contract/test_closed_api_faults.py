@@ -8,6 +8,7 @@ import time
 import pytest
 
 from adapters.models.remote import reading
+from engine.core.capabilities import learned
 from engine.core.errors import (
     AccessError,
     ContextOverflowError,
@@ -16,6 +17,8 @@ from engine.core.errors import (
     UnknownModelError,
     UnsupportedError,
 )
+from engine.core.generation import Completion, TextPiece
+from engine.core.variant import DecodingMode
 from tests import closed_apis as apis
 from tests.closed_apis import ANTHROPIC, GOOGLE, OPENAI, OPENROUTER, At, ClosedApi
 from tests.contract.test_language_model import ask
@@ -153,6 +156,32 @@ def test_an_option_that_is_refused_is_left_out(at: At, api_server: FaultyServer,
     assert ("max_tokens" in api_server.asked[-1]) is (option == "max_completion_tokens")
     told = model.capabilities.reason("takes_temperature")
     assert ("differently in another run" in told) is (option == "temperature")
+
+
+REFUSED_STOP = apis.failed(
+    400, {"message": "Unsupported parameter: 'stop' is not supported with this model.", "param": "stop"}
+)
+
+
+def test_stop_words_that_are_refused_hold_all_the_same(at: At, api_server: FaultyServer) -> None:
+    """The answer is cut here where it would have ended, whatever is written beyond it, and that is told."""
+    model = at(OPENAI, REFUSED_STOP, apis.by_openai("Yes.\n\nMore of it", finish="length"))
+    pieces = list(model.generate(ask(QUESTION, DecodingMode.FREE, stop=("\n",))))
+    done = pieces[-1]
+    assert isinstance(done, Completion)
+    assert (done.text, done.finish) == ("Yes.", "stop")
+    assert "".join(piece.text for piece in pieces if isinstance(piece, TextPiece)) == "Yes."
+    assert done.usage.completion_tokens == 45
+    assert ["stop" in body for body in api_server.asked] == [True, False]
+    assert "cut where their line ends" in model.capabilities.reason("takes_stop")
+
+
+def test_a_seed_that_is_refused_is_told(at: At) -> None:
+    """Answers at a temperature cannot be had again."""
+    model = at(OPENAI, REFUSED_OPTIONS["seed"], apis.by_openai())
+    before = model.capabilities
+    complete(model, ask(QUESTION))
+    assert [line for line in learned(before, model.capabilities) if "accepts no seed" in line]
 
 
 def test_the_option_that_is_named_first_is_the_refused_one(at: At, api_server: FaultyServer) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from adapters.models.llama_cpp.native import NativeModel
 from engine.core.errors import UnsupportedError
+from engine.core.text.stop_words import UpToStop
 
 Logits = NDArray[np.float32]
 
@@ -88,26 +89,23 @@ class TextAssembler:
     def __init__(self, piece: Callable[[int], bytes], stop: tuple[str, ...]) -> None:
         """Begin with nothing."""
         self._piece = piece
-        self._stop = tuple(word for word in stop if word)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._held = max((len(word) for word in self._stop), default=1) - 1
-        self._sent = 0
-        self.text = ""
-        self.stopped = False
+        self._written = UpToStop(stop)
+
+    @property
+    def text(self) -> str:
+        """What was written so far."""
+        return self._written.text
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop word was written."""
+        return self._written.stopped
 
     def add(self, token: int) -> str:
         """Take a token; return what can be shown now."""
-        self.text += self._decoder.decode(self._piece(token))
-        places = [place for place in (self.text.find(word) for word in self._stop) if place >= 0]
-        if places:
-            self.text, self.stopped = self.text[: min(places)], True
-        end = len(self.text) if self.stopped else max(self._sent, len(self.text) - self._held)
-        shown, self._sent = self.text[self._sent : end], max(self._sent, end)
-        return shown
+        return self._written.add(self._decoder.decode(self._piece(token)))
 
     def finish(self) -> str:
         """Return what was held back."""
-        if not self.stopped:
-            self.text += self._decoder.decode(b"", final=True)
-        shown, self._sent = self.text[self._sent :], len(self.text)
-        return shown
+        return self._written.add(self._decoder.decode(b"", final=True)) + self._written.finish()

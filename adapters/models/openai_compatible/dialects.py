@@ -182,10 +182,12 @@ CLOSED = Dialect(
     max_tokens_name="max_completion_tokens",
     strict_only=True,
     capabilities=_with(
-        {"takes_temperature": Support.DEPENDS},
+        dict.fromkeys(("takes_temperature", "takes_seed", "takes_stop"), Support.DEPENDS),
         {
             "lora_serving": "A closed API does not run your weights.",
             "takes_temperature": "On the model: some that think refuse one.",
+            "takes_seed": "On the API and the model; Anthropic's ignores it.",
+            "takes_stop": "On the model: some that think take no stop words. Their answers are cut here.",
         },
     ),
 )
@@ -227,6 +229,12 @@ def without_options(known: Capabilities, without: frozenset[str]) -> Capabilitie
     if "temperature" in without:
         words = "The model accepts no temperature: it may answer the same prompt differently in another run."
         known = replace(known, takes_temperature=Support.NO, reasons={**known.reasons, "takes_temperature": words})
+    if "seed" in without:
+        words = "The model accepts no seed: at a temperature over 0, another run may have other answers."
+        known = replace(known, takes_seed=Support.NO, reasons={**known.reasons, "takes_seed": words})
+    if "stop" in without:
+        words = "The model accepts no stop words: answers are cut where their line ends, and it writes on beyond that."
+        known = replace(known, takes_stop=Support.NO, reasons={**known.reasons, "takes_stop": words})
     if "response_format" in without:
         words = "The server does not support JSON schemas: answers are parsed from free text."
         known = replace(

@@ -55,6 +55,7 @@ from engine.core.generation import (
 )
 from engine.core.run.prediction import Usage
 from engine.core.steps import ANSWER_STOPPED, CancelSignal, check_cancelled
+from engine.core.text.stop_words import UpToStop
 from engine.core.variant import DecodingMode
 
 
@@ -238,12 +239,13 @@ class OpenAICompatibleModel:
             body.setdefault("extra_body", {})["lora"] = lora
         begin = partial(StreamAccumulator, self._client.key, longest_tokens=longest_tokens(request, body))
         gathered = begin()
+        cut = UpToStop(() if "stop" in body else request.decoding.stop)
         known = partial(exchange_of, request, body, prompt_tokens=prompt_tokens, paid=self._is_closed)
         try:
             gathered, chunks = self._begun(begin, body, cancel, until)
             for chunk in chunks:
                 with self._client.translated(self._name):
-                    text = gathered.take(chunk)
+                    text = cut.add(gathered.take(chunk))
                 if text and not choice:
                     yield TextPiece(text=text)
             gathered.check(self._client.host)
@@ -253,12 +255,15 @@ class OpenAICompatibleModel:
                 error.usage = usage_of(gathered.told, known(gathered=gathered, whole=gathered.finish is not None))
             raise
         ended = time.perf_counter()
-        text = gathered.text
+        if (text := cut.finish()) and not choice:
+            yield TextPiece(text=text)
+        text = cut.text
         if choice:
             self._left_out.notice_silence(body, written=bool(gathered.text), listed=bool(gathered.steps))
             text = written_label(text, request.decoding.labels)
             yield TextPiece(text=text)
-        yield completion_of(request, gathered, text, ended, usage_of(gathered.told, known(gathered=gathered)))
+        made = completion_of(request, gathered, text, ended, usage_of(gathered.told, known(gathered=gathered)))
+        yield replace(made, finish="stop") if cut.stopped else made
 
     def _begun(
         self, begin: Callable[[], StreamAccumulator], body: Mapping[str, Any], cancel: CancelSignal | None, until: float
