@@ -53,3 +53,9 @@ def test_a_label_that_another_begins_with_ends_where_the_template_ends_an_answer
     assert (body["prompt"][0], BEGIN in body["prompt"][1:]) == (BEGIN, False)
     assert found.label == "a"
     assert found.probabilities["a"] == pytest.approx(5 / 6)
+
+
+def test_thinking_that_a_template_opens_is_closed() -> None:
+    """The label is scored where an answer begins, not as a first word of thinking."""
+    server = LlamaServer(lambda path, _body: {"prompt": "u:Which?<think>\n"} if "template" in path else {"tokens": [1]})
+    assert server.prompt(PROMPT)[0] == "u:Which?<think>\n\n</think>\n\n"

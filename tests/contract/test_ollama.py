@@ -208,6 +208,19 @@ def test_timings_are_the_servers_own(replay: OllamaReplay) -> None:
     assert done.decode_s == pytest.approx(2 * done.prefill_s, rel=0.01)
 
 
+def test_thinking_without_an_answer_is_a_failure_that_says_so(
+    replay: OllamaReplay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tokens count, and it is not asked again."""
+    replay.capabilities, replay.thinking = ["completion", "thinking"], "first I look at the parcel"
+    monkeypatch.setattr(replay.scripted, "generate", lambda _request: iter(()))
+    with pytest.raises(ModelError, match="thought and gave no answer") as caught:
+        complete(at(replay), ask("Where is my parcel?", DecodingMode.FREE))
+    assert not isinstance(caught.value, ServerError)
+    assert caught.value.usage is not None
+    assert caught.value.usage.completion_tokens == 6
+
+
 def test_thinking_is_kept_apart_and_timed(replay: OllamaReplay) -> None:
     """What a model thinks is not part of its answer, its time is told, and its tokens count as answer."""
     replay.capabilities, replay.thinking = ["completion", "thinking"], "first I look at the parcel"

@@ -25,6 +25,7 @@ from engine.core.errors import (
     BrokenAnswerError,
     CancelledError,
     ContextOverflowError,
+    ModelError,
     RefusedAnswerError,
     ServerAbsentError,
     ServerBusyError,
@@ -160,6 +161,16 @@ def test_usage_says_what_was_kept_and_what_was_thought(server: FaultyServer) -> 
     assert done.thinking.split() == ["let", "me", "see"]
     assert done.thinking_s is not None
     assert done.thinking_s > 0
+
+
+def test_thinking_without_an_answer_is_a_failure_that_says_so(server: FaultyServer) -> None:
+    """A line break ends the thinking of a model that cannot be told not to think: asking again changes nothing."""
+    server.thinking, server.text = "let me see", "\n"
+    with pytest.raises(ModelError, match="thought and gave no answer before a line break") as caught:
+        complete(at(server), ask("Where is it?", DecodingMode.FREE))
+    assert not isinstance(caught.value, ServerError)
+    assert caught.value.usage is not None
+    assert caught.value.usage.thinking_tokens == 5
 
 
 def test_what_a_server_refuses_is_left_out_and_said(server: FaultyServer) -> None:

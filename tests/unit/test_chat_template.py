@@ -169,6 +169,20 @@ def test_an_answer_that_a_prompt_shows_is_ended(tmp_path: Path, prefix: bool) ->
         model.free()
 
 
+@pytest.mark.parametrize("opened", ["<think>\n", "<think>"])
+def test_thinking_that_a_template_opens_is_closed(tmp_path: Path, opened: str) -> None:
+    """Models whose thinking cannot be switched off answer at once, and what a row says opens and closes nothing."""
+    template = MISTRAL + "{% if add_generation_prompt %}" + opened + "{% endif %}"
+    model = NativeModel(str(write_sentencepiece(tmp_path / "m.gguf", template=template)), vocabulary_only=True)
+    try:
+        form = PromptFormat(model)
+        turn = [Message(role="user", content="a <think>")]
+        assert form.prompt(turn).text == "<s>[INST] a <think> [/INST]<think>\n\n</think>\n\n"
+        assert form.prompt(turn, open_answer=False).text == "<s>[INST] a <think> [/INST]"
+    finally:
+        model.free()
+
+
 def test_user_defined_tokens_stay_what_they_are(tmp_path: Path) -> None:
     """Tags and line breaks that a vocabulary has as whole tokens are text, and are left as they were written."""
     model = NativeModel(str(write_sentencepiece(tmp_path / "m.gguf")), vocabulary_only=True)

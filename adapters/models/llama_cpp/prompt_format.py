@@ -15,6 +15,7 @@ import jinja2
 
 from adapters.models.llama_cpp.chat_template import MARK, MARKS, ChatTemplate
 from adapters.models.llama_cpp.native import NativeModel
+from adapters.models.thinking import with_thinking_closed
 from engine.core.errors import ModelError
 from engine.core.generation import Message
 
@@ -71,6 +72,7 @@ class PromptFormat:
     def prompt(self, messages: Sequence[Message], *, open_answer: bool = True) -> Prompt:
         """Turn messages into a prompt; `open_answer` adds the beginning of the assistant's turn."""
         filled, contents = self._fill(messages, open_answer)
+        filled = with_thinking_closed(filled) if open_answer else filled
         begin = self._begin_text
         starts_itself = bool(begin) and filled.startswith(begin)
         text = MARKS.sub(lambda match: contents[int(match[1])], filled)

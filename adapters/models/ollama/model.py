@@ -25,6 +25,7 @@ from adapters.models.ollama.told import plain_name
 from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, ROWS_IN_FLIGHT, Patience
 from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
+from adapters.models.thinking import refuse_thinking_alone
 from engine.core.capabilities import Capabilities
 from engine.core.errors import BrokenAnswerError, ModelError, UnknownModelError, UnsupportedError
 from engine.core.generation import (
@@ -228,6 +229,13 @@ class OllamaModel:
             )
         made = completion_of(request, gathered, started, time.perf_counter())
         self._refuse_cut(made.usage.prompt_tokens, count)
+        refuse_thinking_alone(
+            self._server.host,
+            text=made.text,
+            thinking=made.thinking,
+            cut_off=made.finish == "length",
+            usage=made.usage,
+        )
         yield replace(made, rss_bytes=self._bytes.get(name, 0))
 
     def _label_tokens(self, labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]] | None:

@@ -25,6 +25,7 @@ from adapters.models.remote.estimates import estimated_tokens
 from adapters.models.remote.keys import Key
 from adapters.models.remote.label_odds import Step, label_probabilities
 from adapters.models.remote.messages import as_text
+from adapters.models.thinking import refuse_thinking_alone
 from engine.core.errors import BrokenAnswerError, RefusedAnswerError
 from engine.core.generation import Completion, GenerateRequest, Message
 from engine.core.run.prediction import Usage
@@ -141,6 +142,7 @@ class StreamAccumulator:
         Raises:
             BrokenAnswerError: the stream ended early, or with an error.
             RefusedAnswerError: the model refused, or a filter withheld the answer.
+            ModelError: the model thought and gave no answer.
         """
         ended = (self.finish or "").lower()
         if self.finish is None:
@@ -155,6 +157,8 @@ class StreamAccumulator:
             raise RefusedAnswerError(f"The model at {host} refused to answer (it says: {said}).", _OTHERWISE)
         if ended in WITHHELD or ended.startswith("content_filter"):
             raise RefusedAnswerError(f"The server at {host} withheld its answer (filter: {ended}).", _OTHERWISE)
+        if ended in {"stop", *CUT_OFF}:
+            refuse_thinking_alone(host, text=self.text, thinking=self.thinking, cut_off=ended in CUT_OFF)
         if ended == "error" or (not self.text and ended not in {"stop", *CUT_OFF}):
             raise BrokenAnswerError(f"The server at {host} ended its answer with '{ended[:40]}'.", "Try again later.")
         if not self.text and ended in CUT_OFF:

@@ -12,6 +12,7 @@ from typing import Any
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError
 from adapters.models.remote.border import count_of, mapping, objects, seconds_of, text_of, token_ids
 from adapters.models.remote.messages import as_dicts
+from adapters.models.thinking import with_thinking_closed
 from engine.core.errors import BrokenAnswerError
 from engine.core.generation import Message
 
@@ -29,7 +30,7 @@ class LlamaServer(LabelScorer):
     def prompt(self, messages: Sequence[Message]) -> tuple[str, list[int]]:
         """Return a prompt in the model's chat template, as text and as token ids."""
         body = {"messages": as_dicts(messages), "chat_template_kwargs": dict(NO_THINKING)}
-        text = self._templated(body)
+        text = with_thinking_closed(self._templated(body))
         return text, self._tokens(text, special=True, begin=True)
 
     def _templated(self, body: Mapping[str, Any]) -> str:
