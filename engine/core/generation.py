@@ -148,6 +148,8 @@ class Completion:
     decode_s: float
     load_s: float = 0.0
     """A server's seconds of loading the model before it read the prompt; no part of the other figures."""
+    waited_s: float = 0.0
+    """Until a busy server took the request; no part of the other figures."""
     ttft_s: float
     """From the backend's receipt of the request to its first token or decided label."""
     cpu_s: float = 0.0

@@ -176,11 +176,13 @@ def _generated(
     if ready.corrected:
         completion = without_label_prior(ready, completion)
         yield completion.text
+    before_s = completion.load_s + completion.waited_s
     timing = Timing(
         retrieval_s=found.retrieval_s,
-        ttft_s=max((first_at or ended) - started - completion.load_s, 0.0),
-        total_s=max(ended - started - completion.load_s, 0.0),
+        ttft_s=max((first_at or ended) - started - before_s, 0.0),
+        total_s=max(ended - started - before_s, 0.0),
         load_s=completion.load_s,
+        waited_s=completion.waited_s,
         prefill_s=completion.prefill_s,
         decode_s=completion.decode_s,
         thinking_s=completion.thinking_s,

@@ -123,6 +123,7 @@ def _read(
         prefill_s=answer.prefill_s,
         decode_s=answer.decode_s,
         load_s=answer.load_s,
+        waited_s=answer.waited_s,
         cpu_s=answer.cpu_s + found.cpu_s,
     )
     return replace(prediction, timing=timing)

@@ -238,6 +238,13 @@ class Turns:
                 f"The server loaded the model again during the run: {took}, before an answer of "
                 f"{prediction.variant_id}. That is not counted in any latency, cost or energy.",
             )
+        if prediction.timing.waited_s > 0:
+            waited = say.seconds(prediction.timing.waited_s)
+            yield from self._once(
+                "wait",
+                f"The server was busy during the run: {waited} until it took a question for "
+                f"{prediction.variant_id}. That is not counted in any latency.",
+            )
         if prediction.usage.estimated:
             paid = self._context.plan.prices is not None
             counts = "such answers count as the most they can have cost" if paid else "they are estimated"

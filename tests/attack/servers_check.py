@@ -42,7 +42,7 @@ def sound(made: Prediction) -> bool:
     usage, timing = made.usage, made.timing
     counts = (usage.prompt_tokens, usage.cached_prompt_tokens, usage.completion_tokens, usage.thinking_tokens)
     seconds = (timing.total_s or 0.0, timing.ttft_s or 0.0, timing.prefill_s or 0.0, timing.decode_s or 0.0)
-    numbers = (*seconds, timing.load_s, *made.probabilities.values())
+    numbers = (*seconds, timing.load_s, timing.waited_s, *made.probabilities.values())
     (made.text + made.thinking + made.identity).encode()  # raises where half a letter was kept
     return (
         all(0 <= count < 10**7 for count in counts)

@@ -63,7 +63,9 @@ def test_a_busy_api_is_asked_again_when_it_says(
     if played.events:  # an error as the first event, before anything was written
         played = Played(events=[apis.KEEP_ALIVE, played.events[-2], apis.DONE])
         api_server.plays[0] = played
-    assert complete(model, ask(QUESTION)).text == "billing"
+    done = complete(model, ask(QUESTION))
+    assert done.text == "billing"
+    assert done.waited_s >= waits[0]  # and what the attempt took
     if wait_s is None:  # none is named: a short one
         assert 0 < waits[0] < 1
     else:

@@ -29,7 +29,7 @@ from tests.memory_lab_training import NoMeter
 ROWS = 2 * BLOCK_ROWS + 5
 TASK = small_task(train=3, test=ROWS)
 NAMES = ("zero-shot", "few-shot", "lora", "rag+lora")
-LOAD_S = 2.0
+LOAD_S, WAIT_S = 2.0, 3.0
 
 
 class OneAtATime(ScriptedModel):
@@ -41,6 +41,7 @@ class OneAtATime(ScriptedModel):
         self.holds_all, self.kept_prompts, self.loads = holds_all, kept_prompts, 0
         self._held: str | None = None
         self.slow: set[str] = set()
+        self.busy: set[str] = set()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -54,7 +55,10 @@ class OneAtATime(ScriptedModel):
         self._held, self.loads = wanted, self.loads + changed
         for piece in super().generate(replace(request, lora=None), cancel=cancel):
             loaded = changed or request.slot in self.slow
-            yield replace(piece, load_s=LOAD_S if loaded else 0.001) if isinstance(piece, Completion) else piece
+            waited_s = WAIT_S if request.slot in self.busy else 0.0
+            if isinstance(piece, Completion):
+                piece = replace(piece, load_s=LOAD_S if loaded else 0.001, waited_s=waited_s)  # noqa: PLW2901
+            yield piece
 
 
 class Counted(tuple[Any, ...]):  # noqa: SLOT001
@@ -190,3 +194,16 @@ def test_a_reload_in_the_midst_of_a_run_is_told_and_counts_nowhere(tmp_path: Pat
     made = [e.prediction for e in events if isinstance(e, PredictionMade) and e.prediction.variant_id == "zero-shot"]
     assert all(one.timing.load_s == LOAD_S for one in made)
     assert all(one.timing.total_s is not None and one.timing.total_s < LOAD_S for one in made)
+
+
+def test_waits_for_a_busy_server_are_told_and_count_in_no_latency(tmp_path: Path) -> None:
+    """Once in words, as loads are; the seconds are kept beside the answer."""
+    model = OneAtATime(Support.YES)
+    model.busy.add("few-shot")
+    events = carried_out(tmp_path, model)
+    (notice,) = [event.text for event in events if isinstance(event, Notice) and "was busy" in event.text]
+    assert "3.00 s" in notice
+    made = [event.prediction for event in events if isinstance(event, PredictionMade)]
+    waited = {one.variant_id: one.timing.waited_s for one in made}
+    assert waited == {name: WAIT_S if name == "few-shot" else 0.0 for name in NAMES}
+    assert all(one.timing.total_s == 0.0 for one in made if one.variant_id == "few-shot")

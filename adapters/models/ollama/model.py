@@ -24,7 +24,7 @@ from adapters.models.ollama.server import OllamaServer, dotted
 from adapters.models.ollama.told import plain_name
 from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, ROWS_IN_FLIGHT, Patience
 from adapters.models.remote.estimates import estimated_tokens
-from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
+from adapters.models.remote.reading import Waits, answer_all, cancellable_call, cancellable_stream, with_retries
 from adapters.models.thinking import refuse_thinking_alone
 from engine.core.capabilities import Capabilities
 from engine.core.errors import BrokenAnswerError, ModelError, UnknownModelError, UnsupportedError
@@ -200,10 +200,10 @@ class OllamaModel:
         self, name: str, request: GenerateRequest, count: int, cancel: CancelSignal | None, until: float
     ) -> Iterator[TextPiece | Completion]:
         body = chat_body(name, request, context_tokens=self._context_tokens, thinks=self._thinks)
-        started = time.perf_counter()
+        started, waits = time.perf_counter(), Waits()
         if request.decoding.mode is DecodingMode.CHOICE:
             choice = LabelChoice(
-                partial(self._asked, name, cancel, until),
+                partial(self._asked, name, cancel, until, waits),
                 request,
                 body,
                 own=self._label_tokens(request.decoding.labels),
@@ -213,12 +213,12 @@ class OllamaModel:
             self._without_logprobs = not choice.lists
             yield TextPiece(text=made.text)
             self._refuse_cut(made.usage.prompt_tokens, count)
-            ttft_s = max(time.perf_counter() - started - made.load_s, 0.0)
-            yield replace(made, ttft_s=ttft_s, rss_bytes=self._bytes.get(name, 0))
+            ttft_s = max(time.perf_counter() - started - made.load_s - waits.seconds, 0.0)
+            yield replace(made, ttft_s=ttft_s, waited_s=waits.seconds, rss_bytes=self._bytes.get(name, 0))
             return
         gathered = StreamAccumulator(self._server.key, longest_tokens=body["options"]["num_predict"])
         with self._server.translated(name):
-            for chunk in self._chunks(name, body, cancel, until):
+            for chunk in self._chunks(name, body, cancel, until, waits):
                 text = gathered.take(chunk)
                 if text:
                     yield TextPiece(text=text)
@@ -227,7 +227,7 @@ class OllamaModel:
                 f"The Ollama server at {self._server.host} sent part of an answer ({len(gathered.text)} characters).",
                 "Check whether it is still running, then try again.",
             )
-        made = completion_of(request, gathered, started, time.perf_counter())
+        made = completion_of(request, gathered, started + waits.seconds, time.perf_counter())
         self._refuse_cut(made.usage.prompt_tokens, count)
         refuse_thinking_alone(
             self._server.host,
@@ -236,7 +236,7 @@ class OllamaModel:
             cut_off=made.finish == "length",
             usage=made.usage,
         )
-        yield replace(made, rss_bytes=self._bytes.get(name, 0))
+        yield replace(made, waited_s=waits.seconds, rss_bytes=self._bytes.get(name, 0))
 
     def _label_tokens(self, labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]] | None:
         """Return how labels are made up, asked once; None where the model's file is not on this machine."""
@@ -245,7 +245,7 @@ class OllamaModel:
         return self._tokens_of.get(labels)
 
     def _asked(
-        self, name: str, cancel: CancelSignal | None, until: float, path: str, body: Mapping[str, Any]
+        self, name: str, cancel: CancelSignal | None, until: float, waits: Waits, path: str, body: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Return the one object that comes back."""
 
@@ -259,10 +259,11 @@ class OllamaModel:
             cancel=cancel,
             until=until,
             jitter=self._jitter,
+            waits=waits,
         )
 
     def _chunks(
-        self, name: str, body: Mapping[str, Any], cancel: CancelSignal | None, until: float
+        self, name: str, body: Mapping[str, Any], cancel: CancelSignal | None, until: float, waits: Waits
     ) -> Iterator[Mapping[str, Any]]:
         def begin() -> Iterator[Mapping[str, Any]]:
             with self._server.translated(name):
@@ -274,7 +275,7 @@ class OllamaModel:
             )
             return next(chunks, None), chunks
 
-        first, rest = with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter)
+        first, rest = with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter, waits=waits)
         if first is not None:
             yield first
         yield from rest

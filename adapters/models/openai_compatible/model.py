@@ -34,7 +34,7 @@ from adapters.models.openai_compatible.usage import usage_of
 from adapters.models.openai_compatible.vllm_server import VllmServer
 from adapters.models.remote.bounds import ANSWER_S, MOST_STREAM_BYTES, ROWS_IN_FLIGHT, Patience
 from adapters.models.remote.label_odds import written_label
-from adapters.models.remote.reading import answer_all, cancellable_call, cancellable_stream, with_retries
+from adapters.models.remote.reading import Waits, answer_all, cancellable_call, cancellable_stream, with_retries
 from engine.core.capabilities import Capabilities, Support
 from engine.core.errors import (
     BrokenAnswerError,
@@ -151,6 +151,7 @@ class OpenAICompatibleModel:
         self, request: GenerateRequest, cancel: CancelSignal | None, until: float
     ) -> Iterator[TextPiece | Completion]:
         """Answer one request in the way that this server knows."""
+        waits = Waits()
         if request.lora and wanted_lora(self._served, request) is None:
             raise UnsupportedError(
                 f"The server at {self._client.host} does not serve the LoRA weights '{request.lora.locator[-60:]}'.",
@@ -159,13 +160,13 @@ class OpenAICompatibleModel:
         spoken = self._dialect
         if spoken.choice_by is ChoiceBy.TOKENS and request.decoding.mode is DecodingMode.CHOICE:
             try:
-                yield from self._chosen(request, cancel, until)
+                yield from self._chosen(request, cancel, until, waits)
                 return  # noqa: TRY300 - what follows asks in another way
             except NoOddsError:  # nothing has been written yet
                 if spoken.older is None:
                     # With a grammar, probabilities are not known, and none are reported.
                     grammar = replace(spoken, choice_by=ChoiceBy.GRAMMAR)
-                    for item in self._written(request, cancel, until, None, grammar):
+                    for item in self._written(request, cancel, until, waits, None, grammar):
                         yield replace(item, probabilities={}) if isinstance(item, Completion) else item
                     return
                 self._dialect = spoken.older
@@ -173,14 +174,14 @@ class OpenAICompatibleModel:
         while True:
             without = self._left_out.names
             try:
-                yield from self._written(request, cancel, until, prompt_tokens, self._dialect)
+                yield from self._written(request, cancel, until, waits, prompt_tokens, self._dialect)
             except RefusedOptionError as error:
                 self._left_out.refuse(error, request, without)
                 continue
             return
 
     def _chosen(
-        self, request: GenerateRequest, cancel: CancelSignal | None, until: float
+        self, request: GenerateRequest, cancel: CancelSignal | None, until: float, waits: Waits
     ) -> Iterator[TextPiece | Completion]:
         """Choose a label over its own tokens, as llama.cpp does here."""
         started = time.perf_counter()
@@ -207,14 +208,15 @@ class OpenAICompatibleModel:
             with self._client.translated(self._name):
                 return cancellable_call(choose, cancel=cancel, server=self._client.host, until=until)
 
-        text, count, found = with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter)
+        text, count, found = with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter, waits=waits)
         yield TextPiece(text=found.label)
         yield Completion(
             text=found.label,
             usage=Usage(prompt_tokens=count, cached_prompt_tokens=found.cached_tokens, completion_tokens=found.tokens),
             prefill_s=found.prefill_s,
             decode_s=found.decode_s,
-            ttft_s=time.perf_counter() - started,
+            waited_s=waits.seconds,
+            ttft_s=max(time.perf_counter() - started - waits.seconds, 0.0),
             probabilities=found.probabilities,
             prompt=text,
         )
@@ -224,6 +226,7 @@ class OpenAICompatibleModel:
         request: GenerateRequest,
         cancel: CancelSignal | None,
         until: float,
+        waits: Waits,
         prompt_tokens: int | None,
         dialect: Dialect,
     ) -> Iterator[TextPiece | Completion]:
@@ -242,7 +245,7 @@ class OpenAICompatibleModel:
         cut = UpToStop(() if "stop" in body else request.decoding.stop)
         known = partial(exchange_of, request, body, prompt_tokens=prompt_tokens, paid=self._is_closed)
         try:
-            gathered, chunks = self._begun(begin, body, cancel, until)
+            gathered, chunks = self._begun(begin, body, cancel, until, waits)
             for chunk in chunks:
                 with self._client.translated(self._name):
                     text = cut.add(gathered.take(chunk))
@@ -263,10 +266,15 @@ class OpenAICompatibleModel:
             text = written_label(text, request.decoding.labels)
             yield TextPiece(text=text)
         made = completion_of(request, gathered, text, ended, usage_of(gathered.told, known(gathered=gathered)))
-        yield replace(made, finish="stop") if cut.stopped else made
+        yield replace(made, finish="stop" if cut.stopped else made.finish, waited_s=waits.seconds)
 
     def _begun(
-        self, begin: Callable[[], StreamAccumulator], body: Mapping[str, Any], cancel: CancelSignal | None, until: float
+        self,
+        begin: Callable[[], StreamAccumulator],
+        body: Mapping[str, Any],
+        cancel: CancelSignal | None,
+        until: float,
+        waits: Waits,
     ) -> tuple[StreamAccumulator, Iterator[Any]]:
         """Send the request, again while the server is busy, until its first chunk arrives."""
 
@@ -282,7 +290,7 @@ class OpenAICompatibleModel:
             first = next(chunks, None)
             return gathered, chain(() if first is None else (first,), chunks)
 
-        return with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter)
+        return with_retries(attempt, cancel=cancel, until=until, jitter=self._jitter, waits=waits)
 
     def generate_batch(
         self, requests: Sequence[GenerateRequest], *, cancel: CancelSignal | None = None

@@ -96,7 +96,7 @@ class Patience:
         started = time.monotonic()
         for item in ask(started + self.limit_s(max_tokens, at_once=at_once)):
             if isinstance(item, Completion) and self._first is None:
-                rest_s = max(time.monotonic() - started - item.load_s - item.ttft_s, 0.0)
+                rest_s = max(time.monotonic() - started - item.load_s - item.waited_s - item.ttft_s, 0.0)
                 self._first = (item.ttft_s, rest_s / max(item.usage.completion_tokens - 1, 1))
             yield item
 

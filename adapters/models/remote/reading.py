@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from adapters.models.remote.bounds import CURRENT, MOST_BYTES, QUICK_S, Reading, took_too_long
@@ -144,22 +145,32 @@ def quick_call(ask: Callable[[], Result], *, server: str) -> Result:
     return cancellable_call(ask, cancel=None, server=server, until=time.monotonic() + QUICK_S)
 
 
+@dataclass(slots=True)
+class Waits:
+    """How long the requests of one answer waited, since the server was busy."""
+
+    seconds: float = 0.0
+
+
 def with_retries(
     attempt: Callable[[], Result],
     *,
     cancel: CancelSignal | None,
     until: float = math.inf,
     jitter: random.Random,
+    waits: Waits | None = None,
 ) -> Result:
     """Make an attempt, and again after a growing pause while the server is busy, as long as there is time.
 
-    A server that names a time (`Retry-After`) gets it, up to a limit.
+    A server that names a time (`Retry-After`) gets it, up to a limit. `waits` is given the seconds of the attempts that
+    found it busy, and of the pauses.
 
     Raises:
         ServerBusyError: it stayed busy.
     """
     wait_s = FIRST_WAIT_S
     for _ in range(ATTEMPTS - 1):
+        began = time.perf_counter()
         try:
             return attempt()
         except ServerBusyError as error:
@@ -167,7 +178,10 @@ def with_retries(
             pause_s = min(asked_s if asked_s is not None else wait_s * jitter.uniform(0.75, 1.25), LONGEST_WAIT_S)
             if time.monotonic() + pause_s > until:
                 raise
+            busy_s = time.perf_counter() - began
             pause(pause_s, cancel, ANSWER_STOPPED)
+            if waits is not None:
+                waits.seconds += busy_s + pause_s
             wait_s *= 2
     return attempt()
 

@@ -73,6 +73,8 @@ class Timing:
     decode_s: float | None = None
     load_s: float = 0.0
     """A server's seconds of loading the model before this answer; no part of any other figure."""
+    waited_s: float = 0.0
+    """Until a busy server took the request; no part of any latency."""
     thinking_s: float | None = None
     """Part of the answer's time that went into thinking; None for models that do not think."""
     batch_share_s: float | None = None
@@ -228,7 +230,7 @@ def _sound_usage(usage: Usage) -> Usage:
 def _sound_timing(timing: Timing) -> Timing:
     told = {item.name: getattr(timing, item.name) for item in fields(timing)}
     wrong = [name for name, value in told.items() if value is not None and not is_duration(value)]
-    nothing: dict[str, Any] = {name: 0.0 if name in {"load_s", "cpu_s"} else None for name in wrong}
+    nothing: dict[str, Any] = {name: 0.0 if name in {"load_s", "waited_s", "cpu_s"} else None for name in wrong}
     return replace(timing, **nothing) if nothing else timing
 
 
