@@ -13,18 +13,22 @@ COMPUTE_BYTES = 200_000_000
 
 
 def cache_bytes_per_token(header: GgufHeader) -> int:
-    """Return what one token takes in the KV cache: keys and values of all layers. 0 where the file does not say."""
+    """Return what one token takes in the KV cache: keys and values of all layers. 0 where the file does not say.
+
+    Layers of hybrid models that have no attention (LFM2, Granite 4 H) keep nothing of a token: they have 0 heads.
+    """
     name = header.architecture
     layers, width = header.facts.get(f"{name}.block_count"), header.facts.get(f"{name}.embedding_length")
     heads = header.facts.get(f"{name}.attention.head_count")
     if not (isinstance(layers, int) and isinstance(width, int) and isinstance(heads, int)) or heads < 1:
         return 0
     shared = header.facts.get(f"{name}.attention.head_count_kv", heads)
+    each = header.lists.get(f"{name}.attention.head_count_kv")
     key = header.facts.get(f"{name}.attention.key_length", width // heads)
     value = header.facts.get(f"{name}.attention.value_length", width // heads)
     if not (isinstance(shared, int) and isinstance(key, int) and isinstance(value, int)):
         return 0
-    return layers * shared * (key + value) * CACHE_BYTES
+    return (sum(max(count, 0) for count in each) if each else layers * shared) * (key + value) * CACHE_BYTES
 
 
 def estimated_bytes(header: GgufHeader, *, size_bytes: int, slots: int, context_tokens: int) -> int:

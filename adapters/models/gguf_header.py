@@ -1,7 +1,7 @@
 """Read the header of a GGUF file: its facts, and where each tensor is. Standard library only.
 
 The `gguf` package reads every string of the vocabulary one by one (seconds for 150,000 tokens); training needs
-none of them, so arrays are skipped here. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+none of them, so arrays are skipped here, but for short ones of whole numbers: a fact of each layer. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -22,6 +22,8 @@ _STRING = 8
 _ARRAY = 9
 _DEFAULT_ALIGNMENT_BYTES = 32
 _MOST_DIMENSIONS = 4
+_WHOLE_NUMBERS = frozenset({0, 1, 2, 3, 4, 5, 10, 11})
+_MOST_LAYERS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +39,13 @@ class TensorPlace:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GgufHeader:
-    """The facts of a GGUF file (arrays left out) and its tensors by name."""
+    """The facts of a GGUF file and its tensors by name."""
 
     facts: Mapping[str, FactValue]
+    """Without arrays."""
     tensors: Mapping[str, TensorPlace]
+    lists: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Facts that are short arrays of whole numbers, as those of which each layer has its own."""
 
     @property
     def architecture(self) -> str:
@@ -92,11 +97,13 @@ class _Reader:
             raise ValueError(f"version {version}")
         tensor_count, fact_count = int(self._scalar("Q")), int(self._scalar("Q"))
         facts: dict[str, FactValue] = {}
+        lists: dict[str, tuple[int, ...]] = {}
         for _ in range(fact_count):
             name = self._string()
             kind = int(self._scalar("I"))
             if kind == _ARRAY:
-                self._pass_array()
+                if numbers := self._array():
+                    lists[name] = numbers
             else:
                 facts[name] = self._string() if kind == _STRING else self._scalar(_SCALARS[kind])
         places = [self._place() for _ in range(tensor_count)]
@@ -106,7 +113,9 @@ class _Reader:
             name: TensorPlace(name=name, shape=shape, type_number=kind, offset_bytes=start + offset)
             for name, shape, kind, offset in places
         }
-        return GgufHeader(facts=MappingProxyType(facts), tensors=MappingProxyType(tensors))
+        return GgufHeader(
+            facts=MappingProxyType(facts), tensors=MappingProxyType(tensors), lists=MappingProxyType(lists)
+        )
 
     def _scalar(self, code: str) -> int | float | bool:
         value: int | float | bool
@@ -123,7 +132,8 @@ class _Reader:
         self._at = end
         return text
 
-    def _pass_array(self) -> None:
+    def _array(self) -> tuple[int, ...]:
+        """Pass an array; return it if it is a short one of whole numbers."""
         kind, count = int(self._scalar("I")), int(self._scalar("Q"))
         if kind == _STRING:
             data, at, unpack = self._data, self._at, struct.Struct("<Q").unpack_from
@@ -132,9 +142,12 @@ class _Reader:
             self._at = at
         elif kind == _ARRAY:
             for _ in range(count):
-                self._pass_array()
+                self._array()
+        elif kind in _WHOLE_NUMBERS and count <= _MOST_LAYERS:
+            return tuple(int(self._scalar(_SCALARS[kind])) for _ in range(count))
         else:
             self._at += count * struct.calcsize("<" + _SCALARS[kind])
+        return ()
 
     def _place(self) -> tuple[str, tuple[int, ...], int, int]:
         name = self._string()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,16 @@ def test_a_vision_projector_is_set_aside(home: Path, catalog: Catalog, name: str
     put(home / ".lmstudio/models" / name, gguf(facts))
     assert ids(catalog) == set()
     assert "vision projector" in catalog.set_aside[0]
+
+
+@pytest.mark.parametrize(("kind", "form"), [(4, "I"), (5, "i"), (10, "Q")])
+def test_layers_without_attention_need_no_cache(tmp_path: Path, kind: int, form: str) -> None:
+    """A hybrid model says for each layer how many heads it has, none where it has no attention."""
+    heads = [0, 2, 0, 4]
+    told = struct.pack(f"<IIQ{len(heads)}{form}", 9, kind, len(heads), *heads)
+    header = read_header(put(tmp_path / "a.gguf", gguf(SHAPE | {"llama.attention.head_count_kv": told})))
+    assert header.lists == {"llama.attention.head_count_kv": tuple(heads)}
+    assert cache_bytes_per_token(header) == 6 * (8 + 8) * 2
 
 
 def test_what_does_not_fit_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
