@@ -24,7 +24,8 @@ class Routes:
         self._end = before_end + chr(END)
 
     def __call__(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Answer a request: `a` is as probable as what ends an answer, all else is not probable at all."""
+        """Answer a request: `a` is as probable as what ends an answer, all else is less so."""
+        assert body["model"] == "base"
         if path == "/apply-template":
             return {"prompt": "".join(f"{one['role'][0]}:{one['content']}{self._end}" for one in body["messages"])}
         if path == "/tokenize":
@@ -38,7 +39,7 @@ class Routes:
 
 def chosen(routes: Routes, *labels: str) -> ScoredLabel:
     """Choose among labels."""
-    server = LlamaServer(routes)
+    server = LlamaServer(routes, "base")
     _text, tokens = server.prompt(PROMPT)
     return server.choose(tokens, labels, every_label=True, to=Addressed(model="base"), check_cancelled=lambda: None)
 
@@ -57,5 +58,6 @@ def test_a_label_that_another_begins_with_ends_where_the_template_ends_an_answer
 
 def test_thinking_that_a_template_opens_is_closed() -> None:
     """The label is scored where an answer begins, not as a first word of thinking."""
-    server = LlamaServer(lambda path, _body: {"prompt": "u:Which?<think>\n"} if "template" in path else {"tokens": [1]})
+    reply = {"prompt": "u:Which?<think>\n", "tokens": [1]}
+    server = LlamaServer(lambda _path, _body: reply, "base")
     assert server.prompt(PROMPT)[0] == "u:Which?<think>\n\n</think>\n\n"

@@ -39,10 +39,10 @@ def test_a_grammar_restricts_answers_where_no_probabilities_are_listed(
     server.text = "beta"
 
     def answer(handler: Any, data: bytes) -> bool:
-        if not data and handler.path == "/props":
+        if not data and handler.path == f"/props?model={MODEL}":
             handler.send(200, json.dumps({"build_info": "b1234-abc"}), "application/json")
             return True
-        if not data and handler.path == "/lora-adapters":
+        if not data and handler.path == f"/lora-adapters?model={MODEL}":
             handler.send(200, "[]", "application/json")
             return True
         return bool(data) and native(handler, json.loads(data))

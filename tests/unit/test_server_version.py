@@ -17,8 +17,9 @@ class Told:
         """Answer this route with this, and no other."""
         self.route, self.answer = route, answer
 
-    def get(self, path: str) -> Any:
-        """Ask a route."""
+    def get(self, path: str, **query: str) -> Any:
+        """Ask a route; llama-server is told of which model."""
+        assert query == ({"model": "small"} if path == "/props" else {})
         if path != self.route:
             raise ServerError("No such route.", "Ask another.")
         return self.answer
@@ -38,4 +39,4 @@ class Told:
 )
 def test_a_version_is_read_where_a_server_tells_it(dialect: Dialect, route: str, answer: Any, version: str) -> None:
     """What a server does not tell, or tells in another form, is left out and stops nothing."""
-    assert version_of(cast("Client", Told(route, answer)), dialect) == version
+    assert version_of(cast("Client", Told(route, answer)), dialect, "small") == version

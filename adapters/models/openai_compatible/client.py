@@ -172,9 +172,9 @@ class Client:
 
         return cancellable_call(ask, cancel=None, server=self.host, until=time.monotonic() + seconds)
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, **query: str) -> Any:
         """Ask a route of the server's own; return the JSON that comes back."""
-        return self._quick(f"{self.root}{path}")
+        return self._quick(f"{self.root}{path}", **({"params": query} if query else {}))
 
     def close(self) -> None:
         """Close the connections; new ones are opened when they are needed."""

@@ -55,14 +55,19 @@ class Addressed:
 
 
 class LabelScorer(ABC):
-    """Chooses labels at one server."""
+    """Chooses labels by one model of one server."""
 
-    def __init__(self, post: Post) -> None:
-        """Speak through `post`."""
+    def __init__(self, post: Post, model: str) -> None:
+        """Speak through `post` of the model with this name."""
         self._post = post
+        self._model = model
         self._tries: dict[tuple[str, ...], LabelTrie] = {}
         self._end: int | None = None
         self._learning = threading.Lock()
+
+    def bring_in(self) -> None:
+        """Have the server load the model, by asking for the tokens of a word."""
+        self._label_tokens("a")
 
     @abstractmethod
     def prompt(self, messages: Sequence[Message]) -> tuple[str, list[int]]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from adapters.models.openai_compatible.client import Client
-from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, Dialect, dialect_of
+from adapters.models.openai_compatible.dialects import CLOSED, GENERIC, LLAMA_SERVER, Dialect, dialect_of
 from adapters.models.openai_compatible.prices import is_closed_api, price_ref
 from adapters.models.remote.border import UnreadableError, count_of, text_of
 from engine.core.errors import ModelError
@@ -93,13 +93,23 @@ def shown_name(name: str) -> str:
     return PurePosixPath(name.replace("\\", "/")).name if is_path else name
 
 
-def version_of(client: Client, dialect: Dialect) -> str:
-    """Return a server's version as it tells it; empty for one that tells none, or cannot just now."""
+def is_held(listed: Sequence[Mapping[str, Any]], name: str, dialect: Dialect) -> bool:
+    """Tell whether a server holds a model, as far as its list says.
+
+    A llama-server that was started without a model loads one when it is asked about it (*Using multiple models* of its
+    README: `status`).
+    """
+    told = next((one.get("status") for one in listed if one["id"] == name), None)
+    return dialect is not LLAMA_SERVER or not isinstance(told, Mapping) or told.get("value") == "loaded"
+
+
+def version_of(client: Client, dialect: Dialect, model: str) -> str:
+    """Return a server's version as it tells it for a model; empty for one that tells none, or cannot just now."""
     if dialect.version_at is None:
         return ""
     route, field = dialect.version_at
     with suppress(ModelError, UnreadableError):
-        told = client.get(route)
+        told = client.get(route, model=model) if dialect is LLAMA_SERVER else client.get(route)
         found = text_of(told.get(field))[:LONGEST_FACT] if isinstance(told, Mapping) else ""
         return "" if "unknown" in found else found  # llama.cpp built without its history: b0-unknown
     return ""

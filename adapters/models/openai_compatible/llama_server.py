@@ -1,6 +1,7 @@
 """What llama-server offers beside the OpenAI routes: tokenizer, template, labels scored along their own tokens.
 
-Routes: tools/server/README.md of https://github.com/ggml-org/llama.cpp
+Routes: tools/server/README.md of https://github.com/ggml-org/llama.cpp. A server that was started without a model goes
+by the name in each body (*Using multiple models*); one with a model ignores it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ class LlamaServer(LabelScorer):
         text = with_thinking_closed(self._templated(body))
         return text, self._tokens(text, special=True, begin=True)
 
+    def _ask(self, path: str, body: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+        return mapping(self._post(path, {"model": self._model, **body}), what)
+
     def _templated(self, body: Mapping[str, Any]) -> str:
-        return text_of(mapping(self._post("/apply-template", body), "a prompt").get("prompt"))
+        return text_of(self._ask("/apply-template", body, "a prompt").get("prompt"))
 
     def _tokens(self, text: str, *, special: bool, begin: bool = False) -> list[int]:
         """Turn text into tokens; `special` reads control tokens, `begin` adds what the model starts with."""
         body = {"content": text, "add_special": begin, "parse_special": special}
-        return token_ids(mapping(self._post("/tokenize", body), "tokens").get("tokens"))
+        return token_ids(self._ask("/tokenize", body, "tokens").get("tokens"))
 
     def _label_tokens(self, label: str) -> list[int]:
         return self._tokens(label, special=False)
@@ -66,7 +70,7 @@ class LlamaServer(LabelScorer):
         }
         if to.lora:
             body["lora"] = list(to.lora)
-        reply = mapping(self._post("/completion", body), "probabilities")
+        reply = self._ask("/completion", body, "probabilities")
         timings = mapping(reply.get("timings") or {}, "timings")
         spent_s = [seconds_of(timings.get(name), per_second=1000.0) or 0.0 for name in ("prompt_ms", "predicted_ms")]
         cached = min(count_of(timings.get("cache_n")), len(tokens))

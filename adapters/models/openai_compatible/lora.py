@@ -10,7 +10,7 @@ from typing import Any
 from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.dialects import LLAMA_SERVER, VLLM, Dialect
 from adapters.models.remote.border import count_of, objects
-from engine.core.errors import ServerError, UnsupportedError
+from engine.core.errors import ModelError, UnsupportedError
 from engine.core.generation import GenerateRequest
 
 
@@ -33,8 +33,8 @@ def served_loras(
     if dialect is not LLAMA_SERVER:
         return ()
     try:
-        reply = client.get("/lora-adapters")
-    except ServerError:
+        reply = client.get("/lora-adapters", model=model)
+    except ModelError:
         return ()
     found = []
     for one in objects(reply):

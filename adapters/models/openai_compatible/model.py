@@ -20,7 +20,7 @@ from adapters.models.openai_compatible.client import Client
 from adapters.models.openai_compatible.counting import Counter
 from adapters.models.openai_compatible.dialects import CLOSED, VLLM, ChoiceBy, Dialect, dialect_of, without_options
 from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NoOddsError
-from adapters.models.openai_compatible.listing import not_taken, version_of
+from adapters.models.openai_compatible.listing import is_held, not_taken, version_of
 from adapters.models.openai_compatible.llama_server import LlamaServer
 from adapters.models.openai_compatible.lora import (
     ServedLora,
@@ -120,14 +120,16 @@ class OpenAICompatibleModel:
         self._left_out.add(not_taken(listed, self._name))
         known = self.facts.context_tokens
         self._context_tokens = min(context_tokens, known) if known else context_tokens
+        if not is_held(listed, self._name, self._dialect):
+            cancellable_call(self._native.bring_in, cancel=cancel, server=self._client.host)
         self._served = served_loras(self._client, self._dialect, self._name, listed)
-        self._version = version_of(self._client, self._dialect)
+        self._version = version_of(self._client, self._dialect, self._name)
         return time.perf_counter() - started
 
     def _speak(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        post = self._client.post
-        self._native: LabelScorer = VllmServer(post, self._name) if dialect is VLLM else LlamaServer(post)
+        scorer = VllmServer if dialect is VLLM else LlamaServer
+        self._native: LabelScorer = scorer(self._client.post, self._name)
         self._counter = Counter(self._client, dialect, self._native)
 
     def generate(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.models.openai_compatible.dialects import VLLM
-from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError, Post
+from adapters.models.openai_compatible.label_scoring import Addressed, LabelScorer, NextToken, NoOddsError
 from adapters.models.openai_compatible.llama_server import NO_THINKING
 from adapters.models.remote.border import HIGHEST_LOG, count_of, mapping, token_ids
 from adapters.models.remote.messages import as_dicts, as_text
@@ -23,11 +23,6 @@ _MOST_TOKENS = 128
 
 class VllmServer(LabelScorer):
     """The routes of one vLLM server for one of its models."""
-
-    def __init__(self, post: Post, model: str) -> None:
-        """Speak through `post` of the model with this name."""
-        super().__init__(post)
-        self._model = model
 
     def prompt(self, messages: Sequence[Message]) -> tuple[str, list[int]]:
         """Return a prompt as it was sent, and as token ids in the model's chat template."""
