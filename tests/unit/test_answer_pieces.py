@@ -52,12 +52,11 @@ def test_an_answer_in_parts_is_told_from_the_thinking(whole: bool) -> None:
 
 def test_parts_without_text_add_nothing_and_those_of_another_kind_are_refused() -> None:
     """A reference has no text; a number in the place of text is no answer."""
-    gathered = gathered_of(
-        {"content": [{"type": "reference", "reference_ids": [1]}, None, {"type": "text", "text": "a"}]}
-    )
+    gathered = gathered_of({"content": [{"type": "reference", "reference_ids": [1]}, {"type": "text", "text": "a"}]})
     assert (gathered.thinking, gathered.text) == ("", "a")
-    with pytest.raises(UnreadableError):
-        gathered_of({"content": [{"type": "text", "text": 7}]})
+    for wrong in ({"type": "text", "text": 7}, "a", None):
+        with pytest.raises(UnreadableError):
+            gathered_of({"content": [wrong]})
 
 
 def test_the_tokens_of_thinking_give_no_label_a_probability() -> None:

@@ -182,16 +182,22 @@ def _thought_and_text(part: Mapping[str, Any]) -> tuple[str, str]:
     return thought if isinstance(thought, str) else "", text
 
 
-def _of_parts(content: Any) -> tuple[str, str]:
+def _of_parts(content: list[Any]) -> tuple[str, str]:
     """Return the thinking and the text of a piece that comes in parts, as from Mistral's models that think.
 
     Source: *Reasoning* (docs.mistral.ai). Parts without a text, as references, add nothing.
+
+    Raises:
+        UnreadableError: something else is in their place.
     """
     thought = text = ""
-    for part in objects(content):
+    for one in content:
+        part = mapping(one, "a part of an answer")
         if part.get("type") == "thinking":
             inner = part.get("thinking")
-            thought += inner if isinstance(inner, str) else "".join(text_of(one.get("text")) for one in objects(inner))
+            thought += (
+                inner if isinstance(inner, str) else "".join(text_of(words.get("text")) for words in objects(inner))
+            )
         else:
             text += text_of(part.get("text"))
     return thought, text
