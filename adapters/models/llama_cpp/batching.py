@@ -104,7 +104,7 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
         # Labels that all begin with the same token ask for what follows it, which this evaluation did not give.
         if search.wanted() == ():
             search.feed(row_logits)
-    _decide(context, searches, [len(row.tokens) for row in ready])
+    _decide(context, searches, [row.tokens for row in ready], shared)
     for sequence in range(1, len(ready) + 1):
         context.clear(sequence)
     ended, rows = time.perf_counter(), len(ready)
@@ -130,10 +130,17 @@ def _answer_group(session: Session, requests: Sequence[GenerateRequest]) -> list
     ]
 
 
-def _decide(context: Context, searches: Sequence[LabelSearch], lengths: Sequence[int]) -> None:
+def _decide(context: Context, searches: Sequence[LabelSearch], prompts: Sequence[tuple[int, ...]], shared: int) -> None:
     """Open branches for all undecided rows at once until every row is decided.
 
-    What a row's last branch shares with its next one stays in the cache.
+    What a row's last branch shares with its next one stays in the cache, unless the model can only forget all: then the
+    prompt is read again from where the rows differ.
+
+    Args:
+        context: holds the rows' prompts, from sequence 1 on.
+        searches: one for each row.
+        prompts: the rows' tokens.
+        shared: how many of them all begin with, as sequence 0 holds them.
     """
     written: dict[int, tuple[int, ...]] = {}
     while True:
@@ -142,13 +149,15 @@ def _decide(context: Context, searches: Sequence[LabelSearch], lengths: Sequence
             return
         entries = []
         for number, path in asking:
-            same = common_length(written.get(number, ()), path)
-            context.keep(number + 1, lengths[number] + same)
-            last = len(path) - 1
-            entries += [
-                Entry(path[place], lengths[number] + place, number + 1, place == last)
-                for place in range(same, len(path))
-            ]
+            tokens = prompts[number] + path
+            start = len(prompts[number]) + common_length(written.get(number, ()), path)
+            if not context.keep(number + 1, start):
+                context.clear(number + 1)
+                if shared:
+                    context.copy(0, number + 1)
+                start = shared
+            last = len(tokens) - 1
+            entries += [Entry(tokens[place], place, number + 1, place == last) for place in range(start, len(tokens))]
             written[number] = path
         for (number, _path), row_logits in zip(asking, context.evaluate(entries), strict=True):
             searches[number].feed(row_logits)

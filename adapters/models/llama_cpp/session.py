@@ -20,7 +20,7 @@ from adapters.cores import usable_cores
 from adapters.models.llama_cpp.answering import Sampler, TextAssembler, json_grammar
 from adapters.models.llama_cpp.native import Context, Entry, Lora, NativeModel
 from adapters.models.llama_cpp.prompt_format import PromptFormat
-from engine.core.errors import CancelledError, UsageError
+from engine.core.errors import CancelledError, ModelError, UsageError
 from engine.core.generation import Completion, Decoding, GenerateRequest, check_fit
 from engine.core.run.prediction import Usage
 from engine.core.variant import DecodingMode
@@ -113,7 +113,7 @@ class Session:
             )
             prefilled = time.perf_counter()
             answer = self._answer(request.decoding, ready, slot.number, logits, emit)
-        except CancelledError:
+        except (CancelledError, ModelError):
             context.clear(slot.number)
             slot.prefix = ()
             raise
@@ -149,8 +149,13 @@ class Session:
             while (path := search.wanted()) is not None:
                 if path:
                     same = common_length(written, path)
-                    self._context.keep(sequence, length + same)
-                    (logits,) = self._context.evaluate(_entries(path[same:], length + same, sequence, last=True))
+                    if self._context.keep(sequence, length + same):
+                        left, start = path[same:], length + same
+                    else:  # recurrent and hybrid models can only forget all
+                        self._context.clear(sequence)
+                        self._context.evaluate(_entries(ready.tokens[: ready.prefix_length], 0, sequence))
+                        left, start = ready.tokens[ready.prefix_length :] + path, ready.prefix_length
+                    (logits,) = self._context.evaluate(_entries(left, start, sequence, last=True))
                     written = path
                 search.feed(logits)
             emit(search.label)
