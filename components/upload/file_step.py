@@ -15,7 +15,7 @@ from components.widgets.tables import show_table
 from engine.core.errors import AdaptLabError
 from engine.ingest.options import ENCODINGS
 from engine.ingest.steps import Looked
-from engine.ingest.table import DELIMITERS, FirstLook, ReadOptions
+from engine.ingest.table import DELIMITERS, FirstLook, Reading, ReadOptions
 from engine.metrics import wording as say
 from engine.services.lab import Lab
 
@@ -88,13 +88,13 @@ def _reading(draft: Draft, look: FirstLook | None) -> None:
                 codecs,
                 index=codecs.index(asked.encoding) if asked.encoding in codecs else 0,
                 format_func=lambda item: item or (f"detected: {reading.encoding}" if reading else "detect"),
-                key="read_encoding",
+                key=_key("encoding", draft),
                 width=220,
                 help="How letters are stored as bytes. Choose another encoding if accents look wrong.",
             )
             asked = replace(asked, encoding=encoding or None)
         if reading is None or reading.delimiter:
-            asked = _dialect(asked, reading.delimiter if reading else "", reading.quote if reading else '"')
+            asked = _dialect(draft, asked, reading)
         if reading is not None and reading.sheets:
             sheets = list(reading.sheets)
             sheet = st.selectbox(
@@ -102,7 +102,7 @@ def _reading(draft: Draft, look: FirstLook | None) -> None:
                 sheets,
                 index=sheets.index(reading.sheet),
                 format_func=visible,
-                key="read_sheet",
+                key=_key("sheet", draft),
                 width=220,
                 help="The sheet of the workbook to read.",
             )
@@ -111,7 +111,7 @@ def _reading(draft: Draft, look: FirstLook | None) -> None:
             header = st.toggle(
                 "First row names the columns",
                 value=asked.header,
-                key="read_header",
+                key=_key("header", draft),
                 help="Turn it off for a table that begins with its first row of data.",
             )
             asked = replace(asked, header=header)
@@ -120,7 +120,13 @@ def _reading(draft: Draft, look: FirstLook | None) -> None:
         st.rerun()
 
 
-def _dialect(asked: ReadOptions, delimiter: str, quote: str) -> ReadOptions:
+def _key(name: str, draft: Draft) -> str:
+    """Return the key of a choice: one of this file's own, for what is chosen for one file says nothing of the next."""
+    return f"read_{name}_{draft.file_id}"
+
+
+def _dialect(draft: Draft, asked: ReadOptions, reading: Reading | None) -> ReadOptions:
+    delimiter, quote = (reading.delimiter, reading.quote) if reading else ("", '"')
     choices = [_DETECT, *DELIMITERS]
     chosen = st.selectbox(
         "Delimiter",
@@ -129,7 +135,7 @@ def _dialect(asked: ReadOptions, delimiter: str, quote: str) -> ReadOptions:
         format_func=lambda item: (
             DELIMITERS[item] if item else f"detected: {DELIMITERS.get(delimiter, visible(delimiter)) or 'detect'}"
         ),
-        key="read_delimiter",
+        key=_key("delimiter", draft),
         width=200,
         help="The character between two cells of a row.",
     )
@@ -139,7 +145,7 @@ def _dialect(asked: ReadOptions, delimiter: str, quote: str) -> ReadOptions:
         list(quotes),
         index=list(quotes).index(quote) if quote in quotes else 0,
         format_func=quotes.__getitem__,
-        key="read_quote",
+        key=_key("quote", draft),
         width=130,
         help="The character around cells that contain a line break or the delimiter.",
     )

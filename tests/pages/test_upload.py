@@ -9,6 +9,7 @@ import pytest
 import components.ui.jobs
 from adapters.storage.task_folder import read_task
 from components.ui import state
+from components.upload.draft import Draft
 from engine.core.task import AnswerKind
 from engine.ingest.data_card import Fix
 from engine.ingest.leaks.record import LeakFix
@@ -178,15 +179,32 @@ def test_columns_change_their_roles(opened) -> None:
 def test_reading_can_be_overruled(opened) -> None:
     """Another sign between cells gives other columns, and what was worked out before is gone."""
     screen = opened("a;b,c\n1;2,3\n4;5,6\n")
-    screen.app.selectbox(key="read_delimiter").set_value(";").run()
+    screen.app.selectbox(key="read_delimiter_f1").set_value(";").run()
     assert not screen.app.exception
     assert screen.find(Looked).look.header == ("a", "b,c")
-    screen.app.toggle(key="read_header").set_value(False).run()
+    screen.app.toggle(key="read_header_f1").set_value(False).run()
     assert screen.find(Looked).look.header == ("column 1", "column 2")
-    screen.app.selectbox(key="read_encoding").set_value("utf-16").run()
+    screen.app.selectbox(key="read_encoding_f1").set_value("utf-16").run()
     assert screen.app.error
-    screen.app.selectbox(key="read_encoding").set_value("").run()
+    screen.app.selectbox(key="read_encoding_f1").set_value("").run()
     assert screen.find(Looked).look.header == ("column 1", "column 2")
+
+
+def test_how_one_file_is_read_is_not_how_the_next_is(opened) -> None:
+    """Encoding, delimiter, quotes and header chosen for a file are not chosen for the file that takes its place."""
+    screen = opened("message;desk\n" + "Grüße aus Köln;a\n" * 9)
+    screen.app.selectbox(key="read_encoding_f1").set_value("cp850").run()
+    screen.app.selectbox(key="read_quote_f1").set_value("'").run()
+    screen.app.toggle(key="read_header_f1").set_value(False).run()
+    assert screen.find(Looked).look.rows[1][0] != "Grüße aus Köln"
+    data = ("message,desk\n" + "Grüße aus Köln,a\n" * 9).encode()
+    screen.app.session_state[state.UPLOAD] = Draft(file_id="f2", name="next.csv", data=data)
+    screen.app.run()
+    assert not screen.app.exception
+    assert screen.draft.options.reading == ReadOptions()
+    assert screen.find(Looked).look.header == ("message", "desk")
+    assert screen.find(Looked).look.rows[0] == ("Grüße aus Köln", "a")
+    assert "you chose it" not in screen.texts()
 
 
 def test_a_change_closes_what_was_made_from_it(opened) -> None:
@@ -226,7 +244,7 @@ def test_a_stopped_job_can_be_tried_again(opened, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(screen.lab.tables, "read_table", slowly)
     monkeypatch.setattr(components.ui.jobs, "PATIENCE_S", 0.0)
-    screen.app.selectbox(key="read_delimiter").set_value(",").run()
+    screen.app.selectbox(key="read_delimiter_f1").set_value(",").run()
     job = screen.draft.jobs["table"].job
     until(lambda: job.fraction == 0.5)
     screen.app.run()

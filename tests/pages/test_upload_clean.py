@@ -113,7 +113,7 @@ def test_a_busy_machine_keeps_no_file_waiting(opened) -> None:
     """While a run is measured, meanings are not compared: the file is offered all the same, and its record says so."""
     screen = opened(clean(), "Desk mail.csv")
     screen.lab.memory.machine.taken = True
-    screen.app.selectbox(key="read_delimiter").set_value(",").run()
+    screen.app.selectbox(key="read_delimiter_f1").set_value(",").run()
     settled(screen)
     screen.app.button(key="save_clean").click().run()
     assert "not meaning" in screen.lab.tasks.get("desk-mail").card["leak_guard"]
