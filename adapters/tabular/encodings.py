@@ -19,6 +19,8 @@ _MARKS = (
 _STEP = 1 << 20
 _SAMPLE_BYTES = 65_536
 _FEW = 20
+_SURELY = 10
+"""So many characters in the form of UTF-8 for each byte that is not: no other encoding comes to that by chance."""
 _WEST = frozenset({"Basic Latin", "Latin-1 Supplement", "General Punctuation", "Control character"})
 
 
@@ -36,7 +38,7 @@ def detect_encoding(name: str, data: bytes) -> Encoding:
     """Detect the encoding: by its mark, as UTF-8 if all of it is, by its zeros, or by which encoding reads best.
 
     Raises:
-        TableError: it does not look like text.
+        TableError: it does not look like text, or is UTF-8 with a few broken bytes.
     """
     for mark, codec, title in _MARKS:
         if data.startswith(mark):
@@ -73,6 +75,21 @@ def _first_bad(data: bytes, codec: str) -> int | None:
     return None
 
 
+def _is_broken_utf_8(data: bytes) -> bool:
+    """Tell whether a text is UTF-8 but for a few bytes, or because it was cut within a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    view = memoryview(data)
+    fitting = data.count("\ufffd".encode())  # the file itself may hold the character that stands for what is broken
+    bad = -fitting
+    for start in range(0, len(data), _STEP):
+        text = decoder.decode(view[start : start + _STEP])
+        replaced = text.count("\ufffd")
+        fitting, bad = fitting + len(text) - len(text.encode("ascii", "ignore")) - replaced, bad + replaced
+        if fitting + (len(data) - start) // 2 < _SURELY * bad:
+            return False  # what is left is too little to change that
+    return fitting >= max(_SURELY * bad, 1)
+
+
 def _eight_bits(name: str, data: bytes, bad: int) -> Encoding:
     sample = _sample(data, bad)
     odd_characters = sum(byte < 9 or 13 < byte < 32 for byte in sample)
@@ -81,6 +98,8 @@ def _eight_bits(name: str, data: bytes, bad: int) -> Encoding:
             f"{name} is not text: {odd_characters} of {len(sample)} bytes near byte {bad} are control characters.",
             "Give a CSV, XLSX, JSONL or Parquet file.",
         )
+    if _is_broken_utf_8(data):
+        raise undecodable(name, data, "utf-8")
     likely = [one for one in guess(sample) if _first_bad(data, one.codec) is None]
     if likely:
         best = likely[0]

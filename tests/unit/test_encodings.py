@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
+from adapters.documents import read_document
 from adapters.tabular.encodings import detect_encoding
 from adapters.tabular.reader import first_look, read_table
 from adapters.tabular.source import Source
+from engine.core.errors import TableError, TaskError
 from engine.ingest.options import ENCODINGS
 from engine.ingest.table import ReadOptions
 from tests.encoding_texts import CODECS, SECOND, files
@@ -76,6 +78,39 @@ def test_a_guess_says_so_and_how_the_next_best_would_read() -> None:
     chosen = read_table(Source(name="t.csv", data="a,b\nNão,x\n".encode("cp1252")), ReadOptions(encoding="cp1250"))
     assert not chosen.reading.guess
     assert list(chosen.column("a")) == ["Năo"]
+
+
+GERMAN = ("text;label\n" + "Die größere Lieferung für Müller ist zurück;Rückgabe\n" * 400).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (GERMAN.replace("ü".encode(), b"\xfc", 1), 2),
+        (GERMAN[:9_000] + GERMAN[9_000:].replace("ü".encode(), b"\xfc", 1), 154),
+        (GERMAN[:-1] + b"\xfc", 401),
+        (GERMAN.rstrip()[: GERMAN.rindex("ü".encode()) + 1], 401),
+        ("text,label\nGrüße aus Köln,ü".encode()[:-1], 2),
+        (("text,label\n" + "返金をお願いします,返金\n" * 99).encode() + b"\xe6\xb3,x\n", 101),
+        (("text,label\n" + "it’s late,x\n" * 99).encode() + b"it\x92s late,x\n", 101),
+    ],
+    ids=["first", "middle", "last", "cut", "short and cut", "Japanese", "quotes"],
+)
+def test_a_broken_byte_does_not_make_a_file_another_encoding(data: bytes, line: int) -> None:
+    """A file that is UTF-8 but for a few bytes, or was cut, is not read in wrong letters: its line and byte are told."""
+    with pytest.raises(TableError, match=rf"t\.csv, line {line}: byte \d+ \(\w\w\) is not utf-8"):
+        detect_encoding("t.csv", data)
+    with pytest.raises(TableError, match=rf"t\.csv, line {line}: byte"):
+        read_table(Source(name="t.csv", data=data))
+    with pytest.raises(TaskError, match=rf"t\.txt, line {line}: byte"):
+        read_document("t.txt", data)
+    assert read_table(Source(name="t.csv", data=data), ReadOptions(encoding="latin-1")).rows
+
+
+def test_two_encodings_in_one_file_are_still_a_guess() -> None:
+    """Where as much is not UTF-8 as is, nothing tells what the file was meant to be."""
+    mixed = "text;label\nGrüße;a\n".encode() + "Grüße aus Köln;a\n".encode("cp1252") * 3
+    assert detect_encoding("t.csv", mixed).guessed
 
 
 def test_what_is_offered_exists() -> None:
