@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -104,3 +106,52 @@ def test_numbers_are_found_in_every_script_and_region(text: str, masked: str) ->
 def test_a_wrong_check_digit_is_no_identity_number(text: str) -> None:
     """Nor are orders, days and prices of other scripts."""
     assert "id" not in {found.kind for found in find_personal(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("Tel. 030 1234567 / 0170 7654321", "Tel. [phone] / [phone]"),
+        ("030 1234567 - 040 7654321", "[phone] - [phone]"),
+        ("06 12 34 56 78 / 01 23 45 67 89", "[phone] / [phone]"),
+        ("06 12 34 56 78 01 23 45 67 89", "[phone] [phone]"),
+        ("555-123-4567 555-765-4321", "[phone] [phone]"),
+        ("0170 1234567 01.02.2024", "[phone] 01.02.2024"),
+        ("01.02.2024 030 1234567", "01.02.2024 [phone]"),
+        ("2024-12-31 0049 30 1234567", "2024-12-31 [phone]"),
+        ("4111 1111 1111 1111 12/26", "[card] 12/26"),
+        ("4111 1111 1111 1111 123", "[card] 123"),
+        ("4111111111111111 123", "[card] 123"),
+        ("2024-01-31 4111-1111-1111-1111", "2024-01-31 [card]"),
+        ("4111 1111 1111 1111 5555 5555 5555 4444", "[card] [card]"),
+        ("4111 1111 1111 1111 030 1234567", "[card] [phone]"),
+        ("DE89 3704 0044 0532 0130 00 030 1234567", "[iban] [phone]"),
+        ("Tel. 030 / 1234567", "Tel. [phone]"),
+        ("+49 30 - 1234567", "[phone]"),
+    ],
+)
+def test_a_number_beside_another_is_found(text: str, masked: str) -> None:
+    """Two phone numbers, a date, an expiry date or a security code beside a number do not hide it."""
+    assert mask_personal(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.98765432", "-0.98765432", "0,98765432", "52.5200 13.4049", "12.345.678,00 €", "12 345 678,00 €", "1.500.000 - 2.000.000",
+        "31.01.26 12:30", "01/31/26 10 AM", "2026-01-31 10:30:00", "00000000", "0000 0000 0000", "ISBN 978-3-16-148410-0",
+        "2024-01-31/2024-02-28",
+    ],
+)  # fmt: skip
+def test_decimals_amounts_and_times_are_no_phone_numbers(text: str) -> None:
+    """They are left as they are, and a phone number beside one is found all the same."""
+    assert mask_personal(text) == text
+    assert mask_personal(f"{text}, Tel. 0170 1234567") == f"{text}, Tel. [phone]"
+
+
+def test_a_long_text_of_numbers_takes_no_time() -> None:
+    """What is looked at grows with the text, however its numbers are written."""
+    for part in ("01.02.2024 ", "4111 1111 1111 1111 ", "030 1234567 ", "1 ", "1(((1a ", "0.12 "):
+        begun = time.process_time()
+        find_personal(part * (400_000 // len(part)))
+        assert time.process_time() - begun < 10
