@@ -14,7 +14,7 @@ from engine.core.text.segments import UNKNOWN_LANGUAGE
 from engine.ingest.answer_kind import SCORERS, answer_spec
 from engine.ingest.checks.personal_data import mask_personal
 from engine.ingest.columns import Roles
-from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row, line_ranges
+from engine.ingest.data_card import ColumnLanguages, Examined, Row, line_ranges
 from engine.ingest.leaks.pairs import LeakPair, Similarity
 from engine.ingest.leaks.record import LeakRecord
 from engine.ingest.row_languages import import_locale
@@ -119,7 +119,7 @@ def _examples(
 ) -> list[Example]:
     columns = {name: table.column(name) for name in roles.beside}
     names = table.column(roles.id) if roles.id is not None else None
-    masked = any(finding.id == "personal" and finding.chosen is Fix.MASK for finding in examined.card.findings)
+    masked = examined.is_masked
     taken: set[str] = set()
     examples = []
     for row in rows:

@@ -89,6 +89,11 @@ class Examined:
     rows: tuple[Row, ...]
     card: DataCard
 
+    @property
+    def is_masked(self) -> bool:
+        """Tell whether personal data was replaced."""
+        return any(finding.id == "personal" and finding.chosen is Fix.MASK for finding in self.card.findings)
+
 
 def line_ranges(lines: Sequence[int], *, most: int = 400) -> str:
     """Write line numbers compactly: `4-9, 12`; at most this many ranges."""

@@ -18,7 +18,7 @@ from engine.core.text.label_words import with_label_words
 from engine.ingest.answer_kind import KindGuess, answer_spec, as_record, guess_kind
 from engine.ingest.build_task import SplitPlan, assign_splits, make_task
 from engine.ingest.checks.examine import examine
-from engine.ingest.checks.work import build_rows
+from engine.ingest.checks.work import build_rows, without_template
 from engine.ingest.columns import Guess, Roles, check_roles, guess_roles
 from engine.ingest.data_card import ColumnLanguages, Examined, Fix, Row
 from engine.ingest.drafting import draft_instructions, instruction_template
@@ -284,7 +284,8 @@ def add_documents(split: Split, documents: Sequence[Document] = ()) -> Documente
 
 def sides_of(split: Split) -> Sides:
     """Return the texts that variants may learn from, and those that they are tested on."""
-    return leak_sides(split.before.examined.rows, split.splits)
+    checked, mapped = split.before, split.before.before
+    return leak_sides(without_template(mapped.before.table, mapped.roles, checked.examined), split.splits)
 
 
 def compare_rows(documented: Documented, similarity: float, report: Report | None = None) -> Compared:
@@ -312,17 +313,16 @@ def guard_splits(
 
     `meanings` are pairs that say the same in other words; None if that was not looked for.
     """
-    documented = compared.before
-    split = documented.before
-    rows = split.before.examined.rows
+    split, mapped = compared.before.before, compared.before.before.before.before
+    rows = without_template(mapped.before.table, mapped.roles, split.before.examined)
     known = {(pair.test_id, pair.other_id) for pair in compared.pairs}
     pairs = [*compared.pairs, *(pair for pair in meanings or () if (pair.test_id, pair.other_id) not in known)]
     after, left = fix_until_none_left(rows, split.splits, pairs, fix, similarity=compared.similarity, report=report)
     record = record_leaks(
         split.splits, after, pairs, fix, left=left, similarity=compared.similarity, meanings=meanings is not None,
-        documents=len(documented.documents), validation_like_training=compared.validation_like_training,
+        documents=len(compared.before.documents), validation_like_training=compared.validation_like_training,
     )  # fmt: skip
-    targets, mapped = [row.target for row in rows if row.place in after], split.before.before
+    targets = [row.target for row in rows if row.place in after]
     answer = answer_spec(mapped.kind, targets, import_locale(split.languages, mapped.roles.target, None))
     return Guarded(before=compared, fix=fix, meanings=meanings, splits=after, record=record, answer=answer)
 

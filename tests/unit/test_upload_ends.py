@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.storage.task_folder import read_task
+from adapters.tabular.reader import read_table
+from adapters.tabular.source import Source
 from components.upload.draft import Draft
 from engine.core.generation import Message, ModelFacts
 from engine.core.task import AnswerKind
@@ -17,6 +21,7 @@ from engine.ingest.columns import Roles
 from engine.ingest.data_card import Fix
 from engine.ingest.drafting import draft_instructions
 from engine.ingest.leaks.record import LeakFix
+from engine.ingest.one_step import begin_import, finish_import
 from engine.ingest.options import ImportOptions
 from engine.ingest.steps import Checked, Mapped, Ready, count_tokens
 from tests.unit.test_upload_steps import TEXT, changed, fixed, new_draft, walk
@@ -68,3 +73,41 @@ def test_tokens_are_counted_whatever_is_fixed(kind: AnswerKind | None) -> None:
     draft.choose(fixed("label_forms", Fix.MERGE)(fixed("spaces", Fix.KEEP)(draft.options)))
     walk(draft, 1)
     assert count_tokens(draft.find(Mapped), Counter(), model) == facts  # type: ignore[arg-type]
+
+
+FOLLOWS = """You are given a premise and a hypothesis. Decide whether the hypothesis follows from the premise.
+Premise: {premise}
+Hypothesis: {hypothesis}
+Does the hypothesis follow from the premise?"""
+
+
+@pytest.mark.parametrize("template", [FOLLOWS, ""])
+def test_the_words_of_a_template_are_no_words_of_a_row(template: str) -> None:
+    """Rows that have only the template in common do not leak; one that is in training does, and is told as the same."""
+    draw = random.Random(1)
+    words = (
+        "red blue old young tall small fast quiet",
+        "man woman dog child bird singer driver cook",
+        "eats sleeps runs sings reads paints waits jumps",
+        "park kitchen street garden office market beach hall",
+    )
+
+    def sentence() -> str:
+        adjective, noun, verb, place = (draw.choice(part.split()) for part in words)
+        return f"a {adjective} {noun} {verb} in the {place}"
+
+    rows = list(dict.fromkeys(f"{sentence()},{sentence()}" for _ in range(120)))
+    lines = [f"{row},{draw.choice(['yes', 'no'])},{'test' if n % 3 == 0 else 'train'}" for n, row in enumerate(rows)]
+    lines.append(f"{rows[1]},yes,test")
+    data = "premise,hypothesis,label,split\n" + "\n".join(lines) + "\n"
+    roles = Roles(inputs=("premise", "hypothesis"), target="label", split="split", template=template)
+    options = ImportOptions(roles=roles)
+    compared = begin_import(read_table(Source(name="t.csv", data=data.encode())), options)
+    alike = {pair.test_id for pair in compared.pairs}
+    assert [pair.kind for pair in compared.pairs if pair.test_id == str(len(rows))] == ["exact"]
+    assert len(alike) < 10, len(alike)
+    done = finish_import(compared, replace(options, leaks=LeakFix.MOVE), task_id="t")
+    assert done.leaks.changed_rows < 15
+    assert done.task.examples[0].input == roles.joined().format_map(
+        dict(zip(roles.inputs, rows[0].split(","), strict=True))
+    )

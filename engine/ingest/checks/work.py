@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.core.task import AnswerKind
+from engine.ingest.checks.personal_data import mask_personal
 from engine.ingest.columns import Roles, fill_template
-from engine.ingest.data_card import Finding, Fix, Row
+from engine.ingest.data_card import Examined, Finding, Fix, Row
 from engine.ingest.table import Table
 
 SAMPLES = 5
@@ -29,6 +30,18 @@ def build_rows(table: Table, roles: Roles) -> list[Row]:
     return [
         Row(place, line, "" if text == blank else text, target)
         for place, line, text, target in zip(range(len(lines)), lines, joined, targets, strict=True)
+    ]
+
+
+def without_template(table: Table, roles: Roles, examined: Examined) -> Sequence[Row]:
+    """Return the examined rows with what their cells say as the input: the words of a template are in every row."""
+    if roles.joined() == f"{{{roles.inputs[0]}}}":
+        return examined.rows
+    columns = [table.column(name) for name in roles.inputs]
+    said = ("\n".join(str(column[row.place]) for column in columns) for row in examined.rows)
+    return [
+        row._replace(input=mask_personal(text) if examined.is_masked else text)
+        for row, text in zip(examined.rows, said, strict=True)
     ]
 
 
