@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,8 +12,8 @@ from engine.ingest.data_card import Fix, Row
 
 
 def folded(text: str) -> str:
-    """Return a text without case and outer or repeated blanks."""
-    return " ".join(text.casefold().split())
+    """Return a text without case and outer or repeated blanks, its letters in one of the ways of storing them."""
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
 
 
 def check_duplicates(work: Work) -> None:
@@ -23,9 +24,10 @@ def check_duplicates(work: Work) -> None:
     for group in groups:
         seen: set[str] = set()
         for row in group:
-            if row.target in seen:
+            target = unicodedata.normalize("NFC", row.target)
+            if target in seen:
                 later.append(row)
-            seen.add(row.target)
+            seen.add(target)
         if len(seen) > 1:
             conflicts.append(group)
     chosen = work.note(
