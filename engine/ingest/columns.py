@@ -78,6 +78,8 @@ class _Profile:
     mean_characters: float
     longest: int
     split_share: float
+    splits: frozenset[str]
+    """The splits that its cells name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ def _profile(table: Table, name: str) -> _Profile:
     step = max(len(column) // _SAMPLE_ROWS, 1)
     cells = [column[place] for place in range(0, len(column), step)][:_SAMPLE_ROWS]
     filled = [str(cell) for cell in cells if str(cell).strip()]
+    splits = [SPLIT_NAMES[word] for cell in filled if (word := cell.strip().lower()) in SPLIT_NAMES]
     return _Profile(
         name=name,
         form=re.sub(r"[\s-]+", "_", name.strip().lower()),
@@ -193,19 +196,27 @@ def _profile(table: Table, name: str) -> _Profile:
         filled=len(filled),
         mean_characters=sum(map(len, filled)) / max(len(filled), 1),
         longest=max(map(len, filled), default=0),
-        split_share=sum(cell.strip().lower() in SPLIT_NAMES for cell in filled) / max(len(filled), 1),
+        split_share=len(splits) / max(len(filled), 1),
+        splits=frozenset(splits),
     )
 
 
 def _split_column(left: Sequence[_Profile]) -> _Found | None:
     for profile in left:
-        if profile.split_share >= 0.95:
+        if profile.split_share >= 0.95 and _may_be_split(profile):
             return _Found((profile,), f"'{profile.name}': its cells say train, validation or test.")
     for profile in left:
         if profile.form in _SPLIT and 1 < profile.distinct <= 10:
             what = f"say below what its {profile.distinct} values mean."
             return _Found((profile,), f"'{profile.name}': by its name; {what}")
     return None
+
+
+def _may_be_split(profile: _Profile) -> bool:
+    """Tell whether the name says split, or the cells name two sides: `dev` and `test`, or `valid`, may be answers."""
+    if not _SPLIT.isdisjoint(profile.form.split("_")):
+        return True
+    return "train" in profile.splits and len(profile.splits) > 1 and profile.form not in _TARGET
 
 
 def _id_column(left: Sequence[_Profile]) -> _Found | None:

@@ -88,6 +88,29 @@ def test_what_the_user_names_is_not_guessed_again() -> None:
     assert guess.reasons["target"] == "'second': the only column besides 'first' and 'third'."
 
 
+@pytest.mark.parametrize(
+    ("column", "cells", "is_split"),
+    [
+        ("environment", ("dev", "test"), False),
+        ("answer", ("valid", "valid"), False),
+        ("label", ("train", "test"), False),
+        ("status", ("valid", "valid"), False),
+        ("phase", ("train", "test"), True),
+        ("phase", ("Training", "valid"), True),
+        ("split", ("dev", "test"), True),
+        ("data split", ("train", "train"), True),
+    ],
+)
+def test_words_of_splits_alone_make_no_split(column: str, cells: tuple[str, str], is_split: bool) -> None:
+    """A column is the split by its name, or if its cells name training and another side and it is no usual target."""
+    rows = [f"some words {n},{'ab'[n % 2]},{cells[n % 2]}" for n in range(40)]
+    guess = guess_roles(table("\n".join([f"text,kind,{column}", *rows])))
+    assert (guess.roles.split == column) is is_split
+    rare = guess_roles(table("address,label,source\n" + "".join(
+        f"the street {n},{'invalid' if n % 30 == 0 else 'valid'},s{n}\n" for n in range(120))))  # fmt: skip
+    assert (rare.roles.target, rare.roles.split) == ("label", None)
+
+
 def test_one_column_is_no_task() -> None:
     """A table without a second column says what is missing."""
     with pytest.raises(TableError, match="has one column"):
