@@ -18,7 +18,12 @@ MAX_TEXT_BYTES = 5_000_000
 MAX_PAGES = 2_000
 _TEXT = {".md", ".markdown", ".txt", ".text", ""}
 _HTML = {".html", ".htm", ".xhtml"}
-_NOT_SHOWN = ("script", "style", "template", "noscript", "iframe", "object", "embed", "svg", "head", "nav", "form")
+_NOT_SHOWN = (
+    "script", "style", "template", "noscript", "iframe", "object", "embed", "svg", "head", "nav", "input", "button",
+    "select", "textarea", "datalist",
+)  # fmt: skip
+"""Of HTML. A form's own text is kept: many servers put the whole page into one."""
+_NO_TEXT_FIX = {".pdf": "A scanned PDF needs text recognition first.", ".html": "Save what the browser shows as PDF."}
 
 
 def read_document(name: str, data: bytes) -> Document:
@@ -33,15 +38,15 @@ def read_document(name: str, data: bytes) -> Document:
         )
     extension = PurePath(name).suffix.lower()
     if data.startswith(b"%PDF") or extension == ".pdf":
-        text = _pdf(name, data)
+        text, extension = _pdf(name, data), ".pdf"
     elif extension in _HTML:
-        text = _html(_decoded(name, data))
+        text, extension = _html(_decoded(name, data)), ".html"
     elif extension in _TEXT:
         text = _decoded(name, data)
     else:
         raise TaskError(f"{name} is not a supported kind of document.", "Give Markdown, text, PDF or HTML.")
     if not text.strip():
-        raise TaskError(f"{name} holds no text.", "A scanned PDF needs text recognition first.")
+        raise TaskError(f"{name} holds no text.", _NO_TEXT_FIX.get(extension, "Give a document with text."))
     if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
         raise TaskError(f"{name} holds more than 5 MB of text.", "Split it.")
     return Document(name=safe_name(name), text=text)

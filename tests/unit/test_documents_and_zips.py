@@ -59,6 +59,32 @@ def test_each_kind_of_document_gives_its_text() -> None:
     assert read_document("scan.pdf", pdf("Hello handbook")).text.strip() == "Hello handbook"
 
 
+def test_a_page_within_a_form_is_kept() -> None:
+    """Servers that put the whole page into one form lose nothing of it but its controls."""
+    page = (
+        b"<html><body><form method='post' id='aspnetForm'><input type='hidden' name='__VIEWSTATE' value='dDwt'>"
+        b"<h1>Returns</h1><p>Send it back in 14 days.</p><select><option>Germany</option></select>"
+        b"<textarea>your words</textarea><button>Send</button></form></body></html>"
+    )
+    assert read_document("page.html", page).text == "# Returns\n\nSend it back in 14 days.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "fix"),
+    [
+        ("a.pdf", pdf(""), "scanned PDF"),
+        ("scan", pdf(""), "scanned PDF"),
+        ("a.html", b"<div id='app'></div><script>draw()</script>", "what the browser shows"),
+        ("a.txt", b"\n", "a document with text"),
+    ],
+)
+def test_what_to_do_about_a_document_without_text_fits_its_kind(name: str, data: bytes, fix: str) -> None:
+    """Only a PDF may be a scan."""
+    with pytest.raises(TaskError, match="holds no text") as caught:
+        read_document(name, data)
+    assert fix in caught.value.fix
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
