@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +12,7 @@ from engine.core.task import AnswerKind, Document, Example, Task, task_digest
 from engine.core.text.label_words import with_label_words
 from engine.core.text.prompt_template import ENGLISH, PromptTemplate
 from engine.core.text.segments import UNKNOWN_LANGUAGE
-from engine.ingest.answer_kind import SCORERS, answer_spec
+from engine.ingest.answer_kind import SCORERS, answer_spec, as_record
 from engine.ingest.checks.personal_data import mask_personal
 from engine.ingest.columns import Roles
 from engine.ingest.data_card import ColumnLanguages, Examined, Row, line_ranges
@@ -103,8 +104,8 @@ def make_task(
         answer=answer,
         primary_scorer=SCORERS[kind][0],
         scorers=SCORERS[kind],
-        examples=tuple(_examples(table, roles, examined, rows, splits)),
-        documents=tuple(documents),
+        examples=tuple(_examples(table, roles, examined, rows, splits, kind)),
+        documents=tuple(_as_stored(document) for document in sorted(documents, key=lambda one: one.name)),
         card=card,
         locale=locale,
         template=template,
@@ -114,9 +115,15 @@ def make_task(
     return replace(task, digest=task_digest(task))
 
 
+def _as_stored(document: Document) -> Document:
+    """Return a document as a task folder gives it back: with line breaks of one kind."""
+    return replace(document, text=document.text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
 def _examples(
-    table: Table, roles: Roles, examined: Examined, rows: Sequence[Row], splits: Mapping[int, str]
+    table: Table, roles: Roles, examined: Examined, rows: Sequence[Row], splits: Mapping[int, str], kind: AnswerKind
 ) -> list[Example]:
+    """Make rows into examples. A record is written as a task folder gives it back, so that both are one task."""
     columns = {name: table.column(name) for name in roles.beside}
     names = table.column(roles.id) if roles.id is not None else None
     masked = examined.is_masked
@@ -125,15 +132,15 @@ def _examples(
     for row in rows:
         name = str(names[row.place]).strip() if names is not None else ""
         name = (mask_personal(name, is_id=True) if masked else name) or f"row-{row.line}"
-        if name in taken:
+        while name in taken:
             name = f"{name}-{row.line}"
         taken.add(name)
         metadata = {key: str(column[row.place]) for key, column in columns.items()}
         if masked:
             metadata = {key: mask_personal(cell) for key, cell in metadata.items()}
-        examples.append(
-            Example(id=name, input=row.input, target=row.target, split=splits[row.place], metadata=metadata)
-        )
+        record = as_record(row.target) if kind is AnswerKind.JSON else None
+        target = row.target if record is None else json.dumps(record, ensure_ascii=False)
+        examples.append(Example(id=name, input=row.input, target=target, split=splits[row.place], metadata=metadata))
     return examples
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.storage.task_folder import read_task
+from adapters.documents import read_document
+from adapters.storage.task_folder import read_task, write_task
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import Source
 from components.upload.draft import Draft
@@ -111,3 +112,56 @@ def test_the_words_of_a_template_are_no_words_of_a_row(template: str) -> None:
     assert done.task.examples[0].input == roles.joined().format_map(
         dict(zip(roles.inputs, rows[0].split(","), strict=True))
     )
+
+
+RECORDS = (
+    """{"item":"pear","n":1}""",
+    """{"price": 0.50, "n": 12345678901234567890123, "long": 0.1234567890123456789, "big": 1e400, "small": -0.0}""",
+    """ {"name": "M\\u00fcller", "a": [1, {"b": null}], "a": [2.0, true]} """,
+)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_task_of_records_is_the_same_when_it_is_read_again(record: str, tmp_path: Path) -> None:
+    """However a table writes JSON, the task that was made and the one that was kept have one digest."""
+    cell = record.replace('"', '""')
+    data = "text,target,split\n" + "".join(f'message {n},"{cell}",{("train", "test")[n % 2]}\n' for n in range(8))
+    options = ImportOptions(kind=AnswerKind.JSON)
+    table = read_table(Source(name="t.csv", data=data.encode()))
+    task = finish_import(begin_import(table, options), options, task_id="t").task
+    write_task(task, tmp_path / "t")
+    kept = read_task(tmp_path / "t")
+    assert kept.examples == task.examples
+    assert kept.digest == task.digest
+    assert json.loads(task.examples[0].target) == json.loads(record)
+
+
+def test_a_task_with_documents_is_the_same_when_it_is_read_again(tmp_path: Path) -> None:
+    """In whatever order they were added, and with whatever line breaks."""
+    documents = tuple(
+        read_document(name, text) for name, text in (("b.txt", b"one\r\ntwo\r"), ("A.txt", b"two\n"), ("a.md", b"# x\r\n"))
+    )  # fmt: skip
+    data = "text,label,split\n" + "".join(
+        f"message {n},{'ab'[n // 2 % 2]},{('train', 'test')[n % 2]}\n" for n in range(8)
+    )
+    table = read_table(Source(name="t.csv", data=data.encode()))
+    tasks = []
+    for order in (documents, documents[::-1]):
+        options = ImportOptions(documents=order)
+        tasks.append(finish_import(begin_import(table, options), options, task_id="t").task)
+    write_task(tasks[0], tmp_path / "t")
+    assert {task.digest for task in tasks} == {read_task(tmp_path / "t").digest}
+
+
+def test_no_id_is_given_twice(tmp_path: Path) -> None:
+    """An id that occurs twice gets its line, also where that is another row's id."""
+    ids = ["a-4", "a", "a", "b", "c", "d", "d-9", "d"]
+    rows = [f"{one},message {n},{'ab'[n // 2 % 2]},{('train', 'test')[n % 2]}" for n, one in enumerate(ids)]
+    table = read_table(Source(name="t.csv", data=("id,text,label,split\n" + "\n".join(rows) + "\n").encode()))
+    options = ImportOptions(
+        roles=Roles(inputs=("text",), target="label", split="split", id="id"), fixes={"ids": Fix.RENAME}
+    )
+    task = finish_import(begin_import(table, options), options, task_id="t").task
+    write_task(task, tmp_path / "t")
+    assert len({row.id for row in read_task(tmp_path / "t").examples}) == len(ids)
+    assert [row.id for row in task.examples][:2] == ["a-4", "a"]
