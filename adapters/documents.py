@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import unicodedata
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
@@ -23,6 +25,13 @@ _NOT_SHOWN = (
     "select", "textarea", "datalist",
 )  # fmt: skip
 """Of HTML. A form's own text is kept: many servers put the whole page into one."""
+_HEAD_BYTES = 4_096
+_AS_BROWSERS = {
+    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
+    "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932",
+}  # fmt: skip
+"""By Python's name of an encoding, the larger one in which pages of that name are written."""
+_OF_PAGES = ("cp", "iso8859", "koi8", "mac", "big5", "euc", "gb18030")
 _NO_TEXT_FIX = {".pdf": "A scanned PDF needs text recognition first.", ".html": "Save what the browser shows as PDF."}
 
 
@@ -40,7 +49,7 @@ def read_document(name: str, data: bytes) -> Document:
     if data.startswith(b"%PDF") or extension == ".pdf":
         text, extension = _pdf(name, data), ".pdf"
     elif extension in _HTML:
-        text, extension = _html(_decoded(name, data)), ".html"
+        text, extension = _html(_decoded(name, data, _declared(data))), ".html"
     elif extension in _TEXT:
         text = _decoded(name, data)
     else:
@@ -60,8 +69,26 @@ def safe_name(name: str) -> str:
     return (re.sub(r"-{2,}", "-", plain).strip("-")[:80] or "document") + ".md"
 
 
-def _decoded(name: str, data: bytes) -> str:
-    codec = detect_encoding(name, data).codec
+def _declared(page: bytes) -> str:
+    """Return the encoding that a page names in its head, as browsers read that name; empty if it names none."""
+    from bs4.dammit import EncodingDetector
+
+    named = (EncodingDetector.find_declared_encoding(page[:_HEAD_BYTES], is_html=True) or "").lower()
+    try:
+        codec = codecs.lookup(named.removesuffix("-i")).name
+    except LookupError:
+        return ""
+    codec = _AS_BROWSERS.get(codec, codec)
+    return codec if codec.startswith(_OF_PAGES) else ""
+
+
+def _decoded(name: str, data: bytes, declared: str = "") -> str:
+    """Decode a document; what it declares itself counts where nothing else tells the encoding."""
+    encoding = detect_encoding(name, data)
+    codec = encoding.codec
+    if encoding.guessed and declared:
+        with suppress(UnicodeError, LookupError):
+            return data.decode(declared)
     try:
         return data.decode(codec)
     except UnicodeDecodeError as error:

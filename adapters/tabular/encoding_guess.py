@@ -29,6 +29,8 @@ _NEUTRAL = frozenset("“”„‘’‚‹›«»–—…€£§°•™©®\u
 _INSIDE = re.compile(r"(?<=[^\W\d_])[„“”‚…‹›€£§•™](?=[^\W\d_])")
 """Signs that do not stand between two letters, unless they are letters misread."""
 _SAMPLE_WORDS = 4_000
+_OWN_SCRIPTS = "\u0370"
+"""From here on, with Greek, every letter of a script is beyond ASCII."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,12 +88,13 @@ def _decoded(sample: bytes, codec: str) -> str | None:
 def _score(words: list[str], text: str, language: Language) -> float:
     """Score a text as one in a language: the share of characters beyond ASCII that fit, and of the smallest words."""
     letters, usual = frozenset(language.letters), frozenset(language.letters[:16])
-    plain = language.letters[0] in "оаαи"  # scripts of their own: every letter is beyond ASCII
+    plain = language.letters[0] >= _OWN_SCRIPTS
+    finals = frozenset(language.finals)
     total = fits = 0.0
     for word in words:
         if word.isascii():
             continue
-        for value in _of_word(word, letters, usual if plain else letters, own_script=plain):
+        for value in _of_word(word, letters, usual if plain else letters, finals, own_script=plain):
             total += 1
             fits += value
     for sign in text:
@@ -105,7 +108,9 @@ def _score(words: list[str], text: str, language: Language) -> float:
     return (fits / total if total else _NOTHING_ODD) + _WORD_WEIGHT * min(share, 0.5)
 
 
-def _of_word(word: str, letters: frozenset[str], usual: frozenset[str], *, own_script: bool) -> Iterator[float]:
+def _of_word(
+    word: str, letters: frozenset[str], usual: frozenset[str], finals: frozenset[str], *, own_script: bool
+) -> Iterator[float]:
     shouted = word.isupper() and len(word) > 1
     marked = sum(sign > "\x7f" for sign in word)
     if own_script:
@@ -117,7 +122,7 @@ def _of_word(word: str, letters: frozenset[str], usual: frozenset[str], *, own_s
         if sign > "\x7f" and sign.isalnum():
             lower = sign.lower()
             capital_inside = sign.isupper() and before.islower()
-            if capital_inside or misread or lower not in letters:
+            if capital_inside or misread or lower not in letters or before in finals:
                 yield _WRONG
             elif shouted and own_script:
                 yield 0.5

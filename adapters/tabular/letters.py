@@ -13,6 +13,8 @@ class Language:
     name: str
     letters: str
     """Its letters beyond ASCII, in lower case, the usual ones first; for other scripts all usual ones."""
+    finals: str = ""
+    """Letters that end a word."""
     words: str = ""
     """Frequent short words, which few other languages share; those in ASCII speak for it even without accents."""
 
@@ -58,6 +60,22 @@ GREEK = (
         words="και το να η της του με για δεν ο στο την είναι",
     ),
 )
+ARABIC = (
+    Language(
+        name="Arabic",
+        letters="اليمونرتبعدهسفكقحجشصةأطخىضإذزثغءئظؤآپچژگک،؛؟ًٌٍَُِّْـ",
+        words="في من على إلى لا ما أن هل لم مع هذا عن قبل كل لي",
+        finals="ةى",
+    ),
+)
+HEBREW = (
+    Language(
+        name="Hebrew",
+        letters="יוהלאמרתבשנעדחקפםכגטזצןסךףץ־׳״",
+        words="את של לא על זה אני עם מה כי אם גם יש כל הוא לי",
+        finals="םןךףץ",
+    ),
+)
 CHINESE_COMMON = frozenset(
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然"
     "家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长"
@@ -74,6 +92,8 @@ SHAPES: Mapping[str, tuple[Language, ...]] = {
     "cp1251": CYRILLIC,
     "cp1253": GREEK,
     "cp1254": TURKISH,
+    "cp1255": HEBREW,
+    "cp1256": ARABIC,
     "cp1257": BALTIC,
     "iso8859-15": WEST,
     "iso8859-2": CENTRAL,
@@ -88,5 +108,7 @@ SHAPES: Mapping[str, tuple[Language, ...]] = {
     "mac-cyrillic": CYRILLIC,
 }
 """Encodings of one byte a letter with the languages that are written in them."""
-WINDOWS = frozenset({"cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "cp932", "gb18030", "cp949"})
+WINDOWS = frozenset(
+    {"cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp932", "gb18030", "cp949"}
+)
 """What Excel on Windows saves; others must read better to be chosen."""

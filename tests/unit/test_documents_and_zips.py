@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import struct
+import unicodedata
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,32 @@ def test_a_page_within_a_form_is_kept() -> None:
         b"<textarea>your words</textarea><button>Send</button></form></body></html>"
     )
     assert read_document("page.html", page).text == "# Returns\n\nSend it back in 14 days.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "declared", "codec"),
+    [
+        ("คืนสินค้าภายใน 14 วัน", "tis-620", "cp874"),
+        ("إرجاع المنتج", "windows-1256", "cp1256"),
+        ("Возврат товара", "windows-1251", "cp1251"),
+        ("Ra’ng – “ok”", "iso-8859-1", "cp1252"),
+        ("Trả lại", "windows-1258", "cp1258"),
+        ("반품은 14일", "euc-kr", "cp949"),
+        ("Rückgabe in 14 Tagen", "windows-1251", "utf-8"),
+        ("Rückgabe in 14 Tagen", "no-such-thing", "cp1252"),
+        ("Rückgabe in 14 Tagen", "utf-16", "cp1252"),
+        ("Rückgabe in 14 Tagen", "raw_unicode_escape", "cp1252"),
+    ],
+)
+def test_a_page_is_read_as_it_says(words: str, declared: str, codec: str) -> None:
+    """What a page's head declares counts where its bytes do not tell; what is UTF-8 is that, whatever is declared."""
+    words = (
+        unicodedata.normalize("NFC", words)
+        if codec != "cp1258"
+        else words.translate({0x1EA3: "a\u0309", 0x1EA1: "a\u0323"})
+    )
+    page = f"<html><head><meta charset='{declared}'></head><body><p>{words}</p></body></html>".encode(codec)
+    assert read_document("page.html", page).text == f"{words}\n"
 
 
 @pytest.mark.parametrize(
