@@ -25,6 +25,8 @@ _NOT_SHOWN = (
     "select", "textarea", "datalist",
 )  # fmt: skip
 """Of HTML. A form's own text is kept: many servers put the whole page into one."""
+_MAX_STEM_BYTES = 180
+"""Of a name without its ending: with that, and a number, it is below `archives.MAX_NAME_BYTES`."""
 _HEAD_BYTES = 4_096
 _AS_BROWSERS = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
@@ -66,7 +68,8 @@ def safe_name(name: str) -> str:
     stem = PurePath(name.replace("\\", "/")).name
     stem = stem.rsplit(".", 1)[0] if "." in stem[1:] else stem
     plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in unicodedata.normalize("NFC", stem))
-    return (re.sub(r"-{2,}", "-", plain).strip("-")[:80] or "document") + ".md"
+    short = re.sub(r"-{2,}", "-", plain).strip("-")[:80].encode()[:_MAX_STEM_BYTES].decode("utf-8", "ignore")
+    return (short.rstrip("-") or "document") + ".md"
 
 
 def _declared(page: bytes) -> str:

@@ -60,10 +60,10 @@ def documents_step(lab: Lab, draft: Draft) -> None:
 
 
 def _add(draft: Draft, document: Document) -> None:
-    """Add a document; a number is appended to a name that is already in use."""
-    names = {known.name for known in draft.options.documents}
+    """Add a document; a number is appended to a name that is already in use, be it in other letter case."""
+    names = {known.name.casefold() for known in draft.options.documents}
     name, number = document.name, 2
-    while name in names:
+    while name.casefold() in names:
         name, number = f"{document.name.removesuffix('.md')}-{number}.md", number + 1
     documents = (*draft.options.documents, Document(name=name, text=document.text))
     draft.choose(replace(draft.options, documents=documents))

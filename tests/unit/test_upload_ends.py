@@ -12,8 +12,10 @@ import pytest
 
 from adapters.documents import read_document
 from adapters.storage.task_folder import read_task, write_task
+from adapters.storage.task_zip import pack_folder, unpack_into
 from adapters.tabular.reader import read_table
 from adapters.tabular.source import Source
+from components.upload.documents_step import _add
 from components.upload.draft import Draft
 from engine.core.generation import Message, ModelFacts
 from engine.core.task import AnswerKind
@@ -165,3 +167,22 @@ def test_no_id_is_given_twice(tmp_path: Path) -> None:
     write_task(task, tmp_path / "t")
     assert len({row.id for row in read_task(tmp_path / "t").examples}) == len(ids)
     assert [row.id for row in task.examples][:2] == ["a-4", "a"]
+
+
+def test_documents_of_any_names_can_be_exported_and_imported(tmp_path: Path) -> None:
+    """Names that differ in letter case alone get a number; long ones in any script are cut to what an archive takes."""
+    long = "返品および交換に関する社内規程" * 8
+    draft = new_draft()
+    for name in ("Handbook.txt", "handbook.md", "HANDBOOK.html", f"{long}.md", f"{long}.txt", "🙂é" * 90 + ".md"):
+        _add(draft, read_document(name, b"Send it back in 14 days."))
+    names = [document.name for document in draft.options.documents]
+    assert names[:3] == ["Handbook.md", "handbook-2.md", "HANDBOOK-3.md"]
+    data = "text,label,split\n" + "".join(
+        f"message {n},{'ab'[n // 2 % 2]},{('train', 'test')[n % 2]}\n" for n in range(8)
+    )
+    options = ImportOptions(documents=draft.options.documents)
+    table = read_table(Source(name="t.csv", data=data.encode()))
+    task = finish_import(begin_import(table, options), options, task_id="t").task
+    write_task(task, tmp_path / "t")
+    unpack_into("t.zip", pack_folder(tmp_path / "t"), tmp_path / "again")
+    assert sorted(document.name for document in read_task(tmp_path / "again").documents) == sorted(names)
